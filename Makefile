@@ -1,0 +1,75 @@
+# Every target sets up what it needs: `make test` on a fresh clone is enough.
+# PYTHON names the interpreter that makes .venv (3.11 or newer): make setup PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS := 2
+CODE := protocols cardreader emulator controller hil tests tools $(wildcard benchmarks/*.py)
+
+# Debian keeps the broker in sbin, which is not on everybody's path.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check tidy bench mutants lock clean
+
+help: ## This list.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+# ---------------------------------------------------------------- the virtual environment
+
+setup: $(VENV)/dev.stamp ## A virtual environment .venv with the console scripts and the tools.
+	@echo 'setup: $(BIN) is ready'
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml tools/make-venv tools/need-package
+	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/dev.txt
+	@touch $(VENV)/run.stamp $@
+
+# What the program needs and no more. The tools' environment serves as well.
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml tools/make-venv tools/need-package
+	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/run.txt
+	@touch $@
+
+# ---------------------------------------------------------------- what one does with it
+
+demo: $(VENV)/run.stamp ## The night of 2 July 2020, replayed: build/demo/report.html.
+	@$(BIN)/relance demo --out build/demo
+
+test: $(VENV)/dev.stamp ## All tests, with coverage.
+	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, tidiness.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.tidy
+
+tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tools.tidy
+
+bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run.
+	@$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must see it.
+	@$(BIN)/python -m tools.mutants
+
+# ---------------------------------------------------------------- now and then
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+lock: ## Pin requirements/*.txt anew (needs uv); UPGRADE=1 takes the newest versions.
+	@command -v uv >/dev/null || { echo 'make lock: needs uv; install it, for instance with pipx install uv' >&2; exit 2; }
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in --output-file requirements/run.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in requirements/dev.in \
+	  --constraint requirements/run.txt --output-file requirements/dev.txt
+
+clean: ## Remove what was made, but for .venv.
+	rm -rf build *.egg-info .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +

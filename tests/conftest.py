@@ -1,0 +1,38 @@
+"""What holds for every test: hypothesis profiles, and no skipped test in CI."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = bool(os.environ.get("CI"))
+
+# In CI the examples are always the same, so that a red run can be repeated; at home they are new
+# each time. RELANCE_HYPOTHESIS=more is for a long evening.
+settings.register_profile("default", deadline=None, max_examples=60, derandomize=IN_CI, print_blob=True)
+settings.register_profile(
+    "more", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("RELANCE_HYPOTHESIS", "default"))
+
+
+def _skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """In CI a skipped test has failed: what was not run is not known to work. An expected failure stays."""
+    if IN_CI and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which counts as failed in CI: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _skip_is_failure(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _skip_is_failure(report)
+    return report

@@ -1,0 +1,164 @@
+"""Each contract of pyproject.toml bites: broken on purpose in a copy of the tree, the tool says so.
+
+Modules that do not exist yet (`controller.policy`, `emulator.scenario.form`) are put there as well: they
+are held from the moment they appear.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
+
+DOWN = "Imports go down only"
+DEMO = "In the controller only the demo and the rehearsal know the emulator"
+WORLD = "The firmware does not know the world it is in"
+PURE = "Pure code touches nothing: no I/O, no clock, no random number"
+
+# A line, the file it is put into, the contract it breaks, and the chain that the report names.
+BROKEN_IMPORTS = [
+    ("protocols/seeded.py", "import emulator", DOWN, "protocols.seeded -> emulator (l."),
+    ("protocols/seeded.py", "from controller import keys", DOWN, "protocols.seeded -> controller"),
+    ("cardreader/seeded.py", "import emulator.firmware", DOWN, "cardreader.seeded -> emulator.firmware"),
+    ("emulator/seeded.py", "import controller", DOWN, "emulator.seeded -> controller"),
+    ("controller/seeded.py", "import hil", DOWN, "controller.seeded -> hil"),
+    (
+        "controller/cli/seeded.py",
+        "import emulator.firmware",
+        DEMO,
+        "controller.cli.seeded -> emulator.firmware",
+    ),
+    ("controller/policy/seeded.py", "import emulator", DEMO, "controller.policy.seeded -> emulator"),
+    (
+        "emulator/firmware/seeded.py",
+        "import emulator.world",
+        WORLD,
+        "emulator.firmware.seeded -> emulator.world",
+    ),
+    ("emulator/firmware/seeded.py", "import emulator.scenario", WORLD, "seeded -> emulator.scenario"),
+    ("protocols/seeded.py", "import asyncio", PURE, "protocols.seeded -> asyncio"),
+    ("protocols/seeded.py", "from pathlib import Path", PURE, "protocols.seeded -> pathlib"),
+    ("emulator/firmware/seeded.py", "import random", PURE, "emulator.firmware.seeded -> random"),
+    ("emulator/firmware/guarded/seeded.py", "from time import time", PURE, "guarded.seeded -> time"),
+    (
+        "emulator/world/seeded.py",
+        "from numpy import pi\nimport secrets",
+        PURE,
+        "emulator.world.seeded -> secrets",
+    ),
+    ("emulator/scenario/form.py", "import socket", PURE, "emulator.scenario.form -> socket"),
+    ("emulator/scenario/expectation.py", "import rich.table", PURE, "emulator.scenario.expectation -> rich"),
+    ("controller/policy/__init__.py", "import threading", PURE, "controller.policy -> threading"),
+    ("controller/policy/leases.py", "import sqlmodel", PURE, "controller.policy.leases -> sqlmodel"),
+]
+
+ALLOWED_IMPORTS = [
+    ("controller/demo/seeded.py", "import emulator.firmware"),
+    ("controller/rehearsal.py", "import emulator"),
+    ("emulator/scenario/player_seeded.py", "import rich"),
+    ("controller/service/seeded.py", "import asyncio"),
+]
+
+# A statement, the file it is put into, and the replacement that ruff names.
+BANNED_CALLS = [
+    ("protocols/seeded.py", "import time\n\nNOW = time.time()", "take the instant (`at_ms`)"),
+    ("protocols/seeded.py", "from time import monotonic\n\nNOW = monotonic()", "take the instant (`at_ms`)"),
+    (
+        "emulator/firmware/seeded.py",
+        "from datetime import UTC, datetime\n\nNOW = datetime.now(UTC)",
+        "take `now_ms` as an argument",
+    ),
+    (
+        "emulator/world/seeded.py",
+        "import random\n\nLOAD_W = random.randrange(9)",
+        "take a seed as an argument",
+    ),
+    ("controller/policy/seeded.py", "import os\n\nKEY = os.urandom(32)", "take keys and nonces as arguments"),
+    ("controller/store/seeded.py", "import uuid\n\nID = uuid.uuid4()", "an id is an argument or a digest"),
+    ("tests/emulator/test_seeded.py", "import time\n\ntime.sleep(1)", "take the instant (`at_ms`)"),
+]
+
+CLOCK_AT_THE_RIM = [
+    "emulator/pacing.py",
+    "controller/service/time_service.py",
+    "controller/demo/conductor.py",
+]
+
+Put = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """A copy of the tree, and a way to put a file into it."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def into(path: str, code: str) -> Path:
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for folder in file.relative_to(tmp_path).parents:
+            package = tmp_path / folder / "__init__.py"
+            if folder.parts and folder.parts[0] in PACKAGES and not package.exists():
+                package.write_text('"""Seeded."""\n')
+        file.write_text(f'"""Seeded."""\n\n{code}\n')
+        return file
+
+    return into
+
+
+def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "lint-imports", "--no-cache"], cwd=tree, capture_output=True, text=True, check=False
+    )
+
+
+def ruff(tree: Path, file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "ruff", "check", "--no-cache", "--select", "TID251", "--output-format", "concise", file],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("path", "code", "contract", "chain"), BROKEN_IMPORTS)
+def test_an_import_that_breaks_a_contract_is_caught(
+    put: Put, tmp_path: Path, path: str, code: str, contract: str, chain: str
+) -> None:
+    put(path, code)
+    done = lint_imports(tmp_path)
+    unwrapped = " ".join(done.stdout.split())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{contract} BROKEN" in unwrapped
+    assert chain in unwrapped
+
+
+def test_imports_that_are_allowed_break_nothing(put: Put, tmp_path: Path) -> None:
+    for path, code in ALLOWED_IMPORTS:
+        put(path, code)
+    done = lint_imports(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("path", "code", "instead"), BANNED_CALLS)
+def test_a_clock_or_chance_inside_is_caught_with_what_to_do_instead(
+    put: Put, tmp_path: Path, path: str, code: str, instead: str
+) -> None:
+    done = ruff(tmp_path, put(path, code))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "TID251" in done.stdout
+    assert instead in done.stdout
+
+
+@pytest.mark.parametrize("path", CLOCK_AT_THE_RIM)
+def test_at_the_rim_a_clock_may_be_read(put: Put, tmp_path: Path, path: str) -> None:
+    done = ruff(tmp_path, put(path, "import time\n\nNOW = time.time()"))
+    assert done.returncode == 0, done.stdout + done.stderr
