@@ -1,0 +1,1 @@
+"""The head-end: policy (pure), store, service, command line, and the demo."""

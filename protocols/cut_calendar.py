@@ -1,0 +1,93 @@
+"""The compiler of cut calendars: a rule in legal local time becomes windows of UTC instants (design §6).
+
+A meter's decision to cut uses no time zone, weekday or holiday: it is given windows. All of that
+is settled here, once, by the code that controller, kiosk and scenarios share.
+
+Where local time is not one line, the windows come out smaller, never larger:
+
+- a start in the hour that a change to summer time skips moves to the end of the gap;
+- a time that the change to winter time shows twice is taken as the later one where it is a start,
+  and as the earlier one where it is an end, so `02:15-02:45` in that night gives no window at all;
+- a holiday takes out its whole local day, from midnight to midnight, and nothing of its neighbours:
+  of `22:00-06:00` it takes out the evening of the holiday and the morning of the holiday.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from protocols.errors import InputError
+from protocols.instants import iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.public_holidays import check_holidays, holiday_name
+from protocols.rules import Rule
+from protocols.zones import instants_of_wall, load_zone, local_date
+
+_DAY = timedelta(days=1)
+
+
+class Window(NamedTuple):
+    """Instants from `start_ms` to just before `end_ms`. A pair of integers on the wire."""
+
+    start_ms: int
+    end_ms: int
+
+
+def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms: int) -> tuple[Window, ...]:
+    """The windows of a rule within `[from_ms, until_ms)`: sorted, apart from each other, none empty.
+
+    `zone` is an IANA name; `holidays` is `"none"` or the country whose public holidays are taken out.
+    Raises InputError for an unknown zone or country, and for a span that ends before it begins or
+    leaves the years 2000 to 2099 that documents may speak of (`limits`).
+    """
+    place = load_zone(zone)
+    check_holidays(holidays)
+    if not INSTANT_MS_MIN <= from_ms <= until_ms <= INSTANT_MS_MAX:
+        raise InputError(
+            f"calendar from {from_ms} to {until_ms} ms; allowed: an end not before the start, both "
+            f"from {iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
+        )
+    found: list[Window] = []
+    for day in _local_days(local_date(from_ms, place), local_date(until_ms, place)):
+        if holiday_name(holidays, day) is not None:
+            continue
+        for hours in rule.hours:
+            if day.weekday() in hours.days:
+                _, start_ms = instants_of_wall(day, hours.start_s, place)
+                end_ms, _ = instants_of_wall(day, hours.end_s, place)
+                found.append(Window(max(start_ms, from_ms), min(end_ms, until_ms)))
+    return merge_windows(found)
+
+
+def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """The same instants in sorted windows, those that touch or overlap made one, empty ones left out."""
+    merged: list[Window] = []
+    for window in sorted(window for window in windows if window.start_ms < window.end_ms):
+        if merged and window.start_ms <= merged[-1].end_ms:
+            merged[-1] = Window(merged[-1].start_ms, max(merged[-1].end_ms, window.end_ms))
+        else:
+            merged.append(window)
+    return tuple(merged)
+
+
+def complement(windows: Iterable[Window], from_ms: int, until_ms: int) -> tuple[Window, ...]:
+    """The instants of `[from_ms, until_ms)` that no window holds: friendly time, for a cut calendar."""
+    gaps: list[Window] = []
+    start_ms = from_ms
+    for window in merge_windows(windows):
+        gaps.append(Window(start_ms, min(window.start_ms, until_ms)))
+        start_ms = max(start_ms, window.end_ms)
+    gaps.append(Window(start_ms, until_ms))
+    return merge_windows(gaps)
+
+
+def _local_days(first: date, last: date) -> Iterator[date]:
+    """The dates from `first` to `last`.
+
+    They are enough: where a clock is set back over midnight, and a date is shown again after the
+    next one has begun, hours of it that would lie in the repetition end when first shown.
+    """
+    day = first
+    while day <= last:
+        yield day
+        day += _DAY

@@ -1,0 +1,176 @@
+"""DSSE v1: how signatures are carried, whatever they sign (design §5).
+
+An envelope is a JSON object `{payload, payloadType, signatures: [{keyid, sig}]}` with base64 in
+`payload` and `sig`. What is signed is the *pre-authentication encoding* (PAE) of type and payload,
+never the JSON around them: no canonical form is needed, and a payload cannot pass for one of
+another type. This module says which keys have signed; `roles` says what that permits.
+
+Source: Dead Simple Signing Envelope, protocol.md and envelope.md, v1.0.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Struct
+
+from protocols.decoding import read_json
+from protocols.errors import DocumentError
+from protocols.limits import PAYLOAD_BYTES_MAX, SIGNATURES_MAX
+
+# Checked signatures remembered: more than the orders and times that are under way at once.
+_CHECKS_REMEMBERED = 4096
+
+
+class Signature(Struct, frozen=True):
+    """One signature over the PAE. `keyid` only says which key to try; it proves nothing by itself."""
+
+    keyid: str
+    sig: bytes
+
+
+class Envelope(Struct, frozen=True):
+    """An envelope as read: nothing about its signatures has been checked yet."""
+
+    payload: bytes
+    payload_type: str
+    signatures: tuple[Signature, ...]
+
+
+class _WireSignature(Struct, frozen=True):
+    sig: str
+    # Optional in DSSE; without it no key is tried.
+    keyid: str = ""
+
+
+class _WireEnvelope(Struct, frozen=True, rename="camel"):
+    """The JSON form. Fields that nobody knows are ignored, as DSSE demands."""
+
+    payload: str
+    payload_type: str
+    signatures: tuple[_WireSignature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key that signs. Its `keyid` is the SHA-256 of the raw public key, as hex."""
+
+    private: Ed25519PrivateKey = field(repr=False)
+    public: bytes = field(init=False)
+    keyid: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        public = self.private.public_key().public_bytes_raw()
+        object.__setattr__(self, "public", public)
+        object.__setattr__(self, "keyid", keyid_of(public))
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "Signer":
+        """The signer of a 32-byte seed (RFC 8032 §5.1.5). Raises ValueError for another length."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+_wire: msgspec.json.Decoder[_WireEnvelope] = msgspec.json.Decoder(_WireEnvelope)
+
+
+def keyid_of(public: bytes) -> str:
+    """The name of a raw public key: its SHA-256 as hex."""
+    return sha256(public).hexdigest()
+
+
+def encode_pae(payload_type: str, payload: bytes) -> bytes:
+    """What is signed: `DSSEv1 SP LEN(type) SP type SP LEN(payload) SP payload`."""
+    name = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
+
+
+def seal(payload: bytes, payload_type: str, signers: Sequence[Signer]) -> bytes:
+    """A new envelope around `payload`. Raises DocumentError where it exceeds the limits."""
+    return _write(_sign(Envelope(payload, payload_type, ()), signers))
+
+
+def add_signature(envelope_bytes: bytes, signer: Signer) -> bytes:
+    """The envelope with one more signature; an earlier one under the same keyid gives way.
+
+    Raises DocumentError where the envelope is malformed or would exceed the limits.
+    """
+    return _write(_sign(read_envelope(envelope_bytes), [signer]))
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """An envelope from outside. Raises DocumentError where it is malformed or exceeds the limits."""
+    wire = read_json(_wire, data, "envelope")
+    if len(wire.signatures) > SIGNATURES_MAX:
+        raise DocumentError(f"envelope: {len(wire.signatures)} signatures; at most {SIGNATURES_MAX}")
+    return Envelope(
+        payload=_from_base64(wire.payload, "payload"),
+        payload_type=wire.payload_type,
+        signatures=tuple(Signature(each.keyid, _from_base64(each.sig, "sig")) for each in wire.signatures),
+    )
+
+
+def valid_keyids(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
+    """The keyids in `keys` (keyid to raw public key) that have truly signed the envelope.
+
+    A bad signature, or one by an unknown key, is as good as absent; a repeated one counts once.
+    """
+    pae = encode_pae(envelope.payload_type, envelope.payload)
+    return frozenset(
+        each.keyid
+        for each in envelope.signatures
+        if each.keyid in keys and _has_signed(keys[each.keyid], each.sig, pae)
+    )
+
+
+@lru_cache(maxsize=_CHECKS_REMEMBERED)
+def _has_signed(public: bytes, sig: bytes, pae: bytes) -> bool:
+    """Ed25519 verification (RFC 8032 §5.1.7).
+
+    Remembered because a fleet-wide order reaches thousands of emulated meters as the same bytes,
+    and the check is some hundred times dearer than all the rest of reading it. The answer is a pure
+    function of exactly these three values, so remembering it changes nothing but the time taken.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(sig, pae)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _sign(envelope: Envelope, signers: Sequence[Signer]) -> Envelope:
+    pae = encode_pae(envelope.payload_type, envelope.payload)
+    signatures = {each.keyid: each for each in envelope.signatures}
+    for signer in signers:
+        signatures[signer.keyid] = Signature(signer.keyid, signer.private.sign(pae))
+    return msgspec.structs.replace(envelope, signatures=tuple(signatures.values()))
+
+
+def _write(envelope: Envelope) -> bytes:
+    if len(envelope.signatures) > SIGNATURES_MAX:
+        raise DocumentError(f"envelope: {len(envelope.signatures)} signatures; at most {SIGNATURES_MAX}")
+    data = msgspec.json.encode(
+        _WireEnvelope(
+            payload=b64encode(envelope.payload).decode(),
+            payload_type=envelope.payload_type,
+            signatures=tuple(
+                _WireSignature(keyid=each.keyid, sig=b64encode(each.sig).decode())
+                for each in envelope.signatures
+            ),
+        )
+    )
+    if len(data) > PAYLOAD_BYTES_MAX:
+        raise DocumentError(f"envelope: {len(data)} bytes; at most {PAYLOAD_BYTES_MAX}")
+    return data
+
+
+def _from_base64(text: str, name: str) -> bytes:
+    # DSSE lets a writer choose the standard or the URL-safe alphabet.
+    try:
+        return b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        raise DocumentError(f"envelope: {name} is neither standard nor URL-safe base64") from None

@@ -1,0 +1,47 @@
+"""Instants as UTC integers, in milliseconds since 1970-01-01T00:00:00Z (`_ms`).
+
+One unit everywhere: on the wire, in the firmware, in the store. Local time exists only at the
+edges, with a zone beside it. Durations are in milliseconds too (`_ms`), or in whole seconds
+(`_s`) where a person writes them.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+# What a datetime can hold, with room for any zone: years 1 to 9999 less a day on either side.
+EARLIEST_MS = -62_135_510_400_000
+LATEST_MS = 253_402_214_400_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ONE_MS = timedelta(milliseconds=1)
+
+
+def ms_from_datetime(moment: datetime) -> int:
+    """The instant of an aware datetime, rounded down to a millisecond.
+
+    Raises ValueError for a datetime without an offset: its instant is not known.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} has no offset from UTC")
+    return (moment - _EPOCH) // _ONE_MS
+
+
+def datetime_from_ms(instant_ms: int, zone: tzinfo = UTC) -> datetime:
+    """The aware datetime of an instant, in `zone`. Raises OverflowError outside years 1 to 9999."""
+    return (_EPOCH + timedelta(milliseconds=instant_ms)).astimezone(zone)
+
+
+def iso_from_ms(instant_ms: int) -> str:
+    """`2020-07-03T21:01:00Z`; milliseconds appear only where there are any."""
+    moment = datetime_from_ms(instant_ms).replace(tzinfo=None)
+    precision = "milliseconds" if instant_ms % SECOND_MS else "seconds"
+    return moment.isoformat(timespec=precision) + "Z"
+
+
+def ms_from_iso(text: str) -> int:
+    """The instant of an ISO 8601 text with an offset. Raises ValueError where it is none."""
+    return ms_from_datetime(datetime.fromisoformat(text))

@@ -1,0 +1,63 @@
+"""A limit on everything that comes from outside, each with its reason."""
+
+from protocols.instants import DAY_MS, HOUR_MS
+
+# A payload on the link: a season of cut windows fits twice; a meter's receive buffer is of this order.
+PAYLOAD_BYTES_MAX = 16 * 1024
+# Signatures looked at in one envelope: two people, the service, and room for a key change.
+SIGNATURES_MAX = 8
+# Keys in a root document: two roles of some ten people, services, authorities.
+KEYS_MAX = 64
+# Length of an identifier (order, meter, hold, group): EAN-18 and a readable name fit.
+ID_CHARS_MAX = 64
+# Length of a free text (basis of an order, screen text).
+TEXT_CHARS_MAX = 256
+# Windows in one cut calendar: weekdays of a season, twice a day.
+WINDOWS_MAX = 400
+# Holds, flags and releases one meter keeps; beyond it a new object is refused, an old one never dropped.
+OBJECTS_MAX = 64
+# One-person revisions kept above a floor; then the two lowest merge (design §5).
+REVISIONS_MAX = 16
+# A revision further above the highest known counts as highest known + 1 (design §5).
+REV_STEP_MAX = 1_000
+# Revisions are 53-bit so that every JSON reader keeps them.
+REV_MAX = 2**53 - 1
+# A lease lives at most this long (design §5); the service renews it daily for a week.
+LEASE_MS_MAX = 31 * DAY_MS
+LEASE_RENEWAL_MS = 7 * DAY_MS
+# Claims are kept this long (design §4.1).
+CLAIM_AGE_MS_MAX = 40 * DAY_MS
+# Spread of a time claim: at least a second, and no more than a day or it says nothing.
+CLAIM_SPREAD_MS_MIN = 1_000
+CLAIM_SPREAD_MS_MAX = DAY_MS
+# Asks to time authorities awaiting an answer, per meter; the oldest is forgotten.
+ASKS_MAX = 16
+# What hulls may add to the envelope in 24 h of ticks (design §4.1, small miss).
+HULL_MS_MAX = 60_000
+HULL_WINDOW_MS = 24 * HOUR_MS
+# Instants accepted from outside: 2000-01-01 to 2100-01-01.
+INSTANT_MS_MIN = 946_684_800_000
+INSTANT_MS_MAX = 4_102_444_800_000
+# One payment statement's total per issuer: 1,000,000 €, far below 2**53 µ€.
+STATEMENT_UEUR_MAX = 1_000_000_000_000
+# Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).
+BALANCE_EUR_MAX = 400_000
+# Issuers of statements known to one meter: the controller and its kiosks' offices.
+ISSUERS_MAX = 32
+# Load of a household connection in W: 3 × 400 A would be an industry.
+LOAD_W_MAX = 1_000_000
+# Journal entries kept in a meter's ring.
+JOURNAL_ENTRIES_MAX = 512
+# Hours of a release (design §4.2): a day, two, three, ten.
+RELEASE_HOURS = (24, 48, 72, 240)
+# Tombstones of cancelled cut orders a meter keeps.
+TOMBSTONES_MAX = 64
+# Cut orders awaiting their window in one meter.
+CUT_ORDERS_MAX = 16
+# Readings in one batch on a link: keeps a batch below PAYLOAD_BYTES_MAX.
+READINGS_PER_BATCH_MAX = 100
+# A scenario file and its population: an evening's run on a laptop.
+SCENARIO_BYTES_MAX = 4 * 1024 * 1024
+SCENARIO_METERS_MAX = 100_000
+SCENARIO_EVENTS_MAX = 20_000
+SCENARIO_DAYS_MAX = 3_660

@@ -1,0 +1,261 @@
+"""The linter of cuts: says in words why a planned cut, or a window of a calendar, would harm (design §6).
+
+On Friday 3 July 2020 at 23:01 meters cut households whose way back was an office that opened hours
+or a weekend later. The rules below refuse such a cut before anybody signs it. Each rule is a set of
+bad spans, and a window is bad where it meets one: so every instant of every window is judged. A
+single instant is a window of 1 ms.
+
+What makes a cut harmful is that nobody can put it right, so all is measured by the offices' hours.
+A day without any is *closed*; the last open day before closed ones is their *eve*.
+
+- Error: on a closed day or a Friday evening; outside the hours of the offices or of the call
+  centre; with too few office hours left that day; from noon on the eve of two closed days or more
+  (an ordinary Friday); in the evening of any eve; more cuts than the offices can serve that day.
+- Warning: from noon on the eve of a single closed day (a holiday amid the week), as long as the
+  offices are open that day for as many hours more as on any other.
+
+A plan with an error is refused; a warning is shown to those who sign.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from enum import StrEnum, unique
+from itertools import takewhile
+from typing import NamedTuple
+
+import msgspec
+
+from protocols.cut_calendar import Window, compile_windows, complement, merge_windows
+from protocols.errors import InputError
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.office_days import (
+    LOOKAHEAD_DAYS,
+    OfficeDay,
+    OfficePolicy,
+    cards_served,
+    closed_days_after,
+    office_days,
+)
+from protocols.rules import parse_rule
+from protocols.zones import (
+    date_in_words,
+    instants_of_wall,
+    load_zone,
+    local_date,
+    local_in_words,
+    span_in_words,
+    weekday_in_words,
+)
+
+_FRIDAY = 4
+# From so many closed days on, their eve is refused from noon on, not only warned of: a weekend.
+_LONG_CLOSURE_DAYS = 2
+
+
+@unique
+class LintRule(StrEnum):
+    """What can be wrong with a cut, in the order in which it is said."""
+
+    FRIDAY_EVENING = "friday_evening"
+    ON_HOLIDAY = "on_holiday"
+    ON_CLOSED_DAY = "on_closed_day"
+    BEFORE_WEEKEND = "before_weekend"
+    BEFORE_HOLIDAY = "before_holiday"
+    OUTSIDE_OFFICE_HOURS = "outside_office_hours"
+    OUTSIDE_CALL_CENTRE_HOURS = "outside_call_centre_hours"
+    TOO_LATE_IN_THE_DAY = "too_late_in_the_day"
+    OFFICES_OVERRUN = "offices_overrun"
+
+
+@unique
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One rule that a plan breaks: the first offending span, how many windows offend, and why, in words."""
+
+    rule: LintRule
+    severity: Severity
+    span: Window
+    windows: int
+    sentence: str
+
+
+class _BadSpan(NamedTuple):
+    rule: LintRule
+    severity: Severity
+    span: Window
+
+
+def lint_instant(
+    cut_ms: int, policy: OfficePolicy | None = None, meters_expected: int | None = None
+) -> tuple[Finding, ...]:
+    """What is wrong with a cut planned for an instant; empty where nothing is.
+
+    Raises InputError like `lint_calendar`.
+    """
+    return lint_calendar((Window(cut_ms, cut_ms + 1),), policy, meters_expected)
+
+
+def lint_calendar(
+    windows: Iterable[Window], policy: OfficePolicy | None = None, meters_expected: int | None = None
+) -> tuple[Finding, ...]:
+    """What is wrong with the windows of a cut calendar: the first offence per rule and severity.
+
+    `meters_expected` is how many meters may cut in one window, at worst all at its end; unknown, the
+    offices' capacity is not judged. Raises InputError for a wrong policy, windows outside the years
+    of documents (`limits`), or a calendar longer than two years.
+    """
+    cuts = merge_windows(windows)
+    if not cuts:
+        return ()
+    if cuts[0].start_ms < INSTANT_MS_MIN or cuts[-1].end_ms > INSTANT_MS_MAX:
+        allowed = f"{iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
+        raise InputError(f"cut window from {cuts[0].start_ms} to {cuts[-1].end_ms} ms; allowed: {allowed}")
+    judge = _Judge(policy or OfficePolicy(), cuts[0].start_ms, cuts[-1].end_ms)
+    bad_spans = [*judge.bad_spans(), *judge.overrun_spans(cuts, meters_expected)]
+    hits: dict[tuple[LintRule, Severity], list[Window]] = {}
+    for rule, severity, span in bad_spans:
+        for cut in cuts:
+            common = Window(max(cut.start_ms, span.start_ms), min(cut.end_ms, span.end_ms))
+            if common.start_ms < common.end_ms:
+                hits.setdefault((rule, severity), []).append(common)
+    said_in_order = sorted(hits.items(), key=lambda hit: (list(LintRule).index(hit[0][0]), hit[0][1]))
+    return tuple(
+        Finding(
+            rule=rule,
+            severity=severity,
+            span=min(spans),
+            windows=_windows_met(cuts, spans),
+            sentence=judge.sentence(rule, min(spans), meters_expected),
+        )
+        for (rule, severity), spans in said_in_order
+    )
+
+
+def refused(findings: Iterable[Finding]) -> bool:
+    """Whether a plan with these findings may not be signed."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _windows_met(cuts: tuple[Window, ...], spans: list[Window]) -> int:
+    return sum(any(cut.start_ms <= span.start_ms < cut.end_ms for span in spans) for cut in cuts)
+
+
+class _Judge:
+    """The bad spans of a policy over the days of a plan, and the words for them."""
+
+    def __init__(self, policy: OfficePolicy, from_ms: int, until_ms: int) -> None:
+        self._policy = policy
+        self._zone = load_zone(policy.zone, "office policy: zone")
+        self._days: Mapping[date, OfficeDay] = office_days(policy, from_ms, until_ms)
+        self._from_ms = from_ms
+        self._until_ms = until_ms
+        centre = parse_rule(policy.call_centre_hours, "office policy: call_centre_hours")
+        horizon_ms = min(until_ms + LOOKAHEAD_DAYS * DAY_MS, INSTANT_MS_MAX)
+        self._centre_hours = compile_windows(centre, policy.zone, policy.holidays, from_ms, horizon_ms)
+        self._office_hours = merge_windows(hours for day in self._days.values() for hours in day.open)
+
+    def bad_spans(self) -> Iterator[_BadSpan]:
+        for day in takewhile(lambda day: day.span.start_ms < self._until_ms, self._days.values()):
+            yield from self._of_day(day)
+        for rule, hours in (
+            (LintRule.OUTSIDE_OFFICE_HOURS, self._office_hours),
+            (LintRule.OUTSIDE_CALL_CENTRE_HOURS, self._centre_hours),
+        ):
+            for span in complement(hours, self._from_ms, self._until_ms):
+                yield _BadSpan(rule, Severity.ERROR, span)
+
+    def overrun_spans(self, cuts: tuple[Window, ...], meters: int | None) -> Iterator[_BadSpan]:
+        """The windows whose cuts, all made at the end, the offices could not serve on that day."""
+        for cut in cuts:
+            if meters is not None and meters > self._served_after(cut.end_ms - 1):
+                yield _BadSpan(LintRule.OFFICES_OVERRUN, Severity.ERROR, cut)
+
+    def _of_day(self, day: OfficeDay) -> Iterator[_BadSpan]:
+        if day.day.weekday() == _FRIDAY:
+            evening_ms, _ = instants_of_wall(day.day, self._policy.evening_from_s, self._zone)
+            yield _BadSpan(LintRule.FRIDAY_EVENING, Severity.ERROR, Window(evening_ms, day.span.end_ms))
+        if day.closed:
+            rule = LintRule.ON_CLOSED_DAY if day.holiday is None else LintRule.ON_HOLIDAY
+            yield _BadSpan(rule, Severity.ERROR, day.span)
+            return
+        short_ms = day.short_from_ms(self._policy.office_s_left_min * SECOND_MS)
+        for hours in day.open:
+            late = Window(max(short_ms, hours.start_ms), hours.end_ms)
+            yield _BadSpan(LintRule.TOO_LATE_IN_THE_DAY, Severity.ERROR, late)
+        closed = closed_days_after(self._days, day.day)
+        if closed:
+            rule = LintRule.BEFORE_WEEKEND if _is_weekend(closed) else LintRule.BEFORE_HOLIDAY
+            noon_ms, _ = instants_of_wall(day.day, self._policy.eve_from_s, self._zone)
+            strict_ms = noon_ms if len(closed) >= _LONG_CLOSURE_DAYS else max(noon_ms, short_ms)
+            yield _BadSpan(rule, Severity.WARNING, Window(noon_ms, strict_ms))
+            yield _BadSpan(rule, Severity.ERROR, Window(strict_ms, day.span.end_ms))
+
+    def sentence(self, rule: LintRule, span: Window, meters_expected: int | None) -> str:
+        """Why a cut in the span is bad: when it is, what is wrong, when there is help again."""
+        return f"A cut {self._when(span)} {self._fault(rule, span, meters_expected)}."
+
+    def _fault(self, rule: LintRule, span: Window, meters_expected: int | None) -> str:
+        policy = self._policy
+        day = self._day_of(span.start_ms)
+        reopen = f"the offices open again {self._opening(self._office_hours, day.span.end_ms)}"
+        match rule:
+            case LintRule.FRIDAY_EVENING:
+                return f"falls on a Friday evening: {reopen}"
+            case LintRule.ON_HOLIDAY:
+                return f"falls on a public holiday ({day.holiday}): {reopen}"
+            case LintRule.ON_CLOSED_DAY:
+                return f"falls on a {weekday_in_words(day.day)}, when the offices are closed: {reopen}"
+            case LintRule.BEFORE_WEEKEND:
+                return f"comes on the last office day before a weekend: {reopen}"
+            case LintRule.BEFORE_HOLIDAY:
+                holiday = closed_days_after(self._days, day.day)[0]
+                named = f"{holiday.holiday}, {date_in_words(holiday.day)}"
+                return f"comes on the last office day before a holiday ({named}): {reopen}"
+            case LintRule.OUTSIDE_OFFICE_HOURS:
+                opening = self._opening(self._office_hours, span.start_ms)
+                return f"is outside office hours ({policy.office_hours}): the offices open next {opening}"
+            case LintRule.OUTSIDE_CALL_CENTRE_HOURS:
+                opening = self._opening(self._centre_hours, span.start_ms)
+                hours = policy.call_centre_hours
+                return f"is outside the call centre's hours ({hours}): it answers next {opening}"
+            case LintRule.TOO_LATE_IN_THE_DAY:
+                left = _duration(day.office_ms_left(span.end_ms - 1))
+                least = _duration(policy.office_s_left_min * SECOND_MS)
+                return f"leaves {left} of office hours that day; at least {least} must be left"
+            case LintRule.OFFICES_OVERRUN:
+                served = self._served_after(span.end_ms - 1)
+                means = f"{policy.offices} offices, {policy.seconds_per_card} s a card"
+                return f"may hit {meters_expected} households, and {served} can be served that day ({means})"
+
+    def _when(self, span: Window) -> str:
+        if span.end_ms - span.start_ms == 1:
+            return f"on {local_in_words(span.start_ms, self._zone)}"
+        return f"between {span_in_words(span.start_ms, span.end_ms, self._zone)}"
+
+    def _opening(self, hours: tuple[Window, ...], after_ms: int) -> str:
+        opening_ms = next((window.start_ms for window in hours if window.start_ms >= after_ms), None)
+        if opening_ms is None:
+            return f"more than {LOOKAHEAD_DAYS} days later"
+        return f"on {local_in_words(opening_ms, self._zone)}"
+
+    def _served_after(self, instant_ms: int) -> int:
+        return cards_served(self._policy, self._day_of(instant_ms).office_ms_left(instant_ms))
+
+    def _day_of(self, instant_ms: int) -> OfficeDay:
+        return self._days[local_date(instant_ms, self._zone)]
+
+
+def _is_weekend(closed: tuple[OfficeDay, ...]) -> bool:
+    """Whether ordinary closed days are among them: a holiday beside a weekend prolongs the weekend."""
+    return any(day.holiday is None for day in closed)
+
+
+def _duration(length_ms: int) -> str:
+    hours, rest_ms = divmod(length_ms, HOUR_MS)
+    minutes = rest_ms // MINUTE_MS
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,220 @@
+"""How the revisions of one protecting object join: holds, flags, releases (design §5, Convergence).
+
+Duty: keep, per object, a *floor* (the highest two-person act, with its own interval; a lift has an
+empty one) and every one-person revision above it. In force is the join of them all: the earliest
+`from` and the latest `until`. Nothing that one person signs ever shrinks what is in force.
+
+Glossary
+- *Signed rev*: the number in the document. It alone says which document this is, so that
+  repetition changes nothing.
+- *Leap*: a signed rev more than `REV_STEP_MAX` above all that is known below it. It protects like any
+  other, but *counts as* the highest below it plus 1: else one person's rev of 2**53 - 1 could
+  never be lifted. What a rev counts as is worked out from all revs held, never stored: it does not
+  depend on which came first.
+- *Merged revision*: above `REVISIONS_MAX` the two lowest become one: their hull, under the higher rev.
+
+What holds
+- Any order and any repetition of the same documents ends in the same value, exactly, while no more
+  than `REVISIONS_MAX` one-person revisions stand above the floor and no rev ever is a leap.
+  Without floors it holds beyond `REVISIONS_MAX` and with leaps too.
+- A floor that comes to a merged revision and covers only part of it cannot take that part out
+  again: more may then be in force than in another order, never less, until a floor reaches its rev.
+- A leap that comes before a floor above what it counts as is lifted by it, and remembered, so that
+  repeating it changes nothing; one that comes after that floor protects until the next floor. A
+  meter that has lifted a leap never `knows` it: no lease that names it permits a cut there.
+
+Pure. The intervals are UTC milliseconds, half-open, empty where `from_ms == until_ms`.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from protocols.instants import EARLIEST_MS, LATEST_MS
+from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
+from protocols.orders import Named
+from protocols.reasons import Refusal
+
+# A flag that is set protects at all times; clearing it is a floor with an empty interval.
+ALL_TIME: Final = (EARLIEST_MS, LATEST_MS)
+# A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.
+NO_TIME: Final = (0, 0)
+
+
+class Revision(Struct, frozen=True):
+    """One revision as signed, or several merged: then `rev` is the highest of them.
+
+    `merged` are the other signed revs inside, the lowest `REVISIONS_MAX` of them; of what is beyond,
+    the interval is kept and the number forgotten, which can only make a lease say no.
+    """
+
+    rev: int
+    from_ms: int
+    until_ms: int
+    merged: tuple[int, ...] = ()
+
+    @property
+    def signed(self) -> tuple[int, ...]:
+        """All signed revs that this one is known to hold, ascending."""
+        return (*self.merged, self.rev)
+
+
+class Protection(Struct, frozen=True):
+    """All that is held of one object. `above` ascends by rev; `lifted` are leaps a floor has cleared."""
+
+    floor: Revision | None = None
+    above: tuple[Revision, ...] = ()
+    lifted: tuple[int, ...] = ()
+
+    @property
+    def floor_rev(self) -> int:
+        """The floor's rev; 0 without a floor."""
+        return 0 if self.floor is None else self.floor.rev
+
+
+NOTHING: Final = Protection()
+
+
+def declare(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Protection | Refusal:
+    """Join a one-person revision; the same rev with another interval joins too.
+
+    BELOW_FLOOR for a rev at or below the floor, and for a leap that a floor has lifted.
+    """
+    new = _revision(rev, from_ms, until_ms)
+    held = next((each for each in protection.above if rev in each.signed), None)
+    if held is not None:
+        above = [_join(each, new) if each is held else each for each in protection.above]
+    elif rev <= protection.floor_rev or (rev in protection.lifted and _is_leap(protection, rev)):
+        return Refusal.BELOW_FLOOR
+    else:
+        above = sorted((*protection.above, new), key=_rev_of)
+    if len(above) > REVISIONS_MAX:
+        above = [_merge(above[0], above[1]), *above[2:]]
+    return replace(protection, above=tuple(above))
+
+
+def remember(protection: Protection, rev: int) -> Protection | Refusal:
+    """Keep a rev that protects at no date, such as a release's: its hours are the firmware's ticks."""
+    return declare(protection, rev, *NO_TIME)
+
+
+def lower(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Protection | Refusal:
+    """Put a two-person floor under the object; an empty interval lifts. STALE_REV below the floor held.
+
+    Two different floors of one rev join. Two floors, each numbered `highest_known` + 1, clear anything.
+    """
+    if rev < protection.floor_rev:
+        return Refusal.STALE_REV
+    floor = _revision(rev, from_ms, until_ms)
+    if protection.floor is not None and rev == protection.floor_rev:
+        return replace(protection, floor=_join(protection.floor, floor))
+    staying = _staying_above(protection, rev)
+    above = tuple(_without(each, staying) for each in protection.above if not staying.isdisjoint(each.signed))
+    leaps = {signed for signed in _signed(protection) if signed > rev} - staying
+    return Protection(floor, above, _still_leaps(rev, leaps.union(protection.lifted)))
+
+
+def in_force(protection: Protection) -> tuple[int, int] | None:
+    """`(from_ms, until_ms)`, the join of floor and all above; None where nothing protects."""
+    held = protection.above if protection.floor is None else (protection.floor, *protection.above)
+    spans = [each for each in held if each.from_ms < each.until_ms]
+    if not spans:
+        return None
+    return min(each.from_ms for each in spans), max(each.until_ms for each in spans)
+
+
+def holds_rev(protection: Protection, rev: int) -> bool:
+    """Whether this signed rev has been stored: a release that is held already was carried out already."""
+    return any(rev in each.signed for each in protection.above)
+
+
+def knows(protection: Protection | None, named: Named) -> bool:
+    """Whether every revision that a lease names is stored, or lies at or below the floor (design §4.2)."""
+    held = NOTHING if protection is None else protection
+    return held.floor_rev >= named.floor and all(
+        rev <= held.floor_rev or holds_rev(held, rev) for rev in named.revs
+    )
+
+
+def named_in_lease(object_name: str, protection: Protection) -> Named | Refusal:
+    """What a lease says of this object.
+
+    TOO_MANY where revisions were merged: the number of a merged revision does not prove that a meter
+    has all that went into it, so that no lease is possible until two people set a floor.
+    """
+    if any(each.merged for each in protection.above):
+        return Refusal.TOO_MANY
+    return Named(object_name, protection.floor_rev, tuple(each.rev for each in protection.above))
+
+
+def highest_known(protection: Protection) -> int:
+    """The highest rev held, a leap as what it counts as; the next document of this object takes one more."""
+    counted = _counted(protection.floor_rev, _signed(protection))
+    return max(counted.values(), default=protection.floor_rev)
+
+
+def _signed(protection: Protection) -> list[int]:
+    return [rev for each in protection.above for rev in each.signed]
+
+
+def _is_leap(protection: Protection, rev: int) -> bool:
+    return _counted(protection.floor_rev, [*_signed(protection), rev])[rev] != rev
+
+
+def _counted(floor_rev: int, signed: Iterable[int]) -> dict[int, int]:
+    """What each signed rev above the floor counts as."""
+    highest = floor_rev
+    counted: dict[int, int] = {}
+    for rev in sorted(signed):
+        highest = rev if rev - highest <= REV_STEP_MAX else highest + 1
+        counted[rev] = highest
+    return counted
+
+
+def _staying_above(protection: Protection, floor_rev: int) -> frozenset[int]:
+    """The signed revs that a new floor leaves.
+
+    A leap that is none any more, seen from the new floor, stays: a new meter may well hear of
+    revision 5001 first and of the floor 5000 under it later.
+    """
+    signed = _signed(protection)
+    before = _counted(protection.floor_rev, signed)
+    after = _counted(floor_rev, [rev for rev in signed if rev > floor_rev])
+    return frozenset(rev for rev, count in after.items() if before[rev] > floor_rev or count == rev)
+
+
+def _still_leaps(floor_rev: int, lifted: Iterable[int]) -> tuple[int, ...]:
+    """The lifted leaps worth remembering, the lowest first; those in reach of the floor may come again."""
+    return tuple(sorted(rev for rev in lifted if rev > floor_rev + REV_STEP_MAX)[:REVISIONS_MAX])
+
+
+def _join(held: Revision, new: Revision) -> Revision:
+    """`held` with the hull of both intervals; an empty one adds nothing."""
+    if new.from_ms == new.until_ms:
+        return held
+    if held.from_ms == held.until_ms:
+        return replace(held, from_ms=new.from_ms, until_ms=new.until_ms)
+    return replace(held, from_ms=min(held.from_ms, new.from_ms), until_ms=max(held.until_ms, new.until_ms))
+
+
+def _merge(lower_one: Revision, higher_one: Revision) -> Revision:
+    merged = sorted({*lower_one.signed, *higher_one.merged})
+    return replace(_join(higher_one, lower_one), merged=tuple(merged[:REVISIONS_MAX]))
+
+
+def _without(revision: Revision, staying: frozenset[int]) -> Revision:
+    """A merged revision keeps its hull, whichever part of it a floor has covered."""
+    *merged, rev = (signed for signed in revision.signed if signed in staying)
+    return replace(revision, rev=rev, merged=tuple(merged))
+
+
+def _revision(rev: int, from_ms: int, until_ms: int) -> Revision:
+    """One empty interval is as good as another: there is one form of it, whoever comes first."""
+    assert from_ms <= until_ms, (from_ms, until_ms)
+    return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME))
+
+
+def _rev_of(revision: Revision) -> int:
+    return revision.rev

@@ -1,0 +1,95 @@
+"""Closed lists: supply states, why supply changed, why an order was refused, what a screen shows.
+
+Each member's value is what stands on the wire, in the journal and in `--json`.
+"""
+
+from enum import StrEnum, unique
+
+
+@unique
+class Energy(StrEnum):
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+
+@unique
+class Supply(StrEnum):
+    """State of the supply. `armed` is off, ready for a person to press (DLMS disconnect control, state 2)."""
+
+    ON = "on"
+    OFF = "off"
+    ARMED = "armed"
+    LIMITED = "limited"
+
+
+@unique
+class SupplyReason(StrEnum):
+    """Why the supply last changed."""
+
+    CREDIT = "credit"
+    PROGRAMMED_CUT = "programmed_cut"
+    CUT_ORDER = "cut_order"
+    SAFETY = "safety"
+    LIMITER = "limiter"
+    RELEASE = "release"
+    TOP_UP = "top_up"
+    EMERGENCY_CREDIT = "emergency_credit"
+    HOLD = "hold"
+    CLOCK = "clock"
+    BUTTON = "button"
+    LEAK_TEST = "leak_test"
+    LEAK = "leak"
+    NONE = "none"
+
+
+@unique
+class ClockStatus(StrEnum):
+    TRUSTED = "trusted"
+    DISPUTED = "disputed"
+    LOST = "lost"
+
+
+@unique
+class Source(StrEnum):
+    """A time authority: the key that signs the time, not what carries it."""
+
+    HEADEND = "headend"
+    TIMESERVER = "timeserver"
+    TECHNICIAN = "technician"
+    CARD = "card"
+
+
+@unique
+class Refusal(StrEnum):
+    """Why a meter refuses a document. The state is unchanged."""
+
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_KIND = "unknown_kind"
+    TOO_FEW_SIGNERS = "too_few_signers"
+    NOT_ADDRESSED = "not_addressed"
+    STALE_REV = "stale_rev"
+    BELOW_FLOOR = "below_floor"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    CLOCK_NOT_TRUSTED = "clock_not_trusted"
+    LEASE_TOO_LONG = "lease_too_long"
+    NO_SUCH_CALENDAR = "no_such_calendar"
+    UNKNOWN_NONCE = "unknown_nonce"
+    STALE_NUMBER = "stale_number"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_MANY = "too_many"
+    NO_LIMITER = "no_limiter"
+    UNSUPPORTED = "unsupported"
+
+
+@unique
+class ScreenCode(StrEnum):
+    """Codes of the card meter's screen (domain.md §1.1.1). Codes 1 to 7 are not known and not used."""
+
+    ACCEPTED = "9"
+    NOT_RELANCED = "8"
+    TRIANGLE = "triangle"
+    NONE = ""

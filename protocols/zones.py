@@ -1,0 +1,110 @@
+"""Time zones: wall clocks to instants and back. Local time exists only at the edges, and here.
+
+Zones are read from the `tzdata` package, never from the system, so that every machine compiles the
+same windows from the same rule. Reading a zone's file is loading data that ships with the program,
+like an import: it is done once per zone, and nothing here reads a clock or the machine's own zone.
+"""
+
+from bisect import bisect_left
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from protocols.errors import InputError, quoted
+from protocols.instants import SECOND_MS, datetime_from_ms, ms_from_datetime
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Every IANA zone name that is known."""
+    return frozenset((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())
+
+
+def load_zone(name: str, where: str = "zone") -> ZoneInfo:
+    """The time zone of an IANA name. Raises InputError, with `where`, for an unknown one.
+
+    The name is looked up in the list of names before a path is made of it.
+    """
+    if name not in zone_names():
+        near = get_close_matches(name[:64], sorted(zone_names()), n=1) or ["Europe/Brussels"]
+        raise InputError(f"{where}: {quoted(name)}; allowed: an IANA zone name such as {near[0]}")
+    return _zone(name)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    with file.open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def instants_of_wall(day: date, second_of_day: int, zone: ZoneInfo) -> tuple[int, int]:
+    """The earlier and the later instant at which clocks on the wall show a second of a day (0 to 86,400).
+
+    They differ where a clock is set back over that time. Where it is set forward over it, so that
+    it is never shown, both are the instant at which the gap ends.
+    """
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    wall = midnight + timedelta(seconds=second_of_day)  # arithmetic on the wall: PEP 495
+    earlier_ms = ms_from_datetime(wall.replace(fold=0))
+    later_ms = ms_from_datetime(wall.replace(fold=1))
+    if earlier_ms <= later_ms:
+        return earlier_ms, later_ms
+    # In a gap PEP 495 gives the instants the wrong way round, on either side of the transition.
+    seconds = range(later_ms // SECOND_MS, earlier_ms // SECOND_MS)
+    shown = wall.replace(tzinfo=None)
+    passed = bisect_left(seconds, True, key=lambda s: wall_clock(s * SECOND_MS, zone) >= shown)
+    gap_end_ms = (seconds.start + passed) * SECOND_MS
+    return gap_end_ms, gap_end_ms
+
+
+def wall_clock(instant_ms: int, zone: ZoneInfo) -> datetime:
+    """What clocks on the wall show at an instant, as a datetime without a zone."""
+    return datetime_from_ms(instant_ms, zone).replace(tzinfo=None)
+
+
+def local_date(instant_ms: int, zone: ZoneInfo) -> date:
+    """The date on the wall at an instant."""
+    return datetime_from_ms(instant_ms, zone).date()
+
+
+def weekday_in_words(day: date) -> str:
+    """`Friday`, in English whatever the machine's language."""
+    return _WEEKDAYS[day.weekday()]
+
+
+def date_in_words(day: date) -> str:
+    """`Friday 3 July 2020`."""
+    return f"{weekday_in_words(day)} {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def local_in_words(instant_ms: int, zone: ZoneInfo) -> str:
+    """`Friday 3 July 2020 23:01 (Europe/Brussels)`; seconds where there are any.
+
+    A time that is shown twice in that night says which one is meant: `(Europe/Brussels, CET)`.
+    """
+    return f"{date_in_words(local_date(instant_ms, zone))} {_clock_in_words(instant_ms, zone)}"
+
+
+def span_in_words(start_ms: int, end_ms: int, zone: ZoneInfo) -> str:
+    """`Friday 3 July 2020 12:00 and 15:00 (Europe/Brussels)`; over midnight both sides are written out."""
+    start = local_in_words(start_ms, zone)
+    if local_date(start_ms, zone) != local_date(end_ms, zone):
+        return f"{start} and {local_in_words(end_ms, zone)}"
+    return f"{start.removesuffix(f' ({zone.key})')} and {_clock_in_words(end_ms, zone)}"
+
+
+def _clock_in_words(instant_ms: int, zone: ZoneInfo) -> str:
+    moment = datetime_from_ms(instant_ms, zone)
+    precision = "seconds" if moment.second else "minutes"
+    clock = moment.time().isoformat(timespec=precision)
+    shown_twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    return f"{clock} ({zone.key}, {moment.tzname()})" if shown_twice else f"{clock} ({zone.key})"
