@@ -1,0 +1,1 @@
+"""Firmware of emulated meters. Pure: events and ticks in, effects out; no I/O, no clock, no randomness."""

@@ -1,0 +1,127 @@
+"""Credit to the quantum: consumption, fixed charge, payments and the emergency purse.
+
+Between two changes of load, price or supply everything is linear, so `settle` charges any span in
+one step and `empty_at` says when the purse in use runs out, with integers only. A charge smaller
+than a quantum is carried (`carry_mq`, thousandths of a quantum), never rounded away.
+
+While emergency credit is in use, consumption draws on that purse and the balance stands still; a
+payment repays it first. Conservation, at every instant (design §4.3):
+
+    balance - (emergency_limit - emergency_left) = start + payments - energy * price - fixed
+
+The functions work on a plain record of integers so that a rehearsal of a whole fleet runs this same
+source. The caller settles before it changes anything.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from protocols.instants import SECOND_MS
+from protocols.units import (
+    QUANTA_PER_S_PER_UEUR_DAY,
+    QUANTA_PER_UEUR,
+    QUANTA_PER_WS_PER_UEUR_KWH,
+)
+
+# Later than any tick a meter will see (146 million years): stands for "not as things are".
+NEVER = 2**62
+
+
+class Emergency(IntEnum):
+    """The emergency purse: untouched, being drawn on, or used up and to be repaid in full first."""
+
+    READY = 0
+    IN_USE = 1
+    USED_UP = 2
+
+
+@dataclass(slots=True)
+class Credit:
+    """One meter's purses, prices and registers. `drawn_w` is what flows; the supply sets it."""
+
+    balance_q: int
+    price_ueur_per_kwh: int
+    fixed_ueur_per_day: int
+    emergency_limit_q: int
+    emergency_left_q: int
+    emergency: Emergency = Emergency.READY
+    drawn_w: int = 0
+    carry_mq: int = 0
+    settled_at: int = 0
+    energy_mj: int = 0
+
+
+def rate_q_per_s(credit: Credit) -> int:
+    """What a second costs now, in quanta."""
+    consumption = credit.drawn_w * credit.price_ueur_per_kwh * QUANTA_PER_WS_PER_UEUR_KWH
+    return consumption + credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
+
+
+def settle(credit: Credit, at: int) -> None:
+    """Charge everything up to tick `at`. A tick already settled is left alone."""
+    elapsed = at - credit.settled_at
+    if elapsed <= 0:
+        return
+    spent_q, credit.carry_mq = divmod(rate_q_per_s(credit) * elapsed + credit.carry_mq, SECOND_MS)
+    credit.energy_mj += credit.drawn_w * elapsed
+    credit.settled_at = at
+    if credit.emergency == Emergency.IN_USE:
+        drawn_q = min(spent_q, credit.emergency_left_q)
+        credit.emergency_left_q -= drawn_q
+        spent_q -= drawn_q
+    credit.balance_q -= spent_q
+
+
+def falls_to_at(credit: Credit, level_q: int) -> int:
+    """First tick at which the purse in use has fallen to `level_q` or below; NEVER at this rate of 0."""
+    in_use = credit.emergency == Emergency.IN_USE
+    above_q = (credit.emergency_left_q if in_use else credit.balance_q) - level_q
+    if above_q <= 0:
+        return credit.settled_at
+    rate = rate_q_per_s(credit)
+    if rate == 0:
+        return NEVER
+    return credit.settled_at - (-(above_q * SECOND_MS - credit.carry_mq) // rate)
+
+
+def empty_at(credit: Credit) -> int:
+    """First tick at which the purse in use is empty."""
+    return falls_to_at(credit, 0)
+
+
+def has_nothing_left(credit: Credit) -> bool:
+    """The evidence for a cut: balance at or below 0 and no emergency credit in use has anything left."""
+    left = credit.emergency == Emergency.IN_USE and credit.emergency_left_q > 0
+    return credit.balance_q <= 0 and not left
+
+
+def start_emergency(credit: Credit) -> bool:
+    """Begin to draw on the emergency purse; only an untouched one, and only at or below 0."""
+    if credit.emergency != Emergency.READY or credit.emergency_limit_q == 0 or credit.balance_q > 0:
+        return False
+    credit.emergency = Emergency.IN_USE
+    return True
+
+
+def close_used_up_emergency(credit: Credit) -> bool:
+    """Mark an emptied emergency purse as used up; True if it just was."""
+    if credit.emergency != Emergency.IN_USE or credit.emergency_left_q > 0:
+        return False
+    credit.emergency = Emergency.USED_UP
+    return True
+
+
+def pay(credit: Credit, amount_ueur: int) -> int:
+    """Credit a payment: emergency credit is repaid first, the rest goes to the balance.
+
+    Returns the quanta that went to the emergency purse. A purse repaid in full is ready again as soon
+    as the balance is above 0; until then a household that lives on it goes on living on it.
+    """
+    amount_q = amount_ueur * QUANTA_PER_UEUR
+    repaid_q = min(amount_q, credit.emergency_limit_q - credit.emergency_left_q)
+    credit.emergency_left_q += repaid_q
+    credit.balance_q += amount_q - repaid_q
+    whole = credit.emergency_left_q == credit.emergency_limit_q
+    if whole and (credit.balance_q > 0 or credit.emergency == Emergency.USED_UP):
+        credit.emergency = Emergency.READY
+    return repaid_q

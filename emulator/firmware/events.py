@@ -1,0 +1,116 @@
+"""What can happen to a meter. A shell or a player hands each to `meter.handle(event, at)`.
+
+`at` counts the milliseconds of the meter's own crystal since its first power-up: no event carries
+true time, except in documents that claim it. Channels say how a document travelled; a meter decides
+nothing by them, except that a card's result is shown as a card's.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from protocols.reasons import Source
+
+
+@unique
+class Channel(StrEnum):
+    MQTT = "mqtt"
+    CARD = "card"
+    CODE = "code"
+
+
+@unique
+class ButtonName(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+    BREAKER = "breaker"
+
+
+@dataclass(frozen=True, slots=True)
+class SetLoad:
+    """The household draws `load_w` whenever it is supplied."""
+
+    load_w: int
+
+
+@dataclass(frozen=True, slots=True)
+class MainsOff:
+    """The supply side is dead. The cell keeps the ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MainsOn:
+    """The supply side is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicksLost:
+    """The counter of ticks was lost or is doubted (cell, oscillator stop, copies that differ)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overcurrent:
+    """The over-current element tripped: a safety cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A person at the meter presses a button or raises the breaker."""
+
+    name: ButtonName
+
+
+@dataclass(frozen=True, slots=True)
+class AskTime:
+    """The link is up and `source` can be asked for the time: the meter makes a nonce."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A signed envelope arrived: an order, a lease or a time."""
+
+    data: bytes
+    channel: Channel = Channel.MQTT
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedDate:
+    """A date without signature (a DLMS clock write, the console). Guarded: logged, never counted."""
+
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardPass:
+    """A card in the slot of the card meter of 2020: everything it carries is obeyed, in this order.
+
+    `date_ms` is the terminal's date as the card brings it; `number` counts the card's writings and
+    is looked at by no meter of 2020. Instants are in UTC here; the meter turns them into the legal
+    local calendar it lives in. `top_up_ueur` is paid once per `payment`.
+    """
+
+    number: int
+    date_ms: int | None = None
+    payment: str = ""
+    top_up_ueur: int = 0
+    suspend_from_ms: int | None = None
+    suspend_until_ms: int | None = None
+    programmed_cut: str = ""
+    programmed_cut_ms: int | None = None
+    cancel_cut: str = ""
+    restart: bool = False
+
+
+Event = (
+    SetLoad
+    | MainsOff
+    | MainsOn
+    | TicksLost
+    | Overcurrent
+    | Button
+    | AskTime
+    | Document
+    | UnsignedDate
+    | CardPass
+)

@@ -1,0 +1,1 @@
+"""The firmware a meter should have: interval clock, gate, leased permission, holds."""

@@ -1,0 +1,270 @@
+"""The interval clock: the crystal judges, dates are only witnesses (design §4.1).
+
+Duty: keep an envelope `[earliest, latest]` that contains true time, under any claims of one lying
+source, and say plainly when it cannot. States:
+
+    trusted    the envelope is bounded and the witnesses held do not contradict it
+    disputed   two witnesses contradict the crystal or each other; nothing narrows any more until a
+               new epoch begins (a rebase by two people, or lost ticks); `nonce` names the dispute
+    lost       a new tick epoch began; `latest` is unbounded until two witnesses bound it again
+
+A *claim* counts for its source, the key that signed it. Of each source the last fresh answer and
+the highest-numbered one-way time are held for 40 days, whether they agree or not. The rule takes
+the second-highest lower bound and the second-lowest upper bound over sources: whatever one source
+says, at least one honest bound stands on either side.
+
+Assumed: at most one source lies among the claims held; the counter neither slips nor freezes
+unnoticed. Functions work on a `Clock`; ticks, keys' verdicts and nonces come from the caller.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
+from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
+from protocols.reasons import ClockStatus, Refusal, Source
+
+
+@unique
+class Finding(StrEnum):
+    """What a claim did to the clock."""
+
+    AGREES = "agrees"
+    NARROWED = "narrowed"
+    DISAGREES = "disagrees"
+    CRYSTAL_RATE = "crystal_rate"
+    DISPUTED = "disputed"
+    REGAINED = "regained"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A fresh answer: bounds on either side, right for any delay of the answer."""
+
+    lower: Point
+    upper: Point
+
+
+@dataclass(frozen=True, slots=True)
+class OneWay:
+    """A numbered time heard: a lower bound, right for any delay and any replay."""
+
+    number: int
+    lower: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    source: Source
+    tick: int
+
+
+@dataclass(slots=True)
+class Clock:
+    """Everything the clock knows. `agreed` holds, per source, the (epoch, tick) it last agreed at."""
+
+    ppm: int
+    earliest: Point
+    latest: Point | None
+    vouched_ms: int
+    status: ClockStatus = ClockStatus.TRUSTED
+    epoch: int = 0
+    nonce: str = ""
+    fresh: dict[Source, Fresh] = field(default_factory=dict)
+    one_way: dict[Source, OneWay] = field(default_factory=dict)
+    asks: dict[str, Asked] = field(default_factory=dict)
+    hulls: tuple[tuple[int, int], ...] = ()
+    agreed: dict[Source, tuple[int, int]] = field(default_factory=dict)
+
+
+def set_at_commissioning(time_ms: int, spread_ms: int, tick: int, ppm: int) -> Clock:
+    """A clock that was just set by the people who installed the meter."""
+    earliest_ms = time_ms - spread_ms
+    return Clock(ppm, Point(earliest_ms, tick), Point(time_ms + spread_ms, tick), earliest_ms)
+
+
+def earliest_ms(clock: Clock, tick: int) -> int:
+    """True time is not earlier than this at `tick`."""
+    return lower_ms(clock.earliest, tick, clock.ppm)
+
+
+def latest_ms(clock: Clock, tick: int) -> int | None:
+    """None while the envelope is unbounded."""
+    return None if clock.latest is None else upper_ms(clock.latest, tick, clock.ppm)
+
+
+def estimate_ms(clock: Clock, tick: int) -> int:
+    """What screens and timestamps show: the middle of the envelope, or its lower end if unbounded."""
+    low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
+    return low if high is None else (low + high) // 2
+
+
+def shown_interval_ms(clock: Clock, tick: int) -> tuple[int, int | None]:
+    """The envelope; in a dispute the hull of both opinions."""
+    low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
+    if clock.status is not ClockStatus.DISPUTED:
+        return low, high
+    edges = [read for read in _witness_edges_ms(clock, tick) if read is not None]
+    return min(low, *edges), None if high is None else max(high, *edges)
+
+
+def ask(clock: Clock, source: Source, nonce: str, tick: int) -> None:
+    """Remember that `source` was asked; beyond the limit the oldest ask is forgotten."""
+    while len(clock.asks) >= ASKS_MAX:
+        del clock.asks[min(clock.asks, key=lambda key: clock.asks[key].tick)]
+    clock.asks[nonce] = Asked(source, tick)
+
+
+def hear_fresh(
+    clock: Clock, source: Source, nonce: str, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
+) -> Finding | Refusal:
+    """A source's answer to this meter's own nonce. An unknown or answered nonce is refused."""
+    asked = clock.asks.get(nonce)
+    if asked is None or asked.source is not source:
+        return Refusal.UNKNOWN_NONCE
+    del clock.asks[nonce]
+    heard = Fresh(Point(time_ms - spread_ms, tick), Point(time_ms + spread_ms, asked.tick))
+    clock.fresh[source] = heard
+    return _judge(clock, source, heard.lower, heard.upper, tick, dispute_nonce)
+
+
+def hear_one_way(
+    clock: Clock, source: Source, number: int, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
+) -> Finding | Refusal:
+    """A numbered one-way time. A number at or below the highest held is refused."""
+    held = clock.one_way.get(source)
+    if held is not None and number <= held.number:
+        return Refusal.STALE_NUMBER
+    lower = Point(time_ms - spread_ms, tick)
+    clock.one_way[source] = OneWay(number, lower)
+    return _judge(clock, source, lower, None, tick, dispute_nonce)
+
+
+def begin_epoch(clock: Clock, tick: int) -> None:
+    """Ticks were lost or are doubted, or a dispute is rebased: nothing learnt before counts after.
+
+    What stays is the vouched time, which true time had reached for certain; it is not aged over the gap.
+    """
+    clock.epoch += 1
+    clock.status = ClockStatus.LOST
+    clock.nonce = ""
+    clock.fresh.clear()
+    clock.one_way.clear()
+    clock.asks.clear()
+    clock.hulls = ()
+    clock.earliest = Point(clock.vouched_ms, tick)
+    clock.latest = None
+
+
+def last_agreed(clock: Clock) -> tuple[int, int]:
+    """(epoch, tick) at which two witnesses last agreed with the crystal; (-1, 0) for never."""
+    marks = sorted(clock.agreed.values(), reverse=True)
+    return marks[1] if len(marks) > 1 else (-1, 0)
+
+
+def _judge(
+    clock: Clock, source: Source, lower: Point, upper: Point | None, tick: int, dispute_nonce: str
+) -> Finding:
+    """Apply the rule after a claim was stored, and say what the claim did."""
+    low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
+    _forget_old_claims(clock, tick)
+    if clock.status is ClockStatus.DISPUTED:
+        return Finding.HELD
+    excludes = (high is not None and lower_ms(lower, tick, clock.ppm) > high) or (
+        upper is not None and upper_ms(upper, tick, clock.ppm) < low
+    )
+    moved = _apply_rule(clock, tick, dispute_nonce)
+    if moved in (Finding.DISPUTED, Finding.CRYSTAL_RATE):
+        return moved
+    if excludes:
+        return Finding.DISAGREES
+    if upper is not None:
+        # A lower bound alone cannot say that the crystal is not ahead, which is what cuts too early.
+        clock.agreed[source] = (clock.epoch, tick)
+    return moved
+
+
+def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> Finding:
+    """Intersect the envelope with `[L, U]`; where they contradict each other, a hull or a dispute."""
+    second_lower, second_upper = _second_lower(clock, tick), _second_upper(clock, tick)
+    low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
+    floor = None if second_lower is None else lower_ms(second_lower, tick, clock.ppm)
+    roof = None if second_upper is None else upper_ms(second_upper, tick, clock.ppm)
+    above = floor is not None and high is not None and floor > high
+    below = roof is not None and roof < low
+    crossed = floor is not None and roof is not None and floor > roof
+    if above or below or crossed:
+        if not crossed and _widen_by_hull(clock, second_lower, second_upper, tick):
+            return Finding.CRYSTAL_RATE
+        clock.status, clock.nonce = ClockStatus.DISPUTED, dispute_nonce
+        return Finding.DISPUTED
+    if second_lower is not None and floor is not None:
+        # Only what the rule accepted vouches: after a dispute its witnesses must not bind the next epoch.
+        clock.vouched_ms = max(clock.vouched_ms, min(second_lower.value_ms, floor))
+    return _narrow(clock, second_lower, second_upper, tick)
+
+
+def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> Finding:
+    moved = False
+    if second_lower is not None and lower_ms(second_lower, tick, clock.ppm) > earliest_ms(clock, tick):
+        clock.earliest, moved = second_lower, True
+    high = latest_ms(clock, tick)
+    if second_upper is not None and (high is None or upper_ms(second_upper, tick, clock.ppm) < high):
+        clock.latest, moved = second_upper, True
+    if clock.status is ClockStatus.LOST and clock.latest is not None:
+        clock.status = ClockStatus.TRUSTED
+        return Finding.REGAINED
+    return Finding.NARROWED if moved else Finding.AGREES
+
+
+def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> bool:
+    """The small miss: a crystal slightly out of its rate bound. At most 60 s of hull in 24 h of ticks."""
+    low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
+    floor = None if second_lower is None else lower_ms(second_lower, tick, clock.ppm)
+    roof = None if second_upper is None else upper_ms(second_upper, tick, clock.ppm)
+    if floor is None or roof is None:
+        return False
+    added = roof - high if high is not None and floor > high else low - floor
+    recent = tuple(hull for hull in clock.hulls if hull[0] > tick - HULL_WINDOW_MS)
+    if sum(ms for _, ms in recent) + added > HULL_MS_MAX:
+        return False
+    clock.hulls = (*recent, (tick, added))
+    if high is not None and floor > high:
+        clock.latest = second_upper
+    elif second_lower is not None:
+        clock.earliest = second_lower
+    return True
+
+
+def _second_lower(clock: Clock, tick: int) -> Point | None:
+    """The second-highest lower bound over sources; a source's own is the higher of its two."""
+    best: dict[Source, Point] = {source: claim.lower for source, claim in clock.fresh.items()}
+    for source, heard in clock.one_way.items():
+        other = best.get(source)
+        if other is None or lower_ms(heard.lower, tick, clock.ppm) > lower_ms(other, tick, clock.ppm):
+            best[source] = heard.lower
+    ordered = sorted(best.values(), key=lambda point: lower_ms(point, tick, clock.ppm), reverse=True)
+    return ordered[1] if len(ordered) > 1 else None
+
+
+def _second_upper(clock: Clock, tick: int) -> Point | None:
+    """The second-lowest upper bound over sources."""
+    uppers = [claim.upper for claim in clock.fresh.values()]
+    ordered = sorted(uppers, key=lambda point: upper_ms(point, tick, clock.ppm))
+    return ordered[1] if len(ordered) > 1 else None
+
+
+def _witness_edges_ms(clock: Clock, tick: int) -> tuple[int | None, int | None]:
+    lower, upper = _second_lower(clock, tick), _second_upper(clock, tick)
+    return (
+        None if lower is None else lower_ms(lower, tick, clock.ppm),
+        None if upper is None else upper_ms(upper, tick, clock.ppm),
+    )
+
+
+def _forget_old_claims(clock: Clock, tick: int) -> None:
+    """Claims are held for 40 days of ticks. One-way numbers stay known as long as their claim does."""
+    oldest = tick - CLAIM_AGE_MS_MAX
+    clock.fresh = {source: claim for source, claim in clock.fresh.items() if claim.lower.tick >= oldest}
+    clock.one_way = {source: heard for source, heard in clock.one_way.items() if heard.lower.tick >= oldest}

@@ -1,0 +1,142 @@
+"""A document's way through the meter: read, admitted, obeyed, noted; and what it asks of the supply.
+
+What is signed by nobody known is told to the world each time, but written to the black box at most
+once an hour: garbage without end must not flush out the evidence.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from emulator.firmware.credit import pay
+from emulator.firmware.events import Channel, Document
+from emulator.firmware.guarded import clock, obey
+from emulator.firmware.guarded.clock import Finding
+from emulator.firmware.guarded.intake import Refused, admit_order, admit_time
+from emulator.firmware.records import ClaimHeard, OrderJudged
+from protocols.envelope import read_envelope
+from protocols.errors import DocumentError
+from protocols.instants import HOUR_MS
+from protocols.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
+from protocols.reasons import Refusal, ScreenCode, SupplyReason
+from protocols.roles import ROOT_TYPE, accept_root
+
+if TYPE_CHECKING:
+    from emulator.firmware.guarded.meter import GuardedMeter
+
+_GARBAGE_NOTED_EVERY: Final = HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the meter must look at: supply to give back, or a clock that has to be told of."""
+
+    give_back: SupplyReason | None = None
+    clock_cause: str = ""
+
+
+_NOTHING: Final = Outcome()
+
+
+def receive(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+    """Take in one envelope. Whatever it holds, the meter is whole afterwards."""
+    try:
+        payload_type = read_envelope(document.data).payload_type
+    except DocumentError:
+        return _refuse(Refused(Refusal.MALFORMED), meter, at)
+    if payload_type == TIME_TYPE:
+        return _receive_time(document, meter, at)
+    if payload_type == ROOT_TYPE:
+        return _receive_root(document, meter, at)
+    return _receive_order(document, meter, at)
+
+
+def _receive_order(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+    memory = meter.memory
+    admitted = admit_order(document.data, meter.root, meter.identity, memory, at)
+    if isinstance(admitted, Refused):
+        return _refuse(admitted, meter, at)
+    credited_before_ueur = memory.totals.credited_ueur
+    did = obey.obey(admitted, memory, at)
+    if isinstance(did, Refusal):
+        return _refuse(Refused(did, admitted, signed=True), meter, at)
+    meter.recorder.note(at, _judged(admitted, "accepted", did))
+    if document.channel is Channel.CARD:
+        meter.recorder.show(at, "", ScreenCode.ACCEPTED)
+    match did:
+        case obey.RELEASED:
+            return Outcome(SupplyReason.RELEASE)
+        case obey.CREDITED:
+            pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
+            meter.point.note_credit("top_up", at)
+            return Outcome(SupplyReason.TOP_UP)
+        case obey.EMERGENCY:
+            started = meter.point.begin_emergency(at)
+            return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
+        case obey.TARIFF:
+            tariff = body_of(admitted, TariffBody)
+            memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
+            memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
+            meter.point.note_credit("tariff", at)
+            return _NOTHING
+        case _:
+            return _after_storing(admitted)
+
+
+def _after_storing(order: Order) -> Outcome:
+    if order.kind is Kind.LIMITER and not body_of(order, LimiterBody).engaged:
+        return Outcome(SupplyReason.LIMITER)
+    return Outcome(clock_cause="rebase") if order.kind is Kind.REBASE else _NOTHING
+
+
+def _receive_time(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+    admitted = admit_time(document.data, meter.root)
+    if isinstance(admitted, Refused):
+        return _refuse(admitted, meter, at)
+    source, time = admitted
+    state = meter.memory.clock
+    offset_ms = time.time_ms - clock.estimate_ms(state, at)
+    dispute = meter.identity.nonce("dispute", meter.memory.nonces)
+    found: Finding | Refusal
+    if isinstance(time, OneWayTime):
+        found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at, dispute)
+    elif time.meter != meter.identity.id:
+        found = Refusal.NOT_ADDRESSED
+    else:
+        found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at, dispute)
+    if found is Finding.DISPUTED:
+        meter.memory.nonces += 1
+    meter.recorder.note(at, ClaimHeard(source, found, offset_ms, time.time_ms))
+    return Outcome(clock_cause=found) if found is Finding.CRYSTAL_RATE else _NOTHING
+
+
+def _receive_root(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+    try:
+        accepted = accept_root(document.data, meter.root)
+    except DocumentError:
+        return _refuse(Refused(Refusal.MALFORMED), meter, at)
+    if isinstance(accepted, Refusal):
+        return _refuse(Refused(accepted), meter, at)
+    meter.root = meter.memory.root = accepted
+    meter.recorder.note(at, OrderJudged("", "root", "root", accepted.version, "accepted", obey.STORED))
+    return _NOTHING
+
+
+def _refuse(refused: Refused, meter: "GuardedMeter", at: int) -> Outcome:
+    order = refused.order
+    record = (
+        OrderJudged("", "", "", 0, "refused", refused.refusal)
+        if order is None
+        else _judged(order, "refused", refused.refusal)
+    )
+    noted_at = meter.memory.garbage_noted_at
+    if refused.signed or noted_at is None or at - noted_at >= _GARBAGE_NOTED_EVERY:
+        if not refused.signed:
+            meter.memory.garbage_noted_at = at
+        meter.recorder.note(at, record)
+    else:
+        meter.recorder.tell(at, record)
+    return _NOTHING
+
+
+def _judged(order: Order, verdict: str, reason: str) -> OrderJudged:
+    return OrderJudged(order.id, order.kind, order.object, order.rev, verdict, reason)

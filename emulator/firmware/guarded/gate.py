@@ -1,0 +1,225 @@
+"""The gate: one pure function in front of the contactor, and the only way to it (design §4.2).
+
+Duty: given a cause and everything known, say whether the supply may be opened *at every instant*
+that the clock holds possible. It opens only with positive evidence; in doubt the supply stays on.
+The rules stand in their order in `may_open`; the meter adds only the warning and the spread
+(rule 6), which delay an opening and never permit one.
+
+A `Question` is plain data, so that the black box can hold it and a replay can ask it again.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum, unique
+
+from protocols.reasons import ClockStatus, SupplyReason
+
+
+@unique
+class Because(StrEnum):
+    """Why the gate is open or shut."""
+
+    SAFETY = "safety"
+    PERMITTED = "permitted"
+    CLOCK_LOST = "clock_lost"
+    CLOCK_DISPUTED = "clock_disputed"
+    HOLD = "hold"
+    NO_WINDOW = "no_window"
+    NO_LEASE = "no_lease"
+    LEASE_ENDED = "lease_ended"
+    REVISIONS_MISSING = "revisions_missing"
+    NO_EVIDENCE = "no_evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """When it may be now: `[earliest_ms, latest_ms]`, both included; None: unbounded."""
+
+    status: ClockStatus
+    earliest_ms: int
+    latest_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the calendar and its lease permit.
+
+    `windows_ms` are sorted, disjoint, half-open; windows that touched have been joined. `lease_ends_ms`
+    None: no lease keeps this calendar alive. `complete`: every revision that the lease names is stored.
+    """
+
+    windows_ms: tuple[tuple[int, int], ...] = ()
+    lease_ends_ms: int | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSpan:
+    """No cut in `[from_ms, until_ms)`."""
+
+    name: str
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for the cause: an empty purse, a limiter order, or a cut order's own interval."""
+
+    nothing_left: bool = False
+    limiter_ordered: bool = False
+    order_from_ms: int = 0
+    order_until_ms: int = 0
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date."""
+
+    release_holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    cause: SupplyReason
+    interval: Interval
+    permission: Permission
+    holds: tuple[HoldSpan, ...]
+    evidence: Evidence
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`next_possible_ms`: the first instant at which calendar and holds, as known, would permit."""
+
+    open: bool
+    reason: Because
+    next_possible_ms: int | None
+
+
+def may_open(
+    cause: SupplyReason,
+    interval: Interval,
+    permission: Permission,
+    holds: Sequence[HoldSpan],
+    evidence: Evidence,
+    flags: Flags,
+) -> Verdict:
+    """Whether `cause` may open the supply now. Total: an unknown cause has no evidence."""
+    if cause is SupplyReason.SAFETY:
+        return Verdict(open=True, reason=Because.SAFETY, next_possible_ms=interval.earliest_ms)
+    reason = _refusal(cause, interval, permission, holds, evidence, flags)
+    if reason is None:
+        return Verdict(open=True, reason=Because.PERMITTED, next_possible_ms=interval.earliest_ms)
+    return Verdict(False, reason, next_possible_ms(interval.earliest_ms, permission, holds))
+
+
+def judge(question: Question) -> Verdict:
+    """`may_open` of a question as one value."""
+    return may_open(
+        question.cause,
+        question.interval,
+        question.permission,
+        question.holds,
+        question.evidence,
+        question.flags,
+    )
+
+
+def window_at(windows_ms: Sequence[tuple[int, int]], instant_ms: int) -> tuple[int, int] | None:
+    """The window that contains an instant."""
+    place = bisect_right(windows_ms, instant_ms, key=_start_of) - 1
+    return windows_ms[place] if place >= 0 and instant_ms < windows_ms[place][1] else None
+
+
+def join_touching(windows_ms: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Windows that touch or overlap are one: an interval across their seam lies inside."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(windows_ms):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldSpan]) -> int | None:
+    """The first instant from `from_ms` on inside a window and outside every hold; None: none known.
+
+    Leases are renewed from day to day, so their end is no bound for a forecast.
+    """
+    instant_ms = from_ms
+    while True:
+        ends = [hold.until_ms for hold in holds if hold.from_ms <= instant_ms < hold.until_ms]
+        if ends:
+            instant_ms = max(ends)
+            continue
+        if window_at(permission.windows_ms, instant_ms) is not None:
+            return instant_ms
+        place = bisect_right(permission.windows_ms, instant_ms, key=_start_of)
+        if place == len(permission.windows_ms):
+            return None
+        instant_ms = permission.windows_ms[place][0]
+
+
+def with_near_windows(question: Question) -> Question:
+    """The question with only the windows that matter to its verdict: the one it is in, and the next."""
+    windows_ms = question.permission.windows_ms
+    place = max(bisect_right(windows_ms, question.interval.earliest_ms, key=_start_of) - 1, 0)
+    return replace(
+        question, permission=replace(question.permission, windows_ms=windows_ms[place : place + 2])
+    )
+
+
+def with_present_holds(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:
+    """The question of an opening, asked again with the holds and cancellations known now."""
+    return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
+
+
+def _start_of(window: tuple[int, int]) -> int:
+    return window[0]
+
+
+def _refusal(
+    cause: SupplyReason,
+    interval: Interval,
+    permission: Permission,
+    holds: Sequence[HoldSpan],
+    evidence: Evidence,
+    flags: Flags,
+) -> Because | None:
+    """The first rule that says no, in the order of the design; None where none does."""
+    if interval.status is ClockStatus.DISPUTED:
+        return Because.CLOCK_DISPUTED
+    if interval.status is ClockStatus.LOST or interval.latest_ms is None:
+        return Because.CLOCK_LOST
+    earliest_ms, latest_ms = interval.earliest_ms, interval.latest_ms
+    if flags.release_holds or any(_intersects(hold, earliest_ms, latest_ms) for hold in holds):
+        return Because.HOLD
+    window = window_at(permission.windows_ms, earliest_ms)
+    if window is None or latest_ms >= window[1]:
+        return Because.NO_WINDOW
+    if permission.lease_ends_ms is None:
+        return Because.NO_LEASE
+    if latest_ms >= permission.lease_ends_ms:
+        return Because.LEASE_ENDED
+    if not permission.complete:
+        return Because.REVISIONS_MISSING
+    return None if _has_evidence(cause, evidence, earliest_ms, latest_ms) else Because.NO_EVIDENCE
+
+
+def _intersects(hold: HoldSpan, earliest_ms: int, latest_ms: int) -> bool:
+    """Whether the half-open hold and the closed interval share an instant."""
+    return hold.from_ms <= latest_ms and earliest_ms < hold.until_ms
+
+
+def _has_evidence(cause: SupplyReason, evidence: Evidence, earliest_ms: int, latest_ms: int) -> bool:
+    if cause is SupplyReason.CREDIT:
+        return evidence.nothing_left
+    if cause is SupplyReason.CUT_ORDER:
+        inside = evidence.order_from_ms <= earliest_ms and latest_ms < evidence.order_until_ms
+        return inside and not evidence.cancelled
+    return cause is SupplyReason.LIMITER and evidence.limiter_ordered

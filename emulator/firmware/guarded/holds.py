@@ -1,0 +1,98 @@
+"""What forbids a cut: holds, flags that hold, and the hours of a release (design §4.2, rules 3 and 5).
+
+Holds and flags are `Protection` values joined by `protocols.merging`. A release counts ticks, so
+that a wrong date cannot shorten it; only when ticks were lost meanwhile does it wait for a date.
+"""
+
+from dataclasses import replace
+
+from emulator.firmware.guarded.clock import earliest_ms, latest_ms
+from emulator.firmware.guarded.gate import HoldSpan
+from emulator.firmware.guarded.interval import margin_ms
+from emulator.firmware.guarded.memory import Memory, ReleaseDate
+from protocols.limits import OBJECTS_MAX
+from protocols.merging import Protection, in_force
+from protocols.reasons import ClockStatus
+
+FLAG_PROTECTED = "flag/protected"
+_HOLDING_PREFIXES = ("hold/", "flag/")
+
+
+def spans(memory: Memory) -> tuple[HoldSpan, ...]:
+    """All holds in force, in their order of names; the flag `protected` limits and does not hold."""
+    found = []
+    for name in sorted(memory.protections):
+        if name == FLAG_PROTECTED or not name.startswith(_HOLDING_PREFIXES):
+            continue
+        force = in_force(memory.protections[name])
+        if force is not None:
+            found.append(HoldSpan(name, *force))
+    return tuple(found)
+
+
+def is_protected(memory: Memory) -> bool:
+    """Whether the household's flag `protected` is set."""
+    protection = memory.protections.get(FLAG_PROTECTED)
+    return protection is not None and in_force(protection) is not None
+
+
+def store(memory: Memory, name: str, protection: Protection, tick: int) -> bool:
+    """Keep a joined protection. False where the table is full of protection that is not over."""
+    if name not in memory.protections and len(memory.protections) >= OBJECTS_MAX:
+        _forget_what_is_over(memory, tick)
+        if len(memory.protections) >= OBJECTS_MAX:
+            return False
+    memory.protections[name] = protection
+    return True
+
+
+def hold_for(memory: Memory, hours_ms: int, tick: int) -> None:
+    """A release was carried out now: hold for its hours; a longer hold that runs already stays."""
+    memory.release_ends_at = max(memory.release_ends_at, tick + hours_ms)
+
+
+def release_holds(memory: Memory) -> bool:
+    """Whether the hours of a release run, in ticks or until a date that has not surely passed."""
+    return memory.release_ends_at > 0 or memory.release_date is not None
+
+
+def survive_lost_ticks(memory: Memory, tick: int) -> None:
+    """Before ticks are given up: turn the ticks that are left into a date that is surely late enough."""
+    left_ms = memory.release_ends_at - tick
+    memory.release_ends_at = 0
+    if left_ms <= 0:
+        return
+    left_ms += margin_ms(left_ms, memory.clock.ppm)
+    high_ms = latest_ms(memory.clock, tick)
+    ends_ms = None if high_ms is None else high_ms + left_ms
+    before = memory.release_date
+    if before is not None:
+        left_ms = max(left_ms, before.left_ms)
+        unknown = ends_ms is None or before.ends_ms is None
+        ends_ms = None if unknown else max(ends_ms or 0, before.ends_ms or 0)
+    memory.release_date = ReleaseDate(ends_ms, left_ms)
+
+
+def update_release(memory: Memory, tick: int) -> None:
+    """Drop a release's hold that is over; date one whose end was not known, once the clock is trusted."""
+    if 0 < memory.release_ends_at <= tick:
+        memory.release_ends_at = 0
+    held, clock = memory.release_date, memory.clock
+    if held is None or clock.status is not ClockStatus.TRUSTED:
+        return
+    high_ms = latest_ms(clock, tick)
+    if held.ends_ms is None and high_ms is not None:
+        memory.release_date = replace(held, ends_ms=high_ms + held.left_ms)
+    elif held.ends_ms is not None and earliest_ms(clock, tick) >= held.ends_ms:
+        memory.release_date = None
+
+
+def _forget_what_is_over(memory: Memory, tick: int) -> None:
+    """Make room: a hold whose end has surely passed. A lease that still names it then says no."""
+    if memory.clock.status is not ClockStatus.TRUSTED:
+        return
+    low_ms = earliest_ms(memory.clock, tick)
+    for name, protection in list(memory.protections.items()):
+        force = in_force(protection)
+        if force is not None and force[1] <= low_ms:
+            del memory.protections[name]

@@ -1,0 +1,25 @@
+"""Who a meter is: its name, its groups, and the key that only it and the head-end hold."""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+# A spread is a fraction of this.
+SPREAD_PARTS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`key` signs the meter's reports and makes its nonces; it is set at manufacture."""
+
+    id: str
+    groups: frozenset[str]
+    key: bytes
+
+    def nonce(self, purpose: str, number: int) -> str:
+        """A value nobody else can foretell: HMAC-SHA-256 of a purpose and a number never used twice."""
+        return hmac.new(self.key, f"{purpose}/{number}".encode(), sha256).hexdigest()[:32]
+
+    def spread_parts(self) -> int:
+        """The meter's fixed share of the spread, in parts of `SPREAD_PARTS`; alike at every start."""
+        return int.from_bytes(sha256(b"spread/" + self.id.encode()).digest()[:2], "big")

@@ -1,0 +1,34 @@
+"""The non-volatile image as bytes, versioned. Torn writes are the business of `protocols.slots`."""
+
+import msgspec
+
+from emulator.firmware.guarded.memory import Memory
+from protocols.errors import DocumentError
+
+# Raised whenever a field changes its meaning; another version's image is not guessed at.
+VERSION = 1
+
+
+class _Image(msgspec.Struct, array_like=True):
+    version: int
+    memory: Memory
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Image)
+
+
+def encode_image(memory: Memory) -> bytes:
+    """What `decode_image` reads back to the same memory."""
+    return _encoder.encode(_Image(VERSION, memory))
+
+
+def decode_image(data: bytes) -> Memory:
+    """Raises DocumentError where the bytes are no image of this version."""
+    try:
+        image = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise DocumentError(f"image: {error}") from None
+    if image.version != VERSION:
+        raise DocumentError(f"image: version {image.version}; this firmware reads {VERSION}")
+    return image.memory

@@ -1,0 +1,112 @@
+"""Documents from outside: who signed, for whom, still good, and newer than what is held (design §5).
+
+Duty: turn envelope bytes into an order that this meter accepts, or a refusal; nothing here changes
+the meter. Protection is taken at some instant of the clock's interval, harm only at every instant and
+only by a trusted clock; leases like protection, since the gate judges their end again.
+"""
+
+from dataclasses import dataclass
+
+from emulator.firmware.guarded.clock import earliest_ms, latest_ms
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.memory import Memory
+from protocols.errors import DocumentError
+from protocols.limits import LEASE_MS_MAX
+from protocols.orders import (
+    KINDS,
+    ORDER_TYPE,
+    TIME_TYPE,
+    Kind,
+    Order,
+    Role,
+    SignedTime,
+    read_order,
+    read_time,
+)
+from protocols.reasons import ClockStatus, Refusal, Source
+from protocols.roles import Root, meets, open_signed, root_allows, time_source
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that changes nothing. `order` where it could be read that far; `signed` by a known key."""
+
+    refusal: Refusal
+    order: Order | None = None
+    signed: bool = False
+
+
+def admit_order(data: bytes, root: Root, identity: Identity, memory: Memory, tick: int) -> Order | Refused:
+    """An order that was signed by enough people, is meant for this meter, and is good now."""
+    try:
+        signed = open_signed(data, root, ORDER_TYPE)
+        order = read_order(signed.payload)
+    except DocumentError:
+        return Refused(Refusal.MALFORMED)
+    role = KINDS[order.kind].role
+    known = bool(signed.keyids)
+    if not meets(signed, root, role):
+        return Refused(Refusal.TOO_FEW_SIGNERS, order, known)
+    if not is_addressed(order, identity):
+        return Refused(Refusal.NOT_ADDRESSED, order, known)
+    low_ms, high_ms = earliest_ms(memory.clock, tick), latest_ms(memory.clock, tick)
+    # A doubted clock refuses harm for its own reason below; a lease is only judged by what is certain.
+    if not root_allows(root, role, low_ms if high_ms is None else high_ms):
+        return Refused(Refusal.EXPIRED, order, known)
+    refusal = _refusal_by_time(order, role, memory.clock.status, low_ms, high_ms)
+    return order if refusal is None else Refused(refusal, order, known)
+
+
+def is_addressed(order: Order, identity: Identity) -> bool:
+    """Whether the scope means this meter.
+
+    A protective order for a group applies to everyone it reaches: a meter that does not know the group
+    cannot tell whether it should. Money is addressed to exactly one meter.
+    """
+    scope = order.scope
+    if order.kind is Kind.PAYMENT:
+        return scope.meters == (identity.id,)
+    if scope.group:
+        return KINDS[order.kind].role is Role.PROTECT or scope.group in identity.groups
+    return scope.fleet or identity.id in scope.meters
+
+
+def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | Refused:
+    """A time signed by exactly one authority."""
+    try:
+        signed = open_signed(data, root, TIME_TYPE)
+        time = read_time(signed.payload)
+    except DocumentError:
+        return Refused(Refusal.MALFORMED)
+    source = time_source(signed, root)
+    if source is None:
+        return Refused(Refusal.TOO_FEW_SIGNERS)
+    return source, time
+
+
+def _refusal_by_time(
+    order: Order, role: Role, status: ClockStatus, low_ms: int, high_ms: int | None
+) -> Refusal | None:
+    if order.kind is Kind.REBASE:
+        # Carries no time: the nonce of the dispute is its limit, and its clock is in doubt by nature.
+        return None
+    if role is not Role.HARM:
+        return _refusal_at_some_instant(order, low_ms, high_ms)
+    if status is not ClockStatus.TRUSTED or high_ms is None:
+        return Refusal.CLOCK_NOT_TRUSTED
+    if high_ms >= order.not_after_ms:
+        return Refusal.EXPIRED
+    # A cut order's interval is when the cut may happen: it arrives before it, and the gate keeps it.
+    if order.kind is not Kind.CUT_ORDER and low_ms < order.not_before_ms:
+        return Refusal.NOT_YET
+    return None
+
+
+def _refusal_at_some_instant(order: Order, low_ms: int, high_ms: int | None) -> Refusal | None:
+    if order.kind is Kind.LEASE and order.not_after_ms - order.issued_at_ms > LEASE_MS_MAX:
+        return Refusal.LEASE_TOO_LONG
+    if low_ms >= order.not_after_ms:
+        return Refusal.EXPIRED
+    if high_ms is not None and high_ms < order.not_before_ms:
+        return Refusal.NOT_YET
+    return None

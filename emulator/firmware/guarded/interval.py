@@ -1,0 +1,55 @@
+"""Bounds on true time, aged by the crystal's own rate bound (design §4.1).
+
+A *point* says: at tick `tick`, true time was at least (lower) or at most (upper) `value_ms`. It is
+never rewritten as time passes; a reading at a later tick adds the ticks between and a margin for
+what the crystal may have gained or lost. `ppm` bounds ticks against true time: with `dt` ticks
+between, true time has advanced by `dt ± margin(dt)`; 1 ms covers the counting of whole ticks.
+"""
+
+from dataclasses import dataclass
+
+from emulator.firmware.credit import NEVER
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    value_ms: int
+    tick: int
+
+
+def margin_ms(elapsed: int, ppm: int) -> int:
+    """What true time may differ from `elapsed` ticks, in ms, rounded up."""
+    return -(-elapsed * ppm // (_MILLION - ppm)) + 1
+
+
+def lower_ms(point: Point, tick: int, ppm: int) -> int:
+    """True time is not earlier than this at `tick`."""
+    elapsed = tick - point.tick
+    if elapsed == 0:
+        return point.value_ms
+    return point.value_ms + elapsed - margin_ms(elapsed, ppm)
+
+
+def upper_ms(point: Point, tick: int, ppm: int) -> int:
+    """True time is not later than this at `tick`."""
+    elapsed = tick - point.tick
+    return point.value_ms + elapsed + margin_ms(elapsed, ppm)
+
+
+def tick_lower_reaches(point: Point, instant_ms: int, ppm: int) -> int:
+    """First tick, not before the point's own, at which the lower bound has reached `instant_ms`.
+
+    An instant so far ahead that no meter lives to see it gives NEVER.
+    """
+    wanted = instant_ms - point.value_ms
+    if wanted <= 0:
+        return point.tick
+    if wanted > NEVER // _MILLION:
+        return NEVER
+    # Lower than the answer by a few ticks at most: the margin without its rounding and its 1 ms.
+    elapsed = wanted * (_MILLION - ppm) // (_MILLION - 2 * ppm)
+    while elapsed - margin_ms(elapsed, ppm) < wanted:
+        elapsed += 1
+    return point.tick + elapsed

@@ -1,0 +1,349 @@
+"""The guarded meter: interval clock, gate, leased permission, holds, and a household that is warned.
+
+Duty: compose the parts and keep their order. The semantics is a loop that runs `_step` once every
+second of the crystal; `advance` jumps over the seconds in which a step would change nothing, and
+`next_due` names the next one in which it might. An input is applied at its own tick; what is due at
+that tick comes after it.
+
+Supply is taken in one place, `_open`, and only when the gate has said yes, the household's warning
+has run in full and this meter's turn in the window has come. It is given back in `_give_back`.
+"""
+
+from typing import assert_never
+
+import msgspec
+
+from emulator.firmware.credit import NEVER, settle
+from emulator.firmware.effects import Ask, Effect, Persist
+from emulator.firmware.events import (
+    AskTime,
+    Button,
+    CardPass,
+    Document,
+    Event,
+    MainsOff,
+    MainsOn,
+    Overcurrent,
+    SetLoad,
+    TicksLost,
+    UnsignedDate,
+)
+from emulator.firmware.guarded import causes, clock, holds, purse
+from emulator.firmware.guarded.causes import Cause
+from emulator.firmware.guarded.documents import receive
+from emulator.firmware.guarded.gate import (
+    Flags,
+    Interval,
+    Question,
+    Verdict,
+    judge,
+    next_possible_ms,
+    with_near_windows,
+)
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.image import decode_image, encode_image
+from emulator.firmware.guarded.memory import Memory, Opening
+from emulator.firmware.guarded.opening import reason_to_restore
+from emulator.firmware.guarded.permission import permission
+from emulator.firmware.journal import Journal
+from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
+from emulator.firmware.profile import Profile
+from emulator.firmware.recorder import Recorder
+from emulator.firmware.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
+from emulator.firmware.service_point import ServicePoint
+from protocols.chain import Head
+from protocols.limits import INSTANT_MS_MIN
+from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
+from protocols.roles import Root
+
+
+class GuardedMeter:
+    """One meter. See `emulator.firmware.meter.Meter` for what its caller may rely on."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        profile: Profile,
+        root: Root,
+        *,
+        balance_q: int,
+        load_w: int,
+        commissioned_ms: int,
+        spread_ms: int = 1_000,
+    ) -> None:
+        self.identity = identity
+        self.profile = profile
+        self.root = root
+        self.journal = Journal()
+        self.recorder = Recorder(self.journal)
+        self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
+        began = clock.set_at_commissioning(commissioned_ms, spread_ms, 0, profile.crystal_ppm)
+        self.memory = Memory(began, self.point.credit)
+        self.stepped_at = -STEP_MS
+        self.touched_at = 0
+        self.parts = identity.spread_parts()
+
+    @classmethod
+    def restore(
+        cls, identity: Identity, profile: Profile, root: Root, image: bytes | None, *, load_w: int, head: Head
+    ) -> "GuardedMeter":
+        """A meter after a power cut, from its image and its journal's head.
+
+        No image (both slots lost) is a meter that was never commissioned: it keeps the supply and cuts
+        nobody. Raises DocumentError where the image is none of this firmware's.
+        """
+        meter = cls(identity, profile, root, balance_q=0, load_w=load_w, commissioned_ms=INSTANT_MS_MIN)
+        meter.journal = Journal(head)
+        meter.recorder = Recorder(meter.journal)
+        if image is None:
+            clock.begin_epoch(meter.memory.clock, 0)
+        else:
+            meter.memory = decode_image(image)
+        memory = meter.memory
+        meter.root = memory.root or root
+        meter.point = ServicePoint.restore(
+            profile, meter.recorder, memory.credit, memory.supply, memory.reason, load_w
+        )
+        meter.stepped_at = step_at_or_after(memory.tick) - STEP_MS
+        meter.touched_at = memory.tick
+        return meter
+
+    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
+        """Apply one input at tick `at`; what is due before it happens first."""
+        self._run_to(at - 1)
+        self._settle(at)
+        self._apply(event, at)
+        self._look_again(at)
+        self.touched_at = at
+        return self._finish(at)
+
+    def advance(self, until: int) -> tuple[Effect, ...]:
+        """Let everything due up to and including tick `until` happen."""
+        self._run_to(until)
+        self._settle(until)
+        return self._finish(until)
+
+    def next_due(self) -> int:
+        """The next second of the crystal in which a step might change something."""
+        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._causes_due_at())
+        if self.touched_at > self.stepped_at:
+            # An input may have changed any answer: the step that follows it always looks.
+            due = min(due, self.touched_at)
+        if 0 < self.memory.release_ends_at < due:
+            due = self.memory.release_ends_at
+        return max(step_at_or_after(due), self.stepped_at + STEP_MS)
+
+    def clock_view(self, at: int) -> ClockView:
+        """What the meter believes about time at tick `at`; in a dispute the hull of both opinions."""
+        state = self.memory.clock
+        low_ms, high_ms = clock.shown_interval_ms(state, at)
+        return ClockView(state.status, low_ms, high_ms, clock.estimate_ms(state, at))
+
+    def next_possible_ms(self, at: int) -> int | None:
+        """The first instant at which calendar and holds, as known, permit a cut; for the household."""
+        low_ms = clock.earliest_ms(self.memory.clock, at)
+        return next_possible_ms(low_ms, permission(self.memory), holds.spans(self.memory))
+
+    @property
+    def dispute_nonce(self) -> str:
+        """What a rebase must name; empty while nothing is disputed."""
+        return self.memory.clock.nonce
+
+    def image(self) -> bytes:
+        """The content of the non-volatile memory as it must stand now."""
+        self.memory.supply, self.memory.reason = self.point.supply, self.point.reason
+        return encode_image(self.memory)
+
+    # -- the main loop ------------------------------------------------------------------------
+
+    def _run_to(self, until: int) -> None:
+        while (due := self.next_due()) <= until:
+            self._settle(due)
+            self._step(due)
+            self.stepped_at = due
+
+    def _settle(self, at: int) -> None:
+        settle(self.point.credit, at)
+        self.memory.tick = at
+
+    def _step(self, at: int) -> None:
+        self.point.step(at)
+        purse.step(self.point, self.memory, at)
+        holds.update_release(self.memory, at)
+        self._consider(at)
+
+    def _consider(self, at: int) -> None:
+        """Warn for every cause that stands, and open for the first that may."""
+        memory = self.memory
+        standing = causes.standing(memory, self.point)
+        keys = {cause.key for cause in standing} if self.point.mains_on else set()
+        for key in [key for key in memory.warned if key not in keys]:
+            del memory.warned[key]
+        if not self.point.mains_on:
+            return
+        for cause in standing:
+            if cause.key not in memory.warned:
+                self._warn(cause, at)
+        for cause in standing:
+            complete_at = causes.warned_at(memory, cause.key, self.profile)
+            if at < complete_at:
+                continue
+            question = self._question(cause)
+            verdict = judge(question)
+            if verdict.open and causes.has_spread(
+                memory, question.permission.windows_ms, self.profile, self.parts
+            ):
+                self._open(cause, question, verdict, at)
+                return
+            if not verdict.open and at == step_at_or_after(complete_at):
+                self._note_verdict(question, verdict, at)
+
+    def _causes_due_at(self) -> int:
+        if not self.point.mains_on:
+            return NEVER
+        memory = self.memory
+        standing = causes.standing(memory, self.point)
+        if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
+            return memory.tick
+        windows_ms = permission(memory).windows_ms
+        due = causes.next_chance_at(
+            memory, standing, windows_ms, holds.spans(memory), self.profile, self.parts
+        )
+        ends = [causes.warned_at(memory, cause.key, self.profile) for cause in standing]
+        return min([due, *(end for end in ends if step_at_or_after(end) > self.stepped_at)])
+
+    # -- opening and giving back --------------------------------------------------------------
+
+    def _question(self, cause: Cause) -> Question:
+        memory = self.memory
+        low_ms, high_ms = (
+            clock.earliest_ms(memory.clock, memory.tick),
+            clock.latest_ms(memory.clock, memory.tick),
+        )
+        return Question(
+            cause.reason,
+            Interval(memory.clock.status, low_ms, high_ms),
+            permission(memory),
+            holds.spans(memory),
+            cause.evidence,
+            Flags(release_holds=holds.release_holds(memory)),
+        )
+
+    def _warn(self, cause: Cause, at: int) -> None:
+        self.memory.warned[cause.key] = at
+        self.recorder.note(at, WarningShown(cause.reason, self.profile.warning_s))
+        self.recorder.show(at, f"supply may stop: {cause.reason}", ScreenCode.NONE)
+
+    def _open(self, cause: Cause, question: Question, verdict: Verdict, at: int) -> None:
+        """The only place that takes supply away, and the only caller of `switch` to do so."""
+        memory = self.memory
+        self._note_verdict(question, verdict, at)
+        memory.opening = Opening(memory.clock.epoch, at, cause.to, cause.key, with_near_windows(question))
+        memory.cut_orders.pop(cause.key, None)
+        memory.warned.clear()
+        self.point.switch(cause.to, causes.reason_shown(cause), at)
+        if cause.to is Supply.OFF and cause.reason is SupplyReason.CREDIT:
+            self.recorder.show(at, "credit used up", ScreenCode.TRIANGLE)
+        else:
+            self.recorder.show(at, f"supply {cause.to}: {cause.reason}", ScreenCode.NONE)
+
+    def _give_back(self, reason: SupplyReason, at: int) -> None:
+        self.memory.opening = None
+        self.point.reconnect(reason, at)
+        self.recorder.show(at, "press to restore" if self.point.supply is Supply.ARMED else "")
+
+    def _look_again(self, at: int) -> None:
+        """Judge the last opening by what is known now, and forget it once the supply is back."""
+        if self.point.supply in (Supply.ON, Supply.ARMED):
+            self.memory.opening = None
+        reason = reason_to_restore(self.memory)
+        if reason is not None:
+            self._give_back(reason, at)
+
+    def _note_verdict(self, question: Question, verdict: Verdict, at: int) -> None:
+        asked: dict[str, object] = msgspec.to_builtins(with_near_windows(question))
+        self.recorder.note(at, GateJudged(verdict.open, verdict.reason, asked))
+
+    # -- inputs -------------------------------------------------------------------------------
+
+    def _apply(self, event: Event, at: int) -> None:
+        match event:
+            case Document():
+                self._receive(event, at)
+            case AskTime():
+                self._ask(event, at)
+            case SetLoad():
+                self.point.set_load(event.load_w, at)
+            case MainsOff() | MainsOn():
+                self.memory.warned.clear()
+                self.point.set_mains(on=isinstance(event, MainsOn), at=at)
+            case Button():
+                self.point.press(event.name, at)
+                if self.point.supply is Supply.LIMITED:
+                    self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at)
+            case Overcurrent():
+                self.memory.opening = None
+                self.point.trip(at)
+            case TicksLost():
+                holds.survive_lost_ticks(self.memory, at)
+                clock.begin_epoch(self.memory.clock, at)
+                self._note_clock("ticks_lost", at)
+            case UnsignedDate():
+                offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at)
+                self.recorder.note(at, ClaimHeard("unsigned", "logged", offset_ms, event.time_ms))
+            case CardPass():
+                refused = OrderJudged(
+                    f"card-{event.number}", "card", "card/2020", 0, "refused", Refusal.UNSUPPORTED
+                )
+                self.recorder.note(at, refused)
+            case _:
+                assert_never(event)
+
+    def _ask(self, event: AskTime, at: int) -> None:
+        self.memory.nonces += 1
+        nonce = self.identity.nonce("time", self.memory.nonces)
+        clock.ask(self.memory.clock, event.source, nonce, at)
+        # The counter must be in the image before the ask is out: a nonce used twice could be answered
+        # with an old answer, whose upper bound would then lie.
+        self.recorder.noted = True
+        self.recorder.emit(Ask(at, event.source, nonce))
+
+    def _receive(self, event: Document, at: int) -> None:
+        status = self.memory.clock.status
+        outcome = receive(event, self, at)
+        if outcome.give_back is not None:
+            self._restore_after_order(outcome.give_back, at)
+        if self.memory.clock.status is not status or outcome.clock_cause:
+            self._note_clock(outcome.clock_cause or "claim", at)
+
+    def _restore_after_order(self, reason: SupplyReason, at: int) -> None:
+        if reason is SupplyReason.RELEASE:
+            if self.point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
+                self._give_back(reason, at)
+        elif reason is SupplyReason.LIMITER:
+            if self.point.supply is Supply.LIMITED and not causes.standing_without_limit(
+                self.memory, self.point
+            ):
+                self._give_back(reason, at)
+        else:
+            self._credit_is_back(reason, at)
+
+    def _credit_is_back(self, reason: SupplyReason, at: int) -> None:
+        """After a payment or the start of emergency credit: undo what the empty purse had led to."""
+        opening = self.memory.opening
+        by_credit = opening is not None and opening.question.cause is SupplyReason.CREDIT
+        if by_credit and not purse.is_empty(self.point):
+            self._give_back(reason, at)
+
+    def _note_clock(self, cause: str, at: int) -> None:
+        state = self.memory.clock
+        if state.status is not ClockStatus.TRUSTED:
+            self.memory.warned.clear()
+        low_ms, high_ms = clock.shown_interval_ms(state, at)
+        self.recorder.note(at, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
+
+    def _finish(self, at: int) -> tuple[Effect, ...]:
+        """The effects of this call; what was noted is stored before any of them happens."""
+        noted = self.recorder.noted
+        effects = self.recorder.drain()
+        return (Persist(at, self.image()), *effects) if noted else effects

@@ -1,0 +1,237 @@
+"""What an accepted order does to the memory: one function per kind (design §5).
+
+Each takes an admitted order and returns what it did (a short word for the journal) or a refusal that
+leaves the memory as it was. Supply is not touched here: the meter looks at the outcome.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
+from emulator.firmware.guarded.gate import join_touching
+from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
+from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
+from protocols.instants import HOUR_MS, LATEST_MS
+from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
+from protocols.merging import (
+    NO_TIME,
+    NOTHING,
+    Protection,
+    declare,
+    holds_rev,
+    lower,
+    remember,
+)
+from protocols.orders import (
+    CancelCutBody,
+    CutCalendarBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    Kind,
+    LeaseBody,
+    LimiterBody,
+    Order,
+    PaymentBody,
+    RebaseBody,
+    ReleaseBody,
+    body_of,
+    digest_of,
+)
+from protocols.reasons import Refusal
+from protocols.statements import apply_statement
+from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
+
+# Calendars under different names that one meter stores; a lease keeps one of them alive.
+_CALENDARS_MAX: Final = 4
+
+STORED: Final = "stored"
+REPEATED: Final = "repeated"
+RELEASED: Final = "released"
+CREDITED: Final = "credited"
+EMERGENCY: Final = "emergency"
+TARIFF: Final = "tariff"
+
+
+def obey(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    """Carry an admitted order out in the memory."""
+    return _DEEDS[order.kind](order, memory, tick)
+
+
+def _declare_hold(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    body = body_of(order, HoldBody)
+    return _keep(order, memory, tick, declare(_held(memory, order), order.rev, body.from_ms, body.until_ms))
+
+
+def _set_flag(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    name = body_of(order, FlagBody).name
+    if order.object != f"flag/{name}":
+        return Refusal.MALFORMED
+    # A flag protects from its order on: it says nothing about an opening before it.
+    return _keep(
+        order, memory, tick, declare(_held(memory, order), order.rev, order.not_before_ms, LATEST_MS)
+    )
+
+
+def _lower_hold(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    body = body_of(order, HoldFloorBody)
+    return _keep(order, memory, tick, lower(_held(memory, order), order.rev, body.from_ms, body.until_ms))
+
+
+def _lift(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    return _keep(order, memory, tick, lower(_held(memory, order), order.rev, *NO_TIME))
+
+
+def _release(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    held = _held(memory, order)
+    if holds_rev(held, order.rev):
+        return REPEATED
+    kept = _keep(order, memory, tick, remember(held, order.rev))
+    if isinstance(kept, Refusal):
+        return kept
+    hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
+    return RELEASED
+
+
+def _pay(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    body = body_of(order, PaymentBody)
+    outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur)
+    if isinstance(outcome, Refusal):
+        return outcome
+    totals, difference_ueur = outcome
+    if memory.credit.balance_q + difference_ueur * QUANTA_PER_UEUR > BALANCE_EUR_MAX * QUANTA_PER_EUR:
+        return Refusal.OUT_OF_RANGE
+    memory.totals = totals
+    return CREDITED if difference_ueur else REPEATED
+
+
+def _emergency(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    if order.rev in memory.emergency_revs:
+        return REPEATED
+    memory.emergency_revs = (*memory.emergency_revs, order.rev)[-REVISIONS_MAX:]
+    return EMERGENCY
+
+
+def _cancel_cut(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    """Leave a tombstone, so that the cancel wins whichever comes first.
+
+    Where the oldest tombstone must make room, every cut order issued before it counts as cancelled.
+    """
+    name = body_of(order, CancelCutBody).cut
+    memory.cut_orders.pop(name, None)
+    if name in memory.tombstones:
+        return REPEATED
+    memory.tombstones[name] = order.issued_at_ms
+    if len(memory.tombstones) > TOMBSTONES_MAX:
+        oldest = min(memory.tombstones, key=lambda key: (memory.tombstones[key], key))
+        issued_ms = memory.tombstones.pop(oldest)
+        memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, issued_ms)
+    return STORED
+
+
+def _cut_order(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
+        return Refusal.CANCELLED
+    seen = _harm_seen(order, memory)
+    if seen is not None:
+        return seen
+    _forget_past_cut_orders(memory, tick)
+    if order.object not in memory.cut_orders and len(memory.cut_orders) >= CUT_ORDERS_MAX:
+        return Refusal.TOO_MANY
+    memory.harm_revs[order.object] = order.rev
+    memory.cut_orders[order.object] = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
+    return STORED
+
+
+def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    seen = _harm_seen(order, memory)
+    if seen is not None:
+        return seen
+    if order.object not in memory.calendars and len(memory.calendars) >= _CALENDARS_MAX:
+        return Refusal.TOO_MANY
+    memory.harm_revs[order.object] = order.rev
+    windows_ms = join_touching(body_of(order, CutCalendarBody).windows)
+    memory.calendars[order.object] = Calendar(order.rev, digest_of(order), windows_ms)
+    return STORED
+
+
+def _lease(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    if memory.lease is not None and order.rev <= memory.lease.rev:
+        return REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
+    body = body_of(order, LeaseBody)
+    memory.lease = Lease(
+        order.rev, body.calendar, body.calendar_rev, body.calendar_digest, order.not_after_ms, body.names
+    )
+    return STORED
+
+
+def _limiter(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    seen = _harm_seen(order, memory)
+    if seen is not None:
+        return seen
+    memory.harm_revs[order.object] = order.rev
+    memory.limiter_ordered = body_of(order, LimiterBody).engaged
+    return STORED
+
+
+def _tariff(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+    seen = _harm_seen(order, memory)
+    if seen is not None:
+        return seen
+    memory.harm_revs[order.object] = order.rev
+    return TARIFF
+
+
+def _rebase(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
+    nonce = body_of(order, RebaseBody).nonce
+    if not memory.clock.nonce or nonce != memory.clock.nonce:
+        return Refusal.UNKNOWN_NONCE
+    survive_lost_ticks(memory, tick)
+    begin_epoch(memory.clock, tick)
+    return STORED
+
+
+def _held(memory: Memory, order: Order) -> Protection:
+    return memory.protections.get(order.object, NOTHING)
+
+
+def _keep(order: Order, memory: Memory, tick: int, joined: Protection | Refusal) -> str | Refusal:
+    if isinstance(joined, Refusal):
+        return joined
+    if joined == memory.protections.get(order.object):
+        return REPEATED
+    return STORED if store(memory, order.object, joined, tick) else Refusal.TOO_MANY
+
+
+def _harm_seen(order: Order, memory: Memory) -> str | Refusal | None:
+    """Harm is taken in rising revs only; the same rev again is a repetition and changes nothing."""
+    seen = memory.harm_revs.get(order.object, 0)
+    if order.rev < seen:
+        return Refusal.STALE_REV
+    return REPEATED if order.rev == seen else None
+
+
+def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
+    low_ms = earliest_ms(memory.clock, tick)
+    for name in [name for name, order in memory.cut_orders.items() if order.until_ms <= low_ms]:
+        del memory.cut_orders[name]
+
+
+_DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {
+    Kind.HOLD: _declare_hold,
+    Kind.RELEASE: _release,
+    Kind.PAYMENT: _pay,
+    Kind.EMERGENCY_CREDIT: _emergency,
+    Kind.SET_FLAG: _set_flag,
+    Kind.CANCEL_CUT: _cancel_cut,
+    Kind.CUT_CALENDAR: _cut_calendar,
+    Kind.CUT_ORDER: _cut_order,
+    Kind.SHORTEN_HOLD: _lower_hold,
+    Kind.LIFT_HOLD: _lift,
+    Kind.CLEAR_FLAG: _lift,
+    Kind.LIMITER: _limiter,
+    Kind.TARIFF: _tariff,
+    Kind.REBASE: _rebase,
+    Kind.LEASE: _lease,
+}

@@ -1,0 +1,28 @@
+"""The last opening, judged again whenever something new is known (design §4.2).
+
+Whoever a meter finds it has cut wrongly, it restores by itself: when a hold or a cancellation that
+arrived late would have forbidden any instant of the opening, or when a dispute shows that the clock
+behind it had not been confirmed by two witnesses since. Lost ticks, leases and new calendars alone
+restore nothing, since they say nothing about that instant.
+"""
+
+from emulator.firmware.guarded.clock import last_agreed
+from emulator.firmware.guarded.gate import Because, judge, with_present_holds
+from emulator.firmware.guarded.holds import spans
+from emulator.firmware.guarded.memory import Memory
+from protocols.reasons import ClockStatus, SupplyReason
+
+
+def reason_to_restore(memory: Memory) -> SupplyReason | None:
+    """Why the last opening was wrong by what is known now; None where it stands, or there is none."""
+    opening = memory.opening
+    if opening is None:
+        return None
+    clock = memory.clock
+    if clock.status is ClockStatus.DISPUTED and (opening.epoch, opening.tick) > last_agreed(clock):
+        return SupplyReason.CLOCK
+    cancelled = opening.object in memory.tombstones
+    verdict = judge(with_present_holds(opening.question, spans(memory), cancelled=cancelled))
+    if verdict.open:
+        return None
+    return SupplyReason.HOLD if verdict.reason is Because.HOLD else SupplyReason.CUT_ORDER

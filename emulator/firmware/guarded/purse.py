@@ -1,0 +1,50 @@
+"""What the credit does by itself as time passes: runs low, runs out, falls back on emergency credit."""
+
+from emulator.firmware.credit import (
+    NEVER,
+    Emergency,
+    close_used_up_emergency,
+    empty_at,
+    falls_to_at,
+    has_nothing_left,
+)
+from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.profile import EmergencyStart
+from emulator.firmware.service_point import ServicePoint
+
+
+def is_empty(point: ServicePoint) -> bool:
+    """Whether balance and emergency credit in use are both used up."""
+    return has_nothing_left(point.credit)
+
+
+def step(point: ServicePoint, memory: Memory, at: int) -> None:
+    """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
+    credit = point.credit
+    if close_used_up_emergency(credit):
+        point.note_credit("emergency_used_up", at)
+    if _starts_by_itself(point):
+        point.begin_emergency(at)
+    low = credit.balance_q <= point.profile.low_credit_q
+    if low and not memory.low_credit_told:
+        point.note_credit("low", at)
+        point.recorder.show(at, "low credit")
+    memory.low_credit_told = low
+
+
+def due_at(point: ServicePoint, memory: Memory) -> int:
+    """The next tick at which `step` would change something."""
+    credit = point.credit
+    low_q = point.profile.low_credit_q
+    if _starts_by_itself(point) or memory.low_credit_told != (credit.balance_q <= low_q):
+        return credit.settled_at
+    if credit.emergency == Emergency.IN_USE:
+        return empty_at(credit)
+    due = empty_at(credit) if credit.balance_q > 0 else NEVER
+    return due if memory.low_credit_told else min(due, falls_to_at(credit, low_q))
+
+
+def _starts_by_itself(point: ServicePoint) -> bool:
+    credit = point.credit
+    automatic = point.profile.emergency_start is EmergencyStart.AUTOMATIC and credit.emergency_limit_q > 0
+    return automatic and credit.emergency == Emergency.READY and credit.balance_q <= 0

@@ -1,0 +1,51 @@
+"""What every firmware is to its caller. Both firmwares, the player and the links speak through it.
+
+`handle(event, at)` applies one input at tick `at`: everything due strictly before `at` happens
+first, what is due at `at` itself waits for `advance`, so that inputs at a tick come before actions
+due at that tick. `advance(until)` lets everything due up to and including `until` happen. Inside,
+a meter acts on whole seconds of its crystal; `next_due` names the next one at which it would act.
+Ticks never go back.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from emulator.firmware.effects import Effect
+from emulator.firmware.events import Event
+from emulator.firmware.service_point import ServicePoint
+from protocols.reasons import ClockStatus
+
+# A meter's main loop runs once a second of its crystal; every due tick is a multiple of this.
+STEP_MS = 1_000
+
+
+def step_at_or_after(tick: int) -> int:
+    """The first step of the main loop at or after `tick`."""
+    return -(-tick // STEP_MS) * STEP_MS
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """What the meter believes about time at one tick. `latest_ms` None: unbounded.
+
+    `estimate_ms` is what it would show; a legacy meter shows its register and believes it whole.
+    """
+
+    status: ClockStatus
+    earliest_ms: int
+    latest_ms: int | None
+    estimate_ms: int
+
+
+class Meter(Protocol):
+    """A firmware: pure, driven by its caller."""
+
+    point: ServicePoint
+
+    def handle(self, event: Event, at: int) -> tuple[Effect, ...]: ...
+
+    def advance(self, until: int) -> tuple[Effect, ...]: ...
+
+    def next_due(self) -> int: ...
+
+    def clock_view(self, at: int) -> ClockView: ...

@@ -1,0 +1,59 @@
+"""Collects what a meter does during one call, and writes its black box.
+
+A meter's parts share one recorder: they say what they do as it happens, in order; the meter hands
+the collected effects to its caller at the end of the call.
+"""
+
+from typing import Protocol
+
+from emulator.firmware.effects import Effect, Noted, Show
+from emulator.firmware.records import Record, ScreenShown
+from protocols.reasons import ScreenCode
+
+
+class BlackBox(Protocol):
+    """Where records are kept: `emulator.firmware.journal.Journal`, or nothing."""
+
+    def append(self, at: int, record: Record) -> None: ...
+
+
+class Recorder:
+    """Effects of the present call, and the screen as it stands. `noted`: the black box has grown."""
+
+    __slots__ = ("_box", "_effects", "code", "noted", "text")
+
+    def __init__(self, box: BlackBox | None = None) -> None:
+        self._box = box
+        self._effects: list[Effect] = []
+        self.code = ScreenCode.NONE
+        self.text = ""
+        self.noted = False
+
+    def emit(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def note(self, at: int, record: Record) -> None:
+        """Write a record to the black box and tell the world of it."""
+        if self._box is not None:
+            self._box.append(at, record)
+        self._effects.append(Noted(at, record))
+        self.noted = True
+
+    def tell(self, at: int, record: Record) -> None:
+        """Tell the world without writing: what anyone could send without end must not flush the ring."""
+        self._effects.append(Noted(at, record))
+
+    def show(self, at: int, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
+        """Change the screen; showing what already stands there is no effect."""
+        if (text, code) == (self.text, self.code):
+            return
+        self.text, self.code = text, code
+        self._effects.append(Show(at, text, code))
+        self.note(at, ScreenShown(text, code.value))
+
+    def drain(self) -> tuple[Effect, ...]:
+        """Hand out the effects collected so far."""
+        effects = tuple(self._effects)
+        self._effects.clear()
+        self.noted = False
+        return effects

@@ -1,0 +1,97 @@
+"""What the black box holds: one record type per kind of entry (design §4.4).
+
+Records are ordered by number, never by time. They carry what a person or a replay needs to see why:
+an order with its verdict, a claim with its offset, each verdict of the gate with its inputs.
+"""
+
+from msgspec import Struct
+
+from protocols.reasons import ClockStatus, Supply, SupplyReason
+
+
+class _Record(Struct, frozen=True, tag_field="event"):
+    """Base: immutable, tagged by the name that also stands in `--json` and on the link."""
+
+
+class SupplyChanged(_Record, frozen=True, tag="supply"):
+    before: Supply
+    after: Supply
+    reason: SupplyReason
+
+
+class ClaimHeard(_Record, frozen=True, tag="claim"):
+    """A date from outside. `offset_ms`: the claim less the meter's best estimate; None where it has none."""
+
+    source: str
+    verdict: str
+    offset_ms: int | None
+    time_ms: int
+
+
+class ClockChanged(_Record, frozen=True, tag="clock"):
+    """`latest_ms` None: unbounded. `nonce` names a dispute."""
+
+    status: ClockStatus
+    earliest_ms: int
+    latest_ms: int | None
+    cause: str = ""
+    nonce: str = ""
+
+
+class OrderJudged(_Record, frozen=True, tag="order"):
+    """`verdict` is accepted or refused; `reason` is a `Refusal` where refused, else what it did."""
+
+    order: str
+    kind: str
+    object: str
+    rev: int
+    verdict: str
+    reason: str = ""
+
+
+class CreditChanged(_Record, frozen=True, tag="credit"):
+    """`cause`: top_up, emergency_start, emergency_used_up, low, zero, tariff."""
+
+    balance_ueur: int
+    emergency_ueur: int
+    cause: str
+
+
+class WarningShown(_Record, frozen=True, tag="warning"):
+    """A cut is announced for `cause`; it will not come before `warning_s` have run."""
+
+    cause: SupplyReason
+    warning_s: int
+
+
+class ScreenShown(_Record, frozen=True, tag="screen"):
+    text: str
+    code: str
+
+
+class GateJudged(_Record, frozen=True, tag="verdict"):
+    """A verdict of the gate with everything it was given, as JSON of `gate.Question`."""
+
+    open: bool
+    reason: str
+    question: dict[str, object]
+
+
+class FaultShown(_Record, frozen=True, tag="fault"):
+    """An injected fault acted: for the reader of an emulated journal; no real meter would know."""
+
+    name: str
+    effect: str
+
+
+Record = (
+    SupplyChanged
+    | ClaimHeard
+    | ClockChanged
+    | OrderJudged
+    | CreditChanged
+    | WarningShown
+    | ScreenShown
+    | GateJudged
+    | FaultShown
+)

@@ -1,0 +1,197 @@
+"""The side of the meter that faces the household: load, mains, contactor or valve, leak test, purse.
+
+Shared by both firmwares; what differs between them, when to open and what to believe, is theirs.
+Nothing here decides to cut: `switch` is called by a firmware's gate, or by a safety cause.
+
+    on ──▶ off         a firmware's decision, or a safety cause
+    on ──▶ limited     the limiter in place of darkness
+    off, limited ──▶ on       reconnection where the profile closes by itself
+    off ──▶ armed      reconnection where a person must press (always with gas)
+    armed ──▶ on       breaker (electricity), or blue and a leak test passed (gas)
+    armed ──▶ off      the leak test failed
+"""
+
+from emulator.firmware.credit import (
+    NEVER,
+    Credit,
+    settle,
+    start_emergency,
+)
+from emulator.firmware.effects import SetSupply
+from emulator.firmware.events import ButtonName
+from emulator.firmware.profile import Profile
+from emulator.firmware.recorder import Recorder
+from emulator.firmware.records import CreditChanged, SupplyChanged
+from protocols.instants import SECOND_MS
+from protocols.reasons import Energy, ScreenCode, Supply, SupplyReason
+from protocols.units import ueur_from_quanta
+
+# A flow above this during the leak test is a leak: 13 l/h of natural gas (DSMR 4.0, M-4.5.70) at
+# some 10 kWh/m³ is 130 W. An appliance left open counts, and is meant to.
+LEAK_FLOW_W_MAX = 130
+
+# Reasons for being off that a person may end at the meter by raising the breaker.
+_RESETTABLE = (SupplyReason.SAFETY, SupplyReason.LEAK)
+
+
+class ServicePoint:
+    """State of one connection. Ticks (`at`) come from the caller; every change settles credit first."""
+
+    __slots__ = (
+        "credit",
+        "leak_test_ends_at",
+        "load_w",
+        "mains_on",
+        "profile",
+        "reason",
+        "recorder",
+        "supply",
+    )
+
+    def __init__(self, profile: Profile, recorder: Recorder, balance_q: int, load_w: int) -> None:
+        self.profile = profile
+        self.recorder = recorder
+        self.credit = Credit(
+            balance_q,
+            profile.price_ueur_per_kwh,
+            profile.fixed_ueur_per_day,
+            profile.emergency_credit_q,
+            profile.emergency_credit_q,
+        )
+        self.load_w = load_w
+        self.mains_on = True
+        self.supply = Supply.ON
+        self.reason = SupplyReason.NONE
+        self.leak_test_ends_at = NEVER
+        self._update_flow()
+
+    @classmethod
+    def restore(
+        cls,
+        profile: Profile,
+        recorder: Recorder,
+        credit: Credit,
+        supply: Supply,
+        reason: SupplyReason,
+        load_w: int,
+    ) -> "ServicePoint":
+        """A connection after a power cut: purse and contactor as they were, a leak test forgotten."""
+        point = cls(profile, recorder, 0, load_w)
+        point.credit, point.supply, point.reason = credit, supply, reason
+        point._update_flow()
+        return point
+
+    def set_load(self, load_w: int, at: int) -> None:
+        settle(self.credit, at)
+        self.load_w = load_w
+        self._update_flow()
+
+    def set_mains(self, *, on: bool, at: int) -> None:
+        settle(self.credit, at)
+        self.mains_on = on
+        self._update_flow()
+        if not on:
+            self.leak_test_ends_at = NEVER
+
+    def switch(self, to: Supply, reason: SupplyReason, at: int) -> None:
+        """Drive the contactor or valve; the same state again is no change and no effect."""
+        if to is self.supply:
+            return
+        settle(self.credit, at)
+        before, self.supply, self.reason = self.supply, to, reason
+        self.leak_test_ends_at = NEVER
+        self._update_flow()
+        self.recorder.emit(SetSupply(at, before, to, reason))
+        self.recorder.note(at, SupplyChanged(before, to, reason))
+
+    def reconnect(self, reason: SupplyReason, at: int) -> None:
+        """Give the supply back as the profile says: close, or arm for a person to press."""
+        if self.supply is Supply.ON or (self.supply is Supply.ARMED and self.profile.arms):
+            return
+        if self.supply is Supply.LIMITED or not self.profile.arms:
+            self.switch(Supply.ON, reason, at)
+        else:
+            self.switch(Supply.ARMED, reason, at)
+
+    def trip(self, at: int) -> None:
+        """The over-current element opened: the safety cause, which no gate holds back."""
+        self.switch(Supply.OFF, SupplyReason.SAFETY, at)
+
+    def begin_emergency(self, at: int) -> bool:
+        """Start the emergency credit if it can be; True if it did."""
+        settle(self.credit, at)
+        if not start_emergency(self.credit):
+            return False
+        self.note_credit("emergency_start", at)
+        return True
+
+    def press(self, name: ButtonName, at: int) -> None:
+        """A button as the household knows it (domain.md §1.1): red and breaker, or blue for gas."""
+        if self.profile.energy is Energy.GAS:
+            if name is ButtonName.BLUE:
+                self._press_blue(at)
+        elif name is ButtonName.RED:
+            self._press_red(at)
+        elif name is ButtonName.BREAKER:
+            self._raise_breaker(at)
+
+    def step(self, at: int) -> None:
+        """End a leak test whose time has come, or that found a flow."""
+        if self.leak_test_ends_at == NEVER:
+            return
+        if self.load_w > LEAK_FLOW_W_MAX:
+            self.switch(Supply.OFF, SupplyReason.LEAK, at)
+            self.recorder.show(at, "leak: close every appliance, then press blue", ScreenCode.NONE)
+        elif at >= self.leak_test_ends_at:
+            self.switch(Supply.ON, SupplyReason.LEAK_TEST, at)
+            self.recorder.show(at, "", ScreenCode.NONE)
+
+    def due_at(self) -> int:
+        """When `step` next has something to do."""
+        if self.leak_test_ends_at != NEVER and self.load_w > LEAK_FLOW_W_MAX:
+            return self.credit.settled_at
+        return self.leak_test_ends_at
+
+    def note_credit(self, cause: str, at: int) -> None:
+        """Tell of a change of credit, settled to `at`."""
+        settle(self.credit, at)
+        self.recorder.note(
+            at,
+            CreditChanged(
+                ueur_from_quanta(self.credit.balance_q),
+                ueur_from_quanta(self.credit.emergency_left_q),
+                cause,
+            ),
+        )
+
+    def is_supplied(self) -> bool:
+        return self.supply in (Supply.ON, Supply.LIMITED)
+
+    def _press_red(self, at: int) -> None:
+        started = self.begin_emergency(at)
+        if self.supply is Supply.OFF and self.reason is SupplyReason.CREDIT and started:
+            self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at)
+            self.recorder.show(at, "emergency credit: raise the breaker", ScreenCode.NONE)
+
+    def _raise_breaker(self, at: int) -> None:
+        if self.supply is Supply.ARMED or (self.supply is Supply.OFF and self.reason in _RESETTABLE):
+            self.switch(Supply.ON, SupplyReason.BUTTON, at)
+            self.recorder.show(at, "", ScreenCode.NONE)
+
+    def _press_blue(self, at: int) -> None:
+        if self.supply is Supply.OFF:
+            if self.reason is SupplyReason.CREDIT and self.begin_emergency(at):
+                self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at)
+            elif self.reason in _RESETTABLE:
+                self.switch(Supply.ARMED, SupplyReason.BUTTON, at)
+        if self.supply is Supply.ARMED and self.leak_test_ends_at == NEVER and self.mains_on:
+            self.leak_test_ends_at = at + self.profile.leak_test_s * SECOND_MS
+            self.recorder.show(at, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
+
+    def _update_flow(self) -> None:
+        if not self.mains_on or not self.is_supplied():
+            self.credit.drawn_w = 0
+        elif self.supply is Supply.LIMITED:
+            self.credit.drawn_w = min(self.load_w, self.profile.limiter_w)
+        else:
+            self.credit.drawn_w = self.load_w

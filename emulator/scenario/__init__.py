@@ -1,0 +1,1 @@
+"""Scenario files: their form, their player, what they expect, and the library of nights."""

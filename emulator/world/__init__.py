@@ -1,0 +1,1 @@
+"""What surrounds a meter: true time against its crystal, mains, loads, weather of the link. Pure."""
