@@ -6,14 +6,14 @@ from protocols.instants import DAY_MS, HOUR_MS
 PAYLOAD_BYTES_MAX = 16 * 1024
 # Signatures looked at in one envelope: two people, the service, and room for a key change.
 SIGNATURES_MAX = 8
-# Keys in a root document: two roles of some ten people, services, authorities.
-KEYS_MAX = 64
+# Keys in a root document: two roles of some ten people, services, authorities; it fills a payload too.
+KEYS_MAX = 40
 # Length of an identifier (order, meter, hold, group): EAN-18 and a readable name fit.
 ID_CHARS_MAX = 64
 # Length of a free text (basis of an order, screen text).
 TEXT_CHARS_MAX = 256
-# Windows in one cut calendar: weekdays of a season, twice a day.
-WINDOWS_MAX = 400
+# Windows in one cut calendar: weekdays of a season, twice a day; with two signatures it fills a payload.
+WINDOWS_MAX = 350
 # Holds, flags and releases one meter keeps; beyond it a new object is refused, an old one never dropped.
 OBJECTS_MAX = 64
 # One-person revisions kept above a floor; then the two lowest merge (design §5).

@@ -5,10 +5,10 @@ Used for the meter's image, the card and the journal's head (design §4.4). A sl
 the valid slot with the highest sequence. Power may go after any byte of a write: what is then read
 is the last state or the next one, never a mixture.
 
-That holds by construction, not by luck with a checksum. A write first zeroes the slot's sequence:
-0 is never valid, and a half-zeroed one is lower than the current. Then come length, payload and CRC,
-under the zero, and the sequence last. While the sequence is half zeroed or half written, the slot differs
-from a whole one within 32 bits only (sequences stay below 2**32), and a CRC-32 finds every such difference.
+That holds by the order of the bytes, not by luck with a checksum. A write first zeroes the slot's
+sequence: 0 is never valid, and a half-zeroed one is lower than the current. Then come length, payload
+and CRC, under the zero, and the sequence last: half written it is no higher than the next one, and what
+it stands for is already whole. The CRC is there for memory that fails.
 
 Pure: `write` says which bytes to put where, in order; the caller puts them.
 """
@@ -22,8 +22,8 @@ _LENGTH: Final = Struct(">I")
 _CRC: Final = Struct(">I")
 _HEADER_BYTES: Final = _SEQUENCE.size + _LENGTH.size
 _FRAME_BYTES: Final = _HEADER_BYTES + _CRC.size
-# Beyond it a sequence is garbage: a write each second takes 136 years to get there.
-_SEQUENCE_MAX: Final = 2**32 - 1
+# Beyond it a sequence is garbage: no memory lives through as many writes.
+_SEQUENCE_MAX: Final = 2**63
 
 Memory = bytes | bytearray | memoryview
 
@@ -53,7 +53,7 @@ def write(memory: Memory, payload: bytes) -> list[tuple[int, bytes]]:
         raise ValueError(f"payload of {len(payload)} bytes; a slot holds {slot_bytes - _FRAME_BYTES}")
     current = _current(memory)
     slot, sequence = (0, 1) if current is None else (1 - current[0], current[1] + 1)
-    assert sequence <= _SEQUENCE_MAX, sequence
+    assert sequence < _SEQUENCE_MAX, sequence
     length = _LENGTH.pack(len(payload))
     crc = crc32(payload, crc32(length, crc32(_SEQUENCE.pack(sequence))))
     begin = slot * slot_bytes

@@ -74,10 +74,12 @@ class ServicePoint:
         supply: Supply,
         reason: SupplyReason,
         load_w: int,
+        *,
+        mains_on: bool = True,
     ) -> "ServicePoint":
         """A connection after a power cut: purse and contactor as they were, a leak test forgotten."""
         point = cls(profile, recorder, 0, load_w)
-        point.credit, point.supply, point.reason = credit, supply, reason
+        point.credit, point.supply, point.reason, point.mains_on = credit, supply, reason, mains_on
         point._update_flow()
         return point
 

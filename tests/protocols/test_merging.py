@@ -297,6 +297,11 @@ def test_no_number_of_lifted_leaps_fills_the_memory() -> None:
     assert held.lifted == tuple(range(10_000, 10_000 + REVISIONS_MAX))
 
 
+@pytest.mark.parametrize("told", ["+1 5-5, +1 7-7", "=1 5-5, =1 7-7", "+1 -, +1 5-5"])
+def test_one_empty_interval_is_as_good_as_another(told: str) -> None:
+    assert after(*parse(told)) == after(*reversed(parse(told)))
+
+
 def test_refusals_say_which_rule_they_break() -> None:
     floor = after(*parse("=5 -"))
     lifted_leap = after(*parse("+1 1-2, +9000 1-2, =3 -"))

@@ -46,18 +46,25 @@ def test_cut_at_every_byte_of_every_write_the_last_or_the_next_state_is_read(
         last = payload
 
 
-def sees_the_sequence_only(data: bytes, value: int | None = None) -> int:
-    """A checksum with the worst of luck: it never sees a difference in length or payload."""
-    return int.from_bytes(data[:8], "big") % 2**32 if value is None else value
+def blind(_data: bytes, _value: int = 0) -> int:
+    """A checksum with the worst of luck: it finds nothing."""
+    return 0
 
 
-@given(payloads=st.lists(PAYLOADS, min_size=1, max_size=6))
-def test_that_holds_by_the_order_of_the_writes_not_by_luck_with_a_checksum(payloads: list[bytes]) -> None:
+@given(
+    payloads=st.lists(PAYLOADS, min_size=1, max_size=6), begun_at=st.sampled_from([1, 253, 65_533, 2**32 - 3])
+)
+def test_that_holds_by_the_order_of_the_writes_not_by_luck_with_a_checksum(
+    payloads: list[bytes], begun_at: int
+) -> None:
     memory = bytearray(memory_bytes(PAYLOAD_BYTES_MAX))
     half = len(memory) // 2
-    states: list[bytes | None] = [None]
+    states: list[bytes | None] = [None, b""]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots, "crc32", sees_the_sequence_only)
+        patch.setattr(slots, "crc32", blind)
+        store(memory, b"")
+        # Sequences near a carry, where a torn one could be taken for another.
+        put(memory, list(enumerate(begun_at.to_bytes(8, "big"))))
         for payload in payloads:
             writes = single_bytes(memory, payload)
             in_use = half * (writes[0][0] < half)

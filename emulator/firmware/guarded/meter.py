@@ -85,7 +85,15 @@ class GuardedMeter:
 
     @classmethod
     def restore(
-        cls, identity: Identity, profile: Profile, root: Root, image: bytes | None, *, load_w: int, head: Head
+        cls,
+        identity: Identity,
+        profile: Profile,
+        root: Root,
+        image: bytes | None,
+        *,
+        load_w: int,
+        head: Head,
+        mains_on: bool = True,
     ) -> "GuardedMeter":
         """A meter after a power cut, from its image and its journal's head.
 
@@ -102,7 +110,13 @@ class GuardedMeter:
         memory = meter.memory
         meter.root = memory.root or root
         meter.point = ServicePoint.restore(
-            profile, meter.recorder, memory.credit, memory.supply, memory.reason, load_w
+            profile,
+            meter.recorder,
+            memory.credit,
+            memory.supply,
+            memory.reason,
+            load_w,
+            mains_on=mains_on,
         )
         meter.stepped_at = step_at_or_after(memory.tick) - STEP_MS
         meter.touched_at = memory.tick
@@ -126,7 +140,7 @@ class GuardedMeter:
     def next_due(self) -> int:
         """The next second of the crystal in which a step might change something."""
         due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._causes_due_at())
-        if self.touched_at > self.stepped_at:
+        if self.touched_at >= self.stepped_at:
             # An input may have changed any answer: the step that follows it always looks.
             due = min(due, self.touched_at)
         if 0 < self.memory.release_ends_at < due:
@@ -161,6 +175,9 @@ class GuardedMeter:
             self._settle(due)
             self._step(due)
             self.stepped_at = due
+        # The steps jumped over have run too: what comes later at this tick waits for the next one.
+        passed = until // STEP_MS * STEP_MS
+        self.stepped_at = max(self.stepped_at, passed)
 
     def _settle(self, at: int) -> None:
         settle(self.point.credit, at)

@@ -14,7 +14,7 @@ from protocols.orders import (
     RebaseBody,
     ReleaseBody,
 )
-from protocols.reasons import ClockStatus, Source, Supply
+from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, Workbench
 
 TEN = MONDAY_MS + 10 * HOUR_MS
@@ -31,9 +31,9 @@ def poor() -> Workbench:
 def test_a_household_without_credit_is_cut_in_the_window_after_a_full_warning() -> None:
     bench = poor().wait_until(WINDOW[0])
     # The interval is one second wide on either side: the cut comes when its early end is in the window.
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
     bench.wait(3000)
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     assert bench.supply_changes() == [(8 * 3600 + 3, "off", "credit")]
 
 
@@ -41,48 +41,48 @@ def test_the_warning_runs_in_full_inside_a_window_too() -> None:
     bench = Workbench(balance_q=3_240_000_000_000, now_ms=TEN)  # 0.30 EUR: an hour of 1 kW
     bench.permit(WINDOW)
     bench.wait(2 * HOUR_MS - 2000)
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
     bench.wait(4000)
     assert bench.supply_changes() == [(7200, "off", "credit")]
 
 
 def test_without_calendar_or_lease_nobody_is_cut() -> None:
-    assert Workbench(balance_q=0).wait(30 * DAY_MS).supply is Supply.ON
+    assert Workbench(balance_q=0).wait(30 * DAY_MS).supply == "on"
 
 
 def test_the_end_of_the_lease_ends_the_permission_but_closes_nothing() -> None:
     bench = Workbench(balance_q=0)
     bench.permit(WINDOW, NEXT_WINDOW, days=1)
     bench.hold("x", WINDOW[0], WINDOW[1])
-    assert bench.wait(3 * DAY_MS).supply is Supply.ON
+    assert bench.wait(3 * DAY_MS).supply == "on"
     cut = poor().wait_until(TEN)
-    assert cut.wait(40 * DAY_MS).supply is Supply.OFF
+    assert cut.wait(40 * DAY_MS).supply == "off"
 
 
 def test_a_revision_that_the_lease_names_and_the_meter_lacks_forbids_the_cut() -> None:
     bench = Workbench(balance_q=0)
     bench.permit(WINDOW, names=(Named("hold/lost-in-the-post", 0, (1,)),))
-    assert bench.wait(2 * DAY_MS).supply is Supply.ON
+    assert bench.wait(2 * DAY_MS).supply == "on"
 
 
 def test_a_hold_keeps_the_supply_on_and_its_lift_by_two_lets_the_next_window_cut() -> None:
     bench = poor()
     bench.hold("moratorium", MONDAY_MS - DAY_MS, MONDAY_MS + 10 * DAY_MS)
-    assert bench.wait_until(TEN).supply is Supply.ON
+    assert bench.wait_until(TEN).supply == "on"
     lift = bench.order(Kind.LIFT_HOLD, "moratorium", LiftBody())
     assert bench.send(lift, ("dora",)).reason == "too_few_signers"
     assert bench.send(lift, ("anna", "bert")).reason == "too_few_signers"
     assert bench.send(lift).reason == "stored"
-    assert bench.wait(2000).supply is Supply.OFF
+    assert bench.wait(2000).supply == "off"
 
 
 def test_a_late_hold_gives_back_what_it_would_have_forbidden() -> None:
     bench = poor().wait_until(TEN)
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     bench.hold("later", TEN, TEN + DAY_MS)
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     bench.hold("earlier", MONDAY_MS, TEN + DAY_MS)
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
     assert bench.supply_changes()[-1][1:] == ("on", "hold")
 
 
@@ -91,10 +91,10 @@ def test_one_lying_source_changes_nothing_and_two_keep_the_supply_on() -> None:
     bench.witness(Source.HEADEND)
     bench.witness(Source.TIMESERVER)
     bench.witness(Source.HEADEND, DAY_MS)
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.TRUSTED
+    assert bench.clock == "trusted"
     bench.witness(Source.TIMESERVER, DAY_MS)
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.DISPUTED
-    assert bench.wait_until(TEN).supply is Supply.ON
+    assert bench.clock == "disputed"
+    assert bench.wait_until(TEN).supply == "on"
 
 
 def test_a_dispute_gives_back_what_was_cut_since_two_witnesses_agreed() -> None:
@@ -102,7 +102,7 @@ def test_a_dispute_gives_back_what_was_cut_since_two_witnesses_agreed() -> None:
     bench.witness(Source.HEADEND)
     bench.witness(Source.TIMESERVER)
     bench.wait_until(TEN)
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     bench.witness(Source.HEADEND, -DAY_MS)
     bench.witness(Source.TIMESERVER, -DAY_MS)
     assert bench.supply_changes()[-1][1:] == ("on", "clock")
@@ -115,8 +115,8 @@ def test_a_dispute_leaves_what_was_cut_before_two_witnesses_agreed_again() -> No
     bench.wait(HOUR_MS)
     bench.witness(Source.HEADEND, -DAY_MS)
     bench.witness(Source.TIMESERVER, -DAY_MS)
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.DISPUTED
-    assert bench.supply is Supply.OFF
+    assert bench.clock == "disputed"
+    assert bench.supply == "off"
 
 
 def test_a_rebase_by_two_names_the_dispute_and_two_witnesses_regain_the_clock() -> None:
@@ -126,23 +126,23 @@ def test_a_rebase_by_two_names_the_dispute_and_two_witnesses_regain_the_clock() 
     nonce = bench.meter.dispute_nonce
     assert bench.give(Kind.REBASE, "m1", RebaseBody("another")).reason == "unknown_nonce"
     assert bench.give(Kind.REBASE, "m1", RebaseBody(nonce)).verdict == "accepted"
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.LOST
+    assert bench.clock == "lost"
     bench.witness(Source.HEADEND)
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.LOST
+    assert bench.clock == "lost"
     bench.witness(Source.TIMESERVER)
-    assert bench.meter.clock_view(bench.tick).status is ClockStatus.TRUSTED
-    assert bench.wait_until(TEN).supply is Supply.OFF
+    assert bench.clock == "trusted"
+    assert bench.wait_until(TEN).supply == "off"
 
 
 def test_lost_ticks_stop_every_cut_until_two_witnesses_answer() -> None:
     bench = poor()
     bench.do(TicksLost())
     bench.witness(Source.HEADEND)
-    assert bench.wait_until(TEN).supply is Supply.ON
+    assert bench.wait_until(TEN).supply == "on"
     assert bench.meter.clock_view(bench.tick).latest_ms is None
     bench.witness(Source.HEADEND)
     bench.witness(Source.TIMESERVER)
-    assert bench.wait(5000).supply is Supply.OFF
+    assert bench.wait(5000).supply == "off"
 
 
 def test_a_release_restores_and_holds_for_its_hours_of_ticks() -> None:
@@ -153,8 +153,8 @@ def test_a_release_restores_and_holds_for_its_hours_of_ticks() -> None:
     # Monday 10:00 and 24 h: Tuesday's window is open again at 10:00, not before.
     bench.wait(DAY_MS - 1000)
     assert bench.send(release).reason == "repeated"
-    assert bench.supply is Supply.ON
-    assert bench.wait(1000).supply is Supply.OFF
+    assert bench.supply == "on"
+    assert bench.wait(1000).supply == "off"
 
 
 def test_a_release_outlasts_lost_ticks_until_its_time_has_surely_passed() -> None:
@@ -164,9 +164,9 @@ def test_a_release_outlasts_lost_ticks_until_its_time_has_surely_passed() -> Non
     bench.wait_until(NEXT_WINDOW[0] + HOUR_MS)
     for source in (Source.HEADEND, Source.TIMESERVER):
         bench.witness(source)
-    assert bench.wait(50 * MINUTE_MS).supply is Supply.ON
+    assert bench.wait(50 * MINUTE_MS).supply == "on"
     # 24 h after 10:00, and the margins of two clocks.
-    assert bench.wait(15 * MINUTE_MS).supply is Supply.OFF
+    assert bench.wait(15 * MINUTE_MS).supply == "off"
 
 
 def test_a_top_up_gives_the_supply_back_and_is_credited_once() -> None:
@@ -182,22 +182,22 @@ def test_a_top_up_gives_the_supply_back_and_is_credited_once() -> None:
 def test_red_and_breaker_start_the_emergency_credit() -> None:
     bench = poor().wait_until(TEN)
     bench.do(Button(ButtonName.BREAKER))
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     bench.do(Button(ButtonName.RED))
-    assert bench.supply is Supply.ARMED
+    assert bench.supply == "armed"
     bench.do(Button(ButtonName.BREAKER))
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
     # 12 EUR at 1 kW and 0.30 EUR/kWh last 40 hours; then only the next window may cut.
-    assert bench.wait(14 * HOUR_MS).supply is Supply.ON
+    assert bench.wait(14 * HOUR_MS).supply == "on"
 
 
 def test_emergency_credit_that_runs_out_at_night_waits_for_the_window() -> None:
     bench = Workbench(balance_q=0, load_w=12_000)
     bench.permit(WINDOW)
     bench.do(Button(ButtonName.RED))
-    assert bench.wait_until(WINDOW[0]).supply is Supply.ON
+    assert bench.wait_until(WINDOW[0]).supply == "on"
     assert bench.meter.point.credit.emergency_left_q == 0
-    assert bench.wait(3000).supply is Supply.OFF
+    assert bench.wait(3000).supply == "off"
 
 
 def test_emergency_credit_by_order_restores() -> None:
@@ -218,9 +218,9 @@ def test_a_protected_household_gets_the_limiter_in_place_of_darkness() -> None:
 def test_a_medical_flag_holds_and_clearing_it_takes_two() -> None:
     bench = poor()
     bench.give(Kind.SET_FLAG, "medical", FlagBody("medical"))
-    assert bench.wait_until(TEN).supply is Supply.ON
+    assert bench.wait_until(TEN).supply == "on"
     assert bench.give(Kind.CLEAR_FLAG, "medical", FlagBody("medical")).reason == "stored"
-    assert bench.wait(2000).supply is Supply.OFF
+    assert bench.wait(2000).supply == "off"
 
 
 def test_a_cut_order_acts_inside_its_interval_and_the_window_only() -> None:
@@ -230,11 +230,11 @@ def test_a_cut_order_acts_inside_its_interval_and_the_window_only() -> None:
         Kind.CUT_ORDER, "c1", CutOrderBody(), not_before_ms=TEN, not_after_ms=TEN + 2 * HOUR_MS
     )
     assert bench.send(order).reason == "stored"
-    assert bench.wait_until(TEN).supply is Supply.ON
-    assert bench.wait(3000).supply is Supply.OFF
+    assert bench.wait_until(TEN).supply == "on"
+    assert bench.wait(3000).supply == "off"
     assert bench.supply_changes()[-1][2] == "cut_order"
     bench.give(Kind.RELEASE, "m1", ReleaseBody(24))
-    assert bench.wait(2 * DAY_MS).supply is Supply.ON, "an order that was carried out is over"
+    assert bench.wait(2 * DAY_MS).supply == "on", "an order that was carried out is over"
 
 
 def test_a_cancel_wins_whichever_comes_first() -> None:
@@ -245,14 +245,14 @@ def test_a_cancel_wins_whichever_comes_first() -> None:
         cancel = bench.order(Kind.CANCEL_CUT, "c1", CancelCutBody("cut/c1"), rev=2)
         for order in (cancel, cut) if cancel_first else (cut, cancel):
             bench.send(order)
-        assert bench.wait_until(TEN).supply is Supply.ON
+        assert bench.wait_until(TEN).supply == "on"
 
 
 def test_a_late_cancel_gives_the_supply_back() -> None:
     bench = Workbench()
     bench.permit(WINDOW)
     bench.send(bench.order(Kind.CUT_ORDER, "c1", CutOrderBody(), not_after_ms=WINDOW[1]))
-    assert bench.wait_until(TEN).supply is Supply.OFF
+    assert bench.wait_until(TEN).supply == "off"
     bench.give(Kind.CANCEL_CUT, "c1", CancelCutBody("cut/c1"))
     assert bench.supply_changes()[-1][1:] == ("on", "cut_order")
 
@@ -261,22 +261,22 @@ def test_the_warning_begins_anew_when_the_mains_come_back() -> None:
     bench = poor().wait_until(WINDOW[0] - 10 * MINUTE_MS)
     bench.do(MainsOff())
     bench.wait_until(TEN)
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
     bench.do(MainsOn())
-    assert bench.wait(HOUR_MS - 1000).supply is Supply.ON
-    assert bench.wait(2000).supply is Supply.OFF
+    assert bench.wait(HOUR_MS - 1000).supply == "on"
+    assert bench.wait(2000).supply == "off"
 
 
 def test_gas_is_never_opened_from_afar_and_asks_for_a_leak_test() -> None:
     bench = Workbench(profile=GAS, balance_q=0, load_w=0)
     bench.permit(WINDOW)
     bench.wait_until(TEN)
-    assert bench.supply is Supply.OFF
+    assert bench.supply == "off"
     bench.give(Kind.RELEASE, "m1", ReleaseBody())
-    assert bench.supply is Supply.ARMED
+    assert bench.supply == "armed"
     bench.do(Button(ButtonName.BLUE))
-    assert bench.wait(719_000).supply is Supply.ARMED
-    assert bench.wait(1000).supply is Supply.ON
+    assert bench.wait(719_000).supply == "armed"
+    assert bench.wait(1000).supply == "on"
     assert bench.supply_changes()[-1][2] == "leak_test"
 
 
@@ -286,18 +286,18 @@ def test_an_overcurrent_passes_every_hold_and_the_breaker_is_the_way_back() -> N
     bench.do(Overcurrent())
     assert bench.supply_changes()[-1][1:] == ("off", "safety")
     bench.give(Kind.RELEASE, "m1", ReleaseBody())
-    assert bench.supply is Supply.OFF, "no order from afar closes on a fault"
+    assert bench.supply == "off", "no order from afar closes on a fault"
     bench.do(Button(ButtonName.BREAKER))
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
 
 
 def test_a_limiter_order_limits_inside_the_window_and_its_end_gives_back() -> None:
     bench = Workbench()
     bench.permit(WINDOW)
     bench.give(Kind.LIMITER, "m1", LimiterBody(engaged=True))
-    assert bench.wait_until(TEN).supply is Supply.LIMITED
+    assert bench.wait_until(TEN).supply == "limited"
     bench.give(Kind.LIMITER, "m1", LimiterBody(engaged=False))
-    assert bench.supply is Supply.ON
+    assert bench.supply == "on"
 
 
 def test_a_doubted_clock_takes_no_harmful_order() -> None:

@@ -37,7 +37,7 @@ from protocols.orders import (
     make_body,
     write_document,
 )
-from protocols.reasons import Energy, Source, Supply
+from protocols.reasons import Energy, Source
 from protocols.roles import Key, RoleKeys, Root
 from protocols.units import QUANTA_PER_EUR
 
@@ -100,17 +100,19 @@ class Workbench:
     load_w: int = 1000
     now_ms: int = MONDAY_MS
     drift_ppm: int = 0
+    meter_class: type[GuardedMeter] = GuardedMeter
     meter: GuardedMeter = field(init=False)
     began_ms: int = field(init=False)
     effects: list[Effect] = field(default_factory=list)
     revs: dict[str, int] = field(default_factory=dict)
     number: int = 0
     calendar: Order | None = None
+    accepted: list[tuple[int, Order]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         identity = Identity("m1", frozenset({"north"}), b"k" * 32)
         self.began_ms = self.now_ms
-        self.meter = GuardedMeter(
+        self.meter = self.meter_class(
             identity,
             self.profile,
             ROOT,
@@ -124,8 +126,12 @@ class Workbench:
         return (self.now_ms - self.began_ms) * (1_000_000 + self.drift_ppm) // 1_000_000
 
     @property
-    def supply(self) -> Supply:
-        return self.meter.point.supply
+    def supply(self) -> str:
+        return self.meter.point.supply.value
+
+    @property
+    def clock(self) -> str:
+        return self.meter.memory.clock.status.value
 
     def wait(self, ms: int) -> "Workbench":
         self.now_ms += ms
@@ -176,7 +182,11 @@ class Workbench:
     ) -> OrderJudged:
         """Sign as the kind demands, deliver, and return what the meter made of it."""
         effects = self.do(Document(sign(order, signers), channel))
-        return next(e.record for e in effects if isinstance(e, Noted) and isinstance(e.record, OrderJudged))
+        noted = [e.record for e in effects if isinstance(e, Noted)]
+        judged = next(record for record in noted if isinstance(record, OrderJudged))
+        if judged.verdict == "accepted":
+            self.accepted.append((self.now_ms, order))
+        return judged
 
     def give(self, kind: Kind, name: str, body: Body) -> OrderJudged:
         return self.send(self.order(kind, name, body))
@@ -230,5 +240,5 @@ def sign(order: Order, signers: tuple[str, ...] | None = None) -> bytes:
 
 def trace(effects: list[Effect]) -> bytes:
     """All that a meter did, as comparable bytes: effects but for images, with their ticks."""
-    kept = [e for e in effects if not type(e).__name__ == "Persist"]
+    kept = [e for e in effects if type(e).__name__ != "Persist"]
     return msgspec.json.encode([(type(e).__name__, e) for e in kept])

@@ -1,0 +1,209 @@
+"""What travels on the link besides signed envelopes: births, readings, syncs, reports (design §5).
+
+JSON through msgspec, versioned, at most 16 KiB. Reports of a meter (receipts, reported, events) carry
+a MAC with the meter's own key over the bytes of the report, so that a link, or whoever sits on it,
+cannot speak for its meters. An unknown field is ignored, so that older receivers read newer senders.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from protocols.decoding import read_json
+from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, TEXT_CHARS_MAX
+from protocols.orders import Id, Named
+from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
+
+Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
+Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """A link's birth (`online`), or its last will. `sequence` counts births: a later one wins."""
+
+    link: Id
+    online: bool
+    sequence: int
+    meters: int
+    v: Literal[1] = 1
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """One meter's register. `time_ms` is the meter's estimate; `number` rises by one a reading."""
+
+    meter: Id
+    number: int
+    time_ms: int
+    energy_wh: int
+    balance_ueur: int
+    supply: Supply
+
+
+class Readings(Struct, frozen=True, kw_only=True):
+    """A batch of one link."""
+
+    link: Id
+    readings: Annotated[tuple[Reading, ...], Meta(max_length=READINGS_PER_BATCH_MAX)]
+    v: Literal[1] = 1
+
+
+class CalendarHeld(Struct, frozen=True):
+    object: str
+    rev: int
+    digest: str
+
+
+class StatementHeld(Struct, frozen=True):
+    issuer: str
+    number: int
+    total_ueur: int
+
+
+class MeterHolds(Struct, frozen=True, kw_only=True):
+    """What one meter holds, so that the controller can answer with what is missing."""
+
+    meter: Id
+    energy: Energy
+    firmware: str
+    profile: str
+    supply: Supply
+    clock: ClockStatus
+    protections: tuple[Named, ...]
+    calendars: tuple[CalendarHeld, ...]
+    lease_rev: int
+    lease_ends_ms: int
+    statements: tuple[StatementHeld, ...]
+    cut_orders: tuple[str, ...]
+    tombstones: tuple[str, ...]
+    root_version: int
+
+
+class Sync(Struct, frozen=True, kw_only=True):
+    """Sent at every connect; as many messages as the size limit asks for, `more` says another follows."""
+
+    link: Id
+    meters: tuple[MeterHolds, ...]
+    more: bool
+    v: Literal[1] = 1
+
+
+class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="report"):
+    """What a meter made of one order. `verdict`: accepted or refused; `reason` as in `OrderJudged`."""
+
+    meter: Id
+    order: str
+    kind: str
+    object: str
+    rev: int
+    verdict: Literal["accepted", "refused"]
+    reason: str
+    number: int
+    v: Literal[1] = 1
+
+
+class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="report"):
+    """A meter's state after a change: the read-back that makes a delivery *effective*.
+
+    `number` rises with every report of the meter: an older one that comes later is no news.
+    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded. `releases`: releases known.
+    """
+
+    meter: Id
+    number: int
+    supply: Supply
+    reason: SupplyReason
+    clock: ClockStatus
+    earliest_ms: int
+    latest_ms: int | None
+    time_ms: int
+    balance_ueur: int
+    emergency_ueur: int
+    next_possible_ms: int | None
+    dispute_nonce: Nonce
+    code: Text
+    v: Literal[1] = 1
+
+
+class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="report"):
+    """One record of the black box, as JSON, with its number in the chain."""
+
+    meter: Id
+    number: int
+    time_ms: int
+    record: msgspec.Raw
+    v: Literal[1] = 1
+
+
+class TimeAsk(Struct, frozen=True, kw_only=True):
+    """A meter asks one authority; every authority hears it, the one named answers."""
+
+    meter: Id
+    source: Source
+    nonce: Nonce
+    v: Literal[1] = 1
+
+
+Report = Receipt | Reported | MeterEvent
+
+
+class Authenticated(Struct, frozen=True):
+    """A report's bytes and their MAC: HMAC-SHA-256 with the meter's key, as hex."""
+
+    report: msgspec.Raw
+    mac: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+Message = Status | Readings | Sync | TimeAsk
+M = TypeVar("M", Status, Readings, Sync, TimeAsk)
+
+_encoder = msgspec.json.Encoder()
+_authenticated = msgspec.json.Decoder(Authenticated)
+_reports: msgspec.json.Decoder[Receipt | Reported | MeterEvent] = msgspec.json.Decoder(Report)
+_plain: dict[type, msgspec.json.Decoder[object]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Status, Readings, Sync, TimeAsk)
+}
+
+
+def write_message(message: Message) -> bytes:
+    """The bytes of a message as they travel."""
+    return _encoder.encode(message)
+
+
+def read_message(data: bytes, kind: type[M]) -> M:
+    """A message of `kind`. Raises DocumentError where the bytes are none."""
+    message = read_json(_plain[kind], data, kind.__name__.lower())
+    assert isinstance(message, kind)
+    return message
+
+
+def write_report(report: Report, key: bytes) -> bytes:
+    """A report with its MAC under the meter's key."""
+    body = _encoder.encode(report)
+    return _encoder.encode(Authenticated(msgspec.Raw(body), _mac(body, key)))
+
+
+def read_report(data: bytes) -> tuple[Report, bytes, str]:
+    """A report, the bytes under its MAC and the MAC, not yet checked: see `is_authentic`.
+
+    Raises DocumentError where it is malformed.
+    """
+    outer = read_json(_authenticated, data, "report")
+    body = bytes(outer.report)
+    return read_json(_reports, body, "report"), body, outer.mac
+
+
+def is_authentic(body: bytes, mac: str, key: bytes) -> bool:
+    """Whether the report under this MAC was made by the holder of `key`."""
+    return hmac.compare_digest(_mac(body, key), mac)
+
+
+def meter_key(fleet_key: bytes, meter: str) -> bytes:
+    """A meter's own key, derived from the fleet's: the head-end keeps one secret, a meter only its own."""
+    return hmac.new(fleet_key, b"meter/" + meter.encode(), sha256).digest()
+
+
+def _mac(body: bytes, key: bytes) -> str:
+    return hmac.new(key, body, sha256).hexdigest()

@@ -1,0 +1,120 @@
+"""Topics of the link, and how each is carried: quality, retention, expiry (design §5).
+
+A *link* is one connection that carries many meters; a meter alone is a link of one. Danger sets the
+expiry: what could harm must not be found in a queue days later. Nothing here relies on a broker's
+memory, but for a handful of retained protective orders.
+"""
+
+import re
+from enum import StrEnum, unique
+from typing import Final
+
+from msgspec import Struct
+
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.limits import ID_CHARS_MAX
+
+PREFIX: Final = "relance/v1"
+
+
+@unique
+class Channel(StrEnum):
+    """One kind of message; the value is the last part of its topic's name."""
+
+    FLEET_ORDERS = "fleet/orders"
+    STATUS = "status"
+    READINGS = "readings"
+    SYNC = "sync"
+    ORDERS = "orders"
+    RECEIPTS = "receipts"
+    REPORTED = "reported"
+    EVENTS = "events"
+    TIME_ASK = "time/ask"
+    TIME_ANSWER = "time/answer"
+
+
+class Carriage(Struct, frozen=True):
+    """How a message travels. `expiry_s` None: until it is replaced. `upward`: from link to controller."""
+
+    qos: int
+    retain: bool
+    expiry_s: int | None
+    upward: bool
+
+
+_DAY_S = DAY_MS // 1000
+CARRIAGE: Final[dict[Channel, Carriage]] = {
+    Channel.FLEET_ORDERS: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
+    Channel.STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
+    Channel.READINGS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
+    Channel.SYNC: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=True),
+    # Protection waits an hour for a link that is just away; a harmful order sets 60 s itself.
+    Channel.ORDERS: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=False),
+    Channel.RECEIPTS: Carriage(qos=1, retain=False, expiry_s=_DAY_S, upward=True),
+    Channel.REPORTED: Carriage(qos=1, retain=False, expiry_s=_DAY_S, upward=True),
+    Channel.EVENTS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
+    # An old question has an old nonce, an old answer a wide interval: neither is worth keeping.
+    Channel.TIME_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=True),
+    Channel.TIME_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
+}
+HARM_EXPIRY_S: Final = MINUTE_MS // 1000
+
+
+class Place(Struct, frozen=True):
+    """What a topic names; parts that its channel does not have are empty."""
+
+    channel: Channel
+    link: str = ""
+    meter: str = ""
+    order: str = ""
+
+
+_OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
+_OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, Channel.FLEET_ORDERS))
+# As `orders.Id`: what is no identifier is no part of a topic of ours.
+_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{ID_CHARS_MAX - 1}}}")
+
+
+def topic_of(place: Place) -> str:
+    """The topic of a place; parts are identifiers (`orders.Id`), which hold no separator."""
+    if place.channel is Channel.FLEET_ORDERS:
+        return f"{PREFIX}/{place.channel}/{place.order}"
+    if place.channel in _OF_LINK:
+        return f"{PREFIX}/links/{place.link}/{place.channel}"
+    return f"{PREFIX}/links/{place.link}/meters/{place.meter}/{place.channel}"
+
+
+def place_of(topic: str) -> Place | None:
+    """What a topic names; None for a topic that is not ours."""
+    if not topic.startswith(f"{PREFIX}/"):
+        return None
+    match topic.removeprefix(f"{PREFIX}/").split("/"):
+        case ["fleet", "orders", order]:
+            place = Place(Channel.FLEET_ORDERS, order=order)
+        case ["links", link, last] if last in _OF_LINK:
+            place = Place(Channel(last), link=link)
+        case ["links", link, "meters", meter, *rest] if "/".join(rest) in _OF_METER:
+            place = Place(Channel("/".join(rest)), link=link, meter=meter)
+        case _:
+            return None
+    parts = [part for part in (place.link, place.meter, place.order) if part]
+    return place if topic_of(place) == topic and all(map(_ID.fullmatch, parts)) else None
+
+
+def link_filters(link: str) -> tuple[str, ...]:
+    """What a link subscribes to: everything that comes down to its meters, and the fleet's orders."""
+    meters = f"{PREFIX}/links/{link}/meters/+"
+    return (f"{PREFIX}/fleet/orders/+", f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
+
+
+def controller_filters() -> tuple[str, ...]:
+    """What the controller subscribes to: everything that comes up."""
+    links = f"{PREFIX}/links/+"
+    of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK)
+    upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
+    return of_link + tuple(f"{links}/meters/+/{channel}" for channel in upward)
+
+
+def time_filters() -> tuple[str, ...]:
+    """What a time authority subscribes to: every meter's questions."""
+    return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}",)
