@@ -102,6 +102,19 @@ def add_signature(envelope_bytes: bytes, signer: Signer) -> bytes:
     return _write(_sign(read_envelope(envelope_bytes), [signer]))
 
 
+def join_signatures(envelope_bytes: bytes, other_bytes: bytes) -> bytes:
+    """The envelope with the signatures of another copy too: two people may sign at the same time.
+
+    Under one keyid the envelope's own signature stays. Raises DocumentError where either is malformed, the other
+    holds another document, or there are too many.
+    """
+    held, other = read_envelope(envelope_bytes), read_envelope(other_bytes)
+    if (other.payload_type, other.payload) != (held.payload_type, held.payload):
+        raise DocumentError("envelope: holds another document than the one signed so far")
+    signatures = {each.keyid: each for each in (*other.signatures, *held.signatures)}
+    return _write(msgspec.structs.replace(held, signatures=tuple(signatures.values())))
+
+
 def read_envelope(data: bytes) -> Envelope:
     """An envelope from outside. Raises DocumentError where it is malformed or exceeds the limits."""
     wire = read_json(_wire, data, "envelope")

@@ -89,16 +89,18 @@ def place_of(topic: str) -> Place | None:
     if not topic.startswith(f"{PREFIX}/"):
         return None
     match topic.removeprefix(f"{PREFIX}/").split("/"):
-        case ["fleet", "orders", order]:
-            place = Place(Channel.FLEET_ORDERS, order=order)
-        case ["links", link, last] if last in _OF_LINK:
-            place = Place(Channel(last), link=link)
-        case ["links", link, "meters", meter, *rest] if "/".join(rest) in _OF_METER:
-            place = Place(Channel("/".join(rest)), link=link, meter=meter)
+        case ["fleet", "orders", order] if _are_ids(order):
+            return Place(Channel.FLEET_ORDERS, order=order)
+        case ["links", link, last] if last in _OF_LINK and _are_ids(link):
+            return Place(Channel(last), link=link)
+        case ["links", link, "meters", meter, *rest] if "/".join(rest) in _OF_METER and _are_ids(link, meter):
+            return Place(Channel("/".join(rest)), link=link, meter=meter)
         case _:
             return None
-    parts = [part for part in (place.link, place.meter, place.order) if part]
-    return place if topic_of(place) == topic and all(map(_ID.fullmatch, parts)) else None
+
+
+def _are_ids(*parts: str) -> bool:
+    return all(map(_ID.fullmatch, parts))
 
 
 def link_filters(link: str) -> tuple[str, ...]:

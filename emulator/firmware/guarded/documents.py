@@ -4,7 +4,7 @@ What is signed by nobody known is told to the world each time, but written to th
 once an hour: garbage without end must not flush out the evidence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from emulator.firmware.credit import pay
@@ -17,7 +17,7 @@ from protocols.envelope import read_envelope
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS
 from protocols.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
-from protocols.reasons import Refusal, ScreenCode, SupplyReason
+from protocols.reasons import Refusal, SupplyReason
 from protocols.roles import ROOT_TYPE, accept_root
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Outcome:
 
     give_back: SupplyReason | None = None
     clock_cause: str = ""
+    card_accepted: bool = False
 
 
 _NOTHING: Final = Outcome()
@@ -60,8 +61,15 @@ def _receive_order(document: Document, meter: "GuardedMeter", at: int) -> Outcom
     if isinstance(did, Refusal):
         return _refuse(Refused(did, admitted, signed=True), meter, at)
     meter.recorder.note(at, _judged(admitted, "accepted", did))
-    if document.channel is Channel.CARD:
-        meter.recorder.show(at, "", ScreenCode.ACCEPTED)
+    outcome = _follow_up(admitted, did, credited_before_ueur, meter, at)
+    return replace(outcome, card_accepted=document.channel is Channel.CARD)
+
+
+def _follow_up(
+    admitted: Order, did: str, credited_before_ueur: int, meter: "GuardedMeter", at: int
+) -> Outcome:
+    """What an obeyed order asks of purse and supply."""
+    memory = meter.memory
     match did:
         case obey.RELEASED:
             return Outcome(SupplyReason.RELEASE)

@@ -332,6 +332,9 @@ class GuardedMeter:
             self._restore_after_order(outcome.give_back, at)
         if self.memory.clock.status is not status or outcome.clock_cause:
             self._note_clock(outcome.clock_cause or "claim", at)
+        if outcome.card_accepted:
+            # Last, so that what the card brought back does not wipe out that it was taken.
+            self.recorder.show(at, "card accepted", ScreenCode.ACCEPTED)
 
     def _restore_after_order(self, reason: SupplyReason, at: int) -> None:
         if reason is SupplyReason.RELEASE:

@@ -113,6 +113,8 @@ OPEN = (
 # One thing changed at a time, and why the gate is then shut. Boundaries are the half-open ones.
 LEDGER = [
     (0, Interval(ClockStatus.LOST, 10, None), Because.CLOCK_LOST),
+    (0, Interval(ClockStatus.LOST, 10, 12), Because.CLOCK_LOST),
+    (0, Interval(ClockStatus.TRUSTED, 10, None), Because.CLOCK_LOST),
     (0, Interval(ClockStatus.DISPUTED, 10, 12), Because.CLOCK_DISPUTED),
     (0, Interval(ClockStatus.TRUSTED, 4, 12), Because.NO_WINDOW),
     (0, Interval(ClockStatus.TRUSTED, 5, 12), Because.PERMITTED),
@@ -140,6 +142,26 @@ def test_one_thing_changed_and_why_the_gate_is_shut(place: int, changed: object,
     verdict = may_open(SupplyReason.CREDIT, *asked)  # type: ignore[arg-type]  # as above
     assert verdict.reason is reason
     assert verdict.open == (reason is Because.PERMITTED)
+
+
+# A cut order's interval around the clock's [10, 12].
+ORDERS = [
+    (10, 13, False, Because.PERMITTED),
+    (11, 13, False, Because.NO_EVIDENCE),
+    (12, 20, False, Because.NO_EVIDENCE),
+    (10, 12, False, Because.NO_EVIDENCE),
+    (0, 20, True, Because.NO_EVIDENCE),
+]
+
+
+@pytest.mark.parametrize(("from_ms", "until_ms", "cancelled", "reason"), ORDERS)
+def test_a_cut_order_holds_at_every_instant_that_may_be_now(
+    from_ms: int, until_ms: int, cancelled: bool, reason: Because
+) -> None:
+    evidence = Evidence(order_from_ms=from_ms, order_until_ms=until_ms, cancelled=cancelled)
+    interval, permission, held, _, flag = OPEN
+    verdict = may_open(SupplyReason.CUT_ORDER, interval, permission, held, evidence, flag)
+    assert verdict.reason is reason
 
 
 def test_a_safety_cause_passes_whatever_the_clock_and_the_holds_say() -> None:

@@ -1,0 +1,19 @@
+"""The commands of `relance-emulator`, gathered."""
+
+import typer
+
+from emulator.cli.faults import list_faults
+from emulator.cli.library import list_library
+from emulator.cli.run import run_scenarios
+
+app = typer.Typer(
+    name="relance-emulator",
+    help="Emulated prepaid meters: play scenarios, and see who is cut off, when and why.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run_scenarios)
+app.command("library")(list_library)
+app.command("faults")(list_faults)

@@ -1,0 +1,102 @@
+"""What is seen of a running fleet: its state in numbers, as a table, a line, or JSON."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import msgspec
+from rich.table import Table
+
+from emulator.link import Link
+from emulator.unlinked import UnlinkedMeters
+from protocols.instants import iso_from_ms
+from protocols.reasons import ClockStatus, Supply
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """A fleet at one instant. `published`, `received`: messages since the start; ends of supply counted."""
+
+    true_ms: int
+    meters: int
+    links: int
+    links_online: int
+    supply: dict[Supply, int]
+    clock: dict[ClockStatus, int]
+    published: int
+    received: int
+
+    def json_line(self) -> str:
+        """One JSON object."""
+        told = {
+            "t": iso_from_ms(self.true_ms // 1000 * 1000),
+            "meters": self.meters,
+            "links": {"online": self.links_online, "of": self.links},
+            "supply": self.supply,
+            "clock": self.clock,
+            "messages": {"published": self.published, "received": self.received},
+        }
+        return msgspec.json.encode(told).decode()
+
+    def line(self) -> str:
+        """One line for a person."""
+        supply = ", ".join(f"{count} {state}" for state, count in self.supply.items())
+        clock = ", ".join(f"{count} {status}" for status, count in self.clock.items() if count)
+        return (
+            f"{iso_from_ms(self.true_ms // 1000 * 1000)}  links {self.links_online}/{self.links} online; "
+            f"supply: {supply}; clock: {clock}; messages: {self.published} up, {self.received} down"
+        )
+
+    def changes(self) -> tuple[object, ...]:
+        """What makes a new line worth writing: not that time passes and messages travel."""
+        return self.links_online, self.supply, self.clock
+
+    def table(self, title: str) -> Table:
+        """The same for a terminal."""
+        table = Table(title=title, title_justify="left", show_header=False)
+        table.add_column(style="bold")
+        table.add_column()
+        table.add_row("time", iso_from_ms(self.true_ms // 1000 * 1000))
+        table.add_row("links", f"{self.links_online} of {self.links} online")
+        colours = {Supply.ON: "green", Supply.OFF: "red", Supply.ARMED: "yellow", Supply.LIMITED: "yellow"}
+        supply = [f"[{colours[state]}]{state} {count}[/]" for state, count in self.supply.items()]
+        table.add_row("supply", "   ".join(supply))
+        shades = {ClockStatus.TRUSTED: "green", ClockStatus.DISPUTED: "red", ClockStatus.LOST: "yellow"}
+        clock = [f"[{shades[status]}]{status} {count}[/]" for status, count in self.clock.items()]
+        table.add_row("clock", "   ".join(clock))
+        table.add_row("messages", f"{self.published} up   {self.received} down")
+        return table
+
+
+def state_of_links(
+    links: list[Link], true_ms: int, *, online: int, published: int, received: int
+) -> FleetState:
+    """The state of a guarded fleet."""
+    meters = [each.household.meter for link in links for each in link.meters.values()]
+    supply = Counter(meter.point.supply for meter in meters)
+    clock = Counter(meter.memory.clock.status for meter in meters)
+    return FleetState(
+        true_ms,
+        len(meters),
+        len(links),
+        online,
+        {state: supply[state] for state in Supply},
+        {status: clock[status] for status in ClockStatus},
+        published,
+        received,
+    )
+
+
+def state_of_unlinked(fleet: UnlinkedMeters, true_ms: int) -> FleetState:
+    """The state of card meters: no link, and a clock that believes itself."""
+    supply = Counter(each.meter.point.supply for each in fleet.households.values())
+    count = len(fleet.households)
+    return FleetState(
+        true_ms,
+        count,
+        0,
+        0,
+        {state: supply[state] for state in Supply},
+        {ClockStatus.TRUSTED: count, ClockStatus.DISPUTED: 0, ClockStatus.LOST: 0},
+        0,
+        0,
+    )

@@ -1,0 +1,52 @@
+"""Scenario files, from the disk or from the library that ships with the program."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.scenario.form import read_scenario
+from emulator.scenario.model import Scenario
+from emulator.shipped import library, shipped_profiles
+from protocols.errors import InputError, quoted
+from protocols.limits import SCENARIO_BYTES_MAX
+
+
+def read_files(names: Sequence[str]) -> list[Scenario]:
+    """Every scenario that is named: a file, or where there is none, one of the library.
+
+    Raises InputError with all that is wrong with any of them, so that nothing runs before all is right.
+    """
+    scenarios: list[Scenario] = []
+    problems: list[str] = []
+    for name in names:
+        try:
+            shown = name if name.isprintable() else quoted(name)
+            scenarios.append(read_scenario(_content(name), shown, shipped_profiles(), CATALOGUE))
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    return scenarios
+
+
+def _content(name: str) -> bytes | str:
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            # One byte more than is allowed: enough to refuse it, whatever its size.
+            return file.read(SCENARIO_BYTES_MAX + 1)
+    except FileNotFoundError:
+        shipped = library()
+        if name in shipped:
+            return shipped[name]
+        near = get_close_matches(name, shipped, n=1)
+        perhaps = f", perhaps {near[0]}" if near else ""
+        raise InputError(
+            f"{quoted(name)}: no such file; allowed: a scenario file, or a name that "
+            f"`relance-emulator library` lists{perhaps}"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{quoted(name)}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{quoted(name)}: no name of a file; allowed: a scenario file") from None

@@ -1,0 +1,53 @@
+"""What a fleet is given at manufacture, from files: the root that it trusts, and the fleet's key."""
+
+from pathlib import Path
+from typing import Final
+
+from emulator.fleet import Secrets
+from protocols.envelope import read_envelope
+from protocols.errors import DocumentError, InputError
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.orders import Role
+from protocols.roles import ROOT_TYPE, Root, meets, open_signed, read_root
+
+KEY_FILE: Final = "fleet.key"
+KEY_BYTES: Final = 32
+
+
+def read_secrets(root_file: Path, key_file: Path | None) -> Secrets:
+    """Root and fleet key; without a name of its own the key stands beside the root. Raises InputError."""
+    root = _root(root_file, _content(root_file, "--root"))
+    path = root_file.parent / KEY_FILE if key_file is None else key_file
+    return Secrets(root, _key(path, _content(path, "--fleet-key")))
+
+
+def _root(file: Path, data: bytes) -> Root:
+    """A root that was signed as it demands itself."""
+    allowed = "allowed: the root.json that `relance init` writes"
+    try:
+        root = read_root(read_envelope(data).payload)
+        signed = open_signed(data, root, ROOT_TYPE)
+    except DocumentError as error:
+        raise InputError(f"--root: {file}: {error}; {allowed}") from None
+    if not meets(signed, root, Role.ROOT):
+        raise InputError(f"--root: {file}: not signed by as many people as it demands; {allowed}")
+    return root
+
+
+def _key(file: Path, data: bytes) -> bytes:
+    try:
+        key = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise InputError(f"--fleet-key: {file}: allowed: {KEY_BYTES} bytes as hex, and nothing else")
+    return key
+
+
+def _content(file: Path, option: str) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            # One byte more than is allowed: enough to be refused, whatever its size.
+            return opened.read(PAYLOAD_BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(f"{option}: {file}: cannot be read: {error.strerror}") from None

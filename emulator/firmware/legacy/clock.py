@@ -1,0 +1,107 @@
+"""How a card meter comes by its date: it obeys whoever brings one, and falls to its factory's on failure.
+
+Around the registers (`rtc`) stands what happens to them: a date on a card or by hand, the mains
+coming back, the cell failing. There is no doubt in it, no second witness and no limit to a step:
+that is the meter of 2020. Every date heard is told with its offset, which the meter itself ignores.
+"""
+
+from emulator.firmware.legacy.defects.line import Acted, DefectLine
+from emulator.firmware.legacy.registers import Registers
+from emulator.firmware.legacy.rtc import FACTORY, Rtc
+from emulator.firmware.legacy.zone import LegalZone
+from emulator.firmware.meter import step_at_or_after
+from emulator.firmware.recorder import Recorder
+from emulator.firmware.records import ClaimHeard, ClockChanged, FaultShown
+from protocols.instants import SECOND_MS
+from protocols.reasons import ClockStatus, Source
+
+# As the source of a date that came without a card: set by hand, or over the console.
+UNSIGNED = "unsigned"
+
+
+class ObedientClock:
+    """Set to the true instant `set_ms` at tick 0."""
+
+    __slots__ = ("_defects", "_heard_ms", "_recorder", "_rtc", "_zone")
+
+    def __init__(self, zone: LegalZone, defects: DefectLine, recorder: Recorder, set_ms: int) -> None:
+        self._zone = zone
+        self._defects = defects
+        self._recorder = recorder
+        self._heard_ms: int | None = None
+        told: list[Acted] = []
+        registers = defects.commissioned(zone.registers_at(set_ms), set_ms, told)
+        self._rtc = Rtc(zone, defects, registers, -(set_ms % SECOND_MS))
+        self.tell(told, 0)
+
+    @property
+    def registers(self) -> Registers:
+        """The clock as the main loop reads it, at the tick counted on to."""
+        return self._defects.read(self._rtc.registers)
+
+    def count_on(self, at: int) -> None:
+        """Let the registers run on to tick `at`."""
+        for tick, acted in self._rtc.advance(at):
+            self.tell([acted], step_at_or_after(tick))
+
+    def next_second_at(self, seconds_of_day: set[int]) -> int:
+        """First tick at which the clock reaches one of these times of day, or stops counting linearly."""
+        return self._rtc.next_second_at(seconds_of_day)
+
+    def read(self, at: int) -> Registers:
+        """What the main loop would read at tick `at`."""
+        return self._defects.read(self._rtc.read(at))
+
+    def shown_ms(self, at: int) -> int:
+        """The instant that the registers mean at tick `at`."""
+        second_ms = self._zone.instant_ms(self.read(at))
+        return second_ms + (at - self._rtc.began_at) % SECOND_MS
+
+    def hear_card(self, date_ms: int | None, at: int) -> None:
+        """A card is in the slot, with a date or without."""
+        self._hear(date_ms, Source.CARD, at)
+
+    def hear_unsigned(self, date_ms: int, at: int) -> None:
+        self._hear(date_ms, UNSIGNED, at)
+
+    def wake(self, at: int) -> None:
+        """The mains are back. A sound clock has run on by its cell."""
+        told: list[Acted] = []
+        before = self._rtc.read(at)
+        after = self._defects.after_power_cut(before, told)
+        if after != before:
+            self._fall_to(after, "mains back", at)
+        self.tell(told, at)
+
+    def lose_ticks(self, at: int) -> None:
+        """The cell or the oscillator failed: the registers fall to the factory's date."""
+        told: list[Acted] = []
+        self._fall_to(self._defects.after_ticks_lost(FACTORY, told), "ticks lost", at)
+        self.tell(told, at)
+
+    def tell(self, told: list[Acted], at: int) -> None:
+        for acted in told:
+            self._recorder.note(at, FaultShown(acted.name, acted.effect))
+
+    def _fall_to(self, registers: Registers, cause: str, at: int) -> None:
+        self._rtc.set(registers, at)
+        shown_ms = self.shown_ms(at)
+        self._recorder.note(at, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
+
+    def _hear(self, date_ms: int | None, source: str, at: int) -> None:
+        told: list[Acted] = []
+        dates: tuple[int, ...] = () if date_ms is None else (date_ms,)
+        for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, told):
+            self._obey(heard_ms, source, at, told)
+        if date_ms is not None:
+            self._heard_ms = date_ms
+        self.tell(told, at)
+
+    def _obey(self, date_ms: int, source: str, at: int, told: list[Acted]) -> None:
+        offset_ms = date_ms - self.shown_ms(at)
+        now, given = self._rtc.read(at), self._zone.registers_at(date_ms)
+        refused = self._defects.refuses_date(now, given, told)
+        if not refused:
+            self._rtc.set(self._defects.date_set(now, given, told), at - date_ms % SECOND_MS)
+        verdict = "refused" if refused else "obeyed"
+        self._recorder.note(at, ClaimHeard(source, verdict, offset_ms, date_ms))

@@ -1,0 +1,51 @@
+"""The black box asked again: every recorded verdict of the gate, judged anew from its recorded question.
+
+The cause of an opening in an hour, not "we do not know yet" (design §2.8, §4.4). A verdict that comes
+out otherwise was not made by this gate from this question: the firmware differs, or the record does.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from emulator.firmware.guarded.gate import Question, Verdict, judge
+from emulator.firmware.journal import read_body
+from emulator.firmware.records import GateJudged
+from protocols.chain import Entry
+from protocols.errors import DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One recorded verdict and what the gate says to its question now. `number`: in the black box."""
+
+    number: int
+    tick: int
+    question: Question
+    recorded_open: bool
+    recorded_reason: str
+    verdict: Verdict
+
+    @property
+    def agrees(self) -> bool:
+        return (self.recorded_open, self.recorded_reason) == (self.verdict.open, self.verdict.reason)
+
+
+def replay(entries: Iterable[Entry]) -> Iterator[Replayed]:
+    """Each verdict of the gate among these entries, in their order.
+
+    Raises DocumentError, naming the entry, where a body or a question cannot be read.
+    """
+    for entry in entries:
+        try:
+            logged = read_body(entry.body)
+            if not isinstance(logged.record, GateJudged):
+                continue
+            question = msgspec.convert(logged.record.question, Question)
+        except msgspec.ValidationError as error:
+            raise DocumentError(f"entry {entry.number}: question: {error}") from None
+        except DocumentError as error:
+            raise DocumentError(f"entry {entry.number}: {error}") from None
+        recorded = logged.record
+        yield Replayed(entry.number, logged.tick, question, recorded.open, recorded.reason, judge(question))

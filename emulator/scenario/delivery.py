@@ -1,0 +1,246 @@
+"""From what a scenario says to what reaches a firmware: documents and nonces, or cards (design §9).
+
+`GuardedDelivery` brings signed documents; a fresh witness is asked with the meter's own nonce and
+answers. `CardDelivery` brings what the card meter of 2020 knows: cards and unsigned dates. What
+neither a document nor a card carries (mains, loads, buttons) is `physical_event`.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from emulator.firmware.effects import Ask, Effect, Noted
+from emulator.firmware.events import (
+    AskTime,
+    Button,
+    CardPass,
+    Channel,
+    Document,
+    Event,
+    TicksLost,
+    UnsignedDate,
+)
+from emulator.firmware.events import Overcurrent as OvercurrentTripped
+from emulator.firmware.events import SetLoad as LoadSet
+from emulator.firmware.meter import Meter
+from emulator.firmware.records import OrderJudged
+from emulator.scenario.desk import CALENDAR, LEASE, Desk
+from emulator.scenario.model import (
+    CancelCut,
+    CutCalendar,
+    Do,
+    EmergencyCredit,
+    Flag,
+    Hold,
+    LiftHold,
+    Overcurrent,
+    Press,
+    ProgrammedCut,
+    Rebase,
+    Release,
+    RtcLost,
+    SetClock,
+    SetLoad,
+    ShortenHold,
+    TopUp,
+    Witness,
+)
+from emulator.scenario.office import Office
+from protocols.orders import Kind, OneWayTime, TimeAnswer
+from protocols.reasons import Refusal, Source
+
+
+class Delivery(Protocol):
+    """How what a scenario says reaches one meter."""
+
+    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]: ...
+
+
+class DisputingMeter(Meter, Protocol):
+    """A meter that names its dispute, for `rebase`; `""` when there is none."""
+
+    @property
+    def dispute_nonce(self) -> str: ...
+
+
+def physical_event(do: Do) -> Event | None:
+    """What needs no carrier; None for everything that does, and for the mains, which the world switches."""
+    match do:
+        case SetLoad():
+            return LoadSet(do.load_w)
+        case Overcurrent():
+            return OvercurrentTripped()
+        case Press():
+            return Button(do.name)
+        case RtcLost():
+            return TicksLost()
+        case _:
+            return None
+
+
+def claimed_ms(do: Witness | SetClock, at_ms: int) -> int:
+    """The date that is told: an offset to true time, or a time as such."""
+    if do.time_ms is not None:
+        return do.time_ms
+    assert do.offset_ms is not None, do
+    return at_ms + do.offset_ms
+
+
+class GuardedDelivery:
+    """Signed documents to a guarded meter, and its receipts back to the office's desk."""
+
+    __slots__ = ("_desk", "_meter", "_name", "_numbers", "_office")
+
+    def __init__(self, meter: DisputingMeter, name: str, office: Office) -> None:
+        self._meter = meter
+        self._name = name
+        self._office = office
+        self._desk = Desk(office, name)
+        self._numbers: dict[Source, int] = {}
+
+    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
+        """Bring it, and yield what the meter does."""
+        match do:
+            case Witness():
+                yield from self._witness(do, at_ms, tick)
+            case SetClock():
+                yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
+            case CutCalendar():
+                yield from self._calendar(do, at_ms, tick)
+            case TopUp():
+                yield from self._bring(self._desk.write_payment(do, at_ms), tick, do.channel)
+            case _:
+                yield from self._bring(self._write(do, at_ms), tick)
+
+    def _write(self, do: Do, at_ms: int) -> bytes:
+        match do:
+            case Hold():
+                return self._desk.write_hold(do, at_ms)
+            case LiftHold():
+                return self._desk.write_lift(do.id, do.signatures, at_ms)
+            case ShortenHold():
+                return self._desk.write_shortening(do, at_ms)
+            case ProgrammedCut():
+                return self._desk.write_cut(do, at_ms)
+            case CancelCut():
+                return self._desk.write_cancel(do.id, at_ms)
+            case Release():
+                return self._desk.write_release(do, at_ms)
+            case EmergencyCredit():
+                return self._desk.write_emergency_credit(at_ms)
+            case Rebase():
+                return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
+            case Flag():
+                return self._desk.write_flag(do, at_ms)
+            case _:
+                raise AssertionError(f"no document carries {do}")
+
+    def _witness(self, do: Witness, at_ms: int, tick: int) -> Iterator[Effect]:
+        """Fresh: asked and answered at the same tick. One-way: the next number of its source."""
+        time_ms = claimed_ms(do, at_ms)
+        if not do.fresh:
+            number = self._numbers[do.source] = self._numbers.get(do.source, 0) + 1
+            time = OneWayTime(number=number, time_ms=time_ms, spread_ms=do.spread_ms)
+            yield from self._bring(self._office.seal_time(do.source, time), tick)
+            return
+        for effect in self._meter.handle(AskTime(do.source), tick):
+            yield effect
+            if isinstance(effect, Ask) and effect.source is do.source:
+                answer = TimeAnswer(
+                    meter=self._name, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
+                )
+                yield from self._bring(self._office.seal_time(do.source, answer), tick)
+
+    def _calendar(self, do: CutCalendar, at_ms: int, tick: int) -> Iterator[Effect]:
+        calendar, envelope = self._desk.write_calendar(do, at_ms)
+        yield from self._bring(envelope, tick)
+        lease = self._desk.write_lease(calendar, do.names, at_ms)
+        if isinstance(lease, Refusal):
+            # Nothing reaches the meter: the office itself says why there is no lease.
+            yield Noted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, "refused", lease))
+        else:
+            yield from self._bring(lease, tick)
+
+    def _bring(self, envelope: bytes, tick: int, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
+        for effect in self._meter.handle(Document(envelope, channel), tick):
+            match effect:
+                case Noted(record=OrderJudged(order=order, verdict="accepted")):
+                    self._desk.receive_receipt(order)
+            yield effect
+
+
+class CardDelivery:
+    """Cards to a card meter of 2020. What no card of that time carries, the meter cannot have.
+
+    The card of a hold brings the suspension of the credit check; a card carries one of them, so that
+    the next hold, or a shorter or lifted one, takes its place. No card here brings a date, but for
+    `witness`.
+    """
+
+    __slots__ = ("_hold_from_ms", "_meter", "_number")
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._number = 0
+        self._hold_from_ms: dict[str, int] = {}
+
+    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
+        """Bring it, and yield what the meter does."""
+        if isinstance(do, SetClock):
+            yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
+            return
+        self._number += 1
+        card = self._card(do, at_ms)
+        if card is not None:
+            yield from self._meter.handle(card, tick)
+        else:
+            yield from self._bring_what_it_cannot_read(do, tick)
+
+    def _bring_what_it_cannot_read(self, do: Do, tick: int) -> Iterator[Effect]:
+        """A meter that reads no documents refuses one; what it was, only whoever sent it can tell."""
+        kind, object_name = _names_of_unsupported(do)
+        for effect in self._meter.handle(Document(b""), tick):
+            match effect:
+                case Noted(at=at, record=OrderJudged(object="") as record):
+                    yield Noted(at, replace(record, kind=kind, object=object_name))
+                case _:
+                    yield effect
+
+    def _card(self, do: Do, at_ms: int) -> CardPass | None:
+        number = self._number
+        match do:
+            case Witness():
+                return CardPass(number, date_ms=claimed_ms(do, at_ms))
+            case Hold():
+                self._hold_from_ms[do.id] = do.from_ms
+                return CardPass(number, suspend_from_ms=do.from_ms, suspend_until_ms=do.until_ms)
+            case ShortenHold():
+                from_ms = min(self._hold_from_ms.get(do.id, at_ms), do.until_ms)
+                return CardPass(number, suspend_from_ms=from_ms, suspend_until_ms=do.until_ms)
+            case LiftHold():
+                return CardPass(number, suspend_from_ms=at_ms, suspend_until_ms=at_ms)
+            case ProgrammedCut():
+                return CardPass(number, programmed_cut=do.id, programmed_cut_ms=do.time_ms)
+            case CancelCut():
+                return CardPass(number, cancel_cut=do.id)
+            case TopUp():
+                return CardPass(number, payment=do.id, top_up_ueur=do.amount_ueur)
+            case Release():
+                return CardPass(number, restart=True)
+            case _:
+                return None
+
+
+def _names_of_unsupported(do: Do) -> tuple[Kind, str]:
+    match do:
+        case Flag():
+            return (Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG), f"flag/{do.name}"
+        case CutCalendar():
+            return Kind.CUT_CALENDAR, CALENDAR
+        case Rebase():
+            return Kind.REBASE, "clock/meter"
+        case EmergencyCredit():
+            return Kind.EMERGENCY_CREDIT, "emergency/meter"
+        case _:
+            raise AssertionError(f"a card carries {do}")

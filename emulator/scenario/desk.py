@@ -1,0 +1,211 @@
+"""One meter's file at the scenario's office: revisions, payments, and what is in force there.
+
+The desk writes the orders that a scenario names, with the next revision of their object, and
+keeps what the meter has acknowledged: a lease names exactly that (design §4.2, §5).
+"""
+
+from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
+from emulator.scenario.office import Office
+from protocols import merging
+from protocols.instants import DAY_MS, SECOND_MS
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.merging import NOTHING, Protection
+from protocols.orders import (
+    KINDS,
+    Body,
+    CancelCutBody,
+    CutCalendarBody,
+    CutOrderBody,
+    EmergencyCreditBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    Kind,
+    LeaseBody,
+    LiftBody,
+    Named,
+    Order,
+    PaymentBody,
+    RebaseBody,
+    ReleaseBody,
+    Role,
+    Scope,
+    digest_of,
+    make_body,
+)
+from protocols.reasons import Refusal
+
+CALENDAR = "calendar/season"
+LEASE = "lease/meter"
+RELEASE = "release/meter"
+ISSUER = "controller"
+
+# An order is written ahead of its meter's clock: a harmful one must be good at every instant of the
+# meter's interval, which may begin before true time.
+_BACKDATED_MS = DAY_MS
+# How long an order is good (design §5): long for protection, weeks for harm.
+_LIFE_MS = {Role.PROTECT: 366 * DAY_MS, Role.HARM: 28 * DAY_MS}
+_SIGNATURES = {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1}
+
+
+class Desk:
+    """What the office writes to, and knows of, one meter."""
+
+    __slots__ = (
+        "_meter",
+        "_number",
+        "_office",
+        "_payments",
+        "_pending",
+        "_protections",
+        "_revs",
+        "_total_ueur",
+    )
+
+    def __init__(self, office: Office, meter: str) -> None:
+        self._office = office
+        self._meter = meter
+        self._number = 0
+        self._revs: dict[str, int] = {}
+        self._protections: dict[str, Protection] = {}
+        self._pending: dict[str, tuple[str, Protection]] = {}
+        self._payments: dict[str, bytes] = {}
+        self._total_ueur = 0
+
+    def receive_receipt(self, order: str) -> None:
+        """The meter has accepted an order: from now on leases name it."""
+        if order in self._pending:
+            object_name, protection = self._pending.pop(order)
+            self._protections[object_name] = protection
+
+    def write_hold(self, do: Hold, at_ms: int) -> bytes:
+        body = HoldBody(do.from_ms, do.until_ms)
+        order = self._order(Kind.HOLD, f"hold/{do.id}", body, at_ms)
+        self._expect(order, merging.declare(self._held(order.object), order.rev, do.from_ms, do.until_ms))
+        return self._office.seal_order(order, do.signatures)
+
+    def write_lift(self, hold: str, signatures: int, at_ms: int) -> bytes:
+        order = self._order(Kind.LIFT_HOLD, f"hold/{hold}", LiftBody(), at_ms)
+        self._expect(order, merging.lower(self._held(order.object), order.rev, *merging.NO_TIME))
+        return self._office.seal_order(order, signatures)
+
+    def write_shortening(self, do: ShortenHold, at_ms: int) -> bytes:
+        """The new interval begins where the hold began, as far as the office knows; it is never empty."""
+        object_name = f"hold/{do.id}"
+        in_force = merging.in_force(self._held(object_name))
+        from_ms = at_ms if in_force is None else in_force[0]
+        if from_ms >= do.until_ms:
+            from_ms = do.until_ms - SECOND_MS
+        body = HoldFloorBody(from_ms, do.until_ms)
+        order = self._order(Kind.SHORTEN_HOLD, object_name, body, at_ms)
+        self._expect(order, merging.lower(self._held(object_name), order.rev, from_ms, do.until_ms))
+        return self._office.seal_order(order, do.signatures)
+
+    def write_flag(self, do: Flag, at_ms: int) -> bytes:
+        kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
+        # A flag protects from its own `not_before` on, and is silent about an opening before it.
+        order = self._order(kind, f"flag/{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
+        held = self._held(order.object)
+        if do.value:
+            self._expect(order, merging.declare(held, order.rev, *merging.ALL_TIME))
+        else:
+            self._expect(order, merging.lower(held, order.rev, *merging.NO_TIME))
+        return self._seal(order)
+
+    def write_release(self, do: Release, at_ms: int) -> bytes:
+        order = self._order(Kind.RELEASE, RELEASE, ReleaseBody(do.hours), at_ms)
+        self._expect(order, merging.remember(self._held(RELEASE), order.rev))
+        return self._seal(order)
+
+    def write_calendar(self, do: CutCalendar, at_ms: int) -> tuple[Order, bytes]:
+        """The calendar itself: no cut without the lease that goes with it."""
+        body = CutCalendarBody(do.windows_ms, do.rule, do.zone, do.holidays)
+        order = self._order(Kind.CUT_CALENDAR, CALENDAR, body, at_ms, not_after_ms=do.until_ms)
+        return order, self._seal(order)
+
+    def write_lease(self, calendar: Order, missing: tuple[str, ...], at_ms: int) -> bytes | Refusal:
+        """A lease of the calendar until its end, which names all that the meter has acknowledged.
+
+        `missing` are holds that never arrived: named with a revision the meter has not. TOO_MANY where
+        the office itself could not write a lease (`merging.named_in_lease`).
+        """
+        names: dict[str, Named] = {}
+        for object_name, protection in sorted(self._protections.items()):
+            named = merging.named_in_lease(object_name, protection)
+            if isinstance(named, Refusal):
+                return named
+            names[object_name] = named
+        for hold in missing:
+            name = f"hold/{hold}"
+            known = names.get(name, Named(name))
+            names[name] = Named(name, known.floor, (*known.revs, self._revs.get(name, 0) + 1))
+        body = LeaseBody(calendar.object, calendar.rev, digest_of(calendar), tuple(names.values()))
+        return self._seal(self._order(Kind.LEASE, LEASE, body, at_ms, not_after_ms=calendar.not_after_ms))
+
+    def write_cut(self, do: ProgrammedCut, at_ms: int) -> bytes:
+        assert do.not_before_ms is not None, do
+        order = self._order(
+            Kind.CUT_ORDER, f"cut/{do.id}", CutOrderBody(), at_ms, do.not_before_ms, do.not_after_ms
+        )
+        return self._seal(order)
+
+    def write_cancel(self, cut: str, at_ms: int) -> bytes:
+        name = f"cut/{cut}"
+        return self._seal(self._order(Kind.CANCEL_CUT, name, CancelCutBody(name), at_ms))
+
+    def write_payment(self, do: TopUp, at_ms: int) -> bytes:
+        """The statement of a payment; the same id is the same payment and brings the same bytes again."""
+        if do.id not in self._payments:
+            self._total_ueur += do.amount_ueur
+            body = PaymentBody(ISSUER, len(self._payments) + 1, self._total_ueur)
+            self._payments[do.id] = self._seal(self._order(Kind.PAYMENT, f"payment/{ISSUER}", body, at_ms))
+        return self._payments[do.id]
+
+    def write_emergency_credit(self, at_ms: int) -> bytes:
+        return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))
+
+    def write_rebase(self, nonce: str, at_ms: int) -> bytes:
+        """For the dispute of this nonce; without one, the meter is asked to rebase nothing it knows of."""
+        body = RebaseBody(nonce or "no-dispute")
+        return self._seal(self._order(Kind.REBASE, "clock/meter", body, at_ms))
+
+    def _order(
+        self,
+        kind: Kind,
+        object_name: str,
+        body: Body,
+        at_ms: int,
+        not_before_ms: int | None = None,
+        not_after_ms: int | None = None,
+    ) -> Order:
+        """The next revision of its object, issued at a true instant."""
+        self._number += 1
+        rev = self._revs[object_name] = self._revs.get(object_name, 0) + 1
+        life_ms = _LIFE_MS.get(KINDS[kind].role, DAY_MS)
+        return Order(
+            id=f"{kind}-{self._number}",
+            kind=kind,
+            object=object_name,
+            scope=Scope(meters=(self._meter,)),
+            rev=rev,
+            issued_at_ms=at_ms,
+            not_before_ms=_within(at_ms - _BACKDATED_MS if not_before_ms is None else not_before_ms),
+            not_after_ms=_within(at_ms + life_ms if not_after_ms is None else not_after_ms),
+            basis="scenario",
+            body=make_body(body),
+        )
+
+    def _seal(self, order: Order) -> bytes:
+        return self._office.seal_order(order, _SIGNATURES[KINDS[order.kind].role])
+
+    def _held(self, object_name: str) -> Protection:
+        return self._protections.get(object_name, NOTHING)
+
+    def _expect(self, order: Order, joined: Protection | Refusal) -> None:
+        """What is in force once the meter has accepted this order."""
+        if not isinstance(joined, Refusal):
+            self._pending[order.id] = (order.object, joined)
+
+
+def _within(instant_ms: int) -> int:
+    return min(max(instant_ms, INSTANT_MS_MIN), INSTANT_MS_MAX)

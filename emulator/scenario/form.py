@@ -1,0 +1,69 @@
+"""Scenario files: TOML text to a `Scenario`, or every problem of the file at once (design §9).
+
+The one door is `read_scenario`. It looks at nothing but its arguments: the file's text, the shipped
+profiles and the names of the faults there are. A wrong file gives one line per problem, each with
+the file, the place, what stands there and what is allowed:
+
+    night.toml: events[3].source: "gps"; allowed: headend, timeserver, card, technician
+
+Places count from 0, as the file's tables stand. `form_fields` reads values, `form_meters`,
+`form_events` and `form_expects` the tables, `profile_form` the overrides.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from emulator.scenario.form_events import read_events
+from emulator.scenario.form_expects import read_expects
+from emulator.scenario.form_fields import Fields
+from emulator.scenario.form_meters import read_population
+from emulator.scenario.form_span import Span, read_span
+from emulator.scenario.model import Scenario
+from emulator.scenario.problems import Problems
+from emulator.scenario.profile_form import ProfileData, with_overrides
+from emulator.scenario.toml_text import parse_toml
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+
+# TOML's integers are signed and of 64 bits.
+SEED_MAX: Final = 2**63 - 1
+
+
+def read_scenario(
+    text: str | bytes, file: str, profiles: Mapping[str, ProfileData], fault_names: Collection[str]
+) -> Scenario:
+    """The scenario that a file's text states; `file` is its name in messages.
+
+    Raises InputError whose text has a line per problem, each beginning with `file`.
+    """
+    problems = Problems(file)
+    top = Fields(problems, "", parse_toml(text, file))
+    name, span, seed = _read_head(top)
+    population = read_population(top, with_overrides(top, profiles), fault_names)
+    events = read_events(top, population, span)
+    expects = read_expects(top, population, span)
+    top.finish()
+    problems.raise_if_any()
+    return Scenario(
+        file=file,
+        name=name,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        seed=seed,
+        meters=tuple(population.by_id.values()),
+        events=events,
+        expects=expects,
+    )
+
+
+def _read_head(top: Fields) -> tuple[str, Span, int]:
+    """`[scenario]`: its name, span and seed."""
+    given = top.table("scenario")
+    if given is None:
+        if not top.has("scenario"):
+            top.refuse("scenario", "missing", "a table, [scenario]")
+        return "", Span(INSTANT_MS_MIN, INSTANT_MS_MAX), 0
+    name = given.text("name")
+    span = read_span(given)
+    seed = given.integer("seed", 0, SEED_MAX, 0)
+    given.finish()
+    return name, span, seed

@@ -1,0 +1,252 @@
+"""`[[events]]` of a scenario file: what happens to which meters, and when (design §9).
+
+Each `do` has a function that reads its arguments. What a firmware makes of them is the player's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from emulator.firmware.events import ButtonName, Channel
+from emulator.scenario.form_fields import Fields, instants_allowed
+from emulator.scenario.form_meters import Firmware, Population, read_addressed
+from emulator.scenario.form_payments import Payments
+from emulator.scenario.form_span import Span
+from emulator.scenario.model import (
+    CancelCut,
+    CutCalendar,
+    Do,
+    EmergencyCredit,
+    EventSpec,
+    Flag,
+    Hold,
+    LiftHold,
+    Overcurrent,
+    Press,
+    ProgrammedCut,
+    Rebase,
+    Release,
+    RtcLost,
+    SetClock,
+    SetLoad,
+    SetMains,
+    ShortenHold,
+    TopUp,
+    Witness,
+)
+from emulator.scenario.problems import perhaps, shown
+from protocols.cut_calendar import compile_windows
+from protocols.instants import DAY_MS, SECOND_MS, iso_from_ms
+from protocols.limits import (
+    BALANCE_EUR_MAX,
+    CLAIM_SPREAD_MS_MAX,
+    CLAIM_SPREAD_MS_MIN,
+    INSTANT_MS_MAX,
+    INSTANT_MS_MIN,
+    LEASE_MS_MAX,
+    LOAD_W_MAX,
+    OBJECTS_MAX,
+    SCENARIO_EVENTS_MAX,
+    WINDOWS_MAX,
+)
+from protocols.reasons import Source
+
+# In the order of design §9; what a message lists.
+SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.CARD, Source.TECHNICIAN)
+FLAGS: Final[tuple[Literal["protected", "medical", "dispute"], ...]] = ("protected", "medical", "dispute")
+RELEASE_HOURS: Final[tuple[Literal[24, 48, 72, 240], ...]] = (24, 48, 72, 240)
+# No signature at all is a trial worth playing; more than three people sign nothing.
+SIGNATURES_MAX: Final = 3
+
+_SPAN_S = (INSTANT_MS_MAX - INSTANT_MS_MIN) // SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an event's arguments are checked against; `at_ms` None where it is wrong itself."""
+
+    at_ms: int | None
+    firmwares: frozenset[Firmware]
+
+
+def read_events(top: Fields, population: Population, span: Span) -> tuple[EventSpec, ...]:
+    """Every event, sorted by `at`, file order at equal instants."""
+    payments = Payments(population)
+    events: list[EventSpec] = []
+    for index, given in enumerate(top.tables("events", SCENARIO_EVENTS_MAX)):
+        at_ms = span.read_at(given)
+        meters = read_addressed(given, population)
+        do = _read_do(given, Place(at_ms, population.firmwares_of(meters)))
+        if isinstance(do, TopUp):
+            payments.check(given, do, meters)
+        if at_ms is not None and do is not None:
+            events.append(EventSpec(at_ms, index, meters, do))
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _read_do(given: Fields, place: Place) -> Do | None:
+    name = given.value("do")
+    reader = READERS.get(name) if isinstance(name, str) else None
+    if reader is None:
+        found = shown(name) if given.has("do") else "missing"
+        given.refuse("do", found, ", ".join(READERS) + perhaps(name, READERS))
+        return None
+    do = reader(given, place)
+    given.finish()
+    return do
+
+
+def _read_claim(given: Fields, place: Place) -> tuple[int | None, int | None]:
+    """`offset_s` or `time`, in ms: exactly one, and the date it claims can be written."""
+    if not given.either("offset_s", "time"):
+        return None, None
+    if given.has("time"):
+        return None, given.instant_ms("time")
+    offset_ms = given.integer("offset_s", -_SPAN_S, _SPAN_S) * SECOND_MS
+    if (
+        place.at_ms is not None
+        and given.right("offset_s")
+        and not INSTANT_MS_MIN <= place.at_ms + offset_ms <= INSTANT_MS_MAX
+    ):
+        given.refuse("offset_s", f"{offset_ms // SECOND_MS} from at", instants_allowed())
+    return offset_ms, None
+
+
+def _witness(given: Fields, place: Place) -> Witness:
+    source = given.one_of("source", SOURCES)
+    offset_ms, time_ms = _read_claim(given, place)
+    return Witness(
+        source=source,
+        offset_ms=offset_ms,
+        time_ms=time_ms,
+        fresh=given.boolean("fresh", default=True),
+        spread_ms=SECOND_MS
+        * given.integer("spread_s", CLAIM_SPREAD_MS_MIN // SECOND_MS, CLAIM_SPREAD_MS_MAX // SECOND_MS, 1),
+    )
+
+
+def _set_clock(given: Fields, place: Place) -> SetClock:
+    return SetClock(*_read_claim(given, place))
+
+
+def _hold(given: Fields, _place: Place) -> Hold:
+    hold = Hold(
+        id=given.identifier("id"),
+        from_ms=given.instant_ms("from"),
+        until_ms=given.instant_ms("until"),
+        signatures=_signatures(given, 1),
+    )
+    if given.right("from", "until") and hold.until_ms <= hold.from_ms:
+        given.refuse("until", iso_from_ms(hold.until_ms), f"after from, {iso_from_ms(hold.from_ms)}")
+    return hold
+
+
+def _lift_hold(given: Fields, _place: Place) -> LiftHold:
+    return LiftHold(id=given.identifier("id"), signatures=_signatures(given, 2))
+
+
+def _shorten_hold(given: Fields, _place: Place) -> ShortenHold:
+    return ShortenHold(
+        id=given.identifier("id"), until_ms=given.instant_ms("until"), signatures=_signatures(given, 2)
+    )
+
+
+def _signatures(given: Fields, default: int) -> int:
+    return given.integer("signatures", 0, SIGNATURES_MAX, default)
+
+
+def _cut_calendar(given: Fields, place: Place) -> CutCalendar:
+    rule = given.rule("rule")
+    zone = given.zone("zone")
+    holidays = given.holidays("holidays")
+    until_ms = given.instant_ms("until")
+    names = given.identifiers("names", OBJECTS_MAX)
+    if place.at_ms is not None and given.right("until"):
+        _check_until(given, place.at_ms, until_ms)
+    windows_ms: tuple[tuple[int, int], ...] = ()
+    if place.at_ms is not None and given.right("rule", "zone", "holidays", "until"):
+        windows = compile_windows(rule, zone, holidays, place.at_ms, until_ms)
+        windows_ms = tuple((window.start_ms, window.end_ms) for window in windows)
+        if len(windows_ms) > WINDOWS_MAX:
+            found = f"{len(windows_ms)} windows until {iso_from_ms(until_ms)}"
+            given.refuse("rule", found, f"at most {WINDOWS_MAX}")
+    return CutCalendar(rule.text, zone, holidays, until_ms, windows_ms, names)
+
+
+def _check_until(given: Fields, at_ms: int, until_ms: int) -> None:
+    last_ms = at_ms + LEASE_MS_MAX
+    if not at_ms < until_ms <= last_ms:
+        allowed = f"after at and at most {LEASE_MS_MAX // DAY_MS} days ahead of it, to {iso_from_ms(last_ms)}"
+        given.refuse("until", iso_from_ms(until_ms), allowed)
+
+
+def _programmed_cut(given: Fields, place: Place) -> ProgrammedCut:
+    """`time` for the legacy meters addressed, the interval for the guarded ones, all three for both."""
+    cut = ProgrammedCut(
+        id=given.identifier("id"),
+        time_ms=_instant_for("legacy-2020", given, "time", place),
+        not_before_ms=_instant_for("guarded", given, "not_before", place),
+        not_after_ms=_instant_for("guarded", given, "not_after", place),
+    )
+    if given.has("not_before") != given.has("not_after") and "guarded" not in place.firmwares:
+        given.refuse("not_before", "one end of an interval", "not_before and not_after, or neither")
+    if (
+        cut.not_before_ms is not None
+        and cut.not_after_ms is not None
+        and given.right("not_before", "not_after")
+        and cut.not_after_ms <= cut.not_before_ms
+    ):
+        allowed = f"after not_before, {iso_from_ms(cut.not_before_ms)}"
+        given.refuse("not_after", iso_from_ms(cut.not_after_ms), allowed)
+    return cut
+
+
+def _instant_for(firmware: Firmware, given: Fields, key: str, place: Place) -> int | None:
+    """An instant that is needed where a meter of this firmware is addressed, and may stand elsewhere."""
+    if given.has(key):
+        return given.instant_ms(key)
+    if firmware in place.firmwares:
+        given.refuse(key, "missing", f"an instant, since {firmware} meters are addressed")
+    return None
+
+
+def _cancel_cut(given: Fields, _place: Place) -> CancelCut:
+    return CancelCut(id=given.identifier("id"))
+
+
+def _top_up(given: Fields, _place: Place) -> TopUp:
+    top_up = TopUp(
+        id=given.identifier("id"),
+        amount_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
+        channel=given.one_of("channel", tuple(Channel), Channel.MQTT),
+    )
+    if given.right("eur") and top_up.amount_ueur <= 0:
+        given.refuse("eur", shown(given.value("eur")), "an amount above 0")
+    return top_up
+
+
+def _flag(given: Fields, _place: Place) -> Flag:
+    return Flag(name=given.one_of("name", FLAGS), value=given.boolean("value"))
+
+
+READERS: Final[Mapping[str, Callable[[Fields, Place], Do]]] = {
+    "witness": _witness,
+    "set_clock": _set_clock,
+    "rtc_lost": lambda _given, _place: RtcLost(),
+    "mains_off": lambda _given, _place: SetMains(on=False),
+    "mains_on": lambda _given, _place: SetMains(on=True),
+    "hold": _hold,
+    "lift_hold": _lift_hold,
+    "shorten_hold": _shorten_hold,
+    "cut_calendar": _cut_calendar,
+    "programmed_cut": _programmed_cut,
+    "cancel_cut": _cancel_cut,
+    "top_up": _top_up,
+    "release": lambda given, _place: Release(given.one_of("hours", RELEASE_HOURS, 72)),
+    "emergency_credit": lambda _given, _place: EmergencyCredit(),
+    "rebase": lambda _given, _place: Rebase(),
+    "button": lambda given, _place: Press(given.one_of("name", tuple(ButtonName))),
+    "flag": _flag,
+    "set_load": lambda given, _place: SetLoad(given.integer("load_w", 0, LOAD_W_MAX)),
+    "overcurrent": lambda _given, _place: Overcurrent(),
+}

@@ -1,0 +1,76 @@
+"""The signing office of a scenario: its people, machines and time authorities, with their keys.
+
+A scenario says what arrives at a meter, not who holds which key. The office makes all keys from the
+scenario's seed, publishes the root that the meters are commissioned with, and signs: `signatures = n`
+in a file means n distinct holders of the role that the order needs. The keys are worth nothing
+outside the scenario: whoever knows the seed has them.
+"""
+
+from hashlib import blake2b
+
+from protocols.envelope import Signer, seal
+from protocols.instants import DAY_MS
+from protocols.limits import INSTANT_MS_MAX
+from protocols.orders import (
+    KINDS,
+    ORDER_TYPE,
+    TIME_TYPE,
+    Order,
+    Role,
+    SignedTime,
+    write_document,
+)
+from protocols.reasons import Source
+from protocols.roles import Key, RoleKeys, Root
+
+# Three people of each: one more than any order needs, and as many as a scenario can ask for.
+_HOLDERS: dict[Role, tuple[str, ...]] = {
+    Role.PROTECT: ("anna", "bert", "chris"),
+    Role.HARM: ("dora", "eric", "fred"),
+    Role.LEASE: ("service",),
+    Role.TIME: tuple(Source),
+    Role.ROOT: ("rita", "sami"),
+}
+_THRESHOLDS: dict[Role, int] = {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1, Role.TIME: 1, Role.ROOT: 2}
+# A root lives a year (design §5); counted from the end of the scenario, it outlives every one.
+_ROOT_LIFE_MS = 366 * DAY_MS
+
+
+def secret_of(seed: int, owner: str) -> bytes:
+    """The 32 bytes that belong to somebody in the scenario of this seed."""
+    return blake2b(f"{seed}/{owner}".encode(), digest_size=32, person=b"relance-office").digest()
+
+
+class Office:
+    """Keys of everybody, and the root that names them."""
+
+    __slots__ = ("_signers", "root")
+
+    def __init__(self, seed: int, end_ms: int) -> None:
+        self._signers = {
+            holder: Signer.from_seed(secret_of(seed, f"holder/{holder}"))
+            for holders in _HOLDERS.values()
+            for holder in holders
+        }
+        self.root = Root(
+            version=1,
+            expires_ms=min(end_ms + _ROOT_LIFE_MS, INSTANT_MS_MAX),
+            keys={signer.keyid: Key(signer.public.hex(), holder) for holder, signer in self._signers.items()},
+            roles={
+                role: RoleKeys(_THRESHOLDS[role], tuple(self._signers[holder].keyid for holder in holders))
+                for role, holders in _HOLDERS.items()
+            },
+        )
+
+    def seal_order(self, order: Order, signatures: int) -> bytes:
+        """The order in its envelope, signed by the first `signatures` holders of the role it needs.
+
+        Raises DocumentError where the envelope exceeds what a meter takes.
+        """
+        holders = _HOLDERS[KINDS[order.kind].role][:signatures]
+        signers = [self._signers[holder] for holder in holders]
+        return seal(write_document(order), ORDER_TYPE, signers)
+
+    def seal_time(self, source: Source, time: SignedTime) -> bytes:
+        """A time in its envelope, signed by the authority it comes from."""
+        return seal(write_document(time), TIME_TYPE, [self._signers[source]])

@@ -1,0 +1,295 @@
+r"""Plays a scenario: hands every meter its events and time, and tells what happened (design §9).
+
+A meter knows only its ticks; the player knows true time, and the meter's crystal maps one to the
+other. Meters do not meet each other, so each is played from start to end by itself; the items of all
+are then put in order: by true time, then by place in the file, then as they happened.
+
+At one instant a household's own load comes first, then the events in the order of the file, then
+the expectations. Before an expectation, and at the end, the meter does all that is due up to and
+including that instant; before an event only what is due strictly before it (`firmware.meter`).
+
+`decisions_sha256` is the SHA-256, in hex, of the UTF-8 text of all lines
+
+    METER TRUE_S opened REASON\n
+
+sorted as strings, one for each change of supply to `off` that is a cut (`expectation.is_cut`: any
+cause but safety), of every meter. TRUE_S is the true instant in whole seconds since 1970, rounded
+down. Whoever takes the same decisions at the same seconds has the same digest.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from heapq import merge
+from operator import itemgetter
+from typing import Final
+
+from emulator.firmware import credit
+from emulator.firmware.effects import Effect, Noted
+from emulator.firmware.events import MainsOff, MainsOn, TicksLost
+from emulator.firmware.events import SetLoad as LoadSet
+from emulator.firmware.meter import Meter
+from emulator.firmware.records import Record, SupplyChanged
+from emulator.scenario.delivery import Delivery, physical_event
+from emulator.scenario.expectation import Facts, Finding, compare, is_cut
+from emulator.scenario.model import Do, EventSpec, ExpectSpec, MeterSpec, RtcLost, Scenario, SetLoad, SetMains
+from emulator.scenario.office import Office
+from emulator.scenario.trace import (
+    DETAILS,
+    INPUT,
+    Failure,
+    Item,
+    finding_fields,
+    input_fields,
+    record_event,
+    record_fields,
+)
+from emulator.world.crystal import Crystal
+from emulator.world.loads import HouseholdLoad
+from emulator.world.mains import Mains
+from protocols.errors import DocumentError, InputError
+from protocols.instants import SECOND_MS
+
+# Items of a meter that are told with a failed expectation, besides its last change of supply.
+LED_THERE_MAX: Final = 12
+
+# Makes one meter as commissioned at the start, drawing a load (W), and how things reach it.
+MeterMaker = Callable[[MeterSpec, Scenario, Office, int], tuple[Meter, Delivery]]
+# Hears every record of a black box: meter, tick, true instant, record.
+RecordSink = Callable[[str, int, int, Record], None]
+# Sees every meter as it stands at the end, one after the other.
+MeterSink = Callable[[MeterSpec, Meter], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a scenario came to. `failures` is in the order of `items`."""
+
+    items: tuple[Item, ...]
+    failures: tuple[Failure, ...]
+    decisions_sha256: str
+
+
+def play(
+    scenario: Scenario,
+    make_meter: MeterMaker,
+    *,
+    trace: str | None = None,
+    on_record: RecordSink | None = None,
+    on_meter_played: MeterSink | None = None,
+) -> Played:
+    """Play all meters of a scenario. The same scenario gives the same result, always.
+
+    With `trace`, only that meter's items are told, and all of them; failures and decisions are of
+    every meter still. Raises InputError where an event cannot be brought as a document.
+    """
+    office = Office(scenario.seed, scenario.end_ms)
+    inputs = _inputs_by_meter(scenario)
+    ordered: list[tuple[int, int, int, Item]] = []
+    failures: list[tuple[int, int, int, Failure]] = []
+    decisions: list[str] = []
+    for place, spec in enumerate(scenario.meters):
+        load_w, load_changes = _loads(scenario, spec)
+        meter, delivery = make_meter(spec, scenario, office, load_w)
+        played = _MeterPlay(scenario, spec, meter, delivery, is_traced=spec.id == trace, on_record=on_record)
+        played.run(merge(load_changes, inputs.get(spec.id, ()), key=itemgetter(0, 1)))
+        for number, item in enumerate(played.items):
+            if trace in (None, spec.id):
+                ordered.append((item.true_ms, place, number, item))
+        failures += [(each.item.true_ms, place, n, each) for n, each in enumerate(played.failures)]
+        decisions += played.decisions
+        if on_meter_played is not None:
+            on_meter_played(spec, meter)
+    in_order = itemgetter(0, 1, 2)
+    return Played(
+        tuple(item for *_, item in sorted(ordered, key=in_order)),
+        tuple(failure for *_, failure in sorted(failures, key=in_order)),
+        digest_of_decisions(decisions),
+    )
+
+
+def digest_of_decisions(lines: Iterable[str]) -> str:
+    """The digest over the lines of decisions, in any order: see the head of this module."""
+    return sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+# What one meter gets: instant, rank at equal instants (load, event, expectation), and the thing.
+_Input = tuple[int, int, LoadSet | EventSpec | ExpectSpec]
+
+
+def _inputs_by_meter(scenario: Scenario) -> dict[str, list[_Input]]:
+    """Events and expectations of each meter, in playing order."""
+    found: dict[str, list[_Input]] = {}
+    for event in scenario.events:
+        for meter in event.meters:
+            found.setdefault(meter, []).append((event.at_ms, 1, event))
+    for expect in scenario.expects:
+        for meter in expect.meters:
+            found.setdefault(meter, []).append((expect.at_ms, 2, expect))
+    for inputs in found.values():
+        inputs.sort(key=itemgetter(0, 1))  # stable: the order of the file at equal instants
+    return found
+
+
+def _loads(scenario: Scenario, spec: MeterSpec) -> tuple[int, Iterable[_Input]]:
+    """The load at the start, and its changes where a household draws it."""
+    if spec.load_w is not None:
+        return spec.load_w, ()
+    household = HouseholdLoad(scenario.seed, spec.id, spec.profile.zone)
+    changes = household.changes(scenario.start_ms, scenario.end_ms)
+    return household.load_w(scenario.start_ms), ((at_ms, 0, LoadSet(load_w)) for at_ms, load_w in changes)
+
+
+class _MeterPlay:
+    """One meter in its world, from start to end."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        spec: MeterSpec,
+        meter: Meter,
+        delivery: Delivery,
+        *,
+        is_traced: bool,
+        on_record: RecordSink | None,
+    ) -> None:
+        self.items: list[Item] = []
+        self.failures: list[Failure] = []
+        self.decisions: list[str] = []
+        self._scenario = scenario
+        self._spec = spec
+        self._meter = meter
+        self._delivery = delivery
+        self._crystal = Crystal(spec.drift_ppm, scenario.start_ms)
+        self._mains = Mains(self._crystal)
+        self._has_own_load = spec.load_w is None
+        self._cuts = 0
+        self._now_ms = self._told_ms = scenario.start_ms
+        self._tick = 0
+        self._is_traced = is_traced
+        self._on_record = on_record
+        self._latest: deque[Item] = deque(maxlen=LED_THERE_MAX)
+        self._last_switched: Item | None = None
+
+    def run(self, inputs: Iterable[_Input]) -> None:
+        for at_ms, _, what in inputs:
+            self._go_to(at_ms)
+            match what:
+                case EventSpec():
+                    self._play_event(what)
+                case ExpectSpec():
+                    self._absorb(self._meter.advance(self._tick))
+                    self._check(what)
+                case LoadSet():
+                    if self._has_own_load:
+                        self._absorb(self._meter.handle(what, self._tick))
+        self._go_to(self._scenario.end_ms)
+        self._absorb(self._meter.advance(self._tick))
+
+    def _go_to(self, true_ms: int) -> None:
+        self._now_ms = true_ms
+        self._tick = self._crystal.tick_at(true_ms)
+
+    def _play_event(self, event: EventSpec) -> None:
+        """Hand it over; an input of the world is told after what was still due before it."""
+        fields = input_fields(event.do)
+        input_item = fields and Item(self._now_ms, self._spec.id, INPUT, fields)
+        try:
+            for effect in self._effects_of(event.do):
+                if input_item and effect.at >= self._tick:
+                    self._tell(input_item)
+                    input_item = None
+                self._absorb((effect,))
+        except DocumentError as error:
+            where = f"{self._scenario.file}: events[{event.index}]"
+            raise InputError(f"{where}: no document can carry this to {self._spec.id}: {error}") from None
+        if input_item:
+            self._tell(input_item)
+
+    def _effects_of(self, do: Do) -> Iterator[Effect]:
+        if isinstance(do, SetMains):
+            yield from self._switch_mains(on=do.on)
+            return
+        if isinstance(do, RtcLost):
+            self._mains.lose_cell(self._now_ms)
+        elif isinstance(do, SetLoad):
+            self._has_own_load = False
+        event = physical_event(do)
+        if event is not None:
+            yield from self._meter.handle(event, self._tick)
+        else:
+            yield from self._delivery.deliver(do, self._now_ms, self._tick)
+
+    def _switch_mains(self, *, on: bool) -> Iterator[Effect]:
+        if not on:
+            self._mains.switch_off(self._now_ms)
+            yield from self._meter.handle(MainsOff(), self._tick)
+            return
+        had_stood_still = self._mains.switch_on(self._now_ms)
+        if had_stood_still:
+            # Before power is of any use: the oscillator-stop flag is the first thing a meter looks at.
+            yield from self._meter.handle(TicksLost(), self._tick)
+        yield from self._meter.handle(MainsOn(), self._tick)
+
+    def _absorb(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if not isinstance(effect, Noted):
+                continue
+            true_ms = self._true_ms_of(effect.at)
+            record = effect.record
+            if self._on_record is not None:
+                self._on_record(self._spec.id, effect.at, true_ms, record)
+            if isinstance(record, SupplyChanged) and is_cut(record.after, record.reason):
+                self._cuts += 1
+                second = true_ms // SECOND_MS
+                self.decisions.append(f"{self._spec.id} {second} opened {record.reason.value}\n")
+            self._tell(Item(true_ms, self._spec.id, record_event(record), record_fields(record)))
+
+    def _true_ms_of(self, at: int) -> int:
+        """When it happened: now, for what happened at this very tick; never before what was told last."""
+        if at < self._tick:
+            self._told_ms = max(self._told_ms, min(self._crystal.true_at(at), self._now_ms))
+        else:
+            self._told_ms = self._now_ms
+        return self._told_ms
+
+    def _tell(self, item: Item) -> None:
+        self._latest.append(item)
+        if item.event == "supply":
+            self._last_switched = item
+        if self._is_traced or item.event not in DETAILS:
+            self.items.append(item)
+
+    def _check(self, expect: ExpectSpec) -> None:
+        facts = self._facts()
+        for key, expected in expect.wanted:
+            finding = compare(key, expected, facts)
+            item = self._finding_item(finding)
+            self.items.append(item)
+            if not finding.ok:
+                self.failures.append(Failure(expect.index, item, self._led_there()))
+
+    def _led_there(self) -> tuple[Item, ...]:
+        """The last items, and before them the last change of supply, however long ago it was."""
+        latest = tuple(self._latest)
+        if self._last_switched is None or self._last_switched in latest:
+            return latest
+        return (self._last_switched, *latest)
+
+    def _finding_item(self, finding: Finding) -> Item:
+        return Item(self._now_ms, self._spec.id, "expect", finding_fields(finding))
+
+    def _facts(self) -> Facts:
+        point = self._meter.point
+        # A copy, so that looking changes nothing.
+        purse = replace(point.credit)
+        credit.settle(purse, self._tick)
+        return Facts(
+            supply=point.supply,
+            balance_q=purse.balance_q,
+            clock=self._meter.clock_view(self._tick).status,
+            code=point.recorder.code,
+            cuts=self._cuts,
+            reason=point.reason,
+        )

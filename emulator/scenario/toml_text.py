@@ -1,0 +1,72 @@
+"""TOML text to plain tables, with the line and column of a syntax error.
+
+`tomllib` says where in its message; numbers and nesting beyond what Python takes come out of it as
+other exceptions, and are problems of the file all the same.
+"""
+
+import re
+import tomllib
+from typing import Final
+
+from protocols.errors import InputError
+from protocols.limits import SCENARIO_BYTES_MAX
+
+_AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+# Python turns at most 4,300 digits into an integer.
+_LONG_NUMBER = re.compile(r"[0-9](?:_?[0-9]){4300}")
+# tomllib takes quadratic time over a key of many parts: minutes, where a file holds nothing else.
+LINE_DOTS_MAX: Final = 1_000
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+def parse_toml(content: str | bytes, file: str) -> dict[str, object]:
+    """The tables of a TOML document.
+
+    Raises InputError, one line, for a file that is too large, no UTF-8 or no TOML.
+    """
+    if len(content) > SCENARIO_BYTES_MAX:
+        raise InputError(f"{file}: {len(content)} bytes; allowed: at most {SCENARIO_BYTES_MAX}")
+    text = _decoded(content, file).removeprefix(_BYTE_ORDER_MARK)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > LINE_DOTS_MAX:
+            raise InputError(
+                f"{file}: line {number}: {line.count('.')} dots; allowed: at most {LINE_DOTS_MAX}"
+            )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: {_placed(str(error), text)}") from None
+    except ValueError:
+        found = _LONG_NUMBER.search(text)
+        where = _position(text, found.start()) + ": " if found else ""
+        raise InputError(f"{file}: {where}a number too long to be read; allowed: 64-bit integers") from None
+    except RecursionError:
+        raise InputError(
+            f"{file}: arrays or tables nested too deeply; allowed: the tables of design §9"
+        ) from None
+
+
+def _decoded(content: str | bytes, file: str) -> str:
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = _position(content[: error.start].decode("utf-8"), error.start)
+        wrong = content[error.start]
+        raise InputError(f"{file}: {where}: byte 0x{wrong:02x}; allowed: UTF-8 text") from None
+
+
+def _placed(message: str, text: str) -> str:
+    match = _AT.fullmatch(message)
+    if match is None:
+        return message
+    if match[2]:
+        return f"line {match[2]}, column {match[3]}: {match[1]}"
+    return f"{_position(text, len(text))}: {match[1]}"
+
+
+def _position(text: str, index: int) -> str:
+    """Line and column of a character, both from 1."""
+    before = text[:index]
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"

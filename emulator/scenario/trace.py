@@ -1,0 +1,141 @@
+"""What a played scenario tells: one item per thing that happened, and its form as a JSON line (design §9).
+
+An item is ordered by true time, then by its meter's place in the file, then by its number. The
+instants in its fields are ISO 8601 in UTC, or null where there is none.
+"""
+
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import msgspec
+
+from emulator.firmware.records import (
+    ClaimHeard,
+    ClockChanged,
+    CreditChanged,
+    FaultShown,
+    GateJudged,
+    OrderJudged,
+    Record,
+    ScreenShown,
+    SupplyChanged,
+    WarningShown,
+)
+from emulator.scenario.expectation import Finding
+from emulator.scenario.model import Do, Overcurrent, Press, RtcLost, SetLoad, SetMains
+from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, iso_from_ms
+
+# Told of a traced meter only: the gate's whole reckoning.
+DETAILS: Final = frozenset({"verdict"})
+# Told to people; among JSON lines only of a traced meter, since no meter could report them (design §9):
+# what the world did to it, and the acts of injected faults.
+INPUT: Final = "input"
+BESIDE_THE_METER: Final = frozenset({INPUT, "fault"})
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that happened to a meter. `event` names it; `fields` say the rest."""
+
+    true_ms: int
+    meter: str
+    event: str
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An expectation that did not hold, and the last items of its meter that led there.
+
+    `index` is the place of the expectation in the file.
+    """
+
+    index: int
+    item: Item
+    led_there: tuple[Item, ...]
+
+
+def json_line(item: Item) -> str:
+    """An item as one JSON object: instant, meter and event first."""
+    head = {"t": iso_from_ms(item.true_ms), "meter": item.meter, "event": item.event}
+    return _encoder.encode(head | item.fields).decode()
+
+
+def json_end_line(file: str, failed: int, decisions_sha256: str) -> str:
+    """The last line of a file: how many expectations failed, and what was decided, as one digest."""
+    end = {"event": "end", "failed": failed, "decisions_sha256": decisions_sha256, "file": file}
+    return _encoder.encode(end).decode()
+
+
+def finding_fields(finding: Finding) -> dict[str, object]:
+    """The fields of an `expect` item."""
+    return {
+        "ok": finding.ok,
+        "key": finding.key,
+        "expected": finding.expected,
+        "found": finding.found,
+    }
+
+
+def input_fields(do: Do) -> dict[str, object] | None:
+    """The fields of an `input` item, in the words of the file; None for what a record will tell."""
+    match do:
+        case SetMains():
+            return {"do": "mains_on" if do.on else "mains_off"}
+        case RtcLost():
+            return {"do": "rtc_lost"}
+        case Press():
+            return {"do": "button", "name": do.name}
+        case SetLoad():
+            return {"do": "set_load", "load_w": do.load_w}
+        case Overcurrent():
+            return {"do": "overcurrent"}
+        case _:
+            return None
+
+
+def record_event(record: Record) -> str:
+    """The name of a record's kind, as it stands in `--json`."""
+    tag = record.__struct_config__.tag
+    assert isinstance(tag, str), record
+    return tag
+
+
+def record_fields(record: Record) -> dict[str, object]:
+    """The fields of a record as they stand in `--json`."""
+    match record:
+        case SupplyChanged():
+            return {"from": record.before, "to": record.after, "reason": record.reason}
+        case ClaimHeard():
+            return _claim_fields(record)
+        case ClockChanged():
+            return {
+                "status": record.status,
+                "earliest": instant_text(record.earliest_ms),
+                "latest": None if record.latest_ms is None else instant_text(record.latest_ms),
+                "cause": record.cause,
+                "nonce": record.nonce,
+            }
+        case OrderJudged() | CreditChanged() | WarningShown() | ScreenShown() | GateJudged() | FaultShown():
+            return msgspec.structs.asdict(record)
+        case _:
+            assert_never(record)
+
+
+def instant_text(instant_ms: int) -> str | None:
+    """An instant as ISO 8601, None where a calendar has no such year: a faulty register can say anything."""
+    return iso_from_ms(instant_ms) if EARLIEST_MS <= instant_ms <= LATEST_MS else None
+
+
+def _claim_fields(record: ClaimHeard) -> dict[str, object]:
+    """`offset_s` is the nearest whole second: a lie is told in days, and the crystal adds milliseconds."""
+    offset_ms = record.offset_ms
+    return {
+        "source": record.source,
+        "verdict": record.verdict,
+        "offset_s": None if offset_ms is None else (offset_ms + SECOND_MS // 2) // SECOND_MS,
+        "offset_ms": offset_ms,
+        "time": instant_text(record.time_ms),
+    }

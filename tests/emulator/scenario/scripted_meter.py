@@ -1,0 +1,108 @@
+"""A meter that does what a test tells it to, at the ticks it is told, and notes what it is given."""
+
+from collections.abc import Callable, Mapping
+
+from emulator.firmware.credit import NEVER
+from emulator.firmware.effects import Effect
+from emulator.firmware.events import Document, Event
+from emulator.firmware.meter import ClockView
+from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from emulator.firmware.recorder import Recorder
+from emulator.firmware.records import OrderJudged
+from emulator.firmware.service_point import ServicePoint
+from emulator.scenario.delivery import CardDelivery, Delivery
+from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
+from emulator.scenario.office import Office
+from emulator.scenario.player import Played, play
+from protocols.instants import ms_from_iso
+from protocols.reasons import ClockStatus, Energy, Refusal
+
+START_MS = ms_from_iso("2020-07-02T20:00:00Z")
+HOUR_MS = 3_600_000
+
+# What a meter does at a tick, to its own service point.
+Act = Callable[[ServicePoint, int], None]
+
+PROFILE = Profile(
+    name="plain",
+    energy=Energy.ELECTRICITY,
+    zone="Europe/Brussels",
+    keypad=True,
+    emergency_credit_q=0,
+    emergency_start=EmergencyStart.BUTTON,
+    reconnect=Reconnect.CLOSE,
+    warning_s=0,
+    spread_max_s=0,
+    limiter_w=0,
+    leak_test_s=720,
+    crystal_ppm=50,
+    friendly="",
+    low_credit_q=0,
+    debt_share_percent=0,
+    price_ueur_per_kwh=300_000,
+    fixed_ueur_per_day=0,
+)
+
+
+class ScriptedMeter:
+    """Acts at ticks, refuses documents. `heard`: its inputs, `looked`: where it was advanced to."""
+
+    def __init__(self, script: Mapping[int, Act], balance_q: int = 0, load_w: int = 0) -> None:
+        self.point = ServicePoint(PROFILE, Recorder(), balance_q, load_w)
+        self.heard: list[tuple[int, Event]] = []
+        self.looked: list[int] = []
+        self._script = dict(sorted(script.items()))
+
+    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
+        self._act_until(at - 1)
+        self.heard.append((at, event))
+        if isinstance(event, Document):
+            record = OrderJudged("", "", "", 0, "refused", Refusal.UNSUPPORTED)
+            self.point.recorder.note(at, record)
+        return self.point.recorder.drain()
+
+    def advance(self, until: int) -> tuple[Effect, ...]:
+        self._act_until(until)
+        self.looked.append(until)
+        return self.point.recorder.drain()
+
+    def next_due(self) -> int:
+        return min(self._script, default=NEVER)
+
+    def clock_view(self, at: int) -> ClockView:
+        return ClockView(ClockStatus.TRUSTED, START_MS + at, START_MS + at, START_MS + at)
+
+    def _act_until(self, until: int) -> None:
+        for at in [at for at in self._script if at <= until]:
+            self._script.pop(at)(self.point, at)
+
+
+def spec(meter: str, drift_ppm: int = 0, load_w: int | None = 0) -> MeterSpec:
+    """A meter of a scenario whose firmware the test makes."""
+    return MeterSpec(meter, "legacy-2020", PROFILE, 0, load_w, (), drift_ppm)
+
+
+def scenario(
+    *specs: MeterSpec,
+    events: tuple[EventSpec, ...] = (),
+    expects: tuple[ExpectSpec, ...] = (),
+    hours: int = 24,
+) -> Scenario:
+    """A scenario from 2 July 2020 22:00 in Brussels."""
+    return Scenario("s.toml", "scripted", START_MS, START_MS + hours * HOUR_MS, 7, specs, events, expects)
+
+
+def play_scripted(
+    played: Scenario, scripts: Mapping[str, Mapping[int, Act]], trace: str | None = None
+) -> tuple[Played, dict[str, ScriptedMeter]]:
+    """Play with a scripted meter for each of the scenario's; cards bring what the events say."""
+    meters: dict[str, ScriptedMeter] = {}
+
+    def make(
+        spec: MeterSpec, _scenario: Scenario, _office: Office, load_w: int
+    ) -> tuple[ScriptedMeter, Delivery]:
+        meter = ScriptedMeter(scripts.get(spec.id, {}), spec.balance_q, load_w)
+        meters[spec.id] = meter
+        return meter, CardDelivery(meter)
+
+    return play(played, make, trace=trace), meters

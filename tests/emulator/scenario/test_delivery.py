@@ -1,0 +1,123 @@
+"""What reaches a guarded meter: documents it can check, answers to its own nonce, numbered times."""
+
+from emulator.firmware.effects import Ask, Effect, Noted
+from emulator.firmware.events import AskTime, Channel, Document, Event, UnsignedDate
+from emulator.firmware.records import OrderJudged
+from emulator.scenario import model
+from emulator.scenario.delivery import GuardedDelivery
+from emulator.scenario.model import Do
+from emulator.scenario.office import Office
+from protocols.instants import DAY_MS
+from protocols.orders import (
+    ORDER_TYPE,
+    TIME_TYPE,
+    LeaseBody,
+    Named,
+    OneWayTime,
+    Order,
+    SignedTime,
+    TimeAnswer,
+    body_of,
+    read_order,
+    read_time,
+)
+from protocols.reasons import Source
+from protocols.roles import open_signed, time_source
+from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
+
+NONCE = "0123456789abcdef"
+OFFICE = Office(7, START_MS)
+
+
+class AgreeableMeter(ScriptedMeter):
+    """Asks with one nonce, and accepts every order but those of the kinds it is told to refuse."""
+
+    dispute_nonce = ""
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__({})
+        self.channels: list[Channel] = []
+        self.orders: list[Order] = []
+        self.times: list[tuple[Source | None, SignedTime]] = []
+        self._refused = refused
+
+    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
+        self.heard.append((at, event))
+        match event:
+            case AskTime():
+                return (Ask(at, event.source, NONCE),)
+            case Document():
+                return self._read(event, at)
+        return ()
+
+    def _read(self, document: Document, at: int) -> tuple[Effect, ...]:
+        self.channels.append(document.channel)
+        if ORDER_TYPE.encode() not in document.data:
+            signed = open_signed(document.data, OFFICE.root, TIME_TYPE)
+            self.times.append((time_source(signed, OFFICE.root), read_time(signed.payload)))
+            return ()
+        order = read_order(open_signed(document.data, OFFICE.root, ORDER_TYPE).payload)
+        self.orders.append(order)
+        verdict = "refused" if order.kind in self._refused else "accepted"
+        return (Noted(at, OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
+
+
+def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
+    meter = AgreeableMeter(*refused)
+    delivery = GuardedDelivery(meter, "m1", OFFICE)
+    for tick, do in enumerate(events):
+        list(delivery.deliver(do, START_MS + tick, tick))
+    return meter
+
+
+HOLD = model.Hold("h", START_MS, START_MS + DAY_MS, 1)
+CALENDAR = model.CutCalendar("daily 08:00-09:00", "UTC", "none", START_MS + 9 * DAY_MS, (), ())
+
+
+def test_a_fresh_witness_answers_the_nonce_it_was_asked_with() -> None:
+    meter = deliver(model.Witness(Source.TIMESERVER, 5_000, None, True, 2_000))
+    assert meter.heard[0] == (0, AskTime(Source.TIMESERVER))
+    answer = TimeAnswer(meter="m1", nonce=NONCE, time_ms=START_MS + 5_000, spread_ms=2_000)
+    assert meter.times == [(Source.TIMESERVER, answer)]
+
+
+def test_one_way_times_are_numbered_by_their_source() -> None:
+    events = [
+        model.Witness(source, None, time_ms, False, 1_000)
+        for time_ms, source in enumerate([Source.HEADEND, Source.CARD, Source.HEADEND], start=START_MS)
+    ]
+    meter = deliver(*events)
+    assert meter.times == [
+        (Source.HEADEND, OneWayTime(number=1, time_ms=START_MS, spread_ms=1_000)),
+        (Source.CARD, OneWayTime(number=1, time_ms=START_MS + 1, spread_ms=1_000)),
+        (Source.HEADEND, OneWayTime(number=2, time_ms=START_MS + 2, spread_ms=1_000)),
+    ]
+
+
+def test_a_clock_that_is_set_is_an_unsigned_date() -> None:
+    assert deliver(model.SetClock(-1, None)).heard == [(0, UnsignedDate(START_MS - 1))]
+
+
+def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
+    meter = deliver(model.TopUp("p", 1, Channel.CODE), model.Release(72))
+    assert meter.channels == [Channel.CODE, Channel.MQTT]
+
+
+def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() -> None:
+    meter = deliver(HOLD, model.Flag("medical", True), CALENDAR, refused=("set_flag",))
+    *_, calendar, lease = meter.orders
+    body = body_of(lease, LeaseBody)
+    assert (body.calendar, body.calendar_rev) == (calendar.object, calendar.rev)
+    assert lease.not_after_ms == calendar.not_after_ms == CALENDAR.until_ms
+    assert body.names == (Named("hold/h", 0, (1,)),)
+
+
+def test_without_a_lease_to_send_the_office_says_why() -> None:
+    meter = AgreeableMeter()
+    delivery = GuardedDelivery(meter, "m1", OFFICE)
+    for tick in range(17):
+        list(delivery.deliver(HOLD, START_MS, tick))
+    *_, last = delivery.deliver(CALENDAR, START_MS, 17)
+    assert isinstance(last, Noted)
+    assert last.record == OrderJudged("", "lease", "lease/meter", 0, "refused", "too_many")
+    assert meter.orders[-1].kind == "cut_calendar"

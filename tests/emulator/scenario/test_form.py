@@ -1,0 +1,178 @@
+"""What a right file says: defaults, expansion, order, and the model of each `do`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.firmware.events import ButtonName, Channel
+from emulator.scenario.form_events import READERS, RELEASE_HOURS
+from emulator.scenario.model import (
+    CancelCut,
+    CutCalendar,
+    Do,
+    EmergencyCredit,
+    Flag,
+    Hold,
+    LiftHold,
+    Overcurrent,
+    Press,
+    ProgrammedCut,
+    Rebase,
+    Release,
+    RtcLost,
+    SetClock,
+    SetLoad,
+    SetMains,
+    ShortenHold,
+    TopUp,
+    Witness,
+)
+from emulator.shipped import shipped_profiles
+from protocols import limits
+from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
+from protocols.reasons import Energy, Source
+from protocols.units import QUANTA_PER_EUR
+from tests.emulator.scenario.scenario_texts import HEAD, METERS, event, expectation, read
+
+T1 = "2020-07-03T08:00:00+02:00"
+T2 = "2020-07-03T23:01:00+02:00"
+T1_MS, T2_MS = ms_from_iso(T1), ms_from_iso(T2)
+
+DO_TABLE: list[tuple[str, Do]] = [
+    (
+        'do = "witness"\nsource = "headend"\noffset_s = 86400\nfresh = true',
+        Witness(Source.HEADEND, 86_400_000, None, fresh=True, spread_ms=1_000),
+    ),
+    (
+        f'do = "witness"\nsource = "card"\ntime = {T1}\nfresh = false\nspread_s = 60',
+        Witness(Source.CARD, None, T1_MS, fresh=False, spread_ms=60_000),
+    ),
+    ('do = "set_clock"\noffset_s = -3600', SetClock(-3_600_000, None)),
+    (f'do = "set_clock"\ntime = {T1}', SetClock(None, T1_MS)),
+    ('do = "rtc_lost"', RtcLost()),
+    ('do = "mains_off"', SetMains(on=False)),
+    ('do = "mains_on"', SetMains(on=True)),
+    (f'do = "hold"\nid = "covid"\nfrom = {T1}\nuntil = {T2}', Hold("covid", T1_MS, T2_MS, 1)),
+    ('do = "lift_hold"\nid = "covid"', LiftHold("covid", 2)),
+    ('do = "lift_hold"\nid = "covid"\nsignatures = 0', LiftHold("covid", 0)),
+    (f'do = "shorten_hold"\nid = "covid"\nuntil = {T1}', ShortenHold("covid", T1_MS, 2)),
+    (
+        (
+            f'do = "cut_calendar"\nrule = "weekdays 08:00-16:00"\nzone = "Europe/Brussels"\n'
+            f'holidays = "BE"\nuntil = {T2}\nnames = ["covid"]'
+        ),
+        CutCalendar(
+            "weekdays 08:00-16:00",
+            "Europe/Brussels",
+            "BE",
+            T2_MS,
+            ((ms_from_iso("2020-07-03T08:00:00+02:00"), ms_from_iso("2020-07-03T16:00:00+02:00")),),
+            ("covid",),
+        ),
+    ),
+    (
+        f'do = "programmed_cut"\nid = "d"\ntime = {T2}\nnot_before = {T1}\nnot_after = {T2}',
+        ProgrammedCut("d", T2_MS, T1_MS, T2_MS),
+    ),
+    ('do = "cancel_cut"\nid = "d"', CancelCut("d")),
+    ('do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"', TopUp("p1", 20_000_000, Channel.CARD)),
+    ('do = "release"', Release(72)),
+    ('do = "release"\nhours = 24', Release(24)),
+    ('do = "emergency_credit"', EmergencyCredit()),
+    ('do = "rebase"', Rebase()),
+    ('do = "button"\nname = "blue"', Press(ButtonName.BLUE)),
+    ('do = "flag"\nname = "medical"\nvalue = true', Flag("medical", value=True)),
+    ('do = "set_load"\nload_w = 2000', SetLoad(2_000)),
+    ('do = "overcurrent"', Overcurrent()),
+]
+
+
+@pytest.mark.parametrize(("arguments", "wanted"), DO_TABLE)
+def test_each_do_is_read_with_its_arguments_and_defaults(arguments: str, wanted: Do) -> None:
+    scenario = read(HEAD + METERS + event(arguments))
+    assert [spec.do for spec in scenario.events] == [wanted]
+
+
+def test_every_do_of_the_design_stands_in_the_table_above() -> None:
+    assert {arguments.split('"')[1] for arguments, _ in DO_TABLE} == set(READERS)
+
+
+def test_the_hours_of_a_release_are_those_of_the_order() -> None:
+    assert RELEASE_HOURS == limits.RELEASE_HOURS
+
+
+def test_the_head_is_read_and_the_defaults_are_those_of_the_design() -> None:
+    scenario = read(HEAD + METERS)
+    assert (scenario.file, scenario.name) == ("night.toml", "a wrong date the evening before")
+    assert scenario.start_ms == ms_from_iso("2020-07-02T20:00:00Z")
+    assert scenario.end_ms == ms_from_iso("2020-07-04T10:00:00Z")
+    assert (scenario.seed, scenario.events, scenario.expects) == (0, (), ())
+    meter = scenario.meters[0]
+    assert meter.profile == shipped_profiles()["wallonia-card-2020"].electricity
+    assert (meter.load_w, meter.faults, meter.drift_ppm) == (0, (), 0)
+    assert meter.balance_q == 1_234 * QUANTA_PER_EUR // 100
+
+
+def test_a_count_makes_meters_numbered_from_one_and_a_star_means_all_of_them() -> None:
+    scenario = read(HEAD + METERS + event('do = "rtc_lost"'))
+    assert [meter.id for meter in scenario.meters] == ["m1", "old1", "old2"]
+    assert scenario.events[0].meters == ("m1", "old1", "old2")
+
+
+def test_a_household_load_is_left_to_the_seed() -> None:
+    text = METERS.replace('id = "m1"', 'id = "m1"\nload = "household"')
+    assert read(HEAD + text).meters[0].load_w is None
+
+
+def test_gas_faults_and_drift_reach_the_meter() -> None:
+    more = 'energy = "gas"\nprofile = "flanders-digital"\nfaults = ["leap_skip"]\ndrift_ppm = -20\n'
+    meter = read(HEAD + METERS + more).meters[2]
+    assert meter.profile.energy is Energy.GAS
+    assert meter.profile.name == "flanders-digital"
+    assert (meter.faults, meter.drift_ppm) == (("leap_skip",), -20)
+
+
+def test_tables_may_stand_in_any_order() -> None:
+    parts = [HEAD, METERS, event('do = "rtc_lost"'), expectation('supply = "on"')]
+    assert read("".join(parts)) == read("".join(reversed(parts)))
+
+
+def test_an_amount_in_an_expectation_keeps_its_decimals() -> None:
+    scenario = read(
+        HEAD + METERS + expectation('meters = ["m1"]\nbalance_eur = "-0.50"\ncuts = 0\ncode = ""')
+    )
+    assert scenario.expects[0].wanted == (("balance_eur", "-0.50"), ("code", ""), ("cuts", 0))
+    assert scenario.expects[0].meters == ("m1",)
+
+
+def test_a_programmed_cut_needs_what_the_meters_it_addresses_need() -> None:
+    legacy = event(f'do = "programmed_cut"\nmeters = ["old1"]\nid = "d"\ntime = {T2}')
+    guarded = event(f'do = "programmed_cut"\nmeters = ["m1"]\nid = "d"\nnot_before = {T1}\nnot_after = {T2}')
+    cuts = [spec.do for spec in read(HEAD + METERS + legacy + guarded).events]
+    assert cuts == [ProgrammedCut("d", T2_MS, None, None), ProgrammedCut("d", None, T1_MS, T2_MS)]
+
+
+def test_the_same_payment_may_come_again_and_counts_once() -> None:
+    again = event('do = "top_up"\nid = "p"\neur = "250.00"\nchannel = "mqtt"') * 2_000
+    assert len(read(HEAD + METERS + again).events) == 2_000
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_problem() -> None:
+    text = HEAD + METERS
+    assert read(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()) == read(text)
+
+
+@given(minutes=st.lists(st.integers(0, 38 * 60), max_size=12))
+def test_events_and_expectations_are_sorted_and_keep_file_order_at_equal_instants(minutes: list[int]) -> None:
+    def at(minute: int) -> str:
+        return iso_from_ms(ms_from_iso("2020-07-02T20:00:00Z") + minute * MINUTE_MS)
+
+    events = "".join(f'[[events]]\nat = {at(minute)}\ndo = "rtc_lost"\n' for minute in minutes)
+    expects = "".join(f"[[expect]]\nat = {at(minute)}\ncuts = 0\n" for minute in minutes)
+    scenario = read(HEAD + METERS + events + expects)
+    in_order = sorted(range(len(minutes)), key=minutes.__getitem__)
+    assert [spec.index for spec in scenario.events] == in_order
+    assert [spec.index for spec in scenario.expects] == in_order
+    assert [spec.at_ms - scenario.start_ms for spec in scenario.events] == [
+        minute * MINUTE_MS for minute in sorted(minutes)
+    ]
