@@ -4,7 +4,7 @@ import os
 from collections.abc import Generator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -13,6 +13,10 @@ IN_CI = bool(os.environ.get("CI"))
 settings.register_profile("default", deadline=None, max_examples=60, derandomize=IN_CI, print_blob=True)
 settings.register_profile(
     "more", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+# For mutants: that an example fails is all that matters, not which is the smallest.
+settings.register_profile(
+    "unshrunk", deadline=None, max_examples=60, derandomize=True, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(os.environ.get("RELANCE_HYPOTHESIS", "default"))
 

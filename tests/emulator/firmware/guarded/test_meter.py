@@ -76,6 +76,14 @@ def test_a_hold_keeps_the_supply_on_and_its_lift_by_two_lets_the_next_window_cut
     assert bench.wait(2000).supply == "off"
 
 
+def test_a_hold_that_ends_inside_the_window_ends_for_certain_before_the_cut() -> None:
+    bench = poor()
+    bench.hold("morning", MONDAY_MS, TEN)
+    bench.wait_until(TEN + MINUTE_MS)
+    # The interval is 1 s wide, and the crystal's margin over ten hours is 2 s.
+    assert bench.supply_changes() == [(10 * 3600 + 3, "off", "credit")]
+
+
 def test_a_late_hold_gives_back_what_it_would_have_forbidden() -> None:
     bench = poor().wait_until(TEN)
     assert bench.supply == "off"
@@ -267,6 +275,24 @@ def test_the_warning_begins_anew_when_the_mains_come_back() -> None:
     assert bench.wait(2000).supply == "off"
 
 
+def test_a_dip_of_the_mains_within_one_second_restarts_the_warning_too() -> None:
+    bench = poor().wait_until(WINDOW[0] - 10 * MINUTE_MS + 200)
+    bench.do(MainsOff())
+    bench.do(MainsOn())
+    assert bench.wait(HOUR_MS - 1000).supply == "on"
+    assert bench.wait(3000).supply == "off"
+
+
+def test_credit_that_runs_out_between_two_windows_waits_for_the_next() -> None:
+    # 20 hours of 1 kW at 0.30 EUR/kWh: used up at 20:00.
+    bench = Workbench(balance_q=20 * 3600 * 3 * 1000 * 300_000)
+    bench.permit(WINDOW, NEXT_WINDOW)
+    bench.wait_until(NEXT_WINDOW[0] + MINUTE_MS)
+    [(at_s, to, reason)] = bench.supply_changes()
+    assert (to, reason) == ("off", "credit")
+    assert 32 * 3600 <= at_s <= 32 * 3600 + 10
+
+
 def test_gas_is_never_opened_from_afar_and_asks_for_a_leak_test() -> None:
     bench = Workbench(profile=GAS, balance_q=0, load_w=0)
     bench.permit(WINDOW)
@@ -301,8 +327,18 @@ def test_a_limiter_order_limits_inside_the_window_and_its_end_gives_back() -> No
 
 
 def test_a_doubted_clock_takes_no_harmful_order() -> None:
-    bench = Workbench()
-    bench.do(TicksLost())
-    order = bench.order(Kind.LIMITER, "m1", LimiterBody(engaged=True))
-    assert bench.send(order).reason == "clock_not_trusted"
+    for doubt in ("lost", "disputed"):
+        bench = Workbench()
+        if doubt == "lost":
+            bench.do(TicksLost())
+        else:
+            bench.witness(Source.HEADEND, DAY_MS)
+            bench.witness(Source.TIMESERVER, DAY_MS)
+        assert bench.clock == doubt
+        order = bench.order(Kind.LIMITER, "m1", LimiterBody(engaged=True))
+        assert bench.send(order).reason == "clock_not_trusted"
+        _still_takes_protection(bench)
+
+
+def _still_takes_protection(bench: Workbench) -> None:
     assert bench.hold("x", MONDAY_MS, MONDAY_MS + DAY_MS).verdict == "accepted"
