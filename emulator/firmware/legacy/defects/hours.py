@@ -82,7 +82,7 @@ class StdVsLocal(Defect):
     needs: ClassVar[str] = "a balance that reaches 0 on a weekday between 16:00 and 17:00"
     predicts: ClassVar[str] = "cuts for credit between 16:00 and 17:00, in summer only"
     bends_hours: ClassVar[bool] = True
-    edge_shifts_s: ClassVar[tuple[int, ...]] = ()
+    edge_shifts_s: ClassVar[tuple[int, ...]] = (HOUR_S,)
 
     def window_clock(self, clock: Registers, /) -> Registers:
         return shifted(clock, -HOUR_S) if clock.summer else clock
