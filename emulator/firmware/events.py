@@ -85,13 +85,14 @@ class UnsignedDate:
 class CardPass:
     """A card in the slot of the card meter of 2020: everything it carries is obeyed, in this order.
 
-    `date_ms` is the terminal's date as the card brings it; `number` counts the card's writings and
-    is looked at by no meter of 2020. Instants are in UTC here; the meter turns them into the legal
-    local calendar it lives in. `top_up_ueur` is paid once per `payment`.
+    `date_ms` is the date as the card brings it, `date_source` whose it was; `number` counts the
+    card's writings and is looked at by no meter of 2020. Instants are in UTC here; the meter turns
+    them into the legal local calendar it lives in. `top_up_ueur` is paid once per `payment`.
     """
 
     number: int
     date_ms: int | None = None
+    date_source: Source = Source.CARD
     payment: str = ""
     top_up_ueur: int = 0
     suspend_from_ms: int | None = None

@@ -211,7 +211,7 @@ class CardDelivery:
         number = self._number
         match do:
             case Witness():
-                return CardPass(number, date_ms=claimed_ms(do, at_ms))
+                return CardPass(number, date_ms=claimed_ms(do, at_ms), date_source=do.source)
             case Hold():
                 self._hold_from_ms[do.id] = do.from_ms
                 return CardPass(number, suspend_from_ms=do.from_ms, suspend_until_ms=do.until_ms)

@@ -46,7 +46,7 @@ class CardSlot:
 
     def read(self, card: CardPass, at: int) -> None:
         """Obey everything on the card, in the order of its fields, and answer."""
-        self._clock.hear_card(card.date_ms, at)
+        self._clock.hear_card(card.date_ms, card.date_source, at)
         paid = self._take_payment(card, at)
         self._take_suspension(card, at)
         self._take_programmed_cut(card, at)

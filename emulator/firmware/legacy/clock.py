@@ -57,9 +57,9 @@ class ObedientClock:
         second_ms = self._zone.instant_ms(self.read(at))
         return second_ms + (at - self._rtc.began_at) % SECOND_MS
 
-    def hear_card(self, date_ms: int | None, at: int) -> None:
+    def hear_card(self, date_ms: int | None, source: Source, at: int) -> None:
         """A card is in the slot, with a date or without."""
-        self._hear(date_ms, Source.CARD, at)
+        self._hear(date_ms, source, at)
 
     def hear_unsigned(self, date_ms: int, at: int) -> None:
         self._hear(date_ms, UNSIGNED, at)

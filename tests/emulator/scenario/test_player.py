@@ -161,7 +161,10 @@ def test_each_event_of_a_card_meter_reaches_it_as_what_it_knows() -> None:
     at_ms = START_MS + hour
     table: list[tuple[Do, object]] = [
         (model.Witness(Source.CARD, 86_400_000, None, True, 1_000), CardPass(1, date_ms=at_ms + 86_400_000)),
-        (model.Witness(Source.HEADEND, None, 5, False, 1_000), CardPass(1, date_ms=5)),
+        (
+            model.Witness(Source.HEADEND, None, 5, False, 1_000),
+            CardPass(1, date_ms=5, date_source=Source.HEADEND),
+        ),
         (model.SetClock(-1_000, None), UnsignedDate(at_ms - 1_000)),
         (model.SetClock(None, 77), UnsignedDate(77)),
         (model.RtcLost(), TicksLost()),
