@@ -11,7 +11,7 @@ CODE := protocols cardreader emulator controller hil tests tools $(wildcard benc
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check tidy bench mutants lock clean
+.PHONY: help setup demo test check tidy docs bench mutants lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -53,6 +53,9 @@ tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tools.tidy
+
+docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml from the messages and topics.
+	@$(BIN)/python -m tools.docs
 
 bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run.
 	@$(BIN)/python -m benchmarks

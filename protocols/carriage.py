@@ -42,7 +42,9 @@ _BACKOFF_MS_MAX = 5 * SECOND_MS
 # ------------------------------------------------------------------------------------ where the broker is
 
 _ALLOWED = "allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]"
-_URL = re.compile(r"mqtt://(?:([^:@/]+):([^:@/]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?")
+_URL = re.compile(
+    r"mqtt://(?:([^:@/]+):([^:@/]*)@)?(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?"
+)
 # RFC 1035 §2.3.4. The resolver answers longer ones with an error that is no OSError.
 _LABEL_CHARS_MAX = 63
 
@@ -72,10 +74,11 @@ def read_address(url: str) -> BrokerAddress:
     user, password, host, port = match.groups()
     if port is not None and not 1 <= int(port) <= _PORT_MAX:
         raise InputError(f"broker {quoted(_without_login(url))}: port {port}; allowed: 1 to {_PORT_MAX}")
-    if not all(1 <= len(label) <= _LABEL_CHARS_MAX for label in host.rstrip(".").split(".")):
+    host = host.strip("[]")
+    if not all(1 <= len(label) <= _LABEL_CHARS_MAX for label in host.removesuffix(".").split(".")):
         raise InputError(f"broker {quoted(_without_login(url))}: host; {_ALLOWED}")
     return BrokerAddress(
-        host.strip("[]"),
+        host,
         PORT if port is None else int(port),
         None if user is None else _percent_decoded(user),
         None if password is None else _percent_decoded(password),

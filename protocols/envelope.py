@@ -42,18 +42,20 @@ class Envelope(Struct, frozen=True):
     signatures: tuple[Signature, ...]
 
 
-class _WireSignature(Struct, frozen=True):
+class WireSignature(Struct, frozen=True):
+    """The JSON form of a signature."""
+
     sig: str
     # Optional in DSSE; without it no key is tried.
     keyid: str = ""
 
 
-class _WireEnvelope(Struct, frozen=True, rename="camel"):
+class WireEnvelope(Struct, frozen=True, rename="camel"):
     """The JSON form. Fields that nobody knows are ignored, as DSSE demands."""
 
     payload: str
     payload_type: str
-    signatures: tuple[_WireSignature, ...]
+    signatures: tuple[WireSignature, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Signer:
         return cls(Ed25519PrivateKey.from_private_bytes(seed))
 
 
-_wire: msgspec.json.Decoder[_WireEnvelope] = msgspec.json.Decoder(_WireEnvelope)
+_wire: msgspec.json.Decoder[WireEnvelope] = msgspec.json.Decoder(WireEnvelope)
 
 
 def keyid_of(public: bytes) -> str:
@@ -105,8 +107,8 @@ def add_signature(envelope_bytes: bytes, signer: Signer) -> bytes:
 def join_signatures(envelope_bytes: bytes, other_bytes: bytes) -> bytes:
     """The envelope with the signatures of another copy too: two people may sign at the same time.
 
-    Under one keyid the envelope's own signature stays. Raises DocumentError where either is malformed, the other
-    holds another document, or there are too many.
+    Under one keyid the envelope's own signature stays. Raises DocumentError where either is malformed,
+    the other holds another document, or there are too many.
     """
     held, other = read_envelope(envelope_bytes), read_envelope(other_bytes)
     if (other.payload_type, other.payload) != (held.payload_type, held.payload):
@@ -167,11 +169,11 @@ def _write(envelope: Envelope) -> bytes:
     if len(envelope.signatures) > SIGNATURES_MAX:
         raise DocumentError(f"envelope: {len(envelope.signatures)} signatures; at most {SIGNATURES_MAX}")
     data = msgspec.json.encode(
-        _WireEnvelope(
+        WireEnvelope(
             payload=b64encode(envelope.payload).decode(),
             payload_type=envelope.payload_type,
             signatures=tuple(
-                _WireSignature(keyid=each.keyid, sig=b64encode(each.sig).decode())
+                WireSignature(keyid=each.keyid, sig=b64encode(each.sig).decode())
                 for each in envelope.signatures
             ),
         )

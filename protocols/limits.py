@@ -52,7 +52,7 @@ JOURNAL_ENTRIES_MAX = 512
 RELEASE_HOURS = (24, 48, 72, 240)
 # Tombstones of cancelled cut orders a meter keeps.
 TOMBSTONES_MAX = 64
-# Cut orders awaiting their window in one meter.
+# Cut orders that one meter remembers until they end, carried out or not.
 CUT_ORDERS_MAX = 16
 # Readings in one batch on a link: keeps a batch below PAYLOAD_BYTES_MAX.
 READINGS_PER_BATCH_MAX = 100

@@ -31,6 +31,17 @@ class Status(Struct, frozen=True, kw_only=True):
     v: Literal[1] = 1
 
 
+class ControllerStatus(Struct, frozen=True, kw_only=True):
+    """The controller's birth (`online`), or its last will. A birth that a link has not seen makes it sync.
+
+    Without it, what a link said while nobody listened would stay unheard until its next connect.
+    """
+
+    online: bool
+    sequence: int
+    v: Literal[1] = 1
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """One meter's register. `time_ms` is the meter's estimate; `number` rises by one a reading."""
 
@@ -108,7 +119,7 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     """A meter's state after a change: the read-back that makes a delivery *effective*.
 
     `number` rises with every report of the meter: an older one that comes later is no news.
-    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded. `releases`: releases known.
+    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded.
     """
 
     meter: Id
@@ -153,17 +164,17 @@ class Authenticated(Struct, frozen=True):
     """A report's bytes and their MAC: HMAC-SHA-256 with the meter's key, as hex."""
 
     report: msgspec.Raw
-    mac: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    mac: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
-Message = Status | Readings | Sync | TimeAsk
-M = TypeVar("M", Status, Readings, Sync, TimeAsk)
+Message = Status | ControllerStatus | Readings | Sync | TimeAsk
+M = TypeVar("M", bound=Message)
 
 _encoder = msgspec.json.Encoder()
 _authenticated = msgspec.json.Decoder(Authenticated)
 _reports: msgspec.json.Decoder[Receipt | Reported | MeterEvent] = msgspec.json.Decoder(Report)
 _plain: dict[type, msgspec.json.Decoder[object]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Status, Readings, Sync, TimeAsk)
+    kind: msgspec.json.Decoder(kind) for kind in (Status, ControllerStatus, Readings, Sync, TimeAsk)
 }
 
 

@@ -22,6 +22,7 @@ class Channel(StrEnum):
     """One kind of message; the value is the last part of its topic's name."""
 
     FLEET_ORDERS = "fleet/orders"
+    CONTROLLER = "controller/status"
     STATUS = "status"
     READINGS = "readings"
     SYNC = "sync"
@@ -45,6 +46,7 @@ class Carriage(Struct, frozen=True):
 _DAY_S = DAY_MS // 1000
 CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.FLEET_ORDERS: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
+    Channel.CONTROLLER: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
     Channel.STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
     Channel.READINGS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
     Channel.SYNC: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=True),
@@ -70,7 +72,8 @@ class Place(Struct, frozen=True):
 
 
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
-_OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, Channel.FLEET_ORDERS))
+_OF_ALL = (Channel.FLEET_ORDERS, Channel.CONTROLLER)
+_OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
 # As `orders.Id`: what is no identifier is no part of a topic of ours.
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{ID_CHARS_MAX - 1}}}")
 
@@ -79,6 +82,8 @@ def topic_of(place: Place) -> str:
     """The topic of a place; parts are identifiers (`orders.Id`), which hold no separator."""
     if place.channel is Channel.FLEET_ORDERS:
         return f"{PREFIX}/{place.channel}/{place.order}"
+    if place.channel is Channel.CONTROLLER:
+        return f"{PREFIX}/{place.channel}"
     if place.channel in _OF_LINK:
         return f"{PREFIX}/links/{place.link}/{place.channel}"
     return f"{PREFIX}/links/{place.link}/meters/{place.meter}/{place.channel}"
@@ -89,6 +94,8 @@ def place_of(topic: str) -> Place | None:
     if not topic.startswith(f"{PREFIX}/"):
         return None
     match topic.removeprefix(f"{PREFIX}/").split("/"):
+        case ["controller", "status"]:
+            return Place(Channel.CONTROLLER)
         case ["fleet", "orders", order] if _are_ids(order):
             return Place(Channel.FLEET_ORDERS, order=order)
         case ["links", link, last] if last in _OF_LINK and _are_ids(link):
@@ -104,9 +111,10 @@ def _are_ids(*parts: str) -> bool:
 
 
 def link_filters(link: str) -> tuple[str, ...]:
-    """What a link subscribes to: everything that comes down to its meters, and the fleet's orders."""
+    """What a link subscribes to: the controller's births, the fleet's orders, what comes to its meters."""
     meters = f"{PREFIX}/links/{link}/meters/+"
-    return (f"{PREFIX}/fleet/orders/+", f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
+    for_all = (f"{PREFIX}/{Channel.CONTROLLER}", f"{PREFIX}/fleet/orders/+")
+    return (*for_all, f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
 
 
 def controller_filters() -> tuple[str, ...]:

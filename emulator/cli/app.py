@@ -3,6 +3,8 @@
 import typer
 
 from emulator.cli.faults import list_faults
+from emulator.cli.fleet import run_fleet
+from emulator.cli.journal import journal_app
 from emulator.cli.library import list_library
 from emulator.cli.run import run_scenarios
 
@@ -17,3 +19,5 @@ app = typer.Typer(
 app.command("run")(run_scenarios)
 app.command("library")(list_library)
 app.command("faults")(list_faults)
+app.command("fleet")(run_fleet)
+app.add_typer(journal_app)

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Final, Never
 
@@ -20,8 +22,7 @@ from emulator.files import StateFolder
 from emulator.fleet import FleetPlan, RunningLink, build_links, build_unlinked
 from emulator.pacing import PacedTime, system_now_ms
 from emulator.shipped import shipped_profiles
-from emulator.unlinked import UnlinkedMeters
-from protocols.carriage import BrokerAddress, read_address
+from protocols.carriage import read_address
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
 from protocols.timekeeping import Timekeeper
@@ -29,6 +30,7 @@ from protocols.timekeeping import Timekeeper
 EMBEDDED: Final = "embedded"
 GUARDED: Final = "guarded"
 LEGACY: Final = "legacy-2020"
+PROFILES: Final = {GUARDED: "wallonia-smart", LEGACY: "wallonia-card-2020"}
 # Simulated seconds in a second: from a thousandth to a day in less than a second.
 RATE_PERMILLE_MAX: Final = 100_000_000
 # How often the numbers are looked at; a JSON line is written at every tenth look.
@@ -51,7 +53,12 @@ def run_fleet(
     meters: Annotated[int, typer.Option(metavar="N", help="How many meters.")] = 20,
     links: Annotated[int, typer.Option(metavar="K", help="On how many links they hang.")] = 2,
     firmware: Annotated[str, typer.Option(metavar="NAME", help=f"{GUARDED} or {LEGACY}.")] = GUARDED,
-    profile: Annotated[str, typer.Option(metavar="NAME", help="The kind of meter.")] = "wallonia-smart",
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The kind of meter; else wallonia-smart, or the card meter of 2020."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Decides each meter's energy, drift, credit.")] = 1,
     rate: Annotated[float, typer.Option(metavar="R", help="Emulated seconds per second.")] = 1.0,
     state: Annotated[
@@ -62,35 +69,149 @@ def run_fleet(
     """Run a fleet of emulated meters until Ctrl-C.
 
     The meters of a link share one connection, which comes back by itself. With --state, meters go on from
-    where they were, also after a kill -9; they do not know how long they were dark, so their clocks are lost until
-    both time services have answered. Without it they are new each time. A legacy-2020 fleet has no remote
-    channel: it runs, and exchanges nothing.
+    where they were, also after a kill -9; they do not know how long they were dark, so their clocks are
+    lost until both time services have answered. Without it they are new each time. A legacy-2020 fleet has no
+    remote channel: it runs, and exchanges nothing.
 
-    Ends with 130 at Ctrl-C, 2 when an option or a file is wrong, 3 when the broker does not answer at the start.
+    Ends with 130 at Ctrl-C, 2 when an option or a file is wrong, 3 when the broker does not answer at first.
 
     Examples: `relance-emulator fleet --broker mqtt://localhost --root home/root.json`,
     `relance-emulator fleet --meters 1000 --links 4 --broker embedded --root home/root.json --state fleet`.
     """
-    plan = _plan(meters, links, seed, firmware, profile)
-    rate_permille = _rate(rate)
-    with ExitStack() as things:
-        if firmware == LEGACY:
-            asyncio.run(_run_unlinked(plan, rate_permille, as_json=as_json))
-        if root is None:
-            raise InputError("--root: missing; allowed: the root.json that `relance init` writes")
-        secrets = read_secrets(root, fleet_key)
-        address = None if broker == EMBEDDED else read_address(broker)
+    kind = PROFILES.get(firmware, "") if profile is None else profile
+    plan = _plan(meters, links, seed, firmware, kind)
+    clock = PacedTime(system_now_ms(), _rate_permille(rate))
+    if firmware == LEGACY:
         if state is not None:
-            folder = things.enter_context(StateFolder(state))
-            folder.check_choices({"meters": meters, "links": links, "seed": seed, "profile": profile})
+            raise InputError(f"--state: {LEGACY} keeps nothing over a restart; allowed: with {GUARDED}")
+        asyncio.run(_run_unlinked(plan, clock, as_json=as_json))
+    if root is None:
+        raise InputError("--root: missing; allowed: the root.json that `relance init` writes")
+    secrets = read_secrets(root, fleet_key)
+    address = None if broker == EMBEDDED else read_address(broker)
+    with ExitStack() as things:
+        if state is not None:
+            things.enter_context(StateFolder(state)).check_choices(
+                {"meters": meters, "links": links, "seed": seed, "profile": kind}
+            )
         if address is None:
             address = things.enter_context(EmbeddedBroker()).address
             complain(f"broker: {address}")
-        clock = PacedTime(system_now_ms(), rate_permille)
-        built = build_links(plan, secrets, clock.now_ms(), state)
-        logging.getLogger("emulator.mqtt").addHandler(logging.NullHandler())
+        running = [
+            RunningLink(link, address, clock) for link in build_links(plan, secrets, clock.now_ms(), state)
+        ]
         try:
-            asyncio.run(_run_links([(link, address) for link in built], clock, as_json=as_json))
+            asyncio.run(_run_links(running, clock, as_json=as_json))
         finally:
-            for link in built:
-                link.save(clock.now_ms())
+            for each in running:
+                each.save()
+
+
+def _plan(meters: int, links: int, seed: int, firmware: str, profile: str) -> FleetPlan:
+    if not 1 <= meters <= SCENARIO_METERS_MAX:
+        raise InputError(f"--meters: {meters}; allowed: 1 to {SCENARIO_METERS_MAX}")
+    if not 1 <= links <= meters:
+        raise InputError(f"--links: {links}; allowed: 1 to {meters}, the number of meters")
+    if firmware not in (GUARDED, LEGACY):
+        raise InputError(f"--firmware: {quoted(firmware)}; allowed: {GUARDED}, {LEGACY}")
+    profiles = shipped_profiles()
+    if profile not in profiles:
+        raise InputError(f"--profile: {quoted(profile)}; allowed: {', '.join(profiles)}")
+    return FleetPlan(meters, links, seed, profiles[profile])
+
+
+def _rate_permille(rate: float) -> int:
+    permille = round(rate * 1000) if math.isfinite(rate) else 0
+    if not 1 <= permille <= RATE_PERMILLE_MAX:
+        raise InputError(f"--rate: {rate:g}; allowed: 0.001 to {RATE_PERMILLE_MAX // 1000}")
+    return permille
+
+
+async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_json: bool) -> Never:
+    """Until cancelled. Raises UnreachableError where the broker does not answer at the start."""
+    tasks = [asyncio.create_task(each.run()) for each in running]
+
+    def look() -> FleetState:
+        traffics = [each.carrier.traffic for each in running]
+        return state_of_links(
+            [each.link for each in running],
+            clock.now_ms(),
+            online=sum(each.carrier.connected for each in running),
+            published=sum(traffic.published.total() for traffic in traffics),
+            received=sum(traffic.received.total() for traffic in traffics),
+        )
+
+    connections = logging.getLogger("emulator.mqtt")
+    connections.setLevel(logging.ERROR)
+    try:
+        for each in running:
+            await each.carrier.first_attempt()
+        if as_json or not sys.stdout.isatty():
+            # From now on, standard error says what happens to connections; a live table shows it itself.
+            connections.setLevel(logging.WARNING)
+        await _show(look, tasks, as_json=as_json)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run_unlinked(plan: FleetPlan, clock: Timekeeper, *, as_json: bool) -> Never:
+    """Card meters: they run, and nobody hears of it but who looks at them."""
+    fleet = build_unlinked(plan, clock.now_ms(), lambda _household, _effects: None)
+
+    async def run() -> None:
+        while True:
+            due_ms = fleet.next_due_ms()
+            assert due_ms is not None
+            await clock.sleep_until(due_ms)
+            fleet.advance(clock.now_ms())
+            await asyncio.sleep(0)
+
+    complain(f"{LEGACY}: no remote channel; the meters run and exchange nothing")
+    running = asyncio.create_task(run())
+    try:
+        await _show(lambda: state_of_unlinked(fleet, clock.now_ms()), [running], as_json=as_json)
+    finally:
+        running.cancel()
+
+
+async def _show(look: Look, tasks: Sequence[asyncio.Task[None]], *, as_json: bool) -> Never:
+    """Look again and again, and show it; an error of what runs ends it."""
+    with _shown(as_json=as_json) as show:
+        while True:
+            for task in tasks:
+                if task.done():
+                    await task
+            show(look())
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+@contextmanager
+def _shown(*, as_json: bool) -> Iterator[Callable[[FleetState], None]]:
+    """How a state is shown: JSON now and then, a live table on a terminal, else a line per change."""
+    if as_json:
+        looks = count()
+
+        def show_json(state: FleetState) -> None:
+            if next(looks) % LOOKS_PER_LINE == 0:
+                _write(state.json_line())
+
+        yield show_json
+    elif sys.stdout.isatty():
+        with Live(console=Console(highlight=False), auto_refresh=False) as live:
+            yield lambda state: live.update(state.table("relance fleet"), refresh=True)
+    else:
+        shown: list[tuple[object, ...]] = []
+
+        def show_change(state: FleetState) -> None:
+            if shown != [state.changes()]:
+                shown[:] = [state.changes()]
+                _write(state.line())
+
+        yield show_change
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

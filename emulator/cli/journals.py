@@ -1,14 +1,20 @@
-"""Writes the black boxes of a run: `DIR/FILE-STEM/METER.jsonl`, a record per line."""
+"""Writes the black boxes of a run: `DIR/FILE-STEM/METER.jsonl`, journal files as `emulator.files` has them.
+
+They hold every record of the run, chained as it is written: a meter's own ring would have forgotten the
+oldest, and the card meter of 2020 has none. Beside the chain each line says when it was: true time, which the
+emulation alone knows.
+"""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Self, TextIO
 
-import msgspec
-
+from emulator.files import journal_line
+from emulator.firmware.journal import write_body
 from emulator.firmware.records import Record
 from emulator.scenario.model import Scenario
+from protocols.chain import GENESIS, append
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms
 
@@ -37,7 +43,7 @@ class JournalFolder:
         self._folder = folder
         self._unheard = set(meters)
         self._meter: str | None = None
-        self._number = 0
+        self._head = GENESIS
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -59,17 +65,17 @@ class JournalFolder:
                 self._path(meter).write_bytes(b"")
 
     def write(self, meter: str, tick: int, true_ms: int, record: Record) -> None:
-        """One line: number, tick, true instant as the emulation alone knows it, and the record."""
-        line = {"tick": tick, "t": iso_from_ms(true_ms), "record": record}
+        """One line: the record as an entry of its meter's chain, and beside it `t`, the true instant."""
         path = self._path(meter)
         try:
             if meter != self._meter or self._file is None:
                 self._close()
-                self._meter, self._number = meter, 0
+                self._meter, self._head = meter, GENESIS
                 self._unheard.discard(meter)
                 self._file = path.open("w", encoding="utf-8")
-            self._number += 1
-            self._file.write(msgspec.json.encode({"number": self._number} | line).decode() + "\n")
+            entry = append(self._head, write_body(tick, record))
+            self._head = entry.head
+            self._file.write(journal_line(entry, t=iso_from_ms(true_ms)) + "\n")
         except OSError as error:
             raise _cannot_write(path, error) from None
 

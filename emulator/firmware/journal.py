@@ -5,7 +5,6 @@ them, so that what is left can still be verified. An entry's body is JSON `{"tic
 so that a person, a link and a replay read the same bytes.
 """
 
-from collections import deque
 from collections.abc import Iterable
 
 import msgspec
@@ -33,7 +32,7 @@ class Journal:
     __slots__ = ("_entries", "_head", "_size", "base")
 
     def __init__(self, head: Head = GENESIS, size: int = JOURNAL_ENTRIES_MAX) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: list[Entry] = []
         self._head = head
         self._size = size
         self.base = head
@@ -48,11 +47,16 @@ class Journal:
 
     def append(self, at: int, record: Record) -> None:
         """Chain one record; beyond the ring's size the oldest entry is forgotten."""
-        entry = append(self._head, _encoder.encode(Logged(at, record)))
+        entry = append(self._head, write_body(at, record))
         self._head = entry.head
         self._entries.append(entry)
         if len(self._entries) > self._size:
-            self.base = self._entries.popleft().head
+            self.base = self._entries.pop(0).head
+
+
+def write_body(at: int, record: Record) -> bytes:
+    """The body of an entry."""
+    return _encoder.encode(Logged(at, record))
 
 
 def read_body(body: bytes) -> Logged:

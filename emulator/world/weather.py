@@ -36,7 +36,7 @@ class Weather:
 
 
 def arrivals(weather: Weather, sent: Iterable[tuple[int, T]], first_number: int = 0) -> list[tuple[int, T]]:
-    """`(true instant, document)` as they arrive, of documents as they were sent, numbered from `first_number`.
+    """`(true instant, document)` as they arrive, of those sent, which are numbered from `first_number`.
 
     At one instant those sent first come first.
     """

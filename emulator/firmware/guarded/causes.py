@@ -40,7 +40,7 @@ def standing(memory: Memory, point: ServicePoint) -> tuple[Cause, ...]:
 
     A protected household with a limiter gets the limiter in place of darkness, whatever the cause.
     """
-    if not point.is_supplied():
+    if not standing_without_limit(memory, point) or not point.is_supplied():
         return ()
     darkness = Supply.LIMITED if is_protected(memory) and point.profile.has_limiter else Supply.OFF
     found = []
@@ -92,8 +92,9 @@ def next_chance_at(
     holds: Sequence[HoldSpan],
     profile: Profile,
     parts: int,
+    since: int,
 ) -> int:
-    """First tick after now at which the gate could answer a standing cause otherwise than now.
+    """First tick after `since` at which the gate could answer a standing cause otherwise than then.
 
     Of the gate's rules only these turn from no to yes by the passing of time: a window with its spread
     begins, a hold ends, an order's interval begins, a release's hours end. Each is judged by the earliest
@@ -101,16 +102,16 @@ def next_chance_at(
     """
     if not causes or memory.clock.status is not ClockStatus.TRUSTED:
         return NEVER
-    low_ms = earliest_ms(memory.clock, memory.tick)
+    low_ms = earliest_ms(memory.clock, since)
     edges = [hold.until_ms for hold in holds if hold.until_ms > low_ms]
     edges += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
     edges += _window_edges_ms(windows_ms, low_ms, profile, parts)
     if memory.release_date is not None and memory.release_date.ends_ms is not None:
         edges.append(memory.release_date.ends_ms)
     due = tick_lower_reaches(memory.clock.earliest, min(edges), memory.clock.ppm) if edges else NEVER
-    if memory.release_ends_at > memory.tick:
+    if memory.release_ends_at > since:
         due = min(due, memory.release_ends_at)
-    return max(due, memory.tick + 1)
+    return max(due, since + 1)
 
 
 def _window_edges_ms(

@@ -5,6 +5,7 @@ Plain records of integers, strings and frozen values, without behaviour: `clock`
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
@@ -23,6 +24,13 @@ class Calendar:
     rev: int
     digest: str
     windows_ms: tuple[tuple[int, int], ...]
+
+
+# Calendars that meters of one process hold at a time: some regions, some seasons, and what is tried out.
+@lru_cache(maxsize=256)
+def shared_calendar(rev: int, digest: str, windows_ms: tuple[tuple[int, int], ...]) -> Calendar:
+    """The same calendar as one object, however many emulated meters store it: it is a season long."""
+    return Calendar(rev, digest, windows_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,10 @@ class Memory:
     """Everything that survives a power cut.
 
     `warned` holds, per cause, the tick its warning began. `release_ends_at` is the tick at which a
-    release's hours are over, 0 for none. `harm_revs` holds the highest rev of each object that only two
-    people may revise. Cut orders issued up to `cuts_cancelled_until_ms` count as cancelled: tombstones
-    that had to make room.
+    release's hours are over, 0 for none. `harm_revs` holds the highest rev of each object that only
+    two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
+    also of those carried out: a repetition must not cut twice. Cut orders issued up to
+    `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room.
     """
 
     clock: Clock
@@ -91,6 +100,7 @@ class Memory:
     tombstones: dict[str, int] = field(default_factory=dict)
     cuts_cancelled_until_ms: int = 0
     harm_revs: dict[str, int] = field(default_factory=dict)
+    cuts_seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     emergency_revs: tuple[int, ...] = ()
     totals: Totals = field(default_factory=Totals)
     limiter_ordered: bool = False

@@ -56,9 +56,25 @@ from protocols.limits import INSTANT_MS_MIN
 from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
 from protocols.roles import Root
 
+# Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
+_UNTOUCHED = -2 * STEP_MS
+
 
 class GuardedMeter:
     """One meter. See `emulator.firmware.meter.Meter` for what its caller may rely on."""
+
+    __slots__ = (
+        "identity",
+        "journal",
+        "memory",
+        "parts",
+        "point",
+        "profile",
+        "recorder",
+        "root",
+        "stepped_at",
+        "touched_at",
+    )
 
     def __init__(
         self,
@@ -127,8 +143,10 @@ class GuardedMeter:
         self._run_to(at - 1)
         self._settle(at)
         self._apply(event, at)
-        self._look_again(at)
-        self.touched_at = at
+        if not isinstance(event, SetLoad):
+            # A load teaches nothing of what was or may be: it changes only when the purse will be empty.
+            self._look_again(at)
+            self.touched_at = at
         return self._finish(at)
 
     def advance(self, until: int) -> tuple[Effect, ...]:
@@ -139,10 +157,10 @@ class GuardedMeter:
 
     def next_due(self) -> int:
         """The next second of the crystal in which a step might change something."""
-        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._causes_due_at())
         if self.touched_at >= self.stepped_at:
             # An input may have changed any answer: the step that follows it always looks.
-            due = min(due, self.touched_at)
+            return self.stepped_at + STEP_MS
+        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._causes_due_at())
         if 0 < self.memory.release_ends_at < due:
             due = self.memory.release_ends_at
         return max(step_at_or_after(due), self.stepped_at + STEP_MS)
@@ -174,7 +192,7 @@ class GuardedMeter:
         while (due := self.next_due()) <= until:
             self._settle(due)
             self._step(due)
-            self.stepped_at = due
+            self.stepped_at, self.touched_at = due, _UNTOUCHED
         # The steps jumped over have run too: what comes later at this tick waits for the next one.
         passed = until // STEP_MS * STEP_MS
         self.stepped_at = max(self.stepped_at, passed)
@@ -193,9 +211,10 @@ class GuardedMeter:
         """Warn for every cause that stands, and open for the first that may."""
         memory = self.memory
         standing = causes.standing(memory, self.point)
-        keys = {cause.key for cause in standing} if self.point.mains_on else set()
-        for key in [key for key in memory.warned if key not in keys]:
-            del memory.warned[key]
+        if memory.warned:
+            keys = {cause.key for cause in standing} if self.point.mains_on else set()
+            for key in memory.warned.keys() - keys:
+                del memory.warned[key]
         if not self.point.mains_on:
             return
         for cause in standing:
@@ -220,11 +239,19 @@ class GuardedMeter:
             return NEVER
         memory = self.memory
         standing = causes.standing(memory, self.point)
+        if not standing and not memory.warned:
+            return NEVER
         if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
             return memory.tick
-        windows_ms = permission(memory).windows_ms
+        # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
         due = causes.next_chance_at(
-            memory, standing, windows_ms, holds.spans(memory), self.profile, self.parts
+            memory,
+            standing,
+            permission(memory).windows_ms,
+            holds.spans(memory),
+            self.profile,
+            self.parts,
+            self.stepped_at,
         )
         ends = [causes.warned_at(memory, cause.key, self.profile) for cause in standing]
         return min([due, *(end for end in ends if step_at_or_after(end) > self.stepped_at)])

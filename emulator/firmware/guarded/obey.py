@@ -10,7 +10,7 @@ from typing import Final
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
 from emulator.firmware.guarded.gate import join_touching
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
-from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
+from emulator.firmware.guarded.memory import CutOrder, Lease, Memory, shared_calendar
 from protocols.instants import HOUR_MS, LATEST_MS
 from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.merging import (
@@ -132,13 +132,13 @@ def _cancel_cut(order: Order, memory: Memory, _tick: int) -> str | Refusal:
 def _cut_order(order: Order, memory: Memory, tick: int) -> str | Refusal:
     if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
         return Refusal.CANCELLED
-    seen = _harm_seen(order, memory)
-    if seen is not None:
-        return seen
     _forget_past_cut_orders(memory, tick)
-    if order.object not in memory.cut_orders and len(memory.cut_orders) >= CUT_ORDERS_MAX:
+    seen_rev, _ = memory.cuts_seen.get(order.object, (0, 0))
+    if order.rev <= seen_rev:
+        return REPEATED if order.rev == seen_rev else Refusal.STALE_REV
+    if seen_rev == 0 and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
         return Refusal.TOO_MANY
-    memory.harm_revs[order.object] = order.rev
+    memory.cuts_seen[order.object] = (order.rev, order.not_after_ms)
     memory.cut_orders[order.object] = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
     return STORED
 
@@ -151,7 +151,7 @@ def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
         return Refusal.TOO_MANY
     memory.harm_revs[order.object] = order.rev
     windows_ms = join_touching(body_of(order, CutCalendarBody).windows)
-    memory.calendars[order.object] = Calendar(order.rev, digest_of(order), windows_ms)
+    memory.calendars[order.object] = shared_calendar(order.rev, digest_of(order), windows_ms)
     return STORED
 
 
@@ -213,9 +213,11 @@ def _harm_seen(order: Order, memory: Memory) -> str | Refusal | None:
 
 
 def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
+    """What has surely ended needs no memory: its document is refused by its date."""
     low_ms = earliest_ms(memory.clock, tick)
-    for name in [name for name, order in memory.cut_orders.items() if order.until_ms <= low_ms]:
-        del memory.cut_orders[name]
+    for name in [name for name, (_, until_ms) in memory.cuts_seen.items() if until_ms <= low_ms]:
+        del memory.cuts_seen[name]
+        memory.cut_orders.pop(name, None)
 
 
 _DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {

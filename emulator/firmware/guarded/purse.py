@@ -40,11 +40,13 @@ def due_at(point: ServicePoint, memory: Memory) -> int:
         return credit.settled_at
     if credit.emergency == Emergency.IN_USE:
         return empty_at(credit)
-    due = empty_at(credit) if credit.balance_q > 0 else NEVER
-    return due if memory.low_credit_told else min(due, falls_to_at(credit, low_q))
+    if credit.balance_q > 0:
+        return falls_to_at(credit, 0 if memory.low_credit_told else max(low_q, 0))
+    return NEVER if memory.low_credit_told else falls_to_at(credit, low_q)
 
 
 def _starts_by_itself(point: ServicePoint) -> bool:
     credit = point.credit
-    automatic = point.profile.emergency_start is EmergencyStart.AUTOMATIC and credit.emergency_limit_q > 0
-    return automatic and credit.emergency == Emergency.READY and credit.balance_q <= 0
+    if credit.balance_q > 0 or credit.emergency != Emergency.READY or credit.emergency_limit_q == 0:
+        return False
+    return point.profile.emergency_start is EmergencyStart.AUTOMATIC

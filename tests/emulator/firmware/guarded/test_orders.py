@@ -10,7 +10,7 @@ from emulator.firmware.events import Document, TicksLost
 from emulator.firmware.guarded.holds import spans
 from emulator.firmware.guarded.image import decode_image
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.limits import OBJECTS_MAX, TOMBSTONES_MAX
+from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
 from protocols.orders import (
     Body,
     CancelCutBody,
@@ -193,6 +193,26 @@ def test_tombstones_that_make_room_cancel_every_cut_issued_before() -> None:
         bench.give(Kind.CANCEL_CUT, f"c{number}", CancelCutBody(f"cut/c{number}"))
     assert len(bench.meter.memory.tombstones) == TOMBSTONES_MAX
     assert bench.send(first).reason == "cancelled"
+
+
+def test_a_cut_order_is_carried_out_once_and_forgotten_when_it_has_ended() -> None:
+    bench = Workbench()
+    bench.permit((M, M + 10 * DAY_MS))
+    orders = [
+        bench.order(Kind.CUT_ORDER, f"c{n}", CutOrderBody(), not_after_ms=M + DAY_MS)
+        for n in range(CUT_ORDERS_MAX + 1)
+    ]
+    assert [bench.send(order).reason for order in orders] == ["stored"] * CUT_ORDERS_MAX + ["too_many"]
+    bench.wait(2 * HOUR_MS)
+    assert bench.supply == "off"
+    bench.give(Kind.RELEASE, "m1", ReleaseBody(24))
+    assert bench.send(orders[0]).reason == "repeated"
+    bench.wait(2 * DAY_MS)
+    assert bench.supply == "on", "carried out once, and the others have ended"
+    assert bench.send(orders[-1]).reason == "expired"
+    newer = bench.order(Kind.CUT_ORDER, "new", CutOrderBody())
+    assert bench.send(newer).reason == "stored"
+    assert set(bench.meter.memory.cuts_seen) == {"cut/new"}
 
 
 def test_a_release_by_one_person_is_enough_and_by_nobody_is_not() -> None:

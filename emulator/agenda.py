@@ -1,0 +1,45 @@
+"""Who is due next among many: a heap of true instants, whose late entries are simply passed over. Pure."""
+
+import heapq
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Agenda(Generic[K]):
+    """At most one instant per key, the last one put. Of equal instants the first put is the first out."""
+
+    __slots__ = ("_due_ms", "_heap", "_number")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, K]] = []
+        self._due_ms: dict[K, tuple[int, int]] = {}
+        self._number = 0
+
+    def put(self, key: K, due_ms: int) -> None:
+        """`key` is due at `due_ms`, and at no other instant."""
+        held = self._due_ms.get(key)
+        if held is not None and held[0] == due_ms:
+            return
+        self._number += 1
+        self._due_ms[key] = (due_ms, self._number)
+        heapq.heappush(self._heap, (due_ms, self._number, key))
+
+    def next_due_ms(self) -> int | None:
+        """The earliest instant; None where nobody is due."""
+        while self._heap:
+            due_ms, number, key = self._heap[0]
+            if self._due_ms.get(key) == (due_ms, number):
+                return due_ms
+            heapq.heappop(self._heap)
+        return None
+
+    def pop_due(self, until_ms: int) -> tuple[int, K] | None:
+        """The earliest due up to and including `until_ms`, which is due no more; None where there is none."""
+        due_ms = self.next_due_ms()
+        if due_ms is None or due_ms > until_ms:
+            return None
+        key = heapq.heappop(self._heap)[2]
+        del self._due_ms[key]
+        return due_ms, key

@@ -1,0 +1,170 @@
+"""`relance-emulator journal verify|replay`: black boxes from files, their chains and their verdicts."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from emulator.cli.exits import Exit, complain
+from emulator.files import read_journal
+from emulator.firmware.guarded.gate import Because, Question
+from emulator.firmware.replay import Replayed, replay
+from protocols.chain import Entry, Head, verify
+from protocols.errors import DocumentError, InputError
+from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
+from protocols.reasons import SupplyReason
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]
+
+journal_app = typer.Typer(
+    name="journal", help="Look into meters' black boxes.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@journal_app.command("verify")
+def verify_journals(files: Files) -> int:
+    """Check that the chain of each journal is whole.
+
+    Ends with 0 when all are, 1 when one is broken: at the number that is said, 2 when a file is no journal.
+
+    Example: `relance-emulator journal verify fleet/journals/*.jsonl`.
+    """
+    broken = [_say_whole_or_broken(file, read_journal(file)) for file in files]
+    return Exit.NO if any(broken) else Exit.DONE
+
+
+@journal_app.command("replay")
+def replay_journals(
+    files: Files,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per verdict.")] = False,  # noqa: FBT002
+) -> int:
+    """Ask the gate every recorded question again, and say why each opening was made.
+
+    Ends with 0 when every verdict comes out as recorded, 1 when one does not or a chain is broken, 2 when a
+    file is no journal.
+
+    Example: `relance-emulator journal replay fleet/journals/m00001.jsonl`.
+    """
+    found = [_replay_file(file, read_journal(file), as_json=as_json) for file in files]
+    return Exit.DONE if all(found) else Exit.NO
+
+
+def _replay_file(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
+    """Tell of one journal; whether its chain is whole and all its verdicts come out again."""
+    number = broken_at(entries)
+    if number is not None:
+        complain(f"{file}: broken at entry {number}: what stands there is not what was written")
+    try:
+        verdicts = list(replay(entries))
+    except DocumentError as error:
+        raise InputError(f"{file}: {error}; allowed: the black box of a guarded meter") from None
+    for each in verdicts:
+        for line in [_json_line(file, each)] if as_json else sentences(each):
+            _write(line if as_json else f"{file}: {line}")
+    others = sum(not each.agrees for each in verdicts)
+    if not as_json:
+        told = f"{others} come out otherwise" if others else "all agree"
+        _write(f"{file}: {len(verdicts)} verdicts asked again" + (f", {told}" if verdicts else ""))
+    return number is None and not others
+
+
+def broken_at(entries: list[Entry]) -> int | None:
+    """The first number at which a chain is broken. It may begin anywhere: a ring forgets its oldest."""
+    if not entries:
+        return None
+    return verify(entries, Head(entries[0].number - 1, entries[0].previous_hash))
+
+
+def _say_whole_or_broken(file: Path, entries: list[Entry]) -> bool:
+    number = broken_at(entries)
+    if number is not None:
+        _write(f"{file}: broken at entry {number}")
+    elif not entries:
+        _write(f"{file}: empty")
+    else:
+        first, last = entries[0], entries[-1]
+        _write(f"{file}: whole: entries {first.number} to {last.number}, head {last.hash.hex()}")
+    return number is not None
+
+
+def sentences(replayed: Replayed) -> Iterator[str]:
+    """What a person reads: each opening with its reasons, and every verdict that does not come out again."""
+    if replayed.recorded_open:
+        yield f"entry {replayed.number}: {_why_open(replayed.question)}"
+    if not replayed.agrees:
+        yield (
+            f"entry {replayed.number}: DISAGREES: recorded {_verdict(replayed.recorded_open)} "
+            f"({replayed.recorded_reason}), asked again {_verdict(replayed.verdict.open)} "
+            f"({replayed.verdict.reason})"
+        )
+
+
+def _why_open(question: Question) -> str:
+    interval, permission = question.interval, question.permission
+    latest = "any time later" if interval.latest_ms is None else _instant(interval.latest_ms)
+    said = [
+        f"opened for {question.cause}: {_evidence(question)}",
+        f"the clock was {interval.status} and said {_instant(interval.earliest_ms)} to {latest}",
+        _window(question),
+    ]
+    if permission.lease_ends_ms is not None:
+        named = "all that it names was stored" if permission.complete else "not all that it names was stored"
+        said.append(f"the lease ran to {_instant(permission.lease_ends_ms)}, {named}")
+    said.append(_holds(question))
+    return "; ".join(said)
+
+
+def _evidence(question: Question) -> str:
+    evidence = question.evidence
+    if question.cause is SupplyReason.CREDIT:
+        return "no credit was left" if evidence.nothing_left else "credit was left"
+    if question.cause is SupplyReason.CUT_ORDER:
+        ends = f"{_instant(evidence.order_from_ms)} to {_instant(evidence.order_until_ms)}"
+        return f"ordered for {ends}" + (", but cancelled" if evidence.cancelled else "")
+    return "ordered" if evidence.limiter_ordered else "a safety cause, which nothing holds back"
+
+
+def _window(question: Question) -> str:
+    interval = question.interval
+    for start_ms, end_ms in question.permission.windows_ms:
+        if start_ms <= interval.earliest_ms < end_ms:
+            return f"inside the window {_instant(start_ms)} to {_instant(end_ms)}"
+    return "inside no window"
+
+
+def _holds(question: Question) -> str:
+    names = [hold.name for hold in question.holds]
+    if question.flags.release_holds:
+        names.append("a release")
+    return f"holds known: {', '.join(names)}" if names else "no hold was known"
+
+
+def _json_line(file: Path, replayed: Replayed) -> str:
+    told = {
+        "file": str(file),
+        "number": replayed.number,
+        "tick": replayed.tick,
+        "agrees": replayed.agrees,
+        "recorded": {"open": replayed.recorded_open, "reason": replayed.recorded_reason},
+        "asked_again": {"open": replayed.verdict.open, "reason": Because(replayed.verdict.reason)},
+        "why": _why_open(replayed.question) if replayed.recorded_open else None,
+        "question": replayed.question,
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def _verdict(is_open: bool) -> str:  # noqa: FBT001
+    return "open" if is_open else "shut"
+
+
+def _instant(instant_ms: int) -> str:
+    if not EARLIEST_MS <= instant_ms <= LATEST_MS:
+        return f"{instant_ms} ms"
+    return iso_from_ms(instant_ms)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")

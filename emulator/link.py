@@ -1,0 +1,258 @@
+"""A link: the data concentrator that many guarded meters share; its pure half (design §5).
+
+Duty: bring what comes down to the meters it names, let meters act when they are due, and say what
+comes of it, in order. It knows no broker and no clock: a shell gives it messages and true instants, and
+publishes what it returns. States:
+
+    offline    meters run; what they note stays in their black boxes
+    online     from `connected` to `disconnected`; everything is said as it happens
+
+At each connect it says all that the other end must know: birth, what every meter holds, the state of
+each, and the events that were never confirmed. Nothing relies on a queue that outlives a connection. Once a
+day it says again what every meter holds and how it stands: a broker takes messages also when there is
+nobody on the other side to hear them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+from emulator.agenda import Agenda
+from emulator.firmware.effects import Effect
+from emulator.firmware.events import AskTime, Document, Event
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.household import Household
+from emulator.reporting import Outgoing, ReportingMeter
+from emulator.syncing import readings_messages, sync_messages
+from protocols.errors import DocumentError
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.limits import OBJECTS_MAX
+from protocols.messages import ControllerStatus, Status, read_message, write_message
+from protocols.reasons import Source
+from protocols.topics import CARRIAGE, Channel, Place
+
+# Each of these is asked at a connect, and again every six hours (design §4.1: width stays bounded).
+ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
+ASK_EVERY_MS: Final = 6 * HOUR_MS
+READ_EVERY_MS: Final = HOUR_MS
+REPEAT_EVERY_MS: Final = DAY_MS
+# Fleet-wide orders remembered as told, in one connection: as many as a meter can keep, many times over.
+_TOLD_MAX: Final = 16 * OBJECTS_MAX
+
+# (meter, what it did), for who looks at the meters themselves.
+Observer = Callable[[Household[GuardedMeter], tuple[Effect, ...]], None]
+
+
+class Link:
+    """One connection's meters. `births` counts connects; `keep_births` is given each new count to keep.
+
+    `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the
+    time, in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that
+    the meters do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        meters: Iterable[ReportingMeter],
+        *,
+        births: int = 0,
+        keep_births: Callable[[int], None] | None = None,
+        read_every_ms: int = READ_EVERY_MS,
+        ask_every_ms: int = ASK_EVERY_MS,
+        ask_turns: int | None = None,
+        observe: Observer | None = None,
+    ) -> None:
+        self.name = name
+        self.meters = {each.household.id: each for each in meters}
+        self.births = births
+        self.online = False
+        self.ignored = 0
+        self._keep_births = keep_births
+        self._read_every_ms = read_every_ms
+        self._ask_every_ms = ask_every_ms
+        self._ask_turn_ms = 1 if ask_turns is None else ask_every_ms // ask_turns
+        self._observe = observe
+        self._agenda: Agenda[str] = Agenda()
+        self._asks: Agenda[str] = Agenda()
+        self._read_due_ms: int | None = None
+        self._repeat_due_ms: int | None = None
+        self._fleet_orders: set[bytes] = set()
+        self._controller_birth: int | None = None
+        for name_of, meter in self.meters.items():
+            self._agenda.put(name_of, meter.household.next_due_ms())
+
+    # -- the connection -----------------------------------------------------------------------
+
+    def birth(self) -> Outgoing:
+        """The status that a link publishes first, retained."""
+        return self._status(online=True)
+
+    def will(self) -> Outgoing:
+        """What the broker is to publish when the link is gone. Counts the birth that is to follow it."""
+        self.births += 1
+        if self._keep_births is not None:
+            self._keep_births(self.births)
+        return self._status(online=False)
+
+    def connected(self, true_ms: int) -> list[Outgoing]:
+        """Everything the other end must know: birth, sync, reports, untold events, asks for the time."""
+        said = self.advance(true_ms)
+        self.online = True
+        self._fleet_orders.clear()
+        said += [self.birth(), *self.sync()]
+        for name, meter in self.meters.items():
+            said += meter.untold()
+            said.append(meter.report(meter.household.tick_at(true_ms)))
+            said += self._ask(name, true_ms)
+        if self._read_due_ms is None:
+            self._read_due_ms = _after(true_ms, self._read_every_ms, 0)
+        self._repeat_due_ms = _after(true_ms, REPEAT_EVERY_MS, _phase_ms(self.name, REPEAT_EVERY_MS))
+        return said
+
+    def disconnected(self) -> None:
+        """The connection is gone: from now on nothing is said, and nobody is asked."""
+        self.online = False
+        self._asks = Agenda()
+        self._repeat_due_ms = None
+
+    def sync(self) -> list[Outgoing]:
+        """What each meter holds."""
+        place = Place(Channel.SYNC, link=self.name)
+        expiry_s = CARRIAGE[Channel.SYNC].expiry_s
+        payloads = sync_messages(self.name, (each.household.meter for each in self.meters.values()))
+        return [Outgoing(place, payload, expiry_s) for payload in payloads]
+
+    def confirm(self, sent: Outgoing) -> None:
+        """The broker has taken a message."""
+        if sent.number:
+            self.meters[sent.place.meter].confirm(sent.number)
+
+    # -- what happens -------------------------------------------------------------------------
+
+    def receive(
+        self, place: Place, payload: bytes, true_ms: int, *, retained: bool = False
+    ) -> list[Outgoing]:
+        """A message from above. What is for nobody here is counted in `ignored`, and changes nothing."""
+        if place.channel is Channel.CONTROLLER:
+            return self._hear_controller(payload, true_ms, retained=retained)
+        meters = self._addressed(place, payload)
+        return [said for meter in meters for said in self.apply(meter, Document(payload), true_ms)]
+
+    def _hear_controller(self, payload: bytes, true_ms: int, *, retained: bool) -> list[Outgoing]:
+        """A controller that was born after us has not heard our greeting: say it again.
+
+        A retained birth is older than our subscription, and so than our greeting.
+        """
+        try:
+            status = read_message(payload, ControllerStatus)
+        except DocumentError:
+            self.ignored += 1
+            return []
+        news = status.online and status.sequence != self._controller_birth
+        if status.online:
+            self._controller_birth = status.sequence
+        return self._repeat(true_ms) if news and not retained and self.online else []
+
+    def apply(self, meter: str, event: Event, true_ms: int) -> list[Outgoing]:
+        """Something happens at one meter: a button, the mains, lost ticks."""
+        return self._tell(meter, self.meters[meter].household.handle(event, true_ms), true_ms)
+
+    def advance(self, true_ms: int) -> list[Outgoing]:
+        """Let everything due up to and including a true instant happen, in order of time."""
+        said: list[Outgoing] = []
+        while (due_ms := self.next_due_ms()) is not None and due_ms <= true_ms:
+            while (meter := self._agenda.pop_due(due_ms)) is not None:
+                household = self.meters[meter[1]].household
+                said += self._tell(meter[1], household.advance(due_ms), due_ms)
+            while (asking := self._asks.pop_due(due_ms)) is not None:
+                said += self._ask(asking[1], due_ms)
+            if self._read_due_ms is not None and self._read_due_ms <= due_ms:
+                said += self._read_all(due_ms)
+            if self._repeat_due_ms is not None and self._repeat_due_ms <= due_ms:
+                said += self._repeat(due_ms)
+        return said
+
+    def next_due_ms(self) -> int | None:
+        """The next true instant at which `advance` has something to do; None for a link without meters."""
+        agendas = (self._agenda.next_due_ms(), self._asks.next_due_ms())
+        dues = (*agendas, self._read_due_ms, self._repeat_due_ms)
+        return min((due_ms for due_ms in dues if due_ms is not None), default=None)
+
+    def save(self, true_ms: int) -> None:
+        """Keep every meter as it stands, before an end that was announced."""
+        self.online = False
+        self.advance(true_ms)
+        for name, meter in self.meters.items():
+            self._tell(name, meter.household.advance(true_ms), true_ms)
+            meter.save()
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _addressed(self, place: Place, payload: bytes) -> Sequence[str]:
+        if place.channel is Channel.FLEET_ORDERS:
+            return self._meters_to_tell(payload)
+        if place.link == self.name and place.meter in self.meters and not CARRIAGE[place.channel].upward:
+            return (place.meter,)
+        self.ignored += 1
+        return ()
+
+    def _meters_to_tell(self, payload: bytes) -> Sequence[str]:
+        """Every meter, once in a connection. An empty payload only clears what the broker retains."""
+        digest = sha256(payload).digest()
+        if not payload or digest in self._fleet_orders:
+            return ()
+        if len(self._fleet_orders) >= _TOLD_MAX:
+            self._fleet_orders.clear()
+        self._fleet_orders.add(digest)
+        return tuple(self.meters)
+
+    def _tell(self, name: str, effects: tuple[Effect, ...], true_ms: int) -> list[Outgoing]:
+        meter = self.meters[name]
+        self._agenda.put(name, meter.household.next_due_ms())
+        if not effects:
+            return []
+        if self._observe is not None:
+            self._observe(meter.household, effects)
+        return meter.tell(effects, meter.household.tick_at(true_ms), online=self.online)
+
+    def _ask(self, meter: str, true_ms: int) -> list[Outgoing]:
+        """Each meter has its own place in the six hours, by its name."""
+        phase_ms = _phase_ms(meter, self._ask_every_ms) // self._ask_turn_ms * self._ask_turn_ms
+        self._asks.put(meter, _after(true_ms, self._ask_every_ms, phase_ms))
+        return [said for source in ASKED for said in self.apply(meter, AskTime(source), true_ms)]
+
+    def _read_all(self, due_ms: int) -> list[Outgoing]:
+        self._read_due_ms = _after(due_ms, self._read_every_ms, 0)
+        readings = []
+        said = []
+        for name, meter in self.meters.items():
+            said += self._tell(name, meter.household.advance(due_ms), due_ms)
+            readings.append(meter.read(meter.household.tick_at(due_ms)))
+        if not self.online:
+            return said
+        place = Place(Channel.READINGS, link=self.name)
+        expiry_s = CARRIAGE[Channel.READINGS].expiry_s
+        return said + [
+            Outgoing(place, payload, expiry_s) for payload in readings_messages(self.name, readings)
+        ]
+
+    def _repeat(self, due_ms: int) -> list[Outgoing]:
+        self._repeat_due_ms = due_ms + REPEAT_EVERY_MS
+        meters = self.meters.values()
+        return self.sync() + [each.report(each.household.tick_at(due_ms)) for each in meters]
+
+    def _status(self, *, online: bool) -> Outgoing:
+        status = Status(link=self.name, online=online, sequence=self.births, meters=len(self.meters))
+        place = Place(Channel.STATUS, link=self.name)
+        return Outgoing(place, write_message(status), CARRIAGE[Channel.STATUS].expiry_s)
+
+
+def _phase_ms(name: str, every_ms: int) -> int:
+    """A name's own place in a rhythm, so that not all act at once."""
+    return int.from_bytes(sha256(b"phase/" + name.encode()).digest()[:8], "big") % every_ms
+
+
+def _after(true_ms: int, every_ms: int, phase_ms: int) -> int:
+    """The next instant of a rhythm, after `true_ms`."""
+    return (true_ms - phase_ms) // every_ms * every_ms + phase_ms + every_ms

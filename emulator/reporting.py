@@ -1,0 +1,292 @@
+"""What one meter says on its link: its effects become receipts, events and a report. Pure.
+
+The image is kept before anything is said that it must bear out (design §3): `MeterStore.write` is
+called at each `Persist`, which stands before what it promises. Numbers of reports and readings are kept
+with it and never used twice, also after a power cut.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, assert_never
+
+import msgspec
+
+from emulator.firmware.effects import Ask, Effect, Noted, Persist
+from emulator.firmware.guarded.clock import Finding
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.journal import read_body
+from emulator.firmware.records import (
+    ClaimHeard,
+    ClockChanged,
+    CreditChanged,
+    FaultShown,
+    GateJudged,
+    OrderJudged,
+    Record,
+    ScreenShown,
+    SupplyChanged,
+    WarningShown,
+)
+from emulator.household import Household
+from protocols.chain import Entry, Head
+from protocols.messages import (
+    MeterEvent,
+    Reading,
+    Receipt,
+    Report,
+    Reported,
+    TimeAsk,
+    write_message,
+    write_report,
+)
+from protocols.topics import CARRIAGE, Channel, Place
+from protocols.units import ueur_from_quanta
+
+# Claims that only say that all is well; they are in the black box, and no event.
+_QUIET_FINDINGS: Final = frozenset({Finding.AGREES, Finding.NARROWED, Finding.HELD})
+_MJ_PER_WH: Final = 3_600_000
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way up. `expiry_s` None: none. `number`: of an event, in its meter's black box."""
+
+    place: Place
+    payload: bytes
+    expiry_s: int | None
+    number: int = 0
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What the non-volatile memory holds of one meter: its image, and how far its numbers have run.
+
+    `confirmed`: the black box has been handed over up to this number.
+    """
+
+    image: bytes
+    head: Head
+    reported: int
+    readings: int
+    confirmed: int
+
+
+class MeterStore(Protocol):
+    """Where meters' memories are kept. `entries`: what the black box has gained since the last write."""
+
+    def write(self, meter: str, kept: Kept, entries: Sequence[Entry]) -> None: ...
+
+
+class ReportingMeter:
+    """One guarded meter on a link. Ticks of effects are its own; numbers rise for ever."""
+
+    __slots__ = (
+        "_confirmed",
+        "_link",
+        "_readings",
+        "_reported",
+        "_said",
+        "_seen",
+        "_store",
+        "_unsent",
+        "_written",
+        "household",
+    )
+
+    def __init__(
+        self, household: Household[GuardedMeter], link: str, store: MeterStore | None, first_number: int = 0
+    ) -> None:
+        self.household = household
+        self._link = link
+        self._store = store
+        self._reported = self._readings = first_number
+        self._seen = self._written = self._confirmed = household.meter.journal.head.number
+        self._unsent: dict[int, Entry] = {}
+        self._said = self._snapshot()
+
+    def resume(self, kept: Kept, unsent: Sequence[Entry]) -> None:
+        """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
+        self._reported, self._readings, self._confirmed = kept.reported, kept.readings, kept.confirmed
+        self._unsent = {entry.number: entry for entry in unsent}
+
+    # -- what the meter did -------------------------------------------------------------------
+
+    def tell(self, effects: Sequence[Effect], at: int, *, online: bool) -> list[Outgoing]:
+        """Perform what has to be kept, and say what has to be said; offline, nothing is said."""
+        images = [effect.image for effect in effects if isinstance(effect, Persist)]
+        if images:
+            # Of several the last: nothing has been said yet, and it is what the black box now ends with.
+            self._write(images[-1])
+        number, journaled = self._count_noted(effects)
+        if not online:
+            return []
+        told: list[Outgoing] = []
+        changed = self._snapshot() != self._said
+        for effect in effects:
+            match effect:
+                case Ask():
+                    told.append(self._ask(effect))
+                case Noted(record=OrderJudged()) if not journaled:
+                    # Signed by nobody known, too often for the black box: there is no number to receipt.
+                    continue
+                case Noted():
+                    told.extend(self._note(number, effect.at, effect.record))
+                    changed = changed or isinstance(effect.record, OrderJudged | CreditChanged | ClockChanged)
+                    number += 1
+                case _:
+                    continue
+        if changed:
+            told.append(self.report(at))
+        return told
+
+    def report(self, at: int) -> Outgoing:
+        """The meter's state now, under the next number."""
+        meter = self.household.meter
+        view, credit = meter.clock_view(at), meter.point.credit
+        self._reported += 1
+        self._said = self._snapshot()
+        report = Reported(
+            meter=self.household.id,
+            number=self._reported,
+            supply=meter.point.supply,
+            reason=meter.point.reason,
+            clock=view.status,
+            earliest_ms=view.earliest_ms,
+            latest_ms=view.latest_ms,
+            time_ms=view.estimate_ms,
+            balance_ueur=ueur_from_quanta(credit.balance_q),
+            emergency_ueur=ueur_from_quanta(credit.emergency_left_q),
+            next_possible_ms=meter.next_possible_ms(at),
+            dispute_nonce=meter.dispute_nonce,
+            code=meter.point.recorder.code,
+        )
+        return self._sealed(Channel.REPORTED, report)
+
+    def read(self, at: int) -> Reading:
+        """The next reading of its register. The caller has advanced the meter to `at`."""
+        meter = self.household.meter
+        self._readings += 1
+        self.save()
+        credit = meter.point.credit
+        return Reading(
+            meter=self.household.id,
+            number=self._readings,
+            time_ms=meter.clock_view(at).estimate_ms,
+            energy_wh=credit.energy_mj // _MJ_PER_WH,
+            balance_ueur=ueur_from_quanta(credit.balance_q),
+            supply=meter.point.supply,
+        )
+
+    def save(self) -> None:
+        """Keep the meter as it stands."""
+        if self._store is not None:
+            self._write(self.household.meter.image())
+
+    # -- the black box, handed over -----------------------------------------------------------
+
+    def confirm(self, number: int) -> None:
+        """An event has arrived: it need not be told again."""
+        self._confirmed = max(self._confirmed, number)
+
+    def untold(self) -> list[Outgoing]:
+        """Events that were never confirmed, from the black box: the link was down, or went down."""
+        journal = self.household.meter.journal.entries
+        entries = {**self._unsent, **{entry.number: entry for entry in journal}}
+        told: list[Outgoing] = []
+        for number in sorted(number for number in entries if number > self._confirmed):
+            logged = read_body(entries[number].body)
+            if is_event(logged.record):
+                told.append(self._event(number, logged.tick, logged.record))
+        if not told:
+            self._unsent.clear()
+            self._confirmed = self.household.meter.journal.head.number
+        return told
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _write(self, image: bytes) -> None:
+        """One more than was reported is kept: the report that this write goes before has that number."""
+        if self._store is None:
+            return
+        journal = self.household.meter.journal
+        new = [entry for entry in journal.entries if entry.number > self._written]
+        kept = Kept(image, journal.head, self._reported + 1, self._readings, self._confirmed)
+        self._store.write(self.household.id, kept, new)
+        self._written = journal.head.number
+
+    def _count_noted(self, effects: Sequence[Effect]) -> tuple[int, bool]:
+        """The black box's number of the first of these records, and whether all of them stand in it.
+
+        Only a refused order may not: the meter tells of garbage each time, and writes it down once an hour.
+        """
+        head = self.household.meter.journal.head.number
+        first, self._seen = self._seen + 1, head
+        return first, head - first + 1 == sum(isinstance(effect, Noted) for effect in effects)
+
+    def _note(self, number: int, tick: int, record: Record) -> list[Outgoing]:
+        if isinstance(record, OrderJudged):
+            receipt = self._receipt(number, record)
+            return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
+        return [self._event(number, tick, record)] if is_event(record) else []
+
+    def _receipt(self, number: int, record: OrderJudged) -> Receipt | None:
+        """None for bytes that were no order at all: nobody could say whose receipt it is."""
+        order = record.order or ("root" if record.kind == "root" else "")
+        if not order:
+            return None
+        return Receipt(
+            meter=self.household.id,
+            order=order,
+            kind=record.kind,
+            object=record.object,
+            rev=record.rev,
+            verdict="accepted" if record.verdict == "accepted" else "refused",
+            reason=record.reason,
+            number=number,
+        )
+
+    def _event(self, number: int, tick: int, record: Record) -> Outgoing:
+        event = MeterEvent(
+            meter=self.household.id,
+            number=number,
+            time_ms=self.household.meter.clock_view(tick).estimate_ms,
+            record=msgspec.Raw(_encoder.encode(record)),
+        )
+        return self._sealed(Channel.EVENTS, event, number)
+
+    def _ask(self, effect: Ask) -> Outgoing:
+        ask = TimeAsk(meter=self.household.id, source=effect.source, nonce=effect.nonce)
+        place = Place(Channel.TIME_ASK, link=self._link, meter=self.household.id)
+        return Outgoing(place, write_message(ask), CARRIAGE[Channel.TIME_ASK].expiry_s)
+
+    def _sealed(self, channel: Channel, report: Report, number: int = 0) -> Outgoing:
+        place = Place(channel, link=self._link, meter=self.household.id)
+        payload = write_report(report, self.household.meter.identity.key)
+        return Outgoing(place, payload, CARRIAGE[channel].expiry_s, number)
+
+    def _snapshot(self) -> tuple[str, ...]:
+        meter = self.household.meter
+        point = meter.point
+        return (
+            point.supply,
+            point.reason,
+            meter.memory.clock.status,
+            meter.dispute_nonce,
+            point.recorder.code,
+        )
+
+
+def is_event(record: Record) -> bool:
+    """Whether the head-end hears of a record as an event; orders have receipts, screens nobody's business."""
+    match record:
+        case ClaimHeard():
+            return record.verdict not in _QUIET_FINDINGS
+        case (
+            SupplyChanged() | ClockChanged() | WarningShown() | CreditChanged() | GateJudged() | FaultShown()
+        ):
+            return True
+        case OrderJudged() | ScreenShown():
+            return False
+        case _:
+            assert_never(record)

@@ -1,0 +1,99 @@
+"""What a link says at a connect of all its meters hold, and what it reads, in messages that fit. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from emulator.firmware.guarded.meter import GuardedMeter
+from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
+from protocols.merging import Protection
+from protocols.messages import (
+    CalendarHeld,
+    MeterHolds,
+    Reading,
+    Readings,
+    StatementHeld,
+    Sync,
+    write_message,
+)
+from protocols.orders import Named
+
+FIRMWARE: Final = "guarded"
+# Room for what stands around the items of a message: names of fields, and the link's own.
+_AROUND_BYTES: Final = 256
+
+I = TypeVar("I", Reading, MeterHolds)  # noqa: E741 an item
+
+_encoder = msgspec.json.Encoder()
+
+
+def holds_of(meter: GuardedMeter) -> MeterHolds:
+    """What a meter holds, so that the controller can answer with what is missing.
+
+    A meter that holds more than fits names less of it: what it does not name is sent again, and
+    repetition changes nothing.
+    """
+    memory = meter.memory
+    lease = memory.lease
+    holds = MeterHolds(
+        meter=meter.identity.id,
+        energy=meter.profile.energy,
+        firmware=FIRMWARE,
+        profile=meter.profile.name,
+        supply=meter.point.supply,
+        clock=memory.clock.status,
+        protections=tuple(_named(name, memory.protections[name]) for name in sorted(memory.protections)),
+        calendars=tuple(
+            CalendarHeld(name, memory.calendars[name].rev, memory.calendars[name].digest)
+            for name in sorted(memory.calendars)
+        ),
+        lease_rev=0 if lease is None else lease.rev,
+        lease_ends_ms=0 if lease is None else lease.ends_ms,
+        statements=tuple(
+            StatementHeld(each.issuer, each.number, each.total_ueur) for each in memory.totals.held
+        ),
+        cut_orders=tuple(sorted(memory.cut_orders)),
+        tombstones=tuple(sorted(memory.tombstones)),
+        root_version=meter.root.version,
+    )
+    while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
+        holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])
+    return holds
+
+
+def sync_messages(link: str, meters: Iterable[GuardedMeter]) -> list[bytes]:
+    """As many messages as the size limit asks for; a link without meters says so in one."""
+    parts = list(_parts([holds_of(meter) for meter in meters])) or [()]
+    return [
+        write_message(Sync(link=link, meters=part, more=number < len(parts)))
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def readings_messages(link: str, readings: Sequence[Reading]) -> list[bytes]:
+    """Readings in batches."""
+    return [
+        write_message(Readings(link=link, readings=part)) for part in _parts(readings, READINGS_PER_BATCH_MAX)
+    ]
+
+
+def _parts(items: Sequence[I], items_max: int | None = None) -> Iterator[tuple[I, ...]]:
+    part: list[I] = []
+    size = _AROUND_BYTES
+    for item in items:
+        item_bytes = len(_encoder.encode(item)) + 1
+        if part and (size + item_bytes > PAYLOAD_BYTES_MAX or len(part) == items_max):
+            yield tuple(part)
+            part, size = [], _AROUND_BYTES
+        part.append(item)
+        size += item_bytes
+    if part:
+        yield tuple(part)
+
+
+def _named(name: str, protection: Protection) -> Named:
+    """Floor and signed revs above it; of merged ones as many as the message takes, the highest."""
+    signed = [rev for revision in protection.above for rev in revision.signed]
+    return Named(name, protection.floor_rev, tuple(sorted(signed)[-REVISIONS_MAX:]))

@@ -1,0 +1,219 @@
+"""The AsyncAPI 3 document of the link, made from the messages and topics themselves (design §5).
+
+It is written from where a link stands: what it sends goes up, what it receives comes down.
+`schema_for_topic` gives the same schemas one by one, so that live traffic can be held against them.
+Schemas are JSON Schema draft 7, which is what AsyncAPI 3.0 reads.
+"""
+
+from collections.abc import Mapping
+from inspect import cleandoc
+from typing import Any, Final
+
+import msgspec
+
+from protocols.envelope import WireEnvelope
+from protocols.limits import SIGNATURES_MAX
+from protocols.messages import (
+    Authenticated,
+    ControllerStatus,
+    MeterEvent,
+    Readings,
+    Receipt,
+    Reported,
+    Status,
+    Sync,
+    TimeAsk,
+)
+from protocols.orders import KINDS, ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
+from protocols.roles import ROOT_TYPE, Root
+from protocols.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
+
+Json = dict[str, Any]
+
+_REF: Final = "#/components/schemas/{name}"
+# What a channel carries: a message as it is, a report with its MAC, or a signed envelope of a type.
+_PLAIN: Final[Mapping[Channel, type]] = {
+    Channel.CONTROLLER: ControllerStatus,
+    Channel.STATUS: Status,
+    Channel.READINGS: Readings,
+    Channel.SYNC: Sync,
+    Channel.TIME_ASK: TimeAsk,
+}
+_REPORTS: Final[Mapping[Channel, type]] = {
+    Channel.RECEIPTS: Receipt,
+    Channel.REPORTED: Reported,
+    Channel.EVENTS: MeterEvent,
+}
+_SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
+    Channel.FLEET_ORDERS: (ORDER_TYPE,),
+    Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE),
+    Channel.TIME_ANSWER: (TIME_TYPE,),
+}
+_INSIDE: Final = {ORDER_TYPE: "Order", ROOT_TYPE: "Root", TIME_TYPE: "TimeAnswer"}
+_TITLES: Final[Mapping[Channel, str]] = {
+    Channel.FLEET_ORDERS: "A protective order for the whole fleet; an empty payload clears it.",
+    Channel.CONTROLLER: "The controller's birth, or its last will; links answer a new birth with their sync.",
+    Channel.STATUS: "A link's birth, or its last will.",
+    Channel.READINGS: "Registers of many meters.",
+    Channel.SYNC: "What each meter holds, at every connect.",
+    Channel.ORDERS: "An order, or a new root document, for one meter.",
+    Channel.RECEIPTS: "What a meter made of an order.",
+    Channel.REPORTED: "A meter's state after a change.",
+    Channel.EVENTS: "A record of a meter's black box.",
+    Channel.TIME_ASK: "A meter asks a time authority.",
+    Channel.TIME_ANSWER: "The authority's answer to the meter's nonce.",
+}
+_PARAMETERS: Final[Mapping[str, str]] = {
+    "link": "A connection that carries many meters; a meter alone is a link of one.",
+    "meter": "A meter's id.",
+    "order": "An order's id.",
+}
+_DESCRIPTION: Final = """\
+What a link (a data concentrator with its meters, or a meter alone) exchanges with the head-end over
+MQTT 5. Clean start always; the link subscribes, publishes its status and then its sync, and is answered
+with what is missing. Orders and times are signed envelopes (DSSE v1, Ed25519); a meter's reports carry a
+MAC under the meter's own key. Instants are UTC milliseconds, money is in micro-euro, a payload has at most
+16 KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition changes
+nothing.
+"""
+
+
+def document() -> Json:
+    """The whole AsyncAPI 3.0 document, as data."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Relance link",
+            # Of the protocol, as in its topics; not of the program.
+            "version": f"{PREFIX.rpartition('/v')[2]}.0.0",
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {_camel(channel): _channel(channel) for channel in Channel},
+        "operations": {_operation_name(channel): _operation(channel) for channel in Channel},
+        "components": {
+            "messages": {_camel(channel): _message(channel) for channel in Channel},
+            "schemas": schemas(),
+        },
+    }
+
+
+def schema_for_topic(topic: str) -> Json:
+    """A JSON schema, complete in itself, for the payloads of a topic. Raises KeyError for none of ours.
+
+    What lies inside a signed envelope has the schema of its type: `schema_for_signed`.
+    """
+    place = place_of(topic)
+    if place is None:
+        raise KeyError(topic)
+    return _complete(_payload(place.channel))
+
+
+def schema_for_signed(payload_type: str) -> Json:
+    """A JSON schema, complete in itself, for what an envelope of this type holds. Raises KeyError."""
+    return _complete({"$ref": _REF.format(name=_INSIDE[payload_type])})
+
+
+def schemas() -> Json:
+    """Every schema by name, as generated from the types, with what their raw fields hold filled in."""
+    types = [WireEnvelope, Order, Root, TimeAnswer, Authenticated, *_PLAIN.values(), *_REPORTS.values()]
+    bodies = {rule.body for rule in KINDS.values()}
+    _, generated = msgspec.json.schema_components(
+        [*types, *sorted(bodies, key=lambda body: body.__name__)], ref_template=_REF
+    )
+    filled: Json = _draft_7(generated)
+    filled["WireEnvelope"]["properties"]["signatures"]["maxItems"] = SIGNATURES_MAX
+    filled["Order"]["allOf"] = [
+        {
+            "if": {"properties": {"kind": {"const": str(kind)}}},
+            "then": {
+                "properties": {
+                    "body": {"$ref": _REF.format(name=rule.body.__name__)},
+                    "object": {"pattern": f"^{rule.prefix}/"},
+                }
+            },
+        }
+        for kind, rule in KINDS.items()
+    ]
+    return dict(sorted(filled.items()))
+
+
+def _complete(schema: Json) -> Json:
+    """With the components beside it, where its references look for them."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "allOf": [schema],
+        "components": {"schemas": schemas()},
+    }
+
+
+def _payload(channel: Channel) -> Json:
+    if channel in _PLAIN:
+        return {"$ref": _REF.format(name=_PLAIN[channel].__name__)}
+    if channel in _REPORTS:
+        report = {"$ref": _REF.format(name=_REPORTS[channel].__name__)}
+        return {"allOf": [{"$ref": _REF.format(name="Authenticated")}, {"properties": {"report": report}}]}
+    payload_type = {"enum": list(_SEALED[channel])}
+    return {
+        "allOf": [{"$ref": _REF.format(name="WireEnvelope")}, {"properties": {"payloadType": payload_type}}]
+    }
+
+
+def _message(channel: Channel) -> Json:
+    message: Json = {"name": _camel(channel), "summary": _TITLES[channel], "payload": _payload(channel)}
+    if channel in _SEALED:
+        inside = " or ".join(_REF.format(name=_INSIDE[payload_type]) for payload_type in _SEALED[channel])
+        message["description"] = f"`payload` is base64 of a document as in {inside}."
+    return message
+
+
+def _channel(channel: Channel) -> Json:
+    address = topic_of(Place(channel, link="{link}", meter="{meter}", order="{order}"))
+    return {
+        "address": address,
+        "parameters": {
+            name: {"description": meaning}
+            for name, meaning in _PARAMETERS.items()
+            if f"{{{name}}}" in address
+        },
+        "messages": {_camel(channel): {"$ref": f"#/components/messages/{_camel(channel)}"}},
+    }
+
+
+def _operation(channel: Channel) -> Json:
+    carriage = CARRIAGE[channel]
+    binding: Json = {"qos": carriage.qos, "retain": carriage.retain, "bindingVersion": "0.2.0"}
+    if carriage.expiry_s is not None:
+        binding["messageExpiryInterval"] = carriage.expiry_s
+    return {
+        "action": "send" if carriage.upward else "receive",
+        "channel": {"$ref": f"#/channels/{_camel(channel)}"},
+        "messages": [{"$ref": f"#/channels/{_camel(channel)}/messages/{_camel(channel)}"}],
+        "bindings": {"mqtt": binding},
+    }
+
+
+def _operation_name(channel: Channel) -> str:
+    name = _camel(channel)
+    return ("send" if CARRIAGE[channel].upward else "receive") + name[0].upper() + name[1:]
+
+
+def _camel(channel: Channel) -> str:
+    first, *rest = channel.split("/")
+    return first + "".join(part.title() for part in rest)
+
+
+def _draft_7(node: Any) -> Any:  # noqa: ANN401 # any JSON
+    """The generated schemas in the words of draft 7, and descriptions without their indentation."""
+    if isinstance(node, list | tuple):
+        return [_draft_7(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    changed = {key: _draft_7(value) for key, value in node.items()}
+    if "prefixItems" in changed:
+        changed["items"] = changed.pop("prefixItems")
+        changed["additionalItems"] = False
+    if isinstance(changed.get("description"), str):
+        changed["description"] = cleandoc(changed["description"])
+    return changed

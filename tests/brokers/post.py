@@ -1,0 +1,79 @@
+"""A carrier under test with what it heard, and patience: nothing here waits for a fixed time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+from emulator.mqtt import Carrier as LinkCarrier
+from emulator.mqtt import LastWill, OnConnect
+from protocols.carriage import BrokerAddress
+from protocols.topics import Place
+
+PATIENCE_S = 20.0
+
+
+class Heard(NamedTuple):
+    place: Place
+    payload: bytes
+    retained: bool
+
+
+class Post(LinkCarrier):
+    """A carrier that keeps what arrives."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        filters: Sequence[str] = (),
+        *,
+        on_connect: OnConnect | None = None,
+        last_will: LastWill | None = None,
+    ) -> None:
+        self.heard: list[Heard] = []
+        super().__init__(
+            address, client_id, filters, handle=self._keep, on_connect=on_connect, last_will=last_will
+        )
+
+    async def _keep(self, place: Place, payload: bytes, retained: bool) -> None:
+        self.heard.append(Heard(place, payload, retained))
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [each.payload for each in self.heard]
+
+
+@asynccontextmanager
+async def running(*carriers: LinkCarrier) -> AsyncIterator[None]:
+    """The carriers, connected, until the block ends."""
+    tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
+    try:
+        for carrier in carriers:
+            await carrier.first_attempt()
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that must come to pass."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110 # what is waited for knows no event
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"in {PATIENCE_S:.0f} s it did not happen that {what}") from None
+
+
+def play(story: Callable[[], Awaitable[None]]) -> None:
+    """Run an asynchronous test; a task that is left over would fail it by its warning."""
+
+    async def whole() -> None:
+        await story()
+
+    asyncio.run(whole())

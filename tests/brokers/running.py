@@ -1,0 +1,86 @@
+"""Brokers that a test starts, kills and starts again on the same port: each that we name."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time  # noqa: TID251 # waits for a real process
+from pathlib import Path
+from typing import Protocol
+
+from emulator.embedded_broker import EmbeddedBroker
+from protocols.carriage import BrokerAddress
+
+_START_S = 10.0
+_STOP_S = 5.0
+# Debian keeps it in sbin, which is not on everybody's path.
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
+
+
+class RunningBroker(Protocol):
+    """A broker on loopback. After `kill` (as by `kill -9`), `start` brings it back to the same address."""
+
+    @property
+    def address(self) -> BrokerAddress: ...
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Embedded(EmbeddedBroker):
+    """The default broker."""
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        self.stop()
+
+
+class Mosquitto:
+    """Debian's mosquitto, without persistence: nothing of ours relies on it."""
+
+    def __init__(self, folder: Path, *, anonymous: bool = True) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port: int = probe.getsockname()[1]
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self._port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence false\n"
+            "set_tcp_nodelay true\nmax_queued_messages 0\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> BrokerAddress:
+        return BrokerAddress("127.0.0.1", self._port)
+
+    def start(self) -> None:
+        program = shutil.which("mosquitto", path=_PATH)
+        assert program is not None, "mosquitto is not installed: apt-get install mosquitto"
+        self._process = subprocess.Popen(
+            [program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + _START_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), timeout=0.1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        self.stop()
+        raise AssertionError(f"mosquitto did not start on port {self._port}")
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self.stop()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(_STOP_S)
+            self._process = None

@@ -1,0 +1,348 @@
+"""Both carriers keep their word whatever the network and their handlers do."""
+
+import asyncio
+import inspect
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+import controller.service.carrier
+import emulator.mqtt
+from emulator.embedded_broker import EmbeddedBroker
+from protocols.carriage import BrokerAddress, Drop, NotConnectedError
+from protocols.errors import DocumentError, UnreachableError
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.topics import PREFIX, Channel, Place, link_filters, topic_of
+from tests.brokers.post import play, running, until
+from tests.brokers.running import Embedded, Mosquitto
+
+# The controller's is the same text, so that its type is as good.
+Carrier = type[emulator.mqtt.Carrier]
+LINK = "link-1"
+ORDER = Place(Channel.ORDERS, link=LINK, meter="m1")
+STATUS = Place(Channel.STATUS, link=LINK)
+FILTERS = link_filters(LINK)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+@pytest.fixture(
+    params=[emulator.mqtt.Carrier, controller.service.carrier.Carrier], ids=["link", "controller"]
+)
+def carrier_class(request: pytest.FixtureRequest) -> Carrier:
+    chosen: Carrier = request.param
+    return chosen
+
+
+async def ignore(place: Place, payload: bytes, retained: bool) -> None:
+    """A handler that does nothing."""
+
+
+def test_the_twins_are_one_text_below_their_docstrings() -> None:
+    link, carrier = (
+        inspect.getsource(module).split('"""', 2)[2] for module in (emulator.mqtt, controller.service.carrier)
+    )
+    assert link == carrier
+
+
+def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(
+    broker: EmbeddedBroker, carrier_class: Carrier
+) -> None:
+    seen = []
+
+    async def handle(place: Place, payload: bytes, _retained: bool) -> None:
+        seen.append((place, len(payload)))
+
+    async def story() -> None:
+        carrier = carrier_class(broker.address, "here", [f"{PREFIX}/links/#", "other/#"], handle=handle)
+        address = broker.address
+        sender = aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V5)
+        async with running(carrier), sender:
+            for topic, length in (
+                ("other/project", 1),
+                (f"{PREFIX}/links/{LINK}/nonsense", 1),
+                (topic_of(ORDER), PAYLOAD_BYTES_MAX + 1),
+                (topic_of(ORDER), 0),
+                (topic_of(ORDER), PAYLOAD_BYTES_MAX),
+            ):
+                await sender.publish(topic, b"x" * length, qos=1)
+            await until(lambda: carrier.traffic.handled[Channel.ORDERS] == 1, "the document is handled")
+        assert carrier.traffic.dropped == {Drop.FOREIGN_TOPIC: 2, Drop.TOO_LARGE: 1, Drop.EMPTY: 1}
+        assert carrier.traffic.received == {Channel.ORDERS: 1}
+        assert carrier.traffic.waiting == 0
+
+    play(story)
+    assert seen == [(ORDER, PAYLOAD_BYTES_MAX)]
+
+
+def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_handled(
+    broker: EmbeddedBroker, carrier_class: Carrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(_place: Place, payload: bytes, _retained: bool) -> None:
+        if payload == b"bug":
+            raise ZeroDivisionError("by hand")
+        if payload == b"bad document":
+            raise DocumentError("order: not one")
+
+    async def story() -> None:
+        carrier = carrier_class(broker.address, "here", FILTERS, handle=handle)
+        async with running(carrier):
+            for payload in (b"bug", b"bad document", b"good"):
+                await carrier.publish(ORDER, payload)
+            await until(lambda: carrier.traffic.handled[Channel.ORDERS] == 1, "the good one is handled")
+            assert carrier.traffic.failed == {Channel.ORDERS: 2}
+            assert [repr(error) for error in carrier.errors] == ["ZeroDivisionError('by hand')"]
+
+    with caplog.at_level(logging.WARNING):
+        play(story)
+    assert [record.getMessage() for record in caplog.records] == [
+        "here: orders: a bug",
+        "here: orders: order: not one",
+    ]
+
+
+def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker, carrier_class: Carrier) -> None:
+    count = 300
+
+    async def story() -> None:
+        async def answer(_place: Place, payload: bytes, _retained: bool) -> None:
+            await far.publish(Place(Channel.RECEIPTS, link=LINK, meter="m1"), payload)
+
+        near = carrier_class(broker.address, "near", [f"{PREFIX}/links/+/meters/+/receipts"], handle=ignore)
+        far = carrier_class(broker.address, "far", FILTERS, handle=answer)
+
+        def drained() -> bool:
+            return all(
+                sent.traffic.published[channel] == heard.traffic.handled[channel]
+                for sent, heard, channel in ((near, far, Channel.ORDERS), (far, near, Channel.RECEIPTS))
+            )
+
+        async with running(near, far):
+            sending = [asyncio.create_task(near.publish(ORDER, b"%d" % number)) for number in range(count)]
+            await until(lambda: near.traffic.published[Channel.ORDERS] == count, "all are handed over")
+            await until(drained, "all is handled")
+            assert near.traffic.handled == {Channel.RECEIPTS: count}
+            await asyncio.gather(*sending)
+
+    play(story)
+
+
+def test_small_messages_do_not_wait_for_an_acknowledgement_on_the_way(
+    broker: EmbeddedBroker, carrier_class: Carrier
+) -> None:
+    """44 ms per message, were TCP_NODELAY not set (design §5)."""
+
+    async def story() -> None:
+        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        async with running(carrier):
+            assert carrier._client is not None
+            connection = carrier._client._client.socket()
+            assert isinstance(connection, socket.socket)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    play(story)
+
+
+def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(
+    broker: EmbeddedBroker, carrier_class: Carrier
+) -> None:
+    async def story() -> None:
+        released = asyncio.Event()
+
+        async def handle(_place: Place, _payload: bytes, _retained: bool) -> None:
+            await released.wait()
+
+        near = carrier_class(broker.address, "near", (), handle=ignore)
+        far = carrier_class(broker.address, "far", FILTERS, handle=handle)
+        async with running(near, far):
+            await near.publish(ORDER, b"handled")
+            await until(lambda: far.traffic.received.total() == 1, "the first is being handled")
+            assert far._client is not None
+            far._hang_up(far._client, "by hand")
+            for _ in range(3):
+                await near.publish(ORDER, b"too late")
+            await until(lambda: far.traffic.received.total() == 4, "the others have arrived as well")
+            arrivals = [far._inbox.get_nowait() for _ in range(far._inbox.qsize())]
+            assert [arrival and arrival[1].qos for arrival in arrivals] == [None, 1, 1, 1]
+            for arrival in arrivals:
+                far._inbox.put_nowait(arrival)
+            released.set()
+            await until(lambda: far.traffic.waiting == 0 and far.connected, "it has begun again")
+            assert (far.traffic.handled.total(), far.traffic.failed.total()) == (1, 3)
+
+    play(story)
+
+
+def test_nobody_can_make_us_hold_megabytes(carrier_class: Carrier, tmp_path: Path) -> None:
+    """A broker that takes any size drops what is larger than we said at connect."""
+    lavish = Mosquitto(tmp_path)
+    lavish.start()
+
+    async def story() -> None:
+        carrier = carrier_class(lavish.address, "here", FILTERS, handle=ignore)
+        address = lavish.address
+        sender = aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V5)
+        async with running(carrier), sender:
+            for length in (5_000_000, PAYLOAD_BYTES_MAX + 1, 1):
+                await sender.publish(topic_of(ORDER), bytes(length), qos=1)
+            await until(lambda: carrier.traffic.handled.total() == 1, "the small one is handled")
+        assert carrier.traffic.dropped == {Drop.TOO_LARGE: 1}
+
+    try:
+        play(story)
+    finally:
+        lavish.stop()
+
+
+def test_a_payload_that_is_too_long_is_refused_before_it_travels(
+    broker: EmbeddedBroker, carrier_class: Carrier
+) -> None:
+    async def story() -> None:
+        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        async with running(carrier):
+            with pytest.raises(DocumentError, match="orders: 16385 bytes; at most 16384"):
+                await carrier.publish(ORDER, bytes(PAYLOAD_BYTES_MAX + 1))
+            assert not carrier.traffic.published
+
+    play(story)
+
+
+def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refused(
+    carrier_class: Carrier,
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = BrokerAddress("127.0.0.1", nobody.getsockname()[1], "me", "secret")
+
+        async def story() -> None:
+            carrier = carrier_class(address, "here", FILTERS, handle=ignore)
+            line = f"^broker mqtt://127.0.0.1:{address.port}: Connection refused$"
+            with pytest.raises(UnreachableError, match=line):
+                async with running(carrier):
+                    pass
+            with pytest.raises(NotConnectedError, match=line):
+                await carrier.publish(ORDER, b"x")
+
+        play(story)
+
+
+def test_a_name_that_is_no_host_is_said(carrier_class: Carrier) -> None:
+    async def story() -> None:
+        carrier = carrier_class(BrokerAddress("no-host.invalid"), "here", FILTERS, handle=ignore)
+        with pytest.raises(UnreachableError, match=r"^broker mqtt://no-host\.invalid:1883: no such host$"):
+            async with running(carrier):
+                pass
+
+    play(story)
+
+
+def test_a_login_that_is_refused_is_said_without_it(carrier_class: Carrier, tmp_path: Path) -> None:
+    strict = Mosquitto(tmp_path, anonymous=False)
+    strict.start()
+
+    async def story() -> None:
+        address = BrokerAddress(strict.address.host, strict.address.port, "me", "secret")
+        carrier = carrier_class(address, "here", FILTERS, handle=ignore)
+        with pytest.raises(UnreachableError) as caught:
+            async with running(carrier):
+                pass
+        assert str(caught.value) == f"broker {strict.address}: Not authorized"
+
+    try:
+        play(story)
+    finally:
+        strict.stop()
+
+
+def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end(carrier_class: Carrier) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+
+        async def story() -> None:
+            address = BrokerAddress("127.0.0.1", mute.getsockname()[1])
+            task = asyncio.create_task(carrier_class(address, "here", FILTERS, handle=ignore).run())
+            await asyncio.sleep(0.2)
+            task.cancel()
+            # Far less than the patience that a connection is given.
+            async with asyncio.timeout(1):
+                await asyncio.wait([task])
+
+        play(story)
+
+
+def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone(
+    carrier_class: Carrier,
+) -> None:
+    broker = Embedded()
+    broker.start()
+
+    async def story() -> None:
+        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        async with running(carrier):
+            waiting = [asyncio.create_task(carrier.publish(ORDER, b"x" * 10_000)) for _ in range(500)]
+            await until(lambda: carrier.traffic.published.total() > 0, "some are under way")
+            broker.kill()
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+            lost = [result for result in results if isinstance(result, NotConnectedError)]
+            assert lost
+            assert len(lost) + results.count(None) == len(results)
+            assert carrier.traffic.published[Channel.ORDERS] == results.count(None)
+            assert not carrier.errors
+
+    try:
+        play(story)
+    finally:
+        broker.stop()
+
+
+def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(
+    broker: EmbeddedBroker, carrier_class: Carrier
+) -> None:
+    async def story() -> None:
+        attempts = 0
+
+        async def greet() -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts < 3:
+                raise RuntimeError("not today")
+
+        carrier = carrier_class(broker.address, "here", FILTERS, handle=ignore, on_connect=greet)
+        task = asyncio.create_task(carrier.run())
+        with pytest.raises(UnreachableError, match="the greeting failed"):
+            await carrier.first_attempt()
+        await until(lambda: attempts == 3 and carrier.connected, "the third greeting stands")
+        assert len(carrier.errors) == 2
+        task.cancel()
+        await asyncio.wait([task])
+
+    play(story)
+
+
+def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker, carrier_class: Carrier) -> None:
+    async def story() -> None:
+        heard: list[bytes] = []
+
+        async def keep(_place: Place, payload: bytes, retained: bool) -> None:
+            if not retained:
+                heard.append(payload)
+
+        watcher = carrier_class(broker.address, "watcher", [topic_of(STATUS)], handle=keep)
+        leaver = carrier_class(
+            broker.address, LINK, (), handle=ignore, last_will=lambda: (STATUS, b"offline")
+        )
+        async with running(watcher):
+            async with running(leaver):
+                pass
+            await until(lambda: heard == [b"offline"], "the goodbye is heard")
+
+    play(story)

@@ -1,0 +1,56 @@
+"""What a link says of its meters fits its messages, also of a meter that holds as much as it can."""
+
+from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
+from emulator.syncing import holds_of, sync_messages
+from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
+from protocols.merging import NOTHING, declare
+from protocols.messages import CalendarHeld, StatementHeld, Sync, read_message
+from protocols.orders import Named
+from protocols.reasons import Refusal
+from protocols.statements import Statement, Totals
+from tests.emulator.link_bench import household
+
+
+def test_a_meter_says_all_it_holds() -> None:
+    meter = household().meter
+    memory = meter.memory
+    held = declare(NOTHING, 3, 10, 20)
+    assert not isinstance(held, Refusal)
+    memory.protections = {"hold/b": held, "flag/medical": held}
+    memory.calendars = {"calendar/c": Calendar(4, "d" * 64, ((1, 2),))}
+    memory.lease = Lease(9, "calendar/c", 4, "d" * 64, 777, ())
+    memory.totals = Totals((Statement("controller", 2, 5_000_000),))
+    memory.cut_orders = {"cut/x": CutOrder(1, 1, 2)}
+    memory.tombstones = {"cut/y": 1}
+    holds = holds_of(meter)
+    assert holds.protections == (Named("flag/medical", 0, (3,)), Named("hold/b", 0, (3,)))
+    assert holds.calendars == (CalendarHeld("calendar/c", 4, "d" * 64),)
+    assert (holds.lease_rev, holds.lease_ends_ms, holds.root_version) == (9, 777, 1)
+    assert holds.statements == (StatementHeld("controller", 2, 5_000_000),)
+    assert (holds.cut_orders, holds.tombstones) == (("cut/x",), ("cut/y",))
+
+
+def test_a_meter_that_holds_as_much_as_it_can_still_fits_and_names_less() -> None:
+    full, other = household("m1").meter, household("m2").meter
+    protection = NOTHING
+    for number in range(REVISIONS_MAX + 10):
+        joined = declare(protection, REV_MAX - 1_000 * number, 10, 20)
+        assert not isinstance(joined, Refusal)
+        protection = joined
+    names = [f"hold/{number:064d}" for number in range(OBJECTS_MAX)]
+    full.memory.protections = dict.fromkeys(names, protection)
+    full.memory.tombstones = {f"cut/{number:064d}": 1 for number in range(TOMBSTONES_MAX)}
+    messages = sync_messages("link-1", [full, other])
+    assert all(len(message) <= PAYLOAD_BYTES_MAX for message in messages)
+    syncs = [read_message(message, Sync) for message in messages]
+    assert [each.meter for sync in syncs for each in sync.meters] == ["m1", "m2"]
+    named = syncs[0].meters[0].protections
+    assert 0 < len(named) < OBJECTS_MAX
+    assert named[0].revs == tuple(
+        sorted(r for each in protection.above for r in each.signed)[-REVISIONS_MAX:]
+    )
+
+
+def test_a_link_without_meters_says_so_in_one_message() -> None:
+    (message,) = sync_messages("link-1", [])
+    assert read_message(message, Sync) == Sync(link="link-1", meters=(), more=False)

@@ -1,0 +1,110 @@
+"""What may stand in the messages of a link: hypothesis strategies, a channel each."""
+
+import msgspec
+from hypothesis import strategies as st
+
+from protocols.limits import REV_MAX
+from protocols.messages import (
+    CalendarHeld,
+    MeterEvent,
+    MeterHolds,
+    Reading,
+    Readings,
+    Receipt,
+    Reported,
+    StatementHeld,
+    Status,
+    Sync,
+    TimeAsk,
+)
+from protocols.orders import Named
+from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
+
+IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+OBJECTS = st.from_regex(r"(hold|flag|release)/[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+# What every JSON reader keeps exactly.
+NUMBERS = st.integers(min_value=-REV_MAX, max_value=REV_MAX)
+COUNTS = st.integers(min_value=0, max_value=REV_MAX)
+REVS = st.integers(min_value=1, max_value=REV_MAX)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=64)
+HEX = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+
+STATUSES = st.builds(Status, link=IDS, online=st.booleans(), sequence=COUNTS, meters=COUNTS)
+READINGS = st.builds(
+    Readings,
+    link=IDS,
+    readings=st.lists(
+        st.builds(
+            Reading,
+            meter=IDS,
+            number=COUNTS,
+            time_ms=NUMBERS,
+            energy_wh=COUNTS,
+            balance_ueur=NUMBERS,
+            supply=st.sampled_from(Supply),
+        ),
+        max_size=5,
+    ).map(tuple),
+)
+HOLDINGS = st.builds(
+    MeterHolds,
+    meter=IDS,
+    energy=st.sampled_from(Energy),
+    firmware=TEXTS,
+    profile=TEXTS,
+    supply=st.sampled_from(Supply),
+    clock=st.sampled_from(ClockStatus),
+    protections=st.lists(
+        st.builds(Named, object=OBJECTS, floor=COUNTS, revs=st.lists(REVS, max_size=3).map(tuple)),
+        max_size=3,
+    ).map(tuple),
+    calendars=st.lists(st.builds(CalendarHeld, object=TEXTS, rev=REVS, digest=HEX), max_size=2).map(tuple),
+    lease_rev=COUNTS,
+    lease_ends_ms=NUMBERS,
+    statements=st.lists(
+        st.builds(StatementHeld, issuer=TEXTS, number=COUNTS, total_ueur=COUNTS), max_size=2
+    ).map(tuple),
+    cut_orders=st.lists(TEXTS, max_size=2).map(tuple),
+    tombstones=st.lists(TEXTS, max_size=2).map(tuple),
+    root_version=COUNTS,
+)
+SYNCS = st.builds(Sync, link=IDS, meters=st.lists(HOLDINGS, max_size=2).map(tuple), more=st.booleans())
+TIME_ASKS = st.builds(TimeAsk, meter=IDS, source=st.sampled_from(Source), nonce=TEXTS)
+RECEIPTS = st.builds(
+    Receipt,
+    meter=IDS,
+    order=TEXTS,
+    kind=TEXTS,
+    object=TEXTS,
+    rev=COUNTS,
+    verdict=st.sampled_from(["accepted", "refused"]),
+    reason=TEXTS,
+    number=COUNTS,
+)
+REPORTEDS = st.builds(
+    Reported,
+    meter=IDS,
+    number=COUNTS,
+    supply=st.sampled_from(Supply),
+    reason=st.sampled_from(SupplyReason),
+    clock=st.sampled_from(ClockStatus),
+    earliest_ms=NUMBERS,
+    latest_ms=st.none() | NUMBERS,
+    time_ms=NUMBERS,
+    balance_ueur=NUMBERS,
+    emergency_ueur=COUNTS,
+    next_possible_ms=st.none() | NUMBERS,
+    dispute_nonce=TEXTS,
+    code=TEXTS,
+)
+EVENTS = st.builds(
+    MeterEvent,
+    meter=IDS,
+    number=COUNTS,
+    time_ms=NUMBERS,
+    record=st.dictionaries(TEXTS, TEXTS | NUMBERS, max_size=3).map(
+        lambda record: msgspec.Raw(msgspec.json.encode(record))
+    ),
+)
+MESSAGES = STATUSES | READINGS | SYNCS | TIME_ASKS
+REPORTS = RECEIPTS | REPORTEDS | EVENTS
