@@ -1,0 +1,190 @@
+"""Guarded meters with a fleet's documents in them, and the lives they are put through.
+
+A life is a list of inputs at ticks: loads that change, and a button now and then. The same life is
+played by every variant. All of it follows from a seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b
+from typing import Final
+
+from emulator.firmware.events import Button, ButtonName, Document, Event, SetLoad
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.profile import Profile
+from emulator.scenario.office import Office
+from emulator.shipped import shipped_profiles
+from emulator.world.loads import QUARTER_MS
+from protocols.cut_calendar import compile_windows
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, ms_from_iso
+from protocols.orders import (
+    Body,
+    CutCalendarBody,
+    HoldBody,
+    Kind,
+    LeaseBody,
+    Named,
+    Order,
+    Scope,
+    digest_of,
+    make_body,
+)
+from protocols.rules import parse_rule
+from protocols.units import QUANTA_PER_EUR
+
+SEED: Final = 1
+START_MS: Final = ms_from_iso("2020-06-29T00:00:00+02:00")
+# A lease lives 31 days at most: lives are this long, so that none has to be renewed on the way.
+DAYS: Final = 28
+ZONE: Final = "Europe/Brussels"
+RULE: Final = "mon-thu 10:00-15:00"
+HOLIDAYS: Final = "BE"
+# How long a calendar of a season reaches.
+_SEASON_DAYS: Final = 180
+_GROUPS: Final[frozenset[str]] = frozenset()
+_BALANCE_CENT_MIN, _BALANCE_CENT_MAX = 5_00, 160_00
+_LOAD_W_MAX: Final = 1_000
+HOLD_MS: Final = (START_MS + 8 * DAY_MS, START_MS + 10 * DAY_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What happens to one meter: inputs in order of their ticks, which count from `START_MS`."""
+
+    meter: str
+    balance_q: int
+    load_w: int
+    inputs: tuple[tuple[int, Event], ...]
+
+
+@cache
+def office() -> Office:
+    """Everybody's keys; they outlive every life."""
+    return Office(SEED, START_MS + _SEASON_DAYS * DAY_MS)
+
+
+@cache
+def profile() -> Profile:
+    """The communicating meter of Wallonia, for electricity."""
+    return replace(shipped_profiles()["wallonia-smart"].electricity, name="benchmark")
+
+
+@cache
+def documents() -> tuple[bytes, ...]:
+    """A season's calendar by two people, two holds, and the lease that names them, for the whole fleet."""
+    windows = compile_windows(parse_rule(RULE), ZONE, HOLIDAYS, START_MS, START_MS + _SEASON_DAYS * DAY_MS)
+    calendar = FLEET.order(Kind.CUT_CALENDAR, "calendar/season", CutCalendarBody(windows))
+    holds = [
+        FLEET.order(Kind.HOLD, "hold/summer", HoldBody(*HOLD_MS)),
+        FLEET.order(Kind.HOLD, "hold/spring", HoldBody(START_MS - 30 * DAY_MS, START_MS - 20 * DAY_MS)),
+    ]
+    names = tuple(Named(hold.object, 0, (hold.rev,)) for hold in holds)
+    lease = FLEET.order(
+        Kind.LEASE, "lease/fleet", LeaseBody(calendar.object, calendar.rev, digest_of(calendar), names)
+    )
+    signed = [office().seal_order(calendar, 2), *(office().seal_order(hold, 1) for hold in holds)]
+    return (*signed, office().seal_order(lease, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFleet:
+    """Makes orders to every meter there is, issued at one instant and good until another."""
+
+    issued_ms: int
+    until_ms: int
+
+    def order(self, kind: Kind, name: str, body: Body, rev: int = 1) -> Order:
+        return Order(
+            id=f"{kind}-{name.partition('/')[2]}-{rev}",
+            kind=kind,
+            object=name,
+            scope=Scope(fleet=True),
+            rev=rev,
+            issued_at_ms=self.issued_ms,
+            not_before_ms=self.issued_ms - HOUR_MS,
+            not_after_ms=self.until_ms,
+            basis="benchmark",
+            body=make_body(body),
+        )
+
+
+# For as long as a lease may be.
+FLEET: Final = WholeFleet(START_MS, START_MS + (DAYS + 1) * DAY_MS)
+
+
+def lives(meters: int, loads_per_day: int) -> list[Life]:
+    """So many households; `loads_per_day` 0: the load changes once in four days."""
+    return [_life(f"m{number:05d}", loads_per_day) for number in range(meters)]
+
+
+def commission(life: Life, kind: type[GuardedMeter] = GuardedMeter) -> GuardedMeter:
+    """A meter that stores the fleet's documents, at tick 0 of its life."""
+    identity = Identity(life.meter, _GROUPS, blake2b(life.meter.encode(), digest_size=32).digest())
+    meter = kind(
+        identity,
+        profile(),
+        office().root,
+        balance_q=life.balance_q,
+        load_w=life.load_w,
+        commissioned_ms=START_MS,
+    )
+    for document in documents():
+        meter.handle(Document(document), 0)
+    return meter
+
+
+def _life(meter: str, loads_per_day: int) -> Life:
+    every_ms = DAY_MS // loads_per_day if loads_per_day else 4 * DAY_MS
+    span_cent = _BALANCE_CENT_MAX - _BALANCE_CENT_MIN
+    inputs: list[tuple[int, Event]] = [
+        (at, SetLoad(_chance(meter, f"load {at}", _LOAD_W_MAX)))
+        for at in range(every_ms, DAYS * DAY_MS, every_ms)
+    ]
+    # Once in these weeks somebody presses the red button, needed or not; not on a quarter of an hour.
+    pressed_at = _chance(meter, "button", DAYS * DAY_MS // SECOND_MS) * SECOND_MS
+    inputs.append((pressed_at, Button(ButtonName.RED)))
+    return Life(
+        meter,
+        (_BALANCE_CENT_MIN + _chance(meter, "balance", span_cent)) * QUANTA_PER_EUR // 100,
+        _chance(meter, "load 0", _LOAD_W_MAX),
+        tuple(sorted(inputs, key=lambda pair: pair[0])),
+    )
+
+
+def _chance(meter: str, what: str, below: int) -> int:
+    digest = blake2b(f"{SEED}/{meter}/{what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % below
+
+
+# -- the variants -----------------------------------------------------------------------------------
+
+
+class QuarterMeter(GuardedMeter):
+    """The same rules, evaluated every quarter of an hour whether there is anything to do or not."""
+
+    __slots__ = ()
+
+    def next_due(self) -> int:
+        return (self.stepped_at // QUARTER_MS + 1) * QUARTER_MS
+
+
+def jump(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
+    """Each meter is given its inputs, and the end."""
+    for meter, life in zip(meters, lived, strict=True):
+        for at, event in life.inputs:
+            meter.handle(event, at)
+        meter.advance(DAYS * DAY_MS)
+
+
+def tick(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
+    """Each meter is woken every quarter of an hour, and given its inputs in between."""
+    for meter, life in zip(meters, lived, strict=True):
+        place = 0
+        for now in range(QUARTER_MS, DAYS * DAY_MS + 1, QUARTER_MS):
+            while place < len(life.inputs) and life.inputs[place][0] <= now:
+                at, event = life.inputs[place]
+                meter.handle(event, at)
+                place += 1
+            meter.advance(now)

@@ -1,0 +1,96 @@
+"""The figures as a table for a person, as JSON for a program, and as docs/performance.md."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.figures import Figure, number_text
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+_COLUMNS: Final = ("what", "figure", "spread", "goal", "met", "on")
+_HEAD: Final = """# Speed
+
+Written by `python -m benchmarks --write`; `make bench` measures and writes nothing. Ratios are what counts:
+each is taken inside one run, between variants that take turns, and is the median of several repetitions
+(*spread* gives the lowest and the highest). Rates and times belong to the machine below. What the firmware
+and the signatures take is processor time of one core; what goes over a broker is wall time.
+"""
+_READING: Final = """
+## How to read it
+
+- **jump**: the firmware as it is, jumping from one instant at which something can happen to the next.
+  **tick**: the same firmware with the same rules, woken every quarter of an hour. **datetime loop**:
+  `benchmarks/datetime_loop.py`, credit, warning, windows, holidays, holds and lease with aware datetimes and
+  `zoneinfo`, a quarter of an hour at a time, without black box, interval clock, image or signatures.
+- A change of load is an input like any other and costs an event, so the jump saves less the more often loads
+  change: with a change in each quarter of an hour there is nothing left to jump over. Whoever emulates a
+  large fleet for a long time gives it loads that change as seldom as the question allows.
+- **state of a meter**: what is reachable from one more meter and from no other, by `sys.getsizeof`: clock,
+  purses, holds, lease, witnesses, screen. Profile, root and calendar are shared by all meters of a process.
+  The black box comes on top, by its entries.
+"""
+
+
+def tables(figures: Sequence[tuple[str, Figure]]) -> list[Table]:
+    """One line a figure, a table a benchmark."""
+    drawn: dict[str, Table] = {}
+    for section, figure in figures:
+        if section not in drawn:
+            drawn[section] = _empty_table(section)
+        style = None if figure.met is not False else "yellow"
+        drawn[section].add_row(*(escape(cell) for cell in _cells(figure)), style=style)
+    return list(drawn.values())
+
+
+def _empty_table(section: str) -> Table:
+    made = Table(title=section, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made.add_column("what", min_width=36)
+    for name in ("figure", "spread"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for name in ("goal", "met", "on"):
+        made.add_column(name, no_wrap=name != "on")
+    return made
+
+
+def as_json(figures: Sequence[tuple[str, Figure]], machine: Mapping[str, str]) -> str:
+    """Everything that was measured; `met` null where there is no goal."""
+    measured = [
+        {
+            "benchmark": section,
+            **asdict(figure),
+            "goal": None if figure.goal is None else str(figure.goal),
+            "met": figure.met,
+        }
+        for section, figure in figures
+    ]
+    data = msgspec.json.encode({"machine": dict(machine), "figures": measured})
+    return msgspec.json.format(data, indent=2).decode()
+
+
+def page(figures: Sequence[tuple[str, Figure]], machine: Mapping[str, str], date: str) -> str:
+    """The text of docs/performance.md."""
+    lines = [_HEAD, f"Measured on {date}:", ""]
+    lines += [f"- {what}: {value}" for what, value in machine.items()]
+    before = ""
+    for section, figure in figures:
+        if section != before:
+            lines += ["", f"## {section}", "", _row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+            before = section
+        lines.append(_row(_cells(figure)))
+    return "\n".join(lines) + "\n" + _READING
+
+
+def _cells(figure: Figure) -> list[str]:
+    spread = "" if figure.spread is None else " – ".join(number_text(each) for each in figure.spread)
+    met = {True: "yes", False: "no", None: ""}[figure.met]
+    goal = "" if figure.goal is None else str(figure.goal)
+    return [figure.name, f"{number_text(figure.value)} {figure.unit}", spread, goal, met, figure.note]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,1 @@
+"""The same nights and faults as guarded meters live them, and one file per rule of clock and gate."""

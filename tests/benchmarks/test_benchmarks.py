@@ -1,0 +1,105 @@
+"""The benchmark programs run, on a tiny size, and give figures that make sense. Nothing here is timed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from benchmarks import firmware, release, report, signatures, wire
+from benchmarks.brokers import EMBEDDED
+from benchmarks.figures import Figure, Goal, figure_of, number_text, ratios
+from benchmarks.households import DAYS, QuarterMeter, commission, jump, lives, tick
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.world.loads import QUARTER_MS
+from protocols.instants import DAY_MS
+
+Measure = Callable[[], list[Figure]]
+
+TINY: dict[str, Measure] = {
+    "jump": lambda: firmware.measure_jump(firmware.Size(1, 1, 10), print),
+    "gate": lambda: firmware.measure_gate(firmware.Size(1, 1, 10), print),
+    "memory": lambda: firmware.measure_memory(firmware.Size(1, 1, 10), print),
+    "signatures": lambda: signatures.measure_signatures(signatures.Size(3, 1), print),
+    "intake": lambda: signatures.measure_intake(signatures.Size(3, 1), print),
+    "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
+    "release": lambda: release.measure_release(release.Size(4, 1, (EMBEDDED,)), print),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_gives_figures_above_nothing(name: str) -> None:
+    figures = TINY[name]()
+    assert figures
+    for figure in figures:
+        assert figure.value > 0, figure
+        assert figure.spread is None or figure.spread[0] <= figure.value <= figure.spread[1]
+    assert len({(figure.name, figure.note) for figure in figures}) == len(figures)
+
+
+def test_the_tick_that_is_measured_against_cuts_the_same_households_no_sooner() -> None:
+    lived = lives(30, 1)
+    jumping, ticking = ([commission(life, kind) for life in lived] for kind in (GuardedMeter, QuarterMeter))
+    jump(jumping, lived)
+    tick(ticking, lived)
+    cuts = [(_cut_at(one), _cut_at(other)) for one, other in zip(jumping, ticking, strict=True)]
+    assert any(exact for exact, _ in cuts)
+    for exact, rounded in cuts:
+        assert (exact is None) == (rounded is None)
+        if exact is not None and rounded is not None:
+            assert rounded - exact >= 0
+            assert rounded % QUARTER_MS == 0
+    assert all(meter.memory.tick == DAYS * DAY_MS for meter in (*jumping, *ticking))
+
+
+def _cut_at(meter: GuardedMeter) -> int | None:
+    return None if meter.memory.opening is None else meter.memory.opening.tick
+
+
+def test_two_meters_share_what_came_to_the_whole_fleet() -> None:
+    one, two = (commission(life) for life in lives(2, 0))
+    calendars = [meter.memory.calendars["calendar/season"] for meter in (one, two)]
+    assert calendars[0] is calendars[1]
+    assert (
+        0 < firmware.own_bytes(one, two).state < firmware.own_bytes(one, commission(lives(1, 0)[0])).state * 4
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.4567, "0.457"), (25.0, "25"), (134_567.0, "135 000"), (999.6, "1 000"), (inf, "never")],
+)
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+def test_a_goal_is_met_at_its_edge() -> None:
+    assert figure_of("x", [24.0, 25.0, 26.0], "×", goal=Goal("at least", 25)).met is True
+    assert figure_of("x", [2.1], "s", goal=Goal("at most", 2)).met is False
+    assert figure_of("x", [2.1], "s").met is None
+
+
+def test_a_ratio_is_taken_within_a_repetition() -> None:
+    assert ratios([10.0, 40.0], [1.0, 2.0]) == [10.0, 20.0]
+
+
+def test_page_and_json_hold_every_figure() -> None:
+    figures = [("Part", figure_of("thing", [1.0, 3.0, 2.0], "×", goal=Goal("at least", 2.5), note="a note"))]
+    page = report.page(figures, {"processor": "one"}, "2020-07-02")
+    assert "| thing | 2 × | 1 – 3 | ≥ 2.5 | no | a note |" in page
+    found = json.loads(report.as_json(figures, {"processor": "one"}))
+    assert found["machine"] == {"processor": "one"}
+    assert (found["figures"][0]["value"], found["figures"][0]["met"]) == (2.0, False)
+
+
+def test_a_benchmark_that_there_is_not_is_said_in_one_line() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "jupm"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "jupm" in done.stderr
