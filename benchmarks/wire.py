@@ -148,6 +148,7 @@ def _report(meter: str, is_state: bool, number: int) -> Report:  # noqa: FBT001 
     return Reported(
         meter=meter,
         number=number,
+        journal=number,
         supply=Supply.ON,
         reason=SupplyReason.RELEASE,
         clock=ClockStatus.TRUSTED,

@@ -149,6 +149,7 @@ class ReportingMeter:
         report = Reported(
             meter=self.household.id,
             number=self._reported,
+            journal=meter.journal.head.number,
             supply=meter.point.supply,
             reason=meter.point.reason,
             clock=view.status,

@@ -119,11 +119,14 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     """A meter's state after a change: the read-back that makes a delivery *effective*.
 
     `number` rises with every report of the meter: an older one that comes later is no news.
+    `journal` is the number of the last entry of the black box when this was said: it reads back every
+    order whose receipt has that number or a lower one, whichever of the two comes first.
     `earliest_ms`, `latest_ms`: the believed interval; None: unbounded.
     """
 
     meter: Id
     number: int
+    journal: int
     supply: Supply
     reason: SupplyReason
     clock: ClockStatus

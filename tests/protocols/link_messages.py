@@ -85,6 +85,7 @@ REPORTEDS = st.builds(
     Reported,
     meter=IDS,
     number=COUNTS,
+    journal=COUNTS,
     supply=st.sampled_from(Supply),
     reason=st.sampled_from(SupplyReason),
     clock=st.sampled_from(ClockStatus),

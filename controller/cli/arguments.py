@@ -1,0 +1,75 @@
+"""What a person types becomes what orders hold, or one line that says what is allowed."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from protocols.errors import InputError, quoted
+from protocols.instants import iso_from_ms, ms_from_iso
+from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, STATEMENT_UEUR_MAX, TEXT_CHARS_MAX
+from protocols.units import UEUR_PER_EUR, ueur_from_eur
+
+# The form of `protocols.orders.Id`.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_INSTANT_ALLOWED: Final = (
+    "a date and time with its offset, such as 2020-07-03T23:01+02:00 or 2020-07-03T21:01Z"
+)
+_UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
+
+
+def read_name(text: str, where: str) -> str:
+    """An identifier, as it travels in topics and file names. Raises InputError for anything else."""
+    if len(text) > ID_CHARS_MAX or not _NAME.fullmatch(text):
+        allowed = (
+            f"1 to {ID_CHARS_MAX} letters, digits, dots, dashes and underscores, a letter or digit first"
+        )
+        raise InputError(f"{where}: {quoted(text)}; allowed: {allowed}")
+    return text
+
+
+def read_names(texts: Iterable[str], where: str) -> tuple[str, ...]:
+    """Identifiers, each once, in the order given."""
+    return tuple(dict.fromkeys(read_name(text, where) for text in texts))
+
+
+def read_instant(text: str, where: str) -> int:
+    """The instant (`_ms`) of an ISO 8601 text.
+
+    Raises InputError for a time without an offset: in which zone it was meant is what nobody must guess.
+    """
+    try:
+        instant_ms = ms_from_iso(text)
+    except (ValueError, OverflowError):
+        raise InputError(f"{where}: {quoted(text)}; allowed: {_INSTANT_ALLOWED}") from None
+    if not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:
+        span = f"{iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
+        raise InputError(f"{where}: {quoted(text)}; allowed: {span}")
+    return instant_ms
+
+
+def read_span(from_text: str | None, until_text: str, now_ms: int) -> tuple[int, int]:
+    """`[from, until)` of `--from` (default: now) and `--until`. InputError where it is empty or over."""
+    from_ms = now_ms if from_text is None else read_instant(from_text, "--from")
+    until_ms = read_instant(until_text, "--until")
+    if until_ms <= max(from_ms, now_ms):
+        raise InputError(f"--until: {quoted(until_text)}; allowed: an instant to come, later than --from")
+    return from_ms, until_ms
+
+
+def read_payment(text: str) -> int:
+    """A payment in micro-euro: more than nothing, in whole cents. Raises InputError."""
+    try:
+        ueur = ueur_from_eur(text)
+    except ValueError as error:
+        raise InputError(f"--eur: {error}") from None
+    if not 0 < ueur <= STATEMENT_UEUR_MAX or ueur % _UEUR_PER_CENT:
+        most = STATEMENT_UEUR_MAX // UEUR_PER_EUR
+        raise InputError(f"--eur: {quoted(text)}; allowed: whole cents from 0.01 to {most}")
+    return ueur
+
+
+def read_basis(text: str) -> str:
+    """The legal or operational ground of an order. Raises InputError where it is too long."""
+    if len(text) > TEXT_CHARS_MAX:
+        raise InputError(f"--basis: {len(text)} characters; allowed: at most {TEXT_CHARS_MAX}")
+    return text

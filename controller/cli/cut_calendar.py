@@ -1,0 +1,63 @@
+"""`relance calendar`: when meters may cut at all; set by two people, kept alive by the service's leases."""
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.acting import Clerk
+from controller.cli.arguments import read_name, read_span
+from controller.cli.examples import examples
+from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json
+from controller.cli.performing import Manner, perform
+from controller.cli.plan_check import check_plan, warn
+from controller.cli.system_clock import now_ms
+from controller.policy.drafting import calendar
+from protocols.cut_calendar import compile_windows
+from protocols.orders import Kind, Order
+from protocols.rules import parse_rule
+
+app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "calendar set --rule 'mon-thu 08:00-15:00' --zone Europe/Brussels --holidays BE "
+        "--until 2026-09-30T00:00+02:00",
+        "orders sign o000003 --as bart",
+    ),
+)
+def set_calendar(
+    *,
+    rule: Annotated[
+        str, typer.Option(metavar="R", help="DAYS HH:MM-HH:MM, several with ';', in local time.")
+    ],
+    until: Annotated[str, typer.Option(metavar="T", help="No cut from then on.")],
+    since: Annotated[str | None, typer.Option("--from", metavar="T", help="No cut before; else now.")] = None,
+    zone: Annotated[str, typer.Option(metavar="Z", help="The rule's IANA zone.")] = ZONE_DEFAULT,
+    holidays: Annotated[
+        str, typer.Option(metavar="CODE", help="The country whose public holidays are taken out, or none.")
+    ] = "BE",
+    name: Annotated[str, typer.Option(metavar="NAME", help="The calendar's name.")] = "fleet",
+    basis: Basis = "",
+    by: As = None,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """Set the windows in which the fleet's meters may cut, from a rule in local time.
+
+    Two different people sign: this is the first. The rule is compiled to UTC and judged before anybody
+    signs: a window on a Friday evening, before a weekend or holiday, or outside office and call-centre hours
+    is refused in words. There is no way around it.
+    """
+    span_ms = read_span(since, until, now_ms())
+    read_name(name, "--name")
+    warn(
+        check_plan(f"calendar/{name}", compile_windows(parse_rule(rule, "--rule"), zone, holidays, *span_ms))
+    )
+
+    def draft(clerk: Clerk) -> list[Order]:
+        return [calendar(clerk.sheet(Kind.CUT_CALENDAR, name), name, rule, zone, holidays, span_ms)]
+
+    return perform(Kind.CUT_CALENDAR, Manner(by, basis, zone, home, database, as_json), draft)

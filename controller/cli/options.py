@@ -1,0 +1,28 @@
+"""Options that many commands share, spelt once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The controller's folder; else RELANCE_HOME."),
+]
+Database = Annotated[
+    str | None, typer.Option("--database", metavar="URL", help="The store; else RELANCE_DATABASE.")
+]
+Broker = Annotated[
+    str | None, typer.Option("--broker", metavar="URL", help="The MQTT broker; else RELANCE_BROKER.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who signs; else RELANCE_OPERATOR, else the first operator."),
+]
+Basis = Annotated[str, typer.Option(metavar="TEXT", help="The legal or operational ground.")]
+Zone = Annotated[str, typer.Option(metavar="ZONE", help="Local time is shown in this IANA zone.")]
+
+ZONE_DEFAULT = "Europe/Brussels"
+Meter = Annotated[str, typer.Argument(metavar="METER", help="A meter's id, such as m00042.")]
+Meters = Annotated[list[str], typer.Argument(metavar="METER...", help="Meters' ids, such as m00042.")]

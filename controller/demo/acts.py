@@ -1,0 +1,212 @@
+"""What people do to the guarded fleet, act by act, and what is measured while they do it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from controller.demo import night
+from controller.demo.conductor import Acts, Conductor
+from controller.demo.guarded_fleet import GuardedFleet
+from controller.demo.operators import Operators
+from controller.demo.population import Household, Order, TopUp, chance
+from controller.policy.drafting import FlagName
+from controller.policy.orders_life import DeliveryState
+from controller.service.jobs import Jobs
+from controller.store.engine import reading
+from controller.store.tables import DeliveryRow
+from emulator.firmware.events import Channel, Document
+from protocols.errors import InputError
+from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.reasons import Supply
+
+# Of a hundred meters of the fleet, so many stand on the wrong list; and how many were meant, in a fleet that
+# has
+# room for a mistake.
+WRONG_SCOPE_PERCENT: Final = 40
+MEANT: Final = 12
+_MEANT_ONE_IN: Final = 4
+# Meters in one cut order; a scope holds some more.
+_METERS_PER_ORDER: Final = 400
+# The service looks at its leases this often, and after each act that changes what they must name.
+_JOBS_EVERY_MS: Final = 3 * HOUR_MS
+_JOBS_AFTER_MS: Final = MINUTE_MS
+_COPY_AFTER_MS: Final = 2 * HOUR_MS
+_RELEASE_PATIENCE_S: Final = 60.0
+_LOOK_EVERY_S: Final = 0.01
+
+
+@dataclass(slots=True)
+class Release:
+    """The release of act two.
+
+    `seconds`: of each meter that was off, from the commit to the stored read-back.
+    """
+
+    order_id: str = ""
+    off_before: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Record:
+    """What the acts found out."""
+
+    refused_plan: str = ""
+    planned: tuple[str, ...] = ()
+    wrong_scope: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    paid_ueur: int = 0
+    release: Release = field(default_factory=Release)
+    order_ids: dict[str, str] = field(default_factory=dict)
+
+
+class GuardedActs:
+    """The script; `part` is what the conductor moves."""
+
+    def __init__(
+        self,
+        homes: Sequence[Household],
+        seed: int,
+        fleet: GuardedFleet,
+        operators: Operators,
+        jobs: Jobs,
+        store: Engine,
+        conductor: Conductor,
+        stir: Callable[[], None],
+    ) -> None:
+        self.record = Record()
+        self._homes = homes
+        self._seed = seed
+        self._fleet = fleet
+        self._operators = operators
+        self._jobs = jobs
+        self._store = store
+        self._conductor = conductor
+        self.part = Acts(conductor, self._script(), stir)
+
+    def _script(self) -> list[tuple[int, Callable[[], Awaitable[None]]]]:
+        script: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (night.CALENDAR_SET_MS, self._set_calendar),
+            (night.DECLARED_MS, self._declare),
+            (night.FLAGS_MS, self._set_flags),
+            (night.EXTENDED_MS, self._extend),
+            (night.EXTENDED_AGAIN_MS, self._extend_again),
+            (night.PLANNED_SIGNED_MS, self._plan_cut),
+            (night.WRONG_CUT_MS, self._order_wrong_cut),
+        ]
+        changing = [at_ms for at_ms, _ in script]
+        ticks = {
+            *range(night.START_MS, night.END_MS, _JOBS_EVERY_MS),
+            *(at + _JOBS_AFTER_MS for at in changing),
+        }
+        script += [(at_ms, self._tick) for at_ms in sorted(ticks)]
+        for home in self._homes:
+            script += [
+                (top_up.at_ms, self._payment(home, top_up))
+                for top_up in home.top_ups
+                if top_up.at_ms + _COPY_AFTER_MS < night.END_MS
+            ]
+        return script
+
+    async def _tick(self) -> None:
+        await self._jobs.tick_now()
+
+    async def _set_calendar(self) -> None:
+        self.record.order_ids["calendar"] = self._operators.set_calendar()
+
+    async def _declare(self) -> None:
+        self.record.order_ids["declared"] = self._operators.declare()
+
+    async def _set_flags(self) -> None:
+        flags: list[tuple[str, FlagName]] = []
+        for home in self._homes:
+            flags += [(home.guarded, "protected")] if home.protected else []
+            flags += [(home.guarded, "medical")] if home.medical else []
+        self._operators.set_flags(flags)
+
+    async def _extend(self) -> None:
+        self.record.order_ids["extended"] = self._operators.extend(
+            night.SUSPENDED_UNTIL_MS, night.PLANNED_CUT_MS
+        )
+
+    async def _extend_again(self) -> None:
+        self.record.order_ids["extended_again"] = self._operators.extend(
+            night.PLANNED_CUT_MS, night.MORATORIUM_ENDS_MS
+        )
+
+    async def _plan_cut(self) -> None:
+        """The cut of 3 July, 23:01: the controller refuses it; two people sign it around the controller."""
+        self.record.planned = tuple(home.guarded for home in self._homes if home.order is Order.NOT)
+        span_ms = (night.PLANNED_CUT_MS, night.PLANNED_UNTIL_MS)
+        try:
+            self._operators.cut(night.PLANNED_CUT, self.record.planned, span_ms)
+        except InputError as error:
+            self.record.refused_plan = str(error)
+        for name, meters in _portions(night.PLANNED_CUT, self.record.planned):
+            self.record.order_ids[name] = self._operators.cut_unlinted(name, meters, span_ms)
+
+    async def _order_wrong_cut(self) -> None:
+        """Meant for a few; the list that two people sign holds four of ten."""
+        ranked = sorted(self._homes, key=lambda home: chance(self._seed, home.number, "wrong scope", 2**64))
+        scope = [home.guarded for home in ranked[: len(ranked) * WRONG_SCOPE_PERCENT // 100]]
+        meant = min(MEANT, -(-len(scope) // _MEANT_ONE_IN))
+        self.record.meant, self.record.wrong_scope = tuple(scope[:meant]), tuple(scope)
+        span_ms = (night.WRONG_CUT_MS, night.WRONG_CUT_UNTIL_MS)
+        for name, meters in _portions(night.WRONG_CUT, scope):
+            self.record.order_ids[name] = self._operators.cut(name, meters, span_ms)
+
+    def _payment(self, home: Household, top_up: TopUp) -> Callable[[], Awaitable[None]]:
+        async def pay() -> None:
+            envelope = self._operators.top_up(top_up.id, home.guarded, top_up.amount_ueur)
+            self.record.paid_ueur += top_up.amount_ueur
+            if top_up.by_card:
+                # The card is home before the message is: the same statement on two ways.
+                card = Document(envelope, Channel.CARD)
+                await self._fleet.running(home.guarded).apply(home.guarded, card)
+            if top_up.twice:
+                self._fleet.bring(self._conductor.now_ms() + _COPY_AFTER_MS, home.guarded, Document(envelope))
+
+        return pay
+
+    async def release(self) -> None:
+        """Act two's way back, at rate 1: from the commit to each meter's read-back in the store."""
+        found = self.record.release
+        found.off_before = tuple(
+            home.guarded for home in self._homes if self._fleet.meter(home.guarded).point.supply is Supply.OFF
+        )
+        found.order_id = await asyncio.to_thread(self._operators.release_all)
+        committed_s = time.perf_counter()
+        waiting = set(found.off_before)
+
+        async def all_back() -> bool:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            effective = await asyncio.to_thread(self._effective, found.order_id)
+            seen_s = time.perf_counter() - committed_s
+            for meter in waiting & effective:
+                found.seconds[meter] = seen_s
+            waiting.difference_update(effective)
+            return not waiting
+
+        await self._conductor.run_at_rate_one(all_back, _RELEASE_PATIENCE_S)
+
+    def _effective(self, order_id: str) -> set[str]:
+        with reading(self._store) as session:
+            return set(
+                session.exec(
+                    select(DeliveryRow.meter).where(
+                        col(DeliveryRow.order_id) == order_id,
+                        col(DeliveryRow.state) == DeliveryState.EFFECTIVE,
+                    )
+                )
+            )
+
+
+def _portions(name: str, meters: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """Orders of one act: as many as its meters need."""
+    parts = [meters[first : first + _METERS_PER_ORDER] for first in range(0, len(meters), _METERS_PER_ORDER)]
+    return [(name if place == 0 else f"{name}-{place + 1}", part) for place, part in enumerate(parts)]

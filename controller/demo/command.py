@@ -1,0 +1,68 @@
+"""`relance demo`: the night of 2 July 2020, replayed; what `make demo` calls."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from protocols.carriage import read_address
+from protocols.errors import InputError
+
+EMBEDDED: Final = "embedded"
+METERS_MIN: Final = 20
+METERS_MAX: Final = 20_000
+EXAMPLES: Final = (
+    "demo",
+    "demo --meters 40 --fast",
+    "demo --seed 8 --broker mqtt://localhost --out build/demo-8",
+)
+
+
+def demo(
+    *,
+    meters: Annotated[
+        int, typer.Option(metavar="N", help="Meters: half of 2020, half guarded. An even number.")
+    ] = 2_000,
+    seed: Annotated[int, typer.Option(metavar="S", help="Decides households, faults and payments.")] = 7,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")] = Path("build/demo"),
+    fast: Annotated[
+        bool, typer.Option("--fast", help="As fast as it goes; else at a pace for the eye.")
+    ] = False,
+    broker: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="embedded, or mqtt://[USER:PASSWORD@]HOST[:PORT] of one that is free."
+        ),
+    ] = EMBEDDED,
+) -> int:
+    """Replay the night of 2 July 2020 with emulated meters over real MQTT, and write a report.
+
+    Half of the meters are card meters of 2020, half are guarded, in the same households. Broker, controller,
+    two time services and all links are real parts; only time is stepped, so that the same seed takes the same
+    decisions everywhere. The report is DIR/report.html, and DIR/report.json for programs.
+
+    Ends with 130 at Ctrl-C, 2 when an option is wrong, 3 when the broker does not answer.
+    """
+    _check(meters, seed)
+    address = None if broker == EMBEDDED else read_address(broker)
+    # Here, so that `relance --help` need not load what draws the pictures.
+    from controller.demo.replay import Wishes, run_replay  # noqa: PLC0415
+    from controller.demo.report import write_report  # noqa: PLC0415
+    from controller.demo.telling import tell_end  # noqa: PLC0415
+    from emulator.embedded_broker import EmbeddedBroker  # noqa: PLC0415
+
+    with ExitStack() as things:
+        shown = EMBEDDED if address is None else str(address)
+        if address is None:
+            address = things.enter_context(EmbeddedBroker()).address
+        result = run_replay(Wishes(meters, seed, out, fast, shown), address)
+    tell_end(result, *write_report(result, out))
+    return 0
+
+
+def _check(meters: int, seed: int) -> None:
+    if not METERS_MIN <= meters <= METERS_MAX or meters % 2:
+        raise InputError(f"--meters: {meters}; allowed: an even number from {METERS_MIN} to {METERS_MAX}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed: {seed}; allowed: 0 to {2**63 - 1}")

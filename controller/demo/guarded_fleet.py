@@ -1,0 +1,140 @@
+"""The guarded fleet of the demo: the households' second meters, on links over MQTT.
+
+A part for the conductor: it moves the links, brings what a household does at its meter, and shows every
+change of
+supply to the camera.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.demo import night
+from controller.demo.camera import Camera, Fleet
+from controller.demo.conductor import Conductor
+from controller.demo.population import Household
+from controller.demo.pressing import quiet_from_ms
+from emulator.firmware.effects import Effect
+from emulator.firmware.events import Button, ButtonName, Event
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.fleet import RunningLink, Secrets
+from emulator.household import Household as MeteredHousehold
+from emulator.link import Link
+from emulator.reporting import ReportingMeter
+from emulator.scenario.profile_form import ProfileData
+from emulator.world.crystal import Crystal
+from protocols.carriage import BrokerAddress
+from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.messages import meter_key
+from protocols.reasons import Energy, Supply
+
+PROFILE = "wallonia-smart"
+LINKS_MAX = 10
+# Each meter asks both time authorities once a day, in one of so many turns; and is read four times a day.
+ASK_EVERY_MS = 24 * HOUR_MS
+ASK_TURNS = 24
+READ_EVERY_MS = 6 * HOUR_MS
+# From the armed valve until somebody has read the screen and closed the taps.
+_TO_THE_METER_MS = 10 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the world changes for a meter."""
+
+    load_every_ms: int
+
+
+class GuardedFleet:
+    """See the head of this module."""
+
+    def __init__(
+        self,
+        homes: Sequence[Household],
+        profile: ProfileData,
+        secrets: Secrets,
+        camera: Camera,
+        conductor: Conductor,
+        pace: Pace,
+    ) -> None:
+        self.homes = {home.guarded: home for home in homes}
+        self._camera = camera
+        self._conductor = conductor
+        self._pace = pace
+        self._agenda: list[tuple[int, int, str, Event]] = []
+        self._number = 0
+        self._running: list[RunningLink] = []
+        count = min(LINKS_MAX, len(homes))
+        self.links = [
+            Link(
+                f"link-{place + 1}",
+                [self._make(home, profile, secrets, f"link-{place + 1}") for home in homes[place::count]],
+                births=night.START_MS // 1_000,
+                read_every_ms=READ_EVERY_MS,
+                ask_every_ms=ASK_EVERY_MS,
+                ask_turns=ASK_TURNS,
+                observe=self._see,
+            )
+            for place in range(count)
+        ]
+        self._link_of = {meter: place for place, link in enumerate(self.links) for meter in link.meters}
+
+    def connect(self, address: BrokerAddress) -> list[RunningLink]:
+        """The links' shells; whoever runs their carriers has connected them."""
+        self._running = [RunningLink(link, address, self._conductor) for link in self.links]
+        return self._running
+
+    def meter(self, name: str) -> GuardedMeter:
+        """A meter itself, for a look at it."""
+        return self.links[self._link_of[name]].meters[name].household.meter
+
+    def running(self, name: str) -> RunningLink:
+        """The shell of a meter's link."""
+        return self._running[self._link_of[name]]
+
+    def next_due_ms(self) -> int | None:
+        dues = [due_ms for link in self.links if (due_ms := link.next_due_ms()) is not None]
+        return min([*dues, *([self._agenda[0][0]] if self._agenda else [])], default=None)
+
+    def bring(self, at_ms: int, meter: str, event: Event) -> None:
+        """Something is to happen at a meter later: a button, or a document on another way."""
+        self._number += 1
+        heapq.heappush(self._agenda, (at_ms, self._number, meter, event))
+
+    async def advance(self) -> None:
+        now_ms = self._conductor.now_ms()
+        while self._agenda and self._agenda[0][0] <= now_ms:
+            _, _, meter, event = heapq.heappop(self._agenda)
+            await self.running(meter).apply(meter, event)
+        for running in self._running:
+            due_ms = running.link.next_due_ms()
+            if due_ms is not None and due_ms <= now_ms:
+                await running.step()
+
+    def _make(self, home: Household, profile: ProfileData, secrets: Secrets, link: str) -> ReportingMeter:
+        meter = GuardedMeter(
+            Identity(home.guarded, frozenset(), meter_key(secrets.fleet_key, home.guarded)),
+            profile.of(home.energy),
+            secrets.root,
+            balance_q=home.balance_q,
+            load_w=home.load(night.START_MS),
+            commissioned_ms=night.START_MS,
+        )
+        self._camera.add(Fleet.GUARDED, meter)
+        household = MeteredHousehold(
+            home.guarded,
+            meter,
+            Crystal(home.drift_ppm, night.START_MS),
+            home.load,
+            from_ms=night.START_MS,
+            load_every_ms=self._pace.load_every_ms,
+        )
+        return ReportingMeter(household, link, None, night.START_MS)
+
+    def _see(self, household: MeteredHousehold[GuardedMeter], effects: tuple[Effect, ...]) -> None:
+        for change in self._camera.see(Fleet.GUARDED, household, effects):
+            home = self.homes[change.meter]
+            if change.after is Supply.ARMED and home.energy is Energy.GAS:
+                at_ms = quiet_from_ms(home.load, self._pace.load_every_ms, change.true_ms + _TO_THE_METER_MS)
+                self.bring(at_ms, change.meter, Button(ButtonName.BLUE))

@@ -1,0 +1,246 @@
+"""The report's pictures, as SVG that stands inside the page: no font, no file, nothing from elsewhere.
+
+Orange is the card fleet, blue the guarded one: a pair that people with any kind of colour vision tell apart.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from controller.demo import night
+from controller.demo.camera import Fleet
+from controller.demo.result import Result
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, ms_from_iso
+from protocols.zones import load_zone
+
+CARD: Final = "#c2500b"
+GUARDED: Final = "#1764ab"
+INK: Final = "#22262b"
+_FAINT: Final = "#d9d4c9"
+_WRONG: Final = "#7a1f5c"
+_ZONE: Final = load_zone(night.ZONE)
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "text.color": INK,
+    "axes.edgecolor": "#8b867c",
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.8,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+}
+_ZOOM_FROM_MS: Final = ms_from_iso("2020-07-02T21:00+02:00")
+_ZOOM_UNTIL_MS: Final = ms_from_iso("2020-07-04T00:00+02:00")
+_LABEL: Final = {Fleet.LEGACY: "card meters of 2020", Fleet.GUARDED: "guarded meters"}
+_COLOUR: Final = {Fleet.LEGACY: CARD, Fleet.GUARDED: GUARDED}
+
+
+def night_histogram(result: Result) -> str:
+    """Openings per hour around the night, the one fleet above the other, on one scale."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 5.0), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
+        for axes, fleet in ((upper, Fleet.LEGACY), (lower, Fleet.GUARDED)):
+            _bars(axes, result, fleet, _ZOOM_FROM_MS, _ZOOM_UNTIL_MS, HOUR_MS)
+            _mark_night(axes, named=axes is upper)
+            axes.set_title(_LABEL[fleet], color=_COLOUR[fleet])
+            axes.set_ylabel("cut per hour")
+            _hours(axes, 3)
+        if not _between(result, Fleet.GUARDED, _ZOOM_FROM_MS, _ZOOM_UNTIL_MS):
+            lower.text(0.5, 0.45, "nobody", transform=lower.transAxes, ha="center", color=GUARDED, size=15)
+        lower.set_xlim(_local(_ZOOM_FROM_MS), _local(_ZOOM_UNTIL_MS))
+        return _svg(figure, "night")
+
+
+def week_histogram(result: Result) -> str:
+    """Openings per hour over the whole replay, and the windows in which guarded meters may cut."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        for axes, fleet in ((upper, Fleet.LEGACY), (lower, Fleet.GUARDED)):
+            _bars(axes, result, fleet, night.START_MS, night.END_MS, HOUR_MS)
+            axes.set_title(_LABEL[fleet], color=_COLOUR[fleet])
+            axes.set_ylabel("cut per hour")
+            _days(axes)
+            for at_ms in (night.LIE_MS, night.PLANNED_CUT_MS):
+                axes.axvline(_local(at_ms), color=_WRONG, linewidth=1, linestyle=(0, (4, 3)))
+        lower.set_xlim(_local(night.START_MS), _local(night.END_MS))
+        return _svg(figure, "week")
+
+
+def dark_over_time(result: Result) -> str:
+    """Households without supply, hour by hour, in both fleets."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        axes = figure.subplots()
+        instants = range(night.START_MS, night.END_MS + 1, 15 * MINUTE_MS)
+        for fleet in Fleet:
+            counts = _dark_counts(result, fleet, instants)
+            axes.step(
+                [_local(each) for each in instants],
+                counts,
+                where="post",
+                color=_COLOUR[fleet],
+                linewidth=2,
+                label=_LABEL[fleet],
+                linestyle="-" if fleet is Fleet.LEGACY else (0, (5, 1.5)),
+            )
+        axes.set_ylabel("households in the dark")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(_local(night.START_MS), _local(night.END_MS))
+        axes.legend(frameon=False, loc="upper left")
+        _days(axes)
+        return _svg(figure, "dark")
+
+
+def offsets_seen(result: Result) -> str:
+    """Dates that guarded meters heard and refused: how far off each was, as the controller saw it come in."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+        axes = figure.subplots()
+        axes.scatter(
+            [_local(each.received_ms) for each in result.heard],
+            [each.offset_ms / HOUR_MS for each in result.heard],
+            s=26,
+            color=_WRONG,
+            alpha=0.55,
+            linewidths=0,
+        )
+        axes.axhline(0, color=GUARDED, linewidth=2)
+        axes.set_xlim(_local(night.LIE_MS - 3 * HOUR_MS), _local(night.LIE_ENDS_MS + 4 * HOUR_MS))
+        axes.set_ylim(-3, 28)
+        axes.set_yticks([0, 6, 12, 18, 24], ["right", "+6 h", "+12 h", "+18 h", "+24 h"])
+        axes.set_ylabel("date heard, against the meter's own")
+        if result.heard:
+            middle_ms = (night.LIE_MS + night.LIE_ENDS_MS) // 2
+            axes.text(_local(middle_ms), 25.2, "+86,400 seconds: a whole day", ha="center", color=_WRONG)
+        axes.text(_local(night.LIE_MS - 170 * MINUTE_MS), 0.8, "what the meters went on by", color=GUARDED)
+        for at_ms in (night.LIE_MS, night.LIE_ENDS_MS):
+            axes.axvline(_local(at_ms), color=_WRONG, linewidth=1, linestyle=(0, (4, 3)))
+        _hours(axes, 2)
+        return _svg(figure, "offsets")
+
+
+def ways_back(result: Result) -> str:
+    """How long it took until there was supply again: hours by card, seconds by release."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        by_card, by_release = figure.subplots(1, 2)
+        hours = [(way.back_ms - way.cut_ms) / HOUR_MS for way in result.ways_back]
+        by_card.hist(hours, bins=24, color=CARD)
+        by_card.set_title("by card, over an office", color=CARD)
+        by_card.set_xlabel("hours in the dark")
+        by_card.set_ylabel("households")
+        by_card.set_xlim(left=0)
+        by_card.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        by_release.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        by_release.hist(list(result.release_s.values()), bins=24, color=GUARDED)
+        by_release.set_title("by release, over the network", color=GUARDED)
+        by_release.set_xlabel("seconds from the order to the meter's word")
+        by_release.set_xlim(left=0)
+        return _svg(figure, "back")
+
+
+def _bars(axes: Axes, result: Result, fleet: Fleet, from_ms: int, until_ms: int, bin_ms: int) -> None:
+    starts = range(from_ms // bin_ms * bin_ms, until_ms, bin_ms)
+    counts = dict.fromkeys(starts, 0)
+    for change in _between(result, fleet, from_ms, until_ms):
+        counts[change // bin_ms * bin_ms] += 1
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    width = bin_ms / DAY_MS
+    axes.bar(
+        [_local(start) for start in starts],
+        list(counts.values()),
+        width=width * 0.92,
+        align="edge",
+        color=_COLOUR[fleet],
+    )
+
+
+def _between(result: Result, fleet: Fleet, from_ms: int, until_ms: int) -> list[int]:
+    return [each.true_ms for each in result.cuts(fleet) if from_ms <= each.true_ms < until_ms]
+
+
+def _dark_counts(result: Result, fleet: Fleet, instants: Sequence[int]) -> list[int]:
+    changes = sorted((each for each in result.changes if each.fleet is fleet), key=lambda each: each.true_ms)
+    dark: set[str] = set()
+    counts: list[int] = []
+    place = 0
+    for instant_ms in instants:
+        while place < len(changes) and changes[place].true_ms <= instant_ms:
+            change = changes[place]
+            (dark.add if change.after in {"off", "armed"} else dark.discard)(change.meter)
+            place += 1
+        counts.append(len(dark))
+    return counts
+
+
+def _mark_night(axes: Axes, *, named: bool) -> None:
+    for at_ms, words, side in (
+        (night.LIE_MS, "22:59\nwrong date", "right"),
+        (night.PLANNED_CUT_MS, "Friday 23:01\nplanned ", "right"),
+    ):
+        axes.axvline(_local(at_ms), color=_WRONG, linewidth=1.2, linestyle=(0, (4, 3)))
+        if named:
+            transform: Any = axes.get_xaxis_transform()
+            axes.text(
+                _local(at_ms - 4 * MINUTE_MS),
+                0.98,
+                words,
+                transform=transform,
+                ha=side,
+                va="top",
+                color=_WRONG,
+                size=10,
+            )
+
+
+def _hours(axes: Axes, every: int) -> None:
+    axes.xaxis.set_major_locator(mdates.HourLocator(byhour=range(0, 24, every), tz=_ZONE))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M\n%a %-d", tz=_ZONE))  # type: ignore[no-untyped-call]
+
+
+def _days(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(mdates.DayLocator(tz=_ZONE))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(mdates.DateFormatter("%a\n%-d %b", tz=_ZONE))  # type: ignore[no-untyped-call]
+
+
+def _local(instant_ms: int) -> Any:  # noqa: ANN401 # a date is a number to matplotlib, and not to its types
+    moment: datetime = datetime_from_ms(instant_ms, _ZONE)
+    return moment
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """The element alone, without what belongs to a file; ids do not meet those of the other pictures."""
+    out = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": f"relance {name}"}):
+        figure.savefig(out, format="svg", transparent=True)
+    text = out.getvalue()
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'id="(figure|axes|matplotlib\.axis|patch|line2d|text|xtick|ytick)_?\w*"', "", element)
+    element = re.sub(
+        r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', element, count=1
+    )
+    return element.strip()

@@ -1,0 +1,56 @@
+"""The way back of 2020: eleven offices, a queue in each, ninety seconds a card, and the way home. Pure.
+
+A household that was cut goes to its office when that opens next. It waits for its turn; whoever is not
+served before closing comes again when the office opens.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from controller.demo import night
+from protocols.cut_calendar import Window, compile_windows
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.rules import parse_rule
+
+# Of a hundred who were cut while the offices were closed, so many stand at the door when they open.
+_AT_THE_DOOR = 60
+_MORNING_MS = 4 * HOUR_MS
+# From a cut in office hours until one stands at the counter.
+_WAY_THERE_MS = 45 * MINUTE_MS
+# Beyond the end of the demo, so that there is always a next opening.
+_HORIZON_MS = 14 * DAY_MS
+
+
+class Offices:
+    """The queues. Call `serve` in the order of arrivals."""
+
+    def __init__(self, count: int) -> None:
+        self._free_ms = [0] * count
+        self._hours: Sequence[Window] = compile_windows(
+            parse_rule(night.OFFICE_HOURS), night.ZONE, "BE", night.START_MS, night.END_MS + _HORIZON_MS
+        )
+
+    def arrival_ms(self, cut_ms: int, lot: int) -> int:
+        """When a household that was cut at `cut_ms` arrives; `lot` (0 to 99) is its temper."""
+        window = self._window(cut_ms)
+        if window.start_ms <= cut_ms:
+            there_ms = cut_ms + _WAY_THERE_MS
+            return there_ms if there_ms < window.end_ms else self._window(window.end_ms).start_ms
+        if lot < _AT_THE_DOOR:
+            return window.start_ms
+        return window.start_ms + (lot - _AT_THE_DOOR) * _MORNING_MS // (100 - _AT_THE_DOOR)
+
+    def serve(self, office: int, arrival_ms: int) -> int:
+        """When the card of a household that arrives now is ready."""
+        begins_ms = max(arrival_ms, self._free_ms[office])
+        window = self._window(begins_ms)
+        begins_ms = max(begins_ms, window.start_ms)
+        if begins_ms + night.CARD_MS > window.end_ms:
+            begins_ms = self._window(window.end_ms).start_ms
+        self._free_ms[office] = begins_ms + night.CARD_MS
+        return self._free_ms[office]
+
+    def _window(self, instant_ms: int) -> Window:
+        """The office hours that hold an instant, or the next ones."""
+        place = bisect_right(self._hours, instant_ms, key=lambda hours: hours.end_ms)
+        return self._hours[place]

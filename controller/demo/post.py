@@ -1,0 +1,125 @@
+"""When the post is quiet: every message that was published has been handled by everyone who hears it.
+
+How many that are follows from the topics (`protocols.topics`): what goes down to a meter has one reader, an
+order
+to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the counts of
+all shells together say whether anything is still on its way; nobody has to wait and hope.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from protocols.carriage import Drop, Traffic
+from protocols.errors import UnreachableError
+from protocols.topics import CARRIAGE, Channel
+
+# A broker that has not delivered after so long has lost something.
+_PATIENCE_S: Final = 30.0
+_POLLS_BEFORE_NAP: Final = 4
+_POLLS_PER_CHECK: Final = 50
+_NAP_S: Final = 0.001
+
+
+class Shell(Protocol):
+    """A connection with its counters: both carriers are one."""
+
+    traffic: Traffic
+
+    @property
+    def connected(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class Post:
+    """All shells of the demo.
+
+    `idle`: further parts that must have nothing left to do. `writing`: whoever holds it keeps the controller
+    from writing down what it hears.
+    """
+
+    links: list[Shell] = field(default_factory=list)
+    listeners: list[tuple[Shell, frozenset[Channel]]] = field(default_factory=list)
+    idle: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
+    poke: Callable[[], None] = lambda: None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _stirred: bool = True
+    _quiet: tuple[int, int] = (-1, -1)
+    _readers: tuple[tuple[int, int], dict[Channel, int]] = ((-1, -1), {})
+
+    @property
+    def shells(self) -> Sequence[Shell]:
+        """Everyone."""
+        return [*self.links, *(shell for shell, _ in self.listeners)]
+
+    @property
+    def published(self) -> Counter[Channel]:
+        """Messages by channel, each once, whoever hears it."""
+        total: Counter[Channel] = Counter()
+        for shell in self.shells:
+            total.update(shell.traffic.published)
+        return total
+
+    def stir(self) -> None:
+        """Something was done that no message tells of, such as an order in the store: look again."""
+        self._stirred = True
+
+    async def until_quiet(self) -> None:
+        """Wait for it. Raises UnreachableError where a connection is lost or a message never came."""
+        if not self._stirred and self._counts() == self._quiet:
+            return
+        self._stirred = False
+        deadline = time.monotonic() + _PATIENCE_S
+        self.poke()
+        while True:
+            # What comes of one instant is written at once, and not message by message.
+            async with self.writing:
+                await self._until_heard(deadline)
+            before = self._counts()
+            if all([await each() for each in self.idle]) and self._counts() == before:
+                self._quiet = before
+                return
+            self._check(deadline, *before)
+            await asyncio.sleep(0)
+
+    async def _until_heard(self, deadline: float) -> None:
+        polls = 0
+        while True:
+            expected, arrived = self._counts()
+            if arrived >= expected and not any(shell.traffic.waiting for shell in self.shells):
+                return
+            polls += 1
+            if polls % _POLLS_PER_CHECK == 0:
+                self._check(deadline, expected, arrived)
+            await asyncio.sleep(0 if polls < _POLLS_BEFORE_NAP else _NAP_S)
+
+    def _counts(self) -> tuple[int, int]:
+        """Arrivals that there must be for what was published so far, and that there are."""
+        readers = self._readers_now()
+        expected = arrived = 0
+        for shell in self.shells:
+            traffic = shell.traffic
+            for channel, count in traffic.published.items():
+                expected += count * readers[channel]
+            # An empty message clears what a broker retains: it arrives, and is nobody's business.
+            arrived += sum(traffic.received.values()) + traffic.dropped[Drop.EMPTY]
+        return expected, arrived
+
+    def _readers_now(self) -> dict[Channel, int]:
+        """How many hear a message of each channel."""
+        key = (len(self.links), len(self.listeners))
+        if self._readers[0] != key:
+            heard = {channel: sum(channel in hears for _, hears in self.listeners) for channel in Channel}
+            down = {channel: 1 for channel in Channel if not CARRIAGE[channel].upward}
+            self._readers = (key, heard | down | {Channel.FLEET_ORDERS: len(self.links)})
+        return self._readers[1]
+
+    def _check(self, deadline: float, expected: int, arrived: int) -> None:
+        if not all(shell.connected for shell in self.shells):
+            raise UnreachableError("broker: the connection was lost; the demo needs one that stays")
+        if time.monotonic() > deadline:
+            missing = f"{expected - arrived} messages" if expected > arrived else "what was sent"
+            raise UnreachableError(f"broker: {missing} did not get through within {_PATIENCE_S:.0f} s")

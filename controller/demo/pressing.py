@@ -1,0 +1,24 @@
+"""When a person can restore an armed gas meter: nothing may flow while it tests (domain.md §1.1). Pure."""
+
+from collections.abc import Callable
+
+from emulator.firmware.service_point import LEAK_FLOW_W_MAX
+from protocols.instants import DAY_MS, MINUTE_MS
+
+_LOOK_EVERY_MS = 5 * MINUTE_MS
+# The leak test takes 12 minutes; a load that began meanwhile would end it.
+_QUIET_MS = 13 * MINUTE_MS
+
+
+def quiet_from_ms(load: Callable[[int], int], load_every_ms: int, from_ms: int) -> int:
+    """The first instant from which the household draws nothing for long enough, at five-minute steps.
+
+    `load` is asked as the meter's household asks it: at every `load_every_ms`.
+    """
+    instant_ms = from_ms
+    while instant_ms < from_ms + DAY_MS:
+        slots = range(instant_ms // load_every_ms, (instant_ms + _QUIET_MS) // load_every_ms + 1)
+        if all(load(slot * load_every_ms) <= LEAK_FLOW_W_MAX for slot in slots):
+            return instant_ms
+        instant_ms += _LOOK_EVERY_MS
+    return instant_ms

@@ -1,0 +1,144 @@
+"""The replay from start to end: the stage is put up, time is conducted, what happened is gathered."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, event
+from sqlmodel import col, select
+
+from controller.demo import night
+from controller.demo.live_view import View, shown
+from controller.demo.operators import make_keys
+from controller.demo.own_thread import OwnThread
+from controller.demo.population import Household, households
+from controller.demo.result import Heard, Reach, Result
+from controller.demo.stage import Stage, staged, store_url
+from controller.store.engine import open_store, reading
+from controller.store.queries import order_progress
+from controller.store.tables import ClaimRow
+from protocols.carriage import BrokerAddress
+from protocols.errors import InputError
+
+_OF_THE_STORE: Final = ("relance.db", "relance.db-wal", "relance.db-shm")
+# An offset that is no lie: witnesses differ by less (their spread is a second).
+_OFFSET_MS_MIN: Final = 60_000
+_REACHED: Final = (
+    ("declared", "Moratorium until 30 June", night.DECLARED_MS),
+    ("extended", "extended to Friday 3 July, 23:01", night.EXTENDED_MS),
+    ("extended_again", "extended to Monday 6 July, 08:00", night.EXTENDED_AGAIN_MS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person asked for. `broker` is shown; the address is where it listens."""
+
+    meters: int
+    seed: int
+    out: Path
+    fast: bool
+    broker: str
+
+
+def run_replay(wishes: Wishes, address: BrokerAddress) -> Result:
+    """Replay the nine days.
+
+    Raises UnreachableError without a broker, InputError for a folder that cannot be used.
+    """
+    began_s = time.monotonic()
+    _empty(wishes.out)
+    store = open_store(store_url(wishes.out), create=True)
+    # A power cut may take the last moments of a replay, which is made anew: no commit waits for the disk.
+    event.listen(store, "connect", _wait_for_no_disk)
+    store.dispose()
+    try:
+        return asyncio.run(_replay(wishes, address, store, began_s))
+    finally:
+        store.dispose()
+
+
+async def _replay(wishes: Wishes, address: BrokerAddress, store: Engine, began_s: float) -> Result:
+    asyncio.get_running_loop().set_default_executor(OwnThread())
+    homes = households(wishes.meters // 2, wishes.seed)
+    async with staged(homes, wishes.seed, make_keys(wishes.seed), store, address) as stage:
+        with shown(stage, fast=wishes.fast) as view:
+            await _conduct(stage, view, night.RELEASE_MS)
+            await stage.acts.release()
+            await _conduct(stage, view, night.AFTER_RELEASE_MS)
+            await _conduct(stage, view, night.END_MS)
+        return _gathered(wishes, stage, homes, time.monotonic() - began_s)
+
+
+async def _conduct(stage: Stage, view: View, until_ms: int) -> None:
+    while await stage.conductor.step(until_ms):
+        await view.look()
+
+
+def _gathered(wishes: Wishes, stage: Stage, homes: Sequence[Household], wall_s: float) -> Result:
+    record = stage.acts.record
+    meters = [stage.guarded_fleet.meter(home.guarded) for home in homes]
+    return Result(
+        seed=wishes.seed,
+        meters=wishes.meters,
+        broker=wishes.broker,
+        homes=homes,
+        changes=stage.camera.changes,
+        heard=_heard(stage.store),
+        reached=_reached(stage.store, record.order_ids, len(homes)),
+        ways_back=stage.card_fleet.ways_back,
+        planned=frozenset(record.planned),
+        wrong_scope=frozenset(record.wrong_scope),
+        meant=frozenset(record.meant),
+        off_before_release=frozenset(record.release.off_before),
+        release_s=record.release.seconds,
+        refused_plan=record.refused_plan,
+        paid_ueur=record.paid_ueur,
+        credited_ueur=sum(meter.memory.totals.credited_ueur for meter in meters),
+        messages={channel.value: count for channel, count in sorted(stage.post.published.items())},
+        steps=stage.conductor.steps,
+        wall_seconds=wall_s,
+        decisions_sha256=stage.camera.decisions_sha256(),
+        version=version("relance"),
+    )
+
+
+def _heard(store: Engine) -> list[Heard]:
+    """Dates far from the meters' own, as the controller has them."""
+    query = (
+        select(ClaimRow.meter, ClaimRow.received_ms, ClaimRow.source, ClaimRow.offset_ms)
+        .where(col(ClaimRow.offset_ms).is_not(None))
+        .order_by(col(ClaimRow.received_ms), col(ClaimRow.meter))
+    )
+    with reading(store) as session:
+        return [
+            Heard(meter, received_ms, source, offset_ms)
+            for meter, received_ms, source, offset_ms in session.exec(query)
+            if offset_ms is not None and abs(offset_ms) >= _OFFSET_MS_MIN
+        ]
+
+
+def _reached(store: Engine, order_ids: dict[str, str], meters: int) -> list[Reach]:
+    with reading(store) as session:
+        return [
+            Reach(what, at_ms, order_progress(session, order_ids[key]).stored, meters)
+            for key, what, at_ms in _REACHED
+        ]
+
+
+def _wait_for_no_disk(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
+    connection.execute("PRAGMA synchronous=NORMAL").close()
+
+
+def _empty(folder: Path) -> None:
+    """A folder for the report; an earlier replay's store gives way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _OF_THE_STORE:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {folder}: {error.strerror}") from None

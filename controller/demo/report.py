@@ -1,0 +1,195 @@
+"""`report.json` and `report.html`: what a replay came to, for programs and for people.
+
+The page is one file: pictures, styles and words are inside, and it opens without a network.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from controller.demo import histogram, night
+from controller.demo.camera import Fleet
+from controller.demo.result import Result, percentile, report_fields
+from controller.demo.story import tell
+from protocols.errors import InputError
+from protocols.instants import HOUR_MS, datetime_from_ms
+from protocols.zones import load_zone
+
+TEMPLATE: Final = "report.html.j2"
+_ZONE: Final = load_zone(night.ZONE)
+_WHOSE: Final = {
+    night.Whose.CARD: "card meters",
+    night.Whose.GUARDED: "guarded meters",
+    night.Whose.BOTH: "both",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One big number; `fleet` gives its colour."""
+
+    number: str
+    words: str
+    fleet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An SVG, what it shows, and what it shows for those who do not see it."""
+
+    svg: Markup
+    caption: str
+    description: str
+
+
+def write_report(result: Result, folder: Path) -> tuple[Path, Path]:
+    """Write both files. Raises InputError where the folder cannot be written."""
+    as_json, page = folder / "report.json", folder / "report.html"
+    try:
+        as_json.write_bytes(msgspec.json.format(msgspec.json.encode(report_fields(result)), indent=2) + b"\n")
+        page.write_text(render(result), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out: {folder}: cannot be written: {error.strerror}") from None
+    return as_json, page
+
+
+def render(result: Result) -> str:
+    """The page."""
+    environment = Environment(
+        loader=PackageLoader("controller.demo", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        fields=report_fields(result),
+        headlines=_headlines(result),
+        pictures=_pictures(result),
+        timeline=[
+            (_stamp(entry.at_ms), _WHOSE[entry.whose], entry.whose.value, entry.text)
+            for entry in night.TIMELINE
+        ],
+        stories=tell(result),
+        reached=[(each.what, _stamp(each.at_ms), each.stored, each.meters) for each in result.reached],
+        assumed=night.ASSUMED,
+        refused=_sentences(result.refused_plan),
+        facts=_facts(result),
+        colours={"card": histogram.CARD, "guarded": histogram.GUARDED, "ink": histogram.INK},
+        version=result.version,
+    )
+
+
+def _headlines(result: Result) -> list[Headline]:
+    hours = [(way.back_ms - way.cut_ms) / HOUR_MS for way in result.ways_back]
+    half, release = percentile(hours, 50), percentile(list(result.release_s.values()), 99)
+    return [
+        Headline(
+            _count(len(result.early(Fleet.LEGACY))),
+            f"of {_count(result.meters // 2)} households with a card meter cut before their date",
+            "card",
+        ),
+        Headline(
+            _count(len(result.early(Fleet.GUARDED))),
+            "of the same households, with a guarded meter",
+            "guarded",
+        ),
+        Headline(
+            "—" if half is None else f"{half:.0f} h",
+            "in the dark for half of those who came back by card; the others waited longer",
+            "card",
+        ),
+        Headline(
+            "—" if release is None else f"{release:.1f} s",
+            f"until all but the slowest of {_count(len(result.off_before_release))} households that were "
+            f"cut by mistake "
+            "had their supply back",
+            "guarded",
+        ),
+    ]
+
+
+def _pictures(result: Result) -> dict[str, Picture]:
+    night_cuts = len(result.night_cuts(Fleet.LEGACY))
+    heard = len({each.meter for each in result.heard})
+    return {
+        "night": Picture(
+            Markup(histogram.night_histogram(result)),  # noqa: S704 # drawn here, from numbers
+            "How many households were cut in each hour, from Thursday evening to Friday midnight.",
+            f"Two rows of bars. Card meters: {night_cuts} cuts in the night of 2 July, most between 22:00 "
+            f"and "
+            "midnight. Guarded meters: none.",
+        ),
+        "dark": Picture(
+            Markup(histogram.dark_over_time(result)),  # noqa: S704
+            "Households without supply, over the nine days. The blue line rises on Monday: cuts in "
+            "daylight, inside "
+            "the permitted hours, and then the mistake of act two; it falls with the release.",
+            "A line per fleet. The card meters' line jumps up in the night of 2 July and comes down during "
+            "3 July.",
+        ),
+        "offsets": Picture(
+            Markup(histogram.offsets_seen(result)),  # noqa: S704
+            f"Every dot is a date that a guarded meter was told and did not take, as the controller saw "
+            f"it: {heard} meters "
+            "told of a clock that was a whole day ahead. Nobody had been cut by it.",
+            "A row of dots at plus 24 hours, from 23:00 to 09:00; the meters themselves stay at zero.",
+        ),
+        "back": Picture(
+            Markup(histogram.ways_back(result)),  # noqa: S704
+            "The way back. On the left hours, on the right seconds.",
+            "Two histograms: hours in the dark by card; seconds by release.",
+        ),
+        "week": Picture(
+            Markup(histogram.week_histogram(result)),  # noqa: S704
+            "All cuts of the nine days, by hour. Guarded meters cut on Monday, between 08:00 and 15:00, "
+            "and at no other "
+            "time: they are not simply dead.",
+            "Two rows of bars over nine days.",
+        ),
+    }
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    fields = report_fields(result)
+    paid, credited = fields["topups"]["paid"], fields["topups"]["credited"]
+    release = fields["release"]
+    return [
+        ("cuts by card meters before their date", _count(fields["legacy"]["early_cuts"])),
+        ("cuts by guarded meters before their date", _count(fields["guarded"]["early_cuts"])),
+        (
+            "cuts by guarded meters inside the permitted hours",
+            _count(fields["guarded"]["cuts_inside_windows"]),
+        ),
+        ("cuts by guarded meters outside them", _count(fields["guarded"]["cuts_outside_windows"])),
+        ("meters that were off before the release", _count(release["meters"])),
+        ("release, half of them within", _seconds(release["seconds_p50"])),
+        ("release, 99 of 100 within", _seconds(release["seconds_p99"])),
+        ("paid for guarded meters", f"{paid // 100:,}.{paid % 100:02d} €".replace(",", " ")),
+        ("credited by guarded meters", f"{credited // 100:,}.{credited % 100:02d} €".replace(",", " ")),
+        ("messages over MQTT", _count(fields["messages"]["published"])),
+        ("the replay took", f"{result.wall_seconds:.0f} s"),
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f} s"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _stamp(instant_ms: int) -> str:
+    moment = datetime_from_ms(instant_ms, _ZONE)
+    return f"{moment:%a} {moment.day} {moment:%B}, {moment:%H:%M}"
+
+
+def _sentences(text: str) -> list[str]:
+    """The linter's reasons, one by one."""
+    reasons = text.partition("refused: ")[2]
+    return [f"A cut {each.strip().rstrip('.')}." for each in reasons.split("A cut ") if each.strip()]

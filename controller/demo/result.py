@@ -1,0 +1,184 @@
+"""What a replay came to, as plain data: everything that the report says is worked out from this. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from controller.demo import night
+from controller.demo.camera import Change, Fleet
+from controller.demo.card_fleet import WayBack
+from controller.demo.population import Household
+from protocols.cut_calendar import Window, compile_windows
+from protocols.instants import MINUTE_MS
+from protocols.reasons import Supply, SupplyReason
+from protocols.rules import parse_rule
+
+SCHEMA: Final = 1
+_UEUR_PER_CENT: Final = 10_000
+_NIGHT_FROM_MS: Final = night.LIE_MS - 120 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A date that a guarded meter heard and did not take, as the controller has it."""
+
+    meter: str
+    received_ms: int
+    source: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many meters have confirmed an order of the guarded fleet's."""
+
+    what: str
+    at_ms: int
+    stored: int
+    meters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One replay. `release_s`: seconds from the release's commit to each meter's read-back, sorted."""
+
+    seed: int
+    meters: int
+    broker: str
+    homes: Sequence[Household]
+    changes: Sequence[Change]
+    heard: Sequence[Heard]
+    reached: Sequence[Reach]
+    ways_back: Sequence[WayBack]
+    planned: frozenset[str]
+    wrong_scope: frozenset[str]
+    meant: frozenset[str]
+    off_before_release: frozenset[str]
+    release_s: dict[str, float]
+    refused_plan: str
+    paid_ueur: int
+    credited_ueur: int
+    messages: dict[str, int]
+    steps: int
+    wall_seconds: float
+    decisions_sha256: str
+    version: str = ""
+    findings: tuple[str, ...] = field(default=())
+
+    @property
+    def openings(self) -> list[Change]:
+        """Every cut of both fleets, by time."""
+        found = [change for change in self.changes if change.is_opening]
+        return sorted(found, key=lambda each: (each.true_ms, each.meter))
+
+    def cuts(self, fleet: Fleet) -> list[Change]:
+        """The cuts of one fleet, by time."""
+        return [each for each in self.openings if each.fleet is fleet]
+
+    def early(self, fleet: Fleet) -> list[Change]:
+        """Cuts for a planned date, before that date."""
+        return [each for each in self.cuts(fleet) if is_early(each, self.planned)]
+
+    def night_cuts(self, fleet: Fleet) -> list[Change]:
+        """Those of the night itself: from two hours before the wrong date until the offices open."""
+        return [each for each in self.early(fleet) if _NIGHT_FROM_MS <= each.true_ms < night.NIGHT_ENDS_MS]
+
+    def dark(self, fleet: Fleet, at_ms: int) -> int:
+        """Households of a fleet without supply at an instant.
+
+        Armed counts: until somebody presses it is dark.
+        """
+        state: dict[str, bool] = {}
+        for change in sorted(self.changes, key=lambda each: each.true_ms):
+            if change.fleet is fleet and change.true_ms <= at_ms:
+                state[change.meter] = change.after in {Supply.OFF, Supply.ARMED}
+        return sum(state.values())
+
+
+def is_early(change: Change, planned: frozenset[str]) -> bool:
+    """Whether a meter opened for a programmed or ordered cut before that cut's own instant."""
+    if change.fleet is Fleet.LEGACY:
+        return change.reason is SupplyReason.PROGRAMMED_CUT and change.true_ms < night.PLANNED_CUT_MS
+    if change.reason is not SupplyReason.CUT_ORDER:
+        return False
+    due_ms = night.PLANNED_CUT_MS if change.meter in planned else night.WRONG_CUT_MS
+    return change.true_ms < due_ms
+
+
+def windows() -> tuple[Window, ...]:
+    """The windows of the guarded fleet's calendar."""
+    rule = parse_rule(night.CALENDAR_RULE)
+    return compile_windows(rule, night.ZONE, "BE", night.START_MS, night.CALENDAR_UNTIL_MS)
+
+
+def inside_window(instant_ms: int, allowed: Sequence[Window]) -> bool:
+    """Whether an instant lies in one of the windows."""
+    return any(window.start_ms <= instant_ms < window.end_ms for window in allowed)
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The smallest value that so many percent of all are at or below; None for none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def report_fields(result: Result) -> dict[str, Any]:
+    """The content of `report.json`: money in integer cents, instants in UTC milliseconds."""
+    allowed = windows()
+    guarded = result.cuts(Fleet.GUARDED)
+    inside = sum(inside_window(each.true_ms, allowed) for each in guarded)
+    seconds = list(result.release_s.values())
+    hours = [(way.back_ms - way.cut_ms) / 3_600_000 for way in result.ways_back]
+    return {
+        "schema": SCHEMA,
+        "seed": result.seed,
+        "meters": result.meters,
+        "legacy": {
+            "meters": result.meters // 2,
+            "early_cuts": len(result.early(Fleet.LEGACY)),
+            "cuts": len(result.cuts(Fleet.LEGACY)),
+            "night_cuts": len(result.night_cuts(Fleet.LEGACY)),
+            "back_by_card": len(result.ways_back),
+            "back_hours_p50": _rounded(percentile(hours, 50)),
+            "back_hours_p99": _rounded(percentile(hours, 99)),
+        },
+        "guarded": {
+            "meters": result.meters // 2,
+            "early_cuts": len(result.early(Fleet.GUARDED)),
+            "cuts_outside_windows": len(guarded) - inside,
+            "cuts_inside_windows": inside,
+            "heard_wrong_date": len({each.meter for each in result.heard}),
+        },
+        "release": {
+            "meters": len(result.off_before_release),
+            "restored": len(seconds),
+            "seconds_p50": _rounded(percentile(seconds, 50)),
+            "seconds_p99": _rounded(percentile(seconds, 99)),
+        },
+        "topups": {
+            "paid": result.paid_ueur // _UEUR_PER_CENT,
+            "credited": result.credited_ueur // _UEUR_PER_CENT,
+        },
+        "messages": {"published": sum(result.messages.values()), "by_channel": result.messages},
+        "wall_seconds": round(result.wall_seconds, 3),
+        "decisions_sha256": result.decisions_sha256,
+        "broker": result.broker,
+        "version": result.version,
+        "steps": result.steps,
+        "openings": [
+            {
+                "fleet": each.fleet.value,
+                "meter": each.meter,
+                "true_ms": each.true_ms,
+                "reason": each.reason.value,
+                "early": is_early(each, result.planned),
+            }
+            for each in result.openings
+        ],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

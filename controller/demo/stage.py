@@ -1,0 +1,175 @@
+"""All parts of the demo, put up and taken down: broker, controller, two time authorities, links, card meters.
+
+Everything but the broker runs in this process and on one conductor's time; every message goes over the
+broker.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from controller.demo import night
+from controller.demo.acts import GuardedActs
+from controller.demo.camera import Camera
+from controller.demo.card_fleet import PROFILE as CARD_PROFILE
+from controller.demo.card_fleet import CardFleet
+from controller.demo.conductor import Conductor
+from controller.demo.guarded_fleet import PROFILE as GUARDED_PROFILE
+from controller.demo.guarded_fleet import GuardedFleet, Pace
+from controller.demo.operators import Keys, Operators
+from controller.demo.population import Household
+from controller.demo.post import Post
+from controller.service.carrier import Carrier
+from controller.service.serve import Secrets as ServiceSecrets
+from controller.service.serve import Service
+from controller.service.time_service import TimeAuthority
+from emulator.fleet import RunningLink, Secrets
+from emulator.shipped import shipped_profiles
+from protocols.carriage import BrokerAddress
+from protocols.instants import HOUR_MS
+from protocols.reasons import Source
+from protocols.timekeeping import Timekeeper
+from protocols.topics import CARRIAGE, Channel, Place, controller_filters, time_filters
+
+LOAD_EVERY_MS: Final = 2 * HOUR_MS
+_HEARD_BY_CONTROLLER: Final = frozenset(channel for channel, how in CARRIAGE.items() if how.upward)
+_HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK})
+
+
+class LyingTime:
+    """The head-end's clock: right, but for the night in which it is a day ahead."""
+
+    def __init__(self, clock: Timekeeper) -> None:
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        true_ms = self._clock.now_ms()
+        lies = night.LIE_MS <= true_ms < night.LIE_ENDS_MS
+        return true_ms + night.LIE_OFFSET_MS if lies else true_ms
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        await self._clock.sleep_until(instant_ms)
+
+
+class SteppedService(Service):
+    """The service, with the one thing more that stepped time asks of it."""
+
+    @property
+    def writing(self) -> asyncio.Lock:
+        """Held by whoever writes."""
+        return self._lock
+
+
+class CardPart:
+    """The card meters, as a part of the conductor's: they have no link, so nothing is awaited."""
+
+    def __init__(self, fleet: CardFleet, clock: Timekeeper) -> None:
+        self._fleet = fleet
+        self._clock = clock
+
+    def next_due_ms(self) -> int | None:
+        return self._fleet.next_due_ms()
+
+    async def advance(self) -> None:
+        self._fleet.advance(self._clock.now_ms())
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that runs, for who watches it."""
+
+    homes: Sequence[Household]
+    camera: Camera
+    conductor: Conductor
+    post: Post
+    card_fleet: CardFleet
+    guarded_fleet: GuardedFleet
+    acts: GuardedActs
+    store: Engine
+
+
+@asynccontextmanager
+async def staged(
+    homes: Sequence[Household], seed: int, keys: Keys, store: Engine, address: BrokerAddress
+) -> AsyncIterator[Stage]:
+    """All parts, connected and quiet at the start of the replay. Raises UnreachableError without a broker."""
+    post = Post()
+    camera = Camera()
+    conductor = Conductor(night.START_MS, post.until_quiet)
+    profiles = shipped_profiles()
+    card_fleet = CardFleet(homes, profiles[CARD_PROFILE], camera, seed=seed, load_every_ms=LOAD_EVERY_MS)
+    secrets = Secrets(keys.root, keys.fleet_key)
+    pace = Pace(LOAD_EVERY_MS)
+    guarded = GuardedFleet(homes, profiles[GUARDED_PROFILE], secrets, camera, conductor, pace)
+    service, controller = _controller(keys, store, address, conductor)
+    authority = _authority(keys, address, conductor)
+    operators = Operators(store, keys, conductor)
+    operators.open_books()
+    acts = GuardedActs(homes, seed, guarded, operators, service.jobs, store, conductor, post.stir)
+    conductor.add(CardPart(card_fleet, conductor))
+    conductor.add(acts.part)
+    conductor.add(guarded)
+    post.listeners += [(controller, _HEARD_BY_CONTROLLER), (authority, _HEARD_BY_AUTHORITY)]
+    post.idle.append(service.drained)
+    post.writing = service.writing
+    running: list[asyncio.Task[None]] = []
+    try:
+        running += [asyncio.create_task(each.run()) for each in (controller, authority)]
+        for carrier in (controller, authority):
+            await carrier.first_attempt()
+        assert service.outbox is not None
+        post.poke = service.outbox.poke
+        running += [asyncio.create_task(service.intake.run()), asyncio.create_task(service.outbox.run())]
+        links = guarded.connect(address)
+        await _connect(links, running, post)
+        yield Stage(homes, camera, conductor, post, card_fleet, guarded, acts, store)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await service.finish()
+
+
+async def _connect(links: Sequence[RunningLink], running: list[asyncio.Task[None]], post: Post) -> None:
+    """One link after the other: the registry meets the meters in the same order each time."""
+    for link in links:
+        post.links.append(link.carrier)
+        running.append(asyncio.create_task(link.carrier.run()))
+        await link.carrier.first_attempt()
+        await post.until_quiet()
+
+
+def _controller(
+    keys: Keys, store: Engine, address: BrokerAddress, clock: Timekeeper
+) -> tuple[SteppedService, Carrier]:
+    secrets = ServiceSecrets(keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope)
+    service = SteppedService(store, secrets, clock)
+    carrier = Carrier(address, "relance-controller", controller_filters(), handle=service.handle)
+    service.attach(carrier)
+    # The same authority with a clock that will lie: the service's own stays right.
+    service.time = TimeAuthority(Source.HEADEND, keys.authority(Source.HEADEND), LyingTime(clock), carrier)
+    return service, carrier
+
+
+def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier:
+    """The second witness, with its own key and its own connection."""
+    held: list[TimeAuthority] = []
+
+    async def handle(place: Place, payload: bytes, retained: bool) -> None:  # noqa: FBT001 # its form
+        await held[0].handle(place, payload, retained)
+
+    carrier = Carrier(address, "relance-timeserver", time_filters(), handle=handle)
+    held.append(TimeAuthority(Source.TIMESERVER, keys.authority(Source.TIMESERVER), clock, carrier))
+    return carrier
+
+
+def store_url(folder: Path) -> str:
+    """The demo's own store, in its folder."""
+    return f"sqlite:///{folder / 'relance.db'}"

@@ -1,0 +1,32 @@
+"""The last lines of the command: what came of the replay, and where to read it."""
+
+import sys
+from pathlib import Path
+
+from controller.demo.result import Result, report_fields
+
+
+def tell_end(result: Result, as_json: Path, page: Path) -> None:
+    """Say what counts, in a few lines."""
+    fields = report_fields(result)
+    legacy, guarded, release = fields["legacy"], fields["guarded"], fields["release"]
+    half, slow = release["seconds_p50"], release["seconds_p99"]
+    lines = [
+        f"Card meters:    {legacy['early_cuts']} of {legacy['meters']} households cut before their date.",
+        (
+            f"Guarded meters: {guarded['early_cuts']} of {guarded['meters']}; "
+            f"{guarded['cuts_inside_windows']} cuts inside the "
+            f"permitted hours, {guarded['cuts_outside_windows']} outside."
+        ),
+    ]
+    if half is not None and slow is not None:
+        lines.append(
+            f"Release:        {release['restored']} of {release['meters']} back, half within {half:.2f} s, "
+            f"99 % within {slow:.2f} s."
+        )
+    lines += [
+        f"Report:         {page} (and {as_json})",
+        f"Decisions:      {fields['decisions_sha256']}",
+        f"Took {result.wall_seconds:.0f} s.",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")

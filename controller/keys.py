@@ -1,0 +1,205 @@
+"""Private keys of people and machines, as files, and the passphrases that open them (design §5).
+
+One file per holder, `keys/HOLDER.pem`: Ed25519 as PKCS#8, encrypted from the first day, readable by
+its owner alone. A key file is never written over: whoever loses one signs a new root, and does not
+quietly become somebody else under the old name.
+
+The cipher of PKCS#8 (AES in CBC mode) does not notice damage: a flipped bit could open as another key.
+So a line before the armour, where RFC 7468 §2 lets text stand, says which key it must be.
+
+Every file can have its own passphrase. `RELANCE_PASSPHRASE` is for machines, which nobody can ask:
+where it opens the keys of people too, whoever knows it can sign as any of them.
+"""
+
+import os
+import secrets
+import sys
+from base64 import b64decode
+from getpass import getpass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from protocols.envelope import Signer
+from protocols.errors import InputError
+
+PASSPHRASE_VARIABLE: Final = "RELANCE_PASSPHRASE"  # noqa: S105 # its name, no passphrase
+_PEM_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+_PEM_END: Final = b"-----END ENCRYPTED PRIVATE KEY-----"
+_KEYID: Final = b"keyid: "
+_PEM_BYTES_MAX: Final = 4_096
+# X.690: an encrypted key is a SEQUENCE; its length takes one byte, or says in one how many it takes.
+_DER_SEQUENCE: Final = 0x30
+_DER_HEAD_BYTES: Final = 2
+_DER_LONG_FORM: Final = 0x80
+_FOREIGN_ACCESS: Final = 0o077
+_FLEET_KEY_BYTES: Final = 32
+
+
+def key_path(folder: Path, holder: str) -> Path:
+    """The file of a holder's private key."""
+    return folder / f"{holder}.pem"
+
+
+def holders_in(folder: Path) -> tuple[str, ...]:
+    """The holders whose keys lie in a folder, sorted; none where there is no folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.pem")))
+
+
+def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
+    """A new key pair; its private half goes to a new file (0600) in `folder` (made 0700 where missing).
+
+    Raises InputError where the file exists already or cannot be written, and for an empty passphrase.
+    """
+    if not passphrase:
+        raise InputError(f"passphrase of {holder}: empty; allowed: any text of one character or more")
+    private = Ed25519PrivateKey.generate()
+    encryption = BestAvailableEncryption(passphrase.encode())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    signer = Signer(private)
+    write_secret(key_path(folder, holder), _KEYID + signer.keyid.encode() + b"\n" + pem)
+    return signer
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a new file that only its owner can read, down to the disk.
+
+    Raises InputError where it exists already (it is left as it is) or cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InputError(f"{path}: exists already; a key is never written over") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load_signer(folder: Path, holder: str, passphrase: str) -> Signer:
+    """The signer whose private key lies in `folder`.
+
+    Raises InputError, one line, where there is no such key, it is no encrypted Ed25519 key, it is damaged, or
+    the passphrase is wrong.
+    """
+    path = key_path(folder, holder)
+    keyid, pem = _read_pem(folder, path)
+    try:
+        private = load_pem_private_key(pem, passphrase.encode())
+    except (ValueError, UnsupportedAlgorithm, InternalError):
+        # A wrong passphrase and damage inside the encrypted part look the same: that is what a cipher is.
+        raise InputError(f"{path}: wrong passphrase, or the file is damaged") from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise InputError(f"{path}: not an Ed25519 key; allowed: what `relance init` writes")
+    signer = Signer(private)
+    if keyid not in {"", signer.keyid}:
+        raise InputError(f"{path}: the file is damaged: the key in it is not the one it names")
+    return signer
+
+
+def access_warning(path: Path) -> str | None:
+    """What is wrong with who may read a secret; None where its owner alone may.
+
+    Only a warning: refusing to open the key would keep a household in the dark for the sake of a mode.
+    """
+    for secret in (path, path.parent):
+        mode = secret.stat().st_mode & 0o777
+        if mode & _FOREIGN_ACCESS:
+            allowed = "700" if secret.is_dir() else "600"
+            return f"{secret}: mode {mode:o}: others may get at the key; allowed: {allowed}"
+    return None
+
+
+def new_fleet_key() -> bytes:
+    """A fresh secret for a fleet, as it stands in `fleet.key`: hex, and a line feed."""
+    return secrets.token_hex(_FLEET_KEY_BYTES).encode() + b"\n"
+
+
+def load_fleet_key(path: Path) -> bytes:
+    """The fleet's secret, 32 bytes. Raises InputError where the file is missing or holds something else."""
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; `relance init` makes it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        key = b""
+    if len(key) != _FLEET_KEY_BYTES:
+        raise InputError(f"{path}: not a fleet key; allowed: {_FLEET_KEY_BYTES} bytes as hex")
+    return key
+
+
+def ask_passphrase(whose: str, *, twice: bool = False) -> str:
+    """The passphrase from the environment, or from a person at a terminal (`twice`: to be repeated).
+
+    Raises InputError where it is empty, repeated wrongly, or there is nobody to ask.
+    """
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given is not None:
+        return _not_empty(given, PASSPHRASE_VARIABLE)
+    if not sys.stdin.isatty():
+        raise InputError(f"passphrase of {whose}: no terminal to ask at; set {PASSPHRASE_VARIABLE}")
+    try:
+        text = getpass(f"Passphrase of {whose}: ")
+        if twice and getpass("The same again: ") != text:
+            raise InputError(f"passphrase of {whose}: the two differ")
+    except EOFError:
+        raise InputError(f"passphrase of {whose}: none given") from None
+    return _not_empty(text, f"passphrase of {whose}")
+
+
+def _not_empty(text: str, where: str) -> str:
+    if not text:
+        raise InputError(f"{where}: empty; allowed: any text of one character or more")
+    return text
+
+
+def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
+    """The keyid that a key file names (empty: none), and its armour, whole."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_PEM_BYTES_MAX + 1)
+    except FileNotFoundError:
+        there = ", ".join(holders_in(folder)) or "none"
+        raise InputError(f"{path}: no such key; keys there: {there}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    head, begin, rest = data.partition(_PEM_BEGIN)
+    pem = begin + rest.strip()
+    if len(data) > _PEM_BYTES_MAX or not _is_whole(pem):
+        raise InputError(f"{path}: not an encrypted private key (PKCS#8 PEM), or cut short")
+    named = head.removeprefix(_KEYID) if head.startswith(_KEYID) else b""
+    return named.strip().decode(errors="replace"), pem
+
+
+def _is_whole(pem: bytes) -> bool:
+    """Whether the armour is intact and holds as many bytes as its first ones announce."""
+    if not (pem.startswith(_PEM_BEGIN) and pem.endswith(_PEM_END)):
+        return False
+    try:
+        der = b64decode(b"".join(pem[len(_PEM_BEGIN) : -len(_PEM_END)].split()), validate=True)
+    except ValueError:
+        return False
+    return len(der) > _DER_HEAD_BYTES and der[0] == _DER_SEQUENCE and len(der) == _der_length(der)
+
+
+def _der_length(der: bytes) -> int:
+    """Length of a DER element with its head (X.690 §8.1.3)."""
+    first = der[1]
+    if first < _DER_LONG_FORM:
+        return _DER_HEAD_BYTES + first
+    count = first - _DER_LONG_FORM
+    head = _DER_HEAD_BYTES + count
+    return head + int.from_bytes(der[_DER_HEAD_BYTES:head], "big")

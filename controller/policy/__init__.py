@@ -1,0 +1,1 @@
+"""What the controller decides: facts and a time in, decisions out. Pure."""

@@ -1,0 +1,66 @@
+"""The ledger: payments become statements, and nothing is ever lost or credited twice (design §4.3).
+
+A statement is `(issuer, number, running total)` for one meter. Conservation: for every meter and issuer
+the amounts of all payments add up to the highest total, and the numbers are 1, 2, 3, …, each total the
+one before it and its own amount.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from protocols.errors import InputError
+from protocols.limits import STATEMENT_UEUR_MAX
+from protocols.statements import Statement
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
+
+# The issuer of what is paid at the controller; kiosks have names of their own.
+CONTROLLER = "controller"
+
+
+class Payment(Struct, frozen=True, kw_only=True):
+    """A payment as booked, with the statement that it made."""
+
+    id: str
+    meter: str
+    issuer: str
+    amount_ueur: int
+    number: int
+    total_ueur: int
+
+
+def next_statement(last: Statement | None, issuer: str, amount_ueur: int) -> Statement:
+    """The statement after one more payment. Raises InputError for an amount that is none or too much."""
+    before_ueur = 0 if last is None else last.total_ueur
+    if not 0 < amount_ueur <= STATEMENT_UEUR_MAX - before_ueur:
+        allowed_eur = eur_from_quanta((STATEMENT_UEUR_MAX - before_ueur) * QUANTA_PER_UEUR)
+        shown_eur = eur_from_quanta(amount_ueur * QUANTA_PER_UEUR, 6)
+        raise InputError(f"payment of {shown_eur} €; allowed: more than 0 and at most {allowed_eur} €")
+    return Statement(issuer, 1 if last is None else last.number + 1, before_ueur + amount_ueur)
+
+
+def latest_statements(payments: Iterable[Payment]) -> dict[tuple[str, str], Statement]:
+    """The highest statement per (meter, issuer): what meters must be told."""
+    latest: dict[tuple[str, str], Statement] = {}
+    for payment in payments:
+        key = payment.meter, payment.issuer
+        if key not in latest or latest[key].number < payment.number:
+            latest[key] = Statement(payment.issuer, payment.number, payment.total_ueur)
+    return latest
+
+
+def discrepancies(payments: Iterable[Payment]) -> list[str]:
+    """What breaks conservation, in sentences; empty where every cent is accounted for."""
+    found: list[str] = []
+    totals_ueur: dict[tuple[str, str], tuple[int, int]] = {}
+    for payment in sorted(payments, key=lambda each: (each.meter, each.issuer, each.number)):
+        key = payment.meter, payment.issuer
+        number, total_ueur = totals_ueur.get(key, (0, 0))
+        expected = (number + 1, total_ueur + payment.amount_ueur)
+        if (payment.number, payment.total_ueur) != expected:
+            found.append(
+                f"meter {payment.meter}, issuer {payment.issuer}: payment {payment.id} made statement "
+                f"{payment.number} of {payment.total_ueur} µ€; expected {expected[0]} of {expected[1]} µ€"
+            )
+        totals_ueur[key] = payment.number, payment.total_ueur
+    return found

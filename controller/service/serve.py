@@ -1,0 +1,244 @@
+"""The service: carrier, intake, outbox, head-end time and jobs, put together (design §6).
+
+`Service` knows no broker and no clock: both are given, so that a demo drives the whole in one process with
+time that it steps. It holds nothing that a kill -9 could lose: what is not in the database comes again.
+"""
+
+import asyncio
+import fcntl
+import logging
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import Engine, text
+
+from controller.service.carrier import Carrier
+from controller.service.carrying import Carries
+from controller.service.intake import Intake
+from controller.service.jobs import Jobs
+from controller.service.outbox import Outbox
+from controller.service.time_service import TimeAuthority
+from controller.store.sync_answer import RootSent
+from protocols.carriage import BrokerAddress, NotConnectedError
+from protocols.envelope import Signer, read_envelope
+from protocols.errors import InputError
+from protocols.messages import ControllerStatus, write_message
+from protocols.orders import Role
+from protocols.reasons import Source
+from protocols.roles import ROOT_TYPE, Root, meets, open_signed, read_root
+from protocols.timekeeping import Timekeeper
+from protocols.topics import Channel, Place, controller_filters, time_filters
+
+logger = logging.getLogger(__name__)
+
+# Any number will do, as long as nobody else on that database locks the same: "relance".
+_ADVISORY_LOCK: Final = 0x72656C616E6365
+
+
+class Secrets(Struct, frozen=True):
+    """What the service signs and checks with: its key, the head-end's, the fleet's, and the sealed root."""
+
+    service: Signer
+    headend: Signer
+    fleet_key: bytes
+    root_envelope: bytes
+
+
+class Service:
+    """Everything that runs. Give `handle` to the carrier, then `run`."""
+
+    def __init__(self, engine: Engine, secrets: Secrets, timekeeper: Timekeeper) -> None:
+        self.root = checked_root(secrets)
+        self._engine = engine
+        self._secrets = secrets
+        self._timekeeper = timekeeper
+        # One writer at a time in this process: the others wait here, and not in the database.
+        self._lock = asyncio.Lock()
+        sent = RootSent(self.root.version, secrets.root_envelope)
+        self.intake = Intake(engine, secrets.fleet_key, sent, timekeeper, self._lock, self._poke)
+        self.jobs = Jobs(engine, self.root, secrets.service, timekeeper, self._lock, self._poke)
+        self._answering: set[asyncio.Task[None]] = set()
+        self.outbox: Outbox | None = None
+        self.time: TimeAuthority | None = None
+
+    def attach(self, carrier: Carries) -> None:
+        """Give the service what carries its messages; once, before `run`."""
+        self.outbox = Outbox(self._engine, carrier, self._timekeeper, self._lock)
+        self.time = TimeAuthority(Source.HEADEND, self._secrets.headend, self._timekeeper, carrier)
+
+    async def handle(self, place: Place, payload: bytes, retained: bool = False) -> None:  # noqa: FBT001, FBT002 # the carrier's form
+        """A message from the carrier: an ask for the time is answered, anything else goes into the store."""
+        if place.channel is Channel.TIME_ASK:
+            assert self.time is not None
+            # Not awaited: a thousand meters that ask at once must not hold up what else they say.
+            answering = asyncio.create_task(self.time.handle(place, payload, retained))
+            self._answering.add(answering)
+            answering.add_done_callback(self._answered)
+        else:
+            await self.intake.handle(place, payload)
+
+    @property
+    def writing(self) -> asyncio.Lock:
+        """Held by whoever of this process writes to the store: for others in it who want to, too."""
+        return self._lock
+
+    async def drained(self) -> bool:
+        """Whether nothing is on its way through: all that came in is stored, all that is due has gone out."""
+        quiet = self.intake.drained and not self._answering
+        return quiet and (self.outbox is None or await self.outbox.is_drained())
+
+    async def run(self, *, tick_every_ms: int | None = None) -> None:
+        """Run until cancelled; with `tick_every_ms` jobs follow the timekeeper, not the machine's clock."""
+        assert self.outbox is not None, "attach a carrier first"
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.intake.run(), name="intake")
+            group.create_task(self.outbox.run(), name="outbox")
+            jobs = self.jobs.run() if tick_every_ms is None else self.jobs.run_by(tick_every_ms)
+            group.create_task(jobs, name="jobs")
+
+    async def finish(self) -> None:
+        """The last strokes of an orderly stop, after `run` was cancelled: write down what has come in."""
+        await self.intake.write_rest()
+
+    def _answered(self, answering: asyncio.Task[None]) -> None:
+        """An answer that found no broker is nothing: the meter asks again."""
+        self._answering.discard(answering)
+        failure = None if answering.cancelled() else answering.exception()
+        if failure is not None and not isinstance(failure, NotConnectedError):
+            logger.error("time: an ask could not be answered", exc_info=failure)
+
+    def _poke(self) -> None:
+        if self.outbox is not None:
+            self.outbox.poke()
+
+
+def checked_root(secrets: Secrets) -> Root:
+    """The root. Raises InputError where it is not signed as it demands itself, or does not list our keys."""
+    signed = open_signed(secrets.root_envelope, _root_in(secrets.root_envelope), ROOT_TYPE)
+    root = signed.root
+    if not meets(signed, root, Role.ROOT):
+        raise InputError("root: not signed by as many people as it demands itself")
+    for role, signer, name in (
+        (Role.LEASE, secrets.service, "service"),
+        (Role.TIME, secrets.headend, Source.HEADEND.value),
+    ):
+        rule = root.roles.get(role)
+        if rule is None or signer.keyid not in rule.keyids:
+            raise InputError(
+                f"root: role {role} does not list the key of {name}; was another root made since?"
+            )
+    return root
+
+
+async def serve(engine: Engine, secrets: Secrets, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
+    """Serve until SIGTERM or cancellation, then stop in order.
+
+    Raises UnreachableError where the broker does not answer at first; later it is tried for ever. Raises
+    InputError like `checked_root` and `single_instance`.
+    """
+    with single_instance(engine):
+        service = Service(engine, secrets, timekeeper)
+
+        async def greet() -> None:
+            await carrier.publish(Place(Channel.CONTROLLER), _birth(timekeeper, online=True))
+
+        def last_will() -> tuple[Place, bytes]:
+            return Place(Channel.CONTROLLER), _birth(timekeeper, online=False)
+
+        carrier = Carrier(
+            broker,
+            "relance-serve",
+            controller_filters(),
+            handle=service.handle,
+            on_connect=greet,
+            last_will=last_will,
+        )
+        service.attach(carrier)
+        try:
+            await until_stopped(carrier, service.run())
+        finally:
+            await service.finish()
+
+
+def _birth(timekeeper: Timekeeper, *, online: bool) -> bytes:
+    """Any number that no birth had before will do: links sync for one that they have not seen."""
+    return write_message(ControllerStatus(online=online, sequence=timekeeper.now_ms()))
+
+
+async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
+    """Answer what is asked of one time authority until stopped, like `serve`."""
+
+    async def handle(place: Place, payload: bytes, retained: bool) -> None:  # noqa: FBT001 # the carrier's form
+        await authority.handle(place, payload, retained)
+
+    carrier = Carrier(broker, f"relance-time-{source}", time_filters(), handle=handle)
+    authority = TimeAuthority(source, signer, timekeeper, carrier)
+    await until_stopped(carrier, asyncio.Event().wait())
+
+
+async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object]) -> None:
+    """Run a carrier and what works with it until a signal or cancellation ends both.
+
+    Raises UnreachableError where the carrier's first attempt failed, before any work is begun.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # SIGINT stays Python's: it cancels us, and the command ends with 130.
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    carrying = asyncio.create_task(carrier.run(), name="carrier")
+    working = asyncio.create_task(work, name="work")
+    stopping = asyncio.create_task(stopped.wait(), name="stop")
+    try:
+        await carrier.first_attempt()
+        await asyncio.wait({carrying, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (carrying, working):
+            if task.done():
+                task.result()
+    finally:
+        for task in (carrying, working, stopping):
+            task.cancel()
+        await asyncio.gather(carrying, working, stopping, return_exceptions=True)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+@contextmanager
+def single_instance(engine: Engine) -> Iterator[None]:
+    """Hold the store for one `serve`: two would answer and renew everything twice.
+
+    Raises InputError where another holds it. The lock ends with the process, however it ends.
+    """
+    if engine.dialect.name == "sqlite":
+        with _file_lock(f"{engine.url.database}.serve"):
+            yield
+        return
+    with engine.connect() as connection:
+        # Out of the pool: the lock belongs to the session, which must end with this block.
+        connection.detach()
+        taken = connection.execute(
+            text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}
+        ).scalar()
+        if not taken:
+            raise _taken(str(engine.url.database))
+        yield
+
+
+@contextmanager
+def _file_lock(path: str) -> Iterator[None]:
+    with Path(path).open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _taken(path) from None
+        yield
+
+
+def _taken(what: str) -> InputError:
+    return InputError(f"{what}: another `relance serve` runs on this database; allowed: one")
+
+
+def _root_in(envelope: bytes) -> Root:
+    return read_root(read_envelope(envelope).payload)

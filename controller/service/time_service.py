@@ -1,0 +1,59 @@
+"""A time authority: answers meters that ask it by name, each answer signed with its own key (design §4.1).
+
+The controller runs one as `headend`; `timeserver` is the same code as another process, on another machine,
+with another key and another clock. It never broadcasts and needs no store: a nonce answered twice gives
+two answers of which a meter takes the first.
+"""
+
+from collections import Counter
+from typing import Final
+
+from controller.service.carrying import Carries
+from protocols.envelope import Signer, seal
+from protocols.errors import DocumentError
+from protocols.messages import TimeAsk, read_message
+from protocols.orders import TIME_TYPE, TimeAnswer, read_time, write_document
+from protocols.reasons import Source
+from protocols.timekeeping import Timekeeper
+from protocols.topics import Channel, Place
+
+# True time is within a second of our clock, or monitoring has failed: NTP keeps it within milliseconds.
+SPREAD_MS: Final = 1_000
+
+
+class TimeAuthority:
+    """Answers what is asked of `source`. `answered` and `ignored` count, for who waits for quiet."""
+
+    def __init__(self, source: Source, signer: Signer, timekeeper: Timekeeper, carrier: Carries) -> None:
+        self.source = source
+        self.answered = 0
+        self.ignored: Counter[str] = Counter()
+        self._signer = signer
+        self._timekeeper = timekeeper
+        self._carrier = carrier
+
+    async def handle(self, place: Place, payload: bytes, retained: bool = False) -> None:  # noqa: FBT001, FBT002 # the carrier's form
+        """Answer an ask, if it is for us. Raises NotConnectedError where the answer cannot go out."""
+        if retained or place.channel is not Channel.TIME_ASK:
+            self.ignored["not an ask"] += 1
+            return
+        try:
+            ask = read_message(payload, TimeAsk)
+            if ask.source is not self.source or ask.meter != place.meter:
+                self.ignored["for another"] += 1
+                return
+            answer = self.answer(ask)
+        except DocumentError:
+            self.ignored["malformed"] += 1
+            return
+        await self._carrier.publish(Place(Channel.TIME_ANSWER, link=place.link, meter=place.meter), answer)
+        self.answered += 1
+
+    def answer(self, ask: TimeAsk) -> bytes:
+        """The sealed answer to an ask, now. Raises DocumentError for a nonce that no meter would take."""
+        now_ms = self._timekeeper.now_ms()
+        body = write_document(
+            TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=now_ms, spread_ms=SPREAD_MS)
+        )
+        read_time(body)
+        return seal(body, TIME_TYPE, [self._signer])

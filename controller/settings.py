@@ -1,0 +1,74 @@
+"""Where a controller lives: its home folder, database and broker (design §6).
+
+Each setting comes from an option of the command, else from the environment, else from a default:
+
+| option       | environment        | default                                                   |
+|--------------|--------------------|-----------------------------------------------------------|
+| `--home`     | `RELANCE_HOME`     | `$XDG_DATA_HOME/relance`, or `~/.local/share/relance`     |
+| `--database` | `RELANCE_DATABASE` | `sqlite:///HOME/relance.db`                               |
+| `--broker`   | `RELANCE_BROKER`   | `mqtt://127.0.0.1:1883`                                   |
+
+`RELANCE_PASSPHRASE` opens keys and has no option, since arguments are seen by everybody on the machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a command needs to find its way; see `settings_from` for where it comes from."""
+
+    home: Path
+    database: str
+    broker: str
+
+    @property
+    def keys(self) -> Path:
+        """The folder of private keys."""
+        return self.home / "keys"
+
+    @property
+    def root(self) -> Path:
+        """The sealed root document."""
+        return self.home / "root.json"
+
+    @property
+    def fleet_key(self) -> Path:
+        """The secret from which every meter's own key is derived."""
+        return self.home / "fleet.key"
+
+
+def settings_from(
+    environment: Mapping[str, str],
+    home: Path | None = None,
+    database: str | None = None,
+    broker: str | None = None,
+) -> Settings:
+    """The settings that options (None: not given) and environment make; an empty variable is as good as none.
+
+    Whether an address is one is said by who uses it: `store.engine` and `protocols.carriage`.
+    """
+    place = home or _path_in(environment, "RELANCE_HOME") or _home_default(environment)
+    place = place.expanduser().absolute()
+    return Settings(
+        home=place,
+        database=database or environment.get("RELANCE_DATABASE") or f"sqlite:///{place / 'relance.db'}",
+        broker=broker or environment.get("RELANCE_BROKER") or BROKER_DEFAULT,
+    )
+
+
+def _home_default(environment: Mapping[str, str]) -> Path:
+    data = _path_in(environment, "XDG_DATA_HOME")
+    # The XDG base directory specification has relative paths ignored.
+    folder = data if data is not None and data.is_absolute() else Path("~/.local/share")
+    return folder / "relance"
+
+
+def _path_in(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text) if text else None

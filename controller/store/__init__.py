@@ -1,0 +1,1 @@
+"""The controller's memory: tables, migrations, and the functions that read and write them."""

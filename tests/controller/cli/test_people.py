@@ -1,0 +1,53 @@
+"""Who acts when nobody is named, and who may not."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.cli.people import choose_operator, load_root, operators_of
+from protocols.errors import InputError
+from protocols.orders import Role
+
+
+@pytest.mark.parametrize(
+    ("chosen", "variable", "who"),
+    [
+        (None, None, "anne"),
+        (None, "", "anne"),
+        (None, "bart", "bart"),
+        ("carl", "bart", "carl"),
+    ],
+)
+def test_the_option_wins_over_the_variable_and_that_over_the_roots_first(
+    seeded: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, variable: str | None, who: str
+) -> None:
+    monkeypatch.delenv("RELANCE_OPERATOR", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RELANCE_OPERATOR", variable)
+    assert choose_operator(load_root(seeded / "root.json"), Role.HARM, chosen) == who
+
+
+@pytest.mark.parametrize(
+    ("chosen", "variable", "line"),
+    [
+        ("dora", None, "--as: dora may not harm; allowed: anne, bart, carl"),
+        ("service", None, "--as: service may not harm; allowed: anne, bart, carl"),
+        (None, "dora", "RELANCE_OPERATOR: dora may not harm; allowed: anne, bart, carl"),
+        ("../anne", None, '--as: "../anne"; allowed: 1 to 64 letters'),
+        ("", None, '--as: ""; allowed: 1 to 64 letters'),
+    ],
+)
+def test_a_stranger_is_refused_where_they_were_named(
+    seeded: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, variable: str | None, line: str
+) -> None:
+    monkeypatch.setenv("RELANCE_OPERATOR", variable or "")
+    with pytest.raises(InputError) as caught:
+        choose_operator(load_root(seeded / "root.json"), Role.HARM, chosen)
+    assert str(caught.value).startswith(line)
+
+
+def test_a_machine_is_never_among_the_people(seeded: Path) -> None:
+    root = load_root(seeded / "root.json")
+    for role in (Role.PROTECT, Role.HARM, Role.ROOT):
+        assert operators_of(root, role) == ("anne", "bart", "carl")
+    assert operators_of(root, Role.LEASE) == ("service",)

@@ -1,0 +1,163 @@
+"""The demo end to end: a small one, with all its real parts, on both brokers; its report; its end by Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brokers.running import Embedded, Mosquitto, RunningBroker
+from tests.controller.demo.demo_process import children_of, is_running, start_demo
+
+METERS = 40
+SMALL = ("--meters", str(METERS), "--fast")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a small demo on the embedded broker has written."""
+    out = tmp_path_factory.mktemp("demo")
+    program = start_demo(out, *SMALL)
+    said, complained = program.communicate(timeout=280)
+    assert program.returncode == 0, complained
+    (out / "said.txt").write_text(said)
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
+    return found
+
+
+def test_the_report_has_the_fields_that_others_read(report: dict[str, Any]) -> None:
+    assert report["schema"] == 1
+    assert report["seed"] == 7
+    assert report["meters"] == METERS
+    for name in ("legacy.early_cuts", "guarded.early_cuts", "guarded.cuts_outside_windows", "release.meters"):
+        first, second = name.split(".")
+        assert type(report[first][second]) is int, name
+    for name in ("topups.paid", "topups.credited", "messages.published", "guarded.cuts_inside_windows"):
+        first, second = name.split(".")
+        assert type(report[first][second]) is int, name
+    assert re.fullmatch("[0-9a-f]{64}", report["decisions_sha256"])
+    assert report["wall_seconds"] > 0
+
+
+def test_the_card_meters_cut_early_and_the_guarded_ones_only_in_their_windows(report: dict[str, Any]) -> None:
+    assert report["legacy"]["early_cuts"] > 0
+    assert report["guarded"]["early_cuts"] == 0
+    assert report["guarded"]["cuts_outside_windows"] == 0
+    assert report["guarded"]["cuts_inside_windows"] > 0
+
+
+def test_the_release_brings_everybody_back_who_was_off(report: dict[str, Any]) -> None:
+    assert report["release"]["meters"] == report["release"]["restored"] > 0
+    assert 0 < report["release"]["seconds_p50"] <= report["release"]["seconds_p99"]
+
+
+def test_every_cent_that_was_paid_is_credited_once(report: dict[str, Any]) -> None:
+    assert report["topups"]["paid"] == report["topups"]["credited"] > 0
+
+
+def test_the_controller_has_seen_the_wrong_date(report: dict[str, Any]) -> None:
+    assert report["guarded"]["heard_wrong_date"] > 0
+
+
+def test_the_page_needs_nothing_from_elsewhere(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["']?(?!#)""", page)
+    assert not re.search(r"url\((?!#)|@import|<script|<link|<iframe|<object", page)
+    assert "<svg" in page
+
+
+def test_the_page_tells_three_stories(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    for title in ("Cut a day early", "Its twin", "Cut by mistake"):
+        assert f"<h3>{title}</h3>" in page
+
+
+def test_without_a_terminal_there_is_a_line_per_simulated_hour(folder: Path) -> None:
+    said = (folder / "said.txt").read_text()
+    hours = re.findall(r"^\w{3} \d\d \w+ 2020 (\d\d):00 \|", said, flags=re.MULTILINE)
+    assert len(hours) == 208
+    assert all((int(later) - int(sooner)) % 24 == 1 for sooner, later in zip(hours, hours[1:], strict=False))
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[RunningBroker]:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+def test_the_same_seed_takes_the_same_decisions_on_another_broker(
+    report: dict[str, Any], mosquitto: RunningBroker, tmp_path: Path
+) -> None:
+    program = start_demo(tmp_path / "out", *SMALL, "--broker", str(mosquitto.address))
+    _, complained = program.communicate(timeout=280)
+    assert program.returncode == 0, complained
+    other = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert other["decisions_sha256"] == report["decisions_sha256"]
+    assert other["openings"] == report["openings"]
+
+
+@pytest.mark.parametrize("hours", [0, 30])
+def test_ctrl_c_ends_all_parts_within_two_seconds(hours: int, tmp_path: Path) -> None:
+    program = start_demo(tmp_path, *SMALL)
+    assert program.stdout is not None
+    for _ in range(hours):
+        program.stdout.readline()
+    deadline = time.monotonic() + 60
+    while not (started := children_of(program.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert started
+    os.kill(program.pid, signal.SIGINT)
+    interrupted_s = time.monotonic()
+    _, complained = program.communicate(timeout=30)
+    assert time.monotonic() - interrupted_s < 2
+    assert program.returncode == 130
+    assert "Traceback" not in complained
+    assert not any(map(is_running, started))
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "line"),
+    [
+        (("--meters", "41"), 2, "--meters: 41; allowed: an even number from 20 to 20000\n"),
+        (("--meters", "4"), 2, "--meters: 4; allowed: an even number from 20 to 20000\n"),
+        (("--seed", "-1"), 2, "--seed: -1; allowed: 0 to 9223372036854775807\n"),
+        (("--broker", "nowhere"), 2, 'broker "nowhere"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]\n'),
+    ],
+)
+def test_a_wrong_option_gets_one_line(
+    options: tuple[str, ...], status: int, line: str, tmp_path: Path
+) -> None:
+    program = start_demo(tmp_path, *options)
+    _, complained = program.communicate(timeout=60)
+    assert (program.returncode, complained) == (status, line)
+
+
+def test_a_broker_that_does_not_answer_ends_it_with_three(tmp_path: Path) -> None:
+    with Embedded() as broker:
+        address = broker.address
+    program = start_demo(tmp_path, *SMALL, "--broker", str(address))
+    _, complained = program.communicate(timeout=60)
+    assert program.returncode == 3
+    assert complained.startswith(f"broker {address}: ")
+    assert complained.count("\n") == 1
+
+
+def test_a_folder_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    program = start_demo(tmp_path / "file", *SMALL)
+    _, complained = program.communicate(timeout=60)
+    assert program.returncode == 2
+    assert complained.startswith("--out: ")
+    assert complained.count("\n") == 1

@@ -1,0 +1,250 @@
+"""The parts of the service alone: one instance, a root that fits, honest time, and jobs that only wake."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, text
+
+from controller.service.jobs import TICK_MS, Jobs
+from controller.service.serve import Secrets, Service, checked_root, serve, single_instance
+from controller.service.time_service import SPREAD_MS, TimeAuthority
+from controller.store import queries
+from controller.store.engine import reading, writing
+from controller.store.tables import LinkRow, MeterRow
+from emulator.embedded_broker import EmbeddedBroker
+from emulator.mqtt import Carrier
+from protocols.carriage import BrokerAddress
+from protocols.envelope import Signer, seal
+from protocols.errors import InputError, UnreachableError
+from protocols.instants import DAY_MS
+from protocols.messages import Status, TimeAsk, write_message
+from protocols.orders import TIME_TYPE, TimeAnswer, read_time
+from protocols.reasons import Source
+from protocols.roles import ROOT_TYPE, open_signed, time_source, write_root
+from protocols.topics import Channel, Place, link_filters
+from tests.controller.service_bench import FLEET_KEY, ROOT_ENVELOPE, SECRETS, SteppedClock, make_link, table
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
+
+ASK = Place(Channel.TIME_ASK, link="link-1", meter="m1")
+
+
+class Drawer:
+    """Takes what is published."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.taken: list[tuple[Place, bytes]] = []
+
+    async def publish(
+        self, place: Place, payload: bytes, *, expiry_s: int | None = None, retain: bool | None = None
+    ) -> None:
+        del expiry_s, retain
+        self.taken.append((place, payload))
+
+
+def ask(nonce: str = "n" * 32, meter: str = "m1", source: Source = Source.HEADEND) -> bytes:
+    return write_message(TimeAsk(meter=meter, source=source, nonce=nonce))
+
+
+def asked(payload: bytes, place: Place = ASK, *, retained: bool = False) -> tuple[Drawer, TimeAuthority]:
+    drawer = Drawer()
+    authority = TimeAuthority(Source.HEADEND, SIGNERS["headend"], SteppedClock(), drawer)
+    asyncio.run(authority.handle(place, payload, retained))
+    return drawer, authority
+
+
+def test_an_authority_answers_the_meters_own_nonce_with_its_own_key() -> None:
+    drawer, _ = asked(ask())
+    ((place, payload),) = drawer.taken
+    assert place == Place(Channel.TIME_ANSWER, link="link-1", meter="m1")
+    signed = open_signed(payload, ROOT, TIME_TYPE)
+    assert time_source(signed, ROOT) is Source.HEADEND
+    told = read_time(signed.payload)
+    assert told == TimeAnswer(meter="m1", nonce="n" * 32, time_ms=MONDAY_MS, spread_ms=SPREAD_MS)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [ask(source=Source.TIMESERVER), ask(meter="m2"), ask(nonce="short"), b"{}", b"\xff", b""],
+    ids=["another authority", "another meter", "no nonce", "no ask", "no text", "nothing"],
+)
+def test_what_is_no_ask_for_it_is_not_answered(payload: bytes) -> None:
+    drawer, authority = asked(payload)
+    assert drawer.taken == []
+    assert authority.ignored.total() == 1
+
+
+def test_an_ask_that_the_broker_kept_is_not_answered() -> None:
+    drawer, _ = asked(ask(), retained=True)
+    assert drawer.taken == []
+
+
+def test_one_store_serves_one_instance(engine: Engine) -> None:
+    with single_instance(engine), pytest.raises(InputError, match="another `relance serve` runs"):
+        single_instance(engine).__enter__()
+    with single_instance(engine):
+        pass
+
+
+def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
+    stranger = Signer.from_seed(b"s" * 32)
+    with pytest.raises(InputError, match="role lease does not list the key of service"):
+        checked_root(msgspec.structs.replace(SECRETS, service=stranger))
+    with pytest.raises(InputError, match="role time does not list the key of headend"):
+        checked_root(msgspec.structs.replace(SECRETS, headend=stranger))
+    alone = seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"]])
+    with pytest.raises(InputError, match="not signed by as many people"):
+        checked_root(msgspec.structs.replace(SECRETS, root_envelope=alone))
+
+
+def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
+    async def story() -> None:
+        async with table(engine, make_link("link-1", ("m1", "m2"))) as laid:
+            laid.permit()
+            await laid.settle()
+            first = laid.service.jobs.tick(laid.now_ms)
+            assert first.leases == 1
+            forgetful = Service(engine, SECRETS, laid.clock).jobs
+            for jobs in (laid.service.jobs, forgetful):
+                again = jobs.tick(laid.now_ms)
+                assert (again.leases, again.kept.retried, again.kept.expired) == (0, 0, 0)
+
+    asyncio.run(story())
+
+
+def test_a_clock_a_day_ahead_expires_no_moratorium_and_set_right_again_all_goes_on(engine: Engine) -> None:
+    """The incident at the controller itself: leases are early, protection stays, nothing is lost."""
+
+    async def story() -> None:
+        async with table(engine, make_link("link-1", ("m1",))) as laid:
+            row = laid.declare("mora", laid.now_ms - DAY_MS, laid.now_ms + DAY_MS // 2)
+            laid.permit()
+            await laid.settle()
+            laid.service.jobs.tick(laid.now_ms + DAY_MS)
+            with reading(engine) as session:
+                assert queries.show_order(session, row.id).state == "active"
+            (plan,) = [view for view in _leases(engine) if view.order_id is not None]
+            assert plan.rev == 1
+            await laid.settle()
+            lease = laid.meter("m1").memory.lease
+            # The meter knows better than to take a lease from tomorrow.
+            assert lease is None
+            await laid.wait(4 * DAY_MS, DAY_MS)
+            lease = laid.meter("m1").memory.lease
+            assert lease is not None
+
+    asyncio.run(story())
+
+
+def _leases(engine: Engine) -> list[queries.LeaseView]:
+    with reading(engine) as session:
+        return queries.lease_status(session)
+
+
+def test_an_expired_root_ends_leases_and_not_protection(engine: Engine) -> None:
+    root = msgspec.structs.replace(ROOT, expires_ms=MONDAY_MS + DAY_MS)
+    envelope = seal(write_root(root), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]])
+    secrets = Secrets(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, envelope)
+    assert secrets.root_envelope != ROOT_ENVELOPE
+
+    async def story() -> None:
+        async with table(engine, make_link("link-1", ("m1",))) as laid:
+            laid.permit()
+            await laid.settle()
+            jobs = Service(engine, secrets, laid.clock).jobs
+            assert jobs.tick(MONDAY_MS + DAY_MS).leases == 0
+            laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
+            await laid.settle()
+            assert "hold/mora" in laid.meter("m1").memory.protections
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_jobs_tick_when_they_begin_and_stop_when_cancelled(engine: Engine, stepped: bool) -> None:
+    async def story() -> None:
+        ticked = asyncio.Event()
+        clock = SteppedClock()
+        jobs = Jobs(engine, ROOT, SIGNERS["service"], clock, asyncio.Lock(), ticked.set)
+        task = asyncio.create_task(jobs.run_by() if stepped else jobs.run())
+        await ticked.wait()
+        if stepped:
+            ticked.clear()
+            await asyncio.sleep(0)
+            await clock.step_to(MONDAY_MS + TICK_MS)
+            await ticked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+
+
+def test_a_store_that_another_holds_for_a_while_loses_no_message(engine: Engine) -> None:
+    async def story() -> None:
+        async with table(engine, make_link("link-1", ("m1",))) as laid:
+            status = Status(link="link-9", online=True, sequence=1, meters=0)
+            with writing(engine) as session:
+                session.connection().execute(text("CREATE TABLE somebody_elses (id TEXT)"))
+                await laid.service.handle(Place(Channel.STATUS, link="link-9"), write_message(status))
+                await asyncio.sleep(0)
+            await laid.settle()
+            with reading(engine) as session:
+                assert session.get(LinkRow, "link-9") is not None
+
+    asyncio.run(story())
+
+
+def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: Engine, tmp_path: Path) -> None:
+    """`serve` as it runs, a link's connection beside it, and an order that another process commits."""
+    del tmp_path
+
+    async def story(address: BrokerAddress) -> None:
+        clock = SteppedClock()
+        serving = asyncio.create_task(serve(engine, SECRETS, address, clock))
+        arrived: asyncio.Queue[Place] = asyncio.Queue()
+
+        async def handle(place: Place, payload: bytes, retained: bool) -> None:
+            del payload, retained
+            # The controller's own birth is there too, sooner or later.
+            if place.channel is not Channel.CONTROLLER:
+                await arrived.put(place)
+
+        link = Carrier(address, "link-1", link_filters("link-1"), handle=handle)
+        carrying = asyncio.create_task(link.run())
+        await link.first_attempt()
+        status = Status(link="link-1", online=True, sequence=1, meters=1)
+        await link.publish(Place(Channel.STATUS, link="link-1"), write_message(status))
+        await _until_known(engine, "link-1")
+        with writing(engine) as session:
+            session.add(MeterRow(id="m1", link="link-1", first_seen_ms=MONDAY_MS))
+        async with table(engine) as desk:
+            desk.declare("mora", MONDAY_MS, MONDAY_MS + DAY_MS)
+        assert (await arrived.get()).channel is Channel.FLEET_ORDERS
+        await link.publish(ASK, ask())
+        assert (await arrived.get()).channel is Channel.TIME_ANSWER
+        for task in (carrying, serving):
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    with EmbeddedBroker() as broker:
+        asyncio.run(story(broker.address))
+    with single_instance(engine):
+        pass
+
+
+async def _until_known(engine: Engine, link: str) -> None:
+    for _ in range(3_000):
+        with reading(engine) as session:
+            if session.get(LinkRow, link) is not None:
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{link} did not become known")
+
+
+def test_without_a_broker_serve_says_so_at_once(engine: Engine) -> None:
+    with pytest.raises(UnreachableError, match=r"broker mqtt://127\.0\.0\.1:1"):
+        asyncio.run(serve(engine, SECRETS, BrokerAddress("127.0.0.1", 1), SteppedClock()))

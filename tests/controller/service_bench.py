@@ -1,0 +1,265 @@
+"""A controller's service and real links around one table: an in-memory broker, and time that is stepped.
+
+`Table` is the world: true time, the broker with what it retains, links with guarded meters, and a service
+on a store. `settle` lets messages run until there are none under way.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from controller.policy import drafting
+from controller.policy.drafting import FLEET
+from controller.service.serve import Secrets, Service
+from controller.store import orders, payments
+from controller.store.engine import writing
+from controller.store.tables import OrderRow
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.profile import Profile
+from emulator.household import Household
+from emulator.link import Link
+from emulator.reporting import Outgoing, ReportingMeter
+from emulator.world.crystal import Crystal
+from protocols.carriage import NotConnectedError
+from protocols.envelope import seal
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.messages import TimeAsk, meter_key, read_message
+from protocols.orders import (
+    KINDS,
+    ORDER_TYPE,
+    TIME_TYPE,
+    Kind,
+    Order,
+    Scope,
+    TimeAnswer,
+    write_document,
+)
+from protocols.reasons import Source
+from protocols.roles import ROOT_TYPE, write_root
+from protocols.topics import Channel, Place
+from protocols.units import QUANTA_PER_EUR
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, PROFILE, ROOT, SIGNERS
+
+FLEET_KEY = b"f" * 32
+ROOT_ENVELOPE = seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]])
+SECRETS = Secrets(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, ROOT_ENVELOPE)
+
+
+class SteppedClock:
+    """A timekeeper that stands still until it is stepped."""
+
+    def __init__(self, now_ms: int = MONDAY_MS) -> None:
+        self._now_ms = now_ms
+        self._stepped = asyncio.Condition()
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        async with self._stepped:
+            await self._stepped.wait_for(lambda: self._now_ms >= instant_ms)
+
+    async def step_to(self, now_ms: int) -> None:
+        async with self._stepped:
+            self._now_ms = now_ms
+            self._stepped.notify_all()
+
+
+def make_link(
+    name: str, meters: Sequence[str], *, balance_q: int = 1_000 * QUANTA_PER_EUR, profile: Profile = PROFILE
+) -> Link:
+    return Link(name, [_reporting(name, meter, balance_q, profile) for meter in meters])
+
+
+def _reporting(link: str, name: str, balance_q: int, profile: Profile) -> ReportingMeter:
+    meter = GuardedMeter(
+        Identity(name, frozenset(), meter_key(FLEET_KEY, name)),
+        profile,
+        ROOT,
+        balance_q=balance_q,
+        load_w=1_000,
+        commissioned_ms=MONDAY_MS,
+    )
+    household = Household(name, meter, Crystal(0, MONDAY_MS), lambda _ms: 1_000, from_ms=MONDAY_MS)
+    return ReportingMeter(household, link, None)
+
+
+@dataclass
+class Table:
+    """See the head of this module. `lost`: channels of which nothing arrives at the controller.
+
+    `deaf`: the broker is there, and confirms nothing.
+    """
+
+    engine: Engine
+    clock: SteppedClock
+    service: Service
+    links: dict[str, Link]
+    retained: dict[str, bytes] = field(default_factory=dict)
+    connected: bool = True
+    deaf: bool = False
+    lost: set[Channel] = field(default_factory=set)
+    published: Counter[Channel] = field(default_factory=Counter)
+    down: list[tuple[Place, bytes]] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _up: deque[Outgoing] = field(default_factory=deque)
+
+    @property
+    def now_ms(self) -> int:
+        return self.clock.now_ms()
+
+    # -- the broker ---------------------------------------------------------------------------
+
+    async def publish(
+        self, place: Place, payload: bytes, *, expiry_s: int | None = None, retain: bool | None = None
+    ) -> None:
+        del expiry_s
+        await asyncio.sleep(0)
+        if self.deaf or not self.connected:
+            raise NotConnectedError("no broker")
+        self.published[place.channel] += 1
+        self.down.append((place, payload))
+        if place.channel is Channel.FLEET_ORDERS:
+            assert retain
+            self.retained[place.order] = payload
+            if not payload:
+                del self.retained[place.order]
+        for link in self.links.values():
+            if link.online and place.link in {"", link.name}:
+                self._up.extend(link.receive(place, payload, self.now_ms))
+
+    def connect(self, name: str) -> None:
+        link = self.links[name]
+        link.will()
+        self._up.extend(link.connected(self.now_ms))
+        for order, payload in list(self.retained.items()):
+            self._up.extend(link.receive(Place(Channel.FLEET_ORDERS, order=order), payload, self.now_ms))
+
+    def disconnect(self, name: str) -> None:
+        self.links[name].disconnected()
+        self._up.append(self.links[name].will())
+
+    def restart(self) -> None:
+        """The service was killed and is started again, on the same store; nothing else was kept."""
+        for task in self.tasks:
+            task.cancel()
+        self.service = Service(self.engine, SECRETS, self.clock)
+        self.service.attach(self)
+        self.tasks = [asyncio.create_task(self.service.intake.run())]
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Until nothing is under way."""
+        while True:
+            while self._up:
+                await self._rise(self._up.popleft())
+            if self.service.outbox is not None and self.connected:
+                await self.service.outbox.drain()
+            if not self._up and (not self.connected or await self.service.drained()):
+                return
+            await asyncio.sleep(0.001)
+
+    async def wait(self, ms: int, step_ms: int = HOUR_MS) -> None:
+        """Let time pass for everybody; the service ticks at each step."""
+        end_ms = self.now_ms + ms
+        while self.now_ms < end_ms:
+            await self.clock.step_to(min(self.now_ms + step_ms, end_ms))
+            for link in self.links.values():
+                self._up.extend(link.advance(self.now_ms))
+            await self.settle()
+            await self.tick()
+
+    async def tick(self) -> None:
+        await self.service.jobs.tick_now()
+        await self.settle()
+
+    async def _rise(self, said: Outgoing) -> None:
+        if said.place.channel in self.lost:
+            return
+        if said.place.channel is Channel.TIME_ASK:
+            await self._answer_as_timeserver(said)
+        await self.service.handle(said.place, said.payload)
+
+    async def _answer_as_timeserver(self, said: Outgoing) -> None:
+        ask = read_message(said.payload, TimeAsk)
+        if ask.source is not Source.TIMESERVER:
+            return
+        told = TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=self.now_ms, spread_ms=SECOND_MS)
+        answer = seal(write_document(told), TIME_TYPE, [SIGNERS[Source.TIMESERVER]])
+        await self.publish(Place(Channel.TIME_ANSWER, link=said.place.link, meter=ask.meter), answer)
+
+    # -- operators ----------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> OrderRow:
+        """Signed by as many people as it takes, and committed as the command line would."""
+        with writing(self.engine) as session:
+            return orders.submit(session, order, seal_order(order), ROOT, "anna", self.now_ms)
+
+    def sheet(self, kind: Kind, name: str) -> drafting.Sheet:
+        with writing(self.engine) as session:
+            return orders.draw_sheet(session, kind, name, self.now_ms, "test")
+
+    def declare(self, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> OrderRow:
+        sheet = self.sheet(Kind.HOLD, name)
+        return self.submit(drafting.declare_moratorium(sheet, name, from_ms, until_ms, scope))
+
+    def lift(self, name: str) -> OrderRow:
+        return self.submit(drafting.lift_moratorium(self.sheet(Kind.LIFT_HOLD, name), name))
+
+    def release(self, name: str = "all", scope: Scope = FLEET) -> OrderRow:
+        return self.submit(drafting.release(self.sheet(Kind.RELEASE, name), name, 72, scope))
+
+    def permit(self) -> OrderRow:
+        sheet = self.sheet(Kind.CUT_CALENDAR, "season")
+        span_ms = (self.now_ms, self.now_ms + 30 * DAY_MS)
+        rule = "mon-thu 09:00-12:00"
+        return self.submit(drafting.calendar(sheet, "season", rule, "Europe/Brussels", "BE", span_ms))
+
+    def cut(self, meter: str, from_ms: int, until_ms: int) -> OrderRow:
+        sheet = self.sheet(Kind.CUT_ORDER, "c1")
+        return self.submit(drafting.cut_order(sheet, "c1", (meter,), (from_ms, until_ms)))
+
+    def pay(self, payment_id: str, meter: str, amount_ueur: int) -> str:
+        """The id of the statement's order; an empty one where the payment was booked before."""
+        with writing(self.engine) as session:
+            booked = payments.draw_statement(session, payment_id, meter, amount_ueur, "anna", self.now_ms)
+            if booked.sheet is None:
+                return ""
+            made = booked.payment
+            order = drafting.payment_statement(booked.sheet, meter, made.issuer, made.number, made.total_ueur)
+            orders.submit(session, order, seal_order(order), ROOT, "anna", self.now_ms)
+            payments.attach(session, payment_id, order.id)
+            return order.id
+
+    def meter(self, name: str) -> GuardedMeter:
+        return next(link.meters[name].household.meter for link in self.links.values() if name in link.meters)
+
+
+def seal_order(order: Order) -> bytes:
+    """Sealed by as many people as its role demands."""
+    role = KINDS[order.kind].role
+    people = PEOPLE[role][: ROOT.roles[role].threshold]
+    return seal(write_document(order), ORDER_TYPE, [SIGNERS[holder] for holder in people])
+
+
+@asynccontextmanager
+async def table(engine: Engine, *links: Link) -> AsyncIterator[Table]:
+    """A table with a running service, every link connected and settled."""
+    clock = SteppedClock()
+    laid = Table(engine, clock, Service(engine, SECRETS, clock), {link.name: link for link in links})
+    laid.restart()
+    try:
+        for link in links:
+            laid.connect(link.name)
+        await laid.settle()
+        yield laid
+    finally:
+        for task in laid.tasks:
+            task.cancel()
+        await asyncio.gather(*laid.tasks, return_exceptions=True)
