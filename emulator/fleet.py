@@ -38,7 +38,7 @@ from protocols.messages import meter_key
 from protocols.reasons import Energy
 from protocols.roles import Root
 from protocols.timekeeping import Timekeeper
-from protocols.topics import Place, link_filters
+from protocols.topics import Channel, Place, link_filters
 from protocols.units import QUANTA_PER_EUR
 
 # One meter in so many measures gas: about as in 2012, with 20,000 of 77,000 active ones (domain.md §1.1.5).
@@ -292,7 +292,11 @@ class RunningLink:
             await self._publish(self.link.receive(place, payload, now_ms, retained=retained))
 
     async def _publish(self, said: Sequence[Outgoing]) -> None:
-        """In order, several on the way at a time. Raises NotConnectedError: what is lost is told again."""
+        """Several on the way at a time, what somebody waits for before the events that explain it.
+
+        Raises NotConnectedError: what is lost is told again.
+        """
+        said = sorted(said, key=_is_explanation)
         for first in range(0, len(said), IN_FLIGHT_MAX):
             part = said[first : first + IN_FLIGHT_MAX]
             sending = (
@@ -309,3 +313,7 @@ class RunningLink:
     def _last_will(self) -> tuple[Place, bytes]:
         will = self.link.will()
         return will.place, will.payload
+
+
+def _is_explanation(message: Outgoing) -> bool:
+    return message.place.channel is Channel.EVENTS

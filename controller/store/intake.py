@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import ColumnElement, and_, exists, func, or_, true
 from sqlmodel import Session, col, select
 
 from controller.policy.orders_life import DeliveryEvent, reads_back
@@ -266,20 +266,24 @@ def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
     Receipts and reports may overtake each other: the number of the receipt and the black box's number in
     the report say which came first at the meter.
     """
-    for supply in Supply:
-        unproven = [kind.value for kind in Kind if not reads_back(kind, supply)]
-        covered = exists().where(
-            col(MeterRow.id) == col(DeliveryRow.meter),
-            col(MeterRow.supply) == supply.value,
-            col(MeterRow.report_journal) >= func.coalesce(col(DeliveryRow.receipt_number), 0),
-        )
-        where: list[ColumnElement[bool]] = [covered]
-        if unproven:
-            orders = select(OrderRow.id).where(col(OrderRow.kind).in_(unproven))
-            where.append(col(DeliveryRow.order_id).not_in(orders))
-        for some in deliveries.in_batches(meters):
-            chosen = col(DeliveryRow.meter).in_(some)
-            deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, [chosen, *where])
+    proven = [
+        and_(col(MeterRow.supply) == supply.value, _is_none_of(OrderRow.kind, unproven))
+        for supply in Supply
+        for unproven in [[kind.value for kind in Kind if not reads_back(kind, supply)]]
+    ]
+    covered = (
+        exists()
+        .where(col(MeterRow.id) == col(DeliveryRow.meter), col(OrderRow.id) == col(DeliveryRow.order_id))
+        .where(col(MeterRow.report_journal) >= func.coalesce(col(DeliveryRow.receipt_number), 0))
+        .where(or_(*proven))
+    )
+    for some in deliveries.in_batches(meters):
+        where: list[ColumnElement[bool]] = [col(DeliveryRow.meter).in_(some), covered]
+        deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, where)
+
+
+def _is_none_of(column: str, kinds: Sequence[str]) -> ColumnElement[bool]:
+    return col(column).not_in(kinds) if kinds else true()
 
 
 def _state_of(report: Reported) -> tuple[Value, ...]:
