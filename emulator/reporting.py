@@ -39,6 +39,7 @@ from protocols.messages import (
     write_message,
     write_report,
 )
+from protocols.orders import Kind
 from protocols.topics import CARRIAGE, Channel, Place
 from protocols.units import ueur_from_quanta
 
@@ -87,6 +88,7 @@ class ReportingMeter:
         "_readings",
         "_reported",
         "_said",
+        "_said_next_possible_ms",
         "_seen",
         "_store",
         "_unsent",
@@ -104,6 +106,7 @@ class ReportingMeter:
         self._seen = self._written = self._confirmed = household.meter.journal.head.number
         self._unsent: dict[int, Entry] = {}
         self._said = self._snapshot()
+        self._said_next_possible_ms: int | None = None
 
     def resume(self, kept: Kept, unsent: Sequence[Entry]) -> None:
         """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
@@ -132,7 +135,7 @@ class ReportingMeter:
                     continue
                 case Noted():
                     told.extend(self._note(number, effect.at, effect.record))
-                    changed = changed or isinstance(effect.record, OrderJudged | CreditChanged | ClockChanged)
+                    changed = changed or self._is_news(effect.record, at)
                     number += 1
                 case _:
                     continue
@@ -140,12 +143,27 @@ class ReportingMeter:
             told.append(self.report(at))
         return told
 
+    def _is_news(self, record: Record, at: int) -> bool:
+        """Whether the head-end must read the meter back after it.
+
+        A lease renewed day by day is receipted and no more, as long as it moves no possible cut: else a
+        fleet would say every day that nothing has changed.
+        """
+        match record:
+            case OrderJudged(kind=Kind.LEASE):
+                return self.household.meter.next_possible_ms(at) != self._said_next_possible_ms
+            case OrderJudged() | CreditChanged() | ClockChanged():
+                return True
+            case _:
+                return False
+
     def report(self, at: int) -> Outgoing:
         """The meter's state now, under the next number."""
         meter = self.household.meter
         view, credit = meter.clock_view(at), meter.point.credit
         self._reported += 1
         self._said = self._snapshot()
+        self._said_next_possible_ms = meter.next_possible_ms(at)
         report = Reported(
             meter=self.household.id,
             number=self._reported,
@@ -158,7 +176,7 @@ class ReportingMeter:
             time_ms=view.estimate_ms,
             balance_ueur=ueur_from_quanta(credit.balance_q),
             emergency_ueur=ueur_from_quanta(credit.emergency_left_q),
-            next_possible_ms=meter.next_possible_ms(at),
+            next_possible_ms=self._said_next_possible_ms,
             dispute_nonce=meter.dispute_nonce,
             code=meter.point.recorder.code,
         )

@@ -37,7 +37,7 @@ _JOBS_EVERY_MS: Final = 3 * HOUR_MS
 _JOBS_AFTER_MS: Final = MINUTE_MS
 _COPY_AFTER_MS: Final = 2 * HOUR_MS
 _RELEASE_PATIENCE_S: Final = 60.0
-_LOOK_EVERY_S: Final = 0.01
+_LOOK_EVERY_S: Final = 0.02
 
 
 @dataclass(slots=True)
@@ -99,9 +99,9 @@ class GuardedActs:
             (night.PLANNED_SIGNED_MS, self._plan_cut),
             (night.WRONG_CUT_MS, self._order_wrong_cut),
         ]
-        changing = [at_ms for at_ms, _ in script]
+        changing = (night.FLAGS_MS, night.EXTENDED_MS, night.EXTENDED_AGAIN_MS)
         ticks = {
-            *range(night.START_MS, night.END_MS, _JOBS_EVERY_MS),
+            *range(night.START_MS + _JOBS_EVERY_MS, night.END_MS, _JOBS_EVERY_MS),
             *(at + _JOBS_AFTER_MS for at in changing),
         }
         script += [(at_ms, self._tick) for at_ms in sorted(ticks)]

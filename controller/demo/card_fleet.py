@@ -15,7 +15,7 @@ from controller.demo.offices import Offices
 from controller.demo.population import Household, Order, chance
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.effects import Effect
-from emulator.firmware.events import Button, ButtonName, CardPass, Event, UnsignedDate
+from emulator.firmware.events import Button, ButtonName, CardPass, Event, SetLoad, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
 from emulator.household import Household as MeteredHousehold
@@ -232,6 +232,7 @@ class CardFleet:
             # The office writes the date of the day on it as well.
             self._meters.apply(meter, CardPass(self._next_card(meter), date_ms=at_ms, restart=True), at_ms)
         elif step is Step.PRESS_BLUE:
+            self._meters.apply(meter, SetLoad(0), at_ms)
             self._meters.apply(meter, Button(ButtonName.BLUE), at_ms)
         elif meter not in self._cut_ms:
             self._meters.apply(meter, self._reactivation(meter), at_ms)

@@ -53,10 +53,10 @@ def demo(
     from emulator.embedded_broker import EmbeddedBroker  # noqa: PLC0415
 
     with ExitStack() as things:
-        shown = EMBEDDED if address is None else str(address)
+        shown, own = (EMBEDDED, True) if address is None else (str(address), False)
         if address is None:
             address = things.enter_context(EmbeddedBroker()).address
-        result = run_replay(Wishes(meters, seed, out, fast, shown), address)
+        result = run_replay(Wishes(meters, seed, out, fast, shown, own), address)
     tell_end(result, *write_report(result, out))
     return 0
 

@@ -15,7 +15,7 @@ from controller.demo.conductor import Conductor
 from controller.demo.population import Household
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.effects import Effect
-from emulator.firmware.events import Button, ButtonName, Event
+from emulator.firmware.events import Button, ButtonName, Event, SetLoad
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.fleet import RunningLink, Secrets
@@ -137,4 +137,5 @@ class GuardedFleet:
             home = self.homes[change.meter]
             if change.after is Supply.ARMED and home.energy is Energy.GAS:
                 at_ms = quiet_from_ms(home.load, self._pace.load_every_ms, change.true_ms + _TO_THE_METER_MS)
+                self.bring(at_ms, change.meter, SetLoad(0))
                 self.bring(at_ms, change.meter, Button(ButtonName.BLUE))

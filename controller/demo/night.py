@@ -102,8 +102,7 @@ TIMELINE: Final = (
         START_MS,
         Whose.BOTH,
         "The replay begins. The moratorium of March is in its last days: energy flows on credit, nobody "
-        "may be "
-        "cut. Households have been asked since 4 June to pass their card again.",
+        "may be cut. Households have been asked since 4 June to pass their card again.",
     ),
     Entry(
         EXTENSION_FROM_MS,
@@ -120,8 +119,7 @@ TIMELINE: Final = (
         LIE_MS,
         Whose.BOTH,
         "A wrong date goes out, 24 hours ahead. The card meters take it as it comes. The guarded meters "
-        "hear it "
-        "from one of their two time services, and note that the other one says something else.",
+        "hear it from one of their two time services, and note that the other one says something else.",
     ),
     Entry(
         NIGHT_ENDS_MS,
@@ -141,8 +139,8 @@ TIMELINE: Final = (
     Entry(
         PLANNED_SIGNED_MS,
         Whose.GUARDED,
-        "A cut from Friday 23:01 on is planned for whoever has not reactivated. The controller refuses it in "
-        "words. For the demo two people sign it all the same: the meters take it, and wait for Monday.",
+        "A cut from Friday 23:01 on is planned for whoever has not reactivated. The controller refuses it "
+        "in words. For the demo two people sign it all the same: the meters take it, and wait for Monday.",
     ),
     Entry(
         PLANNED_CUT_MS,
@@ -159,8 +157,8 @@ TIMELINE: Final = (
     Entry(
         WRONG_CUT_MS,
         Whose.GUARDED,
-        "Act two. Two people sign a cut for twelve households; the list that goes with it holds two of every "
-        "five of the fleet. Their meters warn for an hour, then obey.",
+        "Act two. Two people sign a cut for twelve households; the list that goes with it holds two of "
+        "every five of the fleet. Their meters warn for an hour, then obey.",
     ),
     Entry(
         RELEASE_MS,
@@ -185,8 +183,9 @@ ASSUMED: Final = (
     "The extension was written on Monday 29 June, before any first date could fire.",
     (
         "The eleven offices are open on weekdays from 08:00 to 18:00 and closed at the weekend. Most of "
-        "those cut in the night stand at the door at opening, the others come in the course of the morning; the "
-        "way home takes half an hour. The real offices had some fifty times as many people in their queues."
+        "those cut in the night stand at the door at opening, the others come in the course of the "
+        "morning; the way home takes half an hour. The real offices had some fifty times as many people in "
+        "their queues."
     ),
     "On 3 July six of ten households that were still waiting for the planned cut reactivate after all.",
     "Each meter asks both time services once a day; some four of ten ask in the ten hours of the wrong date.",

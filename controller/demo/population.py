@@ -27,7 +27,7 @@ _IN_ORDER_ON_PAPER: Final = 4
 _IN_ORDER_BEFORE_START: Final = 74
 _GAS: Final = 20
 _PENNILESS: Final = 7
-_COMFORTABLE: Final = 60
+_COMFORTABLE: Final = 72
 _PROTECTED: Final = 8
 _MEDICAL: Final = 3
 _CLOCK_SET_WRONG: Final = 70
@@ -240,7 +240,7 @@ def _top_ups(number: int, seed: int) -> tuple[TopUp, ...]:
     made: list[TopUp] = []
     days = (chance(seed, number, "first day", 4), 4 + chance(seed, number, "second day", 4))
     for place, day in enumerate(days[: 1 + chance(seed, number, "payments", 2)], start=1):
-        minute = _SHOP_OPENS_H * 60 + chance(seed, number, f"paid {place}", _SHOP_HOURS * 2) * 30
+        minute = _SHOP_OPENS_H * 60 + chance(seed, number, f"paid {place}", _SHOP_HOURS) * 60
         amount_eur = _TOP_UPS_EUR[chance(seed, number, f"amount {place}", len(_TOP_UPS_EUR))]
         made.append(
             TopUp(

@@ -8,7 +8,7 @@ all shells together say whether anything is still on its way; nobody has to wait
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -28,6 +28,7 @@ class Shell(Protocol):
     """A connection with its counters: both carriers are one."""
 
     traffic: Traffic
+    errors: deque[Exception]
 
     @property
     def connected(self) -> bool: ...
@@ -118,6 +119,10 @@ class Post:
         return self._readers[1]
 
     def _check(self, deadline: float, expected: int, arrived: int) -> None:
+        for shell in self.shells:
+            if shell.errors:
+                # A bug in some part: the replay would be worth nothing.
+                raise shell.errors[-1]
         if not all(shell.connected for shell in self.shells):
             raise UnreachableError("broker: the connection was lost; the demo needs one that stays")
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""When a person can restore an armed gas meter: nothing may flow while it tests (domain.md §1.1). Pure."""
+"""When a person can restore an armed gas meter: every tap is closed while it tests (domain.md §1.1). Pure."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ _QUIET_MS = 13 * MINUTE_MS
 
 
 def quiet_from_ms(load: Callable[[int], int], load_every_ms: int, from_ms: int) -> int:
-    """The first instant from which the household draws nothing for long enough, at five-minute steps.
+    """The first instant, at five-minute steps, from which nobody opens a tap again for long enough.
 
     `load` is asked as the meter's household asks it: at every `load_every_ms`.
     """
     instant_ms = from_ms
     while instant_ms < from_ms + DAY_MS:
-        slots = range(instant_ms // load_every_ms, (instant_ms + _QUIET_MS) // load_every_ms + 1)
+        slots = range(instant_ms // load_every_ms + 1, (instant_ms + _QUIET_MS) // load_every_ms + 1)
         if all(load(slot * load_every_ms) <= LEAK_FLOW_W_MAX for slot in slots):
             return instant_ms
         instant_ms += _LOOK_EVERY_MS

@@ -1,8 +1,12 @@
 """The replay from start to end: the stage is put up, time is conducted, what happened is gathered."""
 
 import asyncio
+import gc
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,13 +22,16 @@ from controller.demo.own_thread import OwnThread
 from controller.demo.population import Household, households
 from controller.demo.result import Heard, Reach, Result
 from controller.demo.stage import Stage, staged, store_url
+from controller.demo.sweeping import check_free, sweep
+from controller.service.intake import LINGER_S
 from controller.store.engine import open_store, reading
 from controller.store.queries import order_progress
 from controller.store.tables import ClaimRow
 from protocols.carriage import BrokerAddress
-from protocols.errors import InputError
+from protocols.errors import InputError, UnreachableError
 
 _OF_THE_STORE: Final = ("relance.db", "relance.db-wal", "relance.db-shm")
+_OBJECTS_BEFORE_COLLECTION: Final = 50_000
 # An offset that is no lie: witnesses differ by less (their spread is a second).
 _OFFSET_MS_MIN: Final = 60_000
 _REACHED: Final = (
@@ -43,6 +50,7 @@ class Wishes:
     out: Path
     fast: bool
     broker: str
+    own_broker: bool
 
 
 def run_replay(wishes: Wishes, address: BrokerAddress) -> Result:
@@ -51,27 +59,76 @@ def run_replay(wishes: Wishes, address: BrokerAddress) -> Result:
     Raises UnreachableError without a broker, InputError for a folder that cannot be used.
     """
     began_s = time.monotonic()
+    # Parts say on the log what the replay itself finds out, and says once.
+    logging.getLogger("controller").addHandler(logging.NullHandler())
+    logging.getLogger("emulator").addHandler(logging.NullHandler())
     _empty(wishes.out)
     store = open_store(store_url(wishes.out), create=True)
     # A power cut may take the last moments of a replay, which is made anew: no commit waits for the disk.
     event.listen(store, "connect", _wait_for_no_disk)
     store.dispose()
     try:
-        return asyncio.run(_replay(wishes, address, store, began_s))
+        with _rare_collections():
+            return asyncio.run(_replay(wishes, address, store, began_s))
     finally:
         store.dispose()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Two thousand meters are looked through at each collection of garbage, and hardly ever is one found."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _replay(wishes: Wishes, address: BrokerAddress, store: Engine, began_s: float) -> Result:
     asyncio.get_running_loop().set_default_executor(OwnThread())
     homes = households(wishes.meters // 2, wishes.seed)
+    if not wishes.own_broker:
+        return await _replay_on_another(wishes, address, store, homes, began_s)
+    return await _played(wishes, address, store, homes, began_s)
+
+
+async def _replay_on_another(
+    wishes: Wishes, address: BrokerAddress, store: Engine, homes: Sequence[Household], began_s: float
+) -> Result:
+    """On a broker that was there before: it must be free, and is left as it was found."""
+    await check_free(address)
+    try:
+        return await _played(wishes, address, store, homes, began_s)
+    finally:
+        with suppress(UnreachableError):
+            await sweep(address)
+
+
+async def _played(
+    wishes: Wishes, address: BrokerAddress, store: Engine, homes: Sequence[Household], began_s: float
+) -> Result:
     async with staged(homes, wishes.seed, make_keys(wishes.seed), store, address) as stage:
         with shown(stage, fast=wishes.fast) as view:
             await _conduct(stage, view, night.RELEASE_MS)
-            await stage.acts.release()
+            await _release(stage)
             await _conduct(stage, view, night.AFTER_RELEASE_MS)
             await _conduct(stage, view, night.END_MS)
         return _gathered(wishes, stage, homes, time.monotonic() - began_s)
+
+
+async def _release(stage: Stage) -> None:
+    """What is measured runs as everywhere: transactions in threads, beside the messages."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(thread_name_prefix="store") as threads:
+        loop.set_default_executor(threads)
+        stage.service.intake.linger_s = LINGER_S
+        await stage.acts.release()
+        await stage.conductor.settle()
+        stage.service.intake.linger_s = 0.0
+    loop.set_default_executor(OwnThread())
 
 
 async def _conduct(stage: Stage, view: View, until_ms: int) -> None:

@@ -106,8 +106,7 @@ def _headlines(result: Result) -> list[Headline]:
         Headline(
             "—" if release is None else f"{release:.1f} s",
             f"until all but the slowest of {_count(len(result.off_before_release))} households that were "
-            f"cut by mistake "
-            "had their supply back",
+            "cut by mistake had their supply back",
             "guarded",
         ),
     ]
@@ -121,22 +120,20 @@ def _pictures(result: Result) -> dict[str, Picture]:
             Markup(histogram.night_histogram(result)),  # noqa: S704 # drawn here, from numbers
             "How many households were cut in each hour, from Thursday evening to Friday midnight.",
             f"Two rows of bars. Card meters: {night_cuts} cuts in the night of 2 July, most between 22:00 "
-            f"and "
-            "midnight. Guarded meters: none.",
+            f"and midnight. Guarded meters: {len(result.night_cuts(Fleet.GUARDED)) or 'none'}.",
         ),
         "dark": Picture(
             Markup(histogram.dark_over_time(result)),  # noqa: S704
             "Households without supply, over the nine days. The blue line rises on Monday: cuts in "
-            "daylight, inside "
-            "the permitted hours, and then the mistake of act two; it falls with the release.",
+            "daylight, inside the permitted hours, and then the mistake of act two; it falls with the "
+            "release.",
             "A line per fleet. The card meters' line jumps up in the night of 2 July and comes down during "
             "3 July.",
         ),
         "offsets": Picture(
             Markup(histogram.offsets_seen(result)),  # noqa: S704
-            f"Every dot is a date that a guarded meter was told and did not take, as the controller saw "
-            f"it: {heard} meters "
-            "told of a clock that was a whole day ahead. Nobody had been cut by it.",
+            "Every dot is a date that a guarded meter was told and did not take, as the controller saw it: "
+            f"{heard} meters told of a clock that was a whole day ahead. Nobody had been cut by it.",
             "A row of dots at plus 24 hours, from 23:00 to 09:00; the meters themselves stay at zero.",
         ),
         "back": Picture(
@@ -147,8 +144,7 @@ def _pictures(result: Result) -> dict[str, Picture]:
         "week": Picture(
             Markup(histogram.week_histogram(result)),  # noqa: S704
             "All cuts of the nine days, by hour. Guarded meters cut on Monday, between 08:00 and 15:00, "
-            "and at no other "
-            "time: they are not simply dead.",
+            "and at no other time: they are not simply dead.",
             "Two rows of bars over nine days.",
         ),
     }

@@ -74,35 +74,36 @@ def _of_card(home: Household, way: WayBack) -> Story:
         assert home.reactivated_ms is not None, home
         before = (
             f"On {_when(home.reactivated_ms)} this household passed its card, as it had been asked to. The "
-            f"terminal said "
-            "that all was in order. What it did not say: the same card put a new date for a cut into the "
-            "meter, "
-            "and the cancellation it carried was for the old one."
+            "terminal said that all was in order. What it did not say: the same card put a new date for a "
+            "cut into the meter, and the cancellation it carried was for the old one."
         )
     else:
         before = (
             "This household had not passed its card again. The letters said that there was time until "
-            "Friday 3 July, "
-            "in the evening."
+            "Friday 3 July, in the evening."
         )
     left_ms = night.PLANNED_CUT_MS - way.cut_ms
     sentences = [
         before,
         (
-            f"At {_clock(way.cut_ms)} on {_day(way.cut_ms)} the {energy} went off: {_span(left_ms)} before the "
-            f"date in "
-            "the letter. The meter believed it was already the day after."
+            f"At {_clock(way.cut_ms)} on {_day(way.cut_ms)} the {energy} went off: {_span(left_ms)} before "
+            f"the date in the letter. {_blame(home)}"
         ),
         "No button and no ordinary card brought it back. The screen showed an 8: non-relance.",
         (
             f"The office at {way.office} was open from 08:00. The household was there at "
-            f"{_clock(way.arrived_ms)}, held the card "
-            f"it needed at {_clock(way.served_ms)}, and had {energy} again on {_day(way.back_ms)} at "
-            f"{_clock(way.back_ms)}: "
+            f"{_clock(way.arrived_ms)}, held the card it needed at {_clock(way.served_ms)}, and had "
+            f"{energy} again on {_day(way.back_ms)} at {_clock(way.back_ms)}: "
             f"{_span(way.back_ms - way.cut_ms)} in the dark, for a date that was not even right."
         ),
     ]
     return Story("Cut a day early", Fleet.LEGACY, home.card, tuple(sentences))
+
+
+def _blame(home: Household) -> str:
+    if home.clock_set_wrong or "leap_skip" in home.faults:
+        return "The meter believed it was already the day after."
+    return "The date in the meter was not the one in the letter."
 
 
 def _of_twin(result: Result, home: Household) -> Story:
@@ -113,10 +114,8 @@ def _of_twin(result: Result, home: Household) -> Story:
         hours = round(first.offset_ms / HOUR_MS)
         sentences.append(
             f"At {_clock(first.received_ms)} it asked its two time services what time it was. One of them "
-            f"was {hours} hours "
-            "ahead, the other was not. Where two do not agree the meter believes neither: it went on "
-            "counting by its own "
-            "crystal, and told the controller what it had heard."
+            f"was {hours} hours ahead, the other was not. Where two do not agree the meter believes "
+            "neither: it went on counting by its own crystal, and told the controller what it had heard."
         )
     else:
         sentences.append(
@@ -125,8 +124,7 @@ def _of_twin(result: Result, home: Household) -> Story:
         )
     sentences.append(
         "The moratorium in its memory ran until Friday, and outside the hours for cuts it does not cut at "
-        "all. "
-        "That night the light stayed on."
+        "all. That night the light stayed on."
     )
     changes = [each for each in result.changes if each.meter == home.guarded]
     sentences += _later(changes, result)
@@ -140,8 +138,8 @@ def _later(changes: Sequence[Change], result: Result) -> list[str]:
     for change in changes:
         if change.is_opening:
             told.append(
-                f"On {_day(change.true_ms)} at {_clock(change.true_ms)} it was cut, "
-                f"{_why(change, result)}: in daylight, after an hour's warning, with the offices open."
+                f"On {_day(change.true_ms)} at {_clock(change.true_ms)} it was cut, {_why(change, result)}: "
+                "in daylight, after an hour's warning, with the offices open."
             )
         elif change.after is Supply.ON:
             told.append(f"Supply came back at {_clock(change.true_ms)}.")
@@ -183,20 +181,17 @@ def _of_release(result: Result, home: Household) -> Story:
     owed = f"It was in order ({home.order.value}), and nobody had meant to cut it."
     sentences = (
         (
-            f"{owed} On Monday 6 July at 10:00 its name stood on a list of {len(result.wrong_scope)} that was "
-            f"to have "
-            f"been one of {len(result.meant)}. Two people had signed it."
+            f"{owed} On Monday 6 July at 10:00 its name stood on a list of {len(result.wrong_scope)} that "
+            f"was to have been one of {len(result.meant)}. Two people had signed it."
         ),
         (
-            "Its meter could not know that. It did what it owes everybody: it waited for the hours in which "
-            "cuts are "
-            f"allowed, warned for an hour, and only then, at {_clock(cut.true_ms)}, cut."
+            "Its meter could not know that. It did what it owes everybody: it waited for the hours in "
+            f"which cuts are allowed, warned for an hour, and only then, at {_clock(cut.true_ms)}, cut."
         ),
         (
-            f"At {_clock(night.RELEASE_MS)} one person sent the release. Of all that were dark this household "
-            f"is among the "
-            f"slowest: the controller had its meter's word after {seconds:.2f} seconds. Nobody left the house, "
-            f"and nothing can cut it again for {night.RELEASE_HOURS} hours."
+            f"At {_clock(night.RELEASE_MS)} one person sent the release. Of all that were dark this "
+            f"household is among the slowest: the controller had its meter's word after {seconds:.2f} "
+            f"seconds. Nobody left the house, and nothing can cut it again for {night.RELEASE_HOURS} hours."
         ),
     )
     return Story("Cut by mistake", Fleet.GUARDED, home.guarded, sentences)

@@ -15,8 +15,8 @@ def tell_end(result: Result, as_json: Path, page: Path) -> None:
         f"Card meters:    {legacy['early_cuts']} of {legacy['meters']} households cut before their date.",
         (
             f"Guarded meters: {guarded['early_cuts']} of {guarded['meters']}; "
-            f"{guarded['cuts_inside_windows']} cuts inside the "
-            f"permitted hours, {guarded['cuts_outside_windows']} outside."
+            f"{guarded['cuts_inside_windows']} cuts inside the permitted hours, "
+            f"{guarded['cuts_outside_windows']} outside."
         ),
     ]
     if half is not None and slow is not None:
