@@ -35,7 +35,8 @@ from protocols.topics import CARRIAGE, Channel, Place
 ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
 ASK_EVERY_MS: Final = 6 * HOUR_MS
 READ_EVERY_MS: Final = HOUR_MS
-REPEAT_EVERY_MS: Final = DAY_MS
+# A controller's birth makes a link say it all again; this is for what even that has missed.
+REPEAT_EVERY_MS: Final = 7 * DAY_MS
 # Fleet-wide orders remembered as told, in one connection: as many as a meter can keep, many times over.
 _TOLD_MAX: Final = 16 * OBJECTS_MAX
 

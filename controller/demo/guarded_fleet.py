@@ -31,9 +31,10 @@ from protocols.reasons import Energy, Supply
 
 PROFILE = "wallonia-smart"
 LINKS_MAX = 10
-# Each meter asks both time authorities once a day, in one of so many turns; and is read four times a day.
-ASK_EVERY_MS = 24 * HOUR_MS
-ASK_TURNS = 24
+# Each meter asks both time authorities every second day, in one of so many turns; it is read four times
+# a day.
+ASK_EVERY_MS = 48 * HOUR_MS
+ASK_TURNS = 48
 READ_EVERY_MS = 6 * HOUR_MS
 # From the armed valve until somebody has read the screen and closed the taps.
 _TO_THE_METER_MS = 10 * MINUTE_MS

@@ -188,5 +188,5 @@ ASSUMED: Final = (
         "their queues."
     ),
     "On 3 July six of ten households that were still waiting for the planned cut reactivate after all.",
-    "Each meter asks both time services once a day; some four of ten ask in the ten hours of the wrong date.",
+    "Each meter asks both time services every second day; two of ten ask in the hours of the wrong date.",
 )

@@ -143,10 +143,10 @@ def test_two_authorities_are_asked_again_every_six_hours_and_the_clock_stays_nar
         assert view.latest_ms is not None
         assert view.earliest_ms <= headend.now_ms <= view.latest_ms
         assert view.latest_ms - view.earliest_ms < 6_000
-    # Confirmations are no events and change nothing; once a day all is said again.
+    # Confirmations are no events and change nothing; once a week all is said again.
     assert not headend.events()
-    assert sum(isinstance(each, Reported) for each in headend.reports) == 2 * (1 + 30)
-    assert channels(headend).count(Channel.SYNC) == 1 + 30
+    assert sum(isinstance(each, Reported) for each in headend.reports) == 2 * (1 + 4)
+    assert channels(headend).count(Channel.SYNC) == 1 + 4
 
 
 def test_a_lie_of_one_source_is_an_event_with_its_offset() -> None:
