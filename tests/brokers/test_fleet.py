@@ -10,6 +10,7 @@ from emulator.shipped import shipped_profiles
 from protocols.envelope import seal
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.messages import (
+    ControllerStatus,
     Receipt,
     Report,
     Reported,
@@ -20,6 +21,7 @@ from protocols.messages import (
     meter_key,
     read_message,
     read_report,
+    write_message,
 )
 from protocols.orders import (
     TIME_TYPE,
@@ -195,9 +197,10 @@ def test_a_link_whose_broker_is_killed_comes_back_and_says_how_its_meters_stand(
                 lambda: headend.status["link-1"].sequence > births and headend.status["link-1"].online,
                 "the link is born again",
             )
-            # If the head-end was back later than the link, it hears of it at the next repetition.
+            # If the head-end was back later than the link, its own birth makes the link say it again.
             await until(lambda: headend.connected, "the head-end is back as well")
-            time.move(DAY_MS)
+            birth = write_message(ControllerStatus(online=True, sequence=2))
+            await headend.publish(Place(Channel.CONTROLLER), birth)
             await until(lambda: headend.supply()["m00001"] is Supply.OFF, "the state is reported")
             task.cancel()
             with suppress(asyncio.CancelledError):
