@@ -16,11 +16,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.cli.founding import MACHINES, SERVICE, seal_root
-from controller.service.carrier import Carrier
 from controller.service.serve import Secrets, Service
 from controller.store.engine import open_store
 from emulator.pacing import PacedTime, system_now_ms
 from protocols.carriage import BrokerAddress
+from protocols.carrier import Carrier
 from protocols.envelope import Signer
 from protocols.reasons import Source
 from protocols.topics import controller_filters, time_filters

@@ -19,8 +19,8 @@ from benchmarks.brokers import available, running
 from benchmarks.controller_service import FLEET_KEY, Controller, end, serving
 from benchmarks.figures import Figure, Progress, figure_of, ratios
 from emulator.firmware.records import SupplyChanged
-from emulator.mqtt import Carrier
 from protocols.carriage import IN_FLIGHT_MAX, BrokerAddress
+from protocols.carrier import Carrier
 from protocols.messages import MeterEvent, Report, Reported, meter_key, write_report
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 from protocols.topics import Channel, Place, topic_of

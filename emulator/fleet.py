@@ -25,13 +25,13 @@ from emulator.firmware.meter import Meter
 from emulator.firmware.profile import Profile
 from emulator.household import Household
 from emulator.link import Link
-from emulator.mqtt import Carrier
 from emulator.reporting import Kept, Outgoing, ReportingMeter
 from emulator.scenario.profile_form import ProfileData
 from emulator.unlinked import Observer, UnlinkedMeters
 from emulator.world.crystal import Crystal
 from emulator.world.loads import QUARTER_MS, HouseholdLoad
 from protocols.carriage import IN_FLIGHT_MAX, BrokerAddress, NotConnectedError
+from protocols.carrier import Carrier
 from protocols.chain import GENESIS, Entry
 from protocols.instants import SECOND_MS
 from protocols.messages import meter_key

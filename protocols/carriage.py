@@ -1,8 +1,8 @@
 """What carrying a message over MQTT takes, short of the network itself (design §5).
 
 Where the broker is, how a place and its bytes become a publication, which arrivals are worth handling,
-how long to wait before the next attempt, and what is counted on the way. The shells (`emulator.mqtt`,
-`controller.service.carrier`) bring the socket and nothing else.
+how long to wait before the next attempt, and what is counted on the way. `protocols.carrier` brings the
+socket and nothing else.
 """
 
 import re

@@ -24,13 +24,13 @@ from controller.demo.guarded_fleet import GuardedFleet, Pace
 from controller.demo.operators import Keys, Operators
 from controller.demo.population import Household
 from controller.demo.post import Post
-from controller.service.carrier import Carrier
 from controller.service.serve import Secrets as ServiceSecrets
 from controller.service.serve import Service
 from controller.service.time_service import TimeAuthority
 from emulator.fleet import RunningLink, Secrets
 from emulator.shipped import shipped_profiles
 from protocols.carriage import BrokerAddress
+from protocols.carrier import Carrier
 from protocols.instants import HOUR_MS
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from controller.service.carrier import Carrier
 from protocols.carriage import BrokerAddress
+from protocols.carrier import Carrier
 from protocols.errors import InputError
 from protocols.topics import PREFIX, Place, topic_of
 

@@ -16,7 +16,6 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
-from controller.service.carrier import Carrier
 from controller.service.carrying import Carries
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
@@ -24,6 +23,7 @@ from controller.service.outbox import Outbox
 from controller.service.time_service import TimeAuthority
 from controller.store.sync_answer import RootSent
 from protocols.carriage import BrokerAddress, NotConnectedError
+from protocols.carrier import Carrier
 from protocols.envelope import Signer, read_envelope
 from protocols.errors import InputError
 from protocols.messages import ControllerStatus, write_message

@@ -141,7 +141,7 @@ async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_js
             received=sum(traffic.received.total() for traffic in traffics),
         )
 
-    connections = logging.getLogger("emulator.mqtt")
+    connections = logging.getLogger("protocols.carrier")
     connections.setLevel(logging.ERROR)
     try:
         for each in running:

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-from emulator.mqtt import Carrier as LinkCarrier
-from emulator.mqtt import LastWill, OnConnect
 from protocols.carriage import BrokerAddress
+from protocols.carrier import Carrier, LastWill, OnConnect
 from protocols.topics import Place
 
 PATIENCE_S = 20.0
@@ -19,7 +18,7 @@ class Heard(NamedTuple):
     retained: bool
 
 
-class Post(LinkCarrier):
+class Post(Carrier):
     """A carrier that keeps what arrives."""
 
     def __init__(
@@ -45,7 +44,7 @@ class Post(LinkCarrier):
 
 
 @asynccontextmanager
-async def running(*carriers: LinkCarrier) -> AsyncIterator[None]:
+async def running(*carriers: Carrier) -> AsyncIterator[None]:
     """The carriers, connected, until the block ends."""
     tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
     try:

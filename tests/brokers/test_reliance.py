@@ -97,7 +97,7 @@ def test_the_largest_payload_passes_under_the_longest_topic_both_ways(broker: Ru
 def test_the_last_will_of_a_link_that_was_killed_is_published_and_retained(broker: RunningBroker) -> None:
     program = textwrap.dedent("""
         import asyncio, sys
-        from emulator.mqtt import Carrier
+        from protocols.carrier import Carrier
         from protocols.carriage import read_address
         from protocols.topics import Channel, Place
 

@@ -19,6 +19,7 @@ PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
 DOWN = "Imports go down only"
 DEMO = "In the controller only the demo and the rehearsal know the emulator"
 WORLD = "The firmware does not know the world it is in"
+CARRIER = "Only shells hold a connection"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
 
 # A line, the file it is put into, the contract it breaks, and the chain that the report names.
@@ -42,6 +43,9 @@ BROKEN_IMPORTS = [
         "emulator.firmware.seeded -> emulator.world",
     ),
     ("emulator/firmware/seeded.py", "import emulator.scenario", WORLD, "seeded -> emulator.scenario"),
+    ("protocols/seeded.py", "import protocols.carrier", CARRIER, "seeded -> protocols.carrier"),
+    ("emulator/link.py", "from protocols.carrier import Carrier", CARRIER, "link -> protocols.carrier"),
+    ("controller/policy/seeded.py", "import protocols.carrier", CARRIER, "seeded -> protocols.carrier"),
     ("protocols/seeded.py", "import asyncio", PURE, "protocols.seeded -> asyncio"),
     ("protocols/seeded.py", "from pathlib import Path", PURE, "protocols.seeded -> pathlib"),
     ("emulator/firmware/seeded.py", "import random", PURE, "emulator.firmware.seeded -> random"),

@@ -14,8 +14,8 @@ from controller.store import queries
 from controller.store.engine import reading, writing
 from controller.store.tables import LinkRow, MeterRow
 from emulator.embedded_broker import EmbeddedBroker
-from emulator.mqtt import Carrier
 from protocols.carriage import BrokerAddress
+from protocols.carrier import Carrier
 from protocols.envelope import Signer, seal
 from protocols.errors import InputError, UnreachableError
 from protocols.instants import DAY_MS

@@ -1,8 +1,9 @@
-"""Both carriers keep their word whatever the network and their handlers do."""
+"""The carrier keeps its word whatever the network and its handlers do."""
 
 import asyncio
-import inspect
 import logging
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +11,15 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-import controller.service.carrier
-import emulator.mqtt
 from emulator.embedded_broker import EmbeddedBroker
 from protocols.carriage import BrokerAddress, Drop, NotConnectedError
+from protocols.carrier import Carrier
 from protocols.errors import DocumentError, UnreachableError
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.topics import PREFIX, Channel, Place, link_filters, topic_of
-from tests.brokers.post import play, running, until
+from tests.brokers.post import PATIENCE_S, play, running, until
 from tests.brokers.running import Embedded, Mosquitto
 
-# The controller's is the same text, so that its type is as good.
-Carrier = type[emulator.mqtt.Carrier]
 LINK = "link-1"
 ORDER = Place(Channel.ORDERS, link=LINK, meter="m1")
 STATUS = Place(Channel.STATUS, link=LINK)
@@ -34,35 +32,18 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield started
 
 
-@pytest.fixture(
-    params=[emulator.mqtt.Carrier, controller.service.carrier.Carrier], ids=["link", "controller"]
-)
-def carrier_class(request: pytest.FixtureRequest) -> Carrier:
-    chosen: Carrier = request.param
-    return chosen
-
-
 async def ignore(place: Place, payload: bytes, retained: bool) -> None:
     """A handler that does nothing."""
 
 
-def test_the_twins_are_one_text_below_their_docstrings() -> None:
-    link, carrier = (
-        inspect.getsource(module).split('"""', 2)[2] for module in (emulator.mqtt, controller.service.carrier)
-    )
-    assert link == carrier
-
-
-def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(
-    broker: EmbeddedBroker, carrier_class: Carrier
-) -> None:
+def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(broker: EmbeddedBroker) -> None:
     seen = []
 
     async def handle(place: Place, payload: bytes, _retained: bool) -> None:
         seen.append((place, len(payload)))
 
     async def story() -> None:
-        carrier = carrier_class(broker.address, "here", [f"{PREFIX}/links/#", "other/#"], handle=handle)
+        carrier = Carrier(broker.address, "here", [f"{PREFIX}/links/#", "other/#"], handle=handle)
         address = broker.address
         sender = aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V5)
         async with running(carrier), sender:
@@ -84,7 +65,7 @@ def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(
 
 
 def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_handled(
-    broker: EmbeddedBroker, carrier_class: Carrier, caplog: pytest.LogCaptureFixture
+    broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handle(_place: Place, payload: bytes, _retained: bool) -> None:
         if payload == b"bug":
@@ -93,7 +74,7 @@ def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_hand
             raise DocumentError("order: not one")
 
     async def story() -> None:
-        carrier = carrier_class(broker.address, "here", FILTERS, handle=handle)
+        carrier = Carrier(broker.address, "here", FILTERS, handle=handle)
         async with running(carrier):
             for payload in (b"bug", b"bad document", b"good"):
                 await carrier.publish(ORDER, payload)
@@ -109,15 +90,15 @@ def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_hand
     ]
 
 
-def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker, carrier_class: Carrier) -> None:
+def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker) -> None:
     count = 300
 
     async def story() -> None:
         async def answer(_place: Place, payload: bytes, _retained: bool) -> None:
             await far.publish(Place(Channel.RECEIPTS, link=LINK, meter="m1"), payload)
 
-        near = carrier_class(broker.address, "near", [f"{PREFIX}/links/+/meters/+/receipts"], handle=ignore)
-        far = carrier_class(broker.address, "far", FILTERS, handle=answer)
+        near = Carrier(broker.address, "near", [f"{PREFIX}/links/+/meters/+/receipts"], handle=ignore)
+        far = Carrier(broker.address, "far", FILTERS, handle=answer)
 
         def drained() -> bool:
             return all(
@@ -135,13 +116,11 @@ def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker, carrier_class: C
     play(story)
 
 
-def test_small_messages_do_not_wait_for_an_acknowledgement_on_the_way(
-    broker: EmbeddedBroker, carrier_class: Carrier
-) -> None:
+def test_small_messages_do_not_wait_for_an_acknowledgement_on_the_way(broker: EmbeddedBroker) -> None:
     """44 ms per message, were TCP_NODELAY not set (design §5)."""
 
     async def story() -> None:
-        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        carrier = Carrier(broker.address, "here", (), handle=ignore)
         async with running(carrier):
             assert carrier._client is not None
             connection = carrier._client._client.socket()
@@ -151,17 +130,15 @@ def test_small_messages_do_not_wait_for_an_acknowledgement_on_the_way(
     play(story)
 
 
-def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(
-    broker: EmbeddedBroker, carrier_class: Carrier
-) -> None:
+def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         released = asyncio.Event()
 
         async def handle(_place: Place, _payload: bytes, _retained: bool) -> None:
             await released.wait()
 
-        near = carrier_class(broker.address, "near", (), handle=ignore)
-        far = carrier_class(broker.address, "far", FILTERS, handle=handle)
+        near = Carrier(broker.address, "near", (), handle=ignore)
+        far = Carrier(broker.address, "far", FILTERS, handle=handle)
         async with running(near, far):
             await near.publish(ORDER, b"handled")
             await until(lambda: far.traffic.received.total() == 1, "the first is being handled")
@@ -181,13 +158,13 @@ def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(
     play(story)
 
 
-def test_nobody_can_make_us_hold_megabytes(carrier_class: Carrier, tmp_path: Path) -> None:
+def test_nobody_can_make_us_hold_megabytes(tmp_path: Path) -> None:
     """A broker that takes any size drops what is larger than we said at connect."""
     lavish = Mosquitto(tmp_path)
     lavish.start()
 
     async def story() -> None:
-        carrier = carrier_class(lavish.address, "here", FILTERS, handle=ignore)
+        carrier = Carrier(lavish.address, "here", FILTERS, handle=ignore)
         address = lavish.address
         sender = aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V5)
         async with running(carrier), sender:
@@ -202,11 +179,9 @@ def test_nobody_can_make_us_hold_megabytes(carrier_class: Carrier, tmp_path: Pat
         lavish.stop()
 
 
-def test_a_payload_that_is_too_long_is_refused_before_it_travels(
-    broker: EmbeddedBroker, carrier_class: Carrier
-) -> None:
+def test_a_payload_that_is_too_long_is_refused_before_it_travels(broker: EmbeddedBroker) -> None:
     async def story() -> None:
-        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        carrier = Carrier(broker.address, "here", (), handle=ignore)
         async with running(carrier):
             with pytest.raises(DocumentError, match="orders: 16385 bytes; at most 16384"):
                 await carrier.publish(ORDER, bytes(PAYLOAD_BYTES_MAX + 1))
@@ -215,15 +190,13 @@ def test_a_payload_that_is_too_long_is_refused_before_it_travels(
     play(story)
 
 
-def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refused(
-    carrier_class: Carrier,
-) -> None:
+def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refused() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = BrokerAddress("127.0.0.1", nobody.getsockname()[1], "me", "secret")
 
         async def story() -> None:
-            carrier = carrier_class(address, "here", FILTERS, handle=ignore)
+            carrier = Carrier(address, "here", FILTERS, handle=ignore)
             line = f"^broker mqtt://127.0.0.1:{address.port}: Connection refused$"
             with pytest.raises(UnreachableError, match=line):
                 async with running(carrier):
@@ -234,9 +207,9 @@ def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refuse
         play(story)
 
 
-def test_a_name_that_is_no_host_is_said(carrier_class: Carrier) -> None:
+def test_a_name_that_is_no_host_is_said() -> None:
     async def story() -> None:
-        carrier = carrier_class(BrokerAddress("no-host.invalid"), "here", FILTERS, handle=ignore)
+        carrier = Carrier(BrokerAddress("no-host.invalid"), "here", FILTERS, handle=ignore)
         with pytest.raises(UnreachableError, match=r"^broker mqtt://no-host\.invalid:1883: no such host$"):
             async with running(carrier):
                 pass
@@ -244,13 +217,13 @@ def test_a_name_that_is_no_host_is_said(carrier_class: Carrier) -> None:
     play(story)
 
 
-def test_a_login_that_is_refused_is_said_without_it(carrier_class: Carrier, tmp_path: Path) -> None:
+def test_a_login_that_is_refused_is_said_without_it(tmp_path: Path) -> None:
     strict = Mosquitto(tmp_path, anonymous=False)
     strict.start()
 
     async def story() -> None:
         address = BrokerAddress(strict.address.host, strict.address.port, "me", "secret")
-        carrier = carrier_class(address, "here", FILTERS, handle=ignore)
+        carrier = Carrier(address, "here", FILTERS, handle=ignore)
         with pytest.raises(UnreachableError) as caught:
             async with running(carrier):
                 pass
@@ -262,14 +235,14 @@ def test_a_login_that_is_refused_is_said_without_it(carrier_class: Carrier, tmp_
         strict.stop()
 
 
-def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end(carrier_class: Carrier) -> None:
+def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end() -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
 
         async def story() -> None:
             address = BrokerAddress("127.0.0.1", mute.getsockname()[1])
-            task = asyncio.create_task(carrier_class(address, "here", FILTERS, handle=ignore).run())
+            task = asyncio.create_task(Carrier(address, "here", FILTERS, handle=ignore).run())
             await asyncio.sleep(0.2)
             task.cancel()
             # Far less than the patience that a connection is given.
@@ -279,14 +252,12 @@ def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end(ca
         play(story)
 
 
-def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone(
-    carrier_class: Carrier,
-) -> None:
+def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone() -> None:
     broker = Embedded()
     broker.start()
 
     async def story() -> None:
-        carrier = carrier_class(broker.address, "here", (), handle=ignore)
+        carrier = Carrier(broker.address, "here", (), handle=ignore)
         async with running(carrier):
             waiting = [asyncio.create_task(carrier.publish(ORDER, b"x" * 10_000)) for _ in range(500)]
             await until(lambda: carrier.traffic.published.total() > 0, "some are under way")
@@ -304,9 +275,7 @@ def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone(
         broker.stop()
 
 
-def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(
-    broker: EmbeddedBroker, carrier_class: Carrier
-) -> None:
+def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         attempts = 0
 
@@ -316,7 +285,7 @@ def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(
             if attempts < 3:
                 raise RuntimeError("not today")
 
-        carrier = carrier_class(broker.address, "here", FILTERS, handle=ignore, on_connect=greet)
+        carrier = Carrier(broker.address, "here", FILTERS, handle=ignore, on_connect=greet)
         task = asyncio.create_task(carrier.run())
         with pytest.raises(UnreachableError, match="the greeting failed"):
             await carrier.first_attempt()
@@ -328,7 +297,7 @@ def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(
     play(story)
 
 
-def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker, carrier_class: Carrier) -> None:
+def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         heard: list[bytes] = []
 
@@ -336,13 +305,58 @@ def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker, carr
             if not retained:
                 heard.append(payload)
 
-        watcher = carrier_class(broker.address, "watcher", [topic_of(STATUS)], handle=keep)
-        leaver = carrier_class(
-            broker.address, LINK, (), handle=ignore, last_will=lambda: (STATUS, b"offline")
-        )
+        watcher = Carrier(broker.address, "watcher", [topic_of(STATUS)], handle=keep)
+        leaver = Carrier(broker.address, LINK, (), handle=ignore, last_will=lambda: (STATUS, b"offline"))
         async with running(watcher):
             async with running(leaver):
                 pass
             await until(lambda: heard == [b"offline"], "the goodbye is heard")
 
     play(story)
+
+
+def test_it_ends_when_it_is_told_to_also_in_the_instant_of_an_acknowledgement(
+    broker: EmbeddedBroker,
+) -> None:
+    """bpo-37658: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with the answer."""
+
+    async def end_after(passes: int) -> bool:
+        async def send_on(_place: Place, payload: bytes, _retained: bool) -> None:
+            await carrier.publish(ORDER, payload)
+
+        carrier = Carrier(broker.address, f"echo-{passes}", FILTERS, handle=send_on)
+        task = asyncio.create_task(carrier.run())
+        await carrier.first_attempt()
+        await carrier.publish(ORDER, b"x")
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+        return bool(done)
+
+    async def story() -> None:
+        assert [passes for passes in range(50, 130) if not await end_after(passes)] == []
+
+    play(story)
+
+
+def test_a_broker_that_stops_answering_is_left_with_what_it_never_confirmed() -> None:
+    broker = Embedded()
+    broker.start()
+
+    async def story() -> None:
+        carrier = Carrier(broker.address, "here", (), handle=ignore)
+        async with running(carrier):
+            os.kill(broker.pid, signal.SIGSTOP)
+            line = f"^broker {broker.address}: no answer$"
+            with pytest.raises(NotConnectedError, match=line):
+                await carrier.publish(ORDER, b"x")
+            assert (carrier.traffic.published.total(), carrier.traffic.unconfirmed.total()) == (0, 1)
+            os.kill(broker.pid, signal.SIGCONT)
+            await until(lambda: carrier.connected, "it has begun again")
+
+    try:
+        play(story)
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+        broker.stop()

@@ -1,16 +1,22 @@
-"""One connection to a broker that comes back by itself: the only place here that knows aiomqtt (design §5).
+"""One connection to a broker that comes back by itself: the only place that knows aiomqtt (design §5).
 
-`controller.service.carrier` holds its twin, since neither half may import the other; a test keeps the two
-alike. What can be decided without a network is in `protocols.carriage`.
+The one module of this package that touches the machine: links and controller hold the same connection, and
+only their shells may import it (docs/decisions/0007-one-carrier.md). What can be decided without a network
+is in `protocols.carriage`.
+
+Whoever cancels `run` must see it end. Nothing here goes through `asyncio.wait_for`, neither ours nor
+aiomqtt's: in Python 3.11 a cancellation that comes together with the awaited answer is lost in it
+(bpo-37658). So aiomqtt is told to wait for ever, and every patience is an `asyncio.timeout` of ours.
 """
 
 import asyncio
 import logging
+import math
 import os
 import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 from typing import Final, Never
 
@@ -28,6 +34,7 @@ from protocols.carriage import (
     BrokerAddress,
     Drop,
     NotConnectedError,
+    Publication,
     Traffic,
     admitted,
     backoff_ms,
@@ -77,6 +84,7 @@ class Carrier:
         self._client: aiomqtt.Client | None = None
         self._settled = asyncio.Event()
         self._trouble = "not yet connected"
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._unconfirmed: set[asyncio.Timeout] = set()
         self._inbox: asyncio.Queue[tuple[Place, aiomqtt.Message] | None] = asyncio.Queue()
 
@@ -99,25 +107,20 @@ class Carrier:
         DocumentError for a payload that is too long.
         """
         message = publication(place, payload, expiry_s=expiry_s, retain=retain)
-        client = self._client
-        if client is None:
-            raise NotConnectedError(f"broker {self._address}: {self._trouble}")
-        self.traffic.published[place.channel] += 1
-        try:
-            async with self._until_gone():
-                await client.publish(
-                    message.topic,
-                    message.payload,
-                    message.qos,
-                    message.retain,
-                    _expiring(message.expiry_s),
-                )
-        except (aiomqtt.MqttError, TimeoutError) as error:
-            self.traffic.published[place.channel] -= 1
-            self.traffic.unconfirmed[place.channel] += 1
-            # A broker that keeps silent about one message is no better than none.
-            self._hang_up(client, _reason(error))
-            raise NotConnectedError(f"broker {self._address}: {self._trouble}") from None
+        async with self._in_flight:
+            client = self._client
+            if client is None:
+                raise NotConnectedError(f"broker {self._address}: {self._trouble}")
+            self.traffic.published[place.channel] += 1
+            try:
+                async with self._until_gone():
+                    await _hand_over(client, message)
+            except (aiomqtt.MqttError, TimeoutError) as error:
+                self.traffic.published[place.channel] -= 1
+                self.traffic.unconfirmed[place.channel] += 1
+                # A broker that keeps silent about one message is no better than none.
+                self._hang_up(client, _reason(error))
+                raise NotConnectedError(f"broker {self._address}: {self._trouble}") from None
 
     async def run(self) -> Never:
         """Connect, serve, and begin again when the connection ends, until cancelled."""
@@ -142,8 +145,7 @@ class Carrier:
         """One connection, from connect to its loss; what has arrived by then is still handled."""
         await self._knock()
         self._inbox = asyncio.Queue()
-        async with self._new_client() as client:
-            await self._subscribe(client)
+        async with self._connection() as client:
             self._client = client
             reader = asyncio.create_task(self._read(client))
             try:
@@ -158,6 +160,26 @@ class Carrier:
                 self._client = None
                 reader.cancel()
                 self._count_unhandled()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[aiomqtt.Client]:
+        """A client that is connected and has its subscriptions, until the block ends.
+
+        Raises TimeoutError for a broker that does not answer, MqttError for one that refuses.
+        """
+        client, stack = self._new_client(), AsyncExitStack()
+        async with asyncio.timeout(PATIENCE_S):
+            await stack.enter_async_context(client)
+            await self._subscribe(client)
+        try:
+            yield client
+        finally:
+            try:
+                async with asyncio.timeout(_GOODBYE_S):
+                    await stack.aclose()
+            except (aiomqtt.MqttError, TimeoutError) as error:
+                # Raised further it would take the place of a cancellation.
+                logger.debug("%s: no orderly end: %r", self._client_id, error)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe the filters. Raises MqttError where the broker refuses one."""
@@ -189,10 +211,9 @@ class Carrier:
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
             keepalive=KEEPALIVE_S,
-            timeout=PATIENCE_S,
+            timeout=math.inf,
             will=will,
             properties=connect,
-            max_concurrent_outgoing_calls=IN_FLIGHT_MAX,
             # 44 ms per message otherwise: Nagle's algorithm waits for a delayed acknowledgement.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -243,8 +264,8 @@ class Carrier:
 
     @asynccontextmanager
     async def _until_gone(self) -> AsyncGenerator[None]:
-        """Raises TimeoutError inside when the connection ends: aiomqtt alone would wait out its patience."""
-        async with asyncio.timeout(None) as scope:
+        """Raises TimeoutError when patience or the connection ends: aiomqtt notices neither by itself."""
+        async with asyncio.timeout(PATIENCE_S) as scope:
             self._unconfirmed.add(scope)
             try:
                 yield
@@ -280,13 +301,17 @@ class Carrier:
         """A broker keeps the last will of a client that leaves in order: so publish it ourselves."""
         if self._last_will is None or self._client is None:
             return
-        message = publication(*self._last_will())
         try:
-            await client.publish(
-                message.topic, message.payload, message.qos, message.retain, timeout=_GOODBYE_S
-            )
-        except aiomqtt.MqttError as error:
-            logger.debug("%s: no goodbye: %s", self._client_id, error)
+            async with asyncio.timeout(_GOODBYE_S):
+                await _hand_over(client, publication(*self._last_will()))
+        except (aiomqtt.MqttError, TimeoutError) as error:
+            logger.debug("%s: no goodbye: %r", self._client_id, error)
+
+
+async def _hand_over(client: aiomqtt.Client, message: Publication) -> None:
+    await client.publish(
+        message.topic, message.payload, message.qos, message.retain, _expiring(message.expiry_s)
+    )
 
 
 @lru_cache(maxsize=64)
