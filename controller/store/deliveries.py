@@ -7,7 +7,7 @@ that an order to the fleet costs few more statements than an order to one meter.
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, update
+from sqlalchemy import ColumnElement, case, delete, insert, update
 from sqlmodel import Session, col, select
 
 from controller.policy.orders_life import DELIVERY_LIFE, DeliveryEvent, DeliveryState
@@ -21,10 +21,11 @@ METERS_AT_ONCE: Final = 10_000
 
 _MARKS: Final = {
     DeliveryState.QUEUED: "queued_ms",
-    DeliveryState.SENT: "sent_ms",
     DeliveryState.STORED: "stored_ms",
     DeliveryState.EFFECTIVE: "effective_ms",
 }
+# What may be sent, since we have not seen it in effect.
+_UNPROVEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 
 
 def in_batches(names: Collection[str]) -> Iterator[Sequence[str]]:
@@ -90,7 +91,14 @@ def publish_to_meters(session: Session, order: Order, meters: Collection[str], n
 
 
 def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """Send an order again, to each meter by itself; what waits in the outbox already is not doubled."""
+    """Send an order again, since these meters do not have it."""
+    for some in in_batches(meters):
+        step(session, DeliveryEvent.QUEUE, now_ms, order_id=order.id, meters=some)
+    send_copies(session, order, meters, now_ms)
+
+
+def send_copies(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """Send an order to each meter by itself; what waits in the outbox already is not doubled."""
     for some in in_batches(meters):
         waiting = set(
             session.exec(
@@ -99,7 +107,6 @@ def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int
                 )
             )
         )
-        step(session, DeliveryEvent.QUEUE, now_ms, order_id=order.id, meters=some)
         publish_to_meters(session, order, [meter for meter in some if meter not in waiting], now_ms)
 
 
@@ -119,6 +126,26 @@ def forget_messages(session: Session, order_id: str, meters: Collection[str] | N
         session.execute(
             delete(OutboxRow).where(col(OutboxRow.order_id) == order_id, col(OutboxRow.meter).in_(some))
         )
+
+
+def count_attempt(
+    session: Session, now_ms: int, *, order_id: str, meters: Sequence[str] | None = None
+) -> None:
+    """The broker took a message for these deliveries: what was queued is sent, what was stored stays so."""
+    after = {state: DELIVERY_LIFE[state, DeliveryEvent.TAKEN] for state in _UNPROVEN}
+    where = [col(DeliveryRow.order_id) == order_id, col(DeliveryRow.state).in_(_UNPROVEN)]
+    if meters is not None:
+        where.append(col(DeliveryRow.meter).in_(meters))
+    session.execute(
+        update(DeliveryRow)
+        .where(*where)
+        .values(
+            state=case(*((col(DeliveryRow.state) == before, then.value) for before, then in after.items())),
+            sent_ms=now_ms,
+            attempts=col(DeliveryRow.attempts) + 1,
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def step(
@@ -153,8 +180,6 @@ def step_where(
     values: dict[str, Any] = {"state": after.value, _MARKS.get(after, "closed_ms"): now_ms}
     if reason:
         values["reason"] = reason
-    if after is DeliveryState.SENT:
-        values["attempts"] = col(DeliveryRow.attempts) + 1
     if after is DeliveryState.QUEUED:
         values["closed_ms"] = None
     session.execute(

@@ -62,10 +62,10 @@ def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> No
     for order_id, meters in by_order.items():
         # A message to the fleet is a delivery to everybody.
         if "" in meters:
-            deliveries.step(session, DeliveryEvent.TAKEN, now_ms, order_id=order_id)
+            deliveries.count_attempt(session, now_ms, order_id=order_id)
             continue
         for some in deliveries.in_batches(meters):
-            deliveries.step(session, DeliveryEvent.TAKEN, now_ms, order_id=order_id, meters=some)
+            deliveries.count_attempt(session, now_ms, order_id=order_id, meters=some)
     seqs = [message.seq for message in messages]
     session.execute(delete(OutboxRow).where(col(OutboxRow.seq).in_(seqs)))
 

@@ -114,7 +114,11 @@ class OrderRow(Table, table=True):
 
 
 class DeliveryRow(Table, table=True):
-    """An order on its way to one meter. `reason` is the meter's own word where it refused."""
+    """An order on its way to one meter. `reason` is the meter's own word where it refused.
+
+    `sent_ms` is when the broker took it last, for the `attempts`-th time; the other marks are when the
+    delivery came into that state.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (Index(None, "meter", "state"), Index(None, "state", "sent_ms"), _KEYED)

@@ -26,10 +26,12 @@ from protocols.topics import HARM_EXPIRY_S
 # A delivery times out without a receipt for as long as the broker keeps the message, and a bit.
 _PATIENCE_MS: Final = HOUR_MS + MINUTE_MS
 _HARM_PATIENCE_MS: Final = (HARM_EXPIRY_S + 30) * SECOND_MS
-# Protection without a receipt over a link that is there: again after 1, 2, 4, … minutes, at last 6 hours.
+# Protection that we have not seen in effect, over a link that is there: again after 1, 2, 4, … minutes, at
+# last 6 hours.
 _RETRY_MS: Final = MINUTE_MS
 _RETRY_MS_MAX: Final = 6 * HOUR_MS
 _RETRIES_DOUBLED_MAX: Final = 9
+_SILENT: Final = (DeliveryState.SENT, DeliveryState.TIMED_OUT)
 _ROWS_AT_ONCE: Final = 10_000
 _WITHOUT_LEASE: Final = "leases/meters_without"
 
@@ -47,7 +49,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 def keep_up(session: Session, now_ms: int) -> Kept:
-    """Expire orders, drop what is too late, send again what got no receipt, give up on the rest."""
+    """Expire orders, drop what is late, send again what was not seen in effect, give up on the rest."""
     dropped = outbox.drop_late(session, now_ms)
     expired = _expire(session, now_ms)
     retried = _retry(session, now_ms)
@@ -128,7 +130,11 @@ def _expire(session: Session, now_ms: int) -> int:
 
 
 def _retry(session: Session, now_ms: int) -> int:
-    """Send again what no receipt came for, over links that are there. Never harm."""
+    """Send again what no receipt came for, or no report after it, over links that are there. Never harm.
+
+    What a meter has stored it answers with a receipt and a report all the same: a report that was lost on
+    its way does not leave a release in the dark.
+    """
     kinds = [kind.value for kind in SENT_AGAIN if KINDS[kind].role is not Role.HARM]
     query = (
         select(DeliveryRow, OrderRow)
@@ -136,8 +142,9 @@ def _retry(session: Session, now_ms: int) -> int:
         .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))
         .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
         .where(
-            col(DeliveryRow.state).in_((DeliveryState.SENT, DeliveryState.TIMED_OUT)),
-            col(DeliveryRow.sent_ms) <= now_ms - _RETRY_MS,
+            col(DeliveryRow.state).in_((*_SILENT, DeliveryState.STORED)),
+            # What a sync showed to be there was perhaps never sent.
+            func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).in_(kinds),
             LinkRow.state == ONLINE,
@@ -145,13 +152,18 @@ def _retry(session: Session, now_ms: int) -> int:
         .order_by(col(DeliveryRow.sent_ms))
         .limit(_ROWS_AT_ONCE)
     )
-    again: dict[str, tuple[OrderRow, list[str]]] = {}
+    silent: dict[str, list[str]] = {}
+    unproven: dict[str, list[str]] = {}
+    rows: dict[str, OrderRow] = {}
     for delivery, row in session.exec(query).all():
-        if now_ms - (delivery.sent_ms or 0) >= _backoff_ms(delivery.attempts):
-            again.setdefault(row.id, (row, []))[1].append(delivery.meter)
-    for row, meters in again.values():
-        deliveries.requeue(session, orders.order_of(row), meters, now_ms)
-    return sum(len(meters) for _, meters in again.values())
+        if now_ms - (delivery.sent_ms or delivery.stored_ms or 0) >= _backoff_ms(delivery.attempts):
+            rows[row.id] = row
+            found = silent if delivery.state in _SILENT else unproven
+            found.setdefault(row.id, []).append(delivery.meter)
+    for found, send in ((silent, deliveries.requeue), (unproven, deliveries.send_copies)):
+        for order_id, meters in found.items():
+            send(session, orders.order_of(rows[order_id]), meters, now_ms)
+    return sum(len(meters) for found in (silent, unproven) for meters in found.values())
 
 
 def _time_out(session: Session, now_ms: int) -> int:

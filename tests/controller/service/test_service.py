@@ -14,7 +14,7 @@ from controller.store.orders import order_in
 from controller.store.outbox import Message
 from controller.store.tables import DeliveryRow, OutboxRow
 from protocols.carriage import NotConnectedError
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.merging import in_force
 from protocols.orders import Kind, Scope
 from protocols.reasons import ClockStatus, Supply
@@ -186,6 +186,33 @@ def test_a_calendar_is_sent_again_by_no_machine_but_at_a_sync(engine: Engine) ->
         assert states(engine, row.id) == {"m1": "effective", "m2": "effective"}
 
     tell(engine, story)
+
+
+def test_a_release_whose_report_was_lost_is_asked_for_again_until_it_is_seen(engine: Engine) -> None:
+    """A broker dropped what the meters said after their receipts; with mosquitto's own queue 103 of 1,000."""
+
+    async def story(laid: Table) -> None:
+        laid.permit()
+        await laid.tick()
+        await laid.wait(2 * DAY_MS)
+        assert laid.meter("m1").point.supply == Supply.OFF
+        laid.lost = {Channel.REPORTED}
+        row = laid.release()
+        await laid.settle()
+        assert states(engine, row.id) == {"m1": "stored"}
+        await laid.wait(4 * MINUTE_MS, 10 * SECOND_MS)
+        with reading(engine) as session:
+            (way,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == row.id))
+            # At first, and after 1 and 2 minutes more; not at each of the 24 ticks.
+            assert (way.state, way.attempts) == ("stored", 3)
+        laid.lost = set()
+        await laid.wait(4 * MINUTE_MS, 10 * SECOND_MS)
+        assert states(engine, row.id) == {"m1": "effective"}
+        sent = laid.published[Channel.ORDERS]
+        await laid.wait(HOUR_MS, MINUTE_MS)
+        assert laid.published[Channel.ORDERS] == sent
+
+    tell(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
 
 
 def test_a_release_is_effective_only_when_there_is_supply_again(engine: Engine) -> None:
