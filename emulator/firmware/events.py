@@ -48,6 +48,15 @@ class TicksLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """A technician on site, behind the seal, has the meter doubt its ticks: a rebase that names no dispute.
+
+    It carries no time: until two witnesses have answered after it, the clock is lost (design §4.1). One
+    person may do it, since all it can do is to stop cuts.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Overcurrent:
     """The over-current element tripped: a safety cause."""
 
@@ -108,6 +117,7 @@ Event = (
     | MainsOff
     | MainsOn
     | TicksLost
+    | NewEpoch
     | Overcurrent
     | Button
     | AskTime

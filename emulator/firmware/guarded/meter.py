@@ -23,6 +23,7 @@ from emulator.firmware.events import (
     Event,
     MainsOff,
     MainsOn,
+    NewEpoch,
     Overcurrent,
     SetLoad,
     TicksLost,
@@ -328,10 +329,10 @@ class GuardedMeter:
             case Overcurrent():
                 self.memory.opening = None
                 self.point.trip(at)
-            case TicksLost():
+            case TicksLost() | NewEpoch():
                 holds.survive_lost_ticks(self.memory, at)
                 clock.begin_epoch(self.memory.clock, at)
-                self._note_clock("ticks_lost", at)
+                self._note_clock("ticks_lost" if isinstance(event, TicksLost) else "technician", at)
             case UnsignedDate():
                 offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at)
                 self.recorder.note(at, ClaimHeard("unsigned", "logged", offset_ms, event.time_ms))

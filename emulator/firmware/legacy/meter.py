@@ -37,6 +37,7 @@ from emulator.firmware.events import (
     Event,
     MainsOff,
     MainsOn,
+    NewEpoch,
     Overcurrent,
     SetLoad,
     TicksLost,
@@ -217,8 +218,8 @@ class LegacyMeter:
                 self._press(event.name, at)
             case Document():
                 self._recorder.note(at, OrderJudged("", "", "", 0, "refused", Refusal.UNSUPPORTED))
-            case AskTime():
-                pass  # nobody to ask: it has no link
+            case AskTime() | NewEpoch():
+                pass  # it has no link to ask over, and no epochs: it believes the date it has
             case _:
                 assert_never(event)
 

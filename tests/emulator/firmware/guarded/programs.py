@@ -15,6 +15,7 @@ from emulator.firmware.events import (
     Event,
     MainsOff,
     MainsOn,
+    NewEpoch,
     Overcurrent,
     SetLoad,
     TicksLost,
@@ -118,7 +119,7 @@ lengths_ms = st.sampled_from([1000, 60_000, 600_000, HOUR_MS])
 FlagName = Literal["protected", "medical", "dispute"]
 _FLAG_NAMES: tuple[FlagName, ...] = ("protected", "medical", "dispute")
 flag_names: st.SearchStrategy[FlagName] = st.sampled_from(_FLAG_NAMES)
-_EVENTS: tuple[Event, ...] = (MainsOff(), MainsOn(), TicksLost(), Overcurrent(), UnsignedDate(0))
+_EVENTS: tuple[Event, ...] = (MainsOff(), MainsOn(), TicksLost(), NewEpoch(), Overcurrent(), UnsignedDate(0))
 
 _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.sampled_from([0, 1, 1000, 2300, 2301, 12_000]).map(
