@@ -215,6 +215,7 @@ def parse(line: str) -> list[Act]:
         ("+5001 10-90, =5000 -", "10-90"),  # no leap, seen from the floor that came late
         ("+1 10-20, +1001 10-90, =3 -", "10-90"),  # a step of 1000 is none
         ("+1 10-20, +1002 10-90, =1 -", "10-90"),
+        ("+2001 10-90, =1 -, =1001 -, +2001 10-90", "10-90"),  # lifted as a leap, it may come as a step
     ],
 )
 def test_what_is_in_force_after_a_few_documents(told: str, span: str) -> None:
