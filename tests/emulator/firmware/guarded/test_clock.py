@@ -8,7 +8,7 @@ anybody's one-way messages may be delayed, repeated or reordered.
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -95,6 +95,20 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
         source, number, time_ms = data.draw(st.sampled_from(self.world.told))
         clocks.hear_one_way(self.clock, source, number, time_ms, SPREAD_MS, self.world.tick, "d")
 
+    @rule(source=st.sampled_from(SOURCES), error_ms=errors_ms, lie_ms=lies_ms)
+    def answer_at_once(self, source: Source, error_ms: int, lie_ms: int) -> None:
+        """As most answers come: with nothing between question and answer."""
+        self.ask(source)
+        time_ms = self.world.true_ms + (lie_ms if source is self.liar else error_ms)
+        nonce = f"nonce-{self.world.number}"
+        clocks.hear_fresh(self.clock, source, nonce, time_ms, SPREAD_MS, self.world.tick, "d")
+
+    @rule(source=st.sampled_from(SOURCES), error_ms=errors_ms, lie_ms=lies_ms)
+    def tell_at_once(self, source: Source, error_ms: int, lie_ms: int) -> None:
+        self.make_one_way(source, error_ms, lie_ms)
+        _, number, time_ms = self.world.told[-1]
+        clocks.hear_one_way(self.clock, source, number, time_ms, SPREAD_MS, self.world.tick, "d")
+
     @rule()
     def lose_ticks(self) -> None:
         clocks.begin_epoch(self.clock, self.world.tick)
@@ -121,6 +135,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
 
 
 TestClockUnderOneLiar = ClockUnderOneLiar.TestCase
+TestClockUnderOneLiar.settings = settings(max_examples=200)
 
 
 @given(elapsed=st.integers(0, 10**12), ppm=st.sampled_from([0, 1, 50, 500]))

@@ -342,3 +342,17 @@ def test_a_doubted_clock_takes_no_harmful_order() -> None:
 
 def _still_takes_protection(bench: Workbench) -> None:
     assert bench.hold("x", MONDAY_MS, MONDAY_MS + DAY_MS).verdict == "accepted"
+
+
+def test_what_is_armed_is_not_taken_back_and_the_warning_waits_for_the_light() -> None:
+    """A person has pressed once and may press again: to cut what is dark would only undo their step."""
+    bench = poor().wait_until(TEN)
+    bench.do(Button(ButtonName.RED))
+    assert bench.supply == "armed"
+    span = {"not_before_ms": MONDAY_MS, "not_after_ms": MONDAY_MS + DAY_MS}
+    bench.send(bench.order(Kind.CUT_ORDER, "c1", CutOrderBody(), **span))
+    assert bench.wait(2 * HOUR_MS).supply == "armed"
+    bench.do(Button(ButtonName.BREAKER))
+    assert bench.wait(HOUR_MS - 1_000).supply == "on"
+    assert bench.wait(4_000).supply == "off"
+    assert bench.supply_changes()[-1][1:] == ("off", "cut_order")
