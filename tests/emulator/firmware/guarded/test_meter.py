@@ -1,5 +1,6 @@
 """What a guarded household goes through, as a ledger of days."""
 
+from emulator.firmware.effects import Show
 from emulator.firmware.events import Button, ButtonName, MainsOff, MainsOn, Overcurrent, TicksLost
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.orders import (
@@ -302,8 +303,11 @@ def test_gas_is_never_opened_from_afar_and_asks_for_a_leak_test() -> None:
     assert bench.supply == "armed"
     bench.do(Button(ButtonName.BLUE))
     assert bench.wait(719_000).supply == "armed"
+    assert bench.meter.recorder.text == "leak test: 720 s"
+    bench.effects.clear()
     assert bench.wait(1000).supply == "on"
     assert bench.supply_changes()[-1][2] == "leak_test"
+    assert [each.text for each in bench.effects if isinstance(each, Show)] == ["", "supply may stop: credit"]
 
 
 def test_an_overcurrent_passes_every_hold_and_the_breaker_is_the_way_back() -> None:
@@ -349,8 +353,7 @@ def test_what_is_armed_is_not_taken_back_and_the_warning_waits_for_the_light() -
     bench = poor().wait_until(TEN)
     bench.do(Button(ButtonName.RED))
     assert bench.supply == "armed"
-    span = {"not_before_ms": MONDAY_MS, "not_after_ms": MONDAY_MS + DAY_MS}
-    bench.send(bench.order(Kind.CUT_ORDER, "c1", CutOrderBody(), **span))
+    bench.give(Kind.CUT_ORDER, "c1", CutOrderBody())
     assert bench.wait(2 * HOUR_MS).supply == "armed"
     bench.do(Button(ButtonName.BREAKER))
     assert bench.wait(HOUR_MS - 1_000).supply == "on"
