@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from gc import get_referents
 from statistics import median
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from benchmarks import datetime_loop
 from benchmarks.figures import Figure, Goal, Progress, alternate, figure_of, ratios, seconds
@@ -14,9 +17,7 @@ from benchmarks.households import DAYS, START_MS, Life, QuarterMeter, commission
 from emulator.firmware.effects import Ask
 from emulator.firmware.events import AskTime, Document
 from emulator.firmware.guarded.gate import Evidence, Flags, Interval, Question, judge
-from emulator.firmware.guarded.holds import spans
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.firmware.guarded.permission import permission
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.orders import TimeAnswer
 from protocols.reasons import ClockStatus, Source, SupplyReason
@@ -101,8 +102,8 @@ def _questions(meter: GuardedMeter, number: int) -> list[Question]:
     asked = Question(
         SupplyReason.CREDIT,
         Interval(ClockStatus.TRUSTED, START_MS, START_MS),
-        permission(meter.memory),
-        spans(meter.memory),
+        meter.known.permission,
+        meter.known.holds,
         Evidence(nothing_left=True),
         Flags(),
     )
@@ -126,7 +127,7 @@ def measure_memory(size: Size, progress: Progress) -> list[Figure]:
         _hear_the_time(meter)
     lived, entries = own_bytes(one, two), one.journal.entries
     progress("memory")
-    counted = "calendar, lease, 2 holds, 2 witnesses; without profile, root, calendar (shared) and black box"
+    counted = "with 2 witnesses; without black box, and what a fleet shares: profile, root, its documents"
     return [
         Figure("state of a meter", lived.state, "B", goal=_STATE_GOAL, note=counted),
         Figure("state of a meter before its first witnesses", fresh.state, "B"),
@@ -159,7 +160,7 @@ class Held:
 def own_bytes(meter: GuardedMeter, other: GuardedMeter) -> Held:
     """What is reachable from `meter` and not from `other`, by sys.getsizeof."""
     shared = _reachable([other])
-    box = _reachable(meter.journal.entries)
+    box = _reachable([meter.journal.entries])
     own = {key: thing for key, thing in _reachable([meter]).items() if key not in shared}
     sizes = {key: sys.getsizeof(thing) for key, thing in own.items()}
     in_box = sum(size for key, size in sizes.items() if key in box)
@@ -173,8 +174,13 @@ def _reachable(roots: Iterable[object]) -> dict[int, object]:
         thing = ahead.pop()
         if id(thing) not in found and not isinstance(thing, _PROGRAM):
             found[id(thing)] = thing
-            ahead += get_referents(thing)
+            ahead += _referents(thing)
     return found
+
+
+def _referents(thing: object) -> Iterable[object]:
+    """What a thing holds. Of records outside the collector's care the collector does not know."""
+    return astuple(thing) if isinstance(thing, Struct) else get_referents(thing)
 
 
 _PROGRAM: Final = (type, ModuleType, FunctionType, BuiltinFunctionType)

@@ -46,7 +46,11 @@ _SEASON_DAYS: Final = 180
 _GROUPS: Final[frozenset[str]] = frozenset()
 _BALANCE_CENT_MIN, _BALANCE_CENT_MAX = 5_00, 160_00
 _LOAD_W_MAX: Final = 1_000
-HOLD_MS: Final = (START_MS + 8 * DAY_MS, START_MS + 10 * DAY_MS)
+# One in these weeks, one before them.
+HOLDS_MS: Final = (
+    (START_MS + 8 * DAY_MS, START_MS + 10 * DAY_MS),
+    (START_MS - 30 * DAY_MS, START_MS - 20 * DAY_MS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ def documents() -> tuple[bytes, ...]:
     windows = compile_windows(parse_rule(RULE), ZONE, HOLIDAYS, START_MS, START_MS + _SEASON_DAYS * DAY_MS)
     calendar = FLEET.order(Kind.CUT_CALENDAR, "calendar/season", CutCalendarBody(windows))
     holds = [
-        FLEET.order(Kind.HOLD, "hold/summer", HoldBody(*HOLD_MS)),
-        FLEET.order(Kind.HOLD, "hold/spring", HoldBody(START_MS - 30 * DAY_MS, START_MS - 20 * DAY_MS)),
+        FLEET.order(Kind.HOLD, name, HoldBody(*hold))
+        for name, hold in zip(("hold/summer", "hold/spring"), HOLDS_MS, strict=True)
     ]
     names = tuple(Named(hold.object, 0, (hold.rev,)) for hold in holds)
     lease = FLEET.order(
@@ -119,11 +123,15 @@ def lives(meters: int, loads_per_day: int) -> list[Life]:
     return [_life(f"m{number:05d}", loads_per_day) for number in range(meters)]
 
 
+def identity(life: Life) -> Identity:
+    """The name and key of a life's meter."""
+    return Identity(life.meter, _GROUPS, blake2b(life.meter.encode(), digest_size=32).digest())
+
+
 def commission(life: Life, kind: type[GuardedMeter] = GuardedMeter) -> GuardedMeter:
     """A meter that stores the fleet's documents, at tick 0 of its life."""
-    identity = Identity(life.meter, _GROUPS, blake2b(life.meter.encode(), digest_size=32).digest())
     meter = kind(
-        identity,
+        identity(life),
         profile(),
         office().root,
         balance_q=life.balance_q,

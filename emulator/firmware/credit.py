@@ -15,6 +15,7 @@ source. The caller settles before it changes anything.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from protocols.instants import SECOND_MS
 from protocols.units import (
@@ -33,6 +34,12 @@ class Emergency(IntEnum):
     READY = 0
     IN_USE = 1
     USED_UP = 2
+
+
+# Looked up here once: by its enum, a member costs as much as a multiplication and an addition together.
+_READY: Final = Emergency.READY
+_IN_USE: Final = Emergency.IN_USE
+_USED_UP: Final = Emergency.USED_UP
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ def settle(credit: Credit, at: int) -> None:
     spent_q, credit.carry_mq = divmod(rate_q_per_s(credit) * elapsed + credit.carry_mq, SECOND_MS)
     credit.energy_mj += credit.drawn_w * elapsed
     credit.settled_at = at
-    if credit.emergency == Emergency.IN_USE:
+    if credit.emergency is _IN_USE:
         drawn_q = min(spent_q, credit.emergency_left_q)
         credit.emergency_left_q -= drawn_q
         spent_q -= drawn_q
@@ -74,7 +81,7 @@ def settle(credit: Credit, at: int) -> None:
 
 def falls_to_at(credit: Credit, level_q: int) -> int:
     """First tick at which the purse in use has fallen to `level_q` or below; NEVER at this rate of 0."""
-    in_use = credit.emergency == Emergency.IN_USE
+    in_use = credit.emergency is _IN_USE
     above_q = (credit.emergency_left_q if in_use else credit.balance_q) - level_q
     if above_q <= 0:
         return credit.settled_at
@@ -91,23 +98,23 @@ def empty_at(credit: Credit) -> int:
 
 def has_nothing_left(credit: Credit) -> bool:
     """The evidence for a cut: balance at or below 0 and no emergency credit in use has anything left."""
-    left = credit.emergency == Emergency.IN_USE and credit.emergency_left_q > 0
+    left = credit.emergency is _IN_USE and credit.emergency_left_q > 0
     return credit.balance_q <= 0 and not left
 
 
 def start_emergency(credit: Credit) -> bool:
     """Begin to draw on the emergency purse; only an untouched one, and only at or below 0."""
-    if credit.emergency != Emergency.READY or credit.emergency_limit_q == 0 or credit.balance_q > 0:
+    if credit.emergency is not _READY or credit.emergency_limit_q == 0 or credit.balance_q > 0:
         return False
-    credit.emergency = Emergency.IN_USE
+    credit.emergency = _IN_USE
     return True
 
 
 def close_used_up_emergency(credit: Credit) -> bool:
     """Mark an emptied emergency purse as used up; True if it just was."""
-    if credit.emergency != Emergency.IN_USE or credit.emergency_left_q > 0:
+    if credit.emergency is not _IN_USE or credit.emergency_left_q > 0:
         return False
-    credit.emergency = Emergency.USED_UP
+    credit.emergency = _USED_UP
     return True
 
 
@@ -122,6 +129,6 @@ def pay(credit: Credit, amount_ueur: int) -> int:
     credit.emergency_left_q += repaid_q
     credit.balance_q += amount_q - repaid_q
     whole = credit.emergency_left_q == credit.emergency_limit_q
-    if whole and (credit.balance_q > 0 or credit.emergency == Emergency.USED_UP):
-        credit.emergency = Emergency.READY
+    if whole and (credit.balance_q > 0 or credit.emergency is _USED_UP):
+        credit.emergency = _READY
     return repaid_q

@@ -4,14 +4,13 @@
 world; `Noted` is one entry of the black box, and also what a link publishes as an event.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.firmware.records import Record
 from protocols.reasons import ScreenCode, Source, Supply, SupplyReason
 
 
-@dataclass(frozen=True, slots=True)
-class SetSupply:
+class SetSupply(Struct, frozen=True):
     """Drive the contactor or valve."""
 
     at: int
@@ -20,8 +19,7 @@ class SetSupply:
     reason: SupplyReason
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(Struct, frozen=True):
     """Put a text and a code on the screen."""
 
     at: int
@@ -29,8 +27,7 @@ class Show:
     code: ScreenCode
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Ask `source` for the time with this nonce."""
 
     at: int
@@ -38,16 +35,14 @@ class Ask:
     nonce: str
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(Struct, frozen=True):
     """Write the image to the non-volatile memory before going on."""
 
     at: int
     image: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A record entered the black box."""
 
     at: int

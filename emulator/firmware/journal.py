@@ -6,6 +6,7 @@ so that a person, a link and a replay read the same bytes.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from emulator.firmware.records import Record
 from protocols.chain import GENESIS, Entry, Head, append
 from protocols.errors import DocumentError
 from protocols.limits import JOURNAL_ENTRIES_MAX
+
+# Some weeks of a household whose credit runs out; few enough to be written out within a millisecond.
+_WAITING_MAX: Final = 64
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -27,31 +31,56 @@ _decoder = msgspec.json.Decoder(Logged)
 
 
 class Journal:
-    """One meter's ring. `base` is the head before the oldest entry kept."""
+    """One meter's ring.
 
-    __slots__ = ("_entries", "_head", "_size", "base")
+    Records are written out and chained when somebody looks: at the head, before anything is kept or told
+    that it vouches for, or at the entries. Until then they wait as they are, which nobody can tell: the bytes
+    are the same, and a process that dies loses what it had not kept, chained or not.
+    """
+
+    __slots__ = ("_base", "_entries", "_size", "_waiting")
 
     def __init__(self, head: Head = GENESIS, size: int = JOURNAL_ENTRIES_MAX) -> None:
-        self._entries: list[Entry] = []
-        self._head = head
+        self._base = head
+        self._entries: tuple[Entry, ...] = ()
+        self._waiting: tuple[tuple[int, Record], ...] = ()
         self._size = size
-        self.base = head
+
+    @property
+    def base(self) -> Head:
+        """The head before the oldest entry kept."""
+        self._write_out()
+        return self._base
 
     @property
     def head(self) -> Head:
-        return self._head
+        self._write_out()
+        return self._entries[-1].head if self._entries else self._base
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        return tuple(self._entries)
+        self._write_out()
+        return self._entries
 
     def append(self, at: int, record: Record) -> None:
         """Chain one record; beyond the ring's size the oldest entry is forgotten."""
-        entry = append(self._head, write_body(at, record))
-        self._head = entry.head
-        self._entries.append(entry)
-        if len(self._entries) > self._size:
-            self.base = self._entries.pop(0).head
+        self._waiting += ((at, record),)
+        if len(self._waiting) >= _WAITING_MAX:
+            self._write_out()
+
+    def _write_out(self) -> None:
+        if not self._waiting:
+            return
+        head = self._entries[-1].head if self._entries else self._base
+        entries = list(self._entries)
+        for at, record in self._waiting:
+            entries.append(append(head, write_body(at, record)))
+            head = entries[-1].head
+        forgotten = len(entries) - self._size
+        if forgotten > 0:
+            self._base = entries[forgotten - 1].head
+            del entries[:forgotten]
+        self._entries, self._waiting = tuple(entries), ()
 
 
 def write_body(at: int, record: Record) -> bytes:

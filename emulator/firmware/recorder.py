@@ -24,36 +24,41 @@ class Recorder:
 
     def __init__(self, box: BlackBox | None = None) -> None:
         self._box = box
-        self._effects: list[Effect] = []
+        # No list while there is nothing to put in it: most meters of a fleet are idle most of the time.
+        self._effects: list[Effect] | None = None
         self.code = ScreenCode.NONE
         self.text = ""
         self.noted = False
 
     def emit(self, effect: Effect) -> None:
+        if self._effects is None:
+            self._effects = []
         self._effects.append(effect)
 
     def note(self, at: int, record: Record) -> None:
         """Write a record to the black box and tell the world of it."""
         if self._box is not None:
             self._box.append(at, record)
-        self._effects.append(Noted(at, record))
+        self.emit(Noted(at, record))
         self.noted = True
 
     def tell(self, at: int, record: Record) -> None:
         """Tell the world without writing: what anyone could send without end must not flush the ring."""
-        self._effects.append(Noted(at, record))
+        self.emit(Noted(at, record))
 
     def show(self, at: int, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
         """Change the screen; showing what already stands there is no effect."""
         if (text, code) == (self.text, self.code):
             return
         self.text, self.code = text, code
-        self._effects.append(Show(at, text, code))
+        self.emit(Show(at, text, code))
         self.note(at, ScreenShown(text, code.value))
 
     def drain(self) -> tuple[Effect, ...]:
         """Hand out the effects collected so far."""
+        if self._effects is None:
+            return ()
         effects = tuple(self._effects)
-        self._effects.clear()
+        self._effects = None
         self.noted = False
         return effects

@@ -11,6 +11,8 @@ Nothing here decides to cut: `switch` is called by a firmware's gate, or by a sa
     armed ──▶ off      the leak test failed
 """
 
+from typing import Final
+
 from emulator.firmware.credit import (
     NEVER,
     Credit,
@@ -32,6 +34,9 @@ LEAK_FLOW_W_MAX = 130
 
 # Reasons for being off that a person may end at the meter by raising the breaker.
 _RESETTABLE = (SupplyReason.SAFETY, SupplyReason.LEAK)
+
+_ON: Final = Supply.ON
+_LIMITED: Final = Supply.LIMITED
 
 
 class ServicePoint:
@@ -167,7 +172,7 @@ class ServicePoint:
         )
 
     def is_supplied(self) -> bool:
-        return self.supply in (Supply.ON, Supply.LIMITED)
+        return self.supply is _ON or self.supply is _LIMITED
 
     def _press_red(self, at: int) -> None:
         started = self.begin_emergency(at)
@@ -191,9 +196,11 @@ class ServicePoint:
             self.recorder.show(at, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
 
     def _update_flow(self) -> None:
-        if not self.mains_on or not self.is_supplied():
+        if not self.mains_on:
             self.credit.drawn_w = 0
-        elif self.supply is Supply.LIMITED:
+        elif self.supply is _ON:
+            self.credit.drawn_w = self.load_w
+        elif self.supply is _LIMITED:
             self.credit.drawn_w = min(self.load_w, self.profile.limiter_w)
         else:
-            self.credit.drawn_w = self.load_w
+            self.credit.drawn_w = 0

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from math import inf
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import pytest
 
 from benchmarks import firmware, release, report, signatures, wire
 from benchmarks.brokers import EMBEDDED
+from benchmarks.datetime_loop import datetime_meter, live_all
 from benchmarks.figures import Figure, Goal, figure_of, number_text, ratios
-from benchmarks.households import DAYS, QuarterMeter, commission, jump, lives, tick
+from benchmarks.households import DAYS, START_MS, QuarterMeter, commission, jump, lives, tick
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.world.loads import QUARTER_MS
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, datetime_from_ms
+from protocols.units import eur_from_quanta
 
 Measure = Callable[[], list[Figure]]
+
+# A quarter of an hour of 1 kW at 0.25 EUR/kWh.
+QUARTER_EUR_MAX = Decimal("0.0625")
 
 TINY: dict[str, Measure] = {
     "jump": lambda: firmware.measure_jump(firmware.Size(1, 1, 10), print),
@@ -53,6 +59,27 @@ def test_the_tick_that_is_measured_against_cuts_the_same_households_no_sooner() 
             assert rounded - exact >= 0
             assert rounded % QUARTER_MS == 0
     assert all(meter.memory.tick == DAYS * DAY_MS for meter in (*jumping, *ticking))
+
+
+@pytest.mark.parametrize("loads_per_day", [0, 1])
+def test_the_datetime_loop_opens_for_the_same_households_in_the_same_quarter_of_an_hour(
+    loads_per_day: int,
+) -> None:
+    lived = lives(firmware.Size().meters, loads_per_day)
+    jumping = [commission(life) for life in lived]
+    jump(jumping, lived)
+    looping = [(datetime_meter(life), life) for life in lived]
+    live_all(looping)
+    exact = [_cut_at(meter) for meter in jumping]
+    assert [meter.opened for meter, _ in looping] == [
+        [] if at is None else [datetime_from_ms(START_MS + -(-at // QUARTER_MS) * QUARTER_MS)] for at in exact
+    ]
+    assert any(at is not None for at in exact)
+    for jumped, (looped, _) in zip(jumping, looping, strict=True):
+        credit = jumped.point.credit
+        # Who is cut within a quarter of an hour has drawn less than who is cut at its end.
+        assert abs(Decimal(eur_from_quanta(credit.balance_q, 6)) - looped.balance) < QUARTER_EUR_MAX
+        assert abs(Decimal(eur_from_quanta(credit.emergency_left_q, 6)) - looped.emergency) < QUARTER_EUR_MAX
 
 
 def _cut_at(meter: GuardedMeter) -> int | None:

@@ -5,16 +5,18 @@ inside and outside windows, and only while there is supply to take. Whether it m
 business; `warned` in the memory holds the tick at which its warning began (design §4.2, rules 5, 6).
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
 
 from emulator.firmware.credit import NEVER, has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms
-from emulator.firmware.guarded.gate import Evidence, HoldSpan, window_at
-from emulator.firmware.guarded.holds import is_protected
+from emulator.firmware.guarded.gate import Evidence, begun, next_possible_ms, window_at
+from emulator.firmware.guarded.holds import release_holds
 from emulator.firmware.guarded.identity import SPREAD_PARTS
 from emulator.firmware.guarded.interval import tick_lower_reaches
+from emulator.firmware.guarded.known import Known
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import Profile
 from emulator.firmware.service_point import ServicePoint
@@ -25,8 +27,7 @@ CREDIT_KEY = "credit"
 LIMITER_KEY = "limiter"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """`key` names it in the memory: `credit`, `limiter`, or the cut order's object."""
 
     key: str
@@ -35,29 +36,36 @@ class Cause:
     evidence: Evidence
 
 
-def standing(memory: Memory, point: ServicePoint) -> tuple[Cause, ...]:
+_OFF: Final = Supply.OFF
+_LIMITED: Final = Supply.LIMITED
+_BY_CREDIT: Final = {
+    to: Cause(CREDIT_KEY, SupplyReason.CREDIT, to, Evidence(nothing_left=True)) for to in (_OFF, _LIMITED)
+}
+_BY_LIMITER: Final = Cause(LIMITER_KEY, SupplyReason.LIMITER, _LIMITED, Evidence(limiter_ordered=True))
+
+
+def standing(memory: Memory, point: ServicePoint, known: Known) -> tuple[Cause, ...]:
     """The causes that stand and would change the supply, credit first, then orders by name.
 
     A protected household with a limiter gets the limiter in place of darkness, whatever the cause.
     """
-    if not standing_without_limit(memory, point) or not point.is_supplied():
+    if not point.is_supplied():
         return ()
-    darkness = Supply.LIMITED if is_protected(memory) and point.profile.has_limiter else Supply.OFF
+    darkness = _LIMITED if known.is_protected and point.profile.has_limiter else _OFF
     found = []
     if has_nothing_left(point.credit):
-        found.append(Cause(CREDIT_KEY, SupplyReason.CREDIT, darkness, Evidence(nothing_left=True)))
+        found.append(_BY_CREDIT[darkness])
     for name in sorted(memory.cut_orders):
         order = memory.cut_orders[name]
         evidence = Evidence(order_from_ms=order.from_ms, order_until_ms=order.until_ms)
         found.append(Cause(name, SupplyReason.CUT_ORDER, darkness, evidence))
     if memory.limiter_ordered:
-        evidence = Evidence(limiter_ordered=True)
-        found.append(Cause(LIMITER_KEY, SupplyReason.LIMITER, Supply.LIMITED, evidence))
+        found.append(_BY_LIMITER)
     return tuple(cause for cause in found if cause.to is not point.supply)
 
 
-def standing_without_limit(memory: Memory, point: ServicePoint) -> bool:
-    """Whether anything else than the limiter order keeps a limited household limited."""
+def may_stand(memory: Memory, point: ServicePoint) -> bool:
+    """Whether there is any cause at all, be the supply as it may."""
     return has_nothing_left(point.credit) or bool(memory.cut_orders) or memory.limiter_ordered
 
 
@@ -86,38 +94,47 @@ def has_spread(memory: Memory, windows_ms: Sequence[tuple[int, int]], profile: P
 
 
 def next_chance_at(
-    memory: Memory,
-    causes: Sequence[Cause],
-    windows_ms: Sequence[tuple[int, int]],
-    holds: Sequence[HoldSpan],
-    profile: Profile,
-    parts: int,
-    since: int,
+    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since: int
 ) -> int:
-    """First tick after `since` at which the gate could answer a standing cause otherwise than then.
+    """First tick after `since` at which the gate could say yes to a standing cause.
 
-    Of the gate's rules only these turn from no to yes by the passing of time: a window with its spread
-    begins, a hold ends, an order's interval begins, a release's hours end. Each is judged by the earliest
-    instant possible. The warning's end is the caller's.
+    Instants outside the windows and their spread, or inside a hold, are passed over: the gate says no to
+    them whatever else is so. Each is judged by the earliest instant possible. The warning's end and a
+    release's are the caller's.
     """
-    if not causes or memory.clock.status is not ClockStatus.TRUSTED:
+    if not causes or memory.clock.status is not ClockStatus.TRUSTED or release_holds(memory):
         return NEVER
     low_ms = earliest_ms(memory.clock, since)
-    edges = [hold.until_ms for hold in holds if hold.until_ms > low_ms]
-    edges += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
-    edges += _window_edges_ms(windows_ms, low_ms, profile, parts)
-    if memory.release_date is not None and memory.release_date.ends_ms is not None:
-        edges.append(memory.release_date.ends_ms)
-    due = tick_lower_reaches(memory.clock.earliest, min(edges), memory.clock.ppm) if edges else NEVER
-    if memory.release_ends_at > since:
-        due = min(due, memory.release_ends_at)
-    return max(due, since + 1)
+    chance_ms = _possible_from_ms(low_ms, known, profile, parts)
+    if chance_ms == low_ms:
+        # It may be now, and the step at `since` has done what there was to do.
+        chance_ms = _possible_from_ms(_next_turn_ms(causes, known, low_ms), known, profile, parts)
+    if chance_ms is None:
+        return NEVER
+    return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), since + 1)
 
 
-def _window_edges_ms(
-    windows_ms: Sequence[tuple[int, int]], low_ms: int, profile: Profile, parts: int
-) -> list[int]:
-    """The next beginnings with this meter's spread: of the present window, if to come, and of the next."""
-    place = max(bisect_right(windows_ms, low_ms, key=lambda window: window[0]) - 1, 0)
-    edges = [w[0] + spread_ms(w, profile, parts) for w in windows_ms[place : place + 2]]
-    return [edge for edge in edges if edge > low_ms]
+def _possible_from_ms(from_ms: int, known: Known, profile: Profile, parts: int) -> int | None:
+    """The first instant from `from_ms` on in this meter's turn of a window, and outside every hold."""
+    while True:
+        possible_ms = next_possible_ms(from_ms, known.permission, known.holds)
+        window = None if possible_ms is None else window_at(known.permission.windows_ms, possible_ms)
+        if possible_ms is None or window is None:
+            return None
+        turn_ms = window[0] + spread_ms(window, profile, parts)
+        if possible_ms >= turn_ms:
+            return possible_ms
+        from_ms = turn_ms
+
+
+def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: int) -> int:
+    """The next instant after `low_ms` at which one of the gate's rules may turn from no to yes.
+
+    A hold ends, whether it has begun or not; an order's interval begins; the next window does.
+    """
+    windows_ms = known.permission.windows_ms
+    turns = [hold.until_ms for hold in known.holds if hold.until_ms > low_ms]
+    turns += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
+    place = begun(windows_ms, low_ms)
+    turns += [start for start, _ in windows_ms[place : place + 1]]
+    return min(turns, default=NEVER)

@@ -17,10 +17,13 @@ Assumed: at most one source lies among the claims held; the counter neither slip
 unnoticed. Functions work on a `Clock`; ticks, keys' verdicts and nonces come from the caller.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import StrEnum, unique
 
+from msgspec import Struct, field
+
 from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
+from emulator.firmware.guarded.sharing import NO_ENTRIES, no_entries, without
 from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
 from protocols.reasons import ClockStatus, Refusal, Source
 
@@ -38,31 +41,34 @@ class Finding(StrEnum):
     HELD = "held"
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True, gc=False):
     """A fresh answer: bounds on either side, right for any delay of the answer."""
 
     lower: Point
     upper: Point
 
 
-@dataclass(frozen=True, slots=True)
-class OneWay:
+class OneWay(Struct, frozen=True, gc=False):
     """A numbered time heard: a lower bound, right for any delay and any replay."""
 
     number: int
     lower: Point
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, gc=False):
     source: Source
     tick: int
 
 
-@dataclass(slots=True)
-class Clock:
-    """Everything the clock knows. `agreed` holds, per source, the (epoch, tick) it last agreed at."""
+class Mark(Struct, frozen=True, gc=False, array_like=True):
+    """A tick, in the tick epoch that it counts in."""
+
+    epoch: int
+    tick: int
+
+
+class Clock(Struct, gc=False):
+    """Everything the clock knows. `agreed`: when each source last agreed."""
 
     ppm: int
     earliest: Point
@@ -71,11 +77,11 @@ class Clock:
     status: ClockStatus = ClockStatus.TRUSTED
     epoch: int = 0
     nonce: str = ""
-    fresh: dict[Source, Fresh] = field(default_factory=dict)
-    one_way: dict[Source, OneWay] = field(default_factory=dict)
-    asks: dict[str, Asked] = field(default_factory=dict)
+    fresh: Mapping[Source, Fresh] = field(default_factory=no_entries)
+    one_way: Mapping[Source, OneWay] = field(default_factory=no_entries)
+    asks: Mapping[str, Asked] = field(default_factory=no_entries)
     hulls: tuple[tuple[int, int], ...] = ()
-    agreed: dict[Source, tuple[int, int]] = field(default_factory=dict)
+    agreed: Mapping[Source, Mark] = field(default_factory=no_entries)
 
 
 def set_at_commissioning(time_ms: int, spread_ms: int, tick: int, ppm: int) -> Clock:
@@ -112,8 +118,8 @@ def shown_interval_ms(clock: Clock, tick: int) -> tuple[int, int | None]:
 def ask(clock: Clock, source: Source, nonce: str, tick: int) -> None:
     """Remember that `source` was asked; beyond the limit the oldest ask is forgotten."""
     while len(clock.asks) >= ASKS_MAX:
-        del clock.asks[min(clock.asks, key=lambda key: clock.asks[key].tick)]
-    clock.asks[nonce] = Asked(source, tick)
+        clock.asks = without(clock.asks, min(clock.asks, key=lambda key: clock.asks[key].tick))
+    clock.asks = {**clock.asks, nonce: Asked(source, tick)}
 
 
 def hear_fresh(
@@ -123,9 +129,9 @@ def hear_fresh(
     asked = clock.asks.get(nonce)
     if asked is None or asked.source is not source:
         return Refusal.UNKNOWN_NONCE
-    del clock.asks[nonce]
+    clock.asks = without(clock.asks, nonce)
     heard = Fresh(Point(time_ms - spread_ms, tick), Point(time_ms + spread_ms, asked.tick))
-    clock.fresh[source] = heard
+    clock.fresh = {**clock.fresh, source: heard}
     return _judge(clock, source, heard.lower, heard.upper, tick, dispute_nonce)
 
 
@@ -137,7 +143,7 @@ def hear_one_way(
     if held is not None and number <= held.number:
         return Refusal.STALE_NUMBER
     lower = Point(time_ms - spread_ms, tick)
-    clock.one_way[source] = OneWay(number, lower)
+    clock.one_way = {**clock.one_way, source: OneWay(number, lower)}
     return _judge(clock, source, lower, None, tick, dispute_nonce)
 
 
@@ -149,9 +155,9 @@ def begin_epoch(clock: Clock, tick: int) -> None:
     clock.epoch += 1
     clock.status = ClockStatus.LOST
     clock.nonce = ""
-    clock.fresh.clear()
-    clock.one_way.clear()
-    clock.asks.clear()
+    clock.fresh = NO_ENTRIES
+    clock.one_way = NO_ENTRIES
+    clock.asks = NO_ENTRIES
     clock.hulls = ()
     clock.earliest = Point(clock.vouched_ms, tick)
     clock.latest = None
@@ -159,7 +165,7 @@ def begin_epoch(clock: Clock, tick: int) -> None:
 
 def last_agreed(clock: Clock) -> tuple[int, int]:
     """(epoch, tick) at which two witnesses last agreed with the crystal; (-1, 0) for never."""
-    marks = sorted(clock.agreed.values(), reverse=True)
+    marks = sorted(((mark.epoch, mark.tick) for mark in clock.agreed.values()), reverse=True)
     return marks[1] if len(marks) > 1 else (-1, 0)
 
 
@@ -181,7 +187,7 @@ def _judge(
         return Finding.DISAGREES
     if upper is not None:
         # A lower bound alone cannot say that the crystal is not ahead, which is what cuts too early.
-        clock.agreed[source] = (clock.epoch, tick)
+        clock.agreed = {**clock.agreed, source: Mark(clock.epoch, tick)}
     return moved
 
 
@@ -266,5 +272,9 @@ def _witness_edges_ms(clock: Clock, tick: int) -> tuple[int | None, int | None]:
 def _forget_old_claims(clock: Clock, tick: int) -> None:
     """Claims are held for 40 days of ticks. One-way numbers stay known as long as their claim does."""
     oldest = tick - CLAIM_AGE_MS_MAX
-    clock.fresh = {source: claim for source, claim in clock.fresh.items() if claim.lower.tick >= oldest}
-    clock.one_way = {source: heard for source, heard in clock.one_way.items() if heard.lower.tick >= oldest}
+    clock.fresh = without(
+        clock.fresh, *(source for source, claim in clock.fresh.items() if claim.lower.tick < oldest)
+    )
+    clock.one_way = without(
+        clock.one_way, *(source for source, heard in clock.one_way.items() if heard.lower.tick < oldest)
+    )

@@ -4,8 +4,10 @@ What is signed by nobody known is told to the world each time, but written to th
 once an hour: garbage without end must not flush out the evidence.
 """
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from emulator.firmware.credit import pay
 from emulator.firmware.events import Channel, Document
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 _GARBAGE_NOTED_EVERY: Final = HOUR_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """What the meter must look at: supply to give back, or a clock that has to be told of."""
 
     give_back: SupplyReason | None = None

@@ -10,10 +10,16 @@ A `Question` is plain data, so that the black box can hold it and a replay can a
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum, unique
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from protocols.reasons import ClockStatus, SupplyReason
+
+# No window ends so late: a window that begins at an instant counts as begun by it.
+_AFTER_EVERY_END: Final = 2**63
 
 
 @unique
@@ -32,8 +38,8 @@ class Because(StrEnum):
     NO_EVIDENCE = "no_evidence"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+# Values like these hold no cycles, and there are many of them: the collector need not know (`gc=False`).
+class Interval(Struct, frozen=True, gc=False):
     """When it may be now: `[earliest_ms, latest_ms]`, both included; None: unbounded."""
 
     status: ClockStatus
@@ -41,8 +47,7 @@ class Interval:
     latest_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True, gc=False):
     """What the calendar and its lease permit.
 
     `windows_ms` are sorted, disjoint, half-open; windows that touched have been joined. `lease_ends_ms`
@@ -54,8 +59,7 @@ class Permission:
     complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HoldSpan:
+class HoldSpan(Struct, frozen=True, gc=False):
     """No cut in `[from_ms, until_ms)`."""
 
     name: str
@@ -63,8 +67,7 @@ class HoldSpan:
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True, gc=False):
     """What speaks for the cause: an empty purse, a limiter order, or a cut order's own interval."""
 
     nothing_left: bool = False
@@ -74,15 +77,13 @@ class Evidence:
     cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True, gc=False):
     """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date."""
 
     release_holds: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True, gc=False):
     cause: SupplyReason
     interval: Interval
     permission: Permission
@@ -91,8 +92,7 @@ class Question:
     flags: Flags
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """`next_possible_ms`: the first instant at which calendar and holds, as known, would permit."""
 
     open: bool
@@ -131,8 +131,13 @@ def judge(question: Question) -> Verdict:
 
 def window_at(windows_ms: Sequence[tuple[int, int]], instant_ms: int) -> tuple[int, int] | None:
     """The window that contains an instant."""
-    place = bisect_right(windows_ms, instant_ms, key=_start_of) - 1
+    place = begun(windows_ms, instant_ms) - 1
     return windows_ms[place] if place >= 0 and instant_ms < windows_ms[place][1] else None
+
+
+def begun(windows_ms: Sequence[tuple[int, int]], instant_ms: int) -> int:
+    """How many of the windows have begun by an instant."""
+    return bisect_right(windows_ms, (instant_ms, _AFTER_EVERY_END))
 
 
 def join_touching(windows_ms: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -159,7 +164,7 @@ def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldS
             continue
         if window_at(permission.windows_ms, instant_ms) is not None:
             return instant_ms
-        place = bisect_right(permission.windows_ms, instant_ms, key=_start_of)
+        place = begun(permission.windows_ms, instant_ms)
         if place == len(permission.windows_ms):
             return None
         instant_ms = permission.windows_ms[place][0]
@@ -168,7 +173,7 @@ def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldS
 def with_near_windows(question: Question) -> Question:
     """The question with only the windows that matter to its verdict: the one it is in, and the next."""
     windows_ms = question.permission.windows_ms
-    place = max(bisect_right(windows_ms, question.interval.earliest_ms, key=_start_of) - 1, 0)
+    place = max(begun(windows_ms, question.interval.earliest_ms) - 1, 0)
     return replace(
         question, permission=replace(question.permission, windows_ms=windows_ms[place : place + 2])
     )
@@ -177,10 +182,6 @@ def with_near_windows(question: Question) -> Question:
 def with_present_holds(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:
     """The question of an opening, asked again with the holds and cancellations known now."""
     return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
-
-
-def _start_of(window: tuple[int, int]) -> int:
-    return window[0]
 
 
 def _refusal(

@@ -4,12 +4,16 @@ Holds and flags are `Protection` values joined by `protocols.merging`. A release
 that a wrong date cannot shorten it; only when ticks were lost meanwhile does it wait for a date.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 
+from msgspec.structs import replace
+
+from emulator.firmware.credit import NEVER
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.gate import HoldSpan
-from emulator.firmware.guarded.interval import margin_ms
+from emulator.firmware.guarded.interval import margin_ms, tick_lower_reaches
 from emulator.firmware.guarded.memory import Memory, ReleaseDate
+from emulator.firmware.guarded.sharing import shared, shared_table, without
 from protocols.limits import OBJECTS_MAX
 from protocols.merging import Protection, in_force
 from protocols.reasons import ClockStatus
@@ -18,21 +22,21 @@ FLAG_PROTECTED = "flag/protected"
 _HOLDING_PREFIXES = ("hold/", "flag/")
 
 
-def spans(memory: Memory) -> tuple[HoldSpan, ...]:
+def spans(protections: Mapping[str, Protection]) -> tuple[HoldSpan, ...]:
     """All holds in force, in their order of names; the flag `protected` limits and does not hold."""
     found = []
-    for name in sorted(memory.protections):
+    for name in sorted(protections):
         if name == FLAG_PROTECTED or not name.startswith(_HOLDING_PREFIXES):
             continue
-        force = in_force(memory.protections[name])
+        force = in_force(protections[name])
         if force is not None:
             found.append(HoldSpan(name, *force))
     return tuple(found)
 
 
-def is_protected(memory: Memory) -> bool:
+def is_protected(protections: Mapping[str, Protection]) -> bool:
     """Whether the household's flag `protected` is set."""
-    protection = memory.protections.get(FLAG_PROTECTED)
+    protection = protections.get(FLAG_PROTECTED)
     return protection is not None and in_force(protection) is not None
 
 
@@ -42,7 +46,7 @@ def store(memory: Memory, name: str, protection: Protection, tick: int) -> bool:
         _forget_what_is_over(memory, tick)
         if len(memory.protections) >= OBJECTS_MAX:
             return False
-    memory.protections[name] = protection
+    memory.protections = shared_table({**memory.protections, name: shared(protection)})
     return True
 
 
@@ -87,12 +91,23 @@ def update_release(memory: Memory, tick: int) -> None:
         memory.release_date = None
 
 
+def release_due_at(memory: Memory) -> int:
+    """The next tick at which `update_release` has something to do; NEVER without a release."""
+    due = memory.release_ends_at or NEVER
+    held = memory.release_date
+    if held is None or held.ends_ms is None or memory.clock.status is not ClockStatus.TRUSTED:
+        return due
+    return min(due, tick_lower_reaches(memory.clock.earliest, held.ends_ms, memory.clock.ppm))
+
+
 def _forget_what_is_over(memory: Memory, tick: int) -> None:
     """Make room: a hold whose end has surely passed. A lease that still names it then says no."""
     if memory.clock.status is not ClockStatus.TRUSTED:
         return
     low_ms = earliest_ms(memory.clock, tick)
-    for name, protection in list(memory.protections.items()):
-        force = in_force(protection)
-        if force is not None and force[1] <= low_ms:
-            del memory.protections[name]
+    over = [
+        name
+        for name, protection in memory.protections.items()
+        if (force := in_force(protection)) is not None and force[1] <= low_ms
+    ]
+    memory.protections = shared_table(without(memory.protections, *over))

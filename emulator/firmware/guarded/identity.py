@@ -1,15 +1,15 @@
 """Who a meter is: its name, its groups, and the key that only it and the head-end hold."""
 
 import hmac
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 # A spread is a fraction of this.
 SPREAD_PARTS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True, gc=False):
     """`key` signs the meter's reports and makes its nonces; it is set at manufacture."""
 
     id: str

@@ -3,6 +3,7 @@
 import msgspec
 
 from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.guarded.sharing import shared, shared_table
 from protocols.errors import DocumentError
 
 # Raised whenever a field changes its meaning; another version's image is not guessed at.
@@ -31,4 +32,13 @@ def decode_image(data: bytes) -> Memory:
         raise DocumentError(f"image: {error}") from None
     if image.version != VERSION:
         raise DocumentError(f"image: version {image.version}; this firmware reads {VERSION}")
-    return image.memory
+    return _share(image.memory)
+
+
+def _share(memory: Memory) -> Memory:
+    """What other meters of this process store too is held once, as it was before the power cut."""
+    memory.protections = shared_table(memory.protections)
+    memory.calendars = shared_table(memory.calendars)
+    memory.harm_revs = shared_table(memory.harm_revs)
+    memory.lease = None if memory.lease is None else shared(memory.lease)
+    return memory

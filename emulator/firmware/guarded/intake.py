@@ -5,7 +5,7 @@ the meter. Protection is taken at some instant of the clock's interval, harm onl
 only by a trusted clock; leases like protection, since the gate judges their end again.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.identity import Identity
@@ -27,8 +27,7 @@ from protocols.reasons import ClockStatus, Refusal, Source
 from protocols.roles import Root, meets, open_signed, root_allows, time_source
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """A document that changes nothing. `order` where it could be read that far; `signed` by a known key."""
 
     refusal: Refusal

@@ -6,15 +6,14 @@ what the crystal may have gained or lost. `ppm` bounds ticks against true time: 
 between, true time has advanced by `dt ± margin(dt)`; 1 ms covers the counting of whole ticks.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from emulator.firmware.credit import NEVER
 
 _MILLION = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True, gc=False):
     value_ms: int
     tick: int
 

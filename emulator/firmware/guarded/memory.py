@@ -1,40 +1,39 @@
 """What a guarded meter remembers: the content of its non-volatile image (design §4.4).
 
 Plain records of integers, strings and frozen values, without behaviour: `clock`, `holds`,
-`permission`, `causes` and `opening` each own a part and say what it means.
+`permission`, `causes` and `opening` each own a part and say what it means. Tables are replaced, never
+changed in place: see `sharing`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+
+from msgspec import Struct
 
 from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.gate import Question
+from emulator.firmware.guarded.sharing import no_entries
 from protocols.merging import Protection
 from protocols.orders import Named
 from protocols.reasons import Supply, SupplyReason
 from protocols.roles import Root
-from protocols.statements import Totals
+from protocols.statements import NO_TOTALS, Totals
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True, gc=False):
     """A cut calendar as stored; windows that touch are joined. `digest` is what a lease names it by."""
 
     rev: int
     digest: str
     windows_ms: tuple[tuple[int, int], ...]
 
-
-# Calendars that meters of one process hold at a time: some regions, some seasons, and what is tried out.
-@lru_cache(maxsize=256)
-def shared_calendar(rev: int, digest: str, windows_ms: tuple[tuple[int, int], ...]) -> Calendar:
-    """The same calendar as one object, however many emulated meters store it: it is a season long."""
-    return Calendar(rev, digest, windows_ms)
+    def __hash__(self) -> int:
+        """By its digest: a season of windows is long, and the digest covers them."""
+        return hash(self.digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True, gc=False):
     rev: int
     calendar: str
     calendar_rev: int
@@ -43,15 +42,13 @@ class Lease:
     names: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CutOrder:
+class CutOrder(Struct, frozen=True, gc=False):
     rev: int
     from_ms: int
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseDate:
+class ReleaseDate(Struct, frozen=True, gc=False):
     """What ticks lost left of a release: it holds until the clock is trusted and `ends_ms` has surely passed.
 
     `ends_ms` None: not known; it is set, `left_ms` ahead, when the clock is trusted again.
@@ -61,8 +58,7 @@ class ReleaseDate:
     left_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True, gc=False):
     """The last opening, with all that was known then: `question` can be judged again."""
 
     epoch: int
@@ -91,19 +87,19 @@ class Memory:
     nonces: int = 0
     root: Root | None = None
     garbage_noted_at: int | None = None
-    protections: dict[str, Protection] = field(default_factory=dict)
+    protections: Mapping[str, Protection] = field(default_factory=no_entries)
     release_ends_at: int = 0
     release_date: ReleaseDate | None = None
-    calendars: dict[str, Calendar] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=no_entries)
     lease: Lease | None = None
-    cut_orders: dict[str, CutOrder] = field(default_factory=dict)
-    tombstones: dict[str, int] = field(default_factory=dict)
+    cut_orders: Mapping[str, CutOrder] = field(default_factory=no_entries)
+    tombstones: Mapping[str, int] = field(default_factory=no_entries)
     cuts_cancelled_until_ms: int = 0
-    harm_revs: dict[str, int] = field(default_factory=dict)
-    cuts_seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    harm_revs: Mapping[str, int] = field(default_factory=no_entries)
+    cuts_seen: Mapping[str, tuple[int, int]] = field(default_factory=no_entries)
     emergency_revs: tuple[int, ...] = ()
-    totals: Totals = field(default_factory=Totals)
+    totals: Totals = NO_TOTALS
     limiter_ordered: bool = False
-    warned: dict[str, int] = field(default_factory=dict)
+    warned: Mapping[str, int] = field(default_factory=no_entries)
     low_credit_told: bool = False
     opening: Opening | None = None

@@ -9,11 +9,11 @@ Supply is taken in one place, `_open`, and only when the gate has said yes, the 
 has run in full and this meter's turn in the window has come. It is given back in `_give_back`.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
-from emulator.firmware.credit import NEVER, settle
+from emulator.firmware.credit import NEVER, has_nothing_left, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
@@ -43,9 +43,10 @@ from emulator.firmware.guarded.gate import (
 )
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
+from emulator.firmware.guarded.known import Known, known_of
 from emulator.firmware.guarded.memory import Memory, Opening
 from emulator.firmware.guarded.opening import reason_to_restore
-from emulator.firmware.guarded.permission import permission
+from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.journal import Journal
 from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
 from emulator.firmware.profile import Profile
@@ -60,11 +61,17 @@ from protocols.roles import Root
 # Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
 _UNTOUCHED = -2 * STEP_MS
 
+_NO_FLAGS: Final = Flags()
+_RELEASED: Final = Flags(release_holds=True)
+
 
 class GuardedMeter:
     """One meter. See `emulator.firmware.meter.Meter` for what its caller may rely on."""
 
     __slots__ = (
+        "_kept_due",
+        "_kept_empty",
+        "_known",
         "identity",
         "journal",
         "memory",
@@ -99,6 +106,9 @@ class GuardedMeter:
         self.stepped_at = -STEP_MS
         self.touched_at = 0
         self.parts = identity.spread_parts()
+        self._known: Known | None = None
+        self._kept_due: int | None = None
+        self._kept_empty = False
 
     @classmethod
     def restore(
@@ -158,13 +168,12 @@ class GuardedMeter:
 
     def next_due(self) -> int:
         """The next second of the crystal in which a step might change something."""
+        next_step = self.stepped_at + STEP_MS
         if self.touched_at >= self.stepped_at:
             # An input may have changed any answer: the step that follows it always looks.
-            return self.stepped_at + STEP_MS
-        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._causes_due_at())
-        if 0 < self.memory.release_ends_at < due:
-            due = self.memory.release_ends_at
-        return max(step_at_or_after(due), self.stepped_at + STEP_MS)
+            return next_step
+        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._cause_due_at())
+        return max(step_at_or_after(due), next_step)
 
     def clock_view(self, at: int) -> ClockView:
         """What the meter believes about time at tick `at`; in a dispute the hull of both opinions."""
@@ -175,7 +184,14 @@ class GuardedMeter:
     def next_possible_ms(self, at: int) -> int | None:
         """The first instant at which calendar and holds, as known, permit a cut; for the household."""
         low_ms = clock.earliest_ms(self.memory.clock, at)
-        return next_possible_ms(low_ms, permission(self.memory), holds.spans(self.memory))
+        return next_possible_ms(low_ms, self.known.permission, self.known.holds)
+
+    @property
+    def known(self) -> Known:
+        """What the stored documents permit and forbid."""
+        if self._known is None:
+            self._known = known_of(self.memory)
+        return self._known
 
     @property
     def dispute_nonce(self) -> str:
@@ -194,6 +210,7 @@ class GuardedMeter:
             self._settle(due)
             self._step(due)
             self.stepped_at, self.touched_at = due, _UNTOUCHED
+            self._kept_due = None
         # The steps jumped over have run too: what comes later at this tick waits for the next one.
         passed = until // STEP_MS * STEP_MS
         self.stepped_at = max(self.stepped_at, passed)
@@ -211,13 +228,10 @@ class GuardedMeter:
     def _consider(self, at: int) -> None:
         """Warn for every cause that stands, and open for the first that may."""
         memory = self.memory
-        standing = causes.standing(memory, self.point)
+        standing = self._standing()
         if memory.warned:
-            keys = {cause.key for cause in standing} if self.point.mains_on else set()
-            for key in memory.warned.keys() - keys:
-                del memory.warned[key]
-        if not self.point.mains_on:
-            return
+            keys = [cause.key for cause in standing]
+            memory.warned = without(memory.warned, *(key for key in memory.warned if key not in keys))
         for cause in standing:
             if cause.key not in memory.warned:
                 self._warn(cause, at)
@@ -233,29 +247,39 @@ class GuardedMeter:
                 self._open(cause, question, verdict, at)
                 return
             if not verdict.open and at == step_at_or_after(complete_at):
-                self._note_verdict(question, verdict, at)
+                self._note_verdict(with_near_windows(question), verdict, at)
 
-    def _causes_due_at(self) -> int:
-        if not self.point.mains_on:
-            return NEVER
+    def _standing(self) -> tuple[Cause, ...]:
+        """The causes that stand; none while the supply side is dead. Mostly there is none."""
+        if not self.point.mains_on or not causes.may_stand(self.memory, self.point):
+            return ()
+        return causes.standing(self.memory, self.point, self.known)
+
+    def _cause_due_at(self) -> int:
+        """When a cause or a release must be looked at: found after a step, and kept until the next one.
+
+        All that it follows from changes by steps and by inputs that the next step looks at, but for one
+        thing: the purse runs empty by itself, maybe at a fraction of a second that an input has settled.
+        """
+        empty = has_nothing_left(self.point.credit)
+        if self._kept_due is None or empty is not self._kept_empty:
+            self._kept_due = min(self._find_cause_due(), holds.release_due_at(self.memory))
+            self._kept_empty = empty
+        return self._kept_due
+
+    def _find_cause_due(self) -> int:
         memory = self.memory
-        standing = causes.standing(memory, self.point)
+        standing = self._standing()
         if not standing and not memory.warned:
             return NEVER
         if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
             return memory.tick
-        # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
-        due = causes.next_chance_at(
-            memory,
-            standing,
-            permission(memory).windows_ms,
-            holds.spans(memory),
-            self.profile,
-            self.parts,
-            self.stepped_at,
-        )
         ends = [causes.warned_at(memory, cause.key, self.profile) for cause in standing]
-        return min([due, *(end for end in ends if step_at_or_after(end) > self.stepped_at)])
+        # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
+        since = self.stepped_at
+        ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since]
+        chance_at = causes.next_chance_at(memory, ready, self.known, self.profile, self.parts, since)
+        return min([chance_at, *(end for end in ends if end > since)])
 
     # -- opening and giving back --------------------------------------------------------------
 
@@ -268,24 +292,24 @@ class GuardedMeter:
         return Question(
             cause.reason,
             Interval(memory.clock.status, low_ms, high_ms),
-            permission(memory),
-            holds.spans(memory),
+            self.known.permission,
+            self.known.holds,
             cause.evidence,
-            Flags(release_holds=holds.release_holds(memory)),
+            _RELEASED if holds.release_holds(memory) else _NO_FLAGS,
         )
 
     def _warn(self, cause: Cause, at: int) -> None:
-        self.memory.warned[cause.key] = at
+        self.memory.warned = {**self.memory.warned, cause.key: at}
         self.recorder.note(at, WarningShown(cause.reason, self.profile.warning_s))
         self.recorder.show(at, f"supply may stop: {cause.reason}", ScreenCode.NONE)
 
     def _open(self, cause: Cause, question: Question, verdict: Verdict, at: int) -> None:
         """The only place that takes supply away, and the only caller of `switch` to do so."""
-        memory = self.memory
-        self._note_verdict(question, verdict, at)
-        memory.opening = Opening(memory.clock.epoch, at, cause.to, cause.key, with_near_windows(question))
-        memory.cut_orders.pop(cause.key, None)
-        memory.warned.clear()
+        memory, asked = self.memory, with_near_windows(question)
+        self._note_verdict(asked, verdict, at)
+        memory.opening = Opening(memory.clock.epoch, at, cause.to, cause.key, asked)
+        memory.cut_orders = without(memory.cut_orders, cause.key)
+        memory.warned = NO_ENTRIES
         self.point.switch(cause.to, causes.reason_shown(cause), at)
         if cause.to is Supply.OFF and cause.reason is SupplyReason.CREDIT:
             self.recorder.show(at, "credit used up", ScreenCode.TRIANGLE)
@@ -299,28 +323,30 @@ class GuardedMeter:
 
     def _look_again(self, at: int) -> None:
         """Judge the last opening by what is known now, and forget it once the supply is back."""
+        if self.memory.opening is None:
+            return
         if self.point.supply in (Supply.ON, Supply.ARMED):
             self.memory.opening = None
-        reason = reason_to_restore(self.memory)
+        reason = reason_to_restore(self.memory, self.known.holds)
         if reason is not None:
             self._give_back(reason, at)
 
     def _note_verdict(self, question: Question, verdict: Verdict, at: int) -> None:
-        asked: dict[str, object] = msgspec.to_builtins(with_near_windows(question))
+        asked: dict[str, object] = msgspec.to_builtins(question)
         self.recorder.note(at, GateJudged(verdict.open, verdict.reason, asked))
 
     # -- inputs -------------------------------------------------------------------------------
 
     def _apply(self, event: Event, at: int) -> None:
         match event:
+            case SetLoad():
+                self.point.set_load(event.load_w, at)
             case Document():
                 self._receive(event, at)
             case AskTime():
                 self._ask(event, at)
-            case SetLoad():
-                self.point.set_load(event.load_w, at)
             case MainsOff() | MainsOn():
-                self.memory.warned.clear()
+                self.memory.warned = NO_ENTRIES
                 self.point.set_mains(on=isinstance(event, MainsOn), at=at)
             case Button():
                 self.point.press(event.name, at)
@@ -356,6 +382,7 @@ class GuardedMeter:
     def _receive(self, event: Document, at: int) -> None:
         status = self.memory.clock.status
         outcome = receive(event, self, at)
+        self._known = None
         if outcome.give_back is not None:
             self._restore_after_order(outcome.give_back, at)
         if self.memory.clock.status is not status or outcome.clock_cause:
@@ -369,9 +396,7 @@ class GuardedMeter:
             if self.point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
                 self._give_back(reason, at)
         elif reason is SupplyReason.LIMITER:
-            if self.point.supply is Supply.LIMITED and not causes.standing_without_limit(
-                self.memory, self.point
-            ):
+            if self.point.supply is Supply.LIMITED and not causes.may_stand(self.memory, self.point):
                 self._give_back(reason, at)
         else:
             self._credit_is_back(reason, at)
@@ -386,7 +411,7 @@ class GuardedMeter:
     def _note_clock(self, cause: str, at: int) -> None:
         state = self.memory.clock
         if state.status is not ClockStatus.TRUSTED:
-            self.memory.warned.clear()
+            self.memory.warned = NO_ENTRIES
         low_ms, high_ms = clock.shown_interval_ms(state, at)
         self.recorder.note(at, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
 

@@ -10,7 +10,8 @@ from typing import Final
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
 from emulator.firmware.guarded.gate import join_touching
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
-from emulator.firmware.guarded.memory import CutOrder, Lease, Memory, shared_calendar
+from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
+from emulator.firmware.guarded.sharing import shared, shared_table, without
 from protocols.instants import HOUR_MS, LATEST_MS
 from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.merging import (
@@ -118,14 +119,14 @@ def _cancel_cut(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     Where the oldest tombstone must make room, every cut order issued before it counts as cancelled.
     """
     name = body_of(order, CancelCutBody).cut
-    memory.cut_orders.pop(name, None)
+    memory.cut_orders = without(memory.cut_orders, name)
     if name in memory.tombstones:
         return REPEATED
-    memory.tombstones[name] = order.issued_at_ms
+    memory.tombstones = {**memory.tombstones, name: order.issued_at_ms}
     if len(memory.tombstones) > TOMBSTONES_MAX:
         oldest = min(memory.tombstones, key=lambda key: (memory.tombstones[key], key))
-        issued_ms = memory.tombstones.pop(oldest)
-        memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, issued_ms)
+        memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, memory.tombstones[oldest])
+        memory.tombstones = without(memory.tombstones, oldest)
     return STORED
 
 
@@ -138,8 +139,9 @@ def _cut_order(order: Order, memory: Memory, tick: int) -> str | Refusal:
         return REPEATED if order.rev == seen_rev else Refusal.STALE_REV
     if seen_rev == 0 and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
         return Refusal.TOO_MANY
-    memory.cuts_seen[order.object] = (order.rev, order.not_after_ms)
-    memory.cut_orders[order.object] = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
+    memory.cuts_seen = {**memory.cuts_seen, order.object: (order.rev, order.not_after_ms)}
+    stored = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
+    memory.cut_orders = {**memory.cut_orders, order.object: stored}
     return STORED
 
 
@@ -149,9 +151,10 @@ def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
         return seen
     if order.object not in memory.calendars and len(memory.calendars) >= _CALENDARS_MAX:
         return Refusal.TOO_MANY
-    memory.harm_revs[order.object] = order.rev
+    _mark_harm_seen(order, memory)
     windows_ms = join_touching(body_of(order, CutCalendarBody).windows)
-    memory.calendars[order.object] = shared_calendar(order.rev, digest_of(order), windows_ms)
+    calendar = shared(Calendar(order.rev, digest_of(order), windows_ms))
+    memory.calendars = shared_table({**memory.calendars, order.object: calendar})
     return STORED
 
 
@@ -159,9 +162,10 @@ def _lease(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     if memory.lease is not None and order.rev <= memory.lease.rev:
         return REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
     body = body_of(order, LeaseBody)
-    memory.lease = Lease(
+    lease = Lease(
         order.rev, body.calendar, body.calendar_rev, body.calendar_digest, order.not_after_ms, body.names
     )
+    memory.lease = shared(lease)
     return STORED
 
 
@@ -169,7 +173,7 @@ def _limiter(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
-    memory.harm_revs[order.object] = order.rev
+    _mark_harm_seen(order, memory)
     memory.limiter_ordered = body_of(order, LimiterBody).engaged
     return STORED
 
@@ -178,7 +182,7 @@ def _tariff(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
-    memory.harm_revs[order.object] = order.rev
+    _mark_harm_seen(order, memory)
     return TARIFF
 
 
@@ -212,12 +216,16 @@ def _harm_seen(order: Order, memory: Memory) -> str | Refusal | None:
     return REPEATED if order.rev == seen else None
 
 
+def _mark_harm_seen(order: Order, memory: Memory) -> None:
+    memory.harm_revs = shared_table({**memory.harm_revs, order.object: order.rev})
+
+
 def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
     """What has surely ended needs no memory: its document is refused by its date."""
     low_ms = earliest_ms(memory.clock, tick)
-    for name in [name for name, (_, until_ms) in memory.cuts_seen.items() if until_ms <= low_ms]:
-        del memory.cuts_seen[name]
-        memory.cut_orders.pop(name, None)
+    past = [name for name, (_, until_ms) in memory.cuts_seen.items() if until_ms <= low_ms]
+    memory.cuts_seen = without(memory.cuts_seen, *past)
+    memory.cut_orders = without(memory.cut_orders, *past)
 
 
 _DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {

@@ -7,13 +7,12 @@ restore nothing, since they say nothing about that instant.
 """
 
 from emulator.firmware.guarded.clock import last_agreed
-from emulator.firmware.guarded.gate import Because, judge, with_present_holds
-from emulator.firmware.guarded.holds import spans
+from emulator.firmware.guarded.gate import Because, HoldSpan, judge, with_present_holds
 from emulator.firmware.guarded.memory import Memory
 from protocols.reasons import ClockStatus, SupplyReason
 
 
-def reason_to_restore(memory: Memory) -> SupplyReason | None:
+def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReason | None:
     """Why the last opening was wrong by what is known now; None where it stands, or there is none."""
     opening = memory.opening
     if opening is None:
@@ -22,7 +21,7 @@ def reason_to_restore(memory: Memory) -> SupplyReason | None:
     if clock.status is ClockStatus.DISPUTED and (opening.epoch, opening.tick) > last_agreed(clock):
         return SupplyReason.CLOCK
     cancelled = opening.object in memory.tombstones
-    verdict = judge(with_present_holds(opening.question, spans(memory), cancelled=cancelled))
+    verdict = judge(with_present_holds(opening.question, holds, cancelled=cancelled))
     if verdict.open:
         return None
     return SupplyReason.HOLD if verdict.reason is Because.HOLD else SupplyReason.CUT_ORDER

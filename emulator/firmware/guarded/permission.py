@@ -1,16 +1,24 @@
 """Permission to cut is a lease: a calendar signed by two, kept alive from day to day (design §1.3, §4.2)."""
 
+from collections.abc import Mapping
+
 from emulator.firmware.guarded.gate import Permission
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
-from protocols.merging import knows
+from protocols.merging import Protection, knows
 
 
 def permission(memory: Memory) -> Permission:
-    """What calendar and lease permit; nothing where the lease does not name exactly this calendar."""
-    calendar = leased_calendar(memory)
-    if calendar is None or memory.lease is None:
+    """What the documents of a meter permit; nothing where the lease does not name exactly its calendar."""
+    return permitted_by(leased_calendar(memory), memory.lease, memory.protections)
+
+
+def permitted_by(
+    calendar: Calendar | None, lease: Lease | None, protections: Mapping[str, Protection]
+) -> Permission:
+    """What a lease and the calendar that it keeps alive permit; nothing where either is missing."""
+    if calendar is None or lease is None:
         return Permission()
-    return Permission(calendar.windows_ms, memory.lease.ends_ms, stores_all_named(memory, memory.lease))
+    return Permission(calendar.windows_ms, lease.ends_ms, stores_all_named(protections, lease))
 
 
 def leased_calendar(memory: Memory) -> Calendar | None:
@@ -24,6 +32,6 @@ def leased_calendar(memory: Memory) -> Calendar | None:
     return calendar
 
 
-def stores_all_named(memory: Memory, lease: Lease) -> bool:
+def stores_all_named(protections: Mapping[str, Protection], lease: Lease) -> bool:
     """Whether every revision the lease names is stored here, or lies at or below a floor."""
-    return all(knows(memory.protections.get(named.object), named) for named in lease.names)
+    return all(knows(protections.get(named.object), named) for named in lease.names)

@@ -1,5 +1,7 @@
 """What the credit does by itself as time passes: runs low, runs out, falls back on emergency credit."""
 
+from typing import Final
+
 from emulator.firmware.credit import (
     NEVER,
     Emergency,
@@ -11,6 +13,9 @@ from emulator.firmware.credit import (
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.service_point import ServicePoint
+
+_READY: Final = Emergency.READY
+_IN_USE: Final = Emergency.IN_USE
 
 
 def is_empty(point: ServicePoint) -> bool:
@@ -36,17 +41,17 @@ def due_at(point: ServicePoint, memory: Memory) -> int:
     """The next tick at which `step` would change something."""
     credit = point.credit
     low_q = point.profile.low_credit_q
-    if _starts_by_itself(point) or memory.low_credit_told != (credit.balance_q <= low_q):
+    if memory.low_credit_told != (credit.balance_q <= low_q) or _starts_by_itself(point):
         return credit.settled_at
-    if credit.emergency == Emergency.IN_USE:
+    if credit.emergency is _IN_USE:
         return empty_at(credit)
     if credit.balance_q > 0:
-        return falls_to_at(credit, 0 if memory.low_credit_told else max(low_q, 0))
+        return falls_to_at(credit, 0 if memory.low_credit_told or low_q < 0 else low_q)
     return NEVER if memory.low_credit_told else falls_to_at(credit, low_q)
 
 
 def _starts_by_itself(point: ServicePoint) -> bool:
     credit = point.credit
-    if credit.balance_q > 0 or credit.emergency != Emergency.READY or credit.emergency_limit_q == 0:
+    if credit.balance_q > 0 or credit.emergency is not _READY or credit.emergency_limit_q == 0:
         return False
     return point.profile.emergency_start is EmergencyStart.AUTOMATIC

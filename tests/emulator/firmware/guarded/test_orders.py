@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.firmware.events import Document, TicksLost
-from emulator.firmware.guarded.holds import spans
 from emulator.firmware.guarded.image import decode_image
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
@@ -91,7 +90,7 @@ def test_a_later_one_person_revision_protects_again_after_a_lift(order: tuple[in
 
 
 def _spans(bench: Workbench) -> list[tuple[str, int, int]]:
-    return [(s.name, s.from_ms, s.until_ms) for s in spans(bench.meter.memory)]
+    return [(s.name, s.from_ms, s.until_ms) for s in bench.meter.known.holds]
 
 
 # The meter's interval is ±1 s around its true time. kind, not_before, not_after (s from now), verdict.

@@ -1,0 +1,33 @@
+"""The black box writes itself out when somebody looks: whenever that is, bytes and chain are the same."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.firmware.journal import Journal, records
+from emulator.firmware.records import Record, ScreenShown
+from protocols.chain import verify
+
+RECORDS: st.SearchStrategy[Record] = st.builds(ScreenShown, st.sampled_from(["a", "b", ""]), st.just(""))
+
+
+@given(
+    written=st.lists(st.tuples(st.integers(0, 10**9), RECORDS), max_size=200),
+    looks=st.sets(st.integers(0, 199)),
+    size=st.integers(1, 100),
+)
+def test_when_one_looks_changes_nothing_and_what_is_left_can_be_verified(
+    written: list[tuple[int, Record]], looks: set[int], size: int
+) -> None:
+    watched, left_alone = Journal(size=size), Journal(size=size)
+    for number, (at, record) in enumerate(written):
+        for journal in (watched, left_alone):
+            journal.append(at, record)
+        if number in looks:
+            assert watched.head.number == number + 1
+    assert (watched.entries, watched.base, watched.head) == (
+        left_alone.entries,
+        left_alone.base,
+        left_alone.head,
+    )
+    assert [(each.tick, each.record) for each in records(watched.entries)] == written[-size:]
+    assert verify(watched.entries, watched.base, watched.head) is None
