@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 WORKERS := 2
 CODE := protocols cardreader emulator controller hil tests tools $(wildcard benchmarks/*.py)
 
-# Debian keeps the broker in sbin, which is not on everybody's path.
-export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+# Debian keeps the broker in sbin, which is not on everybody's path, and PostgreSQL's server on nobody's.
+NONE :=
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check tidy docs bench mutants lock clean
@@ -36,7 +37,7 @@ demo: $(VENV)/run.stamp ## The night of 2 July 2020, replayed: build/demo/report
 	@$(BIN)/relance demo --out build/demo
 
 test: $(VENV)/dev.stamp ## All tests, with coverage.
-	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients
+	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
 	@$(BIN)/coverage combine --quiet

@@ -23,7 +23,7 @@ app.command(
     "init",
     epilog=examples(
         "init --home controller --operator anne --operator bart",
-        "init --operator anne --operator bart --database postgresql+psycopg://relance@db/relance",
+        "init --operator anne --operator bart --database postgresql://relance@db/relance",
     ),
 )(init)
 app.command("serve", epilog=examples("serve --broker mqtt://127.0.0.1:1883", "serve --home controller"))(

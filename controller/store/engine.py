@@ -1,8 +1,8 @@
 """Opening the store: SQLite in WAL mode by default, PostgreSQL by URL; and its two ways of use.
 
-`reading` sees one consistent state and writes nothing; `writing` is one transaction: all of it or none. On
-SQLite a writer takes the lock at its first breath (BEGIN IMMEDIATE), or two processes that read first and
-write later would fail each other; readers never wait.
+`reading` sees one consistent state and writes nothing; `writing` is one transaction: all of it or none. A
+writer takes the lock at its first breath (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `store.postgresql`), or
+two processes that read first and write later would fail each other; readers never wait.
 
 A commit is on the disk (synchronous=FULL): "paid" is said to a household after it.
 """
@@ -19,20 +19,25 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlmodel import Session, create_engine
 
+from controller.store import postgresql
 from protocols.errors import InputError, UnreachableError, quoted
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
+# Versions of ours that a migration leads on from.
+_EARLIER: Final = ("0001",)
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # Another process writes in milliseconds; a backup tool may hold the file for seconds.
 _BUSY_MS: Final = 10_000
-_SCHEMES: Final = ("sqlite", "postgresql")
+# Schemes of an address, each with its driver.
+_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": postgresql.DRIVER, postgresql.DRIVER: postgresql.DRIVER}
 
 
 def open_store(url: str, *, create: bool = False) -> Engine:
     """The store behind `url`: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or just a file's name.
 
-    `create` makes and migrates an empty one. Raises InputError for an address that is none, a file that is no
-    database of ours, or a schema of another version; UnreachableError where nothing answers or no file is.
+    An earlier schema of ours is migrated; `create` makes a store of an empty one. Raises InputError for an
+    address that is none, a file that is no database of ours, or a schema of another version; UnreachableError
+    where nothing answers or no file is.
     """
     address = _address(url)
     shown = address.render_as_string(hide_password=True)
@@ -41,7 +46,7 @@ def open_store(url: str, *, create: bool = False) -> Engine:
     engine = _connect(address)
     try:
         version = _version(engine)
-        if version is None and create:
+        if version in _EARLIER or (version is None and create):
             migrate(engine)
             version = SCHEMA_VERSION
     except OperationalError as error:
@@ -94,10 +99,9 @@ def _address(url: str) -> URL:
         address = make_url(url if "://" in url else f"sqlite:///{url}")
     except (ArgumentError, ValueError):
         raise refused from None
-    if address.get_backend_name() not in _SCHEMES:
+    if address.drivername not in _DRIVERS:
         raise refused
-    postgres = address.get_backend_name() == "postgresql"
-    return address.set(drivername="postgresql+psycopg") if postgres else address
+    return address.set(drivername=_DRIVERS[address.drivername])
 
 
 def _check_file(address: URL, shown: str) -> None:
@@ -110,10 +114,12 @@ def _connect(address: URL) -> Engine:
     try:
         engine = create_engine(address)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise InputError(f"database: {error}; PostgreSQL needs the package psycopg") from None
+        raise InputError(f"database: {error}; {postgresql.NEEDS}") from None
     if address.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        postgresql.prepare(engine, _BUSY_MS)
     return engine
 
 

@@ -1,21 +1,18 @@
-"""A store for each test: SQLite in a file of its own.
+"""A store for each test: SQLite in a file of its own; for those that ask for `any_store`, PostgreSQL as well.
 
-With RELANCE_TEST_POSTGRESQL=postgresql://USER@HOST:PORT/postgres, and psycopg installed, each test has a
-database of its own on that server instead.
+`engine` is SQLite, but where a folder or a module says that it is `any_store`.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine
 
-from controller.store.engine import open_store
-
-POSTGRESQL = os.environ.get("RELANCE_TEST_POSTGRESQL", "")
+from controller.store.engine import open_store, writing
+from controller.store.tables import Table
+from tests.controller.postgresql_server import PostgresqlServer
 
 
 @pytest.fixture(scope="session")
@@ -26,24 +23,45 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def engine(empty_store: Path, tmp_path: Path) -> Iterator[Engine]:
-    if POSTGRESQL:
-        opened = open_store(_new_database(tmp_path), create=True)
-    else:
-        path = tmp_path / "relance.db"
-        shutil.copy(empty_store, path)
-        opened = open_store(f"sqlite:///{path}")
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """One for all tests of this process."""
+    server = PostgresqlServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(postgresql_server: PostgresqlServer) -> Iterator[Engine]:
+    """One for all tests too, emptied for each: to make a database takes longer than most tests."""
+    opened = open_store(postgresql_server.create("relance"), create=True)
     yield opened
     opened.dispose()
 
 
-def _new_database(tmp_path: Path) -> str:
-    name = f"relance_{sha256(str(tmp_path).encode()).hexdigest()[:12]}"
-    address = make_url(POSTGRESQL).set(drivername="postgresql+psycopg")
-    server = create_engine(address, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    server.dispose()
-    return address.set(database=name).render_as_string(hide_password=False)
+@pytest.fixture
+def sqlite_store(empty_store: Path, tmp_path: Path) -> Iterator[Engine]:
+    path = tmp_path / "relance.db"
+    shutil.copy(empty_store, path)
+    opened = open_store(f"sqlite:///{path}")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def engine(sqlite_store: Engine) -> Engine:
+    return sqlite_store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_store(request: pytest.FixtureRequest) -> Engine:
+    """Each database that we name (design §6), in turn."""
+    opened: Engine = request.getfixturevalue(f"{request.param}_store")
+    if request.param == "postgresql":
+        with writing(opened) as session:
+            for table in reversed(Table.metadata.sorted_tables):
+                session.execute(table.delete())
+    return opened

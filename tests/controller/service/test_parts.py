@@ -30,6 +30,12 @@ from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 ASK = Place(Channel.TIME_ASK, link="link-1", meter="m1")
 
 
+@pytest.fixture
+def engine(any_store: Engine) -> Engine:
+    """Who holds the store, who waits for it and who is told are another thing on each database."""
+    return any_store
+
+
 class Drawer:
     """Takes what is published."""
 
