@@ -1,85 +1,96 @@
-"""A controller with its store, its keys and a connection, and a fleet of guarded meters beside it.
+"""A controller as a person runs it: `serve` in a process of its own, and beside it the store that they share.
 
-All in one process and one event loop, as in the demo: what is measured is code and broker, not the
-operating system's scheduling. The store is SQLite in a file, every commit on the disk.
+The store is SQLite in a file, every commit on the disk.
 """
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
 
+from benchmarks.processes import Pipe, beside
 from controller.cli.founding import MACHINES, SERVICE, seal_root
-from controller.service.serve import Secrets, Service
+from controller.service.serve import Secrets, checked_root, serve
 from controller.store.engine import open_store
 from emulator.pacing import PacedTime, system_now_ms
 from protocols.carriage import BrokerAddress
 from protocols.carrier import Carrier
 from protocols.envelope import Signer
 from protocols.reasons import Source
-from protocols.topics import controller_filters, time_filters
+from protocols.roles import Root
+from protocols.topics import Channel, Place, topic_of
 
 OPERATORS: Final = ("anne", "bart")
 FLEET_KEY: Final = sha256(b"benchmark").digest()
 _PATIENCE_S: Final = 60.0
-_POLL_S: Final = 0.02
-_QUIET_LOOKS: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """What runs, and what it runs on."""
+    """What an operator's command sees of it. `root_envelope`: the root as meters are given it."""
 
-    service: Service
-    carrier: Carrier
     engine: Engine
-    signers: dict[str, Signer]
-    time: PacedTime
+    root_envelope: bytes
 
-    async def quiet(self) -> None:
-        """Wait until nothing is on its way through, for a while."""
-        quiet = 0
-        while quiet < _QUIET_LOOKS:
-            await asyncio.sleep(_POLL_S)
-            idle = self.carrier.traffic.waiting == 0 and await self.service.drained()
-            quiet = quiet + 1 if idle else 0
+    @property
+    def root(self) -> Root:
+        return root_in(self.root_envelope)
 
 
-@asynccontextmanager
-async def serving(address: BrokerAddress) -> AsyncIterator[Controller]:
-    """A new controller at a broker, until the end of the block."""
-    signers = {name: Signer.from_seed(sha256(name.encode()).digest()) for name in (*OPERATORS, *MACHINES)}
-    now_ms = system_now_ms()
-    secrets = Secrets(
-        signers[SERVICE], signers[Source.HEADEND], FLEET_KEY, seal_root(signers, OPERATORS, now_ms)
-    )
+@cache
+def signers() -> dict[str, Signer]:
+    """Everybody's keys; in each process the same."""
+    return {name: Signer.from_seed(sha256(name.encode()).digest()) for name in (*OPERATORS, *MACHINES)}
+
+
+def root_in(envelope: bytes) -> Root:
+    """The root of this benchmark, checked as the service does."""
+    return checked_root(_secrets(envelope))
+
+
+@contextmanager
+def serving(address: BrokerAddress) -> Iterator[Controller]:
+    """A new controller that listens at a broker, until the end of the block."""
+    envelope = seal_root(signers(), OPERATORS, system_now_ms())
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_store(f"sqlite:///{Path(folder, 'store.db')}", create=True)
-        paced = PacedTime(now_ms)
-        service = Service(engine, secrets, paced)
-        filters = (*controller_filters(), *time_filters())
-        carrier = Carrier(address, "relance-controller", filters, handle=service.handle)
-        service.attach(carrier)
-        tasks = [asyncio.create_task(carrier.run()), asyncio.create_task(service.run())]
+        url = f"sqlite:///{Path(folder, 'store.db')}"
+        engine = open_store(url, create=True)
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await carrier.first_attempt()
-            yield Controller(service, carrier, engine, signers, paced)
+            with beside(_serve, url, envelope, address):
+                asyncio.run(_until_it_listens(address))
+                yield Controller(engine, envelope)
         finally:
-            await end(tasks)
             engine.dispose()
 
 
-async def end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait for them. A bug in one of them is raised here."""
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome
+async def _until_it_listens(address: BrokerAddress) -> None:
+    """Wait for the controller's birth, which is retained: it says it when it has subscribed."""
+    born = asyncio.Event()
+
+    async def hear(_place: Place, _payload: bytes, _retained: bool) -> None:  # noqa: FBT001 # the carrier's form
+        born.set()
+
+    carrier = Carrier(address, "benchmark", (topic_of(Place(Channel.CONTROLLER)),), handle=hear)
+    carrying = asyncio.create_task(carrier.run())
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await born.wait()
+    finally:
+        carrying.cancel()
+        await asyncio.wait([carrying])
+
+
+def _serve(_pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) -> None:
+    engine = open_store(url)
+    asyncio.run(serve(engine, _secrets(root_envelope), address, PacedTime(system_now_ms())))
+
+
+def _secrets(root_envelope: bytes) -> Secrets:
+    return Secrets(signers()[SERVICE], signers()[Source.HEADEND], FLEET_KEY, root_envelope)

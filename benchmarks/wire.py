@@ -1,33 +1,43 @@
 """Reports end to end: made and MACed by a link, over the broker, checked and stored by the controller.
 
 Against the raw rate: the same client library moves equal payloads over the same broker, from one plain
-client to another, with as many under way at a time, and nobody looks at them.
+client to another, with as many under way at a time, and nobody looks at them. Link, broker, controller and
+whoever counts are processes of their own, in both cases.
 """
 
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
-from typing import Final
+from enum import StrEnum
+from itertools import count, islice
+from typing import Final, NamedTuple
 
 import aiomqtt
 import msgspec
+from sqlmodel import func, select
 
 from benchmarks.brokers import available, running
-from benchmarks.controller_service import FLEET_KEY, Controller, end, serving
+from benchmarks.controller_service import FLEET_KEY, Controller, serving
 from benchmarks.figures import Figure, Progress, figure_of, ratios
+from benchmarks.processes import Pipe, beside
+from controller.store.engine import reading
+from controller.store.tables import EventRow, MeterRow
 from emulator.firmware.records import SupplyChanged
+from emulator.reporting import Outgoing
 from protocols.carriage import IN_FLIGHT_MAX, BrokerAddress
 from protocols.carrier import Carrier
 from protocols.messages import MeterEvent, Report, Reported, meter_key, write_report
 from protocols.reasons import ClockStatus, Supply, SupplyReason
-from protocols.topics import Channel, Place, topic_of
+from protocols.topics import CARRIAGE, Channel, Place, topic_of
 
 _LINK: Final = "link-1"
 _PATIENCE_S: Final = 120.0
+_POLL_S: Final = 0.005
 _RECORD: Final = msgspec.Raw(msgspec.json.encode(SupplyChanged(Supply.OFF, Supply.ON, SupplyReason.RELEASE)))
+# Reports that a link has to say at once: 250 meters that were released.
+_AT_ONCE: Final = 750
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,28 @@ class Size:
     brokers: tuple[str, ...] = available()
 
 
+class Way(StrEnum):
+    RAW = "raw"
+    WHOLE = "end to end"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """So many reports of so many meters, numbered from `first` on."""
+
+    way: Way
+    messages: int
+    meters: int
+    first: int
+
+
 def measure_wire(size: Size, progress: Progress) -> list[Figure]:
-    """Messages per second over each broker, raw and end to end."""
+    """Reports per second over each broker, raw and end to end."""
     figures: list[Figure] = []
     for name in size.brokers:
         with running(name) as address:
-            raw_s, whole_s = asyncio.run(_take_turns(address, size, progress))
+            took_s = _take_turns(address, size, progress)
+        raw_s, whole_s = took_s[Way.RAW], took_s[Way.WHOLE]
         figures += [
             figure_of(f"raw, {name}", [size.messages / s for s in raw_s], "1/s", note="publish and receive"),
             figure_of(f"end to end, {name}", [size.messages / s for s in whole_s], "1/s", note="stored"),
@@ -54,58 +80,54 @@ def measure_wire(size: Size, progress: Progress) -> list[Figure]:
     return figures
 
 
-async def _take_turns(
-    address: BrokerAddress, size: Size, progress: Progress
-) -> tuple[list[float], list[float]]:
-    raw_s: list[float] = []
-    whole_s: list[float] = []
-    numbers = count(1)
-    async with serving(address) as controller:
-        carrier = Carrier(address, "benchmark-link", (), handle=_nothing)
-        carrying: list[asyncio.Task[None]] = [asyncio.create_task(carrier.run())]
-        try:
-            await carrier.first_attempt()
-            # The meters make themselves known before anything is measured.
-            await _end_to_end(carrier, controller, _reports(size.meters, size.meters, numbers))
-            for number in range(size.repetitions):
-                reports = _reports(size.messages, size.meters, numbers)
-                raw_s.append(await _raw(address, [_message(report) for report in reports]))
-                progress(f"raw {number + 1}/{size.repetitions}")
-                reports = _reports(size.messages, size.meters, numbers)
-                whole_s.append(await _end_to_end(carrier, controller, reports))
-                progress(f"end to end {number + 1}/{size.repetitions}")
-        finally:
-            await end(carrying)
-    return raw_s, whole_s
+def _take_turns(address: BrokerAddress, size: Size, progress: Progress) -> dict[Way, list[float]]:
+    took_s: dict[Way, list[float]] = {way: [] for way in Way}
+    with serving(address) as controller, beside(_talk, address) as link:
+        numbers = count(1, size.messages)
+        # The meters make themselves known before anything is measured.
+        _end_to_end(link, controller, Job(Way.WHOLE, size.messages, size.meters, next(numbers)))
+        for number in range(size.repetitions):
+            for way in Way:
+                job = Job(way, size.messages, size.meters, next(numbers))
+                if way is Way.RAW:
+                    took_s[way].append(asyncio.run(_raw(link, address, job)))
+                else:
+                    took_s[way].append(_end_to_end(link, controller, job))
+                progress(f"{way} {number + 1}/{size.repetitions}")
+    return took_s
 
 
-async def _end_to_end(carrier: Carrier, controller: Controller, reports: Sequence[Report]) -> float:
+# -- who counts -------------------------------------------------------------------------------------
+
+
+def _end_to_end(link: Pipe, controller: Controller, job: Job) -> float:
     """Seconds from the first report made to the last one stored."""
-    intake = controller.service.intake
-    wanted = intake.taken + len(reports)
-    begun_s = time.perf_counter()
-    async with asyncio.timeout(_PATIENCE_S):
-        for first in range(0, len(reports), IN_FLIGHT_MAX):
-            some = [_message(report) for report in reports[first : first + IN_FLIGHT_MAX]]
-            await asyncio.gather(*(carrier.publish(place, payload) for place, payload in some))
-        while intake.taken < wanted:  # noqa: ASYNC110 # the intake has no bell to ring
-            await asyncio.sleep(0.001)
-    assert not intake.refused, intake.refused
+    events = _stored(controller).events + job.messages // 2
+    last = job.first + job.messages - 1
+    begun_s = _begin(link, job)
+    while (stored := _stored(controller)).events < events or stored.newest < last - 1:
+        assert time.perf_counter() - begun_s < _PATIENCE_S, f"{stored}; wanted {events} events, report {last}"
+        time.sleep(_POLL_S)
     return time.perf_counter() - begun_s
 
 
-async def _raw(address: BrokerAddress, messages: Sequence[tuple[Place, bytes]]) -> float:
+async def _raw(link: Pipe, address: BrokerAddress, job: Job) -> float:
     """Seconds from the first publication to the last arrival."""
-    payloads = [(f"raw/{topic_of(place)}", payload) for place, payload in messages]
-    async with _client(address, "raw-in") as receiver, _client(address, "raw-out") as sender:
+    async with _client(address, "raw-in") as receiver:
         await receiver.subscribe("raw/#", qos=1)
-        begun_s = time.perf_counter()
+        begun_s = _begin(link, job)
         async with asyncio.timeout(_PATIENCE_S):
-            receiving = asyncio.create_task(_receive(receiver, len(payloads)))
-            # The client itself keeps as many on the way as it was allowed.
-            await asyncio.gather(*(sender.publish(topic, payload, qos=1) for topic, payload in payloads))
-            await receiving
+            await _receive(receiver, job.messages)
         return time.perf_counter() - begun_s
+
+
+def _begin(link: Pipe, job: Job) -> float:
+    """Let the link begin, when it has ready what is not to be measured; the instant."""
+    link.send(job)
+    link.recv()
+    begun_s = time.perf_counter()
+    link.send(None)
+    return begun_s
 
 
 async def _receive(client: aiomqtt.Client, wanted: int) -> None:
@@ -114,6 +136,61 @@ async def _receive(client: aiomqtt.Client, wanted: int) -> None:
         arrived += 1
         if arrived == wanted:
             return
+
+
+class _Stored(NamedTuple):
+    """How many events the store has, and the newest number of which it has everything before."""
+
+    events: int
+    newest: int
+
+
+def _stored(controller: Controller) -> _Stored:
+    with reading(controller.engine) as session:
+        events = session.exec(select(func.count()).select_from(EventRow)).one()
+        report, event = session.exec(
+            select(func.max(MeterRow.report_number), func.max(MeterRow.event_number))
+        ).one()
+    return _Stored(events, min(report or 0, event or 0))
+
+
+# -- the link ---------------------------------------------------------------------------------------
+
+
+def _talk(pipe: Pipe, address: BrokerAddress) -> None:
+    """Do one job after the other, each when it is told to begin."""
+    asyncio.run(_talking(pipe, address))
+
+
+async def _talking(pipe: Pipe, address: BrokerAddress) -> None:
+    carrier = Carrier(address, "benchmark-link", (), handle=_nothing)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(carrier.run())
+        await carrier.first_attempt()
+        while True:
+            job: Job = await asyncio.to_thread(pipe.recv)
+            if job.way is Way.RAW:
+                await _send_raw(pipe, address, job)
+            else:
+                pipe.send(None)
+                await asyncio.to_thread(pipe.recv)
+                await _report(carrier, job)
+
+
+async def _send_raw(pipe: Pipe, address: BrokerAddress, job: Job) -> None:
+    payloads = [(f"raw/{topic_of(each.place)}", each.payload) for each in _said(job)]
+    async with _client(address, "raw-out") as sender:
+        pipe.send(None)
+        await asyncio.to_thread(pipe.recv)
+        # The client itself keeps as many on the way as it was allowed.
+        await asyncio.gather(*(sender.publish(topic, payload, qos=1) for topic, payload in payloads))
+
+
+async def _report(carrier: Carrier, job: Job) -> None:
+    """Say it in portions, as a link answers one order after the other."""
+    said = _said(job)
+    while portion := list(islice(said, _AT_ONCE)):
+        await asyncio.gather(*(carrier.publish(each.place, each.payload) for each in portion))
 
 
 def _client(address: BrokerAddress, name: str) -> aiomqtt.Client:
@@ -137,14 +214,21 @@ async def _nothing(_place: Place, _payload: bytes, _retained: bool) -> None:  # 
 # -- what is reported -------------------------------------------------------------------------------
 
 
-def _reports(number: int, meters: int, numbers: "count[int]") -> list[Report]:
+def _said(job: Job) -> Iterator[Outgoing]:
     """States and events in turn, from one meter after the other, each with a number never used before."""
-    return [_report(f"m{place // 2 % meters:05d}", place % 2 == 0, next(numbers)) for place in range(number)]
+    for place in range(job.messages):
+        meter = f"m{place // 2 % job.meters:05d}"
+        report = _state(meter, job.first + place) if place % 2 == 0 else _event(meter, job.first + place)
+        channel = Channel.REPORTED if isinstance(report, Reported) else Channel.EVENTS
+        payload = write_report(report, meter_key(FLEET_KEY, meter))
+        yield Outgoing(Place(channel, link=_LINK, meter=meter), payload, CARRIAGE[channel].expiry_s)
 
 
-def _report(meter: str, is_state: bool, number: int) -> Report:  # noqa: FBT001 # every other one
-    if not is_state:
-        return MeterEvent(meter=meter, number=number, time_ms=1_593_637_200_000, record=_RECORD)
+def _event(meter: str, number: int) -> Report:
+    return MeterEvent(meter=meter, number=number, time_ms=1_593_637_200_000, record=_RECORD)
+
+
+def _state(meter: str, number: int) -> Report:
     return Reported(
         meter=meter,
         number=number,
@@ -161,9 +245,3 @@ def _report(meter: str, is_state: bool, number: int) -> Report:  # noqa: FBT001 
         dispute_nonce="",
         code="",
     )
-
-
-def _message(report: Report) -> tuple[Place, bytes]:
-    channel = Channel.REPORTED if isinstance(report, Reported) else Channel.EVENTS
-    payload = write_report(report, meter_key(FLEET_KEY, report.meter))
-    return Place(channel, link=_LINK, meter=report.meter), payload

@@ -30,7 +30,7 @@ from emulator.scenario.profile_form import ProfileData
 from emulator.unlinked import Observer, UnlinkedMeters
 from emulator.world.crystal import Crystal
 from emulator.world.loads import QUARTER_MS, HouseholdLoad
-from protocols.carriage import IN_FLIGHT_MAX, BrokerAddress, NotConnectedError
+from protocols.carriage import BrokerAddress, NotConnectedError
 from protocols.carrier import Carrier
 from protocols.chain import GENESIS, Entry
 from protocols.instants import SECOND_MS
@@ -292,23 +292,19 @@ class RunningLink:
             await self._publish(self.link.receive(place, payload, now_ms, retained=retained))
 
     async def _publish(self, said: Sequence[Outgoing]) -> None:
-        """Several on the way at a time, what somebody waits for before the events that explain it.
+        """What somebody waits for before the events that explain it; the carrier bounds what is on its way.
 
         Raises NotConnectedError: what is lost is told again.
         """
+        # Started in their order, and so put on the wire: nobody waits for the slowest of a portion.
         said = sorted(said, key=_is_explanation)
-        for first in range(0, len(said), IN_FLIGHT_MAX):
-            part = said[first : first + IN_FLIGHT_MAX]
-            sending = (
-                self.carrier.publish(each.place, each.payload, expiry_s=each.expiry_s) for each in part
-            )
-            for each, failure in zip(
-                part, await asyncio.gather(*sending, return_exceptions=True), strict=True
-            ):
-                if failure is not None:
-                    self.link.disconnected()
-                    raise failure
-                self.link.confirm(each)
+        sending = (self.carrier.publish(each.place, each.payload, expiry_s=each.expiry_s) for each in said)
+        outcomes = await asyncio.gather(*sending, return_exceptions=True)
+        for each, failure in zip(said, outcomes, strict=True):
+            if failure is not None:
+                self.link.disconnected()
+                raise failure
+            self.link.confirm(each)
 
     def _last_will(self) -> tuple[Place, bytes]:
         will = self.link.will()

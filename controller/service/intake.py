@@ -24,12 +24,11 @@ from protocols.topics import Place
 logger = logging.getLogger(__name__)
 
 _BATCH_MAX: Final = 1_000
-# How long a first message waits for others: a transaction costs some 5 ms however little is in it, and
-# a thousand meters that answer at once would otherwise be written in two hundred of them.
+# How long a first message waits for others, and each further one for the next: a transaction costs some
+# 5 ms however little is in it, and a thousand meters that answer at once would be written in hundreds.
 LINGER_S: Final = 0.025
-# The same after a batch that was a crowd: then more are coming, and a few more tenths are well spent.
-_LINGER_CROWD_S: Final = 0.2
-_CROWD: Final = 16
+# But no longer than this in all: somebody waits to see it.
+_LINGER_S_MAX: Final = 0.2
 # More than a fleet's answer to one order; beyond it the carrier waits, and the broker behind it.
 _WAITING_MAX: Final = 20_000
 _REST_S: Final = 0.25
@@ -75,18 +74,24 @@ class Intake:
 
     async def run(self) -> None:
         """Write for ever."""
-        crowded = False
         while True:
             self._batch = [await self._queue.get()]
-            if self.linger_s:
-                await asyncio.sleep(_LINGER_CROWD_S if crowded else self.linger_s)
+            await self._linger()
             while len(self._batch) < _BATCH_MAX and not self._queue.empty():
                 self._batch.append(self._queue.get_nowait())
-            crowded = len(self._batch) >= _CROWD
             await self._write(self._batch)
             self._unwritten -= len(self._batch)
             self._batch = []
             self._written()
+
+    async def _linger(self) -> None:
+        """Wait for others, as long as they keep coming and there is room for them."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + _LINGER_S_MAX if self.linger_s else 0
+        waiting = -1
+        while waiting < self._queue.qsize() < _BATCH_MAX and loop.time() < until_s:
+            waiting = self._queue.qsize()
+            await asyncio.sleep(self.linger_s)
 
     async def write_rest(self) -> None:
         """Write what still waits, at an orderly end, when `run` runs no more."""
