@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
+# By this file a controller's home is known.
+ROOT_FILE: Final = "root.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Settings:
     @property
     def root(self) -> Path:
         """The sealed root document."""
-        return self.home / "root.json"
+        return self.home / ROOT_FILE
 
     @property
     def fleet_key(self) -> Path:

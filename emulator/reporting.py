@@ -14,6 +14,7 @@ import msgspec
 from emulator.firmware.effects import Ask, Effect, Noted, Persist
 from emulator.firmware.guarded.clock import Finding
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import read_body
 from emulator.firmware.records import (
     ClaimHeard,
@@ -36,16 +37,20 @@ from protocols.messages import (
     Report,
     Reported,
     TimeAsk,
+    Witness,
     write_message,
     write_report,
 )
 from protocols.orders import Kind
+from protocols.reasons import Source
 from protocols.topics import CARRIAGE, Channel, Place
 from protocols.units import ueur_from_quanta
 
 # Claims that only say that all is well; they are in the black box, and no event.
 _QUIET_FINDINGS: Final = frozenset({Finding.AGREES, Finding.NARROWED, Finding.HELD})
 _MJ_PER_WH: Final = 3_600_000
+# One source alone changes nothing (design §4.1), and is no news.
+_WITNESSES_MIN: Final = 2
 
 _encoder = msgspec.json.Encoder()
 
@@ -89,6 +94,7 @@ class ReportingMeter:
         "_reported",
         "_said",
         "_said_next_possible_ms",
+        "_said_witnesses",
         "_seen",
         "_store",
         "_unsent",
@@ -107,6 +113,7 @@ class ReportingMeter:
         self._unsent: dict[int, Entry] = {}
         self._said = self._snapshot()
         self._said_next_possible_ms: int | None = None
+        self._said_witnesses: frozenset[tuple[Source, bool]] = frozenset()
 
     def resume(self, kept: Kept, unsent: Sequence[Entry]) -> None:
         """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
@@ -146,12 +153,15 @@ class ReportingMeter:
     def _is_news(self, record: Record, at: int) -> bool:
         """Whether the head-end must read the meter back after it.
 
-        A lease renewed day by day is receipted and no more, as long as it moves no possible cut: else a
-        fleet would say every day that nothing has changed.
+        A lease renewed day by day is receipted and no more, as long as it moves no possible cut, and a date
+        that agrees as the last one did is not even told: else a fleet would say every day that nothing has
+        changed.
         """
         match record:
             case OrderJudged(kind=Kind.LEASE):
                 return self.household.meter.next_possible_ms(at) != self._said_next_possible_ms
+            case ClaimHeard():
+                return _vouching(witnesses(self.household.meter.memory.clock, at)) != self._said_witnesses
             case OrderJudged() | CreditChanged() | ClockChanged():
                 return True
             case _:
@@ -164,6 +174,8 @@ class ReportingMeter:
         self._reported += 1
         self._said = self._snapshot()
         self._said_next_possible_ms = meter.next_possible_ms(at)
+        vouched = witnesses(meter.memory.clock, at)
+        self._said_witnesses = _vouching(vouched)
         report = Reported(
             meter=self.household.id,
             number=self._reported,
@@ -179,6 +191,7 @@ class ReportingMeter:
             next_possible_ms=self._said_next_possible_ms,
             dispute_nonce=meter.dispute_nonce,
             code=meter.point.recorder.code,
+            witnesses=vouched,
         )
         return self._sealed(Channel.REPORTED, report)
 
@@ -294,6 +307,11 @@ class ReportingMeter:
             meter.dispute_nonce,
             point.recorder.code,
         )
+
+
+def _vouching(heard: Sequence[Witness]) -> frozenset[tuple[Source, bool]]:
+    """Which sources vouch, and which of them disagree; nobody, while there are too few to count."""
+    return frozenset((each.source, each.agrees) for each in heard if len(heard) >= _WITNESSES_MIN)
 
 
 def is_event(record: Record) -> bool:

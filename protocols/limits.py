@@ -54,6 +54,8 @@ RELEASE_HOURS = (24, 48, 72, 240)
 TOMBSTONES_MAX = 64
 # Cut orders that one meter remembers until they end, carried out or not.
 CUT_ORDERS_MAX = 16
+# Meters that one scope names: with ids of the usual length they and two signatures fill a payload.
+SCOPE_METERS_MAX = 512
 # Readings in one batch on a link: keeps a batch below PAYLOAD_BYTES_MAX.
 READINGS_PER_BATCH_MAX = 100
 # A scenario file and its population: an evening's run on a laptop.

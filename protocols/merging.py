@@ -32,13 +32,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from protocols.instants import EARLIEST_MS, LATEST_MS
 from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.orders import Named
 from protocols.reasons import Refusal
 
-# A flag that is set protects at all times; clearing it is a floor with an empty interval.
-ALL_TIME: Final = (EARLIEST_MS, LATEST_MS)
 # A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.
 NO_TIME: Final = (0, 0)
 

@@ -6,19 +6,22 @@ cannot speak for its meters. An unknown field is ignored, so that older receiver
 """
 
 import hmac
-from hashlib import sha256
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
-from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, TEXT_CHARS_MAX
+from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
 from protocols.orders import Id, Named
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+# Every JSON reader keeps 53 bits, and every database of ours takes them: a larger number would end a batch.
+Int = Annotated[int, Meta(ge=-REV_MAX, le=REV_MAX)]
+# Of each source the last one.
+WITNESSES_MAX: Final = len(Source)
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -26,8 +29,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     link: Id
     online: bool
-    sequence: int
-    meters: int
+    sequence: Int
+    meters: Int
     v: Literal[1] = 1
 
 
@@ -38,7 +41,7 @@ class ControllerStatus(Struct, frozen=True, kw_only=True):
     """
 
     online: bool
-    sequence: int
+    sequence: Int
     v: Literal[1] = 1
 
 
@@ -46,10 +49,10 @@ class Reading(Struct, frozen=True, kw_only=True):
     """One meter's register. `time_ms` is the meter's estimate; `number` rises by one a reading."""
 
     meter: Id
-    number: int
-    time_ms: int
-    energy_wh: int
-    balance_ueur: int
+    number: Int
+    time_ms: Int
+    energy_wh: Int
+    balance_ueur: Int
     supply: Supply
 
 
@@ -63,14 +66,14 @@ class Readings(Struct, frozen=True, kw_only=True):
 
 class CalendarHeld(Struct, frozen=True):
     object: str
-    rev: int
+    rev: Int
     digest: str
 
 
 class StatementHeld(Struct, frozen=True):
     issuer: str
-    number: int
-    total_ueur: int
+    number: Int
+    total_ueur: Int
 
 
 class MeterHolds(Struct, frozen=True, kw_only=True):
@@ -84,12 +87,12 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
     clock: ClockStatus
     protections: tuple[Named, ...]
     calendars: tuple[CalendarHeld, ...]
-    lease_rev: int
-    lease_ends_ms: int
+    lease_rev: Int
+    lease_ends_ms: Int
     statements: tuple[StatementHeld, ...]
     cut_orders: tuple[str, ...]
     tombstones: tuple[str, ...]
-    root_version: int
+    root_version: Int
 
 
 class Sync(Struct, frozen=True, kw_only=True):
@@ -108,11 +111,27 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="repor
     order: str
     kind: str
     object: str
-    rev: int
+    rev: Int
     verdict: Literal["accepted", "refused"]
     reason: str
-    number: int
+    number: Int
     v: Literal[1] = 1
+
+
+class Witness(Struct, frozen=True, kw_only=True):
+    """What one source last told a meter of the time, as the meter judges it now (design §4.1).
+
+    `fresh`: an answer to the meter's own nonce; else a one-way time, a lower bound only. `heard_ms`: when it
+    was heard, by the meter's estimate. `offset_ms`: what was told, less the meter's estimate for the same
+    instant; of an answer the middle of what it leaves open, of a one-way time its lower end. `agrees`:
+    whether some instant of the believed interval is one that the source allows.
+    """
+
+    source: Source
+    fresh: bool
+    agrees: bool
+    heard_ms: Int
+    offset_ms: Int
 
 
 class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="report"):
@@ -121,23 +140,25 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     `number` rises with every report of the meter: an older one that comes later is no news.
     `journal` is the number of the last entry of the black box when this was said: it reads back every
     order whose receipt has that number or a lower one, whichever of the two comes first.
-    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded.
+    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded. `witnesses`: of each source that the
+    meter has heard and not forgotten the last, the latest first.
     """
 
     meter: Id
-    number: int
-    journal: int
+    number: Int
+    journal: Int
     supply: Supply
     reason: SupplyReason
     clock: ClockStatus
-    earliest_ms: int
-    latest_ms: int | None
-    time_ms: int
-    balance_ueur: int
-    emergency_ueur: int
-    next_possible_ms: int | None
+    earliest_ms: Int
+    latest_ms: Int | None
+    time_ms: Int
+    balance_ueur: Int
+    emergency_ueur: Int
+    next_possible_ms: Int | None
     dispute_nonce: Nonce
     code: Text
+    witnesses: Annotated[tuple[Witness, ...], Meta(max_length=WITNESSES_MAX)] = ()
     v: Literal[1] = 1
 
 
@@ -145,8 +166,8 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
     """One record of the black box, as JSON, with its number in the chain."""
 
     meter: Id
-    number: int
-    time_ms: int
+    number: Int
+    time_ms: Int
     record: msgspec.Raw
     v: Literal[1] = 1
 
@@ -216,8 +237,8 @@ def is_authentic(body: bytes, mac: str, key: bytes) -> bool:
 
 def meter_key(fleet_key: bytes, meter: str) -> bytes:
     """A meter's own key, derived from the fleet's: the head-end keeps one secret, a meter only its own."""
-    return hmac.new(fleet_key, b"meter/" + meter.encode(), sha256).digest()
+    return hmac.digest(fleet_key, b"meter/" + meter.encode(), "sha256")
 
 
 def _mac(body: bytes, key: bytes) -> str:
-    return hmac.new(key, body, sha256).hexdigest()
+    return hmac.digest(key, body, "sha256").hex()

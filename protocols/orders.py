@@ -29,6 +29,7 @@ from protocols.limits import (
     OBJECTS_MAX,
     REV_MAX,
     REVISIONS_MAX,
+    SCOPE_METERS_MAX,
     STATEMENT_UEUR_MAX,
     TEXT_CHARS_MAX,
     WINDOWS_MAX,
@@ -235,7 +236,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
 class Scope(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Whom an order addresses: named meters, one group, or the whole fleet; exactly one of them."""
 
-    meters: Annotated[tuple[Id, ...], Meta(max_length=512)] = ()
+    meters: Annotated[tuple[Id, ...], Meta(max_length=SCOPE_METERS_MAX)] = ()
     group: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
     fleet: bool = False
 

@@ -78,6 +78,17 @@ def read_root(payload: bytes) -> Root:
     return root
 
 
+def open_first_root(envelope: bytes) -> Root:
+    """The root that whoever starts is given to trust: signed by as many people as it demands itself.
+
+    Raises DocumentError where it is malformed, or not signed so.
+    """
+    root = read_root(read_envelope(envelope).payload)
+    if not meets(open_signed(envelope, root, ROOT_TYPE), root, Role.ROOT):
+        raise DocumentError("root: not signed by as many people as it demands")
+    return root
+
+
 def write_root(root: Root) -> bytes:
     """The bytes of a root that are to be signed. Raises DocumentError like `read_root`."""
     payload = msgspec.json.encode(root, order="deterministic")

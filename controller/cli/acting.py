@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 
 from controller.cli.arguments import read_basis
 from controller.cli.desk import Desk
-from controller.cli.exits import RefusedError
 from controller.cli.people import choose_operator, signer_of
 from controller.cli.standing import Standing, standing_of
 from controller.cli.system_clock import now_ms
@@ -20,6 +19,7 @@ from controller.store.orders import draw_sheet, submit
 from controller.store.tables import MeterRow
 from protocols.envelope import seal
 from protocols.errors import quoted
+from protocols.exits import RefusedError
 from protocols.orders import KINDS, ORDER_TYPE, Kind, Order, write_document
 
 

@@ -32,6 +32,13 @@ def read_names(texts: Iterable[str], where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read_name(text, where) for text in texts))
 
 
+def check_choice(text: str | None, allowed: Iterable[str], where: str) -> None:
+    """Raises InputError for a word that is not in a closed list; none was chosen where it is None."""
+    words = list(allowed)
+    if text is not None and text not in words:
+        raise InputError(f"{where}: {quoted(text)}; allowed: {', '.join(words)}")
+
+
 def read_instant(text: str, where: str) -> int:
     """The instant (`_ms`) of an ISO 8601 text.
 

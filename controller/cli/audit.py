@@ -6,7 +6,6 @@ import typer
 
 from controller.cli.desk import open_desk
 from controller.cli.examples import examples
-from controller.cli.exits import Exit, RefusedError
 from controller.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
 from controller.cli.showing import instants, local, print_json, print_table, say
 from controller.store.audit import head_of, recent, verify_audit
@@ -14,6 +13,7 @@ from controller.store.engine import reading
 from controller.store.payments import verify_ledger
 from protocols.chain import Head
 from protocols.errors import InputError, quoted
+from protocols.exits import Exit, RefusedError
 from protocols.zones import load_zone
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
@@ -95,7 +95,7 @@ def list_acts(
             entry.act.actor,
             entry.act.act,
             entry.act.subject,
-            ", ".join(f"{name} {value}" for name, value in entry.act.detail.items()),
+            ", ".join(f"{name} {value}" for name, value in entry.act.detail.items() if value is not None),
         )
         for entry in entries
     ]

@@ -7,11 +7,11 @@ import typer
 from controller.cli.acting import Clerk
 from controller.cli.arguments import read_name
 from controller.cli.examples import examples
-from controller.cli.exits import RefusedError
 from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meter, Zone
 from controller.cli.performing import Manner, perform
 from controller.policy.drafting import rebase
 from controller.store.queries import show_meter
+from protocols.exits import RefusedError
 from protocols.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Settle a meter's disputed clock.")

@@ -7,19 +7,18 @@ import typer
 from controller.cli.acting import Clerk
 from controller.cli.arguments import read_name, read_names, read_span
 from controller.cli.examples import examples
-from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meters, Zone
+from controller.cli.exits import warn
+from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meters, Since, Zone
 from controller.cli.performing import Manner, perform
-from controller.cli.plan_check import check_plan, warn
 from controller.cli.system_clock import now_ms
 from controller.policy.drafting import cancel_cut, cut_order
+from controller.policy.planning import check_plan
 from protocols.cut_calendar import Window
 from protocols.errors import InputError
+from protocols.limits import SCOPE_METERS_MAX
 from protocols.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
-
-# What a scope holds (`protocols.orders.Scope`).
-METERS_MAX = 512
 
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The cut's name, to cancel it by.")]
 
@@ -36,7 +35,7 @@ def order_cut(
     *,
     name: Name,
     until: Annotated[str, typer.Option(metavar="T", help="The cut happens before this instant.")],
-    since: Annotated[str | None, typer.Option("--from", metavar="T", help="Not before; else now.")] = None,
+    since: Since = None,
     basis: Basis = "",
     by: As = None,
     zone: Zone = ZONE_DEFAULT,
@@ -52,7 +51,7 @@ def order_cut(
     span_ms = read_span(since, until, now_ms())
     read_name(name, "--name")
     addressed = _addressed(meters)
-    warn(check_plan(f"cut/{name}", [Window(*span_ms)], len(addressed)))
+    warn(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed)))
 
     def draft(clerk: Clerk) -> list[Order]:
         return [cut_order(clerk.sheet(Kind.CUT_ORDER, name), name, addressed, span_ms)]
@@ -84,6 +83,6 @@ def cancel(
 
 def _addressed(meters: list[str]) -> tuple[str, ...]:
     addressed = read_names(meters, "METER")
-    if len(addressed) > METERS_MAX:
-        raise InputError(f"METER: {len(addressed)} given; allowed: 1 to {METERS_MAX}, in one order")
+    if len(addressed) > SCOPE_METERS_MAX:
+        raise InputError(f"METER: {len(addressed)} given; allowed: 1 to {SCOPE_METERS_MAX}, in one order")
     return addressed

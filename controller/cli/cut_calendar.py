@@ -7,14 +7,17 @@ import typer
 from controller.cli.acting import Clerk
 from controller.cli.arguments import read_name, read_span
 from controller.cli.examples import examples
-from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json
+from controller.cli.exits import warn
+from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Since
 from controller.cli.performing import Manner, perform
-from controller.cli.plan_check import check_plan, warn
 from controller.cli.system_clock import now_ms
 from controller.policy.drafting import calendar
+from controller.policy.planning import check_plan
 from protocols.cut_calendar import compile_windows
 from protocols.orders import Kind, Order
+from protocols.public_holidays import check_holidays
 from protocols.rules import parse_rule
+from protocols.zones import load_zone
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
 
@@ -33,7 +36,7 @@ def set_calendar(
         str, typer.Option(metavar="R", help="DAYS HH:MM-HH:MM, several with ';', in local time.")
     ],
     until: Annotated[str, typer.Option(metavar="T", help="No cut from then on.")],
-    since: Annotated[str | None, typer.Option("--from", metavar="T", help="No cut before; else now.")] = None,
+    since: Since = None,
     zone: Annotated[str, typer.Option(metavar="Z", help="The rule's IANA zone.")] = ZONE_DEFAULT,
     holidays: Annotated[
         str, typer.Option(metavar="CODE", help="The country whose public holidays are taken out, or none.")
@@ -53,9 +56,10 @@ def set_calendar(
     """
     span_ms = read_span(since, until, now_ms())
     read_name(name, "--name")
-    warn(
-        check_plan(f"calendar/{name}", compile_windows(parse_rule(rule, "--rule"), zone, holidays, *span_ms))
-    )
+    parsed = parse_rule(rule, "--rule")
+    load_zone(zone, "--zone")
+    check_holidays(holidays, "--holidays")
+    warn(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms)))
 
     def draft(clerk: Clerk) -> list[Order]:
         return [calendar(clerk.sheet(Kind.CUT_CALENDAR, name), name, rule, zone, holidays, span_ms)]

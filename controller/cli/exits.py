@@ -2,28 +2,15 @@
 
 import io
 import os
+import sqlite3
 import sys
-from enum import IntEnum, unique
+from collections.abc import Iterable
 
 import typer
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from protocols.errors import InputError, RelanceError, UnreachableError
-
-
-@unique
-class Exit(IntEnum):
-    """What a status says to the shell."""
-
-    DONE = 0
-    NO = 1
-    WRONG_INPUT = 2
-    NOT_REACHABLE = 3
-    INTERRUPTED = 130
-
-
-class RefusedError(RelanceError):
-    """What was asked is well formed, and the answer is no. The text says why."""
+from protocols.errors import RelanceError
+from protocols.exits import Exit, exit_of, line_of
 
 
 def run_app(app: typer.Typer) -> int:
@@ -38,26 +25,22 @@ def run_app(app: typer.Typer) -> int:
     except typer.TyperException as error:
         complain(error.format_message())
         return Exit.WRONG_INPUT
-    except InputError as error:
-        complain(str(error))
-        return Exit.WRONG_INPUT
-    except UnreachableError as error:
-        complain(str(error))
-        return Exit.NOT_REACHABLE
     except RelanceError as error:
         complain(str(error))
-        return Exit.NO
-    except OperationalError as error:
-        complain(f"database: {_first_line(error)}")
-        return Exit.NOT_REACHABLE
+        return exit_of(error)
     except DatabaseError as error:
         complain(f"database: {_first_line(error)}")
-        return Exit.WRONG_INPUT
+        return Exit.NOT_REACHABLE if _is_away(error) else Exit.WRONG_INPUT
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
         return Exit.DONE
+    except OSError as error:
+        # A full disk, a folder that nobody may look into: the machine's no, which names itself.
+        _flush_what_can_be()
+        complain(line_of(error))
+        return Exit.WRONG_INPUT
     return status if isinstance(status, int) else Exit.DONE
 
 
@@ -67,9 +50,30 @@ def complain(line: str) -> None:
         sys.stderr.write(line.rstrip("\n") + "\n")
 
 
+def warn(sentences: Iterable[str]) -> None:
+    """Say what a person should know before they go on; it stops nobody."""
+    for sentence in sentences:
+        complain(f"warning: {sentence}")
+
+
+def _is_away(error: DatabaseError) -> bool:
+    """Whether it is locked, gone or full; and not one that answers that it lacks our tables."""
+    if not isinstance(error, OperationalError):
+        return False
+    return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+
+
 def _first_line(error: DatabaseError) -> str:
     """What the database itself says, without the statement that it was asked."""
     return str(error.orig).strip().partition("\n")[0]
+
+
+def _flush_what_can_be() -> None:
+    """What was said before an error still comes out, unless this is what cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:

@@ -1,16 +1,15 @@
 """`relance flag`: a household's flag; one person sets it, two clear it."""
 
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 
 from controller.cli.acting import Clerk
-from controller.cli.arguments import read_name
+from controller.cli.arguments import check_choice, read_name
 from controller.cli.examples import examples
 from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meter, Zone
 from controller.cli.performing import Manner, perform
 from controller.policy.drafting import FlagName, clear_flag, set_flag
-from protocols.errors import InputError, quoted
 from protocols.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Set and clear a household's flags.")
@@ -63,8 +62,5 @@ def clear_one(
 
 
 def _flag(name: str) -> FlagName:
-    for flag in get_args(FlagName):
-        if name == flag:
-            known: FlagName = flag
-            return known
-    raise InputError(f"NAME: {quoted(name)}; allowed: {', '.join(get_args(FlagName))}")
+    check_choice(name, get_args(FlagName), "NAME")
+    return cast("FlagName", name)

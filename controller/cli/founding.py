@@ -13,7 +13,7 @@ from typing import Final
 
 from controller.cli.arguments import read_name
 from controller.keys import create_key, new_fleet_key, write_secret
-from controller.settings import Settings
+from controller.settings import ROOT_FILE, Settings
 from protocols.envelope import Signer, seal
 from protocols.errors import InputError, quoted
 from protocols.instants import DAY_MS
@@ -24,6 +24,8 @@ from protocols.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 SERVICE: Final = "service"
 # The holders of machine keys. Time authorities are called what meters call them.
 MACHINES: Final = (SERVICE, *Source)
+# What a person is asked for when these keys are made or opened: one passphrase opens them all.
+MACHINES_TOGETHER: Final = "the machines' keys"
 OPERATORS_MIN: Final = 2
 # Keys in a root are limited, and so are signatures in an envelope; nobody has met a DSO with more.
 OPERATORS_MAX: Final = 32
@@ -56,9 +58,14 @@ def check_operators(names: Sequence[str]) -> tuple[str, ...]:
 
 def check_unused(home: Path) -> None:
     """Raises InputError where the home holds anything: nothing that is there is ever written over."""
-    if (home / "root.json").exists():
+    try:
+        founded = (home / ROOT_FILE).exists()
+        used = home.exists() and (not home.is_dir() or any(home.iterdir()))
+    except OSError as error:
+        raise InputError(f"{home}: cannot be looked into: {error.strerror}") from None
+    if founded:
         raise InputError(f"{home}: is a controller's home already; nothing was changed")
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+    if used:
         raise InputError(f"{home}: is there and not empty; allowed: a new or empty folder")
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.cli.exits import Exit
 from controller.cli.founding import (
     MACHINES,
+    MACHINES_TOGETHER,
     building,
     check_operators,
     check_unused,
@@ -24,8 +24,8 @@ from controller.store.audit import head_of, note
 from controller.store.engine import open_store, writing
 from protocols.chain import GENESIS
 from protocols.errors import InputError
+from protocols.exits import Exit
 
-_MACHINES_TOGETHER: Final = "the machines' keys"
 _ONE_FOR_ALL: Final = f"{PASSPHRASE_VARIABLE} now opens every key: whoever knows it can sign as any operator."
 
 
@@ -73,7 +73,7 @@ def init(
 
 def _ask_all(operators: tuple[str, ...]) -> dict[str, str]:
     found = {name: ask_passphrase(name, twice=True) for name in operators}
-    machines = ask_passphrase(_MACHINES_TOGETHER, twice=True)
+    machines = ask_passphrase(MACHINES_TOGETHER, twice=True)
     return found | dict.fromkeys(MACHINES, machines)
 
 

@@ -7,12 +7,12 @@ import typer
 from controller.cli.arguments import read_name
 from controller.cli.desk import open_desk
 from controller.cli.examples import examples
-from controller.cli.exits import Exit
 from controller.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
 from controller.cli.showing import instants, local, print_json, print_table, say
 from controller.cli.system_clock import now_ms
 from controller.store.engine import reading
 from controller.store.queries import LeaseView, lease_status
+from protocols.exits import Exit
 from protocols.zones import load_zone
 
 app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")

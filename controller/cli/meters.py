@@ -5,12 +5,11 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlmodel import Session, and_, col, func, select
+from sqlmodel import Session, col, select
 
-from controller.cli.arguments import read_name
+from controller.cli.arguments import check_choice, read_name
 from controller.cli.desk import open_desk
 from controller.cli.examples import examples
-from controller.cli.exits import Exit, RefusedError
 from controller.cli.options import ZONE_DEFAULT, Database, Home, Json, Meter, Zone
 from controller.cli.showing import duration, eur, instants, local, print_json, print_table, say
 from controller.cli.system_clock import now_ms
@@ -19,15 +18,11 @@ from controller.policy.orders_life import DeliveryState, OrderState
 from controller.policy.syncing import Standing
 from controller.store.engine import reading
 from controller.store.orders import order_of
-from controller.store.queries import (
-    MeterView,
-    WitnessView,
-    list_deliveries,
-    list_meters,
-    show_meter,
-)
-from controller.store.tables import ClaimRow, DeliveryRow, EventRow, MeterRow, OrderRow
-from protocols.errors import InputError, quoted
+from controller.store.queries import MeterView, list_deliveries, list_meters, show_meter
+from controller.store.tables import DeliveryRow, EventRow, MeterRow, OrderRow
+from controller.store.witnesses import WitnessView, held_by
+from protocols.errors import quoted
+from protocols.exits import Exit, RefusedError
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.reasons import ClockStatus, Supply
 from protocols.zones import load_zone
@@ -69,17 +64,15 @@ def list_all(
 
     Ends with 1 when nothing matches. What a meter has never said is shown as unknown.
     """
-    _check_choice("--supply", supply, Supply)
-    _check_choice("--clock", clock, ClockStatus)
+    check_choice(supply, Supply, "--supply")
+    check_choice(clock, ClockStatus, "--clock")
     place = load_zone(zone, "--zone")
     with open_desk(home, database) as desk, reading(desk.store) as session:
-        views = list_meters(session, link=link, supply=supply, clock=clock)
-        witnesses = _last_witnesses(session) if views else {}
-    found = [(view, witnesses.get(view.id, [])[:_WITNESSES_SHOWN]) for view in views]
+        found = list_meters(session, link=link, supply=supply, clock=clock)
     if as_json:
-        print_json({"meters": [_fields(view, witnesses) for view, witnesses in found]})
+        print_json({"meters": [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]})
     elif found:
-        print_table("Meters", _HEADS, [_row(view, witnesses, place) for view, witnesses in found])
+        print_table("Meters", _HEADS, [_row(view, place) for view in found])
     else:
         say("No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet.")
     return Exit.DONE if found else Exit.NO
@@ -144,6 +137,7 @@ def why(
     place = load_zone(zone, "--zone")
     with open_desk(home, database) as desk, reading(desk.store) as session:
         view = _existing(session, meter)
+        held = held_by(session.get_one(MeterRow, meter).witnesses)
         fact = MeterFact(
             id=view.id,
             supply=view.supply,
@@ -151,6 +145,7 @@ def why(
             clock=view.clock,
             next_possible_ms=view.next_possible_ms,
             reported_ms=view.reported_ms,
+            witnesses=held,
         )
         sentences = explain(fact, _black_box(session, meter), _standing(session, meter), now_ms(), place)
     if as_json:
@@ -164,28 +159,6 @@ def _existing(session: Session, meter: str) -> MeterView:
     if session.get(MeterRow, read_name(meter, "METER")) is None:
         raise RefusedError(f"no such meter: {quoted(meter)}; `relance meters list` shows all")
     return show_meter(session, meter)
-
-
-def _last_witnesses(session: Session) -> dict[str, list[WitnessView]]:
-    """The last claim of each source, the latest first, of every meter: one query for the whole list."""
-    last = (
-        select(ClaimRow.meter, func.max(ClaimRow.number).label("number"))
-        .group_by(col(ClaimRow.meter), col(ClaimRow.source))
-        .subquery()
-    )
-    met = and_(col(ClaimRow.meter) == last.c.meter, col(ClaimRow.number) == last.c.number)
-    rows = session.exec(select(ClaimRow).join(last, met).order_by(col(ClaimRow.number).desc()))
-    found: dict[str, list[WitnessView]] = {}
-    for row in rows:
-        view = WitnessView(
-            source=row.source,
-            verdict=row.verdict,
-            offset_ms=row.offset_ms,
-            time_ms=row.time_ms,
-            received_ms=row.received_ms,
-        )
-        found.setdefault(row.meter, []).append(view)
-    return found
 
 
 def _black_box(session: Session, meter: str) -> list[EventFact]:
@@ -204,20 +177,14 @@ def _standing(session: Session, meter: str) -> list[Standing]:
     return [Standing(order_of(row), DeliveryState(state)) for row, state in session.exec(query)]
 
 
-def _check_choice(where: str, chosen: str | None, allowed: Iterable[str]) -> None:
-    names = list(allowed)
-    if chosen is not None and chosen not in names:
-        raise InputError(f"{where}: {quoted(chosen)}; allowed: {', '.join(names)}")
-
-
-def _row(view: MeterView, witnesses: Iterable[WitnessView], zone: ZoneInfo) -> tuple[str, ...]:
+def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:
     return (
         view.id,
         view.link if view.online else f"{view.link} (offline)",
         _supply(view),
         view.clock or _UNKNOWN,
         _interval(view, zone),
-        "\n".join(f"{each.source} {_offset(each)}" for each in witnesses) or "none",
+        "\n".join(_vouched(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN]) or "none",
         _next(view, zone),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
@@ -245,16 +212,30 @@ def _next(view: MeterView, zone: ZoneInfo) -> str:
     return local(view.next_possible_ms, zone)
 
 
+def _vouched(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:
+    """How old it was at the meter's last report, by whose clock the row beside it speaks."""
+    if view.estimate_ms is None:
+        when = local(witness.heard_ms, zone)
+    elif witness.heard_ms > view.estimate_ms:
+        when = "since then"
+    else:
+        when = f"{duration(view.estimate_ms - witness.heard_ms)} earlier"
+    return f"{witness.source} {_offset(witness)}, {when}"
+
+
 def _witness(witness: WitnessView, zone: ZoneInfo) -> str:
-    return f"{_offset(witness)} at {local(witness.received_ms, zone)}"
+    return f"{_offset(witness)}, at {local(witness.heard_ms, zone)} by its own estimate"
 
 
 def _offset(witness: WitnessView) -> str:
+    """`+1 d, disagrees`; of a one-way time the least that it says: `≥ −1 s, agrees`."""
     verdict = witness.verdict.replace("_", " ")
     if witness.offset_ms is None:
         return verdict
-    sign = "+" if witness.offset_ms >= 0 else "−"
-    return f"{sign}{duration(abs(witness.offset_ms))}, {verdict}"
+    size = duration(abs(witness.offset_ms))
+    sign = "" if size == "0 s" else "+" if witness.offset_ms > 0 else "−"
+    least = "≥ " if witness.fresh is False else ""
+    return f"{least}{sign}{size}, {verdict}"
 
 
 def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]:
@@ -286,8 +267,9 @@ def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]
             {
                 "source": each.source,
                 "verdict": each.verdict,
+                "fresh": each.fresh,
                 "offset_ms": each.offset_ms,
-                **instants(time=each.time_ms, received=each.received_ms),
+                **instants(heard=each.heard_ms, time=each.time_ms, received=each.received_ms),
             }
             for each in witnesses
         ],

@@ -9,14 +9,14 @@ from controller.cli.acting import Clerk
 from controller.cli.arguments import read_instant, read_name, read_span
 from controller.cli.desk import open_desk
 from controller.cli.examples import examples
-from controller.cli.exits import Exit, RefusedError
-from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Zone
+from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Since, Zone
 from controller.cli.performing import Manner, perform
 from controller.cli.showing import instants, local, print_json, print_table, say
 from controller.cli.system_clock import now_ms
 from controller.policy.drafting import declare_moratorium, extend_moratorium, lift_moratorium
 from controller.store.engine import reading
 from controller.store.queries import HoldView, list_holds
+from protocols.exits import Exit, RefusedError
 from protocols.orders import Kind, Order
 from protocols.zones import load_zone
 
@@ -39,7 +39,7 @@ def declare_one(
     name: Name,
     *,
     until: Until,
-    since: Annotated[str | None, typer.Option("--from", metavar="T", help="Its start; else now.")] = None,
+    since: Since = None,
     basis: Basis = "",
     by: As = None,
     zone: Zone = ZONE_DEFAULT,
@@ -125,6 +125,8 @@ def status(
     *Stored* is the meter's own receipt. What nobody knows is shown as unknown.
     """
     place = load_zone(zone, "--zone")
+    if name is not None:
+        read_name(name, "NAME")
     with open_desk(home, database) as desk, reading(desk.store) as session:
         holds = [hold for hold in list_holds(session) if name in {None, hold.name}]
     if name is not None and not holds:

@@ -18,9 +18,12 @@ Broker = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 As = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME", help="Who signs; else RELANCE_OPERATOR, else the first operator."),
+    typer.Option("--as", metavar="NAME", help="Who acts; else RELANCE_OPERATOR, else the first operator."),
 ]
 Basis = Annotated[str, typer.Option(metavar="TEXT", help="The legal or operational ground.")]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="T", help="Its beginning, with an offset; else now.")
+]
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Local time is shown in this IANA zone.")]
 
 ZONE_DEFAULT = "Europe/Brussels"

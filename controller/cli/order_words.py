@@ -7,6 +7,7 @@ import msgspec
 
 from controller.cli.showing import eur, instants, local, say
 from controller.cli.standing import Standing
+from controller.policy.orders_life import ENDED_ORDERS
 from protocols.errors import quoted
 from protocols.instants import iso_from_ms
 from protocols.orders import (
@@ -68,6 +69,8 @@ def tell(standing: Standing, zone: ZoneInfo, *, described: bool = False) -> None
             f"Another of them ({', '.join(standing.others)}) signs it with:",
             f"  relance orders sign {order.id} --as {other}",
         )
+    elif not standing.deliveries and standing.state in ENDED_ORDERS:
+        say(f"{order.id} is {standing.state}, and was never sent.")
     else:
         count = sum(standing.deliveries.values())
         meters = "1 meter" if count == 1 else f"{count} meters"

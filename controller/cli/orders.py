@@ -6,24 +6,25 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session
 
-from controller.cli.arguments import read_name
+from controller.cli.arguments import check_choice, read_name
 from controller.cli.desk import Desk, open_desk
 from controller.cli.examples import examples
-from controller.cli.exits import Exit, RefusedError
-from controller.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
+from controller.cli.exits import warn
+from controller.cli.options import ZONE_DEFAULT, As, Database, Home, Json, Zone
 from controller.cli.order_words import order_fields, order_in_words, tell
 from controller.cli.people import choose_operator, signer_of
-from controller.cli.plan_check import warn, warnings_of
 from controller.cli.showing import instants, local, print_json, print_table, say
 from controller.cli.standing import Standing, standing_of
 from controller.cli.system_clock import now_ms
 from controller.policy.orders_life import OrderState
+from controller.policy.planning import warnings_of
 from controller.store.engine import reading, writing
 from controller.store.orders import add_signature, approve, withdraw
 from controller.store.queries import DeliveryView, OrderView, list_deliveries, list_orders
 from controller.store.tables import OrderRow
 from protocols.envelope import add_signature as signed_envelope
-from protocols.errors import InputError, quoted
+from protocols.errors import quoted
+from protocols.exits import Exit, RefusedError
 from protocols.orders import KINDS, Kind
 from protocols.zones import load_zone
 
@@ -47,10 +48,14 @@ def list_all(
     database: Database = None,
     as_json: Json = False,
 ) -> int:
-    """List orders, the latest first, and how many meters they have come to."""
+    """List orders, the latest first, and how many meters they have come to.
+
+    Ends with 1 when none is in the state and of the kind that was asked for.
+    """
     place = load_zone(zone, "--zone")
-    _check_choice("--state", state, list(OrderState))
-    _check_choice("--kind", kind, list(Kind))
+    chosen = (state, kind) != (None, None)
+    check_choice(state, OrderState, "--state")
+    check_choice(kind, Kind, "--kind")
     with open_desk(home, database) as desk, reading(desk.store) as session:
         views = list_orders(session, state=state, kind=kind)
     if as_json:
@@ -71,8 +76,8 @@ def list_all(
         ]
         print_table("Orders", heads, rows)
     else:
-        say("No order matches.")
-    return Exit.DONE if views or (state, kind) == (None, None) else Exit.NO
+        say("No order matches." if chosen else "No order has been made yet.")
+    return Exit.NO if chosen and not views else Exit.DONE
 
 
 @app.command("show", epilog=examples("orders show o000007", "orders show o000007 --json"))
@@ -149,9 +154,7 @@ def sign(
 def withdraw_one(
     order_id: Id,
     *,
-    by: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who withdraws; else as for every act.")
-    ] = None,
+    by: As = None,
     zone: Zone = ZONE_DEFAULT,
     home: Home = None,
     database: Database = None,
@@ -195,11 +198,6 @@ def _existing(session: Session, order_id: str) -> OrderRow:
     if row is None:
         raise RefusedError(f"no such order: {quoted(order_id)}; `relance orders list` shows all")
     return row
-
-
-def _check_choice(where: str, chosen: str | None, allowed: list[str]) -> None:
-    if chosen is not None and chosen not in allowed:
-        raise InputError(f"{where}: {quoted(chosen)}; allowed: {', '.join(allowed)}")
 
 
 def _counts(deliveries: dict[str, int]) -> str:

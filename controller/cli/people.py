@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from controller.cli.arguments import read_name
-from controller.cli.exits import complain
+from controller.cli.exits import warn
 from controller.keys import access_warning, ask_passphrase, key_path, load_signer
 from controller.settings import Settings
-from protocols.envelope import Signer, read_envelope
+from protocols.envelope import Signer
 from protocols.errors import DocumentError, InputError
 from protocols.orders import Role
-from protocols.roles import ROOT_TYPE, Root, meets, open_signed, read_root
+from protocols.roles import Root, open_first_root
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 
@@ -25,13 +25,9 @@ def load_root(path: Path) -> Root:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        root = read_root(read_envelope(data).payload)
-        signed = open_signed(data, root, ROOT_TYPE)
+        return open_first_root(data)
     except DocumentError as error:
         raise InputError(f"{path}: {error}") from None
-    if not meets(signed, root, Role.ROOT):
-        raise InputError(f"{path}: not signed by as many people as it asks for itself")
-    return root
 
 
 def operators_of(root: Root, role: Role) -> tuple[str, ...]:
@@ -56,17 +52,27 @@ def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
 
 def signer_of(settings: Settings, root: Root, name: str) -> Signer:
     """The operator's signer, after their passphrase; warns of a key that others can read. InputError."""
-    # Before anybody types a passphrase: whether there is a key at all.
-    path = key_path(settings.keys, name)
-    if path.exists():
-        warning = access_warning(path)
-        if warning is not None:
-            complain(f"warning: {warning}")
-        passphrase = ask_passphrase(name)
-    else:
-        passphrase = ""
-    signer = load_signer(settings.keys, name, passphrase)
+    look_at_keys(settings, name)
+    signer = load_signer(settings.keys, name, ask_passphrase(name))
     listed = root.keys.get(signer.keyid)
     if listed is None or listed.holder != name:
+        path = key_path(settings.keys, name)
         raise InputError(f"{path}: the root does not know this key as {name}'s")
     return signer
+
+
+def look_at_keys(settings: Settings, *names: str) -> None:
+    """Before anybody types a passphrase: warns, once, of a key that others can read.
+
+    Raises InputError where one of them is missing or out of reach.
+    """
+    paths = {name: key_path(settings.keys, name) for name in names}
+    try:
+        missing = [name for name, path in paths.items() if not path.exists()]
+        found = [access_warning(path) for name, path in paths.items() if name not in missing]
+    except OSError as error:
+        raise InputError(f"{settings.keys}: cannot be read: {error.strerror}") from None
+    for name in missing:
+        # Without a passphrase, since it gets as far as saying which keys there are.
+        load_signer(settings.keys, name, "")
+    warn([each for each in found if each is not None][:1])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from controller.cli.acting import Draft, act, check_known
 from controller.cli.desk import open_desk
-from controller.cli.exits import Exit
 from controller.cli.order_words import order_fields, tell
 from controller.cli.showing import print_json
+from protocols.exits import Exit
 from protocols.orders import Kind
 from protocols.zones import load_zone
 

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from controller.cli.acting import Clerk, act, check_known
 from controller.cli.arguments import read_names
 from controller.cli.desk import Desk, open_desk
-from controller.cli.exits import Exit
 from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Zone
 from controller.cli.order_words import order_fields, tell
 from controller.cli.showing import print_json, say
@@ -23,6 +22,7 @@ from controller.policy.orders_life import DeliveryState
 from controller.store.engine import reading
 from controller.store.queries import delivery_counts, list_deliveries
 from protocols.errors import InputError
+from protocols.exits import Exit
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
 from protocols.orders import Kind, Order, Scope

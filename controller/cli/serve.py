@@ -10,24 +10,22 @@ from typing import Annotated
 import typer
 
 from controller.cli.desk import open_desk
-from controller.cli.exits import Exit, complain
-from controller.cli.founding import SERVICE
+from controller.cli.founding import MACHINES_TOGETHER, SERVICE
 from controller.cli.options import Broker, Database, Home
-from controller.cli.people import load_root
+from controller.cli.people import load_root, look_at_keys
 from controller.cli.showing import say
 from controller.cli.system_clock import SystemClock
-from controller.keys import access_warning, ask_passphrase, key_path, load_fleet_key, load_signer
+from controller.keys import ask_passphrase, load_fleet_key, load_signer
 from controller.service.serve import Secrets, serve, serve_time
 from controller.settings import Settings, settings_from
 from protocols.carriage import PATIENCE_S, BrokerAddress, read_address
 from protocols.envelope import Signer
 from protocols.errors import InputError, UnreachableError
+from protocols.exits import Exit
 from protocols.orders import Role
 from protocols.reasons import Source
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
-
-_MACHINES_TOGETHER = "the machines' keys"
 
 
 def serve_fleet(
@@ -68,17 +66,9 @@ def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Br
 
 
 def _machine_signers(settings: Settings, *names: str) -> tuple[Signer, ...]:
-    warning = next(
-        (found for name in names if (found := _warning(key_path(settings.keys, name))) is not None), None
-    )
-    if warning is not None:
-        complain(f"warning: {warning}")
-    passphrase = ask_passphrase(_MACHINES_TOGETHER)
+    look_at_keys(settings, *names)
+    passphrase = ask_passphrase(MACHINES_TOGETHER)
     return tuple(load_signer(settings.keys, name, passphrase) for name in names)
-
-
-def _warning(path: Path) -> str | None:
-    return access_warning(path) if path.exists() else None
 
 
 def _root_envelope(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from controller.policy.orders_life import OrderState
 from controller.store.orders import holders_of, order_of
 from controller.store.queries import delivery_counts
 from controller.store.tables import OrderRow
+from protocols.errors import DocumentError, InputError
 from protocols.orders import KINDS, Kind, Order
 from protocols.roles import Root
 
@@ -43,12 +44,15 @@ class Standing:
 
 
 def standing_of(session: Session, row: OrderRow, root: Root) -> Standing:
-    """Where an order stands."""
-    role = KINDS[Kind(row.kind)].role
-    signed_by = holders_of(row, root)
+    """Where an order stands. Raises InputError where what the store has of it cannot be read."""
+    try:
+        role = KINDS[Kind(row.kind)].role
+        order, signed_by = order_of(row), holders_of(row, root)
+    except (DocumentError, ValueError) as error:
+        raise InputError(f"database: order {row.id} is damaged: {error}") from None
     rule = root.roles.get(role)
     return Standing(
-        order=order_of(row),
+        order=order,
         state=row.state,
         created_by=row.created_by,
         created_ms=row.created_ms,

@@ -8,7 +8,6 @@ import typer
 from controller.cli.acting import Clerk, act, check_known
 from controller.cli.arguments import read_name, read_payment
 from controller.cli.desk import open_desk
-from controller.cli.exits import Exit
 from controller.cli.options import ZONE_DEFAULT, As, Database, Home, Json, Meter, Zone
 from controller.cli.order_words import order_fields, tell
 from controller.cli.showing import eur, print_json, say
@@ -19,6 +18,7 @@ from controller.store.orders import get_order
 from controller.store.payments import Booked, attach, draw_statement
 from controller.store.tables import PaymentRow
 from protocols.errors import InputError
+from protocols.exits import Exit
 from protocols.limits import TEXT_CHARS_MAX
 from protocols.orders import Kind, Order
 from protocols.units import UEUR_PER_EUR

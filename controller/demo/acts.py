@@ -16,17 +16,18 @@ from controller.demo.operators import Operators
 from controller.demo.population import Household, Order, TopUp, chance
 from controller.policy.drafting import FlagName
 from controller.policy.orders_life import DeliveryState
+from controller.policy.planning import reasons_against
 from controller.service.jobs import Jobs
 from controller.store.engine import reading
 from controller.store.tables import DeliveryRow
 from emulator.firmware.events import Channel, Document
-from protocols.errors import InputError
+from protocols.cut_calendar import Window
+from protocols.exits import RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import Supply
 
-# Of a hundred meters of the fleet, so many stand on the wrong list; and how many were meant, in a fleet that
-# has
-# room for a mistake.
+# Of a hundred meters of the fleet, so many stand on the wrong list; and so many were meant, in a fleet
+# that has room for a mistake.
 WRONG_SCOPE_PERCENT: Final = 40
 MEANT: Final = 12
 _MEANT_ONE_IN: Final = 4
@@ -56,7 +57,7 @@ class Release:
 class Record:
     """What the acts found out."""
 
-    refused_plan: str = ""
+    refused_plan: tuple[str, ...] = ()
     planned: tuple[str, ...] = ()
     wrong_scope: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
@@ -145,8 +146,8 @@ class GuardedActs:
         span_ms = (night.PLANNED_CUT_MS, night.PLANNED_UNTIL_MS)
         try:
             self._operators.cut(night.PLANNED_CUT, self.record.planned, span_ms)
-        except InputError as error:
-            self.record.refused_plan = str(error)
+        except RefusedError:
+            self.record.refused_plan = reasons_against([Window(*span_ms)], len(self.record.planned))
         for name, meters in _portions(night.PLANNED_CUT, self.record.planned):
             self.record.order_ids[name] = self._operators.cut_unlinted(name, meters, span_ms)
 

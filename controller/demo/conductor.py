@@ -2,10 +2,8 @@
 
 The conductor is the `Timekeeper` of every part. It moves to the earliest instant at which a part or a sleeper
 is due, in whole seconds, lets all that is due happen, and waits until the post is quiet: no message on its
-way, none
-unhandled, nothing in an outbox. So what is decided at an instant never depends on how fast a broker or a
-machine
-is: the same seed takes the same decisions on any of them.
+way, none unhandled, nothing in an outbox. So what is decided at an instant never depends on how fast a broker
+or a machine is: the same seed takes the same decisions on any of them.
 
 Time never goes back, and nobody is woken early. Those due at one instant go in the order in which they asked.
 """

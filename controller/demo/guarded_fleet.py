@@ -1,8 +1,7 @@
 """The guarded fleet of the demo: the households' second meters, on links over MQTT.
 
 A part for the conductor: it moves the links, brings what a household does at its meter, and shows every
-change of
-supply to the camera.
+change of supply to the camera.
 """
 
 import heapq
@@ -31,8 +30,8 @@ from protocols.reasons import Energy, Supply
 
 PROFILE = "wallonia-smart"
 LINKS_MAX = 10
-# Each meter asks both time authorities every second day, in one of so many turns; it is read four times
-# a day.
+# Each meter asks both time authorities every second day, in one of so many turns; it is read every six
+# hours.
 ASK_EVERY_MS = 48 * HOUR_MS
 ASK_TURNS = 48
 READ_EVERY_MS = 6 * HOUR_MS

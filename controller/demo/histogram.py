@@ -50,7 +50,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
 }
-_ZOOM_FROM_MS: Final = ms_from_iso("2020-07-02T21:00+02:00")
+_ZOOM_FROM_MS: Final = ms_from_iso("2020-07-02T18:00+02:00")
 _ZOOM_UNTIL_MS: Final = ms_from_iso("2020-07-04T00:00+02:00")
 _LABEL: Final = {Fleet.LEGACY: "card meters of 2020", Fleet.GUARDED: "guarded meters"}
 _COLOUR: Final = {Fleet.LEGACY: CARD, Fleet.GUARDED: GUARDED}

@@ -1,8 +1,7 @@
 """The timeline of the demo as data: instants of June and July 2020, and what is said about each.
 
 What is known stands in domain.md §2; what had to be assumed is listed in `ASSUMED`, and the report repeats
-it.
-Pure. Instants are UTC milliseconds; they are written here in legal local time with its offset (+02:00).
+it. Pure. Instants are UTC milliseconds; they are written here in legal local time with its offset (+02:00).
 """
 
 from dataclasses import dataclass
@@ -157,7 +156,7 @@ TIMELINE: Final = (
     Entry(
         WRONG_CUT_MS,
         Whose.GUARDED,
-        "Act two. Two people sign a cut for twelve households; the list that goes with it holds two of "
+        "Act two. Two people sign a cut for a few households; the list that goes with it holds two of "
         "every five of the fleet. Their meters warn for an hour, then obey.",
     ),
     Entry(
@@ -186,6 +185,11 @@ ASSUMED: Final = (
         "those cut in the night stand at the door at opening, the others come in the course of the "
         "morning; the way home takes half an hour. The real offices had some fifty times as many people in "
         "their queues."
+    ),
+    (
+        "Whoever a card meter cuts for credit presses its button a quarter of an hour later. When the "
+        "emergency credit is used up too they buy 20 € the next time a shop is open; a household that owes "
+        "more than that stays in the dark."
     ),
     "On 3 July six of ten households that were still waiting for the planned cut reactivate after all.",
     "Each meter asks both time services every second day; two of ten ask in the hours of the wrong date.",

@@ -1,8 +1,7 @@
 """The people of the demo and their keys: what they want becomes orders, as `relance` itself makes them.
 
 The keys come from the demo's seed, so that everybody can work out all of them: they are worth nothing, and
-open
-nothing but the demo.
+open nothing but the demo.
 """
 
 from collections.abc import Mapping, Sequence
@@ -128,7 +127,7 @@ class Operators:
             return row.envelope
 
     def cut(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
-        """Order a cut, by two people. Raises InputError where the linter refuses it."""
+        """Order a cut, by two people. Raises RefusedError where the linter refuses it."""
         with writing(self._store) as session:
             sheet = self._sheet(session, Kind.CUT_ORDER, name, "arrears")
             return self._send(session, drafting.cut_order(sheet, name, tuple(meters), span_ms))

@@ -1,10 +1,8 @@
 """Work on the store in the loop's own thread.
 
 The service hands its transactions to threads, so that a slow disk stops nobody. The conductor waits for each
-of them
-anyway, and with other threads in between every message would wait for the interpreter's lock: measured, the
-demo
-takes three times as long.
+of them anyway, and with other threads in between every message would wait for the interpreter's lock:
+measured, the demo takes three times as long.
 """
 
 from collections.abc import Callable

@@ -2,9 +2,8 @@
 
 Each household has two meters, one of the card fleet and one of the guarded fleet; load, balance, energy,
 crystal, payments and what it did about its reactivation are the same for both. Everything follows from the
-seed. Shares are
-exact quotas, given to the households in the order of a hash, so that a small fleet has each kind too.
-Pure.
+seed. Shares are exact quotas, given to the households in the order of a hash, so that a small fleet has each
+kind too. Pure.
 """
 
 from collections.abc import Callable, Sequence

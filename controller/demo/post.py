@@ -1,9 +1,8 @@
 """When the post is quiet: every message that was published has been handled by everyone who hears it.
 
 How many that are follows from the topics (`protocols.topics`): what goes down to a meter has one reader, an
-order
-to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the counts of
-all shells together say whether anything is still on its way; nobody has to wait and hope.
+order to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the
+counts of all shells together say whether anything is still on its way; nobody has to wait and hope.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from controller.demo.operators import make_keys
 from controller.demo.own_thread import OwnThread
 from controller.demo.population import Household, households
 from controller.demo.result import Heard, Reach, Result
-from controller.demo.stage import Stage, staged, store_url
+from controller.demo.stage import STORE_FILE, Stage, staged, store_url
 from controller.demo.sweeping import check_free, sweep
 from controller.service.intake import LINGER_S
 from controller.store.engine import open_store, reading
@@ -30,7 +30,8 @@ from controller.store.tables import ClaimRow
 from protocols.carriage import BrokerAddress
 from protocols.errors import InputError, UnreachableError
 
-_OF_THE_STORE: Final = ("relance.db", "relance.db-wal", "relance.db-shm")
+_OF_THE_STORE: Final = (STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm")
+_LOGS: Final = ("controller", "emulator", "protocols", "mqtt")
 _OBJECTS_BEFORE_COLLECTION: Final = 50_000
 # An offset that is no lie: witnesses differ by less (their spread is a second).
 _OFFSET_MS_MIN: Final = 60_000
@@ -60,9 +61,18 @@ def run_replay(wishes: Wishes, address: BrokerAddress) -> Result:
     """
     began_s = time.monotonic()
     # Parts say on the log what the replay itself finds out, and says once.
-    logging.getLogger("controller").addHandler(logging.NullHandler())
-    logging.getLogger("emulator").addHandler(logging.NullHandler())
+    for name in _LOGS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     _empty(wishes.out)
+    with ExitStack() as undoing:
+        # Half a replay has no report, and then its store is of no use to anybody.
+        undoing.callback(_remove_store, wishes.out)
+        result = _on_new_store(wishes, address, began_s)
+        undoing.pop_all()
+        return result
+
+
+def _on_new_store(wishes: Wishes, address: BrokerAddress, began_s: float) -> Result:
     store = open_store(store_url(wishes.out), create=True)
     # A power cut may take the last moments of a replay, which is made anew: no commit waits for the disk.
     event.listen(store, "connect", _wait_for_no_disk)
@@ -195,7 +205,11 @@ def _empty(folder: Path) -> None:
     """A folder for the report; an earlier replay's store gives way."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _OF_THE_STORE:
-            (folder / name).unlink(missing_ok=True)
+        _remove_store(folder)
     except OSError as error:
         raise InputError(f"--out: {folder}: {error.strerror}") from None
+
+
+def _remove_store(folder: Path) -> None:
+    for name in _OF_THE_STORE:
+        (folder / name).unlink(missing_ok=True)

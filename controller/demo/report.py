@@ -77,7 +77,7 @@ def render(result: Result) -> str:
         stories=tell(result),
         reached=[(each.what, _stamp(each.at_ms), each.stored, each.meters) for each in result.reached],
         assumed=night.ASSUMED,
-        refused=_sentences(result.refused_plan),
+        refused=result.refused_plan,
         facts=_facts(result),
         colours={"card": histogram.CARD, "guarded": histogram.GUARDED, "ink": histogram.INK},
         version=result.version,
@@ -105,8 +105,8 @@ def _headlines(result: Result) -> list[Headline]:
         ),
         Headline(
             "—" if release is None else f"{release:.1f} s",
-            f"until all but the slowest of {_count(len(result.off_before_release))} households that were "
-            "cut by mistake had their supply back",
+            f"until 99 of 100 had their supply back: {_count(len(result.off_before_release))} households "
+            f"were in the dark, {_count(len(result.by_mistake))} of them by mistake",
             "guarded",
         ),
     ]
@@ -183,9 +183,3 @@ def _count(number: int) -> str:
 def _stamp(instant_ms: int) -> str:
     moment = datetime_from_ms(instant_ms, _ZONE)
     return f"{moment:%a} {moment.day} {moment:%B}, {moment:%H:%M}"
-
-
-def _sentences(text: str) -> list[str]:
-    """The linter's reasons, one by one."""
-    reasons = text.partition("refused: ")[2]
-    return [f"A cut {each.strip().rstrip('.')}." for each in reasons.split("A cut ") if each.strip()]

@@ -55,7 +55,7 @@ class Result:
     meant: frozenset[str]
     off_before_release: frozenset[str]
     release_s: dict[str, float]
-    refused_plan: str
+    refused_plan: tuple[str, ...]
     paid_ueur: int
     credited_ueur: int
     messages: dict[str, int]
@@ -82,6 +82,16 @@ class Result:
     def night_cuts(self, fleet: Fleet) -> list[Change]:
         """Those of the night itself: from two hours before the wrong date until the offices open."""
         return [each for each in self.early(fleet) if _NIGHT_FROM_MS <= each.true_ms < night.NIGHT_ENDS_MS]
+
+    @property
+    def by_mistake(self) -> frozenset[str]:
+        """Of those off before the release: who stood on the list of act two, and had not been meant."""
+        cut = {
+            each.meter
+            for each in self.cuts(Fleet.GUARDED)
+            if each.reason is SupplyReason.CUT_ORDER and each.true_ms >= night.WRONG_CUT_MS
+        }
+        return (self.off_before_release & self.wrong_scope & cut) - self.meant
 
     def dark(self, fleet: Fleet, at_ms: int) -> int:
         """Households of a fleet without supply at an instant.

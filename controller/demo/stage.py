@@ -1,7 +1,6 @@
 """All parts of the demo, put up and taken down: broker, controller, two time authorities, links, card meters.
 
-Everything but the broker runs in this process and on one conductor's time; every message goes over the
-broker.
+Everything but the broker runs in this process and on one conductor's time; every message goes over it.
 """
 
 import asyncio
@@ -36,6 +35,8 @@ from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
 from protocols.topics import CARRIAGE, Channel, Place, controller_filters, time_filters
 
+# Not what a controller's own is called: a replay takes the place of the last one, and of nothing else.
+STORE_FILE: Final = "replay.db"
 LOAD_EVERY_MS: Final = 2 * HOUR_MS
 _HEARD_BY_CONTROLLER: Final = frozenset(channel for channel, how in CARRIAGE.items() if how.upward)
 _HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK})
@@ -175,4 +176,4 @@ def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier
 
 def store_url(folder: Path) -> str:
     """The demo's own store, in its folder."""
-    return f"sqlite:///{folder / 'relance.db'}"
+    return f"sqlite:///{folder / STORE_FILE}"

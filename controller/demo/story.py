@@ -1,8 +1,7 @@
 """Three households in sentences, made of what happened to them in this replay. Pure.
 
 One whose card meter cut it early, and that stood in the queue; the same household with a guarded meter; and
-one of
-act two. Nothing is told that the replay has not seen.
+one of act two. Nothing is told that the replay has not seen.
 """
 
 from collections.abc import Sequence
@@ -18,6 +17,12 @@ from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.zones import load_zone
 
 _ZONE = load_zone(night.ZONE)
+_DONE = {
+    Order.BEFORE_START: "had passed its card again in June, as it had been asked to",
+    Order.IN_TIME: "had passed its card again in time",
+    Order.ON_PAPER: "had passed its card again, as it had been asked to",
+    Order.NOT: "had not passed its card again; that was not what the list was about",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def _of_card(home: Household, way: WayBack) -> Story:
         before,
         (
             f"At {_clock(way.cut_ms)} on {_day(way.cut_ms)} the {energy} went off: {_span(left_ms)} before "
-            f"the date in the letter. {_blame(home)}"
+            f"the date in the letter. {_blame(home, way.cut_ms)}"
         ),
         "No button and no ordinary card brought it back. The screen showed an 8: non-relance.",
         (
@@ -100,8 +105,9 @@ def _of_card(home: Household, way: WayBack) -> Story:
     return Story("Cut a day early", Fleet.LEGACY, home.card, tuple(sentences))
 
 
-def _blame(home: Household) -> str:
-    if home.clock_set_wrong or "leap_skip" in home.faults:
+def _blame(home: Household, cut_ms: int) -> str:
+    set_wrong = home.clock_set_wrong and cut_ms >= night.LIE_MS
+    if set_wrong or "leap_skip" in home.faults:
         return "The meter believed it was already the day after."
     return "The date in the meter was not the one in the letter."
 
@@ -113,7 +119,7 @@ def _of_twin(result: Result, home: Household) -> Story:
         first = heard[0]
         hours = round(first.offset_ms / HOUR_MS)
         sentences.append(
-            f"At {_clock(first.received_ms)} it asked its two time services what time it was. One of them "
+            f"On {_when(first.received_ms)} it asked its two time services what time it was. One of them "
             f"was {hours} hours ahead, the other was not. Where two do not agree the meter believes "
             "neither: it went on counting by its own crystal, and told the controller what it had heard."
         )
@@ -142,9 +148,9 @@ def _later(changes: Sequence[Change], result: Result) -> list[str]:
                 "in daylight, after an hour's warning, with the offices open."
             )
         elif change.after is Supply.ON:
-            told.append(f"Supply came back at {_clock(change.true_ms)}.")
+            told.append(f"Supply came back on {_when(change.true_ms)}.")
         elif change.after is Supply.ARMED:
-            told.append(f"At {_clock(change.true_ms)} it was ready for a person to press.")
+            told.append(f"On {_when(change.true_ms)} it was ready for a person to press.")
     return told
 
 
@@ -159,30 +165,23 @@ def _why(change: Change, result: Result) -> str:
 def _released(result: Result) -> Household | None:
     """Of the wrong list, not meant, an electricity meter; of those the slowest: nobody picks the best."""
     homes = {home.guarded: home for home in result.homes}
+    mistaken = result.by_mistake
     wrong = [
         (seconds, meter)
         for meter, seconds in result.release_s.items()
-        if meter in result.wrong_scope
-        and meter not in result.meant
-        and _cause(result, meter) is SupplyReason.CUT_ORDER
-        and homes[meter].energy is Energy.ELECTRICITY
+        if meter in mistaken and homes[meter].energy is Energy.ELECTRICITY
     ]
     return homes[max(wrong)[1]] if wrong else None
-
-
-def _cause(result: Result, meter: str) -> SupplyReason | None:
-    cuts = [each for each in result.cuts(Fleet.GUARDED) if each.meter == meter]
-    return cuts[-1].reason if cuts and cuts[-1].true_ms >= night.WRONG_CUT_MS else None
 
 
 def _of_release(result: Result, home: Household) -> Story:
     cut = next(each for each in reversed(result.cuts(Fleet.GUARDED)) if each.meter == home.guarded)
     seconds = result.release_s[home.guarded]
-    owed = f"It was in order ({home.order.value}), and nobody had meant to cut it."
     sentences = (
         (
-            f"{owed} On Monday 6 July at 10:00 its name stood on a list of {len(result.wrong_scope)} that "
-            f"was to have been one of {len(result.meant)}. Two people had signed it."
+            f"This household {_DONE[home.order]}. Nobody had meant to cut it. On Monday 6 July at 10:00 its "
+            f"name stood on a list of {len(result.wrong_scope)} that was to have been one of "
+            f"{len(result.meant)}. Two people had signed it."
         ),
         (
             "Its meter could not know that. It did what it owes everybody: it waited for the hours in "

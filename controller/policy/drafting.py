@@ -8,11 +8,11 @@ own limits are checked by reading each draft as a meter would.
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from controller.policy.planning import check_plan
 from protocols.cut_calendar import Window, compile_windows
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS, WINDOWS_MAX
-from protocols.linting import lint_calendar, refused
+from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
 from protocols.office_days import OfficePolicy
 from protocols.orders import (
     KINDS,
@@ -131,14 +131,12 @@ def calendar(
 ) -> Order:
     """Windows in which meters may cut, compiled from a rule in local time over `span_ms`; two people.
 
-    Raises InputError for a rule that is none, a plan that the linter refuses (in its words), no window at
-    all or more than a document holds.
+    Raises InputError for a rule that is none, no window at all or more than a document holds; RefusedError
+    for a plan that the linter refuses, in its words.
     """
     from_ms, until_ms = span_ms
     windows = compile_windows(parse_rule(rule), zone, holidays, from_ms, until_ms)
-    if not 1 <= len(windows) <= WINDOWS_MAX:
-        raise InputError(f"calendar/{name}: {len(windows)} windows; allowed: 1 to {WINDOWS_MAX}")
-    _lint(f"calendar/{name}", windows, policy)
+    check_plan(f"calendar/{name}", windows, policy)
     body = CutCalendarBody(tuple((start_ms, end_ms) for start_ms, end_ms in windows), rule, zone, holidays)
     return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, until_ms)
 
@@ -184,14 +182,15 @@ def cut_order(
 ) -> Order:
     """Cut these meters inside `span_ms`, if a window and everything else permit; two people.
 
-    Raises InputError where the linter refuses the span, in its words.
+    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it, in its
+    words.
     """
     from_ms, until_ms = span_ms
     if not max(from_ms, sheet.now_ms) < until_ms:
         raise InputError(
             f"cut/{name}: ends {iso_from_ms(until_ms)}; allowed: after its begin, and still to come"
         )
-    _lint(f"cut/{name}", (Window(from_ms, until_ms),), policy)
+    check_plan(f"cut/{name}", [Window(from_ms, until_ms)], policy, len(meters))
     return _draft(sheet, Kind.CUT_ORDER, name, Scope(meters=meters), CutOrderBody(), until_ms, from_ms)
 
 
@@ -259,12 +258,6 @@ def _draft(
     except DocumentError as error:
         raise InputError(f"{order.object}: {error}") from None
     return order
-
-
-def _lint(what: str, windows: tuple[Window, ...], policy: OfficePolicy | None) -> None:
-    findings = lint_calendar(windows, policy)
-    if refused(findings):
-        raise InputError(f"{what}: refused: " + " ".join(finding.sentence for finding in findings))
 
 
 def _one(meter: str) -> Scope:

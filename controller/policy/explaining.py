@@ -15,6 +15,7 @@ from msgspec import Struct
 from controller.policy.orders_life import HELD_DELIVERIES
 from controller.policy.syncing import Standing
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
+from protocols.messages import Witness
 from protocols.orders import HoldBody, Kind, body_of
 from protocols.zones import local_in_words
 
@@ -28,7 +29,7 @@ class EventFact(Struct, frozen=True, kw_only=True):
 
 
 class MeterFact(Struct, frozen=True, kw_only=True):
-    """The meter's last word. None: it has never said."""
+    """The meter's last word. None: it has never said. `witnesses`: who told it the time, latest first."""
 
     id: str
     supply: str | None
@@ -36,6 +37,7 @@ class MeterFact(Struct, frozen=True, kw_only=True):
     clock: str | None
     next_possible_ms: int | None
     reported_ms: int | None
+    witnesses: tuple[Witness, ...] = ()
 
 
 class _Interval(Struct, frozen=True):
@@ -115,6 +117,7 @@ def explain(
     sentences = [say.state(meter)]
     sentences += say.last_change(records)
     sentences += say.last_refusal(records)
+    sentences += say.vouched(meter.witnesses)
     sentences += say.wrong_dates(records)
     sentences += say.protection(standing, now_ms)
     if meter.next_possible_ms is not None:
@@ -178,6 +181,18 @@ class _Narrator:
             why = f"a hold forbids it: {names}" if names else "the hours of a release run"
         considered = f"a cut for {_words(question.cause)} was considered at {self.at(fact.time_ms)}"
         return [f"Entry {fact.number}: {considered} and refused: {why}."]
+
+    def vouched(self, witnesses: Sequence[Witness]) -> list[str]:
+        """Who told it the time, as of its last report: one source alone could not have moved its clock."""
+        said = []
+        for each in witnesses:
+            told = f"{'' if each.fresh else 'at the earliest '}a date {_offset(each.offset_ms)}"
+            judged = "it agrees with" if each.agrees else "IT CONTRADICTS"
+            said.append(
+                f"Witness {each.source}, at {self.at(each.heard_ms)} by the meter's estimate: {told}; "
+                f"{judged} what the meter believes."
+            )
+        return said
 
     def wrong_dates(self, records: Sequence[tuple[EventFact, _Record]]) -> list[str]:
         wrong = [(fact, rec) for fact, rec in records if isinstance(rec, _Claim) and rec.offset_ms]
@@ -260,6 +275,8 @@ def _words(name: str | None) -> str:
 
 def _offset(offset_ms: int) -> str:
     """`24 h ahead of its own clock`, in the largest unit that it is a whole number of, near enough."""
+    if offset_ms == 0:
+        return "equal to its own clock"
     size_ms = abs(offset_ms)
     side = "ahead of" if offset_ms > 0 else "behind"
     for unit_ms, name in ((HOUR_MS, "h"), (MINUTE_MS, "min"), (SECOND_MS, "s")):

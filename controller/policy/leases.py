@@ -10,29 +10,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from protocols.instants import DAY_MS, HOUR_MS, LATEST_MS
+from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX
-from protocols.merging import (
-    NO_TIME,
-    NOTHING,
-    Protection,
-    declare,
-    in_force,
-    lower,
-    named_in_lease,
-    remember,
-)
-from protocols.orders import (
-    HoldBody,
-    HoldFloorBody,
-    Kind,
-    LeaseBody,
-    Named,
-    Order,
-    ReleaseBody,
-    body_of,
-    digest_of,
-)
+from protocols.merging import NOTHING, Protection, in_force, named_in_lease
+from protocols.orders import Kind, LeaseBody, Named, Order, ReleaseBody, body_of, digest_of
+from protocols.protecting import join_order
 from protocols.reasons import Refusal
 
 RENEWAL_MS: Final = DAY_MS
@@ -41,10 +23,6 @@ _NAMED_BEYOND_MS: Final = 2 * DAY_MS
 METERS_PER_LEASE_MAX: Final = 200
 # What the meters' names may take of a document of 16 KiB, half of which is base64 and signatures.
 _METER_NAMES_BYTES_MAX: Final = 4 * 1024
-
-# Kinds that a lease may have to name. A floor counts also when its order has expired: it still stands.
-PROTECTING: Final = (Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE)
-FLOORS: Final = (Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG)
 
 
 class LeasePlan(Struct, frozen=True, kw_only=True):
@@ -67,7 +45,7 @@ def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
     """All protection that these orders make, by object, joined as a meter joins it."""
     held: dict[str, Protection] = {}
     for order in sorted(orders, key=lambda each: each.rev):
-        joined = _join(held.get(order.object, NOTHING), order)
+        joined = join_order(held.get(order.object, NOTHING), order)
         # Below a floor, or lifted: it protects nobody any more.
         if not isinstance(joined, Refusal):
             held[order.object] = joined
@@ -176,22 +154,3 @@ def _portions(meters: Sequence[str]) -> Iterator[tuple[str, ...]]:
 def _runs(release: Order, now_ms: int) -> bool:
     hours_ms = body_of(release, ReleaseBody).hours * HOUR_MS
     return now_ms < release.issued_at_ms + hours_ms + _NAMED_BEYOND_MS
-
-
-def _join(held: Protection, order: Order) -> Protection | Refusal:
-    match order.kind:
-        case Kind.HOLD:
-            hold = body_of(order, HoldBody)
-            return declare(held, order.rev, hold.from_ms, hold.until_ms)
-        case Kind.SET_FLAG:
-            # As the meter does: a flag protects from its order on, for ever.
-            return declare(held, order.rev, order.not_before_ms, LATEST_MS)
-        case Kind.RELEASE:
-            return remember(held, order.rev)
-        case Kind.SHORTEN_HOLD:
-            floor = body_of(order, HoldFloorBody)
-            return lower(held, order.rev, floor.from_ms, floor.until_ms)
-        case Kind.LIFT_HOLD | Kind.CLEAR_FLAG:
-            return lower(held, order.rev, *NO_TIME)
-        case _:
-            raise AssertionError(f"{order.kind} does not protect")

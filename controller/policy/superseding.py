@@ -7,6 +7,7 @@ payments and leases the higher revision is all that counts.
 from typing import Final
 
 from protocols.orders import HoldBody, Kind, Order, ReleaseBody, Scope, body_of
+from protocols.protecting import FLOORS
 
 # The higher rev says all that the lower one said, or makes it void.
 _LATEST_COUNTS: Final = (
@@ -19,14 +20,13 @@ _LATEST_COUNTS: Final = (
     Kind.LEASE,
     Kind.SET_FLAG,
 )
-_FLOORS: Final = (Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG)
 
 
 def replaces(new: Order, old: Order) -> bool:
     """Whether `new` takes the place of `old` for every meter that both address."""
     if new.object != old.object or new.rev <= old.rev:
         return False
-    if new.kind in _FLOORS:
+    if new.kind in FLOORS:
         return True
     if new.kind is Kind.CANCEL_CUT:
         return old.kind in {Kind.CUT_ORDER, Kind.CANCEL_CUT}

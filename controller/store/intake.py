@@ -11,6 +11,7 @@ subscription. What reads an order back is decided by their numbers and not by th
 from collections import Counter
 from collections.abc import Collection, Sequence
 from enum import StrEnum, unique
+from functools import cache
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ from controller.store.sync_answer import RootSent
 from controller.store.tables import DeliveryRow, MeterRow, OrderRow
 from protocols.errors import DocumentError
 from protocols.messages import (
+    Int,
     MeterEvent,
     Reading,
     Readings,
@@ -81,11 +83,12 @@ class _Record(Struct, frozen=True):
     event: str
     source: str = ""
     verdict: str = ""
-    offset_ms: int | None = None
-    time_ms: int = 0
+    offset_ms: Int | None = None
+    time_ms: Int = 0
 
 
 _records: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)
+_encoder = msgspec.json.Encoder()
 
 
 def take_in(
@@ -109,6 +112,8 @@ def take_in(
 
 def _read(arrival: Arrival, fleet_key: bytes) -> Status | Sync | Readings | Report | Refused:
     place = arrival.place
+    if _NUL in arrival.payload:
+        return Refused.MALFORMED
     try:
         match place.channel:
             case Channel.STATUS:
@@ -189,23 +194,24 @@ def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) 
             deliveries.step(session, event, now_ms, order_id=order_id, meters=some, reason=reason)
     accepted_ones = [receipt for receipt in receipts if receipt.verdict == "accepted"]
     number_receipts(session, [(each.number, each.order, each.meter) for each in accepted_ones])
-    leases = {receipt.order for receipt in accepted_ones if receipt.kind == Kind.LEASE}
-    found = session.exec(
-        select(OrderRow.id, OrderRow.not_after_ms).where(
-            col(OrderRow.id).in_(leases), OrderRow.kind == Kind.LEASE
-        )
-    )
-    ends_ms = dict(iter(found)) if leases else {}
-    rows: list[tuple[Value, ...]] = [
-        (each.rev, ends_ms[each.order], each.meter, each.rev)
-        for each in accepted_ones
-        if each.order in ends_ms
-    ]
-    update_newer(session, "meter", ("lease_rev", "lease_ends_ms"), "lease_rev", rows)
+    _note_leases(session, [receipt for receipt in accepted_ones if receipt.kind == Kind.LEASE])
     roots: list[tuple[Value, ...]] = [
         (each.rev, each.meter, each.rev) for each in accepted_ones if each.kind == "root"
     ]
     update_newer(session, "meter", ("root_version",), "root_version", roots)
+
+
+def _note_leases(session: Session, receipts: Sequence[Receipt]) -> None:
+    """What lease each of these meters has accepted."""
+    if not receipts:
+        return
+    ids = {receipt.order for receipt in receipts}
+    leases = select(OrderRow.id, OrderRow.not_after_ms).where(OrderRow.kind == Kind.LEASE)
+    ends_ms = dict(iter(session.exec(leases.where(col(OrderRow.id).in_(ids)))))
+    rows: list[tuple[Value, ...]] = [
+        (each.rev, ends_ms[each.order], each.meter, each.rev) for each in receipts if each.order in ends_ms
+    ]
+    update_newer(session, "meter", ("lease_rev", "lease_ends_ms"), "lease_rev", rows)
 
 
 def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -> None:
@@ -250,18 +256,22 @@ def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) 
 
 
 def _store_reported(session: Session, reported: dict[str, Reported], now_ms: int) -> None:
-    news: dict[str, Reported] = {}
-    for some in deliveries.in_batches(reported):
-        known = session.exec(select(MeterRow.id, MeterRow.report_number).where(col(MeterRow.id).in_(some)))
-        news |= {meter: reported[meter] for meter, number in known if number < reported[meter].number}
     rows: list[tuple[Value, ...]] = [
-        (*_state_of(each), now_ms, now_ms, meter, each.number) for meter, each in news.items()
+        (*_state_of(each), now_ms, now_ms, meter, each.number) for meter, each in reported.items()
     ]
     update_newer(session, "meter", _STATE_COLUMNS, "report_number", rows)
 
 
 def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """What these meters have stored is effective, once a report has covered its receipt (design §5).
+    """What these meters have stored is effective, once a report has covered its receipt (design §5)."""
+    for some in deliveries.in_batches(meters):
+        where = [col(DeliveryRow.meter).in_(some), _is_covered()]
+        deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, where)
+
+
+@cache
+def _is_covered() -> ColumnElement[bool]:
+    """Whether the meter's last report reads a delivery back; the same for every batch, and dear to make.
 
     Receipts and reports may overtake each other: the number of the receipt and the black box's number in
     the report say which came first at the meter.
@@ -271,15 +281,12 @@ def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
         for supply in Supply
         for unproven in [[kind.value for kind in Kind if not reads_back(kind, supply)]]
     ]
-    covered = (
+    return (
         exists()
         .where(col(MeterRow.id) == col(DeliveryRow.meter), col(OrderRow.id) == col(DeliveryRow.order_id))
         .where(col(MeterRow.report_journal) >= func.coalesce(col(DeliveryRow.receipt_number), 0))
         .where(or_(*proven))
     )
-    for some in deliveries.in_batches(meters):
-        where: list[ColumnElement[bool]] = [col(DeliveryRow.meter).in_(some), covered]
-        deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, where)
 
 
 def _is_none_of(column: str, kinds: Sequence[str]) -> ColumnElement[bool]:
@@ -301,9 +308,12 @@ def _state_of(report: Reported) -> tuple[Value, ...]:
         report.next_possible_ms,
         report.dispute_nonce,
         report.code,
+        _encoder.encode(report.witnesses).decode(),
     )
 
 
+# JSON has the character NUL in this form only. PostgreSQL stores none, and no text of ours holds one.
+_NUL: Final = b"\\u0000"
 _STATE_COLUMNS: Final = (
     "supply",
     "supply_reason",
@@ -318,6 +328,7 @@ _STATE_COLUMNS: Final = (
     "next_possible_ms",
     "dispute_nonce",
     "code",
+    "witnesses",
     "reported_ms",
     "last_seen_ms",
 )

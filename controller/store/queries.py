@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 from controller.policy.moratoriums import Progress, Reach, progress, reach_of
 from controller.policy.orders_life import DeliveryState, OrderState
 from controller.store.orders import order_of
-from controller.store.tables import ClaimRow, DeliveryRow, LinkRow, MeterRow, OrderRow
+from controller.store.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
+from controller.store.witnesses import WitnessView, last_witnesses
 from protocols.errors import InputError, quoted
 from protocols.merging import NOTHING, Protection, declare, in_force, lower
 from protocols.orders import HoldBody, HoldFloorBody, Kind, Order, Scope, body_of
@@ -26,7 +27,7 @@ _ONLINE: Final = "online"
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
-    """A meter as `meters list` shows it. `witnesses`: the last claims of distinct sources, latest first."""
+    """A meter as `meters list` shows it. `witnesses`: of each source its last word, the latest first."""
 
     id: str
     link: str
@@ -49,17 +50,7 @@ class MeterView(Struct, frozen=True, kw_only=True):
     code: str
     lease_rev: int
     lease_ends_ms: int
-    witnesses: tuple["WitnessView", ...] = ()
-
-
-class WitnessView(Struct, frozen=True, kw_only=True):
-    """A claim that a meter heard; `offset_ms` is how far it was from the meter's own estimate."""
-
-    source: str
-    verdict: str
-    offset_ms: int | None
-    time_ms: int
-    received_ms: int
+    witnesses: tuple[WitnessView, ...]
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -137,8 +128,9 @@ def list_meters(
     for column, wanted in ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock)):
         if wanted is not None:
             query = query.where(col(column) == wanted)
-    rows = session.exec(query.where(col(MeterRow.id) > after).order_by(MeterRow.id).limit(limit))
-    return [_meter_view(row, state == _ONLINE) for row, state in rows]
+    rows = session.exec(query.where(col(MeterRow.id) > after).order_by(MeterRow.id).limit(limit)).all()
+    witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
+    return [_meter_view(row, state == _ONLINE, witnesses[row.id]) for row, state in rows]
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
@@ -147,20 +139,8 @@ def show_meter(session: Session, meter: str) -> MeterView:
     if row is None:
         raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
     link = session.get(LinkRow, row.link)
-    view = _meter_view(row, link is not None and link.state == _ONLINE)
-    return msgspec.structs.replace(view, witnesses=tuple(last_witnesses(session, meter)))
-
-
-def last_witnesses(session: Session, meter: str, count: int = 2) -> list[WitnessView]:
-    """The last claim of each source that this meter heard, the latest first."""
-    latest = select(func.max(ClaimRow.number)).where(ClaimRow.meter == meter).group_by(col(ClaimRow.source))
-    rows = session.exec(
-        select(ClaimRow)
-        .where(ClaimRow.meter == meter, col(ClaimRow.number).in_(latest))
-        .order_by(col(ClaimRow.number).desc())
-        .limit(count)
-    )
-    return [_view(row, WitnessView) for row in rows]
+    witnesses = last_witnesses(session, [row], meter)
+    return _meter_view(row, link is not None and link.state == _ONLINE, witnesses[meter])
 
 
 def count_meters(session: Session) -> dict[str, int]:
@@ -333,8 +313,12 @@ def _join(protection: Protection, order: Order) -> Protection | Refusal:
     return lower(protection, order.rev, 0, 0)
 
 
-def _meter_view(row: MeterRow, online: bool) -> MeterView:  # noqa: FBT001 # a column of the row beside it
-    return _view(row, MeterView, online=online)
+def _meter_view(
+    row: MeterRow,
+    online: bool,  # noqa: FBT001 # a column of the row beside it
+    witnesses: tuple[WitnessView, ...],
+) -> MeterView:
+    return _view(row, MeterView, online=online, witnesses=witnesses)
 
 
 def _order_view(row: OrderRow, counts: dict[str, int]) -> OrderView:

@@ -51,8 +51,9 @@ class MeterRow(Table, table=True):
     """A meter as it last described itself. None: it has never said.
 
     `earliest_ms`, `latest_ms`: the believed interval at the last report (`latest_ms` None with
-    `report_number` > 0: unbounded); `estimate_ms` its own date then, `reported_ms` ours. `event_number` is
-    the highest number of its black box that came in.
+    `report_number` > 0: unbounded); `estimate_ms` its own date then, `reported_ms` ours; `witnesses` who told
+    it the time last, the JSON of `protocols.messages.Witness`, the latest first. `event_number` is the
+    highest number of its black box that came in.
     """
 
     __tablename__ = "meter"
@@ -69,6 +70,7 @@ class MeterRow(Table, table=True):
     earliest_ms: int | None = Field(default=None, sa_type=Int64)
     latest_ms: int | None = Field(default=None, sa_type=Int64)
     estimate_ms: int | None = Field(default=None, sa_type=Int64)
+    witnesses: str | None = Field(default=None, sa_type=Words)
     report_number: int = Field(default=0, sa_type=Int64)
     report_journal: int = Field(default=0, sa_type=Int64)
     reported_ms: int | None = Field(default=None, sa_type=Int64)

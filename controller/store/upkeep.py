@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlmodel import Session, col, func, or_, select
 
 from controller.policy import drafting
-from controller.policy.leases import FLOORS, PROTECTING, LeaseHeld, due_leases, lease_held, plan_leases
+from controller.policy.leases import LeaseHeld, due_leases, lease_held, plan_leases
 from controller.policy.orders_life import DeliveryEvent, DeliveryState, OrderState
 from controller.policy.syncing import SENT_AGAIN
 from controller.store import audit, deliveries, orders, outbox
@@ -20,6 +20,7 @@ from protocols.envelope import Signer, seal
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.orders import KINDS, ORDER_TYPE, Kind, Order, Role, write_document
+from protocols.protecting import FLOORS, PROTECTING
 from protocols.roles import Root, root_allows
 from protocols.topics import HARM_EXPIRY_S
 
@@ -109,7 +110,7 @@ def _note_without(session: Session, meters: int, now_ms: int) -> None:
 
 
 def _naming_orders(session: Session) -> list[Order]:
-    """Calendars in force and all that protects; floors also where their order has expired."""
+    """Calendars in force and all that protects; a floor stands also when its order has expired."""
     active = (Kind.CUT_CALENDAR, *PROTECTING, *FLOORS)
     query = select(OrderRow).where(
         or_(

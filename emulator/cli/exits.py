@@ -3,22 +3,11 @@
 import io
 import os
 import sys
-from enum import IntEnum, unique
 
 import typer
 
-from protocols.errors import InputError, RelanceError, UnreachableError
-
-
-@unique
-class Exit(IntEnum):
-    """What a status says to the shell."""
-
-    DONE = 0
-    NO = 1
-    WRONG_INPUT = 2
-    NOT_REACHABLE = 3
-    INTERRUPTED = 130
+from protocols.errors import RelanceError
+from protocols.exits import Exit, exit_of, line_of
 
 
 def run_app(app: typer.Typer) -> int:
@@ -33,26 +22,34 @@ def run_app(app: typer.Typer) -> int:
     except typer.TyperException as error:
         complain(error.format_message())
         return Exit.WRONG_INPUT
-    except InputError as error:
-        complain(str(error))
-        return Exit.WRONG_INPUT
-    except UnreachableError as error:
-        complain(str(error))
-        return Exit.NOT_REACHABLE
     except RelanceError as error:
         complain(str(error))
-        return Exit.NO
+        return exit_of(error)
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:
         forget_stdout()
         return Exit.DONE
+    except OSError as error:
+        # A full disk, a folder that nobody may look into: the machine's no, which names itself.
+        _flush_what_can_be()
+        complain(line_of(error))
+        return Exit.WRONG_INPUT
     return status if isinstance(status, int) else Exit.DONE
 
 
 def complain(line: str) -> None:
-    """Say on standard error what is wrong."""
-    sys.stderr.write(line.rstrip("\n") + "\n")
+    """Say on standard error what is wrong; nothing where all has been said (a command without its verb)."""
+    if line:
+        sys.stderr.write(line.rstrip("\n") + "\n")
+
+
+def _flush_what_can_be() -> None:
+    """What was said before an error still comes out, unless this is what cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        forget_stdout()
 
 
 def forget_stdout() -> None:

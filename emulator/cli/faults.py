@@ -1,28 +1,27 @@
 """`relance-emulator faults`: the defects that a card meter of 2020 can be given."""
 
 import sys
-from typing import Annotated
 
 import msgspec
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from emulator.cli.exits import Exit
+from emulator.cli.options import Json
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from protocols.exits import Exit
 
 # Where nobody looks at a terminal: wide enough that a cell is seldom more than two lines.
 _WIDTH_ELSEWHERE = 160
 
 
-def list_faults(
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,  # noqa: FBT002
-) -> int:
+def list_faults(*, as_json: Json = False) -> int:
     """List the faults a legacy-2020 meter can have.
 
     These are the names that `faults = [...]` of a scenario file takes; each with its bugs and
     hypotheses in domain.md, what it does, what it needs to act, and what the openings of a cut
     programmed for 3 July 2020 23:01 would look like.
+
+    Examples: `relance-emulator faults`, `relance-emulator faults --json`.
     """
     if as_json:
         for name, defect in sorted(CATALOGUE.items()):

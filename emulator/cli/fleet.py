@@ -16,6 +16,7 @@ from rich.live import Live
 
 from emulator.cli.exits import complain
 from emulator.cli.fleet_view import FleetState, state_of_links, state_of_unlinked
+from emulator.cli.options import Json
 from emulator.cli.trust import read_secrets
 from emulator.embedded_broker import EmbeddedBroker
 from emulator.files import StateFolder
@@ -41,6 +42,7 @@ Look = Callable[[], FleetState]
 
 
 def run_fleet(
+    *,
     broker: Annotated[
         str, typer.Option(metavar="URL", help="mqtt://[USER:PASSWORD@]HOST[:PORT], or: embedded")
     ],
@@ -64,14 +66,14 @@ def run_fleet(
     state: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep the meters' memories here, over restarts.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line, every 5 s.")] = False,  # noqa: FBT002
+    as_json: Json = False,
 ) -> int:
     """Run a fleet of emulated meters until Ctrl-C.
 
     The meters of a link share one connection, which comes back by itself. With --state, meters go on from
     where they were, also after a kill -9; they do not know how long they were dark, so their clocks are
     lost until both time services have answered. Without it they are new each time. A legacy-2020 fleet has no
-    remote channel: it runs, and exchanges nothing.
+    remote channel: it runs, and exchanges nothing. With --json there is a line every 5 seconds.
 
     Ends with 130 at Ctrl-C, 2 when an option or a file is wrong, 3 when the broker does not answer at first.
 

@@ -8,12 +8,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from emulator.cli.exits import Exit, complain
+from emulator.cli.exits import complain
+from emulator.cli.options import Json
 from emulator.files import read_journal
 from emulator.firmware.guarded.gate import Because, Question
 from emulator.firmware.replay import Replayed, replay
 from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
+from protocols.exits import Exit
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
 from protocols.reasons import SupplyReason
 
@@ -25,21 +27,22 @@ journal_app = typer.Typer(
 
 
 @journal_app.command("verify")
-def verify_journals(files: Files) -> int:
+def verify_journals(files: Files, *, as_json: Json = False) -> int:
     """Check that the chain of each journal is whole.
 
     Ends with 0 when all are, 1 when one is broken: at the number that is said, 2 when a file is no journal.
 
     Example: `relance-emulator journal verify fleet/journals/*.jsonl`.
     """
-    broken = [_say_whole_or_broken(file, read_journal(file)) for file in files]
-    return Exit.NO if any(broken) else Exit.DONE
+    whole = [_say_whole_or_broken(file, read_journal(file), as_json=as_json) for file in files]
+    return Exit.DONE if all(whole) else Exit.NO
 
 
 @journal_app.command("replay")
 def replay_journals(
     files: Files,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per verdict.")] = False,  # noqa: FBT002
+    *,
+    as_json: Json = False,
 ) -> int:
     """Ask the gate every recorded question again, and say why each opening was made.
 
@@ -78,16 +81,27 @@ def broken_at(entries: list[Entry]) -> int | None:
     return verify(entries, Head(entries[0].number - 1, entries[0].previous_hash))
 
 
-def _say_whole_or_broken(file: Path, entries: list[Entry]) -> bool:
+def _say_whole_or_broken(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
+    """Tell of one chain; whether it is whole."""
     number = broken_at(entries)
-    if number is not None:
+    if as_json:
+        told = {
+            "file": str(file),
+            "whole": number is None,
+            "broken_at": number,
+            "first": entries[0].number if entries else None,
+            "last": entries[-1].number if entries else None,
+            "head": entries[-1].hash.hex() if entries and number is None else None,
+        }
+        _write(msgspec.json.encode(told).decode())
+    elif number is not None:
         _write(f"{file}: broken at entry {number}")
     elif not entries:
         _write(f"{file}: empty")
     else:
         first, last = entries[0], entries[-1]
         _write(f"{file}: whole: entries {first.number} to {last.number}, head {last.hash.hex()}")
-    return number is not None
+    return number is None
 
 
 def sentences(replayed: Replayed) -> Iterator[str]:

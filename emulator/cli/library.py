@@ -1,22 +1,21 @@
 """`relance-emulator library`: the scenarios that ship with the program."""
 
 import sys
-from typing import Annotated
 
 import msgspec
-import typer
 
-from emulator.cli.exits import Exit
+from emulator.cli.options import Json
 from emulator.cli.reading import read_files
 from emulator.shipped import library
+from protocols.exits import Exit
 
 
-def list_library(
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,  # noqa: FBT002
-) -> int:
+def list_library(*, as_json: Json = False) -> int:
     """List the shipped scenarios.
 
     `relance-emulator run NAME` plays one. Ends with 1 where there is none.
+
+    Examples: `relance-emulator library`, `relance-emulator library --json`.
     """
     names = list(library())
     width = max(map(len, names), default=0)

@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.text import Text
 
-from emulator.cli.exits import Exit, complain, forget_stdout
+from emulator.cli.exits import complain, forget_stdout
 from emulator.cli.journals import JournalFolder, folders_of
+from emulator.cli.options import Json
 from emulator.cli.reading import read_files
 from emulator.scenario.commissioning import commission
 from emulator.scenario.model import Scenario
@@ -23,6 +24,7 @@ from emulator.scenario.player import MeterSink, Played, play
 from emulator.scenario.timeline import Part, Timeline, end_line, head_line, plain
 from emulator.scenario.trace import BESIDE_THE_METER, json_end_line, json_line
 from protocols.errors import InputError, quoted
+from protocols.exits import Exit
 
 # Failed expectations of one file told in full; of a fleet that all fail alike, the first say it.
 FAILURES_TOLD_MAX: Final = 10
@@ -36,7 +38,8 @@ def run_scenarios(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Scenario files, or names from the library.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,  # noqa: FBT002
+    *,
+    as_json: Json = False,
     trace: Annotated[
         str | None, typer.Option(metavar="METER", help="Only this meter, and every record of it.")
     ] = None,

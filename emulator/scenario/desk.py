@@ -6,10 +6,9 @@ keeps what the meter has acknowledged: a lease names exactly that (design §4.2,
 
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
 from emulator.scenario.office import Office
-from protocols import merging
 from protocols.instants import DAY_MS, SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
-from protocols.merging import NOTHING, Protection
+from protocols.merging import NOTHING, Protection, in_force, named_in_lease
 from protocols.orders import (
     KINDS,
     Body,
@@ -33,6 +32,7 @@ from protocols.orders import (
     digest_of,
     make_body,
 )
+from protocols.protecting import join_order
 from protocols.reasons import Refusal
 
 CALENDAR = "calendar/season"
@@ -81,40 +81,36 @@ class Desk:
     def write_hold(self, do: Hold, at_ms: int) -> bytes:
         body = HoldBody(do.from_ms, do.until_ms)
         order = self._order(Kind.HOLD, f"hold/{do.id}", body, at_ms)
-        self._expect(order, merging.declare(self._held(order.object), order.rev, do.from_ms, do.until_ms))
+        self._expect(order)
         return self._office.seal_order(order, do.signatures)
 
     def write_lift(self, hold: str, signatures: int, at_ms: int) -> bytes:
         order = self._order(Kind.LIFT_HOLD, f"hold/{hold}", LiftBody(), at_ms)
-        self._expect(order, merging.lower(self._held(order.object), order.rev, *merging.NO_TIME))
+        self._expect(order)
         return self._office.seal_order(order, signatures)
 
     def write_shortening(self, do: ShortenHold, at_ms: int) -> bytes:
         """The new interval begins where the hold began, as far as the office knows; it is never empty."""
         object_name = f"hold/{do.id}"
-        in_force = merging.in_force(self._held(object_name))
-        from_ms = at_ms if in_force is None else in_force[0]
+        held_ms = in_force(self._held(object_name))
+        from_ms = at_ms if held_ms is None else held_ms[0]
         if from_ms >= do.until_ms:
             from_ms = do.until_ms - SECOND_MS
         body = HoldFloorBody(from_ms, do.until_ms)
         order = self._order(Kind.SHORTEN_HOLD, object_name, body, at_ms)
-        self._expect(order, merging.lower(self._held(object_name), order.rev, from_ms, do.until_ms))
+        self._expect(order)
         return self._office.seal_order(order, do.signatures)
 
     def write_flag(self, do: Flag, at_ms: int) -> bytes:
         kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
         # A flag protects from its own `not_before` on, and is silent about an opening before it.
         order = self._order(kind, f"flag/{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
-        held = self._held(order.object)
-        if do.value:
-            self._expect(order, merging.declare(held, order.rev, *merging.ALL_TIME))
-        else:
-            self._expect(order, merging.lower(held, order.rev, *merging.NO_TIME))
+        self._expect(order)
         return self._seal(order)
 
     def write_release(self, do: Release, at_ms: int) -> bytes:
         order = self._order(Kind.RELEASE, RELEASE, ReleaseBody(do.hours), at_ms)
-        self._expect(order, merging.remember(self._held(RELEASE), order.rev))
+        self._expect(order)
         return self._seal(order)
 
     def write_calendar(self, do: CutCalendar, at_ms: int) -> tuple[Order, bytes]:
@@ -127,11 +123,11 @@ class Desk:
         """A lease of the calendar until its end, which names all that the meter has acknowledged.
 
         `missing` are holds that never arrived: named with a revision the meter has not. TOO_MANY where
-        the office itself could not write a lease (`merging.named_in_lease`).
+        the office itself could not write a lease (`named_in_lease`).
         """
         names: dict[str, Named] = {}
         for object_name, protection in sorted(self._protections.items()):
-            named = merging.named_in_lease(object_name, protection)
+            named = named_in_lease(object_name, protection)
             if isinstance(named, Refusal):
                 return named
             names[object_name] = named
@@ -201,8 +197,9 @@ class Desk:
     def _held(self, object_name: str) -> Protection:
         return self._protections.get(object_name, NOTHING)
 
-    def _expect(self, order: Order, joined: Protection | Refusal) -> None:
+    def _expect(self, order: Order) -> None:
         """What is in force once the meter has accepted this order."""
+        joined = join_order(self._held(order.object), order)
         if not isinstance(joined, Refusal):
             self._pending[order.id] = (order.object, joined)
 

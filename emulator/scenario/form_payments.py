@@ -13,6 +13,7 @@ class Payments:
     def __init__(self, population: Population) -> None:
         self._everyone = population.everyone
         self._amounts: dict[tuple[str, str], int] = {}
+        self._to_some: dict[str, set[int]] = {}
         self._by_meter: dict[str, int] = {}
         self._by_everyone = 0
         highest_q = max((meter.balance_q for meter in population.by_id.values()), default=0)
@@ -35,12 +36,18 @@ class Payments:
             given.refuse("eur", found, f"at most {BALANCE_EUR_MAX} in all")
 
     def _check_amount(self, given: Fields, top_up: TopUp, payee: str) -> None:
+        """Note a payment that is new; everyone is also each of those who were paid by name."""
         known = self._amounts.get((top_up.id, payee), self._amounts.get((top_up.id, EVERYONE)))
-        if known is None:
-            self._amounts[top_up.id, payee] = top_up.amount_ueur
-            if payee == EVERYONE:
-                self._by_everyone += top_up.amount_ueur
-            else:
-                self._by_meter[payee] = self._by_meter.get(payee, 0) + top_up.amount_ueur
-        elif known != top_up.amount_ueur and given.right("eur"):
+        others = {known} if known is not None else set()
+        if payee == EVERYONE:
+            others |= self._to_some.get(top_up.id, set())
+        if others - {top_up.amount_ueur} and given.right("eur"):
             given.refuse("eur", f"another amount for payment {top_up.id}", "the same id is the same payment")
+        if known is not None:
+            return
+        self._amounts[top_up.id, payee] = top_up.amount_ueur
+        if payee == EVERYONE:
+            self._by_everyone += top_up.amount_ueur
+        else:
+            self._to_some.setdefault(top_up.id, set()).add(top_up.amount_ueur)
+            self._by_meter[payee] = self._by_meter.get(payee, 0) + top_up.amount_ueur

@@ -19,7 +19,7 @@ def test_the_defaults_are_those_that_are_written_down() -> None:
 def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None:
     environment = {
         "RELANCE_HOME": "/srv/relance",
-        "RELANCE_DATABASE": "postgresql+psycopg://db/relance",
+        "RELANCE_DATABASE": "postgresql://db/relance",
         "RELANCE_BROKER": "mqtt://broker",
     }
     found = settings_from(environment)

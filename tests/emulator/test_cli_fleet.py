@@ -177,7 +177,7 @@ WHOLE = (*BROKER, "--root", "root.json")
         (BROKER, 2, "--root: missing; allowed: the root.json that `relance init` writes"),
         ((*BROKER, "--root", "none.json"), 2, "--root: none.json: cannot be read: No such file"),
         ((*BROKER, "--root", "fleet.key"), 2, "--root: fleet.key: envelope: JSON is malformed"),
-        ((*BROKER, "--root", "alone.json"), 2, "--root: alone.json: not signed by as many people as"),
+        ((*BROKER, "--root", "alone.json"), 2, "--root: alone.json: root: not signed by as many people as"),
         ((*WHOLE, "--fleet-key", "root.json"), 2, "--fleet-key: root.json: allowed: 32 bytes as hex"),
         ((*WHOLE, "--meters", "0"), 2, "--meters: 0; allowed: 1 to 100000"),
         ((*WHOLE, "--links", "21"), 2, "--links: 21; allowed: 1 to 20"),

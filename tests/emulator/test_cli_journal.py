@@ -72,6 +72,25 @@ def test_a_changed_entry_breaks_the_chain_at_its_number(box: Path) -> None:
     assert run("journal", "replay", "m1.jsonl", cwd=box.parent).returncode == 1
 
 
+def test_json_says_of_each_chain_whether_it_is_whole(box: Path) -> None:
+    whole = box.read_text()
+    (box.parent / "cut.jsonl").write_text(whole.replace("supply may stop", "all is well...."))
+    (box.parent / "empty.jsonl").write_text("")
+    done = run("journal", "verify", "m1.jsonl", "cut.jsonl", "empty.jsonl", "--json", cwd=box.parent)
+    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (1, "")
+    assert first == {
+        "file": "m1.jsonl",
+        "whole": True,
+        "broken_at": None,
+        "first": 1,
+        "last": len(whole.splitlines()),
+        "head": json.loads(whole.splitlines()[-1])["hash"],
+    }
+    assert (second["whole"], second["head"], second["broken_at"] > 1) == (False, None, True)
+    assert (third["whole"], third["first"], third["head"]) == (True, None, None)
+
+
 def test_a_ring_that_has_forgotten_its_oldest_is_still_whole_and_a_gap_is_not(box: Path) -> None:
     lines = box.read_text().splitlines(keepends=True)
     box.write_text("".join(lines[3:]))

@@ -284,11 +284,14 @@ def test_no_argument_at_all_gets_the_help(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["faults", "--help"]])
-def test_help_is_asked_for_and_given(tmp_path: Path, arguments: list[str]) -> None:
-    done = run(*arguments, cwd=tmp_path)
+@pytest.mark.parametrize(
+    "verb", ["", "run", "library", "faults", "fleet", "journal", "journal verify", "journal replay"]
+)
+def test_help_is_asked_for_and_given_with_an_example_of_every_verb(tmp_path: Path, verb: str) -> None:
+    done = run(*verb.split(), "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: relance-emulator" in done.stdout
+    assert verb in {"", "journal"} or f"`relance-emulator {verb}" in done.stdout
 
 
 def test_a_file_that_cannot_be_read_gets_one_line(tmp_path: Path) -> None:
@@ -329,6 +332,16 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, text: 
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (status, b"")
+
+
+@pytest.mark.parametrize("typed", ["run night.toml", "run night.toml --json", "faults", "library --help"])
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, typed: str) -> None:
+    write(tmp_path, "night.toml", NIGHT)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, *typed.split()], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, b"No space left on device\n")
 
 
 def test_a_terminal_of_few_characters_gets_escapes(tmp_path: Path) -> None:

@@ -12,12 +12,21 @@ from emulator.link import ASK_EVERY_MS
 from protocols.envelope import seal
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
-from protocols.messages import ControllerStatus, Readings, Reported, Status, Sync, read_message, write_message
+from protocols.messages import (
+    ControllerStatus,
+    Readings,
+    Reported,
+    Status,
+    Sync,
+    TimeAsk,
+    read_message,
+    write_message,
+)
 from protocols.orders import ORDER_TYPE, HoldBody, Kind, LeaseBody, ReleaseBody, Scope, digest_of
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
 from protocols.topics import Channel, Place
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
-from tests.emulator.link_bench import LINK, Headend, household, link_of, orders_place
+from tests.emulator.link_bench import LINK, Headend, answer, household, link_of, orders_place
 
 FLEET = Scope(fleet=True)
 
@@ -143,9 +152,10 @@ def test_two_authorities_are_asked_again_every_six_hours_and_the_clock_stays_nar
         assert view.latest_ms is not None
         assert view.earliest_ms <= headend.now_ms <= view.latest_ms
         assert view.latest_ms - view.earliest_ms < 6_000
-    # Confirmations are no events and change nothing; once a week all is said again.
+    # Confirmations are no events and change nothing; that there are two of them now is told once, and once
+    # a week all is said again.
     assert not headend.events()
-    assert sum(isinstance(each, Reported) for each in headend.reports) == 2 * (1 + 4)
+    assert sum(isinstance(each, Reported) for each in headend.reports) == 2 * (1 + 1 + 4)
     assert channels(headend).count(Channel.SYNC) == 1 + 4
 
 
@@ -156,6 +166,42 @@ def test_a_lie_of_one_source_is_an_event_with_its_offset() -> None:
     assert [(r["event"], r["source"], r["verdict"]) for r in records] == [("claim", "headend", "disagrees")]
     assert abs(records[0]["offset_ms"] - DAY_MS) < 1_000
     assert headend.last_reported().clock is ClockStatus.TRUSTED
+
+
+def vouched(headend: Headend) -> list[tuple[str, bool, int]]:
+    """Of the last report: each witness, whether it agrees, and how many hours off it was."""
+    said = headend.last_reported().witnesses
+    return [(each.source, each.agrees, round(each.offset_ms / HOUR_MS)) for each in said]
+
+
+def test_a_report_names_both_witnesses_the_latest_first_and_a_lie_until_it_is_put_right() -> None:
+    headend = Headend(link_of(household("m1")))
+    headend.connect()
+    assert vouched(headend) == [("headend", True, 0), ("timeserver", True, 0)]
+    for witness in headend.last_reported().witnesses:
+        assert witness.fresh
+        assert abs(witness.heard_ms - headend.now_ms) < 2_000
+    headend.lies_ms[Source.TIMESERVER] = DAY_MS
+    headend.wait_until(MONDAY_MS + 6 * HOUR_MS)
+    assert vouched(headend) == [("headend", True, 0), ("timeserver", False, 24)]
+    assert len(headend.events()) == 1
+    reports = len(headend.reports)
+    headend.wait_until(MONDAY_MS + 12 * HOUR_MS)
+    assert len(headend.reports) == reports + 1, "the same lie again is one event, and no report"
+    del headend.lies_ms[Source.TIMESERVER]
+    headend.wait_until(MONDAY_MS + 18 * HOUR_MS)
+    assert vouched(headend) == [("headend", True, 0), ("timeserver", True, 0)]
+    assert len(headend.events()) == 2, "that it was put right is no event"
+
+
+def test_one_witness_alone_is_no_news() -> None:
+    headend = Headend(link_of(household("m1")))
+    headend.link.will()
+    said = headend.link.connected(MONDAY_MS)
+    asks = [read_message(e.payload, TimeAsk) for e in said if e.place.channel is Channel.TIME_ASK]
+    place = Place(Channel.TIME_ANSWER, link=LINK, meter="m1")
+    first, second = (headend.link.receive(place, answer(ask, MONDAY_MS), MONDAY_MS) for ask in asks)
+    assert (first, [each.place.channel for each in second]) == ([], [Channel.REPORTED])
 
 
 def test_lost_ticks_are_reported_and_two_answers_bring_the_clock_back() -> None:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from protocols.limits import REV_MAX
 from protocols.messages import (
+    WITNESSES_MAX,
     CalendarHeld,
     MeterEvent,
     MeterHolds,
@@ -16,6 +17,7 @@ from protocols.messages import (
     Status,
     Sync,
     TimeAsk,
+    Witness,
 )
 from protocols.orders import Named
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
@@ -81,6 +83,14 @@ RECEIPTS = st.builds(
     reason=TEXTS,
     number=COUNTS,
 )
+WITNESSES = st.builds(
+    Witness,
+    source=st.sampled_from(Source),
+    fresh=st.booleans(),
+    agrees=st.booleans(),
+    heard_ms=NUMBERS,
+    offset_ms=NUMBERS,
+)
 REPORTEDS = st.builds(
     Reported,
     meter=IDS,
@@ -97,6 +107,7 @@ REPORTEDS = st.builds(
     next_possible_ms=st.none() | NUMBERS,
     dispute_nonce=TEXTS,
     code=TEXTS,
+    witnesses=st.lists(WITNESSES, max_size=WITNESSES_MAX).map(tuple),
 )
 EVENTS = st.builds(
     MeterEvent,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from protocols.instants import LATEST_MS
 from protocols.limits import REV_MAX, REVISIONS_MAX
 from protocols.merging import (
-    ALL_TIME,
     NO_TIME,
     NOTHING,
     Protection,
@@ -312,9 +312,9 @@ def test_refusals_say_which_rule_they_break() -> None:
     assert lower(floor, 4, 1, 2) is Refusal.STALE_REV
 
 
-def test_a_flag_is_set_for_all_time_and_cleared_by_an_empty_floor() -> None:
-    held = after(Act(False, 1, *ALL_TIME))
-    assert in_force(held) == ALL_TIME
+def test_a_flag_is_set_for_ever_and_cleared_by_an_empty_floor() -> None:
+    held = after(Act(False, 1, 5, LATEST_MS))
+    assert in_force(held) == (5, LATEST_MS)
     assert in_force(apply(held, Act(True, 2, *NO_TIME))) is None
 
 

@@ -1,21 +1,29 @@
 """Messages come back as they went; garbage is one clear error; one changed byte breaks a report's MAC."""
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
 from protocols.errors import DocumentError
-from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
+from protocols.limits import ID_CHARS_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
 from protocols.messages import (
+    WITNESSES_MAX,
+    ControllerStatus,
     Message,
+    MeterEvent,
     Reading,
     Readings,
     Receipt,
     Report,
+    Reported,
     Status,
     Sync,
     TimeAsk,
+    Witness,
     is_authentic,
     meter_key,
     read_message,
@@ -23,8 +31,8 @@ from protocols.messages import (
     write_message,
     write_report,
 )
-from protocols.reasons import Source, Supply
-from tests.protocols.link_messages import IDS, MESSAGES, REPORTS, TIME_ASKS
+from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
+from tests.protocols.link_messages import IDS, MESSAGES, REPORTEDS, REPORTS, TIME_ASKS
 
 KEYS = st.binary(min_size=32, max_size=32)
 KINDS: list[type[Message]] = [Status, Readings, Sync, TimeAsk]
@@ -184,6 +192,122 @@ def test_a_full_batch_of_readings_fits_a_payload() -> None:
     )
     batch = Readings(link="link-1000", readings=(reading,) * READINGS_PER_BATCH_MAX)
     assert len(write_message(batch)) <= PAYLOAD_BYTES_MAX
+
+
+def largest_report() -> Reported:
+    """Every text as long as its limit, in characters of four bytes, and every number as wide as it can be."""
+    witness = Witness(
+        source=Source.TIMESERVER, fresh=False, agrees=False, heard_ms=-REV_MAX, offset_ms=-REV_MAX
+    )
+    return Reported(
+        meter="m" * ID_CHARS_MAX,
+        number=REV_MAX,
+        journal=REV_MAX,
+        supply=Supply.LIMITED,
+        reason=SupplyReason.EMERGENCY_CREDIT,
+        clock=ClockStatus.DISPUTED,
+        earliest_ms=-REV_MAX,
+        latest_ms=-REV_MAX,
+        time_ms=-REV_MAX,
+        balance_ueur=-REV_MAX,
+        emergency_ueur=-REV_MAX,
+        next_possible_ms=-REV_MAX,
+        dispute_nonce="\N{ELECTRIC PLUG}" * ID_CHARS_MAX,
+        code="\N{ELECTRIC PLUG}" * TEXT_CHARS_MAX,
+        witnesses=(witness,) * WITNESSES_MAX,
+    )
+
+
+def test_the_largest_report_fits_a_payload() -> None:
+    assert len(write_report(largest_report(), bytes(32))) <= PAYLOAD_BYTES_MAX
+
+
+def changed(report: Report, path: list[str | int], value: object) -> bytes:
+    """The report as sent, with one value in it replaced."""
+    outer = msgspec.json.decode(write_report(report, bytes(32)))
+    *way, last = path
+    node = outer["report"]
+    for name in way:
+        node = node[name]
+    node[last] = value
+    return msgspec.json.encode(outer)
+
+
+def a_witness() -> object:
+    return msgspec.to_builtins(largest_report().witnesses[0])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        (["witnesses"], [a_witness()] * 5, "report: Expected `array` of length <= 4"),
+        (["witnesses", 0], {}, "report: Object missing required field `source`"),
+        (["witnesses", 0, "source"], "moon", "report: Invalid enum value 'moon'"),
+        (["witnesses", 0, "agrees"], 1, "report: Expected `bool`, got `int`"),
+        (["witnesses", 0, "offset_ms"], REV_MAX + 1, "report: Expected `int` <= 9007199254740991"),
+        (["witnesses", 0, "heard_ms"], -(2**70), "report: Expected `int`"),
+        (["witnesses", 0, "heard_ms"], 0.5, "report: Expected `int`, got `float`"),
+        (["latest_ms"], 2**70, "report: Expected `int` <= 9007199254740991"),
+    ],
+)
+def test_a_report_with_a_bad_witness_is_refused_in_one_line(
+    path: list[str | int], value: object, line: str
+) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_report(changed(largest_report(), path, value))
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_report_of_an_older_firmware_names_no_witnesses() -> None:
+    outer = msgspec.json.decode(write_report(largest_report(), bytes(32)))
+    del outer["report"]["witnesses"]
+    read, _, _ = read_report(msgspec.json.encode(outer))
+    assert isinstance(read, Reported)
+    assert read.witnesses == ()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, ControllerStatus, Receipt, Reported, MeterEvent])
+def test_no_number_is_wider_than_every_reader_keeps(kind: type) -> None:
+    """Wherever it stands: 64 bits and more would end at the database, with the batch it came in."""
+    (found,) = msgspec.inspect.multi_type_info([kind])
+    for name, number in numbers_in(found, kind.__name__):
+        assert number.ge is not None, name
+        assert number.le is not None, name
+        assert -REV_MAX <= number.ge <= number.le <= REV_MAX, name
+
+
+def numbers_in(found: inspect.Type, name: str) -> Iterator[tuple[str, inspect.IntType]]:
+    """Every integer of a type, with the way to it."""
+    match found:
+        case inspect.IntType():
+            yield name, found
+        case inspect.StructType():
+            for each in found.fields:
+                yield from numbers_in(each.type, f"{name}.{each.name}")
+        case inspect.VarTupleType():
+            yield from numbers_in(found.item_type, f"{name}[]")
+        case inspect.UnionType():
+            for each_type in found.types:
+                yield from numbers_in(each_type, name)
+        case _:
+            assert isinstance(
+                found,
+                inspect.StrType
+                | inspect.BoolType
+                | inspect.EnumType
+                | inspect.LiteralType
+                | inspect.NoneType
+                | inspect.RawType,
+            ), f"{name}: {found} may hold numbers too"
+
+
+@given(report=REPORTEDS, wide=st.sampled_from([REV_MAX + 1, -REV_MAX - 1, 2**63, 2**200]), where=st.data())
+def test_a_wide_number_is_refused_in_any_field(report: Reported, wide: int, where: st.DataObject) -> None:
+    fields = msgspec.to_builtins(report)
+    names = [name for name, value in fields.items() if type(value) is int and name != "v"]
+    with pytest.raises(DocumentError):
+        read_report(changed(report, [where.draw(st.sampled_from(names))], wide))
 
 
 def test_a_batch_that_is_too_long_is_refused() -> None:

@@ -19,6 +19,7 @@ from protocols.roles import (
     Root,
     accept_root,
     meets,
+    open_first_root,
     open_signed,
     read_root,
     root_allows,
@@ -238,6 +239,12 @@ def test_a_root_that_contradicts_itself_is_neither_written_nor_read(says: str) -
     with pytest.raises(DocumentError) as caught:
         write_root(WRONG_ROOTS[says])
     assert says in str(caught.value)
+
+
+def test_a_first_root_is_signed_by_as_many_as_it_demands() -> None:
+    assert open_first_root(seal(write_root(ROOT), ROOT_TYPE, [ANN, BEN])) == ROOT
+    with pytest.raises(DocumentError, match="not signed by as many people as it demands"):
+        open_first_root(seal(write_root(ROOT), ROOT_TYPE, [ANN]))
 
 
 @given(data=st.binary(max_size=100) | st.integers(1, 5_000).map(lambda depth: b'{"keys":' + b'{"a":' * depth))

@@ -61,7 +61,10 @@ class CardSlot:
             self._point.recorder.show(at, "credit refused")
 
     def _take_payment(self, card: CardPass, at: int) -> bool:
-        """Credit what the card brings, once per id; False: refused. Above 0 again ends a cut for credit."""
+        """Credit what the card brings, once per id; False: refused.
+
+        Above 0 again ends a cut for credit, unless a programmed cut has fired since: that blocks.
+        """
         if not card.payment or card.payment in self._paid:
             return True
         told: list[Acted] = []
@@ -75,7 +78,7 @@ class CardSlot:
         pay(self._point.credit, card.top_up_ueur)
         self._note(card, Kind.PAYMENT, object_name, "credited", at)
         self._point.note_credit("top_up", at)
-        if self._is_cut_for_credit() and self._point.credit.balance_q > 0:
+        if self._is_cut_for_credit() and not self._dates.blocked and self._point.credit.balance_q > 0:
             self._point.reconnect(SupplyReason.TOP_UP, at)
         return True
 

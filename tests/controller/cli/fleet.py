@@ -4,13 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from sqlmodel import Session
 
 from controller.store.engine import open_store, writing
 from controller.store.tables import ClaimRow, LinkRow, MeterRow
-from protocols.instants import DAY_MS, ms_from_iso
+from protocols.instants import DAY_MS, MINUTE_MS, ms_from_iso
+from protocols.messages import Witness
+from protocols.reasons import Source
 
 SEEN_MS = ms_from_iso("2020-07-02T20:59:00Z")
+# Said with a report; then the head-end lied, and of that there is an event.
+WITNESSES = (
+    Witness(
+        source=Source.CARD,
+        fresh=False,
+        agrees=True,
+        heard_ms=SEEN_MS - 2 * MINUTE_MS,
+        offset_ms=-1_000,
+    ),
+    Witness(source=Source.TIMESERVER, fresh=True, agrees=True, heard_ms=SEEN_MS - DAY_MS, offset_ms=0),
+    Witness(source=Source.HEADEND, fresh=True, agrees=True, heard_ms=SEEN_MS - 2 * DAY_MS, offset_ms=-200),
+)
 
 
 @contextmanager
@@ -25,7 +40,7 @@ def store_of(home: Path) -> Iterator[Session]:
 
 
 def seed_meters(home: Path, *meters: str) -> None:
-    """Meters at one link, each with supply on, a trusted clock and one lying witness."""
+    """Meters at one link, each supply on, a trusted clock, a witness that lied after their last report."""
     with store_of(home) as session:
         session.add(LinkRow(id="link-1", state="online", sequence=1, meters=len(meters), seen_ms=SEEN_MS))
         session.flush()
@@ -43,7 +58,9 @@ def seed_meters(home: Path, *meters: str) -> None:
                     earliest_ms=SEEN_MS - 1_000,
                     latest_ms=SEEN_MS + 1_500,
                     estimate_ms=SEEN_MS,
+                    witnesses=msgspec.json.encode(WITNESSES).decode(),
                     report_number=1,
+                    report_journal=1,
                     reported_ms=SEEN_MS,
                     balance_ueur=12_340_000,
                     emergency_ueur=0,
@@ -53,15 +70,14 @@ def seed_meters(home: Path, *meters: str) -> None:
                 )
             )
             session.flush()
-            for number, source, offset_ms in ((1, "timeserver", 0), (2, "headend", DAY_MS)):
-                session.add(
-                    ClaimRow(
-                        meter=meter,
-                        number=number,
-                        source=source,
-                        verdict="disagrees" if offset_ms else "agrees",
-                        offset_ms=offset_ms,
-                        time_ms=SEEN_MS + offset_ms,
-                        received_ms=SEEN_MS,
-                    )
+            session.add(
+                ClaimRow(
+                    meter=meter,
+                    number=2,
+                    source="headend",
+                    verdict="disagrees",
+                    offset_ms=DAY_MS,
+                    time_ms=SEEN_MS + MINUTE_MS + DAY_MS,
+                    received_ms=SEEN_MS + MINUTE_MS,
                 )
+            )

@@ -93,6 +93,12 @@ def test_a_calendar_that_would_harm_is_refused_in_words_before_anybody_signs(hom
     assert done(call(home, "orders", "list", "--json")).found["orders"] == []
 
 
+def test_windows_that_are_refused_alike_are_counted(home: Path) -> None:
+    argv = ("calendar", "set", "--rule", "fri 18:00-19:00", "--from", "2099-06-01T00:00+02:00", "--until")
+    assert "So does one more window." in refused(call(home, *argv, "2099-06-13T00:00+02:00"))
+    assert "So do 2 more windows." in refused(call(home, *argv, "2099-06-20T00:00+02:00"))
+
+
 def test_a_calendar_takes_two_people(home: Path) -> None:
     ended = done(call(home, *CALENDAR, "--from", AUTUMN, "--until", "2098-12-19T00:00+01:00", "--json"))
     assert (ended.found["state"], ended.found["signatures_missing"]) == ("draft", 1)
@@ -125,7 +131,8 @@ def test_a_cut_is_ordered_by_two_and_cancelled_by_one(home: Path) -> None:
     assert drafted["not_after_ms"] - drafted["not_before_ms"] == 3 * HOUR_MS
     cancelled = done(call(home, "cut", "cancel", "m00001", "--name", "debts", "--json")).found
     assert (cancelled["state"], cancelled["body"]) == ("active", {"cut": "cut/debts"})
-    done(call(home, "orders", "withdraw", drafted["id"]))
+    withdrawn = done(call(home, "orders", "withdraw", drafted["id"]))
+    assert withdrawn.out.endswith("o000001 is withdrawn, and was never sent.\n")
     assert "waits for no signature" in refused(call(home, "orders", "sign", drafted["id"], "--as", "bart"))
 
 

@@ -106,6 +106,11 @@ def test_a_home_that_holds_anything_is_refused(tmp_path: Path) -> None:
             check_unused(tmp_path / name)
 
 
+def test_a_home_that_cannot_be_looked_into_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be looked into: File name too long"):
+        check_unused(tmp_path / ("x" * 300))
+
+
 def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made: "), building(tmp_path / "file" / "home"):

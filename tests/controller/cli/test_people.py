@@ -1,10 +1,13 @@
 """Who acts when nobody is named, and who may not."""
 
+import errno
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from controller.cli.people import choose_operator, load_root, operators_of
+from controller.cli.people import choose_operator, load_root, look_at_keys, operators_of
+from controller.settings import settings_from
 from protocols.errors import InputError
 from protocols.orders import Role
 
@@ -44,6 +47,15 @@ def test_a_stranger_is_refused_where_they_were_named(
     with pytest.raises(InputError) as caught:
         choose_operator(load_root(seeded / "root.json"), Role.HARM, chosen)
     assert str(caught.value).startswith(line)
+
+
+def test_keys_that_nobody_may_look_at_are_one_line(seeded: Path) -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    with (
+        mock.patch.object(Path, "exists", side_effect=denied),
+        pytest.raises(InputError, match=f"^{seeded}/keys: cannot be read: Permission denied$"),
+    ):
+        look_at_keys(settings_from({}, seeded), "anne")
 
 
 def test_a_machine_is_never_among_the_people(seeded: Path) -> None:

@@ -1,6 +1,9 @@
 """A ledger of wrong input: what was typed, the status, and the one line that says what is allowed."""
 
 import shlex
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,10 +34,11 @@ moratorium lift x --as service | 2 | --as: service may not harm; allowed: anne
 moratorium extend covid --until 2099-01-01T00:00Z | 1 | no moratorium covid in force
 moratorium lift covid | 1 | no moratorium covid in force
 moratorium status covid | 1 | no moratorium covid: none of this name
+moratorium status 'co vid' | 2 | NAME: "co vid"; allowed: 1 to 64 letters
 calendar set --rule x --until 2099-01-01T00:00Z | 2 | --rule: part 1: "x"; allowed: DAYS HH:MM-HH:MM
 calendar set --rule 'mon 8-9' --until 2099-01-01T00:00Z | 2 | --rule: part 1: "8-9"; allowed: HH:MM-HH:MM
-calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --zone X | 2 | zone: "X"; allowed: an
-calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --holidays XX | 2 | holidays: "XX"; allowed:
+calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --zone X | 2 | --zone: "X"; allowed: an
+calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --holidays XX | 2 | --holidays: "XX"; allowed:
 release | 2 | release: allowed: the meters' ids, or --all
 release m00001 --all | 2 | release: allowed: the meters' ids, or --all
 release m00001 --hours 5 | 2 | --hours: 5; allowed: 24, 48, 72, 240
@@ -98,6 +102,48 @@ def test_a_store_that_is_damaged_in_the_middle_is_one_line(home: Path) -> None:
     data[4_096:] = b"\xff" * (len(data) - 4_096)
     (home / "relance.db").write_bytes(data)
     refused(call(home, "meters", "list"), 2)
+
+
+@pytest.mark.parametrize("typed", ["meters list", "orders list", "audit verify", "release --all"])
+def test_a_store_that_lacks_our_tables_is_wrong_input(home: Path, typed: str) -> None:
+    with closing(sqlite3.connect(home / "relance.db")) as store:
+        for table in ("meter", "signed_order", "audit"):
+            store.execute("PRAGMA foreign_keys=OFF")
+            store.execute(f"DROP TABLE {table}")
+        store.commit()
+    assert "no such table" in refused(call(home, *typed.split()), 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("UPDATE signed_order SET envelope = x'7b7d'", "missing required field"),
+        ("UPDATE signed_order SET kind = 'kindness'", "is not a valid Kind"),
+    ],
+)
+def test_an_order_that_is_damaged_in_the_store_is_one_line(home: Path, damage: str, why: str) -> None:
+    call(home, "moratorium", "declare", "heat", "--until", "2099-01-01T00:00Z")
+    with closing(sqlite3.connect(home / "relance.db")) as store:
+        store.execute(damage)
+        store.commit()
+    for typed in ("orders show o000001", "orders sign o000001 --as bart", "orders withdraw o000001"):
+        line = refused(call(home, *typed.split()), 2)
+        assert line.startswith("database: order o000001 is damaged: ")
+        assert why in line
+
+
+@pytest.mark.parametrize("typed", ["orders list", "orders list --json", "orders list --help", "audit list"])
+def test_a_full_disk_is_said_in_one_line(home: Path, typed: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [RELANCE, *typed.split()],
+            env=environment(home),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "No space left on device\n")
 
 
 def test_a_wrong_passphrase_signs_nothing(home: Path) -> None:

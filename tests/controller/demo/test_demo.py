@@ -151,11 +151,29 @@ def test_a_wrong_option_gets_one_line(
 def test_a_broker_that_does_not_answer_ends_it_with_three(tmp_path: Path) -> None:
     with Embedded() as broker:
         address = broker.address
+    (tmp_path / "relance.db").write_text("a controller's own")
     program = start_demo(tmp_path, *SMALL, "--broker", str(address))
     _, complained = program.communicate(timeout=60)
     assert program.returncode == 3
     assert complained.startswith(f"broker {address}: ")
     assert complained.count("\n") == 1
+    # Nothing half done, and nothing that was there before is touched.
+    assert [each.name for each in tmp_path.iterdir()] == ["relance.db"]
+    assert (tmp_path / "relance.db").read_text() == "a controller's own"
+
+
+def test_a_broker_that_goes_away_ends_it_with_three_and_one_line(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    program = start_demo(tmp_path / "out", *SMALL, "--broker", str(broker.address))
+    assert program.stdout is not None
+    for _ in range(3):
+        program.stdout.readline()
+    broker.stop()
+    _, complained = program.communicate(timeout=60)
+    assert program.returncode == 3
+    assert complained == "broker: the connection was lost; the demo needs one that stays\n"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:

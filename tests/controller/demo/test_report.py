@@ -1,12 +1,16 @@
 """What is worked out from a replay: early or not, in a window or not, percentiles; the page on odd input."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.demo import night
 from controller.demo.camera import Change, Fleet
+from controller.demo.card_fleet import WayBack
 from controller.demo.population import households
 from controller.demo.report import render
 from controller.demo.result import Result, inside_window, is_early, percentile, report_fields, windows
+from controller.demo.story import tell
 from protocols.instants import ms_from_iso
 from protocols.reasons import Supply, SupplyReason
 
@@ -18,7 +22,7 @@ def cut(fleet: Fleet, meter: str, at: str, reason: SupplyReason) -> Change:
     return Change(fleet, meter, ms_from_iso(at), Supply.ON, Supply.OFF, reason)
 
 
-def made(*changes: Change, refused: str = "", planned: frozenset[str] = frozenset()) -> Result:
+def made(*changes: Change, refused: tuple[str, ...] = (), planned: frozenset[str] = frozenset()) -> Result:
     """A replay in which just this happened."""
     return Result(
         seed=1,
@@ -98,6 +102,42 @@ def test_money_is_in_integer_cents_and_cuts_are_counted_by_fleet_and_window() ->
     assert (fields["guarded"]["cuts_inside_windows"], fields["guarded"]["cuts_outside_windows"]) == (1, 1)
 
 
+def test_by_mistake_is_who_was_cut_by_the_list_and_had_not_been_meant() -> None:
+    names = ("meant", "wrong", "credit", "before", "on")
+    result = replace(
+        made(
+            cut(GUARDED, "meant", "2020-07-06T11:00+02:00", ORDERED),
+            cut(GUARDED, "wrong", "2020-07-06T11:00+02:00", ORDERED),
+            cut(GUARDED, "credit", "2020-07-06T11:00+02:00", CREDIT),
+            cut(GUARDED, "before", "2020-07-06T08:20+02:00", ORDERED),
+        ),
+        wrong_scope=frozenset(names),
+        meant=frozenset({"meant"}),
+        off_before_release=frozenset(names[:4]),
+    )
+    assert result.by_mistake == {"wrong"}
+
+
+@pytest.mark.parametrize(
+    ("cut_at", "faults", "set_wrong", "believed"),
+    [
+        ("2020-07-02T23:01+02:00", (), True, True),
+        ("2020-07-02T22:00+02:00", ("extension_as_hours",), True, False),  # before the wrong date went out
+        ("2020-07-02T23:01+02:00", ("leap_skip",), False, True),
+        ("2020-07-02T23:01+02:00", ("doy_table",), False, False),
+    ],
+)
+def test_a_story_blames_the_clock_only_where_it_was_the_clock(
+    cut_at: str, faults: tuple[str, ...], *, set_wrong: bool, believed: bool
+) -> None:
+    home = replace(households(20, 1)[0], faults=faults, clock_set_wrong=set_wrong)
+    change = cut(CARD, home.card, cut_at, PROGRAMMED)
+    back_ms = ms_from_iso("2020-07-03T08:31+02:00")
+    way = WayBack(home.card, change.true_ms, "Eupen", back_ms - 1_860_000, back_ms - 1_800_000, back_ms)
+    story = tell(replace(made(change), homes=[home], ways_back=[way]))[0]
+    assert ("it was already the day after" in " ".join(story.sentences)) == believed
+
+
 def test_a_household_is_dark_from_its_cut_until_its_supply_is_on_again() -> None:
     back_ms = ms_from_iso("2020-07-03T08:31+02:00")
     result = made(
@@ -114,5 +154,5 @@ def test_a_page_without_any_event_still_reads() -> None:
 
 
 def test_what_was_refused_stands_on_the_page_as_text_and_not_as_markup() -> None:
-    page = render(made(refused="cut/x: refused: A cut <b>on Friday</b> is late."))
+    page = render(made(refused=("A cut <b>on Friday</b> is late.",)))
     assert "A cut &lt;b&gt;on Friday&lt;/b&gt; is late." in page

@@ -7,9 +7,7 @@ from msgspec.structs import replace
 from controller.policy import drafting
 from controller.policy.drafting import FLEET, Sheet
 from controller.policy.leases import (
-    FLOORS,
     METERS_PER_LEASE_MAX,
-    PROTECTING,
     LeaseHeld,
     LeasePlan,
     due_leases,
@@ -24,6 +22,7 @@ from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.merging import in_force
 from protocols.orders import ORDER_TYPE, Kind, Order, Scope, write_document
+from protocols.protecting import FLOORS, PROTECTING
 from protocols.reasons import Refusal
 from tests.controller.one_meter import STORIES, Desk
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS

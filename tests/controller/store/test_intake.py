@@ -194,7 +194,7 @@ def test_events_are_kept_by_their_number_and_claims_with_their_offset(engine: En
         assert [(row.number, row.event) for row in rows] == [(1, "supply"), (2, "claim"), (3, "unreadable")]
         (kept,) = session.exec(select(ClaimRow)).all()
         assert (kept.source, kept.verdict, kept.offset_ms) == ("headend", "disagrees", DAY_MS)
-        assert [each.source for each in queries.last_witnesses(session, "m1")] == ["headend"]
+        assert [each.source for each in queries.show_meter(session, "m1").witnesses] == ["headend"]
 
 
 def test_many_meters_told_the_same_wrong_date_are_the_incident(engine: Engine) -> None:

@@ -411,6 +411,7 @@ def test_a_second_amount_under_the_id_of_a_payment_is_refused() -> None:
     line = "events[1].eur: another amount for payment p; allowed: the same id is the same payment"
     assert problems_of(HEAD + METERS + first + other) == [line]
     assert problems_of(HEAD + METERS + first.replace('meters = ["m1"]\n', "") + other) == [line]
+    assert problems_of(HEAD + METERS + first + other.replace('meters = ["m1"]\n', "")) == [line]
     assert len(read(HEAD + METERS + first + other.replace('["m1"]', '["old1"]')).events) == 2
 
 

@@ -76,6 +76,14 @@ def test_after_a_programmed_cut_only_the_recovery_card_restarts_the_meter() -> N
     assert meter.until("2020-07-08 12:00").openings() == ["2020-07-03 23:01 programmed_cut"]
 
 
+def test_money_does_not_restart_a_meter_that_was_cut_for_credit_before_its_date_fired() -> None:
+    meter = CardMeter("2020-07-02 12:00", balance_eur="-3.00").program("2020-07-02 12:01", D)
+    meter.until("2020-07-03 23:30").top_up("2020-07-03 23:40", 10)
+    assert (meter.supply, meter.code, balance(meter)) == (Supply.OFF, "8", "7.00")
+    meter.restart("2020-07-04 08:30")
+    assert (meter.supply, meter.code) == (Supply.ON, "9")
+
+
 def test_the_recovery_card_restarts_a_meter_without_credit_on_emergency_credit() -> None:
     meter = CardMeter("2020-07-03 12:00", balance_eur="-3.00", load_w=KETTLE_W)
     meter.suspend("2020-07-03 12:00", "2020-03-18 00:00", "2020-07-04 00:00").program("2020-07-03 12:01", D)

@@ -1,0 +1,56 @@
+"""What the linter says of a planned cut, before anybody signs it: refused in words, or warned of. Pure."""
+
+from collections.abc import Sequence
+
+from protocols.cut_calendar import Window
+from protocols.errors import InputError
+from protocols.exits import RefusedError
+from protocols.limits import WINDOWS_MAX
+from protocols.linting import Finding, Severity, lint_calendar
+from protocols.office_days import OfficePolicy
+from protocols.orders import CutCalendarBody, Kind, Order, body_of
+
+
+def check_plan(
+    what: str, windows: Sequence[Window], policy: OfficePolicy | None = None, meters: int | None = None
+) -> tuple[str, ...]:
+    """The warnings of a plan, in sentences. `meters` is how many may be cut in one window, where known.
+
+    Raises RefusedError, with every reason, for a plan that would harm; there is no way around it. Raises
+    InputError for a plan with no window, or more than a document holds.
+    """
+    if not 1 <= len(windows) <= WINDOWS_MAX:
+        raise InputError(f"{what}: {len(windows)} windows; allowed: 1 to {WINDOWS_MAX}")
+    findings = lint_calendar(windows, policy, meters)
+    reasons = _sentences(findings, Severity.ERROR)
+    if reasons:
+        raise RefusedError(f"{what} is refused. {' '.join(reasons)}")
+    return _sentences(findings, Severity.WARNING)
+
+
+def reasons_against(windows: Sequence[Window], meters: int | None = None) -> tuple[str, ...]:
+    """Why a plan is refused, a sentence each; empty where it is not."""
+    return _sentences(lint_calendar(windows, meters_expected=meters), Severity.ERROR)
+
+
+def warnings_of(order: Order) -> tuple[str, ...]:
+    """What whoever signs an order must be told; nothing where it plans no cut. Raises as `check_plan`."""
+    if order.kind is Kind.CUT_CALENDAR:
+        windows = [Window(*edges) for edges in body_of(order, CutCalendarBody).windows]
+        return check_plan(order.object, windows)
+    if order.kind is Kind.CUT_ORDER:
+        window = Window(order.not_before_ms, order.not_after_ms)
+        return check_plan(order.object, [window], meters=len(order.scope.meters))
+    return ()
+
+
+def _sentences(findings: Sequence[Finding], severity: Severity) -> tuple[str, ...]:
+    return tuple(_sentence(finding) for finding in findings if finding.severity is severity)
+
+
+def _sentence(finding: Finding) -> str:
+    more = finding.windows - 1
+    if not more:
+        return finding.sentence
+    others = "So does one more window." if more == 1 else f"So do {more} more windows."
+    return f"{finding.sentence} {others}"

@@ -1,0 +1,14 @@
+"""A meter says with its report who told it the time last (design §6). Never edited again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from controller.store.columns import Words
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """What meters have said so far named no witnesses: null, as for whatever a meter has never said."""
+    op.add_column("meter", sa.Column("witnesses", Words(), nullable=True))
