@@ -8,9 +8,11 @@ publishes what it returns. States:
     online     from `connected` to `disconnected`; everything is said as it happens
 
 At each connect it says all that the other end must know: birth, what every meter holds, the state of
-each, and the events that were never confirmed. Nothing relies on a queue that outlives a connection. Once a
-day it says again what every meter holds and how it stands: a broker takes messages also when there is
-nobody on the other side to hear them.
+each, and the events that were never confirmed. Nothing relies on a queue that outlives a connection.
+
+A broker takes messages also when there is nobody on the other side to hear them. What it took while the
+controller was away counts as not told; a controller that is born makes the link say it all again, and once
+a week the link does so by itself.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -80,6 +82,9 @@ class Link:
         self._repeat_due_ms: int | None = None
         self._fleet_orders: set[bytes] = set()
         self._controller_birth: int | None = None
+        self._controller_away = False
+        # How far each meter's events were told before this connection, while nobody knows who heard the rest.
+        self._told_before: dict[str, int] = {}
         for name_of, meter in self.meters.items():
             self._agenda.put(name_of, meter.household.next_due_ms())
 
@@ -101,11 +106,9 @@ class Link:
         said = self.advance(true_ms)
         self.online = True
         self._fleet_orders.clear()
-        said += [self.birth(), *self.sync()]
-        for name, meter in self.meters.items():
-            said += meter.untold()
-            said.append(meter.report(meter.household.tick_at(true_ms)))
-            said += self._ask(name, true_ms)
+        self._controller_away = False
+        self._told_before = {name: meter.confirmed for name, meter in self.meters.items()}
+        said += [self.birth(), *self._say_all(true_ms)]
         if self._read_due_ms is None:
             self._read_due_ms = _after(true_ms, self._read_every_ms, 0)
         self._repeat_due_ms = _after(true_ms, REPEAT_EVERY_MS, _phase_ms(self.name, REPEAT_EVERY_MS))
@@ -125,8 +128,8 @@ class Link:
         return [Outgoing(place, payload, expiry_s) for payload in payloads]
 
     def confirm(self, sent: Outgoing) -> None:
-        """The broker has taken a message."""
-        if sent.number:
+        """The broker has taken a message; an event is told if there was somebody to hear it."""
+        if sent.number and not self._controller_away:
             self.meters[sent.place.meter].confirm(sent.number)
 
     # -- what happens -------------------------------------------------------------------------
@@ -153,7 +156,12 @@ class Link:
         news = status.online and status.sequence != self._controller_birth
         if status.online:
             self._controller_birth = status.sequence
-        return self._repeat(true_ms) if news and not retained and self.online else []
+        elif retained:
+            # It was gone before we came: whoever took our greeting, it was not the controller.
+            for name, number in self._told_before.items():
+                self.meters[name].confirmed = number
+        self._controller_away = not status.online
+        return self._say_all(true_ms) if news and not retained and self.online else []
 
     def apply(self, meter: str, event: Event, true_ms: int) -> list[Outgoing]:
         """Something happens at one meter: a button, the mains, lost ticks."""
@@ -237,6 +245,15 @@ class Link:
         return said + [
             Outgoing(place, payload, expiry_s) for payload in readings_messages(self.name, readings)
         ]
+
+    def _say_all(self, true_ms: int) -> list[Outgoing]:
+        """What each meter holds, has not told, and how it stands; and each asks for the time."""
+        said = self.sync()
+        for name, meter in self.meters.items():
+            said += meter.untold()
+            said.append(meter.report(meter.household.tick_at(true_ms)))
+            said += self._ask(name, true_ms)
+        return said
 
     def _repeat(self, due_ms: int) -> list[Outgoing]:
         self._repeat_due_ms = due_ms + REPEAT_EVERY_MS

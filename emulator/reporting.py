@@ -88,7 +88,6 @@ class ReportingMeter:
     """One guarded meter on a link. Ticks of effects are its own; numbers rise for ever."""
 
     __slots__ = (
-        "_confirmed",
         "_link",
         "_readings",
         "_reported",
@@ -99,6 +98,7 @@ class ReportingMeter:
         "_store",
         "_unsent",
         "_written",
+        "confirmed",
         "household",
     )
 
@@ -109,7 +109,7 @@ class ReportingMeter:
         self._link = link
         self._store = store
         self._reported = self._readings = first_number
-        self._seen = self._written = self._confirmed = household.meter.journal.head.number
+        self._seen = self._written = self.confirmed = household.meter.journal.head.number
         self._unsent: dict[int, Entry] = {}
         self._said = self._snapshot()
         self._said_next_possible_ms: int | None = None
@@ -117,7 +117,7 @@ class ReportingMeter:
 
     def resume(self, kept: Kept, unsent: Sequence[Entry]) -> None:
         """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
-        self._reported, self._readings, self._confirmed = kept.reported, kept.readings, kept.confirmed
+        self._reported, self._readings, self.confirmed = kept.reported, kept.readings, kept.confirmed
         self._unsent = {entry.number: entry for entry in unsent}
 
     # -- what the meter did -------------------------------------------------------------------
@@ -219,20 +219,20 @@ class ReportingMeter:
 
     def confirm(self, number: int) -> None:
         """An event has arrived: it need not be told again."""
-        self._confirmed = max(self._confirmed, number)
+        self.confirmed = max(self.confirmed, number)
 
     def untold(self) -> list[Outgoing]:
         """Events that were never confirmed, from the black box: the link was down, or went down."""
         journal = self.household.meter.journal.entries
         entries = {**self._unsent, **{entry.number: entry for entry in journal}}
         told: list[Outgoing] = []
-        for number in sorted(number for number in entries if number > self._confirmed):
+        for number in sorted(number for number in entries if number > self.confirmed):
             logged = read_body(entries[number].body)
             if is_event(logged.record):
                 told.append(self._event(number, logged.tick, logged.record))
         if not told:
             self._unsent.clear()
-            self._confirmed = self.household.meter.journal.head.number
+            self.confirmed = self.household.meter.journal.head.number
         return told
 
     # -- inside -------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class ReportingMeter:
             return
         journal = self.household.meter.journal
         new = [entry for entry in journal.entries if entry.number > self._written]
-        kept = Kept(image, journal.head, self._reported + 1, self._readings, self._confirmed)
+        kept = Kept(image, journal.head, self._reported + 1, self._readings, self.confirmed)
         self._store.write(self.household.id, kept, new)
         self._written = journal.head.number
 

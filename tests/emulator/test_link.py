@@ -73,7 +73,8 @@ def test_a_controller_born_after_the_greeting_is_told_everything_again_and_once(
     assert birth(1, retained=True) == [], "it was there before us and has heard our greeting"
     assert birth(1, online=False) == []
     assert birth(1) == []
-    assert birth(2) == [Channel.SYNC, Channel.REPORTED]
+    # The asks as well: the controller's own authority was not there to answer them.
+    assert birth(2) == [Channel.SYNC, Channel.REPORTED, Channel.TIME_ASK, Channel.TIME_ASK]
     assert birth(2) == []
 
 
@@ -239,6 +240,43 @@ def test_what_was_not_confirmed_is_told_again_at_the_next_connect() -> None:
     again = len(headend.events())
     headend.connect()
     assert len(headend.events()) == again
+
+
+def hear_controller(headend: Headend, sequence: int, *, online: bool, retained: bool = False) -> list[str]:
+    """What the link says to a controller's status: the causes of the credit events in it."""
+    before = len(headend.events())
+    payload = write_message(ControllerStatus(online=online, sequence=sequence))
+    place = Place(Channel.CONTROLLER)
+    headend.hear(headend.link.receive(place, payload, headend.now_ms, retained=retained))
+    records = [msgspec.json.decode(event.record) for event in headend.events()[before:]]
+    return [record["cause"] for record in records if record["event"] == "credit"]
+
+
+def test_what_the_broker_took_while_the_controller_was_away_is_told_when_it_is_born_again() -> None:
+    headend = Headend(link_of(household("m1", balance_q=0)))
+    headend.connect()
+    assert hear_controller(headend, 1, online=True, retained=True) == []
+    assert hear_controller(headend, 1, online=False) == []
+    headend.hear(headend.link.apply("m1", Button(ButtonName.RED), headend.now_ms))
+    assert headend.events(), "it is said all the same: somebody else may listen"
+    assert hear_controller(headend, 2, online=True) == ["emergency_start"]
+    assert hear_controller(headend, 3, online=True) == []
+
+
+def test_a_greeting_to_a_controller_that_was_gone_already_is_repeated_with_its_events() -> None:
+    headend = Headend(link_of(household("m1", balance_q=0)))
+    headend.connect()
+    hear_controller(headend, 1, online=True, retained=True)
+    headend.link.disconnected()
+    headend.link.apply("m1", Button(ButtonName.RED), headend.now_ms)
+    headend.connect()
+    assert hear_controller(headend, 1, online=False, retained=True) == []
+    assert hear_controller(headend, 2, online=True) == ["emergency_start"]
+    headend.link.disconnected()
+    told = len(headend.events())
+    headend.connect()
+    hear_controller(headend, 2, online=True, retained=True)
+    assert len(headend.events()) == told
 
 
 def test_a_release_is_reported_as_supply_on_after_its_receipt() -> None:
