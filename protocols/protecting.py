@@ -1,6 +1,6 @@
 """What a document does to the protection of its object: for who must know what a meter holds (design §5).
 
-A lease names exactly what a meter has stored. Whoever writes leases joins documents as the meter does;
+A lease names exactly what a meter has stored: the meter and whoever writes its leases join documents alike;
 `merging` is the algebra, and this says which of its acts each kind of document is. Pure.
 """
 

@@ -17,8 +17,9 @@ from controller.store.orders import order_of
 from controller.store.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.store.witnesses import WitnessView, last_witnesses
 from protocols.errors import InputError, quoted
-from protocols.merging import NOTHING, Protection, declare, in_force, lower
-from protocols.orders import HoldBody, HoldFloorBody, Kind, Order, Scope, body_of
+from protocols.merging import NOTHING, in_force
+from protocols.orders import Kind, Scope
+from protocols.protecting import join_order
 from protocols.reasons import Refusal
 
 V = TypeVar("V", bound=Struct)
@@ -289,7 +290,7 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
     orders = [order_of(row) for row in rows]
     protection = NOTHING
     for order in orders:
-        joined = _join(protection, order)
+        joined = join_order(protection, order)
         protection = protection if isinstance(joined, Refusal) else joined
     force = in_force(protection)
     return HoldView(
@@ -301,16 +302,6 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
         fleet=any(order.scope.fleet for order in orders),
         progress=order_progress(session, orders[-1].id),
     )
-
-
-def _join(protection: Protection, order: Order) -> Protection | Refusal:
-    if order.kind is Kind.HOLD:
-        hold = body_of(order, HoldBody)
-        return declare(protection, order.rev, hold.from_ms, hold.until_ms)
-    if order.kind is Kind.SHORTEN_HOLD:
-        floor = body_of(order, HoldFloorBody)
-        return lower(protection, order.rev, floor.from_ms, floor.until_ms)
-    return lower(protection, order.rev, 0, 0)
 
 
 def _meter_view(

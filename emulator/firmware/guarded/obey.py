@@ -12,23 +12,13 @@ from emulator.firmware.guarded.gate import join_touching
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
-from protocols.instants import HOUR_MS, LATEST_MS
+from protocols.instants import HOUR_MS
 from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
-from protocols.merging import (
-    NO_TIME,
-    NOTHING,
-    Protection,
-    declare,
-    holds_rev,
-    lower,
-    remember,
-)
+from protocols.merging import NOTHING, Protection, holds_rev
 from protocols.orders import (
     CancelCutBody,
     CutCalendarBody,
     FlagBody,
-    HoldBody,
-    HoldFloorBody,
     Kind,
     LeaseBody,
     LimiterBody,
@@ -39,6 +29,7 @@ from protocols.orders import (
     body_of,
     digest_of,
 )
+from protocols.protecting import join_order
 from protocols.reasons import Refusal
 from protocols.statements import apply_statement
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
@@ -59,35 +50,20 @@ def obey(order: Order, memory: Memory, tick: int) -> str | Refusal:
     return _DEEDS[order.kind](order, memory, tick)
 
 
-def _declare_hold(order: Order, memory: Memory, tick: int) -> str | Refusal:
-    body = body_of(order, HoldBody)
-    return _keep(order, memory, tick, declare(_held(memory, order), order.rev, body.from_ms, body.until_ms))
+def _protect(order: Order, memory: Memory, tick: int) -> str | Refusal:
+    return _keep(order, memory, tick, join_order(_held(memory, order), order))
 
 
 def _set_flag(order: Order, memory: Memory, tick: int) -> str | Refusal:
-    name = body_of(order, FlagBody).name
-    if order.object != f"flag/{name}":
+    if order.object != f"flag/{body_of(order, FlagBody).name}":
         return Refusal.MALFORMED
-    # A flag protects from its order on: it says nothing about an opening before it.
-    return _keep(
-        order, memory, tick, declare(_held(memory, order), order.rev, order.not_before_ms, LATEST_MS)
-    )
-
-
-def _lower_hold(order: Order, memory: Memory, tick: int) -> str | Refusal:
-    body = body_of(order, HoldFloorBody)
-    return _keep(order, memory, tick, lower(_held(memory, order), order.rev, body.from_ms, body.until_ms))
-
-
-def _lift(order: Order, memory: Memory, tick: int) -> str | Refusal:
-    return _keep(order, memory, tick, lower(_held(memory, order), order.rev, *NO_TIME))
+    return _protect(order, memory, tick)
 
 
 def _release(order: Order, memory: Memory, tick: int) -> str | Refusal:
-    held = _held(memory, order)
-    if holds_rev(held, order.rev):
+    if holds_rev(_held(memory, order), order.rev):
         return REPEATED
-    kept = _keep(order, memory, tick, remember(held, order.rev))
+    kept = _protect(order, memory, tick)
     if isinstance(kept, Refusal):
         return kept
     hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
@@ -229,7 +205,7 @@ def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
 
 
 _DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {
-    Kind.HOLD: _declare_hold,
+    Kind.HOLD: _protect,
     Kind.RELEASE: _release,
     Kind.PAYMENT: _pay,
     Kind.EMERGENCY_CREDIT: _emergency,
@@ -237,9 +213,9 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {
     Kind.CANCEL_CUT: _cancel_cut,
     Kind.CUT_CALENDAR: _cut_calendar,
     Kind.CUT_ORDER: _cut_order,
-    Kind.SHORTEN_HOLD: _lower_hold,
-    Kind.LIFT_HOLD: _lift,
-    Kind.CLEAR_FLAG: _lift,
+    Kind.SHORTEN_HOLD: _protect,
+    Kind.LIFT_HOLD: _protect,
+    Kind.CLEAR_FLAG: _protect,
     Kind.LIMITER: _limiter,
     Kind.TARIFF: _tariff,
     Kind.REBASE: _rebase,
