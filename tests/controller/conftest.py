@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, text
 
 from controller.store.engine import open_store, writing
 from controller.store.tables import Table
@@ -61,7 +61,15 @@ def any_store(request: pytest.FixtureRequest) -> Engine:
     """Each database that we name (design §6), in turn."""
     opened: Engine = request.getfixturevalue(f"{request.param}_store")
     if request.param == "postgresql":
-        with writing(opened) as session:
-            for table in reversed(Table.metadata.sorted_tables):
-                session.execute(table.delete())
+        _empty(opened)
     return opened
+
+
+def _empty(store: Engine) -> None:
+    """Leave our tables with nothing in them, and of what a test has made beside them nothing."""
+    ours = {"alembic_version", *Table.metadata.tables}
+    with writing(store) as session:
+        for name in set(inspect(session.connection()).get_table_names()) - ours:
+            session.execute(text(f"DROP TABLE {name}"))
+        for table in reversed(Table.metadata.sorted_tables):
+            session.execute(table.delete())
