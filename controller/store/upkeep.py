@@ -7,7 +7,7 @@ clock that jumps makes it early or late, never twice; nothing here can cut anybo
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.policy import drafting
 from controller.policy.leases import LeaseHeld, due_leases, lease_held, plan_leases
@@ -134,7 +134,8 @@ def _retry(session: Session, now_ms: int) -> int:
     """Send again what no receipt came for, or no report after it, over links that are there. Never harm.
 
     What a meter has stored it answers with a receipt and a report all the same: a report that was lost on
-    its way does not leave a release in the dark.
+    its way does not leave a release in the dark. A lease alone is receipted and no more, where it moves no
+    possible cut.
     """
     kinds = [kind.value for kind in SENT_AGAIN if KINDS[kind].role is not Role.HARM]
     query = (
@@ -143,7 +144,10 @@ def _retry(session: Session, now_ms: int) -> int:
         .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))
         .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
         .where(
-            col(DeliveryRow.state).in_((*_SILENT, DeliveryState.STORED)),
+            or_(
+                col(DeliveryRow.state).in_(_SILENT),
+                and_(col(DeliveryRow.state) == DeliveryState.STORED, OrderRow.kind != Kind.LEASE),
+            ),
             # What a sync showed to be there was perhaps never sent.
             func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,

@@ -1,6 +1,7 @@
 """The whole way, with real meters: from a commit to what a meter reports, and what survives what."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -213,6 +214,21 @@ def test_a_release_whose_report_was_lost_is_asked_for_again_until_it_is_seen(eng
         assert laid.published[Channel.ORDERS] == sent
 
     tell(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
+
+
+def test_a_lease_that_is_renewed_day_by_day_is_sent_once_a_day(engine: Engine) -> None:
+    """It is receipted and no more: that nothing is reported after it is no loss to look for."""
+
+    async def story(laid: Table) -> None:
+        laid.declare("mora", laid.now_ms, laid.now_ms + 20 * DAY_MS)
+        laid.permit()
+        await laid.tick()
+        await laid.wait(3 * DAY_MS, 10 * MINUTE_MS)
+        sent = Counter(order_in(each).id for place, each in laid.down if place.channel is Channel.ORDERS)
+        # The calendar, and a lease for each of the four days; each to two meters.
+        assert sorted(sent.values()) == [2] * 5
+
+    tell(engine, story)
 
 
 def test_a_release_is_effective_only_when_there_is_supply_again(engine: Engine) -> None:
