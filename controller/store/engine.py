@@ -25,6 +25,8 @@ from protocols.errors import InputError, UnreachableError, quoted
 SCHEMA_VERSION: Final = "0002"
 # Versions of ours that a migration leads on from.
 _EARLIER: Final = ("0001",)
+# A database that has tables, and none of ours.
+_STRANGE: Final = "strange"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # Another process writes in milliseconds; a backup tool may hold the file for seconds.
 _BUSY_MS: Final = 10_000
@@ -57,7 +59,7 @@ def open_store(url: str, *, create: bool = False) -> Engine:
         raise InputError(f"{shown}: {_first_line(error)}") from None
     if version != SCHEMA_VERSION:
         engine.dispose()
-        found = "not a store of relance" if version is None else f"schema {version}"
+        found = "not a store of relance" if version in {None, _STRANGE} else f"schema {version}"
         raise InputError(f"{shown}: {found}; allowed: schema {SCHEMA_VERSION}; `relance init` makes one")
     return engine
 
@@ -142,7 +144,7 @@ def _version(engine: Engine) -> str | None:
     with engine.connect() as connection:
         tables = inspect(connection).get_table_names()
         if "alembic_version" not in tables:
-            return "unknown" if tables else None
+            return _STRANGE if tables else None
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return None if found is None else str(found)
 

@@ -14,6 +14,7 @@ from controller.store.numbers import next_number
 from controller.store.tables import MeterRow, PaymentRow
 from protocols.errors import InputError, quoted
 from protocols.statements import Statement
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 
 class Booked(Struct, frozen=True):
@@ -42,7 +43,10 @@ def draw_statement(
     row = session.get(PaymentRow, payment_id)
     if row is not None:
         if (row.meter, row.issuer, row.amount_ueur) != (meter, issuer, amount_ueur):
-            raise InputError(f"payment {quoted(payment_id)}: booked already, for {row.meter}, another amount")
+            booked = (
+                f"{eur_from_quanta(row.amount_ueur * QUANTA_PER_UEUR)} EUR for {row.meter} by {row.issuer}"
+            )
+            raise InputError(f"payment {quoted(payment_id)}: booked already, {booked}; an id is one payment")
         return Booked(_payment(row), None)
     if session.get(MeterRow, meter) is None:
         raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")

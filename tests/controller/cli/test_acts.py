@@ -171,7 +171,8 @@ def test_a_payment_is_booked_once_however_often_it_is_sent(home: Path) -> None:
     assert again["order"]["id"] == first["order"]["id"]
     second = done(call(home, "topup", "m00001", "--eur", "0.50", "--id", "till-2", "--json")).found
     assert second["order"]["body"] == {"issuer": "controller", "number": 2, "total_ueur": 20_500_000}
-    assert "booked already" in refused(call(home, "topup", "m00002", "--eur", "20", "--id", "till-1"), 2)
+    elsewhere = refused(call(home, "topup", "m00002", "--eur", "20", "--id", "till-1"), 2)
+    assert "booked already, 20.00 EUR for m00001 by controller" in elsewhere
     verified = done(call(home, "audit", "verify", "--json")).found
     assert (verified["whole"], verified["ledger_discrepancies"]) == (True, [])
 

@@ -97,11 +97,12 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_a_strangers_database_and_one_of_another_version_are_refused(tmp_path: Path) -> None:
-    for name, sql in (
-        ("stranger", "CREATE TABLE customers (id INTEGER)"),
-        ("empty", ""),
+    for name, found, sql in (
+        ("stranger", "not a store of relance", "CREATE TABLE customers (id INTEGER)"),
+        ("empty", "not a store of relance", ""),
         (
             "later",
+            "schema 9999",
             "CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('9999')",
         ),
     ):
@@ -109,7 +110,7 @@ def test_a_strangers_database_and_one_of_another_version_are_refused(tmp_path: P
         connection = sqlite3.connect(path)
         connection.executescript(sql)
         connection.close()
-        with pytest.raises(InputError, match=f"allowed: schema {SCHEMA_VERSION}"):
+        with pytest.raises(InputError, match=f"{found}; allowed: schema {SCHEMA_VERSION}"):
             open_store(f"sqlite:///{path}")
 
 

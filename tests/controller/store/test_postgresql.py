@@ -56,7 +56,7 @@ def test_a_strangers_database_is_refused_and_left_as_it_is(
     url: str, postgresql_server: PostgresqlServer
 ) -> None:
     postgresql_server.administer("CREATE TABLE customers (id BIGINT)", "fresh")
-    with pytest.raises(InputError, match="schema unknown; allowed: schema"):
+    with pytest.raises(InputError, match="not a store of relance; allowed: schema"):
         open_store(url, create=True)
     postgresql_server.administer("SELECT id FROM customers", "fresh")
 
