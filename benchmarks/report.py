@@ -25,14 +25,18 @@ _READING: Final = """
 
 - **jump**: the firmware as it is, jumping from one instant at which something can happen to the next.
   **tick**: the same firmware with the same rules, woken every quarter of an hour. **datetime loop**:
-  `benchmarks/datetime_loop.py`, credit, warning, windows, holidays, holds and lease with aware datetimes and
-  `zoneinfo`, a quarter of an hour at a time, without black box, interval clock, image or signatures.
+  `benchmarks/datetime_loop.py`, the same rules with aware datetimes, `zoneinfo` and decimals, all asked at
+  every quarter of an hour; it opens for the same households in the same quarter. It has no black box, image,
+  signatures or witnesses. One that asked for the permission only once the warning is over would be some
+  three times as fast as this one.
 - A change of load is an input like any other and costs an event, so the jump saves less the more often loads
   change: with a change in each quarter of an hour there is nothing left to jump over. Whoever emulates a
   large fleet for a long time gives it loads that change as seldom as the question allows.
 - **state of a meter**: what is reachable from one more meter and from no other, by `sys.getsizeof`: clock,
-  purses, holds, lease, witnesses, screen. Profile, root and calendar are shared by all meters of a process.
-  The black box comes on top, by its entries.
+  purses, witnesses, screen. Profile, root, and the documents of a fleet are held once in a process, and a
+  hold of a household's own comes on top; so does the black box, by its entries.
+- **end to end**, **release**: broker, links, controller and whoever counts are processes of their own, as a
+  person runs them. Two cores are few for that: what else runs on the machine is seen at once.
 """
 
 
