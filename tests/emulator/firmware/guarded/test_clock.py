@@ -209,6 +209,17 @@ def test_what_witnesses_say_and_what_becomes_of_the_clock(line: str) -> None:
     assert (findings[-1 if "disputed" not in findings else 1], clock.status) == (finding, status)
 
 
+@pytest.mark.parametrize(
+    ("offset_ms", "finding"),
+    [(-2002, "disagrees"), (-2001, "agrees"), (0, "agrees"), (2001, "agrees"), (2002, "disagrees")],
+)
+def test_a_claim_agrees_as_long_as_it_has_one_instant_in_common_with_the_envelope(
+    offset_ms: int, finding: str
+) -> None:
+    """Both are a second wide on either side, and an upper bound is read a millisecond later."""
+    assert _fresh(_set(), Source.HEADEND, offset_ms) == finding
+
+
 def test_small_misses_add_up_to_sixty_seconds_a_day_and_no_more() -> None:
     clock = _set()
     for step in range(1, 4):
