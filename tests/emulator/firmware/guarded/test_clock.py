@@ -77,6 +77,9 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
     @rule(data=st.data(), delay_part=st.integers(0, 10), error_ms=errors_ms, lie_ms=lies_ms)
     def answer(self, data: st.DataObject, delay_part: int, error_ms: int, lie_ms: int) -> None:
         nonce = data.draw(st.sampled_from(sorted(self.world.ask_points)))
+        self._answer(nonce, delay_part, error_ms, lie_ms)
+
+    def _answer(self, nonce: str, delay_part: int, error_ms: int, lie_ms: int) -> None:
         source, asked_ms = self.world.ask_points[nonce]
         # The answer was made at some instant between the question and now.
         made_ms = asked_ms + (self.world.true_ms - asked_ms) * delay_part // 10
@@ -95,13 +98,20 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
         source, number, time_ms = data.draw(st.sampled_from(self.world.told))
         clocks.hear_one_way(self.clock, source, number, time_ms, SPREAD_MS, self.world.tick, "d")
 
-    @rule(source=st.sampled_from(SOURCES), error_ms=errors_ms, lie_ms=lies_ms)
-    def answer_at_once(self, source: Source, error_ms: int, lie_ms: int) -> None:
-        """As most answers come: with nothing between question and answer."""
+    @rule(
+        source=st.sampled_from(SOURCES),
+        delay_ms=st.sampled_from([0, 0, 1, SPREAD_MS, 5 * SPREAD_MS, HOUR_MS]),
+        delay_part=st.integers(0, 10),
+        error_ms=errors_ms,
+        lie_ms=lies_ms,
+    )
+    def ask_and_answer(
+        self, source: Source, delay_ms: int, delay_part: int, error_ms: int, lie_ms: int
+    ) -> None:
+        """As most answers come: with nothing but its own delay between question and answer."""
         self.ask(source)
-        time_ms = self.world.true_ms + (lie_ms if source is self.liar else error_ms)
-        nonce = f"nonce-{self.world.number}"
-        clocks.hear_fresh(self.clock, source, nonce, time_ms, SPREAD_MS, self.world.tick, "d")
+        self.world.true_ms += delay_ms
+        self._answer(f"nonce-{self.world.number}", delay_part, error_ms, lie_ms)
 
     @rule(source=st.sampled_from(SOURCES), error_ms=errors_ms, lie_ms=lies_ms)
     def tell_at_once(self, source: Source, error_ms: int, lie_ms: int) -> None:
