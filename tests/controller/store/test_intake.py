@@ -229,6 +229,35 @@ def test_a_meter_that_first_speaks_by_a_report_is_sent_what_is_in_force(engine: 
     assert waiting == [(order.id, ""), (order.id, "m2")]
 
 
+def test_harm_to_the_fleet_is_not_sent_to_a_meter_that_joins_later(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    with writing(engine) as session:
+        sheet = orders.draw_sheet(session, Kind.LIFT_HOLD, "h", NOW_MS, "t")
+        order = drafting.lift_moratorium(sheet, "h")
+        orders.submit(session, order, seal_order(order), ROOT, "dora", NOW_MS)
+    take(engine, arrival(reported(1, meter="m2")))
+    with reading(engine) as session:
+        waiting = [(row.order_id, row.meter) for row in session.exec(select(OutboxRow))]
+    assert waiting == [(order.id, "m1")]
+
+
+def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
+    bench = Workbench()
+    bench.permit((NOW_MS, NOW_MS + DAY_MS))
+    sync = Sync(link="link-1", meters=(holds_of(bench.meter),), more=False)
+    take(engine, Arrival(Place(Channel.SYNC, link="link-1"), write_message(sync)))
+    with reading(engine) as session:
+        meter = queries.show_meter(session, "m1")
+    assert (meter.link, meter.firmware, meter.energy, meter.profile) == (
+        "link-1",
+        "guarded",
+        "electricity",
+        "test",
+    )
+    assert (meter.supply, meter.clock, meter.lease_rev) == (Supply.ON, ClockStatus.TRUSTED, 1)
+    assert meter.lease_ends_ms == NOW_MS + 30 * DAY_MS
+
+
 def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
     def say(sequence: int, *, online: bool) -> None:
         status = Status(link="link-1", online=online, sequence=sequence, meters=2)
