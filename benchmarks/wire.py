@@ -147,10 +147,8 @@ class _Stored(NamedTuple):
 
 def _stored(controller: Controller) -> _Stored:
     with reading(controller.engine) as session:
-        events = session.exec(select(func.count()).select_from(EventRow)).one()
-        report, event = session.exec(
-            select(func.max(MeterRow.report_number), func.max(MeterRow.event_number))
-        ).one()
+        events, event = session.exec(select(func.count(), func.max(EventRow.number))).one()
+        report = session.exec(select(func.max(MeterRow.report_number))).one()
     return _Stored(events, min(report or 0, event or 0))
 
 

@@ -230,11 +230,6 @@ def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -
             claims.append((each.meter, each.number, *claim, now_ms))
     insert_new(session, "meter_event", _EVENT_COLUMNS, rows)
     insert_new(session, "claim", _CLAIM_COLUMNS, claims)
-    latest: dict[str, int] = {}
-    for each in events:
-        latest[each.meter] = max(latest.get(each.meter, 0), each.number)
-    news: list[tuple[Value, ...]] = [(number, meter, number) for meter, number in latest.items()]
-    update_newer(session, "meter", ("event_number",), "event_number", news)
 
 
 def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) -> None:

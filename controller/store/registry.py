@@ -48,7 +48,7 @@ def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> 
     for meter, link in moved.items():
         session.execute(update(MeterRow).where(col(MeterRow.id) == meter).values(link=link))
     rows: list[tuple[Value, ...]] = [
-        (meter, links[meter], 0, 0, 0, "", "", 0, 0, 0, 0, now_ms, now_ms) for meter in new
+        (meter, links[meter], 0, 0, "", "", 0, 0, 0, 0, now_ms, now_ms) for meter in new
     ]
     insert_new(session, "meter", _NEW_METER, rows)
     return new
@@ -59,7 +59,6 @@ _NEW_METER = (
     "link",
     "report_number",
     "report_journal",
-    "event_number",
     "dispute_nonce",
     "code",
     "lease_rev",

@@ -52,8 +52,7 @@ class MeterRow(Table, table=True):
 
     `earliest_ms`, `latest_ms`: the believed interval at the last report (`latest_ms` None with
     `report_number` > 0: unbounded); `estimate_ms` its own date then, `reported_ms` ours; `witnesses` who told
-    it the time last, the JSON of `protocols.messages.Witness`, the latest first. `event_number` is the
-    highest number of its black box that came in.
+    it the time last, the JSON of `protocols.messages.Witness`, the latest first.
     """
 
     __tablename__ = "meter"
@@ -74,7 +73,6 @@ class MeterRow(Table, table=True):
     report_number: int = Field(default=0, sa_type=Int64)
     report_journal: int = Field(default=0, sa_type=Int64)
     reported_ms: int | None = Field(default=None, sa_type=Int64)
-    event_number: int = Field(default=0, sa_type=Int64)
     balance_ueur: int | None = Field(default=None, sa_type=Int64)
     emergency_ueur: int | None = Field(default=None, sa_type=Int64)
     next_possible_ms: int | None = Field(default=None, sa_type=Int64)

@@ -102,7 +102,8 @@ def test_who_makes_or_migrates_a_store_at_once_makes_one(
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
-        postgresql_server.administer("ALTER TABLE meter DROP COLUMN witnesses", "fresh")
+        for change in ("DROP COLUMN witnesses", "ADD COLUMN event_number bigint NOT NULL DEFAULT 0"):
+            postgresql_server.administer(f"ALTER TABLE meter {change}", "fresh")
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 

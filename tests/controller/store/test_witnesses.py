@@ -208,7 +208,9 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.executescript(
-            "ALTER TABLE meter DROP COLUMN witnesses; UPDATE alembic_version SET version_num = '0001'"
+            "ALTER TABLE meter DROP COLUMN witnesses;"
+            "ALTER TABLE meter ADD COLUMN event_number INTEGER NOT NULL DEFAULT 0;"
+            "UPDATE alembic_version SET version_num = '0001'"
         )
     connection.close()
     engine = open_store(f"sqlite:///{path}")

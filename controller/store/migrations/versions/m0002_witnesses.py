@@ -1,4 +1,7 @@
-"""A meter says with its report who told it the time last (design §6). Never edited again."""
+"""A meter says with its report who told it the time last (design §6). Never edited again.
+
+The highest number of its events goes: nobody read it, and the events themselves say it.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,3 +15,4 @@ down_revision = "0001"
 def upgrade() -> None:
     """What meters have said so far named no witnesses: null, as for whatever a meter has never said."""
     op.add_column("meter", sa.Column("witnesses", Words(), nullable=True))
+    op.drop_column("meter", "event_number")
