@@ -216,6 +216,31 @@ def test_a_release_whose_report_was_lost_is_asked_for_again_until_it_is_seen(eng
     tell(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
 
 
+def test_protection_without_a_receipt_is_sent_again_ever_more_seldom_and_never_given_up(
+    engine: Engine,
+) -> None:
+    async def story(laid: Table) -> None:
+        laid.lost = {Channel.RECEIPTS, Channel.REPORTED}
+        hold = laid.declare("mora", laid.now_ms, laid.now_ms + 2 * DAY_MS, Scope(meters=("m1",)))
+        sent_at: list[int] = []
+        for minute in range(3 * 60):
+            await laid.wait(MINUTE_MS, MINUTE_MS)
+            sent = sum(place.channel is Channel.ORDERS for place, _ in laid.down)
+            sent_at += [minute] * (sent - len(sent_at))
+            if minute == 126:
+                # An hour after the last attempt it is shown as given up; the next comes all the same.
+                assert states(engine, hold.id) == {"m1": "timed_out"}
+        assert sent_at == [0, 1, 3, 7, 15, 31, 63, 127]
+        with reading(engine) as session:
+            (way,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == hold.id))
+            assert (way.state, way.attempts) == ("sent", 8)
+        laid.lost = set()
+        await laid.wait(3 * HOUR_MS)
+        assert states(engine, hold.id) == {"m1": "effective"}
+
+    tell(engine, story, ("link-1", ("m1",)))
+
+
 def test_a_lease_that_is_renewed_day_by_day_is_sent_once_a_day(engine: Engine) -> None:
     """It is receipted and no more: that nothing is reported after it is no loss to look for."""
 
