@@ -90,3 +90,24 @@ def test_no_nonce_is_used_twice_whenever_the_power_goes(acts: list[Source | None
         else:
             cell.ask(source)
     assert len(set(cell.asked)) == len(cell.asked)
+
+
+@given(
+    balance_q=balances_q,
+    program=programs,
+    before=st.integers(0, 14),
+    wait_ms=st.sampled_from([0, 1, 999, SECOND_MS, HOUR_MS]),
+)
+def test_a_meter_never_acts_in_the_past_that_it_was_restored_from(
+    balance_q: int, program: list[Step], before: int, wait_ms: int
+) -> None:
+    cell = Cell(Workbench(balance_q=balance_q))
+    for pause_ms, _, act in program[:before]:
+        cell.bench.wait(pause_ms)
+        act(cell.bench)
+    cell.lose_power()
+    remembered = cell.bench.meter.memory.tick
+    cell.bench.effects.clear()
+    cell.bench.wait(wait_ms)
+    assert cell.bench.meter.memory.tick == cell.bench.tick
+    assert all(each.at >= remembered for each in cell.bench.effects)
