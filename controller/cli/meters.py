@@ -118,6 +118,7 @@ def show(
         ("screen code", view.code or "none"),
         ("last report", local(view.reported_ms, place)),
         ("last seen", local(view.last_seen_ms, place)),
+        ("last sync", local(view.synced_ms, place)),
         *(("order " + way.order_id, f"{way.object} rev {way.rev}: {way.state} {way.reason}") for way in ways),
     ]
     print_table("", ("", ""), rows)
@@ -262,6 +263,7 @@ def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]
             lease_ends=view.lease_ends_ms or None,
             reported=view.reported_ms,
             last_seen=view.last_seen_ms,
+            synced=view.synced_ms,
         ),
         "witnesses": [
             {

@@ -44,6 +44,7 @@ class MeterView(Struct, frozen=True, kw_only=True):
     estimate_ms: int | None
     reported_ms: int | None
     last_seen_ms: int | None
+    synced_ms: int | None
     balance_ueur: int | None
     emergency_ueur: int | None
     next_possible_ms: int | None

@@ -15,7 +15,7 @@ from controller.policy.syncing import SENT_AGAIN, Standing, answer
 from controller.store import audit, deliveries
 from controller.store.orders import order_of
 from controller.store.registry import register_meters
-from controller.store.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, OutboxRow
+from controller.store.tables import DeliveryRow, MeterRow, OrderRow, OutboxRow
 from protocols.limits import INSTANT_MS_MAX
 from protocols.messages import MeterHolds, Sync
 from protocols.orders import Order
@@ -33,7 +33,6 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
     """Register the meters of a sync, note what they hold, and queue what they lack."""
     holds = {each.meter: each for each in sync.meters}
     register_meters(session, dict.fromkeys(holds, sync.link), now_ms)
-    session.execute(update(LinkRow).where(col(LinkRow.id) == sync.link).values(synced_ms=now_ms))
     _note_holds(session, sync.meters, now_ms)
     add_fleet_deliveries(session, holds.keys(), now_ms)
     standing = standing_orders(session, holds.keys())

@@ -44,7 +44,6 @@ class LinkRow(Table, table=True):
     sequence: int = Field(sa_type=Int64)
     meters: int = Field(sa_type=Int64)
     seen_ms: int = Field(sa_type=Int64)
-    synced_ms: int | None = Field(default=None, sa_type=Int64)
 
 
 class MeterRow(Table, table=True):

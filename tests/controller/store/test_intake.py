@@ -255,7 +255,7 @@ def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
         "test",
     )
     assert (meter.supply, meter.clock, meter.lease_rev) == (Supply.ON, ClockStatus.TRUSTED, 1)
-    assert meter.lease_ends_ms == NOW_MS + 30 * DAY_MS
+    assert (meter.lease_ends_ms, meter.synced_ms) == (NOW_MS + 30 * DAY_MS, NOW_MS)
 
 
 def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:

@@ -102,8 +102,12 @@ def test_who_makes_or_migrates_a_store_at_once_makes_one(
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
-        for change in ("DROP COLUMN witnesses", "ADD COLUMN event_number bigint NOT NULL DEFAULT 0"):
-            postgresql_server.administer(f"ALTER TABLE meter {change}", "fresh")
+        for change in (
+            "meter DROP COLUMN witnesses",
+            "meter ADD COLUMN event_number bigint NOT NULL DEFAULT 0",
+            "link ADD COLUMN synced_ms bigint",
+        ):
+            postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 

@@ -210,6 +210,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
         connection.executescript(
             "ALTER TABLE meter DROP COLUMN witnesses;"
             "ALTER TABLE meter ADD COLUMN event_number INTEGER NOT NULL DEFAULT 0;"
+            "ALTER TABLE link ADD COLUMN synced_ms INTEGER;"
             "UPDATE alembic_version SET version_num = '0001'"
         )
     connection.close()
