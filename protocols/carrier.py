@@ -168,10 +168,10 @@ class Carrier:
         Raises TimeoutError for a broker that does not answer, MqttError for one that refuses.
         """
         client, stack = self._new_client(), AsyncExitStack()
-        async with asyncio.timeout(PATIENCE_S):
-            await stack.enter_async_context(client)
-            await self._subscribe(client)
         try:
+            async with asyncio.timeout(PATIENCE_S):
+                await stack.enter_async_context(client)
+                await self._subscribe(client)
             yield client
         finally:
             try:

@@ -297,6 +297,28 @@ def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(broker: Embedd
     play(story)
 
 
+def test_a_connection_whose_subscription_is_refused_is_not_left_behind(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        refused: list[aiomqtt.Client] = []
+
+        async def refuse(client: aiomqtt.Client) -> None:
+            assert client._client.is_connected()
+            refused.append(client)
+            raise aiomqtt.MqttError("the broker refused a subscription")
+
+        carrier = Carrier(broker.address, "here", FILTERS, handle=ignore)
+        monkeypatch.setattr(carrier, "_subscribe", refuse)
+        with pytest.raises(UnreachableError, match="the broker refused a subscription"):
+            async with running(carrier):
+                pass
+        assert refused
+        assert not any(client._client.is_connected() for client in refused)
+
+    play(story)
+
+
 def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         heard: list[bytes] = []
