@@ -53,7 +53,7 @@ def offset_clusters(
     by_source: dict[str, dict[str, int]] = {}
     for claim in claims:
         if claim.offset_ms is not None and abs(claim.offset_ms) > width_ms:
-            # Of each meter its last word counts: a source that was put right disappears.
+            # Of each meter its last wrong word counts: a source that was put right does not erase the night.
             by_source.setdefault(claim.source, {})[claim.meter] = claim.offset_ms
     found = [
         cluster
