@@ -12,8 +12,8 @@ from typing import Final
 
 from benchmarks.machine import mosquitto
 from emulator.embedded_broker import EmbeddedBroker
-from protocols.carriage import BrokerAddress
 from protocols.errors import UnreachableError
+from protocols.link.carriage import BrokerAddress
 
 EMBEDDED: Final = "embedded"
 MOSQUITTO: Final = "mosquitto"

@@ -20,12 +20,12 @@ from controller.cli.founding import MACHINES, SERVICE, seal_root
 from controller.service.serve import Secrets, checked_root, serve
 from controller.store.engine import open_store
 from emulator.pacing import PacedTime, system_now_ms
-from protocols.carriage import BrokerAddress
-from protocols.carrier import Carrier
-from protocols.envelope import Signer
+from protocols.documents.envelope import Signer
+from protocols.documents.roles import Root
+from protocols.link.carriage import BrokerAddress
+from protocols.link.topics import Channel, Place, topic_of
 from protocols.reasons import Source
-from protocols.roles import Root
-from protocols.topics import Channel, Place, topic_of
+from protocols.rim.carrier import Carrier
 
 OPERATORS: Final = ("anne", "bart")
 FLEET_KEY: Final = sha256(b"benchmark").digest()

@@ -25,8 +25,8 @@ from benchmarks.households import (
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
 from emulator.firmware.guarded.identity import SPREAD_PARTS
 from emulator.firmware.profile import EmergencyStart
+from protocols.cutting.public_holidays import holiday_name
 from protocols.instants import DAY_MS, datetime_from_ms
-from protocols.public_holidays import holiday_name
 from protocols.reasons import Supply
 from protocols.units import eur_from_quanta
 

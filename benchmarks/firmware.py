@@ -18,8 +18,8 @@ from emulator.firmware.effects import Ask
 from emulator.firmware.events import AskTime, Document
 from emulator.firmware.guarded.gate import Evidence, Flags, Interval, Question, judge
 from emulator.firmware.guarded.meter import GuardedMeter
+from protocols.documents.orders import TimeAnswer
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.orders import TimeAnswer
 from protocols.reasons import ClockStatus, Source, SupplyReason
 
 

@@ -17,9 +17,9 @@ from emulator.firmware.profile import Profile
 from emulator.scenario.office import Office
 from emulator.shipped import shipped_profiles
 from emulator.world.loads import QUARTER_MS
-from protocols.cut_calendar import compile_windows
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, ms_from_iso
-from protocols.orders import (
+from protocols.cutting.cut_calendar import compile_windows
+from protocols.cutting.rules import parse_rule
+from protocols.documents.orders import (
     Body,
     CutCalendarBody,
     HoldBody,
@@ -31,7 +31,7 @@ from protocols.orders import (
     digest_of,
     make_body,
 )
-from protocols.rules import parse_rule
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, ms_from_iso
 from protocols.units import QUANTA_PER_EUR
 
 SEED: Final = 1

@@ -32,10 +32,8 @@ from emulator.fleet import FleetPlan, RunningLink, Secrets, build_links
 from emulator.link import Link
 from emulator.pacing import PacedTime, system_now_ms
 from emulator.shipped import shipped_profiles
-from protocols.carriage import BrokerAddress
-from protocols.envelope import seal
-from protocols.instants import HOUR_MS
-from protocols.orders import (
+from protocols.documents.envelope import seal
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     CutCalendarBody,
@@ -47,6 +45,8 @@ from protocols.orders import (
     digest_of,
     write_document,
 )
+from protocols.instants import HOUR_MS
+from protocols.link.carriage import BrokerAddress
 from protocols.reasons import Supply
 
 _LINKS: Final = 4

@@ -8,10 +8,10 @@ from typing import Final
 from benchmarks.figures import Figure, Progress, alternate, figure_of, ratios
 from benchmarks.households import FLEET, START_MS, commission, lives, office
 from emulator.firmware.events import Document
+from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, ReleaseBody
+from protocols.documents.roles import open_signed
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.messages import Receipt, is_authentic, read_report, write_report
-from protocols.orders import ORDER_TYPE, HoldBody, Kind, ReleaseBody
-from protocols.roles import open_signed
+from protocols.link.messages import Receipt, is_authentic, read_report, write_report
 
 _KEY: Final = b"k" * 32
 # A meter keeps 64 objects, and holds two from its commissioning.

@@ -26,11 +26,11 @@ from controller.store.engine import reading
 from controller.store.tables import EventRow, MeterRow
 from emulator.firmware.records import SupplyChanged
 from emulator.reporting import Outgoing
-from protocols.carriage import IN_FLIGHT_MAX, BrokerAddress
-from protocols.carrier import Carrier
-from protocols.messages import MeterEvent, Report, Reported, meter_key, write_report
+from protocols.link.carriage import IN_FLIGHT_MAX, BrokerAddress
+from protocols.link.messages import MeterEvent, Report, Reported, meter_key, write_report
+from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 from protocols.reasons import ClockStatus, Supply, SupplyReason
-from protocols.topics import CARRIAGE, Channel, Place, topic_of
+from protocols.rim.carrier import Carrier
 
 _LINK: Final = "link-1"
 _PATIENCE_S: Final = 120.0

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from protocols.envelope import Signer
+from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 
 PASSPHRASE_VARIABLE: Final = "RELANCE_PASSPHRASE"  # noqa: S105 # its name, no passphrase

@@ -18,9 +18,9 @@ from typing import IO, Final, Self
 
 from iotcore import IotCoreBroker
 
-from protocols.carriage import BrokerAddress
 from protocols.errors import UnreachableError
 from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.link.carriage import BrokerAddress
 
 _HOST: Final = "127.0.0.1"
 _START_S: Final = 10.0

@@ -30,15 +30,15 @@ from emulator.scenario.profile_form import ProfileData
 from emulator.unlinked import Observer, UnlinkedMeters
 from emulator.world.crystal import Crystal
 from emulator.world.loads import QUARTER_MS, HouseholdLoad
-from protocols.carriage import BrokerAddress, NotConnectedError
-from protocols.carrier import Carrier
 from protocols.chain import GENESIS, Entry
+from protocols.documents.roles import Root
 from protocols.instants import SECOND_MS
-from protocols.messages import meter_key
+from protocols.link.carriage import BrokerAddress, NotConnectedError
+from protocols.link.messages import meter_key
+from protocols.link.topics import Channel, Place, link_filters
 from protocols.reasons import Energy
-from protocols.roles import Root
+from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
-from protocols.topics import Channel, Place, link_filters
 from protocols.units import QUANTA_PER_EUR
 
 # One meter in so many measures gas: about as in 2012, with 20,000 of 77,000 active ones (domain.md §1.1.5).

@@ -29,9 +29,9 @@ from emulator.syncing import readings_messages, sync_messages
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX
-from protocols.messages import ControllerStatus, Status, read_message, write_message
+from protocols.link.messages import ControllerStatus, Status, read_message, write_message
+from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source
-from protocols.topics import CARRIAGE, Channel, Place
 
 # Each of these is asked at a connect, and again every six hours (design §4.1: width stays bounded).
 ASKED: Final = (Source.HEADEND, Source.TIMESERVER)

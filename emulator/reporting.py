@@ -30,7 +30,8 @@ from emulator.firmware.records import (
 )
 from emulator.household import Household
 from protocols.chain import Entry, Head
-from protocols.messages import (
+from protocols.documents.orders import Kind
+from protocols.link.messages import (
     MeterEvent,
     Reading,
     Receipt,
@@ -41,9 +42,8 @@ from protocols.messages import (
     write_message,
     write_report,
 )
-from protocols.orders import Kind
+from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source
-from protocols.topics import CARRIAGE, Channel, Place
 from protocols.units import ueur_from_quanta
 
 # Claims that only say that all is well; they are in the black box, and no event.

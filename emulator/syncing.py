@@ -7,9 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from emulator.firmware.guarded.meter import GuardedMeter
+from protocols.documents.merging import Protection
+from protocols.documents.orders import Named
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
-from protocols.merging import Protection
-from protocols.messages import (
+from protocols.link.messages import (
     CalendarHeld,
     MeterHolds,
     Reading,
@@ -18,7 +19,6 @@ from protocols.messages import (
     Sync,
     write_message,
 )
-from protocols.orders import Named
 
 FIRMWARE: Final = "guarded"
 # Room for what stands around the items of a message: names of fields, and the link's own.

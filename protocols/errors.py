@@ -15,6 +15,10 @@ class InputError(RelanceError):
     """What a person wrote (a file, an argument) is wrong: what, where, and what is allowed."""
 
 
+class RefusedError(RelanceError):
+    """What was asked is well formed, and the answer is no. The text says why."""
+
+
 class UnreachableError(RelanceError):
     """A broker, database or service did not answer."""
 

@@ -17,10 +17,9 @@ from controller.policy.drafting import Sheet
 from controller.store.engine import reading, writing
 from controller.store.orders import draw_sheet, submit
 from controller.store.tables import MeterRow
-from protocols.envelope import seal
-from protocols.errors import quoted
-from protocols.exits import RefusedError
-from protocols.orders import KINDS, ORDER_TYPE, Kind, Order, write_document
+from protocols.documents.envelope import seal
+from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, write_document
+from protocols.errors import RefusedError, quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from protocols.instants import iso_from_ms, ms_from_iso
 from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, STATEMENT_UEUR_MAX, TEXT_CHARS_MAX
 from protocols.units import UEUR_PER_EUR, ueur_from_eur
 
-# The form of `protocols.orders.Id`.
+# The form of `protocols.documents.orders.Id`.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INSTANT_ALLOWED: Final = (
     "a date and time with its offset, such as 2020-07-03T23:01+02:00 or 2020-07-03T21:01Z"

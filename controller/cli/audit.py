@@ -12,9 +12,9 @@ from controller.store.audit import head_of, recent, verify_audit
 from controller.store.engine import reading
 from controller.store.payments import verify_ledger
 from protocols.chain import Head
-from protocols.errors import InputError, quoted
-from protocols.exits import Exit, RefusedError
-from protocols.zones import load_zone
+from protocols.cutting.zones import load_zone
+from protocols.errors import InputError, RefusedError, quoted
+from protocols.rim.exits import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 

@@ -11,8 +11,8 @@ from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json
 from controller.cli.performing import Manner, perform
 from controller.policy.drafting import rebase
 from controller.store.queries import show_meter
-from protocols.exits import RefusedError
-from protocols.orders import Kind, Order
+from protocols.documents.orders import Kind, Order
+from protocols.errors import RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="Settle a meter's disputed clock.")
 

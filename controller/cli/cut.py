@@ -13,10 +13,10 @@ from controller.cli.performing import Manner, perform
 from controller.cli.system_clock import now_ms
 from controller.policy.drafting import cancel_cut, cut_order
 from controller.policy.planning import check_plan
-from protocols.cut_calendar import Window
+from protocols.cutting.cut_calendar import Window
+from protocols.documents.orders import Kind, Order
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
-from protocols.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
 

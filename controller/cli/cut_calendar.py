@@ -13,11 +13,11 @@ from controller.cli.performing import Manner, perform
 from controller.cli.system_clock import now_ms
 from controller.policy.drafting import calendar
 from controller.policy.planning import check_plan
-from protocols.cut_calendar import compile_windows
-from protocols.orders import Kind, Order
-from protocols.public_holidays import check_holidays
-from protocols.rules import parse_rule
-from protocols.zones import load_zone
+from protocols.cutting.cut_calendar import compile_windows
+from protocols.cutting.public_holidays import check_holidays
+from protocols.cutting.rules import parse_rule
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
 

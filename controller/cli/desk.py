@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from controller.cli.people import load_root
 from controller.settings import Settings, settings_from
 from controller.store.engine import open_store
-from protocols.roles import Root
+from protocols.documents.roles import Root
 
 
 @dataclass(frozen=True, slots=True)

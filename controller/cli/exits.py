@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from protocols.errors import RelanceError
-from protocols.exits import Exit, exit_of, line_of
+from protocols.rim.exits import Exit, exit_of, line_of
 
 
 def run_app(app: typer.Typer) -> int:

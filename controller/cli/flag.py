@@ -10,7 +10,7 @@ from controller.cli.examples import examples
 from controller.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meter, Zone
 from controller.cli.performing import Manner, perform
 from controller.policy.drafting import FlagName, clear_flag, set_flag
-from protocols.orders import Kind, Order
+from protocols.documents.orders import Kind, Order
 
 app = typer.Typer(no_args_is_help=True, help="Set and clear a household's flags.")
 

@@ -14,12 +14,12 @@ from typing import Final
 from controller.cli.arguments import read_name
 from controller.keys import create_key, new_fleet_key, write_secret
 from controller.settings import ROOT_FILE, Settings
-from protocols.envelope import Signer, seal
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import Role
+from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 from protocols.errors import InputError, quoted
 from protocols.instants import DAY_MS
-from protocols.orders import Role
 from protocols.reasons import Source
-from protocols.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 
 SERVICE: Final = "service"
 # The holders of machine keys. Time authorities are called what meters call them.

@@ -24,7 +24,7 @@ from controller.store.audit import head_of, note
 from controller.store.engine import open_store, writing
 from protocols.chain import GENESIS
 from protocols.errors import InputError
-from protocols.exits import Exit
+from protocols.rim.exits import Exit
 
 _ONE_FOR_ALL: Final = f"{PASSPHRASE_VARIABLE} now opens every key: whoever knows it can sign as any operator."
 

@@ -12,8 +12,8 @@ from controller.cli.showing import instants, local, print_json, print_table, say
 from controller.cli.system_clock import now_ms
 from controller.store.engine import reading
 from controller.store.queries import LeaseView, lease_status
-from protocols.exits import Exit
-from protocols.zones import load_zone
+from protocols.cutting.zones import load_zone
+from protocols.rim.exits import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")
 

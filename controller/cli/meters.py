@@ -21,11 +21,11 @@ from controller.store.orders import order_of
 from controller.store.queries import MeterView, list_deliveries, list_meters, show_meter
 from controller.store.tables import DeliveryRow, EventRow, MeterRow, OrderRow
 from controller.store.witnesses import WitnessView, held_by
-from protocols.errors import quoted
-from protocols.exits import Exit, RefusedError
+from protocols.cutting.zones import load_zone
+from protocols.errors import RefusedError, quoted
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.reasons import ClockStatus, Supply
-from protocols.zones import load_zone
+from protocols.rim.exits import Exit
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
 

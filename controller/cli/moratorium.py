@@ -16,9 +16,10 @@ from controller.cli.system_clock import now_ms
 from controller.policy.drafting import declare_moratorium, extend_moratorium, lift_moratorium
 from controller.store.engine import reading
 from controller.store.queries import HoldView, list_holds
-from protocols.exits import Exit, RefusedError
-from protocols.orders import Kind, Order
-from protocols.zones import load_zone
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import Kind, Order
+from protocols.errors import RefusedError
+from protocols.rim.exits import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow moratoriums.")
 

@@ -8,9 +8,7 @@ import msgspec
 from controller.cli.showing import eur, instants, local, say
 from controller.cli.standing import Standing
 from controller.policy.orders_life import ENDED_ORDERS
-from protocols.errors import quoted
-from protocols.instants import iso_from_ms
-from protocols.orders import (
+from protocols.documents.orders import (
     KINDS,
     Body,
     CutCalendarBody,
@@ -26,6 +24,8 @@ from protocols.orders import (
     TariffBody,
     body_of,
 )
+from protocols.errors import quoted
+from protocols.instants import iso_from_ms
 
 _METERS_NAMED_MAX = 5
 

@@ -22,11 +22,11 @@ from controller.store.engine import reading, writing
 from controller.store.orders import add_signature, approve, withdraw
 from controller.store.queries import DeliveryView, OrderView, list_deliveries, list_orders
 from controller.store.tables import OrderRow
-from protocols.envelope import add_signature as signed_envelope
-from protocols.errors import quoted
-from protocols.exits import Exit, RefusedError
-from protocols.orders import KINDS, Kind
-from protocols.zones import load_zone
+from protocols.cutting.zones import load_zone
+from protocols.documents.envelope import add_signature as signed_envelope
+from protocols.documents.orders import KINDS, Kind
+from protocols.errors import RefusedError, quoted
+from protocols.rim.exits import Exit
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")
 

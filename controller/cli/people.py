@@ -8,10 +8,10 @@ from controller.cli.arguments import read_name
 from controller.cli.exits import warn
 from controller.keys import access_warning, ask_passphrase, key_path, load_signer
 from controller.settings import Settings
-from protocols.envelope import Signer
+from protocols.documents.envelope import Signer
+from protocols.documents.orders import Role
+from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
-from protocols.orders import Role
-from protocols.roles import Root, open_first_root
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 

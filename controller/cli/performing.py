@@ -7,9 +7,9 @@ from controller.cli.acting import Draft, act, check_known
 from controller.cli.desk import open_desk
 from controller.cli.order_words import order_fields, tell
 from controller.cli.showing import print_json
-from protocols.exits import Exit
-from protocols.orders import Kind
-from protocols.zones import load_zone
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import Kind
+from protocols.rim.exits import Exit
 
 
 @dataclass(frozen=True, slots=True)

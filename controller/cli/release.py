@@ -21,12 +21,12 @@ from controller.policy.drafting import FLEET, release
 from controller.policy.orders_life import DeliveryState
 from controller.store.engine import reading
 from controller.store.queries import delivery_counts, list_deliveries
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import Kind, Order, Scope
 from protocols.errors import InputError
-from protocols.exits import Exit
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
-from protocols.orders import Kind, Order, Scope
-from protocols.zones import load_zone
+from protocols.rim.exits import Exit
 
 ALL: Final = "all"
 # One order per meter is signed; beyond this, the fleet's release is the one that is meant.

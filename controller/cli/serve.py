@@ -18,12 +18,12 @@ from controller.cli.system_clock import SystemClock
 from controller.keys import ask_passphrase, load_fleet_key, load_signer
 from controller.service.serve import Secrets, serve, serve_time
 from controller.settings import Settings, settings_from
-from protocols.carriage import PATIENCE_S, BrokerAddress, read_address
-from protocols.envelope import Signer
+from protocols.documents.envelope import Signer
+from protocols.documents.orders import Role
 from protocols.errors import InputError, UnreachableError
-from protocols.exits import Exit
-from protocols.orders import Role
+from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
 from protocols.reasons import Source
+from protocols.rim.exits import Exit
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
 

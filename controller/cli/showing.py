@@ -13,9 +13,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from protocols.cutting.zones import weekday_in_words
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, datetime_from_ms, iso_from_ms
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
-from protocols.zones import weekday_in_words
 
 # Where nobody looks at a terminal: wide enough that a row is seldom more than two lines.
 _WIDTH_ELSEWHERE: Final = 180

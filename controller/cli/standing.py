@@ -9,9 +9,9 @@ from controller.policy.orders_life import OrderState
 from controller.store.orders import holders_of, order_of
 from controller.store.queries import delivery_counts
 from controller.store.tables import OrderRow
+from protocols.documents.orders import KINDS, Kind, Order
+from protocols.documents.roles import Root
 from protocols.errors import DocumentError, InputError
-from protocols.orders import KINDS, Kind, Order
-from protocols.roles import Root
 
 
 @dataclass(frozen=True, slots=True)

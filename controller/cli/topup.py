@@ -17,12 +17,12 @@ from controller.store.engine import reading
 from controller.store.orders import get_order
 from controller.store.payments import Booked, attach, draw_statement
 from controller.store.tables import PaymentRow
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import Kind, Order
 from protocols.errors import InputError
-from protocols.exits import Exit
 from protocols.limits import TEXT_CHARS_MAX
-from protocols.orders import Kind, Order
+from protocols.rim.exits import Exit
 from protocols.units import UEUR_PER_EUR
-from protocols.zones import load_zone
 
 _UEUR_PER_CENT = UEUR_PER_EUR // 100
 

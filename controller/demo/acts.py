@@ -21,8 +21,8 @@ from controller.service.jobs import Jobs
 from controller.store.engine import reading
 from controller.store.tables import DeliveryRow
 from emulator.firmware.events import Channel, Document
-from protocols.cut_calendar import Window
-from protocols.exits import RefusedError
+from protocols.cutting.cut_calendar import Window
+from protocols.errors import RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import Supply
 

@@ -22,10 +22,10 @@ from emulator.household import Household as MeteredHousehold
 from emulator.scenario.profile_form import ProfileData
 from emulator.unlinked import UnlinkedMeters
 from emulator.world.crystal import Crystal
+from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import UEUR_PER_EUR
-from protocols.zones import load_zone, wall_clock
 
 PROFILE = "wallonia-card-2020"
 # After a cut for credit a household looks for the button; a quarter of an hour passes.

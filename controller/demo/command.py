@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from protocols.carriage import read_address
 from protocols.errors import InputError
+from protocols.link.carriage import read_address
 
 EMBEDDED: Final = "embedded"
 METERS_MIN: Final = 20

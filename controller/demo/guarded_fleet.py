@@ -23,9 +23,9 @@ from emulator.link import Link
 from emulator.reporting import ReportingMeter
 from emulator.scenario.profile_form import ProfileData
 from emulator.world.crystal import Crystal
-from protocols.carriage import BrokerAddress
 from protocols.instants import HOUR_MS, MINUTE_MS
-from protocols.messages import meter_key
+from protocols.link.carriage import BrokerAddress
+from protocols.link.messages import meter_key
 from protocols.reasons import Energy, Supply
 
 PROFILE = "wallonia-smart"

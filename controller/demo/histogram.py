@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from controller.demo import night
 from controller.demo.camera import Fleet
 from controller.demo.result import Result
+from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, ms_from_iso
-from protocols.zones import load_zone
 
 CARD: Final = "#c2500b"
 GUARDED: Final = "#1764ab"

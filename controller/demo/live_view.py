@@ -16,9 +16,9 @@ from rich.text import Text
 from controller.demo import night
 from controller.demo.camera import Fleet
 from controller.demo.stage import Stage
+from protocols.cutting.zones import load_zone
 from protocols.instants import HOUR_MS, MINUTE_MS, datetime_from_ms
 from protocols.reasons import Supply
-from protocols.zones import load_zone
 
 # How long an hour of the replay takes at least, for the eye; and a minute of the night and of act two.
 _HOUR_S: Final = 0.12

@@ -8,9 +8,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from controller.demo import night
-from protocols.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.rules import parse_rule
 
 # Of a hundred who were cut while the offices were closed, so many stand at the door when they open.
 _AT_THE_DOOR = 60

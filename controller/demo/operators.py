@@ -19,8 +19,8 @@ from controller.policy.drafting import FLEET, FlagName, Sheet
 from controller.store import audit, orders, payments
 from controller.store.engine import writing
 from controller.store.tables import OrderRow
-from protocols.envelope import Signer, read_envelope, seal
-from protocols.orders import (
+from protocols.documents.envelope import Signer, read_envelope, seal
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     CutOrderBody,
@@ -31,8 +31,8 @@ from protocols.orders import (
     make_body,
     write_document,
 )
+from protocols.documents.roles import Root, read_root
 from protocols.reasons import Source
-from protocols.roles import Root, read_root
 from protocols.timekeeping import Timekeeper
 
 OPERATORS: Final = ("anne", "bart")

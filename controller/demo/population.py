@@ -14,10 +14,10 @@ from typing import Final
 
 from controller.demo import night
 from emulator.world.loads import HouseholdLoad
+from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
-from protocols.zones import load_zone, wall_clock
 
 # Of a hundred households. Ten had not passed their card again by 2 July (48,852 in order and 4,727 not,
 # domain.md §2.1); the rest of these is assumed, see `night.ASSUMED`.

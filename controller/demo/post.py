@@ -1,7 +1,7 @@
 """When the post is quiet: every message that was published has been handled by everyone who hears it.
 
-How many that are follows from the topics (`protocols.topics`): what goes down to a meter has one reader, an
-order to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the
+How many that are follows from the topics (`protocols.link.topics`): what goes down to a meter has one reader,
+an order to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the
 counts of all shells together say whether anything is still on its way; nobody has to wait and hope.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from protocols.carriage import Drop, Traffic
 from protocols.errors import UnreachableError
-from protocols.topics import CARRIAGE, Channel
+from protocols.link.carriage import Drop, Traffic
+from protocols.link.topics import CARRIAGE, Channel
 
 # A broker that has not delivered after so long has lost something.
 _PATIENCE_S: Final = 30.0

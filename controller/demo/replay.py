@@ -27,8 +27,8 @@ from controller.service.intake import LINGER_S
 from controller.store.engine import open_store, reading
 from controller.store.queries import order_progress
 from controller.store.tables import ClaimRow
-from protocols.carriage import BrokerAddress
 from protocols.errors import InputError, UnreachableError
+from protocols.link.carriage import BrokerAddress
 
 _OF_THE_STORE: Final = (STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm")
 _LOGS: Final = ("controller", "emulator", "protocols", "mqtt")

@@ -15,9 +15,9 @@ from controller.demo import histogram, night
 from controller.demo.camera import Fleet
 from controller.demo.result import Result, percentile, report_fields
 from controller.demo.story import tell
+from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
 from protocols.instants import HOUR_MS, datetime_from_ms
-from protocols.zones import load_zone
 
 TEMPLATE: Final = "report.html.j2"
 _ZONE: Final = load_zone(night.ZONE)

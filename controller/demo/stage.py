@@ -28,12 +28,12 @@ from controller.service.serve import Service
 from controller.service.time_service import TimeAuthority
 from emulator.fleet import RunningLink, Secrets
 from emulator.shipped import shipped_profiles
-from protocols.carriage import BrokerAddress
-from protocols.carrier import Carrier
 from protocols.instants import HOUR_MS
+from protocols.link.carriage import BrokerAddress
+from protocols.link.topics import CARRIAGE, Channel, Place, controller_filters, time_filters
 from protocols.reasons import Source
+from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
-from protocols.topics import CARRIAGE, Channel, Place, controller_filters, time_filters
 
 # Not what a controller's own is called: a replay takes the place of the last one, and of nothing else.
 STORE_FILE: Final = "replay.db"

@@ -12,9 +12,9 @@ from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
 from controller.demo.population import Household, Order
 from controller.demo.result import Result
+from protocols.cutting.zones import load_zone
 from protocols.instants import HOUR_MS, MINUTE_MS, datetime_from_ms
 from protocols.reasons import Energy, Supply, SupplyReason
-from protocols.zones import load_zone
 
 _ZONE = load_zone(night.ZONE)
 _DONE = {

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from protocols.carriage import BrokerAddress
-from protocols.carrier import Carrier
 from protocols.errors import InputError
-from protocols.topics import PREFIX, Place, topic_of
+from protocols.link.carriage import BrokerAddress
+from protocols.link.topics import PREFIX, Place, topic_of
+from protocols.rim.carrier import Carrier
 
 # Retained messages come at once after a subscription; a broker far away may take this long.
 _LISTEN_S: Final = 0.4

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from controller.policy.planning import check_plan
-from protocols.cut_calendar import Window, compile_windows
-from protocols.errors import DocumentError, InputError
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
-from protocols.office_days import OfficePolicy
-from protocols.orders import (
+from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.office_days import OfficePolicy
+from protocols.cutting.rules import parse_rule
+from protocols.documents.orders import (
     KINDS,
     Body,
     CancelCutBody,
@@ -41,7 +39,9 @@ from protocols.orders import (
     read_order,
     write_document,
 )
-from protocols.rules import parse_rule
+from protocols.errors import DocumentError, InputError
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
 
 FLEET: Final = Scope(fleet=True)
 HoldKind = Literal["moratorium", "dispute", "medical", "winter", "premises"]

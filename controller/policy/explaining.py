@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from controller.policy.orders_life import HELD_DELIVERIES
 from controller.policy.syncing import Standing
+from protocols.cutting.zones import local_in_words
+from protocols.documents.orders import HoldBody, Kind, body_of
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
-from protocols.messages import Witness
-from protocols.orders import HoldBody, Kind, body_of
-from protocols.zones import local_in_words
+from protocols.link.messages import Witness
 
 
 class EventFact(Struct, frozen=True, kw_only=True):

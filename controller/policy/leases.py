@@ -10,11 +10,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
+from protocols.documents.orders import Kind, LeaseBody, Named, Order, ReleaseBody, body_of, digest_of
+from protocols.documents.protecting import join_order
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX
-from protocols.merging import NOTHING, Protection, in_force, named_in_lease
-from protocols.orders import Kind, LeaseBody, Named, Order, ReleaseBody, body_of, digest_of
-from protocols.protecting import join_order
 from protocols.reasons import Refusal
 
 RENEWAL_MS: Final = DAY_MS

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from protocols.documents.statements import Statement
 from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
-from protocols.statements import Statement
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 # The issuer of what is paid at the controller; kiosks have names of their own.

@@ -14,8 +14,8 @@ by what the meter reports after it. *Refused* and *timed out* are no ends: the m
 from enum import StrEnum, unique
 from typing import Final
 
+from protocols.documents.orders import Kind
 from protocols.errors import InputError
-from protocols.orders import Kind
 from protocols.reasons import Supply
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from protocols.cut_calendar import Window
-from protocols.errors import InputError
-from protocols.exits import RefusedError
+from protocols.cutting.cut_calendar import Window
+from protocols.cutting.linting import Finding, Severity, lint_calendar
+from protocols.cutting.office_days import OfficePolicy
+from protocols.documents.orders import CutCalendarBody, Kind, Order, body_of
+from protocols.errors import InputError, RefusedError
 from protocols.limits import WINDOWS_MAX
-from protocols.linting import Finding, Severity, lint_calendar
-from protocols.office_days import OfficePolicy
-from protocols.orders import CutCalendarBody, Kind, Order, body_of
 
 
 def check_plan(

@@ -6,8 +6,8 @@ payments and leases the higher revision is all that counts.
 
 from typing import Final
 
-from protocols.orders import HoldBody, Kind, Order, ReleaseBody, Scope, body_of
-from protocols.protecting import FLOORS
+from protocols.documents.orders import HoldBody, Kind, Order, ReleaseBody, Scope, body_of
+from protocols.documents.protecting import FLOORS
 
 # The higher rev says all that the lower one said, or makes it void.
 _LATEST_COUNTS: Final = (

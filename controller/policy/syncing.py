@@ -11,8 +11,8 @@ from typing import Final
 from msgspec import Struct
 
 from controller.policy.orders_life import HELD_DELIVERIES, DeliveryState
-from protocols.messages import MeterHolds
-from protocols.orders import CancelCutBody, Kind, Order, PaymentBody, body_of, digest_of
+from protocols.documents.orders import CancelCutBody, Kind, Order, PaymentBody, body_of, digest_of
+from protocols.link.messages import MeterHolds
 
 # In this sequence: protection first, and the lease, which may permit, after all that it names.
 SENT_AGAIN: Final = (

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from protocols.topics import Place
+from protocols.link.topics import Place
 
 
 class Carries(Protocol):

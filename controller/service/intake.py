@@ -18,8 +18,8 @@ from controller.store.engine import writing
 from controller.store.intake import Arrival, Refused, take_in
 from controller.store.sync_answer import RootSent
 from protocols.errors import UnreachableError
+from protocols.link.topics import Place
 from protocols.timekeeping import Timekeeper
-from protocols.topics import Place
 
 logger = logging.getLogger(__name__)
 

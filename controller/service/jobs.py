@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 
 from controller.store.engine import reading, writing
 from controller.store.upkeep import Kept, keep_up, renew_leases, upkeep_mark
-from protocols.envelope import Signer
+from protocols.documents.envelope import Signer
+from protocols.documents.roles import Root
 from protocols.errors import RelanceError
 from protocols.instants import MINUTE_MS, SECOND_MS
-from protocols.roles import Root
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)

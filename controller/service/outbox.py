@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from controller.service.carrying import Carries
 from controller.store.engine import reading, writing
 from controller.store.outbox import Message, due_messages, is_empty, mark_taken
-from protocols.carriage import NotConnectedError
 from protocols.errors import RelanceError
+from protocols.link.carriage import NotConnectedError
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)

@@ -23,16 +23,16 @@ from controller.service.jobs import Jobs
 from controller.service.outbox import Outbox
 from controller.service.time_service import TimeAuthority
 from controller.store.sync_answer import RootSent
-from protocols.carriage import BrokerAddress, NotConnectedError
-from protocols.carrier import Carrier
-from protocols.envelope import Signer, read_envelope
+from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.orders import Role
+from protocols.documents.roles import ROOT_TYPE, Root, meets, open_signed, read_root
 from protocols.errors import InputError
-from protocols.messages import ControllerStatus, write_message
-from protocols.orders import Role
+from protocols.link.carriage import BrokerAddress, NotConnectedError
+from protocols.link.messages import ControllerStatus, write_message
+from protocols.link.topics import Channel, Place, controller_filters, time_filters
 from protocols.reasons import Source
-from protocols.roles import ROOT_TYPE, Root, meets, open_signed, read_root
+from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
-from protocols.topics import Channel, Place, controller_filters, time_filters
 
 logger = logging.getLogger(__name__)
 

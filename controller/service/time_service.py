@@ -9,13 +9,13 @@ from collections import Counter
 from typing import Final
 
 from controller.service.carrying import Carries
-from protocols.envelope import Signer, seal
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
-from protocols.messages import TimeAsk, read_message
-from protocols.orders import TIME_TYPE, TimeAnswer, read_time, write_document
+from protocols.link.messages import TimeAsk, read_message
+from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
-from protocols.topics import Channel, Place
 
 # True time is within a second of our clock, or monitoring has failed: NTP keeps it within milliseconds.
 SPREAD_MS: Final = 1_000

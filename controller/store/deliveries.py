@@ -12,9 +12,9 @@ from sqlmodel import Session, col, select
 
 from controller.policy.orders_life import DELIVERY_LIFE, DeliveryEvent, DeliveryState
 from controller.store.tables import DeliveryRow, MeterRow, OutboxRow
+from protocols.documents.orders import KINDS, Order, Role
 from protocols.limits import INSTANT_MS_MAX
-from protocols.orders import KINDS, Order, Role
-from protocols.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, topic_of
+from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, topic_of
 
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
 METERS_AT_ONCE: Final = 10_000

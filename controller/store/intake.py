@@ -25,8 +25,9 @@ from controller.store.bulk import Value, insert_new, number_receipts, update_new
 from controller.store.registry import register_link, register_meters
 from controller.store.sync_answer import RootSent
 from controller.store.tables import DeliveryRow, MeterRow, OrderRow
+from protocols.documents.orders import Kind
 from protocols.errors import DocumentError
-from protocols.messages import (
+from protocols.link.messages import (
     Int,
     MeterEvent,
     Reading,
@@ -41,9 +42,8 @@ from protocols.messages import (
     read_message,
     read_report,
 )
-from protocols.orders import Kind
+from protocols.link.topics import Channel, Place
 from protocols.reasons import Supply
-from protocols.topics import Channel, Place
 
 M = TypeVar("M", Status, Sync, Readings)
 

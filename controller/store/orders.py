@@ -23,11 +23,11 @@ from controller.policy.superseding import covers, replaces
 from controller.store import audit, deliveries
 from controller.store.numbers import next_number
 from controller.store.tables import DeliveryRow, MeterRow, OrderRow
-from protocols.envelope import join_signatures, read_envelope
+from protocols.documents.envelope import join_signatures, read_envelope
+from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, Scope, read_order
+from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
 from protocols.errors import InputError, quoted
 from protocols.instants import iso_from_ms
-from protocols.orders import KINDS, ORDER_TYPE, Kind, Order, Scope, read_order
-from protocols.roles import Root, Signed, meets, open_signed, root_allows
 
 _ORDERS_REMEMBERED: Final = 4_096
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 from controller.policy.orders_life import DeliveryEvent
 from controller.store import deliveries
 from controller.store.tables import OrderRow, OutboxRow
-from protocols.topics import Place, place_of
+from protocols.link.topics import Place, place_of
 
 TOO_LATE: Final = "not sent in time"
 

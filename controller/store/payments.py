@@ -12,8 +12,8 @@ from controller.policy.ledger import CONTROLLER, Payment, discrepancies, next_st
 from controller.store import audit
 from controller.store.numbers import next_number
 from controller.store.tables import MeterRow, PaymentRow
+from protocols.documents.statements import Statement
 from protocols.errors import InputError, quoted
-from protocols.statements import Statement
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 

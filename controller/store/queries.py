@@ -16,10 +16,10 @@ from controller.policy.orders_life import DeliveryState, OrderState
 from controller.store.orders import order_of
 from controller.store.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.store.witnesses import WitnessView, last_witnesses
+from protocols.documents.merging import NOTHING, in_force
+from protocols.documents.orders import Kind, Scope
+from protocols.documents.protecting import join_order
 from protocols.errors import InputError, quoted
-from protocols.merging import NOTHING, in_force
-from protocols.orders import Kind, Scope
-from protocols.protecting import join_order
 from protocols.reasons import Refusal
 
 V = TypeVar("V", bound=Struct)

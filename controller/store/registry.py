@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from controller.store.bulk import Value, insert_new
 from controller.store.deliveries import in_batches
 from controller.store.tables import LinkRow, MeterRow
-from protocols.messages import Status
+from protocols.link.messages import Status
 
 ONLINE = "online"
 OFFLINE = "offline"

@@ -16,10 +16,10 @@ from controller.store import audit, deliveries
 from controller.store.orders import order_of
 from controller.store.registry import register_meters
 from controller.store.tables import DeliveryRow, MeterRow, OrderRow, OutboxRow
+from protocols.documents.orders import Order
 from protocols.limits import INSTANT_MS_MAX
-from protocols.messages import MeterHolds, Sync
-from protocols.orders import Order
-from protocols.topics import CARRIAGE, Channel, Place, topic_of
+from protocols.link.messages import MeterHolds, Sync
+from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 
 
 class RootSent(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 Instants are UTC milliseconds (`_ms`), money is micro-euro (`_ueur`), all of it 64-bit. Names of states are
 those of `policy.orders_life` and `protocols.reasons`. Rows of class `XRow` belong to this module; an
-`Order` without `Row` is always the signed document of `protocols.orders`.
+`Order` without `Row` is always the signed document of `protocols.documents.orders`.
 
 What can be derived is not stored: signatures stand in the envelope, the progress of a moratorium in
 the deliveries, a meter's desired lease in the orders that are active.
@@ -51,7 +51,7 @@ class MeterRow(Table, table=True):
 
     `earliest_ms`, `latest_ms`: the believed interval at the last report (`latest_ms` None with
     `report_number` > 0: unbounded); `estimate_ms` its own date then, `reported_ms` ours; `witnesses` who told
-    it the time last, the JSON of `protocols.messages.Witness`, the latest first.
+    it the time last, the JSON of `protocols.link.messages.Witness`, the latest first.
     """
 
     __tablename__ = "meter"
@@ -90,7 +90,7 @@ class MeterRow(Table, table=True):
 class OrderRow(Table, table=True):
     """A signed document on its way through the states of design §5. `envelope` is what is sent, byte by byte.
 
-    `scope` is the JSON of `protocols.orders.Scope`; `changed_ms` when `state` was last changed.
+    `scope` is the JSON of `protocols.documents.orders.Scope`; `changed_ms` when `state` was last changed.
     """
 
     __tablename__ = "signed_order"

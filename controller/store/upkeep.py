@@ -16,13 +16,13 @@ from controller.policy.syncing import SENT_AGAIN
 from controller.store import audit, deliveries, orders, outbox
 from controller.store.registry import ONLINE
 from controller.store.tables import AuditRow, DeliveryRow, LinkRow, MeterRow, OrderRow, SettingRow
-from protocols.envelope import Signer, seal
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, Role, write_document
+from protocols.documents.protecting import FLOORS, PROTECTING
+from protocols.documents.roles import Root, root_allows
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
-from protocols.orders import KINDS, ORDER_TYPE, Kind, Order, Role, write_document
-from protocols.protecting import FLOORS, PROTECTING
-from protocols.roles import Root, root_allows
-from protocols.topics import HARM_EXPIRY_S
+from protocols.link.topics import HARM_EXPIRY_S
 
 # A delivery times out without a receipt for as long as the broker keeps the message, and a bit.
 _PATIENCE_MS: Final = HOUR_MS + MINUTE_MS

@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.store.tables import ClaimRow, MeterRow
-from protocols.messages import Witness
+from protocols.link.messages import Witness
 from protocols.reasons import Refusal
 
 # A claim that the meter refused, or an unsigned date that it logged, vouches for nothing (design §4.1).

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from protocols.errors import RelanceError
-from protocols.exits import Exit, exit_of, line_of
+from protocols.rim.exits import Exit, exit_of, line_of
 
 
 def run_app(app: typer.Typer) -> int:

@@ -23,9 +23,9 @@ from emulator.files import StateFolder
 from emulator.fleet import FleetPlan, RunningLink, build_links, build_unlinked
 from emulator.pacing import PacedTime, system_now_ms
 from emulator.shipped import shipped_profiles
-from protocols.carriage import read_address
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
+from protocols.link.carriage import read_address
 from protocols.timekeeping import Timekeeper
 
 EMBEDDED: Final = "embedded"
@@ -143,7 +143,7 @@ async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_js
             received=sum(traffic.received.total() for traffic in traffics),
         )
 
-    connections = logging.getLogger("protocols.carrier")
+    connections = logging.getLogger("protocols.rim.carrier")
     connections.setLevel(logging.ERROR)
     try:
         for each in running:

@@ -15,9 +15,9 @@ from emulator.firmware.guarded.gate import Because, Question
 from emulator.firmware.replay import Replayed, replay
 from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
-from protocols.exits import Exit
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
 from protocols.reasons import SupplyReason
+from protocols.rim.exits import Exit
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]
 

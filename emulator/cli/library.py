@@ -7,7 +7,7 @@ import msgspec
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
 from emulator.shipped import library
-from protocols.exits import Exit
+from protocols.rim.exits import Exit
 
 
 def list_library(*, as_json: Json = False) -> int:

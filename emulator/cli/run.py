@@ -24,7 +24,7 @@ from emulator.scenario.player import MeterSink, Played, play
 from emulator.scenario.timeline import Part, Timeline, end_line, head_line, plain
 from emulator.scenario.trace import BESIDE_THE_METER, json_end_line, json_line
 from protocols.errors import InputError, quoted
-from protocols.exits import Exit
+from protocols.rim.exits import Exit
 
 # Failed expectations of one file told in full; of a fleet that all fail alike, the first say it.
 FAILURES_TOLD_MAX: Final = 10

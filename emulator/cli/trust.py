@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from emulator.fleet import Secrets
+from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.roles import Root, open_first_root
 
 KEY_FILE: Final = "fleet.key"
 KEY_BYTES: Final = 32

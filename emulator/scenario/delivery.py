@@ -47,7 +47,7 @@ from emulator.scenario.model import (
     Witness,
 )
 from emulator.scenario.office import Office
-from protocols.orders import Kind, OneWayTime, TimeAnswer
+from protocols.documents.orders import Kind, OneWayTime, TimeAnswer
 from protocols.reasons import Refusal, Source
 
 

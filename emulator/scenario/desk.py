@@ -6,10 +6,8 @@ keeps what the meter has acknowledged: a lease names exactly that (design §4.2,
 
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
 from emulator.scenario.office import Office
-from protocols.instants import DAY_MS, SECOND_MS
-from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
-from protocols.merging import NOTHING, Protection, in_force, named_in_lease
-from protocols.orders import (
+from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
+from protocols.documents.orders import (
     KINDS,
     Body,
     CancelCutBody,
@@ -32,7 +30,9 @@ from protocols.orders import (
     digest_of,
     make_body,
 )
-from protocols.protecting import join_order
+from protocols.documents.protecting import join_order
+from protocols.instants import DAY_MS, SECOND_MS
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 from protocols.reasons import Refusal
 
 CALENDAR = "calendar/season"

@@ -35,7 +35,7 @@ from emulator.scenario.model import (
     Witness,
 )
 from emulator.scenario.problems import perhaps, shown
-from protocols.cut_calendar import compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.instants import DAY_MS, SECOND_MS, iso_from_ms
 from protocols.limits import (
     BALANCE_EUR_MAX,

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from emulator.scenario.problems import Problems, key_shown, perhaps, shown
+from protocols.cutting.public_holidays import check_holidays
+from protocols.cutting.rules import Rule, parse_rule
+from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms, ms_from_datetime
 from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, TEXT_CHARS_MAX
-from protocols.public_holidays import check_holidays
-from protocols.rules import Rule, parse_rule
 from protocols.units import UEUR_PER_EUR, ueur_from_eur
-from protocols.zones import load_zone
 
 Choice = TypeVar("Choice", bound=str | int)
 

@@ -8,10 +8,8 @@ outside the scenario: whoever knows the seed has them.
 
 from hashlib import blake2b
 
-from protocols.envelope import Signer, seal
-from protocols.instants import DAY_MS
-from protocols.limits import INSTANT_MS_MAX
-from protocols.orders import (
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     TIME_TYPE,
@@ -20,8 +18,10 @@ from protocols.orders import (
     SignedTime,
     write_document,
 )
+from protocols.documents.roles import Key, RoleKeys, Root
+from protocols.instants import DAY_MS
+from protocols.limits import INSTANT_MS_MAX
 from protocols.reasons import Source
-from protocols.roles import Key, RoleKeys, Root
 
 # Three people of each: one more than any order needs, and as many as a scenario can ask for.
 _HOLDERS: dict[Role, tuple[str, ...]] = {

@@ -12,8 +12,8 @@ from typing import Final
 
 from emulator.scenario.model import Scenario
 from emulator.scenario.trace import Failure, Item
+from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms, iso_from_ms
-from protocols.zones import load_zone
 
 # A text and the style it has on a terminal.
 Part = tuple[str, str]

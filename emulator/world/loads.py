@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
+from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import MINUTE_MS
-from protocols.zones import load_zone, wall_clock
 
 QUARTER_MS = 15 * MINUTE_MS
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-from protocols.carriage import BrokerAddress
-from protocols.carrier import Carrier, LastWill, OnConnect
-from protocols.topics import Place
+from protocols.link.carriage import BrokerAddress
+from protocols.link.topics import Place
+from protocols.rim.carrier import Carrier, LastWill, OnConnect
 
 PATIENCE_S = 20.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from emulator.embedded_broker import EmbeddedBroker
-from protocols.carriage import BrokerAddress
+from protocols.link.carriage import BrokerAddress
 
 _START_S = 10.0
 _STOP_S = 5.0

@@ -12,11 +12,11 @@ import aiomqtt
 import pytest
 
 from emulator.embedded_broker import EmbeddedBroker
-from protocols.carriage import BrokerAddress, Drop, NotConnectedError
-from protocols.carrier import Carrier
 from protocols.errors import DocumentError, UnreachableError
 from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.topics import PREFIX, Channel, Place, link_filters, topic_of
+from protocols.link.carriage import BrokerAddress, Drop, NotConnectedError
+from protocols.link.topics import PREFIX, Channel, Place, link_filters, topic_of
+from protocols.rim.carrier import Carrier
 from tests.brokers.post import PATIENCE_S, play, running, until
 from tests.brokers.running import Embedded, Mosquitto
 

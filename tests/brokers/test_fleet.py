@@ -7,9 +7,21 @@ from contextlib import suppress
 from emulator.firmware.events import Overcurrent
 from emulator.fleet import FleetPlan, RunningLink, Secrets, build_links
 from emulator.shipped import shipped_profiles
-from protocols.envelope import seal
+from protocols.documents.envelope import seal
+from protocols.documents.orders import (
+    TIME_TYPE,
+    CutCalendarBody,
+    CutOrderBody,
+    Kind,
+    LeaseBody,
+    ReleaseBody,
+    Scope,
+    TimeAnswer,
+    digest_of,
+    write_document,
+)
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.messages import (
+from protocols.link.messages import (
     ControllerStatus,
     Receipt,
     Report,
@@ -23,20 +35,8 @@ from protocols.messages import (
     read_report,
     write_message,
 )
-from protocols.orders import (
-    TIME_TYPE,
-    CutCalendarBody,
-    CutOrderBody,
-    Kind,
-    LeaseBody,
-    ReleaseBody,
-    Scope,
-    TimeAnswer,
-    digest_of,
-    write_document,
-)
+from protocols.link.topics import Channel, Place, controller_filters, time_filters
 from protocols.reasons import Energy, Supply, SupplyReason
-from protocols.topics import Channel, Place, controller_filters, time_filters
 from tests.brokers.post import Post, play, running, until
 from tests.brokers.running import RunningBroker
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS, Workbench, sign

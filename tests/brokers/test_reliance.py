@@ -16,9 +16,9 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from protocols.carriage import NotConnectedError
 from protocols.limits import ID_CHARS_MAX, PAYLOAD_BYTES_MAX
-from protocols.topics import Channel, Place, controller_filters, link_filters, topic_of
+from protocols.link.carriage import NotConnectedError
+from protocols.link.topics import Channel, Place, controller_filters, link_filters, topic_of
 from tests.brokers.post import Post, play, running, until
 from tests.brokers.running import RunningBroker
 
@@ -97,9 +97,9 @@ def test_the_largest_payload_passes_under_the_longest_topic_both_ways(broker: Ru
 def test_the_last_will_of_a_link_that_was_killed_is_published_and_retained(broker: RunningBroker) -> None:
     program = textwrap.dedent("""
         import asyncio, sys
-        from protocols.carrier import Carrier
-        from protocols.carriage import read_address
-        from protocols.topics import Channel, Place
+        from protocols.rim.carrier import Carrier
+        from protocols.link.carriage import read_address
+        from protocols.link.topics import Channel, Place
 
         STATUS = Place(Channel.STATUS, link="link-1")
 

@@ -8,9 +8,9 @@ from controller.policy.orders_life import DeliveryState
 from controller.policy.superseding import replaces
 from controller.policy.syncing import Answer, Standing, answer
 from emulator.syncing import holds_of
+from protocols.documents.merging import NOTHING, in_force
+from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.merging import NOTHING, in_force
-from protocols.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 M1 = Scope(meters=("m1",))

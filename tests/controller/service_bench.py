@@ -25,11 +25,8 @@ from emulator.household import Household
 from emulator.link import Link
 from emulator.reporting import Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
-from protocols.carriage import NotConnectedError
-from protocols.envelope import seal
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.messages import TimeAsk, meter_key, read_message
-from protocols.orders import (
+from protocols.documents.envelope import seal
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     TIME_TYPE,
@@ -39,9 +36,12 @@ from protocols.orders import (
     TimeAnswer,
     write_document,
 )
+from protocols.documents.roles import ROOT_TYPE, write_root
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.link.carriage import NotConnectedError
+from protocols.link.messages import TimeAsk, meter_key, read_message
+from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
-from protocols.roles import ROOT_TYPE, write_root
-from protocols.topics import Channel, Place
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, PROFILE, ROOT, SIGNERS
 

@@ -10,8 +10,9 @@ from emulator.household import Household
 from emulator.link import Link
 from emulator.reporting import MeterStore, Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
-from protocols.envelope import seal
-from protocols.messages import (
+from protocols.documents.envelope import seal
+from protocols.documents.orders import TIME_TYPE, TimeAnswer, write_document
+from protocols.link.messages import (
     MeterEvent,
     Receipt,
     Report,
@@ -21,9 +22,8 @@ from protocols.messages import (
     read_message,
     read_report,
 )
-from protocols.orders import TIME_TYPE, TimeAnswer, write_document
+from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
-from protocols.topics import Channel, Place
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, SIGNERS
 

@@ -15,13 +15,13 @@ import pytest
 from emulator.embedded_broker import EmbeddedBroker
 from emulator.files import read_journal
 from protocols.chain import verify
-from protocols.envelope import seal
+from protocols.documents.envelope import seal
+from protocols.documents.orders import HoldBody, Kind, Scope
+from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS
-from protocols.messages import MeterHolds, Receipt, Reported, Status, Sync, read_message, read_report
-from protocols.orders import HoldBody, Kind, Scope
+from protocols.link.messages import MeterHolds, Receipt, Reported, Status, Sync, read_message, read_report
+from protocols.link.topics import Channel, Place, controller_filters
 from protocols.reasons import ClockStatus
-from protocols.roles import ROOT_TYPE, write_root
-from protocols.topics import Channel, Place, controller_filters
 from tests.brokers.post import Post, play, running, until
 from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS, Workbench, sign
 

@@ -26,10 +26,10 @@ from emulator.household import Household
 from emulator.reporting import Kept
 from protocols import slots
 from protocols.chain import GENESIS, Entry, append, verify
+from protocols.documents.orders import CutCalendarBody, HoldBody, Kind, LeaseBody, ReleaseBody, digest_of
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX
-from protocols.orders import CutCalendarBody, HoldBody, Kind, LeaseBody, ReleaseBody, digest_of
 from protocols.reasons import Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, Workbench, sign
 from tests.emulator.link_bench import Headend, household, key_of, link_of

@@ -8,11 +8,11 @@ from emulator.firmware.events import CardPass, Overcurrent
 from emulator.fleet import FleetPlan, Secrets, build_links, build_unlinked, household_plan
 from emulator.link import Link
 from emulator.shipped import shipped_profiles
+from protocols.documents.orders import HoldBody, Kind, ReleaseBody, Scope
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report
-from protocols.orders import HoldBody, Kind, ReleaseBody, Scope
+from protocols.link.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report
+from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
-from protocols.topics import Channel, Place
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench, sign
 
 PROFILE = shipped_profiles()["wallonia-smart"]

@@ -9,10 +9,11 @@ from emulator.firmware.events import Button, ButtonName, TicksLost
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory
 from emulator.link import ASK_EVERY_MS
-from protocols.envelope import seal
+from protocols.documents.envelope import seal
+from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, LeaseBody, ReleaseBody, Scope, digest_of
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
-from protocols.messages import (
+from protocols.link.messages import (
     ControllerStatus,
     Readings,
     Reported,
@@ -22,9 +23,8 @@ from protocols.messages import (
     read_message,
     write_message,
 )
-from protocols.orders import ORDER_TYPE, HoldBody, Kind, LeaseBody, ReleaseBody, Scope, digest_of
+from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
-from protocols.topics import Channel, Place
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 from tests.emulator.link_bench import LINK, Headend, answer, household, link_of, orders_place
 

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from emulator.syncing import holds_of
 from emulator.world.weather import Weather, arrivals
-from protocols.instants import DAY_MS, HOUR_MS
-from protocols.messages import MeterHolds
-from protocols.orders import (
+from protocols.documents.orders import (
     Body,
     CancelCutBody,
     FlagBody,
@@ -20,6 +18,8 @@ from protocols.orders import (
     ReleaseBody,
     body_of,
 )
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.link.messages import MeterHolds
 from protocols.reasons import Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 from tests.emulator.link_bench import Headend, household, link_of

@@ -12,11 +12,11 @@ from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
 from emulator.scenario.form import read_scenario
 from emulator.scenario.profile_form import ALL_KEYS, PROFILE_KEYS, TARIFF_KEYS, read_profile
 from emulator.shipped import library, shipped_profiles
+from protocols.cutting.rules import parse_rule
+from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
 from protocols.reasons import Energy
-from protocols.rules import parse_rule
 from protocols.units import QUANTA_PER_EUR
-from protocols.zones import load_zone
 
 NAMES = ("wallonia-card-2020", "flanders-digital", "smets2-like", "wallonia-smart")
 

@@ -2,12 +2,12 @@
 
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
 from emulator.syncing import holds_of, sync_messages
+from protocols.documents.merging import NOTHING, declare
+from protocols.documents.orders import Named
+from protocols.documents.statements import Statement, Totals
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
-from protocols.merging import NOTHING, declare
-from protocols.messages import CalendarHeld, StatementHeld, Sync, read_message
-from protocols.orders import Named
+from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message
 from protocols.reasons import Refusal
-from protocols.statements import Statement, Totals
 from tests.emulator.link_bench import household
 
 

@@ -17,7 +17,7 @@ import pytest
 from emulator.files import LinkMemory, read_journal
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.journal import read_body, write_body
-from protocols.roles import open_first_root
+from protocols.documents.roles import open_first_root
 from tests.controller.cli.invocation import call
 from tests.kept.record import (
     DEMO,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from protocols.cutting.zones import load_zone
 from protocols.instants import (
     DAY_MS,
     EARLIEST_MS,
@@ -15,7 +16,6 @@ from protocols.instants import (
     ms_from_datetime,
     ms_from_iso,
 )
-from protocols.zones import load_zone
 
 INSTANTS = st.integers(EARLIEST_MS, LATEST_MS)
 

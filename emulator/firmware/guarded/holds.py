@@ -1,6 +1,6 @@
 """What forbids a cut: holds, flags that hold, and the hours of a release (design §4.2, rules 3 and 5).
 
-Holds and flags are `Protection` values joined by `protocols.merging`. A release counts ticks, so
+Holds and flags are `Protection` values joined by `protocols.documents.merging`. A release counts ticks, so
 that a wrong date cannot shorten it; only when ticks were lost meanwhile does it wait for a date.
 """
 
@@ -14,8 +14,8 @@ from emulator.firmware.guarded.gate import HoldSpan
 from emulator.firmware.guarded.interval import margin_ms, tick_lower_reaches
 from emulator.firmware.guarded.memory import Memory, ReleaseDate
 from emulator.firmware.guarded.sharing import shared, shared_table, without
+from protocols.documents.merging import Protection, in_force
 from protocols.limits import OBJECTS_MAX
-from protocols.merging import Protection, in_force
 from protocols.reasons import ClockStatus
 
 FLAG_PROTECTED = "flag/protected"

@@ -10,9 +10,7 @@ from msgspec import Struct
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.memory import Memory
-from protocols.errors import DocumentError
-from protocols.limits import LEASE_MS_MAX
-from protocols.orders import (
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     TIME_TYPE,
@@ -23,8 +21,10 @@ from protocols.orders import (
     read_order,
     read_time,
 )
+from protocols.documents.roles import Root, meets, open_signed, root_allows, time_source
+from protocols.errors import DocumentError
+from protocols.limits import LEASE_MS_MAX
 from protocols.reasons import ClockStatus, Refusal, Source
-from protocols.roles import Root, meets, open_signed, root_allows, time_source
 
 
 class Refused(Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from emulator.firmware.guarded.gate import HoldSpan, Permission
 from emulator.firmware.guarded.holds import is_protected, spans
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
 from emulator.firmware.guarded.permission import leased_calendar, permitted_by
-from protocols.merging import Protection
+from protocols.documents.merging import Protection
 
 
 class Known(Struct, frozen=True, gc=False):

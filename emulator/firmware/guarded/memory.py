@@ -14,11 +14,11 @@ from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.gate import Question
 from emulator.firmware.guarded.sharing import no_entries
-from protocols.merging import Protection
-from protocols.orders import Named
+from protocols.documents.merging import Protection
+from protocols.documents.orders import Named
+from protocols.documents.roles import Root
+from protocols.documents.statements import NO_TOTALS, Totals
 from protocols.reasons import Supply, SupplyReason
-from protocols.roles import Root
-from protocols.statements import NO_TOTALS, Totals
 
 
 class Calendar(Struct, frozen=True, gc=False):

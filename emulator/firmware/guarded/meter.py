@@ -54,9 +54,9 @@ from emulator.firmware.recorder import Recorder
 from emulator.firmware.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
 from emulator.firmware.service_point import ServicePoint
 from protocols.chain import Head
+from protocols.documents.roles import Root
 from protocols.limits import INSTANT_MS_MIN
 from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
-from protocols.roles import Root
 
 # Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
 _UNTOUCHED = -2 * STEP_MS

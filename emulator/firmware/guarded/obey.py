@@ -12,10 +12,8 @@ from emulator.firmware.guarded.gate import join_touching
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
-from protocols.instants import HOUR_MS
-from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
-from protocols.merging import NOTHING, Protection, holds_rev
-from protocols.orders import (
+from protocols.documents.merging import NOTHING, Protection, holds_rev
+from protocols.documents.orders import (
     CancelCutBody,
     CutCalendarBody,
     FlagBody,
@@ -29,9 +27,11 @@ from protocols.orders import (
     body_of,
     digest_of,
 )
-from protocols.protecting import join_order
+from protocols.documents.protecting import join_order
+from protocols.documents.statements import apply_statement
+from protocols.instants import HOUR_MS
+from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.reasons import Refusal
-from protocols.statements import apply_statement
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
 # Calendars under different names that one meter stores; a lease keeps one of them alive.

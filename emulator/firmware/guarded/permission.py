@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from emulator.firmware.guarded.gate import Permission
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
-from protocols.merging import Protection, knows
+from protocols.documents.merging import Protection, knows
 
 
 def permission(memory: Memory) -> Permission:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from emulator.firmware.guarded.clock import Clock, earliest_ms, estimate_ms, latest_ms
 from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
 from protocols.limits import CLAIM_AGE_MS_MAX
-from protocols.messages import Witness
+from protocols.link.messages import Witness
 from protocols.reasons import Source
 
 

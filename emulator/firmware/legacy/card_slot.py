@@ -16,7 +16,7 @@ from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
 from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
-from protocols.orders import Kind
+from protocols.documents.orders import Kind
 from protocols.reasons import Refusal, ScreenCode, Supply, SupplyReason
 
 # The meter has one place for a suspension and one for a recovery: objects without an id of their own.

@@ -55,9 +55,9 @@ from emulator.firmware.profile import EmergencyStart, Profile
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
-from protocols.orders import Kind
+from protocols.cutting.rules import parse_rule
+from protocols.documents.orders import Kind
 from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
-from protocols.rules import parse_rule
 
 
 class LegacyMeter:

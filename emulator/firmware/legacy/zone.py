@@ -16,9 +16,9 @@ from emulator.firmware.legacy.registers import (
     wall_seconds,
     weekday_from_days,
 )
+from protocols.cutting.zones import load_zone, wall_clock
 from protocols.errors import InputError, quoted
 from protocols.instants import SECOND_MS
-from protocols.zones import load_zone, wall_clock
 
 _MARCH, _OCTOBER, _SUNDAY = 3, 10, 6
 # Summer time begins and ends at this second of the day in UTC, everywhere.

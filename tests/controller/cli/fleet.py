@@ -10,7 +10,7 @@ from sqlmodel import Session
 from controller.store.engine import open_store, writing
 from controller.store.tables import ClaimRow, LinkRow, MeterRow
 from protocols.instants import DAY_MS, MINUTE_MS, ms_from_iso
-from protocols.messages import Witness
+from protocols.link.messages import Witness
 from protocols.reasons import Source
 
 SEEN_MS = ms_from_iso("2020-07-02T20:59:00Z")

@@ -18,11 +18,11 @@ from controller.cli.founding import (
 from controller.cli.people import load_root, operators_of
 from controller.keys import holders_in, load_fleet_key, write_secret
 from controller.settings import settings_from
-from protocols.envelope import read_envelope, seal
+from protocols.documents.envelope import read_envelope, seal
+from protocols.documents.orders import Role
+from protocols.documents.roles import ROOT_TYPE, meets, open_signed
 from protocols.errors import InputError
 from protocols.instants import DAY_MS
-from protocols.orders import Role
-from protocols.roles import ROOT_TYPE, meets, open_signed
 
 NOW_MS = 1_593_000_000_000
 NAMES = st.text("abcXYZ019._-", min_size=1, max_size=8)

@@ -8,8 +8,8 @@ import pytest
 
 from controller.cli.people import choose_operator, load_root, look_at_keys, operators_of
 from controller.settings import settings_from
+from protocols.documents.orders import Role
 from protocols.errors import InputError
-from protocols.orders import Role
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from emulator.embedded_broker import EmbeddedBroker
-from protocols.carriage import BrokerAddress
+from protocols.link.carriage import BrokerAddress
 from tests.controller.cli.invocation import RELANCE, call, call_outside, environment, found_home
 
 EMULATOR = str(Path(sys.executable).parent / "relance-emulator")

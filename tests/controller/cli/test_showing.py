@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from controller.cli.release import percentile
 from controller.cli.showing import duration, eur, instants, local, price
+from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, ms_from_iso
-from protocols.zones import load_zone
 
 BRUSSELS = load_zone("Europe/Brussels")
 

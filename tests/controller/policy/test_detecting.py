@@ -16,8 +16,8 @@ from controller.policy.orders_life import DeliveryState
 from controller.policy.releasing import MeterSupply, Scope, release_progress, release_targets
 from controller.policy.syncing import Standing
 from emulator.firmware.effects import Noted
+from protocols.documents.orders import Named
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.orders import Named
 from protocols.reasons import Source, Supply
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench

@@ -8,12 +8,11 @@ from msgspec.structs import replace
 from controller.policy import drafting
 from controller.policy.drafting import Sheet
 from controller.policy.superseding import covers, replaces
-from protocols.errors import InputError
-from protocols.exits import RefusedError
+from protocols.cutting.office_days import OfficePolicy
+from protocols.documents.orders import FlagBody, Kind, Order, Scope, body_of
+from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.limits import WINDOWS_MAX
-from protocols.office_days import OfficePolicy
-from protocols.orders import FlagBody, Kind, Order, Scope, body_of
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 NOW_MS = MONDAY_MS

@@ -17,12 +17,12 @@ from controller.policy.leases import (
 )
 from controller.policy.orders_life import DeliveryState
 from emulator.firmware.guarded.permission import permission
-from protocols.envelope import seal
+from protocols.documents.envelope import seal
+from protocols.documents.merging import in_force
+from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
+from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.merging import in_force
-from protocols.orders import ORDER_TYPE, Kind, Order, Scope, write_document
-from protocols.protecting import FLOORS, PROTECTING
 from protocols.reasons import Refusal
 from tests.controller.one_meter import STORIES, Desk
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS

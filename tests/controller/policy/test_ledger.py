@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controller.policy.ledger import Payment, discrepancies, latest_statements, next_statement
+from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement
 from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
-from protocols.statements import NO_TOTALS, Statement, Totals, apply_statement
 
 AMOUNTS = st.lists(
     st.tuples(st.sampled_from(["m1", "m2"]), st.sampled_from(["controller", "kiosk"]), st.integers(1, 10**9)),

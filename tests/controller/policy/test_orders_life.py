@@ -17,8 +17,8 @@ from controller.policy.orders_life import (
     step_delivery,
     step_order,
 )
+from protocols.documents.orders import Kind
 from protocols.errors import InputError
-from protocols.orders import Kind
 from protocols.reasons import Supply
 
 ORDER_EVENTS = st.lists(st.sampled_from(OrderEvent), max_size=12)

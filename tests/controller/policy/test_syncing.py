@@ -5,7 +5,7 @@ from hypothesis import given
 from controller.policy.orders_life import DeliveryState
 from controller.policy.syncing import answer
 from emulator.syncing import holds_of
-from protocols.orders import KINDS, Kind, Role
+from protocols.documents.orders import KINDS, Kind, Role
 from tests.controller.one_meter import STORIES, Desk
 
 

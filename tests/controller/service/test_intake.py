@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from controller.service import intake
 from controller.service.intake import LINGER_S, Intake
 from controller.store.sync_answer import RootSent
-from protocols.messages import Status, write_message
-from protocols.topics import Channel, Place
+from protocols.link.messages import Status, write_message
+from protocols.link.topics import Channel, Place
 from tests.controller.service_bench import FLEET_KEY, SteppedClock
 
 PATIENCE_S = 20.0

@@ -14,16 +14,16 @@ from controller.store import queries
 from controller.store.engine import reading, writing
 from controller.store.tables import LinkRow, MeterRow
 from emulator.embedded_broker import EmbeddedBroker
-from protocols.carriage import BrokerAddress
-from protocols.carrier import Carrier
-from protocols.envelope import Signer, seal
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
+from protocols.documents.roles import ROOT_TYPE, open_signed, time_source, write_root
 from protocols.errors import InputError, UnreachableError
 from protocols.instants import DAY_MS
-from protocols.messages import Status, TimeAsk, write_message
-from protocols.orders import TIME_TYPE, TimeAnswer, read_time
+from protocols.link.carriage import BrokerAddress
+from protocols.link.messages import Status, TimeAsk, write_message
+from protocols.link.topics import Channel, Place, link_filters
 from protocols.reasons import Source
-from protocols.roles import ROOT_TYPE, open_signed, time_source, write_root
-from protocols.topics import Channel, Place, link_filters
+from protocols.rim.carrier import Carrier
 from tests.controller.service_bench import FLEET_KEY, ROOT_ENVELOPE, SECRETS, SteppedClock, make_link, table
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 

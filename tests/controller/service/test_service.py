@@ -14,12 +14,12 @@ from controller.store.engine import reading
 from controller.store.orders import order_in
 from controller.store.outbox import Message
 from controller.store.tables import DeliveryRow, OutboxRow
-from protocols.carriage import NotConnectedError
+from protocols.documents.merging import in_force
+from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from protocols.merging import in_force
-from protocols.orders import Kind, Scope
+from protocols.link.carriage import NotConnectedError
+from protocols.link.topics import Channel
 from protocols.reasons import ClockStatus, Supply
-from protocols.topics import Channel
 from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
 from tests.controller.service_bench import Table, make_link, table
 

@@ -15,10 +15,10 @@ from controller.store.engine import open_store, reading, writing
 from controller.store.numbers import next_number, raise_number
 from controller.store.tables import AuditRow, DeliveryRow, LinkRow, MeterRow, OrderRow, OutboxRow, PaymentRow
 from protocols.chain import GENESIS, Head
-from protocols.envelope import Signer, add_signature, seal
+from protocols.documents.envelope import Signer, add_signature, seal
+from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS
-from protocols.orders import ORDER_TYPE, Kind, Order, Scope, write_document
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
 NOW_MS = MONDAY_MS

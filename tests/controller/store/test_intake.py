@@ -18,8 +18,9 @@ from controller.store.sync_answer import RootSent
 from controller.store.tables import ClaimRow, DeliveryRow, EventRow, LinkRow, MeterRow, OutboxRow, ReadingRow
 from emulator.firmware.records import ClaimHeard, SupplyChanged
 from emulator.syncing import holds_of
+from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
-from protocols.messages import (
+from protocols.link.messages import (
     MeterEvent,
     Reading,
     Readings,
@@ -32,9 +33,8 @@ from protocols.messages import (
     write_message,
     write_report,
 )
-from protocols.orders import Kind, Scope
+from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Supply, SupplyReason
-from protocols.topics import Channel, Place
 from tests.controller.service_bench import seal_order
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench
 

@@ -7,8 +7,8 @@ from controller.policy import drafting
 from controller.store import orders, outbox
 from controller.store.engine import reading, writing
 from controller.store.tables import DeliveryRow, LinkRow, MeterRow
+from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
-from protocols.orders import Kind, Scope
 from tests.controller.service_bench import seal_order
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT
 

@@ -17,9 +17,9 @@ from controller.store.witnesses import WitnessView
 from emulator.firmware.records import ClaimHeard
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import REV_MAX
-from protocols.messages import Reported, Status, Witness, write_message
+from protocols.link.messages import Reported, Status, Witness, write_message
+from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
-from protocols.topics import Channel, Place
 from tests.controller.store.test_intake import NOW_MS, arrival, event, in_memory, reported, take
 
 

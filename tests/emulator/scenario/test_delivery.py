@@ -7,8 +7,7 @@ from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.model import Do
 from emulator.scenario.office import Office
-from protocols.instants import DAY_MS
-from protocols.orders import (
+from protocols.documents.orders import (
     ORDER_TYPE,
     TIME_TYPE,
     LeaseBody,
@@ -21,8 +20,9 @@ from protocols.orders import (
     read_order,
     read_time,
 )
+from protocols.documents.roles import open_signed, time_source
+from protocols.instants import DAY_MS
 from protocols.reasons import Source
-from protocols.roles import open_signed, time_source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
 
 NONCE = "0123456789abcdef"

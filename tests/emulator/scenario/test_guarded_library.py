@@ -25,10 +25,10 @@ from emulator.scenario.model import (
 )
 from emulator.scenario.player import Played, play
 from emulator.shipped import library, shipped_profiles
-from protocols.cut_calendar import compile_windows
+from protocols.cutting.cut_calendar import compile_windows
+from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
-from protocols.rules import parse_rule
 
 GUARDED = tuple(name for name in library() if name.startswith("guarded/"))
 LEGACY = tuple(name for name in library() if name.startswith("legacy/"))

@@ -10,8 +10,7 @@ from emulator.firmware.events import Channel
 from emulator.scenario.desk import Desk
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
 from emulator.scenario.office import Office, secret_of
-from protocols.instants import DAY_MS, ms_from_iso
-from protocols.orders import (
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     TIME_TYPE,
@@ -27,8 +26,9 @@ from protocols.orders import (
     body_of,
     read_order,
 )
+from protocols.documents.roles import meets, open_signed, read_root, time_source, write_root
+from protocols.instants import DAY_MS, ms_from_iso
 from protocols.reasons import Refusal, Source
-from protocols.roles import meets, open_signed, read_root, time_source, write_root
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
 OFFICE = Office(7, AT_MS + DAY_MS)

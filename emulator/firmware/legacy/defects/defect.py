@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
-from protocols.rules import Rule
+from protocols.cutting.rules import Rule
 
 # Instants in UTC, in the order in which they are obeyed.
 Dates = tuple[int, ...]

@@ -13,7 +13,7 @@ from emulator.firmware.legacy.registers import (
     shifted,
     weekday_from_days,
 )
-from protocols.rules import Rule
+from protocols.cutting.rules import Rule
 
 _SUNDAY = 6
 # A Sunday as DLMS numbers it, in a counter that goes from Sunday = 0 to Saturday = 6: no day at all.

@@ -15,8 +15,8 @@ from emulator.firmware.legacy.registers import (
     registers_of,
     weekday_from_days,
 )
+from protocols.cutting.rules import Rule
 from protocols.instants import SECOND_MS
-from protocols.rules import Rule
 
 
 class Acted(NamedTuple):

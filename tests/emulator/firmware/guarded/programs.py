@@ -21,8 +21,7 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.orders import (
+from protocols.documents.orders import (
     CancelCutBody,
     CutOrderBody,
     EmergencyCreditBody,
@@ -35,6 +34,7 @@ from protocols.orders import (
     ReleaseBody,
     TariffBody,
 )
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench
 

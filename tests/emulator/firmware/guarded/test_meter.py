@@ -2,8 +2,7 @@
 
 from emulator.firmware.effects import Show
 from emulator.firmware.events import Button, ButtonName, MainsOff, MainsOn, Overcurrent, TicksLost
-from protocols.instants import DAY_MS, HOUR_MS
-from protocols.orders import (
+from protocols.documents.orders import (
     CancelCutBody,
     CutOrderBody,
     EmergencyCreditBody,
@@ -15,6 +14,7 @@ from protocols.orders import (
     RebaseBody,
     ReleaseBody,
 )
+from protocols.instants import DAY_MS, HOUR_MS
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, Workbench
 

@@ -6,10 +6,10 @@ from emulator.firmware.effects import Noted
 from emulator.firmware.events import Document
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.records import OrderJudged
-from protocols.envelope import seal
+from protocols.documents.envelope import seal
+from protocols.documents.orders import HoldBody, Kind, Role
+from protocols.documents.roles import ROOT_TYPE, RoleKeys, Root, write_root
 from protocols.instants import DAY_MS
-from protocols.orders import HoldBody, Kind, Role
-from protocols.roles import ROOT_TYPE, RoleKeys, Root, write_root
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS, Workbench
 
 SPAN = HoldBody(MONDAY_MS, MONDAY_MS + DAY_MS)

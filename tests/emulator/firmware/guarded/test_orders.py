@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import Document, TicksLost
 from emulator.firmware.guarded.image import decode_image
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
-from protocols.orders import (
+from protocols.documents.orders import (
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -25,6 +23,8 @@ from protocols.orders import (
     ReleaseBody,
     Scope,
 )
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 

@@ -15,8 +15,7 @@ from emulator.firmware.guarded.image import decode_image
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.records import ClockChanged, WarningShown
-from protocols.instants import DAY_MS, HOUR_MS
-from protocols.orders import (
+from protocols.documents.orders import (
     Body,
     CutCalendarBody,
     CutOrderBody,
@@ -29,6 +28,7 @@ from protocols.orders import (
     Role,
     body_of,
 )
+from protocols.instants import DAY_MS, HOUR_MS
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
 from tests.emulator.firmware.guarded.programs import Step, balances_q, live, programs, programs_with
 from tests.emulator.firmware.guarded.workbench import (

@@ -3,8 +3,8 @@
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import NewEpoch
 from emulator.firmware.records import ClockChanged
+from protocols.documents.orders import Kind, ReleaseBody
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.orders import Kind, ReleaseBody
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, MONDAY_MS, Workbench
 

@@ -13,7 +13,7 @@ from emulator.firmware.guarded.interval import margin_ms
 from emulator.firmware.guarded.witnesses import witnesses
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import CLAIM_AGE_MS_MAX
-from protocols.messages import WITNESSES_MAX, Witness
+from protocols.link.messages import WITNESSES_MAX, Witness
 from protocols.reasons import Source
 
 PPM = 50

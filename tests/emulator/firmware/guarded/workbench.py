@@ -15,9 +15,8 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
 from emulator.firmware.records import OrderJudged
-from protocols.envelope import Signer, seal
-from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
-from protocols.orders import (
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
     TIME_TYPE,
@@ -37,8 +36,9 @@ from protocols.orders import (
     make_body,
     write_document,
 )
+from protocols.documents.roles import Key, RoleKeys, Root
+from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.reasons import Energy, Source
-from protocols.roles import Key, RoleKeys, Root
 from protocols.units import QUANTA_PER_EUR
 
 # Monday 6 July 2020, 00:00 in Brussels.

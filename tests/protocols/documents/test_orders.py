@@ -9,19 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from protocols.errors import DocumentError
-from protocols.instants import HOUR_MS
-from protocols.limits import (
-    CLAIM_SPREAD_MS_MAX,
-    CLAIM_SPREAD_MS_MIN,
-    ID_CHARS_MAX,
-    INSTANT_MS_MAX,
-    INSTANT_MS_MIN,
-    PAYLOAD_BYTES_MAX,
-    REV_MAX,
-    STATEMENT_UEUR_MAX,
-)
-from protocols.orders import (
+from protocols.documents.orders import (
     KINDS,
     Body,
     CancelCutBody,
@@ -52,6 +40,18 @@ from protocols.orders import (
     read_order,
     read_time,
     write_document,
+)
+from protocols.errors import DocumentError
+from protocols.instants import HOUR_MS
+from protocols.limits import (
+    CLAIM_SPREAD_MS_MAX,
+    CLAIM_SPREAD_MS_MIN,
+    ID_CHARS_MAX,
+    INSTANT_MS_MAX,
+    INSTANT_MS_MIN,
+    PAYLOAD_BYTES_MAX,
+    REV_MAX,
+    STATEMENT_UEUR_MAX,
 )
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from protocols.errors import DocumentError
 from protocols.limits import ID_CHARS_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
-from protocols.messages import (
+from protocols.link.messages import (
     WITNESSES_MAX,
     ControllerStatus,
     Message,
@@ -32,7 +32,7 @@ from protocols.messages import (
     write_report,
 )
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
-from tests.protocols.link_messages import IDS, MESSAGES, REPORTEDS, REPORTS, TIME_ASKS
+from tests.protocols.link.link_messages import IDS, MESSAGES, REPORTEDS, REPORTS, TIME_ASKS
 
 KEYS = st.binary(min_size=32, max_size=32)
 KINDS: list[type[Message]] = [Status, Readings, Sync, TimeAsk]

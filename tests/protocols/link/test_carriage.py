@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.carriage import (
+from protocols.errors import DocumentError, InputError
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.link.carriage import (
     PORT,
     WAITING_MAX,
     BrokerAddress,
@@ -15,10 +17,8 @@ from protocols.carriage import (
     publication,
     read_address,
 )
-from protocols.errors import DocumentError, InputError
-from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, topic_of
-from tests.protocols.link_messages import IDS
+from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, topic_of
+from tests.protocols.link.link_messages import IDS
 
 ORDER = Place(Channel.ORDERS, link="link-1", meter="m1")
 

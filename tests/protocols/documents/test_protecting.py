@@ -2,9 +2,8 @@
 
 import pytest
 
-from protocols.instants import LATEST_MS, ms_from_iso
-from protocols.merging import NOTHING, Protection, in_force
-from protocols.orders import (
+from protocols.documents.merging import NOTHING, Protection, in_force
+from protocols.documents.orders import (
     KINDS,
     Body,
     FlagBody,
@@ -17,7 +16,8 @@ from protocols.orders import (
     Scope,
     make_body,
 )
-from protocols.protecting import FLOORS, PROTECTING, join_order
+from protocols.documents.protecting import FLOORS, PROTECTING, join_order
+from protocols.instants import LATEST_MS, ms_from_iso
 from protocols.reasons import Refusal
 
 T = ms_from_iso("2020-07-01T00:00Z")

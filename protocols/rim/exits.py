@@ -16,10 +16,6 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class RefusedError(RelanceError):
-    """What was asked is well formed, and the answer is no. The text says why."""
-
-
 def exit_of(error: RelanceError) -> Exit:
     """The status with which a command ends that failed so."""
     match error:

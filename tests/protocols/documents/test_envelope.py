@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from securesystemslib import dsse
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined] # no __all__ there
 
-from protocols.envelope import (
+from protocols.documents.envelope import (
     Envelope,
     Signature,
     Signer,

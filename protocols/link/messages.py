@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
+from protocols.documents.orders import Id, Named
 from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
-from protocols.orders import Id, Named
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
-from protocols.envelope import keyid_of, read_envelope, valid_keyids
+from protocols.documents.envelope import keyid_of, read_envelope, valid_keyids
+from protocols.documents.orders import Digest, Id, InstantMs, Rev, Role
 from protocols.errors import DocumentError
 from protocols.limits import KEYS_MAX
-from protocols.orders import Digest, Id, InstantMs, Rev, Role
 from protocols.reasons import Refusal, Source
 
 ROOT_TYPE: Final = "application/vnd.relance.root+json"

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from protocols.cutting.public_holidays import check_holidays, holiday_name
+from protocols.cutting.rules import Rule
+from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
-from protocols.public_holidays import check_holidays, holiday_name
-from protocols.rules import Rule
-from protocols.zones import instants_of_wall, load_zone, local_date
 
 _DAY = timedelta(days=1)
 

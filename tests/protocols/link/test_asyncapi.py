@@ -10,10 +10,23 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.asyncapi import document, schema_for_signed, schema_for_topic
-from protocols.envelope import Signer, read_envelope, seal
+from protocols.documents.envelope import Signer, read_envelope, seal
+from protocols.documents.orders import (
+    KINDS,
+    ORDER_TYPE,
+    TIME_TYPE,
+    HoldBody,
+    Kind,
+    Order,
+    Scope,
+    TimeAnswer,
+    make_body,
+    write_document,
+)
+from protocols.documents.roles import ROOT_TYPE
 from protocols.errors import DocumentError
-from protocols.messages import (
+from protocols.link.asyncapi import document, schema_for_signed, schema_for_topic
+from protocols.link.messages import (
     MeterEvent,
     Readings,
     Receipt,
@@ -26,21 +39,8 @@ from protocols.messages import (
     write_message,
     write_report,
 )
-from protocols.orders import (
-    KINDS,
-    ORDER_TYPE,
-    TIME_TYPE,
-    HoldBody,
-    Kind,
-    Order,
-    Scope,
-    TimeAnswer,
-    make_body,
-    write_document,
-)
-from protocols.roles import ROOT_TYPE
-from protocols.topics import CARRIAGE, Channel, Place, topic_of
-from tests.protocols.link_messages import MESSAGES, REPORTS, STATUSES
+from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
+from tests.protocols.link.link_messages import MESSAGES, REPORTS, STATUSES
 from tools.docs import TARGET, rendered
 
 SIGNER = Signer.from_seed(bytes(32))

@@ -25,11 +25,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocols.cut_calendar import Window, compile_windows, complement, merge_windows
-from protocols.errors import InputError
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
-from protocols.office_days import (
+from protocols.cutting.cut_calendar import Window, compile_windows, complement, merge_windows
+from protocols.cutting.office_days import (
     LOOKAHEAD_DAYS,
     OfficeDay,
     OfficePolicy,
@@ -37,8 +34,8 @@ from protocols.office_days import (
     closed_days_after,
     office_days,
 )
-from protocols.rules import parse_rule
-from protocols.zones import (
+from protocols.cutting.rules import parse_rule
+from protocols.cutting.zones import (
     date_in_words,
     instants_of_wall,
     load_zone,
@@ -47,6 +44,9 @@ from protocols.zones import (
     span_in_words,
     weekday_in_words,
 )
+from protocols.errors import InputError
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
 _FRIDAY = 4
 # From so many closed days on, their eve is refused from noon on, not only warned of: a weekend.

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from protocols.instants import LATEST_MS
-from protocols.limits import REV_MAX, REVISIONS_MAX
-from protocols.merging import (
+from protocols.documents.merging import (
     NO_TIME,
     NOTHING,
     Protection,
@@ -23,7 +21,9 @@ from protocols.merging import (
     named_in_lease,
     remember,
 )
-from protocols.orders import Named
+from protocols.documents.orders import Named
+from protocols.instants import LATEST_MS
+from protocols.limits import REV_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
 
 

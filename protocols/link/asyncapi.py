@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from protocols.envelope import WireEnvelope
+from protocols.documents.envelope import WireEnvelope
+from protocols.documents.orders import KINDS, ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
+from protocols.documents.roles import ROOT_TYPE, Root
 from protocols.limits import SIGNATURES_MAX
-from protocols.messages import (
+from protocols.link.messages import (
     Authenticated,
     ControllerStatus,
     MeterEvent,
@@ -24,9 +26,7 @@ from protocols.messages import (
     Sync,
     TimeAsk,
 )
-from protocols.orders import KINDS, ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
-from protocols.roles import ROOT_TYPE, Root
-from protocols.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
+from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
 
 Json = dict[str, Any]
 

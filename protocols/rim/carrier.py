@@ -2,7 +2,7 @@
 
 The one module of this package that touches the machine: links and controller hold the same connection, and
 only their shells may import it (docs/decisions/0007-one-carrier.md). What can be decided without a network
-is in `protocols.carriage`.
+is in `protocols.link.carriage`.
 
 Whoever cancels `run` must see it end. Nothing here goes through `asyncio.wait_for`, neither ours nor
 aiomqtt's: in Python 3.11 a cancellation that comes together with the awaited answer is lost in it
@@ -25,7 +25,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from protocols.carriage import (
+from protocols.errors import RelanceError, UnreachableError
+from protocols.instants import SECOND_MS
+from protocols.link.carriage import (
     IN_FLIGHT_MAX,
     KEEPALIVE_S,
     PACKET_BYTES_MAX,
@@ -40,9 +42,7 @@ from protocols.carriage import (
     backoff_ms,
     publication,
 )
-from protocols.errors import RelanceError, UnreachableError
-from protocols.instants import SECOND_MS
-from protocols.topics import Place
+from protocols.link.topics import Place
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What carrying a message over MQTT takes, short of the network itself (design §5).
 
 Where the broker is, how a place and its bytes become a publication, which arrivals are worth handling,
-how long to wait before the next attempt, and what is counted on the way. `protocols.carrier` brings the
+how long to wait before the next attempt, and what is counted on the way. `protocols.rim.carrier` brings the
 socket and nothing else.
 """
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from protocols.errors import DocumentError, InputError, UnreachableError, quoted
 from protocols.instants import SECOND_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.topics import CARRIAGE, Channel, Place, place_of, topic_of
+from protocols.link.topics import CARRIAGE, Channel, Place, place_of, topic_of
 
 PORT: Final = 1883
 _PORT_MAX: Final = 65_535

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from protocols.envelope import Signer, add_signature, seal
-from protocols.errors import DocumentError
-from protocols.orders import ORDER_TYPE, TIME_TYPE, Role
-from protocols.reasons import Refusal, Source
-from protocols.roles import (
+from protocols.documents.envelope import Signer, add_signature, seal
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Role
+from protocols.documents.roles import (
     ROOT_TYPE,
     Key,
     RoleKeys,
@@ -26,6 +24,8 @@ from protocols.roles import (
     time_source,
     write_root,
 )
+from protocols.errors import DocumentError
+from protocols.reasons import Refusal, Source
 
 YEAR_END_MS = 1_609_455_600_000
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement
 from protocols.limits import ISSUERS_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
-from protocols.statements import NO_TOTALS, Statement, Totals, apply_statement
 
 ISSUERS = ("controller", "kiosk-namur", "kiosk-liege")
 

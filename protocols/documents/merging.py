@@ -32,8 +32,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from protocols.documents.orders import Named
 from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
-from protocols.orders import Named
 from protocols.reasons import Refusal
 
 # A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.

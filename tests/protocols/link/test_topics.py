@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.limits import ID_CHARS_MAX
-from protocols.topics import (
+from protocols.link.topics import (
     CARRIAGE,
     PREFIX,
     Channel,
@@ -18,7 +18,7 @@ from protocols.topics import (
     time_filters,
     topic_of,
 )
-from tests.protocols.link_messages import IDS
+from tests.protocols.link.link_messages import IDS
 
 OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC]
 OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER]

@@ -6,9 +6,9 @@ A lease names exactly what a meter has stored: the meter and whoever writes its 
 
 from typing import Final
 
+from protocols.documents.merging import NO_TIME, Protection, declare, lower, remember
+from protocols.documents.orders import HoldBody, HoldFloorBody, Kind, Order, body_of
 from protocols.instants import LATEST_MS
-from protocols.merging import NO_TIME, Protection, declare, lower, remember
-from protocols.orders import HoldBody, HoldFloorBody, Kind, Order, body_of
 from protocols.reasons import Refusal
 
 # Kinds that one person signs and that a lease may have to name; and those with which two people lower them.

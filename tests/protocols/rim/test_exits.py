@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from protocols.errors import DocumentError, InputError, RelanceError, UnreachableError
-from protocols.exits import Exit, RefusedError, exit_of, line_of
+from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
+from protocols.rim.exits import Exit, exit_of, line_of
 
 
 @pytest.mark.parametrize(

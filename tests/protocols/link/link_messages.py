@@ -3,8 +3,9 @@
 import msgspec
 from hypothesis import strategies as st
 
+from protocols.documents.orders import Named
 from protocols.limits import REV_MAX
-from protocols.messages import (
+from protocols.link.messages import (
     WITNESSES_MAX,
     CalendarHeld,
     MeterEvent,
@@ -19,7 +20,6 @@ from protocols.messages import (
     TimeAsk,
     Witness,
 )
-from protocols.orders import Named
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)

@@ -1,0 +1,1 @@
+"""What travels between meters and controller: topics, messages, and how each is carried."""
