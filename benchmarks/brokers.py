@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.machine import mosquitto
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.errors import UnreachableError
 from protocols.link.carriage import BrokerAddress
 

@@ -19,7 +19,7 @@ from benchmarks.processes import Pipe, beside
 from controller.cli.founding import MACHINES, SERVICE, seal_root
 from controller.service.serve import Secrets, checked_root, serve
 from controller.store.engine import open_store
-from emulator.pacing import PacedTime, system_now_ms
+from emulator.fleet.pacing import PacedTime, system_now_ms
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
 from protocols.link.carriage import BrokerAddress

@@ -14,8 +14,8 @@ from emulator.firmware.events import Button, ButtonName, Document, Event, SetLoa
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.office import Office
-from emulator.shipped import shipped_profiles
 from emulator.world.loads import QUARTER_MS
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule

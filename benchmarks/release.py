@@ -28,10 +28,12 @@ from controller.store.outbox import count_waiting
 from controller.store.queries import count_meters, delivery_counts
 from controller.store.tables import EventRow, MeterRow
 from emulator.firmware.events import Document
-from emulator.fleet import FleetPlan, RunningLink, Secrets, build_links
-from emulator.link import Link
-from emulator.pacing import PacedTime, system_now_ms
-from emulator.shipped import shipped_profiles
+from emulator.fleet.building import Secrets, build_links
+from emulator.fleet.pacing import PacedTime, system_now_ms
+from emulator.fleet.running import RunningLink
+from emulator.links.link import Link
+from emulator.population.plan import FleetPlan
+from emulator.population.shipped import shipped_profiles
 from protocols.documents.envelope import seal
 from protocols.documents.orders import (
     KINDS,

@@ -25,7 +25,7 @@ from benchmarks.processes import Pipe, beside
 from controller.store.engine import reading
 from controller.store.tables import EventRow, MeterRow
 from emulator.firmware.records import SupplyChanged
-from emulator.reporting import Outgoing
+from emulator.links.reporting import Outgoing
 from protocols.link.carriage import IN_FLIGHT_MAX, BrokerAddress
 from protocols.link.messages import MeterEvent, Report, Reported, meter_key, write_report
 from protocols.link.topics import CARRIAGE, Channel, Place, topic_of

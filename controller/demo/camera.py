@@ -10,9 +10,9 @@ from enum import StrEnum, unique
 
 from emulator.firmware.effects import Effect, SetSupply
 from emulator.firmware.meter import Meter
-from emulator.household import Household
 from emulator.scenario.expectation import is_cut
 from emulator.scenario.player import digest_of_decisions
+from emulator.world.household import Household
 from protocols.instants import HOUR_MS, SECOND_MS
 from protocols.reasons import Supply, SupplyReason
 

@@ -18,10 +18,10 @@ from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, CardPass, Event, SetLoad, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
-from emulator.household import Household as MeteredHousehold
-from emulator.scenario.profile_form import ProfileData
-from emulator.unlinked import UnlinkedMeters
+from emulator.links.unlinked import UnlinkedMeters
+from emulator.population.profile_form import ProfileData
 from emulator.world.crystal import Crystal
+from emulator.world.household import Household as MeteredHousehold
 from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Energy, Supply, SupplyReason

@@ -50,7 +50,7 @@ def demo(
     from controller.demo.replay import Wishes, run_replay  # noqa: PLC0415
     from controller.demo.report import write_report  # noqa: PLC0415
     from controller.demo.telling import tell_end  # noqa: PLC0415
-    from emulator.embedded_broker import EmbeddedBroker  # noqa: PLC0415
+    from emulator.fleet.embedded_broker import EmbeddedBroker  # noqa: PLC0415
 
     with ExitStack() as things:
         shown, own = (EMBEDDED, True) if address is None else (str(address), False)

@@ -17,12 +17,13 @@ from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.fleet import RunningLink, Secrets
-from emulator.household import Household as MeteredHousehold
-from emulator.link import Link
-from emulator.reporting import ReportingMeter
-from emulator.scenario.profile_form import ProfileData
+from emulator.fleet.building import Secrets
+from emulator.fleet.running import RunningLink
+from emulator.links.link import Link
+from emulator.links.reporting import ReportingMeter
+from emulator.population.profile_form import ProfileData
 from emulator.world.crystal import Crystal
+from emulator.world.household import Household as MeteredHousehold
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.link.messages import meter_key

@@ -26,8 +26,9 @@ from controller.demo.post import Post
 from controller.service.serve import Secrets as ServiceSecrets
 from controller.service.serve import Service
 from controller.service.time_service import TimeAuthority
-from emulator.fleet import RunningLink, Secrets
-from emulator.shipped import shipped_profiles
+from emulator.fleet.building import Secrets
+from emulator.fleet.running import RunningLink
+from emulator.population.shipped import shipped_profiles
 from protocols.instants import HOUR_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.link.topics import CARRIAGE, Channel, Place, controller_filters, time_filters

@@ -18,11 +18,13 @@ from emulator.cli.exits import complain
 from emulator.cli.fleet_view import FleetState, state_of_links, state_of_unlinked
 from emulator.cli.options import Json
 from emulator.cli.trust import read_secrets
-from emulator.embedded_broker import EmbeddedBroker
-from emulator.files import StateFolder
-from emulator.fleet import FleetPlan, RunningLink, build_links, build_unlinked
-from emulator.pacing import PacedTime, system_now_ms
-from emulator.shipped import shipped_profiles
+from emulator.fleet.building import build_links, build_unlinked
+from emulator.fleet.embedded_broker import EmbeddedBroker
+from emulator.fleet.files import StateFolder
+from emulator.fleet.pacing import PacedTime, system_now_ms
+from emulator.fleet.running import RunningLink
+from emulator.population.plan import FleetPlan
+from emulator.population.shipped import shipped_profiles
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
 from protocols.link.carriage import read_address

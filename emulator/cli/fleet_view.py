@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 from rich.table import Table
 
-from emulator.link import Link
-from emulator.unlinked import UnlinkedMeters
+from emulator.links.link import Link
+from emulator.links.unlinked import UnlinkedMeters
 from protocols.instants import iso_from_ms
 from protocols.reasons import ClockStatus, Supply
 

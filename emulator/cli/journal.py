@@ -10,9 +10,9 @@ import typer
 
 from emulator.cli.exits import complain
 from emulator.cli.options import Json
-from emulator.files import read_journal
 from emulator.firmware.guarded.gate import Because, Question
 from emulator.firmware.replay import Replayed, replay
+from emulator.fleet.files import read_journal
 from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms

@@ -1,4 +1,4 @@
-"""Writes the black boxes of a run: `DIR/FILE-STEM/METER.jsonl`, journal files as `emulator.files` has them.
+"""Writes the black boxes of a run: `DIR/FILE-STEM/METER.jsonl`, in the form of `emulator.fleet.files`.
 
 They hold every record of the run, chained as it is written: a meter's own ring would have forgotten the
 oldest, and the card meter of 2020 has none. Beside the chain each line says when it was: true time, which the
@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Self, TextIO
 
-from emulator.files import journal_line
 from emulator.firmware.journal import write_body
 from emulator.firmware.records import Record
+from emulator.fleet.files import journal_line
 from emulator.scenario.model import Scenario
 from protocols.chain import GENESIS, append
 from protocols.errors import InputError

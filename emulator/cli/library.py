@@ -6,7 +6,7 @@ import msgspec
 
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
-from emulator.shipped import library
+from emulator.scenario.shipped import library
 from protocols.rim.exits import Exit
 
 

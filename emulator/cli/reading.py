@@ -5,9 +5,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
-from emulator.shipped import library, shipped_profiles
+from emulator.scenario.shipped import library
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_BYTES_MAX
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from emulator.fleet import Secrets
+from emulator.fleet.building import Secrets
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 from protocols.limits import PAYLOAD_BYTES_MAX

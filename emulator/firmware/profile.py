@@ -1,4 +1,4 @@
-"""The parameters of a kind of meter: pure data; the shipped ones are TOML files under `emulator/profiles/`.
+"""The parameters of a kind of meter: pure data; those that ship are TOML in `emulator/population/profiles/`.
 
 Sources: domain.md §7.1 and §1.1; keys and their scenario overrides: design §9.
 """

@@ -13,15 +13,15 @@ Places count from 0, as the file's tables stand. `form_fields` reads values, `fo
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from emulator.forms.fields import Fields
+from emulator.forms.problems import Problems
+from emulator.forms.toml_text import parse_toml
+from emulator.population.profile_form import ProfileData, with_overrides
 from emulator.scenario.form_events import read_events
 from emulator.scenario.form_expects import read_expects
-from emulator.scenario.form_fields import Fields
 from emulator.scenario.form_meters import read_population
 from emulator.scenario.form_span import Span, read_span
 from emulator.scenario.model import Scenario
-from emulator.scenario.problems import Problems
-from emulator.scenario.profile_form import ProfileData, with_overrides
-from emulator.scenario.toml_text import parse_toml
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
 # TOML's integers are signed and of 64 bits.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from emulator.firmware.events import ButtonName, Channel
-from emulator.scenario.form_fields import Fields, instants_allowed
+from emulator.forms.fields import Fields, instants_allowed
+from emulator.forms.problems import perhaps, shown
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import Span
@@ -34,7 +35,6 @@ from emulator.scenario.model import (
     TopUp,
     Witness,
 )
-from emulator.scenario.problems import perhaps, shown
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.instants import DAY_MS, SECOND_MS, iso_from_ms
 from protocols.limits import (

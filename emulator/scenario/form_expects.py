@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from emulator.scenario.form_fields import Fields
+from emulator.forms.fields import Fields
 from emulator.scenario.form_meters import Population, read_addressed
 from emulator.scenario.form_span import Span
 from emulator.scenario.model import ExpectKey, ExpectSpec

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from emulator.scenario.form_fields import ID_ALLOWED, ID_PATTERN, Fields
+from emulator.forms.fields import ID_ALLOWED, ID_PATTERN, Fields
+from emulator.forms.problems import perhaps, shown
+from emulator.population.profile_form import CRYSTAL_PPM_MAX, ProfileData
 from emulator.scenario.model import MeterSpec
-from emulator.scenario.problems import perhaps, shown
-from emulator.scenario.profile_form import CRYSTAL_PPM_MAX, ProfileData
 from protocols.limits import BALANCE_EUR_MAX, ID_CHARS_MAX, LOAD_W_MAX, SCENARIO_METERS_MAX
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_UEUR

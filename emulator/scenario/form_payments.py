@@ -1,6 +1,6 @@
 """Top-ups of a scenario file against each other: the same `id` is the same payment (design §9)."""
 
-from emulator.scenario.form_fields import Fields
+from emulator.forms.fields import Fields
 from emulator.scenario.form_meters import EVERYONE, Population
 from emulator.scenario.model import TopUp
 from protocols.limits import BALANCE_EUR_MAX

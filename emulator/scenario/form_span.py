@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from emulator.scenario.form_fields import Fields
+from emulator.forms.fields import Fields
 from protocols.instants import DAY_MS, iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, SCENARIO_DAYS_MAX
 

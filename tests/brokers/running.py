@@ -9,7 +9,7 @@ import time  # noqa: TID251 # waits for a real process
 from pathlib import Path
 from typing import Protocol
 
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.link.carriage import BrokerAddress
 
 _START_S = 10.0

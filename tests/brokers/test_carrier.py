@@ -11,7 +11,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.errors import DocumentError, UnreachableError
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.link.carriage import BrokerAddress, Drop, NotConnectedError

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from emulator.firmware.events import Overcurrent
-from emulator.fleet import FleetPlan, RunningLink, Secrets, build_links
-from emulator.shipped import shipped_profiles
+from emulator.fleet.building import Secrets, build_links
+from emulator.fleet.running import RunningLink
+from emulator.population.plan import FleetPlan
+from emulator.population.shipped import shipped_profiles
 from protocols.documents.envelope import seal
 from protocols.documents.orders import (
     TIME_TYPE,

@@ -7,7 +7,7 @@ from controller.policy.drafting import Sheet
 from controller.policy.orders_life import DeliveryState
 from controller.policy.superseding import replaces
 from controller.policy.syncing import Answer, Standing, answer
-from emulator.syncing import holds_of
+from emulator.links.syncing import holds_of
 from protocols.documents.merging import NOTHING, in_force
 from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
 from protocols.instants import DAY_MS, HOUR_MS

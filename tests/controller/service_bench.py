@@ -21,10 +21,10 @@ from controller.store.tables import OrderRow
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
-from emulator.household import Household
-from emulator.link import Link
-from emulator.reporting import Outgoing, ReportingMeter
+from emulator.links.link import Link
+from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
+from emulator.world.household import Household
 from protocols.documents.envelope import seal
 from protocols.documents.orders import (
     KINDS,

@@ -18,7 +18,7 @@ PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
 
 DOWN = "Imports go down only"
 DEMO = "In the controller only the demo and the rehearsal know the emulator"
-WORLD = "The firmware does not know the world it is in"
+WORLD = "The rooms of the emulator stand on each other in this order"
 CARRIER = "Pure code does not touch the rim"
 ROOMS = "The rooms of protocols stand on each other in this order"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
@@ -59,10 +59,16 @@ BROKEN_IMPORTS = [
     ),
     ("protocols/instants.py", "import protocols.units", ROOMS, "protocols.instants -> protocols.units"),
     (
-        "emulator/link.py",
+        "emulator/links/link.py",
         "from protocols.rim.carrier import Carrier",
         CARRIER,
         "link -> protocols.rim.carrier",
+    ),
+    (
+        "emulator/links/seeded.py",
+        "import emulator.fleet.files",
+        WORLD,
+        "emulator.links.seeded -> emulator.fleet",
     ),
     (
         "controller/policy/seeded.py",
@@ -113,7 +119,7 @@ BANNED_CALLS = [
 ]
 
 CLOCK_AT_THE_RIM = [
-    "emulator/pacing.py",
+    "emulator/fleet/pacing.py",
     "controller/service/time_service.py",
     "controller/demo/conductor.py",
 ]

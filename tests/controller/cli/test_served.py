@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.link.carriage import BrokerAddress
 from tests.controller.cli.invocation import RELANCE, call, call_outside, environment, found_home
 

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from controller.policy.orders_life import DeliveryState
 from controller.policy.syncing import answer
-from emulator.syncing import holds_of
+from emulator.links.syncing import holds_of
 from protocols.documents.orders import KINDS, Kind, Role
 from tests.controller.one_meter import STORIES, Desk
 

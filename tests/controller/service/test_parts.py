@@ -13,7 +13,7 @@ from controller.service.time_service import SPREAD_MS, TimeAuthority
 from controller.store import queries
 from controller.store.engine import reading, writing
 from controller.store.tables import LinkRow, MeterRow
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
 from protocols.documents.roles import ROOT_TYPE, open_signed, time_source, write_root

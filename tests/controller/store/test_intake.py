@@ -17,7 +17,7 @@ from controller.store.intake import Arrival, Refused, take_in
 from controller.store.sync_answer import RootSent
 from controller.store.tables import ClaimRow, DeliveryRow, EventRow, LinkRow, MeterRow, OutboxRow, ReadingRow
 from emulator.firmware.records import ClaimHeard, SupplyChanged
-from emulator.syncing import holds_of
+from emulator.links.syncing import holds_of
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
 from protocols.link.messages import (

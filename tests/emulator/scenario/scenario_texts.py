@@ -1,8 +1,8 @@
 """A right scenario file in parts, so that a test can put a wrong part in the place of one."""
 
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
-from emulator.shipped import shipped_profiles
 
 FILE = "night.toml"
 FAULTS = ("leap_skip", "date_only", "std_vs_local")

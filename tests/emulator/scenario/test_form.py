@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.events import ButtonName, Channel
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form_events import READERS, RELEASE_HOURS
 from emulator.scenario.model import (
     CancelCut,
@@ -27,7 +28,6 @@ from emulator.scenario.model import (
     TopUp,
     Witness,
 )
-from emulator.shipped import shipped_profiles
 from protocols import limits
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
 from protocols.reasons import Energy, Source

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emulator.scenario.form_fields import ID_PATTERN
+from emulator.forms.fields import ID_PATTERN
 from emulator.scenario.model import Scenario
 from protocols.errors import InputError
 from tests.emulator.scenario.scenario_texts import FILE, HEAD, METERS, event, expectation, read

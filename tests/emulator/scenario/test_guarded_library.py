@@ -10,6 +10,7 @@ from emulator.firmware.guarded.clock import Finding
 from emulator.firmware.guarded.gate import Because
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.firmware.records import ClaimHeard, ClockChanged, GateJudged, Record, SupplyChanged
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import (
@@ -24,7 +25,7 @@ from emulator.scenario.model import (
     Witness,
 )
 from emulator.scenario.player import Played, play
-from emulator.shipped import library, shipped_profiles
+from emulator.scenario.shipped import library
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms

@@ -3,12 +3,12 @@
 import pytest
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
 from emulator.scenario.player import Played, play
 from emulator.scenario.trace import Item, json_line
-from emulator.shipped import shipped_profiles
 
 HEAD = """
 [scenario]

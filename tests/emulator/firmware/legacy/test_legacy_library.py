@@ -3,11 +3,12 @@
 import pytest
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
 from emulator.scenario.player import play
-from emulator.shipped import library, shipped_profiles
+from emulator.scenario.shipped import library
 from protocols.instants import iso_from_ms
 
 FOLDER = "legacy/"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from emulator.firmware.events import Button, ButtonName
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.household import Household
 from emulator.world.crystal import Crystal
+from emulator.world.household import Household
 from emulator.world.loads import QUARTER_MS
 from protocols.instants import HOUR_MS, SECOND_MS
 from protocols.units import QUANTA_PER_EUR

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
-from emulator.shipped import library
+from emulator.scenario.shipped import library
 from protocols.instants import ms_from_iso
 from protocols.limits import SCENARIO_BYTES_MAX
 

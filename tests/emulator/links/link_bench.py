@@ -6,10 +6,10 @@ from hashlib import sha256
 
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.household import Household
-from emulator.link import Link
-from emulator.reporting import MeterStore, Outgoing, ReportingMeter
+from emulator.links.link import Link
+from emulator.links.reporting import MeterStore, Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
+from emulator.world.household import Household
 from protocols.documents.envelope import seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, write_document
 from protocols.link.messages import (

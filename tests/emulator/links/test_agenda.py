@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.agenda import Agenda
+from emulator.links.agenda import Agenda
 
 PUTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 20)), max_size=40)
 

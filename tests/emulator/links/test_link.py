@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from emulator.firmware.events import Button, ButtonName, TicksLost
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory
-from emulator.link import ASK_EVERY_MS
+from emulator.links.link import ASK_EVERY_MS
 from protocols.documents.envelope import seal
 from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, LeaseBody, ReleaseBody, Scope, digest_of
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
@@ -26,7 +26,7 @@ from protocols.link.messages import (
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
-from tests.emulator.link_bench import LINK, Headend, answer, household, link_of, orders_place
+from tests.emulator.links.link_bench import LINK, Headend, answer, household, link_of, orders_place
 
 FLEET = Scope(fleet=True)
 

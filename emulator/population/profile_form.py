@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.scenario.form_fields import Fields
-from emulator.scenario.problems import Problems
-from emulator.scenario.toml_text import parse_toml
+from emulator.forms.fields import Fields
+from emulator.forms.problems import Problems
+from emulator.forms.toml_text import parse_toml
 from protocols.instants import DAY_MS, SECOND_MS
 from protocols.limits import LEASE_MS_MAX, LOAD_W_MAX
 from protocols.reasons import Energy

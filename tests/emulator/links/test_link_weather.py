@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.syncing import holds_of
+from emulator.links.syncing import holds_of
 from emulator.world.weather import Weather, arrivals
 from protocols.documents.orders import (
     Body,
@@ -22,7 +22,7 @@ from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import MeterHolds
 from protocols.reasons import Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
-from tests.emulator.link_bench import Headend, household, link_of
+from tests.emulator.links.link_bench import Headend, household, link_of
 
 PLANS = st.lists(
     st.sampled_from(["hold/a", "hold/b", "flag/medical", "release/m1", "cut/c", "payment/controller"]),

@@ -3,11 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
-from emulator.files import LinkMemory
 from emulator.firmware.events import CardPass, Overcurrent
-from emulator.fleet import FleetPlan, Secrets, build_links, build_unlinked, household_plan
-from emulator.link import Link
-from emulator.shipped import shipped_profiles
+from emulator.fleet.building import Secrets, build_links, build_unlinked
+from emulator.fleet.files import LinkMemory
+from emulator.links.link import Link
+from emulator.population.plan import FleetPlan, household_plan
+from emulator.population.shipped import shipped_profiles
 from protocols.documents.orders import HoldBody, Kind, ReleaseBody, Scope
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report

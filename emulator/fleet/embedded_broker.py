@@ -1,7 +1,7 @@
 """The default broker: iotcore (rumqttd in a wheel) as a process of our own, on loopback (design §5).
 
 Needs no root and no installation. Why this one, and what it may not be relied on for:
-docs/decisions/0003-embedded-broker.md. `python -m emulator.embedded_broker CONFIG` is the process itself.
+docs/decisions/0003-embedded-broker.md. The process itself: `python -m emulator.fleet.embedded_broker CONFIG`.
 """
 
 import logging
@@ -155,7 +155,7 @@ def _spawn(config: Path, complaints: IO[bytes]) -> "subprocess.Popen[bytes]":
     """The process. It ends when our end of its standard input closes: also when we are killed."""
     return subprocess.Popen(  # noqa: S603 # our own interpreter, module and file
         # -P: a folder `emulator` where the person stands must not shadow this package.
-        [sys.executable, "-P", "-m", "emulator.embedded_broker", str(config)],
+        [sys.executable, "-P", "-m", "emulator.fleet.embedded_broker", str(config)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=complaints,

@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from emulator.firmware.journal import Journal
-from emulator.reporting import Kept
+from emulator.links.reporting import Kept
 from protocols import slots
 from protocols.chain import Entry, Head
 from protocols.errors import DocumentError, InputError

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from emulator.agenda import Agenda
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Event
 from emulator.firmware.meter import Meter
-from emulator.household import Household
+from emulator.links.agenda import Agenda
+from emulator.world.household import Household
 
 # (meter, what it did): effects carry ticks; `Household.true_at` says when that was.
 Observer = Callable[[Household[Meter], tuple[Effect, ...]], None]

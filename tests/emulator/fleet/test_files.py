@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.files import (
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.journal import Journal
+from emulator.firmware.records import ScreenShown
+from emulator.fleet.files import (
     JOURNAL_LINES_MAX,
     LinkMemory,
     StateFolder,
@@ -18,12 +22,8 @@ from emulator.files import (
     read_journal_line,
     write_journal,
 )
-from emulator.firmware.guarded.identity import Identity
-from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.firmware.journal import Journal
-from emulator.firmware.records import ScreenShown
-from emulator.household import Household
-from emulator.reporting import Kept
+from emulator.links.reporting import Kept
+from emulator.world.household import Household
 from protocols import slots
 from protocols.chain import GENESIS, Entry, append, verify
 from protocols.documents.orders import CutCalendarBody, HoldBody, Kind, LeaseBody, ReleaseBody, digest_of
@@ -32,7 +32,7 @@ from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.reasons import Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, Workbench, sign
-from tests.emulator.link_bench import Headend, household, key_of, link_of
+from tests.emulator.links.link_bench import Headend, household, key_of, link_of
 
 IMAGE_BYTES_MAX = 8 * 1024
 DEEDS = st.lists(st.sampled_from(["hold", "release", "permit", "wait"]), max_size=3)

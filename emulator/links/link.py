@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
-from emulator.agenda import Agenda
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import AskTime, Document, Event
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.household import Household
-from emulator.reporting import Outgoing, ReportingMeter
-from emulator.syncing import readings_messages, sync_messages
+from emulator.links.agenda import Agenda
+from emulator.links.reporting import Outgoing, ReportingMeter
+from emulator.links.syncing import readings_messages, sync_messages
+from emulator.world.household import Household
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX

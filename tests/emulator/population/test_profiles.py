@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from emulator.population.profile_form import ALL_KEYS, PROFILE_KEYS, TARIFF_KEYS, read_profile
+from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
-from emulator.scenario.profile_form import ALL_KEYS, PROFILE_KEYS, TARIFF_KEYS, read_profile
-from emulator.shipped import library, shipped_profiles
+from emulator.scenario.shipped import library
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
@@ -157,7 +158,7 @@ def test_half_a_tariff_leaves_the_other_half_as_shipped() -> None:
 
 
 def test_a_shipped_file_that_lacks_or_invents_a_key_is_refused() -> None:
-    text = (resources.files("emulator.profiles") / "wallonia-smart.toml").read_text("utf-8")
+    text = (resources.files("emulator.population.profiles") / "wallonia-smart.toml").read_text("utf-8")
     with pytest.raises(
         InputError, match=r"^p.toml: zone: missing for electricity; allowed: a value here or in "
     ):

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.pacing import PacedTime, steady_ns
+from emulator.fleet.pacing import PacedTime, steady_ns
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS
 
 

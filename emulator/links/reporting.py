@@ -28,7 +28,7 @@ from emulator.firmware.records import (
     SupplyChanged,
     WarningShown,
 )
-from emulator.household import Household
+from emulator.world.household import Household
 from protocols.chain import Entry, Head
 from protocols.documents.orders import Kind
 from protocols.link.messages import (

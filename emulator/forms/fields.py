@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from emulator.scenario.problems import Problems, key_shown, perhaps, shown
+from emulator.forms.problems import Problems, key_shown, perhaps, shown
 from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import Rule, parse_rule
 from protocols.cutting.zones import load_zone

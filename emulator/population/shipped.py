@@ -1,4 +1,4 @@
-"""What ships with the program: profiles and the library of nights. Reads them from the package."""
+"""The profiles that ship with the program. Reads them from the package."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Final
 
-from emulator.scenario.profile_form import ProfileData, read_profile
+from emulator.population.profile_form import ProfileData, read_profile
 
 _SUFFIX: Final = ".toml"
 
@@ -15,27 +15,23 @@ _SUFFIX: Final = ".toml"
 @cache
 def shipped_profiles() -> Mapping[str, ProfileData]:
     """Every shipped profile by name, the default first."""
-    texts = _texts(resources.files("emulator.profiles"))
+    texts = shipped_texts(resources.files("emulator.population.profiles"))
     first = "wallonia-card-2020"
     names = sorted(texts, key=lambda name: (name != first, name))
     return MappingProxyType(
-        {name: read_profile(texts[name], f"emulator/profiles/{name}{_SUFFIX}", name) for name in names}
+        {
+            name: read_profile(texts[name], f"emulator/population/profiles/{name}{_SUFFIX}", name)
+            for name in names
+        }
     )
 
 
-@cache
-def library() -> Mapping[str, str]:
-    """The scenario files of the library: path within it, without suffix, to text; in order of path."""
-    texts = _texts(resources.files("emulator.scenario.library"))
-    return MappingProxyType(dict(sorted(texts.items())))
-
-
-def _texts(folder: Traversable, prefix: str = "") -> dict[str, str]:
+def shipped_texts(folder: Traversable, prefix: str = "") -> dict[str, str]:
     """The TOML files of a folder and of those inside it."""
     found: dict[str, str] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            found |= _texts(entry, f"{prefix}{entry.name}/")
+            found |= shipped_texts(entry, f"{prefix}{entry.name}/")
         elif entry.name.endswith(_SUFFIX):
             found[prefix + entry.name.removesuffix(_SUFFIX)] = entry.read_text(encoding="utf-8")
     return found

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.embedded_broker import EmbeddedBroker
-from emulator.files import read_journal
+from emulator.fleet.embedded_broker import EmbeddedBroker
+from emulator.fleet.files import read_journal
 from protocols.chain import verify
 from protocols.documents.envelope import seal
 from protocols.documents.orders import HoldBody, Kind, Scope

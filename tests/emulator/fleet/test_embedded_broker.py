@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator.embedded_broker import EmbeddedBroker
+from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.errors import UnreachableError
 
 OWNER = textwrap.dedent("""
     import sys
-    from emulator.embedded_broker import EmbeddedBroker
+    from emulator.fleet.embedded_broker import EmbeddedBroker
     with EmbeddedBroker() as broker:
         print(broker.address.port, flush=True)
         sys.stdin.read()

@@ -1,14 +1,14 @@
 """What a link says of its meters fits its messages, also of a meter that holds as much as it can."""
 
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
-from emulator.syncing import holds_of, sync_messages
+from emulator.links.syncing import holds_of, sync_messages
 from protocols.documents.merging import NOTHING, declare
 from protocols.documents.orders import Named
 from protocols.documents.statements import Statement, Totals
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message
 from protocols.reasons import Refusal
-from tests.emulator.link_bench import household
+from tests.emulator.links.link_bench import household
 
 
 def test_a_meter_says_all_it_holds() -> None:

@@ -1,0 +1,145 @@
+"""A fleet's meters, made new or restored from what a folder keeps of them.
+
+Whoever comes back from a power cut does not know how long it was dark: a meter that is restored goes on
+from its image and is told at once that its ticks were lost (design §4.1), so that its clock is lost until
+two witnesses have answered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from emulator.firmware.events import TicksLost
+from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.legacy.meter import LegacyMeter
+from emulator.firmware.meter import Meter
+from emulator.fleet.files import LinkMemory
+from emulator.links.link import Link
+from emulator.links.reporting import Kept, ReportingMeter
+from emulator.links.unlinked import Observer, UnlinkedMeters
+from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan
+from emulator.world.crystal import Crystal
+from emulator.world.household import Household
+from protocols.chain import GENESIS, Entry
+from protocols.documents.roles import Root
+from protocols.instants import SECOND_MS
+from protocols.link.messages import meter_key
+
+M = TypeVar("M", bound=Meter)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What meters are given at manufacture: whom to trust, and the key that each one's own comes from."""
+
+    root: Root
+    fleet_key: bytes
+
+
+def build_links(plan: FleetPlan, secrets: Secrets, now_ms: int, folder: Path | None) -> list[Link]:
+    """The links of a guarded fleet, new or as `folder` keeps them. Raises InputError for a wrong folder.
+
+    Numbers of births and reports begin with the instant, so that a fleet made anew under the same names
+    is not taken for an old one.
+    """
+    return [
+        _build_link(plan, secrets, now_ms, link, meters, folder) for link, meters in plan.links_of().items()
+    ]
+
+
+def build_unlinked(plan: FleetPlan, now_ms: int, observe: Observer) -> UnlinkedMeters:
+    """A fleet of card meters of 2020, their clocks right at `now_ms`."""
+    households: list[Household[Meter]] = []
+    for name in plan.ids():
+        made = household_plan(plan, name)
+        meter = LegacyMeter(
+            made.profile, balance_q=made.balance_q, load_w=made.load.load_w(now_ms), set_ms=now_ms
+        )
+        households.append(_household(plan, made, meter, now_ms))
+    return UnlinkedMeters(households, observe)
+
+
+def _build_link(
+    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, meters: Sequence[str], folder: Path | None
+) -> Link:
+    memory = None if folder is None else LinkMemory(folder, link, meters)
+    if memory is not None and memory.exists:
+        return _restore_link(plan, secrets, now_ms, link, meters, memory)
+    made = [_commission(plan, secrets, now_ms, link, name, memory) for name in meters]
+    births = now_ms // SECOND_MS
+    if memory is not None:
+        images = {each.household.id: each.household.meter.image() for each in made}
+        kept = {name: Kept(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
+        memory.create(kept, births)
+    return Link(link, made, births=births, keep_births=None if memory is None else memory.keep_births)
+
+
+def _commission(
+    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, name: str, memory: LinkMemory | None
+) -> ReportingMeter:
+    made = household_plan(plan, name)
+    meter = GuardedMeter(
+        _identity(name, secrets),
+        made.profile,
+        secrets.root,
+        balance_q=made.balance_q,
+        load_w=made.load.load_w(now_ms),
+        commissioned_ms=now_ms,
+    )
+    return ReportingMeter(_household(plan, made, meter, now_ms), link, memory, now_ms)
+
+
+def _restore_link(
+    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, meters: Sequence[str], memory: LinkMemory
+) -> Link:
+    memory.open()
+    made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
+    births = memory.births or now_ms // SECOND_MS
+    restored = Link(link, made, births=births, keep_births=memory.keep_births)
+    for name in meters:
+        restored.apply(name, TicksLost(), now_ms)
+    return restored
+
+
+def _restore(
+    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, name: str, memory: LinkMemory
+) -> ReportingMeter:
+    made = household_plan(plan, name)
+    kept, entries = memory.read(name)
+    meter = GuardedMeter.restore(
+        _identity(name, secrets),
+        made.profile,
+        secrets.root,
+        None if kept is None else kept.image,
+        load_w=made.load.load_w(now_ms),
+        head=GENESIS if kept is None else kept.head,
+    )
+    household = _household(plan, made, meter, now_ms, began_at=meter.memory.tick)
+    reporting = ReportingMeter(household, link, memory, now_ms)
+    if kept is not None:
+        reporting.resume(kept, _unconfirmed(entries, kept.confirmed))
+    return reporting
+
+
+def _household(
+    plan: FleetPlan, made: HouseholdPlan, meter: M, now_ms: int, began_at: int = 0
+) -> Household[M]:
+    return Household(
+        made.id,
+        meter,
+        Crystal(made.drift_ppm, now_ms),
+        made.load.load_w,
+        from_ms=now_ms,
+        began_at=began_at,
+        load_every_ms=plan.load_every_ms,
+    )
+
+
+def _identity(name: str, secrets: Secrets) -> Identity:
+    return Identity(name, frozenset(), meter_key(secrets.fleet_key, name))
+
+
+def _unconfirmed(entries: Sequence[Entry], confirmed: int) -> list[Entry]:
+    return [entry for entry in entries if entry.number > confirmed]
