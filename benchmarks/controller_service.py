@@ -16,9 +16,9 @@ from typing import Final
 from sqlalchemy import Engine
 
 from benchmarks.processes import Pipe, beside
-from controller.cli.founding import MACHINES, SERVICE, seal_root
+from controller.database.engine import open_store
+from controller.office.founding import MACHINES, SERVICE, seal_root
 from controller.service.serve import Secrets, checked_root, serve
-from controller.store.engine import open_store
 from emulator.fleet.pacing import PacedTime, system_now_ms
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root

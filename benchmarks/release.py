@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, NamedTuple
 
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from benchmarks.brokers import EMBEDDED, available, running
 from benchmarks.controller_service import FLEET_KEY, OPERATORS, Controller, root_in, serving, signers
 from benchmarks.figures import Figure, Goal, Progress, figure_of
 from benchmarks.households import WholeFleet
 from benchmarks.processes import Pipe, beside
-from controller.policy.drafting import release
-from controller.policy.orders_life import DeliveryState
-from controller.store.engine import reading, writing
-from controller.store.orders import draw_sheet, submit
-from controller.store.outbox import count_waiting
-from controller.store.queries import count_meters, delivery_counts
-from controller.store.tables import EventRow, MeterRow
+from controller.database.engine import reading, writing
+from controller.database.tables import EventRow, MeterRow
+from controller.orders.drafting import release
+from controller.orders.life import DeliveryState
+from controller.orders.outbox import count_waiting
+from controller.orders.store import draw_sheet, submit
+from controller.orders.views import delivery_counts
 from emulator.firmware.events import Document
 from emulator.fleet.building import Secrets, build_links
 from emulator.fleet.pacing import PacedTime, system_now_ms
@@ -111,7 +111,7 @@ def _release_once(address: BrokerAddress, meters: int) -> list[float]:
         _wait_until_known(controller, meters, events)
         took = _release_all(controller, meters)
         with reading(controller.engine) as session:
-            still_off = count_meters(session).get(Supply.OFF.value, 0)
+            still_off = _count_off(session)
         assert still_off == sum(each == inf for each in took), f"{still_off} meters are off"
         return took
 
@@ -157,10 +157,16 @@ class _Standing(NamedTuple):
     waiting: int
 
 
+def _count_off(session: Session) -> int:
+    """Meters that said last that they are off."""
+    off = select(func.count()).select_from(MeterRow).where(MeterRow.supply == Supply.OFF)
+    return session.exec(off).one()
+
+
 def _standing(controller: Controller) -> _Standing:
     with reading(controller.engine) as session:
         return _Standing(
-            count_meters(session).get(Supply.OFF.value, 0),
+            _count_off(session),
             session.exec(select(func.count()).select_from(EventRow)).one(),
             session.exec(select(func.coalesce(func.sum(col(MeterRow.report_number)), 0))).one(),
             count_waiting(session),

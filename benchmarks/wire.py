@@ -22,8 +22,8 @@ from benchmarks.brokers import available, running
 from benchmarks.controller_service import FLEET_KEY, Controller, serving
 from benchmarks.figures import Figure, Progress, figure_of, ratios
 from benchmarks.processes import Pipe, beside
-from controller.store.engine import reading
-from controller.store.tables import EventRow, MeterRow
+from controller.database.engine import reading
+from controller.database.tables import EventRow, MeterRow
 from emulator.firmware.records import SupplyChanged
 from emulator.links.reporting import Outgoing
 from protocols.link.carriage import IN_FLIGHT_MAX, BrokerAddress

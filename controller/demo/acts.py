@@ -9,17 +9,17 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from controller.database.engine import reading
+from controller.database.tables import DeliveryRow
 from controller.demo import night
 from controller.demo.conductor import Acts, Conductor
 from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
 from controller.demo.population import Household, Order, TopUp, chance
-from controller.policy.drafting import FlagName
-from controller.policy.orders_life import DeliveryState
-from controller.policy.planning import reasons_against
+from controller.orders.drafting import FlagName
+from controller.orders.life import DeliveryState
+from controller.orders.planning import reasons_against
 from controller.service.jobs import Jobs
-from controller.store.engine import reading
-from controller.store.tables import DeliveryRow
 from emulator.firmware.events import Channel, Document
 from protocols.cutting.cut_calendar import Window
 from protocols.errors import RefusedError

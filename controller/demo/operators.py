@@ -12,13 +12,15 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from controller.cli.founding import MACHINES, SERVICE, seal_root
+from controller.database import audit
+from controller.database.engine import writing
+from controller.database.tables import OrderRow
 from controller.demo import night
-from controller.policy import drafting
-from controller.policy.drafting import FLEET, FlagName, Sheet
-from controller.store import audit, orders, payments
-from controller.store.engine import writing
-from controller.store.tables import OrderRow
+from controller.office.founding import MACHINES, SERVICE, seal_root
+from controller.orders import drafting
+from controller.orders import store as orders
+from controller.orders.drafting import FLEET, FlagName, Sheet
+from controller.payments import store as payments
 from protocols.documents.envelope import Signer, read_envelope, seal
 from protocols.documents.orders import (
     KINDS,

@@ -15,6 +15,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlmodel import col, select
 
+from controller.database.engine import open_store, reading
+from controller.database.tables import ClaimRow
 from controller.demo import night
 from controller.demo.live_view import View, shown
 from controller.demo.operators import make_keys
@@ -23,10 +25,8 @@ from controller.demo.population import Household, households
 from controller.demo.result import Heard, Reach, Result
 from controller.demo.stage import STORE_FILE, Stage, staged, store_url
 from controller.demo.sweeping import check_free, sweep
+from controller.orders.views import order_progress
 from controller.service.intake import LINGER_S
-from controller.store.engine import open_store, reading
-from controller.store.queries import order_progress
-from controller.store.tables import ClaimRow
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import BrokerAddress
 

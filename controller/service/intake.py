@@ -14,9 +14,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from controller.store.engine import writing
-from controller.store.intake import Arrival, Refused, take_in
-from controller.store.sync_answer import RootSent
+from controller.database.engine import writing
+from controller.exchange.intake import Arrival, Refused, take_in
+from controller.exchange.sync_answer import RootSent
 from protocols.errors import UnreachableError
 from protocols.link.topics import Place
 from protocols.timekeeping import Timekeeper

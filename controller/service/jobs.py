@@ -16,8 +16,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from msgspec import Struct
 from sqlalchemy import Engine
 
-from controller.store.engine import reading, writing
-from controller.store.upkeep import Kept, keep_up, renew_leases, upkeep_mark
+from controller.database.engine import reading, writing
+from controller.leases.acts import renew_leases, upkeep_mark
+from controller.orders.upkeep import Kept, keep_up
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
 from protocols.errors import RelanceError

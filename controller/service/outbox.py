@@ -11,9 +11,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from controller.database.engine import reading, writing
+from controller.orders.outbox import Message, due_messages, is_empty, mark_taken
 from controller.service.carrying import Carries
-from controller.store.engine import reading, writing
-from controller.store.outbox import Message, due_messages, is_empty, mark_taken
 from protocols.errors import RelanceError
 from protocols.link.carriage import NotConnectedError
 from protocols.timekeeping import Timekeeper

@@ -17,12 +17,12 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
+from controller.exchange.sync_answer import RootSent
 from controller.service.carrying import Carries
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
 from controller.service.outbox import Outbox
 from controller.service.time_service import TimeAuthority
-from controller.store.sync_answer import RootSent
 from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.orders import Role
 from protocols.documents.roles import ROOT_TYPE, Root, meets, open_signed, read_root

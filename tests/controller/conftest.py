@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from controller.store.engine import open_store, writing
-from controller.store.tables import Table
+from controller.database.engine import open_store, writing
+from controller.database.tables import Table
 from tests.controller.postgresql_server import PostgresqlServer
 
 

@@ -2,11 +2,11 @@
 
 from hypothesis import strategies as st
 
-from controller.policy import drafting
-from controller.policy.drafting import Sheet
-from controller.policy.orders_life import DeliveryState
-from controller.policy.superseding import replaces
-from controller.policy.syncing import Answer, Standing, answer
+from controller.exchange.syncing import Answer, answer
+from controller.orders import drafting
+from controller.orders.drafting import Sheet
+from controller.orders.life import ActiveOrder, DeliveryState
+from controller.orders.superseding import replaces
 from emulator.links.syncing import holds_of
 from protocols.documents.merging import NOTHING, in_force
 from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
@@ -38,7 +38,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.bench = Workbench()
-        self.standing: dict[str, Standing] = {}
+        self.standing: dict[str, ActiveOrder] = {}
         self.revs: dict[str, int] = {}
         self.number = self.total_ueur = 0
 
@@ -93,14 +93,14 @@ class Desk:
         self.standing = {
             name: each for name, each in self.standing.items() if not replaces(order, each.order)
         }
-        self.standing[order.id] = Standing(order, DeliveryState.SENT)
+        self.standing[order.id] = ActiveOrder(order, DeliveryState.SENT)
         if arrives:
             self.deliver(order)
 
     def deliver(self, order: Order) -> None:
         judged = self.bench.send(order)
         state = DeliveryState.STORED if judged.verdict == "accepted" else DeliveryState.REFUSED
-        self.standing[order.id] = Standing(order, state)
+        self.standing[order.id] = ActiveOrder(order, state)
 
     def lacks(self) -> list[str]:
         """What the meter's own memory lacks of what stands, without asking what it says of itself."""

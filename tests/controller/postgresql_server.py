@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
-from controller.store import postgresql
+from controller.database import postgresql
 
 _START_S = 30.0
 _STOP_S = 10.0

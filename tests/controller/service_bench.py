@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from controller.policy import drafting
-from controller.policy.drafting import FLEET
+from controller.database.engine import writing
+from controller.database.tables import OrderRow
+from controller.orders import drafting
+from controller.orders import store as orders
+from controller.orders.drafting import FLEET
+from controller.payments import store as payments
 from controller.service.serve import Secrets, Service
-from controller.store import orders, payments
-from controller.store.engine import writing
-from controller.store.tables import OrderRow
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile

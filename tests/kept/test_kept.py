@@ -18,7 +18,7 @@ from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.journal import read_body, write_body
 from emulator.fleet.files import LinkMemory, read_journal
 from protocols.documents.roles import open_first_root
-from tests.controller.cli.invocation import call
+from tests.controller.faces.cli.invocation import call
 from tests.kept.record import (
     DEMO,
     HOME,

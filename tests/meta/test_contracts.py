@@ -1,7 +1,6 @@
 """Each contract of pyproject.toml bites: broken on purpose in a copy of the tree, the tool says so.
 
-Modules that do not exist yet (`controller.policy`, `emulator.scenario.form`) are put there as well: they
-are held from the moment they appear.
+The line is put into the file, in place of what stands there.
 """
 
 import shutil
@@ -19,6 +18,7 @@ PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
 DOWN = "Imports go down only"
 DEMO = "In the controller only the demo and the rehearsal know the emulator"
 WORLD = "The rooms of the emulator stand on each other in this order"
+NOUNS = "The rooms of the controller stand on each other in this order"
 CARRIER = "Pure code does not touch the rim"
 ROOMS = "The rooms of protocols stand on each other in this order"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
@@ -31,12 +31,12 @@ BROKEN_IMPORTS = [
     ("emulator/seeded.py", "import controller", DOWN, "emulator.seeded -> controller"),
     ("controller/seeded.py", "import hil", DOWN, "controller.seeded -> hil"),
     (
-        "controller/cli/seeded.py",
+        "controller/faces/cli/seeded.py",
         "import emulator.firmware",
         DEMO,
-        "controller.cli.seeded -> emulator.firmware",
+        "controller.faces.cli.seeded -> emulator.firmware",
     ),
-    ("controller/policy/seeded.py", "import emulator", DEMO, "controller.policy.seeded -> emulator"),
+    ("controller/leases/rules.py", "import emulator", DEMO, "controller.leases.rules -> emulator"),
     (
         "emulator/firmware/seeded.py",
         "import emulator.world",
@@ -71,11 +71,18 @@ BROKEN_IMPORTS = [
         "emulator.links.seeded -> emulator.fleet",
     ),
     (
-        "controller/policy/seeded.py",
+        "controller/leases/rules.py",
         "import protocols.rim.carrier",
         CARRIER,
-        "seeded -> protocols.rim.carrier",
+        "controller.leases.rules -> protocols.rim.carrier",
     ),
+    (
+        "controller/orders/seeded.py",
+        "import controller.exchange.intake",
+        NOUNS,
+        "seeded -> controller.exchange",
+    ),
+    ("controller/payments/seeded.py", "import controller.leases.acts", NOUNS, "seeded -> controller.leases"),
     ("protocols/seeded.py", "import asyncio", PURE, "protocols.seeded -> asyncio"),
     ("protocols/seeded.py", "from pathlib import Path", PURE, "protocols.seeded -> pathlib"),
     ("emulator/firmware/seeded.py", "import random", PURE, "emulator.firmware.seeded -> random"),
@@ -88,13 +95,13 @@ BROKEN_IMPORTS = [
     ),
     ("emulator/scenario/form.py", "import socket", PURE, "emulator.scenario.form -> socket"),
     ("emulator/scenario/expectation.py", "import rich.table", PURE, "emulator.scenario.expectation -> rich"),
-    ("controller/policy/__init__.py", "import threading", PURE, "controller.policy -> threading"),
-    ("controller/policy/leases.py", "import sqlmodel", PURE, "controller.policy.leases -> sqlmodel"),
+    ("controller/orders/life.py", "import threading", PURE, "controller.orders.life -> threading"),
+    ("controller/leases/rules.py", "import sqlmodel", PURE, "controller.leases.rules -> sqlmodel"),
 ]
 
 ALLOWED_IMPORTS = [
     ("controller/demo/seeded.py", "import emulator.firmware"),
-    ("controller/rehearsal.py", "import emulator"),
+    ("controller/demo/rehearsal.py", "import emulator"),
     ("emulator/scenario/player_seeded.py", "import rich"),
     ("controller/service/seeded.py", "import asyncio"),
 ]
@@ -113,8 +120,8 @@ BANNED_CALLS = [
         "import random\n\nLOAD_W = random.randrange(9)",
         "take a seed as an argument",
     ),
-    ("controller/policy/seeded.py", "import os\n\nKEY = os.urandom(32)", "take keys and nonces as arguments"),
-    ("controller/store/seeded.py", "import uuid\n\nID = uuid.uuid4()", "an id is an argument or a digest"),
+    ("controller/leases/rules.py", "import os\n\nKEY = os.urandom(32)", "take keys and nonces as arguments"),
+    ("controller/database/seeded.py", "import uuid\n\nID = uuid.uuid4()", "an id is an argument or a digest"),
     ("tests/emulator/test_seeded.py", "import time\n\ntime.sleep(1)", "take the instant (`at_ms`)"),
 ]
 

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[3]
 def start_demo(folder: Path, *options: str) -> "subprocess.Popen[str]":
     """Start it, in its own session, so that a Ctrl-C reaches it and nobody else."""
     # -P: as installed, whatever the folder one stands in.
-    program = [sys.executable, "-P", "-c", "import sys; from controller.cli.main import run; sys.exit(run())"]
+    program = [sys.executable, "-P", "-c", "import sys; from controller.main import run; sys.exit(run())"]
     return subprocess.Popen(
         [*program, "demo", "--out", str(folder), *options],
         cwd=PROJECT,

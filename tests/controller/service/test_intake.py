@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Engine
 
+from controller.exchange.sync_answer import RootSent
 from controller.service import intake
 from controller.service.intake import LINGER_S, Intake
-from controller.store.sync_answer import RootSent
 from protocols.link.messages import Status, write_message
 from protocols.link.topics import Channel, Place
 from tests.controller.service_bench import FLEET_KEY, SteppedClock

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
+from controller.database.engine import reading, writing
+from controller.database.tables import LinkRow, MeterRow
+from controller.leases.views import LeaseView, lease_status
+from controller.orders.store import get_order
 from controller.service.jobs import TICK_MS, Jobs
 from controller.service.serve import Secrets, Service, checked_root, serve, single_instance
 from controller.service.time_service import SPREAD_MS, TimeAuthority
-from controller.store import queries
-from controller.store.engine import reading, writing
-from controller.store.tables import LinkRow, MeterRow
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
@@ -130,7 +131,7 @@ def test_a_clock_a_day_ahead_expires_no_moratorium_and_set_right_again_all_goes_
             await laid.settle()
             laid.service.jobs.tick(laid.now_ms + DAY_MS)
             with reading(engine) as session:
-                assert queries.show_order(session, row.id).state == "active"
+                assert get_order(session, row.id).state == "active"
             (plan,) = [view for view in _leases(engine) if view.order_id is not None]
             assert plan.rev == 1
             await laid.settle()
@@ -144,9 +145,9 @@ def test_a_clock_a_day_ahead_expires_no_moratorium_and_set_right_again_all_goes_
     asyncio.run(story())
 
 
-def _leases(engine: Engine) -> list[queries.LeaseView]:
+def _leases(engine: Engine) -> list[LeaseView]:
     with reading(engine) as session:
-        return queries.lease_status(session)
+        return lease_status(session)
 
 
 def test_an_expired_root_ends_leases_and_not_protection(engine: Engine) -> None:

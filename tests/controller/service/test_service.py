@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from controller.policy.releasing import Scope as ReleaseScope
-from controller.store import audit, findings, payments, queries
-from controller.store.engine import reading
-from controller.store.orders import order_in
-from controller.store.outbox import Message
-from controller.store.tables import DeliveryRow, OutboxRow
+from controller.database import audit
+from controller.database.engine import reading
+from controller.database.tables import DeliveryRow, OutboxRow
+from controller.meters.views import list_meters, show_meter
+from controller.orders.outbox import Message
+from controller.orders.store import order_in
+from controller.payments import store as payments
 from protocols.documents.merging import in_force
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
@@ -56,7 +57,7 @@ def states(engine: Engine, order_id: str) -> dict[str, str]:
 def test_a_link_that_connects_makes_its_meters_known(engine: Engine) -> None:
     async def story(laid: Table) -> None:
         with reading(laid.engine) as session:
-            meters = queries.list_meters(session)
+            meters = list_meters(session)
         assert [(each.id, each.link, each.online) for each in meters] == [
             ("m1", "link-1", True),
             ("m2", "link-1", True),
@@ -263,14 +264,9 @@ def test_a_release_is_effective_only_when_there_is_supply_again(engine: Engine) 
         await laid.wait(2 * DAY_MS)
         assert laid.meter("m1").point.supply == Supply.OFF
         with reading(engine) as session:
-            assert queries.show_meter(session, "m1").supply == Supply.OFF
-        with reading(engine) as session:
-            assert findings.find_release_targets(session, ReleaseScope.OFF) == ("m1",)
+            assert show_meter(session, "m1").supply == Supply.OFF
         row = laid.release()
         await laid.settle()
-        with reading(engine) as session:
-            shown = findings.show_release(session, row.id)
-        assert (shown.restored, shown.unknown, shown.still_off) == (1, 0, ())
         assert states(engine, row.id) == {"m1": "effective"}
         assert laid.meter("m1").point.supply == Supply.ON
         await laid.wait(2 * DAY_MS)

@@ -1,0 +1,96 @@
+"""The audit: every act of a person and every automatic act of the service, in a chain of hashes (design §6).
+
+An entry is written in the transaction of what it tells about: neither is there without the other. Whoever
+changes, drops, inserts or reorders an entry breaks the chain from there on; the head, noted elsewhere (the
+service logs it), also shows when the last ones are missing.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database.numbers import next_number
+from controller.database.tables import AuditRow
+from protocols import chain
+from protocols.chain import GENESIS, Entry, Head
+
+# Who acts when nobody does.
+SERVICE: Final = "service"
+_ENTRIES_AT_ONCE: Final = 1_000
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """Who did what to what, and when. `detail` holds what a reader needs and no row keeps."""
+
+    at_ms: int
+    actor: str
+    act: str
+    subject: str
+    detail: dict[str, str | int | None] = {}
+
+
+class AuditEntry(Struct, frozen=True):
+    """One entry as read back."""
+
+    number: int
+    act: Act
+
+
+_acts: msgspec.json.Decoder[Act] = msgspec.json.Decoder(Act)
+
+
+def note(
+    session: Session, at_ms: int, actor: str, act: str, subject: str, **detail: str | int | None
+) -> None:
+    """Add an act to the chain, in the caller's transaction."""
+    # Drawing the number first locks the chain's end until the commit: no two entries follow the same one.
+    number = next_number(session, "audit")
+    body = msgspec.json.encode(Act(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
+    entry = chain.append(head_of(session), body)
+    assert entry.number == number, (entry.number, number)
+    session.add(AuditRow(number=number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash))
+    session.flush()
+
+
+def head_of(session: Session) -> Head:
+    """Where the chain ends now."""
+    last = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()).limit(1)).first()
+    return GENESIS if last is None else Head(last.number, last.hash)
+
+
+def verify_audit(session: Session, to_head: Head | None = None) -> int | None:
+    """The first number at which the audit is broken; None where it is whole.
+
+    With `to_head`, known from elsewhere, the chain must also still have that entry.
+    """
+    broken = chain.verify(_entries(session))
+    if broken is not None or to_head is None or to_head == GENESIS:
+        return broken
+    row = session.get(AuditRow, to_head.number)
+    return None if row is not None and row.hash == to_head.hash else to_head.number
+
+
+def recent(session: Session, limit: int = 50, subject: str | None = None) -> list[AuditEntry]:
+    """The last acts, the latest first; of one subject where it is named."""
+    found: list[AuditEntry] = []
+    rows = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()))
+    for row in rows:
+        act = _acts.decode(row.body)
+        if subject is None or act.subject == subject:
+            found.append(AuditEntry(row.number, act))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _entries(session: Session) -> Iterator[Entry]:
+    """All entries, a portion at a time: the audit of years does not fit into memory."""
+    query = select(AuditRow).order_by(col(AuditRow.number)).limit(_ENTRIES_AT_ONCE)
+    rows = session.exec(query).all()
+    while rows:
+        for row in rows:
+            yield Entry(row.number, row.previous_hash, row.body, row.hash)
+        rows = session.exec(query.where(AuditRow.number > rows[-1].number)).all()

@@ -1,0 +1,153 @@
+"""Opening the store: SQLite in WAL mode by default, PostgreSQL by URL; and its two ways of use.
+
+`reading` sees one consistent state and writes nothing; `writing` is one transaction: all of it or none. A
+writer takes the lock at its first breath (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `store.postgresql`), or
+two processes that read first and write later would fail each other; readers never wait.
+
+A commit is on the disk (synchronous=FULL): "paid" is said to a household after it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlmodel import Session, create_engine
+
+from controller.database import postgresql
+from protocols.errors import InputError, UnreachableError, quoted
+
+SCHEMA_VERSION: Final = "0002"
+# Versions of ours that a migration leads on from.
+_EARLIER: Final = ("0001",)
+# A database that has tables, and none of ours.
+_STRANGE: Final = "strange"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+# Another process writes in milliseconds; a backup tool may hold the file for seconds.
+_BUSY_MS: Final = 10_000
+# Schemes of an address, each with its driver.
+_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": postgresql.DRIVER, postgresql.DRIVER: postgresql.DRIVER}
+
+
+def open_store(url: str, *, create: bool = False) -> Engine:
+    """The store behind `url`: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or just a file's name.
+
+    An earlier schema of ours is migrated; `create` makes a store of an empty one. Raises InputError for an
+    address that is none, a file that is no database of ours, or a schema of another version; UnreachableError
+    where nothing answers or no file is.
+    """
+    address = _address(url)
+    shown = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite" and not create:
+        _check_file(address, shown)
+    engine = _connect(address)
+    try:
+        version = _version(engine)
+        if version in _EARLIER or (version is None and create):
+            migrate(engine)
+            version = SCHEMA_VERSION
+    except OperationalError as error:
+        engine.dispose()
+        raise UnreachableError(f"{shown}: {_first_line(error)}") from None
+    except DatabaseError as error:
+        engine.dispose()
+        raise InputError(f"{shown}: {_first_line(error)}") from None
+    if version != SCHEMA_VERSION:
+        engine.dispose()
+        found = "not a store of relance" if version in {None, _STRANGE} else f"schema {version}"
+        raise InputError(f"{shown}: {found}; allowed: schema {SCHEMA_VERSION}; `relance init` makes one")
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to SCHEMA_VERSION, in one transaction; nothing happens where it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with engine.execution_options(relance_writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that sees one state of the store; what it changes is thrown away."""
+    with Session(engine, autoflush=False) as session:
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """A session that is one transaction: committed at the end, rolled back when anything is raised.
+
+    Rows stay readable after the commit. Raises UnreachableError where another writer holds the store.
+    """
+    try:
+        writer = engine.execution_options(relance_writes=True)
+        with Session(writer, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        raise UnreachableError(f"database: {_first_line(error)}") from None
+
+
+def _address(url: str) -> URL:
+    refused = InputError(f"database {quoted(url)}; allowed: sqlite:///FILE or postgresql://USER@HOST/NAME")
+    try:
+        address = make_url(url if "://" in url else f"sqlite:///{url}")
+    except (ArgumentError, ValueError):
+        raise refused from None
+    if address.drivername not in _DRIVERS:
+        raise refused
+    return address.set(drivername=_DRIVERS[address.drivername])
+
+
+def _check_file(address: URL, shown: str) -> None:
+    """SQLite would make an empty file of a mistyped name and report tables missing."""
+    if address.database and address.database != ":memory:" and not Path(address.database).exists():
+        raise UnreachableError(f"{shown}: no such file; `relance init` makes it")
+
+
+def _connect(address: URL) -> Engine:
+    try:
+        engine = create_engine(address)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise InputError(f"database: {error}; {postgresql.NEEDS}") from None
+    if address.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        postgresql.prepare(engine, _BUSY_MS)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
+    # The driver would open transactions at moments of its own choosing; `_begin_sqlite` does instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("relance_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _version(engine: Engine) -> str | None:
+    """The schema's version; None for an empty database. A stranger's tables are no store of ours."""
+    with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
+        if "alembic_version" not in tables:
+            return _STRANGE if tables else None
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return None if found is None else str(found)
+
+
+def _first_line(error: DatabaseError) -> str:
+    return str(error.orig).strip().splitlines()[0]

@@ -1,0 +1,8 @@
+"""What Alembic runs: the migrations, on the connection that `store.engine.migrate` hands over."""
+
+from alembic import context
+
+from controller.database.tables import Table
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Table.metadata)
+context.run_migrations()

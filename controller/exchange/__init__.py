@@ -1,0 +1,1 @@
+"""What meets the links: what comes in, what a sync asks for, what is answered."""

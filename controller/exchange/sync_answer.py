@@ -1,0 +1,137 @@
+"""The answer to a link's sync: what each of its meters lacks goes into the outbox (design §5).
+
+`policy.syncing` decides; here its facts are loaded and its decision is written down, in one transaction.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from controller.database import audit
+from controller.database.bulk import in_batches
+from controller.database.tables import DeliveryRow, MeterRow, OrderRow, OutboxRow
+from controller.exchange.syncing import answer
+from controller.meters.registry import register_meters
+from controller.orders import deliveries
+from controller.orders.active import active_orders
+from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
+from controller.orders.superseding import SENT_AGAIN
+from protocols.documents.orders import Order
+from protocols.limits import INSTANT_MS_MAX
+from protocols.link.messages import MeterHolds, Sync
+from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
+
+
+class RootSent(Struct, frozen=True):
+    """The root in force, and the envelope that meters accept it by."""
+
+    version: int
+    envelope: bytes
+
+
+def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> None:
+    """Register the meters of a sync, note what they hold, and queue what they lack."""
+    holds = {each.meter: each for each in sync.meters}
+    register_meters(session, dict.fromkeys(holds, sync.link), now_ms)
+    _note_holds(session, sync.meters, now_ms)
+    add_fleet_deliveries(session, holds.keys(), now_ms)
+    standing = active_orders(session, holds.keys())
+    send: dict[str, tuple[Order, list[str]]] = {}
+    held: dict[str, list[str]] = {}
+    roots: list[str] = []
+    for meter, holding in holds.items():
+        found = answer(holding, standing.get(meter, ()), root.version, now_ms)
+        for order in found.send:
+            send.setdefault(order.id, (order, []))[1].append(meter)
+        for order in found.held:
+            held.setdefault(order.id, []).append(meter)
+        if found.root:
+            roots.append(meter)
+    for order_id, meters in held.items():
+        for some in in_batches(meters):
+            deliveries.step(session, DeliveryEvent.HELD, now_ms, order_id=order_id, meters=some)
+    _send_root(session, root, roots, sync.link, now_ms)
+    _send(session, list(send.values()), now_ms)
+    sent = sum(len(meters) for _, meters in send.values())
+    if sent or roots:
+        audit.note(session, now_ms, audit.SERVICE, "answer_sync", sync.link, orders=sent, roots=len(roots))
+
+
+def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
+    """A meter that became known by a report, not by a sync: it gets all that may be sent again."""
+    if not meters:
+        return
+    add_fleet_deliveries(session, meters, now_ms)
+    by_order: dict[str, tuple[Order, list[str]]] = {}
+    for meter, standing in active_orders(session, meters).items():
+        for each in standing:
+            if each.order.kind in SENT_AGAIN and each.state is DeliveryState.QUEUED:
+                by_order.setdefault(each.order.id, (each.order, []))[1].append(meter)
+    _send(session, list(by_order.values()), now_ms)
+
+
+def add_fleet_deliveries(session: Session, meters: Collection[str], now_ms: int) -> None:
+    """Deliveries of the fleet's active orders to meters that joined after their approval."""
+    fleet = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.scope == '{"fleet":true}')
+    for row in session.exec(fleet).all():
+        for some in in_batches(meters):
+            have = set(
+                session.exec(
+                    select(DeliveryRow.meter).where(
+                        DeliveryRow.order_id == row.id, col(DeliveryRow.meter).in_(some)
+                    )
+                )
+            )
+            deliveries.add_deliveries(session, row.id, set(some) - have, now_ms)
+
+
+def _send(session: Session, found: Sequence[tuple[Order, list[str]]], now_ms: int) -> None:
+    """Order by order, in the sequence of the kinds: each meter gets the lease after all that it names."""
+    for order, meters in sorted(
+        found, key=lambda each: (SENT_AGAIN.index(each[0].kind), each[0].rev, each[0].id)
+    ):
+        deliveries.requeue(session, order, meters, now_ms)
+
+
+def _send_root(session: Session, root: RootSent, meters: Sequence[str], link: str, now_ms: int) -> None:
+    waiting = set(
+        session.exec(
+            select(OutboxRow.meter).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter).in_(meters))
+        )
+    )
+    for meter in meters:
+        if meter not in waiting:
+            row = OutboxRow(
+                topic=topic_of(Place(Channel.ORDERS, link=link, meter=meter)),
+                meter=meter,
+                payload=root.envelope,
+                expiry_s=CARRIAGE[Channel.ORDERS].expiry_s,
+                not_before_ms=now_ms,
+                not_after_ms=INSTANT_MS_MAX,
+            )
+            session.add(row)
+    session.flush()
+
+
+def _note_holds(session: Session, holds: Sequence[MeterHolds], now_ms: int) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "id": each.meter,
+            "energy": each.energy,
+            "firmware": each.firmware,
+            "profile": each.profile,
+            "supply": each.supply,
+            "clock": each.clock,
+            "lease_rev": each.lease_rev,
+            "lease_ends_ms": each.lease_ends_ms,
+            "root_version": each.root_version,
+            "synced_ms": now_ms,
+            "last_seen_ms": now_ms,
+        }
+        for each in holds
+    ]
+    if rows:
+        session.execute(update(MeterRow), rows)

@@ -1,0 +1,85 @@
+"""What a meter lacks: what it says it holds, beside the orders that are active for it (design §5, sync).
+
+Sent again is protection, money, the calendar and tariff in force, the lease, and the root. Never sent
+again is a cut order, nor a floor under a hold, a cleared flag, a limiter or a rebase: harm that did not
+arrive at once has lapsed, and the meter stays protected until two people decide anew.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
+from controller.orders.superseding import SENT_AGAIN
+from protocols.documents.orders import CancelCutBody, Kind, Order, PaymentBody, body_of, digest_of
+from protocols.link.messages import MeterHolds
+
+# Of these only the highest revision of an object counts.
+_LATEST_ONLY: Final = (Kind.PAYMENT, Kind.CUT_CALENDAR, Kind.TARIFF, Kind.LEASE)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a sync shows: orders to send again, in sequence; orders that the meter has; a root to send."""
+
+    send: tuple[Order, ...]
+    held: tuple[Order, ...]
+    root: bool
+
+
+def answer(holds: MeterHolds, standing: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
+    """What to answer one meter."""
+    # Superseded for this meter alone, while the order stands for others: it is nothing that it lacks.
+    standing = [each for each in standing if each.state is not DeliveryState.SUPERSEDED]
+    highest: dict[tuple[Kind, str], int] = {}
+    for each in standing:
+        key = each.order.kind, each.order.object
+        highest[key] = max(highest.get(key, 0), each.order.rev)
+    held = [each.order for each in standing if _holds(holds, each)]
+    lacking = [
+        each.order
+        for each in standing
+        if each.order.kind in SENT_AGAIN
+        and now_ms < each.order.not_after_ms
+        and not (
+            each.order.kind in _LATEST_ONLY and each.order.rev < highest[each.order.kind, each.order.object]
+        )
+        and not _holds(holds, each)
+    ]
+    return Answer(
+        send=tuple(sorted(lacking, key=lambda order: (SENT_AGAIN.index(order.kind), order.rev, order.id))),
+        held=tuple(held),
+        root=holds.root_version < root_version,
+    )
+
+
+def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
+    """Whether the meter has an order, by its own word; where it has no word for it, by its receipt."""
+    order = standing.order
+    received = standing.state in HELD_DELIVERIES
+    match order.kind:
+        case Kind.HOLD | Kind.SET_FLAG | Kind.RELEASE:
+            named = _named(holds, order.object)
+            return named is not None and (order.rev <= named[0] or order.rev in named[1])
+        case Kind.SHORTEN_HOLD | Kind.LIFT_HOLD | Kind.CLEAR_FLAG:
+            named = _named(holds, order.object)
+            return named is not None and order.rev <= named[0]
+        case Kind.PAYMENT:
+            body = body_of(order, PaymentBody)
+            return any(each.issuer == body.issuer and each.number >= body.number for each in holds.statements)
+        case Kind.CANCEL_CUT:
+            # The oldest tombstones make room for others, and still count.
+            return received or body_of(order, CancelCutBody).cut in holds.tombstones
+        case Kind.CUT_CALENDAR:
+            mine = (order.object, order.rev, digest_of(order))
+            return any((each.object, each.rev, each.digest) == mine for each in holds.calendars)
+        case Kind.CUT_ORDER:
+            return received or order.object in holds.cut_orders
+        case Kind.LEASE:
+            return holds.lease_rev >= order.rev
+        case _:
+            return received
+
+
+def _named(holds: MeterHolds, name: str) -> tuple[int, tuple[int, ...]] | None:
+    return next(((each.floor, each.revs) for each in holds.protections if each.object == name), None)

@@ -1,0 +1,1 @@
+"""What people see and type. No SQL and no rule: acts and views of the nouns, put into words."""

@@ -1,0 +1,118 @@
+"""`relance audit`: who did what, in a chain that shows where it was tampered with."""
+
+from typing import Annotated
+
+import typer
+
+from controller.database.audit import head_of, recent, verify_audit
+from controller.database.engine import reading
+from controller.faces.cli.examples import examples
+from controller.faces.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
+from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.office.desk import open_desk
+from controller.payments.store import verify_ledger
+from protocols.chain import Head
+from protocols.cutting.zones import load_zone
+from protocols.errors import InputError, RefusedError, quoted
+from protocols.rim.exits import Exit
+
+app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
+
+_HASH_BYTES = 32
+
+
+@app.command("verify", epilog=examples("audit verify", "audit verify --head 128:9f86d0… --json"))
+def verify(
+    *,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="N:HASH", help="A head noted elsewhere: shows what is missing since."),
+    ] = None,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """Check the chain of the audit, and that the ledger adds up. Ends with 1 where either does not."""
+    noted = None if head is None else _head(head)
+    with open_desk(home, database) as desk, reading(desk.store) as session:
+        broken = verify_audit(session, noted)
+        end = head_of(session)
+        discrepancies = verify_ledger(session)
+    whole = broken is None and not discrepancies
+    if as_json:
+        print_json(
+            {
+                "whole": whole,
+                "entries": end.number,
+                "head": _shown(end),
+                "broken_at": broken,
+                "ledger_discrepancies": discrepancies,
+            }
+        )
+        return Exit.DONE if whole else Exit.NO
+    if broken is not None:
+        raise RefusedError(f"audit: broken at entry {broken} of {end.number}: not what was written then")
+    if discrepancies:
+        raise RefusedError(f"ledger: {discrepancies[0]}")
+    say(
+        f"The audit is whole: {end.number} entries, and the ledger adds up.",
+        f"Its head is {_shown(end)}; noted elsewhere, it shows later whether entries are missing.",
+    )
+    return Exit.DONE
+
+
+@app.command("list", epilog=examples("audit list", "audit list --limit 200 --json"))
+def list_acts(
+    *,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last so many.")] = 50,
+    zone: Zone = ZONE_DEFAULT,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """List who did what, the latest first."""
+    place = load_zone(zone, "--zone")
+    with open_desk(home, database) as desk, reading(desk.store) as session:
+        entries = recent(session, limit)
+    if as_json:
+        acts = [
+            {
+                "number": entry.number,
+                "actor": entry.act.actor,
+                "act": entry.act.act,
+                "subject": entry.act.subject,
+                "detail": entry.act.detail,
+                **instants(at=entry.act.at_ms),
+            }
+            for entry in entries
+        ]
+        print_json({"acts": acts})
+        return Exit.DONE
+    rows = [
+        (
+            str(entry.number),
+            local(entry.act.at_ms, place),
+            entry.act.actor,
+            entry.act.act,
+            entry.act.subject,
+            ", ".join(f"{name} {value}" for name, value in entry.act.detail.items() if value is not None),
+        )
+        for entry in entries
+    ]
+    print_table("Audit", ("number", "at", "who", "did", "to", "detail"), rows)
+    return Exit.DONE
+
+
+def _shown(head: Head) -> str:
+    return f"{head.number}:{head.hash.hex()}"
+
+
+def _head(text: str) -> Head:
+    number, colon, digest = text.partition(":")
+    try:
+        head = Head(int(number), bytes.fromhex(digest))
+    except ValueError:
+        head = Head(-1, b"")
+    if not colon or head.number < 0 or len(head.hash) != _HASH_BYTES:
+        raise InputError(f"--head: {quoted(text)}; allowed: N:HASH, as `relance audit verify` prints it")
+    return head

@@ -1,0 +1,93 @@
+"""`relance init`: found a controller, with its keys, its root and its database."""
+
+import os
+from typing import Annotated, Final
+
+import typer
+
+from controller.database.audit import head_of, note
+from controller.database.engine import open_store, writing
+from controller.faces.cli.options import Database, Home, Json
+from controller.faces.cli.showing import print_json, say
+from controller.office.founding import (
+    MACHINES,
+    MACHINES_TOGETHER,
+    building,
+    check_operators,
+    check_unused,
+    database_while_building,
+    seal_root,
+    write_keys,
+)
+from controller.office.keys import PASSPHRASE_VARIABLE, ask_passphrase, write_secret
+from controller.office.settings import Settings, settings_from
+from protocols.chain import GENESIS
+from protocols.errors import InputError
+from protocols.rim.clocks import now_ms
+from protocols.rim.exits import Exit
+
+_ONE_FOR_ALL: Final = f"{PASSPHRASE_VARIABLE} now opens every key: whoever knows it can sign as any operator."
+
+
+def init(
+    *,
+    operator: Annotated[
+        list[str], typer.Option(metavar="NAME", help="A person who may act; at least two of them.")
+    ],
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """Found a controller: keys of people and machines, a root signed by two, an empty database.
+
+    Each operator may protect alone, and harm only together with another. At a terminal every operator is
+    asked for a passphrase of their own, and one is asked for the machines' keys.
+
+    A home that exists is never touched.
+    """
+    settings = settings_from(os.environ, home, database)
+    operators = check_operators(operator)
+    check_unused(settings.home)
+    passphrases = _ask_all(operators)
+    _found(settings, operators, passphrases)
+    if as_json:
+        print_json(
+            {
+                "home": str(settings.home),
+                "operators": operators,
+                "machines": MACHINES,
+                "root": str(settings.root),
+                "fleet_key": str(settings.fleet_key),
+            }
+        )
+        return Exit.DONE
+    say(
+        f"{settings.home} is ready.",
+        f"Operators: {', '.join(operators)}. Each may protect alone; harm takes two of them.",
+        f"Meters trust {settings.root}; keep a copy of keys/ where a fire does not reach it.",
+        *([_ONE_FOR_ALL] if PASSPHRASE_VARIABLE in os.environ else []),
+        "Next: relance serve, and in another terminal relance timeserver.",
+    )
+    return Exit.DONE
+
+
+def _ask_all(operators: tuple[str, ...]) -> dict[str, str]:
+    found = {name: ask_passphrase(name, twice=True) for name in operators}
+    machines = ask_passphrase(MACHINES_TOGETHER, twice=True)
+    return found | dict.fromkeys(MACHINES, machines)
+
+
+def _found(settings: Settings, operators: tuple[str, ...], passphrases: dict[str, str]) -> None:
+    with building(settings.home) as place:
+        signers = write_keys(place, operators, passphrases.__getitem__)
+        now = now_ms()
+        write_secret(place / settings.root.name, seal_root(signers, operators, now))
+        engine = open_store(database_while_building(settings, place), create=True)
+        try:
+            with writing(engine) as session:
+                if head_of(session) != GENESIS:
+                    raise InputError(f"{settings.database}: serves another home already; nothing was changed")
+                for name in operators:
+                    note(session, now, name, "init", f"key/{signers[name].keyid}", home=str(settings.home))
+        finally:
+            engine.dispose()

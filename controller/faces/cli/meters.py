@@ -1,0 +1,278 @@
+"""`relance meters`: how each meter is, as it said itself, and why."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from sqlmodel import Session, col, select
+
+from controller.database.engine import reading
+from controller.database.tables import DeliveryRow, EventRow, MeterRow, OrderRow
+from controller.faces.cli.examples import examples
+from controller.faces.cli.options import ZONE_DEFAULT, Database, Home, Json, Meter, Zone
+from controller.faces.cli.showing import duration, eur, instants, local, print_json, print_table, say
+from controller.meters.views import MeterView, list_meters, show_meter
+from controller.meters.witnesses import WitnessView, held_by
+from controller.office.desk import open_desk
+from controller.orders.life import ActiveOrder, DeliveryState, OrderState
+from controller.orders.store import order_of
+from controller.orders.views import list_deliveries
+from controller.why.rules import EventFact, MeterFact, explain
+from protocols.arguments import check_choice, read_name
+from protocols.cutting.zones import load_zone
+from protocols.errors import RefusedError, quoted
+from protocols.limits import JOURNAL_ENTRIES_MAX
+from protocols.reasons import ClockStatus, Supply
+from protocols.rim.clocks import now_ms
+from protocols.rim.exits import Exit
+
+app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
+
+_UNKNOWN = "unknown"
+_HEADS = (
+    "meter",
+    "link",
+    "supply",
+    "clock",
+    "true time is in",
+    "last witnesses",
+    "next possible opening",
+    "EUR",
+)
+# Orders named below a meter; `orders list` has the rest.
+_ORDERS_SHOWN = 10
+_WITNESSES_SHOWN = 2
+
+
+@app.command(
+    "list", epilog=examples("meters list", "meters list --supply off --json", "meters list --clock disputed")
+)
+def list_all(
+    *,
+    supply: Annotated[str | None, typer.Option(metavar="STATE", help="on, off, armed or limited.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only trusted, disputed or lost.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(metavar="LINK", help="Only the meters of this link.")] = None,
+    zone: Zone = ZONE_DEFAULT,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """List meters: supply, clock, believed interval, last two witnesses, next possible opening.
+
+    Ends with 1 when nothing matches. What a meter has never said is shown as unknown.
+    """
+    check_choice(supply, Supply, "--supply")
+    check_choice(clock, ClockStatus, "--clock")
+    place = load_zone(zone, "--zone")
+    with open_desk(home, database) as desk, reading(desk.store) as session:
+        found = list_meters(session, link=link, supply=supply, clock=clock)
+    if as_json:
+        print_json({"meters": [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]})
+    elif found:
+        print_table("Meters", _HEADS, [_row(view, place) for view in found])
+    else:
+        say("No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet.")
+    return Exit.DONE if found else Exit.NO
+
+
+@app.command("show", epilog=examples("meters show m00042", "meters show m00042 --json"))
+def show(
+    meter: Meter,
+    *,
+    zone: Zone = ZONE_DEFAULT,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """Show all that is known of a meter, and the last orders to it."""
+    place = load_zone(zone, "--zone")
+    with open_desk(home, database) as desk, reading(desk.store) as session:
+        view = _existing(session, meter)
+        ways = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
+    if as_json:
+        orders = [
+            {"id": way.order_id, "object": way.object, "rev": way.rev, "state": way.state} for way in ways
+        ]
+        print_json(_fields(view, view.witnesses) | {"orders": orders})
+        return Exit.DONE
+    at_link = f"{view.link} ({'online' if view.online else 'offline'})"
+    lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, place)}" if view.lease_rev else "none"
+    rows = [
+        (
+            "meter",
+            f"{view.id}, {view.energy or _UNKNOWN}, {view.firmware or _UNKNOWN}, {view.profile or _UNKNOWN}",
+        ),
+        ("link", at_link),
+        ("supply", _supply(view)),
+        ("clock", view.clock or _UNKNOWN),
+        ("true time is within", _interval(view, place)),
+        ("its own estimate", local(view.estimate_ms, place)),
+        *((f"witness {each.source}", _witness(each, place)) for each in view.witnesses),
+        ("next possible opening", _next(view, place)),
+        ("lease it holds", lease),
+        ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
+        ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
+        ("screen code", view.code or "none"),
+        ("last report", local(view.reported_ms, place)),
+        ("last seen", local(view.last_seen_ms, place)),
+        ("last sync", local(view.synced_ms, place)),
+        *(("order " + way.order_id, f"{way.object} rev {way.rev}: {way.state} {way.reason}") for way in ways),
+    ]
+    print_table("", ("", ""), rows)
+    return Exit.DONE
+
+
+@app.command("why", epilog=examples("meters why m00042", "meters why m00042 --zone UTC --json"))
+def why(
+    meter: Meter,
+    *,
+    zone: Zone = ZONE_DEFAULT,
+    home: Home = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> int:
+    """Explain a cut, or its absence, in sentences from the meter's own black box, as far as it came in."""
+    place = load_zone(zone, "--zone")
+    with open_desk(home, database) as desk, reading(desk.store) as session:
+        view = _existing(session, meter)
+        held = held_by(session.get_one(MeterRow, meter).witnesses)
+        fact = MeterFact(
+            id=view.id,
+            supply=view.supply,
+            supply_reason=view.supply_reason,
+            clock=view.clock,
+            next_possible_ms=view.next_possible_ms,
+            reported_ms=view.reported_ms,
+            witnesses=held,
+        )
+        sentences = explain(fact, _black_box(session, meter), _standing(session, meter), now_ms(), place)
+    if as_json:
+        print_json({"meter": meter, "supply": view.supply, "clock": view.clock, "sentences": sentences})
+    else:
+        say(*sentences)
+    return Exit.DONE
+
+
+def _existing(session: Session, meter: str) -> MeterView:
+    if session.get(MeterRow, read_name(meter, "METER")) is None:
+        raise RefusedError(f"no such meter: {quoted(meter)}; `relance meters list` shows all")
+    return show_meter(session, meter)
+
+
+def _black_box(session: Session, meter: str) -> list[EventFact]:
+    query = select(EventRow).where(EventRow.meter == meter).order_by(col(EventRow.number).desc())
+    rows = session.exec(query.limit(JOURNAL_ENTRIES_MAX)).all()
+    return [EventFact(number=row.number, time_ms=row.time_ms, record=row.record) for row in reversed(rows)]
+
+
+def _standing(session: Session, meter: str) -> list[ActiveOrder]:
+    query = (
+        select(OrderRow, DeliveryRow.state)
+        .join(DeliveryRow, col(DeliveryRow.order_id) == col(OrderRow.id))
+        .where(DeliveryRow.meter == meter, OrderRow.state == OrderState.ACTIVE)
+        .order_by(col(OrderRow.rev))
+    )
+    return [ActiveOrder(order_of(row), DeliveryState(state)) for row, state in session.exec(query)]
+
+
+def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:
+    return (
+        view.id,
+        view.link if view.online else f"{view.link} (offline)",
+        _supply(view),
+        view.clock or _UNKNOWN,
+        _interval(view, zone),
+        "\n".join(_vouched(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN]) or "none",
+        _next(view, zone),
+        _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
+    )
+
+
+def _supply(view: MeterView) -> str:
+    if view.supply is None:
+        return _UNKNOWN
+    reason = view.supply_reason
+    return view.supply if reason in {None, "none"} else f"{view.supply} ({str(reason).replace('_', ' ')})"
+
+
+def _interval(view: MeterView, zone: ZoneInfo) -> str:
+    """The interval of the last report, and how wide it was."""
+    if view.earliest_ms is None:
+        return _UNKNOWN
+    if view.latest_ms is None:
+        return f"{local(view.earliest_ms, zone)} or later"
+    return f"{local(view.earliest_ms, zone)} + {duration(view.latest_ms - view.earliest_ms)}"
+
+
+def _next(view: MeterView, zone: ZoneInfo) -> str:
+    if view.next_possible_ms is None:
+        return _UNKNOWN if view.reported_ms is None else "none"
+    return local(view.next_possible_ms, zone)
+
+
+def _vouched(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:
+    """How old it was at the meter's last report, by whose clock the row beside it speaks."""
+    if view.estimate_ms is None:
+        when = local(witness.heard_ms, zone)
+    elif witness.heard_ms > view.estimate_ms:
+        when = "since then"
+    else:
+        when = f"{duration(view.estimate_ms - witness.heard_ms)} earlier"
+    return f"{witness.source} {_offset(witness)}, {when}"
+
+
+def _witness(witness: WitnessView, zone: ZoneInfo) -> str:
+    return f"{_offset(witness)}, at {local(witness.heard_ms, zone)} by its own estimate"
+
+
+def _offset(witness: WitnessView) -> str:
+    """`+1 d, disagrees`; of a one-way time the least that it says: `≥ −1 s, agrees`."""
+    verdict = witness.verdict.replace("_", " ")
+    if witness.offset_ms is None:
+        return verdict
+    size = duration(abs(witness.offset_ms))
+    sign = "" if size == "0 s" else "+" if witness.offset_ms > 0 else "−"
+    least = "≥ " if witness.fresh is False else ""
+    return f"{least}{sign}{size}, {verdict}"
+
+
+def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "link": view.link,
+        "online": view.online,
+        "energy": view.energy,
+        "firmware": view.firmware,
+        "profile": view.profile,
+        "supply": view.supply,
+        "supply_reason": view.supply_reason,
+        "clock": view.clock,
+        "dispute_nonce": view.dispute_nonce,
+        "balance_ueur": view.balance_ueur,
+        "emergency_ueur": view.emergency_ueur,
+        "code": view.code,
+        "lease_rev": view.lease_rev,
+        **instants(
+            earliest=view.earliest_ms,
+            latest=view.latest_ms,
+            estimate=view.estimate_ms,
+            next_possible=view.next_possible_ms,
+            lease_ends=view.lease_ends_ms or None,
+            reported=view.reported_ms,
+            last_seen=view.last_seen_ms,
+            synced=view.synced_ms,
+        ),
+        "witnesses": [
+            {
+                "source": each.source,
+                "verdict": each.verdict,
+                "fresh": each.fresh,
+                "offset_ms": each.offset_ms,
+                **instants(heard=each.heard_ms, time=each.time_ms, received=each.received_ms),
+            }
+            for each in witnesses
+        ],
+    }

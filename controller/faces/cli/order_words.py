@@ -1,0 +1,133 @@
+"""An order, for people and for programs."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from controller.faces.cli.showing import eur, instants, local, say
+from controller.orders.life import ENDED_ORDERS
+from controller.orders.standing import Standing
+from protocols.documents.orders import (
+    KINDS,
+    Body,
+    CutCalendarBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    Kind,
+    LimiterBody,
+    Order,
+    PaymentBody,
+    ReleaseBody,
+    Scope,
+    TariffBody,
+    body_of,
+)
+from protocols.errors import quoted
+from protocols.instants import iso_from_ms
+
+_METERS_NAMED_MAX = 5
+
+
+def order_fields(standing: Standing) -> dict[str, Any]:
+    """The fields of an order in `--json`."""
+    order = standing.order
+    return {
+        "id": order.id,
+        "kind": order.kind,
+        "object": order.object,
+        "rev": order.rev,
+        "state": standing.state,
+        "scope": msgspec.to_builtins(order.scope),
+        "basis": order.basis,
+        "created_by": standing.created_by,
+        "signed_by": standing.signed_by,
+        "signatures_needed": standing.threshold,
+        "signatures_missing": standing.missing,
+        "deliveries": standing.deliveries,
+        "body": msgspec.json.decode(order.body),
+        **instants(
+            issued_at=order.issued_at_ms,
+            not_before=order.not_before_ms,
+            not_after=order.not_after_ms,
+            changed=standing.changed_ms,
+        ),
+    }
+
+
+def tell(standing: Standing, zone: ZoneInfo, *, described: bool = False) -> None:
+    """Say what became of an order (`described`: what it does was said before), and what is needed next."""
+    order = standing.order
+    if not described:
+        say(f"{order.id}: {order_in_words(order, zone)}.")
+    if standing.missing:
+        people = f"needs {standing.missing} more of {standing.threshold} people"
+        other = standing.others[0] if standing.others else "NAME"
+        say(
+            f"{order.id} {people}; signed by {', '.join(standing.signed_by)}.",
+            f"Another of them ({', '.join(standing.others)}) signs it with:",
+            f"  relance orders sign {order.id} --as {other}",
+        )
+    elif not standing.deliveries and standing.state in ENDED_ORDERS:
+        say(f"{order.id} is {standing.state}, and was never sent.")
+    else:
+        count = sum(standing.deliveries.values())
+        meters = "1 meter" if count == 1 else f"{count} meters"
+        say(f"{order.id} is {standing.state}, for {meters}; `relance orders show {order.id}` follows it.")
+
+
+def order_in_words(order: Order, zone: ZoneInfo) -> str:
+    """What an order does, for whom."""
+    return f"{_deed(order, zone)}, {scope_in_words(order.scope)} ({order.object} rev {order.rev})"
+
+
+def scope_in_words(scope: Scope) -> str:
+    """Whom an order addresses."""
+    if scope.fleet:
+        return "for the whole fleet"
+    if scope.group:
+        return f"for the group {scope.group}"
+    named = ", ".join(scope.meters[:_METERS_NAMED_MAX])
+    more = len(scope.meters) - _METERS_NAMED_MAX
+    return f"for {named} and {more} more" if more > 0 else f"for {named}"
+
+
+def _deed(order: Order, zone: ZoneInfo) -> str:
+    name = order.object.partition("/")[2]
+    fixed = {
+        Kind.LIFT_HOLD: f"the hold {name} is lifted",
+        Kind.EMERGENCY_CREDIT: "emergency credit is started",
+        Kind.CANCEL_CUT: f"the cut {name} is cancelled",
+        Kind.REBASE: "the clock begins anew and asks its witnesses again",
+    }
+    if order.kind in fixed:
+        return fixed[order.kind]
+    if order.kind is Kind.CUT_ORDER:
+        return f"cut between {local(order.not_before_ms, zone)} and {local(order.not_after_ms, zone)}"
+    return _deed_of_body(order, name, zone)
+
+
+def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
+    body: Body = body_of(order, KINDS[order.kind].body)
+    match body:
+        case HoldBody() | HoldFloorBody():
+            return f"no cut ({name}) from {local(body.from_ms, zone)} until {local(body.until_ms, zone)}"
+        case ReleaseBody():
+            return f"supply back, and no cut for {body.hours} h from then"
+        case PaymentBody():
+            return f"all payments through {body.issuer} come to {eur(body.total_ueur)} EUR"
+        case FlagBody():
+            return f"the flag {body.name} is {'set' if order.kind is Kind.SET_FLAG else 'cleared'}"
+        case CutCalendarBody():
+            last = local(body.windows[-1][1], zone) if body.windows else "never"
+            rule = f"{quoted(body.rule)} in {body.zone}, holidays {body.holidays}"
+            return f"cuts only in {len(body.windows)} windows ({rule}), the last until {last}"
+        case LimiterBody():
+            return f"the limiter is {'engaged' if body.engaged else 'disengaged'}"
+        case TariffBody():
+            return (
+                f"energy at {eur(body.price_ueur_per_kwh)} EUR/kWh, {eur(body.fixed_ueur_per_day)} EUR a day"
+            )
+        case _:
+            return f"cuts by {name} stay possible until {iso_from_ms(order.not_after_ms)}"

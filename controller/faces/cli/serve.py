@@ -1,0 +1,96 @@
+"""`relance serve` and `relance timeserver`: the parts that run until they are stopped."""
+
+import asyncio
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.faces.cli.options import Broker, Database, Home
+from controller.faces.cli.people import look_at_keys
+from controller.faces.cli.showing import say
+from controller.office.desk import open_desk
+from controller.office.founding import MACHINES_TOGETHER, SERVICE
+from controller.office.keys import ask_passphrase, load_fleet_key, load_signer
+from controller.office.people import load_root
+from controller.office.settings import Settings, settings_from
+from controller.service.serve import Secrets, serve, serve_time
+from protocols.documents.envelope import Signer
+from protocols.documents.orders import Role
+from protocols.errors import InputError, UnreachableError
+from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
+from protocols.reasons import Source
+from protocols.rim.clocks import SystemClock
+from protocols.rim.exits import Exit
+
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
+
+
+def serve_fleet(
+    *, verbose: Verbose = False, home: Home = None, database: Database = None, broker: Broker = None
+) -> int:
+    """Serve the fleet: deliver orders, store what meters say, renew leases, answer as the time `headend`.
+
+    Runs until Ctrl-C (130) or SIGTERM (0). What people ask for with the other commands is taken from the
+    store at once. A restart, however it came, loses nothing; a broker that goes away is waited for.
+    """
+    with open_desk(home, database) as desk:
+        settings = settings_from(os.environ, home, database, broker)
+        address = _reachable(settings)
+        service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
+        secrets = Secrets(service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root))
+        _log(verbose=verbose)
+        say(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
+        asyncio.run(serve(desk.store, secrets, address, SystemClock()))
+    return Exit.DONE
+
+
+def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Broker = None) -> int:
+    """Answer meters as the time authority `timeserver`: the second witness of their clocks.
+
+    It needs no database. For two witnesses that do not fail together let it run on another machine, with
+    another source of time, and `root.json` and `keys/timeserver.pem` alone in its home.
+    """
+    settings = settings_from(os.environ, home, None, broker)
+    address = _reachable(settings)
+    (signer,) = _machine_signers(settings, Source.TIMESERVER)
+    rule = load_root(settings.root).roles.get(Role.TIME)
+    if rule is None or signer.keyid not in rule.keyids:
+        raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
+    _log(verbose=verbose)
+    say(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
+    asyncio.run(serve_time(Source.TIMESERVER, signer, address, SystemClock()))
+    return Exit.DONE
+
+
+def _machine_signers(settings: Settings, *names: str) -> tuple[Signer, ...]:
+    look_at_keys(settings, *names)
+    passphrase = ask_passphrase(MACHINES_TOGETHER)
+    return tuple(load_signer(settings.keys, name, passphrase) for name in names)
+
+
+def _root_envelope(path: Path) -> bytes:
+    load_root(path)
+    return path.read_bytes()
+
+
+def _reachable(settings: Settings) -> BrokerAddress:
+    """The broker's address, after a knock: one that is wrong or away is said before anything starts."""
+    address = read_address(settings.broker)
+    try:
+        socket.create_connection((address.host, address.port), timeout=PATIENCE_S).close()
+    except OSError as error:
+        raise UnreachableError(f"broker {address}: {error.strerror or 'no answer'}") from None
+    return address
+
+
+def _log(*, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    # APScheduler tells of every wake-up, which is no news.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""Permission to cut, renewed from day to day: which lease each meter gets, and when."""

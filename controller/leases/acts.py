@@ -1,0 +1,86 @@
+"""The service renews leases: daily, and at once where what they must name has changed (design §5).
+
+It may run at any time, any number of times: it looks at what is there and does what is missing.
+"""
+
+from typing import Final
+
+from sqlmodel import Session, col, func, or_, select
+
+from controller.database import audit
+from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
+from controller.leases.rules import LeaseHeld, due_leases, lease_held, plan_leases
+from controller.orders import drafting
+from controller.orders import store as orders
+from controller.orders.life import OrderState
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import ORDER_TYPE, Kind, Order, Role, write_document
+from protocols.documents.protecting import FLOORS, PROTECTING
+from protocols.documents.roles import Root, root_allows
+from protocols.errors import DocumentError
+
+_WITHOUT_LEASE: Final = "leases/meters_without"
+
+
+def renew_leases(session: Session, root: Root, signer: Signer, now_ms: int) -> int:
+    """Issue the leases that are due: daily, and at once where what they must name has changed.
+
+    Returns how many documents were issued; none without a root that allows it: an expired root ends leases.
+    """
+    if not root_allows(root, Role.LEASE, now_ms):
+        return 0
+    naming = _naming_orders(session)
+    if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
+        return 0
+    meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
+    plans, without = plan_leases(meters, naming, now_ms)
+    due = due_leases(plans, leases_held(session), now_ms)
+    for plan in due:
+        sheet = orders.draw_sheet(session, Kind.LEASE, "fleet", now_ms, "renewal")
+        order = drafting.lease(sheet, plan.meters, plan.calendar, plan.names)
+        try:
+            envelope = seal(write_document(order), ORDER_TYPE, [signer])
+        except DocumentError:
+            # It names more than a document holds: no lease, so no cut, until holds are lifted.
+            without += plan.meters
+            continue
+        orders.submit(session, order, envelope, root, audit.SERVICE, now_ms)
+    _note_without(session, len(without), now_ms)
+    return len(due)
+
+
+def leases_held(session: Session) -> dict[str, LeaseHeld]:
+    """What the latest lease for each meter says, whether it has arrived or not."""
+    query = select(OrderRow).where(OrderRow.kind == Kind.LEASE, OrderRow.state == OrderState.ACTIVE)
+    held: dict[str, LeaseHeld] = {}
+    for row in session.exec(query.order_by(col(OrderRow.rev))):
+        order = orders.order_of(row)
+        held |= dict.fromkeys(order.scope.meters, lease_held(order))
+    return held
+
+
+def upkeep_mark(session: Session) -> tuple[int, int]:
+    """Changes with everything that leases depend on: two equal marks mean the same plan."""
+    acts = session.exec(select(func.max(AuditRow.number))).one()
+    return acts or 0, session.exec(select(func.count()).select_from(MeterRow)).one()
+
+
+def _note_without(session: Session, meters: int, now_ms: int) -> None:
+    """Say once that so many meters can have no lease, and once when their number changes."""
+    row = session.get(SettingRow, _WITHOUT_LEASE) or SettingRow(name=_WITHOUT_LEASE, value="0")
+    if row.value != str(meters):
+        row.value = str(meters)
+        session.add(row)
+        audit.note(session, now_ms, audit.SERVICE, "lease_impossible", "lease/fleet", meters=meters)
+
+
+def _naming_orders(session: Session) -> list[Order]:
+    """Calendars in force and all that protects; a floor stands also when its order has expired."""
+    active = (Kind.CUT_CALENDAR, *PROTECTING, *FLOORS)
+    query = select(OrderRow).where(
+        or_(
+            (col(OrderRow.state) == OrderState.ACTIVE) & col(OrderRow.kind).in_(active),
+            (col(OrderRow.state) == OrderState.EXPIRED) & col(OrderRow.kind).in_(FLOORS),
+        )
+    )
+    return [orders.order_of(row) for row in session.exec(query.order_by(col(OrderRow.rev)))]

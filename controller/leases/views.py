@@ -1,0 +1,55 @@
+"""Per meter the lease that it was given, and the one that it says it holds. Reads only."""
+
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.orders.life import OrderState
+from protocols.documents.orders import Kind
+
+
+class LeaseView(Struct, frozen=True, kw_only=True):
+    """The lease that a meter was last given. `order_id` None: none is in force."""
+
+    meter: str
+    order_id: str | None
+    rev: int
+    state: str | None
+    ends_ms: int | None
+    held_rev: int
+    held_ends_ms: int
+
+
+def lease_status(session: Session, meter: str | None = None) -> list[LeaseView]:
+    """Per meter the lease that is in force for it, and the one it says it holds."""
+    leases = select(OrderRow.id).where(OrderRow.kind == Kind.LEASE, OrderRow.state == OrderState.ACTIVE)
+    documents = {
+        row_id: (rev, ends_ms)
+        for row_id, rev, ends_ms in session.exec(
+            select(OrderRow.id, OrderRow.rev, OrderRow.not_after_ms).where(col(OrderRow.id).in_(leases))
+        )
+    }
+    given = select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state).where(
+        col(DeliveryRow.order_id).in_(leases)
+    )
+    query = select(MeterRow.id, MeterRow.lease_rev, MeterRow.lease_ends_ms).order_by(MeterRow.id)
+    if meter is not None:
+        given, query = given.where(DeliveryRow.meter == meter), query.where(MeterRow.id == meter)
+    latest: dict[str, tuple[int, str, str]] = {}
+    for name, order_id, state in session.exec(given):
+        latest[name] = max(latest.get(name, (0, "", "")), (documents[order_id][0], order_id, state))
+    views: list[LeaseView] = []
+    for name, held_rev, held_ends_ms in session.exec(query):
+        rev, order_id, state = latest.get(name, (0, "", ""))
+        views.append(
+            LeaseView(
+                meter=name,
+                order_id=order_id or None,
+                rev=rev,
+                state=state or None,
+                ends_ms=documents[order_id][1] if order_id else None,
+                held_rev=held_rev,
+                held_ends_ms=held_ends_ms,
+            )
+        )
+    return views

@@ -1,0 +1,75 @@
+"""Meters as they last described themselves: plain values, good beyond their session. Reads only."""
+
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database.rows import view_of
+from controller.database.tables import LinkRow, MeterRow
+from controller.meters.registry import ONLINE
+from controller.meters.witnesses import WitnessView, last_witnesses
+from protocols.errors import InputError, quoted
+
+
+class MeterView(Struct, frozen=True, kw_only=True):
+    """A meter as `meters list` shows it. `witnesses`: of each source its last word, the latest first."""
+
+    id: str
+    link: str
+    online: bool
+    energy: str | None
+    firmware: str | None
+    profile: str | None
+    supply: str | None
+    supply_reason: str | None
+    clock: str | None
+    earliest_ms: int | None
+    latest_ms: int | None
+    estimate_ms: int | None
+    reported_ms: int | None
+    last_seen_ms: int | None
+    synced_ms: int | None
+    balance_ueur: int | None
+    emergency_ueur: int | None
+    next_possible_ms: int | None
+    dispute_nonce: str
+    code: str
+    lease_rev: int
+    lease_ends_ms: int
+    witnesses: tuple[WitnessView, ...]
+
+
+def list_meters(
+    session: Session,
+    *,
+    link: str | None = None,
+    supply: str | None = None,
+    clock: str | None = None,
+    after: str = "",
+    limit: int = 100_000,
+) -> list[MeterView]:
+    """Meters in the order of their names, from the one after `after` on; only those that match."""
+    query = select(MeterRow, LinkRow.state).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
+    for column, wanted in ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock)):
+        if wanted is not None:
+            query = query.where(col(column) == wanted)
+    rows = session.exec(query.where(col(MeterRow.id) > after).order_by(MeterRow.id).limit(limit)).all()
+    witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
+    return [_meter_view(row, state == ONLINE, witnesses[row.id]) for row, state in rows]
+
+
+def show_meter(session: Session, meter: str) -> MeterView:
+    """One meter with its last witnesses. Raises InputError where it is not known."""
+    row = session.get(MeterRow, meter)
+    if row is None:
+        raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
+    link = session.get(LinkRow, row.link)
+    witnesses = last_witnesses(session, [row], meter)
+    return _meter_view(row, link is not None and link.state == ONLINE, witnesses[meter])
+
+
+def _meter_view(
+    row: MeterRow,
+    online: bool,  # noqa: FBT001 # a column of the row beside it
+    witnesses: tuple[WitnessView, ...],
+) -> MeterView:
+    return view_of(row, MeterView, online=online, witnesses=witnesses)

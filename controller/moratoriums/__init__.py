@@ -1,0 +1,1 @@
+"""No cut for a while, and how far that has come."""

@@ -1,0 +1,60 @@
+"""Holds as their orders make them, and how far each has come. Reads only."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database.tables import OrderRow
+from controller.orders.life import OrderState
+from controller.orders.progress import Progress
+from controller.orders.store import order_of
+from controller.orders.views import order_progress
+from protocols.documents.merging import NOTHING, in_force
+from protocols.documents.orders import Kind
+from protocols.documents.protecting import join_order
+from protocols.reasons import Refusal
+
+
+class HoldView(Struct, frozen=True, kw_only=True):
+    """A hold as its orders make it. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order."""
+
+    name: str
+    from_ms: int | None
+    until_ms: int | None
+    revs: tuple[int, ...]
+    order_id: str
+    fleet: bool
+    progress: Progress
+
+
+def list_holds(session: Session) -> list[HoldView]:
+    """Holds of which any order is active, by name; the fleet's join is shown, not a household's."""
+    found: dict[str, list[OrderRow]] = {}
+    for row in _hold_rows(session):
+        found.setdefault(row.object, []).append(row)
+    return [_hold_view(session, name, rows) for name, rows in sorted(found.items())]
+
+
+def _hold_rows(session: Session) -> Sequence[OrderRow]:
+    kinds = (Kind.HOLD, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD)
+    query = select(OrderRow).where(col(OrderRow.kind).in_(kinds), OrderRow.state == OrderState.ACTIVE)
+    return session.exec(query.order_by(col(OrderRow.rev))).all()
+
+
+def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldView:
+    orders = [order_of(row) for row in rows]
+    protection = NOTHING
+    for order in orders:
+        joined = join_order(protection, order)
+        protection = protection if isinstance(joined, Refusal) else joined
+    force = in_force(protection)
+    return HoldView(
+        name=name.removeprefix("hold/"),
+        from_ms=None if force is None else force[0],
+        until_ms=None if force is None else force[1],
+        revs=tuple(order.rev for order in orders),
+        order_id=orders[-1].id,
+        fleet=any(order.scope.fleet for order in orders),
+        progress=order_progress(session, orders[-1].id),
+    )

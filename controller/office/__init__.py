@@ -1,0 +1,1 @@
+"""A controller's home and its people: settings, keys, the root, the founding."""

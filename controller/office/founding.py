@@ -1,0 +1,120 @@
+"""The founding of a controller: keys, root and database, all or nothing (design §5).
+
+Everything is built in a folder beside the new home and takes its name at the end, in one rename: an
+interrupted `init` leaves no home behind, and a home that is there is whole.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from controller.office.keys import create_key, new_fleet_key, write_secret
+from controller.office.settings import ROOT_FILE, Settings
+from protocols.arguments import read_name
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.orders import Role
+from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
+from protocols.errors import InputError, quoted
+from protocols.instants import DAY_MS
+from protocols.reasons import Source
+
+SERVICE: Final = "service"
+# The holders of machine keys. Time authorities are called what meters call them.
+MACHINES: Final = (SERVICE, *Source)
+# What a person is asked for when these keys are made or opened: one passphrase opens them all.
+MACHINES_TOGETHER: Final = "the machines' keys"
+OPERATORS_MIN: Final = 2
+# Keys in a root are limited, and so are signatures in an envelope; nobody has met a DSO with more.
+OPERATORS_MAX: Final = 32
+ROOT_LIFE_MS: Final = 365 * DAY_MS
+_PEOPLE_WHO_HARM: Final = 2
+
+
+def check_operators(names: Sequence[str]) -> tuple[str, ...]:
+    """The operators' names.
+
+    Raises InputError where they are fewer than two, not distinct people, or could be taken for a machine.
+    """
+    if not OPERATORS_MIN <= len(names) <= OPERATORS_MAX:
+        allowed = f"{OPERATORS_MIN} to {OPERATORS_MAX} people, since harm takes two"
+        raise InputError(f"--operator: {len(names)} given; allowed: {allowed}")
+    seen: dict[str, str] = {}
+    for name in names:
+        read_name(name, "--operator")
+        folded = name.casefold()
+        if folded in MACHINES:
+            raise InputError(
+                f"--operator: {quoted(name)} is the name of a machine's key; allowed: a person's"
+            )
+        if folded in seen:
+            other = "" if seen[folded] == name else f", like {quoted(seen[folded])}"
+            raise InputError(f"--operator: {quoted(name)} is given twice{other}; allowed: distinct people")
+        seen[folded] = name
+    return tuple(names)
+
+
+def check_unused(home: Path) -> None:
+    """Raises InputError where the home holds anything: nothing that is there is ever written over."""
+    try:
+        founded = (home / ROOT_FILE).exists()
+        used = home.exists() and (not home.is_dir() or any(home.iterdir()))
+    except OSError as error:
+        raise InputError(f"{home}: cannot be looked into: {error.strerror}") from None
+    if founded:
+        raise InputError(f"{home}: is a controller's home already; nothing was changed")
+    if used:
+        raise InputError(f"{home}: is there and not empty; allowed: a new or empty folder")
+
+
+@contextmanager
+def building(home: Path) -> Iterator[Path]:
+    """A new folder that becomes `home` when all inside went well, and vanishes otherwise."""
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".new", dir=home.parent))
+    except OSError as error:
+        raise InputError(f"{home}: cannot be made: {error.strerror}") from None
+    try:
+        yield place
+        place.rename(home)
+    except OSError as error:
+        raise InputError(f"{home}: cannot be made: {error.strerror}") from None
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def write_keys(
+    place: Path, operators: Sequence[str], passphrase_of: Callable[[str], str]
+) -> Mapping[str, Signer]:
+    """New keys of all operators and machines, and the fleet's secret, under `place`."""
+    write_secret(place / "fleet.key", new_fleet_key())
+    return {name: create_key(place / "keys", name, passphrase_of(name)) for name in (*operators, *MACHINES)}
+
+
+def seal_root(signers: Mapping[str, Signer], operators: Sequence[str], now_ms: int) -> bytes:
+    """The first root, signed by two of the operators: any of them protects, two of them harm."""
+    people = tuple(signers[name].keyid for name in operators)
+    root = Root(
+        version=1,
+        expires_ms=now_ms + ROOT_LIFE_MS,
+        keys={signer.keyid: Key(signer.public.hex(), name) for name, signer in signers.items()},
+        roles={
+            Role.PROTECT: RoleKeys(1, people),
+            Role.HARM: RoleKeys(_PEOPLE_WHO_HARM, people),
+            Role.ROOT: RoleKeys(_PEOPLE_WHO_HARM, people),
+            Role.LEASE: RoleKeys(1, (signers[SERVICE].keyid,)),
+            Role.TIME: RoleKeys(1, tuple(signers[source].keyid for source in Source)),
+        },
+    )
+    return seal(write_root(root), ROOT_TYPE, [signers[name] for name in operators[:_PEOPLE_WHO_HARM]])
+
+
+def database_while_building(settings: Settings, place: Path) -> str:
+    """The database's address until the folder has its name: a file inside the home is inside `place`."""
+    prefix = f"sqlite:///{settings.home}/"
+    if settings.database.startswith(prefix):
+        return f"sqlite:///{place}/{settings.database.removeprefix(prefix)}"
+    return settings.database

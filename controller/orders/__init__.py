@@ -1,0 +1,1 @@
+"""Orders from draft to effective: the spine that every noun of the operator's stands on."""

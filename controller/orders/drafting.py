@@ -1,0 +1,271 @@
+"""Drafts: what somebody wants, as the order that says so; one function a verb (design §5).
+
+Pure. A draft is not signed and changes nothing. `Sheet` carries what only the store can give: an id that
+nobody else has, and the object's next revision. Lifetimes are here, with their reasons; the wire's
+own limits are checked by reading each draft as a meter would.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from controller.orders.planning import check_plan
+from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.office_days import OfficePolicy
+from protocols.cutting.rules import parse_rule
+from protocols.documents.orders import (
+    KINDS,
+    Body,
+    CancelCutBody,
+    CutCalendarBody,
+    CutOrderBody,
+    EmergencyCreditBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    Kind,
+    LeaseBody,
+    LiftBody,
+    LimiterBody,
+    Named,
+    Order,
+    PaymentBody,
+    RebaseBody,
+    ReleaseBody,
+    Role,
+    Scope,
+    TariffBody,
+    digest_of,
+    make_body,
+    read_order,
+    write_document,
+)
+from protocols.errors import DocumentError, InputError
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
+
+FLEET: Final = Scope(fleet=True)
+HoldKind = Literal["moratorium", "dispute", "medical", "winter", "premises"]
+FlagName = Literal["protected", "medical", "dispute"]
+_RELEASE_HOURS: Final[dict[int, Literal[24, 48, 72, 240]]] = {24: 24, 48: 48, 72: 72, 240: 240}
+
+# A meter takes harm only where every instant it holds possible lies inside: intervals are seconds to
+# minutes wide, so an hour is room enough, and little enough to be no licence.
+_HARM_BACKDATED_MS: Final = HOUR_MS
+# Protection is taken at some instant: a meter whose date is two days wrong shall still be protected.
+_PROTECTION_BACKDATED_MS: Final = 2 * DAY_MS
+# A flag protects from `not_before` on, and shall not undo what was right before it was set.
+_FLAG_BACKDATED_MS: Final = MINUTE_MS
+# A hold can be delivered for a week after it has ended: it also judges openings of the past.
+_HOLD_OUTLIVES_MS: Final = 7 * DAY_MS
+_RELEASE_LIFE_MS: Final = 30 * DAY_MS
+_EMERGENCY_LIFE_MS: Final = 7 * DAY_MS
+_CANCEL_LIFE_MS: Final = 400 * DAY_MS
+# Money and flags wait for a meter that is away for years.
+_LONG_LIFE_MS: Final = 3_650 * DAY_MS
+# A harmful order is carried out at once or not at all; this is only how long one may still be signed.
+_HARM_LIFE_MS: Final = 7 * DAY_MS
+_TARIFF_LIFE_MS: Final = 28 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An empty sheet: id and revision from the store, the instant of issue, and the legal ground."""
+
+    id: str
+    rev: int
+    now_ms: int
+    basis: str
+
+
+def object_of(kind: Kind, name: str) -> str:
+    """What an order of this kind revises: `hold/NAME` and so on."""
+    return f"{KINDS[kind].prefix}/{name}"
+
+
+def declare_moratorium(
+    sheet: Sheet,
+    name: str,
+    from_ms: int,
+    until_ms: int,
+    scope: Scope = FLEET,
+    hold_kind: HoldKind = "moratorium",
+) -> Order:
+    """No cut in `[from_ms, until_ms)`; the fleet's, or a household's hold. Raises InputError."""
+    not_after_ms = max(until_ms, sheet.now_ms) + _HOLD_OUTLIVES_MS
+    body = HoldBody(from_ms, until_ms, hold_kind)
+    return _draft(sheet, Kind.HOLD, name, scope, body, not_after_ms)
+
+
+def extend_moratorium(
+    sheet: Sheet, name: str, in_force_ms: tuple[int, int], until_ms: int, scope: Scope = FLEET
+) -> Order:
+    """A later end for a hold that is in force. Raises InputError for an end that is no later."""
+    from_ms, ends_ms = in_force_ms
+    if until_ms <= ends_ms:
+        raise InputError(
+            f"hold/{name}: until {iso_from_ms(until_ms)}; allowed: later than {iso_from_ms(ends_ms)}, when "
+            "it ends now; to end it sooner is to shorten it, which takes two people"
+        )
+    return declare_moratorium(sheet, name, from_ms, until_ms, scope)
+
+
+def shorten_moratorium(sheet: Sheet, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> Order:
+    """A floor under the hold, with its new interval; two people. Raises InputError."""
+    return _draft(sheet, Kind.SHORTEN_HOLD, name, scope, HoldFloorBody(from_ms, until_ms))
+
+
+def lift_moratorium(sheet: Sheet, name: str, scope: Scope = FLEET) -> Order:
+    """The end of a hold; two people. Raises InputError."""
+    return _draft(sheet, Kind.LIFT_HOLD, name, scope, LiftBody())
+
+
+def calendar(
+    sheet: Sheet,
+    name: str,
+    rule: str,
+    zone: str,
+    holidays: str,
+    span_ms: tuple[int, int],
+    scope: Scope = FLEET,
+    policy: OfficePolicy | None = None,
+) -> Order:
+    """Windows in which meters may cut, compiled from a rule in local time over `span_ms`; two people.
+
+    Raises InputError for a rule that is none, no window at all or more than a document holds; RefusedError
+    for a plan that the linter refuses, in its words.
+    """
+    from_ms, until_ms = span_ms
+    windows = compile_windows(parse_rule(rule), zone, holidays, from_ms, until_ms)
+    check_plan(f"calendar/{name}", windows, policy)
+    body = CutCalendarBody(tuple((start_ms, end_ms) for start_ms, end_ms in windows), rule, zone, holidays)
+    return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, until_ms)
+
+
+def release(sheet: Sheet, name: str, hours: int = 72, scope: Scope = FLEET) -> Order:
+    """Restore now, and hold for `hours`. `name`: `all`, or the meter's. Raises InputError."""
+    if hours not in _RELEASE_HOURS:
+        raise InputError(f"release: {hours} hours; allowed: {', '.join(map(str, _RELEASE_HOURS))}")
+    body = ReleaseBody(_RELEASE_HOURS[hours])
+    return _draft(sheet, Kind.RELEASE, name, scope, body, sheet.now_ms + _RELEASE_LIFE_MS)
+
+
+def payment_statement(sheet: Sheet, meter: str, issuer: str, number: int, total_ueur: int) -> Order:
+    """The running total of an issuer's payments to one meter. Raises InputError."""
+    body = PaymentBody(issuer, number, total_ueur)
+    return _draft(sheet, Kind.PAYMENT, issuer, _one(meter), body, sheet.now_ms + _LONG_LIFE_MS)
+
+
+def emergency_credit(sheet: Sheet, meter: str) -> Order:
+    """Start the emergency credit from afar, as its button would. Raises InputError."""
+    body = EmergencyCreditBody()
+    return _draft(
+        sheet, Kind.EMERGENCY_CREDIT, "credit", _one(meter), body, sheet.now_ms + _EMERGENCY_LIFE_MS
+    )
+
+
+def set_flag(sheet: Sheet, meter: str, name: FlagName) -> Order:
+    """A household's flag, set by one person. Raises InputError."""
+    return _draft(sheet, Kind.SET_FLAG, name, _one(meter), FlagBody(name), sheet.now_ms + _LONG_LIFE_MS)
+
+
+def clear_flag(sheet: Sheet, meter: str, name: FlagName) -> Order:
+    """A household's flag, cleared by two. Raises InputError."""
+    return _draft(sheet, Kind.CLEAR_FLAG, name, _one(meter), FlagBody(name))
+
+
+def cut_order(
+    sheet: Sheet,
+    name: str,
+    meters: tuple[str, ...],
+    span_ms: tuple[int, int],
+    policy: OfficePolicy | None = None,
+) -> Order:
+    """Cut these meters inside `span_ms`, if a window and everything else permit; two people.
+
+    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it, in its
+    words.
+    """
+    from_ms, until_ms = span_ms
+    if not max(from_ms, sheet.now_ms) < until_ms:
+        raise InputError(
+            f"cut/{name}: ends {iso_from_ms(until_ms)}; allowed: after its begin, and still to come"
+        )
+    check_plan(f"cut/{name}", [Window(from_ms, until_ms)], policy, len(meters))
+    return _draft(sheet, Kind.CUT_ORDER, name, Scope(meters=meters), CutOrderBody(), until_ms, from_ms)
+
+
+def cancel_cut(sheet: Sheet, name: str, meters: tuple[str, ...]) -> Order:
+    """Cancel a cut order, come or still to come. Raises InputError."""
+    body = CancelCutBody(object_of(Kind.CUT_ORDER, name))
+    scope = Scope(meters=meters)
+    return _draft(sheet, Kind.CANCEL_CUT, name, scope, body, sheet.now_ms + _CANCEL_LIFE_MS)
+
+
+def limiter(sheet: Sheet, meter: str, *, engaged: bool) -> Order:
+    """Engage or disengage the limiter; two people. Raises InputError."""
+    return _draft(sheet, Kind.LIMITER, meter, _one(meter), LimiterBody(engaged))
+
+
+def tariff(
+    sheet: Sheet, name: str, price_ueur_per_kwh: int, fixed_ueur_per_day: int, scope: Scope = FLEET
+) -> Order:
+    """Prices from now on; two people. Raises InputError."""
+    body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day)
+    return _draft(sheet, Kind.TARIFF, name, scope, body, sheet.now_ms + _TARIFF_LIFE_MS)
+
+
+def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:
+    """A new tick epoch for the dispute of this nonce; two people. Raises InputError."""
+    return _draft(sheet, Kind.REBASE, meter, _one(meter), RebaseBody(nonce))
+
+
+def lease(sheet: Sheet, meters: tuple[str, ...], calendar_order: Order, names: tuple[Named, ...]) -> Order:
+    """Keeps a calendar alive for a week and names all protection in force. The service signs it.
+
+    Good from its issue on (a clock slow by minutes shall not refuse it); raises InputError.
+    """
+    body = LeaseBody(calendar_order.object, calendar_order.rev, digest_of(calendar_order), names)
+    not_after_ms = sheet.now_ms + LEASE_RENEWAL_MS
+    return _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body, not_after_ms)
+
+
+def _draft(
+    sheet: Sheet,
+    kind: Kind,
+    name: str,
+    scope: Scope,
+    body: Body,
+    not_after_ms: int | None = None,
+    not_before_ms: int | None = None,
+) -> Order:
+    backdated_ms = _FLAG_BACKDATED_MS if kind is Kind.SET_FLAG else _BACKDATED_MS[KINDS[kind].role]
+    order = Order(
+        id=sheet.id,
+        kind=kind,
+        object=object_of(kind, name),
+        scope=scope,
+        rev=sheet.rev,
+        issued_at_ms=sheet.now_ms,
+        not_before_ms=sheet.now_ms - backdated_ms if not_before_ms is None else not_before_ms,
+        not_after_ms=min(
+            sheet.now_ms + _HARM_LIFE_MS if not_after_ms is None else not_after_ms, INSTANT_MS_MAX
+        ),
+        basis=sheet.basis,
+        body=make_body(body),
+    )
+    try:
+        read_order(write_document(order))
+    except DocumentError as error:
+        raise InputError(f"{order.object}: {error}") from None
+    return order
+
+
+def _one(meter: str) -> Scope:
+    return Scope(meters=(meter,))
+
+
+_BACKDATED_MS: Final[dict[Role, int]] = {
+    Role.PROTECT: _PROTECTION_BACKDATED_MS,
+    Role.HARM: _HARM_BACKDATED_MS,
+    Role.LEASE: _HARM_BACKDATED_MS,
+}

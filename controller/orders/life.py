@@ -1,0 +1,154 @@
+"""The two state tables of design §5: an order, and its delivery to one meter.
+
+Everything that affects these states is in this file. Both tables are total: every pair of state and event
+has an entry, and `None` says that the event is refused there, which only an order ever does; what happens to
+a delivery has happened, and is never refused.
+
+Order: a *draft* may be *rehearsed*, is *approved* by enough people and *active* from the transaction that
+queues its deliveries. *Withdrawn*, *superseded* and *expired* are ends.
+
+Delivery: *queued* in the outbox, *sent* once the broker took it, *stored* by the meter's receipt, *effective*
+by what the meter reports after it. *Refused* and *timed out* are no ends: the meter may still accept a copy.
+"""
+
+from enum import StrEnum, unique
+from typing import Final
+
+from msgspec import Struct
+
+from protocols.documents.orders import Kind, Order
+from protocols.errors import InputError
+from protocols.reasons import Supply
+
+
+@unique
+class OrderState(StrEnum):
+    DRAFT = "draft"
+    REHEARSED = "rehearsed"
+    APPROVED = "approved"
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+
+@unique
+class OrderEvent(StrEnum):
+    REHEARSE = "rehearse"
+    APPROVE = "approve"
+    ACTIVATE = "activate"
+    WITHDRAW = "withdraw"
+    SUPERSEDE = "supersede"
+    EXPIRE = "expire"
+
+
+@unique
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    STORED = "stored"
+    EFFECTIVE = "effective"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    TIMED_OUT = "timed_out"
+
+
+@unique
+class DeliveryEvent(StrEnum):
+    """`taken`: by the broker; `held`: a sync shows that the meter has it; `silent`: no receipt in time."""
+
+    QUEUE = "queue"
+    TAKEN = "taken"
+    ACCEPTED = "accepted"
+    HELD = "held"
+    REFUSED = "refused"
+    READ_BACK = "read_back"
+    EXPIRE = "expire"
+    SUPERSEDE = "supersede"
+    SILENT = "silent"
+
+
+class ActiveOrder(Struct, frozen=True):
+    """An order that is active for a meter, and how far we know it to have come."""
+
+    order: Order
+    state: DeliveryState
+
+
+# What has gone out is not taken back by forgetting it: it is lifted, cancelled or cleared. `-`: not allowed.
+_ORDER_TABLE: Final = """
+             rehearse   approve   activate  withdraw   supersede   expire
+draft        rehearsed  approved  -         withdrawn  -           expired
+rehearsed    rehearsed  approved  -         withdrawn  -           expired
+approved     -          -         active    withdrawn  -           expired
+active       -          -         -         -          superseded  expired
+withdrawn    -          -         -         -          -           -
+superseded   -          -         -         -          -           -
+expired      -          -         -         -          -           -
+"""
+
+# A receipt that comes after we had given up is still the truth. Once stored, a later copy may be refused (it
+# has expired, say): the meter has the order all the same. What a meter had stored is queued again only where
+# a sync shows that it has lost it.
+_DELIVERY_TABLE: Final = """
+            queue      taken      accepted   held       refused    read_back  expire     supersede  silent
+queued      queued     sent       stored     stored     refused    queued     expired    superseded timed_out
+sent        queued     sent       stored     stored     refused    sent       expired    superseded timed_out
+stored      queued     stored     stored     stored     stored     effective  stored     stored     stored
+effective   queued     effective  effective  effective  effective  effective  effective  effective  effective
+refused     queued     refused    stored     stored     refused    refused    expired    superseded refused
+expired     expired    expired    stored     stored     expired    expired    expired    expired    expired
+superseded  superseded superseded stored     stored     superseded superseded superseded superseded superseded
+timed_out   queued     timed_out  stored     stored     refused    timed_out  expired    superseded timed_out
+"""
+
+
+def _rows(table: str) -> dict[tuple[str, str], str]:
+    head, *rows = (line.split() for line in table.strip().splitlines())
+    return {(row[0], event): after for row in rows for event, after in zip(head, row[1:], strict=True)}
+
+
+ORDER_LIFE: Final[dict[tuple[OrderState, OrderEvent], OrderState | None]] = {
+    (OrderState(state), OrderEvent(event)): None if after == "-" else OrderState(after)
+    for (state, event), after in _rows(_ORDER_TABLE).items()
+}
+DELIVERY_LIFE: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
+    (DeliveryState(state), DeliveryEvent(event)): DeliveryState(after)
+    for (state, event), after in _rows(_DELIVERY_TABLE).items()
+}
+
+# States in which the order is still on its way, and may be sent again.
+OPEN_DELIVERIES: Final = (
+    DeliveryState.QUEUED,
+    DeliveryState.SENT,
+    DeliveryState.REFUSED,
+    DeliveryState.TIMED_OUT,
+)
+# States in which the meter has the order.
+HELD_DELIVERIES: Final = (DeliveryState.STORED, DeliveryState.EFFECTIVE)
+ENDED_ORDERS: Final = (OrderState.WITHDRAWN, OrderState.SUPERSEDED, OrderState.EXPIRED)
+
+_RESTORED: Final = (Supply.ON, Supply.ARMED, Supply.LIMITED)
+
+
+def step_order(state: OrderState, event: OrderEvent) -> OrderState:
+    """The order's next state. Raises InputError where the event is not allowed in this state."""
+    after = ORDER_LIFE[state, event]
+    if after is None:
+        allowed = [each.value for each in OrderEvent if ORDER_LIFE[state, each] is not None]
+        raise InputError(f"order is {state}: cannot {event} it; allowed: {', '.join(allowed) or 'nothing'}")
+    return after
+
+
+def step_delivery(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
+    """The delivery's next state; total, since what happened cannot be refused."""
+    return DELIVERY_LIFE[state, event]
+
+
+def reads_back(kind: Kind, supply: Supply) -> bool:
+    """Whether a report of this supply makes a stored order *effective* (design §5).
+
+    A release is effective when there is supply again, or a person only has to press for it.
+    """
+    return kind is not Kind.RELEASE or supply in _RESTORED

@@ -1,0 +1,242 @@
+"""Orders in the store: proposed, signed, approved; each step one function in the caller's transaction.
+
+`approve` does all at once: the order becomes active, what it replaces is superseded, its deliveries are
+queued and their messages stand in the outbox, with the audit entry beside them. Whoever commits has
+sent it; `serve` takes it from there (design §6).
+"""
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from controller.database import audit
+from controller.database.bulk import in_batches
+from controller.database.numbers import next_number
+from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.orders import deliveries
+from controller.orders.drafting import Sheet, object_of
+from controller.orders.life import (
+    DeliveryEvent,
+    OrderEvent,
+    OrderState,
+    step_order,
+)
+from controller.orders.superseding import covers, replaces
+from protocols.documents.envelope import join_signatures, read_envelope
+from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, Scope, read_order
+from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
+from protocols.errors import InputError, quoted
+from protocols.instants import iso_from_ms
+
+_ORDERS_REMEMBERED: Final = 4_096
+
+
+def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str) -> Sheet:
+    """An empty sheet for an order of this kind: a new id, and the next revision of `kind/name`.
+
+    Payments count per meter instead: see `store.payments.draw_statement`.
+    """
+    number = next_number(session, "order")
+    rev = next_number(session, f"rev/{object_of(kind, name)}")
+    return Sheet(id=f"o{number:06d}", rev=rev, now_ms=now_ms, basis=basis)
+
+
+def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: int) -> OrderRow:
+    """Keep a new order as a draft, with the signatures it has so far.
+
+    Raises InputError where the envelope holds another document, the id or revision is taken, or a meter
+    that it addresses is not known.
+    """
+    if order_in(envelope) != order:
+        raise InputError(f"order {order.id}: the envelope holds another document")
+    if session.get(OrderRow, order.id) is not None:
+        raise InputError(f"order {order.id}: is there already")
+    targets(session, order.scope)
+    row = OrderRow(
+        id=order.id,
+        kind=order.kind,
+        object=order.object,
+        rev=order.rev,
+        scope=msgspec.json.encode(order.scope).decode(),
+        state=OrderState.DRAFT,
+        issued_at_ms=order.issued_at_ms,
+        not_before_ms=order.not_before_ms,
+        not_after_ms=order.not_after_ms,
+        basis=order.basis,
+        envelope=envelope,
+        created_by=by,
+        created_ms=now_ms,
+        changed_ms=now_ms,
+    )
+    session.add(row)
+    session.flush()
+    audit.note(session, now_ms, by, "propose", order.id, kind=order.kind, object=order.object, rev=order.rev)
+    return row
+
+
+def add_signature(
+    session: Session, order_id: str, envelope: bytes, root: Root, by: str, now_ms: int
+) -> OrderRow:
+    """Join the signatures of `envelope` to the order's own. It is not approved by that: see `approve`.
+
+    Raises InputError where there is no such order, it is no draft any more, or no further key of
+    the root has signed; DocumentError where the envelope holds another document.
+    """
+    row = get_order(session, order_id)
+    # A draft or a rehearsed order may still be approved; anything else has its signatures.
+    step_order(OrderState(row.state), OrderEvent.APPROVE)
+    before = open_signed(row.envelope, root, ORDER_TYPE).keyids
+    row.envelope = join_signatures(row.envelope, envelope)
+    new = open_signed(row.envelope, root, ORDER_TYPE).keyids - before
+    if not new:
+        raise InputError(f"order {order_id}: no new signature by a key of the root")
+    session.add(row)
+    holders = sorted({root.keys[keyid].holder for keyid in new})
+    audit.note(session, now_ms, by, "sign", order_id, holders=", ".join(holders))
+    return row
+
+
+def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -> OrderRow:
+    """Make an order active: deliveries queued, messages in the outbox, what it replaces superseded.
+
+    Raises InputError where too few have signed (who is still needed), the order or the root has expired,
+    or the order is not waiting for approval.
+    """
+    row = get_order(session, order_id)
+    state = step_order(OrderState(row.state), OrderEvent.APPROVE)
+    order, signed = order_of(row), open_signed(row.envelope, root, ORDER_TYPE)
+    _check_signed(order, signed, root, now_ms)
+    meters = targets(session, order.scope)
+    _supersede(session, order, meters, by, now_ms)
+    row.state = step_order(state, OrderEvent.ACTIVATE)
+    row.changed_ms = now_ms
+    session.add(row)
+    session.flush()
+    deliveries.add_deliveries(session, order.id, meters, now_ms)
+    if deliveries.is_retained(order):
+        deliveries.publish_to_fleet(session, order, now_ms)
+    else:
+        deliveries.publish_to_meters(session, order, meters, now_ms)
+    holders = ", ".join(sorted(signed.holders(KINDS[order.kind].role)))
+    audit.note(
+        session, now_ms, by, "approve", order.id, object=order.object, signed=holders, meters=len(meters)
+    )
+    return row
+
+
+def submit(session: Session, order: Order, envelope: bytes, root: Root, by: str, now_ms: int) -> OrderRow:
+    """Propose an order, and approve it where enough people have signed already; else it stays a draft."""
+    row = propose(session, order, envelope, by, now_ms)
+    if meets(open_signed(envelope, root, ORDER_TYPE), root, KINDS[order.kind].role):
+        return approve(session, order.id, root, by, now_ms)
+    return row
+
+
+def withdraw(session: Session, order_id: str, by: str, now_ms: int) -> OrderRow:
+    """Take back an order that has not gone out. Raises InputError where it has, or is none."""
+    row = get_order(session, order_id)
+    _end(session, row, OrderEvent.WITHDRAW, by, now_ms)
+    return row
+
+
+def expire(session: Session, row: OrderRow, now_ms: int) -> None:
+    """End an order whose time is over, with its deliveries and messages."""
+    _end(session, row, OrderEvent.EXPIRE, audit.SERVICE, now_ms)
+
+
+def get_order(session: Session, order_id: str) -> OrderRow:
+    """The order of this id. Raises InputError where there is none."""
+    row = session.get(OrderRow, order_id)
+    if row is None:
+        raise InputError(
+            f"order {quoted(order_id)}: there is none of this id; `relance orders list` shows all"
+        )
+    return row
+
+
+def order_of(row: OrderRow) -> Order:
+    """The document of a row."""
+    return order_in(row.envelope)
+
+
+@lru_cache(maxsize=_ORDERS_REMEMBERED)
+def order_in(envelope: bytes) -> Order:
+    """The document in an envelope, whoever signed it. Raises DocumentError where there is none."""
+    return read_order(read_envelope(envelope).payload)
+
+
+def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
+    """Who has validly signed for the role that the order needs, sorted."""
+    return tuple(sorted(open_signed(row.envelope, root, ORDER_TYPE).holders(KINDS[Kind(row.kind)].role)))
+
+
+def targets(session: Session, scope: Scope) -> list[str]:
+    """The meters that a scope addresses, of those known. Raises InputError for one that is not."""
+    if scope.group:
+        raise InputError(f"scope: group {quoted(scope.group)}; allowed: meters by name, or the fleet")
+    if scope.fleet:
+        return list(session.exec(select(MeterRow.id).order_by(MeterRow.id)))
+    known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(scope.meters))))
+    for meter in scope.meters:
+        if meter not in known:
+            raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
+    return sorted(known)
+
+
+def _check_signed(order: Order, signed: Signed, root: Root, now_ms: int) -> None:
+    role = KINDS[order.kind].role
+    if not meets(signed, root, role):
+        rule = root.roles.get(role)
+        needed = 1 if rule is None else rule.threshold
+        holders = sorted(signed.holders(role))
+        raise InputError(
+            f"order {order.id}: {order.kind} needs {needed} of the role {role}, different people; "
+            f"signed by {', '.join(holders) or 'nobody'}"
+        )
+    if now_ms >= order.not_after_ms:
+        raise InputError(f"order {order.id}: was good until {iso_from_ms(order.not_after_ms)}")
+    if not root_allows(root, role, now_ms):
+        raise InputError(f"order {order.id}: the root expired {iso_from_ms(root.expires_ms)}; it ends {role}")
+
+
+def _supersede(session: Session, order: Order, meters: Collection[str], by: str, now_ms: int) -> None:
+    for row in _rivals(session, order, meters):
+        old = order_of(row)
+        if not replaces(order, old):
+            continue
+        if covers(order.scope, old.scope):
+            _end(session, row, OrderEvent.SUPERSEDE, by, now_ms, successor=order.id)
+        else:
+            for some in in_batches(meters):
+                deliveries.step(session, DeliveryEvent.SUPERSEDE, now_ms, order_id=old.id, meters=some)
+            deliveries.forget_messages(session, old.id, meters)
+
+
+def _rivals(session: Session, order: Order, meters: Collection[str]) -> Sequence[OrderRow]:
+    """Active orders of the same object; only those to the same meters, where it names meters."""
+    query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.object == order.object)
+    if order.scope.fleet:
+        return session.exec(query).all()
+    met = select(DeliveryRow.order_id).where(col(DeliveryRow.meter).in_(meters))
+    return session.exec(query.where(col(OrderRow.id).in_(met))).all()
+
+
+def _end(
+    session: Session, row: OrderRow, event: OrderEvent, by: str, now_ms: int, successor: str | None = None
+) -> None:
+    was_active = row.state == OrderState.ACTIVE
+    row.state = step_order(OrderState(row.state), event)
+    row.changed_ms = now_ms
+    session.add(row)
+    session.flush()
+    if was_active:
+        ends = {OrderEvent.EXPIRE: DeliveryEvent.EXPIRE, OrderEvent.SUPERSEDE: DeliveryEvent.SUPERSEDE}
+        deliveries.step(session, ends[event], now_ms, order_id=row.id)
+        deliveries.forget_messages(session, row.id)
+        order = order_of(row)
+        if deliveries.is_retained(order):
+            deliveries.clear_retained(session, row.id, now_ms)
+    audit.note(session, now_ms, by, event, row.id, object=row.object, successor=successor)

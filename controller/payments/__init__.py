@@ -1,0 +1,1 @@
+"""Payments, statements and the ledger."""

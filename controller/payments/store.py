@@ -1,0 +1,110 @@
+"""Payments in the store: each is booked once, whatever is repeated, and makes one statement (design §4.3).
+
+How a payment is made, in one transaction: `draw_statement` books it and gives an empty sheet; the caller
+drafts the statement, signs it and submits the order; `attach` ties both. A repeated payment gives no sheet.
+"""
+
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database import audit
+from controller.database.numbers import next_number
+from controller.database.tables import MeterRow, PaymentRow
+from controller.orders.drafting import Sheet
+from controller.payments.rules import CONTROLLER, Payment, discrepancies, next_statement
+from protocols.documents.statements import Statement
+from protocols.errors import InputError, quoted
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
+
+
+class Booked(Struct, frozen=True):
+    """A payment that is in the books. `sheet` for its statement; None where it was booked before."""
+
+    payment: Payment
+    sheet: Sheet | None
+
+
+def draw_statement(
+    session: Session,
+    payment_id: str,
+    meter: str,
+    amount_ueur: int,
+    by: str,
+    now_ms: int,
+    *,
+    issuer: str = CONTROLLER,
+    basis: str = "payment",
+) -> Booked:
+    """Book a payment under the payer's side's own id: the same id again is the same payment.
+
+    Raises InputError for a meter that is not known, an amount out of range, or an id that was booked with
+    another meter or amount.
+    """
+    row = session.get(PaymentRow, payment_id)
+    if row is not None:
+        if (row.meter, row.issuer, row.amount_ueur) != (meter, issuer, amount_ueur):
+            booked = (
+                f"{eur_from_quanta(row.amount_ueur * QUANTA_PER_UEUR)} EUR for {row.meter} by {row.issuer}"
+            )
+            raise InputError(f"payment {quoted(payment_id)}: booked already, {booked}; an id is one payment")
+        return Booked(_payment(row), None)
+    if session.get(MeterRow, meter) is None:
+        raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
+    statement = next_statement(_last(session, meter, issuer), issuer, amount_ueur)
+    row = PaymentRow(
+        id=payment_id,
+        meter=meter,
+        issuer=issuer,
+        amount_ueur=amount_ueur,
+        number=statement.number,
+        total_ueur=statement.total_ueur,
+        created_by=by,
+        created_ms=now_ms,
+    )
+    session.add(row)
+    session.flush()
+    audit.note(session, now_ms, by, "payment", meter, id=payment_id, amount_ueur=amount_ueur)
+    order_id = f"o{next_number(session, 'order'):06d}"
+    return Booked(_payment(row), Sheet(id=order_id, rev=statement.number, now_ms=now_ms, basis=basis))
+
+
+def attach(session: Session, payment_id: str, order_id: str) -> None:
+    """Tie a payment to the order that carries its statement."""
+    row = session.get(PaymentRow, payment_id)
+    assert row is not None, payment_id
+    row.order_id = order_id
+    session.add(row)
+
+
+def payments_of(session: Session, meter: str | None = None) -> list[Payment]:
+    """The books, in the order of meter, issuer and number; of one meter where it is named."""
+    query = select(PaymentRow).order_by(PaymentRow.meter, PaymentRow.issuer, col(PaymentRow.number))
+    if meter is not None:
+        query = query.where(PaymentRow.meter == meter)
+    return [_payment(row) for row in session.exec(query)]
+
+
+def verify_ledger(session: Session) -> list[str]:
+    """What breaks conservation, in sentences; empty where every cent is accounted for."""
+    return discrepancies(payments_of(session))
+
+
+def _last(session: Session, meter: str, issuer: str) -> Statement | None:
+    row = session.exec(
+        select(PaymentRow)
+        .where(PaymentRow.meter == meter, PaymentRow.issuer == issuer)
+        .order_by(col(PaymentRow.number).desc())
+        .limit(1)
+    ).first()
+    return None if row is None else Statement(issuer, row.number, row.total_ueur)
+
+
+def _payment(row: PaymentRow) -> Payment:
+    return Payment(
+        id=row.id,
+        meter=row.meter,
+        issuer=row.issuer,
+        amount_ueur=row.amount_ueur,
+        number=row.number,
+        total_ueur=row.total_ueur,
+    )

@@ -1,1 +1,0 @@
-"""What the controller decides: facts and a time in, decisions out. Pure."""

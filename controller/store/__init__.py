@@ -1,1 +1,0 @@
-"""The controller's memory: tables, migrations, and the functions that read and write them."""

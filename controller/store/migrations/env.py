@@ -1,8 +1,0 @@
-"""What Alembic runs: the migrations, on the connection that `store.engine.migrate` hands over."""
-
-from alembic import context
-
-from controller.store.tables import Table
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=Table.metadata)
-context.run_migrations()

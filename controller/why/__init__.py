@@ -1,0 +1,1 @@
+"""A cut, or its absence, explained from what the meter itself recorded."""

@@ -1,0 +1,135 @@
+"""PostgreSQL by URL: it opens, or says in one line why not; and what ends a connection ends nothing else."""
+
+import gc
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, text
+
+from controller.database.engine import SCHEMA_VERSION, migrate, open_store, reading, writing
+from controller.database.numbers import next_number
+from protocols.errors import InputError, RelanceError, UnreachableError
+from tests.controller.postgresql_server import PostgresqlServer
+
+
+@pytest.fixture
+def url(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """The address of a database with nothing in it."""
+    yield postgresql_server.create("fresh")
+    postgresql_server.drop("fresh")
+
+
+def refused(url: str) -> tuple[type[RelanceError], str]:
+    """Which error, and its line."""
+    with warnings.catch_warnings():
+        # The driver leaves the socket of a connection that came to nothing to the collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        with pytest.raises(RelanceError) as caught:
+            open_store(url)
+        kind, line = type(caught.value), str(caught.value)
+        del caught
+        gc.collect()
+    assert "\n" not in line
+    assert line.startswith("postgresql+pg8000://")
+    return kind, line
+
+
+def version_of(engine: Engine) -> object:
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def test_an_empty_database_is_no_store_until_one_is_made_in_it(url: str) -> None:
+    kind, line = refused(url)
+    assert kind is InputError
+    assert "not a store of relance" in line
+    open_store(url, create=True).dispose()
+    opened = open_store(url)
+    assert version_of(opened) == SCHEMA_VERSION
+    opened.dispose()
+
+
+def test_a_strangers_database_is_refused_and_left_as_it_is(
+    url: str, postgresql_server: PostgresqlServer
+) -> None:
+    postgresql_server.administer("CREATE TABLE customers (id BIGINT)", "fresh")
+    with pytest.raises(InputError, match="not a store of relance; allowed: schema"):
+        open_store(url, create=True)
+    postgresql_server.administer("SELECT id FROM customers", "fresh")
+
+
+def test_a_database_a_role_and_a_server_that_are_not_there_are_named(
+    postgresql_server: PostgresqlServer,
+) -> None:
+    there = postgresql_server.url("postgres")
+    for url, words in (
+        (postgresql_server.url("nowhere"), 'database "nowhere" does not exist'),
+        (there.replace("postgres@", "nobody@"), 'role "nobody" does not exist'),
+        (f"{there}.not", "communication error"),
+        ("postgresql://anne@127.0.0.1:1/x", "Can't create a connection to host 127.0.0.1 and port 1"),
+    ):
+        kind, line = refused(url)
+        assert kind is UnreachableError
+        assert words in line
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in refused("postgresql://anne:secret@127.0.0.1:1/x")[1]
+
+
+def test_without_its_driver_one_line_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pg8000", None)
+    with pytest.raises(InputError, match=r"PostgreSQL needs the package pg8000, the extra `relance\["):
+        open_store("postgresql://localhost/x")
+
+
+def test_another_driver_is_refused_with_what_is_allowed() -> None:
+    with pytest.raises(InputError, match="allowed: sqlite:///FILE or postgresql://USER@HOST/NAME"):
+        open_store("postgresql+psycopg://localhost/x")
+
+
+def test_who_makes_or_migrates_a_store_at_once_makes_one(
+    url: str, postgresql_server: PostgresqlServer
+) -> None:
+    def make(_number: int) -> object:
+        opened = open_store(url, create=True)
+        found = version_of(opened)
+        opened.dispose()
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
+        for change in (
+            "meter DROP COLUMN witnesses",
+            "meter ADD COLUMN event_number bigint NOT NULL DEFAULT 0",
+            "link ADD COLUMN synced_ms bigint",
+        ):
+            postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
+        postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
+        assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
+
+
+def test_a_connection_that_the_server_ends_is_said_and_the_next_one_works(
+    url: str, postgresql_server: PostgresqlServer
+) -> None:
+    opened = open_store(url, create=True)
+    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'fresh'"
+
+    def draw_while_it_ends() -> None:
+        with writing(opened) as session:
+            assert next_number(session, "n") == 1
+            postgresql_server.administer(end_all)
+            next_number(session, "n")
+
+    with pytest.raises(UnreachableError, match="database: ") as caught:
+        draw_while_it_ends()
+    assert "\n" not in str(caught.value)
+    with writing(opened) as session:
+        assert next_number(session, "n") == 1, "what was not committed is not there"
+    with reading(opened) as session:
+        session.connection().execute(text("SELECT 1"))
+    migrate(opened)
+    opened.dispose()

@@ -1,0 +1,322 @@
+"""What comes in is taken once, in its own order, and only from whom it says it is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
+from sqlmodel import col, func, select
+
+from controller.database.engine import open_store, reading, writing
+from controller.database.tables import (
+    ClaimRow,
+    DeliveryRow,
+    EventRow,
+    LinkRow,
+    MeterRow,
+    OutboxRow,
+    ReadingRow,
+)
+from controller.exchange.intake import Arrival, Refused, take_in
+from controller.exchange.sync_answer import RootSent
+from controller.meters.views import show_meter
+from controller.orders import drafting
+from controller.orders import store as orders
+from emulator.firmware.records import ClaimHeard, SupplyChanged
+from emulator.links.syncing import holds_of
+from protocols.documents.orders import Kind, Scope
+from protocols.instants import DAY_MS
+from protocols.link.messages import (
+    MeterEvent,
+    Reading,
+    Readings,
+    Receipt,
+    Report,
+    Reported,
+    Status,
+    Sync,
+    meter_key,
+    write_message,
+    write_report,
+)
+from protocols.link.topics import Channel, Place
+from protocols.reasons import ClockStatus, Supply, SupplyReason
+from tests.controller.service_bench import seal_order
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench
+
+NOW_MS = MONDAY_MS
+KEY = b"f" * 32
+ROOT_SENT = RootSent(1, b"")
+CHANNELS: dict[type[Report], Channel] = {
+    Receipt: Channel.RECEIPTS,
+    Reported: Channel.REPORTED,
+    MeterEvent: Channel.EVENTS,
+}
+
+
+def arrival(report: Report, meter: str | None = None, key: bytes = KEY) -> Arrival:
+    place = Place(CHANNELS[type(report)], link="link-1", meter=meter or report.meter)
+    return Arrival(place, write_report(report, meter_key(key, report.meter)))
+
+
+def reported(number: int, supply: Supply = Supply.ON, meter: str = "m1", journal: int = 0) -> Reported:
+    """Said when the black box ended with entry `journal`, or else with `number`."""
+    return Reported(
+        meter=meter,
+        number=number,
+        journal=journal or number,
+        supply=supply,
+        reason=SupplyReason.NONE,
+        clock=ClockStatus.TRUSTED,
+        earliest_ms=NOW_MS - 1_000,
+        latest_ms=NOW_MS + 1_000,
+        time_ms=NOW_MS + number,
+        balance_ueur=-5,
+        emergency_ueur=0,
+        next_possible_ms=None,
+        dispute_nonce="",
+        code="",
+    )
+
+
+def receipt(order: str, verdict: str = "accepted", meter: str = "m1", number: int = 2) -> Receipt:
+    return msgspec.convert(
+        {
+            "report": "receipt",
+            "meter": meter,
+            "order": order,
+            "kind": "hold",
+            "object": "hold/h",
+            "rev": 1,
+            "verdict": verdict,
+            "reason": "stored",
+            "number": number,
+        },
+        Receipt,
+    )
+
+
+def event(number: int, record: object, meter: str = "m1") -> MeterEvent:
+    return MeterEvent(
+        meter=meter, number=number, time_ms=NOW_MS, record=msgspec.Raw(msgspec.json.encode(record))
+    )
+
+
+def take(engine: Engine, *arrivals: Arrival) -> Counter[Refused]:
+    with writing(engine) as session:
+        return take_in(session, arrivals, KEY, ROOT_SENT, NOW_MS)
+
+
+def hold(engine: Engine, meter: str = "m1", kind: Kind = Kind.HOLD) -> str:
+    with writing(engine) as session:
+        sheet = orders.draw_sheet(session, kind, "h", NOW_MS, "t")
+        scope = Scope(meters=(meter,))
+        order = (
+            drafting.release(sheet, "h", 72, scope)
+            if kind is Kind.RELEASE
+            else drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS, scope)
+        )
+        return orders.submit(session, order, seal_order(order), ROOT, "anna", NOW_MS).id
+
+
+def state(engine: Engine, order_id: str, meter: str = "m1") -> str:
+    with reading(engine) as session:
+        row = session.get(DeliveryRow, (order_id, meter))
+        assert row is not None
+        return row.state
+
+
+def test_an_older_report_that_comes_later_is_no_news(engine: Engine) -> None:
+    take(engine, arrival(reported(5, Supply.OFF)))
+    take(engine, arrival(reported(4, Supply.ON)), arrival(reported(5, Supply.ON)))
+    with reading(engine) as session:
+        meter = show_meter(session, "m1")
+    assert (meter.supply, meter.estimate_ms, meter.balance_ueur) == (Supply.OFF, NOW_MS + 5, -5)
+
+
+def test_a_report_reads_back_the_receipts_that_it_covers_and_no_other(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    order = hold(engine)
+    take(engine, arrival(receipt(order, number=7)), arrival(reported(2, journal=6)))
+    assert state(engine, order) == "stored"
+    take(engine, arrival(reported(3, journal=7)))
+    assert state(engine, order) == "effective"
+
+
+def test_a_report_that_overtakes_its_receipt_reads_it_back_all_the_same(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    first, second = hold(engine), hold(engine)
+    take(engine, arrival(reported(2, journal=7)))
+    take(engine, arrival(receipt(first, number=7)), arrival(receipt(second, number=8)))
+    assert (state(engine, first), state(engine, second)) == ("effective", "stored")
+
+
+def test_a_release_is_not_effective_while_the_supply_is_off(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    order = hold(engine, kind=Kind.RELEASE)
+    take(engine, arrival(receipt(order)), arrival(reported(2, Supply.OFF)))
+    assert state(engine, order) == "stored"
+    take(engine, arrival(reported(3, Supply.ARMED)))
+    assert state(engine, order) == "effective"
+
+
+def test_a_refusal_is_kept_with_the_meters_reason_and_an_acceptance_after_it_counts(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    order = hold(engine)
+    take(engine, arrival(receipt(order, "refused")))
+    assert state(engine, order) == "refused"
+    take(engine, arrival(receipt(order)))
+    assert state(engine, order) == "stored"
+
+
+def test_nobody_speaks_for_another_meter(engine: Engine) -> None:
+    forged = arrival(reported(1), key=b"x" * 32)
+    misplaced = arrival(reported(1), meter="m2")
+    swapped = Arrival(Place(Channel.RECEIPTS, link="link-1", meter="m1"), arrival(reported(1)).payload)
+    garbage = Arrival(Place(Channel.REPORTED, link="link-1", meter="m1"), b"{}")
+    down = Arrival(Place(Channel.ORDERS, link="link-1", meter="m1"), b"{}")
+    other = Status(link="link-2", online=True, sequence=1, meters=0)
+    status = Arrival(Place(Channel.STATUS, link="link-1"), write_message(other))
+    refused = take(engine, forged, misplaced, swapped, garbage, down, status)
+    assert refused == {
+        Refused.NOT_AUTHENTIC: 1,
+        Refused.WRONG_PLACE: 3,
+        Refused.MALFORMED: 1,
+        Refused.NOT_EXPECTED: 1,
+    }
+    with reading(engine) as session:
+        assert session.exec(select(MeterRow)).all() == []
+        assert session.exec(select(LinkRow)).all() == []
+
+
+def test_events_are_kept_by_their_number_and_claims_with_their_offset(engine: Engine) -> None:
+    claim = event(2, ClaimHeard("headend", "disagrees", DAY_MS, NOW_MS + DAY_MS))
+    change = event(1, SupplyChanged(Supply.ON, Supply.OFF, SupplyReason.CREDIT))
+    strange = event(3, ["no", "record"])
+    for _ in range(2):
+        take(engine, arrival(claim), arrival(change), arrival(strange))
+    with reading(engine) as session:
+        rows = session.exec(select(EventRow).order_by(col(EventRow.number))).all()
+        assert [(row.number, row.event) for row in rows] == [(1, "supply"), (2, "claim"), (3, "unreadable")]
+        (kept,) = session.exec(select(ClaimRow)).all()
+        assert (kept.source, kept.verdict, kept.offset_ms) == ("headend", "disagrees", DAY_MS)
+        assert [each.source for each in show_meter(session, "m1").witnesses] == ["headend"]
+
+
+def test_a_meter_with_an_old_root_is_sent_the_new_one_once(engine: Engine) -> None:
+    sync = Sync(link="link-1", meters=(holds_of(Workbench().meter),), more=False)
+    place = Place(Channel.SYNC, link="link-1")
+    for _ in range(2):
+        with writing(engine) as session:
+            take_in(session, [Arrival(place, write_message(sync))], KEY, RootSent(2, b"new root"), NOW_MS)
+    with reading(engine) as session:
+        (row,) = session.exec(select(OutboxRow)).all()
+        assert (row.payload, row.meter, row.retain) == (b"new root", "m1", 0)
+
+
+def test_a_meter_that_first_speaks_by_a_report_is_sent_what_is_in_force(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    with writing(engine) as session:
+        sheet = orders.draw_sheet(session, Kind.HOLD, "h", NOW_MS, "t")
+        order = drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS)
+        orders.submit(session, order, seal_order(order), ROOT, "anna", NOW_MS)
+    take(engine, arrival(reported(1, meter="m2")))
+    with reading(engine) as session:
+        waiting = [(row.order_id, row.meter) for row in session.exec(select(OutboxRow))]
+    assert waiting == [(order.id, ""), (order.id, "m2")]
+
+
+def test_harm_to_the_fleet_is_not_sent_to_a_meter_that_joins_later(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    with writing(engine) as session:
+        sheet = orders.draw_sheet(session, Kind.LIFT_HOLD, "h", NOW_MS, "t")
+        order = drafting.lift_moratorium(sheet, "h")
+        orders.submit(session, order, seal_order(order), ROOT, "dora", NOW_MS)
+    take(engine, arrival(reported(1, meter="m2")))
+    with reading(engine) as session:
+        waiting = [(row.order_id, row.meter) for row in session.exec(select(OutboxRow))]
+    assert waiting == [(order.id, "m1")]
+
+
+def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
+    bench = Workbench()
+    bench.permit((NOW_MS, NOW_MS + DAY_MS))
+    sync = Sync(link="link-1", meters=(holds_of(bench.meter),), more=False)
+    take(engine, Arrival(Place(Channel.SYNC, link="link-1"), write_message(sync)))
+    with reading(engine) as session:
+        meter = show_meter(session, "m1")
+    assert (meter.link, meter.firmware, meter.energy, meter.profile) == (
+        "link-1",
+        "guarded",
+        "electricity",
+        "test",
+    )
+    assert (meter.supply, meter.clock, meter.lease_rev) == (Supply.ON, ClockStatus.TRUSTED, 1)
+    assert (meter.lease_ends_ms, meter.synced_ms) == (NOW_MS + 30 * DAY_MS, NOW_MS)
+
+
+def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
+    def say(sequence: int, *, online: bool) -> None:
+        status = Status(link="link-1", online=online, sequence=sequence, meters=2)
+        take(engine, Arrival(Place(Channel.STATUS, link="link-1"), write_message(status)))
+
+    def shown() -> str:
+        with reading(engine) as session:
+            row = session.get(LinkRow, "link-1")
+            assert row is not None
+            return row.state
+
+    say(2, online=True)
+    say(1, online=False)
+    assert shown() == "online"
+    say(2, online=False)
+    assert shown() == "offline"
+
+
+def test_a_meter_may_move_to_another_link(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    place = Place(Channel.REPORTED, link="link-2", meter="m1")
+    take(engine, Arrival(place, write_report(reported(2), meter_key(KEY, "m1"))))
+    with reading(engine) as session:
+        assert show_meter(session, "m1").link == "link-2"
+
+
+def reading_of(meter: str, number: int) -> Reading:
+    return Reading(
+        meter=meter,
+        number=number,
+        time_ms=NOW_MS + number,
+        energy_wh=number,
+        balance_ueur=number,
+        supply=Supply.ON,
+    )
+
+
+def batch(numbers: Sequence[int], meter: str = "m1") -> Arrival:
+    readings = Readings(link="link-1", readings=tuple(reading_of(meter, number) for number in numbers))
+    return Arrival(Place(Channel.READINGS, link="link-1"), write_message(readings))
+
+
+@cache
+def in_memory() -> Engine:
+    """One store for all examples: each begins by emptying it."""
+    return open_store("sqlite:///:memory:", create=True)
+
+
+@given(st.lists(st.lists(st.integers(1, 30), max_size=8), max_size=8))
+def test_readings_are_kept_once_and_the_highest_is_shown(batches: list[list[int]]) -> None:
+    engine = in_memory()
+    with writing(engine) as session:
+        for table in (ReadingRow, MeterRow, LinkRow):
+            session.execute(delete(table))
+    seen: set[int] = set()
+    for numbers in batches:
+        take(engine, batch(numbers))
+        seen |= set(numbers)
+    with reading(engine) as session:
+        assert session.exec(select(func.count()).select_from(ReadingRow)).one() == len(seen)
+        meter = session.get(MeterRow, "m1")
+        assert (meter.energy_wh if meter else None) == (max(seen) if seen else None)

@@ -1,0 +1,83 @@
+"""Meters in a store, as if they had come in over the network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from sqlmodel import Session
+
+from controller.database.engine import open_store, writing
+from controller.database.tables import ClaimRow, LinkRow, MeterRow
+from protocols.instants import DAY_MS, MINUTE_MS, ms_from_iso
+from protocols.link.messages import Witness
+from protocols.reasons import Source
+
+SEEN_MS = ms_from_iso("2020-07-02T20:59:00Z")
+# Said with a report; then the head-end lied, and of that there is an event.
+WITNESSES = (
+    Witness(
+        source=Source.CARD,
+        fresh=False,
+        agrees=True,
+        heard_ms=SEEN_MS - 2 * MINUTE_MS,
+        offset_ms=-1_000,
+    ),
+    Witness(source=Source.TIMESERVER, fresh=True, agrees=True, heard_ms=SEEN_MS - DAY_MS, offset_ms=0),
+    Witness(source=Source.HEADEND, fresh=True, agrees=True, heard_ms=SEEN_MS - 2 * DAY_MS, offset_ms=-200),
+)
+
+
+@contextmanager
+def store_of(home: Path) -> Iterator[Session]:
+    """One transaction in a home's store."""
+    engine = open_store(f"sqlite:///{home}/relance.db")
+    try:
+        with writing(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def seed_meters(home: Path, *meters: str) -> None:
+    """Meters at one link, each supply on, a trusted clock, a witness that lied after their last report."""
+    with store_of(home) as session:
+        session.add(LinkRow(id="link-1", state="online", sequence=1, meters=len(meters), seen_ms=SEEN_MS))
+        session.flush()
+        for meter in meters:
+            session.add(
+                MeterRow(
+                    id=meter,
+                    link="link-1",
+                    energy="electricity",
+                    firmware="guarded",
+                    profile="wallonia-smart",
+                    supply="on",
+                    supply_reason="none",
+                    clock="trusted",
+                    earliest_ms=SEEN_MS - 1_000,
+                    latest_ms=SEEN_MS + 1_500,
+                    estimate_ms=SEEN_MS,
+                    witnesses=msgspec.json.encode(WITNESSES).decode(),
+                    report_number=1,
+                    report_journal=1,
+                    reported_ms=SEEN_MS,
+                    balance_ueur=12_340_000,
+                    emergency_ueur=0,
+                    next_possible_ms=ms_from_iso("2020-07-06T06:00:00Z"),
+                    first_seen_ms=SEEN_MS,
+                    last_seen_ms=SEEN_MS,
+                )
+            )
+            session.flush()
+            session.add(
+                ClaimRow(
+                    meter=meter,
+                    number=2,
+                    source="headend",
+                    verdict="disagrees",
+                    offset_ms=DAY_MS,
+                    time_ms=SEEN_MS + MINUTE_MS + DAY_MS,
+                    received_ms=SEEN_MS + MINUTE_MS,
+                )
+            )

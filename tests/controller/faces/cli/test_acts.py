@@ -1,0 +1,231 @@
+"""What people do: one protects, two harm; every act stands in outbox, deliveries and audit."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import select
+
+from controller.database.audit import recent
+from controller.database.tables import OutboxRow
+from protocols.instants import HOUR_MS
+from tests.controller.faces.cli.fleet import store_of
+from tests.controller.faces.cli.invocation import Ended, call
+
+UNTIL = ("--until", "2099-01-01T00:00+01:00")
+AUTUMN = "2098-11-24T00:00+01:00"
+LATER = ("--until", "2099-06-01T00:00+02:00")
+CALENDAR = (
+    "calendar",
+    "set",
+    "--rule",
+    "mon-thu 08:00-12:00",
+    "--zone",
+    "Europe/Brussels",
+    "--holidays",
+    "BE",
+)
+
+
+def done(ended: Ended) -> Ended:
+    assert (ended.status, ended.err) == (0, ""), ended
+    return ended
+
+
+def refused(ended: Ended, status: int = 1) -> str:
+    assert ended.status == status, ended
+    return ended.one_line()
+
+
+def waiting(home: Path) -> list[tuple[str, int, int]]:
+    """The outbox: topic, retained, sent at most once."""
+    with store_of(home) as session:
+        return [(row.topic, row.retain, row.once) for row in session.exec(select(OutboxRow))]
+
+
+def test_one_person_declares_and_extends_and_the_fleet_is_told(home: Path) -> None:
+    declared = done(call(home, "moratorium", "declare", "covid", *UNTIL, "--basis", "decree", "--json")).found
+    assert (declared["state"], declared["signed_by"], declared["signatures_missing"]) == (
+        "active",
+        ["anne"],
+        0,
+    )
+    assert (declared["object"], declared["rev"], declared["basis"]) == ("hold/covid", 1, "decree")
+    assert declared["deliveries"] == {"queued": 3}
+    assert waiting(home) == [(f"relance/v1/fleet/orders/{declared['id']}", 1, 0)]
+    assert "stands until" in refused(call(home, "moratorium", "declare", "covid", *UNTIL))
+    assert "allowed: later than" in refused(call(home, "moratorium", "extend", "covid", *UNTIL), 2)
+    extended = done(call(home, "moratorium", "extend", "covid", *LATER, "--as", "bart", "--json")).found
+    assert extended["signed_by"] == ["bart"]
+    (hold,) = done(call(home, "moratorium", "status", "--json")).found["holds"]
+    assert hold["until"] == "2099-05-31T22:00:00Z"
+    assert hold["meters"] == {"stored": 0, "sent": 0, "refused": 0, "unknown": 3, "total": 3}
+
+
+def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:
+    assert "no moratorium covid in force" in refused(call(home, "moratorium", "lift", "covid"))
+    done(call(home, "moratorium", "declare", "covid", *UNTIL))
+    ended = done(call(home, "moratorium", "lift", "covid"))
+    assert "needs 1 more of 2 people; signed by anne." in ended.out
+    assert ended.out.endswith("  relance orders sign o000002 --as bart\n")
+    before = waiting(home)
+    twice = refused(call(home, "orders", "sign", "o000002", "--as", "anne"))
+    assert twice == "anne has signed o000002 already; it takes a different person: bart or carl"
+    assert refused(call(home, "orders", "sign", "o000002", "--as", "dora"), 2).startswith(
+        "--as: dora may not harm"
+    )
+    assert waiting(home) == before
+    signed = done(call(home, "orders", "sign", "o000002", "--as", "carl", "--json")).found
+    assert (signed["state"], signed["signed_by"]) == ("active", ["anne", "carl"])
+    assert all(once for topic, _, once in waiting(home) if "meters" in topic)
+    (hold,) = done(call(home, "moratorium", "status", "covid", "--json")).found["holds"]
+    assert not hold["in_force"]
+    assert "waits for no signature" in refused(call(home, "orders", "sign", "o000002", "--as", "bart"))
+
+
+def test_a_calendar_that_would_harm_is_refused_in_words_before_anybody_signs(home: Path) -> None:
+    rule = ("--rule", "fri 20:00-24:00", "--zone", "Europe/Brussels", "--holidays", "BE")
+    line = refused(
+        call(home, "calendar", "set", *rule, "--until", "2098-12-31T00:00+01:00", "--from", AUTUMN)
+    )
+    assert line.startswith("calendar/fleet is refused. A cut between Friday ")
+    assert "falls on a Friday evening: the offices open again on Monday " in line
+    assert done(call(home, "orders", "list", "--json")).found["orders"] == []
+
+
+def test_windows_that_are_refused_alike_are_counted(home: Path) -> None:
+    argv = ("calendar", "set", "--rule", "fri 18:00-19:00", "--from", "2099-06-01T00:00+02:00", "--until")
+    assert "So does one more window." in refused(call(home, *argv, "2099-06-13T00:00+02:00"))
+    assert "So do 2 more windows." in refused(call(home, *argv, "2099-06-20T00:00+02:00"))
+
+
+def test_a_calendar_takes_two_people(home: Path) -> None:
+    ended = done(call(home, *CALENDAR, "--from", AUTUMN, "--until", "2098-12-19T00:00+01:00", "--json"))
+    assert (ended.found["state"], ended.found["signatures_missing"]) == ("draft", 1)
+    assert waiting(home) == []
+    assert len(ended.found["body"]["windows"]) == 16
+    signed = done(call(home, "orders", "sign", ended.found["id"], "--as", "bart"))
+    assert "is active, for 3 meters" in signed.out
+    assert len(waiting(home)) == 3
+
+
+def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
+    """Tuesday 10 November 2099 comes before a holiday amid the week."""
+    argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")
+    ended = call(home, *argv, "--until", "2099-11-10T14:00+01:00")
+    assert ended.status == 0
+    assert ended.err.startswith("warning: A cut between Tuesday 10 November 2099 12:30 and 14:00")
+    again = call(home, "orders", "sign", "o000001", "--as", "bart")
+    assert (again.status, again.err) == (0, ended.err)
+
+
+def test_the_friday_evening_of_2020_is_refused_again(home: Path) -> None:
+    argv = ("cut", "order", "m00001", "--name", "night", "--from", "2099-07-03T23:01+02:00")
+    line = refused(call(home, *argv, "--until", "2099-07-03T23:30+02:00"))
+    assert "falls on a Friday evening" in line
+
+
+def test_a_cut_is_ordered_by_two_and_cancelled_by_one(home: Path) -> None:
+    argv = ("cut", "order", "m00001", "m00002", "--name", "debts", "--from", "2099-06-02T08:00+02:00")
+    drafted = done(call(home, *argv, "--until", "2099-06-02T11:00+02:00", "--json")).found
+    assert drafted["not_after_ms"] - drafted["not_before_ms"] == 3 * HOUR_MS
+    cancelled = done(call(home, "cut", "cancel", "m00001", "--name", "debts", "--json")).found
+    assert (cancelled["state"], cancelled["body"]) == ("active", {"cut": "cut/debts"})
+    withdrawn = done(call(home, "orders", "withdraw", drafted["id"]))
+    assert withdrawn.out.endswith("o000001 is withdrawn, and was never sent.\n")
+    assert "waits for no signature" in refused(call(home, "orders", "sign", drafted["id"], "--as", "bart"))
+
+
+def test_a_release_is_one_persons_act_for_some_or_for_all(home: Path) -> None:
+    some = done(call(home, "release", "m00002", "m00001", "--hours", "24", "--json")).found["orders"]
+    assert [order["object"] for order in some] == ["release/m00002", "release/m00001"]
+    (everybody,) = done(call(home, "release", "--all", "--json")).found["orders"]
+    assert (everybody["object"], everybody["body"], everybody["deliveries"]) == (
+        "release/all",
+        {"hours": 72},
+        {"queued": 3},
+    )
+
+
+def test_a_release_that_nobody_carries_is_no(home: Path) -> None:
+    """`relance serve` does not run: the wait ends with what is true."""
+    ended = call(home, "release", "--all", "--wait", "--patience", "1", "--json")
+    assert ended.status == 1
+    found = ended.found
+    assert (found["meters"], found["effective"], found["p50_ms"], found["p99_ms"]) == (3, 0, None, None)
+
+
+def test_a_payment_is_booked_once_however_often_it_is_sent(home: Path) -> None:
+    first = done(call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")).found
+    assert first["payment"] == {
+        "id": "till-1",
+        "meter": "m00001",
+        "new": True,
+        "amount_cents": 2_000,
+        "amount_ueur": 20_000_000,
+        "number": 1,
+        "total_ueur": 20_000_000,
+    }
+    again = done(call(home, "topup", "m00001", "--eur", "20", "--id", "till-1", "--json")).found
+    assert again["payment"] == first["payment"] | {"new": False}
+    assert again["order"]["id"] == first["order"]["id"]
+    second = done(call(home, "topup", "m00001", "--eur", "0.50", "--id", "till-2", "--json")).found
+    assert second["order"]["body"] == {"issuer": "controller", "number": 2, "total_ueur": 20_500_000}
+    elsewhere = refused(call(home, "topup", "m00002", "--eur", "20", "--id", "till-1"), 2)
+    assert "booked already, 20.00 EUR for m00001 by controller" in elsewhere
+    verified = done(call(home, "audit", "verify", "--json")).found
+    assert (verified["whole"], verified["ledger_discrepancies"]) == (True, [])
+
+
+def test_a_flag_is_set_by_one_and_cleared_by_two(home: Path) -> None:
+    assert done(call(home, "flag", "set", "m00001", "medical", "--json")).found["state"] == "active"
+    cleared = done(call(home, "flag", "clear", "m00001", "medical", "--json")).found
+    assert (cleared["state"], cleared["signatures_missing"]) == ("draft", 1)
+
+
+def test_a_rebase_needs_a_dispute(home: Path) -> None:
+    assert "has reported no dispute" in refused(call(home, "clock", "rebase", "m00001"))
+    drafted = done(call(home, "clock", "rebase", "m00001", "--nonce", "n1", "--json")).found
+    assert (drafted["state"], drafted["body"]) == ("draft", {"nonce": "n1"})
+
+
+def test_every_act_is_in_the_audit_under_its_persons_name(home: Path) -> None:
+    done(call(home, "moratorium", "declare", "covid", *UNTIL, "--as", "carl"))
+    done(call(home, "moratorium", "lift", "covid", settings={"RELANCE_OPERATOR": "bart"}))
+    done(call(home, "orders", "sign", "o000002", "--as", "anne"))
+    with store_of(home) as session:
+        acts = [(entry.act.actor, entry.act.act, entry.act.subject) for entry in recent(session)]
+    assert acts[:3] == [
+        ("anne", "approve", "o000002"),
+        ("anne", "supersede", "o000001"),
+        ("anne", "sign", "o000002"),
+    ]
+    assert ("bart", "propose", "o000002") in acts
+    assert ("carl", "approve", "o000001") in acts
+
+
+@pytest.mark.parametrize("change", ["body = x'00'", "hash = x'00'", "previous_hash = x'00'"])
+def test_an_audit_that_was_changed_is_found_out(home: Path, change: str) -> None:
+    with store_of(home) as session:
+        session.connection().execute(text(f"UPDATE audit SET {change} WHERE number = 2"))  # noqa: S608
+    assert refused(call(home, "audit", "verify")).startswith("audit: broken at entry 2 of 3")
+    ended = call(home, "audit", "verify", "--json")
+    assert (ended.status, ended.found["broken_at"]) == (1, 2)
+
+
+def test_an_audit_that_was_cut_short_is_found_out_by_its_head(home: Path) -> None:
+    head = done(call(home, "audit", "verify", "--json")).found["head"]
+    done(call(home, "audit", "verify", "--head", head))
+    with store_of(home) as session:
+        session.connection().execute(text("DELETE FROM audit WHERE number = 3"))
+    done(call(home, "audit", "verify"))
+    assert "broken at entry 3" in refused(call(home, "audit", "verify", "--head", head))
+
+
+def test_a_ledger_that_does_not_add_up_is_found_out(home: Path) -> None:
+    done(call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1"))
+    with store_of(home) as session:
+        session.connection().execute(text("UPDATE payment SET amount_ueur = 19000000"))
+    assert refused(call(home, "audit", "verify")).startswith("ledger: meter m00001, issuer controller: ")
+    ended = call(home, "audit", "verify", "--json")
+    assert (ended.status, ended.found["whole"], ended.found["broken_at"]) == (1, False, None)

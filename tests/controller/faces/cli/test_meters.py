@@ -1,0 +1,132 @@
+"""`relance meters`: what each meter said of itself, and why it cut or did not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from controller.database.tables import EventRow, LinkRow, MeterRow
+from protocols.instants import DAY_MS, SECOND_MS
+from tests.controller.faces.cli.fleet import SEEN_MS, store_of
+from tests.controller.faces.cli.invocation import call
+
+
+def test_the_list_shows_interval_witnesses_and_next_opening(home: Path) -> None:
+    ended = call(home, "meters", "list", "--json")
+    assert ended.status == 0
+    first = ended.found["meters"][0]
+    assert (first["id"], first["link"], first["online"], first["supply"]) == ("m00001", "link-1", True, "on")
+    assert (first["earliest_ms"], first["latest_ms"]) == (SEEN_MS - 1_000, SEEN_MS + 1_500)
+    assert first["next_possible"] == "2020-07-06T06:00:00Z"
+    told = [(each["source"], each["offset_ms"], each["verdict"]) for each in first["witnesses"]]
+    assert told == [("headend", DAY_MS, "disagrees"), ("card", -1_000, "agrees")]
+    assert first["witnesses"][1] == {
+        "source": "card",
+        "verdict": "agrees",
+        "fresh": False,
+        "offset_ms": -1_000,
+        "heard_ms": SEEN_MS - 120_000,
+        "heard": "2020-07-02T20:57:00Z",
+        "time_ms": SEEN_MS - 121_000,
+        "time": "2020-07-02T20:56:59Z",
+        "received_ms": SEEN_MS,
+        "received": "2020-07-02T20:59:00Z",
+    }
+    assert first["balance_ueur"] == 12_340_000
+
+
+def test_people_see_weekday_zone_and_utc(home: Path) -> None:
+    out = call(home, "meters", "list").out
+    assert "Thu 2020-07-02 22:58:59 CEST (20:58:59 UTC) + 2.5 s" in out
+    assert "headend +1 d, disagrees, since then" in out
+    assert "card ≥ −1 s, agrees, 2 min earlier" in out
+    assert "timeserver" not in out
+    assert "Mon 2020-07-06 08:00 CEST (06:00 UTC)" in out
+    assert "Mon 2020-07-06 06:00 UTC (06:00 UTC)" in call(home, "meters", "list", "--zone", "UTC").out
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "count"),
+    [
+        ([], 0, 3),
+        (["--supply", "on"], 0, 3),
+        (["--supply", "off"], 1, 0),
+        (["--clock", "trusted", "--link", "link-1"], 0, 3),
+        (["--link", "link-2"], 1, 0),
+    ],
+)
+def test_nothing_matched_is_no(home: Path, argv: list[str], status: int, count: int) -> None:
+    ended = call(home, "meters", "list", *argv, "--json")
+    assert (ended.status, len(ended.found["meters"])) == (status, count)
+    if not count:
+        assert call(home, "meters", "list", *argv).out == "No meter matches.\n"
+
+
+def test_what_a_meter_has_never_said_is_unknown(home: Path) -> None:
+    with store_of(home) as session:
+        session.add(LinkRow(id="link-2", state="offline", sequence=1, meters=1, seen_ms=SEEN_MS))
+        session.flush()
+        session.add(MeterRow(id="silent", link="link-2", first_seen_ms=SEEN_MS))
+    row = next(line for line in call(home, "meters", "list").out.splitlines() if "silent" in line)
+    assert row.count("unknown") == 5
+    assert "link-2 (offline)" in row
+    shown = call(home, "meters", "show", "silent", "--json").found
+    assert (shown["supply"], shown["clock"], shown["earliest_ms"]) == (None, None, None)
+    assert "never reported" in call(home, "meters", "why", "silent").out
+
+
+def test_a_meter_is_shown_with_the_orders_to_it(home: Path) -> None:
+    assert call(home, "release", "m00001").status == 0
+    shown = call(home, "meters", "show", "m00001", "--json").found
+    assert shown["orders"] == [{"id": "o000001", "object": "release/m00001", "rev": 1, "state": "queued"}]
+    assert "release/m00001 rev 1: queued" in call(home, "meters", "show", "m00001").out
+
+
+def test_all_witnesses_are_shown_of_one_meter_with_the_instant_of_each(home: Path) -> None:
+    found = call(home, "meters", "show", "m00001", "--json").found["witnesses"]
+    assert [each["source"] for each in found] == ["headend", "card", "timeserver"]
+    out = call(home, "meters", "show", "m00001").out
+    assert "+1 d, disagrees, at Thu 2020-07-02 23:00 CEST (21:00 UTC) by its own estimate" in out
+    assert " 0 s, agrees, at Wed 2020-07-01 22:59 CEST (20:59 UTC) by its own estimate" in out
+
+
+def test_why_names_who_vouched_as_of_the_last_report(home: Path) -> None:
+    found = call(home, "meters", "why", "m00001", "--json").found["sentences"]
+    told = [each for each in found if each.startswith("Witness")]
+    assert told[0] == (
+        "Witness card, at 2020-07-02T20:57:00Z (Thursday 2 July 2020 22:57 (Europe/Brussels)) by the meter's "
+        "estimate: at the earliest a date 1 s behind its own clock; it agrees with what the meter believes."
+    )
+    assert [each.partition(": ")[2] for each in told[1:]] == [
+        "a date equal to its own clock; it agrees with what the meter believes.",
+        "a date 200 ms behind its own clock; it agrees with what the meter believes.",
+    ]
+
+
+def test_why_reads_the_black_box_and_says_which_orders_are_missing(home: Path) -> None:
+    claim = {
+        "event": "claim",
+        "source": "headend",
+        "verdict": "disagrees",
+        "offset_ms": DAY_MS,
+        "time_ms": SEEN_MS + DAY_MS,
+    }
+    with store_of(home) as session:
+        session.add(
+            EventRow(
+                meter="m00001",
+                number=7,
+                time_ms=SEEN_MS,
+                received_ms=SEEN_MS + SECOND_MS,
+                event="claim",
+                record=json.dumps(claim),
+            )
+        )
+    assert call(home, "moratorium", "declare", "covid", "--until", "2099-01-01T00:00Z").status == 0
+    found = call(home, "meters", "why", "m00001", "--json").found
+    assert (found["meter"], found["supply"]) == ("m00001", "on")
+    told = " ".join(found["sentences"])
+    assert "Entry 7: headend told it a date 24 h ahead of its own clock" in told
+    assert "hold/covid (revision 1) forbids cuts until 2099-01-01T00:00:00Z" in told
+    assert "the meter has not confirmed it (queued)" in told
+    assert call(home, "meters", "why", "m00001").out.splitlines() == found["sentences"]

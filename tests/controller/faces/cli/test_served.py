@@ -1,0 +1,157 @@
+"""The real parts together: broker, `relance serve`, `relance timeserver`, emulated meters, and a person."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from emulator.fleet.embedded_broker import EmbeddedBroker
+from protocols.link.carriage import BrokerAddress
+from tests.controller.faces.cli.invocation import RELANCE, call, call_outside, environment, found_home
+
+EMULATOR = str(Path(sys.executable).parent / "relance-emulator")
+PATIENCE_S = 60.0
+METERS = 5
+
+
+@contextmanager
+def running(home: Path, *argv: str, broker: BrokerAddress) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs until the block ends."""
+    process = subprocess.Popen(
+        argv,
+        env=environment(home, RELANCE_BROKER=str(broker)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], by: signal.Signals) -> tuple[int, str]:
+    """How a program ends, and what it complained of."""
+    process.send_signal(by)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, err
+
+
+def meters_when(home: Path, count: int) -> list[dict[str, Any]]:
+    """The meters, once so many are known with trusted clocks."""
+    found: list[dict[str, Any]] = []
+    for _ in turns():
+        ended = call(home, "meters", "list", "--clock", "trusted", "--json")
+        found = json.loads(ended.out)["meters"]
+        if len(found) >= count:
+            break
+    assert len(found) == count
+    return found
+
+
+def turns() -> Iterator[int]:
+    """A look every tenth of a second, for as long as anybody has patience."""
+    waiting = Event()
+    for turn in range(int(PATIENCE_S * 10)):
+        yield turn
+        waiting.wait(0.1)
+
+
+def until_connected(process: subprocess.Popen[str]) -> None:
+    """Until a program with `--verbose` has said that the broker has it."""
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert "connected to broker" in line, line
+
+
+@pytest.fixture
+def fleet_home(tmp_path: Path) -> Path:
+    found_home(tmp_path / "home")
+    return tmp_path / "home"
+
+
+def fleet_argv(home: Path, broker: BrokerAddress) -> list[str]:
+    root = str(home / "root.json")
+    argv = [EMULATOR, "fleet", "--meters", str(METERS), "--links", "2", "--broker", str(broker)]
+    return [*argv, "--root", root, "--seed", "7", "--json"]
+
+
+def test_a_release_is_effective_and_a_kill_loses_nothing(fleet_home: Path) -> None:
+    home = fleet_home
+    with EmbeddedBroker() as broker:
+        at = broker.address
+        with (
+            running(home, RELANCE, "serve", "--verbose", broker=at) as first,
+            running(home, RELANCE, "timeserver", broker=at) as second_time,
+        ):
+            until_connected(first)
+            with running(home, *fleet_argv(home, at), broker=at):
+                check_release(home, at)
+                first.kill()
+                check_payment_over_a_restart(home, at)
+            assert stop(second_time, signal.SIGINT) == (130, "")
+
+
+def check_release(home: Path, at: BrokerAddress) -> None:
+    names = [meter["id"] for meter in meters_when(home, METERS)]
+    assert names == [f"m{number:05}" for number in range(1, METERS + 1)]
+    ended = call(home, "release", "--all", "--wait", "--json")
+    assert (ended.status, ended.found["effective"]) == (0, METERS), ended
+    assert 0 <= ended.found["p50_ms"] <= ended.found["p99_ms"]
+    second = call_outside(home, "serve", settings={"RELANCE_BROKER": str(at)})
+    assert second.status == 2
+    assert "another `relance serve` runs" in second.err
+
+
+def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:
+    """The service was killed. What is asked for meanwhile waits in the store."""
+    ended = call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")
+    assert ended.found["order"]["deliveries"] == {"queued": 1}
+    with running(home, RELANCE, "serve", broker=at) as served:
+        deliveries: dict[str, int] = {}
+        for _ in turns():
+            deliveries = call(home, "orders", "show", "o000002", "--json").found["deliveries"]
+            if deliveries == {"effective": 1}:
+                break
+        assert deliveries == {"effective": 1}
+        assert stop(served, signal.SIGTERM) == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["serve", "timeserver"])
+def test_a_broker_that_is_away_is_one_line(fleet_home: Path, verb: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        ended = call_outside(fleet_home, verb, "--broker", f"mqtt://127.0.0.1:{port}")
+    assert ended.status == 3
+    assert ended.one_line() == f"broker mqtt://127.0.0.1:{port}: Connection refused"
+
+
+@pytest.mark.parametrize("verb", ["serve", "timeserver"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "tcp://x", "mqtt://x:0", "mqtt://anne:geheim@x:y"])
+def test_a_broker_that_is_no_address_is_one_line(fleet_home: Path, verb: str, address: str) -> None:
+    ended = call(fleet_home, verb, "--broker", address)
+    assert ended.status == 2
+    line = ended.one_line()
+    assert line.startswith("broker ")
+    assert "allowed: " in line
+    assert "geheim" not in line
+
+
+def test_a_service_without_its_passphrase_does_not_start(fleet_home: Path) -> None:
+    with EmbeddedBroker() as broker:
+        settings = {"RELANCE_BROKER": str(broker.address), "RELANCE_PASSPHRASE": "guessed"}
+        for verb, holder in (("serve", "service"), ("timeserver", "timeserver")):
+            ended = call(fleet_home, verb, settings=settings)
+            assert ended.status == 2
+            assert ended.one_line().endswith(f"keys/{holder}.pem: wrong passphrase, or the file is damaged")

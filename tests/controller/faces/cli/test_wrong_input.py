@@ -1,0 +1,183 @@
+"""A ledger of wrong input: what was typed, the status, and the one line that says what is allowed."""
+
+import shlex
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from controller.office.keys import create_key, key_path
+from tests.controller.faces.cli.invocation import RELANCE, Ended, call, call_outside, environment
+from tests.controller.faces.cli.terminal import CTRL_C, type_at_prompts
+
+# Typed · status · how the line begins.
+LEDGER = """
+nope | 2 | No such command 'nope'.
+meters | 2 |
+meters lst | 2 | No such command 'lst'.
+meters show | 2 | Missing argument 'METER'.
+meters list --supply dark | 2 | --supply: "dark"; allowed: on, off, armed, limited
+meters list --clock late | 2 | --clock: "late"; allowed: trusted, disputed, lost
+meters list --zone Europe/Bruxelles | 2 | --zone: "Europe/Bruxelles"; allowed: an IANA zone
+meters show m9 | 1 | no such meter: "m9"; `relance meters list` shows all
+meters show 'm/9' | 2 | METER: "m/9"; allowed: 1 to 64 letters, digits
+meters why m9 | 1 | no such meter: "m9"
+moratorium declare covid | 2 | Missing option '--until'.
+moratorium declare covid --until 2099-01-01T00:00 | 2 | --until: "2099-01-01T00:00"; allowed: a date and
+moratorium declare covid --until tomorrow | 2 | --until: "tomorrow"; allowed: a date and time with
+moratorium declare covid --until 2020-07-01T00:00Z | 2 | --until: "2020-07-01T00:00Z"; allowed: an instant to
+moratorium declare 'co vid' --until 2099-01-01T00:00Z | 2 | NAME: "co vid"; allowed: 1 to 64 letters
+release --all --as dora | 2 | --as: dora may not protect; allowed: anne, bart, carl
+moratorium lift x --as service | 2 | --as: service may not harm; allowed: anne
+moratorium extend covid --until 2099-01-01T00:00Z | 1 | no moratorium covid in force
+moratorium lift covid | 1 | no moratorium covid in force
+moratorium status covid | 1 | no moratorium covid: none of this name
+moratorium status 'co vid' | 2 | NAME: "co vid"; allowed: 1 to 64 letters
+calendar set --rule x --until 2099-01-01T00:00Z | 2 | --rule: part 1: "x"; allowed: DAYS HH:MM-HH:MM
+calendar set --rule 'mon 8-9' --until 2099-01-01T00:00Z | 2 | --rule: part 1: "8-9"; allowed: HH:MM-HH:MM
+calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --zone X | 2 | --zone: "X"; allowed: an
+calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --holidays XX | 2 | --holidays: "XX"; allowed:
+release | 2 | release: allowed: the meters' ids, or --all
+release m00001 --all | 2 | release: allowed: the meters' ids, or --all
+release m00001 --hours 5 | 2 | --hours: 5; allowed: 24, 48, 72, 240
+release m00001 --hours many | 2 | Invalid value for '--hours'
+release m00001 m9 | 1 | no such meter: "m9"
+release --all --wait --patience 0 | 2 | --patience: 0; allowed: 1 to 3600
+topup m00001 --id x | 2 | Missing option '--eur'.
+topup m00001 --eur 20.00 | 2 | Missing option '--id'.
+topup m00001 --eur 20.005 --id x | 2 | --eur: "20.005"; allowed: whole cents
+topup m00001 --eur -20 --id x | 2 | --eur: "-20"; allowed: whole cents from 0.01
+topup m00001 --eur 20 --id 'a b' | 2 | --id: "a b"; allowed: 1 to 64 letters
+topup m9 --eur 20 --id x | 1 | no such meter: "m9"
+cut order m00001 --until 2099-06-02T10:00Z | 2 | Missing option '--name'.
+cut order m9 --name x --from 2099-06-02T08:00Z --until 2099-06-02T09:00Z | 1 | no such meter: "m9"
+flag set m00001 poor | 2 | NAME: "poor"; allowed: protected, medical, dispute
+clock rebase m00001 | 1 | meter m00001 has reported no dispute
+orders show o9 | 1 | no such order: "o9"; `relance orders list` shows all
+orders sign o9 --as bart | 1 | no such order: "o9"
+orders sign o000001 | 2 | Missing option '--as'.
+orders withdraw o9 | 1 | no such order: "o9"
+orders list --state lost | 2 | --state: "lost"; allowed: draft, rehearsed
+orders list --kind kindness | 2 | --kind: "kindness"; allowed: hold, release
+audit verify --head 3 | 2 | --head: "3"; allowed: N:HASH
+audit list --limit 0 | 2 | Invalid value for '--limit'
+"""
+ROWS = [tuple(cell.strip() for cell in row.split(" | ")) for row in LEDGER.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("typed", "status", "line"), [(*row, "")[:3] for row in ROWS])
+def test_the_ledger(seeded: Path, typed: str, status: str, line: str) -> None:
+    ended = call(seeded, *shlex.split(typed.removesuffix(" |")))
+    assert ended.status == int(status.removesuffix(" |"))
+    assert "Traceback" not in ended.err
+    if line:
+        assert ended.one_line().startswith(line)
+
+
+def refused(ended: Ended, status: int) -> str:
+    assert ended.status == status, ended
+    return ended.one_line()
+
+
+def test_without_a_home_it_says_how_one_is_made(tmp_path: Path) -> None:
+    line = refused(call_outside(tmp_path / "none", "meters", "list"), 2)
+    assert line == f"{tmp_path}/none/root.json: no such file; `relance init` makes it"
+
+
+def test_a_store_that_is_away_is_not_reachable(home: Path) -> None:
+    (home / "relance.db").unlink()
+    assert "no such file; `relance init` makes it" in refused(call(home, "meters", "list"), 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 5_000])
+def test_a_store_that_is_none_is_wrong_input(home: Path, content: bytes) -> None:
+    (home / "relance.db").write_bytes(content)
+    assert "relance.db: " in refused(call(home, "meters", "list"), 2)
+
+
+def test_a_store_that_is_damaged_in_the_middle_is_one_line(home: Path) -> None:
+    data = bytearray((home / "relance.db").read_bytes())
+    data[4_096:] = b"\xff" * (len(data) - 4_096)
+    (home / "relance.db").write_bytes(data)
+    refused(call(home, "meters", "list"), 2)
+
+
+@pytest.mark.parametrize("typed", ["meters list", "orders list", "audit verify", "release --all"])
+def test_a_store_that_lacks_our_tables_is_wrong_input(home: Path, typed: str) -> None:
+    with closing(sqlite3.connect(home / "relance.db")) as store:
+        for table in ("meter", "signed_order", "audit"):
+            store.execute("PRAGMA foreign_keys=OFF")
+            store.execute(f"DROP TABLE {table}")
+        store.commit()
+    assert "no such table" in refused(call(home, *typed.split()), 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("UPDATE signed_order SET envelope = x'7b7d'", "missing required field"),
+        ("UPDATE signed_order SET kind = 'kindness'", "is not a valid Kind"),
+    ],
+)
+def test_an_order_that_is_damaged_in_the_store_is_one_line(home: Path, damage: str, why: str) -> None:
+    call(home, "moratorium", "declare", "heat", "--until", "2099-01-01T00:00Z")
+    with closing(sqlite3.connect(home / "relance.db")) as store:
+        store.execute(damage)
+        store.commit()
+    for typed in ("orders show o000001", "orders sign o000001 --as bart", "orders withdraw o000001"):
+        line = refused(call(home, *typed.split()), 2)
+        assert line.startswith("database: order o000001 is damaged: ")
+        assert why in line
+
+
+@pytest.mark.parametrize("typed", ["orders list", "orders list --json", "orders list --help", "audit list"])
+def test_a_full_disk_is_said_in_one_line(home: Path, typed: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [RELANCE, *typed.split()],
+            env=environment(home),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "No space left on device\n")
+
+
+def test_a_wrong_passphrase_signs_nothing(home: Path) -> None:
+    ended = call(home, "release", "--all", settings={"RELANCE_PASSPHRASE": "guessed"})
+    line = refused(ended, 2)
+    assert line == f"{home}/keys/anne.pem: wrong passphrase, or the file is damaged"
+    assert call(home, "orders", "list", "--json").found["orders"] == []
+
+
+def test_a_key_that_is_away_is_said_before_a_passphrase_is_asked_for(home: Path) -> None:
+    key_path(home / "keys", "anne").unlink()
+    line = refused(call(home, "release", "--all"), 2)
+    assert line.startswith(f"{home}/keys/anne.pem: no such key; keys there: bart, card, carl")
+
+
+def test_a_key_that_the_root_does_not_know_signs_nothing(home: Path) -> None:
+    key_path(home / "keys", "anne").unlink()
+    create_key(home / "keys", "anne", environment(home)["RELANCE_PASSPHRASE"])
+    line = refused(call(home, "release", "--all"), 2)
+    assert line.endswith("anne.pem: the root does not know this key as anne's")
+
+
+def test_a_key_that_others_can_read_is_warned_of_and_works(home: Path) -> None:
+    key_path(home / "keys", "anne").chmod(0o644)
+    ended = call(home, "release", "--all", "--json")
+    assert ended.status == 0
+    assert ended.err.startswith("warning: ")
+    assert "mode 644" in ended.err
+
+
+def test_ctrl_c_at_the_passphrase_signs_nothing(home: Path) -> None:
+    seen = environment(home)
+    del seen["RELANCE_PASSPHRASE"]
+    argv = [RELANCE, "release", "--all"]
+    status, shown = type_at_prompts(argv, seen, [("Passphrase of anne: ", CTRL_C)])
+    assert (status, "Traceback" in shown) == (130, False)
+    assert call(home, "orders", "list", "--json").found["orders"] == []

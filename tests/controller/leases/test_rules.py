@@ -1,0 +1,143 @@
+"""A lease permits a cut only to a meter that stores all that protects it; and it is renewed in time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from controller.leases.rules import (
+    METERS_PER_LEASE_MAX,
+    LeaseHeld,
+    LeasePlan,
+    due_leases,
+    lease_held,
+    names_in_force,
+    plan_leases,
+)
+from controller.orders import drafting
+from controller.orders.drafting import FLEET, Sheet
+from controller.orders.life import DeliveryState
+from emulator.firmware.guarded.permission import permission
+from protocols.documents.envelope import seal
+from protocols.documents.merging import in_force
+from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
+from protocols.documents.protecting import FLOORS, PROTECTING
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.reasons import Refusal
+from tests.controller.one_meter import STORIES, Desk
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS
+
+NOW_MS = MONDAY_MS
+
+
+def sheet(number: int, rev: int = 1, now_ms: int = NOW_MS) -> Sheet:
+    return Sheet(id=f"o{number}", rev=rev, now_ms=now_ms, basis="test")
+
+
+def season(number: int = 1, scope: Scope = FLEET) -> Order:
+    span_ms = (NOW_MS, NOW_MS + 30 * DAY_MS)
+    rule = "mon-thu 09:00-12:00"
+    return drafting.calendar(sheet(number), "season", rule, "Europe/Brussels", "BE", span_ms, scope)
+
+
+def hold(number: int, name: str, meters: tuple[str, ...] = (), days: int = 10) -> Order:
+    scope = Scope(meters=meters) if meters else FLEET
+    return drafting.declare_moratorium(sheet(number), name, NOW_MS, NOW_MS + days * DAY_MS, scope)
+
+
+def held_by(plans: list[LeasePlan], now_ms: int) -> dict[str, LeaseHeld]:
+    found: dict[str, LeaseHeld] = {}
+    for place, plan in enumerate(plans):
+        order = drafting.lease(sheet(100 + place, 1 + place, now_ms), plan.meters, plan.calendar, plan.names)
+        found |= dict.fromkeys(plan.meters, lease_held(order))
+    return found
+
+
+@given(STORIES)
+def test_a_meter_that_stores_all_may_be_permitted_and_one_that_lacks_a_hold_may_not(
+    story: list[tuple[str, bool]],
+) -> None:
+    desk = Desk()
+    desk.decide("calendar", arrives=True)
+    for verb, arrives in story:
+        desk.decide(verb, arrives=arrives)
+    protecting = [each.order for each in desk.standing.values() if each.order.kind in (*PROTECTING, *FLOORS)]
+    names = names_in_force(protecting, desk.bench.now_ms)
+    if isinstance(names, Refusal):
+        return
+    calendars = [each.order for each in desk.standing.values() if each.order.kind is Kind.CUT_CALENDAR]
+    (calendar,) = calendars
+    desk.deliver(calendar)
+    desk.bench.send(drafting.lease(sheet(999, 1, desk.bench.now_ms), ("m1",), calendar, names))
+    lacks = [
+        each.order
+        for each in desk.standing.values()
+        if each.order.kind in PROTECTING and each.state is not DeliveryState.STORED
+    ]
+    complete = permission(desk.bench.meter.memory).complete
+    assert not (complete and lacks), lacks
+    for order in protecting:
+        desk.deliver(order)
+    assert permission(desk.bench.meter.memory).complete
+    for name, protection in desk.bench.meter.memory.protections.items():
+        force = in_force(protection)
+        if force is not None and force[1] > desk.bench.now_ms:
+            assert name in {named.object for named in names}
+
+
+def test_meters_with_equal_names_share_documents_and_others_have_their_own() -> None:
+    meters = [f"m{number:05d}" for number in range(1, 501)]
+    plans, without = plan_leases(meters, [season(), hold(2, "mora"), hold(3, "one", ("m00007",))], NOW_MS)
+    assert without == []
+    assert {(len(plan.meters), len(plan.names)) for plan in plans} == {(499, 1), (1, 2)}
+    documents = due_leases(plans, {}, NOW_MS)
+    assert sorted(len(each.meters) for each in documents) == [1, 99, 200, 200]
+    assert METERS_PER_LEASE_MAX == 200
+
+
+def test_who_was_let_out_of_a_hold_is_not_asked_for_it() -> None:
+    lifted = drafting.lift_moratorium(sheet(3, 2), "mora", Scope(meters=("m2",)))
+    plans, _ = plan_leases(["m1", "m2"], [season(), hold(2, "mora"), lifted], NOW_MS)
+    assert {plan.meters: [named.object for named in plan.names] for plan in plans} == {
+        ("m1",): ["hold/mora"],
+        ("m2",): [],
+    }
+
+
+def test_a_meter_without_a_calendar_gets_no_lease() -> None:
+    assert plan_leases(["m1"], [hold(1, "mora")], NOW_MS) == ([], [])
+
+
+def test_a_lease_is_due_daily_or_when_what_it_names_has_changed() -> None:
+    plans, _ = plan_leases(["m1", "m2"], [season()], NOW_MS)
+    held = held_by(plans, NOW_MS)
+    assert due_leases(plans, held, NOW_MS + DAY_MS - 1) == []
+    assert due_leases(plans, held, NOW_MS + DAY_MS) == plans
+    changed, _ = plan_leases(["m1", "m2"], [season(), hold(2, "one", ("m2",))], NOW_MS)
+    assert [each.meters for each in due_leases(changed, held, NOW_MS)] == [("m2",)]
+    newer, _ = plan_leases(["m1", "m2"], [replace(season(), rev=2)], NOW_MS)
+    assert due_leases(newer, held, NOW_MS) == newer
+
+
+def test_a_hold_is_named_two_days_beyond_its_end_and_a_release_beyond_its_hours() -> None:
+    mora = hold(1, "mora", days=1)
+    assert names_in_force([mora], NOW_MS + 3 * DAY_MS - 1)
+    assert names_in_force([mora], NOW_MS + 3 * DAY_MS) == ()
+    release = drafting.release(sheet(2), "all", 72)
+    assert names_in_force([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS - 1)
+    assert names_in_force([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS) == ()
+
+
+def test_what_cannot_all_be_named_permits_no_lease() -> None:
+    many = [hold(number, f"h{number}", days=10) for number in range(1, 66)]
+    assert names_in_force(many, NOW_MS) is Refusal.TOO_MANY
+    assert plan_leases(["m1"], [season(99), *many], NOW_MS) == ([], ["m1"])
+
+
+@given(st.integers(1, 64), st.integers(1, 400))
+def test_a_document_of_any_meters_names_fits_the_wire(length: int, count: int) -> None:
+    meters = [f"{number:0{length}d}"[-64:] for number in range(count)]
+    plans, _ = plan_leases(sorted(set(meters)), [season(), hold(2, "mora")], NOW_MS)
+    for plan in due_leases(plans, {}, NOW_MS):
+        order = drafting.lease(sheet(9), plan.meters, plan.calendar, plan.names)
+        assert len(seal(write_document(order), ORDER_TYPE, [SIGNERS["service"]])) <= PAYLOAD_BYTES_MAX

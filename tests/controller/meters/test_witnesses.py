@@ -1,0 +1,189 @@
+"""Who told a meter the time last: by its report, and by what its black box has told since."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, text
+
+from controller.database.engine import SCHEMA_VERSION, open_store, reading, writing
+from controller.database.tables import ClaimRow, EventRow, LinkRow, MeterRow
+from controller.exchange.intake import Arrival, Refused
+from controller.meters.views import list_meters, show_meter
+from controller.meters.witnesses import WitnessView
+from emulator.firmware.records import ClaimHeard
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.limits import REV_MAX
+from protocols.link.messages import Reported, Status, Witness, write_message
+from protocols.link.topics import Channel, Place
+from protocols.reasons import Source
+from tests.controller.exchange.test_intake import NOW_MS, arrival, event, in_memory, reported, take
+
+
+def witness(source: Source, offset_ms: int, *, fresh: bool = True, heard_ms: int = NOW_MS) -> Witness:
+    """It agrees where it is near."""
+    return Witness(
+        source=source, fresh=fresh, agrees=abs(offset_ms) < HOUR_MS, heard_ms=heard_ms, offset_ms=offset_ms
+    )
+
+
+def report(number: int, *witnesses: Witness, journal: int = 0, meter: str = "m1") -> Reported:
+    return msgspec.structs.replace(reported(number, meter=meter, journal=journal), witnesses=witnesses)
+
+
+def claim(number: int, source: str, offset_ms: int, verdict: str = "disagrees", meter: str = "m1") -> Arrival:
+    return arrival(event(number, ClaimHeard(source, verdict, offset_ms, NOW_MS + offset_ms), meter))
+
+
+def shown(engine: Engine, meter: str = "m1") -> tuple[WitnessView, ...]:
+    """As `meters show` has them, which must be as `meters list` has them."""
+    with reading(engine) as session:
+        listed = {view.id: view.witnesses for view in list_meters(session)}
+        assert show_meter(session, meter).witnesses == listed[meter]
+    return listed[meter]
+
+
+def words(engine: Engine, meter: str = "m1") -> list[str]:
+    return [f"{each.source} {each.offset_ms} {each.verdict}" for each in shown(engine, meter)]
+
+
+def test_the_witnesses_of_a_report_are_shown_as_it_named_them(engine: Engine) -> None:
+    heard = NOW_MS - HOUR_MS
+    take(
+        engine,
+        arrival(
+            report(1, witness(Source.CARD, -1_000, fresh=False), witness(Source.HEADEND, 20, heard_ms=heard))
+        ),
+    )
+    last, earlier = shown(engine)
+    assert last == WitnessView(
+        source="card",
+        verdict="agrees",
+        fresh=False,
+        offset_ms=-1_000,
+        heard_ms=NOW_MS,
+        time_ms=NOW_MS - 1_000,
+        received_ms=NOW_MS,
+    )
+    assert (earlier.source, earlier.fresh, earlier.heard_ms, earlier.time_ms) == (
+        "headend",
+        True,
+        heard,
+        heard + 20,
+    )
+
+
+def test_an_older_report_does_not_bring_back_its_witnesses_and_none_is_none(engine: Engine) -> None:
+    take(engine, arrival(report(2, witness(Source.HEADEND, 0))))
+    take(engine, arrival(report(1, witness(Source.HEADEND, DAY_MS))))
+    assert words(engine) == ["headend 0 agrees"]
+    take(engine, arrival(report(3)))
+    assert words(engine) == []
+
+
+# What came in, and what is shown then. C NUMBER SOURCE+HOURS: a claim; R JOURNAL SOURCE+HOURS ...: a report.
+LEDGER = """
+ C 3 headend+24                                         | headend+24
+ C 3 headend+24; C 4 timeserver+1                       | timeserver+1 headend+24
+ C 4 timeserver+1; C 3 headend+24                       | timeserver+1 headend+24
+ C 3 headend+24; R 3 headend+0 timeserver+0             | headend+0 timeserver+0
+ R 3 headend+0 timeserver+0; C 3 headend+24             | headend+0 timeserver+0
+ R 3 headend+0 timeserver+0; C 4 headend+24             | headend+24 timeserver+0
+ C 4 headend+24; R 3 headend+0 timeserver+0             | headend+24 timeserver+0
+ R 3 headend+0 timeserver+0; C 4 timeserver-24          | timeserver-24 headend+0
+ R 3 headend+0; C 4 headend+24; R 5 headend+0           | headend+0
+ R 3 headend+0; C 4 headend+24; C 5 headend+1; R 4      | headend+1
+ C 3 headend+24; R 3                                    |
+"""
+
+
+@pytest.mark.parametrize("line", LEDGER.strip().splitlines())
+def test_what_came_in_and_what_is_shown(engine: Engine, line: str) -> None:
+    came, wanted = (part.strip() for part in line.split("|"))
+    for number, words in enumerate(came.split("; "), start=1):
+        kind, journal, *told = words.split()
+        if kind == "C":
+            source, hours = _told(told[0])
+            take(engine, claim(int(journal), source, hours * HOUR_MS))
+        else:
+            held = [witness(Source(source), hours * HOUR_MS) for source, hours in map(_told, told)]
+            take(engine, arrival(report(number, *held, journal=int(journal))))
+    found = [f"{each.source}{(each.offset_ms or 0) // HOUR_MS:+d}" for each in shown(engine)]
+    assert " ".join(found) == wanted
+
+
+def _told(words: str) -> tuple[str, int]:
+    at = max(words.find("+"), words.find("-"))
+    return words[:at], int(words[at:])
+
+
+def test_what_the_meter_refused_or_only_logged_is_no_witness(engine: Engine) -> None:
+    take(engine, arrival(report(1, witness(Source.HEADEND, 0))))
+    take(engine, claim(2, "headend", DAY_MS, "stale_number"), claim(3, "unsigned", DAY_MS, "logged"))
+    assert words(engine) == ["headend 0 agrees"]
+
+
+# -- what no database takes -----------------------------------------------------------------------
+
+OFFSETS_MS = st.sampled_from([0, -1, REV_MAX, -REV_MAX, REV_MAX + 1, 2**63, -(2**63) - 1, 2**200])
+
+
+@given(
+    offsets_ms=st.lists(OFFSETS_MS, max_size=4),
+    told_ms=OFFSETS_MS,
+    off_ms=OFFSETS_MS,
+    source=st.text(max_size=8) | st.just("a\x00b"),
+)
+def test_whatever_a_meter_says_is_stored_or_refused_and_ends_no_batch(
+    offsets_ms: list[int], told_ms: int, off_ms: int, source: str
+) -> None:
+    engine = in_memory()
+    with writing(engine) as session:
+        for table in (ClaimRow, EventRow, MeterRow, LinkRow):
+            session.execute(delete(table))
+    held = tuple(witness(each, ms) for each, ms in zip(Source, offsets_ms, strict=False))
+    heard = arrival(event(2, ClaimHeard(source, "disagrees", off_ms, told_ms)))
+    refused = take(engine, arrival(report(1, *held)), heard, arrival(reported(1, meter="m2")))
+    bad_report = any(abs(ms) > REV_MAX for ms in offsets_ms)
+    assert refused[Refused.MALFORMED] == bad_report + (b"\\u0000" in msgspec.json.encode(source))
+    with reading(engine) as session:
+        assert session.get(MeterRow, "m2") is not None
+        meter = session.get(MeterRow, "m1")
+        assert (meter is not None and meter.witnesses is not None) == (not bad_report)
+
+
+def test_a_character_that_no_postgresql_takes_is_refused_everywhere(engine: Engine) -> None:
+    strange = msgspec.structs.replace(report(1), code="8\x00")
+    status = Status(link="link-1", online=True, sequence=2**70, meters=1)
+    born = Arrival(Place(Channel.STATUS, link="link-1"), write_message(status))
+    assert take(engine, arrival(strange), born, arrival(report(1, meter="m2"))) == {Refused.MALFORMED: 2}
+    assert words(engine, "m2") == []
+
+
+# -- a store of before ----------------------------------------------------------------------------
+
+
+def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "relance.db"
+    engine = open_store(f"sqlite:///{path}", create=True)
+    take(engine, arrival(report(1, journal=9)), claim(3, "headend", DAY_MS))
+    engine.dispose()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "ALTER TABLE meter DROP COLUMN witnesses;"
+            "ALTER TABLE meter ADD COLUMN event_number INTEGER NOT NULL DEFAULT 0;"
+            "ALTER TABLE link ADD COLUMN synced_ms INTEGER;"
+            "UPDATE alembic_version SET version_num = '0001'"
+        )
+    connection.close()
+    engine = open_store(f"sqlite:///{path}")
+    # What was known of its witnesses then is shown until it has named them itself.
+    assert words(engine) == [f"headend {DAY_MS} disagrees"]
+    take(engine, arrival(report(2, witness(Source.HEADEND, 0), journal=9)))
+    assert words(engine) == ["headend 0 agrees"]
+    with engine.connect() as opened:
+        assert opened.execute(text("SELECT version_num FROM alembic_version")).scalar() == SCHEMA_VERSION
+    engine.dispose()

@@ -1,0 +1,87 @@
+"""Every pair of state and event has an answer; ends are ends; what happened is never refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.orders.life import (
+    DELIVERY_LIFE,
+    ENDED_ORDERS,
+    HELD_DELIVERIES,
+    ORDER_LIFE,
+    DeliveryEvent,
+    DeliveryState,
+    OrderEvent,
+    OrderState,
+    reads_back,
+    step_delivery,
+    step_order,
+)
+from protocols.documents.orders import Kind
+from protocols.errors import InputError
+from protocols.reasons import Supply
+
+ORDER_EVENTS = st.lists(st.sampled_from(OrderEvent), max_size=12)
+DELIVERY_EVENTS = st.lists(st.sampled_from(DeliveryEvent), max_size=12)
+
+
+def test_both_tables_are_total() -> None:
+    assert set(ORDER_LIFE) == {(state, event) for state in OrderState for event in OrderEvent}
+    assert set(DELIVERY_LIFE) == {(state, event) for state in DeliveryState for event in DeliveryEvent}
+
+
+def test_each_event_of_a_delivery_leads_to_one_state() -> None:
+    """The store steps many rows by one UPDATE because of it."""
+    for event in DeliveryEvent:
+        assert len({DELIVERY_LIFE[s, event] for s in DeliveryState if DELIVERY_LIFE[s, event] is not s}) == 1
+
+
+@given(ORDER_EVENTS)
+def test_nothing_is_active_that_was_not_approved_and_nothing_leaves_an_end(events: list[OrderEvent]) -> None:
+    state, approved = OrderState.DRAFT, False
+    for event in events:
+        before = state
+        try:
+            state = step_order(state, event)
+        except InputError as refused:
+            assert f"order is {before}: cannot {event} it" in str(refused)  # noqa: PT017 # half the pairs refuse
+            continue
+        assert before not in ENDED_ORDERS
+        approved = approved or event is OrderEvent.APPROVE
+        assert state is not OrderState.ACTIVE or approved
+
+
+@given(DELIVERY_EVENTS)
+def test_a_delivery_is_stored_only_by_the_meters_word_and_effective_only_after_it(
+    events: list[DeliveryEvent],
+) -> None:
+    state, told = DeliveryState.QUEUED, False
+    for event in events:
+        if event is DeliveryEvent.QUEUE:
+            told = False
+        told = told or event in {DeliveryEvent.ACCEPTED, DeliveryEvent.HELD}
+        state = step_delivery(state, event)
+        if state in HELD_DELIVERIES:
+            assert told
+        if event in {DeliveryEvent.ACCEPTED, DeliveryEvent.HELD}:
+            assert state in HELD_DELIVERIES
+
+
+def test_what_a_meter_has_stored_is_taken_back_by_nothing_but_a_sync_without_it() -> None:
+    for state in HELD_DELIVERIES:
+        for event in DeliveryEvent:
+            after = step_delivery(state, event)
+            assert after in HELD_DELIVERIES or event is DeliveryEvent.QUEUE
+
+
+def test_a_receipt_counts_whenever_it_comes() -> None:
+    for state in DeliveryState:
+        assert step_delivery(state, DeliveryEvent.ACCEPTED) in HELD_DELIVERIES
+
+
+@pytest.mark.parametrize(("supply", "effective"), [("on", 1), ("armed", 1), ("limited", 1), ("off", 0)])
+def test_a_release_is_read_back_by_supply_and_anything_else_by_any_report(
+    supply: str, effective: int
+) -> None:
+    assert reads_back(Kind.RELEASE, Supply(supply)) is bool(effective)
+    assert reads_back(Kind.HOLD, Supply(supply))

@@ -1,0 +1,88 @@
+"""Every cent is accounted for, and what breaks that is found."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from controller.payments.rules import Payment, discrepancies, latest_statements, next_statement
+from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement
+from protocols.errors import InputError
+from protocols.limits import STATEMENT_UEUR_MAX
+
+AMOUNTS = st.lists(
+    st.tuples(st.sampled_from(["m1", "m2"]), st.sampled_from(["controller", "kiosk"]), st.integers(1, 10**9)),
+    max_size=20,
+)
+
+
+def book(amounts: list[tuple[str, str, int]]) -> list[Payment]:
+    last: dict[tuple[str, str], Statement] = {}
+    booked = []
+    for place, (meter, issuer, amount_ueur) in enumerate(amounts):
+        made = last[meter, issuer] = next_statement(last.get((meter, issuer)), issuer, amount_ueur)
+        booked.append(
+            Payment(
+                id=f"p{place}",
+                meter=meter,
+                issuer=issuer,
+                amount_ueur=amount_ueur,
+                number=made.number,
+                total_ueur=made.total_ueur,
+            )
+        )
+    return booked
+
+
+@given(AMOUNTS, st.randoms(use_true_random=False))
+def test_what_a_meter_is_credited_is_what_was_paid_in_any_order_with_any_repetition(
+    amounts: list[tuple[str, str, int]], chance: "object"
+) -> None:
+    booked = book(amounts)
+    assert discrepancies(booked) == []
+    told = booked + booked
+    chance.shuffle(told)  # type: ignore[attr-defined] # hypothesis gives a random.Random
+    for meter in ("m1", "m2"):
+        totals: Totals = NO_TOTALS
+        credited_ueur = 0
+        for each in told:
+            if each.meter == meter:
+                outcome = apply_statement(totals, each.issuer, each.number, each.total_ueur)
+                assert isinstance(outcome, tuple)
+                totals, difference_ueur = outcome
+                credited_ueur += difference_ueur
+        assert credited_ueur == sum(amount for who, _, amount in amounts if who == meter)
+        latest = [statement for (who, _), statement in latest_statements(booked).items() if who == meter]
+        assert credited_ueur == sum(statement.total_ueur for statement in latest)
+
+
+@given(AMOUNTS.filter(bool), st.data())
+def test_a_payment_that_is_lost_changed_or_doubled_is_found(
+    amounts: list[tuple[str, str, int]], data: st.DataObject
+) -> None:
+    booked = book(amounts)
+    place = data.draw(st.integers(0, len(booked) - 1))
+    broken = data.draw(
+        st.sampled_from(
+            [
+                [
+                    *booked[:place],
+                    replace(booked[place], amount_ueur=booked[place].amount_ueur + 1),
+                    *booked[place + 1 :],
+                ],
+                [*booked, replace(booked[place], id="again")],
+                [
+                    *booked[:place],
+                    replace(booked[place], number=booked[place].number + 1),
+                    *booked[place + 1 :],
+                ],
+            ]
+        )
+    )
+    assert discrepancies(broken)
+
+
+@pytest.mark.parametrize("amount_ueur", [0, -1, STATEMENT_UEUR_MAX])
+def test_an_amount_that_is_none_or_too_much_is_refused(amount_ueur: int) -> None:
+    with pytest.raises(InputError, match="allowed: more than 0"):
+        next_statement(Statement("controller", 1, 1), "controller", amount_ueur)

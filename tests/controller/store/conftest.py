@@ -1,9 +1,0 @@
-"""Every test of the store runs on each database."""
-
-import pytest
-from sqlalchemy import Engine
-
-
-@pytest.fixture
-def engine(any_store: Engine) -> Engine:
-    return any_store

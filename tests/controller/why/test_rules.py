@@ -1,0 +1,103 @@
+"""`why METER`: what a meter recorded, in sentences."""
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from controller.orders import drafting
+from controller.orders.drafting import Sheet
+from controller.orders.life import ActiveOrder, DeliveryState
+from controller.why.rules import EventFact, MeterFact, explain
+from emulator.firmware.effects import Noted
+from protocols.documents.orders import Named
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.reasons import Source, Supply
+from protocols.units import QUANTA_PER_EUR
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+
+
+# -- why ------------------------------------------------------------------------------------------
+
+
+def told(bench: Workbench) -> list[EventFact]:
+    """What a real meter noted, as it comes in."""
+    notes = [effect for effect in bench.effects if isinstance(effect, Noted)]
+    return [
+        EventFact(
+            number=number,
+            time_ms=bench.began_ms + note.at,
+            record=msgspec.json.encode(note.record).decode(),
+        )
+        for number, note in enumerate(notes, start=1)
+    ]
+
+
+def why(bench: Workbench, *standing: ActiveOrder) -> str:
+    fact = MeterFact(
+        id="m1",
+        supply=bench.supply,
+        supply_reason=bench.meter.point.reason,
+        clock="trusted",
+        next_possible_ms=None,
+        reported_ms=bench.now_ms,
+    )
+    return "\n".join(explain(fact, told(bench), list(standing), bench.now_ms, BRUSSELS))
+
+
+def test_a_cut_is_explained_by_its_own_verdict() -> None:
+    bench = Workbench(balance_q=QUANTA_PER_EUR // 10)
+    start_ms = MONDAY_MS + 9 * HOUR_MS
+    bench.permit((start_ms, start_ms + 3 * HOUR_MS))
+    for _ in range(20):
+        for source in (Source.HEADEND, Source.TIMESERVER):
+            bench.witness(source)
+        bench.wait(30 * MINUTE_MS)
+    assert bench.supply == Supply.OFF
+    text = why(bench)
+    assert "supply from on to off by credit" in text
+    assert "Its gate was open: clock trusted" in text
+    assert "The window was 2020-07-06T07:00:00Z (Monday 6 July 2020 09:00 (Europe/Brussels))" in text
+    assert "Holds it knew of: none" in text
+
+
+def test_the_absence_of_a_cut_is_explained_by_the_hold_that_forbade_it() -> None:
+    bench = Workbench(balance_q=QUANTA_PER_EUR // 10)
+    bench.permit((MONDAY_MS, MONDAY_MS + DAY_MS), names=(Named("hold/mora", 0, (1,)),))
+    bench.hold("mora", MONDAY_MS, MONDAY_MS + 10 * DAY_MS)
+    bench.wait(3 * HOUR_MS)
+    assert bench.supply == Supply.ON
+    text = why(bench)
+    assert "a cut for credit was considered at" in text
+    assert "a hold forbids it: hold/mora until 2020-07-15T22:00:00Z" in text
+
+
+def test_a_wrong_date_is_told_with_its_source_and_how_wrong_it_was() -> None:
+    bench = Workbench()
+    bench.witness(Source.TIMESERVER)
+    bench.witness(Source.HEADEND, DAY_MS)
+    text = why(bench)
+    assert "headend told it a date 24 h ahead of its own clock" in text
+    assert "disagrees" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (DeliveryState.STORED, "the meter has it"),
+        (DeliveryState.SENT, "the meter has not confirmed it (sent)"),
+    ],
+)
+def test_a_hold_is_told_with_whether_the_meter_has_it(state: DeliveryState, words: str) -> None:
+    sheet = Sheet(id="o1", rev=1, now_ms=MONDAY_MS, basis="test")
+    order = drafting.declare_moratorium(sheet, "mora", MONDAY_MS, MONDAY_MS + DAY_MS)
+    assert words in why(Workbench(), ActiveOrder(order, state))
+
+
+def test_a_meter_that_never_spoke_is_unknown() -> None:
+    silent = MeterFact(
+        id="m1", supply=None, supply_reason=None, clock=None, next_possible_ms=None, reported_ms=None
+    )
+    assert explain(silent, [], [], MONDAY_MS, BRUSSELS)[0] == "m1 has never reported: its state is unknown."
