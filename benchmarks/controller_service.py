@@ -19,13 +19,14 @@ from benchmarks.processes import Pipe, beside
 from controller.database.engine import open_store
 from controller.office.founding import MACHINES, SERVICE, seal_root
 from controller.service.serve import Secrets, checked_root, serve
-from emulator.fleet.pacing import PacedTime, system_now_ms
+from emulator.fleet.pacing import PacedTime
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
 from protocols.link.carriage import BrokerAddress
 from protocols.link.topics import Channel, Place, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
+from protocols.rim.clocks import now_ms
 
 OPERATORS: Final = ("anne", "bart")
 FLEET_KEY: Final = sha256(b"benchmark").digest()
@@ -58,7 +59,7 @@ def root_in(envelope: bytes) -> Root:
 @contextmanager
 def serving(address: BrokerAddress) -> Iterator[Controller]:
     """A new controller that listens at a broker, until the end of the block."""
-    envelope = seal_root(signers(), OPERATORS, system_now_ms())
+    envelope = seal_root(signers(), OPERATORS, now_ms())
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder, 'store.db')}"
         engine = open_store(url, create=True)
@@ -89,7 +90,7 @@ async def _until_it_listens(address: BrokerAddress) -> None:
 
 def _serve(_pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) -> None:
     engine = open_store(url)
-    asyncio.run(serve(engine, _secrets(root_envelope), address, PacedTime(system_now_ms())))
+    asyncio.run(serve(engine, _secrets(root_envelope), address, PacedTime(now_ms())))
 
 
 def _secrets(root_envelope: bytes) -> Secrets:

@@ -29,7 +29,7 @@ from controller.orders.store import draw_sheet, submit
 from controller.orders.views import delivery_counts
 from emulator.firmware.events import Document
 from emulator.fleet.building import Secrets, build_links
-from emulator.fleet.pacing import PacedTime, system_now_ms
+from emulator.fleet.pacing import PacedTime
 from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
 from emulator.population.plan import FleetPlan
@@ -50,6 +50,7 @@ from protocols.documents.orders import (
 from protocols.instants import HOUR_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.reasons import Supply
+from protocols.rim.clocks import now_ms
 
 _LINKS: Final = 4
 _PATIENCE_S: Final = 120.0
@@ -117,7 +118,7 @@ def _release_once(address: BrokerAddress, meters: int) -> list[float]:
 
 
 def _release_all(controller: Controller, meters: int) -> list[float]:
-    now_ms = system_now_ms()
+    now_ms = now_ms()
     with writing(controller.engine) as session:
         order = release(draw_sheet(session, Kind.RELEASE, "all", now_ms, "benchmark"), "all")
         sealed = _sealed(order)
@@ -178,7 +179,7 @@ def _standing(controller: Controller) -> _Standing:
 
 def _run_fleet(pipe: Pipe, root_envelope: bytes, meters: int, address: BrokerAddress) -> None:
     """Links with meters that were cut; first it says how many are off, and how many events explain it."""
-    clock = PacedTime(system_now_ms())
+    clock = PacedTime(now_ms())
     links = _links_that_were_cut(root_envelope, meters, clock.now_ms())
     cut = [each for link in links for each in link.meters.values()]
     off = sum(each.household.meter.point.supply is Supply.OFF for each in cut)

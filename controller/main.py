@@ -1,4 +1,4 @@
-"""The entry point of `relance`, and its commands gathered."""
+"""The entry point of `relance`."""
 
 
 def run() -> int:
@@ -6,8 +6,9 @@ def run() -> int:
     try:
         # Here, so that Ctrl-C while the program still loads ends it as quietly as later.
         from controller.commands import app  # noqa: PLC0415
-        from controller.faces.cli.exits import run_app  # noqa: PLC0415
+        from controller.database.errors import DATABASE_ERRORS  # noqa: PLC0415
+        from protocols.rim.terminal import run_app  # noqa: PLC0415
 
-        return run_app(app)
+        return run_app(app, DATABASE_ERRORS)
     except KeyboardInterrupt:
         return 130

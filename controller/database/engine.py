@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 from sqlmodel import Session, create_engine
 
 from controller.database import postgresql
+from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
 
 SCHEMA_VERSION: Final = "0002"
@@ -53,10 +54,10 @@ def open_store(url: str, *, create: bool = False) -> Engine:
             version = SCHEMA_VERSION
     except OperationalError as error:
         engine.dispose()
-        raise UnreachableError(f"{shown}: {_first_line(error)}") from None
+        raise UnreachableError(f"{shown}: {first_line(error)}") from None
     except DatabaseError as error:
         engine.dispose()
-        raise InputError(f"{shown}: {_first_line(error)}") from None
+        raise InputError(f"{shown}: {first_line(error)}") from None
     if version != SCHEMA_VERSION:
         engine.dispose()
         found = "not a store of relance" if version in {None, _STRANGE} else f"schema {version}"
@@ -92,7 +93,7 @@ def writing(engine: Engine) -> Iterator[Session]:
         with Session(writer, expire_on_commit=False) as session, session.begin():
             yield session
     except OperationalError as error:
-        raise UnreachableError(f"database: {_first_line(error)}") from None
+        raise UnreachableError(f"database: {first_line(error)}") from None
 
 
 def _address(url: str) -> URL:
@@ -147,7 +148,3 @@ def _version(engine: Engine) -> str | None:
             return _STRANGE if tables else None
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return None if found is None else str(found)
-
-
-def _first_line(error: DatabaseError) -> str:
-    return str(error.orig).strip().splitlines()[0]

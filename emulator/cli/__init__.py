@@ -10,7 +10,7 @@ def run() -> int:
     try:
         # Here, so that Ctrl-C while the program still loads ends it as quietly as later.
         from emulator.cli.app import app  # noqa: PLC0415
-        from emulator.cli.exits import run_app  # noqa: PLC0415
+        from protocols.rim.terminal import run_app  # noqa: PLC0415
 
         return run_app(app)
     except KeyboardInterrupt:

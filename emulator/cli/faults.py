@@ -8,7 +8,7 @@ from rich.table import Table
 
 from emulator.cli.options import Json
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 # Where nobody looks at a terminal: wide enough that a cell is seldom more than two lines.
 _WIDTH_ELSEWHERE = 160

@@ -14,20 +14,21 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from emulator.cli.exits import complain
 from emulator.cli.fleet_view import FleetState, state_of_links, state_of_unlinked
 from emulator.cli.options import Json
 from emulator.cli.trust import read_secrets
 from emulator.fleet.building import build_links, build_unlinked
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from emulator.fleet.files import StateFolder
-from emulator.fleet.pacing import PacedTime, system_now_ms
+from emulator.fleet.pacing import PacedTime
 from emulator.fleet.running import RunningLink
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
 from protocols.link.carriage import read_address
+from protocols.rim.clocks import now_ms
+from protocols.rim.terminal import complain
 from protocols.timekeeping import Timekeeper
 
 EMBEDDED: Final = "embedded"
@@ -84,7 +85,7 @@ def run_fleet(
     """
     kind = PROFILES.get(firmware, "") if profile is None else profile
     plan = _plan(meters, links, seed, firmware, kind)
-    clock = PacedTime(system_now_ms(), _rate_permille(rate))
+    clock = PacedTime(now_ms(), _rate_permille(rate))
     if firmware == LEGACY:
         if state is not None:
             raise InputError(f"--state: {LEGACY} keeps nothing over a restart; allowed: with {GUARDED}")

@@ -8,7 +8,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from emulator.cli.exits import complain
 from emulator.cli.options import Json
 from emulator.firmware.guarded.gate import Because, Question
 from emulator.firmware.replay import Replayed, replay
@@ -17,7 +16,7 @@ from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
 from protocols.reasons import SupplyReason
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit, complain
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]
 

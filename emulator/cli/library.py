@@ -7,7 +7,7 @@ import msgspec
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
 from emulator.scenario.shipped import library
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 
 def list_library(*, as_json: Json = False) -> int:

@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.text import Text
 
-from emulator.cli.exits import complain, forget_stdout
 from emulator.cli.journals import JournalFolder, folders_of
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
@@ -24,7 +23,7 @@ from emulator.scenario.player import MeterSink, Played, play
 from emulator.scenario.timeline import Part, Timeline, end_line, head_line, plain
 from emulator.scenario.trace import BESIDE_THE_METER, json_end_line, json_line
 from protocols.errors import InputError, quoted
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit, complain, discard_stdout
 
 # Failed expectations of one file told in full; of a fleet that all fail alike, the first say it.
 FAILURES_TOLD_MAX: Final = 10
@@ -65,7 +64,7 @@ def run_scenarios(
         try:
             _tell(scenario, played, trace, as_json=as_json)
         except BrokenPipeError:
-            forget_stdout()
+            discard_stdout()
             break
     return Exit.NO if failed else Exit.DONE
 

@@ -17,11 +17,6 @@ _PERMILLE: Final = 1_000
 _NAP_MS_MAX: Final = HOUR_MS
 
 
-def system_now_ms() -> int:
-    """UTC milliseconds by the system's clock."""
-    return time.time_ns() // _NS_PER_MS
-
-
 def steady_ns() -> int:
     """A counter that only runs forward; where there is one, one that counts while the machine sleeps."""
     if hasattr(time, "CLOCK_BOOTTIME"):

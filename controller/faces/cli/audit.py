@@ -14,7 +14,7 @@ from controller.payments.store import verify_ledger
 from protocols.chain import Head
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError, RefusedError, quoted
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 

@@ -6,7 +6,6 @@ import typer
 
 from controller.faces.cli.acting import Clerk
 from controller.faces.cli.examples import examples
-from controller.faces.cli.exits import warn
 from controller.faces.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Meters, Since, Zone
 from controller.faces.cli.performing import Manner, perform
 from controller.orders.drafting import cancel_cut, cut_order
@@ -17,6 +16,7 @@ from protocols.documents.orders import Kind, Order
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
 from protocols.rim.clocks import now_ms
+from protocols.rim.terminal import warn
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
 

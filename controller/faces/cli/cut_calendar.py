@@ -6,7 +6,6 @@ import typer
 
 from controller.faces.cli.acting import Clerk
 from controller.faces.cli.examples import examples
-from controller.faces.cli.exits import warn
 from controller.faces.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Since
 from controller.faces.cli.performing import Manner, perform
 from controller.orders.drafting import calendar
@@ -18,6 +17,7 @@ from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
 from protocols.documents.orders import Kind, Order
 from protocols.rim.clocks import now_ms
+from protocols.rim.terminal import warn
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
 

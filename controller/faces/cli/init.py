@@ -24,7 +24,7 @@ from controller.office.settings import Settings, settings_from
 from protocols.chain import GENESIS
 from protocols.errors import InputError
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 _ONE_FOR_ALL: Final = f"{PASSPHRASE_VARIABLE} now opens every key: whoever knows it can sign as any operator."
 

@@ -13,7 +13,7 @@ from controller.office.desk import open_desk
 from protocols.arguments import read_name
 from protocols.cutting.zones import load_zone
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")
 

@@ -25,7 +25,7 @@ from protocols.errors import RefusedError, quoted
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
 

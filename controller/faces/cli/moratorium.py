@@ -19,7 +19,7 @@ from protocols.cutting.zones import load_zone
 from protocols.documents.orders import Kind, Order
 from protocols.errors import RefusedError
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow moratoriums.")
 

@@ -9,7 +9,6 @@ from sqlmodel import Session
 from controller.database.engine import reading, writing
 from controller.database.tables import OrderRow
 from controller.faces.cli.examples import examples
-from controller.faces.cli.exits import warn
 from controller.faces.cli.options import ZONE_DEFAULT, As, Database, Home, Json, Zone
 from controller.faces.cli.order_words import order_fields, order_in_words, tell
 from controller.faces.cli.people import choose_operator, signer_of
@@ -26,7 +25,7 @@ from protocols.documents.envelope import add_signature as signed_envelope
 from protocols.documents.orders import KINDS, Kind
 from protocols.errors import RefusedError, quoted
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit, warn
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")
 

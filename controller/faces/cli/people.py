@@ -3,7 +3,6 @@
 import os
 from typing import Final
 
-from controller.faces.cli.exits import warn
 from controller.office.keys import access_warning, ask_passphrase, key_path, load_signer
 from controller.office.people import operators_of
 from controller.office.settings import Settings
@@ -12,6 +11,7 @@ from protocols.documents.envelope import Signer
 from protocols.documents.orders import Role
 from protocols.documents.roles import Root
 from protocols.errors import InputError
+from protocols.rim.terminal import warn
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 

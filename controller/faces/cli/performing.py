@@ -9,7 +9,7 @@ from controller.faces.cli.showing import print_json
 from controller.office.desk import open_desk
 from protocols.cutting.zones import load_zone
 from protocols.documents.orders import Kind
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from protocols.errors import InputError
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
 from protocols.rim.clocks import now_ms
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 ALL: Final = "all"
 # One order per meter is signed; beyond this, the fleet's release is the one that is meant.

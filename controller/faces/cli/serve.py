@@ -24,7 +24,7 @@ from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
 

@@ -21,7 +21,7 @@ from protocols.cutting.zones import load_zone
 from protocols.documents.orders import Kind, Order
 from protocols.errors import InputError
 from protocols.limits import TEXT_CHARS_MAX
-from protocols.rim.exits import Exit
+from protocols.rim.terminal import Exit
 from protocols.units import UEUR_PER_EUR
 
 _UEUR_PER_CENT = UEUR_PER_EUR // 100

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
-from protocols.rim.exits import Exit, exit_of, line_of
+from protocols.rim.terminal import Exit, exit_of, line_of
 
 
 @pytest.mark.parametrize(
