@@ -118,11 +118,11 @@ def _release_once(address: BrokerAddress, meters: int) -> list[float]:
 
 
 def _release_all(controller: Controller, meters: int) -> list[float]:
-    now_ms = now_ms()
+    at_ms = now_ms()
     with writing(controller.engine) as session:
-        order = release(draw_sheet(session, Kind.RELEASE, "all", now_ms, "benchmark"), "all")
+        order = release(draw_sheet(session, Kind.RELEASE, "all", at_ms, "benchmark"), "all")
         sealed = _sealed(order)
-        submit(session, order, sealed, controller.root, OPERATORS[0], now_ms)
+        submit(session, order, sealed, controller.root, OPERATORS[0], at_ms)
     committed_s = time.perf_counter()
     took: list[float] = []
     while len(took) < meters and time.perf_counter() - committed_s < _RELEASE_S_MAX:

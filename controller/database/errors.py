@@ -1,26 +1,21 @@
 """What the database refuses, as errors of ours: away, or not what we take it for."""
 
 import sqlite3
-from typing import Final
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from protocols.errors import InputError, RelanceError, UnreachableError
-from protocols.rim.terminal import Foreign
 
 
 def as_ours(error: Exception) -> RelanceError:
     """The error of ours for one of the database's.
 
-    UnreachableError where it is locked, gone or full; InputError where it answers that it lacks our tables, or
-    holds what is none of ours.
+    UnreachableError where it is locked, gone or full; InputError where it answers that it lacks our tables,
+    or holds what is none of ours.
     """
     assert isinstance(error, DatabaseError), error
     line = f"database: {first_line(error)}"
     return UnreachableError(line) if _is_away(error) else InputError(line)
-
-
-DATABASE_ERRORS: Final = Foreign(DatabaseError, as_ours)
 
 
 def first_line(error: DatabaseError) -> str:

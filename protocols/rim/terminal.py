@@ -47,7 +47,10 @@ def exit_of(error: RelanceError) -> Exit:
 
 
 def run_app(app: typer.Typer, *foreign: Foreign) -> int:
-    """Run a command line and return its status. An error that is neither ours nor `foreign` is a bug: raised."""
+    """Run a command line and return its status.
+
+    An error that is neither ours nor `foreign` is a bug, and is raised.
+    """
     _escape_what_the_terminal_cannot_show()
     try:
         status = app(standalone_mode=False)
@@ -91,7 +94,7 @@ def line_of(error: OSError) -> str:
 
 
 def discard_stdout() -> None:
-    """Discard what is still buffered, since nobody reads it: the interpreter would fail on it when it ends."""
+    """Discard what is still buffered, since nobody reads it: else the interpreter fails on it at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
