@@ -8,7 +8,8 @@ from controller.faces.cli.examples import examples
 from controller.faces.cli.init import init
 from controller.faces.cli.release import release_meters
 from controller.faces.cli.serve import serve_fleet, serve_second_time
-from controller.faces.cli.topup import top_up
+from controller.faces.cli.topup import top_up_one
+from controller.faces.cli.verbs import ACTING, NAMED, verb
 
 app = typer.Typer(
     name="relance",
@@ -33,14 +34,18 @@ app.command(
     "timeserver", epilog=examples("timeserver --broker mqtt://127.0.0.1:1883", "timeserver --home clock-b")
 )(serve_second_time)
 app.add_typer(meters.app, name="meters")
-app.command(
+verb(
+    app,
     "release",
-    epilog=examples("release m00042 m00043 --hours 24", "release --all --wait", "release --all --json"),
+    "release m00042 m00043 --hours 24",
+    "release --all --wait",
+    "release --all --json",
+    shares=ACTING,
 )(release_meters)
 app.add_typer(moratorium.app, name="moratorium")
 app.add_typer(cut_calendar.app, name="calendar")
 app.add_typer(lease.app, name="lease")
-app.command("topup", epilog=examples("topup m00042 --eur 20.00 --id till-7-00123"))(top_up)
+verb(app, "topup", "topup m00042 --eur 20.00 --id till-7-00123", shares=NAMED)(top_up_one)
 app.add_typer(flag.app, name="flag")
 app.add_typer(cut.app, name="cut")
 app.add_typer(clock.app, name="clock")

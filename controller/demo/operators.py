@@ -5,34 +5,30 @@ open nothing but the demo.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
-from controller.database import audit
+from controller.calendars import acts as calendars
+from controller.cuts.acts import order_cut
 from controller.database.engine import writing
-from controller.database.tables import OrderRow
 from controller.demo import night
-from controller.office.founding import MACHINES, SERVICE, seal_root
+from controller.households.acts import set_household_flag
+from controller.moratoriums import acts as moratoriums
+from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
+from controller.office.people import Actor
 from controller.orders import drafting
-from controller.orders import store as orders
-from controller.orders.drafting import FLEET, FlagName, Sheet
-from controller.payments import store as payments
-from protocols.documents.envelope import Signer, read_envelope, seal
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    CutOrderBody,
-    Kind,
-    Order,
-    Role,
-    Scope,
-    make_body,
-    write_document,
-)
+from controller.orders.acting import Act, acting
+from controller.orders.acts import sign
+from controller.orders.drafting import FlagName
+from controller.orders.standing import Standing
+from controller.payments import acts as payments
+from controller.releases.acts import release_all
+from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.orders import CutOrderBody, Kind, Order, Scope, make_body
 from protocols.documents.roles import Root, read_root
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
@@ -78,69 +74,53 @@ class Operators:
         self._clock = clock
 
     def open_books(self) -> None:
-        """The first entry of the audit, as at any founding."""
+        """The first entries of the audit, as at any founding."""
         with writing(self._store) as session:
-            for name in OPERATORS:
-                audit.note(
-                    session, self._clock.now_ms(), name, "init", f"key/{self._keys.signers[name].keyid}"
-                )
+            open_audit(session, self._keys.signers, OPERATORS, self._clock.now_ms())
 
     def set_calendar(self) -> str:
         """The cut calendar, by two people."""
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.CUT_CALENDAR, night.CALENDAR, "season of 2020")
-            span_ms = (sheet.now_ms, night.CALENDAR_UNTIL_MS)
-            order = drafting.calendar(sheet, night.CALENDAR, night.CALENDAR_RULE, night.ZONE, "BE", span_ms)
-            return self._send(session, order)
+        with self._acting("season of 2020") as act:
+            span_ms = (act.now_ms, night.CALENDAR_UNTIL_MS)
+            rule = (night.CALENDAR_RULE, night.ZONE, "BE")
+            standing = calendars.set_calendar(act, night.CALENDAR, *rule, span_ms)
+        return self._countersigned(standing)
 
     def declare(self) -> str:
         """The moratorium of March, by one person."""
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.HOLD, night.MORATORIUM, "order of 18 March 2020")
+        with self._acting("order of 18 March 2020") as act:
             span_ms = (night.SUSPENDED_FROM_MS, night.SUSPENDED_UNTIL_MS)
-            return self._send(session, drafting.declare_moratorium(sheet, night.MORATORIUM, *span_ms))
+            return moratoriums.declare(act, night.MORATORIUM, *span_ms).order.id
 
-    def extend(self, held_until_ms: int, until_ms: int) -> str:
+    def extend(self, until_ms: int) -> str:
         """A later end for the moratorium, by one person."""
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.HOLD, night.MORATORIUM, "extension")
-            held_ms = (night.SUSPENDED_FROM_MS, held_until_ms)
-            return self._send(session, drafting.extend_moratorium(sheet, night.MORATORIUM, held_ms, until_ms))
+        with self._acting("extension") as act:
+            return moratoriums.extend(act, night.MORATORIUM, until_ms).order.id
 
     def set_flags(self, flags: Sequence[tuple[str, FlagName]]) -> None:
         """Flags of households, by one person, all at once."""
-        with writing(self._store) as session:
-            for meter, name in flags:
-                sheet = self._sheet(session, Kind.SET_FLAG, name, "household's file")
-                self._send(session, drafting.set_flag(sheet, meter, name))
+        with self._acting("household's file") as act:
+            for meter, flag in flags:
+                set_household_flag(act, meter, flag)
 
     def top_up(self, payment: str, meter: str, amount_ueur: int) -> bytes:
         """Book a payment and send its statement. The statement's envelope, as a card would carry it."""
-        with writing(self._store) as session:
-            now_ms = self._clock.now_ms()
-            booked = payments.draw_statement(session, payment, meter, amount_ueur, OPERATORS[0], now_ms)
-            assert booked.sheet is not None, payment
-            paid = booked.payment
-            order = drafting.payment_statement(booked.sheet, meter, paid.issuer, paid.number, paid.total_ueur)
-            order_id = self._send(session, order)
-            payments.attach(session, payment, order_id)
-            row = session.get(OrderRow, order_id)
-            assert row is not None, order_id
-            return row.envelope
+        with self._acting("payment") as act:
+            return payments.top_up(act, payment, meter, amount_ueur).standing.envelope
 
     def cut(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
         """Order a cut, by two people. Raises RefusedError where the linter refuses it."""
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.CUT_ORDER, name, "arrears")
-            return self._send(session, drafting.cut_order(sheet, name, tuple(meters), span_ms))
+        with self._acting("arrears") as act:
+            standing = order_cut(act, name, tuple(meters), span_ms)
+        return self._countersigned(standing)
 
     def cut_unlinted(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
         """The same without the linter: what two people can sign who go around it.
 
         The meter has its own gate.
         """
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.CUT_ORDER, name, "not reactivated")
+        with self._acting("not reactivated") as act:
+            sheet = act.sheet(Kind.CUT_ORDER, name)
             order = Order(
                 id=sheet.id,
                 kind=Kind.CUT_ORDER,
@@ -153,25 +133,19 @@ class Operators:
                 basis=sheet.basis,
                 body=make_body(CutOrderBody()),
             )
-            return self._send(session, order)
+            standing = act.submit(order)
+        return self._countersigned(standing)
 
     def release_all(self) -> str:
         """Supply back for everybody, by one person."""
-        with writing(self._store) as session:
-            sheet = self._sheet(session, Kind.RELEASE, "all", "cut by mistake")
-            return self._send(session, drafting.release(sheet, "all", night.RELEASE_HOURS, FLEET))
+        with self._acting("cut by mistake") as act:
+            return release_all(act, night.RELEASE_HOURS).order.id
 
-    def _sheet(self, session: Session, kind: Kind, name: str, basis: str) -> Sheet:
-        return orders.draw_sheet(session, kind, name, self._clock.now_ms(), basis)
+    def _acting(self, basis: str = "", *, by: str = OPERATORS[0]) -> AbstractContextManager[Act]:
+        actor = Actor(by, self._keys.signers[by])
+        return acting(self._store, self._keys.root, actor, self._clock.now_ms(), basis)
 
-    def _send(self, session: Session, order: Order) -> str:
-        """Signed by one person where that is enough; else the second signs what the first has proposed."""
-        first, second = OPERATORS
-        payload, now_ms = write_document(order), self._clock.now_ms()
-        envelope = seal(payload, ORDER_TYPE, [self._keys.signers[first]])
-        orders.submit(session, order, envelope, self._keys.root, first, now_ms)
-        if KINDS[order.kind].role is Role.HARM:
-            countersigned = seal(payload, ORDER_TYPE, [self._keys.signers[second]])
-            orders.add_signature(session, order.id, countersigned, self._keys.root, second, now_ms)
-            orders.approve(session, order.id, self._keys.root, second, now_ms)
-        return order.id
+    def _countersigned(self, standing: Standing) -> str:
+        """What one person has drafted, signed by the second."""
+        with self._acting(by=OPERATORS[1]) as act:
+            return sign(act, standing.order.id).order.id

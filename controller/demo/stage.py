@@ -13,7 +13,6 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.demo import night
-from controller.demo.acts import GuardedActs
 from controller.demo.camera import Camera
 from controller.demo.card_fleet import PROFILE as CARD_PROFILE
 from controller.demo.card_fleet import CardFleet
@@ -23,6 +22,7 @@ from controller.demo.guarded_fleet import GuardedFleet, Pace
 from controller.demo.operators import Keys, Operators
 from controller.demo.population import Household
 from controller.demo.post import Post
+from controller.demo.script import GuardedActs
 from controller.service.serve import Secrets as ServiceSecrets
 from controller.service.serve import Service
 from controller.service.time_service import TimeAuthority

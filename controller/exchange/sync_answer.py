@@ -10,11 +10,11 @@ from msgspec import Struct
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from controller.database import audit
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow, OutboxRow
 from controller.exchange.syncing import answer
 from controller.meters.registry import register_meters
+from controller.office import audit
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState

@@ -7,27 +7,28 @@ from typing import Final
 
 from sqlmodel import Session, col, func, or_, select
 
-from controller.database import audit
 from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
 from controller.leases.rules import LeaseHeld, due_leases, lease_held, plan_leases
+from controller.office import audit
 from controller.orders import drafting
 from controller.orders import store as orders
+from controller.orders.acting import Act
 from controller.orders.life import OrderState
-from protocols.documents.envelope import Signer, seal
-from protocols.documents.orders import ORDER_TYPE, Kind, Order, Role, write_document
+from protocols.documents.orders import Kind, Order, Role
 from protocols.documents.protecting import FLOORS, PROTECTING
-from protocols.documents.roles import Root, root_allows
+from protocols.documents.roles import root_allows
 from protocols.errors import DocumentError
 
 _WITHOUT_LEASE: Final = "leases/meters_without"
 
 
-def renew_leases(session: Session, root: Root, signer: Signer, now_ms: int) -> int:
+def renew_leases(act: Act) -> int:
     """Issue the leases that are due: daily, and at once where what they must name has changed.
 
     Returns how many documents were issued; none without a root that allows it: an expired root ends leases.
     """
-    if not root_allows(root, Role.LEASE, now_ms):
+    session, now_ms = act.session, act.now_ms
+    if not root_allows(act.root, Role.LEASE, now_ms):
         return 0
     naming = _naming_orders(session)
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
@@ -36,15 +37,12 @@ def renew_leases(session: Session, root: Root, signer: Signer, now_ms: int) -> i
     plans, without = plan_leases(meters, naming, now_ms)
     due = due_leases(plans, leases_held(session), now_ms)
     for plan in due:
-        sheet = orders.draw_sheet(session, Kind.LEASE, "fleet", now_ms, "renewal")
-        order = drafting.lease(sheet, plan.meters, plan.calendar, plan.names)
+        order = drafting.lease(act.sheet(Kind.LEASE, "fleet"), plan.meters, plan.calendar, plan.names)
         try:
-            envelope = seal(write_document(order), ORDER_TYPE, [signer])
+            act.submit(order)
         except DocumentError:
             # It names more than a document holds: no lease, so no cut, until holds are lifted.
             without += plan.meters
-            continue
-        orders.submit(session, order, envelope, root, audit.SERVICE, now_ms)
     _note_without(session, len(without), now_ms)
     return len(due)
 

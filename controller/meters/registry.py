@@ -1,11 +1,12 @@
 """Links and meters as they make themselves known. A meter is known from its first message on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from controller.database.bulk import Value, in_batches, insert_new
+from controller.database.lookup import not_known
 from controller.database.tables import LinkRow, MeterRow
 from protocols.link.messages import Status
 
@@ -24,6 +25,14 @@ def register_link(session: Session, status: Status, now_ms: int) -> None:
     row.sequence, row.meters, row.seen_ms = status.sequence, status.meters, now_ms
     session.add(row)
     session.flush()
+
+
+def check_known(session: Session, meters: Collection[str]) -> None:
+    """Raises RefusedError for meters that have never made themselves known: nothing could be delivered."""
+    known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(meters))))
+    unknown = [meter for meter in meters if meter not in known]
+    if unknown:
+        raise not_known(MeterRow, unknown)
 
 
 def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> list[str]:

@@ -3,11 +3,11 @@
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
+from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import LinkRow, MeterRow
 from controller.meters.registry import ONLINE
 from controller.meters.witnesses import WitnessView, last_witnesses
-from protocols.errors import InputError, quoted
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
@@ -58,10 +58,8 @@ def list_meters(
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
-    """One meter with its last witnesses. Raises InputError where it is not known."""
-    row = session.get(MeterRow, meter)
-    if row is None:
-        raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
+    """One meter with its last witnesses. Raises RefusedError where it is not known."""
+    row = existing(session, MeterRow, meter)
     link = session.get(LinkRow, row.link)
     witnesses = last_witnesses(session, [row], meter)
     return _meter_view(row, link is not None and link.state == ONLINE, witnesses[meter])

@@ -1,6 +1,7 @@
 """Holds as their orders make them, and how far each has come. Reads only."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from sqlmodel import Session, col, select
@@ -34,6 +35,21 @@ def list_holds(session: Session) -> list[HoldView]:
     for row in _hold_rows(session):
         found.setdefault(row.object, []).append(row)
     return [_hold_view(session, name, rows) for name, rows in sorted(found.items())]
+
+
+class InForce(NamedTuple):
+    """When a hold forbids cuts: `[from_ms, until_ms)`."""
+
+    from_ms: int
+    until_ms: int
+
+
+def hold_in_force(session: Session, name: str) -> InForce | None:
+    """The interval of a hold by name; None where it was lifted, has expired or never was."""
+    for hold in list_holds(session):
+        if hold.name == name and hold.from_ms is not None and hold.until_ms is not None:
+            return InForce(hold.from_ms, hold.until_ms)
+    return None
 
 
 def _hold_rows(session: Session) -> Sequence[OrderRow]:

@@ -11,9 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sqlmodel import Session
+
+from controller.database.engine import open_store, writing
+from controller.office.audit import head_of, note
 from controller.office.keys import create_key, new_fleet_key, write_secret
 from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
+from protocols.chain import GENESIS
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import Role
 from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
@@ -118,3 +123,31 @@ def database_while_building(settings: Settings, place: Path) -> str:
     if settings.database.startswith(prefix):
         return f"sqlite:///{place}/{settings.database.removeprefix(prefix)}"
     return settings.database
+
+
+def found(
+    settings: Settings, operators: Sequence[str], passphrase_of: Callable[[str], str], now_ms: int
+) -> None:
+    """Found a controller in a home that does not exist yet: keys, root, database, first audit entries.
+
+    Raises InputError where the home or the database serves another already; then nothing is changed.
+    """
+    with building(settings.home) as place:
+        signers = write_keys(place, operators, passphrase_of)
+        write_secret(place / settings.root.name, seal_root(signers, operators, now_ms))
+        engine = open_store(database_while_building(settings, place), create=True)
+        try:
+            with writing(engine) as session:
+                if head_of(session) != GENESIS:
+                    raise InputError(f"{settings.database}: serves another home already; nothing was changed")
+                open_audit(session, signers, operators, now_ms, home=str(settings.home))
+        finally:
+            engine.dispose()
+
+
+def open_audit(
+    session: Session, signers: Mapping[str, Signer], operators: Sequence[str], now_ms: int, **detail: str
+) -> None:
+    """The first entries of an audit: whose key is whose."""
+    for name in operators:
+        note(session, now_ms, name, "init", f"key/{signers[name].keyid}", **detail)

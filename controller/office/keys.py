@@ -7,15 +7,12 @@ quietly become somebody else under the old name.
 The cipher of PKCS#8 (AES in CBC mode) does not notice damage: a flipped bit could open as another key.
 So a line before the armour, where RFC 7468 §2 lets text stand, says which key it must be.
 
-Every file can have its own passphrase. `RELANCE_PASSPHRASE` is for machines, which nobody can ask:
-where it opens the keys of people too, whoever knows it can sign as any of them.
+Every file can have its own passphrase: a key of a person opens by what that person knows.
 """
 
 import os
 import secrets
-import sys
 from base64 import b64decode
-from getpass import getpass
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +28,6 @@ from cryptography.hazmat.primitives.serialization import (
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 
-PASSPHRASE_VARIABLE: Final = "RELANCE_PASSPHRASE"  # noqa: S105 # its name, no passphrase
 _PEM_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _PEM_END: Final = b"-----END ENCRYPTED PRIVATE KEY-----"
 _KEYID: Final = b"keyid: "
@@ -139,31 +135,6 @@ def load_fleet_key(path: Path) -> bytes:
     if len(key) != _FLEET_KEY_BYTES:
         raise InputError(f"{path}: not a fleet key; allowed: {_FLEET_KEY_BYTES} bytes as hex")
     return key
-
-
-def ask_passphrase(whose: str, *, twice: bool = False) -> str:
-    """The passphrase from the environment, or from a person at a terminal (`twice`: to be repeated).
-
-    Raises InputError where it is empty, repeated wrongly, or there is nobody to ask.
-    """
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is not None:
-        return _not_empty(given, PASSPHRASE_VARIABLE)
-    if not sys.stdin.isatty():
-        raise InputError(f"passphrase of {whose}: no terminal to ask at; set {PASSPHRASE_VARIABLE}")
-    try:
-        text = getpass(f"Passphrase of {whose}: ")
-        if twice and getpass("The same again: ") != text:
-            raise InputError(f"passphrase of {whose}: the two differ")
-    except EOFError:
-        raise InputError(f"passphrase of {whose}: none given") from None
-    return _not_empty(text, f"passphrase of {whose}")
-
-
-def _not_empty(text: str, where: str) -> str:
-    if not text:
-        raise InputError(f"{where}: empty; allowed: any text of one character or more")
-    return text
 
 
 def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:

@@ -1,10 +1,23 @@
-"""The root of a home, and the people that it lists."""
+"""The people of a home: the root that lists them, and the key that signs for each (design §5)."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from controller.office.keys import access_warning, key_path, load_signer
+from controller.office.settings import Settings
+from protocols.arguments import read_name
+from protocols.documents.envelope import Signer
 from protocols.documents.orders import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a holder of the root by name, with the key that signs for them."""
+
+    name: str
+    signer: Signer
 
 
 def load_root(path: Path) -> Root:
@@ -26,3 +39,40 @@ def operators_of(root: Root, role: Role) -> tuple[str, ...]:
     rule = root.roles.get(role)
     keyids = () if rule is None else rule.keyids
     return tuple(dict.fromkeys(root.keys[keyid].holder for keyid in keyids))
+
+
+def check_may(root: Root, role: Role, name: str, where: str) -> None:
+    """Raises InputError, which begins with `where`, for a name that does not hold the role."""
+    holders = operators_of(root, role)
+    if name not in holders:
+        listed = ", ".join(holders) or "nobody"
+        raise InputError(f"{where}: {read_name(name, where)} may not {role}; allowed: {listed}")
+
+
+def key_warning(settings: Settings, *names: str) -> str | None:
+    """What is wrong with who may read these keys: said before anybody is asked for a passphrase.
+
+    Raises InputError where a key is missing or out of reach.
+    """
+    paths = {name: key_path(settings.keys, name) for name in names}
+    try:
+        missing = [name for name, path in paths.items() if not path.exists()]
+        found = [access_warning(path) for name, path in paths.items() if name not in missing]
+    except OSError as error:
+        raise InputError(f"{settings.keys}: cannot be read: {error.strerror}") from None
+    for name in missing:
+        # No passphrase is needed to be told which keys there are.
+        load_signer(settings.keys, name, "")
+    return next((each for each in found if each is not None), None)
+
+
+def open_actor(settings: Settings, root: Root, name: str, passphrase: str) -> Actor:
+    """An operator with their key.
+
+    Raises InputError for a wrong passphrase, or a key that the root does not list as theirs.
+    """
+    signer = load_signer(settings.keys, name, passphrase)
+    listed = root.keys.get(signer.keyid)
+    if listed is None or listed.holder != name:
+        raise InputError(f"{key_path(settings.keys, name)}: the root does not know this key as {name}'s")
+    return Actor(name, signer)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from controller.database.lookup import existing
 from controller.database.tables import OrderRow
 from controller.office.people import operators_of
 from controller.orders.life import OrderState
@@ -63,3 +64,8 @@ def standing_of(session: Session, row: OrderRow, root: Root) -> Standing:
         others=tuple(name for name in operators_of(root, role) if name not in signed_by),
         deliveries=delivery_counts(session, [row.id]).get(row.id, {}),
     )
+
+
+def show_standing(session: Session, order_id: str, root: Root) -> Standing:
+    """Where the order of this id stands. Raises RefusedError where there is none; else as `standing_of`."""
+    return standing_of(session, existing(session, OrderRow, order_id), root)

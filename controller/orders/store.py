@@ -12,10 +12,12 @@ from typing import Final
 import msgspec
 from sqlmodel import Session, col, select
 
-from controller.database import audit
 from controller.database.bulk import in_batches
+from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.meters.registry import check_known
+from controller.office import audit
 from controller.orders import deliveries
 from controller.orders.drafting import Sheet, object_of
 from controller.orders.life import (
@@ -47,8 +49,8 @@ def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str)
 def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: int) -> OrderRow:
     """Keep a new order as a draft, with the signatures it has so far.
 
-    Raises InputError where the envelope holds another document, the id or revision is taken, or a meter
-    that it addresses is not known.
+    Raises InputError where the envelope holds another document, or the id or revision is taken; RefusedError
+    where a meter that it addresses is not known.
     """
     if order_in(envelope) != order:
         raise InputError(f"order {order.id}: the envelope holds another document")
@@ -82,8 +84,8 @@ def add_signature(
 ) -> OrderRow:
     """Join the signatures of `envelope` to the order's own. It is not approved by that: see `approve`.
 
-    Raises InputError where there is no such order, it is no draft any more, or no further key of
-    the root has signed; DocumentError where the envelope holds another document.
+    Raises RefusedError where there is no such order; InputError where it is no draft any more, or no further
+    key of the root has signed; DocumentError where the envelope holds another document.
     """
     row = get_order(session, order_id)
     # A draft or a rehearsed order may still be approved; anything else has its signatures.
@@ -148,13 +150,8 @@ def expire(session: Session, row: OrderRow, now_ms: int) -> None:
 
 
 def get_order(session: Session, order_id: str) -> OrderRow:
-    """The order of this id. Raises InputError where there is none."""
-    row = session.get(OrderRow, order_id)
-    if row is None:
-        raise InputError(
-            f"order {quoted(order_id)}: there is none of this id; `relance orders list` shows all"
-        )
-    return row
+    """The order of this id. Raises RefusedError where there is none."""
+    return existing(session, OrderRow, order_id)
 
 
 def order_of(row: OrderRow) -> Order:
@@ -174,16 +171,16 @@ def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
 
 
 def targets(session: Session, scope: Scope) -> list[str]:
-    """The meters that a scope addresses, of those known. Raises InputError for one that is not."""
+    """The meters that a scope addresses, sorted.
+
+    Raises RefusedError for a meter that is not known, InputError for a group: nobody here keeps groups yet.
+    """
     if scope.group:
         raise InputError(f"scope: group {quoted(scope.group)}; allowed: meters by name, or the fleet")
     if scope.fleet:
         return list(session.exec(select(MeterRow.id).order_by(MeterRow.id)))
-    known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(scope.meters))))
-    for meter in scope.meters:
-        if meter not in known:
-            raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
-    return sorted(known)
+    check_known(session, scope.meters)
+    return sorted(set(scope.meters))
 
 
 def _check_signed(order: Order, signed: Signed, root: Root, now_ms: int) -> None:

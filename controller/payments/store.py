@@ -7,9 +7,10 @@ drafts the statement, signs it and submits the order; `attach` ties both. A repe
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
-from controller.database import audit
+from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import MeterRow, PaymentRow
+from controller.office import audit
 from controller.orders.drafting import Sheet
 from controller.payments.rules import CONTROLLER, Payment, discrepancies, next_statement
 from protocols.documents.statements import Statement
@@ -37,8 +38,8 @@ def draw_statement(
 ) -> Booked:
     """Book a payment under the payer's side's own id: the same id again is the same payment.
 
-    Raises InputError for a meter that is not known, an amount out of range, or an id that was booked with
-    another meter or amount.
+    Raises RefusedError for a meter that is not known; InputError for an amount out of range, or an id that
+    was booked with another meter or amount.
     """
     row = session.get(PaymentRow, payment_id)
     if row is not None:
@@ -48,8 +49,7 @@ def draw_statement(
             )
             raise InputError(f"payment {quoted(payment_id)}: booked already, {booked}; an id is one payment")
         return Booked(_payment(row), None)
-    if session.get(MeterRow, meter) is None:
-        raise InputError(f"meter {quoted(meter)}: not known; `relance meters list` shows all")
+    existing(session, MeterRow, meter)
     statement = next_statement(_last(session, meter, issuer), issuer, amount_ueur)
     row = PaymentRow(
         id=payment_id,
@@ -74,6 +74,12 @@ def attach(session: Session, payment_id: str, order_id: str) -> None:
     assert row is not None, payment_id
     row.order_id = order_id
     session.add(row)
+
+
+def order_id_of(session: Session, payment_id: str) -> str | None:
+    """The order that carries a payment's statement; None where the payment has none here."""
+    row = session.get(PaymentRow, payment_id)
+    return None if row is None else row.order_id
 
 
 def payments_of(session: Session, meter: str | None = None) -> list[Payment]:

@@ -18,6 +18,9 @@ from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
 from controller.leases.acts import renew_leases, upkeep_mark
+from controller.office.audit import SERVICE
+from controller.office.people import Actor
+from controller.orders.acting import acting
 from controller.orders.upkeep import Kept, keep_up
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
@@ -53,7 +56,7 @@ class Jobs:
     ) -> None:
         self._engine = engine
         self._root = root
-        self._signer = signer
+        self._actor = Actor(SERVICE, signer)
         self._timekeeper = timekeeper
         self._lock = lock
         self._done = done
@@ -71,9 +74,9 @@ class Jobs:
             planned_mark, planned_ms = self._planned
             if planned_mark == mark and 0 <= now_ms - planned_ms < _PLAN_AGAIN_MS:
                 return Done(kept=kept, leases=0)
-        with writing(self._engine) as session:
-            leases = renew_leases(session, self._root, self._signer, now_ms)
-            self._planned = upkeep_mark(session), now_ms
+        with acting(self._engine, self._root, self._actor, now_ms, "renewal") as act:
+            leases = renew_leases(act)
+            self._planned = upkeep_mark(act.session), now_ms
         return Done(kept=kept, leases=leases)
 
     async def tick_now(self) -> Done:

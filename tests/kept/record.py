@@ -53,9 +53,13 @@ def timeless_report(folder: Path) -> dict[str, Any]:
 
 
 def timeless_page(folder: Path) -> list[str]:
-    """The words of a demo's page, line by line, without drawings and with measured seconds blanked."""
+    """The words of a demo's page, line by line, without drawings and with measured seconds blanked.
+
+    The household of the last story is among the slowest to be released: who that is was measured too.
+    """
     page = (folder / "report.html").read_text()
     words = re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    words = re.sub(r"<h3>Cut by mistake</h3>.*?</article>", "", words, flags=re.DOTALL)
     return re.sub(r"\d+(\.\d+)? (s\b|seconds)", "N s", words).splitlines()
 
 

@@ -19,6 +19,8 @@ DOWN = "Imports go down only"
 DEMO = "In the controller only the demo and the rehearsal know the emulator"
 WORLD = "The rooms of the emulator stand on each other in this order"
 NOUNS = "The rooms of the controller stand on each other in this order"
+FACES = "A face asks acts and views: it knows no database and no SQL"
+ACTS = "Acts and views know no face, no terminal and no clock"
 CARRIER = "Pure code does not touch the rim"
 ROOMS = "The rooms of protocols stand on each other in this order"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
@@ -83,6 +85,15 @@ BROKEN_IMPORTS = [
         "seeded -> controller.exchange",
     ),
     ("controller/payments/seeded.py", "import controller.leases.acts", NOUNS, "seeded -> controller.leases"),
+    ("controller/faces/cli/seeded.py", "import sqlmodel", FACES, "controller.faces.cli.seeded -> sqlmodel"),
+    (
+        "controller/faces/cli/seeded.py",
+        "import controller.database.tables",
+        FACES,
+        "seeded -> controller.database",
+    ),
+    ("controller/cuts/acts.py", "import time", ACTS, "controller.cuts.acts -> time"),
+    ("controller/orders/seeded.py", "import protocols.rim.clocks", ACTS, "seeded -> protocols.rim.clocks"),
     ("protocols/seeded.py", "import asyncio", PURE, "protocols.seeded -> asyncio"),
     ("protocols/seeded.py", "from pathlib import Path", PURE, "protocols.seeded -> pathlib"),
     ("emulator/firmware/seeded.py", "import random", PURE, "emulator.firmware.seeded -> random"),

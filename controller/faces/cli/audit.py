@@ -4,15 +4,12 @@ from typing import Annotated
 
 import typer
 
-from controller.database.audit import head_of, recent, verify_audit
-from controller.database.engine import reading
-from controller.faces.cli.examples import examples
-from controller.faces.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
+from controller.faces.cli.face import Face
 from controller.faces.cli.showing import instants, local, print_json, print_table, say
-from controller.office.desk import open_desk
+from controller.faces.cli.verbs import PLAIN, verb
+from controller.office.audit import head_of, recent, verify_audit
 from controller.payments.store import verify_ledger
 from protocols.chain import Head
-from protocols.cutting.zones import load_zone
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
 
@@ -21,25 +18,23 @@ app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 _HASH_BYTES = 32
 
 
-@app.command("verify", epilog=examples("audit verify", "audit verify --head 128:9f86d0… --json"))
+@verb(app, "verify", "audit verify", "audit verify --head 128:9f86d0… --json", shares=PLAIN)
 def verify(
+    face: Face,
     *,
     head: Annotated[
         str | None,
         typer.Option(metavar="N:HASH", help="A head noted elsewhere: shows what is missing since."),
     ] = None,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
 ) -> int:
     """Check the chain of the audit, and that the ledger adds up. Ends with 1 where either does not."""
     noted = None if head is None else _head(head)
-    with open_desk(home, database) as desk, reading(desk.store) as session:
+    with face.office.reading() as session:
         broken = verify_audit(session, noted)
         end = head_of(session)
         discrepancies = verify_ledger(session)
     whole = broken is None and not discrepancies
-    if as_json:
+    if face.as_json:
         print_json(
             {
                 "whole": whole,
@@ -61,20 +56,17 @@ def verify(
     return Exit.DONE
 
 
-@app.command("list", epilog=examples("audit list", "audit list --limit 200 --json"))
+@verb(app, "list", "audit list", "audit list --limit 200 --json")
 def list_acts(
+    face: Face,
     *,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last so many.")] = 50,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
 ) -> int:
     """List who did what, the latest first."""
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
+    zone = face.zone
+    with face.office.reading() as session:
         entries = recent(session, limit)
-    if as_json:
+    if face.as_json:
         acts = [
             {
                 "number": entry.number,
@@ -91,7 +83,7 @@ def list_acts(
     rows = [
         (
             str(entry.number),
-            local(entry.act.at_ms, place),
+            local(entry.act.at_ms, zone),
             entry.act.actor,
             entry.act.act,
             entry.act.subject,

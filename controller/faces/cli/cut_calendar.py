@@ -4,33 +4,32 @@ from typing import Annotated
 
 import typer
 
-from controller.faces.cli.acting import Clerk
-from controller.faces.cli.examples import examples
-from controller.faces.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Since
-from controller.faces.cli.performing import Manner, perform
-from controller.orders.drafting import calendar
+from controller.calendars.acts import set_calendar
+from controller.faces.cli.face import Face
+from controller.faces.cli.options import ZONE_DEFAULT, Since
+from controller.faces.cli.verbs import ACTING, verb
 from controller.orders.planning import check_plan
 from protocols.arguments import read_name, read_span
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
-from protocols.documents.orders import Kind, Order
-from protocols.rim.clocks import now_ms
+from protocols.documents.orders import Kind
 from protocols.rim.terminal import warn
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
 
 
-@app.command(
+@verb(
+    app,
     "set",
-    epilog=examples(
-        "calendar set --rule 'mon-thu 08:00-15:00' --zone Europe/Brussels --holidays BE "
-        "--until 2026-09-30T00:00+02:00",
-        "orders sign o000003 --as bart",
-    ),
+    "calendar set --rule 'mon-thu 08:00-15:00' --zone Europe/Brussels --holidays BE "
+    "--until 2026-09-30T00:00+02:00",
+    "orders sign o000003 --as bart",
+    shares=ACTING,
 )
-def set_calendar(
+def set_one(
+    face: Face,
     *,
     rule: Annotated[
         str, typer.Option(metavar="R", help="DAYS HH:MM-HH:MM, several with ';', in local time.")
@@ -42,11 +41,6 @@ def set_calendar(
         str, typer.Option(metavar="CODE", help="The country whose public holidays are taken out, or none.")
     ] = "BE",
     name: Annotated[str, typer.Option(metavar="NAME", help="The calendar's name.")] = "fleet",
-    basis: Basis = "",
-    by: As = None,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
 ) -> int:
     """Set the windows in which the fleet's meters may cut, from a rule in local time.
 
@@ -54,14 +48,12 @@ def set_calendar(
     signs: a window on a Friday evening, before a weekend or holiday, or outside office and call-centre hours
     is refused in words. There is no way around it.
     """
-    span_ms = read_span(since, until, now_ms())
+    span_ms = read_span(since, until, face.now_ms())
     read_name(name, "--name")
     parsed = parse_rule(rule, "--rule")
     load_zone(zone, "--zone")
     check_holidays(holidays, "--holidays")
     warn(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms)))
-
-    def draft(clerk: Clerk) -> list[Order]:
-        return [calendar(clerk.sheet(Kind.CUT_CALENDAR, name), name, rule, zone, holidays, span_ms)]
-
-    return perform(Kind.CUT_CALENDAR, Manner(by, basis, zone, home, database, as_json), draft)
+    with face.acting(Kind.CUT_CALENDAR) as act:
+        standing = set_calendar(act, name, rule, zone, holidays, span_ms)
+    return face.show(standing)

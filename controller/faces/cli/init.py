@@ -5,24 +5,11 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.database.audit import head_of, note
-from controller.database.engine import open_store, writing
 from controller.faces.cli.options import Database, Home, Json
+from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, ask_passphrase
 from controller.faces.cli.showing import print_json, say
-from controller.office.founding import (
-    MACHINES,
-    MACHINES_TOGETHER,
-    building,
-    check_operators,
-    check_unused,
-    database_while_building,
-    seal_root,
-    write_keys,
-)
-from controller.office.keys import PASSPHRASE_VARIABLE, ask_passphrase, write_secret
-from controller.office.settings import Settings, settings_from
-from protocols.chain import GENESIS
-from protocols.errors import InputError
+from controller.office.founding import MACHINES, MACHINES_TOGETHER, check_operators, check_unused, found
+from controller.office.settings import settings_from
 from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit
 
@@ -49,7 +36,7 @@ def init(
     operators = check_operators(operator)
     check_unused(settings.home)
     passphrases = _ask_all(operators)
-    _found(settings, operators, passphrases)
+    found(settings, operators, passphrases.__getitem__, now_ms())
     if as_json:
         print_json(
             {
@@ -75,19 +62,3 @@ def _ask_all(operators: tuple[str, ...]) -> dict[str, str]:
     found = {name: ask_passphrase(name, twice=True) for name in operators}
     machines = ask_passphrase(MACHINES_TOGETHER, twice=True)
     return found | dict.fromkeys(MACHINES, machines)
-
-
-def _found(settings: Settings, operators: tuple[str, ...], passphrases: dict[str, str]) -> None:
-    with building(settings.home) as place:
-        signers = write_keys(place, operators, passphrases.__getitem__)
-        now = now_ms()
-        write_secret(place / settings.root.name, seal_root(signers, operators, now))
-        engine = open_store(database_while_building(settings, place), create=True)
-        try:
-            with writing(engine) as session:
-                if head_of(session) != GENESIS:
-                    raise InputError(f"{settings.database}: serves another home already; nothing was changed")
-                for name in operators:
-                    note(session, now, name, "init", f"key/{signers[name].keyid}", home=str(settings.home))
-        finally:
-            engine.dispose()

@@ -4,39 +4,31 @@ from typing import Annotated
 
 import typer
 
-from controller.database.engine import reading
-from controller.faces.cli.examples import examples
-from controller.faces.cli.options import ZONE_DEFAULT, Database, Home, Json, Zone
+from controller.faces.cli.face import Face
 from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.faces.cli.verbs import verb
 from controller.leases.views import LeaseView, lease_status
-from controller.office.desk import open_desk
 from protocols.arguments import read_name
-from protocols.cutting.zones import load_zone
-from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")
 
 
-@app.command("status", epilog=examples("lease status", "lease status m00042 --json"))
+@verb(app, "status", "lease status", "lease status m00042 --json")
 def status(
+    face: Face,
     meter: Annotated[str | None, typer.Argument(metavar="[METER]", help="Only this meter.")] = None,
-    *,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
 ) -> int:
     """Show which meters may cut at all: the lease given to each, and the one that it says it holds.
 
     A meter without a lease in force cuts nobody. Ends with 1 when nothing matches.
     """
-    place = load_zone(zone, "--zone")
+    zone = face.zone
     named = None if meter is None else read_name(meter, "METER")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
+    with face.office.reading() as session:
         views = lease_status(session, named)
-    now = now_ms()
-    if as_json:
+    now = face.now_ms()
+    if face.as_json:
         alive = sum(view.held_ends_ms > now for view in views)
         print_json({"meters": [_fields(view, now) for view in views], "alive": alive})
     elif views:
@@ -46,9 +38,9 @@ def status(
                 view.meter,
                 str(view.rev) if view.order_id else "none",
                 view.state or "",
-                local(view.ends_ms, place) if view.order_id else "",
+                local(view.ends_ms, zone) if view.order_id else "",
                 str(view.held_rev) if view.held_rev else "none",
-                local(view.held_ends_ms, place) if view.held_rev else "",
+                local(view.held_ends_ms, zone) if view.held_rev else "",
                 "inside windows" if view.held_ends_ms > now else "no",
             )
             for view in views

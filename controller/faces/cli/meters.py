@@ -5,26 +5,18 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlmodel import Session, col, select
 
-from controller.database.engine import reading
-from controller.database.tables import DeliveryRow, EventRow, MeterRow, OrderRow
-from controller.faces.cli.examples import examples
-from controller.faces.cli.options import ZONE_DEFAULT, Database, Home, Json, Meter, Zone
+from controller.faces.cli.face import Face
+from controller.faces.cli.options import Meter
 from controller.faces.cli.showing import duration, eur, instants, local, print_json, print_table, say
+from controller.faces.cli.verbs import verb
 from controller.meters.views import MeterView, list_meters, show_meter
-from controller.meters.witnesses import WitnessView, held_by
-from controller.office.desk import open_desk
-from controller.orders.life import ActiveOrder, DeliveryState, OrderState
-from controller.orders.store import order_of
+from controller.meters.witnesses import WitnessView
 from controller.orders.views import list_deliveries
-from controller.why.rules import EventFact, MeterFact, explain
+from controller.why.rules import explain
+from controller.why.views import facts_of
 from protocols.arguments import check_choice, read_name
-from protocols.cutting.zones import load_zone
-from protocols.errors import RefusedError, quoted
-from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.reasons import ClockStatus, Supply
-from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
@@ -45,20 +37,15 @@ _ORDERS_SHOWN = 10
 _WITNESSES_SHOWN = 2
 
 
-@app.command(
-    "list", epilog=examples("meters list", "meters list --supply off --json", "meters list --clock disputed")
-)
+@verb(app, "list", "meters list", "meters list --supply off --json", "meters list --clock disputed")
 def list_all(
+    face: Face,
     *,
     supply: Annotated[str | None, typer.Option(metavar="STATE", help="on, off, armed or limited.")] = None,
     clock: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only trusted, disputed or lost.")
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="LINK", help="Only the meters of this link.")] = None,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
 ) -> int:
     """List meters: supply, clock, believed interval, last two witnesses, next possible opening.
 
@@ -66,40 +53,33 @@ def list_all(
     """
     check_choice(supply, Supply, "--supply")
     check_choice(clock, ClockStatus, "--clock")
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
+    zone = face.zone
+    with face.office.reading() as session:
         found = list_meters(session, link=link, supply=supply, clock=clock)
-    if as_json:
+    if face.as_json:
         print_json({"meters": [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]})
     elif found:
-        print_table("Meters", _HEADS, [_row(view, place) for view in found])
+        print_table("Meters", _HEADS, [_row(view, zone) for view in found])
     else:
         say("No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet.")
     return Exit.DONE if found else Exit.NO
 
 
-@app.command("show", epilog=examples("meters show m00042", "meters show m00042 --json"))
-def show(
-    meter: Meter,
-    *,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
-) -> int:
+@verb(app, "show", "meters show m00042", "meters show m00042 --json")
+def show(face: Face, meter: Meter) -> int:
     """Show all that is known of a meter, and the last orders to it."""
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
-        view = _existing(session, meter)
+    zone = face.zone
+    with face.office.reading() as session:
+        view = show_meter(session, read_name(meter, "METER"))
         ways = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
-    if as_json:
+    if face.as_json:
         orders = [
             {"id": way.order_id, "object": way.object, "rev": way.rev, "state": way.state} for way in ways
         ]
         print_json(_fields(view, view.witnesses) | {"orders": orders})
         return Exit.DONE
     at_link = f"{view.link} ({'online' if view.online else 'offline'})"
-    lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, place)}" if view.lease_rev else "none"
+    lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, zone)}" if view.lease_rev else "none"
     rows = [
         (
             "meter",
@@ -108,74 +88,36 @@ def show(
         ("link", at_link),
         ("supply", _supply(view)),
         ("clock", view.clock or _UNKNOWN),
-        ("true time is within", _interval(view, place)),
-        ("its own estimate", local(view.estimate_ms, place)),
-        *((f"witness {each.source}", _witness(each, place)) for each in view.witnesses),
-        ("next possible opening", _next(view, place)),
+        ("true time is within", _interval(view, zone)),
+        ("its own estimate", local(view.estimate_ms, zone)),
+        *((f"witness {each.source}", _witness(each, zone)) for each in view.witnesses),
+        ("next possible opening", _next(view, zone)),
         ("lease it holds", lease),
         ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
         ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
         ("screen code", view.code or "none"),
-        ("last report", local(view.reported_ms, place)),
-        ("last seen", local(view.last_seen_ms, place)),
-        ("last sync", local(view.synced_ms, place)),
+        ("last report", local(view.reported_ms, zone)),
+        ("last seen", local(view.last_seen_ms, zone)),
+        ("last sync", local(view.synced_ms, zone)),
         *(("order " + way.order_id, f"{way.object} rev {way.rev}: {way.state} {way.reason}") for way in ways),
     ]
     print_table("", ("", ""), rows)
     return Exit.DONE
 
 
-@app.command("why", epilog=examples("meters why m00042", "meters why m00042 --zone UTC --json"))
-def why(
-    meter: Meter,
-    *,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
-) -> int:
+@verb(app, "why", "meters why m00042", "meters why m00042 --zone UTC --json")
+def why(face: Face, meter: Meter) -> int:
     """Explain a cut, or its absence, in sentences from the meter's own black box, as far as it came in."""
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
-        view = _existing(session, meter)
-        held = held_by(session.get_one(MeterRow, meter).witnesses)
-        fact = MeterFact(
-            id=view.id,
-            supply=view.supply,
-            supply_reason=view.supply_reason,
-            clock=view.clock,
-            next_possible_ms=view.next_possible_ms,
-            reported_ms=view.reported_ms,
-            witnesses=held,
-        )
-        sentences = explain(fact, _black_box(session, meter), _standing(session, meter), now_ms(), place)
-    if as_json:
-        print_json({"meter": meter, "supply": view.supply, "clock": view.clock, "sentences": sentences})
+    zone = face.zone
+    with face.office.reading() as session:
+        found = facts_of(session, read_name(meter, "METER"))
+    sentences = explain(found.meter, found.events, found.orders, face.now_ms(), zone)
+    if face.as_json:
+        said = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}
+        print_json({"meter": meter, **said})
     else:
         say(*sentences)
     return Exit.DONE
-
-
-def _existing(session: Session, meter: str) -> MeterView:
-    if session.get(MeterRow, read_name(meter, "METER")) is None:
-        raise RefusedError(f"no such meter: {quoted(meter)}; `relance meters list` shows all")
-    return show_meter(session, meter)
-
-
-def _black_box(session: Session, meter: str) -> list[EventFact]:
-    query = select(EventRow).where(EventRow.meter == meter).order_by(col(EventRow.number).desc())
-    rows = session.exec(query.limit(JOURNAL_ENTRIES_MAX)).all()
-    return [EventFact(number=row.number, time_ms=row.time_ms, record=row.record) for row in reversed(rows)]
-
-
-def _standing(session: Session, meter: str) -> list[ActiveOrder]:
-    query = (
-        select(OrderRow, DeliveryRow.state)
-        .join(DeliveryRow, col(DeliveryRow.order_id) == col(OrderRow.id))
-        .where(DeliveryRow.meter == meter, OrderRow.state == OrderState.ACTIVE)
-        .order_by(col(OrderRow.rev))
-    )
-    return [ActiveOrder(order_of(row), DeliveryState(state)) for row, state in session.exec(query)]
 
 
 def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:

@@ -56,8 +56,11 @@ def order_fields(standing: Standing) -> dict[str, Any]:
     }
 
 
-def tell(standing: Standing, zone: ZoneInfo, *, described: bool = False) -> None:
-    """Say what became of an order (`described`: what it does was said before), and what is needed next."""
+def print_standing(standing: Standing, zone: ZoneInfo, *, described: bool = False) -> None:
+    """Print what became of an order, and what is needed next.
+
+    `described`: what it does was printed before.
+    """
     order = standing.order
     if not described:
         say(f"{order.id}: {order_in_words(order, zone)}.")

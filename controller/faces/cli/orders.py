@@ -4,27 +4,20 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlmodel import Session
 
-from controller.database.engine import reading, writing
-from controller.database.tables import OrderRow
-from controller.faces.cli.examples import examples
-from controller.faces.cli.options import ZONE_DEFAULT, As, Database, Home, Json, Zone
-from controller.faces.cli.order_words import order_fields, order_in_words, tell
-from controller.faces.cli.people import choose_operator, signer_of
+from controller.faces.cli.face import Face
+from controller.faces.cli.order_words import order_fields, order_in_words
+from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, local, print_json, print_table, say
-from controller.office.desk import Desk, open_desk
+from controller.faces.cli.verbs import NAMED, READING, verb
+from controller.orders.acting import acting
+from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
 from controller.orders.life import OrderState
 from controller.orders.planning import warnings_of
-from controller.orders.standing import Standing, standing_of
-from controller.orders.store import add_signature, approve, withdraw
+from controller.orders.standing import Standing, show_standing
 from controller.orders.views import DeliveryView, OrderView, list_deliveries, list_orders
 from protocols.arguments import check_choice, read_name
-from protocols.cutting.zones import load_zone
-from protocols.documents.envelope import add_signature as signed_envelope
 from protocols.documents.orders import KINDS, Kind
-from protocols.errors import RefusedError, quoted
-from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit, warn
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")
@@ -37,27 +30,19 @@ State = Annotated[str | None, typer.Option(metavar="STATE", help="Only orders in
 Kinds = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only orders of this kind.")]
 
 
-@app.command("list", epilog=examples("orders list", "orders list --state draft", "orders list --json"))
-def list_all(
-    *,
-    state: State = None,
-    kind: Kinds = None,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
-) -> int:
+@verb(app, "list", "orders list", "orders list --state draft", "orders list --json")
+def list_all(face: Face, *, state: State = None, kind: Kinds = None) -> int:
     """List orders, the latest first, and how many meters they have come to.
 
     Ends with 1 when none is in the state and of the kind that was asked for.
     """
-    place = load_zone(zone, "--zone")
+    zone = face.zone
     chosen = (state, kind) != (None, None)
     check_choice(state, OrderState, "--state")
     check_choice(kind, Kind, "--kind")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
+    with face.office.reading() as session:
         views = list_orders(session, state=state, kind=kind)
-    if as_json:
+    if face.as_json:
         print_json({"orders": [_view_fields(view) for view in views]})
     elif views:
         heads = ("id", "state", "object", "rev", "by", "issued", "deliveries")
@@ -68,7 +53,7 @@ def list_all(
                 view.object,
                 str(view.rev),
                 view.created_by,
-                local(view.issued_at_ms, place),
+                local(view.issued_at_ms, zone),
                 _counts(view.deliveries),
             )
             for view in views
@@ -79,133 +64,77 @@ def list_all(
     return Exit.NO if chosen and not views else Exit.DONE
 
 
-@app.command("show", epilog=examples("orders show o000007", "orders show o000007 --json"))
-def show(
-    order_id: Id,
-    *,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
-) -> int:
+@verb(app, "show", "orders show o000007", "orders show o000007 --json")
+def show(face: Face, order_id: Id) -> int:
     """Show an order: what it does, who signed, and its way to each meter."""
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk, reading(desk.store) as session:
-        standing = standing_of(session, _existing(session, order_id), desk.root)
+    zone = face.zone
+    with face.office.reading() as session:
+        standing = show_standing(session, read_name(order_id, "ID"), face.office.root)
         ways = list_deliveries(session, order_id=order_id)
-    if as_json:
+    if face.as_json:
         print_json(order_fields(standing) | {"meters": [_way_fields(way) for way in ways]})
         return Exit.DONE
     order = standing.order
     say(
-        f"{order.id}: {order_in_words(order, place)}.",
+        f"{order.id}: {order_in_words(order, zone)}.",
         f"State: {standing.state}. Signed by {', '.join(standing.signed_by) or 'nobody'}.",
-        f"Issued {local(order.issued_at_ms, place)}, good until {local(order.not_after_ms, place)}.",
+        f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
         f"Meters: {_counts(standing.deliveries) or 'not sent yet'}.",
     )
     if ways:
         heads = ("meter", "state", "sent", "stored", "effective", "reason")
-        rows = [(way.meter, way.state, *_marks(way, place), way.reason) for way in ways[:_METERS_SHOWN]]
+        rows = [(way.meter, way.state, *_marks(way, zone), way.reason) for way in ways[:_METERS_SHOWN]]
         print_table("", heads, rows)
     if len(ways) > _METERS_SHOWN:
         say(f"and {len(ways) - _METERS_SHOWN} more meters; --json names all")
     return Exit.DONE
 
 
-@app.command("sign", epilog=examples("orders sign o000007 --as bart"))
-def sign(
-    order_id: Id,
-    *,
-    by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")],
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
+@verb(app, "sign", "orders sign o000007 --as bart", shares=READING)
+def sign_one(
+    face: Face, order_id: Id, *, by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")]
 ) -> int:
     """Sign an order that waits for a further person; with enough of them it is sent.
 
     What the order does is shown before the passphrase is asked for.
     """
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk:
-        standing = _signable(desk, order_id, by)
-        if not as_json:
-            say(f"{order_id}: {order_in_words(standing.order, place)}.")
-        warn(warnings_of(standing.order))
-        signer = signer_of(desk.settings, desk.root, by)
-        now = now_ms()
-        with writing(desk.store) as session:
-            envelope = signed_envelope(_existing(session, order_id).envelope, signer)
-            row = add_signature(session, order_id, envelope, desk.root, by, now)
-            standing = standing_of(session, row, desk.root)
-            if not standing.missing:
-                row = approve(session, order_id, desk.root, by, now)
-                standing = standing_of(session, row, desk.root)
-    if as_json:
-        print_json(order_fields(standing))
-    else:
-        tell(standing, place, described=True)
-    return Exit.DONE
+    office, standing = face.office, _waiting(face, order_id)
+    role = KINDS[standing.order.kind].role
+    choose_operator(office.root, role, by)
+    check_signable(standing, by)
+    if not face.as_json:
+        say(f"{order_id}: {order_in_words(standing.order, face.zone)}.")
+    warn(warnings_of(standing.order))
+    with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
+        standing = sign(act, order_id)
+    return face.show(standing, described=True)
 
 
-@app.command("withdraw", epilog=examples("orders withdraw o000007 --as anne"))
-def withdraw_one(
-    order_id: Id,
-    *,
-    by: As = None,
-    zone: Zone = ZONE_DEFAULT,
-    home: Home = None,
-    database: Database = None,
-    as_json: Json = False,
-) -> int:
+@verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)
+def withdraw_one(face: Face, order_id: Id) -> int:
     """Take back an order that has not been sent; what has been is lifted, cancelled or cleared."""
-    place = load_zone(zone, "--zone")
-    with open_desk(home, database) as desk:
-        with reading(desk.store) as session:
-            standing = standing_of(session, _existing(session, order_id), desk.root)
-        if not standing.waits:
-            raise RefusedError(
-                f"{order_id} is {standing.state}: only what has not been sent can be withdrawn"
-            )
-        name = choose_operator(desk.root, KINDS[standing.order.kind].role, by)
-        # Nothing is signed, but it is an act of that person: whoever has the key.
-        signer_of(desk.settings, desk.root, name)
-        with writing(desk.store) as session:
-            standing = standing_of(session, withdraw(session, order_id, name, now_ms()), desk.root)
-    if as_json:
-        print_json(order_fields(standing))
-    else:
-        tell(standing, place)
-    return Exit.DONE
+    office, standing = face.office, _waiting(face, order_id)
+    check_withdrawable(standing)
+    # Nothing is signed, but it is an act of that person: whoever has the key.
+    actor = face.actor(KINDS[standing.order.kind].role)
+    with acting(office.store, office.root, actor, face.now_ms()) as act:
+        standing = withdraw(act, order_id)
+    return face.show(standing)
 
 
-def _signable(desk: Desk, order_id: str, by: str) -> Standing:
-    with reading(desk.store) as session:
-        standing = standing_of(session, _existing(session, order_id), desk.root)
-    choose_operator(desk.root, KINDS[standing.order.kind].role, by)
-    if not standing.waits:
-        raise RefusedError(f"{order_id} is {standing.state}: it waits for no signature")
-    if by in standing.signed_by:
-        others = " or ".join(standing.others) or "nobody else there is"
-        raise RefusedError(f"{by} has signed {order_id} already; it takes a different person: {others}")
-    return standing
-
-
-def _existing(session: Session, order_id: str) -> OrderRow:
-    row = session.get(OrderRow, read_name(order_id, "ID"))
-    if row is None:
-        raise RefusedError(f"no such order: {quoted(order_id)}; `relance orders list` shows all")
-    return row
+def _waiting(face: Face, order_id: str) -> Standing:
+    with face.office.reading() as session:
+        return show_standing(session, read_name(order_id, "ID"), face.office.root)
 
 
 def _counts(deliveries: dict[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(deliveries.items()))
 
 
-def _marks(way: DeliveryView, place: ZoneInfo) -> tuple[str, str, str]:
+def _marks(way: DeliveryView, zone: ZoneInfo) -> tuple[str, str, str]:
     marks = (way.sent_ms, way.stored_ms, way.effective_ms)
-    sent, stored, effective = ("" if mark is None else local(mark, place) for mark in marks)
+    sent, stored, effective = ("" if mark is None else local(mark, zone) for mark in marks)
     return sent, stored, effective
 
 

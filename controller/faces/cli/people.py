@@ -1,16 +1,13 @@
-"""Who acts: the operator a command names, and the key that signs for them."""
+"""Who acts at a terminal: the operator that the command names, and the key that their passphrase opens."""
 
 import os
 from typing import Final
 
-from controller.office.keys import access_warning, ask_passphrase, key_path, load_signer
-from controller.office.people import operators_of
-from controller.office.settings import Settings
-from protocols.arguments import read_name
-from protocols.documents.envelope import Signer
+from controller.faces.cli.passphrases import ask_passphrase
+from controller.office.opening import Office
+from controller.office.people import Actor, check_may, key_warning, open_actor, operators_of
 from protocols.documents.orders import Role
 from protocols.documents.roles import Root
-from protocols.errors import InputError
 from protocols.rim.terminal import warn
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
@@ -18,40 +15,25 @@ OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 
 def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
     """Who acts: `--as`, else RELANCE_OPERATOR, else the root's first. Raises InputError for a stranger."""
-    there = operators_of(root, role)
     if chosen is None:
-        where, name = OPERATOR_VARIABLE, os.environ.get(OPERATOR_VARIABLE) or next(iter(there), "")
+        where = OPERATOR_VARIABLE
+        name = os.environ.get(OPERATOR_VARIABLE) or next(iter(operators_of(root, role)), "")
     else:
         where, name = "--as", chosen
-    if name not in there:
-        listed = ", ".join(there) or "nobody"
-        raise InputError(f"{where}: {read_name(name, where)} may not {role}; allowed: {listed}")
+    check_may(root, role, name, where)
     return name
 
 
-def signer_of(settings: Settings, root: Root, name: str) -> Signer:
-    """The operator's signer, after their passphrase; warns of a key that others can read. InputError."""
-    look_at_keys(settings, name)
-    signer = load_signer(settings.keys, name, ask_passphrase(name))
-    listed = root.keys.get(signer.keyid)
-    if listed is None or listed.holder != name:
-        path = key_path(settings.keys, name)
-        raise InputError(f"{path}: the root does not know this key as {name}'s")
-    return signer
+def open_key(office: Office, name: str) -> Actor:
+    """The operator with their key, after their passphrase; warns of a key that others can read.
 
-
-def look_at_keys(settings: Settings, *names: str) -> None:
-    """Before anybody types a passphrase: warns, once, of a key that others can read.
-
-    Raises InputError where one of them is missing or out of reach.
+    Raises InputError for a key that is missing or out of reach, or a wrong passphrase.
     """
-    paths = {name: key_path(settings.keys, name) for name in names}
-    try:
-        missing = [name for name, path in paths.items() if not path.exists()]
-        found = [access_warning(path) for name, path in paths.items() if name not in missing]
-    except OSError as error:
-        raise InputError(f"{settings.keys}: cannot be read: {error.strerror}") from None
-    for name in missing:
-        # Without a passphrase, since it gets as far as saying which keys there are.
-        load_signer(settings.keys, name, "")
-    warn([each for each in found if each is not None][:1])
+    warn_of_keys(office, name)
+    return open_actor(office.settings, office.root, name, ask_passphrase(name))
+
+
+def warn_of_keys(office: Office, name: str) -> None:
+    """Before anybody types a passphrase. Raises InputError where the key is missing or out of reach."""
+    warning = key_warning(office.settings, name)
+    warn([] if warning is None else [warning])

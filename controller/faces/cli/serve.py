@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from controller.faces.cli.options import Broker, Database, Home
-from controller.faces.cli.people import look_at_keys
+from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import say
-from controller.office.desk import open_desk
 from controller.office.founding import MACHINES_TOGETHER, SERVICE
-from controller.office.keys import ask_passphrase, load_fleet_key, load_signer
-from controller.office.people import load_root
+from controller.office.keys import load_fleet_key, load_signer
+from controller.office.opening import open_office
+from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
 from controller.service.serve import Secrets, serve, serve_time
 from protocols.documents.envelope import Signer
@@ -24,7 +24,7 @@ from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
 
@@ -37,14 +37,14 @@ def serve_fleet(
     Runs until Ctrl-C (130) or SIGTERM (0). What people ask for with the other commands is taken from the
     store at once. A restart, however it came, loses nothing; a broker that goes away is waited for.
     """
-    with open_desk(home, database) as desk:
-        settings = settings_from(os.environ, home, database, broker)
+    settings = settings_from(os.environ, home, database, broker)
+    with open_office(settings) as office:
         address = _reachable(settings)
         service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
         secrets = Secrets(service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root))
         _log(verbose=verbose)
         say(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
-        asyncio.run(serve(desk.store, secrets, address, SystemClock()))
+        asyncio.run(serve(office.store, secrets, address, SystemClock()))
     return Exit.DONE
 
 
@@ -67,7 +67,8 @@ def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Br
 
 
 def _machine_signers(settings: Settings, *names: str) -> tuple[Signer, ...]:
-    look_at_keys(settings, *names)
+    warning = key_warning(settings, *names)
+    warn([] if warning is None else [warning])
     passphrase = ask_passphrase(MACHINES_TOGETHER)
     return tuple(load_signer(settings.keys, name, passphrase) for name in names)
 

@@ -1,7 +1,5 @@
-"""Keys as files: encrypted, for their owner alone, never written over; and passphrases."""
+"""Keys as files: encrypted, for their owner alone, never written over."""
 
-import io
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +17,6 @@ from hypothesis import strategies as st
 
 from controller.office.keys import (
     access_warning,
-    ask_passphrase,
     create_key,
     holders_in,
     key_path,
@@ -156,49 +153,3 @@ def test_the_fleet_key_is_thirty_two_bytes_or_one_line(tmp_path: Path) -> None:
         path.write_text(wrong, "utf-8")
         with pytest.raises(InputError, match="not a fleet key"):
             load_fleet_key(path)
-
-
-class Terminal(io.StringIO):
-    """Standard input with a person at it."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_environment_answers_for_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RELANCE_PASSPHRASE", "from there")
-    assert ask_passphrase("anne", twice=True) == "from there"
-    monkeypatch.setenv("RELANCE_PASSPHRASE", "")
-    with pytest.raises(InputError, match="RELANCE_PASSPHRASE: empty"):
-        ask_passphrase("anne")
-
-
-def test_without_a_terminal_and_without_the_variable_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RELANCE_PASSPHRASE", raising=False)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("typed\n"))
-    with pytest.raises(InputError, match="passphrase of anne: no terminal to ask at; set RELANCE_PASSPHRASE"):
-        ask_passphrase("anne")
-
-
-@pytest.mark.parametrize(
-    ("typed", "twice", "outcome"),
-    [
-        (["one"], False, "one"),
-        (["one", "one"], True, "one"),
-        (["one", "two"], True, "the two differ"),
-        ([""], False, "empty"),
-    ],
-)
-def test_a_person_is_asked_and_asked_again_for_a_new_key(
-    monkeypatch: pytest.MonkeyPatch, typed: list[str], twice: bool, outcome: str
-) -> None:
-    answers = iter(typed)
-    monkeypatch.delenv("RELANCE_PASSPHRASE", raising=False)
-    monkeypatch.setattr(sys, "stdin", Terminal())
-    monkeypatch.setattr("controller.office.keys.getpass", lambda _prompt: next(answers))
-    if outcome == "one":
-        assert ask_passphrase("anne", twice=twice) == "one"
-    else:
-        with pytest.raises(InputError, match=outcome):
-            ask_passphrase("anne", twice=twice)
-    assert next(answers, None) is None

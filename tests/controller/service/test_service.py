@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from controller.database import audit
 from controller.database.engine import reading
 from controller.database.tables import DeliveryRow, OutboxRow
 from controller.meters.views import list_meters, show_meter
+from controller.office import audit
 from controller.orders.outbox import Message
 from controller.orders.store import order_in
 from controller.payments import store as payments

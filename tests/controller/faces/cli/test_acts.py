@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from controller.database.audit import recent
 from controller.database.tables import OutboxRow
+from controller.office.audit import recent
 from protocols.instants import HOUR_MS
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call

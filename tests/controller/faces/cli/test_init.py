@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.database.audit import recent, verify_audit
 from controller.database.engine import open_store, reading
+from controller.office.audit import recent, verify_audit
 from controller.office.keys import holders_in, load_signer
 from controller.office.people import load_root
 from protocols.errors import InputError

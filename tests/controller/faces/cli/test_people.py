@@ -6,8 +6,8 @@ from unittest import mock
 
 import pytest
 
-from controller.faces.cli.people import choose_operator, look_at_keys
-from controller.office.people import load_root, operators_of
+from controller.faces.cli.people import choose_operator
+from controller.office.people import key_warning, load_root, operators_of
 from controller.office.settings import settings_from
 from protocols.documents.orders import Role
 from protocols.errors import InputError
@@ -56,7 +56,7 @@ def test_keys_that_nobody_may_look_at_are_one_line(seeded: Path) -> None:
         mock.patch.object(Path, "exists", side_effect=denied),
         pytest.raises(InputError, match=f"^{seeded}/keys: cannot be read: Permission denied$"),
     ):
-        look_at_keys(settings_from({}, seeded), "anne")
+        key_warning(settings_from({}, seeded), "anne")
 
 
 def test_a_machine_is_never_among_the_people(seeded: Path) -> None:

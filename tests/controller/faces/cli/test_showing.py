@@ -1,13 +1,9 @@
-"""What people see: local time with weekday and zone and UTC beside it, money, durations; and percentiles."""
+"""What people see: local time with weekday and zone and UTC beside it, money, durations."""
 
 import json
-import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from controller.faces.cli.release import percentile
 from controller.faces.cli.showing import duration, eur, instants, local, price
 from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, ms_from_iso
@@ -71,17 +67,3 @@ def test_a_duration_has_two_units_at_most(length_ms: int, shown: str) -> None:
 )
 def test_a_balance_has_cents_and_a_price_all_it_needs(ueur: int, balance: str, as_price: str) -> None:
     assert (eur(ueur), price(ueur)) == (balance, as_price)
-
-
-@given(values=st.lists(st.integers(0, 10_000), min_size=1), percent=st.integers(1, 100))
-def test_a_percentile_is_the_least_that_so_many_do_not_exceed(values: list[int], percent: int) -> None:
-    ascending = sorted(values)
-    found = percentile(ascending, percent)
-    assert found in values
-    needed = math.ceil(len(values) * percent / 100)
-    assert sum(value <= found for value in values) >= needed
-    assert all(sum(other <= value for other in values) < needed for value in values if value < found)
-
-
-def test_of_nothing_there_is_no_percentile() -> None:
-    assert percentile([], 99) is None

@@ -131,14 +131,10 @@ class GuardedActs:
         self._operators.set_flags(flags)
 
     async def _extend(self) -> None:
-        self.record.order_ids["extended"] = self._operators.extend(
-            night.SUSPENDED_UNTIL_MS, night.PLANNED_CUT_MS
-        )
+        self.record.order_ids["extended"] = self._operators.extend(night.PLANNED_CUT_MS)
 
     async def _extend_again(self) -> None:
-        self.record.order_ids["extended_again"] = self._operators.extend(
-            night.PLANNED_CUT_MS, night.MORATORIUM_ENDS_MS
-        )
+        self.record.order_ids["extended_again"] = self._operators.extend(night.MORATORIUM_ENDS_MS)
 
     async def _plan_cut(self) -> None:
         """The cut of 3 July, 23:01: the controller refuses it; two people sign it around the controller."""

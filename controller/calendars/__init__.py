@@ -1,0 +1,1 @@
+"""When meters may cut at all: the cut calendar, set by two people."""

@@ -1,0 +1,1 @@
+"""What a person may do about a meter's clock. Nobody sets it: it has witnesses."""

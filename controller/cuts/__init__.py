@@ -1,0 +1,1 @@
+"""Planned cuts of named meters: ordered by two people, cancelled by one."""

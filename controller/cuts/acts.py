@@ -1,0 +1,19 @@
+"""A planned cut of named meters: two people order it, one cancels it (design §5)."""
+
+from controller.orders.acting import Act
+from controller.orders.drafting import cancel_cut, cut_order
+from controller.orders.standing import Standing
+from protocols.documents.orders import Kind
+
+
+def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, int]) -> Standing:
+    """Cut these meters inside `[from, until)`: a draft, until a second person has signed.
+
+    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it.
+    """
+    return act.submit(cut_order(act.sheet(Kind.CUT_ORDER, name), name, meters, span_ms))
+
+
+def cancel(act: Act, name: str, meters: tuple[str, ...]) -> Standing:
+    """Cancel a planned cut for these meters, whether it has reached them or not; by one person."""
+    return act.submit(cancel_cut(act.sheet(Kind.CANCEL_CUT, name), name, meters))

@@ -1,0 +1,31 @@
+"""Rows that must be there: whoever names one that is not reads the same line, whatever door they came by."""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from sqlmodel import Session
+
+from controller.database.tables import MeterRow, OrderRow
+from protocols.errors import RefusedError, quoted
+
+R = TypeVar("R", MeterRow, OrderRow)
+
+# What a row is called, and the command that lists all of them.
+_CALLED: Final[dict[type[MeterRow | OrderRow], tuple[str, str]]] = {
+    MeterRow: ("meter", "meters list"),
+    OrderRow: ("order", "orders list"),
+}
+
+
+def existing(session: Session, table: type[R], key: str) -> R:
+    """The row of this id. Raises RefusedError where there is none."""
+    row = session.get(table, key)
+    if row is None:
+        raise not_known(table, [key])
+    return row
+
+
+def not_known(table: type[MeterRow | OrderRow], keys: Iterable[str]) -> RefusedError:
+    """The refusal of ids that no row has."""
+    called, listing = _CALLED[table]
+    return RefusedError(f"no such {called}: {', '.join(map(quoted, keys))}; `relance {listing}` shows all")

@@ -1,0 +1,99 @@
+"""One call of a verb: the office it works at, who acts, and how what became of it is shown."""
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from controller.faces.cli.order_words import order_fields, print_standing
+from controller.faces.cli.people import choose_operator, open_key
+from controller.faces.cli.showing import print_json
+from controller.meters.registry import check_known
+from controller.office.opening import Office, open_office
+from controller.office.people import Actor
+from controller.office.settings import settings_from
+from controller.orders.acting import Act, acting
+from controller.orders.standing import Standing
+from protocols.arguments import read_basis
+from protocols.cutting.zones import load_zone
+from protocols.documents.orders import KINDS, Kind, Role
+from protocols.rim.clocks import now_ms
+from protocols.rim.terminal import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options that verbs share; see `options` for what each says."""
+
+    home: Path | None
+    database: str | None
+    as_json: bool
+    zone: str
+    by: str | None
+    basis: str
+
+
+class Face:
+    """What a verb works with. The office is opened when first asked for: wrong arguments are told before."""
+
+    def __init__(self, options: Options) -> None:
+        self.as_json = options.as_json
+        self._options = options
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    @cached_property
+    def office(self) -> Office:
+        """The home that the options name. Raises InputError or UnreachableError as `open_office`."""
+        settings = settings_from(os.environ, self._options.home, self._options.database)
+        return self._closing.enter_context(open_office(settings))
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which local time is shown. Raises InputError for one that does not exist."""
+        return load_zone(self._options.zone, "--zone")
+
+    def now_ms(self) -> int:
+        """The instant by this machine's clock."""
+        return now_ms()
+
+    def actor(self, role: Role) -> Actor:
+        """Who acts in this role, after their passphrase.
+
+        Raises InputError for a stranger or a wrong passphrase.
+        """
+        return open_key(self.office, choose_operator(self.office.root, role, self._options.by))
+
+    @contextmanager
+    def acting(self, kind: Kind, meters: Collection[str] = (), *, basis: str | None = None) -> Iterator[Act]:
+        """An act that makes an order of this kind, for meters that must be known. `basis`: else `--basis`.
+
+        Raises RefusedError for an unknown meter; InputError as `actor`, before anything is written.
+        """
+        _ = self.zone  # a wrong one is told before anybody is asked for a passphrase
+        with self.office.reading() as session:
+            check_known(session, meters)
+        ground = read_basis(self._options.basis if basis is None else basis)
+        actor = self.actor(KINDS[kind].role)
+        with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
+            yield act
+
+    def show(self, standing: Standing, *, described: bool = False) -> int:
+        """Print where an order stands. `described`: what it does was printed before."""
+        if self.as_json:
+            print_json(order_fields(standing))
+        else:
+            print_standing(standing, self.zone, described=described)
+        return Exit.DONE

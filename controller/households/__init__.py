@@ -1,0 +1,1 @@
+"""A household's flags: one person sets them, two clear them."""

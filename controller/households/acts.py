@@ -1,0 +1,16 @@
+"""A household's flags: with one set, its meter is limited or never cut (design §4.2)."""
+
+from controller.orders.acting import Act
+from controller.orders.drafting import FlagName, clear_flag, set_flag
+from controller.orders.standing import Standing
+from protocols.documents.orders import Kind
+
+
+def set_household_flag(act: Act, meter: str, flag: FlagName) -> Standing:
+    """Set a flag, by one person."""
+    return act.submit(set_flag(act.sheet(Kind.SET_FLAG, flag), meter, flag))
+
+
+def clear_household_flag(act: Act, meter: str, flag: FlagName) -> Standing:
+    """Clear a flag: a draft, until a second person has signed."""
+    return act.submit(clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), meter, flag))

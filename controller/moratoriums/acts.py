@@ -1,0 +1,49 @@
+"""No cut for a while: one person declares and extends it, two people lift it (design §5, §6)."""
+
+from controller.moratoriums.views import InForce, hold_in_force
+from controller.orders.acting import Act
+from controller.orders.drafting import FLEET, declare_moratorium, extend_moratorium, lift_moratorium
+from controller.orders.standing import Standing
+from protocols.documents.orders import Kind, Scope
+from protocols.errors import RefusedError
+from protocols.instants import iso_from_ms
+
+
+class StillInForceError(RefusedError):
+    """A moratorium of this name has not ended: it is extended, not declared anew."""
+
+    def __init__(self, name: str, until_ms: int) -> None:
+        super().__init__(f"{name} stands until {iso_from_ms(until_ms)}; extending it adds to it")
+        self.until_ms = until_ms
+
+
+def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> Standing:
+    """No cut in `[from_ms, until_ms)`, by one person. Raises StillInForceError for one that has not ended."""
+    held = hold_in_force(act.session, name)
+    if held is not None and held.until_ms > act.now_ms:
+        raise StillInForceError(name, held.until_ms)
+    sheet = act.sheet(Kind.HOLD, name)
+    return act.submit(declare_moratorium(sheet, name, from_ms, until_ms, scope))
+
+
+def extend(act: Act, name: str, until_ms: int) -> Standing:
+    """Give a moratorium a later end, by one person.
+
+    Raises RefusedError where none is in force, InputError for an end that is no later.
+    """
+    held = _held(act, name)
+    sheet = act.sheet(Kind.HOLD, name)
+    return act.submit(extend_moratorium(sheet, name, (held.from_ms, held.until_ms), until_ms))
+
+
+def lift(act: Act, name: str) -> Standing:
+    """End a moratorium before its time: a draft, until a second person has signed. Raises RefusedError."""
+    _held(act, name)
+    return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
+
+
+def _held(act: Act, name: str) -> InForce:
+    held = hold_in_force(act.session, name)
+    if held is None:
+        raise RefusedError(f"no moratorium {name} in force; `relance moratorium status` shows all")
+    return held

@@ -1,0 +1,40 @@
+"""A controller's home, opened: what every face works at."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from controller.database.engine import open_store, reading
+from controller.office.people import load_root
+from controller.office.settings import Settings
+from protocols.documents.roles import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Settings, the root, and the open store of one home."""
+
+    settings: Settings
+    root: Root
+    store: Engine
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """One state of the store, for views; see `database.engine.reading`."""
+        return reading(self.store)
+
+
+@contextmanager
+def open_office(settings: Settings) -> Iterator[Office]:
+    """The office of a home, closed at the end.
+
+    Raises InputError or UnreachableError where there is no home, or its root or store cannot be read.
+    """
+    root = load_root(settings.root)
+    store = open_store(settings.database)
+    try:
+        yield Office(settings, root, store)
+    finally:
+        store.dispose()

@@ -1,0 +1,56 @@
+"""An act: what one person, or the service, does in one transaction of the store, signed with their key.
+
+    with acting(store, root, actor, now_ms, basis) as act:
+        standing = moratoriums.acts.declare(act, "covid-2020", from_ms, until_ms)
+
+The verbs of the nouns take the act. They know no terminal, no clock and no environment: who acts, when, and
+on what ground is given. Protection is active at once; harm waits as a draft until a second person has signed
+it (`orders.acts.sign`). What is raised inside undoes the whole act.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from controller.database.engine import writing
+from controller.office.people import Actor
+from controller.orders import store as orders
+from controller.orders.drafting import Sheet
+from controller.orders.standing import Standing, standing_of
+from protocols.documents.envelope import seal
+from protocols.documents.orders import ORDER_TYPE, Kind, Order, write_document
+from protocols.documents.roles import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a verb needs: the open transaction, who acts, the instant, and the legal or operational ground."""
+
+    session: Session
+    root: Root
+    actor: Actor
+    now_ms: int
+    basis: str
+
+    def sheet(self, kind: Kind, name: str) -> Sheet:
+        """An empty sheet for the next revision of `kind/name`."""
+        return orders.draw_sheet(self.session, kind, name, self.now_ms, self.basis)
+
+    def submit(self, order: Order) -> Standing:
+        """Sign an order and submit it: active where one person is enough, else a draft.
+
+        Raises DocumentError where signed it is more than a message holds.
+        """
+        envelope = seal(write_document(order), ORDER_TYPE, [self.actor.signer])
+        row = orders.submit(self.session, order, envelope, self.root, self.actor.name, self.now_ms)
+        return standing_of(self.session, row, self.root)
+
+
+@contextmanager
+def acting(store: Engine, root: Root, actor: Actor, now_ms: int, basis: str = "") -> Iterator[Act]:
+    """One act, committed at the end. Raises UnreachableError where another writer holds the store."""
+    with writing(store) as session:
+        yield Act(session, root, actor, now_ms, basis)

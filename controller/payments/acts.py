@@ -1,0 +1,42 @@
+"""A payment becomes a statement for one meter, credited exactly once (design §4.3)."""
+
+from msgspec import Struct
+
+from controller.orders.acting import Act
+from controller.orders.drafting import payment_statement
+from controller.orders.standing import Standing, standing_of
+from controller.orders.store import get_order
+from controller.payments.rules import Payment
+from controller.payments.store import attach, draw_statement, order_id_of
+from protocols.errors import InputError
+
+
+class ToppedUp(Struct, frozen=True):
+    """A payment in the books, and where its statement stands. `is_new`: False where it was booked before."""
+
+    payment: Payment
+    is_new: bool
+    standing: Standing
+
+
+def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
+    """Book a payment and send its statement. The same id is the same payment: then nothing is booked or sent.
+
+    Raises RefusedError for a meter that is not known; InputError for an amount out of range, or an id that
+    was booked with another meter or amount.
+    """
+    booked = draw_statement(
+        act.session, payment_id, meter, amount_ueur, act.actor.name, act.now_ms, basis=act.basis
+    )
+    paid = booked.payment
+    if booked.sheet is not None:
+        order = payment_statement(booked.sheet, meter, paid.issuer, paid.number, paid.total_ueur)
+        standing = act.submit(order)
+        attach(act.session, payment_id, order.id)
+        return ToppedUp(paid, is_new=True, standing=standing)
+    order_id = order_id_of(act.session, payment_id)
+    if order_id is None:
+        raise InputError(f"payment {payment_id}: was booked elsewhere and has no statement here")
+    return ToppedUp(
+        paid, is_new=False, standing=standing_of(act.session, get_order(act.session, order_id), act.root)
+    )

@@ -1,0 +1,21 @@
+"""Supply back now, and no cut for some hours, by one person (design §4.2)."""
+
+from typing import Final
+
+from controller.orders.acting import Act
+from controller.orders.drafting import FLEET, release
+from controller.orders.standing import Standing
+from protocols.documents.orders import Kind, Scope
+
+# What the fleet's release revises; a meter's own revises the meter's name.
+ALL: Final = "all"
+
+
+def release_all(act: Act, hours: int) -> Standing:
+    """Release the whole fleet. Raises InputError for hours that no release has."""
+    return act.submit(release(act.sheet(Kind.RELEASE, ALL), ALL, hours, FLEET))
+
+
+def release_meter(act: Act, meter: str, hours: int) -> Standing:
+    """Release one meter. Raises as `release_all`."""
+    return act.submit(release(act.sheet(Kind.RELEASE, meter), meter, hours, Scope(meters=(meter,))))

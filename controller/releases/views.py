@@ -1,0 +1,67 @@
+"""How far a release has come: meters whose supply is back, and how long that took. Reads only."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlmodel import Session
+
+from controller.orders.life import DeliveryState
+from controller.orders.standing import Standing
+from controller.orders.views import delivery_counts, list_deliveries
+
+# Nothing more comes of such a delivery by itself.
+_OVER = (
+    DeliveryState.EFFECTIVE,
+    DeliveryState.REFUSED,
+    DeliveryState.EXPIRED,
+    DeliveryState.SUPERSEDED,
+)
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """Deliveries of some releases: `effective`, and `over`: nothing more comes of them by itself."""
+
+    effective: int
+    over: int
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """From an order's commit to the stored read-back of each meter, in ms; None while none has come."""
+
+    meters: int
+    effective: int
+    p50_ms: int | None
+    p99_ms: int | None
+
+
+def reached(session: Session, order_ids: Sequence[str]) -> Reached:
+    """How far these releases have come."""
+    counts: dict[str, int] = {}
+    for states in delivery_counts(session, order_ids).values():
+        for state, count in states.items():
+            counts[state] = counts.get(state, 0) + count
+    over = sum(counts.get(state, 0) for state in _OVER)
+    return Reached(effective=counts.get(DeliveryState.EFFECTIVE, 0), over=over)
+
+
+def restored(session: Session, standings: Sequence[Standing]) -> Restored:
+    """What became of these releases, and how fast."""
+    took_ms = sorted(
+        delivery.effective_ms - standing.created_ms
+        for standing in standings
+        for delivery in list_deliveries(session, order_id=standing.order.id)
+        if delivery.effective_ms is not None
+    )
+    return Restored(
+        meters=sum(sum(standing.deliveries.values()) for standing in standings),
+        effective=len(took_ms),
+        p50_ms=percentile(took_ms, 50),
+        p99_ms=percentile(took_ms, 99),
+    )
+
+
+def percentile(ascending: Sequence[int], percent: int) -> int | None:
+    """The nearest-rank percentile: the least value that so many percent do not exceed. None of nothing."""
+    if not ascending:
+        return None
+    return ascending[-(-len(ascending) * percent // 100) - 1]

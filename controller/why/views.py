@@ -1,0 +1,44 @@
+"""The facts from which a meter's supply is explained: its last word, its black box, the orders in force."""
+
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select
+
+from controller.database.lookup import existing
+from controller.database.tables import EventRow, MeterRow
+from controller.meters.witnesses import held_by
+from controller.orders.active import active_orders
+from controller.orders.life import ActiveOrder
+from controller.why.rules import EventFact, MeterFact
+from protocols.limits import JOURNAL_ENTRIES_MAX
+
+
+class Facts(NamedTuple):
+    """What `why.rules.explain` reads: events in the order of their numbers, orders in that of their revs."""
+
+    meter: MeterFact
+    events: list[EventFact]
+    orders: list[ActiveOrder]
+
+
+def facts_of(session: Session, meter: str) -> Facts:
+    """The facts about one meter. Raises RefusedError where it is not known."""
+    row = existing(session, MeterRow, meter)
+    fact = MeterFact(
+        id=row.id,
+        supply=row.supply,
+        supply_reason=row.supply_reason,
+        clock=row.clock,
+        next_possible_ms=row.next_possible_ms,
+        reported_ms=row.reported_ms,
+        witnesses=held_by(row.witnesses),
+    )
+    orders = sorted(active_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
+    return Facts(fact, _black_box(session, meter), orders)
+
+
+def _black_box(session: Session, meter: str) -> list[EventFact]:
+    """As many of the last records as a meter's own ring holds."""
+    query = select(EventRow).where(EventRow.meter == meter).order_by(col(EventRow.number).desc())
+    rows = session.exec(query.limit(JOURNAL_ENTRIES_MAX)).all()
+    return [EventFact(number=row.number, time_ms=row.time_ms, record=row.record) for row in reversed(rows)]
