@@ -22,7 +22,7 @@ from controller.service.serve import Secrets, checked_root, serve
 from emulator.fleet.pacing import PacedTime
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
-from protocols.link.carriage import BrokerAddress
+from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.topics import Channel, Place, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
@@ -75,7 +75,7 @@ async def _until_it_listens(address: BrokerAddress) -> None:
     """Wait for the controller's birth, which is retained: it says it when it has subscribed."""
     born = asyncio.Event()
 
-    async def hear(_place: Place, _payload: bytes, _retained: bool) -> None:  # noqa: FBT001 # the carrier's form
+    async def hear(_arrival: Arrival) -> None:
         born.set()
 
     carrier = Carrier(address, "benchmark", (topic_of(Place(Channel.CONTROLLER)),), handle=hear)

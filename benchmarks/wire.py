@@ -26,7 +26,7 @@ from controller.database.engine import reading
 from controller.database.tables import EventRow, MeterRow
 from emulator.firmware.records import SupplyChanged
 from emulator.links.reporting import Outgoing
-from protocols.link.carriage import IN_FLIGHT_MAX, BrokerAddress
+from protocols.link.carriage import IN_FLIGHT_MAX, Arrival, BrokerAddress
 from protocols.link.messages import MeterEvent, Report, Reported, meter_key, write_report
 from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 from protocols.reasons import ClockStatus, Supply, SupplyReason
@@ -205,7 +205,7 @@ def _client(address: BrokerAddress, name: str) -> aiomqtt.Client:
     return client
 
 
-async def _nothing(_place: Place, _payload: bytes, _retained: bool) -> None:  # noqa: FBT001 # the carrier's form
+async def _nothing(_arrival: Arrival) -> None:
     """Nothing comes down in this benchmark that anybody wants."""
 
 

@@ -30,8 +30,8 @@ from emulator.fleet.building import Secrets
 from emulator.fleet.running import RunningLink
 from emulator.population.shipped import shipped_profiles
 from protocols.instants import HOUR_MS
-from protocols.link.carriage import BrokerAddress
-from protocols.link.topics import CARRIAGE, Channel, Place, controller_filters, time_filters
+from protocols.link.carriage import Arrival, BrokerAddress
+from protocols.link.topics import CARRIAGE, Channel, controller_filters, time_filters
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
@@ -167,8 +167,8 @@ def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier
     """The second witness, with its own key and its own connection."""
     held: list[TimeAuthority] = []
 
-    async def handle(place: Place, payload: bytes, retained: bool) -> None:  # noqa: FBT001 # its form
-        await held[0].handle(place, payload, retained)
+    async def handle(arrival: Arrival) -> None:
+        await held[0].handle(arrival)
 
     carrier = Carrier(address, "relance-timeserver", time_filters(), handle=handle)
     held.append(TimeAuthority(Source.TIMESERVER, keys.authority(Source.TIMESERVER), clock, carrier))

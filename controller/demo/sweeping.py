@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from protocols.errors import InputError
-from protocols.link.carriage import BrokerAddress
+from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.topics import PREFIX, Place, topic_of
 from protocols.rim.carrier import Carrier
 
@@ -38,9 +38,9 @@ async def _listening(address: BrokerAddress) -> AsyncGenerator[tuple[Carrier, li
     """A connection, and what it was told of all that is retained."""
     retained: list[Place] = []
 
-    async def handle(place: Place, _payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 # its form
-        if is_retained:
-            retained.append(place)
+    async def handle(arrival: Arrival) -> None:
+        if arrival.retained:
+            retained.append(arrival.place)
 
     carrier = Carrier(address, "relance-demo", (f"{PREFIX}/#",), handle=handle)
     running = asyncio.create_task(carrier.run())

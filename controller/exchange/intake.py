@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from enum import StrEnum, unique
 from functools import cache
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -28,6 +28,7 @@ from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent, reads_back
 from protocols.documents.orders import Kind
 from protocols.errors import DocumentError
+from protocols.link.carriage import Arrival
 from protocols.link.messages import (
     Int,
     MeterEvent,
@@ -57,13 +58,6 @@ class Refused(StrEnum):
     NOT_AUTHENTIC = "not_authentic"
     WRONG_PLACE = "wrong_place"
     NOT_EXPECTED = "not_expected"
-
-
-class Arrival(NamedTuple):
-    """One message as the carrier handed it over."""
-
-    place: Place
-    payload: bytes
 
 
 class _Heard(Struct):

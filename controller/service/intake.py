@@ -15,10 +15,10 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.database.engine import writing
-from controller.exchange.intake import Arrival, Refused, take_in
+from controller.exchange.intake import Refused, take_in
 from controller.exchange.sync_answer import RootSent
 from protocols.errors import UnreachableError
-from protocols.link.topics import Place
+from protocols.link.carriage import Arrival
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class Intake:
         """Whether everything that was handed over is in the store."""
         return self._unwritten == 0
 
-    async def handle(self, place: Place, payload: bytes) -> None:
+    async def handle(self, arrival: Arrival) -> None:
         """Take over one message; waits where too many wait already."""
         self._unwritten += 1
-        await self._queue.put(Arrival(place, payload))
+        await self._queue.put(arrival)
 
     async def run(self) -> None:
         """Write for ever."""

@@ -27,7 +27,7 @@ from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.orders import Role
 from protocols.documents.roles import ROOT_TYPE, Root, meets, open_signed, read_root
 from protocols.errors import InputError
-from protocols.link.carriage import BrokerAddress, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
 from protocols.link.messages import ControllerStatus, write_message
 from protocols.link.topics import Channel, Place, controller_filters, time_filters
 from protocols.reasons import Source
@@ -71,16 +71,16 @@ class Service:
         self.outbox = Outbox(self._engine, carrier, self._timekeeper, self._lock)
         self.time = TimeAuthority(Source.HEADEND, self._secrets.headend, self._timekeeper, carrier)
 
-    async def handle(self, place: Place, payload: bytes, retained: bool = False) -> None:  # noqa: FBT001, FBT002 # the carrier's form
+    async def handle(self, arrival: Arrival) -> None:
         """A message from the carrier: an ask for the time is answered, anything else goes into the store."""
-        if place.channel is Channel.TIME_ASK:
+        if arrival.place.channel is Channel.TIME_ASK:
             assert self.time is not None
             # Not awaited: a thousand meters that ask at once must not hold up what else they say.
-            answering = asyncio.create_task(self.time.handle(place, payload, retained))
+            answering = asyncio.create_task(self.time.handle(arrival))
             self._answering.add(answering)
             answering.add_done_callback(self._answered)
         else:
-            await self.intake.handle(place, payload)
+            await self.intake.handle(arrival)
 
     @property
     def writing(self) -> asyncio.Lock:
@@ -177,8 +177,8 @@ def _birth(timekeeper: Timekeeper, *, online: bool) -> bytes:
 async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
     """Answer what is asked of one time authority until stopped, like `serve`."""
 
-    async def handle(place: Place, payload: bytes, retained: bool) -> None:  # noqa: FBT001 # the carrier's form
-        await authority.handle(place, payload, retained)
+    async def handle(arrival: Arrival) -> None:
+        await authority.handle(arrival)
 
     carrier = Carrier(broker, f"relance-time-{source}", time_filters(), handle=handle)
     authority = TimeAuthority(source, signer, timekeeper, carrier)

@@ -12,6 +12,7 @@ from controller.service.carrying import Carries
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
+from protocols.link.carriage import Arrival
 from protocols.link.messages import TimeAsk, read_message
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
@@ -32,13 +33,14 @@ class TimeAuthority:
         self._timekeeper = timekeeper
         self._carrier = carrier
 
-    async def handle(self, place: Place, payload: bytes, retained: bool = False) -> None:  # noqa: FBT001, FBT002 # the carrier's form
+    async def handle(self, arrival: Arrival) -> None:
         """Answer an ask, if it is for us. Raises NotConnectedError where the answer cannot go out."""
-        if retained or place.channel is not Channel.TIME_ASK:
+        place = arrival.place
+        if arrival.retained or place.channel is not Channel.TIME_ASK:
             self.ignored["not an ask"] += 1
             return
         try:
-            ask = read_message(payload, TimeAsk)
+            ask = read_message(arrival.payload, TimeAsk)
             if ask.source is not self.source or ask.meter != place.meter:
                 self.ignored["for another"] += 1
                 return

@@ -7,7 +7,7 @@ from contextlib import suppress
 from emulator.firmware.events import Event
 from emulator.links.link import Link
 from emulator.links.reporting import Outgoing
-from protocols.link.carriage import BrokerAddress, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
 from protocols.link.topics import Channel, Place, link_filters
 from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
@@ -82,11 +82,13 @@ class RunningLink:
             self._disturbed.set()
             await self._publish(self.link.connected(self._timekeeper.now_ms()))
 
-    async def _receive(self, place: Place, payload: bytes, retained: bool) -> None:  # noqa: FBT001
+    async def _receive(self, arrival: Arrival) -> None:
         async with self._speaking:
             self._disturbed.set()
             now_ms = self._timekeeper.now_ms()
-            await self._publish(self.link.receive(place, payload, now_ms, retained=retained))
+            await self._publish(
+                self.link.receive(arrival.place, arrival.payload, now_ms, retained=arrival.retained)
+            )
 
     async def _publish(self, said: Sequence[Outgoing]) -> None:
         """What somebody waits for before the events that explain it; the carrier bounds what is on its way.

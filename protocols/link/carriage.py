@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -147,6 +147,14 @@ def publication(
 
 
 # ----------------------------------------------------------------------------------------- what arrives
+
+
+class Arrival(NamedTuple):
+    """One message as it came from the broker. `retained`: it was kept there, and may be older than we are."""
+
+    place: Place
+    payload: bytes
+    retained: bool = False
 
 
 @unique

@@ -33,6 +33,7 @@ from protocols.link.carriage import (
     PACKET_BYTES_MAX,
     PATIENCE_S,
     STEADY_MS,
+    Arrival,
     BrokerAddress,
     Drop,
     NotConnectedError,
@@ -46,7 +47,7 @@ from protocols.link.topics import Place
 
 logger = logging.getLogger(__name__)
 
-Handle = Callable[[Place, bytes, bool], Awaitable[None]]
+Handle = Callable[[Arrival], Awaitable[None]]
 OnConnect = Callable[[], Awaitable[None]]
 LastWill = Callable[[], tuple[Place, bytes]]
 
@@ -57,7 +58,7 @@ _REFUSED: Final = 128
 class Carrier:
     """Carries messages while `run` runs; connects again for ever, each time with a clean start.
 
-    `handle(place, payload, retained)` gets arrivals one at a time, in order, after `on_connect` has ended,
+    `handle` gets arrivals one at a time, in order, after `on_connect` has ended,
     which is called once per connection when the filters are subscribed. `last_will` is asked at every
     connect; its message is also published at an orderly end. Whatever a handler raises is logged; errors
     that are bugs are kept in `errors`, the newest last.
@@ -86,7 +87,7 @@ class Carrier:
         self._trouble = "not yet connected"
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._unconfirmed: set[asyncio.Timeout] = set()
-        self._inbox: asyncio.Queue[tuple[Place, aiomqtt.Message] | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Arrival | None] = asyncio.Queue()
 
     @property
     def connected(self) -> bool:
@@ -242,7 +243,7 @@ class Carrier:
                     )
                 else:
                     self.traffic.received[place.channel] += 1
-                    self._inbox.put_nowait((place, message))
+                    self._inbox.put_nowait(Arrival(place, payload, message.retain))
         except aiomqtt.MqttError as error:
             logger.debug("%s: %s: %r", self._client_id, error, error.__cause__)
         finally:
@@ -253,14 +254,13 @@ class Carrier:
         while not self._inbox.empty():
             arrival = self._inbox.get_nowait()
             if arrival is not None:
-                self.traffic.failed[arrival[0].channel] += 1
+                self.traffic.failed[arrival.place.channel] += 1
 
     async def _handle_inbox(self) -> None:
         while (arrival := await self._inbox.get()) is not None:
-            place, message = arrival
-            assert isinstance(message.payload, bytes)
-            done = await self._perform(place.channel, self._handle(place, message.payload, message.retain))
-            (self.traffic.handled if done else self.traffic.failed)[place.channel] += 1
+            channel = arrival.place.channel
+            done = await self._perform(channel, self._handle(arrival))
+            (self.traffic.handled if done else self.traffic.failed)[channel] += 1
 
     @asynccontextmanager
     async def _until_gone(self) -> AsyncGenerator[None]:

@@ -3,19 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
 
-from protocols.link.carriage import BrokerAddress
-from protocols.link.topics import Place
+from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.rim.carrier import Carrier, LastWill, OnConnect
 
 PATIENCE_S = 20.0
-
-
-class Heard(NamedTuple):
-    place: Place
-    payload: bytes
-    retained: bool
 
 
 class Post(Carrier):
@@ -30,13 +22,13 @@ class Post(Carrier):
         on_connect: OnConnect | None = None,
         last_will: LastWill | None = None,
     ) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[Arrival] = []
         super().__init__(
             address, client_id, filters, handle=self._keep, on_connect=on_connect, last_will=last_will
         )
 
-    async def _keep(self, place: Place, payload: bytes, retained: bool) -> None:
-        self.heard.append(Heard(place, payload, retained))
+    async def _keep(self, arrival: Arrival) -> None:
+        self.heard.append(arrival)
 
     @property
     def payloads(self) -> list[bytes]:

@@ -14,7 +14,7 @@ import pytest
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.errors import DocumentError, UnreachableError
 from protocols.limits import PAYLOAD_BYTES_MAX
-from protocols.link.carriage import BrokerAddress, Drop, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress, Drop, NotConnectedError
 from protocols.link.topics import PREFIX, Channel, Place, link_filters, topic_of
 from protocols.rim.carrier import Carrier
 from tests.brokers.post import PATIENCE_S, play, running, until
@@ -32,15 +32,15 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield started
 
 
-async def ignore(place: Place, payload: bytes, retained: bool) -> None:
+async def ignore(_arrival: Arrival) -> None:
     """A handler that does nothing."""
 
 
 def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(broker: EmbeddedBroker) -> None:
     seen = []
 
-    async def handle(place: Place, payload: bytes, _retained: bool) -> None:
-        seen.append((place, len(payload)))
+    async def handle(arrival: Arrival) -> None:
+        seen.append((arrival.place, len(arrival.payload)))
 
     async def story() -> None:
         carrier = Carrier(broker.address, "here", [f"{PREFIX}/links/#", "other/#"], handle=handle)
@@ -67,10 +67,10 @@ def test_all_that_arrives_is_counted_and_only_documents_reach_the_handler(broker
 def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_handled(
     broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def handle(_place: Place, payload: bytes, _retained: bool) -> None:
-        if payload == b"bug":
+    async def handle(arrival: Arrival) -> None:
+        if arrival.payload == b"bug":
             raise ZeroDivisionError("by hand")
-        if payload == b"bad document":
+        if arrival.payload == b"bad document":
             raise DocumentError("order: not one")
 
     async def story() -> None:
@@ -94,8 +94,8 @@ def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker) -> None:
     count = 300
 
     async def story() -> None:
-        async def answer(_place: Place, payload: bytes, _retained: bool) -> None:
-            await far.publish(Place(Channel.RECEIPTS, link=LINK, meter="m1"), payload)
+        async def answer(arrival: Arrival) -> None:
+            await far.publish(Place(Channel.RECEIPTS, link=LINK, meter="m1"), arrival.payload)
 
         near = Carrier(broker.address, "near", [f"{PREFIX}/links/+/meters/+/receipts"], handle=ignore)
         far = Carrier(broker.address, "far", FILTERS, handle=answer)
@@ -134,7 +134,7 @@ def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(brok
     async def story() -> None:
         released = asyncio.Event()
 
-        async def handle(_place: Place, _payload: bytes, _retained: bool) -> None:
+        async def handle(_arrival: Arrival) -> None:
             await released.wait()
 
         near = Carrier(broker.address, "near", (), handle=ignore)
@@ -148,7 +148,7 @@ def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(brok
                 await near.publish(ORDER, b"too late")
             await until(lambda: far.traffic.received.total() == 4, "the others have arrived as well")
             arrivals = [far._inbox.get_nowait() for _ in range(far._inbox.qsize())]
-            assert [arrival and arrival[1].qos for arrival in arrivals] == [None, 1, 1, 1]
+            assert [arrival and arrival.payload for arrival in arrivals] == [None, *[b"too late"] * 3]
             for arrival in arrivals:
                 far._inbox.put_nowait(arrival)
             released.set()
@@ -323,9 +323,9 @@ def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker) -> N
     async def story() -> None:
         heard: list[bytes] = []
 
-        async def keep(_place: Place, payload: bytes, retained: bool) -> None:
-            if not retained:
-                heard.append(payload)
+        async def keep(arrival: Arrival) -> None:
+            if not arrival.retained:
+                heard.append(arrival.payload)
 
         watcher = Carrier(broker.address, "watcher", [topic_of(STATUS)], handle=keep)
         leaver = Carrier(broker.address, LINK, (), handle=ignore, last_will=lambda: (STATUS, b"offline"))
@@ -343,8 +343,8 @@ def test_it_ends_when_it_is_told_to_also_in_the_instant_of_an_acknowledgement(
     """bpo-37658: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with the answer."""
 
     async def end_after(passes: int) -> bool:
-        async def send_on(_place: Place, payload: bytes, _retained: bool) -> None:
-            await carrier.publish(ORDER, payload)
+        async def send_on(arrival: Arrival) -> None:
+            await carrier.publish(ORDER, arrival.payload)
 
         carrier = Carrier(broker.address, f"echo-{passes}", FILTERS, handle=send_on)
         task = asyncio.create_task(carrier.run())

@@ -23,6 +23,7 @@ from protocols.documents.orders import (
     write_document,
 )
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.link.carriage import Arrival
 from protocols.link.messages import (
     ControllerStatus,
     Receipt,
@@ -79,8 +80,9 @@ class Headend(Post):
         self.status: dict[str, Status] = {}
         self.synced: set[str] = set()
 
-    async def _keep(self, place: Place, payload: bytes, retained: bool) -> None:
-        await super()._keep(place, payload, retained)
+    async def _keep(self, arrival: Arrival) -> None:
+        await super()._keep(arrival)
+        place, payload, _ = arrival
         if place.channel in REPORTS:
             report, body, mac = read_report(payload)
             assert is_authentic(body, mac, meter_key(KEY, place.meter))

@@ -39,7 +39,7 @@ from protocols.documents.orders import (
 )
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.link.carriage import NotConnectedError
+from protocols.link.carriage import Arrival, NotConnectedError
 from protocols.link.messages import TimeAsk, meter_key, read_message
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
@@ -185,7 +185,7 @@ class Table:
             return
         if said.place.channel is Channel.TIME_ASK:
             await self._answer_as_timeserver(said)
-        await self.service.handle(said.place, said.payload)
+        await self.service.handle(Arrival(said.place, said.payload))
 
     async def _answer_as_timeserver(self, said: Outgoing) -> None:
         ask = read_message(said.payload, TimeAsk)

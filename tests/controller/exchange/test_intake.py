@@ -20,7 +20,7 @@ from controller.database.tables import (
     OutboxRow,
     ReadingRow,
 )
-from controller.exchange.intake import Arrival, Refused, take_in
+from controller.exchange.intake import Refused, take_in
 from controller.exchange.sync_answer import RootSent
 from controller.meters.views import show_meter
 from controller.orders import drafting
@@ -29,6 +29,7 @@ from emulator.firmware.records import ClaimHeard, SupplyChanged
 from emulator.links.syncing import holds_of
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
+from protocols.link.carriage import Arrival
 from protocols.link.messages import (
     MeterEvent,
     Reading,

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from controller.exchange.sync_answer import RootSent
 from controller.service import intake
 from controller.service.intake import LINGER_S, Intake
+from protocols.link.carriage import Arrival
 from protocols.link.messages import Status, write_message
 from protocols.link.topics import Channel, Place
 from tests.controller.service_bench import FLEET_KEY, SteppedClock
@@ -28,7 +29,7 @@ class Desk:
 
     async def bring(self, link: str) -> None:
         status = Status(link=link, online=True, sequence=1, meters=0)
-        await self.intake.handle(Place(Channel.STATUS, link=link), write_message(status))
+        await self.intake.handle(Arrival(Place(Channel.STATUS, link=link), write_message(status)))
 
     async def until_written(self) -> None:
         async with asyncio.timeout(PATIENCE_S):

@@ -20,7 +20,7 @@ from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
 from protocols.documents.roles import ROOT_TYPE, open_signed, time_source, write_root
 from protocols.errors import InputError, UnreachableError
 from protocols.instants import DAY_MS
-from protocols.link.carriage import BrokerAddress
+from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.messages import Status, TimeAsk, write_message
 from protocols.link.topics import Channel, Place, link_filters
 from protocols.reasons import Source
@@ -58,7 +58,7 @@ def ask(nonce: str = "n" * 32, meter: str = "m1", source: Source = Source.HEADEN
 def asked(payload: bytes, place: Place = ASK, *, retained: bool = False) -> tuple[Drawer, TimeAuthority]:
     drawer = Drawer()
     authority = TimeAuthority(Source.HEADEND, SIGNERS["headend"], SteppedClock(), drawer)
-    asyncio.run(authority.handle(place, payload, retained))
+    asyncio.run(authority.handle(Arrival(place, payload, retained)))
     return drawer, authority
 
 
@@ -195,7 +195,9 @@ def test_a_store_that_another_holds_for_a_while_loses_no_message(engine: Engine)
             status = Status(link="link-9", online=True, sequence=1, meters=0)
             with writing(engine) as session:
                 session.connection().execute(text("CREATE TABLE somebody_elses (id TEXT)"))
-                await laid.service.handle(Place(Channel.STATUS, link="link-9"), write_message(status))
+                await laid.service.handle(
+                    Arrival(Place(Channel.STATUS, link="link-9"), write_message(status))
+                )
                 await asyncio.sleep(0)
             await laid.settle()
             with reading(engine) as session:
@@ -213,11 +215,10 @@ def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: En
         serving = asyncio.create_task(serve(engine, SECRETS, address, clock))
         arrived: asyncio.Queue[Place] = asyncio.Queue()
 
-        async def handle(place: Place, payload: bytes, retained: bool) -> None:
-            del payload, retained
+        async def handle(arrival: Arrival) -> None:
             # The controller's own birth is there too, sooner or later.
-            if place.channel is not Channel.CONTROLLER:
-                await arrived.put(place)
+            if arrival.place.channel is not Channel.CONTROLLER:
+                await arrived.put(arrival.place)
 
         link = Carrier(address, "link-1", link_filters("link-1"), handle=handle)
         carrying = asyncio.create_task(link.run())
