@@ -5,27 +5,24 @@ time that it steps. It holds nothing that a kill -9 could lose: what is not in t
 """
 
 import asyncio
-import fcntl
 import gc
 import logging
 import signal
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from collections.abc import Coroutine
 
 from msgspec import Struct
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
 from controller.service.carrying import Carries
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
 from controller.service.outbox import Outbox
 from controller.service.time_service import TimeAuthority
-from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.envelope import Signer
 from protocols.documents.orders import Role
-from protocols.documents.roles import ROOT_TYPE, Root, meets, open_signed, read_root
+from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
 from protocols.link.messages import ControllerStatus, write_message
@@ -35,9 +32,6 @@ from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
-
-# Any number will do, as long as nobody else on that database locks the same: "relance".
-_ADVISORY_LOCK: Final = 0x72656C616E6365
 
 
 class Secrets(Struct, frozen=True):
@@ -118,11 +112,11 @@ class Service:
 
 
 def checked_root(secrets: Secrets) -> Root:
-    """The root. Raises InputError where it is not signed as it demands itself, or does not list our keys."""
-    signed = open_signed(secrets.root_envelope, _root_in(secrets.root_envelope), ROOT_TYPE)
-    root = signed.root
-    if not meets(signed, root, Role.ROOT):
-        raise InputError("root: not signed by as many people as it demands itself")
+    """The root that we serve.
+
+    Raises DocumentError where it is not signed as it demands, InputError where it does not list our keys.
+    """
+    root = open_first_root(secrets.root_envelope)
     for role, signer, name in (
         (Role.LEASE, secrets.service, "service"),
         (Role.TIME, secrets.headend, Source.HEADEND.value),
@@ -139,7 +133,7 @@ async def serve(engine: Engine, secrets: Secrets, broker: BrokerAddress, timekee
     """Serve until SIGTERM or cancellation, then stop in order.
 
     Raises UnreachableError where the broker does not answer at first; later it is tried for ever. Raises
-    InputError like `checked_root` and `single_instance`.
+    like `checked_root` and `single_instance`.
     """
     with single_instance(engine):
         service = Service(engine, secrets, timekeeper)
@@ -208,44 +202,3 @@ async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object
             task.cancel()
         await asyncio.gather(carrying, working, stopping, return_exceptions=True)
         loop.remove_signal_handler(signal.SIGTERM)
-
-
-@contextmanager
-def single_instance(engine: Engine) -> Iterator[None]:
-    """Hold the store for one `serve`: two would answer and renew everything twice.
-
-    Raises InputError where another holds it. The lock ends with the process, however it ends.
-    """
-    if engine.dialect.name == "sqlite":
-        with _file_lock(f"{engine.url.database}.serve"):
-            yield
-        return
-    with engine.connect() as connection:
-        # Out of the pool: the lock belongs to the session, which must end with this block.
-        connection.detach()
-        taken = connection.execute(
-            text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}
-        ).scalar()
-        if not taken:
-            raise _taken(str(engine.url.database))
-        # The lock is the session's; a transaction left open for as long as we serve would stop every vacuum.
-        connection.commit()
-        yield
-
-
-@contextmanager
-def _file_lock(path: str) -> Iterator[None]:
-    with Path(path).open("w", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _taken(path) from None
-        yield
-
-
-def _taken(what: str) -> InputError:
-    return InputError(f"{what}: another `relance serve` runs on this database; allowed: one")
-
-
-def _root_in(envelope: bytes) -> Root:
-    return read_root(read_envelope(envelope).payload)

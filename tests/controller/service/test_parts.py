@@ -8,17 +8,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from controller.database.engine import reading, writing
+from controller.database.single_instance import single_instance
 from controller.database.tables import LinkRow, MeterRow
 from controller.leases.views import LeaseView, lease_status
 from controller.orders.store import get_order
 from controller.service.jobs import TICK_MS, Jobs
-from controller.service.serve import Secrets, Service, checked_root, serve, single_instance
+from controller.service.serve import Secrets, Service, checked_root, serve
 from controller.service.time_service import SPREAD_MS, TimeAuthority
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
 from protocols.documents.roles import ROOT_TYPE, open_signed, time_source, write_root
-from protocols.errors import InputError, UnreachableError
+from protocols.errors import DocumentError, InputError, UnreachableError
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.messages import Status, TimeAsk, write_message
@@ -102,7 +103,7 @@ def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
     with pytest.raises(InputError, match="role time does not list the key of headend"):
         checked_root(msgspec.structs.replace(SECRETS, headend=stranger))
     alone = seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"]])
-    with pytest.raises(InputError, match="not signed by as many people"):
+    with pytest.raises(DocumentError, match="not signed by as many people"):
         checked_root(msgspec.structs.replace(SECRETS, root_envelope=alone))
 
 
