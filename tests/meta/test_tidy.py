@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import tidy
+from tools.tidy import definitions, one_file
+from tools.tidy.__main__ import findings
+from tools.tidy.project import ROOT, FileRule, ProjectRule, git, is_checkout, project_of, read_project
 
-ROOT = Path(__file__).parents[2]
 OUR_PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
 IMPORTED_FROM_THE_ROOT = (*OUR_PACKAGES, "tests", "tools", "benchmarks")
 
@@ -20,76 +21,147 @@ PIN = "rich==15.0.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 
 # Rule, path, text, and what the finding must say.
 BAD = [
-    (tidy.sizes, "emulator/long.py", LONG_FUNCTION, "long has 71 lines; at most 70"),
-    (tidy.sizes, "emulator/long.py", LONG_FILE, "501 lines; at most 500"),
-    (tidy.words, "README.md", "a whitelist of meters\n", "'whitelist': allow list"),
-    (tidy.words, "README.md", "one\na Black-List of meters\n", "'Black-List': deny list"),
-    (tidy.words, "emulator/x.py", "# TODO: later\n", "'TODO': do it now, or file an issue"),
-    (tidy.words, "emulator/x.py", "# a sanity check\n", "say what is checked"),
-    (tidy.words, "Makefile", "cd /work/main\n", "'/work/': a path of one machine"),
-    (tidy.words, "docs/x.md", "see `/root/x`\n", "'/root/': a path of one machine"),
-    (tidy.words, "docs/x.md", "see /home/anna/x\n", "'/home/anna/': a path of one machine"),
-    (tidy.words, "requirements/run.txt", "-i https://pypi.org/simple\n", "name no index"),
-    (tidy.names, "emulator/utils.py", "", "'utils.py' names a place"),
-    (tidy.names, "controller/core/orders.py", "", "'core' names a place"),
-    (tidy.whitespace, "README.md", "no newline", "exactly one newline"),
-    (tidy.whitespace, "README.md", "two newlines\n\n", "exactly one newline"),
-    (tidy.whitespace, "a.toml", "key = 1 \n", "blanks at the end"),
-    (tidy.whitespace, "a.py", "if x:\n\tpass\n", "a tab"),
-    (tidy.docstrings, "emulator/x.py", "x = 1\n", "no docstring"),
-    (tidy.docstrings, "emulator/__init__.py", "", "no docstring"),
-    (tidy.tests_test, "tests/emulator/__init__.py", '"""X."""\n', "no __init__.py below tests/"),
-    (tidy.tests_test, "tests/emulator/test_x.py", "def helper() -> None: ...\n", "holds no test"),
-    (tidy.pins, "requirements/run.txt", "rich==15.0.0\n", "'rich==15.0.0' has no exact version with hashes"),
-    (tidy.pins, "requirements/run.txt", PIN.replace("==", ">="), "no exact version with hashes"),
-    (tidy.pins, "requirements/run.txt", "--index-url x\n" + PIN, "a lock names no host"),
-    (tidy.pins, "requirements/run.txt", PIN + "rich @ file:x --hash=sha256:aa\n", "a lock names no host"),
+    (one_file.sizes, "emulator/long.py", LONG_FUNCTION, "long has 71 lines; at most 70"),
+    (one_file.sizes, "emulator/long.py", LONG_FILE, "501 lines; at most 500"),
+    (one_file.words, "README.md", "a whitelist of meters\n", "'whitelist': allow list"),
+    (one_file.words, "README.md", "one\na Black-List of meters\n", "'Black-List': deny list"),
+    (one_file.words, "emulator/x.py", "# TODO: later\n", "'TODO': do it now, or file an issue"),
+    (one_file.words, "emulator/x.py", "# a sanity check\n", "say what is checked"),
+    (one_file.words, "Makefile", "cd /work/main\n", "'/work/': a path of one machine"),
+    (one_file.words, "docs/x.md", "see `/root/x`\n", "'/root/': a path of one machine"),
+    (one_file.words, "docs/x.md", "see /home/anna/x\n", "'/home/anna/': a path of one machine"),
+    (one_file.words, "requirements/run.txt", "-i https://pypi.org/simple\n", "name no index"),
+    (one_file.names, "emulator/utils.py", "", "'utils.py' names a place"),
+    (one_file.names, "controller/core/orders.py", "", "'core' names a place"),
+    (one_file.whitespace, "README.md", "no newline", "exactly one newline"),
+    (one_file.whitespace, "README.md", "two newlines\n\n", "exactly one newline"),
+    (one_file.whitespace, "a.toml", "key = 1 \n", "blanks at the end"),
+    (one_file.whitespace, "a.py", "if x:\n\tpass\n", "a tab"),
+    (one_file.docstrings, "emulator/x.py", "x = 1\n", "no docstring"),
+    (one_file.docstrings, "emulator/__init__.py", "", "no docstring"),
+    (one_file.tests_test, "tests/emulator/__init__.py", '"""X."""\n', "no __init__.py below tests/"),
+    (one_file.tests_test, "tests/emulator/test_x.py", "def helper() -> None: ...\n", "holds no test"),
+    (
+        one_file.pins,
+        "requirements/run.txt",
+        "rich==15.0.0\n",
+        "'rich==15.0.0' has no exact version with hashes",
+    ),
+    (one_file.pins, "requirements/run.txt", PIN.replace("==", ">="), "no exact version with hashes"),
+    (one_file.pins, "requirements/run.txt", "--index-url x\n" + PIN, "a lock names no host"),
+    (one_file.pins, "requirements/run.txt", PIN + "rich @ file:x --hash=sha256:aa\n", "a lock names no host"),
 ]
 
 GOOD = [
-    (tidy.sizes, "emulator/short.py", LONG_FUNCTION.replace("    print()\n", "", 1)),
-    (tidy.sizes, "emulator/short.py", LONG_FILE.replace("x = 1\n", "", 1)),
-    (tidy.sizes, "README.md", "long\n" * 900),
-    (tidy.words, "README.md", "an allow list; tests/work/x; https://example.org/root/x\n"),
-    (tidy.words, "tools/tidy.py", "whitelist\n"),
-    (tidy.names, "emulator/firmware/metering.py", ""),
-    (tidy.whitespace, "README.md", "one\n"),
-    (tidy.whitespace, "emulator/py.typed", ""),
-    (tidy.tests_test, "tests/emulator/test_x.py", "def test_x() -> None: ...\n"),
-    (tidy.tests_test, "tests/emulator/test_x.py", "TestClock = ClockMachine.TestCase\n"),
-    (tidy.tests_test, "tests/links.py", "x = 1\n"),
-    (tidy.pins, "requirements/run.txt", PIN + PIN),
+    (one_file.sizes, "emulator/short.py", LONG_FUNCTION.replace("    print()\n", "", 1)),
+    (one_file.sizes, "emulator/short.py", LONG_FILE.replace("x = 1\n", "", 1)),
+    (one_file.sizes, "README.md", "long\n" * 900),
+    (one_file.words, "README.md", "an allow list; tests/work/x; https://example.org/root/x\n"),
+    (one_file.words, "tools/tidy/one_file.py", "whitelist\n"),
+    (one_file.names, "emulator/firmware/metering.py", ""),
+    (one_file.whitespace, "README.md", "one\n"),
+    (one_file.whitespace, "emulator/py.typed", ""),
+    (one_file.tests_test, "tests/emulator/test_x.py", "def test_x() -> None: ...\n"),
+    (one_file.tests_test, "tests/emulator/test_x.py", "TestClock = ClockMachine.TestCase\n"),
+    (one_file.tests_test, "tests/links.py", "x = 1\n"),
+    (one_file.pins, "requirements/run.txt", PIN + PIN),
+]
+
+
+# Rule, files, and what the finding must say.
+BAD_PROJECTS = [
+    (
+        definitions.classes_once,
+        {"emulator/a.py": "class Meter: ...\n", "protocols/b.py": "\n\nclass Meter: ...\n"},
+        "protocols/b.py:3: class Meter is defined in emulator/a.py too",
+    ),
+]
+
+GOOD_PROJECTS = [
+    (
+        definitions.classes_once,
+        {
+            "emulator/a.py": "class Meter:\n    class Inner: ...\nclass _Own: ...\n",
+            "protocols/b.py": "class _Own: ...\n",
+            "tests/c.py": "class Meter: ...\n",
+        },
+    ),
 ]
 
 
 @pytest.mark.parametrize(("rule", "path", "text", "message"), BAD)
-def test_a_rule_sees_what_is_wrong(rule: tidy.Rule, path: str, text: str, message: str) -> None:
+def test_a_rule_sees_what_is_wrong(rule: FileRule, path: str, text: str, message: str) -> None:
     assert message in "\n".join(map(str, rule(path, text)))
 
 
 @pytest.mark.parametrize(("rule", "path", "text"), GOOD)
-def test_a_rule_leaves_what_is_right_alone(rule: tidy.Rule, path: str, text: str) -> None:
+def test_a_rule_leaves_what_is_right_alone(rule: FileRule, path: str, text: str) -> None:
     assert list(rule(path, text)) == []
 
 
 def test_the_ratchet_of_longer_files_only_turns_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tidy.LONGER_FILES, "emulator/long.py", 600)
-    assert [str(f) for f in tidy.sizes("emulator/long.py", LONG_FILE)] == [
+    monkeypatch.setitem(one_file.LONGER_FILES, "emulator/long.py", 600)
+    assert [str(f) for f in one_file.sizes("emulator/long.py", LONG_FILE)] == [
         "emulator/long.py:501: down to 501 lines: lower its number in LONGER_FILES"
     ]
-    assert list(tidy.sizes("emulator/long.py", LONG_FILE + "x = 1\n" * 99)) == []
-    assert len(list(tidy.sizes("emulator/long.py", LONG_FILE + "x = 1\n" * 100))) == 1
+    assert list(one_file.sizes("emulator/long.py", LONG_FILE + "x = 1\n" * 99)) == []
+    assert len(list(one_file.sizes("emulator/long.py", LONG_FILE + "x = 1\n" * 100))) == 1
 
 
 def test_every_rule_has_a_bad_sample() -> None:
-    assert {rule for rule, *_ in BAD} == set(tidy.RULES)
+    assert {rule for rule, *_ in BAD} == set(one_file.RULES)
+    assert {rule for rule, *_ in BAD_PROJECTS} == set(definitions.RULES)
+
+
+@pytest.mark.parametrize(("rule", "texts", "message"), BAD_PROJECTS)
+def test_a_rule_over_all_files_sees_what_is_wrong(
+    rule: ProjectRule, texts: dict[str, str], message: str
+) -> None:
+    assert message in "\n".join(map(str, rule(project_of(texts))))
+
+
+@pytest.mark.parametrize(("rule", "texts"), GOOD_PROJECTS)
+def test_a_rule_over_all_files_leaves_what_is_right_alone(
+    monkeypatch: pytest.MonkeyPatch, rule: ProjectRule, texts: dict[str, str]
+) -> None:
+    monkeypatch.setattr(definitions, "SHARED_NAMES", {})
+    assert list(rule(project_of(texts))) == []
+
+
+def test_the_ratchet_of_shared_names_only_turns_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(definitions, "SHARED_NAMES", {"Order": 2, "Gone": 2})
+    once, twice, thrice = (
+        project_of({f"protocols/p{number}.py": "class Order: ...\n" for number in range(count)})
+        for count in (1, 2, 3)
+    )
+    gone = "tools/tidy/definitions.py:1: class Gone is gone: take it out of SHARED_NAMES"
+    assert list(map(str, definitions.classes_once(twice))) == [gone]
+    assert list(map(str, definitions.classes_once(once))) == [
+        "protocols/p0.py:1: class Order is down to 1: lower it in SHARED_NAMES",
+        gone,
+    ]
+    assert "protocols/p2.py:1: class Order is defined in protocols/p0.py, protocols/p1.py too" in "\n".join(
+        map(str, definitions.classes_once(thrice))
+    )
 
 
 def test_the_project_is_tidy() -> None:
-    files = tidy.project_files(ROOT)
-    assert "tools/tidy.py" in files, "the list of files is not the project's"
-    found = [str(f) for path in files for f in tidy.findings(path, (ROOT / path).read_text("utf-8"))]
-    assert found == []
+    project = read_project(ROOT)
+    assert "tools/tidy/one_file.py" in project.texts, "the list of files is not the project's"
+    assert list(map(str, findings(project))) == []
+
+
+def test_a_tarball_without_git_is_read_too(tmp_path: Path) -> None:
+    written = {"controller/x.py": '"""X."""\n', "README.md": "x\n"}
+    for path in (*written, "build/made.py", ".venv/made.py", "controller/__pycache__/made.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(written.get(path, "made"))
+    assert not is_checkout(tmp_path)
+    assert read_project(tmp_path).texts == written
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("build/\n.venv/\n__pycache__/\n")
+    assert is_checkout(tmp_path)
+    assert dict(read_project(tmp_path).texts).keys() == {*written, ".gitignore"}
 
 
 def test_no_installed_package_takes_one_of_our_import_names() -> None:

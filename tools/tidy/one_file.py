@@ -1,16 +1,11 @@
-"""Style as a test: what ruff cannot say about this project's files.
-
-Each rule is a function from a file's path and text to findings. `python -m tools.tidy` runs all of
-them over every file that git knows or would add, prints one line a finding, and ends with 1 if any.
-"""
+"""Rules about one file: its size, words, name, blanks, docstring, and what a lock file pins."""
 
 import ast
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from tools.tidy.project import FileRule, Finding, syntax
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
@@ -30,43 +25,17 @@ BANNED_WORDS = {
     r"(?i)\b(pypi\.org|pythonhosted\.org|deb\.debian\.org|registry\.npmjs\.org)\b": "name no index",
     r"\bassert False\b": "raise AssertionError with what was wrong",
 }
-NOT_SEARCHED = {"tools/tidy.py", "tests/meta/test_tidy.py"}
+NOT_SEARCHED = {"tools/tidy/one_file.py", "tests/meta/test_tidy.py"}
 
 # Names that say where somebody put a thing, not what it does.
 BANNED_STEMS = {"util", "utils", "helper", "helpers", "core", "misc", "common", "shared", "shells", "stuff"}
 
-TEXT_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".css", ".in", ".txt", ".mako", ".ini", ""}
 WHITESPACE_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".in"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to change: where, what, and what is allowed."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}"
-
-
-Rule = Callable[[str, str], Iterator[Finding]]
-
-
-def _tree(path: str, text: str) -> ast.Module | None:
-    """The syntax tree of a Python file, None for any other. Broken syntax is ruff's to report."""
-    if not path.endswith(".py"):
-        return None
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        return None
 
 
 def sizes(path: str, text: str) -> Iterator[Finding]:
     """Files of at most 500 lines, functions of at most 70: what fits a head and a screen."""
-    tree = _tree(path, text)
+    tree = syntax(path, text)
     if tree is None:
         return
     lines = len(text.splitlines())
@@ -117,7 +86,7 @@ def whitespace(path: str, text: str) -> Iterator[Finding]:
 
 def docstrings(path: str, text: str) -> Iterator[Finding]:
     """Every module says at its head what it is for."""
-    tree = _tree(path, text)
+    tree = syntax(path, text)
     if tree is not None and not ast.get_docstring(tree):
         yield Finding(path, 1, "the module has no docstring: say what it is for")
 
@@ -129,7 +98,7 @@ def tests_test(path: str, text: str) -> Iterator[Finding]:
         return
     if parts[-1] == "__init__.py":
         yield Finding(path, 1, "no __init__.py below tests/ (import-mode=importlib)")
-    tree = _tree(path, text)
+    tree = syntax(path, text)
     if (
         tree is not None
         and parts[-1].startswith("test_")
@@ -163,39 +132,4 @@ def pins(path: str, text: str) -> Iterator[Finding]:
         entry = ""
 
 
-RULES: tuple[Rule, ...] = (sizes, words, names, whitespace, docstrings, tests_test, pins)
-
-
-def findings(path: str, text: str) -> list[Finding]:
-    """What every rule says about one file. `path` is relative to the project, with slashes."""
-    return [finding for rule in RULES for finding in rule(path, text)]
-
-
-def project_files(root: Path) -> list[str]:
-    """Text files that git knows or would add, relative to `root`, in order."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    paths = sorted(set(filter(None, listed.split("\0"))))
-    return [path for path in paths if PurePosixPath(path).suffix in TEXT_SUFFIXES and (root / path).is_file()]
-
-
-def main() -> int:
-    """Print every finding of the project; 1 if there is any."""
-    root = Path(__file__).parents[1]
-    found = [
-        finding
-        for path in project_files(root)
-        for finding in findings(path, (root / path).read_text("utf-8"))
-    ]
-    for finding in found:
-        print(finding)
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+RULES: tuple[FileRule, ...] = (sizes, words, names, whitespace, docstrings, tests_test, pins)

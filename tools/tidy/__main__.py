@@ -1,0 +1,26 @@
+"""Runs every rule over the project: a line a finding, and 1 if there is any."""
+
+import sys
+
+from tools.tidy import definitions, one_file
+from tools.tidy.project import ROOT, Finding, Project, read_project
+
+
+def findings(project: Project) -> list[Finding]:
+    """What every rule says about these files."""
+    of_files = [
+        found for path, text in project.texts.items() for rule in one_file.RULES for found in rule(path, text)
+    ]
+    return of_files + [found for rule in definitions.RULES for found in rule(project)]
+
+
+def main() -> int:
+    """Print every finding of the project; 1 if there is any."""
+    found = findings(read_project(ROOT))
+    for finding in found:
+        print(finding)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
