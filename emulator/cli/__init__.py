@@ -5,7 +5,7 @@ writes. How it ends is `exits`.
 """
 
 
-def run() -> int:
+def main() -> int:
     """Entry point of the console script; returns its exit status."""
     try:
         # Here, so that Ctrl-C while the program still loads ends it as quietly as later.
