@@ -1,8 +1,8 @@
 """Opening the store: SQLite in WAL mode by default, PostgreSQL by URL; and its two ways of use.
 
 `reading` sees one consistent state and writes nothing; `writing` is one transaction: all of it or none. A
-writer takes the lock at its first breath (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `store.postgresql`), or
-two processes that read first and write later would fail each other; readers never wait.
+writer takes the lock at its first breath (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `database.postgresql`),
+or two processes that read first and write later would fail each other; readers never wait.
 
 A commit is on the disk (synchronous=FULL): "paid" is said to a household after it.
 """

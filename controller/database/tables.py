@@ -1,7 +1,7 @@
 """The tables (design §6). What they hold is said here once; migrations/ builds exactly this.
 
 Instants are UTC milliseconds (`_ms`), money is micro-euro (`_ueur`), all of it 64-bit. Names of states are
-those of `policy.orders_life` and `protocols.reasons`. Rows of class `XRow` belong to this module; an
+those of `orders.life` and `protocols.reasons`. Rows of class `XRow` belong to this module; an
 `Order` without `Row` is always the signed document of `protocols.documents.orders`.
 
 What can be derived is not stored: signatures stand in the envelope, the progress of a moratorium in
@@ -177,7 +177,7 @@ class PaymentRow(Table, table=True):
 
 
 class ReadingRow(Table, table=True):
-    """One register reading, as the meter numbered it. Written without the ORM (`store.readings`)."""
+    """One register reading, as the meter numbered it. Written without the ORM (`bulk.insert_new`)."""
 
     __tablename__ = "reading"
     __table_args__ = _KEYED
@@ -220,7 +220,7 @@ class ClaimRow(Table, table=True):
 
 
 class AuditRow(Table, table=True):
-    """One act, in a chain of hashes (`protocols.chain`). `body` is JSON; see `store.audit`."""
+    """One act, in a chain of hashes (`protocols.chain`). `body` is JSON; see `database.audit`."""
 
     __tablename__ = "audit"
     __table_args__ = _STRICT

@@ -1,6 +1,6 @@
 """The answer to a link's sync: what each of its meters lacks goes into the outbox (design §5).
 
-`policy.syncing` decides; here its facts are loaded and its decision is written down, in one transaction.
+`exchange.syncing` decides; here its facts are loaded and its decision is written down, in one transaction.
 """
 
 from collections.abc import Collection, Sequence

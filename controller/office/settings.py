@@ -53,7 +53,7 @@ def settings_from(
 ) -> Settings:
     """The settings that options (None: not given) and environment make; an empty variable is as good as none.
 
-    Whether an address is one is said by who uses it: `store.engine` and `protocols.link.carriage`.
+    Whether an address is one is said by who uses it: `database.engine` and `protocols.link.carriage`.
     """
     place = home or _path_in(environment, "RELANCE_HOME") or _home_default(environment)
     place = place.expanduser().absolute()

@@ -2,7 +2,7 @@
 
 import sys
 
-from tools.tidy import definitions, one_file
+from tools.tidy import definitions, one_file, signs
 from tools.tidy.project import ROOT, Finding, Project, read_project
 
 
@@ -11,7 +11,7 @@ def findings(project: Project) -> list[Finding]:
     of_files = [
         found for path, text in project.texts.items() for rule in one_file.RULES for found in rule(path, text)
     ]
-    return of_files + [found for rule in definitions.RULES for found in rule(project)]
+    return of_files + [found for rule in (*definitions.RULES, *signs.RULES) for found in rule(project)]
 
 
 def main() -> int:

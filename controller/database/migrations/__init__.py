@@ -1,1 +1,1 @@
-"""Every change of the schema, in order. Alembic runs `env.py`; `store.engine.migrate` starts it."""
+"""Every change of the schema, in order. Alembic runs `env.py`; `engine.migrate` starts it."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection that `store.engine.migrate` hands over."""
+"""What Alembic runs: the migrations, on the connection that `engine.migrate` hands over."""
 
 from alembic import context
 

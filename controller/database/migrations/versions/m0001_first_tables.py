@@ -1,4 +1,4 @@
-"""The first tables: fleet, orders, reports, books. As `store.tables` stood then; never edited again."""
+"""The first tables: fleet, orders, reports, books. As `database.tables` stood then; never edited again."""
 
 import sqlalchemy as sa
 from alembic import op

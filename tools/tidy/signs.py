@@ -1,0 +1,232 @@
+"""Rules about signs: a path, module, name, `make` target or link that a text names is there.
+
+A sign is what stands in backticks and can only be meant as ours: a path below one of our folders or with
+the suffix of our files, a dotted name whose first part is a package, room, module or class of ours, a
+`make` target, `python -m`, a test's name. Short forms do (`engine.migrate` for a function of
+controller/database/engine.py): they must be the end of what is there. Commands of our programs are
+compared with the programs themselves by tests/meta/test_signs.py.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import PurePosixPath
+from posixpath import normpath
+
+from tools.tidy.members import Module, read_module
+from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
+from tools.tidy.spans import Span, links, spans
+
+TOP = (*PACKAGES, "tests", "tools", "benchmarks", "docs", "requirements")
+_CODE = (*PACKAGES, "tests", "tools", "benchmarks")
+_BELOW_TOP = tuple(f"{top}/" for top in TOP)
+_OUR_SUFFIXES = (".py", ".md", ".toml", ".yaml", ".mako")
+
+# What looks like ours, and is not.
+NOT_OURS = {
+    "domain.md": "the founders' collection of facts, which is not part of the project",
+}
+
+# Signs that point nowhere, in files that are being rewritten at this moment. The list only gets shorter:
+# an entry that is not found any more is a finding.
+STALE_FOR_NOW: set[tuple[str, str]] = {
+    ("controller/orders/deliveries.py", "policy.orders_life"),
+    ("controller/orders/store.py", "store.payments.draw_statement"),
+}
+
+_DOTTED = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
+# What a name ends with when it is a file's and not a module's.
+_FILE_ENDINGS = {"conf", "csv", "db", "html", "ini", "json", "jsonl", "key", "pem", "txt", "xz", "yml"}
+
+
+class Index:
+    """What is there: paths, folders, modules with their names, targets."""
+
+    def __init__(self, project: Project) -> None:
+        """Every index is made when it is first asked for."""
+        self.project = project
+
+    @cached_property
+    def entries(self) -> frozenset[str]:
+        """All files and the folders they lie in."""
+        folders = {str(parent) for path in self.project.paths for parent in PurePosixPath(path).parents}
+        return self.project.paths | folders
+
+    @cached_property
+    def endings(self) -> frozenset[str]:
+        """Every path, with and without its suffix, and every end of it that begins at a folder."""
+        found: set[str] = set()
+        for entry in self.entries:
+            for path in (entry, str(PurePosixPath(entry).with_suffix(""))) if entry != "." else ():
+                parts = path.split("/")
+                found.update("/".join(parts[start:]) for start in range(len(parts)))
+        return frozenset(found)
+
+    @cached_property
+    def modules(self) -> dict[str, Module]:
+        """Per dotted name of a module or package of ours, what it defines."""
+        return {
+            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): read_module(tree)
+            for path, tree in self.project.python(*_CODE)
+        }
+
+    @cached_property
+    def ends_of_modules(self) -> dict[str, list[Module]]:
+        """As `modules`, by every end of the dotted name (`topics` and `link.topics`)."""
+        found: dict[str, list[Module]] = {}
+        for name, module in self.modules.items():
+            parts = name.split(".")
+            for start in range(len(parts)):
+                found.setdefault(".".join(parts[start:]), []).append(module)
+        return found
+
+    @cached_property
+    def classes(self) -> dict[str, frozenset[str]]:
+        """Per class name of ours, the members of all classes of that name."""
+        found: dict[str, frozenset[str]] = {}
+        for module in self.modules.values():
+            for name, members in module.classes.items():
+                found[name] = found.get(name, frozenset()) | members
+        return found
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """What our modules import that is not ours."""
+        return frozenset().union(*(module.imports for module in self.modules.values())) - set(_CODE)
+
+    @cached_property
+    def rooms(self) -> frozenset[str]:
+        """Names of the folders inside the packages."""
+        return frozenset(
+            part
+            for path in self.project.paths
+            if path.partition("/")[0] in PACKAGES
+            for part in PurePosixPath(path).parts[:-1]
+        )
+
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """What `make` makes."""
+        return frozenset(re.findall(r"^([\w-]+):", self.project.texts.get("Makefile", ""), re.MULTILINE))
+
+    def has_path(self, path: str) -> bool:
+        """Whether a path from the root, or a pattern of one, is there; `.py` may be left out."""
+        path = path.rstrip("/")
+        if "*" in path:
+            return any(fnmatchcase(entry, path) for entry in self.entries)
+        return path in self.entries or f"{path}.py" in self.entries
+
+    def has_name(self, dotted: str) -> bool:
+        """Whether a dotted name, whole or its end, is a module of ours or a name inside one."""
+        parts = dotted.split(".")
+        for cut in range(len(parts), 0, -1):
+            head, rest = ".".join(parts[:cut]), parts[cut:]
+            candidates = [self.modules[head]] if head in self.modules else self.ends_of_modules.get(head, [])
+            if any(module.has(rest) for module in candidates):
+                return True
+        return False
+
+
+def wrong_with(text: str, index: Index) -> str | None:
+    """What is wrong with a sign; None where it is right, or none of ours."""
+    if text.startswith("make ") and (target := text.split()[1]).islower() and target not in index.targets:
+        return f"`make {target}`: there is no such target"
+    words = text.split()
+    of_ours = [word for word in (each.strip(",:;()") for each in words) if word.startswith(_BELOW_TOP)]
+    for word in of_ours:
+        if not _is_form(word, index):
+            missing = [path for path in _expanded(_without_line(word)) if not index.has_path(path)]
+            if missing:
+                return f"`{missing[0]}` does not exist"
+    if (started := re.match(r"python -m ([\w.]+)", text)) and started[1] not in index.modules:
+        return f"`python -m {started[1]}`: there is no such module"
+    if of_ours:
+        return None
+    if len(words) == 1:
+        return _wrong_with_word(_without_line(words[0]), index)
+    call = re.match(r"([\w.]+)\(", text)
+    return _wrong_with_dotted(call[1], index) if call else None
+
+
+def _wrong_with_word(word: str, index: Index) -> str | None:
+    """As `wrong_with`, of one word."""
+    if word in NOT_OURS or _is_form(word, index):
+        return None
+    if re.fullmatch(r"test_\w+", word):
+        defined = word in index.endings or any(word in module.names for module in index.modules.values())
+        return None if defined else f"`{word}`: there is no such test"
+    is_file = word.endswith(_OUR_SUFFIXES) and not word.startswith(".")
+    in_a_room = word.partition("/")[0] in index.rooms and "/" in word
+    if is_file or in_a_room:
+        return None if word.rstrip("/") in index.endings else f"`{word}` does not exist"
+    return _wrong_with_dotted(word.partition("(")[0], index)
+
+
+def _wrong_with_dotted(word: str, index: Index) -> str | None:
+    """As `wrong_with`, of a dotted name."""
+    if not _DOTTED.fullmatch(word):
+        return None
+    first, *rest = word.split(".")
+    if first in sys.stdlib_module_names or first in index.libraries or rest[-1] in _FILE_ENDINGS:
+        return None
+    found = rest[0] in index.classes[first] if first in index.classes else index.has_name(word)
+    return None if found else f"`{word}`: no module or name of ours"
+
+
+def _is_form(path: str, index: Index) -> bool:
+    """Whether it is the form of many paths: with words that a person replaces, or of another place."""
+    if re.search(r"[<>$~|…]|://|\{[^,}]*\}", path):
+        return True
+    return any(
+        part.partition(".")[0].isupper() and part not in index.endings for part in re.split(r"[/-]", path)
+    )
+
+
+def _without_line(path: str) -> str:
+    """A path without the `:12` of a line."""
+    return re.sub(r":\d+(-\d+)?$", "", path)
+
+
+def _expanded(path: str) -> list[str]:
+    """`a/{b,c}` as a shell reads it."""
+    match = re.search(r"\{([^{}]*)\}", path)
+    if match is None:
+        return [path]
+    return [
+        longer
+        for choice in match[1].split(",")
+        for longer in _expanded(path[: match.start()] + choice + path[match.end() :])
+    ]
+
+
+def signs(project: Project) -> Iterator[Finding]:
+    """What stands in backticks and is meant as ours exists."""
+    index = Index(project)
+    stale = set()
+    for span in spans(project):
+        message = wrong_with(span.text, index)
+        if message is None:
+            continue
+        stale.add((span.path, span.text))
+        if (span.path, span.text) not in STALE_FOR_NOW:
+            yield Finding(span.path, span.line, message)
+    for path, text in sorted(STALE_FOR_NOW - stale):
+        yield Finding(path, 1, f"`{text}` is mended: take it out of STALE_FOR_NOW")
+
+
+def links_lead_somewhere(project: Project) -> Iterator[Finding]:
+    """A relative link of a page leads to a file or folder of the project."""
+    index = Index(project)
+    for link in links(project):
+        target = link.text.partition("#")[0]
+        if target and not re.match(r"[a-z]+:", target) and not _reached(link, target, index):
+            yield Finding(link.path, link.line, f"the link to {link.text} leads nowhere")
+
+
+def _reached(link: Span, target: str, index: Index) -> bool:
+    return normpath(str(PurePosixPath(link.path).parent / target)) in index.entries
+
+
+RULES: tuple[ProjectRule, ...] = (signs, links_lead_somewhere)
