@@ -1,8 +1,8 @@
-"""Runs every rule over the project: a line a finding, and 1 if there is any."""
+"""Runs every rule over the project and its commits: a line a finding, and 1 if there is any."""
 
 import sys
 
-from tools.tidy import definitions, one_file, signs
+from tools.tidy import definitions, one_file, signs, subjects
 from tools.tidy.project import ROOT, Finding, Project, read_project
 
 
@@ -16,7 +16,7 @@ def findings(project: Project) -> list[Finding]:
 
 def main() -> int:
     """Print every finding of the project; 1 if there is any."""
-    found = findings(read_project(ROOT))
+    found = [*findings(read_project(ROOT)), *subjects.subjects(ROOT)]
     for finding in found:
         print(finding)
     return 1 if found else 0
