@@ -118,13 +118,6 @@ DELIVERY_LIFE: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] =
     for (state, event), after in _rows(_DELIVERY_TABLE).items()
 }
 
-# States in which the order is still on its way, and may be sent again.
-OPEN_DELIVERIES: Final = (
-    DeliveryState.QUEUED,
-    DeliveryState.SENT,
-    DeliveryState.REFUSED,
-    DeliveryState.TIMED_OUT,
-)
 # States in which the meter has the order.
 HELD_DELIVERIES: Final = (DeliveryState.STORED, DeliveryState.EFFECTIVE)
 ENDED_ORDERS: Final = (OrderState.WITHDRAWN, OrderState.SUPERSEDED, OrderState.EXPIRED)

@@ -60,8 +60,3 @@ def covers(wide: Scope, narrow: Scope) -> bool:
     if narrow.fleet or wide.group != narrow.group:
         return False
     return set(narrow.meters) <= set(wide.meters)
-
-
-def addresses(scope: Scope, meter: str) -> bool:
-    """Whether the order is for this meter. Nobody here keeps groups yet: a group addresses nobody."""
-    return scope.fleet or meter in scope.meters

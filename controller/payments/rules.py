@@ -39,16 +39,6 @@ def next_statement(last: Statement | None, issuer: str, amount_ueur: int) -> Sta
     return Statement(issuer, 1 if last is None else last.number + 1, before_ueur + amount_ueur)
 
 
-def latest_statements(payments: Iterable[Payment]) -> dict[tuple[str, str], Statement]:
-    """The highest statement per (meter, issuer): what meters must be told."""
-    latest: dict[tuple[str, str], Statement] = {}
-    for payment in payments:
-        key = payment.meter, payment.issuer
-        if key not in latest or latest[key].number < payment.number:
-            latest[key] = Statement(payment.issuer, payment.number, payment.total_ueur)
-    return latest
-
-
 def discrepancies(payments: Iterable[Payment]) -> list[str]:
     """What breaks conservation, in sentences; empty where every cent is accounted for."""
     found: list[str] = []

@@ -22,7 +22,6 @@ from protocols.limits import TEXT_CHARS_MAX
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_S = 86_400
-WEEK_S = 7 * DAY_S
 
 _NAMED_DAYS = {
     "weekdays": frozenset(range(5)),
@@ -57,28 +56,6 @@ class Rule(msgspec.Struct, frozen=True):
         return any(
             hours.start_s <= second_of_day < hours.end_s and weekday in hours.days for hours in self.hours
         )
-
-    def seconds_to_change(self, weekday: int, second_of_day: int) -> int | None:
-        """Seconds of wall time until `covers` first answers otherwise, at most a week; None if it never does.
-
-        So that a firmware can jump to its next edge instead of ticking.
-        """
-        inside = self.covers(weekday, second_of_day)
-        now_s = weekday * DAY_S + second_of_day
-        for ahead_s in sorted({(edge_s - now_s) % WEEK_S for edge_s in self._edges_s()}):
-            day, second = divmod((now_s + ahead_s) % WEEK_S, DAY_S)
-            if self.covers(day, second) != inside:
-                return ahead_s
-        return None
-
-    def _edges_s(self) -> set[int]:
-        """Seconds since Monday 00:00 at which some hours begin or end."""
-        return {
-            day * DAY_S + edge_s
-            for hours in self.hours
-            for day in hours.days
-            for edge_s in (hours.start_s, hours.end_s)
-        }
 
 
 def parse_rule(text: str, where: str = "rule") -> Rule:

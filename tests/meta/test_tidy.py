@@ -75,6 +75,16 @@ BAD_PROJECTS = [
         {"emulator/a.py": "class Meter: ...\n", "protocols/b.py": "\n\nclass Meter: ...\n"},
         "protocols/b.py:3: class Meter is defined in emulator/a.py too",
     ),
+    (
+        definitions.used,
+        {"emulator/a.py": "def cut() -> None: ...\n", "tests/b.py": "from emulator.a import cut\ncut()\n"},
+        "emulator/a.py:1: cut is used by nobody but tests",
+    ),
+    (
+        definitions.used,
+        {"emulator/a.py": "HOUR_MS: Final = 3_600_000\n"},
+        "emulator/a.py:1: HOUR_MS is used by nobody but tests",
+    ),
 ]
 
 GOOD_PROJECTS = [
@@ -84,6 +94,18 @@ GOOD_PROJECTS = [
             "emulator/a.py": "class Meter:\n    class Inner: ...\nclass _Own: ...\n",
             "protocols/b.py": "class _Own: ...\n",
             "tests/c.py": "class Meter: ...\n",
+        },
+    ),
+    (
+        definitions.used,
+        {
+            "emulator/a.py": (
+                "def cut() -> None: ...\ndef _own() -> None: ...\nHOUR_MS = 1\n"
+                "@app.command('list')\ndef list_all() -> None: ...\ndef run() -> None: ...\n"
+            ),
+            "emulator/b.py": "from emulator import a\nfrom emulator.a import HOUR_MS as AN_H\na.cut()\n",
+            "controller/database/migrations/versions/m0001.py": "revision = 1\n",
+            "pyproject.toml": '[project.scripts]\nrelance = "emulator.a:run"\n',
         },
     ),
 ]
@@ -125,6 +147,7 @@ def test_a_rule_over_all_files_leaves_what_is_right_alone(
     monkeypatch: pytest.MonkeyPatch, rule: ProjectRule, texts: dict[str, str]
 ) -> None:
     monkeypatch.setattr(definitions, "SHARED_NAMES", {})
+    monkeypatch.setattr(definitions, "ONLY_TESTS_USE", {})
     assert list(rule(project_of(texts))) == []
 
 
@@ -143,6 +166,16 @@ def test_the_ratchet_of_shared_names_only_turns_down(monkeypatch: pytest.MonkeyP
     assert "protocols/p2.py:1: class Order is defined in protocols/p0.py, protocols/p1.py too" in "\n".join(
         map(str, definitions.classes_once(thrice))
     )
+
+
+def test_the_list_of_what_only_tests_use_only_gets_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(definitions, "ONLY_TESTS_USE", {"emulator/a.py:cut": "because"})
+    unused = {"emulator/a.py": "def cut() -> None: ...\n"}
+    assert list(definitions.used(project_of(unused))) == []
+    used = unused | {"emulator/b.py": "from emulator.a import cut\n"}
+    assert [str(found) for found in definitions.used(project_of(used))] == [
+        "emulator/a.py:1: cut is used, or gone: take it out of ONLY_TESTS_USE"
+    ]
 
 
 def test_the_project_is_tidy() -> None:

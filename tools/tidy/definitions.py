@@ -1,6 +1,7 @@
-"""Rules about names over all packages: a public class is defined once."""
+"""Rules about names over all packages: a public class is defined once, and a public function is used."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -28,6 +29,24 @@ SHARED_NAMES = {
     "Witness": 2,
 }
 
+# Functions and constants that only tests use, each with what keeps it. What nothing keeps is deleted.
+ONLY_TESTS_USE = {
+    "controller/demo/night.py:REACTIVATION_UNTIL_MS": "a date of 2020 that the households' own are held to",
+    "controller/faces/cli/showing.py:price": "how finely a price is shown; `orders show` rounds a tariff",
+    "controller/orders/drafting.py:emergency_credit": "a kind of order that no verb has yet",
+    "controller/orders/drafting.py:limiter": "a kind of order that no verb has yet",
+    "controller/orders/drafting.py:shorten_moratorium": "a floor with an interval; no verb has it yet",
+    "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
+    "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
+    "protocols/documents/merging.py:highest_known": "the number that a clearing floor must follow",
+    "protocols/link/asyncapi.py:schema_for_signed": "live traffic is held against it",
+    "protocols/link/asyncapi.py:schema_for_topic": "live traffic is held against it",
+    "protocols/units.py:quanta_from_eur": "amounts in tests of the firmware, as a scenario writes them",
+}
+
+# Alembic reads the names of its modules by itself.
+_READ_BY_OTHERS = ("controller/database/migrations/",)
+
 
 def classes_once(project: Project) -> Iterator[Finding]:
     """A public class name means one thing in all packages; `SHARED_NAMES` are the exceptions left."""
@@ -54,4 +73,60 @@ def _public_classes(project: Project) -> dict[str, list[tuple[str, int]]]:
     return places
 
 
-RULES: tuple[ProjectRule, ...] = (classes_once,)
+def used(project: Project) -> Iterator[Finding]:
+    """A public function or constant of a module is used outside tests; `ONLY_TESTS_USE` are the exceptions.
+
+    Compared by name alone: a namesake that is used hides one that is not. A function that a decorator's
+    call registers (`@app.command("list")`) is used by whoever reads the register.
+    """
+    mentioned = _mentioned(project)
+    unused = {
+        f"{path}:{name}": (path, line)
+        for path, tree in project.python(*PACKAGES)
+        if not path.startswith(_READ_BY_OTHERS)
+        for name, line in _public_names(tree)
+        if name not in mentioned
+    }
+    for key, (path, line) in unused.items():
+        if key not in ONLY_TESTS_USE:
+            name = key.rpartition(":")[2]
+            yield Finding(path, line, f"{name} is used by nobody but tests: delete it, or say what keeps it")
+    for key in sorted(ONLY_TESTS_USE.keys() - unused.keys()):
+        path, _, name = key.partition(":")
+        yield Finding(path, 1, f"{name} is used, or gone: take it out of ONLY_TESTS_USE")
+
+
+def _public_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if not name.startswith("_") and not _is_registered(node):
+                    yield name, node.lineno
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                if not name.startswith("_"):
+                    yield name, node.lineno
+            case _:
+                pass
+
+
+def _is_registered(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)
+        for decorator in node.decorator_list
+    )
+
+
+def _mentioned(project: Project) -> set[str]:
+    """All names that code outside tests reads or imports, and the entry points of console scripts."""
+    found = set(re.findall(r'= "[\w.]+:(\w+)"', project.texts.get("pyproject.toml", "")))
+    for _path, tree in project.python(*PACKAGES, "tools", "benchmarks"):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    found.add(name)
+                case _:
+                    pass
+    return found
+
+
+RULES: tuple[ProjectRule, ...] = (classes_once, used)

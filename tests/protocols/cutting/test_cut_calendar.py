@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from protocols.cutting.cut_calendar import Window, compile_windows, complement, merge_windows
 from protocols.cutting.public_holidays import check_holidays, holidays_of_year
-from protocols.cutting.rules import DAY_NAMES, DAY_S, WEEK_S, parse_rule
+from protocols.cutting.rules import DAY_NAMES, DAY_S, parse_rule
 from protocols.cutting.zones import instants_of_wall, load_zone, local_in_words, span_in_words, zone_names
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, iso_from_ms, ms_from_iso
@@ -186,18 +186,6 @@ def test_a_moment_of_wall_time_is_covered_when_some_part_holds_it(
     assert all(hours.days and 0 <= hours.start_s < hours.end_s <= DAY_S for hours in rule.hours)
 
 
-@given(parts=RULES, weekday=st.integers(0, 6), second=st.integers(0, DAY_S - 1))
-def test_the_next_change_is_the_first_minute_that_answers_otherwise(
-    parts: list[Part], weekday: int, second: int
-) -> None:
-    rule = parse_rule(";".join(part.text() for part in parts))
-    inside = rule.covers(weekday, second)
-    now_s = weekday * DAY_S + second
-    ahead_s = range(60 - second % 60, WEEK_S + 1, 60)
-    answers = ((s, rule.covers(*divmod((now_s + s) % WEEK_S, DAY_S))) for s in ahead_s)
-    assert rule.seconds_to_change(weekday, second) == next((s for s, now in answers if now != inside), None)
-
-
 @given(
     windows=st.lists(st.builds(Window, st.integers(0, 60), st.integers(0, 60))),
     from_ms=st.integers(0, 60),
@@ -309,10 +297,6 @@ def test_rules_mean_these_hours(
 
 def test_a_weekday_that_does_not_exist_lies_in_no_hours() -> None:
     assert not parse_rule("daily 00:00-24:00").covers(7, 43_200)
-
-
-def test_a_rule_for_all_time_never_changes() -> None:
-    assert parse_rule("daily 00:00-24:00").seconds_to_change(3, 43_200) is None
 
 
 @pytest.mark.parametrize(
