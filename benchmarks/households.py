@@ -15,7 +15,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
 from emulator.population.shipped import shipped_profiles
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from emulator.world.loads import QUARTER_MS
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
@@ -64,9 +64,9 @@ class Life:
 
 
 @cache
-def office() -> Office:
+def office() -> Keyring:
     """Everybody's keys; they outlive every life."""
-    return Office(SEED, START_MS + _SEASON_DAYS * DAY_MS)
+    return Keyring(SEED, START_MS + _SEASON_DAYS * DAY_MS)
 
 
 @cache

@@ -220,7 +220,7 @@ class ClaimRow(Table, table=True):
 
 
 class AuditRow(Table, table=True):
-    """One act, in a chain of hashes (`protocols.chain`). `body` is JSON; see `database.audit`."""
+    """One act, in a chain of hashes (`protocols.chain`). `body` is JSON; see `office.audit`."""
 
     __tablename__ = "audit"
     __table_args__ = _STRICT

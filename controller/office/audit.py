@@ -22,7 +22,7 @@ SERVICE: Final = "service"
 _ENTRIES_AT_ONCE: Final = 1_000
 
 
-class Act(Struct, frozen=True, kw_only=True):
+class AuditAct(Struct, frozen=True, kw_only=True):
     """Who did what to what, and when. `detail` holds what a reader needs and no row keeps."""
 
     at_ms: int
@@ -36,10 +36,10 @@ class AuditEntry(Struct, frozen=True):
     """One entry as read back."""
 
     number: int
-    act: Act
+    act: AuditAct
 
 
-_acts: msgspec.json.Decoder[Act] = msgspec.json.Decoder(Act)
+_acts: msgspec.json.Decoder[AuditAct] = msgspec.json.Decoder(AuditAct)
 
 
 def note(
@@ -48,7 +48,7 @@ def note(
     """Add an act to the chain, in the caller's transaction."""
     # Drawing the number first locks the chain's end until the commit: no two entries follow the same one.
     number = next_number(session, "audit")
-    body = msgspec.json.encode(Act(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
+    body = msgspec.json.encode(AuditAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
     entry = chain.append(head_of(session), body)
     assert entry.number == number, (entry.number, number)
     session.add(AuditRow(number=number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash))

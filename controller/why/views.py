@@ -13,7 +13,7 @@ from controller.why.rules import EventFact, MeterFact
 from protocols.limits import JOURNAL_ENTRIES_MAX
 
 
-class Facts(NamedTuple):
+class CaseFile(NamedTuple):
     """What `why.rules.explain` reads: events in the order of their numbers, orders in that of their revs."""
 
     meter: MeterFact
@@ -21,7 +21,7 @@ class Facts(NamedTuple):
     orders: list[ActiveOrder]
 
 
-def facts_of(session: Session, meter: str) -> Facts:
+def facts_of(session: Session, meter: str) -> CaseFile:
     """The facts about one meter. Raises RefusedError where it is not known."""
     row = existing(session, MeterRow, meter)
     fact = MeterFact(
@@ -34,7 +34,7 @@ def facts_of(session: Session, meter: str) -> Facts:
         witnesses=held_by(row.witnesses),
     )
     orders = sorted(active_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
-    return Facts(fact, _black_box(session, meter), orders)
+    return CaseFile(fact, _black_box(session, meter), orders)
 
 
 def _black_box(session: Session, meter: str) -> list[EventFact]:

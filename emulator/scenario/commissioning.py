@@ -6,10 +6,10 @@ from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
 from emulator.scenario.delivery import CardDelivery, Delivery, GuardedDelivery
 from emulator.scenario.model import MeterSpec, Scenario
-from emulator.scenario.office import Office, secret_of
+from emulator.scenario.office import Keyring, secret_of
 
 
-def commission(spec: MeterSpec, scenario: Scenario, office: Office, load_w: int) -> tuple[Meter, Delivery]:
+def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int) -> tuple[Meter, Delivery]:
     """The firmware of a meter, and how things reach it. Its secrets come from the scenario's seed."""
     secret = secret_of(scenario.seed, f"meter/{spec.id}")
     if spec.firmware == "guarded":

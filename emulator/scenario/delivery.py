@@ -46,7 +46,7 @@ from emulator.scenario.model import (
     TopUp,
     Witness,
 )
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from protocols.documents.orders import Kind, OneWayTime, TimeAnswer
 from protocols.reasons import Refusal, Source
 
@@ -92,7 +92,7 @@ class GuardedDelivery:
 
     __slots__ = ("_desk", "_meter", "_name", "_numbers", "_office")
 
-    def __init__(self, meter: DisputingMeter, name: str, office: Office) -> None:
+    def __init__(self, meter: DisputingMeter, name: str, office: Keyring) -> None:
         self._meter = meter
         self._name = name
         self._office = office

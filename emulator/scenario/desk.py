@@ -5,7 +5,7 @@ keeps what the meter has acknowledged: a lease names exactly that (design §4.2,
 """
 
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
 from protocols.documents.orders import (
     KINDS,
@@ -62,7 +62,7 @@ class Desk:
         "_total_ueur",
     )
 
-    def __init__(self, office: Office, meter: str) -> None:
+    def __init__(self, office: Keyring, meter: str) -> None:
         self._office = office
         self._meter = meter
         self._number = 0

@@ -41,7 +41,7 @@ def secret_of(seed: int, owner: str) -> bytes:
     return blake2b(f"{seed}/{owner}".encode(), digest_size=32, person=b"relance-office").digest()
 
 
-class Office:
+class Keyring:
     """Keys of everybody, and the root that names them."""
 
     __slots__ = ("_signers", "root")

@@ -34,7 +34,7 @@ from emulator.firmware.records import Record, SupplyChanged
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Facts, Finding, compare, is_cut
 from emulator.scenario.model import Do, EventSpec, ExpectSpec, MeterSpec, RtcLost, Scenario, SetLoad, SetMains
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from emulator.scenario.trace import (
     DETAILS,
     INPUT,
@@ -55,7 +55,7 @@ from protocols.instants import SECOND_MS
 LED_THERE_MAX: Final = 12
 
 # Makes one meter as commissioned at the start, drawing a load (W), and how things reach it.
-MeterMaker = Callable[[MeterSpec, Scenario, Office, int], tuple[Meter, Delivery]]
+MeterMaker = Callable[[MeterSpec, Scenario, Keyring, int], tuple[Meter, Delivery]]
 # Hears every record of a black box: meter, tick, true instant, record.
 RecordSink = Callable[[str, int, int, Record], None]
 # Sees every meter as it stands at the end, one after the other.
@@ -84,7 +84,7 @@ def play(
     With `trace`, only that meter's items are told, and all of them; failures and decisions are of
     every meter still. Raises InputError where an event cannot be brought as a document.
     """
-    office = Office(scenario.seed, scenario.end_ms)
+    office = Keyring(scenario.seed, scenario.end_ms)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
     failures: list[tuple[int, int, int, Failure]] = []

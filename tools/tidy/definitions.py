@@ -12,7 +12,6 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 # with their module's name in front, and a verb of the command line is named as the person types it.
 SHARED_NAMES = {
     "Channel": 2,
-    "Desk": 2,
     "Entry": 2,
     "Finding": 3,
     "Household": 2,
@@ -77,7 +76,7 @@ def used(project: Project) -> Iterator[Finding]:
     """A public function or constant of a module is used outside tests; `ONLY_TESTS_USE` are the exceptions.
 
     Compared by name alone: a namesake that is used hides one that is not. A function that a decorator's
-    call registers (`@app.command("list")`) is used by whoever reads the register.
+    call registers (`@verb(app, "list")`) is used by whoever reads the register.
     """
     mentioned = _mentioned(project)
     unused = {
@@ -110,10 +109,7 @@ def _public_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def _is_registered(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(
-        isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)
-        for decorator in node.decorator_list
-    )
+    return any(isinstance(decorator, ast.Call) for decorator in node.decorator_list)
 
 
 def _mentioned(project: Project) -> set[str]:

@@ -12,7 +12,7 @@ from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
 from emulator.scenario.delivery import CardDelivery, Delivery
 from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from emulator.scenario.player import Played, play
 from protocols.instants import ms_from_iso
 from protocols.reasons import ClockStatus, Energy, Refusal
@@ -99,7 +99,7 @@ def play_scripted(
     meters: dict[str, ScriptedMeter] = {}
 
     def make(
-        spec: MeterSpec, _scenario: Scenario, _office: Office, load_w: int
+        spec: MeterSpec, _scenario: Scenario, _office: Keyring, load_w: int
     ) -> tuple[ScriptedMeter, Delivery]:
         meter = ScriptedMeter(scripts.get(spec.id, {}), spec.balance_q, load_w)
         meters[spec.id] = meter

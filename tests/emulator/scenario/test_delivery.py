@@ -6,7 +6,7 @@ from emulator.firmware.records import OrderJudged
 from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.model import Do
-from emulator.scenario.office import Office
+from emulator.scenario.office import Keyring
 from protocols.documents.orders import (
     ORDER_TYPE,
     TIME_TYPE,
@@ -26,7 +26,7 @@ from protocols.reasons import Source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
 
 NONCE = "0123456789abcdef"
-OFFICE = Office(7, START_MS)
+OFFICE = Keyring(7, START_MS)
 
 
 class AgreeableMeter(ScriptedMeter):

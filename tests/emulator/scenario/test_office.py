@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator.firmware.events import Channel
 from emulator.scenario.desk import Desk
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
-from emulator.scenario.office import Office, secret_of
+from emulator.scenario.office import Keyring, secret_of
 from protocols.documents.orders import (
     KINDS,
     ORDER_TYPE,
@@ -31,7 +31,7 @@ from protocols.instants import DAY_MS, ms_from_iso
 from protocols.reasons import Refusal, Source
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
-OFFICE = Office(7, AT_MS + DAY_MS)
+OFFICE = Keyring(7, AT_MS + DAY_MS)
 CALENDAR = CutCalendar("daily 08:00-09:00", "UTC", "none", AT_MS + 9 * DAY_MS, ((AT_MS, AT_MS + 1),), ())
 
 
@@ -60,7 +60,7 @@ WRITINGS: dict[Kind, Write] = {
 }
 
 
-def desk_of(meter: str = "m1", office: Office = OFFICE) -> Desk:
+def desk_of(meter: str = "m1", office: Keyring = OFFICE) -> Desk:
     return Desk(office, meter)
 
 
@@ -78,8 +78,8 @@ def test_the_root_is_one_that_meters_take() -> None:
 
 @given(st.integers(0, 2**63 - 1))
 def test_the_same_seed_makes_the_same_office_and_another_seed_another(seed: int) -> None:
-    assert Office(seed, AT_MS).root == Office(seed, AT_MS).root
-    assert Office(seed, AT_MS).root.keys.keys().isdisjoint(Office(seed + 1, AT_MS).root.keys)
+    assert Keyring(seed, AT_MS).root == Keyring(seed, AT_MS).root
+    assert Keyring(seed, AT_MS).root.keys.keys().isdisjoint(Keyring(seed + 1, AT_MS).root.keys)
     assert secret_of(seed, "a") != secret_of(seed, "b")
 
 
