@@ -25,17 +25,18 @@ DEMO: Final = HERE / "demo.tar.xz"
 HOME: Final = HERE / "home.tar.xz"
 DEMO_METERS: Final = 40
 
-LIBRARY: Final = HERE.parents[1] / "emulator" / "scenario" / "library"
+ROOT: Final = HERE.parents[1]
+LIBRARY: Final = ROOT / "emulator" / "scenario" / "library"
 _PROGRAMS: Final = Path(sys.executable).parent
 # What a replay measures with the machine's own clock, and where two messages may overtake each other.
 _TIMED: Final = ("wall_seconds", "version")
 
 
 def run_library() -> bytes:
-    """`relance-emulator run --json` of every shipped scenario."""
-    files = sorted(LIBRARY.glob("*/*.toml"))
+    """`relance-emulator run --json` of every shipped scenario; files named from the root."""
+    files = [file.relative_to(ROOT) for file in sorted(LIBRARY.glob("*/*.toml"))]
     program = [str(_PROGRAMS / "relance-emulator"), "run", *map(str, files), "--json"]
-    return subprocess.run(program, check=True, capture_output=True).stdout
+    return subprocess.run(program, check=True, capture_output=True, cwd=ROOT).stdout
 
 
 def replay_demo(out: Path) -> None:
