@@ -16,10 +16,11 @@ from benchmarks.figures import Figure, Goal, Progress, alternate, figure_of, rat
 from benchmarks.households import DAYS, START_MS, Life, QuarterMeter, commission, jump, lives, office, tick
 from emulator.firmware.effects import Ask
 from emulator.firmware.events import AskTime, Document
-from emulator.firmware.guarded.gate import Evidence, Flags, Interval, Question, judge
+from emulator.firmware.guarded.gate import judge
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.orders import TimeAnswer
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.link.question import Evidence, Flags, Interval, Question
 from protocols.reasons import ClockStatus, Source, SupplyReason
 
 

@@ -24,10 +24,10 @@ from benchmarks.figures import Figure, Progress, figure_of, ratios
 from benchmarks.processes import Pipe, beside
 from controller.database.engine import reading
 from controller.database.tables import EventRow, MeterRow
-from emulator.firmware.records import SupplyChanged
 from emulator.links.reporting import Outgoing
 from protocols.link.carriage import IN_FLIGHT_MAX, Arrival, BrokerAddress
 from protocols.link.messages import MeterEvent, Report, Reported, meter_key, write_report
+from protocols.link.records import SupplyChanged
 from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 from protocols.rim.carrier import Carrier

@@ -50,6 +50,22 @@ class ClockStatus(StrEnum):
 
 
 @unique
+class Because(StrEnum):
+    """Why the gate is open or shut (design §4.2)."""
+
+    SAFETY = "safety"
+    PERMITTED = "permitted"
+    CLOCK_LOST = "clock_lost"
+    CLOCK_DISPUTED = "clock_disputed"
+    HOLD = "hold"
+    NO_WINDOW = "no_window"
+    NO_LEASE = "no_lease"
+    LEASE_ENDED = "lease_ended"
+    REVISIONS_MISSING = "revisions_missing"
+    NO_EVIDENCE = "no_evidence"
+
+
+@unique
 class Source(StrEnum):
     """A time authority: the key that signs the time, not what carries it."""
 

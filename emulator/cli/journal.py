@@ -9,13 +9,13 @@ import msgspec
 import typer
 
 from emulator.cli.options import Json
-from emulator.firmware.guarded.gate import Because, Question
 from emulator.firmware.replay import Replayed, replay
 from emulator.fleet.files import read_journal
 from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
-from protocols.reasons import SupplyReason
+from protocols.link.question import Question
+from protocols.reasons import Because, SupplyReason
 from protocols.rim.terminal import Exit, complain
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]

@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from emulator.firmware.journal import write_body
-from emulator.firmware.records import Record
 from emulator.fleet.files import journal_line
 from emulator.scenario.model import Scenario
 from protocols.chain import GENESIS, append
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms
+from protocols.link.records import Record
 
 
 def folders_of(scenarios: Sequence[Scenario], root: Path) -> list[Path]:

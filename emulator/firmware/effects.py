@@ -6,7 +6,7 @@ world; `Noted` is one entry of the black box, and also what a link publishes as 
 
 from msgspec import Struct
 
-from emulator.firmware.records import Record
+from protocols.link.records import Record
 from protocols.reasons import ScreenCode, Source, Supply, SupplyReason
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
-from emulator.firmware.records import Record
 from protocols.chain import GENESIS, Entry, Head, append
 from protocols.errors import DocumentError
 from protocols.limits import JOURNAL_ENTRIES_MAX
+from protocols.link.records import Record
 
 # Some weeks of a household whose credit runs out; few enough to be written out within a millisecond.
 _WAITING_MAX: Final = 64

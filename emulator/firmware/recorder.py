@@ -7,7 +7,7 @@ the collected effects to its caller at the end of the call.
 from typing import Protocol
 
 from emulator.firmware.effects import Effect, Noted, Show
-from emulator.firmware.records import Record, ScreenShown
+from protocols.link.records import Record, ScreenShown
 from protocols.reasons import ScreenCode
 
 

@@ -7,13 +7,13 @@ out otherwise was not made by this gate from this question: the firmware differs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-
-from emulator.firmware.guarded.gate import Question, Verdict, judge
+from emulator.firmware.guarded.gate import Verdict, judge
 from emulator.firmware.journal import read_body
-from emulator.firmware.records import GateJudged
 from protocols.chain import Entry
 from protocols.errors import DocumentError
+from protocols.link.question import Question
+from protocols.link.records import GateJudged
+from protocols.reasons import Because
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Replayed:
     tick: int
     question: Question
     recorded_open: bool
-    recorded_reason: str
+    recorded_reason: Because
     verdict: Verdict
 
     @property
@@ -35,17 +35,15 @@ class Replayed:
 def replay(entries: Iterable[Entry]) -> Iterator[Replayed]:
     """Each verdict of the gate among these entries, in their order.
 
-    Raises DocumentError, naming the entry, where a body or a question cannot be read.
+    Raises DocumentError, naming the entry, where a body cannot be read.
     """
     for entry in entries:
         try:
             logged = read_body(entry.body)
             if not isinstance(logged.record, GateJudged):
                 continue
-            question = msgspec.convert(logged.record.question, Question)
-        except msgspec.ValidationError as error:
-            raise DocumentError(f"entry {entry.number}: question: {error}") from None
         except DocumentError as error:
             raise DocumentError(f"entry {entry.number}: {error}") from None
         recorded = logged.record
+        question = recorded.question
         yield Replayed(entry.number, logged.tick, question, recorded.open, recorded.reason, judge(question))

@@ -23,8 +23,8 @@ from emulator.firmware.effects import SetSupply
 from emulator.firmware.events import ButtonName
 from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
-from emulator.firmware.records import CreditChanged, SupplyChanged
 from protocols.instants import SECOND_MS
+from protocols.link.records import CreditChanged, SupplyChanged
 from protocols.reasons import Energy, ScreenCode, Supply, SupplyReason
 from protocols.units import ueur_from_quanta
 

@@ -16,18 +16,6 @@ from emulator.firmware.guarded.clock import Finding
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import read_body
-from emulator.firmware.records import (
-    ClaimHeard,
-    ClockChanged,
-    CreditChanged,
-    FaultShown,
-    GateJudged,
-    OrderJudged,
-    Record,
-    ScreenShown,
-    SupplyChanged,
-    WarningShown,
-)
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
 from protocols.documents.orders import Kind
@@ -41,6 +29,18 @@ from protocols.link.messages import (
     Witness,
     write_message,
     write_report,
+)
+from protocols.link.records import (
+    ClaimHeard,
+    ClockChanged,
+    CreditChanged,
+    FaultShown,
+    GateJudged,
+    OrderJudged,
+    Record,
+    ScreenShown,
+    SupplyChanged,
+    WarningShown,
 )
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source

@@ -24,7 +24,6 @@ from emulator.firmware.events import (
 from emulator.firmware.events import Overcurrent as OvercurrentTripped
 from emulator.firmware.events import SetLoad as LoadSet
 from emulator.firmware.meter import Meter
-from emulator.firmware.records import OrderJudged
 from emulator.scenario.desk import CALENDAR, LEASE, Desk
 from emulator.scenario.model import (
     CancelCut,
@@ -48,6 +47,7 @@ from emulator.scenario.model import (
 )
 from emulator.scenario.office import Keyring
 from protocols.documents.orders import Kind, OneWayTime, TimeAnswer
+from protocols.link.records import OrderJudged
 from protocols.reasons import Refusal, Source
 
 

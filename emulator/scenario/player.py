@@ -30,7 +30,6 @@ from emulator.firmware.effects import Effect, Noted
 from emulator.firmware.events import MainsOff, MainsOn, TicksLost
 from emulator.firmware.events import SetLoad as LoadSet
 from emulator.firmware.meter import Meter
-from emulator.firmware.records import Record, SupplyChanged
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Facts, Finding, compare, is_cut
 from emulator.scenario.model import Do, EventSpec, ExpectSpec, MeterSpec, RtcLost, Scenario, SetLoad, SetMains
@@ -50,6 +49,7 @@ from emulator.world.loads import HouseholdLoad
 from emulator.world.mains import Mains
 from protocols.errors import DocumentError, InputError
 from protocols.instants import SECOND_MS
+from protocols.link.records import Record, SupplyChanged
 
 # Items of a meter that are told with a failed expectation, besides its last change of supply.
 LED_THERE_MAX: Final = 12

@@ -9,7 +9,10 @@ from typing import Final, assert_never
 
 import msgspec
 
-from emulator.firmware.records import (
+from emulator.scenario.expectation import Finding
+from emulator.scenario.model import Do, Overcurrent, Press, RtcLost, SetLoad, SetMains
+from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, iso_from_ms
+from protocols.link.records import (
     ClaimHeard,
     ClockChanged,
     CreditChanged,
@@ -21,9 +24,6 @@ from emulator.firmware.records import (
     SupplyChanged,
     WarningShown,
 )
-from emulator.scenario.expectation import Finding
-from emulator.scenario.model import Do, Overcurrent, Press, RtcLost, SetLoad, SetMains
-from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, iso_from_ms
 
 # Told of a traced meter only: the gate's whole reckoning.
 DETAILS: Final = frozenset({"verdict"})

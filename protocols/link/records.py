@@ -1,12 +1,14 @@
 """What the black box holds: one record type per kind of entry (design §4.4).
 
+A meter writes records, a link carries them as events, the controller explains by them: one form for all.
 Records are ordered by number, never by time. They carry what a person or a replay needs to see why:
 an order with its verdict, a claim with its offset, each verdict of the gate with its inputs.
 """
 
 from msgspec import Struct
 
-from protocols.reasons import ClockStatus, Supply, SupplyReason
+from protocols.link.question import Question
+from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
 
 
 class _Record(Struct, frozen=True, tag_field="event"):
@@ -70,11 +72,11 @@ class ScreenShown(_Record, frozen=True, tag="screen"):
 
 
 class GateJudged(_Record, frozen=True, tag="verdict"):
-    """A verdict of the gate with everything it was given, as JSON of `gate.Question`."""
+    """A verdict of the gate with everything it was given."""
 
     open: bool
-    reason: str
-    question: dict[str, object]
+    reason: Because
+    question: Question
 
 
 class FaultShown(_Record, frozen=True, tag="fault"):

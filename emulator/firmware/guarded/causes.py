@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from emulator.firmware.credit import NEVER, has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms
-from emulator.firmware.guarded.gate import Evidence, begun, next_possible_ms, window_at
+from emulator.firmware.guarded.gate import begun, next_possible_ms, window_at
 from emulator.firmware.guarded.holds import release_holds
 from emulator.firmware.guarded.identity import SPREAD_PARTS
 from emulator.firmware.guarded.interval import tick_lower_reaches
@@ -21,6 +21,7 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import Profile
 from emulator.firmware.service_point import ServicePoint
 from protocols.instants import SECOND_MS
+from protocols.link.question import Evidence
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 
 CREDIT_KEY = "credit"

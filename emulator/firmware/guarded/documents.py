@@ -14,12 +14,12 @@ from emulator.firmware.events import Channel, Document
 from emulator.firmware.guarded import clock, obey
 from emulator.firmware.guarded.clock import Finding
 from emulator.firmware.guarded.intake import Refused, admit_order, admit_time
-from emulator.firmware.records import ClaimHeard, OrderJudged
 from protocols.documents.envelope import read_envelope
 from protocols.documents.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
 from protocols.documents.roles import ROOT_TYPE, accept_root
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS
+from protocols.link.records import ClaimHeard, OrderJudged
 from protocols.reasons import Refusal, SupplyReason
 
 if TYPE_CHECKING:

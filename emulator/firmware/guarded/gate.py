@@ -5,91 +5,21 @@ that the clock holds possible. It opens only with positive evidence; in doubt th
 The rules stand in their order in `may_open`; the meter adds only the warning and the spread
 (rule 6), which delay an opening and never permit one.
 
-A `Question` is plain data, so that the black box can hold it and a replay can ask it again.
+A `Question` is plain data (`protocols.link.question`): the black box holds it, a replay asks it again.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from enum import StrEnum, unique
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from protocols.reasons import ClockStatus, SupplyReason
+from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission, Question
+from protocols.reasons import Because, ClockStatus, SupplyReason
 
 # No window ends so late: a window that begins at an instant counts as begun by it.
 _AFTER_EVERY_END: Final = 2**63
-
-
-@unique
-class Because(StrEnum):
-    """Why the gate is open or shut."""
-
-    SAFETY = "safety"
-    PERMITTED = "permitted"
-    CLOCK_LOST = "clock_lost"
-    CLOCK_DISPUTED = "clock_disputed"
-    HOLD = "hold"
-    NO_WINDOW = "no_window"
-    NO_LEASE = "no_lease"
-    LEASE_ENDED = "lease_ended"
-    REVISIONS_MISSING = "revisions_missing"
-    NO_EVIDENCE = "no_evidence"
-
-
-# Values like these hold no cycles, and there are many of them: the collector need not know (`gc=False`).
-class Interval(Struct, frozen=True, gc=False):
-    """When it may be now: `[earliest_ms, latest_ms]`, both included; None: unbounded."""
-
-    status: ClockStatus
-    earliest_ms: int
-    latest_ms: int | None
-
-
-class Permission(Struct, frozen=True, gc=False):
-    """What the calendar and its lease permit.
-
-    `windows_ms` are sorted, disjoint, half-open; windows that touched have been joined. `lease_ends_ms`
-    None: no lease keeps this calendar alive. `complete`: every revision that the lease names is stored.
-    """
-
-    windows_ms: tuple[tuple[int, int], ...] = ()
-    lease_ends_ms: int | None = None
-    complete: bool = False
-
-
-class HoldSpan(Struct, frozen=True, gc=False):
-    """No cut in `[from_ms, until_ms)`."""
-
-    name: str
-    from_ms: int
-    until_ms: int
-
-
-class Evidence(Struct, frozen=True, gc=False):
-    """What speaks for the cause: an empty purse, a limiter order, or a cut order's own interval."""
-
-    nothing_left: bool = False
-    limiter_ordered: bool = False
-    order_from_ms: int = 0
-    order_until_ms: int = 0
-    cancelled: bool = False
-
-
-class Flags(Struct, frozen=True, gc=False):
-    """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date."""
-
-    release_holds: bool = False
-
-
-class Question(Struct, frozen=True, gc=False):
-    cause: SupplyReason
-    interval: Interval
-    permission: Permission
-    holds: tuple[HoldSpan, ...]
-    evidence: Evidence
-    flags: Flags
 
 
 class Verdict(Struct, frozen=True, gc=False):

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from emulator.firmware.credit import NEVER
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
-from emulator.firmware.guarded.gate import HoldSpan
 from emulator.firmware.guarded.interval import margin_ms, tick_lower_reaches
 from emulator.firmware.guarded.memory import Memory, ReleaseDate
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from protocols.documents.merging import Protection, in_force
 from protocols.limits import OBJECTS_MAX
+from protocols.link.question import HoldSpan
 from protocols.reasons import ClockStatus
 
 FLAG_PROTECTED = "flag/protected"

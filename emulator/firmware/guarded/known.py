@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from emulator.firmware.guarded.gate import HoldSpan, Permission
 from emulator.firmware.guarded.holds import is_protected, spans
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
 from emulator.firmware.guarded.permission import leased_calendar, permitted_by
 from protocols.documents.merging import Protection
+from protocols.link.question import HoldSpan, Permission
 
 
 class Known(Struct, frozen=True, gc=False):

@@ -11,8 +11,6 @@ has run in full and this meter's turn in the window has come. It is given back i
 
 from typing import Final, assert_never
 
-import msgspec
-
 from emulator.firmware.credit import NEVER, has_nothing_left, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
@@ -32,15 +30,7 @@ from emulator.firmware.events import (
 from emulator.firmware.guarded import causes, clock, holds, purse
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import receive
-from emulator.firmware.guarded.gate import (
-    Flags,
-    Interval,
-    Question,
-    Verdict,
-    judge,
-    next_possible_ms,
-    with_near_windows,
-)
+from emulator.firmware.guarded.gate import Verdict, judge, next_possible_ms, with_near_windows
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.known import Known, known_of
@@ -51,11 +41,12 @@ from emulator.firmware.journal import Journal
 from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
 from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
-from emulator.firmware.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
 from emulator.firmware.service_point import ServicePoint
 from protocols.chain import Head
 from protocols.documents.roles import Root
 from protocols.limits import INSTANT_MS_MIN
+from protocols.link.question import Flags, Interval, Question
+from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
 from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
 
 # Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
@@ -332,8 +323,7 @@ class GuardedMeter:
             self._give_back(reason, at)
 
     def _note_verdict(self, question: Question, verdict: Verdict, at: int) -> None:
-        asked: dict[str, object] = msgspec.to_builtins(question)
-        self.recorder.note(at, GateJudged(verdict.open, verdict.reason, asked))
+        self.recorder.note(at, GateJudged(verdict.open, verdict.reason, question))
 
     # -- inputs -------------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ restore nothing, since they say nothing about that instant.
 """
 
 from emulator.firmware.guarded.clock import last_agreed
-from emulator.firmware.guarded.gate import Because, HoldSpan, judge, with_present_holds
+from emulator.firmware.guarded.gate import judge, with_present_holds
 from emulator.firmware.guarded.memory import Memory
-from protocols.reasons import ClockStatus, SupplyReason
+from protocols.link.question import HoldSpan
+from protocols.reasons import Because, ClockStatus, SupplyReason
 
 
 def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReason | None:

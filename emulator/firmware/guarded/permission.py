@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from emulator.firmware.guarded.gate import Permission
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
 from protocols.documents.merging import Protection, knows
+from protocols.link.question import Permission
 
 
 def permission(memory: Memory) -> Permission:

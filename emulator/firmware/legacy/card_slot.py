@@ -14,9 +14,9 @@ from emulator.firmware.legacy.clock import ObedientClock
 from emulator.firmware.legacy.defects.line import Acted, DefectLine
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
-from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
 from protocols.documents.orders import Kind
+from protocols.link.records import OrderJudged
 from protocols.reasons import Refusal, ScreenCode, Supply, SupplyReason
 
 # The meter has one place for a suspension and one for a recovery: objects without an id of their own.

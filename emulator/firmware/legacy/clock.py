@@ -11,8 +11,8 @@ from emulator.firmware.legacy.rtc import FACTORY, Rtc
 from emulator.firmware.legacy.zone import LegalZone
 from emulator.firmware.meter import step_at_or_after
 from emulator.firmware.recorder import Recorder
-from emulator.firmware.records import ClaimHeard, ClockChanged, FaultShown
 from protocols.instants import SECOND_MS
+from protocols.link.records import ClaimHeard, ClockChanged, FaultShown
 from protocols.reasons import ClockStatus, Source
 
 # As the source of a date that came without a card: set by hand, or over the console.

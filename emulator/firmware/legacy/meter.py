@@ -53,10 +53,10 @@ from emulator.firmware.legacy.zone import legal_zone
 from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
 from emulator.firmware.profile import EmergencyStart, Profile
 from emulator.firmware.recorder import Recorder
-from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
 from protocols.cutting.rules import parse_rule
 from protocols.documents.orders import Kind
+from protocols.link.records import OrderJudged
 from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
 
 

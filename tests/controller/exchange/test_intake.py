@@ -25,7 +25,6 @@ from controller.exchange.sync_answer import RootSent
 from controller.meters.views import show_meter
 from controller.orders import drafting
 from controller.orders import store as orders
-from emulator.firmware.records import ClaimHeard, SupplyChanged
 from emulator.links.syncing import holds_of
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
@@ -43,6 +42,7 @@ from protocols.link.messages import (
     write_message,
     write_report,
 )
+from protocols.link.records import ClaimHeard, SupplyChanged
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 from tests.controller.service_bench import seal_order

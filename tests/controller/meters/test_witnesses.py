@@ -14,11 +14,11 @@ from controller.database.tables import ClaimRow, EventRow, LinkRow, MeterRow
 from controller.exchange.intake import Refused
 from controller.meters.views import list_meters, show_meter
 from controller.meters.witnesses import WitnessView
-from emulator.firmware.records import ClaimHeard
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import REV_MAX
 from protocols.link.carriage import Arrival
 from protocols.link.messages import Reported, Status, Witness, write_message
+from protocols.link.records import ClaimHeard
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from tests.controller.exchange.test_intake import NOW_MS, arrival, event, in_memory, reported, take

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.journal import Journal, records
-from emulator.firmware.records import Record, ScreenShown
 from protocols.chain import verify
+from protocols.link.records import Record, ScreenShown
 
 RECORDS: st.SearchStrategy[Record] = st.builds(ScreenShown, st.sampled_from(["a", "b", ""]), st.just(""))
 

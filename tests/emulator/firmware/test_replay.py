@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from emulator.firmware.journal import Journal, read_body
-from emulator.firmware.records import GateJudged, ScreenShown
 from emulator.firmware.replay import replay
 from protocols.chain import Entry
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.link.records import GateJudged, ScreenShown
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 
@@ -69,7 +69,7 @@ def test_a_rewritten_question_gives_another_verdict() -> None:
 def test_a_question_that_is_none_is_an_error_that_names_its_entry() -> None:
     opening = list(replay(black_box()))[-1]
     (entry,) = (each for each in black_box() if each.number == opening.number)
-    with pytest.raises(DocumentError, match=rf"entry {entry.number}: question: "):
+    with pytest.raises(DocumentError, match=rf"entry {entry.number}: journal entry: .*question"):
         list(replay([with_verdict(entry, question={"cause": "hunger"})]))
     garbage = msgspec.structs.replace(entry, body=b"{}")
     with pytest.raises(DocumentError, match=rf"entry {entry.number}: journal entry: "):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import Journal
-from emulator.firmware.records import ScreenShown
 from emulator.fleet.files import (
     JOURNAL_LINES_MAX,
     LinkMemory,
@@ -30,6 +29,7 @@ from protocols.documents.orders import CutCalendarBody, HoldBody, Kind, LeaseBod
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX
+from protocols.link.records import ScreenShown
 from protocols.reasons import Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, Workbench, sign
 from tests.emulator.links.link_bench import Headend, household, key_of, link_of

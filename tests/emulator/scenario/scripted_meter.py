@@ -8,13 +8,13 @@ from emulator.firmware.events import Document, Event
 from emulator.firmware.meter import ClockView
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
 from emulator.firmware.recorder import Recorder
-from emulator.firmware.records import OrderJudged
 from emulator.firmware.service_point import ServicePoint
 from emulator.scenario.delivery import CardDelivery, Delivery
 from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
 from emulator.scenario.office import Keyring
 from emulator.scenario.player import Played, play
 from protocols.instants import ms_from_iso
+from protocols.link.records import OrderJudged
 from protocols.reasons import ClockStatus, Energy, Refusal
 
 START_MS = ms_from_iso("2020-07-02T20:00:00Z")

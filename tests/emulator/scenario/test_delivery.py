@@ -2,7 +2,6 @@
 
 from emulator.firmware.effects import Ask, Effect, Noted
 from emulator.firmware.events import AskTime, Channel, Document, Event, UnsignedDate
-from emulator.firmware.records import OrderJudged
 from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.model import Do
@@ -22,6 +21,7 @@ from protocols.documents.orders import (
 )
 from protocols.documents.roles import open_signed, time_source
 from protocols.instants import DAY_MS
+from protocols.link.records import OrderJudged
 from protocols.reasons import Source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
 

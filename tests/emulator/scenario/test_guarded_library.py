@@ -7,9 +7,7 @@ from functools import cache
 import pytest
 
 from emulator.firmware.guarded.clock import Finding
-from emulator.firmware.guarded.gate import Because
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
-from emulator.firmware.records import ClaimHeard, ClockChanged, GateJudged, Record, SupplyChanged
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
@@ -29,7 +27,8 @@ from emulator.scenario.shipped import library
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
-from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
+from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, Record, SupplyChanged
+from protocols.reasons import Because, ClockStatus, Source, Supply, SupplyReason
 
 GUARDED = tuple(name for name in library() if name.startswith("guarded/"))
 LEGACY = tuple(name for name in library() if name.startswith("legacy/"))

@@ -20,13 +20,13 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from emulator.firmware.records import FaultShown, GateJudged
 from emulator.firmware.service_point import ServicePoint
 from emulator.scenario import model
 from emulator.scenario.model import Do, EventSpec, ExpectSpec
 from emulator.scenario.player import LED_THERE_MAX, digest_of_decisions
 from emulator.scenario.trace import json_line
-from protocols.reasons import Source, Supply, SupplyReason
+from protocols.link.records import FaultShown, GateJudged
+from protocols.reasons import Because, Source, Supply, SupplyReason
 from tests.emulator.scenario.scripted_meter import (
     HOUR_MS,
     START_MS,
@@ -35,6 +35,7 @@ from tests.emulator.scenario.scripted_meter import (
     scenario,
     spec,
 )
+from tests.protocols.link.link_messages import QUESTION
 
 
 def open_for(reason: SupplyReason) -> Act:
@@ -292,7 +293,7 @@ def test_a_balance_is_settled_to_the_instant_of_the_expectation_and_left_as_it_w
 
 
 def judged(point: ServicePoint, at: int) -> None:
-    point.recorder.note(at, GateJudged(False, "hold", {}))
+    point.recorder.note(at, GateJudged(False, Because.HOLD, QUESTION))
 
 
 def test_a_trace_tells_everything_of_one_meter_and_counts_all() -> None:

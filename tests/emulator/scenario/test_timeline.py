@@ -3,21 +3,10 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from emulator.firmware.events import ButtonName
-from emulator.firmware.records import (
-    ClaimHeard,
-    ClockChanged,
-    CreditChanged,
-    FaultShown,
-    GateJudged,
-    OrderJudged,
-    Record,
-    ScreenShown,
-    SupplyChanged,
-    WarningShown,
-)
 from emulator.scenario import model
 from emulator.scenario.expectation import Finding
 from emulator.scenario.timeline import Timeline, end_line, head_line, plain
@@ -33,8 +22,21 @@ from emulator.scenario.trace import (
     record_fields,
 )
 from protocols.instants import ms_from_iso
-from protocols.reasons import ClockStatus, Supply, SupplyReason
+from protocols.link.records import (
+    ClaimHeard,
+    ClockChanged,
+    CreditChanged,
+    FaultShown,
+    GateJudged,
+    OrderJudged,
+    Record,
+    ScreenShown,
+    SupplyChanged,
+    WarningShown,
+)
+from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
 from tests.emulator.scenario.scripted_meter import PROFILE, scenario, spec
+from tests.protocols.link.link_messages import QUESTION
 
 AT_MS = ms_from_iso("2020-07-02T20:59:00.004Z")
 TIMELINE = Timeline(scenario(spec("m1"), spec("a-long-one")))
@@ -135,9 +137,9 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         {"name": "date_only", "effect": "the hour is dropped"},
     ),
     (
-        GateJudged(False, "hold", {"cause": "credit"}),
+        GateJudged(False, Because.HOLD, QUESTION),
         "verdict  stays closed: hold",
-        {"open": False, "reason": "hold", "question": {"cause": "credit"}},
+        {"open": False, "reason": "hold", "question": json.loads(msgspec.json.encode(QUESTION))},
     ),
 ]
 

@@ -20,8 +20,18 @@ from protocols.link.messages import (
     TimeAsk,
     Witness,
 )
+from protocols.link.question import Evidence, Flags, Interval, Permission, Question
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
 
+# A household without credit, in a window, with a lease: one to ask the gate about.
+QUESTION = Question(
+    SupplyReason.CREDIT,
+    Interval(ClockStatus.TRUSTED, 10, 12),
+    Permission(((5, 20),), 100, complete=True),
+    (),
+    Evidence(nothing_left=True),
+    Flags(),
+)
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 OBJECTS = st.from_regex(r"(hold|flag|release)/[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 # What every JSON reader keeps exactly.

@@ -6,9 +6,9 @@ import pytest
 
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import Button, ButtonName
-from emulator.firmware.records import CreditChanged
 from protocols.documents.orders import EmergencyCreditBody, Kind, TariffBody
 from protocols.instants import HOUR_MS
+from protocols.link.records import CreditChanged
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import Workbench
 

@@ -4,18 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.firmware.guarded.gate import (
-    Because,
-    Evidence,
-    Flags,
-    HoldSpan,
-    Interval,
-    Permission,
-    join_touching,
-    may_open,
-    next_possible_ms,
-)
-from protocols.reasons import ClockStatus, SupplyReason
+from emulator.firmware.guarded.gate import join_touching, may_open, next_possible_ms
+from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission
+from protocols.reasons import Because, ClockStatus, SupplyReason
 
 # A small world of a few dozen instants: every boundary meets every other.
 instants = st.integers(0, 30)

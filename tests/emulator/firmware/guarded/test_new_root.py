@@ -5,11 +5,11 @@ from msgspec.structs import replace
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import Document
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.firmware.records import OrderJudged
 from protocols.documents.envelope import seal
 from protocols.documents.orders import HoldBody, Kind, Role
 from protocols.documents.roles import ROOT_TYPE, RoleKeys, Root, write_root
 from protocols.instants import DAY_MS
+from protocols.link.records import OrderJudged
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS, Workbench
 
 SPAN = HoldBody(MONDAY_MS, MONDAY_MS + DAY_MS)

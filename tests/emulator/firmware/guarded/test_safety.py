@@ -14,7 +14,6 @@ from emulator.firmware.events import Button, ButtonName, Document, MainsOn
 from emulator.firmware.guarded.image import decode_image
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart
-from emulator.firmware.records import ClockChanged, WarningShown
 from protocols.documents.orders import (
     Body,
     CutCalendarBody,
@@ -29,6 +28,7 @@ from protocols.documents.orders import (
     body_of,
 )
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.link.records import ClockChanged, WarningShown
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
 from tests.emulator.firmware.guarded.programs import Step, balances_q, live, programs, programs_with
 from tests.emulator.firmware.guarded.workbench import (

@@ -2,9 +2,9 @@
 
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import NewEpoch
-from emulator.firmware.records import ClockChanged
 from protocols.documents.orders import Kind, ReleaseBody
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.link.records import ClockChanged
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, MONDAY_MS, Workbench
 

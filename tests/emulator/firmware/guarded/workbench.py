@@ -14,7 +14,6 @@ from emulator.firmware.events import AskTime, Channel, Document, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.firmware.records import OrderJudged
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import (
     KINDS,
@@ -38,6 +37,7 @@ from protocols.documents.orders import (
 )
 from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
+from protocols.link.records import OrderJudged
 from protocols.reasons import Energy, Source
 from protocols.units import QUANTA_PER_EUR
 

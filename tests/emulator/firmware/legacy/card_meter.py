@@ -9,8 +9,8 @@ from emulator.firmware.effects import Effect, Noted, SetSupply
 from emulator.firmware.events import CardPass, Event, MainsOff, MainsOn, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.firmware.records import ClaimHeard, CreditChanged, FaultShown, OrderJudged
 from protocols.instants import datetime_from_ms, ms_from_datetime
+from protocols.link.records import ClaimHeard, CreditChanged, FaultShown, OrderJudged
 from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import quanta_from_eur
 

@@ -1,0 +1,22 @@
+"""Records as both ends read them: the bytes of journals that exist do not change."""
+
+import msgspec
+
+from protocols.link.records import GateJudged
+from protocols.reasons import Because
+from tests.protocols.link.link_messages import QUESTION
+
+# As version 0.1 wrote it.
+VERDICT = (
+    b'{"event":"verdict","open":true,"reason":"permitted","question":{"cause":"credit",'
+    b'"interval":{"status":"trusted","earliest_ms":10,"latest_ms":12},'
+    b'"permission":{"windows_ms":[[5,20]],"lease_ends_ms":100,"complete":true},"holds":[],'
+    b'"evidence":{"nothing_left":true,"limiter_ordered":false,"order_from_ms":0,"order_until_ms":0,'
+    b'"cancelled":false},"flags":{"release_holds":false}}}'
+)
+
+
+def test_a_verdict_has_the_bytes_that_it_always_had() -> None:
+    record = GateJudged(True, Because.PERMITTED, QUESTION)
+    assert msgspec.json.encode(record) == VERDICT
+    assert msgspec.json.decode(VERDICT, type=GateJudged) == record
