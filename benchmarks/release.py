@@ -51,6 +51,7 @@ from protocols.instants import HOUR_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.reasons import Supply
 from protocols.rim.clocks import now_ms
+from protocols.spans import Window
 
 _LINKS: Final = 4
 _PATIENCE_S: Final = 120.0
@@ -209,7 +210,7 @@ def _links_that_were_cut(root_envelope: bytes, meters: int, now_ms: int) -> list
 def _documents(began_ms: int) -> list[bytes]:
     fleet = WholeFleet(began_ms, began_ms + 24 * HOUR_MS)
     calendar = fleet.order(
-        Kind.CUT_CALENDAR, "calendar/season", CutCalendarBody(((began_ms, began_ms + 12 * HOUR_MS),))
+        Kind.CUT_CALENDAR, "calendar/season", CutCalendarBody((Window(began_ms, began_ms + 12 * HOUR_MS),))
     )
     lease = fleet.order(
         Kind.LEASE, "lease/fleet", LeaseBody(calendar.object, calendar.rev, digest_of(calendar))

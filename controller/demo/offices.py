@@ -8,9 +8,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from controller.demo import night
-from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.spans import Window
 
 # Of a hundred who were cut while the offices were closed, so many stand at the door when they open.
 _AT_THE_DOOR = 60

@@ -8,10 +8,11 @@ from controller.demo import night
 from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
 from controller.demo.population import Household
-from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.instants import MINUTE_MS
 from protocols.reasons import Supply, SupplyReason
+from protocols.spans import Window
 
 SCHEMA: Final = 1
 _UEUR_PER_CENT: Final = 10_000

@@ -21,10 +21,10 @@ from controller.orders.life import DeliveryState
 from controller.orders.planning import reasons_against
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document
-from protocols.cutting.cut_calendar import Window
 from protocols.errors import RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import Supply
+from protocols.spans import Window
 
 # Of a hundred meters of the fleet, so many stand on the wrong list; and so many were meant, in a fleet
 # that has room for a mistake.

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
 from controller.orders.superseding import SENT_AGAIN
-from protocols.documents.orders import CancelCutBody, Kind, Order, PaymentBody, body_of, digest_of
+from protocols.documents.orders import CancelCutBody, Kind, Named, Order, PaymentBody, body_of, digest_of
 from protocols.link.messages import MeterHolds
 
 # Of these only the highest revision of an object counts.
@@ -60,10 +60,10 @@ def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
     match order.kind:
         case Kind.HOLD | Kind.SET_FLAG | Kind.RELEASE:
             named = _named(holds, order.object)
-            return named is not None and (order.rev <= named[0] or order.rev in named[1])
+            return named is not None and (order.rev <= named.floor or order.rev in named.revs)
         case Kind.SHORTEN_HOLD | Kind.LIFT_HOLD | Kind.CLEAR_FLAG:
             named = _named(holds, order.object)
-            return named is not None and order.rev <= named[0]
+            return named is not None and order.rev <= named.floor
         case Kind.PAYMENT:
             body = body_of(order, PaymentBody)
             return any(each.issuer == body.issuer and each.number >= body.number for each in holds.statements)
@@ -81,5 +81,5 @@ def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
             return received
 
 
-def _named(holds: MeterHolds, name: str) -> tuple[int, tuple[int, ...]] | None:
-    return next(((each.floor, each.revs) for each in holds.protections if each.object == name), None)
+def _named(holds: MeterHolds, name: str) -> Named | None:
+    return next((each for each in holds.protections if each.object == name), None)

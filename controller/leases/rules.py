@@ -59,7 +59,7 @@ def names_in_force(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | 
     for name, protection in sorted(protection_of(running).items()):
         force = in_force(protection)
         remembered = name.startswith("release/")
-        if not remembered and (force is None or force[1] + _NAMED_BEYOND_MS <= now_ms):
+        if not remembered and (force is None or force.until_ms + _NAMED_BEYOND_MS <= now_ms):
             continue
         named = named_in_lease(name, protection)
         if isinstance(named, Refusal):

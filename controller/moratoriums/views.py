@@ -67,8 +67,8 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
     force = in_force(protection)
     return HoldView(
         name=name.removeprefix("hold/"),
-        from_ms=None if force is None else force[0],
-        until_ms=None if force is None else force[1],
+        from_ms=None if force is None else force.from_ms,
+        until_ms=None if force is None else force.until_ms,
         revs=tuple(order.rev for order in orders),
         order_id=orders[-1].id,
         fleet=any(order.scope.fleet for order in orders),

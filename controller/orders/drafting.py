@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from controller.orders.planning import check_plan
-from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
 from protocols.documents.orders import (
@@ -42,6 +42,7 @@ from protocols.documents.orders import (
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
+from protocols.spans import Window
 
 FLEET: Final = Scope(fleet=True)
 HoldKind = Literal["moratorium", "dispute", "medical", "winter", "premises"]
@@ -137,7 +138,7 @@ def calendar(
     from_ms, until_ms = span_ms
     windows = compile_windows(parse_rule(rule), zone, holidays, from_ms, until_ms)
     check_plan(f"calendar/{name}", windows, policy)
-    body = CutCalendarBody(tuple((start_ms, end_ms) for start_ms, end_ms in windows), rule, zone, holidays)
+    body = CutCalendarBody(windows, rule, zone, holidays)
     return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, until_ms)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from protocols.cutting.cut_calendar import Window
 from protocols.cutting.linting import Finding, Severity, lint_calendar
 from protocols.cutting.office_days import OfficePolicy
 from protocols.documents.orders import CutCalendarBody, Kind, Order, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.limits import WINDOWS_MAX
+from protocols.spans import Window
 
 
 def check_plan(
@@ -35,8 +35,7 @@ def reasons_against(windows: Sequence[Window], meters: int | None = None) -> tup
 def warnings_of(order: Order) -> tuple[str, ...]:
     """What whoever signs an order must be told; nothing where it plans no cut. Raises as `check_plan`."""
     if order.kind is Kind.CUT_CALENDAR:
-        windows = [Window(*edges) for edges in body_of(order, CutCalendarBody).windows]
-        return check_plan(order.object, windows)
+        return check_plan(order.object, body_of(order, CutCalendarBody).windows)
     if order.kind is Kind.CUT_ORDER:
         window = Window(order.not_before_ms, order.not_after_ms)
         return check_plan(order.object, [window], meters=len(order.scope.meters))

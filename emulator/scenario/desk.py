@@ -115,7 +115,7 @@ class Desk:
 
     def write_calendar(self, do: CutCalendar, at_ms: int) -> tuple[Order, bytes]:
         """The calendar itself: no cut without the lease that goes with it."""
-        body = CutCalendarBody(do.windows_ms, do.rule, do.zone, do.holidays)
+        body = CutCalendarBody(do.windows, do.rule, do.zone, do.holidays)
         order = self._order(Kind.CUT_CALENDAR, CALENDAR, body, at_ms, not_after_ms=do.until_ms)
         return order, self._seal(order)
 

@@ -20,7 +20,7 @@ from emulator.population.profile_form import ProfileData, with_overrides
 from emulator.scenario.form_events import read_events
 from emulator.scenario.form_expects import read_expects
 from emulator.scenario.form_meters import read_population
-from emulator.scenario.form_span import Span, read_span
+from emulator.scenario.form_span import ScenarioSpan, read_span
 from emulator.scenario.model import Scenario
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
@@ -55,13 +55,13 @@ def read_scenario(
     )
 
 
-def _read_head(top: Fields) -> tuple[str, Span, int]:
+def _read_head(top: Fields) -> tuple[str, ScenarioSpan, int]:
     """`[scenario]`: its name, span and seed."""
     given = top.table("scenario")
     if given is None:
         if not top.has("scenario"):
             top.refuse("scenario", "missing", "a table, [scenario]")
-        return "", Span(INSTANT_MS_MIN, INSTANT_MS_MAX), 0
+        return "", ScenarioSpan(INSTANT_MS_MIN, INSTANT_MS_MAX), 0
     name = given.text("name")
     span = read_span(given)
     seed = given.integer("seed", 0, SEED_MAX, 0)

@@ -12,7 +12,7 @@ from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_payments import Payments
-from emulator.scenario.form_span import Span
+from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import (
     CancelCut,
     CutCalendar,
@@ -50,6 +50,7 @@ from protocols.limits import (
     WINDOWS_MAX,
 )
 from protocols.reasons import Source
+from protocols.spans import Window
 
 # In the order of design §9; what a message lists.
 SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.CARD, Source.TECHNICIAN)
@@ -69,7 +70,7 @@ class Place:
     firmwares: frozenset[Firmware]
 
 
-def read_events(top: Fields, population: Population, span: Span) -> tuple[EventSpec, ...]:
+def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tuple[EventSpec, ...]:
     """Every event, sorted by `at`, file order at equal instants."""
     payments = Payments(population)
     events: list[EventSpec] = []
@@ -163,14 +164,13 @@ def _cut_calendar(given: Fields, place: Place) -> CutCalendar:
     names = given.identifiers("names", OBJECTS_MAX)
     if place.at_ms is not None and given.right("until"):
         _check_until(given, place.at_ms, until_ms)
-    windows_ms: tuple[tuple[int, int], ...] = ()
+    windows: tuple[Window, ...] = ()
     if place.at_ms is not None and given.right("rule", "zone", "holidays", "until"):
         windows = compile_windows(rule, zone, holidays, place.at_ms, until_ms)
-        windows_ms = tuple((window.start_ms, window.end_ms) for window in windows)
-        if len(windows_ms) > WINDOWS_MAX:
-            found = f"{len(windows_ms)} windows until {iso_from_ms(until_ms)}"
+        if len(windows) > WINDOWS_MAX:
+            found = f"{len(windows)} windows until {iso_from_ms(until_ms)}"
             given.refuse("rule", found, f"at most {WINDOWS_MAX}")
-    return CutCalendar(rule.text, zone, holidays, until_ms, windows_ms, names)
+    return CutCalendar(rule.text, zone, holidays, until_ms, windows, names)
 
 
 def _check_until(given: Fields, at_ms: int, until_ms: int) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from emulator.forms.fields import Fields
 from emulator.scenario.form_meters import Population, read_addressed
-from emulator.scenario.form_span import Span
+from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import ExpectKey, ExpectSpec
 from protocols.limits import BALANCE_EUR_MAX, SCENARIO_EVENTS_MAX
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
@@ -27,7 +27,7 @@ _READERS: Final[Mapping[ExpectKey, Callable[[Fields, str], str | int]]] = {
 }
 
 
-def read_expects(top: Fields, population: Population, span: Span) -> tuple[ExpectSpec, ...]:
+def read_expects(top: Fields, population: Population, span: ScenarioSpan) -> tuple[ExpectSpec, ...]:
     """Every expectation, sorted by `at`, file order at equal instants."""
     expects: list[ExpectSpec] = []
     for index, given in enumerate(top.tables("expect", SCENARIO_EVENTS_MAX)):

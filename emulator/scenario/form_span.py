@@ -8,7 +8,7 @@ from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, SCENARIO_DAYS_MAX
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ScenarioSpan:
     """From `start_ms` to `end_ms`, both inside. Where a file's own are wrong, every instant is inside."""
 
     start_ms: int
@@ -28,9 +28,9 @@ class Span:
         return None
 
 
-def read_span(scenario: Fields) -> Span:
+def read_span(scenario: Fields) -> ScenarioSpan:
     """`start` and `end` of `[scenario]`."""
-    span = Span(scenario.instant_ms("start"), scenario.instant_ms("end"))
+    span = ScenarioSpan(scenario.instant_ms("start"), scenario.instant_ms("end"))
     if scenario.right("start", "end"):
         length_ms = span.end_ms - span.start_ms
         if length_ms <= 0:
@@ -38,4 +38,4 @@ def read_span(scenario: Fields) -> Span:
         elif length_ms > SCENARIO_DAYS_MAX * DAY_MS:
             allowed = f"at most {SCENARIO_DAYS_MAX} days after start"
             scenario.refuse("end", iso_from_ms(span.end_ms), allowed)
-    return span if scenario.right("start", "end") else Span(INSTANT_MS_MIN, INSTANT_MS_MAX)
+    return span if scenario.right("start", "end") else ScenarioSpan(INSTANT_MS_MIN, INSTANT_MS_MAX)

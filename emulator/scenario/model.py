@@ -10,6 +10,7 @@ from typing import Literal
 from emulator.firmware.events import ButtonName, Channel
 from emulator.firmware.profile import Profile
 from protocols.reasons import Source
+from protocols.spans import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,13 @@ class ShortenHold:
 
 @dataclass(frozen=True, slots=True)
 class CutCalendar:
-    """`windows_ms` are already compiled, from the event's instant to `until_ms`."""
+    """`windows` are already compiled, from the event's instant to `until_ms`."""
 
     rule: str
     zone: str
     holidays: str
     until_ms: int
-    windows_ms: tuple[tuple[int, int], ...]
+    windows: tuple[Window, ...]
     names: tuple[str, ...]
 
 

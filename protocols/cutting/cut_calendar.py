@@ -14,7 +14,6 @@ Where local time is not one line, the windows come out smaller, never larger:
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from protocols.cutting.public_holidays import check_holidays, holiday_name
 from protocols.cutting.rules import Rule
@@ -22,15 +21,9 @@ from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.spans import Window, merge_windows
 
 _DAY = timedelta(days=1)
-
-
-class Window(NamedTuple):
-    """Instants from `start_ms` to just before `end_ms`. A pair of integers on the wire."""
-
-    start_ms: int
-    end_ms: int
 
 
 def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms: int) -> tuple[Window, ...]:
@@ -57,17 +50,6 @@ def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms
                 end_ms, _ = instants_of_wall(day, hours.end_s, place)
                 found.append(Window(max(start_ms, from_ms), min(end_ms, until_ms)))
     return merge_windows(found)
-
-
-def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """The same instants in sorted windows, those that touch or overlap made one, empty ones left out."""
-    merged: list[Window] = []
-    for window in sorted(window for window in windows if window.start_ms < window.end_ms):
-        if merged and window.start_ms <= merged[-1].end_ms:
-            merged[-1] = Window(merged[-1].start_ms, max(merged[-1].end_ms, window.end_ms))
-        else:
-            merged.append(window)
-    return tuple(merged)
 
 
 def complement(windows: Iterable[Window], from_ms: int, until_ms: int) -> tuple[Window, ...]:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocols.cutting.cut_calendar import Window, compile_windows, complement, merge_windows
+from protocols.cutting.cut_calendar import compile_windows, complement
 from protocols.cutting.office_days import (
     LOOKAHEAD_DAYS,
     OfficeDay,
@@ -47,6 +47,7 @@ from protocols.cutting.zones import (
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.spans import Window, merge_windows
 
 _FRIDAY = 4
 # From so many closed days on, their eve is refused from noon on, not only warned of: a weekend.

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.public_holidays import holiday_name
 from protocols.cutting.rules import DAY_S, parse_rule
 from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.errors import InputError
 from protocols.instants import SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.spans import Window
 
 # How far ahead the next opening of the offices is looked for: longer than any run of holidays.
 LOOKAHEAD_DAYS = 21

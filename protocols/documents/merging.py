@@ -35,9 +35,10 @@ from msgspec.structs import replace
 from protocols.documents.orders import Named
 from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
+from protocols.spans import Span
 
 # A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.
-NO_TIME: Final = (0, 0)
+NO_TIME: Final = Span(0, 0)
 
 
 class Revision(Struct, frozen=True):
@@ -113,13 +114,13 @@ def lower(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Prot
     return Protection(floor, above, _still_leaps(rev, leaps.union(protection.lifted)))
 
 
-def in_force(protection: Protection) -> tuple[int, int] | None:
-    """`(from_ms, until_ms)`, the join of floor and all above; None where nothing protects."""
+def in_force(protection: Protection) -> Span | None:
+    """The join of floor and all above; None where nothing protects."""
     held = protection.above if protection.floor is None else (protection.floor, *protection.above)
     spans = [each for each in held if each.from_ms < each.until_ms]
     if not spans:
         return None
-    return min(each.from_ms for each in spans), max(each.until_ms for each in spans)
+    return Span(min(each.from_ms for each in spans), max(each.until_ms for each in spans))
 
 
 def holds_rev(protection: Protection, rev: int) -> bool:

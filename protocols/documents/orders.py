@@ -24,8 +24,6 @@ from protocols.limits import (
     CLAIM_SPREAD_MS_MAX,
     CLAIM_SPREAD_MS_MIN,
     ID_CHARS_MAX,
-    INSTANT_MS_MAX,
-    INSTANT_MS_MIN,
     OBJECTS_MAX,
     REV_MAX,
     REVISIONS_MAX,
@@ -34,6 +32,7 @@ from protocols.limits import (
     TEXT_CHARS_MAX,
     WINDOWS_MAX,
 )
+from protocols.spans import InstantMs, Window
 
 ORDER_TYPE: Final = "application/vnd.relance.order+json"
 TIME_TYPE: Final = "application/vnd.relance.time+json"
@@ -48,7 +47,6 @@ ObjectName = Annotated[
     Meta(min_length=3, max_length=ID_CHARS_MAX + 16, pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"),
 ]
 Rev = Annotated[int, Meta(ge=1, le=REV_MAX)]
-InstantMs = Annotated[int, Meta(ge=INSTANT_MS_MIN, le=INSTANT_MS_MAX)]
 Ueur = Annotated[int, Meta(ge=0, le=STATEMENT_UEUR_MAX)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
@@ -131,7 +129,7 @@ class CutCalendarBody(_Body, frozen=True):
     `rule`, `zone` and `holidays` say what the windows were compiled from; the meter ignores them.
     """
 
-    windows: Annotated[tuple[tuple[InstantMs, InstantMs], ...], Meta(max_length=WINDOWS_MAX)]
+    windows: Annotated[tuple[Window, ...], Meta(max_length=WINDOWS_MAX)]
     rule: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
     zone: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
     holidays: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = "none"

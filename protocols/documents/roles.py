@@ -15,10 +15,11 @@ from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
 from protocols.documents.envelope import keyid_of, read_envelope, valid_keyids
-from protocols.documents.orders import Digest, Id, InstantMs, Rev, Role
+from protocols.documents.orders import Digest, Id, Rev, Role
 from protocols.errors import DocumentError
 from protocols.limits import KEYS_MAX
 from protocols.reasons import Refusal, Source
+from protocols.spans import InstantMs
 
 ROOT_TYPE: Final = "application/vnd.relance.root+json"
 

@@ -7,6 +7,7 @@ the form in which a journal and the link carry them.
 from msgspec import Struct
 
 from protocols.reasons import ClockStatus, SupplyReason
+from protocols.spans import Window
 
 
 # Values like these hold no cycles, and there are many of them: the collector need not know (`gc=False`).
@@ -25,7 +26,7 @@ class Permission(Struct, frozen=True, gc=False):
     None: no lease keeps this calendar alive. `complete`: every revision that the lease names is stored.
     """
 
-    windows_ms: tuple[tuple[int, int], ...] = ()
+    windows_ms: tuple[Window, ...] = ()
     lease_ends_ms: int | None = None
     complete: bool = False
 
@@ -49,7 +50,10 @@ class Evidence(Struct, frozen=True, gc=False):
 
 
 class Flags(Struct, frozen=True, gc=False):
-    """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date."""
+    """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date.
+
+    A class for one bool, because journals of version 0.1 hold `"flags":{"release_holds":…}`.
+    """
 
     release_holds: bool = False
 

@@ -40,6 +40,7 @@ from protocols.link.messages import (
 )
 from protocols.link.topics import Channel, Place, controller_filters, time_filters
 from protocols.reasons import Energy, Supply, SupplyReason
+from protocols.spans import Window
 from tests.brokers.post import Post, play, running, until
 from tests.brokers.running import RunningBroker
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS, Workbench, sign
@@ -139,7 +140,7 @@ def test_a_fleet_is_cut_by_order_released_to_all_and_leaves_its_last_will(broker
 
             bench = Workbench()
             fleet = Scope(fleet=True)
-            window = (MONDAY_MS, MONDAY_MS + DAY_MS)
+            window = Window(MONDAY_MS, MONDAY_MS + DAY_MS)
             calendar = bench.order(Kind.CUT_CALENDAR, "season", CutCalendarBody((window,)), scope=fleet)
             lease = LeaseBody(calendar.object, calendar.rev, digest_of(calendar))
             await headend.order_all(sign(calendar))

@@ -10,11 +10,11 @@ from controller.faces.cli.options import Meters, Since
 from controller.faces.cli.verbs import ACTING, verb
 from controller.orders.planning import check_plan
 from protocols.arguments import read_name, read_names, read_span
-from protocols.cutting.cut_calendar import Window
 from protocols.documents.orders import Kind
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
 from protocols.rim.terminal import warn
+from protocols.spans import Window
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
 

@@ -23,6 +23,7 @@ from emulator.firmware.service_point import ServicePoint
 from protocols.instants import SECOND_MS
 from protocols.link.question import Evidence
 from protocols.reasons import ClockStatus, Supply, SupplyReason
+from protocols.spans import Window
 
 CREDIT_KEY = "credit"
 LIMITER_KEY = "limiter"
@@ -81,17 +82,17 @@ def warned_at(memory: Memory, key: str, profile: Profile) -> int:
     return NEVER if began is None else began + profile.warning_s * SECOND_MS
 
 
-def spread_ms(window_ms: tuple[int, int], profile: Profile, parts: int) -> int:
+def spread_ms(window: Window, profile: Profile, parts: int) -> int:
     """The meter's own delay after the start of a window, so that a fleet does not open at one instant."""
-    start, end = window_ms
-    return min(profile.spread_max_s * SECOND_MS, (end - start) // 4) * parts // SPREAD_PARTS
+    quarter_ms = (window.end_ms - window.start_ms) // 4
+    return min(profile.spread_max_s * SECOND_MS, quarter_ms) * parts // SPREAD_PARTS
 
 
-def has_spread(memory: Memory, windows_ms: Sequence[tuple[int, int]], profile: Profile, parts: int) -> bool:
+def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, parts: int) -> bool:
     """Whether this meter's turn in the present window has come for certain."""
     low_ms = earliest_ms(memory.clock, memory.tick)
-    window = window_at(windows_ms, low_ms)
-    return window is not None and low_ms >= window[0] + spread_ms(window, profile, parts)
+    window = window_at(windows, low_ms)
+    return window is not None and low_ms >= window.start_ms + spread_ms(window, profile, parts)
 
 
 def next_chance_at(
@@ -122,7 +123,7 @@ def _possible_from_ms(from_ms: int, known: Known, profile: Profile, parts: int) 
         window = None if possible_ms is None else window_at(known.permission.windows_ms, possible_ms)
         if possible_ms is None or window is None:
             return None
-        turn_ms = window[0] + spread_ms(window, profile, parts)
+        turn_ms = window.start_ms + spread_ms(window, profile, parts)
         if possible_ms >= turn_ms:
             return possible_ms
         from_ms = turn_ms
@@ -133,9 +134,9 @@ def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: int) -> int:
 
     A hold ends, whether it has begun or not; an order's interval begins; the next window does.
     """
-    windows_ms = known.permission.windows_ms
+    windows = known.permission.windows_ms
     turns = [hold.until_ms for hold in known.holds if hold.until_ms > low_ms]
     turns += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
-    place = begun(windows_ms, low_ms)
-    turns += [start for start, _ in windows_ms[place : place + 1]]
+    place = begun(windows, low_ms)
+    turns += [window.start_ms for window in windows[place : place + 1]]
     return min(turns, default=NEVER)

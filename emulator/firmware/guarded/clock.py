@@ -19,6 +19,7 @@ unnoticed. Functions work on a `Clock`; ticks, keys' verdicts and nonces come fr
 
 from collections.abc import Mapping
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -67,6 +68,13 @@ class Mark(Struct, frozen=True, gc=False, array_like=True):
     tick: int
 
 
+class Hull(NamedTuple):
+    """A small miss: at `tick` the envelope was widened by `added_ms`."""
+
+    tick: int
+    added_ms: int
+
+
 class Clock(Struct, gc=False):
     """Everything the clock knows. `agreed`: when each source last agreed."""
 
@@ -80,7 +88,7 @@ class Clock(Struct, gc=False):
     fresh: Mapping[Source, Fresh] = field(default_factory=no_entries)
     one_way: Mapping[Source, OneWay] = field(default_factory=no_entries)
     asks: Mapping[str, Asked] = field(default_factory=no_entries)
-    hulls: tuple[tuple[int, int], ...] = ()
+    hulls: tuple[Hull, ...] = ()
     agreed: Mapping[Source, Mark] = field(default_factory=no_entries)
 
 
@@ -231,11 +239,11 @@ def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point
     roof = None if second_upper is None else upper_ms(second_upper, tick, clock.ppm)
     if floor is None or roof is None:
         return False
-    added = roof - high if high is not None and floor > high else low - floor
-    recent = tuple(hull for hull in clock.hulls if hull[0] > tick - HULL_WINDOW_MS)
-    if sum(ms for _, ms in recent) + added > HULL_MS_MAX:
+    added_ms = roof - high if high is not None and floor > high else low - floor
+    recent = tuple(hull for hull in clock.hulls if hull.tick > tick - HULL_WINDOW_MS)
+    if sum(hull.added_ms for hull in recent) + added_ms > HULL_MS_MAX:
         return False
-    clock.hulls = (*recent, (tick, added))
+    clock.hulls = (*recent, Hull(tick, added_ms))
     if high is not None and floor > high:
         clock.latest = second_upper
     elif second_lower is not None:

@@ -2,7 +2,7 @@
 
 Duty: given a cause and everything known, say whether the supply may be opened *at every instant*
 that the clock holds possible. It opens only with positive evidence; in doubt the supply stays on.
-The rules stand in their order in `may_open`; the meter adds only the warning and the spread
+The rules stand in their order in `_refusal`; the meter adds only the warning and the spread
 (rule 6), which delay an opening and never permit one.
 
 A `Question` is plain data (`protocols.link.question`): the black box holds it, a replay asks it again.
@@ -15,8 +15,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission, Question
+from protocols.link.question import Evidence, HoldSpan, Permission, Question
 from protocols.reasons import Because, ClockStatus, SupplyReason
+from protocols.spans import Window
 
 # No window ends so late: a window that begins at an instant counts as begun by it.
 _AFTER_EVERY_END: Final = 2**63
@@ -30,55 +31,26 @@ class Verdict(Struct, frozen=True, gc=False):
     next_possible_ms: int | None
 
 
-def may_open(
-    cause: SupplyReason,
-    interval: Interval,
-    permission: Permission,
-    holds: Sequence[HoldSpan],
-    evidence: Evidence,
-    flags: Flags,
-) -> Verdict:
-    """Whether `cause` may open the supply now. Total: an unknown cause has no evidence."""
-    if cause is SupplyReason.SAFETY:
-        return Verdict(open=True, reason=Because.SAFETY, next_possible_ms=interval.earliest_ms)
-    reason = _refusal(cause, interval, permission, holds, evidence, flags)
-    if reason is None:
-        return Verdict(open=True, reason=Because.PERMITTED, next_possible_ms=interval.earliest_ms)
-    return Verdict(False, reason, next_possible_ms(interval.earliest_ms, permission, holds))
+def judge(asked: Question) -> Verdict:
+    """Whether the cause may open the supply now. Total: an unknown cause has no evidence."""
+    earliest_ms = asked.interval.earliest_ms
+    if asked.cause is SupplyReason.SAFETY:
+        return Verdict(True, Because.SAFETY, earliest_ms)
+    refusal = _refusal(asked)
+    if refusal is None:
+        return Verdict(True, Because.PERMITTED, earliest_ms)
+    return Verdict(False, refusal, next_possible_ms(earliest_ms, asked.permission, asked.holds))
 
 
-def judge(question: Question) -> Verdict:
-    """`may_open` of a question as one value."""
-    return may_open(
-        question.cause,
-        question.interval,
-        question.permission,
-        question.holds,
-        question.evidence,
-        question.flags,
-    )
-
-
-def window_at(windows_ms: Sequence[tuple[int, int]], instant_ms: int) -> tuple[int, int] | None:
+def window_at(windows: Sequence[Window], instant_ms: int) -> Window | None:
     """The window that contains an instant."""
-    place = begun(windows_ms, instant_ms) - 1
-    return windows_ms[place] if place >= 0 and instant_ms < windows_ms[place][1] else None
+    place = begun(windows, instant_ms) - 1
+    return windows[place] if place >= 0 and instant_ms < windows[place].end_ms else None
 
 
-def begun(windows_ms: Sequence[tuple[int, int]], instant_ms: int) -> int:
+def begun(windows: Sequence[Window], instant_ms: int) -> int:
     """How many of the windows have begun by an instant."""
-    return bisect_right(windows_ms, (instant_ms, _AFTER_EVERY_END))
-
-
-def join_touching(windows_ms: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Windows that touch or overlap are one: an interval across their seam lies inside."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(windows_ms):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return tuple(joined)
+    return bisect_right(windows, (instant_ms, _AFTER_EVERY_END))
 
 
 def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldSpan]) -> int | None:
@@ -97,7 +69,7 @@ def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldS
         place = begun(permission.windows_ms, instant_ms)
         if place == len(permission.windows_ms):
             return None
-        instant_ms = permission.windows_ms[place][0]
+        instant_ms = permission.windows_ms[place].start_ms
 
 
 def with_near_windows(question: Question) -> Question:
@@ -114,24 +86,18 @@ def with_present_holds(then: Question, holds: tuple[HoldSpan, ...], *, cancelled
     return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
 
 
-def _refusal(
-    cause: SupplyReason,
-    interval: Interval,
-    permission: Permission,
-    holds: Sequence[HoldSpan],
-    evidence: Evidence,
-    flags: Flags,
-) -> Because | None:
+def _refusal(asked: Question) -> Because | None:
     """The first rule that says no, in the order of the design; None where none does."""
+    interval, permission = asked.interval, asked.permission
     if interval.status is ClockStatus.DISPUTED:
         return Because.CLOCK_DISPUTED
     if interval.status is ClockStatus.LOST or interval.latest_ms is None:
         return Because.CLOCK_LOST
     earliest_ms, latest_ms = interval.earliest_ms, interval.latest_ms
-    if flags.release_holds or any(_intersects(hold, earliest_ms, latest_ms) for hold in holds):
+    if asked.flags.release_holds or any(_intersects(hold, earliest_ms, latest_ms) for hold in asked.holds):
         return Because.HOLD
     window = window_at(permission.windows_ms, earliest_ms)
-    if window is None or latest_ms >= window[1]:
+    if window is None or latest_ms >= window.end_ms:
         return Because.NO_WINDOW
     if permission.lease_ends_ms is None:
         return Because.NO_LEASE
@@ -139,7 +105,7 @@ def _refusal(
         return Because.LEASE_ENDED
     if not permission.complete:
         return Because.REVISIONS_MISSING
-    return None if _has_evidence(cause, evidence, earliest_ms, latest_ms) else Because.NO_EVIDENCE
+    return None if _has_evidence(asked.cause, asked.evidence, earliest_ms, latest_ms) else Because.NO_EVIDENCE
 
 
 def _intersects(hold: HoldSpan, earliest_ms: int, latest_ms: int) -> bool:

@@ -108,6 +108,6 @@ def _forget_what_is_over(memory: Memory, tick: int) -> None:
     over = [
         name
         for name, protection in memory.protections.items()
-        if (force := in_force(protection)) is not None and force[1] <= low_ms
+        if (force := in_force(protection)) is not None and force.until_ms <= low_ms
     ]
     memory.protections = shared_table(without(memory.protections, *over))

@@ -7,6 +7,7 @@ changed in place: see `sharing`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from protocols.documents.roles import Root
 from protocols.documents.statements import NO_TOTALS, Totals
 from protocols.link.question import Question
 from protocols.reasons import Supply, SupplyReason
+from protocols.spans import Window
 
 
 class Calendar(Struct, frozen=True, gc=False):
@@ -26,7 +28,7 @@ class Calendar(Struct, frozen=True, gc=False):
 
     rev: int
     digest: str
-    windows_ms: tuple[tuple[int, int], ...]
+    windows_ms: tuple[Window, ...]
 
     def __hash__(self) -> int:
         """By its digest: a season of windows is long, and the digest covers them."""
@@ -45,6 +47,13 @@ class Lease(Struct, frozen=True, gc=False):
 class CutOrder(Struct, frozen=True, gc=False):
     rev: int
     from_ms: int
+    until_ms: int
+
+
+class CutSeen(NamedTuple):
+    """The rev of a cut order that came, and the end of its interval, `until_ms`."""
+
+    rev: int
     until_ms: int
 
 
@@ -96,7 +105,7 @@ class Memory:
     tombstones: Mapping[str, int] = field(default_factory=no_entries)
     cuts_cancelled_until_ms: int = 0
     harm_revs: Mapping[str, int] = field(default_factory=no_entries)
-    cuts_seen: Mapping[str, tuple[int, int]] = field(default_factory=no_entries)
+    cuts_seen: Mapping[str, CutSeen] = field(default_factory=no_entries)
     emergency_revs: tuple[int, ...] = ()
     totals: Totals = NO_TOTALS
     limiter_ordered: bool = False

@@ -9,7 +9,7 @@ Supply is taken in one place, `_open`, and only when the gate has said yes, the 
 has run in full and this meter's turn in the window has come. It is given back in `_give_back`.
 """
 
-from typing import Final, assert_never
+from typing import assert_never
 
 from emulator.firmware.credit import NEVER, has_nothing_left, settle
 from emulator.firmware.effects import Ask, Effect, Persist
@@ -51,9 +51,6 @@ from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyRe
 
 # Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
 _UNTOUCHED = -2 * STEP_MS
-
-_NO_FLAGS: Final = Flags()
-_RELEASED: Final = Flags(release_holds=True)
 
 
 class GuardedMeter:
@@ -286,7 +283,7 @@ class GuardedMeter:
             self.known.permission,
             self.known.holds,
             cause.evidence,
-            _RELEASED if holds.release_holds(memory) else _NO_FLAGS,
+            Flags(holds.release_holds(memory)),
         )
 
     def _warn(self, cause: Cause, at: int) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
-from emulator.firmware.guarded.gate import join_touching
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
-from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease, Memory
+from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from protocols.documents.merging import NOTHING, Protection, holds_rev
 from protocols.documents.orders import (
@@ -32,10 +31,12 @@ from protocols.documents.statements import apply_statement
 from protocols.instants import HOUR_MS
 from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.reasons import Refusal
+from protocols.spans import merge_windows
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
 # Calendars under different names that one meter stores; a lease keeps one of them alive.
 _CALENDARS_MAX: Final = 4
+_NEVER_SEEN: Final = CutSeen(0, 0)
 
 STORED: Final = "stored"
 REPEATED: Final = "repeated"
@@ -110,12 +111,12 @@ def _cut_order(order: Order, memory: Memory, tick: int) -> str | Refusal:
     if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
         return Refusal.CANCELLED
     _forget_past_cut_orders(memory, tick)
-    seen_rev, _ = memory.cuts_seen.get(order.object, (0, 0))
-    if order.rev <= seen_rev:
-        return REPEATED if order.rev == seen_rev else Refusal.STALE_REV
-    if seen_rev == 0 and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
+    seen = memory.cuts_seen.get(order.object, _NEVER_SEEN)
+    if order.rev <= seen.rev:
+        return REPEATED if order.rev == seen.rev else Refusal.STALE_REV
+    if seen is _NEVER_SEEN and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
         return Refusal.TOO_MANY
-    memory.cuts_seen = {**memory.cuts_seen, order.object: (order.rev, order.not_after_ms)}
+    memory.cuts_seen = {**memory.cuts_seen, order.object: CutSeen(order.rev, order.not_after_ms)}
     stored = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
     memory.cut_orders = {**memory.cut_orders, order.object: stored}
     return STORED
@@ -128,7 +129,7 @@ def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     if order.object not in memory.calendars and len(memory.calendars) >= _CALENDARS_MAX:
         return Refusal.TOO_MANY
     _mark_harm_seen(order, memory)
-    windows_ms = join_touching(body_of(order, CutCalendarBody).windows)
+    windows_ms = merge_windows(body_of(order, CutCalendarBody).windows)
     calendar = shared(Calendar(order.rev, digest_of(order), windows_ms))
     memory.calendars = shared_table({**memory.calendars, order.object: calendar})
     return STORED
@@ -199,7 +200,7 @@ def _mark_harm_seen(order: Order, memory: Memory) -> None:
 def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
     """What has surely ended needs no memory: its document is refused by its date."""
     low_ms = earliest_ms(memory.clock, tick)
-    past = [name for name, (_, until_ms) in memory.cuts_seen.items() if until_ms <= low_ms]
+    past = [name for name, seen in memory.cuts_seen.items() if seen.until_ms <= low_ms]
     memory.cuts_seen = without(memory.cuts_seen, *past)
     memory.cut_orders = without(memory.cut_orders, *past)
 

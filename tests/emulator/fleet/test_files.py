@@ -31,6 +31,7 @@ from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.records import ScreenShown
 from protocols.reasons import Supply
+from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, Workbench, sign
 from tests.emulator.links.link_bench import Headend, household, key_of, link_of
 
@@ -76,7 +77,7 @@ def days_of(deeds: list[str]) -> RecordingMemory:
                 headend.send(sign(bench.order(Kind.RELEASE, "m1", ReleaseBody(24))))
             case "permit":
                 calendar = bench.order(
-                    Kind.CUT_CALENDAR, "season", CutCalendarBody(((now_ms, now_ms + DAY_MS),))
+                    Kind.CUT_CALENDAR, "season", CutCalendarBody((Window(now_ms, now_ms + DAY_MS),))
                 )
                 lease = LeaseBody(calendar.object, calendar.rev, digest_of(calendar))
                 headend.send(sign(calendar))

@@ -8,6 +8,7 @@ from protocols.documents.statements import Statement, Totals
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message
 from protocols.reasons import Refusal
+from protocols.spans import Window
 from tests.emulator.links.link_bench import household
 
 
@@ -17,7 +18,7 @@ def test_a_meter_says_all_it_holds() -> None:
     held = declare(NOTHING, 3, 10, 20)
     assert not isinstance(held, Refusal)
     memory.protections = {"hold/b": held, "flag/medical": held}
-    memory.calendars = {"calendar/c": Calendar(4, "d" * 64, ((1, 2),))}
+    memory.calendars = {"calendar/c": Calendar(4, "d" * 64, (Window(1, 2),))}
     memory.lease = Lease(9, "calendar/c", 4, "d" * 64, 777, ())
     memory.totals = Totals((Statement("controller", 2, 5_000_000),))
     memory.cut_orders = {"cut/x": CutOrder(1, 1, 2)}

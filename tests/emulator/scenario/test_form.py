@@ -31,6 +31,7 @@ from emulator.scenario.model import (
 from protocols import limits
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
 from protocols.reasons import Energy, Source
+from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.scenario.scenario_texts import HEAD, METERS, event, expectation, read
 
@@ -66,7 +67,7 @@ DO_TABLE: list[tuple[str, Do]] = [
             "Europe/Brussels",
             "BE",
             T2_MS,
-            ((ms_from_iso("2020-07-03T08:00:00+02:00"), ms_from_iso("2020-07-03T16:00:00+02:00")),),
+            (Window(ms_from_iso("2020-07-03T08:00:00+02:00"), ms_from_iso("2020-07-03T16:00:00+02:00")),),
             ("covid",),
         ),
     ),

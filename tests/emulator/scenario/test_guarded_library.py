@@ -225,8 +225,7 @@ LIES_MS = (HOUR_MS, 2 * HOUR_MS, DAY_MS, 3 * DAY_MS, 8_000 * DAY_MS, -DAY_MS, -2
 def calendar_at(at_ms: int) -> CutCalendar:
     until_ms = at_ms + RENEWED_EVERY_MS + DAY_MS
     windows = compile_windows(parse_rule(RULE), ZONE, "BE", at_ms, until_ms)
-    pairs = tuple((window.start_ms, window.end_ms) for window in windows)
-    return CutCalendar(RULE, ZONE, "BE", until_ms, pairs, ())
+    return CutCalendar(RULE, ZONE, "BE", until_ms, windows, ())
 
 
 def guarded_instead(scenario: Scenario) -> Scenario:

@@ -29,10 +29,13 @@ from protocols.documents.orders import (
 from protocols.documents.roles import meets, open_signed, read_root, time_source, write_root
 from protocols.instants import DAY_MS, ms_from_iso
 from protocols.reasons import Refusal, Source
+from protocols.spans import Window
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
 OFFICE = Keyring(7, AT_MS + DAY_MS)
-CALENDAR = CutCalendar("daily 08:00-09:00", "UTC", "none", AT_MS + 9 * DAY_MS, ((AT_MS, AT_MS + 1),), ())
+CALENDAR = CutCalendar(
+    "daily 08:00-09:00", "UTC", "none", AT_MS + 9 * DAY_MS, (Window(AT_MS, AT_MS + 1),), ()
+)
 
 
 def lease(desk: Desk, *missing: str) -> bytes:

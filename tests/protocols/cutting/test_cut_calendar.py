@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.cutting.cut_calendar import Window, compile_windows, complement, merge_windows
+from protocols.cutting.cut_calendar import compile_windows, complement
 from protocols.cutting.public_holidays import check_holidays, holidays_of_year
 from protocols.cutting.rules import DAY_NAMES, DAY_S, parse_rule
 from protocols.cutting.zones import instants_of_wall, load_zone, local_in_words, span_in_words, zone_names
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, iso_from_ms, ms_from_iso
+from protocols.spans import Window, merge_windows
 
 BRUSSELS = "Europe/Brussels"
 FRIENDLY_COMPLEMENT = parse_rule("weekdays 08:00-16:00")

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.cutting.cut_calendar import Window, compile_windows
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.linting import Finding, LintRule, Severity, lint_calendar, lint_instant, refused
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, ms_from_iso
+from protocols.spans import Window
 
 BRUSSELS = "Europe/Brussels"
 # What a calendar without any thought breaks; only the offices' capacity is not known.

@@ -22,12 +22,13 @@ from protocols.link.messages import (
 )
 from protocols.link.question import Evidence, Flags, Interval, Permission, Question
 from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
+from protocols.spans import Window
 
 # A household without credit, in a window, with a lease: one to ask the gate about.
 QUESTION = Question(
     SupplyReason.CREDIT,
-    Interval(ClockStatus.TRUSTED, 10, 12),
-    Permission(((5, 20),), 100, complete=True),
+    Interval(ClockStatus.TRUSTED, 1_594_000_010_000, 1_594_000_012_000),
+    Permission((Window(1_594_000_000_000, 1_594_000_020_000),), 1_594_000_100_000, complete=True),
     (),
     Evidence(nothing_left=True),
     Flags(),

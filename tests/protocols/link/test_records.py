@@ -9,8 +9,9 @@ from tests.protocols.link.link_messages import QUESTION
 # As version 0.1 wrote it.
 VERDICT = (
     b'{"event":"verdict","open":true,"reason":"permitted","question":{"cause":"credit",'
-    b'"interval":{"status":"trusted","earliest_ms":10,"latest_ms":12},'
-    b'"permission":{"windows_ms":[[5,20]],"lease_ends_ms":100,"complete":true},"holds":[],'
+    b'"interval":{"status":"trusted","earliest_ms":1594000010000,"latest_ms":1594000012000},'
+    b'"permission":{"windows_ms":[[1594000000000,1594000020000]],"lease_ends_ms":1594000100000,'
+    b'"complete":true},"holds":[],'
     b'"evidence":{"nothing_left":true,"limiter_ordered":false,"order_from_ms":0,"order_until_ms":0,'
     b'"cancelled":false},"flags":{"release_holds":false}}}'
 )

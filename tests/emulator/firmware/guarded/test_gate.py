@@ -3,15 +3,17 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from emulator.firmware.guarded.gate import join_touching, may_open, next_possible_ms
-from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission
+from emulator.firmware.guarded.gate import judge, next_possible_ms
+from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission, Question
 from protocols.reasons import Because, ClockStatus, SupplyReason
+from protocols.spans import Window, merge_windows
 
 # A small world of a few dozen instants: every boundary meets every other.
 instants = st.integers(0, 30)
 spans = st.tuples(instants, instants).map(sorted).filter(lambda s: s[0] < s[1]).map(lambda s: (s[0], s[1]))
-windows = st.lists(spans, max_size=4).map(join_touching)
+windows = st.lists(spans.map(lambda s: Window(*s)), max_size=4).map(merge_windows)
 holds = st.lists(spans.map(lambda s: HoldSpan("h", *s)), max_size=3).map(tuple)
 intervals = st.builds(
     Interval,
@@ -22,21 +24,17 @@ intervals = st.builds(
 permissions = st.builds(Permission, windows, st.one_of(st.none(), instants), st.booleans())
 evidences = st.builds(Evidence, st.booleans(), st.booleans(), instants, instants, st.booleans())
 flags = st.builds(Flags, st.booleans())
-causes = st.sampled_from(SupplyReason)
+questions = st.builds(
+    Question, st.sampled_from(SupplyReason), intervals, permissions, holds, evidences, flags
+)
 
 
-def naive(
-    cause: SupplyReason,
-    interval: Interval,
-    permission: Permission,
-    held: tuple[HoldSpan, ...],
-    evidence: Evidence,
-    flag: Flags,
-) -> bool:
+def naive(asked: Question) -> bool:
     """Whether it may open at every single instant that may be now."""
+    cause, interval, permission, evidence = asked.cause, asked.interval, asked.permission, asked.evidence
     if cause is SupplyReason.SAFETY:
         return True
-    if interval.status is not ClockStatus.TRUSTED or interval.latest_ms is None or flag.release_holds:
+    if interval.status is not ClockStatus.TRUSTED or interval.latest_ms is None or asked.flags.release_holds:
         return False
     shown = {
         SupplyReason.CREDIT: evidence.nothing_left,
@@ -50,23 +48,15 @@ def naive(
         any(start <= now < end for start, end in permission.windows_ms)
         and permission.lease_ends_ms is not None
         and now < permission.lease_ends_ms
-        and not any(hold.from_ms <= now < hold.until_ms for hold in held)
+        and not any(hold.from_ms <= now < hold.until_ms for hold in asked.holds)
         and (cause is not SupplyReason.CUT_ORDER or evidence.order_from_ms <= now < evidence.order_until_ms)
         for now in every
     )
 
 
-@given(causes, intervals, permissions, holds, evidences, flags)
-def test_the_gate_says_what_every_single_instant_says(
-    cause: SupplyReason,
-    interval: Interval,
-    permission: Permission,
-    held: tuple[HoldSpan, ...],
-    evidence: Evidence,
-    flag: Flags,
-) -> None:
-    verdict = may_open(cause, interval, permission, held, evidence, flag)
-    assert verdict.open == naive(cause, interval, permission, held, evidence, flag)
+@given(questions)
+def test_the_gate_says_what_every_single_instant_says(asked: Question) -> None:
+    assert judge(asked).open == naive(asked)
 
 
 @given(permissions, holds, evidences)
@@ -77,8 +67,8 @@ def test_at_a_sharp_instant_the_gate_opens_wherever_it_may(
     for now in range(31):
         interval = Interval(ClockStatus.TRUSTED, now, now)
         for cause in (SupplyReason.CREDIT, SupplyReason.CUT_ORDER):
-            question = (cause, interval, permission, held, evidence, Flags())
-            assert may_open(*question).open == naive(*question)
+            asked = Question(cause, interval, permission, held, evidence, Flags())
+            assert judge(asked).open == naive(asked)
 
 
 @given(instants, permissions, holds)
@@ -94,43 +84,56 @@ def test_the_next_possible_instant_is_the_first_one_permitted(
     assert next_possible_ms(now, permission, held) == (permitted[0] if permitted else None)
 
 
-OPEN = (
+OPEN = Question(
+    SupplyReason.CREDIT,
     Interval(ClockStatus.TRUSTED, 10, 12),
-    Permission(((5, 20),), 100, complete=True),
+    Permission((Window(5, 20),), 100, complete=True),
     (),
     Evidence(nothing_left=True),
     Flags(),
 )
+
+
+def when(status: ClockStatus, earliest_ms: int, latest_ms: int | None) -> Question:
+    return replace(OPEN, interval=Interval(status, earliest_ms, latest_ms))
+
+
+def permitted(*windows: Window, lease_ends_ms: int | None = 100, complete: bool = True) -> Question:
+    return replace(OPEN, permission=Permission(windows, lease_ends_ms, complete))
+
+
+def held(from_ms: int, until_ms: int) -> Question:
+    return replace(OPEN, holds=(HoldSpan("h", from_ms, until_ms),))
+
+
 # One thing changed at a time, and why the gate is then shut. Boundaries are the half-open ones.
 LEDGER = [
-    (0, Interval(ClockStatus.LOST, 10, None), Because.CLOCK_LOST),
-    (0, Interval(ClockStatus.LOST, 10, 12), Because.CLOCK_LOST),
-    (0, Interval(ClockStatus.TRUSTED, 10, None), Because.CLOCK_LOST),
-    (0, Interval(ClockStatus.DISPUTED, 10, 12), Because.CLOCK_DISPUTED),
-    (0, Interval(ClockStatus.TRUSTED, 4, 12), Because.NO_WINDOW),
-    (0, Interval(ClockStatus.TRUSTED, 5, 12), Because.PERMITTED),
-    (0, Interval(ClockStatus.TRUSTED, 10, 19), Because.PERMITTED),
-    (0, Interval(ClockStatus.TRUSTED, 10, 20), Because.NO_WINDOW),
-    (1, Permission(((5, 11), (11, 20)), 100, complete=True), Because.NO_WINDOW),
-    (1, Permission(join_touching([(11, 20), (5, 11)]), 100, complete=True), Because.PERMITTED),
-    (1, Permission(((5, 20),), None, complete=True), Because.NO_LEASE),
-    (1, Permission(((5, 20),), 12, complete=True), Because.LEASE_ENDED),
-    (1, Permission(((5, 20),), 13, complete=True), Because.PERMITTED),
-    (1, Permission(((5, 20),), 100, complete=False), Because.REVISIONS_MISSING),
-    (2, (HoldSpan("h", 12, 13),), Because.HOLD),
-    (2, (HoldSpan("h", 13, 14),), Because.PERMITTED),
-    (2, (HoldSpan("h", 0, 10),), Because.PERMITTED),
-    (2, (HoldSpan("h", 0, 11),), Because.HOLD),
-    (3, Evidence(), Because.NO_EVIDENCE),
-    (4, Flags(release_holds=True), Because.HOLD),
+    (when(ClockStatus.LOST, 10, None), Because.CLOCK_LOST),
+    (when(ClockStatus.LOST, 10, 12), Because.CLOCK_LOST),
+    (when(ClockStatus.TRUSTED, 10, None), Because.CLOCK_LOST),
+    (when(ClockStatus.DISPUTED, 10, 12), Because.CLOCK_DISPUTED),
+    (when(ClockStatus.TRUSTED, 4, 12), Because.NO_WINDOW),
+    (when(ClockStatus.TRUSTED, 5, 12), Because.PERMITTED),
+    (when(ClockStatus.TRUSTED, 10, 19), Because.PERMITTED),
+    (when(ClockStatus.TRUSTED, 10, 20), Because.NO_WINDOW),
+    (permitted(Window(5, 11), Window(11, 20)), Because.NO_WINDOW),
+    (permitted(*merge_windows([Window(11, 20), Window(5, 11)])), Because.PERMITTED),
+    (permitted(Window(5, 20), lease_ends_ms=None), Because.NO_LEASE),
+    (permitted(Window(5, 20), lease_ends_ms=12), Because.LEASE_ENDED),
+    (permitted(Window(5, 20), lease_ends_ms=13), Because.PERMITTED),
+    (permitted(Window(5, 20), complete=False), Because.REVISIONS_MISSING),
+    (held(12, 13), Because.HOLD),
+    (held(13, 14), Because.PERMITTED),
+    (held(0, 10), Because.PERMITTED),
+    (held(0, 11), Because.HOLD),
+    (replace(OPEN, evidence=Evidence()), Because.NO_EVIDENCE),
+    (replace(OPEN, flags=Flags(release_holds=True)), Because.HOLD),
 ]
 
 
-@pytest.mark.parametrize(("place", "changed", "reason"), LEDGER)
-def test_one_thing_changed_and_why_the_gate_is_shut(place: int, changed: object, reason: Because) -> None:
-    asked = list(OPEN)
-    asked[place] = changed
-    verdict = may_open(SupplyReason.CREDIT, *asked)  # type: ignore[arg-type]  # as above
+@pytest.mark.parametrize(("asked", "reason"), LEDGER)
+def test_one_thing_changed_and_why_the_gate_is_shut(asked: Question, reason: Because) -> None:
+    verdict = judge(asked)
     assert verdict.reason is reason
     assert verdict.open == (reason is Because.PERMITTED)
 
@@ -150,11 +153,10 @@ def test_a_cut_order_holds_at_every_instant_that_may_be_now(
     from_ms: int, until_ms: int, cancelled: bool, reason: Because
 ) -> None:
     evidence = Evidence(order_from_ms=from_ms, order_until_ms=until_ms, cancelled=cancelled)
-    interval, permission, held, _, flag = OPEN
-    verdict = may_open(SupplyReason.CUT_ORDER, interval, permission, held, evidence, flag)
-    assert verdict.reason is reason
+    assert judge(replace(OPEN, cause=SupplyReason.CUT_ORDER, evidence=evidence)).reason is reason
 
 
 def test_a_safety_cause_passes_whatever_the_clock_and_the_holds_say() -> None:
-    asked = (Interval(ClockStatus.LOST, 0, None), Permission(), (HoldSpan("h", 0, 9),), Evidence(), Flags())
-    assert may_open(SupplyReason.SAFETY, *asked).open
+    lost = Interval(ClockStatus.LOST, 0, None)
+    holds_now = (HoldSpan("h", 0, 9),)
+    assert judge(Question(SupplyReason.SAFETY, lost, Permission(), holds_now, Evidence(), Flags())).open

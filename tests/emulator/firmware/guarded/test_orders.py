@@ -26,6 +26,7 @@ from protocols.documents.orders import (
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
 from protocols.reasons import Source
+from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 
 M = MONDAY_MS
@@ -143,7 +144,7 @@ def test_a_lease_of_more_than_31_days_is_refused_and_an_older_one_too() -> None:
 def test_a_lease_for_another_calendar_permits_nothing() -> None:
     bench = Workbench(balance_q=0)
     bench.permit((M, M + 10 * DAY_MS))
-    newer = bench.order(Kind.CUT_CALENDAR, "season", CutCalendarBody(((M, M + 9 * DAY_MS),)))
+    newer = bench.order(Kind.CUT_CALENDAR, "season", CutCalendarBody((Window(M, M + 9 * DAY_MS),)))
     assert bench.send(newer).reason == "stored"
     assert bench.wait(DAY_MS).supply == "on", "the lease names the calendar before"
     bench.calendar = newer

@@ -39,6 +39,7 @@ from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.link.records import OrderJudged
 from protocols.reasons import Energy, Source
+from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
 
 # Monday 6 July 2020, 00:00 in Brussels.
@@ -193,7 +194,8 @@ class Workbench:
 
     def permit(self, *windows_ms: tuple[int, int], days: int = 30, names: tuple[Named, ...] = ()) -> None:
         """A calendar by two people and a lease of `days` by the service."""
-        self.calendar = self.order(Kind.CUT_CALENDAR, "season", CutCalendarBody(windows_ms))
+        windows = tuple(Window(*edges) for edges in windows_ms)
+        self.calendar = self.order(Kind.CUT_CALENDAR, "season", CutCalendarBody(windows))
         assert self.send(self.calendar).verdict == "accepted"
         assert self.lease(days, names).verdict == "accepted"
 
