@@ -1,16 +1,14 @@
 """What a person types becomes what orders hold, or one line that says what is allowed."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from protocols.errors import InputError, quoted
+from protocols.identifiers import is_id
 from protocols.instants import iso_from_ms, ms_from_iso
 from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, STATEMENT_UEUR_MAX, TEXT_CHARS_MAX
 from protocols.units import UEUR_PER_EUR, ueur_from_eur
 
-# The form of `protocols.documents.orders.Id`.
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INSTANT_ALLOWED: Final = (
     "a date and time with its offset, such as 2020-07-03T23:01+02:00 or 2020-07-03T21:01Z"
 )
@@ -19,7 +17,7 @@ _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 
 def read_name(text: str, where: str) -> str:
     """An identifier, as it travels in topics and file names. Raises InputError for anything else."""
-    if len(text) > ID_CHARS_MAX or not _NAME.fullmatch(text):
+    if not is_id(text):
         allowed = (
             f"1 to {ID_CHARS_MAX} letters, digits, dots, dashes and underscores, a letter or digit first"
         )

@@ -1,5 +1,7 @@
 """A limit on everything that comes from outside, each with its reason."""
 
+from typing import Final, Literal, get_args
+
 from protocols.instants import DAY_MS, HOUR_MS
 
 # A payload on the link: a season of cut windows fits twice; a meter's receive buffer is of this order.
@@ -49,7 +51,8 @@ LOAD_W_MAX = 1_000_000
 # Journal entries kept in a meter's ring.
 JOURNAL_ENTRIES_MAX = 512
 # Hours of a release (design §4.2): a day, two, three, ten.
-RELEASE_HOURS = (24, 48, 72, 240)
+ReleaseHours = Literal[24, 48, 72, 240]
+RELEASE_HOURS: Final[tuple[ReleaseHours, ...]] = get_args(ReleaseHours)
 # Tombstones of cancelled cut orders a meter keeps.
 TOMBSTONES_MAX = 64
 # Cut orders that one meter remembers until they end, carried out or not.

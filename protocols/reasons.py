@@ -1,4 +1,4 @@
-"""Closed lists: supply states, why supply changed, why an order was refused, what a screen shows.
+"""Closed lists: supply states, flags, why supply changed, why an order was refused, what a screen shows.
 
 Each member's value is what stands on the wire, in the journal and in `--json`.
 """
@@ -40,6 +40,26 @@ class SupplyReason(StrEnum):
     LEAK_TEST = "leak_test"
     LEAK = "leak"
     NONE = "none"
+
+
+@unique
+class FlagName(StrEnum):
+    """A household's flags; with any of them set its meter is never cut."""
+
+    PROTECTED = "protected"
+    MEDICAL = "medical"
+    DISPUTE = "dispute"
+
+
+@unique
+class HoldKind(StrEnum):
+    """Why there is a hold. The meter does not ask; people and reports do."""
+
+    MORATORIUM = "moratorium"
+    DISPUTE = "dispute"
+    MEDICAL = "medical"
+    WINTER = "winter"
+    PREMISES = "premises"
 
 
 @unique

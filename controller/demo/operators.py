@@ -23,14 +23,19 @@ from controller.office.people import Actor
 from controller.orders import drafting
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
-from controller.orders.drafting import FlagName
 from controller.orders.standing import Standing
 from controller.payments import acts as payments
 from controller.releases.acts import release_all
 from protocols.documents.envelope import Signer, read_envelope
-from protocols.documents.orders import CutOrderBody, Kind, Order, Scope, make_body
+from protocols.documents.orders import (
+    CutOrderBody,
+    Kind,
+    Order,
+    Scope,
+    make_body,
+)
 from protocols.documents.roles import Root, read_root
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from protocols.timekeeping import Timekeeper
 
 OPERATORS: Final = ("anne", "bart")

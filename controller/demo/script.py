@@ -16,14 +16,13 @@ from controller.demo.conductor import Acts, Conductor
 from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
 from controller.demo.population import Household, Order, TopUp, chance
-from controller.orders.drafting import FlagName
 from controller.orders.life import DeliveryState
 from controller.orders.planning import reasons_against
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document
 from protocols.errors import RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
-from protocols.reasons import Supply
+from protocols.reasons import FlagName, Supply
 from protocols.spans import Window
 
 # Of a hundred meters of the fleet, so many stand on the wrong list; and so many were meant, in a fleet
@@ -126,8 +125,8 @@ class GuardedActs:
     async def _set_flags(self) -> None:
         flags: list[tuple[str, FlagName]] = []
         for home in self._homes:
-            flags += [(home.guarded, "protected")] if home.protected else []
-            flags += [(home.guarded, "medical")] if home.medical else []
+            flags += [(home.guarded, FlagName.PROTECTED)] if home.protected else []
+            flags += [(home.guarded, FlagName.MEDICAL)] if home.medical else []
         self._operators.set_flags(flags)
 
     async def _extend(self) -> None:

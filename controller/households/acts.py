@@ -1,9 +1,10 @@
 """A household's flags: with one set, its meter is limited or never cut (design §4.2)."""
 
 from controller.orders.acting import Act
-from controller.orders.drafting import FlagName, clear_flag, set_flag
+from controller.orders.drafting import clear_flag, set_flag
 from controller.orders.standing import Standing
 from protocols.documents.orders import Kind
+from protocols.reasons import FlagName
 
 
 def set_household_flag(act: Act, meter: str, flag: FlagName) -> Standing:

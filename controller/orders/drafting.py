@@ -6,7 +6,7 @@ own limits are checked by reading each draft as a meter would.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from controller.orders.planning import check_plan
 from protocols.cutting.cut_calendar import compile_windows
@@ -41,13 +41,11 @@ from protocols.documents.orders import (
 )
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS
+from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS, RELEASE_HOURS
+from protocols.reasons import FlagName, HoldKind
 from protocols.spans import Window
 
 FLEET: Final = Scope(fleet=True)
-HoldKind = Literal["moratorium", "dispute", "medical", "winter", "premises"]
-FlagName = Literal["protected", "medical", "dispute"]
-_RELEASE_HOURS: Final[dict[int, Literal[24, 48, 72, 240]]] = {24: 24, 48: 48, 72: 72, 240: 240}
 
 # A meter takes harm only where every instant it holds possible lies inside: intervals are seconds to
 # minutes wide, so an hour is room enough, and little enough to be no licence.
@@ -89,7 +87,7 @@ def declare_moratorium(
     from_ms: int,
     until_ms: int,
     scope: Scope = FLEET,
-    hold_kind: HoldKind = "moratorium",
+    hold_kind: HoldKind = HoldKind.MORATORIUM,
 ) -> Order:
     """No cut in `[from_ms, until_ms)`; the fleet's, or a household's hold. Raises InputError."""
     not_after_ms = max(until_ms, sheet.now_ms) + _HOLD_OUTLIVES_MS
@@ -144,9 +142,9 @@ def calendar(
 
 def release(sheet: Sheet, name: str, hours: int = 72, scope: Scope = FLEET) -> Order:
     """Restore now, and hold for `hours`. `name`: `all`, or the meter's. Raises InputError."""
-    if hours not in _RELEASE_HOURS:
-        raise InputError(f"release: {hours} hours; allowed: {', '.join(map(str, _RELEASE_HOURS))}")
-    body = ReleaseBody(_RELEASE_HOURS[hours])
+    if hours not in RELEASE_HOURS:
+        raise InputError(f"release: {hours} hours; allowed: {', '.join(map(str, RELEASE_HOURS))}")
+    body = ReleaseBody(hours)
     return _draft(sheet, Kind.RELEASE, name, scope, body, sheet.now_ms + _RELEASE_LIFE_MS)
 
 

@@ -14,13 +14,13 @@ from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import Rule, parse_rule
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
+from protocols.identifiers import is_id
 from protocols.instants import iso_from_ms, ms_from_datetime
 from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, TEXT_CHARS_MAX
 from protocols.units import UEUR_PER_EUR, ueur_from_eur
 
 Choice = TypeVar("Choice", bound=str | int)
 
-ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ID_ALLOWED: Final = f"1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ -, the first a letter or digit"
 
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]+)?")
@@ -87,7 +87,7 @@ class Fields:
     def identifier(self, key: str) -> str:
         """A name that can stand in topics and file names."""
         value = self.value(key)
-        if isinstance(value, str) and len(value) <= ID_CHARS_MAX and ID_PATTERN.fullmatch(value):
+        if isinstance(value, str) and is_id(value):
             return value
         self._refuse_value(key, value, ID_ALLOWED)
         return "x"
@@ -97,7 +97,7 @@ class Fields:
         found: list[str] = []
         for index, value in enumerate(self._array(key, f"an array of at most {most} names", most)):
             item = f"{key}[{index}]"
-            if not (isinstance(value, str) and len(value) <= ID_CHARS_MAX and ID_PATTERN.fullmatch(value)):
+            if not (isinstance(value, str) and is_id(value)):
                 self.refuse_item(key, item, shown(value), ID_ALLOWED)
             elif value in found:
                 self.refuse_item(key, item, f"{shown(value)} stands here twice", "each name once")

@@ -5,7 +5,7 @@ Each `do` has a function that reads its arguments. What a firmware makes of them
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from emulator.firmware.events import ButtonName, Channel
 from emulator.forms.fields import Fields, instants_allowed
@@ -46,16 +46,15 @@ from protocols.limits import (
     LEASE_MS_MAX,
     LOAD_W_MAX,
     OBJECTS_MAX,
+    RELEASE_HOURS,
     SCENARIO_EVENTS_MAX,
     WINDOWS_MAX,
 )
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from protocols.spans import Window
 
 # In the order of design §9; what a message lists.
 SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.CARD, Source.TECHNICIAN)
-FLAGS: Final[tuple[Literal["protected", "medical", "dispute"], ...]] = ("protected", "medical", "dispute")
-RELEASE_HOURS: Final[tuple[Literal[24, 48, 72, 240], ...]] = (24, 48, 72, 240)
 # No signature at all is a trial worth playing; more than three people sign nothing.
 SIGNATURES_MAX: Final = 3
 
@@ -226,7 +225,7 @@ def _top_up(given: Fields, _place: Place) -> TopUp:
 
 
 def _flag(given: Fields, _place: Place) -> Flag:
-    return Flag(name=given.one_of("name", FLAGS), value=given.boolean("value"))
+    return Flag(name=given.one_of("name", tuple(FlagName)), value=given.boolean("value"))
 
 
 READERS: Final[Mapping[str, Callable[[Fields, Place], Do]]] = {

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from emulator.forms.fields import ID_ALLOWED, ID_PATTERN, Fields
+from emulator.forms.fields import ID_ALLOWED, Fields
 from emulator.forms.problems import perhaps, shown
 from emulator.population.profile_form import CRYSTAL_PPM_MAX, ProfileData
 from emulator.scenario.model import MeterSpec
-from protocols.limits import BALANCE_EUR_MAX, ID_CHARS_MAX, LOAD_W_MAX, SCENARIO_METERS_MAX
+from protocols.identifiers import is_id
+from protocols.limits import BALANCE_EUR_MAX, LOAD_W_MAX, SCENARIO_METERS_MAX
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_UEUR
 
@@ -150,7 +151,7 @@ def _read_ids(given: Fields, by_id: Mapping[str, MeterSpec]) -> list[str]:
         given.refuse("id", shown(pattern), f"with count, a text that holds {_NUMBER}, such as m{_NUMBER}")
     else:
         last = pattern.replace(_NUMBER, str(count))
-        if len(last) <= ID_CHARS_MAX and ID_PATTERN.fullmatch(last):
+        if is_id(last):
             return [pattern.replace(_NUMBER, str(number)) for number in range(1, count + 1)]
         given.refuse("id", f"{shown(pattern)} becomes {shown(last)}", ID_ALLOWED)
     return []

@@ -9,7 +9,8 @@ from typing import Literal
 
 from emulator.firmware.events import ButtonName, Channel
 from emulator.firmware.profile import Profile
-from protocols.reasons import Source
+from protocols.limits import ReleaseHours
+from protocols.reasons import FlagName, Source
 from protocols.spans import Window
 
 
@@ -110,7 +111,7 @@ class TopUp:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    hours: Literal[24, 48, 72, 240]
+    hours: ReleaseHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    name: Literal["protected", "medical", "dispute"]
+    name: FlagName
     value: bool
 
 

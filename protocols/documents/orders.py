@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
 from protocols.errors import DocumentError
+from protocols.identifiers import ID_FORM
 from protocols.limits import (
     CLAIM_SPREAD_MS_MAX,
     CLAIM_SPREAD_MS_MIN,
@@ -31,20 +32,20 @@ from protocols.limits import (
     STATEMENT_UEUR_MAX,
     TEXT_CHARS_MAX,
     WINDOWS_MAX,
+    ReleaseHours,
 )
+from protocols.reasons import FlagName, HoldKind
 from protocols.spans import InstantMs, Window
 
 ORDER_TYPE: Final = "application/vnd.relance.order+json"
 TIME_TYPE: Final = "application/vnd.relance.time+json"
 
-# Identifiers travel in topics and file names: no separators of either. In a pattern `$` alone would
-# also let a line feed follow; `$(?!\n)` means the end to Python and to readers of the JSON schema alike.
-Id = Annotated[
-    str, Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)")
-]
+# In a pattern `$` alone would also let a line feed follow; `$(?!\n)` means the end to Python and to readers
+# of the JSON schema alike.
+Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=rf"^{ID_FORM}$(?!\n)")]
 ObjectName = Annotated[
     str,
-    Meta(min_length=3, max_length=ID_CHARS_MAX + 16, pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"),
+    Meta(min_length=3, max_length=ID_CHARS_MAX + 16, pattern=rf"^[a-z]+/{ID_FORM}$(?!\n)"),
 ]
 Rev = Annotated[int, Meta(ge=1, le=REV_MAX)]
 Ueur = Annotated[int, Meta(ge=0, le=STATEMENT_UEUR_MAX)]
@@ -90,13 +91,13 @@ class HoldBody(_Body, frozen=True):
 
     from_ms: InstantMs
     until_ms: InstantMs
-    hold_kind: Literal["moratorium", "dispute", "medical", "winter", "premises"] = "moratorium"
+    hold_kind: HoldKind = HoldKind.MORATORIUM
 
 
 class ReleaseBody(_Body, frozen=True):
     """Restore now, and hold for `hours` of ticks from carrying it out (design §4.2)."""
 
-    hours: Literal[24, 48, 72, 240] = 72
+    hours: ReleaseHours = 72
 
 
 class PaymentBody(_Body, frozen=True):
@@ -114,7 +115,7 @@ class EmergencyCreditBody(_Body, frozen=True):
 class FlagBody(_Body, frozen=True):
     """Set (`set_flag`) or clear (`clear_flag`) a household's flag."""
 
-    name: Literal["protected", "medical", "dispute"]
+    name: FlagName
 
 
 class CancelCutBody(_Body, frozen=True):

@@ -5,14 +5,13 @@ expiry: what could harm must not be found in a queue days later. Nothing here re
 memory, but for a handful of retained protective orders.
 """
 
-import re
 from enum import StrEnum, unique
 from typing import Final
 
 from msgspec import Struct
 
+from protocols.identifiers import is_id
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.limits import ID_CHARS_MAX
 
 PREFIX: Final = "relance/v1"
 
@@ -74,8 +73,6 @@ class Place(Struct, frozen=True):
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
 _OF_ALL = (Channel.FLEET_ORDERS, Channel.CONTROLLER)
 _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
-# As `orders.Id`: what is no identifier is no part of a topic of ours.
-_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{ID_CHARS_MAX - 1}}}")
 
 
 def topic_of(place: Place) -> str:
@@ -107,7 +104,7 @@ def place_of(topic: str) -> Place | None:
 
 
 def _are_ids(*parts: str) -> bool:
-    return all(map(_ID.fullmatch, parts))
+    return all(map(is_id, parts))
 
 
 def link_filters(link: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from emulator.links.syncing import holds_of
 from protocols.documents.merging import NOTHING, in_force
 from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.reasons import FlagName
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 M1 = Scope(meters=("m1",))
@@ -64,9 +65,9 @@ class Desk:
             case "lift":
                 return drafting.lift_moratorium(self.sheet(Kind.LIFT_HOLD, "h"), "h", M1)
             case "flag":
-                return drafting.set_flag(self.sheet(Kind.SET_FLAG, "medical"), "m1", "medical")
+                return drafting.set_flag(self.sheet(Kind.SET_FLAG, "medical"), "m1", FlagName.MEDICAL)
             case "clear":
-                return drafting.clear_flag(self.sheet(Kind.CLEAR_FLAG, "medical"), "m1", "medical")
+                return drafting.clear_flag(self.sheet(Kind.CLEAR_FLAG, "medical"), "m1", FlagName.MEDICAL)
             case "release":
                 return drafting.release(self.sheet(Kind.RELEASE, "all"), "all", 72, M1)
             case "pay":

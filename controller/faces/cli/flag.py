@@ -1,6 +1,6 @@
 """`relance flag`: a household's flag; one person sets it, two clear it."""
 
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
@@ -8,13 +8,13 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.verbs import ACTING, verb
 from controller.households.acts import clear_household_flag, set_household_flag
-from controller.orders.drafting import FlagName
 from protocols.arguments import check_choice, read_name
 from protocols.documents.orders import Kind
+from protocols.reasons import FlagName
 
 app = typer.Typer(no_args_is_help=True, help="Set and clear a household's flags.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(get_args(FlagName))}.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(FlagName)}.")]
 
 
 @verb(app, "set", "flag set m00042 medical --basis 'certificate of 12 June'", shares=ACTING)
@@ -38,5 +38,5 @@ def clear_one(face: Face, meter: Meter, name: Name) -> int:
 
 
 def _flag(name: str) -> FlagName:
-    check_choice(name, get_args(FlagName), "NAME")
-    return cast("FlagName", name)
+    check_choice(name, FlagName, "NAME")
+    return FlagName(name)

@@ -13,6 +13,7 @@ from protocols.documents.orders import FlagBody, Kind, Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.limits import WINDOWS_MAX
+from protocols.reasons import FlagName
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 NOW_MS = MONDAY_MS
@@ -31,8 +32,8 @@ VERBS: dict[str, Callable[[], Order]] = {
     "release": lambda: drafting.release(sheet(), "all", 24),
     "payment": lambda: drafting.payment_statement(sheet(), "m1", "controller", 1, 5_000_000),
     "emergency": lambda: drafting.emergency_credit(sheet(), "m1"),
-    "set_flag": lambda: drafting.set_flag(sheet(), "m1", "medical"),
-    "clear_flag": lambda: drafting.clear_flag(sheet(), "m1", "medical"),
+    "set_flag": lambda: drafting.set_flag(sheet(), "m1", FlagName.MEDICAL),
+    "clear_flag": lambda: drafting.clear_flag(sheet(), "m1", FlagName.MEDICAL),
     "cancel": lambda: drafting.cancel_cut(sheet(), "c", ("m1",)),
     "limiter": lambda: drafting.limiter(sheet(), "m1", engaged=True),
     "tariff": lambda: drafting.tariff(sheet(), "base", 300_000, 100),
@@ -108,8 +109,8 @@ def test_what_is_wrong_is_refused_with_what_is_allowed(make: Callable[[], Order]
 
 
 def test_a_flag_does_not_undo_what_was_before_it() -> None:
-    order = drafting.set_flag(sheet(), "m1", "medical")
-    assert body_of(order, FlagBody).name == "medical"
+    order = drafting.set_flag(sheet(), "m1", FlagName.MEDICAL)
+    assert body_of(order, FlagBody).name is FlagName.MEDICAL
     assert NOW_MS - HOUR_MS < order.not_before_ms <= NOW_MS
 
 

@@ -20,7 +20,7 @@ from protocols.documents.orders import (
 )
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import MeterHolds
-from protocols.reasons import Supply
+from protocols.reasons import FlagName, Supply
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 from tests.emulator.links.link_bench import Headend, household, link_of
 
@@ -54,7 +54,7 @@ def write_all(plan: list[str]) -> list[Sent]:
             case "hold":
                 kind, body = Kind.HOLD, HoldBody(MONDAY_MS + number, MONDAY_MS + number * DAY_MS)
             case "flag":
-                kind, body = Kind.SET_FLAG, FlagBody("medical")
+                kind, body = Kind.SET_FLAG, FlagBody(FlagName.MEDICAL)
             case "release":
                 kind, body = Kind.RELEASE, ReleaseBody(72)
             case "cut":

@@ -22,7 +22,7 @@ from protocols.documents.orders import (
 from protocols.documents.roles import open_signed, time_source
 from protocols.instants import DAY_MS
 from protocols.link.records import OrderJudged
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
 
 NONCE = "0123456789abcdef"
@@ -104,7 +104,7 @@ def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
 
 
 def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() -> None:
-    meter = deliver(HOLD, model.Flag("medical", True), CALENDAR, refused=("set_flag",))
+    meter = deliver(HOLD, model.Flag(FlagName.MEDICAL, True), CALENDAR, refused=("set_flag",))
     *_, calendar, lease = meter.orders
     body = body_of(lease, LeaseBody)
     assert (body.calendar, body.calendar_rev) == (calendar.object, calendar.rev)

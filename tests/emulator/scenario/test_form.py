@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import ButtonName, Channel
 from emulator.population.shipped import shipped_profiles
-from emulator.scenario.form_events import READERS, RELEASE_HOURS
+from emulator.scenario.form_events import READERS
 from emulator.scenario.model import (
     CancelCut,
     CutCalendar,
@@ -28,9 +28,8 @@ from emulator.scenario.model import (
     TopUp,
     Witness,
 )
-from protocols import limits
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
-from protocols.reasons import Energy, Source
+from protocols.reasons import Energy, FlagName, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.scenario.scenario_texts import HEAD, METERS, event, expectation, read
@@ -82,7 +81,7 @@ DO_TABLE: list[tuple[str, Do]] = [
     ('do = "emergency_credit"', EmergencyCredit()),
     ('do = "rebase"', Rebase()),
     ('do = "button"\nname = "blue"', Press(ButtonName.BLUE)),
-    ('do = "flag"\nname = "medical"\nvalue = true', Flag("medical", value=True)),
+    ('do = "flag"\nname = "medical"\nvalue = true', Flag(FlagName.MEDICAL, value=True)),
     ('do = "set_load"\nload_w = 2000', SetLoad(2_000)),
     ('do = "overcurrent"', Overcurrent()),
 ]
@@ -96,10 +95,6 @@ def test_each_do_is_read_with_its_arguments_and_defaults(arguments: str, wanted:
 
 def test_every_do_of_the_design_stands_in_the_table_above() -> None:
     assert {arguments.split('"')[1] for arguments, _ in DO_TABLE} == set(READERS)
-
-
-def test_the_hours_of_a_release_are_those_of_the_order() -> None:
-    assert RELEASE_HOURS == limits.RELEASE_HOURS
 
 
 def test_the_head_is_read_and_the_defaults_are_those_of_the_design() -> None:

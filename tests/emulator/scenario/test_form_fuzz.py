@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emulator.forms.fields import ID_PATTERN
 from emulator.scenario.model import Scenario
 from protocols.errors import InputError
+from protocols.identifiers import is_id
 from tests.emulator.scenario.scenario_texts import FILE, HEAD, METERS, event, expectation, read
 from tests.emulator.scenario.test_form import DO_TABLE
 
@@ -225,7 +225,7 @@ def test_a_counted_id_gives_exactly_the_meters_it_spells_or_a_line(pattern: str,
     text = METERS.replace("old{n}", pattern).replace("count = 2", f"count = {count}")
     scenario = reads_or_refuses(HEAD + text)
     wanted = {pattern.replace("{n}", str(number)) for number in range(1, count + 1)} | {"m1"}
-    right = "{n}" in pattern and all(ID_PATTERN.fullmatch(meter) and len(meter) <= 64 for meter in wanted)
+    right = "{n}" in pattern and all(map(is_id, wanted))
     assert (scenario is not None) == (right and len(wanted) == count + 1)
     if scenario is not None:
         assert {meter.id for meter in scenario.meters} == wanted

@@ -28,7 +28,7 @@ from protocols.documents.orders import (
 )
 from protocols.documents.roles import meets, open_signed, read_root, time_source, write_root
 from protocols.instants import DAY_MS, ms_from_iso
-from protocols.reasons import Refusal, Source
+from protocols.reasons import FlagName, Refusal, Source
 from protocols.spans import Window
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
@@ -51,13 +51,13 @@ WRITINGS: dict[Kind, Write] = {
     Kind.RELEASE: lambda desk: desk.write_release(Release(72), AT_MS),
     Kind.PAYMENT: lambda desk: desk.write_payment(TopUp("p", 1, Channel.CODE), AT_MS),
     Kind.EMERGENCY_CREDIT: lambda desk: desk.write_emergency_credit(AT_MS),
-    Kind.SET_FLAG: lambda desk: desk.write_flag(Flag("medical", True), AT_MS),
+    Kind.SET_FLAG: lambda desk: desk.write_flag(Flag(FlagName.MEDICAL, True), AT_MS),
     Kind.CANCEL_CUT: lambda desk: desk.write_cancel("c", AT_MS),
     Kind.CUT_CALENDAR: lambda desk: desk.write_calendar(CALENDAR, AT_MS)[1],
     Kind.CUT_ORDER: lambda desk: desk.write_cut(ProgrammedCut("c", None, AT_MS, AT_MS + DAY_MS), AT_MS),
     Kind.SHORTEN_HOLD: lambda desk: desk.write_shortening(ShortenHold("h", AT_MS + 1, 2), AT_MS),
     Kind.LIFT_HOLD: lambda desk: desk.write_lift("h", 2, AT_MS),
-    Kind.CLEAR_FLAG: lambda desk: desk.write_flag(Flag("medical", False), AT_MS),
+    Kind.CLEAR_FLAG: lambda desk: desk.write_flag(Flag(FlagName.MEDICAL, False), AT_MS),
     Kind.REBASE: lambda desk: desk.write_rebase("", AT_MS),
     Kind.LEASE: lease,
 }
@@ -140,7 +140,7 @@ def test_a_lease_names_what_the_meter_has_acknowledged_and_nothing_else() -> Non
     desk.write_hold(hold, AT_MS)  # never acknowledged
     for _ in range(2):
         acknowledge(desk, desk.write_hold(hold, AT_MS))
-    acknowledge(desk, desk.write_flag(Flag("medical", True), AT_MS))
+    acknowledge(desk, desk.write_flag(Flag(FlagName.MEDICAL, True), AT_MS))
     acknowledge(desk, desk.write_release(Release(24), AT_MS))
     assert body_of(opened(lease(desk)), LeaseBody).names == (
         Named("flag/medical", 0, (1,)),

@@ -50,9 +50,11 @@ from protocols.limits import (
     INSTANT_MS_MAX,
     INSTANT_MS_MIN,
     PAYLOAD_BYTES_MAX,
+    RELEASE_HOURS,
     REV_MAX,
     STATEMENT_UEUR_MAX,
 )
+from protocols.reasons import FlagName, HoldKind
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 REVS = st.integers(1, REV_MAX)
@@ -69,11 +71,11 @@ WINDOWS = (
 )
 
 BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
-    HoldBody: SPANS.map(lambda span: HoldBody(span[0], span[1], "winter")),
-    ReleaseBody: st.sampled_from([24, 48, 72, 240]).map(ReleaseBody),  # type: ignore[arg-type] # a Literal
+    HoldBody: SPANS.map(lambda span: HoldBody(span[0], span[1], HoldKind.WINTER)),
+    ReleaseBody: st.sampled_from(RELEASE_HOURS).map(ReleaseBody),
     PaymentBody: st.builds(PaymentBody, IDS, REVS, st.integers(0, STATEMENT_UEUR_MAX)),
     EmergencyCreditBody: st.builds(EmergencyCreditBody),
-    FlagBody: st.sampled_from(["protected", "medical", "dispute"]).map(FlagBody),  # type: ignore[arg-type] # a Literal
+    FlagBody: st.sampled_from(FlagName).map(FlagBody),
     CancelCutBody: st.builds(CancelCutBody, IDS.map("cut/".__add__)),
     CutCalendarBody: st.builds(CutCalendarBody, WINDOWS, TEXTS),
     CutOrderBody: st.builds(CutOrderBody),

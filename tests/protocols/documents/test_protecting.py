@@ -18,7 +18,7 @@ from protocols.documents.orders import (
 )
 from protocols.documents.protecting import FLOORS, PROTECTING, join_order
 from protocols.instants import LATEST_MS, ms_from_iso
-from protocols.reasons import Refusal
+from protocols.reasons import FlagName, Refusal
 
 T = ms_from_iso("2020-07-01T00:00Z")
 
@@ -51,8 +51,8 @@ HOLD = document(Kind.HOLD, 1, HoldBody(T + 2_000, T + 3_000))
 LATER = document(Kind.HOLD, 2, HoldBody(T + 2_500, T + 4_000))
 SHORTER = document(Kind.SHORTEN_HOLD, 3, HoldFloorBody(T + 2_000, T + 2_200))
 LIFTED = document(Kind.LIFT_HOLD, 3, LiftBody())
-FLAG = document(Kind.SET_FLAG, 1, FlagBody("medical"))
-CLEARED = document(Kind.CLEAR_FLAG, 2, FlagBody("medical"))
+FLAG = document(Kind.SET_FLAG, 1, FlagBody(FlagName.MEDICAL))
+CLEARED = document(Kind.CLEAR_FLAG, 2, FlagBody(FlagName.MEDICAL))
 RELEASE = document(Kind.RELEASE, 1, ReleaseBody(72))
 
 

@@ -5,7 +5,6 @@ crystal and the ends of warnings and windows; amounts are multiples of what one 
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -35,7 +34,7 @@ from protocols.documents.orders import (
     TariffBody,
 )
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench
 
 Act = Callable[[Workbench], object]
@@ -116,9 +115,7 @@ def _witness(source: Source, lie_ms: int) -> tuple[str, Act]:
 names = st.sampled_from(["a", "b"])
 short_ms = st.sampled_from([-60_000, 0, 1000, 60_000, 600_000])
 lengths_ms = st.sampled_from([1000, 60_000, 600_000, HOUR_MS])
-FlagName = Literal["protected", "medical", "dispute"]
-_FLAG_NAMES: tuple[FlagName, ...] = ("protected", "medical", "dispute")
-flag_names: st.SearchStrategy[FlagName] = st.sampled_from(_FLAG_NAMES)
+flag_names: st.SearchStrategy[FlagName] = st.sampled_from(FlagName)
 _EVENTS: tuple[Event, ...] = (MainsOff(), MainsOn(), TicksLost(), NewEpoch(), Overcurrent(), UnsignedDate(0))
 
 _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(

@@ -15,7 +15,7 @@ from protocols.documents.orders import (
     ReleaseBody,
 )
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, Workbench
 
 TEN = MONDAY_MS + 10 * HOUR_MS
@@ -217,7 +217,7 @@ def test_emergency_credit_by_order_restores() -> None:
 
 def test_a_protected_household_gets_the_limiter_in_place_of_darkness() -> None:
     bench = poor()
-    bench.give(Kind.SET_FLAG, "protected", FlagBody("protected"))
+    bench.give(Kind.SET_FLAG, "protected", FlagBody(FlagName.PROTECTED))
     bench.wait_until(TEN)
     assert bench.supply_changes() == [(8 * 3600 + 3, "limited", "limiter")]
     bench.pay(1, 50_000_000)
@@ -226,9 +226,9 @@ def test_a_protected_household_gets_the_limiter_in_place_of_darkness() -> None:
 
 def test_a_medical_flag_holds_and_clearing_it_takes_two() -> None:
     bench = poor()
-    bench.give(Kind.SET_FLAG, "medical", FlagBody("medical"))
+    bench.give(Kind.SET_FLAG, "medical", FlagBody(FlagName.MEDICAL))
     assert bench.wait_until(TEN).supply == "on"
-    assert bench.give(Kind.CLEAR_FLAG, "medical", FlagBody("medical")).reason == "stored"
+    assert bench.give(Kind.CLEAR_FLAG, "medical", FlagBody(FlagName.MEDICAL)).reason == "stored"
     assert bench.wait(2000).supply == "off"
 
 

@@ -25,7 +25,7 @@ from protocols.documents.orders import (
 )
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
-from protocols.reasons import Source
+from protocols.reasons import FlagName, Source
 from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
 
@@ -43,8 +43,8 @@ def documents(bench: Workbench) -> list[bytes]:
         sign(bench.order(hold, "a", HoldBody(M, M + 4 * DAY_MS), rev=4, scope=scope)),
         sign(bench.order(lift, "b", LiftBody(), rev=2)),
         sign(bench.order(hold, "b", HoldBody(M, M + DAY_MS), rev=1)),
-        sign(bench.order(Kind.SET_FLAG, "medical", FlagBody("medical"), rev=1)),
-        sign(bench.order(Kind.CLEAR_FLAG, "medical", FlagBody("medical"), rev=2)),
+        sign(bench.order(Kind.SET_FLAG, "medical", FlagBody(FlagName.MEDICAL), rev=1)),
+        sign(bench.order(Kind.CLEAR_FLAG, "medical", FlagBody(FlagName.MEDICAL), rev=2)),
         sign(bench.order(Kind.CUT_ORDER, "c", CutOrderBody(), rev=1)),
         sign(bench.order(Kind.CANCEL_CUT, "c", CancelCutBody("cut/c"), rev=2)),
         sign(bench.order(Kind.PAYMENT, "controller", PaymentBody("controller", 1, 5_000_000), rev=1)),

@@ -29,7 +29,7 @@ from protocols.documents.orders import (
 )
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.records import ClockChanged, WarningShown
-from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
+from protocols.reasons import ClockStatus, FlagName, Source, Supply, SupplyReason
 from protocols.spans import Window
 from tests.emulator.firmware.guarded.programs import Step, balances_q, live, programs, programs_with
 from tests.emulator.firmware.guarded.workbench import (
@@ -236,7 +236,7 @@ def test_a_meter_that_lost_both_slots_keeps_the_supply_and_cuts_nobody() -> None
 HARM_BODIES: dict[Kind, tuple[str, Body]] = {
     Kind.LIFT_HOLD: ("a", LiftBody()),
     Kind.CUT_ORDER: ("c", CutOrderBody()),
-    Kind.CLEAR_FLAG: ("medical", FlagBody("medical")),
+    Kind.CLEAR_FLAG: ("medical", FlagBody(FlagName.MEDICAL)),
     Kind.CUT_CALENDAR: ("season", CutCalendarBody((Window(MONDAY_MS, MONDAY_MS + DAY_MS),))),
 }
 HOLDERS = [holder for role in (Role.PROTECT, Role.HARM, Role.LEASE, Role.TIME) for holder in PEOPLE[role]]
