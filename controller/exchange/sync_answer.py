@@ -18,7 +18,7 @@ from controller.office import audit
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
-from controller.orders.superseding import SENT_AGAIN
+from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.orders import Order
 from protocols.limits import INSTANT_MS_MAX
 from protocols.link.messages import MeterHolds, Sync
@@ -68,7 +68,7 @@ def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
     by_order: dict[str, tuple[Order, list[str]]] = {}
     for meter, standing in active_orders(session, meters).items():
         for each in standing:
-            if each.order.kind in SENT_AGAIN and each.state is DeliveryState.QUEUED:
+            if is_sent_again(each.order) and each.state is DeliveryState.QUEUED:
                 by_order.setdefault(each.order.id, (each.order, []))[1].append(meter)
     _send(session, list(by_order.values()), now_ms)
 
@@ -90,9 +90,7 @@ def add_fleet_deliveries(session: Session, meters: Collection[str], now_ms: int)
 
 def _send(session: Session, found: Sequence[tuple[Order, list[str]]], now_ms: int) -> None:
     """Order by order, in the sequence of the kinds: each meter gets the lease after all that it names."""
-    for order, meters in sorted(
-        found, key=lambda each: (SENT_AGAIN.index(each[0].kind), each[0].rev, each[0].id)
-    ):
+    for order, meters in sorted(found, key=lambda each: sending_key(each[0])):
         deliveries.requeue(session, order, meters, now_ms)
 
 

@@ -6,17 +6,15 @@ arrive at once has lapsed, and the meter stays protected until two people decide
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
-from controller.orders.superseding import SENT_AGAIN
+from controller.orders.superseding import is_sent_again, sending_key
+from protocols.documents.kind_rule import Joins, ShownBy
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import CancelCutBody, Kind, Named, Order, PaymentBody, body_of, digest_of
 from protocols.link.messages import MeterHolds
-
-# Of these only the highest revision of an object counts.
-_LATEST_ONLY: Final = (Kind.PAYMENT, Kind.CUT_CALENDAR, Kind.TARIFF, Kind.LEASE)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -39,15 +37,16 @@ def answer(holds: MeterHolds, standing: Sequence[ActiveOrder], root_version: int
     lacking = [
         each.order
         for each in standing
-        if each.order.kind in SENT_AGAIN
+        if is_sent_again(each.order)
         and now_ms < each.order.not_after_ms
         and not (
-            each.order.kind in _LATEST_ONLY and each.order.rev < highest[each.order.kind, each.order.object]
+            KINDS[each.order.kind].joins is Joins.LATEST
+            and each.order.rev < highest[each.order.kind, each.order.object]
         )
         and not _holds(holds, each)
     ]
     return Answer(
-        send=tuple(sorted(lacking, key=lambda order: (SENT_AGAIN.index(order.kind), order.rev, order.id))),
+        send=tuple(sorted(lacking, key=sending_key)),
         held=tuple(held),
         root=holds.root_version < root_version,
     )
@@ -57,27 +56,27 @@ def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
     """Whether the meter has an order, by its own word; where it has no word for it, by its receipt."""
     order = standing.order
     received = standing.state in HELD_DELIVERIES
-    match order.kind:
-        case Kind.HOLD | Kind.SET_FLAG | Kind.RELEASE:
+    match KINDS[order.kind].shown_by:
+        case ShownBy.REVISION:
             named = _named(holds, order.object)
             return named is not None and (order.rev <= named.floor or order.rev in named.revs)
-        case Kind.SHORTEN_HOLD | Kind.LIFT_HOLD | Kind.CLEAR_FLAG:
+        case ShownBy.FLOOR:
             named = _named(holds, order.object)
             return named is not None and order.rev <= named.floor
-        case Kind.PAYMENT:
+        case ShownBy.STATEMENT:
             body = body_of(order, PaymentBody)
             return any(each.issuer == body.issuer and each.number >= body.number for each in holds.statements)
-        case Kind.CANCEL_CUT:
+        case ShownBy.TOMBSTONE:
             # The oldest tombstones make room for others, and still count.
             return received or body_of(order, CancelCutBody).cut in holds.tombstones
-        case Kind.CUT_CALENDAR:
+        case ShownBy.CALENDAR:
             mine = (order.object, order.rev, digest_of(order))
             return any((each.object, each.rev, each.digest) == mine for each in holds.calendars)
-        case Kind.CUT_ORDER:
+        case ShownBy.CUT_ORDER:
             return received or order.object in holds.cut_orders
-        case Kind.LEASE:
+        case ShownBy.LEASE:
             return holds.lease_rev >= order.rev
-        case _:
+        case ShownBy.RECEIPT:
             return received
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
 from protocols.documents.orders import Kind, LeaseBody, Named, Order, ReleaseBody, body_of, digest_of
-from protocols.documents.protecting import join_order
+from protocols.documents.protecting import is_remembered, join_order
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX
 from protocols.reasons import Refusal
@@ -54,12 +54,11 @@ def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
 
 def names_in_force(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | Refusal:
     """What a lease must name. TOO_MANY where it cannot name all: then there can be no lease."""
-    running = [order for order in orders if order.kind is not Kind.RELEASE or _runs(order, now_ms)]
+    running = [order for order in orders if not is_remembered(order.object) or _runs(order, now_ms)]
     names: list[Named] = []
     for name, protection in sorted(protection_of(running).items()):
         force = in_force(protection)
-        remembered = name.startswith("release/")
-        if not remembered and (force is None or force.until_ms + _NAMED_BEYOND_MS <= now_ms):
+        if not is_remembered(name) and (force is None or force.until_ms + _NAMED_BEYOND_MS <= now_ms):
             continue
         named = named_in_lease(name, protection)
         if isinstance(named, Refusal):

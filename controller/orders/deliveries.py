@@ -13,7 +13,9 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, MeterRow, OutboxRow
 from controller.orders.life import DELIVERY_LIFE, DeliveryEvent, DeliveryState
-from protocols.documents.orders import KINDS, Order, Role
+from protocols.documents.kind_rule import Silence
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order
 from protocols.limits import INSTANT_MS_MAX
 from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, topic_of
 
@@ -28,7 +30,7 @@ _UNPROVEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STOR
 
 def is_retained(order: Order) -> bool:
     """Whether the order travels on the fleet's topic, where the broker keeps it (design §5)."""
-    return order.scope.fleet and KINDS[order.kind].role is Role.PROTECT
+    return order.scope.fleet and KINDS[order.kind].retained
 
 
 def fleet_topic(order_id: str) -> str:
@@ -60,10 +62,10 @@ def publish_to_fleet(session: Session, order: Order, now_ms: int) -> None:
 
 
 def publish_to_meters(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """A message to each meter's own topic; harm is sent within a minute or never."""
-    harm = KINDS[order.kind].role is Role.HARM
-    expiry_s = HARM_EXPIRY_S if harm else CARRIAGE[Channel.ORDERS].expiry_s
-    not_after_ms = min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000) if harm else order.not_after_ms
+    """A message to each meter's own topic; what lapses in silence is sent within a minute or never."""
+    lapses = KINDS[order.kind].silence is Silence.LAPSES
+    expiry_s = HARM_EXPIRY_S if lapses else CARRIAGE[Channel.ORDERS].expiry_s
+    not_after_ms = min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000) if lapses else order.not_after_ms
     for some in in_batches(meters):
         links = session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(some)))
         rows: list[dict[str, Any]] = [
@@ -72,7 +74,7 @@ def publish_to_meters(session: Session, order: Order, meters: Collection[str], n
                 "order_id": order.id,
                 "meter": meter,
                 "expiry_s": expiry_s,
-                "once": int(harm),
+                "once": int(lapses),
                 "not_before_ms": now_ms,
                 "not_after_ms": not_after_ms,
             }

@@ -1,8 +1,8 @@
 """Drafts: what somebody wants, as the order that says so; one function a verb (design §5).
 
 Pure. A draft is not signed and changes nothing. `Sheet` carries what only the store can give: an id that
-nobody else has, and the object's next revision. Lifetimes are here, with their reasons; the wire's
-own limits are checked by reading each draft as a meter would.
+nobody else has, and the object's next revision. Lifetimes are those of the kind (`kinds`); the
+wire's own limits are checked by reading each draft as a meter would.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from controller.orders.planning import check_plan
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
+from protocols.documents.kind_rule import Kind, KindRule
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
-    KINDS,
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -22,7 +23,6 @@ from protocols.documents.orders import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -31,7 +31,6 @@ from protocols.documents.orders import (
     PaymentBody,
     RebaseBody,
     ReleaseBody,
-    Role,
     Scope,
     TariffBody,
     digest_of,
@@ -40,30 +39,12 @@ from protocols.documents.orders import (
     write_document,
 )
 from protocols.errors import DocumentError, InputError
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, LEASE_RENEWAL_MS, RELEASE_HOURS
+from protocols.instants import iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, RELEASE_HOURS
 from protocols.reasons import FlagName, HoldKind
 from protocols.spans import Window
 
 FLEET: Final = Scope(fleet=True)
-
-# A meter takes harm only where every instant it holds possible lies inside: intervals are seconds to
-# minutes wide, so an hour is room enough, and little enough to be no licence.
-_HARM_BACKDATED_MS: Final = HOUR_MS
-# Protection is taken at some instant: a meter whose date is two days wrong shall still be protected.
-_PROTECTION_BACKDATED_MS: Final = 2 * DAY_MS
-# A flag protects from `not_before` on, and shall not undo what was right before it was set.
-_FLAG_BACKDATED_MS: Final = MINUTE_MS
-# A hold can be delivered for a week after it has ended: it also judges openings of the past.
-_HOLD_OUTLIVES_MS: Final = 7 * DAY_MS
-_RELEASE_LIFE_MS: Final = 30 * DAY_MS
-_EMERGENCY_LIFE_MS: Final = 7 * DAY_MS
-_CANCEL_LIFE_MS: Final = 400 * DAY_MS
-# Money and flags wait for a meter that is away for years.
-_LONG_LIFE_MS: Final = 3_650 * DAY_MS
-# A harmful order is carried out at once or not at all; this is only how long one may still be signed.
-_HARM_LIFE_MS: Final = 7 * DAY_MS
-_TARIFF_LIFE_MS: Final = 28 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +71,7 @@ def declare_moratorium(
     hold_kind: HoldKind = HoldKind.MORATORIUM,
 ) -> Order:
     """No cut in `[from_ms, until_ms)`; the fleet's, or a household's hold. Raises InputError."""
-    not_after_ms = max(until_ms, sheet.now_ms) + _HOLD_OUTLIVES_MS
-    body = HoldBody(from_ms, until_ms, hold_kind)
-    return _draft(sheet, Kind.HOLD, name, scope, body, not_after_ms)
+    return _draft(sheet, Kind.HOLD, name, scope, HoldBody(from_ms, until_ms, hold_kind), ends_ms=until_ms)
 
 
 def extend_moratorium(
@@ -137,7 +116,7 @@ def calendar(
     windows = compile_windows(parse_rule(rule), zone, holidays, from_ms, until_ms)
     check_plan(f"calendar/{name}", windows, policy)
     body = CutCalendarBody(windows, rule, zone, holidays)
-    return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, until_ms)
+    return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, ends_ms=until_ms)
 
 
 def release(sheet: Sheet, name: str, hours: int = 72, scope: Scope = FLEET) -> Order:
@@ -145,26 +124,23 @@ def release(sheet: Sheet, name: str, hours: int = 72, scope: Scope = FLEET) -> O
     if hours not in RELEASE_HOURS:
         raise InputError(f"release: {hours} hours; allowed: {', '.join(map(str, RELEASE_HOURS))}")
     body = ReleaseBody(hours)
-    return _draft(sheet, Kind.RELEASE, name, scope, body, sheet.now_ms + _RELEASE_LIFE_MS)
+    return _draft(sheet, Kind.RELEASE, name, scope, body)
 
 
 def payment_statement(sheet: Sheet, meter: str, issuer: str, number: int, total_ueur: int) -> Order:
     """The running total of an issuer's payments to one meter. Raises InputError."""
     body = PaymentBody(issuer, number, total_ueur)
-    return _draft(sheet, Kind.PAYMENT, issuer, _one(meter), body, sheet.now_ms + _LONG_LIFE_MS)
+    return _draft(sheet, Kind.PAYMENT, issuer, _one(meter), body)
 
 
 def emergency_credit(sheet: Sheet, meter: str) -> Order:
     """Start the emergency credit from afar, as its button would. Raises InputError."""
-    body = EmergencyCreditBody()
-    return _draft(
-        sheet, Kind.EMERGENCY_CREDIT, "credit", _one(meter), body, sheet.now_ms + _EMERGENCY_LIFE_MS
-    )
+    return _draft(sheet, Kind.EMERGENCY_CREDIT, "credit", _one(meter), EmergencyCreditBody())
 
 
 def set_flag(sheet: Sheet, meter: str, name: FlagName) -> Order:
     """A household's flag, set by one person. Raises InputError."""
-    return _draft(sheet, Kind.SET_FLAG, name, _one(meter), FlagBody(name), sheet.now_ms + _LONG_LIFE_MS)
+    return _draft(sheet, Kind.SET_FLAG, name, _one(meter), FlagBody(name))
 
 
 def clear_flag(sheet: Sheet, meter: str, name: FlagName) -> Order:
@@ -190,14 +166,13 @@ def cut_order(
             f"cut/{name}: ends {iso_from_ms(until_ms)}; allowed: after its begin, and still to come"
         )
     check_plan(f"cut/{name}", [Window(from_ms, until_ms)], policy, len(meters))
-    return _draft(sheet, Kind.CUT_ORDER, name, Scope(meters=meters), CutOrderBody(), until_ms, from_ms)
+    return _draft(sheet, Kind.CUT_ORDER, name, Scope(meters=meters), CutOrderBody(), from_ms, until_ms)
 
 
 def cancel_cut(sheet: Sheet, name: str, meters: tuple[str, ...]) -> Order:
     """Cancel a cut order, come or still to come. Raises InputError."""
     body = CancelCutBody(object_of(Kind.CUT_ORDER, name))
-    scope = Scope(meters=meters)
-    return _draft(sheet, Kind.CANCEL_CUT, name, scope, body, sheet.now_ms + _CANCEL_LIFE_MS)
+    return _draft(sheet, Kind.CANCEL_CUT, name, Scope(meters=meters), body)
 
 
 def limiter(sheet: Sheet, meter: str, *, engaged: bool) -> Order:
@@ -210,7 +185,7 @@ def tariff(
 ) -> Order:
     """Prices from now on; two people. Raises InputError."""
     body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day)
-    return _draft(sheet, Kind.TARIFF, name, scope, body, sheet.now_ms + _TARIFF_LIFE_MS)
+    return _draft(sheet, Kind.TARIFF, name, scope, body)
 
 
 def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:
@@ -224,8 +199,7 @@ def lease(sheet: Sheet, meters: tuple[str, ...], calendar_order: Order, names: t
     Good from its issue on (a clock slow by minutes shall not refuse it); raises InputError.
     """
     body = LeaseBody(calendar_order.object, calendar_order.rev, digest_of(calendar_order), names)
-    not_after_ms = sheet.now_ms + LEASE_RENEWAL_MS
-    return _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body, not_after_ms)
+    return _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body)
 
 
 def _draft(
@@ -234,10 +208,11 @@ def _draft(
     name: str,
     scope: Scope,
     body: Body,
-    not_after_ms: int | None = None,
-    not_before_ms: int | None = None,
+    begins_ms: int | None = None,
+    ends_ms: int | None = None,
 ) -> Order:
-    backdated_ms = _FLAG_BACKDATED_MS if kind is Kind.SET_FLAG else _BACKDATED_MS[KINDS[kind].role]
+    """An order with the lifetime of its kind; `begins_ms` and `ends_ms` where the kind leaves them open."""
+    not_before_ms, not_after_ms = _interval(KINDS[kind], sheet.now_ms, begins_ms, ends_ms)
     order = Order(
         id=sheet.id,
         kind=kind,
@@ -245,10 +220,8 @@ def _draft(
         scope=scope,
         rev=sheet.rev,
         issued_at_ms=sheet.now_ms,
-        not_before_ms=sheet.now_ms - backdated_ms if not_before_ms is None else not_before_ms,
-        not_after_ms=min(
-            sheet.now_ms + _HARM_LIFE_MS if not_after_ms is None else not_after_ms, INSTANT_MS_MAX
-        ),
+        not_before_ms=not_before_ms,
+        not_after_ms=min(not_after_ms, INSTANT_MS_MAX),
         basis=sheet.basis,
         body=make_body(body),
     )
@@ -259,12 +232,16 @@ def _draft(
     return order
 
 
+def _interval(rule: KindRule, now_ms: int, begins_ms: int | None, ends_ms: int | None) -> tuple[int, int]:
+    """When an order of this kind begins to be good, and when it ends."""
+    if rule.backdated_ms is not None:
+        begins_ms = now_ms - rule.backdated_ms
+    if rule.life_ms is not None:
+        ends_ms = max(now_ms, now_ms if ends_ms is None else ends_ms) + rule.life_ms
+    assert begins_ms is not None, rule
+    assert ends_ms is not None, rule
+    return begins_ms, ends_ms
+
+
 def _one(meter: str) -> Scope:
     return Scope(meters=(meter,))
-
-
-_BACKDATED_MS: Final[dict[Role, int]] = {
-    Role.PROTECT: _PROTECTION_BACKDATED_MS,
-    Role.HARM: _HARM_BACKDATED_MS,
-    Role.LEASE: _HARM_BACKDATED_MS,
-}

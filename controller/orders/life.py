@@ -16,7 +16,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from protocols.documents.orders import Kind, Order
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order
 from protocols.errors import InputError
 from protocols.reasons import Supply
 
@@ -144,4 +146,4 @@ def reads_back(kind: Kind, supply: Supply) -> bool:
 
     A release is effective when there is supply again, or a person only has to press for it.
     """
-    return kind is not Kind.RELEASE or supply in _RESTORED
+    return not KINDS[kind].needs_supply or supply in _RESTORED

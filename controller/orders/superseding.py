@@ -1,56 +1,43 @@
-"""Which order takes the place of which, and whom an order addresses (design §5).
+"""Which order takes the place of which, which is sent again, and whom an order addresses (design §5).
 
 Protection joins, so that a hold gives way only to one that holds at least as much, or to a floor. Of harm,
 payments and leases the higher revision is all that counts.
 """
 
-from typing import Final
-
-from protocols.documents.orders import HoldBody, Kind, Order, ReleaseBody, Scope, body_of
-from protocols.documents.protecting import FLOORS
-
-# In this sequence: protection first, and the lease, which may permit, after all that it names.
-SENT_AGAIN: Final = (
-    Kind.RELEASE,
-    Kind.HOLD,
-    Kind.SET_FLAG,
-    Kind.CANCEL_CUT,
-    Kind.PAYMENT,
-    Kind.EMERGENCY_CREDIT,
-    Kind.CUT_CALENDAR,
-    Kind.TARIFF,
-    Kind.LEASE,
-)
-
-# The higher rev says all that the lower one said, or makes it void.
-_LATEST_COUNTS: Final = (
-    Kind.CUT_CALENDAR,
-    Kind.TARIFF,
-    Kind.LIMITER,
-    Kind.REBASE,
-    Kind.CUT_ORDER,
-    Kind.PAYMENT,
-    Kind.LEASE,
-    Kind.SET_FLAG,
-)
+from protocols.documents.kind_rule import Joins
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import HoldBody, Order, ReleaseBody, Scope, body_of
 
 
 def replaces(new: Order, old: Order) -> bool:
     """Whether `new` takes the place of `old` for every meter that both address."""
     if new.object != old.object or new.rev <= old.rev:
         return False
-    if new.kind in FLOORS:
+    joins = KINDS[new.kind].joins
+    if joins in {Joins.FLOOR, Joins.TOMBSTONE}:
         return True
-    if new.kind is Kind.CANCEL_CUT:
-        return old.kind in {Kind.CUT_ORDER, Kind.CANCEL_CUT}
     if new.kind is not old.kind:
         return False
-    if new.kind is Kind.HOLD:
-        wide, narrow = body_of(new, HoldBody), body_of(old, HoldBody)
-        return wide.from_ms <= narrow.from_ms and narrow.until_ms <= wide.until_ms
-    if new.kind is Kind.RELEASE:
-        return body_of(new, ReleaseBody).hours >= body_of(old, ReleaseBody).hours
-    return new.kind in _LATEST_COUNTS
+    match joins:
+        case Joins.INTERVAL:
+            wide, narrow = body_of(new, HoldBody), body_of(old, HoldBody)
+            return wide.from_ms <= narrow.from_ms and narrow.until_ms <= wide.until_ms
+        case Joins.REMEMBERED:
+            return body_of(new, ReleaseBody).hours >= body_of(old, ReleaseBody).hours
+        case _:
+            return joins is not Joins.EACH
+
+
+def is_sent_again(order: Order) -> bool:
+    """Whether an order is sent again to a meter whose sync shows that it lacks it."""
+    return KINDS[order.kind].resent_rank is not None
+
+
+def sending_key(order: Order) -> tuple[int, int, str]:
+    """Sorts the orders that are sent again into the sequence in which a meter should get them."""
+    rank = KINDS[order.kind].resent_rank
+    assert rank is not None, order.kind
+    return rank, order.rev, order.id
 
 
 def covers(wide: Scope, narrow: Scope) -> bool:

@@ -14,8 +14,8 @@ from controller.meters.registry import ONLINE
 from controller.orders import deliveries, outbox
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
-from controller.orders.superseding import SENT_AGAIN
-from protocols.documents.orders import KINDS, Kind, Role
+from protocols.documents.kind_rule import Silence
+from protocols.documents.kinds import KINDS
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.topics import HARM_EXPIRY_S
 
@@ -30,7 +30,10 @@ _RETRIES_DOUBLED_MAX: Final = 9
 _SILENT: Final = (DeliveryState.SENT, DeliveryState.TIMED_OUT)
 _ROWS_AT_ONCE: Final = 10_000
 
-_HARM: Final = tuple(kind.value for kind in Kind if KINDS[kind].role is Role.HARM)
+_LAPSES: Final = tuple(kind.value for kind, rule in KINDS.items() if rule.silence is Silence.LAPSES)
+_UNTIL_EFFECTIVE: Final = tuple(
+    kind.value for kind, rule in KINDS.items() if rule.silence is Silence.UNTIL_EFFECTIVE
+)
 _WAITING: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED, OrderState.ACTIVE)
 
 
@@ -64,10 +67,9 @@ def _retry(session: Session, now_ms: int) -> int:
     """Send again what no receipt came for, or no report after it, over links that are there. Never harm.
 
     What a meter has stored it answers with a receipt and a report all the same: a report that was lost on
-    its way does not leave a release in the dark. A lease alone is receipted and no more, where it moves no
-    possible cut.
+    its way does not leave a release in the dark. What is sent again only until it is stored (a lease) is left
+    alone from then on.
     """
-    kinds = [kind.value for kind in SENT_AGAIN if KINDS[kind].role is not Role.HARM]
     query = (
         select(DeliveryRow, OrderRow)
         .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
@@ -76,12 +78,14 @@ def _retry(session: Session, now_ms: int) -> int:
         .where(
             or_(
                 col(DeliveryRow.state).in_(_SILENT),
-                and_(col(DeliveryRow.state) == DeliveryState.STORED, OrderRow.kind != Kind.LEASE),
+                and_(
+                    col(DeliveryRow.state) == DeliveryState.STORED, col(OrderRow.kind).in_(_UNTIL_EFFECTIVE)
+                ),
             ),
             # What a sync showed to be there was perhaps never sent.
             func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,
-            col(OrderRow.kind).in_(kinds),
+            col(OrderRow.kind).not_in(_LAPSES),
             LinkRow.state == ONLINE,
         )
         .order_by(col(DeliveryRow.sent_ms))
@@ -104,8 +108,8 @@ def _retry(session: Session, now_ms: int) -> int:
 def _time_out(session: Session, now_ms: int) -> int:
     """Give up on deliveries whose receipt is overdue; unknown is to be shown as unknown."""
     late = (
-        (col(OrderRow.kind).in_(_HARM), _HARM_PATIENCE_MS),
-        (col(OrderRow.kind).not_in(_HARM), _PATIENCE_MS),
+        (col(OrderRow.kind).in_(_LAPSES), _HARM_PATIENCE_MS),
+        (col(OrderRow.kind).not_in(_LAPSES), _PATIENCE_MS),
     )
     count = 0
     for kinds, patience_ms in late:

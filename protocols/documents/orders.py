@@ -1,7 +1,9 @@
 """The documents that change a meter: orders, leases and signed times.
 
-Duty: say what each document holds, who must sign it (its role) and how long it may live. How
-signatures are carried is `envelope`; who may sign is `roles`; how revisions join is `merging`.
+Duty: say what a document holds around its body, and read and write it. What an order carries is in
+`bodies`; who must sign it, how long it lives and all else that is true of its kind is in `kinds`; both are
+offered here too, so that who reads documents has one place to ask. How signatures are carried is
+`envelope`; who may sign is `roles`; how revisions join is `merging`.
 
 An order revises one *object* (`hold/moratorium-2020`, `flag/medical`, `calendar/season-2020`).
 Its `rev` counts the object's revisions. `not_before_ms` and `not_after_ms` bound the half-open
@@ -9,7 +11,6 @@ interval in which it is good; for a cut order that interval is when the cut itse
 Design §5.
 """
 
-from enum import StrEnum, unique
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
@@ -19,217 +20,83 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
+from protocols.documents.bodies import (
+    Body,
+    CancelCutBody,
+    CutCalendarBody,
+    CutOrderBody,
+    Digest,
+    EmergencyCreditBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    Id,
+    LeaseBody,
+    LiftBody,
+    LimiterBody,
+    Named,
+    ObjectName,
+    PaymentBody,
+    RebaseBody,
+    ReleaseBody,
+    Rev,
+    TariffBody,
+    Ueur,
+)
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
 from protocols.errors import DocumentError
-from protocols.identifiers import ID_FORM
 from protocols.limits import (
     CLAIM_SPREAD_MS_MAX,
     CLAIM_SPREAD_MS_MIN,
     ID_CHARS_MAX,
-    OBJECTS_MAX,
-    REV_MAX,
-    REVISIONS_MAX,
     SCOPE_METERS_MAX,
-    STATEMENT_UEUR_MAX,
     TEXT_CHARS_MAX,
-    WINDOWS_MAX,
-    ReleaseHours,
 )
-from protocols.reasons import FlagName, HoldKind
-from protocols.spans import InstantMs, Window
+from protocols.spans import InstantMs
+
+__all__ = [
+    "KINDS",
+    "ORDER_TYPE",
+    "TIME_TYPE",
+    "Body",
+    "CancelCutBody",
+    "CutCalendarBody",
+    "CutOrderBody",
+    "Digest",
+    "EmergencyCreditBody",
+    "FlagBody",
+    "HoldBody",
+    "HoldFloorBody",
+    "Id",
+    "Kind",
+    "LeaseBody",
+    "LiftBody",
+    "LimiterBody",
+    "Named",
+    "ObjectName",
+    "OneWayTime",
+    "Order",
+    "PaymentBody",
+    "RebaseBody",
+    "ReleaseBody",
+    "Rev",
+    "Role",
+    "Scope",
+    "SignedTime",
+    "TariffBody",
+    "TimeAnswer",
+    "Ueur",
+    "body_of",
+    "digest_of",
+    "make_body",
+    "read_order",
+    "read_time",
+    "write_document",
+]
 
 ORDER_TYPE: Final = "application/vnd.relance.order+json"
 TIME_TYPE: Final = "application/vnd.relance.time+json"
-
-# In a pattern `$` alone would also let a line feed follow; `$(?!\n)` means the end to Python and to readers
-# of the JSON schema alike.
-Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=rf"^{ID_FORM}$(?!\n)")]
-ObjectName = Annotated[
-    str,
-    Meta(min_length=3, max_length=ID_CHARS_MAX + 16, pattern=rf"^[a-z]+/{ID_FORM}$(?!\n)"),
-]
-Rev = Annotated[int, Meta(ge=1, le=REV_MAX)]
-Ueur = Annotated[int, Meta(ge=0, le=STATEMENT_UEUR_MAX)]
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-
-
-@unique
-class Kind(StrEnum):
-    HOLD = "hold"
-    RELEASE = "release"
-    PAYMENT = "payment"
-    EMERGENCY_CREDIT = "emergency_credit"
-    SET_FLAG = "set_flag"
-    CANCEL_CUT = "cancel_cut"
-    CUT_CALENDAR = "cut_calendar"
-    CUT_ORDER = "cut_order"
-    SHORTEN_HOLD = "shorten_hold"
-    LIFT_HOLD = "lift_hold"
-    CLEAR_FLAG = "clear_flag"
-    LIMITER = "limiter"
-    TARIFF = "tariff"
-    REBASE = "rebase"
-    LEASE = "lease"
-
-
-@unique
-class Role(StrEnum):
-    """What a signer may do. Thresholds stand in the root document and count distinct holders."""
-
-    PROTECT = "protect"
-    HARM = "harm"
-    LEASE = "lease"
-    TIME = "time"
-    ROOT = "root"
-
-
-class _Body(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of the bodies: immutable, and a field nobody knows is an error, not a surprise."""
-
-
-class HoldBody(_Body, frozen=True):
-    """No cut in `[from_ms, until_ms)`. Declares or extends: revisions of one hold join."""
-
-    from_ms: InstantMs
-    until_ms: InstantMs
-    hold_kind: HoldKind = HoldKind.MORATORIUM
-
-
-class ReleaseBody(_Body, frozen=True):
-    """Restore now, and hold for `hours` of ticks from carrying it out (design §4.2)."""
-
-    hours: ReleaseHours = 72
-
-
-class PaymentBody(_Body, frozen=True):
-    """A statement: the running total of all payments of one issuer to this meter (design §4.3)."""
-
-    issuer: Id
-    number: Rev
-    total_ueur: Ueur
-
-
-class EmergencyCreditBody(_Body, frozen=True):
-    """Start the emergency credit as if its button had been pressed; once per rev."""
-
-
-class FlagBody(_Body, frozen=True):
-    """Set (`set_flag`) or clear (`clear_flag`) a household's flag."""
-
-    name: FlagName
-
-
-class CancelCutBody(_Body, frozen=True):
-    """Cancel a cut order, come or still to come; leaves a tombstone."""
-
-    cut: ObjectName
-
-
-class CutCalendarBody(_Body, frozen=True):
-    """When the meter may cut: UTC windows `[start_ms, end_ms)`, sorted and disjoint.
-
-    `rule`, `zone` and `holidays` say what the windows were compiled from; the meter ignores them.
-    """
-
-    windows: Annotated[tuple[Window, ...], Meta(max_length=WINDOWS_MAX)]
-    rule: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
-    zone: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
-    holidays: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = "none"
-
-
-class CutOrderBody(_Body, frozen=True):
-    """Cut inside the order's own interval, and inside a window like every cut."""
-
-
-class HoldFloorBody(_Body, frozen=True):
-    """A two-person floor under a hold: `shorten_hold` gives its new interval."""
-
-    from_ms: InstantMs
-    until_ms: InstantMs
-
-
-class LiftBody(_Body, frozen=True):
-    """A two-person floor with an empty interval."""
-
-
-class LimiterBody(_Body, frozen=True):
-    """Engage or disengage the limiter at the profile's power."""
-
-    engaged: bool
-
-
-class TariffBody(_Body, frozen=True):
-    """Prices from now on. Register switches come with a later schema."""
-
-    price_ueur_per_kwh: Annotated[int, Meta(ge=0, le=100_000_000)]
-    fixed_ueur_per_day: Annotated[int, Meta(ge=0, le=100_000_000)]
-
-
-class RebaseBody(_Body, frozen=True):
-    """Begin a new tick epoch for the dispute of this nonce; carries no time (design §4.1)."""
-
-    nonce: Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX)]
-
-
-class Named(Struct, frozen=True, forbid_unknown_fields=True):
-    """One object in force as the controller knows it: its floor (0 for none) and the revs above it."""
-
-    object: ObjectName
-    floor: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
-    revs: Annotated[tuple[Rev, ...], Meta(max_length=REVISIONS_MAX)] = ()
-
-
-class LeaseBody(_Body, frozen=True):
-    """Keeps one calendar alive, to the order's `not_after_ms`, and names all protection in force."""
-
-    calendar: ObjectName
-    calendar_rev: Rev
-    calendar_digest: Digest
-    names: Annotated[tuple[Named, ...], Meta(max_length=OBJECTS_MAX)] = ()
-
-
-Body = (
-    HoldBody
-    | ReleaseBody
-    | PaymentBody
-    | EmergencyCreditBody
-    | FlagBody
-    | CancelCutBody
-    | CutCalendarBody
-    | CutOrderBody
-    | HoldFloorBody
-    | LiftBody
-    | LimiterBody
-    | TariffBody
-    | RebaseBody
-    | LeaseBody
-)
-
-
-class KindRule(Struct, frozen=True):
-    """What a kind of order revises, who signs it, and what its body is."""
-
-    role: Role
-    prefix: str
-    body: type[Body]
-
-
-KINDS: Final[dict[Kind, KindRule]] = {
-    Kind.HOLD: KindRule(Role.PROTECT, "hold", HoldBody),
-    Kind.RELEASE: KindRule(Role.PROTECT, "release", ReleaseBody),
-    Kind.PAYMENT: KindRule(Role.PROTECT, "payment", PaymentBody),
-    Kind.EMERGENCY_CREDIT: KindRule(Role.PROTECT, "emergency", EmergencyCreditBody),
-    Kind.SET_FLAG: KindRule(Role.PROTECT, "flag", FlagBody),
-    Kind.CANCEL_CUT: KindRule(Role.PROTECT, "cut", CancelCutBody),
-    Kind.CUT_CALENDAR: KindRule(Role.HARM, "calendar", CutCalendarBody),
-    Kind.CUT_ORDER: KindRule(Role.HARM, "cut", CutOrderBody),
-    Kind.SHORTEN_HOLD: KindRule(Role.HARM, "hold", HoldFloorBody),
-    Kind.LIFT_HOLD: KindRule(Role.HARM, "hold", LiftBody),
-    Kind.CLEAR_FLAG: KindRule(Role.HARM, "flag", FlagBody),
-    Kind.LIMITER: KindRule(Role.HARM, "limiter", LimiterBody),
-    Kind.TARIFF: KindRule(Role.HARM, "tariff", TariffBody),
-    Kind.REBASE: KindRule(Role.HARM, "clock", RebaseBody),
-    Kind.LEASE: KindRule(Role.LEASE, "lease", LeaseBody),
-}
 
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -6,14 +6,18 @@ A lease names exactly what a meter has stored: the meter and whoever writes its 
 
 from typing import Final
 
+from protocols.documents.kind_rule import Joins
+from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NO_TIME, Protection, declare, lower, remember
-from protocols.documents.orders import HoldBody, HoldFloorBody, Kind, Order, body_of
+from protocols.documents.orders import HoldBody, HoldFloorBody, Order, body_of
 from protocols.instants import LATEST_MS
 from protocols.reasons import Refusal
 
 # Kinds that one person signs and that a lease may have to name; and those with which two people lower them.
-PROTECTING: Final = (Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE)
-FLOORS: Final = (Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG)
+_PROTECTION: Final = (Joins.INTERVAL, Joins.FROM_ITS_ORDER, Joins.REMEMBERED)
+PROTECTING: Final = tuple(kind for kind, rule in KINDS.items() if rule.joins in _PROTECTION)
+FLOORS: Final = tuple(kind for kind, rule in KINDS.items() if rule.joins is Joins.FLOOR)
+_REMEMBERED: Final = tuple(f"{rule.prefix}/" for rule in KINDS.values() if rule.joins is Joins.REMEMBERED)
 
 
 def join_order(held: Protection, order: Order) -> Protection | Refusal:
@@ -21,19 +25,23 @@ def join_order(held: Protection, order: Order) -> Protection | Refusal:
 
     The kind is one of `PROTECTING` or `FLOORS`. Raises DocumentError for a body that is not its kind's.
     """
-    match order.kind:
-        case Kind.HOLD:
+    match KINDS[order.kind].joins:
+        case Joins.INTERVAL:
             hold = body_of(order, HoldBody)
             return declare(held, order.rev, hold.from_ms, hold.until_ms)
-        case Kind.SET_FLAG:
+        case Joins.FROM_ITS_ORDER:
             # It protects from its order on, for ever: it says nothing about an opening before it.
             return declare(held, order.rev, order.not_before_ms, LATEST_MS)
-        case Kind.RELEASE:
+        case Joins.REMEMBERED:
             return remember(held, order.rev)
-        case Kind.SHORTEN_HOLD:
-            floor = body_of(order, HoldFloorBody)
-            return lower(held, order.rev, floor.from_ms, floor.until_ms)
-        case Kind.LIFT_HOLD | Kind.CLEAR_FLAG:
-            return lower(held, order.rev, *NO_TIME)
+        case Joins.FLOOR:
+            floor = body_of(order, KINDS[order.kind].body)
+            keeps_ms = (floor.from_ms, floor.until_ms) if isinstance(floor, HoldFloorBody) else NO_TIME
+            return lower(held, order.rev, *keeps_ms)
         case _:
             raise AssertionError(f"{order.kind} does not protect")
+
+
+def is_remembered(object_name: str) -> bool:
+    """Whether meters remember that this object was ordered, as a release: it protects for hours of ticks."""
+    return object_name.startswith(_REMEMBERED)

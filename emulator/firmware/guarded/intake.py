@@ -10,20 +10,11 @@ from msgspec import Struct
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.memory import Memory
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    TIME_TYPE,
-    Kind,
-    Order,
-    Role,
-    SignedTime,
-    read_order,
-    read_time,
-)
+from protocols.documents.kind_rule import Dates, Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, read_order, read_time
 from protocols.documents.roles import Root, meets, open_signed, root_allows, time_source
 from protocols.errors import DocumentError
-from protocols.limits import LEASE_MS_MAX
 from protocols.reasons import ClockStatus, Refusal, Source
 
 
@@ -52,7 +43,7 @@ def admit_order(data: bytes, root: Root, identity: Identity, memory: Memory, tic
     # A doubted clock refuses harm for its own reason below; a lease is only judged by what is certain.
     if not root_allows(root, role, low_ms if high_ms is None else high_ms):
         return Refused(Refusal.EXPIRED, order, known)
-    refusal = _refusal_by_time(order, role, memory.clock.status, low_ms, high_ms)
+    refusal = _refusal_by_time(order, memory.clock.status, low_ms, high_ms)
     return order if refusal is None else Refused(refusal, order, known)
 
 
@@ -63,7 +54,7 @@ def is_addressed(order: Order, identity: Identity) -> bool:
     cannot tell whether it should. Money is addressed to exactly one meter.
     """
     scope = order.scope
-    if order.kind is Kind.PAYMENT:
+    if KINDS[order.kind].one_meter:
         return scope.meters == (identity.id,)
     if scope.group:
         return KINDS[order.kind].role is Role.PROTECT or scope.group in identity.groups
@@ -83,27 +74,24 @@ def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | Refused:
     return source, time
 
 
-def _refusal_by_time(
-    order: Order, role: Role, status: ClockStatus, low_ms: int, high_ms: int | None
-) -> Refusal | None:
-    if order.kind is Kind.REBASE:
-        # Carries no time: the nonce of the dispute is its limit, and its clock is in doubt by nature.
+def _refusal_by_time(order: Order, status: ClockStatus, low_ms: int, high_ms: int | None) -> Refusal | None:
+    rule = KINDS[order.kind]
+    if rule.life_ms_max is not None and order.not_after_ms - order.issued_at_ms > rule.life_ms_max:
+        return Refusal.LEASE_TOO_LONG
+    if rule.dates is Dates.NONE:
         return None
-    if role is not Role.HARM:
+    if rule.dates is Dates.SOME_INSTANT:
         return _refusal_at_some_instant(order, low_ms, high_ms)
     if status is not ClockStatus.TRUSTED or high_ms is None:
         return Refusal.CLOCK_NOT_TRUSTED
     if high_ms >= order.not_after_ms:
         return Refusal.EXPIRED
-    # A cut order's interval is when the cut may happen: it arrives before it, and the gate keeps it.
-    if order.kind is not Kind.CUT_ORDER and low_ms < order.not_before_ms:
+    if rule.dates is Dates.EVERY_INSTANT and low_ms < order.not_before_ms:
         return Refusal.NOT_YET
     return None
 
 
 def _refusal_at_some_instant(order: Order, low_ms: int, high_ms: int | None) -> Refusal | None:
-    if order.kind is Kind.LEASE and order.not_after_ms - order.issued_at_ms > LEASE_MS_MAX:
-        return Refusal.LEASE_TOO_LONG
     if low_ms >= order.not_after_ms:
         return Refusal.EXPIRED
     if high_ms is not None and high_ms < order.not_before_ms:

@@ -11,12 +11,13 @@ from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, holds_rev
 from protocols.documents.orders import (
     CancelCutBody,
     CutCalendarBody,
     FlagBody,
-    Kind,
     LeaseBody,
     LimiterBody,
     Order,
@@ -222,3 +223,4 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {
     Kind.REBASE: _rebase,
     Kind.LEASE: _lease,
 }
+assert _DEEDS.keys() == KINDS.keys(), "every kind has one deed"

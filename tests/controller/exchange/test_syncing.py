@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from controller.exchange.syncing import answer
-from controller.orders.life import DeliveryState
+from controller.orders.life import ActiveOrder, DeliveryState
 from emulator.links.syncing import holds_of
 from protocols.documents.orders import KINDS, Kind, Role
 from tests.controller.one_meter import STORIES, Desk
@@ -41,6 +41,18 @@ def test_a_meter_that_got_everything_is_sent_nothing(story: list[tuple[str, bool
     for verb, _ in story:
         desk.decide(verb, arrives=True)
     assert desk.sync().send == ()
+
+
+def test_only_the_latest_calendar_is_sent_again_and_each_hold() -> None:
+    desk = Desk()
+    orders = [desk.draft(verb) for verb in ("calendar", "calendar", "extend", "extend")]
+    standing = [ActiveOrder(order, DeliveryState.SENT) for order in orders]
+    said = answer(holds_of(desk.bench.meter), standing, 1, desk.bench.now_ms)
+    assert [(order.kind, order.rev) for order in said.send] == [
+        (Kind.HOLD, 1),
+        (Kind.HOLD, 2),
+        (Kind.CUT_CALENDAR, 2),
+    ]
 
 
 def test_a_meter_with_an_old_root_is_sent_the_new_one() -> None:

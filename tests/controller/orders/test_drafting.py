@@ -9,7 +9,7 @@ from controller.orders import drafting
 from controller.orders.drafting import Sheet
 from controller.orders.superseding import covers, replaces
 from protocols.cutting.office_days import OfficePolicy
-from protocols.documents.orders import FlagBody, Kind, Order, Scope, body_of
+from protocols.documents.orders import KINDS, FlagBody, Kind, Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.limits import WINDOWS_MAX
@@ -115,6 +115,15 @@ def test_a_flag_does_not_undo_what_was_before_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("newer", "older"), [("lift", "declare"), ("lift", "shorten"), ("clear_flag", "set_flag")]
+)
+def test_who_undoes_a_kind_takes_the_place_of_its_orders(newer: str, older: str) -> None:
+    undone, undoes = VERBS[older](), replace(VERBS[newer](), rev=2)
+    assert KINDS[undone.kind].undone_by is undoes.kind
+    assert replaces(undoes, undone)
+
+
+@pytest.mark.parametrize(
     ("newer", "older", "replaced"),
     [
         ("lift", "declare", True),
@@ -135,6 +144,16 @@ def test_what_takes_the_place_of_what(newer: str, older: str, replaced: bool) ->
     new = replace(VERBS[newer](), rev=2)
     assert replaces(new, VERBS[older]()) is replaced
     assert not replaces(VERBS[older](), new)
+
+
+def test_a_cancel_takes_the_place_of_the_cut_order_and_of_an_earlier_cancel() -> None:
+    at_ms = NOW_MS + DAY_MS + 10 * HOUR_MS
+    cut = drafting.cut_order(sheet(1), "c", ("m1",), (at_ms, at_ms + HOUR_MS))
+    cancel = drafting.cancel_cut(sheet(2), "c", ("m1",))
+    assert KINDS[cut.kind].undone_by is cancel.kind
+    assert replaces(cancel, cut)
+    assert replaces(replace(cancel, rev=3), cancel)
+    assert not replaces(replace(cut, rev=3), cancel)
 
 
 def test_a_hold_gives_way_only_to_one_that_holds_as_much() -> None:

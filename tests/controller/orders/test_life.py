@@ -17,7 +17,7 @@ from controller.orders.life import (
     step_delivery,
     step_order,
 )
-from protocols.documents.orders import Kind
+from protocols.documents.orders import KINDS, Kind
 from protocols.errors import InputError
 from protocols.reasons import Supply
 
@@ -28,6 +28,12 @@ DELIVERY_EVENTS = st.lists(st.sampled_from(DeliveryEvent), max_size=12)
 def test_both_tables_are_total() -> None:
     assert set(ORDER_LIFE) == {(state, event) for state in OrderState for event in OrderEvent}
     assert set(DELIVERY_LIFE) == {(state, event) for state in DeliveryState for event in DeliveryEvent}
+
+
+def test_only_a_kind_that_is_revivable_may_be_active_after_it_has_expired() -> None:
+    """No kind is, and no event leads out of `expired`: both change together."""
+    leads_out = any(ORDER_LIFE[OrderState.EXPIRED, event] is not None for event in OrderEvent)
+    assert leads_out is any(rule.revivable for rule in KINDS.values())
 
 
 def test_each_event_of_a_delivery_leads_to_one_state() -> None:

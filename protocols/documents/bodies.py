@@ -1,0 +1,139 @@
+"""What each kind of order carries: one class a body, and the types of its fields.
+
+Which kind carries which body stands in `kinds`; the order around it is `orders.Order`. A body is read
+strictly: a field that is missing, unknown or out of range is refused.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from protocols.identifiers import ID_FORM
+from protocols.limits import (
+    ID_CHARS_MAX,
+    OBJECTS_MAX,
+    REV_MAX,
+    REVISIONS_MAX,
+    STATEMENT_UEUR_MAX,
+    TEXT_CHARS_MAX,
+    WINDOWS_MAX,
+    ReleaseHours,
+)
+from protocols.reasons import FlagName, HoldKind
+from protocols.spans import InstantMs, Window
+
+# In a pattern `$` alone would also let a line feed follow; `$(?!\n)` means the end to Python and to
+# readers of the JSON schema alike.
+Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=rf"^{ID_FORM}$(?!\n)")]
+ObjectName = Annotated[
+    str,
+    Meta(min_length=3, max_length=ID_CHARS_MAX + 16, pattern=rf"^[a-z]+/{ID_FORM}$(?!\n)"),
+]
+Rev = Annotated[int, Meta(ge=1, le=REV_MAX)]
+Ueur = Annotated[int, Meta(ge=0, le=STATEMENT_UEUR_MAX)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an order carries. Base of all bodies: immutable, and a field that nobody knows is an error."""
+
+
+class HoldBody(Body, frozen=True):
+    """No cut in `[from_ms, until_ms)`. Declares or extends: revisions of one hold join."""
+
+    from_ms: InstantMs
+    until_ms: InstantMs
+    hold_kind: HoldKind = HoldKind.MORATORIUM
+
+
+class ReleaseBody(Body, frozen=True):
+    """Restore now, and hold for `hours` of ticks from carrying it out (design §4.2)."""
+
+    hours: ReleaseHours = 72
+
+
+class PaymentBody(Body, frozen=True):
+    """A statement: the running total of all payments of one issuer to this meter (design §4.3)."""
+
+    issuer: Id
+    number: Rev
+    total_ueur: Ueur
+
+
+class EmergencyCreditBody(Body, frozen=True):
+    """Start the emergency credit as if its button had been pressed; once per rev."""
+
+
+class FlagBody(Body, frozen=True):
+    """Set (`set_flag`) or clear (`clear_flag`) a household's flag."""
+
+    name: FlagName
+
+
+class CancelCutBody(Body, frozen=True):
+    """Cancel a cut order, come or still to come; leaves a tombstone."""
+
+    cut: ObjectName
+
+
+class CutCalendarBody(Body, frozen=True):
+    """When the meter may cut: UTC windows `[start_ms, end_ms)`, sorted and disjoint.
+
+    `rule`, `zone` and `holidays` say what the windows were compiled from; the meter ignores them.
+    """
+
+    windows: Annotated[tuple[Window, ...], Meta(max_length=WINDOWS_MAX)]
+    rule: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
+    zone: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
+    holidays: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = "none"
+
+
+class CutOrderBody(Body, frozen=True):
+    """Cut inside the order's own interval, and inside a window like every cut."""
+
+
+class HoldFloorBody(Body, frozen=True):
+    """A two-person floor under a hold: `shorten_hold` gives its new interval."""
+
+    from_ms: InstantMs
+    until_ms: InstantMs
+
+
+class LiftBody(Body, frozen=True):
+    """A two-person floor with an empty interval."""
+
+
+class LimiterBody(Body, frozen=True):
+    """Engage or disengage the limiter at the profile's power."""
+
+    engaged: bool
+
+
+class TariffBody(Body, frozen=True):
+    """Prices from now on. Register switches come with a later schema."""
+
+    price_ueur_per_kwh: Annotated[int, Meta(ge=0, le=100_000_000)]
+    fixed_ueur_per_day: Annotated[int, Meta(ge=0, le=100_000_000)]
+
+
+class RebaseBody(Body, frozen=True):
+    """Begin a new tick epoch for the dispute of this nonce; carries no time (design §4.1)."""
+
+    nonce: Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX)]
+
+
+class Named(Struct, frozen=True, forbid_unknown_fields=True):
+    """One object in force as the controller knows it: its floor (0 for none) and the revs above it."""
+
+    object: ObjectName
+    floor: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
+    revs: Annotated[tuple[Rev, ...], Meta(max_length=REVISIONS_MAX)] = ()
+
+
+class LeaseBody(Body, frozen=True):
+    """Keeps one calendar alive, to the order's `not_after_ms`, and names all protection in force."""
+
+    calendar: ObjectName
+    calendar_rev: Rev
+    calendar_digest: Digest
+    names: Annotated[tuple[Named, ...], Meta(max_length=OBJECTS_MAX)] = ()

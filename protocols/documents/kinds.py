@@ -1,0 +1,250 @@
+"""Every kind of order, one row each: all that is true of a kind and not of one order (design §5).
+
+Whoever drafts an order, lets one take the place of another, answers a sync, sends again, writes leases or
+admits a document at the meter asks the row; none of them keeps a list of kinds. What the meter *does* with a
+kind is its firmware's (`emulator.firmware.guarded.obey`). How to add a kind: `docs/adding-a-kind.md`.
+"""
+
+from typing import Final
+
+from protocols.documents.bodies import (
+    CancelCutBody,
+    CutCalendarBody,
+    CutOrderBody,
+    EmergencyCreditBody,
+    FlagBody,
+    HoldBody,
+    HoldFloorBody,
+    LeaseBody,
+    LiftBody,
+    LimiterBody,
+    PaymentBody,
+    RebaseBody,
+    ReleaseBody,
+    TariffBody,
+)
+from protocols.documents.kind_rule import Dates, Joins, Kind, KindRule, Role, ShownBy, Silence
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.limits import LEASE_MS_MAX, LEASE_RENEWAL_MS
+
+# A meter takes harm only where every instant it holds possible lies inside: intervals are seconds to
+# minutes wide, so an hour is room enough, and little enough to be no licence.
+_HARM_BACKDATED_MS: Final = HOUR_MS
+# Protection is taken at some instant: a meter whose date is two days wrong shall still be protected.
+_PROTECTION_BACKDATED_MS: Final = 2 * DAY_MS
+# A flag protects from `not_before` on, and shall not undo what was right before it was set.
+_FLAG_BACKDATED_MS: Final = MINUTE_MS
+# A lease says nothing of the time before it: an hour, so that a clock slow by minutes does not refuse it.
+_LEASE_BACKDATED_MS: Final = HOUR_MS
+# A hold can be delivered for a week after it has ended: it also judges openings of the past.
+_HOLD_OUTLIVES_MS: Final = 7 * DAY_MS
+_RELEASE_LIFE_MS: Final = 30 * DAY_MS
+_EMERGENCY_LIFE_MS: Final = 7 * DAY_MS
+_CANCEL_LIFE_MS: Final = 400 * DAY_MS
+# Money and flags wait for a meter that is away for years.
+_LONG_LIFE_MS: Final = 3_650 * DAY_MS
+# A harmful order is carried out at once or not at all; this is only how long one may still be signed.
+_HARM_LIFE_MS: Final = 7 * DAY_MS
+_TARIFF_LIFE_MS: Final = 28 * DAY_MS
+
+# Ranks are tens, so that a kind can be put between two. Protection comes first, and the lease, which may
+# permit, after all that it names.
+KINDS: Final[dict[Kind, KindRule]] = {
+    Kind.HOLD: KindRule(
+        role=Role.PROTECT,
+        prefix="hold",
+        body=HoldBody,
+        joins=Joins.INTERVAL,
+        shown_by=ShownBy.REVISION,
+        resent_rank=20,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_HOLD_OUTLIVES_MS,
+        backdated_ms=_PROTECTION_BACKDATED_MS,
+        retained=True,
+        undone_by=Kind.LIFT_HOLD,
+    ),
+    Kind.RELEASE: KindRule(
+        role=Role.PROTECT,
+        prefix="release",
+        body=ReleaseBody,
+        joins=Joins.REMEMBERED,
+        shown_by=ShownBy.REVISION,
+        resent_rank=10,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_RELEASE_LIFE_MS,
+        backdated_ms=_PROTECTION_BACKDATED_MS,
+        retained=True,
+        needs_supply=True,
+    ),
+    Kind.PAYMENT: KindRule(
+        role=Role.PROTECT,
+        prefix="payment",
+        body=PaymentBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.STATEMENT,
+        resent_rank=50,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_LONG_LIFE_MS,
+        backdated_ms=_PROTECTION_BACKDATED_MS,
+        retained=True,
+        one_meter=True,
+    ),
+    Kind.EMERGENCY_CREDIT: KindRule(
+        role=Role.PROTECT,
+        prefix="emergency",
+        body=EmergencyCreditBody,
+        joins=Joins.EACH,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=60,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_EMERGENCY_LIFE_MS,
+        backdated_ms=_PROTECTION_BACKDATED_MS,
+        retained=True,
+    ),
+    Kind.SET_FLAG: KindRule(
+        role=Role.PROTECT,
+        prefix="flag",
+        body=FlagBody,
+        joins=Joins.FROM_ITS_ORDER,
+        shown_by=ShownBy.REVISION,
+        resent_rank=30,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_LONG_LIFE_MS,
+        backdated_ms=_FLAG_BACKDATED_MS,
+        retained=True,
+        undone_by=Kind.CLEAR_FLAG,
+    ),
+    Kind.CANCEL_CUT: KindRule(
+        role=Role.PROTECT,
+        prefix="cut",
+        body=CancelCutBody,
+        joins=Joins.TOMBSTONE,
+        shown_by=ShownBy.TOMBSTONE,
+        resent_rank=40,
+        silence=Silence.UNTIL_EFFECTIVE,
+        dates=Dates.SOME_INSTANT,
+        life_ms=_CANCEL_LIFE_MS,
+        backdated_ms=_PROTECTION_BACKDATED_MS,
+        retained=True,
+    ),
+    # Of harm only a calendar, which permits nothing without its lease, and a tariff are sent again.
+    Kind.CUT_CALENDAR: KindRule(
+        role=Role.HARM,
+        prefix="calendar",
+        body=CutCalendarBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.CALENDAR,
+        resent_rank=70,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=None,  # as long as its windows
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.CUT_ORDER: KindRule(
+        role=Role.HARM,
+        prefix="cut",
+        body=CutOrderBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.CUT_ORDER,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        # Its interval is when the cut may happen: it arrives before it, and the gate keeps it.
+        dates=Dates.END_ONLY,
+        life_ms=None,
+        backdated_ms=None,
+        undone_by=Kind.CANCEL_CUT,
+    ),
+    Kind.SHORTEN_HOLD: KindRule(
+        role=Role.HARM,
+        prefix="hold",
+        body=HoldFloorBody,
+        joins=Joins.FLOOR,
+        shown_by=ShownBy.FLOOR,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+        undone_by=Kind.LIFT_HOLD,
+    ),
+    Kind.LIFT_HOLD: KindRule(
+        role=Role.HARM,
+        prefix="hold",
+        body=LiftBody,
+        joins=Joins.FLOOR,
+        shown_by=ShownBy.FLOOR,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.CLEAR_FLAG: KindRule(
+        role=Role.HARM,
+        prefix="flag",
+        body=FlagBody,
+        joins=Joins.FLOOR,
+        shown_by=ShownBy.FLOOR,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.LIMITER: KindRule(
+        role=Role.HARM,
+        prefix="limiter",
+        body=LimiterBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.TARIFF: KindRule(
+        role=Role.HARM,
+        prefix="tariff",
+        body=TariffBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=80,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_TARIFF_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.REBASE: KindRule(
+        role=Role.HARM,
+        prefix="clock",
+        body=RebaseBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=None,
+        silence=Silence.LAPSES,
+        dates=Dates.NONE,  # its clock is in doubt by nature: the nonce of the dispute is its limit
+        life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.LEASE: KindRule(
+        role=Role.LEASE,
+        prefix="lease",
+        body=LeaseBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.LEASE,
+        resent_rank=90,
+        # Its receipt is enough: where a lease moves no possible cut, no report follows it.
+        silence=Silence.UNTIL_STORED,
+        dates=Dates.SOME_INSTANT,  # the gate judges its end again, at every instant
+        life_ms=LEASE_RENEWAL_MS,
+        backdated_ms=_LEASE_BACKDATED_MS,
+        life_ms_max=LEASE_MS_MAX,
+    ),
+}
+assert KINDS.keys() == set(Kind), "every kind has one row"

@@ -1,0 +1,55 @@
+"""Which dates of an order the meter judges, kind by kind: what the row says is what the meter does."""
+
+import pytest
+from msgspec.structs import replace
+
+from emulator.firmware.guarded import intake
+from protocols.documents.kind_rule import Dates, Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import HoldBody, Order
+from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.reasons import ClockStatus, Refusal
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
+
+BEFORE_MS, AFTER_MS = MONDAY_MS - HOUR_MS, MONDAY_MS + HOUR_MS
+# Begin and end of an order beside an interval of two minutes around MONDAY_MS; and what follows, by `Dates`.
+INTERVALS_MS = {
+    "around all of it": (BEFORE_MS, AFTER_MS),
+    "from its middle on": (MONDAY_MS, AFTER_MS),
+    "up to its middle": (BEFORE_MS, MONDAY_MS),
+    "after it": (AFTER_MS, AFTER_MS + 1),
+    "before it": (BEFORE_MS, BEFORE_MS + 1),
+}
+FOLLOWS = {
+    Dates.EVERY_INSTANT: (None, Refusal.NOT_YET, Refusal.EXPIRED, Refusal.NOT_YET, Refusal.EXPIRED),
+    Dates.SOME_INSTANT: (None, None, None, Refusal.NOT_YET, Refusal.EXPIRED),
+    Dates.END_ONLY: (None, None, Refusal.EXPIRED, None, Refusal.EXPIRED),
+    Dates.NONE: (None, None, None, None, None),
+}
+
+
+def order_of(kind: Kind, not_before_ms: int, not_after_ms: int) -> Order:
+    """An order of this kind; what it carries is not looked at."""
+    order = Workbench().order(Kind.HOLD, "x", HoldBody(MONDAY_MS, AFTER_MS))
+    return replace(order, kind=kind, not_before_ms=not_before_ms, not_after_ms=not_after_ms)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_trusted_clock_judges_the_dates_that_the_row_says(kind: Kind) -> None:
+    low_ms, high_ms = MONDAY_MS - MINUTE_MS, MONDAY_MS + MINUTE_MS
+    found = [
+        intake._refusal_by_time(order_of(kind, *interval_ms), ClockStatus.TRUSTED, low_ms, high_ms)
+        for interval_ms in INTERVALS_MS.values()
+    ]
+    assert found == list(FOLLOWS[KINDS[kind].dates])
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("status", [ClockStatus.DISPUTED, ClockStatus.LOST])
+def test_a_doubted_clock_takes_only_what_need_not_be_good_at_every_instant(
+    kind: Kind, status: ClockStatus
+) -> None:
+    order = order_of(kind, BEFORE_MS, AFTER_MS)
+    refusal = intake._refusal_by_time(order, status, MONDAY_MS - MINUTE_MS, None)
+    demands = KINDS[kind].dates in {Dates.EVERY_INSTANT, Dates.END_ONLY}
+    assert refusal is (Refusal.CLOCK_NOT_TRUSTED if demands else None)
