@@ -22,7 +22,6 @@ from benchmarks.households import WholeFleet
 from benchmarks.processes import Pipe, beside
 from controller.database.engine import reading, writing
 from controller.database.tables import EventRow, MeterRow
-from controller.orders.drafting import release
 from controller.orders.life import DeliveryState
 from controller.orders.outbox import count_waiting
 from controller.orders.store import draw_sheet, submit
@@ -34,6 +33,7 @@ from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
+from protocols.documents.drafting import release
 from protocols.documents.envelope import seal
 from protocols.documents.orders import (
     KINDS,

@@ -1,18 +1,17 @@
 """The windows in which meters may cut: two people set them, leases keep them alive (design §5)."""
 
 from controller.orders.acting import Act
-from controller.orders.drafting import calendar
 from controller.orders.standing import Standing
+from protocols.cutting.planning import plan_calendar
+from protocols.documents.drafting import CalendarRule
 from protocols.documents.orders import Kind
 
 
-def set_calendar(
-    act: Act, name: str, rule: str, zone: str, holidays: str, span_ms: tuple[int, int]
-) -> Standing:
+def set_calendar(act: Act, name: str, said: CalendarRule, span_ms: tuple[int, int]) -> Standing:
     """Windows from a rule in local time, over `[from, until)`: a draft, until a second person has signed.
 
     Raises InputError for a rule that is none or a span without a window; RefusedError where the linter
     refuses it.
     """
     sheet = act.sheet(Kind.CUT_CALENDAR, name)
-    return act.submit(calendar(sheet, name, rule, zone, holidays, span_ms))
+    return act.submit(plan_calendar(sheet, name, said, span_ms))

@@ -3,8 +3,8 @@
 from controller.database.lookup import existing
 from controller.database.tables import MeterRow
 from controller.orders.acting import Act
-from controller.orders.drafting import rebase
 from controller.orders.standing import Standing
+from protocols.documents.drafting import rebase
 from protocols.documents.orders import Kind
 from protocols.errors import RefusedError
 

@@ -1,8 +1,9 @@
 """A planned cut of named meters: two people order it, one cancels it (design §5)."""
 
 from controller.orders.acting import Act
-from controller.orders.drafting import cancel_cut, cut_order
 from controller.orders.standing import Standing
+from protocols.cutting.planning import plan_cut
+from protocols.documents.drafting import cancel_cut
 from protocols.documents.orders import Kind
 
 
@@ -11,7 +12,7 @@ def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, 
 
     Raises InputError for a span that is empty or over; RefusedError where the linter refuses it.
     """
-    return act.submit(cut_order(act.sheet(Kind.CUT_ORDER, name), name, meters, span_ms))
+    return act.submit(plan_cut(act.sheet(Kind.CUT_ORDER, name), name, meters, span_ms))
 
 
 def cancel(act: Act, name: str, meters: tuple[str, ...]) -> Standing:

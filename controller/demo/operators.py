@@ -20,19 +20,15 @@ from controller.households.acts import set_household_flag
 from controller.moratoriums import acts as moratoriums
 from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
 from controller.office.people import Actor
-from controller.orders import drafting
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.standing import Standing
 from controller.payments import acts as payments
 from controller.releases.acts import release_all
+from protocols.documents.drafting import CalendarRule, unlinted_cut
 from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.orders import (
-    CutOrderBody,
     Kind,
-    Order,
-    Scope,
-    make_body,
 )
 from protocols.documents.roles import Root, read_root
 from protocols.reasons import FlagName, Source
@@ -87,8 +83,8 @@ class Operators:
         """The cut calendar, by two people."""
         with self._acting("season of 2020") as act:
             span_ms = (act.now_ms, night.CALENDAR_UNTIL_MS)
-            rule = (night.CALENDAR_RULE, night.ZONE, "BE")
-            standing = calendars.set_calendar(act, night.CALENDAR, *rule, span_ms)
+            said = CalendarRule(night.CALENDAR_RULE, night.ZONE, "BE")
+            standing = calendars.set_calendar(act, night.CALENDAR, said, span_ms)
         return self._countersigned(standing)
 
     def declare(self) -> str:
@@ -125,19 +121,7 @@ class Operators:
         The meter has its own gate.
         """
         with self._acting("not reactivated") as act:
-            sheet = act.sheet(Kind.CUT_ORDER, name)
-            order = Order(
-                id=sheet.id,
-                kind=Kind.CUT_ORDER,
-                object=drafting.object_of(Kind.CUT_ORDER, name),
-                scope=Scope(meters=tuple(meters)),
-                rev=sheet.rev,
-                issued_at_ms=sheet.now_ms,
-                not_before_ms=span_ms[0],
-                not_after_ms=span_ms[1],
-                basis=sheet.basis,
-                body=make_body(CutOrderBody()),
-            )
+            order = unlinted_cut(act.sheet(Kind.CUT_ORDER, name), name, tuple(meters), span_ms)
             standing = act.submit(order)
         return self._countersigned(standing)
 

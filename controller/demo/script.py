@@ -17,9 +17,9 @@ from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
 from controller.demo.population import Household, Order, TopUp, chance
 from controller.orders.life import DeliveryState
-from controller.orders.planning import reasons_against
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document
+from protocols.cutting.planning import reasons_against
 from protocols.errors import RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import FlagName, Supply

@@ -1,8 +1,8 @@
 """A household's flags: with one set, its meter is limited or never cut (design §4.2)."""
 
 from controller.orders.acting import Act
-from controller.orders.drafting import clear_flag, set_flag
 from controller.orders.standing import Standing
+from protocols.documents.drafting import clear_flag, set_flag
 from protocols.documents.orders import Kind
 from protocols.reasons import FlagName
 

@@ -10,10 +10,10 @@ from sqlmodel import Session, col, func, or_, select
 from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
 from controller.leases.rules import LeaseHeld, due_leases, lease_held, plan_leases
 from controller.office import audit
-from controller.orders import drafting
 from controller.orders import store as orders
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
+from protocols.documents import drafting
 from protocols.documents.orders import Kind, Order, Role
 from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.documents.roles import root_allows

@@ -18,8 +18,8 @@ from sqlmodel import Session
 from controller.database.engine import writing
 from controller.office.people import Actor
 from controller.orders import store as orders
-from controller.orders.drafting import Sheet
 from controller.orders.standing import Standing, standing_of
+from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import seal
 from protocols.documents.orders import ORDER_TYPE, Kind, Order, write_document
 from protocols.documents.roles import Root

@@ -19,7 +19,6 @@ from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import check_known
 from controller.office import audit
 from controller.orders import deliveries
-from controller.orders.drafting import Sheet, object_of
 from controller.orders.life import (
     DeliveryEvent,
     OrderEvent,
@@ -27,6 +26,7 @@ from controller.orders.life import (
     step_order,
 )
 from controller.orders.superseding import covers, replaces
+from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import join_signatures, read_envelope
 from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, Scope, read_order
 from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows

@@ -3,11 +3,11 @@
 from msgspec import Struct
 
 from controller.orders.acting import Act
-from controller.orders.drafting import payment_statement
 from controller.orders.standing import Standing, standing_of
 from controller.orders.store import get_order
 from controller.payments.rules import Payment
 from controller.payments.store import attach, draw_statement, order_id_of
+from protocols.documents.drafting import payment_statement
 from protocols.errors import InputError
 
 

@@ -11,8 +11,8 @@ from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import MeterRow, PaymentRow
 from controller.office import audit
-from controller.orders.drafting import Sheet
 from controller.payments.rules import CONTROLLER, Payment, discrepancies, next_statement
+from protocols.documents.drafting import Sheet
 from protocols.documents.statements import Statement
 from protocols.errors import InputError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta

@@ -3,8 +3,8 @@
 from typing import Final
 
 from controller.orders.acting import Act
-from controller.orders.drafting import FLEET, release
 from controller.orders.standing import Standing
+from protocols.documents.drafting import FLEET, release
 from protocols.documents.orders import Kind, Scope
 
 # What the fleet's release revises; a meter's own revises the meter's name.

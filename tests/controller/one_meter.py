@@ -3,11 +3,12 @@
 from hypothesis import strategies as st
 
 from controller.exchange.syncing import Answer, answer
-from controller.orders import drafting
-from controller.orders.drafting import Sheet
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.orders.superseding import replaces
 from emulator.links.syncing import holds_of
+from protocols.cutting import planning
+from protocols.documents import drafting
+from protocols.documents.drafting import Sheet
 from protocols.documents.merging import NOTHING, in_force
 from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
 from protocols.instants import DAY_MS, HOUR_MS
@@ -76,15 +77,15 @@ class Desk:
                 return drafting.payment_statement(sheet, "m1", "controller", sheet.rev, self.total_ueur)
             case "cut":
                 at_ms = MONDAY_MS + DAY_MS + 10 * HOUR_MS
-                return drafting.cut_order(
+                return planning.plan_cut(
                     self.sheet(Kind.CUT_ORDER, "c"), "c", ("m1",), (at_ms, at_ms + HOUR_MS)
                 )
             case "cancel":
                 return drafting.cancel_cut(self.sheet(Kind.CANCEL_CUT, "c"), "c", ("m1",))
             case "calendar":
                 sheet = self.sheet(Kind.CUT_CALENDAR, "season")
-                rule = "mon-thu 09:00-12:00"
-                return drafting.calendar(sheet, "season", rule, "Europe/Brussels", "BE", SPAN_MS, M1)
+                rule = drafting.CalendarRule("mon-thu 09:00-12:00", "Europe/Brussels", "BE")
+                return planning.plan_calendar(sheet, "season", rule, SPAN_MS, M1)
             case _:
                 return drafting.tariff(self.sheet(Kind.TARIFF, "base"), "base", 300_000, self.number, M1)
 

@@ -14,9 +14,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import writing
 from controller.database.tables import OrderRow
-from controller.orders import drafting
 from controller.orders import store as orders
-from controller.orders.drafting import FLEET
 from controller.payments import store as payments
 from controller.service.serve import Secrets, Service
 from emulator.firmware.guarded.identity import Identity
@@ -26,6 +24,9 @@ from emulator.links.link import Link
 from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
 from emulator.world.household import Household
+from protocols.cutting import planning
+from protocols.documents import drafting
+from protocols.documents.drafting import FLEET
 from protocols.documents.envelope import seal
 from protocols.documents.orders import (
     KINDS,
@@ -219,12 +220,12 @@ class Table:
     def permit(self) -> OrderRow:
         sheet = self.sheet(Kind.CUT_CALENDAR, "season")
         span_ms = (self.now_ms, self.now_ms + 30 * DAY_MS)
-        rule = "mon-thu 09:00-12:00"
-        return self.submit(drafting.calendar(sheet, "season", rule, "Europe/Brussels", "BE", span_ms))
+        rule = drafting.CalendarRule("mon-thu 09:00-12:00", "Europe/Brussels", "BE")
+        return self.submit(planning.plan_calendar(sheet, "season", rule, span_ms))
 
     def cut(self, meter: str, from_ms: int, until_ms: int) -> OrderRow:
         sheet = self.sheet(Kind.CUT_ORDER, "c1")
-        return self.submit(drafting.cut_order(sheet, "c1", (meter,), (from_ms, until_ms)))
+        return self.submit(planning.plan_cut(sheet, "c1", (meter,), (from_ms, until_ms)))
 
     def pay(self, payment_id: str, meter: str, amount_ueur: int) -> str:
         """The id of the statement's order; an empty one where the payment was booked before."""

@@ -32,9 +32,9 @@ SHARED_NAMES = {
 ONLY_TESTS_USE = {
     "controller/demo/night.py:REACTIVATION_UNTIL_MS": "a date of 2020 that the households' own are held to",
     "controller/faces/cli/showing.py:price": "how finely a price is shown; `orders show` rounds a tariff",
-    "controller/orders/drafting.py:emergency_credit": "a kind of order that no verb has yet",
-    "controller/orders/drafting.py:limiter": "a kind of order that no verb has yet",
-    "controller/orders/drafting.py:shorten_moratorium": "a floor with an interval; no verb has it yet",
+    "protocols/documents/drafting.py:emergency_credit": "a kind of order that no verb has yet",
+    "protocols/documents/drafting.py:limiter": "a kind of order that no verb has yet",
+    "protocols/documents/drafting.py:shorten_moratorium": "a floor with an interval; no verb has it yet",
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
     "protocols/documents/merging.py:highest_known": "the number that a clearing floor must follow",

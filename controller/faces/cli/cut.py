@@ -8,8 +8,8 @@ from controller.cuts.acts import cancel, order_cut
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meters, Since
 from controller.faces.cli.verbs import ACTING, verb
-from controller.orders.planning import check_plan
 from protocols.arguments import read_name, read_names, read_span
+from protocols.cutting.planning import check_plan
 from protocols.documents.orders import Kind
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX

@@ -8,12 +8,13 @@ from controller.calendars.acts import set_calendar
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import ZONE_DEFAULT, Since
 from controller.faces.cli.verbs import ACTING, verb
-from controller.orders.planning import check_plan
 from protocols.arguments import read_name, read_span
 from protocols.cutting.cut_calendar import compile_windows
+from protocols.cutting.planning import check_plan
 from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
+from protocols.documents.drafting import CalendarRule
 from protocols.documents.orders import Kind
 from protocols.rim.terminal import warn
 
@@ -55,5 +56,5 @@ def set_one(
     check_holidays(holidays, "--holidays")
     warn(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms)))
     with face.acting(Kind.CUT_CALENDAR) as act:
-        standing = set_calendar(act, name, rule, zone, holidays, span_ms)
+        standing = set_calendar(act, name, CalendarRule(rule, zone, holidays), span_ms)
     return face.show(standing)

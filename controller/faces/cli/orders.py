@@ -13,10 +13,10 @@ from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
 from controller.orders.life import OrderState
-from controller.orders.planning import warnings_of
 from controller.orders.standing import Standing, show_standing
 from controller.orders.views import DeliveryView, OrderView, list_deliveries, list_orders
 from protocols.arguments import check_choice, read_name
+from protocols.cutting.planning import warnings_of
 from protocols.documents.orders import KINDS, Kind
 from protocols.rim.terminal import Exit, warn
 

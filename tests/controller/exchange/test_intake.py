@@ -23,9 +23,9 @@ from controller.database.tables import (
 from controller.exchange.intake import Refused, take_in
 from controller.exchange.sync_answer import RootSent
 from controller.meters.views import show_meter
-from controller.orders import drafting
 from controller.orders import store as orders
 from emulator.links.syncing import holds_of
+from protocols.documents import drafting
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival

@@ -13,10 +13,11 @@ from controller.leases.rules import (
     names_in_force,
     plan_leases,
 )
-from controller.orders import drafting
-from controller.orders.drafting import FLEET, Sheet
 from controller.orders.life import DeliveryState
 from emulator.firmware.guarded.permission import permission
+from protocols.cutting import planning
+from protocols.documents import drafting
+from protocols.documents.drafting import FLEET, Sheet
 from protocols.documents.envelope import seal
 from protocols.documents.merging import in_force
 from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
@@ -36,8 +37,8 @@ def sheet(number: int, rev: int = 1, now_ms: int = NOW_MS) -> Sheet:
 
 def season(number: int = 1, scope: Scope = FLEET) -> Order:
     span_ms = (NOW_MS, NOW_MS + 30 * DAY_MS)
-    rule = "mon-thu 09:00-12:00"
-    return drafting.calendar(sheet(number), "season", rule, "Europe/Brussels", "BE", span_ms, scope)
+    rule = drafting.CalendarRule("mon-thu 09:00-12:00", "Europe/Brussels", "BE")
+    return planning.plan_calendar(sheet(number), "season", rule, span_ms, scope)
 
 
 def hold(number: int, name: str, meters: tuple[str, ...] = (), days: int = 10) -> Order:

@@ -22,10 +22,10 @@ from controller.database.tables import (
 )
 from controller.moratoriums.views import list_holds
 from controller.office import audit
-from controller.orders import drafting
 from controller.orders import store as orders
 from controller.payments import store as payments
 from protocols.chain import GENESIS, Head
+from protocols.documents import drafting
 from protocols.documents.envelope import Signer, add_signature, seal
 from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
 from protocols.errors import DocumentError, InputError, RefusedError

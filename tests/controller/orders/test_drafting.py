@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from controller.orders import drafting
-from controller.orders.drafting import Sheet
 from controller.orders.superseding import covers, replaces
+from protocols.cutting import planning
 from protocols.cutting.office_days import OfficePolicy
+from protocols.documents import drafting
+from protocols.documents.drafting import CalendarRule, Sheet
 from protocols.documents.orders import KINDS, FlagBody, Kind, Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
@@ -22,6 +23,10 @@ M1 = Scope(meters=("m1",))
 
 def sheet(rev: int = 1) -> Sheet:
     return Sheet(id=f"o{rev}", rev=rev, now_ms=NOW_MS, basis="test")
+
+
+def said(rule: str) -> CalendarRule:
+    return CalendarRule(rule, "Europe/Brussels", "BE")
 
 
 VERBS: dict[str, Callable[[], Order]] = {
@@ -55,7 +60,7 @@ def test_the_cut_of_2020_is_refused_in_words() -> None:
     at_ms = ms_from_iso("2020-07-03T23:01:00+02:00")
     early = Sheet(id="o1", rev=1, now_ms=at_ms - 30 * DAY_MS, basis="test")
     with pytest.raises(RefusedError, match=r"cut/end is refused\. .*Friday"):
-        drafting.cut_order(early, "end", ("m1",), (at_ms, at_ms + HOUR_MS))
+        planning.plan_cut(early, "end", ("m1",), (at_ms, at_ms + HOUR_MS))
 
 
 def test_more_households_than_the_offices_can_serve_are_refused_in_words() -> None:
@@ -63,9 +68,9 @@ def test_more_households_than_the_offices_can_serve_are_refused_in_words() -> No
     early = Sheet(id="o1", rev=1, now_ms=at_ms - 3 * DAY_MS, basis="test")
     one_office = OfficePolicy(offices=1)
     meters = tuple(f"m{number}" for number in range(200))
-    drafting.cut_order(early, "some", meters[:50], (at_ms, at_ms + HOUR_MS), one_office)
+    planning.plan_cut(early, "some", meters[:50], (at_ms, at_ms + HOUR_MS), one_office)
     with pytest.raises(RefusedError, match="may hit 200 households, and 90 can be served that day"):
-        drafting.cut_order(early, "all", meters, (at_ms, at_ms + HOUR_MS), one_office)
+        planning.plan_cut(early, "all", meters, (at_ms, at_ms + HOUR_MS), one_office)
 
 
 @pytest.mark.parametrize(
@@ -79,23 +84,18 @@ def test_more_households_than_the_offices_can_serve_are_refused_in_words() -> No
         ),
         (lambda: drafting.declare_moratorium(sheet(), "a/b", NOW_MS, NOW_MS + 1), "hold/a/b"),
         (
-            lambda: drafting.cut_order(sheet(), "c", ("m1",), (NOW_MS - DAY_MS, NOW_MS)),
+            lambda: planning.plan_cut(sheet(), "c", ("m1",), (NOW_MS - DAY_MS, NOW_MS)),
             "allowed: after its begin, and still to come",
         ),
         (
-            lambda: drafting.calendar(
-                sheet(),
-                "s",
-                "mon 09:00-10:00",
-                "Europe/Brussels",
-                "BE",
-                (NOW_MS + DAY_MS, NOW_MS + 2 * DAY_MS),
+            lambda: planning.plan_calendar(
+                sheet(), "s", said("mon 09:00-10:00"), (NOW_MS + DAY_MS, NOW_MS + 2 * DAY_MS)
             ),
             f"0 windows; allowed: 1 to {WINDOWS_MAX}",
         ),
         (
-            lambda: drafting.calendar(
-                sheet(), "s", "fri 20:00-22:00", "Europe/Brussels", "BE", (NOW_MS, NOW_MS + 30 * DAY_MS)
+            lambda: planning.plan_calendar(
+                sheet(), "s", said("fri 20:00-22:00"), (NOW_MS, NOW_MS + 30 * DAY_MS)
             ),
             "calendar/s is refused. A cut between",
         ),
@@ -148,7 +148,7 @@ def test_what_takes_the_place_of_what(newer: str, older: str, replaced: bool) ->
 
 def test_a_cancel_takes_the_place_of_the_cut_order_and_of_an_earlier_cancel() -> None:
     at_ms = NOW_MS + DAY_MS + 10 * HOUR_MS
-    cut = drafting.cut_order(sheet(1), "c", ("m1",), (at_ms, at_ms + HOUR_MS))
+    cut = planning.plan_cut(sheet(1), "c", ("m1",), (at_ms, at_ms + HOUR_MS))
     cancel = drafting.cancel_cut(sheet(2), "c", ("m1",))
     assert KINDS[cut.kind].undone_by is cancel.kind
     assert replaces(cancel, cut)

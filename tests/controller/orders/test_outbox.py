@@ -5,8 +5,9 @@ from sqlmodel import select
 
 from controller.database.engine import reading, writing
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow
-from controller.orders import drafting, outbox
+from controller.orders import outbox
 from controller.orders import store as orders
+from protocols.documents import drafting
 from protocols.documents.orders import Kind, Scope
 from protocols.instants import DAY_MS
 from tests.controller.service_bench import seal_order

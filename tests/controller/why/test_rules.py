@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from controller.orders import drafting
-from controller.orders.drafting import Sheet
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.why.rules import EventFact, MeterFact, explain
 from emulator.firmware.effects import Noted
+from protocols.documents import drafting
+from protocols.documents.drafting import Sheet
 from protocols.documents.orders import Named
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Source, Supply

@@ -1,17 +1,14 @@
 """Drafts: what somebody wants, as the order that says so; one function a verb (design §5).
 
-Pure. A draft is not signed and changes nothing. `Sheet` carries what only the store can give: an id that
+A draft is not signed and changes nothing. `Sheet` carries what only the store can give: an id that
 nobody else has, and the object's next revision. Lifetimes are those of the kind (`kinds`); the
 wire's own limits are checked by reading each draft as a meter would.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from controller.orders.planning import check_plan
-from protocols.cutting.cut_calendar import compile_windows
-from protocols.cutting.office_days import OfficePolicy
-from protocols.cutting.rules import parse_rule
 from protocols.documents.kind_rule import Kind, KindRule
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
@@ -57,6 +54,15 @@ class Sheet:
     basis: str
 
 
+@dataclass(frozen=True, slots=True)
+class CalendarRule:
+    """What a calendar's windows were compiled from, as it was said; meters ignore it."""
+
+    rule: str
+    zone: str
+    holidays: str
+
+
 def object_of(kind: Kind, name: str) -> str:
     """What an order of this kind revises: `hold/NAME` and so on."""
     return f"{KINDS[kind].prefix}/{name}"
@@ -97,25 +103,20 @@ def lift_moratorium(sheet: Sheet, name: str, scope: Scope = FLEET) -> Order:
     return _draft(sheet, Kind.LIFT_HOLD, name, scope, LiftBody())
 
 
-def calendar(
+def unlinted_calendar(
     sheet: Sheet,
     name: str,
-    rule: str,
-    zone: str,
-    holidays: str,
-    span_ms: tuple[int, int],
+    windows: Sequence[Window],
+    said: CalendarRule,
+    until_ms: int,
     scope: Scope = FLEET,
-    policy: OfficePolicy | None = None,
 ) -> Order:
-    """Windows in which meters may cut, compiled from a rule in local time over `span_ms`; two people.
+    """Windows in which meters may cut, `[start, end)` each, until `until_ms`; two people.
 
-    Raises InputError for a rule that is none, no window at all or more than a document holds; RefusedError
-    for a plan that the linter refuses, in its words.
+    The linter is not asked here: see `cutting.planning.plan_calendar`. Raises InputError for windows that are
+    not sorted and disjoint, or more than a document holds.
     """
-    from_ms, until_ms = span_ms
-    windows = compile_windows(parse_rule(rule), zone, holidays, from_ms, until_ms)
-    check_plan(f"calendar/{name}", windows, policy)
-    body = CutCalendarBody(windows, rule, zone, holidays)
+    body = CutCalendarBody(tuple(windows), said.rule, said.zone, said.holidays)
     return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, ends_ms=until_ms)
 
 
@@ -148,24 +149,17 @@ def clear_flag(sheet: Sheet, meter: str, name: FlagName) -> Order:
     return _draft(sheet, Kind.CLEAR_FLAG, name, _one(meter), FlagBody(name))
 
 
-def cut_order(
-    sheet: Sheet,
-    name: str,
-    meters: tuple[str, ...],
-    span_ms: tuple[int, int],
-    policy: OfficePolicy | None = None,
-) -> Order:
+def unlinted_cut(sheet: Sheet, name: str, meters: tuple[str, ...], span_ms: tuple[int, int]) -> Order:
     """Cut these meters inside `span_ms`, if a window and everything else permit; two people.
 
-    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it, in its
-    words.
+    The linter is not asked here: see `cutting.planning.plan_cut`. Raises InputError for a span that is empty
+    or over.
     """
     from_ms, until_ms = span_ms
     if not max(from_ms, sheet.now_ms) < until_ms:
         raise InputError(
             f"cut/{name}: ends {iso_from_ms(until_ms)}; allowed: after its begin, and still to come"
         )
-    check_plan(f"cut/{name}", [Window(from_ms, until_ms)], policy, len(meters))
     return _draft(sheet, Kind.CUT_ORDER, name, Scope(meters=meters), CutOrderBody(), from_ms, until_ms)
 
 

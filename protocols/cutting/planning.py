@@ -1,13 +1,63 @@
-"""What the linter says of a planned cut, before anybody signs it: refused in words, or warned of. Pure."""
+"""Planned cuts, drafted only where the linter lets them: before anybody signs, refused in words or warned of.
+
+Whoever drafts a cut order or a calendar does it here. `documents.drafting` writes the documents, and knows
+nothing of offices and holidays.
+"""
 
 from collections.abc import Sequence
 
+from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.linting import Finding, Severity, lint_calendar
 from protocols.cutting.office_days import OfficePolicy
-from protocols.documents.orders import CutCalendarBody, Kind, Order, body_of
+from protocols.cutting.rules import parse_rule
+from protocols.documents.drafting import (
+    FLEET,
+    CalendarRule,
+    Sheet,
+    object_of,
+    unlinted_calendar,
+    unlinted_cut,
+)
+from protocols.documents.orders import CutCalendarBody, Kind, Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.limits import WINDOWS_MAX
 from protocols.spans import Window
+
+
+def plan_calendar(
+    sheet: Sheet,
+    name: str,
+    said: CalendarRule,
+    span_ms: tuple[int, int],
+    scope: Scope = FLEET,
+    policy: OfficePolicy | None = None,
+) -> Order:
+    """A cut calendar, its windows compiled from a rule in local time over `span_ms`; two people.
+
+    Raises InputError for a rule that is none, no window at all or more than a document holds; RefusedError
+    for a plan that the linter refuses, in its words.
+    """
+    from_ms, until_ms = span_ms
+    windows = compile_windows(parse_rule(said.rule), said.zone, said.holidays, from_ms, until_ms)
+    check_plan(object_of(Kind.CUT_CALENDAR, name), windows, policy)
+    return unlinted_calendar(sheet, name, windows, said, until_ms, scope)
+
+
+def plan_cut(
+    sheet: Sheet,
+    name: str,
+    meters: tuple[str, ...],
+    span_ms: tuple[int, int],
+    policy: OfficePolicy | None = None,
+) -> Order:
+    """A cut order for these meters inside `span_ms`; two people.
+
+    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it, in its
+    words.
+    """
+    order = unlinted_cut(sheet, name, meters, span_ms)
+    check_plan(order.object, [Window(*span_ms)], policy, len(meters))
+    return order
 
 
 def check_plan(
