@@ -13,19 +13,20 @@ def replaces(new: Order, old: Order) -> bool:
     """Whether `new` takes the place of `old` for every meter that both address."""
     if new.object != old.object or new.rev <= old.rev:
         return False
-    joins = KINDS[new.kind].joins
-    if joins in {Joins.FLOOR, Joins.TOMBSTONE}:
-        return True
-    if new.kind is not old.kind:
-        return False
-    match joins:
+    match KINDS[new.kind].joins:
+        case Joins.FLOOR | Joins.TOMBSTONE:
+            return True
+        case _ if new.kind is not old.kind:
+            return False
         case Joins.INTERVAL:
             wide, narrow = body_of(new, HoldBody), body_of(old, HoldBody)
             return wide.from_ms <= narrow.from_ms and narrow.until_ms <= wide.until_ms
         case Joins.REMEMBERED:
             return body_of(new, ReleaseBody).hours >= body_of(old, ReleaseBody).hours
-        case _:
-            return joins is not Joins.EACH
+        case Joins.LATEST | Joins.FROM_ITS_ORDER:
+            return True
+        case Joins.EACH:
+            return False
 
 
 def is_sent_again(order: Order) -> bool:
