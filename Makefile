@@ -55,7 +55,7 @@ tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tools.tidy
 
-docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml from the messages and topics.
+docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml and the table of the kinds of order.
 	@$(BIN)/python -m tools.docs
 
 bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run.
