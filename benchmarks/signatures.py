@@ -12,6 +12,7 @@ from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, ReleaseBody
 from protocols.documents.roles import open_signed
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import Receipt, is_authentic, read_report, write_report
+from protocols.reasons import Did, OrderVerdict
 
 _KEY: Final = b"k" * 32
 # A meter keeps 64 objects, and holds two from its commissioning.
@@ -105,8 +106,8 @@ def _report(number: int) -> bytes:
         kind="hold",
         object="hold/summer",
         rev=1,
-        verdict="accepted",
-        reason="stored",
+        verdict=OrderVerdict.ACCEPTED,
+        reason=Did.STORED,
         number=number,
     )
     return write_report(receipt, _KEY)

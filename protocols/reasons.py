@@ -96,6 +96,94 @@ class Source(StrEnum):
 
 
 @unique
+class ClaimSource(StrEnum):
+    """Who brought a date, as the black box notes it: a time authority (`Source`), or nobody who signed it."""
+
+    HEADEND = "headend"
+    TIMESERVER = "timeserver"
+    TECHNICIAN = "technician"
+    CARD = "card"
+    UNSIGNED = "unsigned"
+
+
+@unique
+class ClaimVerdict(StrEnum):
+    """What a meter made of a date from outside (design §4.1).
+
+    The guarded clock agrees, narrows, disagrees and so on, or refuses; it only logs a date that nobody
+    signed. A card meter obeys, or refuses by one of its defects.
+    """
+
+    AGREES = "agrees"
+    NARROWED = "narrowed"
+    DISAGREES = "disagrees"
+    CRYSTAL_RATE = "crystal_rate"
+    DISPUTED = "disputed"
+    REGAINED = "regained"
+    HELD = "held"
+    NOT_ADDRESSED = "not_addressed"
+    UNKNOWN_NONCE = "unknown_nonce"
+    STALE_NUMBER = "stale_number"
+    LOGGED = "logged"
+    OBEYED = "obeyed"
+    REFUSED = "refused"
+
+
+@unique
+class ClockCause(StrEnum):
+    """What changed the clock. The two with a space are the card meter's."""
+
+    CLAIM = "claim"
+    CRYSTAL_RATE = "crystal_rate"
+    REBASE = "rebase"
+    TECHNICIAN = "technician"
+    TICKS_LOST = "ticks_lost"
+    CARD_METER_TICKS_LOST = "ticks lost"
+    CARD_METER_MAINS_BACK = "mains back"
+
+
+@unique
+class CreditCause(StrEnum):
+    """What changed the credit, or made it worth telling."""
+
+    TOP_UP = "top_up"
+    EMERGENCY_START = "emergency_start"
+    EMERGENCY_USED_UP = "emergency_used_up"
+    LOW = "low"
+    ZERO = "zero"
+    TARIFF = "tariff"
+
+
+@unique
+class OrderVerdict(StrEnum):
+    """What a meter made of a document."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@unique
+class Did(StrEnum):
+    """What an accepted document did."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    RELEASED = "released"
+    CREDITED = "credited"
+    EMERGENCY = "emergency"
+    TARIFF = "tariff"
+
+
+@unique
+class NoOrder(StrEnum):
+    """What a judged document is called that is no order: a new root, a card of 2020, unreadable bytes."""
+
+    ROOT = "root"
+    CARD = "card"
+    UNREADABLE = ""
+
+
+@unique
 class Refusal(StrEnum):
     """Why a meter refuses a document. The state is unchanged."""
 

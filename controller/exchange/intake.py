@@ -45,7 +45,7 @@ from protocols.link.messages import (
     read_report,
 )
 from protocols.link.topics import Channel, Place
-from protocols.reasons import Supply
+from protocols.reasons import NoOrder, OrderVerdict, Supply
 
 M = TypeVar("M", Status, Sync, Readings)
 
@@ -181,17 +181,17 @@ def _store(session: Session, heard: _Heard, root: RootSent, now_ms: int) -> None
 def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> None:
     by_outcome: dict[tuple[str, DeliveryEvent, str], list[str]] = {}
     for receipt in receipts:
-        accepted = receipt.verdict == "accepted"
+        accepted = receipt.verdict is OrderVerdict.ACCEPTED
         event = DeliveryEvent.ACCEPTED if accepted else DeliveryEvent.REFUSED
         by_outcome.setdefault((receipt.order, event, receipt.reason), []).append(receipt.meter)
     for (order_id, event, reason), meters in by_outcome.items():
         for some in in_batches(meters):
             deliveries.step(session, event, now_ms, order_id=order_id, meters=some, reason=reason)
-    accepted_ones = [receipt for receipt in receipts if receipt.verdict == "accepted"]
+    accepted_ones = [receipt for receipt in receipts if receipt.verdict is OrderVerdict.ACCEPTED]
     number_receipts(session, [(each.number, each.order, each.meter) for each in accepted_ones])
     _note_leases(session, [receipt for receipt in accepted_ones if receipt.kind == Kind.LEASE])
     roots: list[tuple[Value, ...]] = [
-        (each.rev, each.meter, each.rev) for each in accepted_ones if each.kind == "root"
+        (each.rev, each.meter, each.rev) for each in accepted_ones if each.kind == NoOrder.ROOT
     ]
     update_newer(session, "meter", ("root_version",), "root_version", roots)
 

@@ -15,6 +15,7 @@ from controller.database.tables import DeliveryRow, MeterRow, OrderRow, OutboxRo
 from controller.exchange.syncing import answer
 from controller.meters.registry import register_meters
 from controller.office import audit
+from controller.office.audit import AuditAct
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
@@ -57,7 +58,8 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
     _send(session, list(send.values()), now_ms)
     sent = sum(len(meters) for _, meters in send.values())
     if sent or roots:
-        audit.note(session, now_ms, audit.SERVICE, "answer_sync", sync.link, orders=sent, roots=len(roots))
+        counts = {"orders": sent, "roots": len(roots)}
+        audit.note(session, now_ms, audit.SERVICE, AuditAct.ANSWER_SYNC, sync.link, **counts)
 
 
 def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, or_, select
 from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
 from controller.leases.rules import LeaseHeld, due_leases, lease_held, plan_leases
 from controller.office import audit
+from controller.office.audit import AuditAct
 from controller.orders import store as orders
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
@@ -69,7 +70,7 @@ def _note_without(session: Session, meters: int, now_ms: int) -> None:
     if row.value != str(meters):
         row.value = str(meters)
         session.add(row)
-        audit.note(session, now_ms, audit.SERVICE, "lease_impossible", "lease/fleet", meters=meters)
+        audit.note(session, now_ms, audit.SERVICE, AuditAct.LEASE_IMPOSSIBLE, "lease/fleet", meters=meters)
 
 
 def _naming_orders(session: Session) -> list[Order]:

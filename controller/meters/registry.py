@@ -1,6 +1,7 @@
 """Links and meters as they make themselves known. A meter is known from its first message on."""
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum, unique
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -10,18 +11,23 @@ from controller.database.lookup import not_known
 from controller.database.tables import LinkRow, MeterRow
 from protocols.link.messages import Status
 
-ONLINE = "online"
-OFFLINE = "offline"
+
+@unique
+class LinkState(StrEnum):
+    """As a link's last birth or will has left it."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
 
 
 def register_link(session: Session, status: Status, now_ms: int) -> None:
     """A link's birth or last will. An older birth's will, which comes late, is no news."""
     row = session.get(LinkRow, status.link)
     if row is None:
-        row = LinkRow(id=status.link, state=OFFLINE, sequence=0, meters=0, seen_ms=now_ms)
+        row = LinkRow(id=status.link, state=LinkState.OFFLINE, sequence=0, meters=0, seen_ms=now_ms)
     elif status.sequence < row.sequence:
         return
-    row.state = ONLINE if status.online else OFFLINE
+    row.state = LinkState.ONLINE if status.online else LinkState.OFFLINE
     row.sequence, row.meters, row.seen_ms = status.sequence, status.meters, now_ms
     session.add(row)
     session.flush()
@@ -50,7 +56,8 @@ def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> 
     if moved or new:
         # A link that has not said its birth is known all the same: its meters must hang on something.
         names: list[tuple[Value, ...]] = [
-            (link, ONLINE, 0, 0, now_ms) for link in sorted({links[meter] for meter in (*new, *moved)})
+            (link, LinkState.ONLINE.value, 0, 0, now_ms)
+            for link in sorted({links[meter] for meter in (*new, *moved)})
         ]
         insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms"), names)
     for meter, link in moved.items():

@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import LinkRow, MeterRow
-from controller.meters.registry import ONLINE
+from controller.meters.registry import LinkState
 from controller.meters.witnesses import WitnessView, last_witnesses
 
 
@@ -54,7 +54,7 @@ def list_meters(
             query = query.where(col(column) == wanted)
     rows = session.exec(query.where(col(MeterRow.id) > after).order_by(MeterRow.id).limit(limit)).all()
     witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
-    return [_meter_view(row, state == ONLINE, witnesses[row.id]) for row, state in rows]
+    return [_meter_view(row, state == LinkState.ONLINE, witnesses[row.id]) for row, state in rows]
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
@@ -62,7 +62,7 @@ def show_meter(session: Session, meter: str) -> MeterView:
     row = existing(session, MeterRow, meter)
     link = session.get(LinkRow, row.link)
     witnesses = last_witnesses(session, [row], meter)
-    return _meter_view(row, link is not None and link.state == ONLINE, witnesses[meter])
+    return _meter_view(row, link is not None and link.state == LinkState.ONLINE, witnesses[meter])
 
 
 def _meter_view(

@@ -13,10 +13,10 @@ from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.database.tables import ClaimRow, MeterRow
 from protocols.link.messages import Witness
-from protocols.reasons import Refusal
+from protocols.reasons import ClaimVerdict, Refusal
 
 # A claim that the meter refused, or an unsigned date that it logged, vouches for nothing (design §4.1).
-_NO_WITNESS: Final = (*(refusal.value for refusal in Refusal), "logged")
+_NO_WITNESS: Final = (*(refusal.value for refusal in Refusal), ClaimVerdict.LOGGED.value)
 
 _held: msgspec.json.Decoder[tuple[Witness, ...]] = msgspec.json.Decoder(tuple[Witness, ...])
 
@@ -91,7 +91,7 @@ def _of_claim(row: ClaimRow) -> WitnessView:
 def _of_report(witness: Witness, reported_ms: int) -> WitnessView:
     return WitnessView(
         source=witness.source.value,
-        verdict="agrees" if witness.agrees else "disagrees",
+        verdict=(ClaimVerdict.AGREES if witness.agrees else ClaimVerdict.DISAGREES).value,
         fresh=witness.fresh,
         offset_ms=witness.offset_ms,
         heard_ms=witness.heard_ms,

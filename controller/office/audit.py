@@ -6,6 +6,7 @@ service logs it), also shows when the last ones are missing.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum, unique
 from typing import Final
 
 import msgspec
@@ -22,8 +23,27 @@ SERVICE: Final = "service"
 _ENTRIES_AT_ONCE: Final = 1_000
 
 
-class AuditAct(Struct, frozen=True, kw_only=True):
-    """Who did what to what, and when. `detail` holds what a reader needs and no row keeps."""
+@unique
+class AuditAct(StrEnum):
+    """Every kind of act that is noted."""
+
+    INIT = "init"
+    PROPOSE = "propose"
+    SIGN = "sign"
+    APPROVE = "approve"
+    WITHDRAW = "withdraw"
+    SUPERSEDE = "supersede"
+    EXPIRE = "expire"
+    PAYMENT = "payment"
+    ANSWER_SYNC = "answer_sync"
+    LEASE_IMPOSSIBLE = "lease_impossible"
+
+
+class AuditedAct(Struct, frozen=True, kw_only=True):
+    """Who did what to what, and when. `detail` holds what a reader needs and no row keeps.
+
+    `act` is an `AuditAct`; read back it is any word, so that a store of a later version can be read.
+    """
 
     at_ms: int
     actor: str
@@ -36,19 +56,19 @@ class AuditEntry(Struct, frozen=True):
     """One entry as read back."""
 
     number: int
-    act: AuditAct
+    act: AuditedAct
 
 
-_acts: msgspec.json.Decoder[AuditAct] = msgspec.json.Decoder(AuditAct)
+_acts: msgspec.json.Decoder[AuditedAct] = msgspec.json.Decoder(AuditedAct)
 
 
 def note(
-    session: Session, at_ms: int, actor: str, act: str, subject: str, **detail: str | int | None
+    session: Session, at_ms: int, actor: str, act: AuditAct, subject: str, **detail: str | int | None
 ) -> None:
     """Add an act to the chain, in the caller's transaction."""
     # Drawing the number first locks the chain's end until the commit: no two entries follow the same one.
     number = next_number(session, "audit")
-    body = msgspec.json.encode(AuditAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
+    body = msgspec.json.encode(AuditedAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
     entry = chain.append(head_of(session), body)
     assert entry.number == number, (entry.number, number)
     session.add(AuditRow(number=number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash))

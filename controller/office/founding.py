@@ -14,7 +14,7 @@ from typing import Final
 from sqlmodel import Session
 
 from controller.database.engine import open_store, writing
-from controller.office.audit import head_of, note
+from controller.office.audit import AuditAct, head_of, note
 from controller.office.keys import create_key, new_fleet_key, write_secret
 from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
@@ -150,4 +150,4 @@ def open_audit(
 ) -> None:
     """The first entries of an audit: whose key is whose."""
     for name in operators:
-        note(session, now_ms, name, "init", f"key/{signers[name].keyid}", **detail)
+        note(session, now_ms, name, AuditAct.INIT, f"key/{signers[name].keyid}", **detail)

@@ -18,6 +18,7 @@ from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import check_known
 from controller.office import audit
+from controller.office.audit import AuditAct
 from controller.orders import deliveries
 from controller.orders.life import (
     DeliveryEvent,
@@ -75,7 +76,9 @@ def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: in
     )
     session.add(row)
     session.flush()
-    audit.note(session, now_ms, by, "propose", order.id, kind=order.kind, object=order.object, rev=order.rev)
+    audit.note(
+        session, now_ms, by, AuditAct.PROPOSE, order.id, kind=order.kind, object=order.object, rev=order.rev
+    )
     return row
 
 
@@ -97,7 +100,7 @@ def add_signature(
         raise InputError(f"order {order_id}: no new signature by a key of the root")
     session.add(row)
     holders = sorted({root.keys[keyid].holder for keyid in new})
-    audit.note(session, now_ms, by, "sign", order_id, holders=", ".join(holders))
+    audit.note(session, now_ms, by, AuditAct.SIGN, order_id, holders=", ".join(holders))
     return row
 
 
@@ -123,9 +126,8 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     else:
         deliveries.publish_to_meters(session, order, meters, now_ms)
     holders = ", ".join(sorted(signed.holders(KINDS[order.kind].role)))
-    audit.note(
-        session, now_ms, by, "approve", order.id, object=order.object, signed=holders, meters=len(meters)
-    )
+    act = AuditAct.APPROVE
+    audit.note(session, now_ms, by, act, order.id, object=order.object, signed=holders, meters=len(meters))
     return row
 
 
@@ -236,4 +238,4 @@ def _end(
         order = order_of(row)
         if deliveries.is_retained(order):
             deliveries.clear_retained(session, row.id, now_ms)
-    audit.note(session, now_ms, by, event, row.id, object=row.object, successor=successor)
+    audit.note(session, now_ms, by, AuditAct(event), row.id, object=row.object, successor=successor)

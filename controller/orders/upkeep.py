@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
-from controller.meters.registry import ONLINE
+from controller.meters.registry import LinkState
 from controller.orders import deliveries, outbox
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
@@ -86,7 +86,7 @@ def _retry(session: Session, now_ms: int) -> int:
             func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).not_in(_LAPSES),
-            LinkRow.state == ONLINE,
+            LinkRow.state == LinkState.ONLINE,
         )
         .order_by(col(DeliveryRow.sent_ms))
         .limit(_ROWS_AT_ONCE)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
-from controller.meters.registry import ONLINE
+from controller.meters.registry import LinkState
 from controller.orders.life import DeliveryState
 from controller.orders.progress import Progress, Reach, progress, reach_of
 from protocols.documents.orders import Scope
@@ -115,7 +115,7 @@ def order_progress(session: Session, order_id: str) -> Progress:
         .group_by(col(DeliveryRow.state), col(LinkRow.state))
     )
     reached: list[tuple[Reach, int]] = [
-        (reach_of(DeliveryState(state), link_online=link == ONLINE), count)
+        (reach_of(DeliveryState(state), link_online=link == LinkState.ONLINE), count)
         for state, link, count in session.exec(query)
     ]
     return progress(reached)

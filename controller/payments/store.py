@@ -11,6 +11,7 @@ from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import MeterRow, PaymentRow
 from controller.office import audit
+from controller.office.audit import AuditAct
 from controller.payments.rules import CONTROLLER, Payment, discrepancies, next_statement
 from protocols.documents.drafting import Sheet
 from protocols.documents.statements import Statement
@@ -63,7 +64,7 @@ def draw_statement(
     )
     session.add(row)
     session.flush()
-    audit.note(session, now_ms, by, "payment", meter, id=payment_id, amount_ueur=amount_ueur)
+    audit.note(session, now_ms, by, AuditAct.PAYMENT, meter, id=payment_id, amount_ueur=amount_ueur)
     order_id = f"o{next_number(session, 'order'):06d}"
     return Booked(_payment(row), Sheet(id=order_id, rev=statement.number, now_ms=now_ms, basis=basis))
 

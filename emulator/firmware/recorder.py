@@ -52,7 +52,7 @@ class Recorder:
             return
         self.text, self.code = text, code
         self.emit(Show(at, text, code))
-        self.note(at, ScreenShown(text, code.value))
+        self.note(at, ScreenShown(text, code))
 
     def drain(self) -> tuple[Effect, ...]:
         """Hand out the effects collected so far."""

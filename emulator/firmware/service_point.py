@@ -25,7 +25,7 @@ from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
 from protocols.instants import SECOND_MS
 from protocols.link.records import CreditChanged, SupplyChanged
-from protocols.reasons import Energy, ScreenCode, Supply, SupplyReason
+from protocols.reasons import CreditCause, Energy, ScreenCode, Supply, SupplyReason
 from protocols.units import ueur_from_quanta
 
 # A flow above this during the leak test is a leak: 13 l/h of natural gas (DSMR 4.0, M-4.5.70) at
@@ -129,7 +129,7 @@ class ServicePoint:
         settle(self.credit, at)
         if not start_emergency(self.credit):
             return False
-        self.note_credit("emergency_start", at)
+        self.note_credit(CreditCause.EMERGENCY_START, at)
         return True
 
     def press(self, name: ButtonName, at: int) -> None:
@@ -159,7 +159,7 @@ class ServicePoint:
             return self.credit.settled_at
         return self.leak_test_ends_at
 
-    def note_credit(self, cause: str, at: int) -> None:
+    def note_credit(self, cause: CreditCause, at: int) -> None:
         """Tell of a change of credit, settled to `at`."""
         settle(self.credit, at)
         self.recorder.note(

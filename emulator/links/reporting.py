@@ -12,7 +12,6 @@ from typing import Final, Protocol, assert_never
 import msgspec
 
 from emulator.firmware.effects import Ask, Effect, Noted, Persist
-from emulator.firmware.guarded.clock import Finding
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import read_body
@@ -43,11 +42,11 @@ from protocols.link.records import (
     WarningShown,
 )
 from protocols.link.topics import CARRIAGE, Channel, Place
-from protocols.reasons import Source
+from protocols.reasons import ClaimVerdict, NoOrder, Source
 from protocols.units import ueur_from_quanta
 
 # Claims that only say that all is well; they are in the black box, and no event.
-_QUIET_FINDINGS: Final = frozenset({Finding.AGREES, Finding.NARROWED, Finding.HELD})
+_QUIET_FINDINGS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
 _MJ_PER_WH: Final = 3_600_000
 # One source alone changes nothing (design §4.1), and is no news.
 _WITNESSES_MIN: Final = 2
@@ -264,7 +263,7 @@ class ReportingMeter:
 
     def _receipt(self, number: int, record: OrderJudged) -> Receipt | None:
         """None for bytes that were no order at all: nobody could say whose receipt it is."""
-        order = record.order or ("root" if record.kind == "root" else "")
+        order = record.order or (NoOrder.ROOT if record.kind == NoOrder.ROOT else "")
         if not order:
             return None
         return Receipt(
@@ -273,7 +272,7 @@ class ReportingMeter:
             kind=record.kind,
             object=record.object,
             rev=record.rev,
-            verdict="accepted" if record.verdict == "accepted" else "refused",
+            verdict=record.verdict,
             reason=record.reason,
             number=number,
         )

@@ -48,7 +48,7 @@ from emulator.scenario.model import (
 from emulator.scenario.office import Keyring
 from protocols.documents.orders import Kind, OneWayTime, TimeAnswer
 from protocols.link.records import OrderJudged
-from protocols.reasons import Refusal, Source
+from protocols.reasons import OrderVerdict, Refusal, Source
 
 
 class Delivery(Protocol):
@@ -158,14 +158,14 @@ class GuardedDelivery:
         lease = self._desk.write_lease(calendar, do.names, at_ms)
         if isinstance(lease, Refusal):
             # Nothing reaches the meter: the office itself says why there is no lease.
-            yield Noted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, "refused", lease))
+            yield Noted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, OrderVerdict.REFUSED, lease))
         else:
             yield from self._bring(lease, tick)
 
     def _bring(self, envelope: bytes, tick: int, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
             match effect:
-                case Noted(record=OrderJudged(order=order, verdict="accepted")):
+                case Noted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
                     self._desk.receive_receipt(order)
             yield effect
 

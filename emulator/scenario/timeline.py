@@ -93,8 +93,7 @@ def _claim(fields: Fields) -> list[Part]:
 def _clock(fields: Fields) -> list[Part]:
     style = "" if fields["status"] == "trusted" else "yellow"
     until = fields["latest"] or "no one knows when"
-    cause = f" ({fields['cause']})" if fields["cause"] else ""
-    return [(str(fields["status"]), style), (f": {fields['earliest']} to {until}{cause}", "")]
+    return [(str(fields["status"]), style), (f": {fields['earliest']} to {until} ({fields['cause']})", "")]
 
 
 def _order(fields: Fields) -> list[Part]:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from protocols.decoding import read_json
 from protocols.documents.orders import Id, Named
 from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
-from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
+from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
@@ -105,14 +105,14 @@ class Sync(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="report"):
-    """What a meter made of one order. `verdict`: accepted or refused; `reason` as in `OrderJudged`."""
+    """What a meter made of one order. `kind` and `reason` are those of `records.OrderJudged`."""
 
     meter: Id
     order: str
     kind: str
     object: str
     rev: Int
-    verdict: Literal["accepted", "refused"]
+    verdict: OrderVerdict
     reason: str
     number: Int
     v: Literal[1] = 1

@@ -8,7 +8,18 @@ an order with its verdict, a claim with its offset, each verdict of the gate wit
 from msgspec import Struct
 
 from protocols.link.question import Question
-from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
+from protocols.reasons import (
+    Because,
+    ClaimSource,
+    ClaimVerdict,
+    ClockCause,
+    ClockStatus,
+    CreditCause,
+    OrderVerdict,
+    ScreenCode,
+    Supply,
+    SupplyReason,
+)
 
 
 class _Record(Struct, frozen=True, tag_field="event"):
@@ -24,8 +35,8 @@ class SupplyChanged(_Record, frozen=True, tag="supply"):
 class ClaimHeard(_Record, frozen=True, tag="claim"):
     """A date from outside. `offset_ms`: the claim less the meter's best estimate; None where it has none."""
 
-    source: str
-    verdict: str
+    source: ClaimSource
+    verdict: ClaimVerdict
     offset_ms: int | None
     time_ms: int
 
@@ -36,27 +47,29 @@ class ClockChanged(_Record, frozen=True, tag="clock"):
     status: ClockStatus
     earliest_ms: int
     latest_ms: int | None
-    cause: str = ""
+    cause: ClockCause
     nonce: str = ""
 
 
 class OrderJudged(_Record, frozen=True, tag="order"):
-    """`verdict` is accepted or refused; `reason` is a `Refusal` where refused, else what it did."""
+    """What became of a document.
+
+    `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` where refused, else what it `Did`;
+    of a card meter it is a sentence. Both are text, because JSON has no union of two lists of words.
+    """
 
     order: str
     kind: str
     object: str
     rev: int
-    verdict: str
+    verdict: OrderVerdict
     reason: str = ""
 
 
 class CreditChanged(_Record, frozen=True, tag="credit"):
-    """`cause`: top_up, emergency_start, emergency_used_up, low, zero, tariff."""
-
     balance_ueur: int
     emergency_ueur: int
-    cause: str
+    cause: CreditCause
 
 
 class WarningShown(_Record, frozen=True, tag="warning"):
@@ -68,7 +81,7 @@ class WarningShown(_Record, frozen=True, tag="warning"):
 
 class ScreenShown(_Record, frozen=True, tag="screen"):
     text: str
-    code: str
+    code: ScreenCode
 
 
 class GateJudged(_Record, frozen=True, tag="verdict"):

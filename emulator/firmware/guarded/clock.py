@@ -18,7 +18,6 @@ unnoticed. Functions work on a `Clock`; ticks, keys' verdicts and nonces come fr
 """
 
 from collections.abc import Mapping
-from enum import StrEnum, unique
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -26,20 +25,7 @@ from msgspec import Struct, field
 from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
 from emulator.firmware.guarded.sharing import NO_ENTRIES, no_entries, without
 from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
-from protocols.reasons import ClockStatus, Refusal, Source
-
-
-@unique
-class Finding(StrEnum):
-    """What a claim did to the clock."""
-
-    AGREES = "agrees"
-    NARROWED = "narrowed"
-    DISAGREES = "disagrees"
-    CRYSTAL_RATE = "crystal_rate"
-    DISPUTED = "disputed"
-    REGAINED = "regained"
-    HELD = "held"
+from protocols.reasons import ClaimVerdict, ClockStatus, Source
 
 
 class Fresh(Struct, frozen=True, gc=False):
@@ -132,11 +118,11 @@ def ask(clock: Clock, source: Source, nonce: str, tick: int) -> None:
 
 def hear_fresh(
     clock: Clock, source: Source, nonce: str, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
-) -> Finding | Refusal:
+) -> ClaimVerdict:
     """A source's answer to this meter's own nonce. An unknown or answered nonce is refused."""
     asked = clock.asks.get(nonce)
     if asked is None or asked.source is not source:
-        return Refusal.UNKNOWN_NONCE
+        return ClaimVerdict.UNKNOWN_NONCE
     clock.asks = without(clock.asks, nonce)
     heard = Fresh(Point(time_ms - spread_ms, tick), Point(time_ms + spread_ms, asked.tick))
     clock.fresh = {**clock.fresh, source: heard}
@@ -145,11 +131,11 @@ def hear_fresh(
 
 def hear_one_way(
     clock: Clock, source: Source, number: int, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
-) -> Finding | Refusal:
+) -> ClaimVerdict:
     """A numbered one-way time. A number at or below the highest held is refused."""
     held = clock.one_way.get(source)
     if held is not None and number <= held.number:
-        return Refusal.STALE_NUMBER
+        return ClaimVerdict.STALE_NUMBER
     lower = Point(time_ms - spread_ms, tick)
     clock.one_way = {**clock.one_way, source: OneWay(number, lower)}
     return _judge(clock, source, lower, None, tick, dispute_nonce)
@@ -179,27 +165,27 @@ def last_agreed(clock: Clock) -> tuple[int, int]:
 
 def _judge(
     clock: Clock, source: Source, lower: Point, upper: Point | None, tick: int, dispute_nonce: str
-) -> Finding:
+) -> ClaimVerdict:
     """Apply the rule after a claim was stored, and say what the claim did."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     _forget_old_claims(clock, tick)
     if clock.status is ClockStatus.DISPUTED:
-        return Finding.HELD
+        return ClaimVerdict.HELD
     excludes = (high is not None and lower_ms(lower, tick, clock.ppm) > high) or (
         upper is not None and upper_ms(upper, tick, clock.ppm) < low
     )
     moved = _apply_rule(clock, tick, dispute_nonce)
-    if moved in (Finding.DISPUTED, Finding.CRYSTAL_RATE):
+    if moved in (ClaimVerdict.DISPUTED, ClaimVerdict.CRYSTAL_RATE):
         return moved
     if excludes:
-        return Finding.DISAGREES
+        return ClaimVerdict.DISAGREES
     if upper is not None:
         # A lower bound alone cannot say that the crystal is not ahead, which is what cuts too early.
         clock.agreed = {**clock.agreed, source: Mark(clock.epoch, tick)}
     return moved
 
 
-def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> Finding:
+def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> ClaimVerdict:
     """Intersect the envelope with `[L, U]`; where they contradict each other, a hull or a dispute."""
     second_lower, second_upper = _second_lower(clock, tick), _second_upper(clock, tick)
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
@@ -210,16 +196,16 @@ def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> Finding:
     crossed = floor is not None and roof is not None and floor > roof
     if above or below or crossed:
         if not crossed and _widen_by_hull(clock, second_lower, second_upper, tick):
-            return Finding.CRYSTAL_RATE
+            return ClaimVerdict.CRYSTAL_RATE
         clock.status, clock.nonce = ClockStatus.DISPUTED, dispute_nonce
-        return Finding.DISPUTED
+        return ClaimVerdict.DISPUTED
     if second_lower is not None and floor is not None:
         # Only what the rule accepted vouches: after a dispute its witnesses must not bind the next epoch.
         clock.vouched_ms = max(clock.vouched_ms, min(second_lower.value_ms, floor))
     return _narrow(clock, second_lower, second_upper, tick)
 
 
-def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> Finding:
+def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> ClaimVerdict:
     moved = False
     if second_lower is not None and lower_ms(second_lower, tick, clock.ppm) > earliest_ms(clock, tick):
         clock.earliest, moved = second_lower, True
@@ -228,8 +214,8 @@ def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None
         clock.latest, moved = second_upper, True
     if clock.status is ClockStatus.LOST and clock.latest is not None:
         clock.status = ClockStatus.TRUSTED
-        return Finding.REGAINED
-    return Finding.NARROWED if moved else Finding.AGREES
+        return ClaimVerdict.REGAINED
+    return ClaimVerdict.NARROWED if moved else ClaimVerdict.AGREES
 
 
 def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> bool:

@@ -11,16 +11,26 @@ from msgspec.structs import replace
 
 from emulator.firmware.credit import pay
 from emulator.firmware.events import Channel, Document
-from emulator.firmware.guarded import clock, obey
-from emulator.firmware.guarded.clock import Finding
+from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.intake import Refused, admit_order, admit_time
+from emulator.firmware.guarded.obey import obey
 from protocols.documents.envelope import read_envelope
 from protocols.documents.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
 from protocols.documents.roles import ROOT_TYPE, accept_root
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS
 from protocols.link.records import ClaimHeard, OrderJudged
-from protocols.reasons import Refusal, SupplyReason
+from protocols.reasons import (
+    ClaimSource,
+    ClaimVerdict,
+    ClockCause,
+    CreditCause,
+    Did,
+    NoOrder,
+    OrderVerdict,
+    Refusal,
+    SupplyReason,
+)
 
 if TYPE_CHECKING:
     from emulator.firmware.guarded.meter import GuardedMeter
@@ -32,7 +42,7 @@ class Outcome(Struct, frozen=True, gc=False):
     """What the meter must look at: supply to give back, or a clock that has to be told of."""
 
     give_back: SupplyReason | None = None
-    clock_cause: str = ""
+    clock_cause: ClockCause | None = None
     card_accepted: bool = False
 
 
@@ -58,34 +68,34 @@ def _receive_order(document: Document, meter: "GuardedMeter", at: int) -> Outcom
     if isinstance(admitted, Refused):
         return _refuse(admitted, meter, at)
     credited_before_ueur = memory.totals.credited_ueur
-    did = obey.obey(admitted, memory, at)
+    did = obey(admitted, memory, at)
     if isinstance(did, Refusal):
         return _refuse(Refused(did, admitted, signed=True), meter, at)
-    meter.recorder.note(at, _judged(admitted, "accepted", did))
+    meter.recorder.note(at, _judged(admitted, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(admitted, did, credited_before_ueur, meter, at)
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
 
 
 def _follow_up(
-    admitted: Order, did: str, credited_before_ueur: int, meter: "GuardedMeter", at: int
+    admitted: Order, did: Did, credited_before_ueur: int, meter: "GuardedMeter", at: int
 ) -> Outcome:
     """What an obeyed order asks of purse and supply."""
     memory = meter.memory
     match did:
-        case obey.RELEASED:
+        case Did.RELEASED:
             return Outcome(SupplyReason.RELEASE)
-        case obey.CREDITED:
+        case Did.CREDITED:
             pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
-            meter.point.note_credit("top_up", at)
+            meter.point.note_credit(CreditCause.TOP_UP, at)
             return Outcome(SupplyReason.TOP_UP)
-        case obey.EMERGENCY:
+        case Did.EMERGENCY:
             started = meter.point.begin_emergency(at)
             return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
-        case obey.TARIFF:
+        case Did.TARIFF:
             tariff = body_of(admitted, TariffBody)
             memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
             memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
-            meter.point.note_credit("tariff", at)
+            meter.point.note_credit(CreditCause.TARIFF, at)
             return _NOTHING
         case _:
             return _after_storing(admitted)
@@ -94,7 +104,7 @@ def _follow_up(
 def _after_storing(order: Order) -> Outcome:
     if order.kind is Kind.LIMITER and not body_of(order, LimiterBody).engaged:
         return Outcome(SupplyReason.LIMITER)
-    return Outcome(clock_cause="rebase") if order.kind is Kind.REBASE else _NOTHING
+    return Outcome(clock_cause=ClockCause.REBASE) if order.kind is Kind.REBASE else _NOTHING
 
 
 def _receive_time(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
@@ -105,17 +115,16 @@ def _receive_time(document: Document, meter: "GuardedMeter", at: int) -> Outcome
     state = meter.memory.clock
     offset_ms = time.time_ms - clock.estimate_ms(state, at)
     dispute = meter.identity.nonce("dispute", meter.memory.nonces)
-    found: Finding | Refusal
     if isinstance(time, OneWayTime):
         found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at, dispute)
     elif time.meter != meter.identity.id:
-        found = Refusal.NOT_ADDRESSED
+        found = ClaimVerdict.NOT_ADDRESSED
     else:
         found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at, dispute)
-    if found is Finding.DISPUTED:
+    if found is ClaimVerdict.DISPUTED:
         meter.memory.nonces += 1
-    meter.recorder.note(at, ClaimHeard(source, found, offset_ms, time.time_ms))
-    return Outcome(clock_cause=found) if found is Finding.CRYSTAL_RATE else _NOTHING
+    meter.recorder.note(at, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
+    return Outcome(clock_cause=ClockCause.CRYSTAL_RATE) if found is ClaimVerdict.CRYSTAL_RATE else _NOTHING
 
 
 def _receive_root(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
@@ -126,16 +135,17 @@ def _receive_root(document: Document, meter: "GuardedMeter", at: int) -> Outcome
     if isinstance(accepted, Refusal):
         return _refuse(Refused(accepted), meter, at)
     meter.root = meter.memory.root = accepted
-    meter.recorder.note(at, OrderJudged("", "root", "root", accepted.version, "accepted", obey.STORED))
+    judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
+    meter.recorder.note(at, judged)
     return _NOTHING
 
 
 def _refuse(refused: Refused, meter: "GuardedMeter", at: int) -> Outcome:
     order = refused.order
     record = (
-        OrderJudged("", "", "", 0, "refused", refused.refusal)
+        OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)
         if order is None
-        else _judged(order, "refused", refused.refusal)
+        else _judged(order, OrderVerdict.REFUSED, refused.refusal)
     )
     noted_at = meter.memory.garbage_noted_at
     if refused.signed or noted_at is None or at - noted_at >= _GARBAGE_NOTED_EVERY:
@@ -147,5 +157,5 @@ def _refuse(refused: Refused, meter: "GuardedMeter", at: int) -> Outcome:
     return _NOTHING
 
 
-def _judged(order: Order, verdict: str, reason: str) -> OrderJudged:
+def _judged(order: Order, verdict: OrderVerdict, reason: Did | Refusal) -> OrderJudged:
     return OrderJudged(order.id, order.kind, order.object, order.rev, verdict, reason)

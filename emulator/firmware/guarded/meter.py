@@ -47,7 +47,18 @@ from protocols.documents.roles import Root
 from protocols.limits import INSTANT_MS_MIN
 from protocols.link.question import Flags, Interval, Question
 from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
-from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
+from protocols.reasons import (
+    ClaimSource,
+    ClaimVerdict,
+    ClockCause,
+    ClockStatus,
+    NoOrder,
+    OrderVerdict,
+    Refusal,
+    ScreenCode,
+    Supply,
+    SupplyReason,
+)
 
 # Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
 _UNTOUCHED = -2 * STEP_MS
@@ -345,15 +356,15 @@ class GuardedMeter:
             case TicksLost() | NewEpoch():
                 holds.survive_lost_ticks(self.memory, at)
                 clock.begin_epoch(self.memory.clock, at)
-                self._note_clock("ticks_lost" if isinstance(event, TicksLost) else "technician", at)
+                lost = isinstance(event, TicksLost)
+                self._note_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at)
             case UnsignedDate():
                 offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at)
-                self.recorder.note(at, ClaimHeard("unsigned", "logged", offset_ms, event.time_ms))
+                logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, event.time_ms)
+                self.recorder.note(at, logged)
             case CardPass():
-                refused = OrderJudged(
-                    f"card-{event.number}", "card", "card/2020", 0, "refused", Refusal.UNSUPPORTED
-                )
-                self.recorder.note(at, refused)
+                card = f"card-{event.number}", NoOrder.CARD, "card/2020", 0
+                self.recorder.note(at, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
             case _:
                 assert_never(event)
 
@@ -373,7 +384,7 @@ class GuardedMeter:
         if outcome.give_back is not None:
             self._restore_after_order(outcome.give_back, at)
         if self.memory.clock.status is not status or outcome.clock_cause:
-            self._note_clock(outcome.clock_cause or "claim", at)
+            self._note_clock(outcome.clock_cause or ClockCause.CLAIM, at)
         if outcome.card_accepted:
             # Last, so that what the card brought back does not wipe out that it was taken.
             self.recorder.show(at, "card accepted", ScreenCode.ACCEPTED)
@@ -395,7 +406,7 @@ class GuardedMeter:
         if by_credit and not purse.is_empty(self.point):
             self._give_back(reason, at)
 
-    def _note_clock(self, cause: str, at: int) -> None:
+    def _note_clock(self, cause: ClockCause, at: int) -> None:
         state = self.memory.clock
         if state.status is not ClockStatus.TRUSTED:
             self.memory.warned = NO_ENTRIES

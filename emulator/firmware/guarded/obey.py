@@ -1,6 +1,6 @@
 """What an accepted order does to the memory: one function per kind (design §5).
 
-Each takes an admitted order and returns what it did (a short word for the journal) or a refusal that
+Each takes an admitted order and returns what it did or a refusal that
 leaves the memory as it was. Supply is not touched here: the meter looks at the outcome.
 """
 
@@ -31,7 +31,7 @@ from protocols.documents.protecting import join_order
 from protocols.documents.statements import apply_statement
 from protocols.instants import HOUR_MS
 from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
-from protocols.reasons import Refusal
+from protocols.reasons import Did, Refusal
 from protocols.spans import merge_windows
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
@@ -39,40 +39,33 @@ from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 _CALENDARS_MAX: Final = 4
 _NEVER_SEEN: Final = CutSeen(0, 0)
 
-STORED: Final = "stored"
-REPEATED: Final = "repeated"
-RELEASED: Final = "released"
-CREDITED: Final = "credited"
-EMERGENCY: Final = "emergency"
-TARIFF: Final = "tariff"
 
-
-def obey(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def obey(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     """Carry an admitted order out in the memory."""
     return _DEEDS[order.kind](order, memory, tick)
 
 
-def _protect(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def _protect(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     return _keep(order, memory, tick, join_order(_held(memory, order), order))
 
 
-def _set_flag(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def _set_flag(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     if order.object != f"flag/{body_of(order, FlagBody).name}":
         return Refusal.MALFORMED
     return _protect(order, memory, tick)
 
 
-def _release(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def _release(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     if holds_rev(_held(memory, order), order.rev):
-        return REPEATED
+        return Did.REPEATED
     kept = _protect(order, memory, tick)
     if isinstance(kept, Refusal):
         return kept
     hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
-    return RELEASED
+    return Did.RELEASED
 
 
-def _pay(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _pay(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     body = body_of(order, PaymentBody)
     outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur)
     if isinstance(outcome, Refusal):
@@ -81,17 +74,17 @@ def _pay(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     if memory.credit.balance_q + difference_ueur * QUANTA_PER_UEUR > BALANCE_EUR_MAX * QUANTA_PER_EUR:
         return Refusal.OUT_OF_RANGE
     memory.totals = totals
-    return CREDITED if difference_ueur else REPEATED
+    return Did.CREDITED if difference_ueur else Did.REPEATED
 
 
-def _emergency(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _emergency(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     if order.rev in memory.emergency_revs:
-        return REPEATED
+        return Did.REPEATED
     memory.emergency_revs = (*memory.emergency_revs, order.rev)[-REVISIONS_MAX:]
-    return EMERGENCY
+    return Did.EMERGENCY
 
 
-def _cancel_cut(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _cancel_cut(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     """Leave a tombstone, so that the cancel wins whichever comes first.
 
     Where the oldest tombstone must make room, every cut order issued before it counts as cancelled.
@@ -99,31 +92,31 @@ def _cancel_cut(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     name = body_of(order, CancelCutBody).cut
     memory.cut_orders = without(memory.cut_orders, name)
     if name in memory.tombstones:
-        return REPEATED
+        return Did.REPEATED
     memory.tombstones = {**memory.tombstones, name: order.issued_at_ms}
     if len(memory.tombstones) > TOMBSTONES_MAX:
         oldest = min(memory.tombstones, key=lambda key: (memory.tombstones[key], key))
         memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, memory.tombstones[oldest])
         memory.tombstones = without(memory.tombstones, oldest)
-    return STORED
+    return Did.STORED
 
 
-def _cut_order(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def _cut_order(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
         return Refusal.CANCELLED
     _forget_past_cut_orders(memory, tick)
     seen = memory.cuts_seen.get(order.object, _NEVER_SEEN)
     if order.rev <= seen.rev:
-        return REPEATED if order.rev == seen.rev else Refusal.STALE_REV
+        return Did.REPEATED if order.rev == seen.rev else Refusal.STALE_REV
     if seen is _NEVER_SEEN and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
         return Refusal.TOO_MANY
     memory.cuts_seen = {**memory.cuts_seen, order.object: CutSeen(order.rev, order.not_after_ms)}
     stored = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
     memory.cut_orders = {**memory.cut_orders, order.object: stored}
-    return STORED
+    return Did.STORED
 
 
-def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _cut_calendar(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
@@ -133,65 +126,65 @@ def _cut_calendar(order: Order, memory: Memory, _tick: int) -> str | Refusal:
     windows_ms = merge_windows(body_of(order, CutCalendarBody).windows)
     calendar = shared(Calendar(order.rev, digest_of(order), windows_ms))
     memory.calendars = shared_table({**memory.calendars, order.object: calendar})
-    return STORED
+    return Did.STORED
 
 
-def _lease(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _lease(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     if memory.lease is not None and order.rev <= memory.lease.rev:
-        return REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
+        return Did.REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
     body = body_of(order, LeaseBody)
     lease = Lease(
         order.rev, body.calendar, body.calendar_rev, body.calendar_digest, order.not_after_ms, body.names
     )
     memory.lease = shared(lease)
-    return STORED
+    return Did.STORED
 
 
-def _limiter(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _limiter(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
     _mark_harm_seen(order, memory)
     memory.limiter_ordered = body_of(order, LimiterBody).engaged
-    return STORED
+    return Did.STORED
 
 
-def _tariff(order: Order, memory: Memory, _tick: int) -> str | Refusal:
+def _tariff(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
     _mark_harm_seen(order, memory)
-    return TARIFF
+    return Did.TARIFF
 
 
-def _rebase(order: Order, memory: Memory, tick: int) -> str | Refusal:
+def _rebase(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
     nonce = body_of(order, RebaseBody).nonce
     if not memory.clock.nonce or nonce != memory.clock.nonce:
         return Refusal.UNKNOWN_NONCE
     survive_lost_ticks(memory, tick)
     begin_epoch(memory.clock, tick)
-    return STORED
+    return Did.STORED
 
 
 def _held(memory: Memory, order: Order) -> Protection:
     return memory.protections.get(order.object, NOTHING)
 
 
-def _keep(order: Order, memory: Memory, tick: int, joined: Protection | Refusal) -> str | Refusal:
+def _keep(order: Order, memory: Memory, tick: int, joined: Protection | Refusal) -> Did | Refusal:
     if isinstance(joined, Refusal):
         return joined
     if joined == memory.protections.get(order.object):
-        return REPEATED
-    return STORED if store(memory, order.object, joined, tick) else Refusal.TOO_MANY
+        return Did.REPEATED
+    return Did.STORED if store(memory, order.object, joined, tick) else Refusal.TOO_MANY
 
 
-def _harm_seen(order: Order, memory: Memory) -> str | Refusal | None:
+def _harm_seen(order: Order, memory: Memory) -> Did | Refusal | None:
     """Harm is taken in rising revs only; the same rev again is a repetition and changes nothing."""
     seen = memory.harm_revs.get(order.object, 0)
     if order.rev < seen:
         return Refusal.STALE_REV
-    return REPEATED if order.rev == seen else None
+    return Did.REPEATED if order.rev == seen else None
 
 
 def _mark_harm_seen(order: Order, memory: Memory) -> None:
@@ -206,7 +199,7 @@ def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
     memory.cut_orders = without(memory.cut_orders, *past)
 
 
-_DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], str | Refusal]]] = {
+_DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], Did | Refusal]]] = {
     Kind.HOLD: _protect,
     Kind.RELEASE: _release,
     Kind.PAYMENT: _pay,

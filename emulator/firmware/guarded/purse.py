@@ -13,6 +13,7 @@ from emulator.firmware.credit import (
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.service_point import ServicePoint
+from protocols.reasons import CreditCause
 
 _READY: Final = Emergency.READY
 _IN_USE: Final = Emergency.IN_USE
@@ -27,12 +28,12 @@ def step(point: ServicePoint, memory: Memory, at: int) -> None:
     """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
     credit = point.credit
     if close_used_up_emergency(credit):
-        point.note_credit("emergency_used_up", at)
+        point.note_credit(CreditCause.EMERGENCY_USED_UP, at)
     if _starts_by_itself(point):
         point.begin_emergency(at)
     low = credit.balance_q <= point.profile.low_credit_q
     if low and not memory.low_credit_told:
-        point.note_credit("low", at)
+        point.note_credit(CreditCause.LOW, at)
         point.recorder.show(at, "low credit")
     memory.low_credit_told = low
 

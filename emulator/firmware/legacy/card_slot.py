@@ -17,7 +17,7 @@ from emulator.firmware.legacy.zone import LegalZone
 from emulator.firmware.service_point import ServicePoint
 from protocols.documents.orders import Kind
 from protocols.link.records import OrderJudged
-from protocols.reasons import Refusal, ScreenCode, Supply, SupplyReason
+from protocols.reasons import CreditCause, Did, OrderVerdict, Refusal, ScreenCode, Supply, SupplyReason
 
 # The meter has one place for a suspension and one for a recovery: objects without an id of their own.
 SUSPENSION = "hold/card"
@@ -72,12 +72,12 @@ class CardSlot:
         self._clock.tell(told, at)
         object_name = f"payment/{card.payment}"
         if refused:
-            self._note(card, Kind.PAYMENT, object_name, Refusal.EXPIRED, at, verdict="refused")
+            self._note(card, Kind.PAYMENT, object_name, Refusal.EXPIRED, at, verdict=OrderVerdict.REFUSED)
             return False
         self._paid.add(card.payment)
         pay(self._point.credit, card.top_up_ueur)
-        self._note(card, Kind.PAYMENT, object_name, "credited", at)
-        self._point.note_credit("top_up", at)
+        self._note(card, Kind.PAYMENT, object_name, Did.CREDITED, at)
+        self._point.note_credit(CreditCause.TOP_UP, at)
         if self._is_cut_for_credit() and not self._dates.blocked and self._point.credit.balance_q > 0:
             self._point.reconnect(SupplyReason.TOP_UP, at)
         return True
@@ -128,6 +128,13 @@ class CardSlot:
         return date
 
     def _note(
-        self, card: CardPass, kind: Kind, object_name: str, effect: str, at: int, *, verdict: str = "accepted"
+        self,
+        card: CardPass,
+        kind: Kind,
+        object_name: str,
+        effect: str,
+        at: int,
+        *,
+        verdict: OrderVerdict = OrderVerdict.ACCEPTED,
     ) -> None:
         self._point.recorder.note(at, OrderJudged("", kind, object_name, card.number, verdict, effect))

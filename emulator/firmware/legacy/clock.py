@@ -13,10 +13,7 @@ from emulator.firmware.meter import step_at_or_after
 from emulator.firmware.recorder import Recorder
 from protocols.instants import SECOND_MS
 from protocols.link.records import ClaimHeard, ClockChanged, FaultShown
-from protocols.reasons import ClockStatus, Source
-
-# As the source of a date that came without a card: set by hand, or over the console.
-UNSIGNED = "unsigned"
+from protocols.reasons import ClaimSource, ClaimVerdict, ClockCause, ClockStatus, Source
 
 
 class ObedientClock:
@@ -59,10 +56,11 @@ class ObedientClock:
 
     def hear_card(self, date_ms: int | None, source: Source, at: int) -> None:
         """A card is in the slot, with a date or without."""
-        self._hear(date_ms, source, at)
+        self._hear(date_ms, ClaimSource(source), at)
 
     def hear_unsigned(self, date_ms: int, at: int) -> None:
-        self._hear(date_ms, UNSIGNED, at)
+        """A date that came without a card: set by hand, or over the console."""
+        self._hear(date_ms, ClaimSource.UNSIGNED, at)
 
     def wake(self, at: int) -> None:
         """The mains are back. A sound clock has run on by its cell."""
@@ -70,25 +68,25 @@ class ObedientClock:
         before = self._rtc.read(at)
         after = self._defects.after_power_cut(before, told)
         if after != before:
-            self._fall_to(after, "mains back", at)
+            self._fall_to(after, ClockCause.CARD_METER_MAINS_BACK, at)
         self.tell(told, at)
 
     def lose_ticks(self, at: int) -> None:
         """The cell or the oscillator failed: the registers fall to the factory's date."""
         told: list[Acted] = []
-        self._fall_to(self._defects.after_ticks_lost(FACTORY, told), "ticks lost", at)
+        self._fall_to(self._defects.after_ticks_lost(FACTORY, told), ClockCause.CARD_METER_TICKS_LOST, at)
         self.tell(told, at)
 
     def tell(self, told: list[Acted], at: int) -> None:
         for acted in told:
             self._recorder.note(at, FaultShown(acted.name, acted.effect))
 
-    def _fall_to(self, registers: Registers, cause: str, at: int) -> None:
+    def _fall_to(self, registers: Registers, cause: ClockCause, at: int) -> None:
         self._rtc.set(registers, at)
         shown_ms = self.shown_ms(at)
         self._recorder.note(at, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
 
-    def _hear(self, date_ms: int | None, source: str, at: int) -> None:
+    def _hear(self, date_ms: int | None, source: ClaimSource, at: int) -> None:
         told: list[Acted] = []
         dates: tuple[int, ...] = () if date_ms is None else (date_ms,)
         for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, told):
@@ -97,11 +95,11 @@ class ObedientClock:
             self._heard_ms = date_ms
         self.tell(told, at)
 
-    def _obey(self, date_ms: int, source: str, at: int, told: list[Acted]) -> None:
+    def _obey(self, date_ms: int, source: ClaimSource, at: int, told: list[Acted]) -> None:
         offset_ms = date_ms - self.shown_ms(at)
         now, given = self._rtc.read(at), self._zone.registers_at(date_ms)
         refused = self._defects.refuses_date(now, given, told)
         if not refused:
             self._rtc.set(self._defects.date_set(now, given, told), at - date_ms % SECOND_MS)
-        verdict = "refused" if refused else "obeyed"
+        verdict = ClaimVerdict.REFUSED if refused else ClaimVerdict.OBEYED
         self._recorder.note(at, ClaimHeard(source, verdict, offset_ms, date_ms))

@@ -57,7 +57,16 @@ from emulator.firmware.service_point import ServicePoint
 from protocols.cutting.rules import parse_rule
 from protocols.documents.orders import Kind
 from protocols.link.records import OrderJudged
-from protocols.reasons import ClockStatus, Refusal, ScreenCode, Supply, SupplyReason
+from protocols.reasons import (
+    ClockStatus,
+    CreditCause,
+    NoOrder,
+    OrderVerdict,
+    Refusal,
+    ScreenCode,
+    Supply,
+    SupplyReason,
+)
 
 
 class LegacyMeter:
@@ -170,12 +179,12 @@ class LegacyMeter:
     def _judge_credit(self, now: Registers, at: int) -> None:
         credit = self.point.credit
         if close_used_up_emergency(credit):
-            self.point.note_credit("emergency_used_up", at)
+            self.point.note_credit(CreditCause.EMERGENCY_USED_UP, at)
         if credit.balance_q > 0:
             self._zero_told = False
         elif not self._zero_told:
             self._zero_told = True
-            self.point.note_credit("zero", at)
+            self.point.note_credit(CreditCause.ZERO, at)
         if not self.point.is_supplied() or not has_nothing_left(credit) or self._dates.is_suspended(now):
             return
         if self._automatic and self.point.begin_emergency(at):
@@ -193,7 +202,7 @@ class LegacyMeter:
         """The date on the card is reached, or was passed while the clock was set: open, at any hour."""
         cut_id = self._dates.fire_cut()
         self._recorder.note(
-            at, OrderJudged("", Kind.CUT_ORDER, f"cut/{cut_id}", 0, "accepted", f"fired at {now}")
+            at, OrderJudged("", Kind.CUT_ORDER, f"cut/{cut_id}", 0, OrderVerdict.ACCEPTED, f"fired at {now}")
         )
         self.point.switch(Supply.OFF, SupplyReason.PROGRAMMED_CUT, at)
         self._recorder.show(at, "programmed cut")
@@ -217,7 +226,8 @@ class LegacyMeter:
             case Button():
                 self._press(event.name, at)
             case Document():
-                self._recorder.note(at, OrderJudged("", "", "", 0, "refused", Refusal.UNSUPPORTED))
+                document = "", NoOrder.UNREADABLE, "", 0
+                self._recorder.note(at, OrderJudged(*document, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
             case AskTime() | NewEpoch():
                 pass  # it has no link to ask over, and no epochs: it believes the date it has
             case _:

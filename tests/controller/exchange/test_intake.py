@@ -44,7 +44,7 @@ from protocols.link.messages import (
 )
 from protocols.link.records import ClaimHeard, SupplyChanged
 from protocols.link.topics import Channel, Place
-from protocols.reasons import ClockStatus, Supply, SupplyReason
+from protocols.reasons import ClaimSource, ClaimVerdict, ClockStatus, Supply, SupplyReason
 from tests.controller.service_bench import seal_order
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench
 
@@ -194,7 +194,7 @@ def test_nobody_speaks_for_another_meter(engine: Engine) -> None:
 
 
 def test_events_are_kept_by_their_number_and_claims_with_their_offset(engine: Engine) -> None:
-    claim = event(2, ClaimHeard("headend", "disagrees", DAY_MS, NOW_MS + DAY_MS))
+    claim = event(2, ClaimHeard(ClaimSource.HEADEND, ClaimVerdict.DISAGREES, DAY_MS, NOW_MS + DAY_MS))
     change = event(1, SupplyChanged(Supply.ON, Supply.OFF, SupplyReason.CREDIT))
     strange = event(3, ["no", "record"])
     for _ in range(2):

@@ -20,7 +20,7 @@ from protocols.link.carriage import Arrival
 from protocols.link.messages import Reported, Status, Witness, write_message
 from protocols.link.records import ClaimHeard
 from protocols.link.topics import Channel, Place
-from protocols.reasons import Source
+from protocols.reasons import ClaimSource, ClaimVerdict, Source
 from tests.controller.exchange.test_intake import NOW_MS, arrival, event, in_memory, reported, take
 
 
@@ -36,7 +36,8 @@ def report(number: int, *witnesses: Witness, journal: int = 0, meter: str = "m1"
 
 
 def claim(number: int, source: str, offset_ms: int, verdict: str = "disagrees", meter: str = "m1") -> Arrival:
-    return arrival(event(number, ClaimHeard(source, verdict, offset_ms, NOW_MS + offset_ms), meter))
+    heard = ClaimHeard(ClaimSource(source), ClaimVerdict(verdict), offset_ms, NOW_MS + offset_ms)
+    return arrival(event(number, heard, meter))
 
 
 def shown(engine: Engine, meter: str = "m1") -> tuple[WitnessView, ...]:
@@ -146,7 +147,9 @@ def test_whatever_a_meter_says_is_stored_or_refused_and_ends_no_batch(
         for table in (ClaimRow, EventRow, MeterRow, LinkRow):
             session.execute(delete(table))
     held = tuple(witness(each, ms) for each, ms in zip(Source, offsets_ms, strict=False))
-    heard = arrival(event(2, ClaimHeard(source, "disagrees", off_ms, told_ms)))
+    # Of a firmware to come, or of none: a source may be any word.
+    record = {"event": "claim", "source": source, "verdict": "x", "offset_ms": off_ms, "time_ms": told_ms}
+    heard = arrival(event(2, record))
     refused = take(engine, arrival(report(1, *held)), heard, arrival(reported(1, meter="m2")))
     bad_report = any(abs(ms) > REV_MAX for ms in offsets_ms)
     assert refused[Refused.MALFORMED] == bad_report + (b"\\u0000" in msgspec.json.encode(source))

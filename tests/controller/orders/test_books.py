@@ -3,6 +3,7 @@
 from contextlib import suppress
 from functools import cache
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +23,11 @@ from controller.database.tables import (
 )
 from controller.moratoriums.views import list_holds
 from controller.office import audit
+from controller.office.audit import AuditAct, AuditedAct
 from controller.orders import store as orders
+from controller.orders.life import OrderEvent
 from controller.payments import store as payments
-from protocols.chain import GENESIS, Head
+from protocols.chain import GENESIS, Head, append
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, add_signature, seal
 from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
@@ -162,7 +165,7 @@ BREAKS = {
 def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
     with writing(engine) as session:
         for number in range(4):
-            audit.note(session, NOW_MS + number, "anna", "try", "m1", step=number)
+            audit.note(session, NOW_MS + number, "anna", AuditAct.SIGN, "m1", step=number)
         assert audit.verify_audit(session) is None
         session.connection().execute(text(BREAKS[how]), {"body": b"{}"} if ":body" in BREAKS[how] else {})
     with reading(engine) as session:
@@ -172,8 +175,8 @@ def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
 def test_the_last_entries_cannot_be_cut_off_unseen_by_who_knows_the_head(engine: Engine) -> None:
     with writing(engine) as session:
         assert audit.head_of(session) == GENESIS
-        audit.note(session, NOW_MS, "anna", "one", "m1")
-        audit.note(session, NOW_MS, "anna", "two", "m2")
+        audit.note(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1")
+        audit.note(session, NOW_MS, "anna", AuditAct.SIGN, "m2")
         head = audit.head_of(session)
         assert audit.verify_audit(session, head) is None
         session.connection().execute(text("DELETE FROM audit WHERE number = 2"))
@@ -184,8 +187,8 @@ def test_the_last_entries_cannot_be_cut_off_unseen_by_who_knows_the_head(engine:
 
 def test_acts_are_read_back_the_latest_first(engine: Engine) -> None:
     with writing(engine) as session:
-        audit.note(session, NOW_MS, "anna", "one", "m1", eur="5")
-        audit.note(session, NOW_MS, "bert", "two", "m2")
+        audit.note(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1", eur="5")
+        audit.note(session, NOW_MS, "bert", AuditAct.SIGN, "m2")
         assert [(each.number, each.act.actor) for each in audit.recent(session)] == [(2, "bert"), (1, "anna")]
         (mine,) = audit.recent(session, subject="m1")
         assert mine.act.detail == {"eur": "5"}
@@ -237,3 +240,17 @@ def test_a_payment_is_booked_once_under_its_own_id(booked: list[tuple[int, str, 
             session.flush()
             assert len(payments.verify_ledger(session)) == 1
         raise UndoneError
+
+
+def test_an_act_of_a_later_version_is_read_back_as_the_word_it_has(engine: Engine) -> None:
+    later = msgspec.json.encode(AuditedAct(at_ms=NOW_MS, actor="anna", act="rehearse", subject="fleet"))
+    with writing(engine) as session:
+        entry = append(GENESIS, later)
+        session.add(AuditRow(number=1, previous_hash=entry.previous_hash, body=later, hash=entry.hash))
+        session.flush()
+        assert [each.act.act for each in audit.recent(session)] == ["rehearse"]
+
+
+@pytest.mark.parametrize("event", [OrderEvent.WITHDRAW, OrderEvent.SUPERSEDE, OrderEvent.EXPIRE])
+def test_every_way_in_which_an_order_ends_is_an_act_of_the_audit(event: OrderEvent) -> None:
+    assert AuditAct(event).value == event.value

@@ -9,6 +9,7 @@ from protocols.chain import Entry
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.records import GateJudged, ScreenShown
+from protocols.reasons import ScreenCode
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 
@@ -78,5 +79,5 @@ def test_a_question_that_is_none_is_an_error_that_names_its_entry() -> None:
 
 def test_a_box_without_verdicts_has_nothing_to_replay() -> None:
     journal = Journal()
-    journal.append(0, ScreenShown("", ""))
+    journal.append(0, ScreenShown("", ScreenCode.NONE))
     assert list(replay(journal.entries)) == []

@@ -30,7 +30,7 @@ from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.records import ScreenShown
-from protocols.reasons import Supply
+from protocols.reasons import ScreenCode, Supply
 from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT, Workbench, sign
 from tests.emulator.links.link_bench import Headend, household, key_of, link_of
@@ -229,7 +229,7 @@ def test_a_folder_belongs_to_one_fleet_and_one_set_of_choices(tmp_path: Path) ->
 def test_a_black_box_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     journal = Journal()
     for text in ("low credit", "é 20 €", ""):
-        journal.append(1_000, ScreenShown(text, "9"))
+        journal.append(1_000, ScreenShown(text, ScreenCode.ACCEPTED))
     file = tmp_path / "m1.jsonl"
     write_journal(file, journal)
     assert tuple(read_journal(file)) == journal.entries

@@ -15,7 +15,7 @@ from emulator.scenario.office import Keyring
 from emulator.scenario.player import Played, play
 from protocols.instants import ms_from_iso
 from protocols.link.records import OrderJudged
-from protocols.reasons import ClockStatus, Energy, Refusal
+from protocols.reasons import ClockStatus, Energy, NoOrder, OrderVerdict, Refusal
 
 START_MS = ms_from_iso("2020-07-02T20:00:00Z")
 HOUR_MS = 3_600_000
@@ -57,7 +57,7 @@ class ScriptedMeter:
         self._act_until(at - 1)
         self.heard.append((at, event))
         if isinstance(event, Document):
-            record = OrderJudged("", "", "", 0, "refused", Refusal.UNSUPPORTED)
+            record = OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
             self.point.recorder.note(at, record)
         return self.point.recorder.drain()
 

@@ -22,7 +22,7 @@ from protocols.documents.orders import (
 from protocols.documents.roles import open_signed, time_source
 from protocols.instants import DAY_MS
 from protocols.link.records import OrderJudged
-from protocols.reasons import FlagName, Source
+from protocols.reasons import FlagName, OrderVerdict, Source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
 
 NONCE = "0123456789abcdef"
@@ -58,7 +58,7 @@ class AgreeableMeter(ScriptedMeter):
             return ()
         order = read_order(open_signed(document.data, OFFICE.root, ORDER_TYPE).payload)
         self.orders.append(order)
-        verdict = "refused" if order.kind in self._refused else "accepted"
+        verdict = OrderVerdict.REFUSED if order.kind in self._refused else OrderVerdict.ACCEPTED
         return (Noted(at, OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
 
 
@@ -119,5 +119,5 @@ def test_without_a_lease_to_send_the_office_says_why() -> None:
         list(delivery.deliver(HOLD, START_MS, tick))
     *_, last = delivery.deliver(CALENDAR, START_MS, 17)
     assert isinstance(last, Noted)
-    assert last.record == OrderJudged("", "lease", "lease/meter", 0, "refused", "too_many")
+    assert last.record == OrderJudged("", "lease", "lease/meter", 0, OrderVerdict.REFUSED, "too_many")
     assert meter.orders[-1].kind == "cut_calendar"

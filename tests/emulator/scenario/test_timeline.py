@@ -34,7 +34,18 @@ from protocols.link.records import (
     SupplyChanged,
     WarningShown,
 )
-from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
+from protocols.reasons import (
+    Because,
+    ClaimSource,
+    ClaimVerdict,
+    ClockCause,
+    ClockStatus,
+    CreditCause,
+    OrderVerdict,
+    ScreenCode,
+    Supply,
+    SupplyReason,
+)
 from tests.emulator.scenario.scripted_meter import PROFILE, scenario, spec
 from tests.protocols.link.link_messages import QUESTION
 
@@ -48,7 +59,7 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         {"from": "on", "to": "off", "reason": "programmed_cut"},
     ),
     (
-        ClaimHeard("headend", "disagrees", 86_400_000, AT_MS),
+        ClaimHeard(ClaimSource.HEADEND, ClaimVerdict.DISAGREES, 86_400_000, AT_MS),
         "claim    headend says +86,400 s (+1 day): disagrees",
         {
             "source": "headend",
@@ -59,7 +70,7 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         },
     ),
     (
-        ClaimHeard("card", "obeyed", -172_799_500, 10**18),
+        ClaimHeard(ClaimSource.CARD, ClaimVerdict.OBEYED, -172_799_500, 10**18),
         "claim    card says −172,799 s: obeyed",
         {
             "source": "card",
@@ -70,7 +81,7 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         },
     ),
     (
-        ClaimHeard("unsigned", "logged", None, 0),
+        ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, None, 0),
         "claim    unsigned says a date: logged",
         {
             "source": "unsigned",
@@ -81,7 +92,7 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         },
     ),
     (
-        ClockChanged(ClockStatus.LOST, 0, None, "ticks_lost"),
+        ClockChanged(ClockStatus.LOST, 0, None, ClockCause.TICKS_LOST),
         "clock    lost: 1970-01-01T00:00:00Z to no one knows when (ticks_lost)",
         {
             "status": "lost",
@@ -92,18 +103,18 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         },
     ),
     (
-        ClockChanged(ClockStatus.TRUSTED, 0, 1_000),
-        "clock    trusted: 1970-01-01T00:00:00Z to 1970-01-01T00:00:01Z",
+        ClockChanged(ClockStatus.TRUSTED, 0, 1_000, ClockCause.CARD_METER_MAINS_BACK),
+        "clock    trusted: 1970-01-01T00:00:00Z to 1970-01-01T00:00:01Z (mains back)",
         {
             "status": "trusted",
             "earliest": "1970-01-01T00:00:00Z",
             "latest": "1970-01-01T00:00:01Z",
-            "cause": "",
+            "cause": "mains back",
             "nonce": "",
         },
     ),
     (
-        OrderJudged("hold-1", "hold", "hold/moratorium", 3, "refused", "too_few_signers"),
+        OrderJudged("hold-1", "hold", "hold/moratorium", 3, OrderVerdict.REFUSED, "too_few_signers"),
         "order    hold/moratorium rev 3 refused: too_few_signers",
         {
             "order": "hold-1",
@@ -115,12 +126,12 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         },
     ),
     (
-        CreditChanged(-4_999, 0, "zero"),
+        CreditChanged(-4_999, 0, CreditCause.ZERO),
         "credit   0.00 € (zero)",
         {"balance_ueur": -4_999, "emergency_ueur": 0, "cause": "zero"},
     ),
     (
-        CreditChanged(-1_234_567_890, 0, "zero"),
+        CreditChanged(-1_234_567_890, 0, CreditCause.ZERO),
         "credit   −1,234.57 € (zero)",
         {"balance_ueur": -1_234_567_890, "emergency_ueur": 0, "cause": "zero"},
     ),
@@ -129,8 +140,12 @@ TABLE: list[tuple[Record, str, dict[str, object]]] = [
         "warning  a cut for credit, not before 3,600 s have run",
         {"cause": "credit", "warning_s": 3_600},
     ),
-    (ScreenShown("non-relance", "8"), "screen   [8] non-relance", {"text": "non-relance", "code": "8"}),
-    (ScreenShown("", ""), "screen   (blank)", {"text": "", "code": ""}),
+    (
+        ScreenShown("non-relance", ScreenCode.NOT_RELANCED),
+        "screen   [8] non-relance",
+        {"text": "non-relance", "code": "8"},
+    ),
+    (ScreenShown("", ScreenCode.NONE), "screen   (blank)", {"text": "", "code": ""}),
     (
         FaultShown("date_only", "the hour is dropped"),
         "fault    date_only: the hour is dropped",
@@ -159,7 +174,7 @@ def test_every_record_has_its_words_and_its_json(
 
 
 def test_instant_meter_and_event_come_first_in_a_json_line() -> None:
-    assert json_line(item(ScreenShown("a", ""))) == (
+    assert json_line(item(ScreenShown("a", ScreenCode.NONE))) == (
         '{"t":"2020-07-02T20:59:00.004Z","meter":"m1","event":"screen","text":"a","code":""}'
     )
 

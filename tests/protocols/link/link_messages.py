@@ -21,7 +21,7 @@ from protocols.link.messages import (
     Witness,
 )
 from protocols.link.question import Evidence, Flags, Interval, Permission, Question
-from protocols.reasons import ClockStatus, Energy, Source, Supply, SupplyReason
+from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 from protocols.spans import Window
 
 # A household without credit, in a window, with a lease: one to ask the gate about.
@@ -90,7 +90,7 @@ RECEIPTS = st.builds(
     kind=TEXTS,
     object=TEXTS,
     rev=COUNTS,
-    verdict=st.sampled_from(["accepted", "refused"]),
+    verdict=st.sampled_from(OrderVerdict),
     reason=TEXTS,
     number=COUNTS,
 )

@@ -31,7 +31,7 @@ from protocols.link.messages import (
     write_message,
     write_report,
 )
-from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
+from protocols.reasons import ClockStatus, OrderVerdict, Source, Supply, SupplyReason
 from tests.protocols.link.link_messages import IDS, MESSAGES, REPORTEDS, REPORTS, TIME_ASKS
 
 KEYS = st.binary(min_size=32, max_size=32)
@@ -118,7 +118,14 @@ def test_one_changed_byte_anywhere_is_noticed(report: Report, key: bytes, data: 
 def test_any_one_flipped_bit_of_one_report_is_noticed() -> None:
     """Every bit of it in turn, so that no digit of the MAC is spared by chance."""
     receipt = Receipt(
-        meter="m1", order="o1", kind="hold", object="hold/x", rev=1, verdict="accepted", reason="", number=7
+        meter="m1",
+        order="o1",
+        kind="hold",
+        object="hold/x",
+        rev=1,
+        verdict=OrderVerdict.ACCEPTED,
+        reason="",
+        number=7,
     )
     key = bytes(range(32))
     sent = write_report(receipt, key)

@@ -3,7 +3,7 @@
 import msgspec
 
 from protocols.link.records import GateJudged
-from protocols.reasons import Because
+from protocols.reasons import Because, ClaimSource, ClaimVerdict, Refusal, Source
 from tests.protocols.link.link_messages import QUESTION
 
 # As version 0.1 wrote it.
@@ -21,3 +21,9 @@ def test_a_verdict_has_the_bytes_that_it_always_had() -> None:
     record = GateJudged(True, Because.PERMITTED, QUESTION)
     assert msgspec.json.encode(record) == VERDICT
     assert msgspec.json.decode(VERDICT, type=GateJudged) == record
+
+
+def test_what_a_claim_is_noted_with_includes_every_authority_and_what_refuses_it() -> None:
+    assert {each.value for each in ClaimSource} == {each.value for each in Source} | {"unsigned"}
+    refusals = {ClaimVerdict.NOT_ADDRESSED, ClaimVerdict.UNKNOWN_NONCE, ClaimVerdict.STALE_NUMBER}
+    assert {each.value for each in ClaimVerdict} & {each.value for each in Refusal} == refusals

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from emulator.firmware.guarded import clock as clocks
-from emulator.firmware.guarded.clock import Clock, Finding
+from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.interval import Point, lower_ms, margin_ms, tick_lower_reaches, upper_ms
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.reasons import ClockStatus, Refusal, Source
+from protocols.reasons import ClaimVerdict, ClockStatus, Source
 
 PPM = 50
 START_MS = 1_593_640_000_000
@@ -183,7 +183,7 @@ def _set(*, ppm: int = PPM) -> Clock:
     return clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, ppm)
 
 
-def _fresh(clock: Clock, source: Source, offset_ms: int, tick: int = 0) -> Finding | Refusal:
+def _fresh(clock: Clock, source: Source, offset_ms: int, tick: int = 0) -> ClaimVerdict:
     nonce = f"{source}/{len(clock.asks)}/{tick}/{offset_ms}"
     clocks.ask(clock, source, nonce, tick)
     return clocks.hear_fresh(clock, source, nonce, START_MS + tick + offset_ms, SPREAD_MS, tick, "d")
@@ -236,7 +236,7 @@ def test_small_misses_add_up_to_sixty_seconds_a_day_and_no_more() -> None:
         tick = step * HOUR_MS
         offset_ms = step * 21_000
         found = [_fresh(clock, source, offset_ms, tick) for source in SOURCES[:2]]
-        assert (Finding.CRYSTAL_RATE in found) == (step < 3)
+        assert (ClaimVerdict.CRYSTAL_RATE in found) == (step < 3)
     assert clock.status is ClockStatus.DISPUTED
 
 
@@ -245,13 +245,13 @@ def test_while_disputed_nothing_narrows_and_only_a_new_epoch_ends_it() -> None:
     for source in SOURCES[:2]:
         _fresh(clock, source, DAY_MS)
     before = (clock.earliest, clock.latest)
-    assert [_fresh(clock, source, 0) for source in SOURCES] == [Finding.HELD] * 4
+    assert [_fresh(clock, source, 0) for source in SOURCES] == [ClaimVerdict.HELD] * 4
     assert (clock.earliest, clock.latest, clock.status) == (*before, ClockStatus.DISPUTED)
     clocks.begin_epoch(clock, HOUR_MS)
     assert clock.status is ClockStatus.LOST
     _fresh(clock, Source.HEADEND, 0, HOUR_MS)
     assert clock.status is ClockStatus.LOST, "one source bounds nothing"
-    assert _fresh(clock, Source.TIMESERVER, 0, HOUR_MS) is Finding.REGAINED
+    assert _fresh(clock, Source.TIMESERVER, 0, HOUR_MS) is ClaimVerdict.REGAINED
 
 
 def test_the_hull_of_both_opinions_is_shown_in_a_dispute() -> None:
@@ -268,15 +268,22 @@ def test_an_answer_counts_once_from_whom_it_was_asked_and_within_forty_days() ->
     clock = _set()
     clocks.ask(clock, Source.HEADEND, "n", 0)
     other = clocks.hear_fresh(clock, Source.TIMESERVER, "n", START_MS, SPREAD_MS, 0, "d")
-    assert other is Refusal.UNKNOWN_NONCE
-    assert clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d") is Finding.AGREES
-    assert clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d") is Refusal.UNKNOWN_NONCE
+    assert other is ClaimVerdict.UNKNOWN_NONCE
+    assert clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.AGREES
+    assert (
+        clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d")
+        is ClaimVerdict.UNKNOWN_NONCE
+    )
     _fresh(clock, Source.TIMESERVER, 0, 41 * DAY_MS)
     assert set(clock.fresh) == {Source.TIMESERVER}
 
 
 def test_a_one_way_time_is_taken_in_rising_numbers_only() -> None:
     clock = _set()
-    assert clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is Finding.AGREES
-    assert clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is Refusal.STALE_NUMBER
-    assert clocks.hear_one_way(clock, Source.CARD, 4, START_MS, SPREAD_MS, 0, "d") is Refusal.STALE_NUMBER
+    assert clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.AGREES
+    assert (
+        clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.STALE_NUMBER
+    )
+    assert (
+        clocks.hear_one_way(clock, Source.CARD, 4, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.STALE_NUMBER
+    )
