@@ -44,6 +44,7 @@ from protocols.link.messages import (
     read_message,
     read_report,
 )
+from protocols.link.records import ClaimHeard
 from protocols.link.topics import Channel, Place
 from protocols.reasons import NoOrder, OrderVerdict, Supply
 
@@ -72,8 +73,12 @@ class _Heard(Struct):
     links: dict[str, str] = {}
 
 
-class _Record(Struct, frozen=True):
-    """The parts of a black box's record that have columns."""
+class _Columns(Struct, frozen=True):
+    """The parts of a black box's record that have columns.
+
+    Not the types of `protocols.link.records`: here nothing is decided by a record's words, so that those
+    of a newer firmware are stored like any other. `Int` keeps out what no database takes.
+    """
 
     event: str
     source: str = ""
@@ -82,8 +87,9 @@ class _Record(Struct, frozen=True):
     time_ms: Int = 0
 
 
-_records: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)
+_records: msgspec.json.Decoder[_Columns] = msgspec.json.Decoder(_Columns)
 _encoder = msgspec.json.Encoder()
+_CLAIM: Final = ClaimHeard.__struct_config__.tag
 
 
 def take_in(
@@ -218,9 +224,9 @@ def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -
             record = _records.decode(text)
         except msgspec.MsgspecError:
             # Signed by the meter all the same: kept as it came, under a name that says so.
-            record = _Record("unreadable")
+            record = _Columns("unreadable")
         rows.append((each.meter, each.number, each.time_ms, now_ms, record.event, text))
-        if record.event == "claim":
+        if record.event == _CLAIM:
             claim = (record.source, record.verdict, record.offset_ms, record.time_ms)
             claims.append((each.meter, each.number, *claim, now_ms))
     insert_new(session, "meter_event", _EVENT_COLUMNS, rows)

@@ -6,10 +6,9 @@ not know.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec import Struct
 
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder
@@ -17,6 +16,9 @@ from protocols.cutting.zones import local_in_words
 from protocols.documents.orders import HoldBody, Kind, body_of
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.link.messages import Witness
+from protocols.link.question import HoldSpan, Interval
+from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, Record, SupplyChanged, read_record
+from protocols.reasons import Because, ClockStatus, Supply
 
 
 class EventFact(Struct, frozen=True, kw_only=True):
@@ -39,71 +41,20 @@ class MeterFact(Struct, frozen=True, kw_only=True):
     witnesses: tuple[Witness, ...] = ()
 
 
-class _Interval(Struct, frozen=True):
-    status: str
-    earliest_ms: int
-    latest_ms: int | None
-
-
-class _Permission(Struct, frozen=True):
-    windows_ms: tuple[tuple[int, int], ...] = ()
-    lease_ends_ms: int | None = None
-    complete: bool = False
-
-
-class _Hold(Struct, frozen=True):
-    name: str
-    from_ms: int
-    until_ms: int
-
-
-class _Question(Struct, frozen=True):
-    cause: str
-    interval: _Interval
-    permission: _Permission
-    holds: tuple[_Hold, ...] = ()
-
-
-class _Supply(Struct, frozen=True, tag_field="event", tag="supply"):
-    before: str
-    after: str
-    reason: str
-
-
-class _Claim(Struct, frozen=True, tag_field="event", tag="claim"):
-    source: str
-    verdict: str
-    offset_ms: int | None
-    time_ms: int
-
-
-class _Verdict(Struct, frozen=True, tag_field="event", tag="verdict"):
-    open: bool
-    reason: str
-    question: _Question
-
-
-class _Clock(Struct, frozen=True, tag_field="event", tag="clock"):
-    status: str
-    cause: str = ""
-
-
-_Record = _Supply | _Claim | _Verdict | _Clock
-_KNOWN: Final = frozenset({"supply", "claim", "verdict", "clock"})
-_records: msgspec.json.Decoder[_Supply | _Claim | _Verdict | _Clock] = msgspec.json.Decoder(_Record)
-
 # An offset is called whole where it is off by a twentieth of its unit at most: answers are seconds old.
 _NEAR: Final = 20
 
-# Why a gate stays shut, in words. Holds are named from the verdict's own inputs.
-_SHUT: Final = {
-    "clock_lost": "the meter did not know the time: no cut with a lost clock",
-    "clock_disputed": "two dates contradicted each other: no cut with a disputed clock",
-    "no_window": "it was outside every cut window",
-    "no_lease": "no lease kept its calendar alive",
-    "lease_ended": "its lease had ended",
-    "revisions_missing": "it lacked an order that its lease names",
-    "no_evidence": "the cause had no evidence: credit left, or an order cancelled",
+# Why a gate stays shut, in words. Holds are named from the verdict's own question; where it has none that
+# meets its interval, a release held.
+WHY_SHUT: Final = {
+    Because.CLOCK_LOST: "the meter did not know the time: no cut with a lost clock",
+    Because.CLOCK_DISPUTED: "two dates contradicted each other: no cut with a disputed clock",
+    Because.HOLD: "the hours of a release run",
+    Because.NO_WINDOW: "it was outside every cut window",
+    Because.NO_LEASE: "no lease kept its calendar alive",
+    Because.LEASE_ENDED: "its lease had ended",
+    Because.REVISIONS_MISSING: "it lacked an order that its lease names",
+    Because.NO_EVIDENCE: "the cause had no evidence: credit left, or an order cancelled",
 }
 
 
@@ -116,8 +67,10 @@ def explain(
 ) -> list[str]:
     """Why the meter is as it is, in sentences, the state first. `events` in the order of their numbers."""
     say = _Narrator(zone)
-    records = [(fact, record) for fact in events if (record := _read(fact)) is not None]
+    read = [(fact, read_record(fact.record)) for fact in events]
+    records = [(fact, record) for fact, record in read if record is not None]
     sentences = [say.state(meter)]
+    sentences += say.unread([fact for fact, record in read if record is None])
     sentences += say.last_change(records)
     sentences += say.last_refusal(records)
     sentences += say.vouched(meter.witnesses)
@@ -150,20 +103,25 @@ class _Narrator:
             f"and its clock {meter.clock}."
         )
 
-    def last_change(self, records: Sequence[tuple[EventFact, _Record]]) -> list[str]:
-        changes = [(fact, record) for fact, record in records if isinstance(record, _Supply)]
+    def unread(self, events: Sequence[EventFact]) -> list[str]:
+        """What a newer firmware wrote may be the last change: it is not passed over in silence."""
+        numbers = ", ".join(str(each.number) for each in events)
+        return [f"Not readable by this version, and not considered: entry {numbers}."] if events else []
+
+    def last_change(self, records: Sequence[tuple[EventFact, Record]]) -> list[str]:
+        changes = [(fact, record) for fact, record in records if isinstance(record, SupplyChanged)]
         if not changes:
             return ["Its black box has told of no change of the supply."]
         fact, change = changes[-1]
         changed = f"supply from {change.before} to {change.after} by {_words(change.reason)}"
         said = [f"Entry {fact.number}: {changed}, at {self.at(fact.time_ms)} by its own estimate."]
-        if change.after != "off":
+        if change.after is not Supply.OFF:
             return said
         verdict = next(
             (
                 record
                 for other, record in reversed(records)
-                if other.number < fact.number and isinstance(record, _Verdict)
+                if other.number < fact.number and isinstance(record, GateJudged)
             ),
             None,
         )
@@ -171,17 +129,17 @@ class _Narrator:
             return [*said, "Its verdict has not come in: why its gate opened is not known yet."]
         return said + self._opening(verdict)
 
-    def last_refusal(self, records: Sequence[tuple[EventFact, _Record]]) -> list[str]:
-        shut = [(fact, rec) for fact, rec in records if isinstance(rec, _Verdict) and not rec.open]
+    def last_refusal(self, records: Sequence[tuple[EventFact, Record]]) -> list[str]:
+        shut = [(fact, rec) for fact, rec in records if isinstance(rec, GateJudged) and not rec.open]
         if not shut:
             return []
         fact, verdict = shut[-1]
         question = verdict.question
-        why = _SHUT.get(verdict.reason, f"{verdict.reason}")
-        if verdict.reason == "hold":
-            held = [hold for hold in question.holds if _meets(hold, question.interval)]
+        why = WHY_SHUT.get(verdict.reason, verdict.reason.value)
+        held = [hold for hold in question.holds if _meets(hold, question.interval)]
+        if verdict.reason is Because.HOLD and held:
             names = ", ".join(f"{hold.name} until {self.at(hold.until_ms)}" for hold in held)
-            why = f"a hold forbids it: {names}" if names else "the hours of a release run"
+            why = f"a hold forbids it: {names}"
         considered = f"a cut for {_words(question.cause)} was considered at {self.at(fact.time_ms)}"
         return [f"Entry {fact.number}: {considered} and refused: {why}."]
 
@@ -197,8 +155,8 @@ class _Narrator:
             )
         return said
 
-    def wrong_dates(self, records: Sequence[tuple[EventFact, _Record]]) -> list[str]:
-        wrong = [(fact, rec) for fact, rec in records if isinstance(rec, _Claim) and rec.offset_ms]
+    def wrong_dates(self, records: Sequence[tuple[EventFact, Record]]) -> list[str]:
+        wrong = [(fact, rec) for fact, rec in records if isinstance(rec, ClaimHeard) and rec.offset_ms]
         said = []
         for source in sorted({record.source for _, record in wrong}):
             fact, claim = [each for each in wrong if each[1].source == source][-1]
@@ -207,8 +165,8 @@ class _Narrator:
             said.append(
                 f"Entry {fact.number}: {source} told it a date {_offset(claim.offset_ms)}; {finding}."
             )
-        clocks = [(fact, rec) for fact, rec in records if isinstance(rec, _Clock)]
-        if clocks and clocks[-1][1].status != "trusted":
+        clocks = [(fact, rec) for fact, rec in records if isinstance(rec, ClockChanged)]
+        if clocks and clocks[-1][1].status is not ClockStatus.TRUSTED:
             fact, clock = clocks[-1]
             said.append(
                 f"Entry {fact.number}: its clock is {clock.status}; until it is trusted, it cuts nobody."
@@ -232,17 +190,19 @@ class _Narrator:
             said.append(f"{name} forbids cuts until {self.at(hold.until_ms)}: {has}.")
         return said
 
-    def _opening(self, verdict: _Verdict) -> list[str]:
+    def _opening(self, verdict: GateJudged) -> list[str]:
         question = verdict.question
         interval = question.interval
-        if verdict.reason == "safety":
+        if verdict.reason is Because.SAFETY:
             return ["It opened for safety, which no hold forbids."]
         latest = "unbounded" if interval.latest_ms is None else self.at(interval.latest_ms)
         believed = f"true time between {self.at(interval.earliest_ms)} and {latest}"
         said = [f"Its gate was open: clock {interval.status}, {believed} as it believed."]
-        for start_ms, end_ms in question.permission.windows_ms:
-            if start_ms <= interval.earliest_ms < end_ms:
-                said.append(f"The window was {self.at(start_ms)} to {self.at(end_ms)}.")
+        said += [
+            f"The window was {self.at(window.start_ms)} to {self.at(window.end_ms)}."
+            for window in question.permission.windows_ms
+            if window.start_ms <= interval.earliest_ms < window.end_ms
+        ]
         if question.permission.lease_ends_ms is not None:
             said.append(f"Its lease ran until {self.at(question.permission.lease_ends_ms)}.")
         met = [hold.name for hold in question.holds if _meets(hold, interval)]
@@ -255,18 +215,7 @@ class _Narrator:
         return said
 
 
-def _read(fact: EventFact) -> _Record | None:
-    """A record that matters here; None for another, or for one of a newer firmware that cannot be read."""
-    head: dict[str, Any] = msgspec.json.decode(fact.record)
-    if head.get("event") not in _KNOWN:
-        return None
-    try:
-        return _records.decode(fact.record)
-    except msgspec.ValidationError:
-        return None
-
-
-def _meets(hold: _Hold, interval: _Interval) -> bool:
+def _meets(hold: HoldSpan, interval: Interval) -> bool:
     return interval.earliest_ms < hold.until_ms and (
         interval.latest_ms is None or hold.from_ms <= interval.latest_ms
     )

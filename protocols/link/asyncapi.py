@@ -26,6 +26,7 @@ from protocols.link.messages import (
     Sync,
     TimeAsk,
 )
+from protocols.link.records import RECORDS
 from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
 
 Json = dict[str, Any]
@@ -117,13 +118,17 @@ def schema_for_signed(payload_type: str) -> Json:
 
 def schemas() -> Json:
     """Every schema by name, as generated from the types, with what their raw fields hold filled in."""
-    types = [WireEnvelope, Order, Root, TimeAnswer, Authenticated, *_PLAIN.values(), *_REPORTS.values()]
+    types: list[type] = [WireEnvelope, Order, Root, TimeAnswer, Authenticated]
+    types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
     _, generated = msgspec.json.schema_components(
         [*types, *sorted(bodies, key=lambda body: body.__name__)], ref_template=_REF
     )
     filled: Json = _draft_7(generated)
     filled["WireEnvelope"]["properties"]["signatures"]["maxItems"] = SIGNATURES_MAX
+    filled["MeterEvent"]["properties"]["record"] = {
+        "oneOf": [{"$ref": _REF.format(name=record.__name__)} for record in RECORDS]
+    }
     filled["Order"]["allOf"] = [
         {
             "if": {"properties": {"kind": {"const": str(kind)}}},

@@ -163,7 +163,11 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
 
 
 class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="report"):
-    """One record of the black box, as JSON, with its number in the chain."""
+    """One record of the black box with its number in the chain.
+
+    `record` is one of `protocols.link.records`, as the bytes that the chain's hash covers: stored as it came,
+    also where a newer firmware wrote it and this version cannot read it.
+    """
 
     meter: Id
     number: Int

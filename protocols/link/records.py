@@ -5,6 +5,9 @@ Records are ordered by number, never by time. They carry what a person or a repl
 an order with its verdict, a claim with its offset, each verdict of the gate with its inputs.
 """
 
+from typing import Final
+
+import msgspec
 from msgspec import Struct
 
 from protocols.link.question import Question
@@ -99,6 +102,17 @@ class FaultShown(_Record, frozen=True, tag="fault"):
     effect: str
 
 
+RECORDS: Final = (
+    SupplyChanged,
+    ClaimHeard,
+    ClockChanged,
+    OrderJudged,
+    CreditChanged,
+    WarningShown,
+    ScreenShown,
+    GateJudged,
+    FaultShown,
+)
 Record = (
     SupplyChanged
     | ClaimHeard
@@ -110,3 +124,26 @@ Record = (
     | GateJudged
     | FaultShown
 )
+
+_records: msgspec.json.Decoder[
+    SupplyChanged
+    | ClaimHeard
+    | ClockChanged
+    | OrderJudged
+    | CreditChanged
+    | WarningShown
+    | ScreenShown
+    | GateJudged
+    | FaultShown
+] = msgspec.json.Decoder(Record)
+
+
+def read_record(text: str) -> Record | None:
+    """A record from its JSON. None: of a kind, or with a word, that this version does not know.
+
+    Raises msgspec.DecodeError where the text is no JSON: nobody stores such a text as a record.
+    """
+    try:
+        return _records.decode(text)
+    except msgspec.ValidationError:
+        return None

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from controller.orders.life import ActiveOrder, DeliveryState
-from controller.why.rules import EventFact, MeterFact, explain
+from controller.why.rules import WHY_SHUT, EventFact, MeterFact, explain
 from emulator.firmware.effects import Noted
 from protocols.documents import drafting
 from protocols.documents.drafting import Sheet
 from protocols.documents.orders import Named
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.reasons import Source, Supply
+from protocols.reasons import Because, Source, Supply
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
@@ -101,3 +101,18 @@ def test_a_meter_that_never_spoke_is_unknown() -> None:
         id="m1", supply=None, supply_reason=None, clock=None, next_possible_ms=None, reported_ms=None
     )
     assert explain(silent, [], [], MONDAY_MS, BRUSSELS)[0] == "m1 has never reported: its state is unknown."
+
+
+def test_there_are_words_for_every_reason_for_which_a_gate_stays_shut() -> None:
+    assert set(WHY_SHUT) == set(Because) - {Because.SAFETY, Because.PERMITTED}
+
+
+@pytest.mark.parametrize("record", ['{"event":"dream"}', '{"event":"supply","after":"dimmed"}', "[]"])
+def test_a_record_that_cannot_be_read_is_not_passed_over_in_silence(record: str) -> None:
+    bench = Workbench()
+    fact = MeterFact(
+        id="m1", supply="on", supply_reason="none", clock="trusted", next_possible_ms=None, reported_ms=0
+    )
+    events = [EventFact(number=7, time_ms=bench.began_ms, record=record)]
+    sentences = explain(fact, events, [], bench.now_ms, BRUSSELS)
+    assert "Not readable by this version, and not considered: entry 7." in sentences

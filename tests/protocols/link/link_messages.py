@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from protocols.documents.orders import Named
-from protocols.limits import REV_MAX
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, REV_MAX
 from protocols.link.messages import (
     WITNESSES_MAX,
     CalendarHeld,
@@ -20,8 +20,32 @@ from protocols.link.messages import (
     TimeAsk,
     Witness,
 )
-from protocols.link.question import Evidence, Flags, Interval, Permission, Question
-from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
+from protocols.link.question import Evidence, Flags, HoldSpan, Interval, Permission, Question
+from protocols.link.records import (
+    ClaimHeard,
+    ClockChanged,
+    CreditChanged,
+    FaultShown,
+    GateJudged,
+    OrderJudged,
+    ScreenShown,
+    SupplyChanged,
+    WarningShown,
+)
+from protocols.reasons import (
+    Because,
+    ClaimSource,
+    ClaimVerdict,
+    ClockCause,
+    ClockStatus,
+    CreditCause,
+    Energy,
+    OrderVerdict,
+    ScreenCode,
+    Source,
+    Supply,
+    SupplyReason,
+)
 from protocols.spans import Window
 
 # A household without credit, in a window, with a lease: one to ask the gate about.
@@ -120,14 +144,46 @@ REPORTEDS = st.builds(
     code=TEXTS,
     witnesses=st.lists(WITNESSES, max_size=WITNESSES_MAX).map(tuple),
 )
+CHANGES = st.builds(SupplyChanged, *map(st.sampled_from, (Supply, Supply, SupplyReason)))
+CLAIMS = st.builds(
+    ClaimHeard, st.sampled_from(ClaimSource), st.sampled_from(ClaimVerdict), st.none() | NUMBERS, NUMBERS
+)
+CLOCKS = st.builds(
+    ClockChanged,
+    st.sampled_from(ClockStatus),
+    NUMBERS,
+    st.none() | NUMBERS,
+    st.sampled_from(ClockCause),
+    TEXTS,
+)
+ORDERS = st.builds(OrderJudged, TEXTS, TEXTS, TEXTS, COUNTS, st.sampled_from(OrderVerdict), TEXTS)
+CREDITS = st.builds(CreditChanged, NUMBERS, NUMBERS, st.sampled_from(CreditCause))
+WARNINGS = st.builds(WarningShown, st.sampled_from(SupplyReason), COUNTS)
+SCREENS = st.builds(ScreenShown, TEXTS, st.sampled_from(ScreenCode))
+INSTANTS = st.integers(INSTANT_MS_MIN, INSTANT_MS_MAX)
+QUESTIONS = st.builds(
+    Question,
+    st.sampled_from(SupplyReason),
+    st.builds(Interval, st.sampled_from(ClockStatus), NUMBERS, st.none() | NUMBERS),
+    st.builds(
+        Permission,
+        st.lists(st.builds(Window, INSTANTS, INSTANTS), max_size=2).map(tuple),
+        st.none() | NUMBERS,
+        st.booleans(),
+    ),
+    st.lists(st.builds(HoldSpan, OBJECTS, NUMBERS, NUMBERS), max_size=2).map(tuple),
+    st.builds(Evidence, st.booleans(), st.booleans(), NUMBERS, NUMBERS, st.booleans()),
+    st.builds(Flags, st.booleans()),
+)
+VERDICTS = st.builds(GateJudged, st.booleans(), st.sampled_from(Because), QUESTIONS)
+FAULTS = st.builds(FaultShown, TEXTS, TEXTS)
+RECORDS = st.one_of(CHANGES, CLAIMS, CLOCKS, ORDERS, CREDITS, WARNINGS, SCREENS, VERDICTS, FAULTS)
 EVENTS = st.builds(
     MeterEvent,
     meter=IDS,
     number=COUNTS,
     time_ms=NUMBERS,
-    record=st.dictionaries(TEXTS, TEXTS | NUMBERS, max_size=3).map(
-        lambda record: msgspec.Raw(msgspec.json.encode(record))
-    ),
+    record=RECORDS.map(lambda record: msgspec.Raw(msgspec.json.encode(record))),
 )
 MESSAGES = STATUSES | READINGS | SYNCS | TIME_ASKS
 REPORTS = RECEIPTS | REPORTEDS | EVENTS

@@ -137,6 +137,16 @@ def test_the_schema_and_the_reader_agree(message: Status, name: str, value: obje
         check(Channel.STATUS, data)
 
 
+def test_an_event_holds_one_record_with_words_that_are_ours() -> None:
+    event = msgspec.json.decode(
+        write_report(MeterEvent(meter="m1", number=1, time_ms=0, record=msgspec.Raw(b"{}")), bytes(32))
+    )
+    said = {"event": "supply", "before": "on", "after": "off", "reason": "credit"}
+    for record, valid in ((said, True), (said | {"reason": "whim"}, False), ({"event": "dream"}, False)):
+        event["report"]["record"] = record
+        assert VALIDATORS[Channel.EVENTS].is_valid(event) == valid
+
+
 def test_envelopes_are_valid_where_their_type_belongs() -> None:
     for payload_type, where in {
         ORDER_TYPE: {Channel.ORDERS, Channel.FLEET_ORDERS},

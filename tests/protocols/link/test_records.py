@@ -1,10 +1,15 @@
 """Records as both ends read them: the bytes of journals that exist do not change."""
 
-import msgspec
+from typing import get_args
 
-from protocols.link.records import GateJudged
+import msgspec
+import pytest
+from hypothesis import given
+
+from protocols.link.records import RECORDS, GateJudged, Record, read_record
 from protocols.reasons import Because, ClaimSource, ClaimVerdict, Refusal, Source
 from tests.protocols.link.link_messages import QUESTION
+from tests.protocols.link.link_messages import RECORDS as ANY_RECORDS
 
 # As version 0.1 wrote it.
 VERDICT = (
@@ -27,3 +32,25 @@ def test_what_a_claim_is_noted_with_includes_every_authority_and_what_refuses_it
     assert {each.value for each in ClaimSource} == {each.value for each in Source} | {"unsigned"}
     refusals = {ClaimVerdict.NOT_ADDRESSED, ClaimVerdict.UNKNOWN_NONCE, ClaimVerdict.STALE_NUMBER}
     assert {each.value for each in ClaimVerdict} & {each.value for each in Refusal} == refusals
+
+
+@given(record=ANY_RECORDS)
+def test_whatever_a_meter_records_is_read_back_by_the_controller(record: Record) -> None:
+    assert read_record(msgspec.json.encode(record).decode()) == record
+
+
+def test_no_kind_of_record_is_left_out_of_the_list() -> None:
+    assert set(RECORDS) == set(get_args(Record))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event":"dream"}',
+        '{"event":"supply","before":"on","after":"off","reason":"whim"}',
+        '{"event":"verdict","open":true,"reason":"permitted","question":{}}',
+        '["no","record"]',
+    ],
+)
+def test_what_a_later_version_may_write_is_told_apart_and_no_error(text: str) -> None:
+    assert read_record(text) is None
