@@ -57,7 +57,7 @@ class Camera:
 
     def add(self, fleet: Fleet, meter: Meter) -> None:
         """A meter is there from now on."""
-        self.supply[fleet][meter.point.supply] += 1
+        self.supply[fleet][meter.glance.supply] += 1
 
     def see(self, fleet: Fleet, household: Household[Meter], effects: tuple[Effect, ...]) -> list[Change]:
         """Note what a meter did. The changes of its supply among it."""

@@ -14,6 +14,7 @@ from controller.demo.camera import Camera, Change, Fleet
 from controller.demo.offices import Offices
 from controller.demo.population import Household, Order, chance
 from controller.demo.pressing import quiet_from_ms
+from emulator.firmware.credit import Emergency
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, CardPass, Event, SetLoad, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
@@ -219,7 +220,9 @@ class CardFleet:
         else:
             self._put(at_ms, home.card, Button(ButtonName.RED))
             self._put(at_ms + _RAISE_MS, home.card, Button(ButtonName.BREAKER))
-        if self.households[home.card].meter.point.credit.emergency != 0:
+        household = self.households[home.card]
+        purse = household.meter.readout(household.tick_at(cut_ms)).purse
+        if purse.emergency is not Emergency.READY:
             self._buy(home.card, _shop_ms(cut_ms), f"need-{home.number:05d}-{self._number}", _BOUGHT_UEUR)
 
     def _take(self, step: Step, meter: str, at_ms: int) -> None:

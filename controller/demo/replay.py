@@ -165,7 +165,7 @@ def _gathered(wishes: Wishes, stage: Stage, homes: Sequence[Household], wall_s: 
         release_s=record.release.seconds,
         refused_plan=record.refused_plan,
         paid_ueur=record.paid_ueur,
-        credited_ueur=sum(meter.memory.totals.credited_ueur for meter in meters),
+        credited_ueur=sum(meter.holdings().totals.credited_ueur for meter in meters),
         messages={channel.value: count for channel, count in sorted(stage.post.published.items())},
         steps=stage.conductor.steps,
         wall_seconds=wall_s,

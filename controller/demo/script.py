@@ -172,8 +172,9 @@ class GuardedActs:
     async def release(self) -> None:
         """Act two's way back, at rate 1: from the commit to each meter's read-back in the store."""
         found = self.record.release
+        names = [home.guarded for home in self._homes]
         found.off_before = tuple(
-            home.guarded for home in self._homes if self._fleet.meter(home.guarded).point.supply is Supply.OFF
+            name for name in names if self._fleet.meter(name).glance.supply is Supply.OFF
         )
         found.order_id = await asyncio.to_thread(self._operators.release_all)
         committed_s = time.perf_counter()

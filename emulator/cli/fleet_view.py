@@ -72,8 +72,9 @@ def state_of_links(
 ) -> FleetState:
     """The state of a guarded fleet."""
     meters = [each.household.meter for link in links for each in link.meters.values()]
-    supply = Counter(meter.point.supply for meter in meters)
-    clock = Counter(meter.memory.clock.status for meter in meters)
+    glances = [meter.glance for meter in meters]
+    supply = Counter(glance.supply for glance in glances)
+    clock = Counter(glance.clock for glance in glances)
     return FleetState(
         true_ms,
         len(meters),
@@ -88,7 +89,7 @@ def state_of_links(
 
 def state_of_unlinked(fleet: UnlinkedMeters, true_ms: int) -> FleetState:
     """The state of card meters: no link, and a clock that believes itself."""
-    supply = Counter(each.meter.point.supply for each in fleet.households.values())
+    supply = Counter(each.meter.glance.supply for each in fleet.households.values())
     count = len(fleet.households)
     return FleetState(
         true_ms,

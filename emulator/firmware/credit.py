@@ -13,7 +13,7 @@ The functions work on a plain record of integers so that a rehearsal of a whole 
 source. The caller settles before it changes anything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -77,6 +77,13 @@ def settle(credit: Credit, at: int) -> None:
         credit.emergency_left_q -= drawn_q
         spent_q -= drawn_q
     credit.balance_q -= spent_q
+
+
+def settled_copy(credit: Credit, at: int) -> Credit:
+    """The record as it would be, settled to tick `at`: for whoever only looks."""
+    seen = replace(credit)
+    settle(seen, at)
+    return seen
 
 
 def falls_to_at(credit: Credit, level_q: int) -> int:

@@ -4,16 +4,14 @@
 first, what is due at `at` itself waits for `advance`, so that inputs at a tick come before actions
 due at that tick. `advance(until)` lets everything due up to and including `until` happen. Inside,
 a meter acts on whole seconds of its crystal; `next_due` names the next one at which it would act.
-Ticks never go back.
+Ticks never go back. What a meter shows is `glance` and `readout`; nobody outside looks into it.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Event
-from emulator.firmware.service_point import ServicePoint
-from protocols.reasons import ClockStatus
+from emulator.firmware.readout import Glance, Readout
 
 # A meter's main loop runs once a second of its crystal; every due tick is a multiple of this.
 STEP_MS = 1_000
@@ -24,23 +22,11 @@ def step_at_or_after(tick: int) -> int:
     return -(-tick // STEP_MS) * STEP_MS
 
 
-@dataclass(frozen=True, slots=True)
-class ClockView:
-    """What the meter believes about time at one tick. `latest_ms` None: unbounded.
-
-    `estimate_ms` is what it would show; a legacy meter shows its register and believes it whole.
-    """
-
-    status: ClockStatus
-    earliest_ms: int
-    latest_ms: int | None
-    estimate_ms: int
-
-
 class Meter(Protocol):
     """A firmware: pure, driven by its caller."""
 
-    point: ServicePoint
+    @property
+    def glance(self) -> Glance: ...
 
     def handle(self, event: Event, at: int) -> tuple[Effect, ...]: ...
 
@@ -48,4 +34,4 @@ class Meter(Protocol):
 
     def next_due(self) -> int: ...
 
-    def clock_view(self, at: int) -> ClockView: ...
+    def readout(self, at_tick: int) -> Readout: ...

@@ -116,7 +116,7 @@ def _restore(
         load_w=made.load.load_w(now_ms),
         head=GENESIS if kept is None else kept.head,
     )
-    household = _household(plan, made, meter, now_ms, began_at=meter.memory.tick)
+    household = _household(plan, made, meter, now_ms, began_at=meter.tick)
     reporting = ReportingMeter(household, link, memory, now_ms)
     if kept is not None:
         reporting.resume(kept, _unconfirmed(entries, kept.confirmed))

@@ -13,7 +13,6 @@ import msgspec
 
 from emulator.firmware.effects import Ask, Effect, Noted, Persist
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import read_body
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
@@ -43,11 +42,9 @@ from protocols.link.records import (
 )
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import ClaimVerdict, NoOrder, Source
-from protocols.units import ueur_from_quanta
 
 # Claims that only say that all is well; they are in the black box, and no event.
 _QUIET_FINDINGS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
-_MJ_PER_WH: Final = 3_600_000
 # One source alone changes nothing (design §4.1), and is no news.
 _WITNESSES_MIN: Final = 2
 
@@ -110,7 +107,7 @@ class ReportingMeter:
         self._reported = self._readings = first_number
         self._seen = self._written = self.confirmed = household.meter.journal.head.number
         self._unsent: dict[int, Entry] = {}
-        self._said = self._snapshot()
+        self._said = self.household.meter.glance
         self._said_next_possible_ms: int | None = None
         self._said_witnesses: frozenset[tuple[Source, bool]] = frozenset()
 
@@ -131,7 +128,7 @@ class ReportingMeter:
         if not online:
             return []
         told: list[Outgoing] = []
-        changed = self._snapshot() != self._said
+        changed = self.household.meter.glance != self._said
         for effect in effects:
             match effect:
                 case Ask():
@@ -160,7 +157,7 @@ class ReportingMeter:
             case OrderJudged(kind=Kind.LEASE):
                 return self.household.meter.next_possible_ms(at) != self._said_next_possible_ms
             case ClaimHeard():
-                return _vouching(witnesses(self.household.meter.memory.clock, at)) != self._said_witnesses
+                return _vouching(self.household.meter.witnesses(at)) != self._said_witnesses
             case OrderJudged() | CreditChanged() | ClockChanged():
                 return True
             case _:
@@ -169,44 +166,44 @@ class ReportingMeter:
     def report(self, at: int) -> Outgoing:
         """The meter's state now, under the next number."""
         meter = self.household.meter
-        view, credit = meter.clock_view(at), meter.point.credit
+        readout, vouched = meter.readout(at), meter.witnesses(at)
+        # As of when the meter last acted: it is not made to act for a report.
+        glance, purse = readout.glance, meter.purse
         self._reported += 1
-        self._said = self._snapshot()
-        self._said_next_possible_ms = meter.next_possible_ms(at)
-        vouched = witnesses(meter.memory.clock, at)
+        self._said = glance
+        self._said_next_possible_ms = readout.next_possible_ms
         self._said_witnesses = _vouching(vouched)
         report = Reported(
             meter=self.household.id,
             number=self._reported,
-            journal=meter.journal.head.number,
-            supply=meter.point.supply,
-            reason=meter.point.reason,
-            clock=view.status,
-            earliest_ms=view.earliest_ms,
-            latest_ms=view.latest_ms,
-            time_ms=view.estimate_ms,
-            balance_ueur=ueur_from_quanta(credit.balance_q),
-            emergency_ueur=ueur_from_quanta(credit.emergency_left_q),
-            next_possible_ms=self._said_next_possible_ms,
-            dispute_nonce=meter.dispute_nonce,
-            code=meter.point.recorder.code,
+            journal=readout.journal_number,
+            supply=glance.supply,
+            reason=glance.reason,
+            clock=glance.clock,
+            earliest_ms=readout.earliest_ms,
+            latest_ms=readout.latest_ms,
+            time_ms=readout.estimate_ms,
+            balance_ueur=purse.balance_ueur,
+            emergency_ueur=purse.emergency_ueur,
+            next_possible_ms=readout.next_possible_ms,
+            dispute_nonce=glance.dispute_nonce,
+            code=glance.code,
             witnesses=vouched,
         )
         return self._sealed(Channel.REPORTED, report)
 
     def read(self, at: int) -> Reading:
         """The next reading of its register. The caller has advanced the meter to `at`."""
-        meter = self.household.meter
         self._readings += 1
         self.save()
-        credit = meter.point.credit
+        readout = self.household.meter.readout(at)
         return Reading(
             meter=self.household.id,
             number=self._readings,
-            time_ms=meter.clock_view(at).estimate_ms,
-            energy_wh=credit.energy_mj // _MJ_PER_WH,
-            balance_ueur=ueur_from_quanta(credit.balance_q),
-            supply=meter.point.supply,
+            time_ms=readout.estimate_ms,
+            energy_wh=readout.purse.energy_wh,
+            balance_ueur=readout.purse.balance_ueur,
+            supply=readout.glance.supply,
         )
 
     def save(self) -> None:
@@ -281,7 +278,7 @@ class ReportingMeter:
         event = MeterEvent(
             meter=self.household.id,
             number=number,
-            time_ms=self.household.meter.clock_view(tick).estimate_ms,
+            time_ms=self.household.meter.estimate_ms(tick),
             record=msgspec.Raw(_encoder.encode(record)),
         )
         return self._sealed(Channel.EVENTS, event, number)
@@ -295,17 +292,6 @@ class ReportingMeter:
         place = Place(channel, link=self._link, meter=self.household.id)
         payload = write_report(report, self.household.meter.identity.key)
         return Outgoing(place, payload, CARRIAGE[channel].expiry_s, number)
-
-    def _snapshot(self) -> tuple[str, ...]:
-        meter = self.household.meter
-        point = meter.point
-        return (
-            point.supply,
-            point.reason,
-            meter.memory.clock.status,
-            meter.dispute_nonce,
-            point.recorder.code,
-        )
 
 
 def _vouching(heard: Sequence[Witness]) -> frozenset[tuple[Source, bool]]:

@@ -35,28 +35,28 @@ def holds_of(meter: GuardedMeter) -> MeterHolds:
     A meter that holds more than fits names less of it: what it does not name is sent again, and
     repetition changes nothing.
     """
-    memory = meter.memory
-    lease = memory.lease
+    held, glance = meter.holdings(), meter.glance
+    lease = held.lease
     holds = MeterHolds(
         meter=meter.identity.id,
         energy=meter.profile.energy,
         firmware=FIRMWARE,
         profile=meter.profile.name,
-        supply=meter.point.supply,
-        clock=memory.clock.status,
-        protections=tuple(_named(name, memory.protections[name]) for name in sorted(memory.protections)),
+        supply=glance.supply,
+        clock=glance.clock,
+        protections=tuple(_named(name, held.protections[name]) for name in sorted(held.protections)),
         calendars=tuple(
-            CalendarHeld(name, memory.calendars[name].rev, memory.calendars[name].digest)
-            for name in sorted(memory.calendars)
+            CalendarHeld(name, held.calendars[name].rev, held.calendars[name].digest)
+            for name in sorted(held.calendars)
         ),
         lease_rev=0 if lease is None else lease.rev,
         lease_ends_ms=0 if lease is None else lease.ends_ms,
         statements=tuple(
-            StatementHeld(each.issuer, each.number, each.total_ueur) for each in memory.totals.held
+            StatementHeld(each.issuer, each.number, each.total_ueur) for each in held.totals.held
         ),
-        cut_orders=tuple(sorted(memory.cut_orders)),
-        tombstones=tuple(sorted(memory.tombstones)),
-        root_version=meter.root.version,
+        cut_orders=held.cut_orders,
+        tombstones=held.tombstones,
+        root_version=held.root_version,
     )
     while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
         holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])

@@ -19,13 +19,12 @@ down. Whoever takes the same decisions at the same seconds has the same digest.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from heapq import merge
 from operator import itemgetter
 from typing import Final
 
-from emulator.firmware import credit
 from emulator.firmware.effects import Effect, Noted
 from emulator.firmware.events import MainsOff, MainsOn, TicksLost
 from emulator.firmware.events import SetLoad as LoadSet
@@ -281,15 +280,13 @@ class _MeterPlay:
         return Item(self._now_ms, self._spec.id, "expect", finding_fields(finding))
 
     def _facts(self) -> Facts:
-        point = self._meter.point
-        # A copy, so that looking changes nothing.
-        purse = replace(point.credit)
-        credit.settle(purse, self._tick)
+        readout = self._meter.readout(self._tick)
+        glance = readout.glance
         return Facts(
-            supply=point.supply,
-            balance_q=purse.balance_q,
-            clock=self._meter.clock_view(self._tick).status,
-            code=point.recorder.code,
+            supply=glance.supply,
+            balance_q=readout.purse.balance_q,
+            clock=glance.clock,
+            code=glance.code,
             cuts=self._cuts,
-            reason=point.reason,
+            reason=glance.reason,
         )

@@ -31,20 +31,24 @@ from emulator.firmware.guarded import causes, clock, holds, purse
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import receive
 from emulator.firmware.guarded.gate import Verdict, judge, next_possible_ms, with_near_windows
+from emulator.firmware.guarded.holdings import Holdings, holdings_of
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.known import Known, known_of
 from emulator.firmware.guarded.memory import Memory, Opening
 from emulator.firmware.guarded.opening import reason_to_restore
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
+from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import Journal
-from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
+from emulator.firmware.meter import STEP_MS, step_at_or_after
 from emulator.firmware.profile import Profile
+from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from protocols.chain import Head
 from protocols.documents.roles import Root
 from protocols.limits import INSTANT_MS_MIN
+from protocols.link.messages import Witness
 from protocols.link.question import Flags, Interval, Question
 from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
 from protocols.reasons import (
@@ -174,11 +178,50 @@ class GuardedMeter:
         due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._cause_due_at())
         return max(step_at_or_after(due), next_step)
 
-    def clock_view(self, at: int) -> ClockView:
-        """What the meter believes about time at tick `at`; in a dispute the hull of both opinions."""
-        state = self.memory.clock
-        low_ms, high_ms = clock.shown_interval_ms(state, at)
-        return ClockView(state.status, low_ms, high_ms, clock.estimate_ms(state, at))
+    @property
+    def glance(self) -> Glance:
+        """What is seen of it without reckoning."""
+        state, point = self.memory.clock, self.point
+        return Glance(point.supply, point.reason, state.status, state.nonce, point.recorder.code)
+
+    def readout(self, at_tick: int) -> Readout:
+        """Everything that it shows at a tick; in a dispute the interval is the hull of both opinions."""
+        state, point = self.memory.clock, self.point
+        low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
+        return Readout(
+            glance=self.glance,
+            text=point.recorder.text,
+            earliest_ms=low_ms,
+            latest_ms=high_ms,
+            estimate_ms=clock.estimate_ms(state, at_tick),
+            purse=purse_at(point.credit, at_tick),
+            mains_on=point.mains_on,
+            is_warned=bool(self.memory.warned),
+            next_possible_ms=self.next_possible_ms(at_tick),
+            journal_number=self.journal.head.number,
+        )
+
+    @property
+    def purse(self) -> Purse:
+        """Credit and register as of the tick to which it has run."""
+        return purse_at(self.point.credit, self.memory.tick)
+
+    def holdings(self) -> Holdings:
+        """What it holds of documents, for a sync."""
+        return holdings_of(self.memory, self.root.version)
+
+    def witnesses(self, at_tick: int) -> tuple[Witness, ...]:
+        """Who told it the time last, the latest first."""
+        return witnesses(self.memory.clock, at_tick)
+
+    def estimate_ms(self, at_tick: int) -> int:
+        """The instant that it would write beside something that happened at a tick."""
+        return clock.estimate_ms(self.memory.clock, at_tick)
+
+    @property
+    def tick(self) -> int:
+        """The tick to which it has run."""
+        return self.memory.tick
 
     def next_possible_ms(self, at: int) -> int | None:
         """The first instant at which calendar and holds, as known, permit a cut; for the household."""

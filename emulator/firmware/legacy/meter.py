@@ -50,8 +50,9 @@ from emulator.firmware.legacy.defects.catalogue import defects_named
 from emulator.firmware.legacy.defects.line import DefectLine
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import legal_zone
-from emulator.firmware.meter import STEP_MS, ClockView, step_at_or_after
+from emulator.firmware.meter import STEP_MS, step_at_or_after
 from emulator.firmware.profile import EmergencyStart, Profile
+from emulator.firmware.readout import Glance, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from protocols.cutting.rules import parse_rule
@@ -142,10 +143,27 @@ class LegacyMeter:
         due = min(self.point.due_at(), self._credit_due_at(), self._calendar_due_at())
         return max(step_at_or_after(due), self.next_step_at)
 
-    def clock_view(self, at: int) -> ClockView:
-        """What the registers show; the meter believes them whole."""
-        shown_ms = self._clock.shown_ms(at)
-        return ClockView(ClockStatus.TRUSTED, shown_ms, shown_ms, shown_ms)
+    @property
+    def glance(self) -> Glance:
+        """What is seen of it without reckoning. It doubts no date."""
+        point = self.point
+        return Glance(point.supply, point.reason, ClockStatus.TRUSTED, "", self._recorder.code)
+
+    def readout(self, at_tick: int) -> Readout:
+        """Everything that it shows at a tick; the registers are believed whole."""
+        shown_ms = self._clock.shown_ms(at_tick)
+        return Readout(
+            glance=self.glance,
+            text=self._recorder.text,
+            earliest_ms=shown_ms,
+            latest_ms=shown_ms,
+            estimate_ms=shown_ms,
+            purse=purse_at(self.point.credit, at_tick),
+            mains_on=self.point.mains_on,
+            is_warned=False,
+            next_possible_ms=None,
+            journal_number=0,
+        )
 
     def step(self, at: int) -> None:
         """One turn of the main loop, at a whole second of ticks."""

@@ -188,8 +188,8 @@ def test_card_meters_run_without_a_link_and_are_seen_by_who_looks() -> None:
     cut = CardPass(1, programmed_cut="c1", programmed_cut_ms=MONDAY_MS + 2 * HOUR_MS)
     fleet.apply("m00001", cut, MONDAY_MS + HOUR_MS)
     fleet.advance(MONDAY_MS + 3 * HOUR_MS)
-    point = fleet.households["m00001"].meter.point
-    assert (point.supply, point.reason) == (Supply.OFF, SupplyReason.PROGRAMMED_CUT)
+    glance = fleet.households["m00001"].meter.glance
+    assert (glance.supply, glance.reason) == (Supply.OFF, SupplyReason.PROGRAMMED_CUT)
     opened_ms = [at_ms for name, at_ms in seen if name == "m00001"][-1]
     assert abs(opened_ms - MONDAY_MS - 2 * HOUR_MS) <= 2_000
     assert (fleet.next_due_ms() or 0) > MONDAY_MS + 3 * HOUR_MS

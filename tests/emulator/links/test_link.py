@@ -148,8 +148,8 @@ def test_two_authorities_are_asked_again_every_six_hours_and_the_clock_stays_nar
     asks = channels(headend).count(Channel.TIME_ASK)
     assert abs(asks - 2 * 2 * 30 * DAY_MS // ASK_EVERY_MS) <= 8
     for meter in headend.link.meters.values():
-        view = meter.household.meter.clock_view(meter.household.tick_at(headend.now_ms))
-        assert view.status is ClockStatus.TRUSTED
+        view = meter.household.meter.readout(meter.household.tick_at(headend.now_ms))
+        assert view.glance.clock is ClockStatus.TRUSTED
         assert view.latest_ms is not None
         assert view.earliest_ms <= headend.now_ms <= view.latest_ms
         assert view.latest_ms - view.earliest_ms < 6_000

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from emulator.firmware.credit import NEVER
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Document, Event
-from emulator.firmware.meter import ClockView
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from emulator.firmware.readout import Glance, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.scenario.delivery import CardDelivery, Delivery
@@ -69,8 +69,25 @@ class ScriptedMeter:
     def next_due(self) -> int:
         return min(self._script, default=NEVER)
 
-    def clock_view(self, at: int) -> ClockView:
-        return ClockView(ClockStatus.TRUSTED, START_MS + at, START_MS + at, START_MS + at)
+    @property
+    def glance(self) -> Glance:
+        code = self.point.recorder.code
+        return Glance(self.point.supply, self.point.reason, ClockStatus.TRUSTED, "", code)
+
+    def readout(self, at_tick: int) -> Readout:
+        now_ms = START_MS + at_tick
+        return Readout(
+            glance=self.glance,
+            text=self.point.recorder.text,
+            earliest_ms=now_ms,
+            latest_ms=now_ms,
+            estimate_ms=now_ms,
+            purse=purse_at(self.point.credit, at_tick),
+            mains_on=True,
+            is_warned=False,
+            next_possible_ms=None,
+            journal_number=0,
+        )
 
     def _act_until(self, until: int) -> None:
         for at in [at for at in self._script if at <= until]:

@@ -148,7 +148,7 @@ def test_lost_ticks_stop_every_cut_until_two_witnesses_answer() -> None:
     bench.do(TicksLost())
     bench.witness(Source.HEADEND)
     assert bench.wait_until(TEN).supply == "on"
-    assert bench.meter.clock_view(bench.tick).latest_ms is None
+    assert bench.meter.readout(bench.tick).latest_ms is None
     bench.witness(Source.HEADEND)
     bench.witness(Source.TIMESERVER)
     assert bench.wait(5000).supply == "off"

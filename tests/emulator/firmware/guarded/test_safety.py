@@ -230,7 +230,7 @@ def test_a_meter_that_lost_both_slots_keeps_the_supply_and_cuts_nobody() -> None
     meter = GuardedMeter.restore(old.identity, PROFILE, old.root, None, load_w=1000, head=old.journal.head)
     meter.advance(30 * DAY_MS)
     assert meter.point.supply is Supply.ON
-    assert meter.clock_view(30 * DAY_MS).status is ClockStatus.LOST
+    assert meter.readout(30 * DAY_MS).glance.clock is ClockStatus.LOST
 
 
 HARM_BODIES: dict[Kind, tuple[str, Body]] = {

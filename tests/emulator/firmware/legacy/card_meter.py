@@ -126,7 +126,7 @@ class CardMeter:
 
     def shows(self, when: str) -> str:
         """What the meter's clock shows while a watch shows `when`."""
-        return watch(self.meter.clock_view(local(when) - self.start_ms).estimate_ms)
+        return watch(self.meter.readout(local(when) - self.start_ms).estimate_ms)
 
     def openings(self) -> list[str]:
         """When it opened, by a watch, and why."""

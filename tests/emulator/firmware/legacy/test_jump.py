@@ -102,7 +102,7 @@ def told(meter: LegacyMeter, driver: LegacyMeter | PerSecond, plot: list[tuple[i
     end = SPAN_MS + 1_234
     calls.append(driver.advance(end))
     settle(meter.point.credit, end)
-    return [*calls, meter.point.credit, meter.clock_view(end), meter.point.supply]
+    return [*calls, meter.point.credit, meter.readout(end), meter.point.supply]
 
 
 def jumps_as_it_steps(story: Story, faults: tuple[str, ...]) -> None:

@@ -283,8 +283,8 @@ def test_it_has_no_remote_channel() -> None:
 
 def test_it_believes_its_clock_whole() -> None:
     meter = CardMeter("2020-07-02 12:00").dated_card("2020-07-02 13:00", "2020-07-07 13:00")
-    view = meter.meter.clock_view(local("2020-07-02 14:00") - meter.start_ms)
-    assert view.status is ClockStatus.TRUSTED
+    view = meter.meter.readout(local("2020-07-02 14:00") - meter.start_ms)
+    assert view.glance.clock is ClockStatus.TRUSTED
     assert view.earliest_ms == view.latest_ms == view.estimate_ms == local("2020-07-07 14:00")
 
 
@@ -292,8 +292,8 @@ def test_a_date_is_obeyed_to_the_millisecond() -> None:
     meter = CardMeter("2020-07-02 12:00").program("2020-07-02 12:00", "2020-07-02 12:10")
     meter.at("2020-07-02 12:01", UnsignedDate(local("2020-07-02 12:09:59") + 400))
     tick = local("2020-07-02 12:01") - meter.start_ms
-    assert meter.meter.clock_view(tick).estimate_ms == local("2020-07-02 12:09:59") + 400
-    assert meter.meter.clock_view(tick + 599).estimate_ms == local("2020-07-02 12:09:59") + 999
+    assert meter.meter.readout(tick).estimate_ms == local("2020-07-02 12:09:59") + 400
+    assert meter.meter.readout(tick + 599).estimate_ms == local("2020-07-02 12:09:59") + 999
     # 12:10:00 by its clock is 600 ms away; the main loop sees it in the next whole second.
     assert meter.until("2020-07-02 12:05").openings() == ["2020-07-02 12:01:01 programmed_cut"]
 

@@ -73,7 +73,7 @@ def played(pair: tuple[str, str], *, per_second: bool) -> list[object]:
     calls: list[tuple[Effect, ...]] = [driver.handle(event, at) for at, event in PLOT]
     calls.append(driver.advance(END))
     settle(meter.point.credit, END)
-    return [*calls, meter.point.credit, meter.clock_view(END)]
+    return [*calls, meter.point.credit, meter.readout(END)]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)

@@ -1,0 +1,34 @@
+"""What a guarded meter holds of documents, for whoever must know what it lacks."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from emulator.firmware.guarded.memory import Calendar, Lease, Memory
+from protocols.documents.merging import Protection
+from protocols.documents.statements import Totals
+
+
+class Holdings(Struct, frozen=True, gc=False):
+    """Documents as stored at one moment: tables are replaced and never changed, so that it stays as it is."""
+
+    protections: Mapping[str, Protection]
+    calendars: Mapping[str, Calendar]
+    lease: Lease | None
+    totals: Totals
+    cut_orders: tuple[str, ...]
+    tombstones: tuple[str, ...]
+    root_version: int
+
+
+def holdings_of(memory: Memory, root_version: int) -> Holdings:
+    """The holdings in a memory, names in their order."""
+    return Holdings(
+        memory.protections,
+        memory.calendars,
+        memory.lease,
+        memory.totals,
+        tuple(sorted(memory.cut_orders)),
+        tuple(sorted(memory.tombstones)),
+        root_version,
+    )

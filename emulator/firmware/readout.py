@@ -1,0 +1,77 @@
+"""What a meter shows now, as values: for links, faces, views and scenarios, which never look inside it.
+
+Two of them, since one is free and the other is reckoned. Both firmwares give both.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emulator.firmware.credit import Credit, Emergency, settled_copy
+from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
+from protocols.units import ueur_from_quanta
+
+_MJ_PER_WH = 3_600_000
+
+
+class Glance(NamedTuple):
+    """What is seen without reckoning: it changes by what happens to the meter, never by time alone.
+
+    `reason`: why the supply last changed. `dispute_nonce`: what a rebase must name; empty without a dispute.
+    """
+
+    supply: Supply
+    reason: SupplyReason
+    clock: ClockStatus
+    dispute_nonce: str
+    code: ScreenCode
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Credit and register, settled to a tick. Quanta (`_q`) are exact; see `protocols.units`."""
+
+    balance_q: int
+    emergency_left_q: int
+    emergency: Emergency
+    drawn_w: int
+    energy_mj: int
+
+    @property
+    def balance_ueur(self) -> int:
+        return ueur_from_quanta(self.balance_q)
+
+    @property
+    def emergency_ueur(self) -> int:
+        return ueur_from_quanta(self.emergency_left_q)
+
+    @property
+    def energy_wh(self) -> int:
+        return self.energy_mj // _MJ_PER_WH
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """Everything that a meter shows at one tick; looking changes nothing.
+
+    True time is believed in `[earliest_ms, latest_ms]` (None: unbounded); `estimate_ms` is what a screen
+    would show. A card meter believes its register whole. `is_warned`: a cut is announced.
+    `next_possible_ms`: the first instant at which calendar and holds, as known, permit a cut; None: none
+    known, and of a card meter never. `journal_number`: of the black box's last entry; 0 without one.
+    """
+
+    glance: Glance
+    text: str
+    earliest_ms: int
+    latest_ms: int | None
+    estimate_ms: int
+    purse: Purse
+    mains_on: bool
+    is_warned: bool
+    next_possible_ms: int | None
+    journal_number: int
+
+
+def purse_at(credit: Credit, at_tick: int) -> Purse:
+    """The purse as it stands at a tick; the meter's own is left as it was."""
+    now = settled_copy(credit, at_tick)
+    return Purse(now.balance_q, now.emergency_left_q, now.emergency, now.drawn_w, now.energy_mj)
