@@ -18,9 +18,12 @@ class BlackBox(Protocol):
 
 
 class Recorder:
-    """Effects of the present call, and the screen as it stands. `noted`: the black box has grown."""
+    """Effects of the present call, and the screen as it stands.
 
-    __slots__ = ("_box", "_effects", "code", "noted", "text")
+    `keeps`: the memory must be written before these effects happen.
+    """
+
+    __slots__ = ("_box", "_effects", "code", "keeps", "text")
 
     def __init__(self, box: BlackBox | None = None) -> None:
         self._box = box
@@ -28,7 +31,7 @@ class Recorder:
         self._effects: list[Effect] | None = None
         self.code = ScreenCode.NONE
         self.text = ""
-        self.noted = False
+        self.keeps = False
 
     def emit(self, effect: Effect) -> None:
         if self._effects is None:
@@ -40,7 +43,11 @@ class Recorder:
         if self._box is not None:
             self._box.append(at, record)
         self.emit(Noted(at, record))
-        self.noted = True
+        self.keeps = True
+
+    def keep_first(self) -> None:
+        """Have the memory written before the effects of this call, though the black box has not grown."""
+        self.keeps = True
 
     def tell(self, at: int, record: Record) -> None:
         """Tell the world without writing: what anyone could send without end must not flush the ring."""
@@ -60,5 +67,5 @@ class Recorder:
             return ()
         effects = tuple(self._effects)
         self._effects = None
-        self.noted = False
+        self.keeps = False
         return effects

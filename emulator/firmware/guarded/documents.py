@@ -4,7 +4,8 @@ What is signed by nobody known is told to the world each time, but written to th
 once an hour: garbage without end must not flush out the evidence.
 """
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,11 +13,15 @@ from msgspec.structs import replace
 from emulator.firmware.credit import pay
 from emulator.firmware.events import Channel, Document
 from emulator.firmware.guarded import clock
+from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import Refused, admit_order, admit_time
+from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.obey import obey
+from emulator.firmware.recorder import Recorder
+from emulator.firmware.service_point import ServicePoint
 from protocols.documents.envelope import read_envelope
 from protocols.documents.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
-from protocols.documents.roles import ROOT_TYPE, accept_root
+from protocols.documents.roles import ROOT_TYPE, Root, accept_root
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS
 from protocols.link.records import ClaimHeard, OrderJudged
@@ -32,10 +37,18 @@ from protocols.reasons import (
     SupplyReason,
 )
 
-if TYPE_CHECKING:
-    from emulator.firmware.guarded.meter import GuardedMeter
-
 _GARBAGE_NOTED_EVERY: Final = HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a document may touch of a meter. `root` is the one in force; a new one goes into the memory."""
+
+    identity: Identity
+    root: Root
+    memory: Memory
+    point: ServicePoint
+    recorder: Recorder
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -49,53 +62,51 @@ class Outcome(Struct, frozen=True, gc=False):
 _NOTHING: Final = Outcome()
 
 
-def receive(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+def receive(document: Document, parts: Parts, at: int) -> Outcome:
     """Take in one envelope. Whatever it holds, the meter is whole afterwards."""
     try:
         payload_type = read_envelope(document.data).payload_type
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), meter, at)
+        return _refuse(Refused(Refusal.MALFORMED), parts, at)
     if payload_type == TIME_TYPE:
-        return _receive_time(document, meter, at)
+        return _receive_time(document, parts, at)
     if payload_type == ROOT_TYPE:
-        return _receive_root(document, meter, at)
-    return _receive_order(document, meter, at)
+        return _receive_root(document, parts, at)
+    return _receive_order(document, parts, at)
 
 
-def _receive_order(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
-    memory = meter.memory
-    admitted = admit_order(document.data, meter.root, meter.identity, memory, at)
+def _receive_order(document: Document, parts: Parts, at: int) -> Outcome:
+    memory = parts.memory
+    admitted = admit_order(document.data, parts.root, parts.identity, memory, at)
     if isinstance(admitted, Refused):
-        return _refuse(admitted, meter, at)
+        return _refuse(admitted, parts, at)
     credited_before_ueur = memory.totals.credited_ueur
     did = obey(admitted, memory, at)
     if isinstance(did, Refusal):
-        return _refuse(Refused(did, admitted, signed=True), meter, at)
-    meter.recorder.note(at, _judged(admitted, OrderVerdict.ACCEPTED, did))
-    outcome = _follow_up(admitted, did, credited_before_ueur, meter, at)
+        return _refuse(Refused(did, admitted, signed=True), parts, at)
+    parts.recorder.note(at, _judged(admitted, OrderVerdict.ACCEPTED, did))
+    outcome = _follow_up(admitted, did, credited_before_ueur, parts, at)
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
 
 
-def _follow_up(
-    admitted: Order, did: Did, credited_before_ueur: int, meter: "GuardedMeter", at: int
-) -> Outcome:
+def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at: int) -> Outcome:
     """What an obeyed order asks of purse and supply."""
-    memory = meter.memory
+    memory = parts.memory
     match did:
         case Did.RELEASED:
             return Outcome(SupplyReason.RELEASE)
         case Did.CREDITED:
             pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
-            meter.point.note_credit(CreditCause.TOP_UP, at)
+            parts.point.note_credit(CreditCause.TOP_UP, at)
             return Outcome(SupplyReason.TOP_UP)
         case Did.EMERGENCY:
-            started = meter.point.begin_emergency(at)
+            started = parts.point.begin_emergency(at)
             return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
         case Did.TARIFF:
             tariff = body_of(admitted, TariffBody)
             memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
             memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
-            meter.point.note_credit(CreditCause.TARIFF, at)
+            parts.point.note_credit(CreditCause.TARIFF, at)
             return _NOTHING
         case _:
             return _after_storing(admitted)
@@ -107,53 +118,53 @@ def _after_storing(order: Order) -> Outcome:
     return Outcome(clock_cause=ClockCause.REBASE) if order.kind is Kind.REBASE else _NOTHING
 
 
-def _receive_time(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
-    admitted = admit_time(document.data, meter.root)
+def _receive_time(document: Document, parts: Parts, at: int) -> Outcome:
+    admitted = admit_time(document.data, parts.root)
     if isinstance(admitted, Refused):
-        return _refuse(admitted, meter, at)
+        return _refuse(admitted, parts, at)
     source, time = admitted
-    state = meter.memory.clock
+    state = parts.memory.clock
     offset_ms = time.time_ms - clock.estimate_ms(state, at)
-    dispute = meter.identity.nonce("dispute", meter.memory.nonces)
+    dispute = parts.identity.nonce("dispute", parts.memory.nonces)
     if isinstance(time, OneWayTime):
         found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at, dispute)
-    elif time.meter != meter.identity.id:
+    elif time.meter != parts.identity.id:
         found = ClaimVerdict.NOT_ADDRESSED
     else:
         found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at, dispute)
     if found is ClaimVerdict.DISPUTED:
-        meter.memory.nonces += 1
-    meter.recorder.note(at, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
+        parts.memory.nonces += 1
+    parts.recorder.note(at, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
     return Outcome(clock_cause=ClockCause.CRYSTAL_RATE) if found is ClaimVerdict.CRYSTAL_RATE else _NOTHING
 
 
-def _receive_root(document: Document, meter: "GuardedMeter", at: int) -> Outcome:
+def _receive_root(document: Document, parts: Parts, at: int) -> Outcome:
     try:
-        accepted = accept_root(document.data, meter.root)
+        accepted = accept_root(document.data, parts.root)
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), meter, at)
+        return _refuse(Refused(Refusal.MALFORMED), parts, at)
     if isinstance(accepted, Refusal):
-        return _refuse(Refused(accepted), meter, at)
-    meter.root = meter.memory.root = accepted
+        return _refuse(Refused(accepted), parts, at)
+    parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
-    meter.recorder.note(at, judged)
+    parts.recorder.note(at, judged)
     return _NOTHING
 
 
-def _refuse(refused: Refused, meter: "GuardedMeter", at: int) -> Outcome:
+def _refuse(refused: Refused, parts: Parts, at: int) -> Outcome:
     order = refused.order
     record = (
         OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)
         if order is None
         else _judged(order, OrderVerdict.REFUSED, refused.refusal)
     )
-    noted_at = meter.memory.garbage_noted_at
+    noted_at = parts.memory.garbage_noted_at
     if refused.signed or noted_at is None or at - noted_at >= _GARBAGE_NOTED_EVERY:
         if not refused.signed:
-            meter.memory.garbage_noted_at = at
-        meter.recorder.note(at, record)
+            parts.memory.garbage_noted_at = at
+        parts.recorder.note(at, record)
     else:
-        meter.recorder.tell(at, record)
+        parts.recorder.tell(at, record)
     return _NOTHING
 
 

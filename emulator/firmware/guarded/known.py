@@ -1,17 +1,19 @@
 """What the stored documents say together: worked out when one has come, looked at until the next.
 
+Permission to cut is a lease: a calendar signed by two, kept alive from day to day (design §1.3, §4.2).
+
 Derived from the memory and never part of the image. `GuardedMeter` lets go of it in `_receive`, the
 only way by which documents come and go; all else that changes is asked where it stands.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec import Struct
 
 from emulator.firmware.guarded.holds import is_protected, spans
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
-from emulator.firmware.guarded.permission import leased_calendar, permitted_by
-from protocols.documents.merging import Protection
+from protocols.documents.merging import Protection, knows
 from protocols.link.question import HoldSpan, Permission
 
 
@@ -25,7 +27,7 @@ class Known(Struct, frozen=True, gc=False):
 
 def known_of(memory: Memory) -> Known:
     """By the documents as they are stored now; one object for all meters that store the same."""
-    return _known(leased_calendar(memory), memory.lease, tuple(memory.protections.items()))
+    return _known(_leased_calendar(memory), memory.lease, tuple(memory.protections.items()))
 
 
 # As many as a process may hold of fleets, regions, and households with a hold of their own in hand.
@@ -34,4 +36,29 @@ def _known(
     calendar: Calendar | None, lease: Lease | None, entries: tuple[tuple[str, Protection], ...]
 ) -> Known:
     protections = dict(entries)
-    return Known(permitted_by(calendar, lease, protections), spans(protections), is_protected(protections))
+    return Known(_permitted_by(calendar, lease, protections), spans(protections), is_protected(protections))
+
+
+def _permitted_by(
+    calendar: Calendar | None, lease: Lease | None, protections: Mapping[str, Protection]
+) -> Permission:
+    """What a lease and the calendar that it keeps alive permit; nothing where either is missing."""
+    if calendar is None or lease is None:
+        return Permission()
+    return Permission(calendar.windows_ms, lease.ends_ms, _stores_all_named(protections, lease))
+
+
+def _leased_calendar(memory: Memory) -> Calendar | None:
+    """The calendar that the lease keeps alive: by name, rev and digest."""
+    lease = memory.lease
+    if lease is None:
+        return None
+    calendar = memory.calendars.get(lease.calendar)
+    if calendar is None or (calendar.rev, calendar.digest) != (lease.calendar_rev, lease.calendar_digest):
+        return None
+    return calendar
+
+
+def _stores_all_named(protections: Mapping[str, Protection], lease: Lease) -> bool:
+    """Whether every revision the lease names is stored here, or lies at or below a floor."""
+    return all(knows(protections.get(named.object), named) for named in lease.names)

@@ -1,7 +1,7 @@
 """What a guarded meter remembers: the content of its non-volatile image (design §4.4).
 
 Plain records of integers, strings and frozen values, without behaviour: `clock`, `holds`,
-`permission`, `causes` and `opening` each own a part and say what it means. Tables are replaced, never
+`known`, `causes` and `opening` each own a part and say what it means. Tables are replaced, never
 changed in place: see `sharing`.
 """
 

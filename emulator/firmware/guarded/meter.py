@@ -29,7 +29,7 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.guarded import causes, clock, holds, purse
 from emulator.firmware.guarded.causes import Cause
-from emulator.firmware.guarded.documents import receive
+from emulator.firmware.guarded.documents import Parts, receive
 from emulator.firmware.guarded.gate import Verdict, judge, next_possible_ms, with_near_windows
 from emulator.firmware.guarded.holdings import Holdings, holdings_of
 from emulator.firmware.guarded.identity import Identity
@@ -72,17 +72,17 @@ class GuardedMeter:
     """One meter. See `emulator.firmware.meter.Meter` for what its caller may rely on."""
 
     __slots__ = (
+        "_first_root",
         "_kept_due",
         "_kept_empty",
         "_known",
         "identity",
         "journal",
         "memory",
-        "parts",
         "point",
         "profile",
         "recorder",
-        "root",
+        "spread_parts",
         "stepped_at",
         "touched_at",
     )
@@ -100,7 +100,7 @@ class GuardedMeter:
     ) -> None:
         self.identity = identity
         self.profile = profile
-        self.root = root
+        self._first_root = root
         self.journal = Journal()
         self.recorder = Recorder(self.journal)
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
@@ -108,7 +108,7 @@ class GuardedMeter:
         self.memory = Memory(began, self.point.credit)
         self.stepped_at = -STEP_MS
         self.touched_at = 0
-        self.parts = identity.spread_parts()
+        self.spread_parts = identity.spread_parts()
         self._known: Known | None = None
         self._kept_due: int | None = None
         self._kept_empty = False
@@ -138,7 +138,6 @@ class GuardedMeter:
         else:
             meter.memory = decode_image(image)
         memory = meter.memory
-        meter.root = memory.root or root
         meter.point = ServicePoint.restore(
             profile,
             meter.recorder,
@@ -229,6 +228,11 @@ class GuardedMeter:
         return next_possible_ms(low_ms, self.known.permission, self.known.holds)
 
     @property
+    def root(self) -> Root:
+        """Whom it believes: the last root it accepted, else the one of its manufacture."""
+        return self.memory.root or self._first_root
+
+    @property
     def known(self) -> Known:
         """What the stored documents permit and forbid."""
         if self._known is None:
@@ -284,7 +288,7 @@ class GuardedMeter:
             question = self._question(cause)
             verdict = judge(question)
             if verdict.open and causes.has_spread(
-                memory, question.permission.windows_ms, self.profile, self.parts
+                memory, question.permission.windows_ms, self.profile, self.spread_parts
             ):
                 self._open(cause, question, verdict, at)
                 return
@@ -320,7 +324,7 @@ class GuardedMeter:
         # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
         since = self.stepped_at
         ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since]
-        chance_at = causes.next_chance_at(memory, ready, self.known, self.profile, self.parts, since)
+        chance_at = causes.next_chance_at(memory, ready, self.known, self.profile, self.spread_parts, since)
         return min([chance_at, *(end for end in ends if end > since)])
 
     # -- opening and giving back --------------------------------------------------------------
@@ -417,12 +421,12 @@ class GuardedMeter:
         clock.ask(self.memory.clock, event.source, nonce, at)
         # The counter must be in the image before the ask is out: a nonce used twice could be answered
         # with an old answer, whose upper bound would then lie.
-        self.recorder.noted = True
+        self.recorder.keep_first()
         self.recorder.emit(Ask(at, event.source, nonce))
 
     def _receive(self, event: Document, at: int) -> None:
         status = self.memory.clock.status
-        outcome = receive(event, self, at)
+        outcome = receive(event, self._parts(), at)
         self._known = None
         if outcome.give_back is not None:
             self._restore_after_order(outcome.give_back, at)
@@ -431,6 +435,9 @@ class GuardedMeter:
         if outcome.card_accepted:
             # Last, so that what the card brought back does not wipe out that it was taken.
             self.recorder.show(at, "card accepted", ScreenCode.ACCEPTED)
+
+    def _parts(self) -> Parts:
+        return Parts(self.identity, self.root, self.memory, self.point, self.recorder)
 
     def _restore_after_order(self, reason: SupplyReason, at: int) -> None:
         if reason is SupplyReason.RELEASE:
@@ -458,6 +465,6 @@ class GuardedMeter:
 
     def _finish(self, at: int) -> tuple[Effect, ...]:
         """The effects of this call; what was noted is stored before any of them happens."""
-        noted = self.recorder.noted
+        keeps = self.recorder.keeps
         effects = self.recorder.drain()
-        return (Persist(at, self.image()), *effects) if noted else effects
+        return (Persist(at, self.image()), *effects) if keeps else effects

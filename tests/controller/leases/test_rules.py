@@ -14,7 +14,7 @@ from controller.leases.rules import (
     plan_leases,
 )
 from controller.orders.life import DeliveryState
-from emulator.firmware.guarded.permission import permission
+from emulator.firmware.guarded.known import known_of
 from protocols.cutting import planning
 from protocols.documents import drafting
 from protocols.documents.drafting import FLEET, Sheet
@@ -75,14 +75,14 @@ def test_a_meter_that_stores_all_may_be_permitted_and_one_that_lacks_a_hold_may_
         for each in desk.standing.values()
         if each.order.kind in PROTECTING and each.state is not DeliveryState.STORED
     ]
-    complete = permission(desk.bench.meter.memory).complete
+    complete = known_of(desk.bench.meter.memory).permission.complete
     assert not (complete and lacks), lacks
     for order in protecting:
         desk.deliver(order)
-    assert permission(desk.bench.meter.memory).complete
+    assert known_of(desk.bench.meter.memory).permission.complete
     for name, protection in desk.bench.meter.memory.protections.items():
         force = in_force(protection)
-        if force is not None and force[1] > desk.bench.now_ms:
+        if force is not None and force.until_ms > desk.bench.now_ms:
             assert name in {named.object for named in names}
 
 
