@@ -41,7 +41,7 @@ ROW = """\
 DEED = """
 def _notice(order: Order, memory: Memory, _tick: int):
     _mark_harm_seen(order, memory)
-    return STORED
+    return Did.STORED
 
 
 """
