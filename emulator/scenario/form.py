@@ -6,7 +6,7 @@ the file, the place, what stands there and what is allowed:
 
     night.toml: events[3].source: "gps"; allowed: headend, timeserver, card, technician
 
-Places count from 0, as the file's tables stand. `form_fields` reads values, `form_meters`,
+Places count from 0, as the file's tables stand. `forms.fields` reads values, `form_meters`,
 `form_events` and `form_expects` the tables, `profile_form` the overrides.
 """
 

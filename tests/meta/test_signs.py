@@ -124,6 +124,25 @@ def test_pages_docstrings_comments_and_messages_are_read(
     assert said(text, path) == f"{path}:{line}: `gate.py` does not exist"
 
 
+@pytest.mark.parametrize("name", ["read_engine", "URL_MIN", "MeterReader", "_migrate_all"])
+def test_a_bare_name_that_no_code_uses_is_seen_in_code_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+    assert said(f'"""See `{name}`."""', "emulator/x.py") == (
+        f"emulator/x.py:1: `{name}`: no name that our code uses"
+    )
+    assert said(f"See `{name}`.") == ""
+
+
+@pytest.mark.parametrize("name", ["migrate", "URL_MAX", "Meter", "relance", "not_before", "clean_start"])
+def test_a_bare_name_that_code_uses_or_that_is_a_word_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+    assert said(f'"""See `{name}`."""\n\nkey = "not_before"\nf(clean_start=1)', "emulator/x.py") == ""
+
+
 def test_samples_in_a_tests_strings_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
     assert said('SAMPLE = "`gate.py`"', "tests/x.py") == ""

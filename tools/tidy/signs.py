@@ -2,25 +2,23 @@
 
 A sign is what stands in backticks and can only be meant as ours: a path below one of our folders or with
 the suffix of our files, a dotted name whose first part is a package, room, module or class of ours, a
-`make` target, `python -m`, a test's name. Short forms do (`engine.migrate` for a function of
-controller/database/engine.py): they must be the end of what is there. Commands of our programs are
-compared with the programs themselves by tests/meta/test_signs.py.
+`make` target, `python -m`, a test's name; and inside code a bare name of several words (`read_module`).
+Short forms do (`engine.migrate` for a function of controller/database/engine.py): they must be the end of
+what is there. Commands of our programs are compared with the programs themselves by
+tests/meta/test_signs.py.
 """
 
 import re
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import PurePosixPath
 from posixpath import normpath
 
-from tools.tidy.members import Module, read_module
+from tools.tidy.index import Index
 from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 from tools.tidy.spans import Span, links, spans
 
 TOP = (*PACKAGES, "tests", "tools", "benchmarks", "docs", "requirements")
-_CODE = (*PACKAGES, "tests", "tools", "benchmarks")
 _BELOW_TOP = tuple(f"{top}/" for top in TOP)
 _OUR_SUFFIXES = (".py", ".md", ".toml", ".yaml", ".mako")
 
@@ -36,97 +34,11 @@ STALE_FOR_NOW: set[tuple[str, str]] = {
     ("controller/orders/store.py", "store.payments.draw_statement"),
 }
 
+# A name that is more than one word, and so is none of English.
+_BARE = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|[A-Z]+(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z]*)+")
 _DOTTED = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
 # What a name ends with when it is a file's and not a module's.
 _FILE_ENDINGS = {"conf", "csv", "db", "html", "ini", "json", "jsonl", "key", "pem", "txt", "xz", "yml"}
-
-
-class Index:
-    """What is there: paths, folders, modules with their names, targets."""
-
-    def __init__(self, project: Project) -> None:
-        """Every index is made when it is first asked for."""
-        self.project = project
-
-    @cached_property
-    def entries(self) -> frozenset[str]:
-        """All files and the folders they lie in."""
-        folders = {str(parent) for path in self.project.paths for parent in PurePosixPath(path).parents}
-        return self.project.paths | folders
-
-    @cached_property
-    def endings(self) -> frozenset[str]:
-        """Every path, with and without its suffix, and every end of it that begins at a folder."""
-        found: set[str] = set()
-        for entry in self.entries:
-            for path in (entry, str(PurePosixPath(entry).with_suffix(""))) if entry != "." else ():
-                parts = path.split("/")
-                found.update("/".join(parts[start:]) for start in range(len(parts)))
-        return frozenset(found)
-
-    @cached_property
-    def modules(self) -> dict[str, Module]:
-        """Per dotted name of a module or package of ours, what it defines."""
-        return {
-            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): read_module(tree)
-            for path, tree in self.project.python(*_CODE)
-        }
-
-    @cached_property
-    def ends_of_modules(self) -> dict[str, list[Module]]:
-        """As `modules`, by every end of the dotted name (`topics` and `link.topics`)."""
-        found: dict[str, list[Module]] = {}
-        for name, module in self.modules.items():
-            parts = name.split(".")
-            for start in range(len(parts)):
-                found.setdefault(".".join(parts[start:]), []).append(module)
-        return found
-
-    @cached_property
-    def classes(self) -> dict[str, frozenset[str]]:
-        """Per class name of ours, the members of all classes of that name."""
-        found: dict[str, frozenset[str]] = {}
-        for module in self.modules.values():
-            for name, members in module.classes.items():
-                found[name] = found.get(name, frozenset()) | members
-        return found
-
-    @cached_property
-    def libraries(self) -> frozenset[str]:
-        """What our modules import that is not ours."""
-        return frozenset().union(*(module.imports for module in self.modules.values())) - set(_CODE)
-
-    @cached_property
-    def rooms(self) -> frozenset[str]:
-        """Names of the folders inside the packages."""
-        return frozenset(
-            part
-            for path in self.project.paths
-            if path.partition("/")[0] in PACKAGES
-            for part in PurePosixPath(path).parts[:-1]
-        )
-
-    @cached_property
-    def targets(self) -> frozenset[str]:
-        """What `make` makes."""
-        return frozenset(re.findall(r"^([\w-]+):", self.project.texts.get("Makefile", ""), re.MULTILINE))
-
-    def has_path(self, path: str) -> bool:
-        """Whether a path from the root, or a pattern of one, is there; `.py` may be left out."""
-        path = path.rstrip("/")
-        if "*" in path:
-            return any(fnmatchcase(entry, path) for entry in self.entries)
-        return path in self.entries or f"{path}.py" in self.entries
-
-    def has_name(self, dotted: str) -> bool:
-        """Whether a dotted name, whole or its end, is a module of ours or a name inside one."""
-        parts = dotted.split(".")
-        for cut in range(len(parts), 0, -1):
-            head, rest = ".".join(parts[:cut]), parts[cut:]
-            candidates = [self.modules[head]] if head in self.modules else self.ends_of_modules.get(head, [])
-            if any(module.has(rest) for module in candidates):
-                return True
-        return False
 
 
 def wrong_with(text: str, index: Index) -> str | None:
@@ -148,6 +60,13 @@ def wrong_with(text: str, index: Index) -> str | None:
         return _wrong_with_word(_without_line(words[0]), index)
     call = re.match(r"([\w.]+)\(", text)
     return _wrong_with_dotted(call[1], index) if call else None
+
+
+def wrong_with_bare(text: str, index: Index) -> str | None:
+    """What is wrong with a bare name inside code; pages may name what is yet to come."""
+    if _BARE.fullmatch(text) and text not in index.words:
+        return f"`{text}`: no name that our code uses"
+    return None
 
 
 def _wrong_with_word(word: str, index: Index) -> str | None:
@@ -207,6 +126,8 @@ def signs(project: Project) -> Iterator[Finding]:
     stale = set()
     for span in spans(project):
         message = wrong_with(span.text, index)
+        if message is None and span.path.endswith(".py"):
+            message = wrong_with_bare(span.text, index)
         if message is None:
             continue
         stale.add((span.path, span.text))
