@@ -56,6 +56,26 @@ def test_each_answer_is_there_and_found_from_the_architecture_in_one_step(questi
     assert leads_to(ARCHITECTURE, path), question
 
 
+def misplaced(page: str) -> list[str]:
+    """Files that a row about one folder names and that do not lie in it."""
+    return [
+        f"{row['folder']}{name}"
+        for row in re.finditer(r"^\| `(?P<folder>[\w/]+/)`[^|]* \| (?P<text>.*) \|$", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+\.py|\w+/)`", row["text"])
+        if not (ROOT / row["folder"] / name).exists()
+    ]
+
+
+def test_a_file_lies_in_the_room_in_whose_row_it_is_named() -> None:
+    assert misplaced(ARCHITECTURE) == []
+
+
+def test_a_file_in_the_row_of_another_room_is_seen() -> None:
+    row = "| `protocols/link/` | `topics.py`, `slots.py`, `x/` |\n"
+    page = row + "| `protocols/` itself | `slots.py`, `tidy.py` |\n"
+    assert misplaced(page) == ["protocols/link/slots.py", "protocols/link/x/", "protocols/tidy.py"]
+
+
 @pytest.mark.parametrize("room", rooms())
 def test_every_room_has_its_line_in_the_architecture(room: str) -> None:
     assert leads_to(ARCHITECTURE, room)
