@@ -13,7 +13,7 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 SHARED_NAMES = {
     "Channel": 2,
     "Entry": 2,
-    "Finding": 3,
+    "Finding": 2,
     "Household": 2,
     "Kept": 2,
     "Order": 2,
