@@ -19,18 +19,9 @@ from emulator.scenario.office import Keyring
 from emulator.world.loads import QUARTER_MS
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
-from protocols.documents.orders import (
-    Body,
-    CutCalendarBody,
-    HoldBody,
-    Kind,
-    LeaseBody,
-    Named,
-    Order,
-    Scope,
-    digest_of,
-    make_body,
-)
+from protocols.documents.bodies import Body, CutCalendarBody, HoldBody, LeaseBody, Named
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order, Scope, digest_of, make_body
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, ms_from_iso
 from protocols.units import QUANTA_PER_EUR
 

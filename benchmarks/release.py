@@ -33,20 +33,12 @@ from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
+from protocols.documents.bodies import CutCalendarBody, CutOrderBody, LeaseBody
 from protocols.documents.drafting import release
 from protocols.documents.envelope import seal
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    CutCalendarBody,
-    CutOrderBody,
-    Kind,
-    LeaseBody,
-    Order,
-    Role,
-    digest_of,
-    write_document,
-)
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, Order, digest_of, write_document
 from protocols.instants import HOUR_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.reasons import Supply

@@ -8,7 +8,9 @@ from typing import Final
 from benchmarks.figures import Figure, Progress, alternate, figure_of, ratios
 from benchmarks.households import FLEET, START_MS, commission, lives, office
 from emulator.firmware.events import Document
-from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, ReleaseBody
+from protocols.documents.bodies import HoldBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE
 from protocols.documents.roles import open_signed
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import Receipt, is_authentic, read_report, write_report

@@ -4,7 +4,7 @@ from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.cutting.planning import plan_calendar
 from protocols.documents.drafting import CalendarRule
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 
 
 def set_calendar(act: Act, name: str, said: CalendarRule, span_ms: tuple[int, int]) -> Standing:

@@ -5,7 +5,7 @@ from controller.database.tables import MeterRow
 from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.documents.drafting import rebase
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 
 

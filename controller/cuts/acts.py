@@ -4,7 +4,7 @@ from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.cutting.planning import plan_cut
 from protocols.documents.drafting import cancel_cut
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 
 
 def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, int]) -> Standing:

@@ -27,9 +27,7 @@ from controller.payments import acts as payments
 from controller.releases.acts import release_all
 from protocols.documents.drafting import CalendarRule, unlinted_cut
 from protocols.documents.envelope import Signer, read_envelope
-from protocols.documents.orders import (
-    Kind,
-)
+from protocols.documents.kind_rule import Kind
 from protocols.documents.roles import Root, read_root
 from protocols.reasons import FlagName, Source
 from protocols.timekeeping import Timekeeper

@@ -26,7 +26,7 @@ from controller.exchange.sync_answer import RootSent
 from controller.meters.registry import register_link, register_meters
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent, reads_back
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
 from protocols.link.messages import (

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
 from controller.orders.superseding import is_sent_again, sending_key
-from protocols.documents.kind_rule import Joins, ShownBy
+from protocols.documents.bodies import CancelCutBody, Named, PaymentBody
+from protocols.documents.kind_rule import Joins, Kind, ShownBy
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import CancelCutBody, Kind, Named, Order, PaymentBody, body_of, digest_of
+from protocols.documents.orders import Order, body_of, digest_of
 from protocols.link.messages import MeterHolds
 
 

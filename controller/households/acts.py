@@ -3,7 +3,7 @@
 from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.documents.drafting import clear_flag, set_flag
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.reasons import FlagName
 
 

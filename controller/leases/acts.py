@@ -15,7 +15,8 @@ from controller.orders import store as orders
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
 from protocols.documents import drafting
-from protocols.documents.orders import Kind, Order, Role
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.orders import Order
 from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.documents.roles import root_allows
 from protocols.errors import DocumentError

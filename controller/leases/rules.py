@@ -10,8 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from protocols.documents.bodies import LeaseBody, Named, ReleaseBody
+from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
-from protocols.documents.orders import Kind, LeaseBody, Named, Order, ReleaseBody, body_of, digest_of
+from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.protecting import is_remembered, join_order
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX

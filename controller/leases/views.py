@@ -5,7 +5,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.orders.life import OrderState
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 
 
 class LeaseView(Struct, frozen=True, kw_only=True):

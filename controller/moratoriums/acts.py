@@ -4,7 +4,8 @@ from controller.moratoriums.views import InForce, hold_in_force
 from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.documents.drafting import FLEET, declare_moratorium, extend_moratorium, lift_moratorium
-from protocols.documents.orders import Kind, Scope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.errors import RefusedError
 from protocols.instants import iso_from_ms
 

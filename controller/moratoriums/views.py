@@ -11,8 +11,8 @@ from controller.orders.life import OrderState
 from controller.orders.progress import Progress
 from controller.orders.store import order_of
 from controller.orders.views import order_progress
+from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import NOTHING, in_force
-from protocols.documents.orders import Kind
 from protocols.documents.protecting import join_order
 from protocols.reasons import Refusal
 

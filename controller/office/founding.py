@@ -20,7 +20,7 @@ from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
 from protocols.chain import GENESIS
 from protocols.documents.envelope import Signer, seal
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 from protocols.errors import InputError, quoted
 from protocols.instants import DAY_MS

@@ -7,7 +7,7 @@ from controller.office.keys import access_warning, key_path, load_signer
 from controller.office.settings import Settings
 from protocols.arguments import read_name
 from protocols.documents.envelope import Signer
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 

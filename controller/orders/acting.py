@@ -21,7 +21,8 @@ from controller.orders import store as orders
 from controller.orders.standing import Standing, standing_of
 from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import seal
-from protocols.documents.orders import ORDER_TYPE, Kind, Order, write_document
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE, Order, write_document
 from protocols.documents.roles import Root
 
 

@@ -10,7 +10,9 @@ from controller.office.people import operators_of
 from controller.orders.life import OrderState
 from controller.orders.store import holders_of, order_of
 from controller.orders.views import delivery_counts
-from protocols.documents.orders import KINDS, Kind, Order
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order
 from protocols.documents.roles import Root
 from protocols.errors import DocumentError, InputError
 

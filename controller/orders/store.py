@@ -29,7 +29,9 @@ from controller.orders.life import (
 from controller.orders.superseding import covers, replaces
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import join_signatures, read_envelope
-from protocols.documents.orders import KINDS, ORDER_TYPE, Kind, Order, Scope, read_order
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, read_order
 from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
 from protocols.errors import InputError, quoted
 from protocols.instants import iso_from_ms

@@ -4,9 +4,10 @@ Protection joins, so that a hold gives way only to one that holds at least as mu
 payments and leases the higher revision is all that counts.
 """
 
+from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Joins
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import HoldBody, Order, ReleaseBody, Scope, body_of
+from protocols.documents.orders import Order, Scope, body_of
 
 
 def replaces(new: Order, old: Order) -> bool:

@@ -5,7 +5,8 @@ from typing import Final
 from controller.orders.acting import Act
 from controller.orders.standing import Standing
 from protocols.documents.drafting import FLEET, release
-from protocols.documents.orders import Kind, Scope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 
 # What the fleet's release revises; a meter's own revises the meter's name.
 ALL: Final = "all"

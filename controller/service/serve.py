@@ -21,7 +21,7 @@ from controller.service.jobs import Jobs
 from controller.service.outbox import Outbox
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError

@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder
 from protocols.cutting.zones import local_in_words
-from protocols.documents.orders import HoldBody, Kind, body_of
+from protocols.documents.bodies import HoldBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import body_of
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.link.messages import Witness
 from protocols.link.question import HoldSpan, Interval

@@ -16,7 +16,7 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.link.messages import (
     MeterEvent,
     Reading,

@@ -7,8 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from emulator.firmware.guarded.meter import GuardedMeter
+from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection
-from protocols.documents.orders import Named
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
 from protocols.link.messages import (
     CalendarHeld,

@@ -46,7 +46,8 @@ from emulator.scenario.model import (
     Witness,
 )
 from emulator.scenario.office import Keyring
-from protocols.documents.orders import Kind, OneWayTime, TimeAnswer
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import OneWayTime, TimeAnswer
 from protocols.link.records import OrderJudged
 from protocols.reasons import OrderVerdict, Refusal, Source
 

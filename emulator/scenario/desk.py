@@ -6,9 +6,7 @@ keeps what the meter has acknowledged: a lease names exactly that (design §4.2,
 
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
 from emulator.scenario.office import Keyring
-from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
-from protocols.documents.orders import (
-    KINDS,
+from protocols.documents.bodies import (
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -17,19 +15,17 @@ from protocols.documents.orders import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LeaseBody,
     LiftBody,
     Named,
-    Order,
     PaymentBody,
     RebaseBody,
     ReleaseBody,
-    Role,
-    Scope,
-    digest_of,
-    make_body,
 )
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
+from protocols.documents.orders import Order, Scope, digest_of, make_body
 from protocols.documents.protecting import join_order
 from protocols.instants import DAY_MS, SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN

@@ -9,15 +9,9 @@ outside the scenario: whoever knows the seed has them.
 from hashlib import blake2b
 
 from protocols.documents.envelope import Signer, seal
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    TIME_TYPE,
-    Order,
-    Role,
-    SignedTime,
-    write_document,
-)
+from protocols.documents.kind_rule import Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, write_document
 from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.instants import DAY_MS
 from protocols.limits import INSTANT_MS_MAX

@@ -10,6 +10,7 @@ from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.linting import Finding, Severity, lint_calendar
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
+from protocols.documents.bodies import CutCalendarBody
 from protocols.documents.drafting import (
     FLEET,
     CalendarRule,
@@ -18,7 +19,8 @@ from protocols.documents.drafting import (
     unlinted_calendar,
     unlinted_cut,
 )
-from protocols.documents.orders import CutCalendarBody, Kind, Order, Scope, body_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.limits import WINDOWS_MAX
 from protocols.spans import Window

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.documents.kind_rule import Kind, KindRule
-from protocols.documents.kinds import KINDS
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -24,17 +22,14 @@ from protocols.documents.orders import (
     LiftBody,
     LimiterBody,
     Named,
-    Order,
     PaymentBody,
     RebaseBody,
     ReleaseBody,
-    Scope,
     TariffBody,
-    digest_of,
-    make_body,
-    read_order,
-    write_document,
 )
+from protocols.documents.kind_rule import Kind, KindRule
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order, Scope, digest_of, make_body, read_order, write_document
 from protocols.errors import DocumentError, InputError
 from protocols.instants import iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, RELEASE_HOURS

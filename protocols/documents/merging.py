@@ -32,7 +32,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from protocols.documents.orders import Named
+from protocols.documents.bodies import Named
 from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
 from protocols.spans import Span

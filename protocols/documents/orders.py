@@ -1,9 +1,8 @@
 """The documents that change a meter: orders, leases and signed times.
 
 Duty: say what a document holds around its body, and read and write it. What an order carries is in
-`bodies`; who must sign it, how long it lives and all else that is true of its kind is in `kinds`; both are
-offered here too, so that who reads documents has one place to ask. How signatures are carried is
-`envelope`; who may sign is `roles`; how revisions join is `merging`.
+`bodies`; who must sign it, how long it lives and all else that is true of its kind is in `kinds`. How
+signatures are carried is `envelope`; who may sign is `roles`; how revisions join is `merging`.
 
 An order revises one *object* (`hold/moratorium-2020`, `flag/medical`, `calendar/season-2020`).
 Its `rev` counts the object's revisions. `not_before_ms` and `not_after_ms` bound the half-open
@@ -22,28 +21,14 @@ from msgspec import Meta, Struct
 from protocols.decoding import read_json
 from protocols.documents.bodies import (
     Body,
-    CancelCutBody,
     CutCalendarBody,
-    CutOrderBody,
-    Digest,
-    EmergencyCreditBody,
-    FlagBody,
     HoldBody,
     HoldFloorBody,
     Id,
-    LeaseBody,
-    LiftBody,
-    LimiterBody,
-    Named,
     ObjectName,
-    PaymentBody,
-    RebaseBody,
-    ReleaseBody,
     Rev,
-    TariffBody,
-    Ueur,
 )
-from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.errors import DocumentError
 from protocols.limits import (
@@ -54,46 +39,6 @@ from protocols.limits import (
     TEXT_CHARS_MAX,
 )
 from protocols.spans import InstantMs
-
-__all__ = [
-    "KINDS",
-    "ORDER_TYPE",
-    "TIME_TYPE",
-    "Body",
-    "CancelCutBody",
-    "CutCalendarBody",
-    "CutOrderBody",
-    "Digest",
-    "EmergencyCreditBody",
-    "FlagBody",
-    "HoldBody",
-    "HoldFloorBody",
-    "Id",
-    "Kind",
-    "LeaseBody",
-    "LiftBody",
-    "LimiterBody",
-    "Named",
-    "ObjectName",
-    "OneWayTime",
-    "Order",
-    "PaymentBody",
-    "RebaseBody",
-    "ReleaseBody",
-    "Rev",
-    "Role",
-    "Scope",
-    "SignedTime",
-    "TariffBody",
-    "TimeAnswer",
-    "Ueur",
-    "body_of",
-    "digest_of",
-    "make_body",
-    "read_order",
-    "read_time",
-    "write_document",
-]
 
 ORDER_TYPE: Final = "application/vnd.relance.order+json"
 TIME_TYPE: Final = "application/vnd.relance.time+json"

@@ -6,10 +6,11 @@ A lease names exactly what a meter has stored: the meter and whoever writes its 
 
 from typing import Final
 
+from protocols.documents.bodies import HoldBody, HoldFloorBody
 from protocols.documents.kind_rule import Joins
 from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NO_TIME, Protection, declare, lower, remember
-from protocols.documents.orders import HoldBody, HoldFloorBody, Order, body_of
+from protocols.documents.orders import Order, body_of
 from protocols.instants import LATEST_MS
 from protocols.reasons import Refusal
 

@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
+from protocols.documents.bodies import Digest, Id, Rev
 from protocols.documents.envelope import keyid_of, read_envelope, valid_keyids
-from protocols.documents.orders import Digest, Id, Rev, Role
+from protocols.documents.kind_rule import Role
 from protocols.errors import DocumentError
 from protocols.limits import KEYS_MAX
 from protocols.reasons import Refusal, Source

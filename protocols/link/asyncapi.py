@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from protocols.documents.envelope import WireEnvelope
-from protocols.documents.orders import KINDS, ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
 from protocols.documents.roles import ROOT_TYPE, Root
 from protocols.limits import SIGNATURES_MAX
 from protocols.link.messages import (

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
-from protocols.documents.orders import Id, Named
+from protocols.documents.bodies import Id, Named
 from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
 from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 

@@ -9,19 +9,10 @@ from emulator.fleet.building import Secrets, build_links
 from emulator.fleet.running import RunningLink
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
+from protocols.documents.bodies import CutCalendarBody, CutOrderBody, LeaseBody, ReleaseBody
 from protocols.documents.envelope import seal
-from protocols.documents.orders import (
-    TIME_TYPE,
-    CutCalendarBody,
-    CutOrderBody,
-    Kind,
-    LeaseBody,
-    ReleaseBody,
-    Scope,
-    TimeAnswer,
-    digest_of,
-    write_document,
-)
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import TIME_TYPE, Scope, TimeAnswer, digest_of, write_document
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.link.carriage import Arrival
 from protocols.link.messages import (

@@ -8,9 +8,11 @@ from controller.orders.superseding import replaces
 from emulator.links.syncing import holds_of
 from protocols.cutting import planning
 from protocols.documents import drafting
+from protocols.documents.bodies import HoldBody
 from protocols.documents.drafting import Sheet
+from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import NOTHING, in_force
-from protocols.documents.orders import HoldBody, Kind, Order, Scope, body_of, digest_of
+from protocols.documents.orders import Order, Scope, body_of, digest_of
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.reasons import FlagName
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench

@@ -28,16 +28,9 @@ from protocols.cutting import planning
 from protocols.documents import drafting
 from protocols.documents.drafting import FLEET
 from protocols.documents.envelope import seal
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    TIME_TYPE,
-    Kind,
-    Order,
-    Scope,
-    TimeAnswer,
-    write_document,
-)
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, Scope, TimeAnswer, write_document
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.link.carriage import Arrival, NotConnectedError

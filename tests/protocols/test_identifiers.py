@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.arguments import read_name
-from protocols.documents.orders import Id
+from protocols.documents.bodies import Id
 from protocols.errors import InputError
 from protocols.identifiers import is_id
 from protocols.limits import ID_CHARS_MAX

@@ -9,7 +9,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.verbs import ACTING, verb
 from protocols.arguments import read_name
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 
 app = typer.Typer(no_args_is_help=True, help="Settle a meter's disputed clock.")
 

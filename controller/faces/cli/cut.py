@@ -10,7 +10,7 @@ from controller.faces.cli.options import Meters, Since
 from controller.faces.cli.verbs import ACTING, verb
 from protocols.arguments import read_name, read_names, read_span
 from protocols.cutting.planning import check_plan
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
 from protocols.rim.terminal import warn

@@ -15,7 +15,7 @@ from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
 from protocols.documents.drafting import CalendarRule
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.rim.terminal import warn
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")

@@ -21,7 +21,8 @@ from controller.orders.acting import Act, acting
 from controller.orders.standing import Standing
 from protocols.arguments import read_basis
 from protocols.cutting.zones import load_zone
-from protocols.documents.orders import KINDS, Kind, Role
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
 from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit
 

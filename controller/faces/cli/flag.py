@@ -9,7 +9,7 @@ from controller.faces.cli.options import Meter
 from controller.faces.cli.verbs import ACTING, verb
 from controller.households.acts import clear_household_flag, set_household_flag
 from protocols.arguments import check_choice, read_name
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.reasons import FlagName
 
 app = typer.Typer(no_args_is_help=True, help="Set and clear a household's flags.")

@@ -11,7 +11,7 @@ from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import HoldView, list_holds
 from protocols.arguments import read_instant, read_name, read_span
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
 

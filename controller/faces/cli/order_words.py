@@ -8,22 +8,20 @@ import msgspec
 from controller.faces.cli.showing import eur, instants, local, say
 from controller.orders.life import ENDED_ORDERS
 from controller.orders.standing import Standing
-from protocols.documents.orders import (
-    KINDS,
+from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LimiterBody,
-    Order,
     PaymentBody,
     ReleaseBody,
-    Scope,
     TariffBody,
-    body_of,
 )
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order, Scope, body_of
 from protocols.errors import quoted
 from protocols.instants import iso_from_ms
 

@@ -17,7 +17,8 @@ from controller.orders.standing import Standing, show_standing
 from controller.orders.views import DeliveryView, OrderView, list_deliveries, list_orders
 from protocols.arguments import check_choice, read_name
 from protocols.cutting.planning import warnings_of
-from protocols.documents.orders import KINDS, Kind
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.rim.terminal import Exit, warn
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")

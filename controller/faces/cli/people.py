@@ -6,7 +6,7 @@ from typing import Final
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.office.opening import Office
 from controller.office.people import Actor, check_may, key_warning, open_actor, operators_of
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
 from protocols.rim.terminal import warn
 

@@ -17,7 +17,7 @@ from controller.orders.standing import Standing
 from controller.releases.acts import release_all, release_meter
 from controller.releases.views import Restored, reached, restored
 from protocols.arguments import read_names
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS

@@ -19,7 +19,7 @@ from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
 from controller.service.serve import Secrets, serve, serve_time
 from protocols.documents.envelope import Signer
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
 from protocols.reasons import Source

@@ -10,7 +10,7 @@ from controller.faces.cli.order_words import order_fields, print_standing
 from controller.faces.cli.showing import eur, print_json, say
 from controller.payments.acts import top_up
 from protocols.arguments import read_name, read_payment
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.limits import TEXT_CHARS_MAX
 from protocols.rim.terminal import Exit
 from protocols.units import UEUR_PER_EUR

@@ -19,8 +19,10 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.obey import obey
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
+from protocols.documents.bodies import LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
-from protocols.documents.orders import TIME_TYPE, Kind, LimiterBody, OneWayTime, Order, TariffBody, body_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import TIME_TYPE, OneWayTime, Order, body_of
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root
 from protocols.errors import DocumentError
 from protocols.instants import HOUR_MS

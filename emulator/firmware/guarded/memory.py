@@ -14,8 +14,8 @@ from msgspec import Struct
 from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.sharing import no_entries
+from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection
-from protocols.documents.orders import Named
 from protocols.documents.roles import Root
 from protocols.documents.statements import NO_TOTALS, Totals
 from protocols.link.question import Question

@@ -11,22 +11,20 @@ from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
-from protocols.documents.kind_rule import Kind
-from protocols.documents.kinds import KINDS
-from protocols.documents.merging import NOTHING, Protection, holds_rev
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     FlagBody,
     LeaseBody,
     LimiterBody,
-    Order,
     PaymentBody,
     RebaseBody,
     ReleaseBody,
-    body_of,
-    digest_of,
 )
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.merging import NOTHING, Protection, holds_rev
+from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.protecting import join_order
 from protocols.documents.statements import apply_statement
 from protocols.instants import HOUR_MS

@@ -15,7 +15,7 @@ from emulator.firmware.legacy.defects.line import Acted, DefectLine
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
 from emulator.firmware.service_point import ServicePoint
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.link.records import OrderJudged
 from protocols.reasons import CreditCause, Did, OrderVerdict, Refusal, ScreenCode, Supply, SupplyReason
 

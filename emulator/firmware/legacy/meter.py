@@ -56,7 +56,7 @@ from emulator.firmware.readout import Glance, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from protocols.cutting.rules import parse_rule
-from protocols.documents.orders import Kind
+from protocols.documents.kind_rule import Kind
 from protocols.link.records import OrderJudged
 from protocols.reasons import (
     ClockStatus,

@@ -26,7 +26,8 @@ from controller.meters.views import show_meter
 from controller.orders import store as orders
 from emulator.links.syncing import holds_of
 from protocols.documents import drafting
-from protocols.documents.orders import Kind, Scope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival
 from protocols.link.messages import (

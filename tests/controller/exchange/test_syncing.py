@@ -5,7 +5,8 @@ from hypothesis import given
 from controller.exchange.syncing import answer
 from controller.orders.life import ActiveOrder, DeliveryState
 from emulator.links.syncing import holds_of
-from protocols.documents.orders import KINDS, Kind, Role
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
 from tests.controller.one_meter import STORIES, Desk
 
 

@@ -19,8 +19,9 @@ from protocols.cutting import planning
 from protocols.documents import drafting
 from protocols.documents.drafting import FLEET, Sheet
 from protocols.documents.envelope import seal
+from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import in_force
-from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import PAYLOAD_BYTES_MAX

@@ -19,7 +19,7 @@ from controller.office.keys import holders_in, load_fleet_key, write_secret
 from controller.office.people import load_root, operators_of
 from controller.office.settings import settings_from
 from protocols.documents.envelope import read_envelope, seal
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, meets, open_signed
 from protocols.errors import InputError
 from protocols.instants import DAY_MS

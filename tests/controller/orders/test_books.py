@@ -30,7 +30,8 @@ from controller.payments import store as payments
 from protocols.chain import GENESIS, Head, append
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, add_signature, seal
-from protocols.documents.orders import ORDER_TYPE, Kind, Order, Scope, write_document
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.errors import DocumentError, InputError, RefusedError
 from protocols.instants import DAY_MS
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS

@@ -9,8 +9,11 @@ from controller.orders.superseding import covers, replaces
 from protocols.cutting import planning
 from protocols.cutting.office_days import OfficePolicy
 from protocols.documents import drafting
+from protocols.documents.bodies import FlagBody
 from protocols.documents.drafting import CalendarRule, Sheet
-from protocols.documents.orders import KINDS, FlagBody, Kind, Order, Scope, body_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order, Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.limits import WINDOWS_MAX

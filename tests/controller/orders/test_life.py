@@ -17,7 +17,8 @@ from controller.orders.life import (
     step_delivery,
     step_order,
 )
-from protocols.documents.orders import KINDS, Kind
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.errors import InputError
 from protocols.reasons import Supply
 

@@ -8,7 +8,8 @@ from controller.database.tables import DeliveryRow, LinkRow, MeterRow
 from controller.orders import outbox
 from controller.orders import store as orders
 from protocols.documents import drafting
-from protocols.documents.orders import Kind, Scope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS
 from tests.controller.service_bench import seal_order
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT

@@ -15,8 +15,9 @@ from controller.office import audit
 from controller.orders.outbox import Message
 from controller.orders.store import order_in
 from controller.payments import store as payments
+from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import in_force
-from protocols.documents.orders import Kind, Scope
+from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.carriage import NotConnectedError
 from protocols.link.topics import Channel

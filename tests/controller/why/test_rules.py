@@ -9,8 +9,8 @@ from controller.orders.life import ActiveOrder, DeliveryState
 from controller.why.rules import WHY_SHUT, EventFact, MeterFact, explain
 from emulator.firmware.effects import Noted
 from protocols.documents import drafting
+from protocols.documents.bodies import Named
 from protocols.documents.drafting import Sheet
-from protocols.documents.orders import Named
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Because, Source, Supply
 from protocols.units import QUANTA_PER_EUR

@@ -15,8 +15,10 @@ import pytest
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from emulator.fleet.files import read_journal
 from protocols.chain import verify
+from protocols.documents.bodies import HoldBody
 from protocols.documents.envelope import seal
-from protocols.documents.orders import HoldBody, Kind, Scope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS
 from protocols.link.messages import MeterHolds, Receipt, Reported, Status, Sync, read_message, read_report

@@ -25,7 +25,9 @@ from emulator.links.reporting import Kept
 from emulator.world.household import Household
 from protocols import slots
 from protocols.chain import GENESIS, Entry, append, verify
-from protocols.documents.orders import CutCalendarBody, HoldBody, Kind, LeaseBody, ReleaseBody, digest_of
+from protocols.documents.bodies import CutCalendarBody, HoldBody, LeaseBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import digest_of
 from protocols.errors import DocumentError, InputError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import JOURNAL_ENTRIES_MAX

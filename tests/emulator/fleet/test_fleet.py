@@ -9,7 +9,9 @@ from emulator.fleet.files import LinkMemory
 from emulator.links.link import Link
 from emulator.population.plan import FleetPlan, household_plan
 from emulator.population.shipped import shipped_profiles
-from protocols.documents.orders import HoldBody, Kind, ReleaseBody, Scope
+from protocols.documents.bodies import HoldBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report
 from protocols.link.topics import Channel, Place

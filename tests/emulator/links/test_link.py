@@ -9,8 +9,10 @@ from emulator.firmware.events import Button, ButtonName, TicksLost
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory
 from emulator.links.link import ASK_EVERY_MS
+from protocols.documents.bodies import HoldBody, LeaseBody, ReleaseBody
 from protocols.documents.envelope import seal
-from protocols.documents.orders import ORDER_TYPE, HoldBody, Kind, LeaseBody, ReleaseBody, Scope, digest_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE, Scope, digest_of
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
 from protocols.link.messages import (

@@ -7,17 +7,9 @@ from hypothesis import strategies as st
 
 from emulator.links.syncing import holds_of
 from emulator.world.weather import Weather, arrivals
-from protocols.documents.orders import (
-    Body,
-    CancelCutBody,
-    FlagBody,
-    HoldBody,
-    Kind,
-    Order,
-    PaymentBody,
-    ReleaseBody,
-    body_of,
-)
+from protocols.documents.bodies import Body, CancelCutBody, FlagBody, HoldBody, PaymentBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order, body_of
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.messages import MeterHolds
 from protocols.reasons import FlagName, Supply

@@ -2,8 +2,8 @@
 
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
 from emulator.links.syncing import holds_of, sync_messages
+from protocols.documents.bodies import Named
 from protocols.documents.merging import NOTHING, declare
-from protocols.documents.orders import Named
 from protocols.documents.statements import Statement, Totals
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message

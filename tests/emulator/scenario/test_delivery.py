@@ -6,11 +6,10 @@ from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.model import Do
 from emulator.scenario.office import Keyring
+from protocols.documents.bodies import LeaseBody, Named
 from protocols.documents.orders import (
     ORDER_TYPE,
     TIME_TYPE,
-    LeaseBody,
-    Named,
     OneWayTime,
     Order,
     SignedTime,

@@ -10,22 +10,10 @@ from emulator.firmware.events import Channel
 from emulator.scenario.desk import Desk
 from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
 from emulator.scenario.office import Keyring, secret_of
-from protocols.documents.orders import (
-    KINDS,
-    ORDER_TYPE,
-    TIME_TYPE,
-    HoldFloorBody,
-    Kind,
-    LeaseBody,
-    Named,
-    OneWayTime,
-    Order,
-    PaymentBody,
-    RebaseBody,
-    Role,
-    body_of,
-    read_order,
-)
+from protocols.documents.bodies import HoldFloorBody, LeaseBody, Named, PaymentBody, RebaseBody
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, OneWayTime, Order, body_of, read_order
 from protocols.documents.roles import meets, open_signed, read_root, time_source, write_root
 from protocols.instants import DAY_MS, ms_from_iso
 from protocols.reasons import FlagName, Refusal, Source

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from protocols.documents.bodies import Named
 from protocols.documents.merging import (
     NO_TIME,
     NOTHING,
@@ -21,7 +22,6 @@ from protocols.documents.merging import (
     named_in_lease,
     remember,
 )
-from protocols.documents.orders import Named
 from protocols.instants import LATEST_MS
 from protocols.limits import REV_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from protocols.documents.orders import (
-    KINDS,
+from protocols.documents.bodies import (
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -19,20 +18,22 @@ from protocols.documents.orders import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LeaseBody,
     LiftBody,
     LimiterBody,
     Named,
-    OneWayTime,
-    Order,
     PaymentBody,
     RebaseBody,
     ReleaseBody,
-    Role,
+    TariffBody,
+)
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import (
+    OneWayTime,
+    Order,
     Scope,
     SignedTime,
-    TariffBody,
     TimeAnswer,
     body_of,
     digest_of,

@@ -2,20 +2,11 @@
 
 import pytest
 
+from protocols.documents.bodies import Body, FlagBody, HoldBody, HoldFloorBody, LiftBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, in_force
-from protocols.documents.orders import (
-    KINDS,
-    Body,
-    FlagBody,
-    HoldBody,
-    HoldFloorBody,
-    Kind,
-    LiftBody,
-    Order,
-    ReleaseBody,
-    Scope,
-    make_body,
-)
+from protocols.documents.orders import Order, Scope, make_body
 from protocols.documents.protecting import FLOORS, PROTECTING, join_order
 from protocols.instants import LATEST_MS, ms_from_iso
 from protocols.reasons import FlagName, Refusal

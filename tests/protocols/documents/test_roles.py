@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from protocols.documents.envelope import Signer, add_signature, seal
-from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Role
+from protocols.documents.kind_rule import Role
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE
 from protocols.documents.roles import (
     ROOT_TYPE,
     Key,

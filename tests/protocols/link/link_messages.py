@@ -3,7 +3,7 @@
 import msgspec
 from hypothesis import strategies as st
 
-from protocols.documents.orders import Named
+from protocols.documents.bodies import Named
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, REV_MAX
 from protocols.link.messages import (
     WITNESSES_MAX,

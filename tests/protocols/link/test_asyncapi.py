@@ -10,13 +10,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.documents.bodies import HoldBody
 from protocols.documents.envelope import Signer, read_envelope, seal
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
-    KINDS,
     ORDER_TYPE,
     TIME_TYPE,
-    HoldBody,
-    Kind,
     Order,
     Scope,
     TimeAnswer,

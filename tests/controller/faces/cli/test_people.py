@@ -9,7 +9,7 @@ import pytest
 from controller.faces.cli.people import choose_operator
 from controller.office.people import key_warning, load_root, operators_of
 from controller.office.settings import settings_from
-from protocols.documents.orders import Role
+from protocols.documents.kind_rule import Role
 from protocols.errors import InputError
 
 

@@ -20,19 +20,19 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     CancelCutBody,
     CutOrderBody,
     EmergencyCreditBody,
     FlagBody,
     HoldFloorBody,
-    Kind,
     LiftBody,
     LimiterBody,
     RebaseBody,
     ReleaseBody,
     TariffBody,
 )
+from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.reasons import FlagName, Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench

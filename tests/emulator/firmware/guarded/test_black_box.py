@@ -6,7 +6,8 @@ import pytest
 
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import Button, ButtonName
-from protocols.documents.orders import EmergencyCreditBody, Kind, TariffBody
+from protocols.documents.bodies import EmergencyCreditBody, TariffBody
+from protocols.documents.kind_rule import Kind
 from protocols.instants import HOUR_MS
 from protocols.link.records import CreditChanged
 from protocols.units import QUANTA_PER_EUR

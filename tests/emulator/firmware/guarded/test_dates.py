@@ -4,9 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from emulator.firmware.guarded import intake
+from protocols.documents.bodies import HoldBody
 from protocols.documents.kind_rule import Dates, Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import HoldBody, Order
+from protocols.documents.orders import Order
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import ClockStatus, Refusal
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench

@@ -2,18 +2,18 @@
 
 from emulator.firmware.effects import Show
 from emulator.firmware.events import Button, ButtonName, MainsOff, MainsOn, Overcurrent, TicksLost
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     CancelCutBody,
     CutOrderBody,
     EmergencyCreditBody,
     FlagBody,
-    Kind,
     LiftBody,
     LimiterBody,
     Named,
     RebaseBody,
     ReleaseBody,
 )
+from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.reasons import FlagName, Source
 from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, Workbench

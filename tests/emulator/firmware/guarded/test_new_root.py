@@ -5,8 +5,9 @@ from msgspec.structs import replace
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import Document
 from emulator.firmware.guarded.meter import GuardedMeter
+from protocols.documents.bodies import HoldBody
 from protocols.documents.envelope import seal
-from protocols.documents.orders import HoldBody, Kind, Role
+from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.roles import ROOT_TYPE, RoleKeys, Root, write_root
 from protocols.instants import DAY_MS
 from protocols.link.records import OrderJudged

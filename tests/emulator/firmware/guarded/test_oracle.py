@@ -11,7 +11,8 @@ from emulator.firmware.events import SetLoad
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.meter import STEP_MS
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from protocols.documents.orders import CutOrderBody, Kind, ReleaseBody
+from protocols.documents.bodies import CutOrderBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
 from tests.emulator.firmware.guarded.programs import SECOND_Q, Step, balances_q, live, programs
 from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, PROFILE, Workbench, trace

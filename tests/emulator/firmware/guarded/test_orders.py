@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import Document, TicksLost
 from emulator.firmware.guarded.image import decode_image
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     Body,
     CancelCutBody,
     CutCalendarBody,
@@ -16,13 +16,13 @@ from protocols.documents.orders import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LiftBody,
     LimiterBody,
     PaymentBody,
     ReleaseBody,
-    Scope,
 )
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
 from protocols.reasons import FlagName, Source

@@ -14,19 +14,17 @@ from emulator.firmware.events import Button, ButtonName, Document, MainsOn
 from emulator.firmware.guarded.image import decode_image
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart
-from protocols.documents.orders import (
+from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
     CutOrderBody,
     FlagBody,
     HoldBody,
     HoldFloorBody,
-    Kind,
     LiftBody,
-    Order,
-    Role,
-    body_of,
 )
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.orders import Order, body_of
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.records import ClockChanged, WarningShown
 from protocols.reasons import ClockStatus, FlagName, Source, Supply, SupplyReason

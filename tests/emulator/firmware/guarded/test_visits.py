@@ -2,7 +2,8 @@
 
 from emulator.firmware.effects import Noted
 from emulator.firmware.events import NewEpoch
-from protocols.documents.orders import Kind, ReleaseBody
+from protocols.documents.bodies import ReleaseBody
+from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.records import ClockChanged
 from protocols.reasons import Source

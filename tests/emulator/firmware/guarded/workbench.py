@@ -14,21 +14,15 @@ from emulator.firmware.events import AskTime, Channel, Document, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from protocols.documents.bodies import Body, CutCalendarBody, HoldBody, LeaseBody, Named, PaymentBody
 from protocols.documents.envelope import Signer, seal
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
-    KINDS,
     ORDER_TYPE,
     TIME_TYPE,
-    Body,
-    CutCalendarBody,
-    HoldBody,
-    Kind,
-    LeaseBody,
-    Named,
     OneWayTime,
     Order,
-    PaymentBody,
-    Role,
     Scope,
     TimeAnswer,
     digest_of,
