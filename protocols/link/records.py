@@ -58,7 +58,7 @@ class OrderJudged(_Record, frozen=True, tag="order"):
     """What became of a document.
 
     `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` where refused, else what it `Did`;
-    of a card meter it is a sentence. Both are text, because JSON has no union of two lists of words.
+    of a card meter it is a sentence. Both are text: a reader of JSON cannot tell two closed lists apart.
     """
 
     order: str
