@@ -81,11 +81,6 @@ def with_near_windows(question: Question) -> Question:
     )
 
 
-def with_present_holds(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:
-    """The question of an opening, asked again with the holds and cancellations known now."""
-    return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
-
-
 def _refusal(asked: Question) -> Because | None:
     """The first rule that says no, in the order of the design; None where none does."""
     interval, permission = asked.interval, asked.permission

@@ -6,10 +6,12 @@ behind it had not been confirmed by two witnesses since. Lost ticks, leases and 
 restore nothing, since they say nothing about that instant.
 """
 
+from msgspec.structs import replace
+
 from emulator.firmware.guarded.clock import last_agreed
-from emulator.firmware.guarded.gate import judge, with_present_holds
+from emulator.firmware.guarded.gate import judge
 from emulator.firmware.guarded.memory import Memory
-from protocols.link.question import HoldSpan
+from protocols.link.question import HoldSpan, Question
 from protocols.reasons import Because, ClockStatus, SupplyReason
 
 
@@ -22,7 +24,12 @@ def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReas
     if clock.status is ClockStatus.DISPUTED and (opening.epoch, opening.tick) > last_agreed(clock):
         return SupplyReason.CLOCK
     cancelled = opening.object in memory.tombstones
-    verdict = judge(with_present_holds(opening.question, holds, cancelled=cancelled))
+    verdict = judge(_asked_again(opening.question, holds, cancelled=cancelled))
     if verdict.open:
         return None
     return SupplyReason.HOLD if verdict.reason is Because.HOLD else SupplyReason.CUT_ORDER
+
+
+def _asked_again(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:
+    """The question of an opening, asked again with the holds and cancellations known now."""
+    return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
