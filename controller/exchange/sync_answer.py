@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches
-from controller.database.tables import DeliveryRow, MeterRow, OrderRow, OutboxRow
+from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.exchange.syncing import answer
 from controller.meters.registry import register_meters
 from controller.office import audit
@@ -19,11 +19,11 @@ from controller.office.audit import AuditAct
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
+from controller.orders.outbox import enqueue_root
+from controller.orders.sending import requeue
 from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.orders import Order
-from protocols.limits import INSTANT_MS_MAX
 from protocols.link.messages import MeterHolds, Sync
-from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 
 
 class RootSent(Struct, frozen=True):
@@ -54,7 +54,7 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
     for order_id, meters in held.items():
         for some in in_batches(meters):
             deliveries.step(session, DeliveryEvent.HELD, now_ms, order_id=order_id, meters=some)
-    _send_root(session, root, roots, sync.link, now_ms)
+    enqueue_root(session, root.envelope, roots, sync.link, now_ms)
     _send(session, list(send.values()), now_ms)
     sent = sum(len(meters) for _, meters in send.values())
     if sent or roots:
@@ -93,27 +93,7 @@ def add_fleet_deliveries(session: Session, meters: Collection[str], now_ms: int)
 def _send(session: Session, found: Sequence[tuple[Order, list[str]]], now_ms: int) -> None:
     """Order by order, in the sequence of the kinds: each meter gets the lease after all that it names."""
     for order, meters in sorted(found, key=lambda each: sending_key(each[0])):
-        deliveries.requeue(session, order, meters, now_ms)
-
-
-def _send_root(session: Session, root: RootSent, meters: Sequence[str], link: str, now_ms: int) -> None:
-    waiting = set(
-        session.exec(
-            select(OutboxRow.meter).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter).in_(meters))
-        )
-    )
-    for meter in meters:
-        if meter not in waiting:
-            row = OutboxRow(
-                topic=topic_of(Place(Channel.ORDERS, link=link, meter=meter)),
-                meter=meter,
-                payload=root.envelope,
-                expiry_s=CARRIAGE[Channel.ORDERS].expiry_s,
-                not_before_ms=now_ms,
-                not_after_ms=INSTANT_MS_MAX,
-            )
-            session.add(row)
-    session.flush()
+        requeue(session, order, meters, now_ms)
 
 
 def _note_holds(session: Session, holds: Sequence[MeterHolds], now_ms: int) -> None:

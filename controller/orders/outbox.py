@@ -5,20 +5,20 @@ the broker took it, so that a crash in between sends it twice, which changes not
 is forgotten before: a crash in between loses it, and it is never sent again.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
-from controller.database.tables import OrderRow, OutboxRow
-from controller.orders import deliveries
-from controller.orders.life import DeliveryEvent
-from protocols.link.topics import Place, place_of
-
-TOO_LATE: Final = "not sent in time"
+from controller.database.tables import MeterRow, OrderRow, OutboxRow
+from protocols.documents.kind_rule import Silence
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order
+from protocols.limits import INSTANT_MS_MAX
+from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, place_of, topic_of
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -32,6 +32,95 @@ class Message(Struct, frozen=True, kw_only=True):
     once: bool
     order_id: str | None
     meter: str
+
+
+def enqueue_for_fleet(session: Session, order: Order, now_ms: int) -> None:
+    """Enqueue one retained message, for every meter there is and every one to come."""
+    row = OutboxRow(
+        topic=_fleet_topic(order.id),
+        order_id=order.id,
+        retain=1,
+        not_before_ms=now_ms,
+        not_after_ms=order.not_after_ms,
+    )
+    session.add(row)
+    session.flush()
+
+
+def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """Enqueue a message on each meter's own topic; what lapses is sent within a minute or never."""
+    lapses = KINDS[order.kind].silence is Silence.LAPSES
+    expiry_s = HARM_EXPIRY_S if lapses else CARRIAGE[Channel.ORDERS].expiry_s
+    not_after_ms = min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000) if lapses else order.not_after_ms
+    for batch in in_batches(meters):
+        links = session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(batch)))
+        rows: list[dict[str, Any]] = [
+            {
+                "topic": topic_of(Place(Channel.ORDERS, link=link, meter=meter)),
+                "order_id": order.id,
+                "meter": meter,
+                "expiry_s": expiry_s,
+                "once": int(lapses),
+                "not_before_ms": now_ms,
+                "not_after_ms": not_after_ms,
+            }
+            for meter, link in sorted(links)
+        ]
+        if rows:
+            session.execute(insert(OutboxRow), rows)
+
+
+def enqueue_missing(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """As `enqueue_for_meters`, but for meters whose message waits in the outbox already."""
+    for batch in in_batches(meters):
+        waiting = set(
+            session.exec(
+                select(OutboxRow.meter).where(
+                    col(OutboxRow.order_id) == order.id, col(OutboxRow.meter).in_(batch)
+                )
+            )
+        )
+        enqueue_for_meters(session, order, [meter for meter in batch if meter not in waiting], now_ms)
+
+
+def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str, now_ms: int) -> None:
+    """Enqueue the root for meters of one link, but for those whose message waits already."""
+    waiting = set(
+        session.exec(
+            select(OutboxRow.meter).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter).in_(meters))
+        )
+    )
+    session.add_all(
+        OutboxRow(
+            topic=topic_of(Place(Channel.ORDERS, link=link, meter=meter)),
+            meter=meter,
+            payload=envelope,
+            expiry_s=CARRIAGE[Channel.ORDERS].expiry_s,
+            not_before_ms=now_ms,
+            not_after_ms=INSTANT_MS_MAX,
+        )
+        for meter in meters
+        if meter not in waiting
+    )
+    session.flush()
+
+
+def enqueue_clearing(session: Session, order_id: str, now_ms: int) -> None:
+    """Enqueue an empty retained message, which takes a fleet-wide order off the broker (MQTT 5, 3.3.1.3)."""
+    row = OutboxRow(topic=_fleet_topic(order_id), retain=1, not_before_ms=now_ms, not_after_ms=INSTANT_MS_MAX)
+    session.add(row)
+    session.flush()
+
+
+def drop(session: Session, order_id: str, meters: Collection[str] | None = None) -> None:
+    """Drop what waits for an order; for these meters only where they are named."""
+    if meters is None:
+        session.execute(delete(OutboxRow).where(col(OutboxRow.order_id) == order_id))
+        return
+    for batch in in_batches(meters):
+        session.execute(
+            delete(OutboxRow).where(col(OutboxRow.order_id) == order_id, col(OutboxRow.meter).in_(batch))
+        )
 
 
 def due_messages(session: Session, now_ms: int, limit: int, beyond: int = 0) -> list[Message]:
@@ -54,35 +143,19 @@ def is_empty(session: Session, now_ms: int) -> bool:
     return session.exec(waiting.limit(1)).first() is None
 
 
-def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> None:
-    """The broker has these messages (or is about to, where they are harm): their deliveries are *sent*."""
-    by_order: dict[str, list[str]] = {}
-    for message in messages:
-        if message.order_id is not None:
-            by_order.setdefault(message.order_id, []).append(message.meter)
-    for order_id, meters in by_order.items():
-        # A message to the fleet is a delivery to everybody.
-        if "" in meters:
-            deliveries.count_attempt(session, now_ms, order_id=order_id)
-            continue
-        for some in in_batches(meters):
-            deliveries.count_attempt(session, now_ms, order_id=order_id, meters=some)
+def drop_messages(session: Session, messages: Sequence[Message]) -> None:
+    """Drop messages that the broker has taken, or is about to take where they are harm."""
     seqs = [message.seq for message in messages]
     session.execute(delete(OutboxRow).where(col(OutboxRow.seq).in_(seqs)))
 
 
-def drop_late(session: Session, now_ms: int) -> int:
-    """Drop what is too late to be sent; its deliveries have timed out. Returns how many were dropped."""
+def take_late(session: Session, now_ms: int) -> list[tuple[str | None, str]]:
+    """Drop what is too late to be sent; the order and the meter (empty: all) of each message."""
     late = session.exec(select(OutboxRow).where(OutboxRow.not_after_ms <= now_ms)).all()
     for row in late:
-        if row.order_id is not None:
-            meters = [row.meter] if row.meter else None
-            deliveries.step(
-                session, DeliveryEvent.SILENT, now_ms, order_id=row.order_id, meters=meters, reason=TOO_LATE
-            )
         session.delete(row)
     session.flush()
-    return len(late)
+    return [(row.order_id, row.meter) for row in late]
 
 
 def count_waiting(session: Session) -> int:
@@ -104,3 +177,8 @@ def _message(row: OutboxRow, envelope: bytes | None) -> Message:
         order_id=row.order_id,
         meter=row.meter,
     )
+
+
+def _fleet_topic(order_id: str) -> str:
+    """Where the broker retains a fleet-wide order."""
+    return topic_of(Place(Channel.FLEET_ORDERS, order=order_id))

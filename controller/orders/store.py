@@ -19,13 +19,14 @@ from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
-from controller.orders import deliveries
+from controller.orders import deliveries, outbox
 from controller.orders.life import (
     DeliveryEvent,
     OrderEvent,
     OrderState,
     step_order,
 )
+from controller.orders.sending import is_retained, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import join_signatures, read_envelope
@@ -42,7 +43,7 @@ _ORDERS_REMEMBERED: Final = 4_096
 def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str) -> Sheet:
     """An empty sheet for an order of this kind: a new id, and the next revision of `kind/name`.
 
-    Payments count per meter instead: see `store.payments.draw_statement`.
+    Payments count per meter instead: see `payments.store.draw_statement`.
     """
     number = next_number(session, "order")
     rev = next_number(session, f"rev/{object_of(kind, name)}")
@@ -122,11 +123,7 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     row.changed_ms = now_ms
     session.add(row)
     session.flush()
-    deliveries.add_deliveries(session, order.id, meters, now_ms)
-    if deliveries.is_retained(order):
-        deliveries.publish_to_fleet(session, order, now_ms)
-    else:
-        deliveries.publish_to_meters(session, order, meters, now_ms)
+    send(session, order, meters, now_ms)
     holders = ", ".join(sorted(signed.holders(KINDS[order.kind].role)))
     act = AuditAct.APPROVE
     audit.note(session, now_ms, by, act, order.id, object=order.object, signed=holders, meters=len(meters))
@@ -213,7 +210,7 @@ def _supersede(session: Session, order: Order, meters: Collection[str], by: str,
         else:
             for some in in_batches(meters):
                 deliveries.step(session, DeliveryEvent.SUPERSEDE, now_ms, order_id=old.id, meters=some)
-            deliveries.forget_messages(session, old.id, meters)
+            outbox.drop(session, old.id, meters)
 
 
 def _rivals(session: Session, order: Order, meters: Collection[str]) -> Sequence[OrderRow]:
@@ -236,8 +233,8 @@ def _end(
     if was_active:
         ends = {OrderEvent.EXPIRE: DeliveryEvent.EXPIRE, OrderEvent.SUPERSEDE: DeliveryEvent.SUPERSEDE}
         deliveries.step(session, ends[event], now_ms, order_id=row.id)
-        deliveries.forget_messages(session, row.id)
+        outbox.drop(session, row.id)
         order = order_of(row)
-        if deliveries.is_retained(order):
-            deliveries.clear_retained(session, row.id, now_ms)
+        if is_retained(order):
+            outbox.enqueue_clearing(session, row.id, now_ms)
     audit.note(session, now_ms, by, AuditAct(event), row.id, object=row.object, successor=successor)

@@ -11,7 +11,7 @@ from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.meters.registry import LinkState
-from controller.orders import deliveries, outbox
+from controller.orders import deliveries, outbox, sending
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
 from protocols.documents.kind_rule import Silence
@@ -48,7 +48,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 def keep_up(session: Session, now_ms: int) -> Kept:
     """Expire orders, drop what is late, send again what was not seen in effect, give up on the rest."""
-    dropped = outbox.drop_late(session, now_ms)
+    dropped = sending.drop_late(session, now_ms)
     expired = _expire(session, now_ms)
     retried = _retry(session, now_ms)
     return Kept(expired=expired, dropped=dropped, retried=retried, timed_out=_time_out(session, now_ms))
@@ -99,7 +99,7 @@ def _retry(session: Session, now_ms: int) -> int:
             rows[row.id] = row
             found = silent if delivery.state in _SILENT else unproven
             found.setdefault(row.id, []).append(delivery.meter)
-    for found, send in ((silent, deliveries.requeue), (unproven, deliveries.send_copies)):
+    for found, send in ((silent, sending.requeue), (unproven, outbox.enqueue_missing)):
         for order_id, meters in found.items():
             send(session, orders.order_of(rows[order_id]), meters, now_ms)
     return sum(len(meters) for found in (silent, unproven) for meters in found.values())

@@ -12,7 +12,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
-from controller.orders.outbox import Message, due_messages, is_empty, mark_taken
+from controller.orders.outbox import Message, due_messages, is_empty
+from controller.orders.sending import mark_taken
 from controller.service.carrying import Carries
 from protocols.errors import RelanceError
 from protocols.link.carriage import NotConnectedError

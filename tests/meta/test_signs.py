@@ -96,14 +96,12 @@ def said(text: str, path: str = "README.md") -> str:
 
 
 @pytest.mark.parametrize(("text", "message"), WRONG_SIGNS)
-def test_a_sign_that_points_nowhere_is_seen(monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_a_sign_that_points_nowhere_is_seen(text: str, message: str) -> None:
     assert message in said(text)
 
 
 @pytest.mark.parametrize("text", RIGHT_SIGNS)
-def test_a_sign_that_points_somewhere_is_left_alone(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_a_sign_that_points_somewhere_is_left_alone(text: str) -> None:
     assert said(text) == ""
 
 
@@ -117,18 +115,12 @@ def test_a_sign_that_points_somewhere_is_left_alone(monkeypatch: pytest.MonkeyPa
         ("docs/x.md", "```\nx\n```\n`gate.py`", 4),
     ],
 )
-def test_pages_docstrings_comments_and_messages_are_read(
-    monkeypatch: pytest.MonkeyPatch, path: str, text: str, line: int
-) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_pages_docstrings_comments_and_messages_are_read(path: str, text: str, line: int) -> None:
     assert said(text, path) == f"{path}:{line}: `gate.py` does not exist"
 
 
 @pytest.mark.parametrize("name", ["read_engine", "URL_MIN", "MeterReader", "_migrate_all"])
-def test_a_bare_name_that_no_code_uses_is_seen_in_code_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_a_bare_name_that_no_code_uses_is_seen_in_code_alone(name: str) -> None:
     assert said(f'"""See `{name}`."""', "emulator/x.py") == (
         f"emulator/x.py:1: `{name}`: no name that our code uses"
     )
@@ -136,22 +128,12 @@ def test_a_bare_name_that_no_code_uses_is_seen_in_code_alone(
 
 
 @pytest.mark.parametrize("name", ["migrate", "URL_MAX", "Meter", "relance", "not_before", "clean_start"])
-def test_a_bare_name_that_code_uses_or_that_is_a_word_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_a_bare_name_that_code_uses_or_that_is_a_word_is_left_alone(name: str) -> None:
     assert said(f'"""See `{name}`."""\n\nkey = "not_before"\nf(clean_start=1)', "emulator/x.py") == ""
 
 
-def test_samples_in_a_tests_strings_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", set())
+def test_samples_in_a_tests_strings_are_not_read() -> None:
     assert said('SAMPLE = "`gate.py`"', "tests/x.py") == ""
-
-
-def test_the_list_of_stale_signs_only_gets_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "STALE_FOR_NOW", {("README.md", "gate.py")})
-    assert said("`gate.py`") == ""
-    assert said("`engine.py`") == "README.md:1: `gate.py` is mended: take it out of STALE_FOR_NOW"
 
 
 def commands_named() -> Iterator[Span]:

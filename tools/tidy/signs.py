@@ -27,13 +27,6 @@ NOT_OURS = {
     "domain.md": "the founders' collection of facts, which is not part of the project",
 }
 
-# Signs that point nowhere, in files that are being rewritten at this moment. The list only gets shorter:
-# an entry that is not found any more is a finding.
-STALE_FOR_NOW: set[tuple[str, str]] = {
-    ("controller/orders/deliveries.py", "policy.orders_life"),
-    ("controller/orders/store.py", "store.payments.draw_statement"),
-}
-
 # A name that is more than one word, and so is none of English.
 _BARE = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|[A-Z]+(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z]*)+")
 _DOTTED = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
@@ -123,18 +116,12 @@ def _expanded(path: str) -> list[str]:
 def signs(project: Project) -> Iterator[Finding]:
     """What stands in backticks and is meant as ours exists."""
     index = Index(project)
-    stale = set()
     for span in spans(project):
         message = wrong_with(span.text, index)
         if message is None and span.path.endswith(".py"):
             message = wrong_with_bare(span.text, index)
-        if message is None:
-            continue
-        stale.add((span.path, span.text))
-        if (span.path, span.text) not in STALE_FOR_NOW:
+        if message is not None:
             yield Finding(span.path, span.line, message)
-    for path, text in sorted(STALE_FOR_NOW - stale):
-        yield Finding(path, 1, f"`{text}` is mended: take it out of STALE_FOR_NOW")
 
 
 def links_lead_somewhere(project: Project) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from controller.database.engine import reading, writing
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow
 from controller.orders import outbox
 from controller.orders import store as orders
+from controller.orders.sending import mark_taken
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
@@ -33,7 +34,7 @@ def declare(engine: Engine, scope: Scope) -> None:
 def take(engine: Engine, count: int) -> int:
     """The broker takes the first messages; how many are left."""
     with writing(engine) as session:
-        outbox.mark_taken(session, outbox.due_messages(session, NOW_MS, count), LATER_MS)
+        mark_taken(session, outbox.due_messages(session, NOW_MS, count), LATER_MS)
         return outbox.count_waiting(session)
 
 

@@ -1,0 +1,64 @@
+"""Orders on their way out: an outbox message and the delivery that it moves, in one transaction."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from sqlmodel import Session
+
+from controller.database.bulk import in_batches
+from controller.orders import deliveries, outbox
+from controller.orders.life import DeliveryEvent
+from controller.orders.outbox import Message
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import Order
+
+TOO_LATE: Final = "not sent in time"
+
+
+def is_retained(order: Order) -> bool:
+    """Whether the order travels on the fleet's topic, where the broker keeps it (design §5)."""
+    return order.scope.fleet and KINDS[order.kind].retained
+
+
+def send(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """Send an order for the first time: its deliveries are queued, its messages stand in the outbox."""
+    deliveries.add_deliveries(session, order.id, meters, now_ms)
+    if is_retained(order):
+        outbox.enqueue_for_fleet(session, order, now_ms)
+    else:
+        outbox.enqueue_for_meters(session, order, meters, now_ms)
+
+
+def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """Send an order again, since these meters do not have it."""
+    for batch in in_batches(meters):
+        deliveries.step(session, DeliveryEvent.QUEUE, now_ms, order_id=order.id, meters=batch)
+    outbox.enqueue_missing(session, order, meters, now_ms)
+
+
+def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> None:
+    """The broker has these messages (or is about to, where they are harm): their deliveries are *sent*."""
+    by_order: dict[str, list[str]] = {}
+    for message in messages:
+        if message.order_id is not None:
+            by_order.setdefault(message.order_id, []).append(message.meter)
+    for order_id, meters in by_order.items():
+        # A message to the fleet is a delivery to everybody.
+        if "" in meters:
+            deliveries.count_attempt(session, now_ms, order_id=order_id)
+            continue
+        for batch in in_batches(meters):
+            deliveries.count_attempt(session, now_ms, order_id=order_id, meters=batch)
+    outbox.drop_messages(session, messages)
+
+
+def drop_late(session: Session, now_ms: int) -> int:
+    """Drop what is too late to be sent; its deliveries have timed out. Returns how many were dropped."""
+    late = outbox.take_late(session, now_ms)
+    for order_id, meter in late:
+        if order_id is not None:
+            meters = [meter] if meter else None
+            deliveries.step(
+                session, DeliveryEvent.SILENT, now_ms, order_id=order_id, meters=meters, reason=TOO_LATE
+            )
+    return len(late)
