@@ -19,11 +19,10 @@ from controller.demo.population import Household, Order, TopUp, chance
 from controller.orders.life import DeliveryState
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document
-from protocols.cutting.planning import reasons_against
-from protocols.errors import RefusedError
+from protocols.cutting.planning import PlanRefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import FlagName, Supply
-from protocols.spans import Window
+from protocols.words.en.plans import findings_in_words
 
 # Of a hundred meters of the fleet, so many stand on the wrong list; and so many were meant, in a fleet
 # that has room for a mistake.
@@ -141,8 +140,8 @@ class GuardedActs:
         span_ms = (night.PLANNED_CUT_MS, night.PLANNED_UNTIL_MS)
         try:
             self._operators.cut(night.PLANNED_CUT, self.record.planned, span_ms)
-        except RefusedError:
-            self.record.refused_plan = reasons_against([Window(*span_ms)], len(self.record.planned))
+        except PlanRefusedError as refused:
+            self.record.refused_plan = findings_in_words(refused.findings, refused.policy)
         for name, meters in _portions(night.PLANNED_CUT, self.record.planned):
             self.record.order_ids[name] = self._operators.cut_unlinted(name, meters, span_ms)
 

@@ -5,7 +5,6 @@ them, so that what is left can still be verified. An entry's body is JSON `{"tic
 so that a person, a link and a replay read the same bytes.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -94,8 +93,3 @@ def read_body(body: bytes) -> Logged:
         return _decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise DocumentError(f"journal entry: {error}") from None
-
-
-def records(entries: Iterable[Entry]) -> Iterable[Logged]:
-    """The records of entries, in their order. Raises DocumentError like `read_body`."""
-    return (read_body(entry.body) for entry in entries)

@@ -1,4 +1,4 @@
-"""The linter of cuts: says in words why a planned cut, or a window of a calendar, would harm (design §6).
+"""The linter of cuts: finds why a planned cut, or a window of a calendar, would harm (design §6).
 
 On Friday 3 July 2020 at 23:01 meters cut households whose way back was an office that opened hours
 or a weekend later. The rules below refuse such a cut before anybody signs it. Each rule is a set of
@@ -35,17 +35,9 @@ from protocols.cutting.office_days import (
     office_days,
 )
 from protocols.cutting.rules import parse_rule
-from protocols.cutting.zones import (
-    date_in_words,
-    instants_of_wall,
-    load_zone,
-    local_date,
-    local_in_words,
-    span_in_words,
-    weekday_in_words,
-)
+from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.errors import InputError
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
+from protocols.instants import DAY_MS, SECOND_MS, iso_from_ms
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 from protocols.spans import Window, merge_windows
 
@@ -75,14 +67,25 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One rule that a plan breaks: the first offending span, how many windows offend, and why, in words."""
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that a plan breaks, as facts; `protocols.words` has the sentence.
+
+    `span` is the first that offends, `windows` how many windows do. `opens_ms`: when the offices open
+    again, or for the call centre's hours when it answers again; None: not within `LOOKAHEAD_DAYS`.
+    `holiday`: the public holiday that the rule speaks of, by name and date. `office_left_ms`: office
+    hours left that day. `served`: households that the offices can serve that day, where `expected` may
+    be cut.
+    """
 
     rule: LintRule
     severity: Severity
     span: Window
     windows: int
-    sentence: str
+    opens_ms: int | None = None
+    holiday: tuple[str, date] | None = None
+    office_left_ms: int = 0
+    served: int = 0
+    expected: int | None = None
 
 
 class _BadSpan(NamedTuple):
@@ -126,13 +129,7 @@ def lint_calendar(
                 hits.setdefault((rule, severity), []).append(common)
     said_in_order = sorted(hits.items(), key=lambda hit: (list(LintRule).index(hit[0][0]), hit[0][1]))
     return tuple(
-        Finding(
-            rule=rule,
-            severity=severity,
-            span=min(spans),
-            windows=_windows_met(cuts, spans),
-            sentence=judge.sentence(rule, min(spans), meters_expected),
-        )
+        judge.finding(rule, severity, min(spans), _windows_met(cuts, spans), meters_expected)
         for (rule, severity), spans in said_in_order
     )
 
@@ -147,7 +144,7 @@ def _windows_met(cuts: tuple[Window, ...], spans: list[Window]) -> int:
 
 
 class _Judge:
-    """The bad spans of a policy over the days of a plan, and the words for them."""
+    """The bad spans of a policy over the days of a plan, and the facts about them."""
 
     def __init__(self, policy: OfficePolicy, from_ms: int, until_ms: int) -> None:
         self._policy = policy
@@ -196,53 +193,35 @@ class _Judge:
             yield _BadSpan(rule, Severity.WARNING, Window(noon_ms, strict_ms))
             yield _BadSpan(rule, Severity.ERROR, Window(strict_ms, day.span.end_ms))
 
-    def sentence(self, rule: LintRule, span: Window, meters_expected: int | None) -> str:
-        """Why a cut in the span is bad: when it is, what is wrong, when there is help again."""
-        return f"A cut {self._when(span)} {self._fault(rule, span, meters_expected)}."
-
-    def _fault(self, rule: LintRule, span: Window, meters_expected: int | None) -> str:
-        policy = self._policy
+    def finding(
+        self, rule: LintRule, severity: Severity, span: Window, windows: int, expected: int | None
+    ) -> Finding:
+        """The facts about a rule that a span breaks."""
         day = self._day_of(span.start_ms)
-        reopen = f"the offices open again {self._opening(self._office_hours, day.span.end_ms)}"
+        return Finding(
+            rule=rule,
+            severity=severity,
+            span=span,
+            windows=windows,
+            opens_ms=self._opening_after(rule, span, day),
+            holiday=self._holiday_of(rule, day),
+            office_left_ms=day.office_ms_left(span.end_ms - 1),
+            served=self._served_after(span.end_ms - 1),
+            expected=expected,
+        )
+
+    def _opening_after(self, rule: LintRule, span: Window, day: OfficeDay) -> int | None:
         match rule:
-            case LintRule.FRIDAY_EVENING:
-                return f"falls on a Friday evening: {reopen}"
-            case LintRule.ON_HOLIDAY:
-                return f"falls on a public holiday ({day.holiday}): {reopen}"
-            case LintRule.ON_CLOSED_DAY:
-                return f"falls on a {weekday_in_words(day.day)}, when the offices are closed: {reopen}"
-            case LintRule.BEFORE_WEEKEND:
-                return f"comes on the last office day before a weekend: {reopen}"
-            case LintRule.BEFORE_HOLIDAY:
-                holiday = closed_days_after(self._days, day.day)[0]
-                named = f"{holiday.holiday}, {date_in_words(holiday.day)}"
-                return f"comes on the last office day before a holiday ({named}): {reopen}"
             case LintRule.OUTSIDE_OFFICE_HOURS:
-                opening = self._opening(self._office_hours, span.start_ms)
-                return f"is outside office hours ({policy.office_hours}): the offices open next {opening}"
+                return _next_start_ms(self._office_hours, span.start_ms)
             case LintRule.OUTSIDE_CALL_CENTRE_HOURS:
-                opening = self._opening(self._centre_hours, span.start_ms)
-                hours = policy.call_centre_hours
-                return f"is outside the call centre's hours ({hours}): it answers next {opening}"
-            case LintRule.TOO_LATE_IN_THE_DAY:
-                left = _duration(day.office_ms_left(span.end_ms - 1))
-                least = _duration(policy.office_s_left_min * SECOND_MS)
-                return f"leaves {left} of office hours that day; at least {least} must be left"
-            case LintRule.OFFICES_OVERRUN:
-                served = self._served_after(span.end_ms - 1)
-                means = f"{policy.offices} offices, {policy.seconds_per_card} s a card"
-                return f"may hit {meters_expected} households, and {served} can be served that day ({means})"
+                return _next_start_ms(self._centre_hours, span.start_ms)
+            case _:
+                return _next_start_ms(self._office_hours, day.span.end_ms)
 
-    def _when(self, span: Window) -> str:
-        if span.end_ms - span.start_ms == 1:
-            return f"on {local_in_words(span.start_ms, self._zone)}"
-        return f"between {span_in_words(span.start_ms, span.end_ms, self._zone)}"
-
-    def _opening(self, hours: tuple[Window, ...], after_ms: int) -> str:
-        opening_ms = next((window.start_ms for window in hours if window.start_ms >= after_ms), None)
-        if opening_ms is None:
-            return f"more than {LOOKAHEAD_DAYS} days later"
-        return f"on {local_in_words(opening_ms, self._zone)}"
+    def _holiday_of(self, rule: LintRule, day: OfficeDay) -> tuple[str, date] | None:
+        meant = closed_days_after(self._days, day.day)[0] if rule is LintRule.BEFORE_HOLIDAY else day
+        return None if meant.holiday is None else (meant.holiday, meant.day)
 
     def _served_after(self, instant_ms: int) -> int:
         return cards_served(self._policy, self._day_of(instant_ms).office_ms_left(instant_ms))
@@ -256,7 +235,5 @@ def _is_weekend(closed: tuple[OfficeDay, ...]) -> bool:
     return any(day.holiday is None for day in closed)
 
 
-def _duration(length_ms: int) -> str:
-    hours, rest_ms = divmod(length_ms, HOUR_MS)
-    minutes = rest_ms // MINUTE_MS
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+def _next_start_ms(hours: tuple[Window, ...], after_ms: int) -> int | None:
+    return next((window.start_ms for window in hours if window.start_ms >= after_ms), None)

@@ -1,4 +1,4 @@
-"""Planned cuts, drafted only where the linter lets them: before anybody signs, refused in words or warned of.
+"""Planned cuts, drafted only where the linter lets them: before anybody signs, refused, or warned of.
 
 Whoever drafts a cut order or a calendar does it here. `documents.drafting` writes the documents, and knows
 nothing of offices and holidays.
@@ -36,8 +36,8 @@ def plan_calendar(
 ) -> Order:
     """A cut calendar, its windows compiled from a rule in local time over `span_ms`; two people.
 
-    Raises InputError for a rule that is none, no window at all or more than a document holds; RefusedError
-    for a plan that the linter refuses, in its words.
+    Raises InputError for a rule that is none, no window at all or more than a document holds;
+    PlanRefusedError for a plan that the linter refuses.
     """
     from_ms, until_ms = span_ms
     windows = compile_windows(parse_rule(said.rule), said.zone, said.holidays, from_ms, until_ms)
@@ -54,37 +54,41 @@ def plan_cut(
 ) -> Order:
     """A cut order for these meters inside `span_ms`; two people.
 
-    Raises InputError for a span that is empty or over; RefusedError where the linter refuses it, in its
-    words.
+    Raises InputError for a span that is empty or over; PlanRefusedError where the linter refuses it.
     """
     order = unlinted_cut(sheet, name, meters, span_ms)
     check_plan(order.object, [Window(*span_ms)], policy, len(meters))
     return order
 
 
+class PlanRefusedError(RefusedError):
+    """A plan that would harm. `findings` say why; `protocols.words` has the sentences."""
+
+    def __init__(self, what: str, findings: tuple[Finding, ...], policy: OfficePolicy) -> None:
+        super().__init__(f"{what} is refused: {', '.join(finding.rule for finding in findings)}")
+        self.what = what
+        self.findings = findings
+        self.policy = policy
+
+
 def check_plan(
     what: str, windows: Sequence[Window], policy: OfficePolicy | None = None, meters: int | None = None
-) -> tuple[str, ...]:
-    """The warnings of a plan, in sentences. `meters` is how many may be cut in one window, where known.
+) -> tuple[Finding, ...]:
+    """What is to be warned of in a plan. `meters` is how many may be cut in one window, where known.
 
-    Raises RefusedError, with every reason, for a plan that would harm; there is no way around it. Raises
-    InputError for a plan with no window, or more than a document holds.
+    Raises PlanRefusedError for a plan that would harm; there is no way around it. Raises InputError for
+    a plan with no window, or more than a document holds.
     """
     if not 1 <= len(windows) <= WINDOWS_MAX:
         raise InputError(f"{what}: {len(windows)} windows; allowed: 1 to {WINDOWS_MAX}")
     findings = lint_calendar(windows, policy, meters)
-    reasons = _sentences(findings, Severity.ERROR)
-    if reasons:
-        raise RefusedError(f"{what} is refused. {' '.join(reasons)}")
-    return _sentences(findings, Severity.WARNING)
+    errors = _of(Severity.ERROR, findings)
+    if errors:
+        raise PlanRefusedError(what, errors, policy or OfficePolicy())
+    return _of(Severity.WARNING, findings)
 
 
-def reasons_against(windows: Sequence[Window], meters: int | None = None) -> tuple[str, ...]:
-    """Why a plan is refused, a sentence each; empty where it is not."""
-    return _sentences(lint_calendar(windows, meters_expected=meters), Severity.ERROR)
-
-
-def warnings_of(order: Order) -> tuple[str, ...]:
+def warnings_of(order: Order) -> tuple[Finding, ...]:
     """What whoever signs an order must be told; nothing where it plans no cut. Raises as `check_plan`."""
     if order.kind is Kind.CUT_CALENDAR:
         return check_plan(order.object, body_of(order, CutCalendarBody).windows)
@@ -94,13 +98,5 @@ def warnings_of(order: Order) -> tuple[str, ...]:
     return ()
 
 
-def _sentences(findings: Sequence[Finding], severity: Severity) -> tuple[str, ...]:
-    return tuple(_sentence(finding) for finding in findings if finding.severity is severity)
-
-
-def _sentence(finding: Finding) -> str:
-    more = finding.windows - 1
-    if not more:
-        return finding.sentence
-    others = "So does one more window." if more == 1 else f"So do {more} more windows."
-    return f"{finding.sentence} {others}"
+def _of(severity: Severity, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.severity is severity)

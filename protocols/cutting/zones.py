@@ -15,12 +15,6 @@ from zoneinfo import ZoneInfo
 from protocols.errors import InputError, quoted
 from protocols.instants import SECOND_MS, datetime_from_ms, ms_from_datetime
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
 
 @cache
 def zone_names() -> frozenset[str]:
@@ -74,37 +68,3 @@ def wall_clock(instant_ms: int, zone: ZoneInfo) -> datetime:
 def local_date(instant_ms: int, zone: ZoneInfo) -> date:
     """The date on the wall at an instant."""
     return datetime_from_ms(instant_ms, zone).date()
-
-
-def weekday_in_words(day: date) -> str:
-    """`Friday`, in English whatever the machine's language."""
-    return _WEEKDAYS[day.weekday()]
-
-
-def date_in_words(day: date) -> str:
-    """`Friday 3 July 2020`."""
-    return f"{weekday_in_words(day)} {day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-def local_in_words(instant_ms: int, zone: ZoneInfo) -> str:
-    """`Friday 3 July 2020 23:01 (Europe/Brussels)`; seconds where there are any.
-
-    A time that is shown twice in that night says which one is meant: `(Europe/Brussels, CET)`.
-    """
-    return f"{date_in_words(local_date(instant_ms, zone))} {_clock_in_words(instant_ms, zone)}"
-
-
-def span_in_words(start_ms: int, end_ms: int, zone: ZoneInfo) -> str:
-    """`Friday 3 July 2020 12:00 and 15:00 (Europe/Brussels)`; over midnight both sides are written out."""
-    start = local_in_words(start_ms, zone)
-    if local_date(start_ms, zone) != local_date(end_ms, zone):
-        return f"{start} and {local_in_words(end_ms, zone)}"
-    return f"{start.removesuffix(f' ({zone.key})')} and {_clock_in_words(end_ms, zone)}"
-
-
-def _clock_in_words(instant_ms: int, zone: ZoneInfo) -> str:
-    moment = datetime_from_ms(instant_ms, zone)
-    precision = "seconds" if moment.second else "minutes"
-    clock = moment.time().isoformat(timespec=precision)
-    shown_twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
-    return f"{clock} ({zone.key}, {moment.tzname()})" if shown_twice else f"{clock} ({zone.key})"

@@ -18,7 +18,7 @@ from protocols.errors import DocumentError, InputError, RelanceError, Unreachabl
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Errors of a library that this program uses, and what each is as an error of ours."""
+    """Errors that are not yet what a person reads: of a library, or with values in place of a sentence."""
 
     raised: type[Exception]
     as_ours: Callable[[Exception], RelanceError]
@@ -49,7 +49,7 @@ def exit_of(error: RelanceError) -> Exit:
 def run_app(app: typer.Typer, *foreign: Foreign) -> int:
     """Run a command line and return its status.
 
-    An error that is neither ours nor `foreign` is a bug, and is raised.
+    `foreign` comes before our own errors. An error that is neither is a bug, and is raised.
     """
     _escape_what_the_terminal_cannot_show()
     try:
@@ -60,13 +60,13 @@ def run_app(app: typer.Typer, *foreign: Foreign) -> int:
     except BrokenPipeError:
         discard_stdout()
         return Exit.DONE
+    except tuple(each.raised for each in foreign) as error:
+        return _end_with(next(each.as_ours(error) for each in foreign if isinstance(error, each.raised)))
     except RelanceError as error:
         return _end_with(error)
     except typer.TyperException as error:
         complain(error.format_message())
         return Exit.WRONG_INPUT
-    except tuple(each.raised for each in foreign) as error:
-        return _end_with(next(each.as_ours(error) for each in foreign if isinstance(error, each.raised)))
     except OSError as error:
         # A full disk, a folder that nobody may read: the machine's refusal, which names itself.
         _flush_stdout()

@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_table, say
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
 from controller.payments.store import verify_ledger
 from protocols.chain import Head
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
+from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 

@@ -15,6 +15,7 @@ from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
 from protocols.rim.terminal import warn
 from protocols.spans import Window
+from protocols.words.en.plans import findings_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
 
@@ -44,7 +45,7 @@ def order_one(
     span_ms = read_span(since, until, face.now_ms())
     read_name(name, "--name")
     addressed = _addressed(meters)
-    warn(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed)))
+    warn(findings_in_words(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed))))
     with face.acting(Kind.CUT_ORDER, addressed) as act:
         standing = order_cut(act, name, addressed, span_ms)
     return face.show(standing)

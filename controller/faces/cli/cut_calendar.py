@@ -17,6 +17,7 @@ from protocols.cutting.zones import load_zone
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.rim.terminal import warn
+from protocols.words.en.plans import findings_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
 
@@ -54,7 +55,7 @@ def set_one(
     parsed = parse_rule(rule, "--rule")
     load_zone(zone, "--zone")
     check_holidays(holidays, "--holidays")
-    warn(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms)))
+    warn(findings_in_words(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms))))
     with face.acting(Kind.CUT_CALENDAR) as act:
         standing = set_calendar(act, name, CalendarRule(rule, zone, holidays), span_ms)
     return face.show(standing)

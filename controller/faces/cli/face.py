@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from controller.faces.cli.order_words import order_fields, print_standing
 from controller.faces.cli.people import choose_operator, open_key
 from controller.faces.cli.showing import print_json
+from controller.faces.cli.standings import order_fields, print_standing
 from controller.meters.registry import check_known
 from controller.office.opening import Office, open_office
 from controller.office.people import Actor

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_table, say
 from controller.faces.cli.verbs import verb
 from controller.leases.views import LeaseView, lease_status
 from protocols.arguments import read_name
 from protocols.rim.terminal import Exit
+from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")
 

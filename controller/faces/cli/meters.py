@@ -8,7 +8,7 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
-from controller.faces.cli.showing import duration, eur, instants, local, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_table, say
 from controller.faces.cli.verbs import verb
 from controller.meters.views import MeterView, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
@@ -18,6 +18,9 @@ from controller.why.views import facts_of
 from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit
+from protocols.words.en.amounts import eur
+from protocols.words.en.times import duration, local
+from protocols.words.en.why import explanation_in_words
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
 
@@ -111,7 +114,8 @@ def why(face: Face, meter: Meter) -> int:
     zone = face.zone
     with face.office.reading() as session:
         found = facts_of(session, read_name(meter, "METER"))
-    sentences = explain(found.meter, found.events, found.orders, face.now_ms(), zone)
+    explanation = explain(found.meter, found.events, found.orders, face.now_ms())
+    sentences = explanation_in_words(explanation, zone)
     if face.as_json:
         said = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}
         print_json({"meter": meter, **said})

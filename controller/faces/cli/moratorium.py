@@ -6,7 +6,7 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Since
-from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_table, say
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import HoldView, list_holds
@@ -14,6 +14,7 @@ from protocols.arguments import read_instant, read_name, read_span
 from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
+from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow moratoriums.")
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.order_words import order_fields, order_in_words
 from controller.faces.cli.people import choose_operator
-from controller.faces.cli.showing import instants, local, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_table, say
+from controller.faces.cli.standings import order_fields
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
@@ -20,6 +20,9 @@ from protocols.cutting.planning import warnings_of
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.rim.terminal import Exit, warn
+from protocols.words.en.orders import order_in_words
+from protocols.words.en.plans import findings_in_words
+from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")
 
@@ -106,7 +109,7 @@ def sign_one(
     check_signable(standing, by)
     if not face.as_json:
         say(f"{order_id}: {order_in_words(standing.order, face.zone)}.")
-    warn(warnings_of(standing.order))
+    warn(findings_in_words(warnings_of(standing.order)))
     with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
         standing = sign(act, order_id)
     return face.show(standing, described=True)

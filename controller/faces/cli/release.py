@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.order_words import order_fields, print_standing
 from controller.faces.cli.showing import print_json, say
+from controller.faces.cli.standings import order_fields, print_standing
 from controller.orders.standing import Standing
 from controller.releases.acts import release_all, release_meter
 from controller.releases.views import Restored, reached, restored

@@ -6,14 +6,15 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
-from controller.faces.cli.order_words import order_fields, print_standing
-from controller.faces.cli.showing import eur, print_json, say
+from controller.faces.cli.showing import print_json, say
+from controller.faces.cli.standings import order_fields, print_standing
 from controller.payments.acts import top_up
 from protocols.arguments import read_name, read_payment
 from protocols.documents.kind_rule import Kind
 from protocols.limits import TEXT_CHARS_MAX
 from protocols.rim.terminal import Exit
 from protocols.units import UEUR_PER_EUR
+from protocols.words.en.amounts import eur
 
 _UEUR_PER_CENT = UEUR_PER_EUR // 100
 

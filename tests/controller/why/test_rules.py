@@ -6,14 +6,16 @@ import msgspec
 import pytest
 
 from controller.orders.life import ActiveOrder, DeliveryState
-from controller.why.rules import WHY_SHUT, EventFact, MeterFact, explain
+from controller.why.rules import EventFact, MeterFact, explain
 from emulator.firmware.effects import Noted
 from protocols.documents import drafting
 from protocols.documents.bodies import Named
 from protocols.documents.drafting import Sheet
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.link.explanation import LastReport, NoChange, Unreadable
 from protocols.reasons import Because, Source, Supply
 from protocols.units import QUANTA_PER_EUR
+from protocols.words.en.why import WHY_SHUT, explanation_in_words
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -44,7 +46,8 @@ def why(bench: Workbench, *standing: ActiveOrder) -> str:
         next_possible_ms=None,
         reported_ms=bench.now_ms,
     )
-    return "\n".join(explain(fact, told(bench), list(standing), bench.now_ms, BRUSSELS))
+    found = explain(fact, told(bench), list(standing), bench.now_ms)
+    return "\n".join(explanation_in_words(found, BRUSSELS))
 
 
 def test_a_cut_is_explained_by_its_own_verdict() -> None:
@@ -100,7 +103,12 @@ def test_a_meter_that_never_spoke_is_unknown() -> None:
     silent = MeterFact(
         id="m1", supply=None, supply_reason=None, clock=None, next_possible_ms=None, reported_ms=None
     )
-    assert explain(silent, [], [], MONDAY_MS, BRUSSELS)[0] == "m1 has never reported: its state is unknown."
+    found = explain(silent, [], [], MONDAY_MS)
+    assert found == [
+        LastReport(meter="m1", supply=None, supply_reason=None, clock=None, reported_ms=None),
+        NoChange(),
+    ]
+    assert explanation_in_words(found, BRUSSELS)[0] == "m1 has never reported: its state is unknown."
 
 
 def test_there_are_words_for_every_reason_for_which_a_gate_stays_shut() -> None:
@@ -114,5 +122,7 @@ def test_a_record_that_cannot_be_read_is_not_passed_over_in_silence(record: str)
         id="m1", supply="on", supply_reason="none", clock="trusted", next_possible_ms=None, reported_ms=0
     )
     events = [EventFact(number=7, time_ms=bench.began_ms, record=record)]
-    sentences = explain(fact, events, [], bench.now_ms, BRUSSELS)
-    assert "Not readable by this version, and not considered: entry 7." in sentences
+    found = explain(fact, events, [], bench.now_ms)
+    assert Unreadable((7,)) in found
+    said = explanation_in_words(found, BRUSSELS)
+    assert "Not readable by this version, and not considered: entry 7." in said

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from protocols.cutting.cut_calendar import compile_windows, complement
 from protocols.cutting.public_holidays import check_holidays, holidays_of_year
 from protocols.cutting.rules import DAY_NAMES, DAY_S, parse_rule
-from protocols.cutting.zones import instants_of_wall, load_zone, local_in_words, span_in_words, zone_names
+from protocols.cutting.zones import instants_of_wall, load_zone, zone_names
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, iso_from_ms, ms_from_iso
 from protocols.spans import Window, merge_windows
@@ -380,30 +380,3 @@ def test_a_wall_time_in_a_gap_is_the_end_of_the_gap_and_one_shown_twice_is_both(
     assert instants_of_wall(date(2020, 3, 29), 2 * 3_600 + 1, zone) == (gap_ends_ms, gap_ends_ms)
     twice = (at("2020-10-25T00:30Z"), at("2020-10-25T01:30Z"))
     assert instants_of_wall(date(2020, 10, 25), 2 * 3_600 + 1_800, zone) == twice
-
-
-@pytest.mark.parametrize(
-    ("instant", "words"),
-    [
-        ("2020-07-03T21:01:00Z", "Friday 3 July 2020 23:01 (Europe/Brussels)"),
-        ("2020-07-03T21:01:07Z", "Friday 3 July 2020 23:01:07 (Europe/Brussels)"),
-        ("2020-10-25T00:30:00Z", "Sunday 25 October 2020 02:30 (Europe/Brussels, CEST)"),
-        ("2020-10-25T01:30:00Z", "Sunday 25 October 2020 02:30 (Europe/Brussels, CET)"),
-    ],
-)
-def test_an_instant_in_words_names_weekday_and_zone(instant: str, words: str) -> None:
-    assert local_in_words(at(instant), load_zone(BRUSSELS)) == words
-
-
-@pytest.mark.parametrize(
-    ("end", "words"),
-    [
-        ("2020-07-03T13:00:00Z", "Friday 3 July 2020 12:00 and 15:00 (Europe/Brussels)"),
-        (
-            "2020-07-03T22:00:00Z",
-            "Friday 3 July 2020 12:00 (Europe/Brussels) and Saturday 4 July 2020 00:00 (Europe/Brussels)",
-        ),
-    ],
-)
-def test_a_span_in_words_says_the_day_once(end: str, words: str) -> None:
-    assert span_in_words(at("2020-07-03T10:00Z"), at(end), load_zone(BRUSSELS)) == words

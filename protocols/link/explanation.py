@@ -1,0 +1,123 @@
+"""What can be said of a meter's supply, as values: what `why METER` finds, before it has words (design §6).
+
+`controller.why.rules` finds them in the black box; `protocols.words` has a sentence for each.
+"""
+
+from msgspec import Struct
+
+from protocols.link.messages import Witness
+from protocols.link.question import HoldSpan, Interval
+from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
+from protocols.spans import Window
+
+
+class LastReport(Struct, frozen=True, kw_only=True):
+    """The meter's last report. None: it has never reported."""
+
+    meter: str
+    supply: str | None
+    supply_reason: str | None
+    clock: str | None
+    reported_ms: int | None
+
+
+class Unreadable(Struct, frozen=True):
+    """Entries that a newer firmware wrote: any of them may be the last change."""
+
+    numbers: tuple[int, ...]
+
+
+class NoChange(Struct, frozen=True):
+    """The black box, as far as it came in, has no change of the supply."""
+
+
+class LastChange(Struct, frozen=True, kw_only=True):
+    """The last change of the supply. `time_ms`: by the meter's own estimate."""
+
+    number: int
+    time_ms: int
+    before: Supply
+    after: Supply
+    reason: SupplyReason
+
+
+class VerdictMissing(Struct, frozen=True):
+    """The verdict that led to the last cut has not come in."""
+
+
+class OpenedForSafety(Struct, frozen=True):
+    """The supply was cut for a safety cause, which no hold forbids."""
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """Why the gate permitted the last cut. `met`: holds that met the interval, so that the cut was wrong."""
+
+    interval: Interval
+    window: Window | None
+    lease_ends_ms: int | None
+    known: tuple[str, ...]
+    met: tuple[str, ...]
+
+
+class CutRefused(Struct, frozen=True, kw_only=True):
+    """The last cut that the gate refused. `held`: the holds that met the interval."""
+
+    number: int
+    time_ms: int
+    cause: SupplyReason
+    reason: Because
+    held: tuple[HoldSpan, ...]
+
+
+class Vouched(Struct, frozen=True):
+    """Who told the meter the time, as of its last report."""
+
+    witness: Witness
+
+
+class WrongDate(Struct, frozen=True, kw_only=True):
+    """The last date of a source that differed from the meter's own clock."""
+
+    number: int
+    source: str
+    offset_ms: int
+    verdict: str
+
+
+class ClockDoubted(Struct, frozen=True):
+    """The clock is not trusted: the meter cuts nobody."""
+
+    number: int
+    status: ClockStatus
+
+
+class ProtectedNow(Struct, frozen=True, kw_only=True):
+    """A hold that forbids cuts now. `unconfirmed`: the delivery's state; None: the meter has the order."""
+
+    object: str
+    rev: int
+    until_ms: int
+    unconfirmed: str | None
+
+
+class NextCut(Struct, frozen=True):
+    """The first instant at which calendar and holds would permit a cut; None: none that the meter knows."""
+
+    instant_ms: int | None
+
+
+Explanation = (
+    LastReport
+    | Unreadable
+    | NoChange
+    | LastChange
+    | VerdictMissing
+    | OpenedForSafety
+    | Opened
+    | CutRefused
+    | Vouched
+    | WrongDate
+    | ClockDoubted
+    | ProtectedNow
+    | NextCut
+)

@@ -1,0 +1,78 @@
+"""Instants, dates and durations, in English, with the weekday: nobody shall miss what day a meter meant."""
+
+from datetime import date
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from protocols.cutting.zones import local_date
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, datetime_from_ms
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_UNKNOWN: Final = "unknown"
+_TENTH_MS: Final = SECOND_MS // 10
+
+
+def weekday_in_words(day: date) -> str:
+    """`Friday`, in English whatever the machine's language."""
+    return _WEEKDAYS[day.weekday()]
+
+
+def date_in_words(day: date) -> str:
+    """`Friday 3 July 2020`."""
+    return f"{weekday_in_words(day)} {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def local_in_words(instant_ms: int, zone: ZoneInfo) -> str:
+    """`Friday 3 July 2020 23:01 (Europe/Brussels)`; seconds where there are any.
+
+    A time that is shown twice in that night says which one is meant: `(Europe/Brussels, CET)`.
+    """
+    return f"{date_in_words(local_date(instant_ms, zone))} {_clock_in_words(instant_ms, zone)}"
+
+
+def span_in_words(start_ms: int, end_ms: int, zone: ZoneInfo) -> str:
+    """`Friday 3 July 2020 12:00 and 15:00 (Europe/Brussels)`; over midnight both sides are written out."""
+    start = local_in_words(start_ms, zone)
+    if local_date(start_ms, zone) != local_date(end_ms, zone):
+        return f"{start} and {local_in_words(end_ms, zone)}"
+    return f"{start.removesuffix(f' ({zone.key})')} and {_clock_in_words(end_ms, zone)}"
+
+
+def _clock_in_words(instant_ms: int, zone: ZoneInfo) -> str:
+    moment = datetime_from_ms(instant_ms, zone)
+    precision = "seconds" if moment.second else "minutes"
+    clock = moment.time().isoformat(timespec=precision)
+    shown_twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    return f"{clock} ({zone.key}, {moment.tzname()})" if shown_twice else f"{clock} ({zone.key})"
+
+
+def local(instant_ms: int | None, zone: ZoneInfo) -> str:
+    """`Fri 2020-07-03 23:01 CEST (21:01 UTC)`; with its date where UTC has another; `unknown` for None."""
+    if instant_ms is None:
+        return _UNKNOWN
+    there = datetime_from_ms(instant_ms, zone)
+    utc = datetime_from_ms(instant_ms)
+    precision = "seconds" if instant_ms % (60 * SECOND_MS) else "minutes"
+    clock = there.time().isoformat(timespec=precision).partition(".")[0]
+    utc_clock = utc.time().isoformat(timespec=precision).partition(".")[0]
+    utc_day = "" if utc.date() == there.date() else f"{utc.date()} "
+    weekday = weekday_in_words(there.date())[:3]
+    return f"{weekday} {there.date()} {clock} {there.tzname()} ({utc_day}{utc_clock} UTC)"
+
+
+def duration(length_ms: int) -> str:
+    """`1 d 2 h`, `3 min 20 s`, `2.5 s`: the two greatest units."""
+    if length_ms < MINUTE_MS:
+        whole, rest = divmod(length_ms, SECOND_MS)
+        return f"{whole}.{rest // 100} s" if rest >= _TENTH_MS else f"{whole} s"
+    units = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min"), (SECOND_MS, "s"))
+    parts: list[str] = []
+    for unit_ms, name in units:
+        count, length_ms = divmod(length_ms, unit_ms)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
