@@ -1,4 +1,4 @@
-"""What both ends must mean alike: documents, units, instants, reasons.
+"""The definitions that meters and controller share: documents, messages, units, instants, reasons.
 
-Pure: no I/O, no clock read, no random number. Imports nothing else of this project.
+Pure, except for `rim`: no I/O, no clock read, no random number. Imports nothing else of this project.
 """

@@ -1,4 +1,4 @@
-"""What a person types becomes what orders hold, or one line that says what is allowed."""
+"""Reads what a person types: returns a checked value, or raises InputError with what is allowed."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -31,7 +31,7 @@ def read_names(texts: Iterable[str], where: str) -> tuple[str, ...]:
 
 
 def check_choice(text: str | None, allowed: Iterable[str], where: str) -> None:
-    """Raises InputError for a word that is not in a closed list; none was chosen where it is None."""
+    """Raises InputError for a word that is not in a closed list. None means that nothing was chosen."""
     words = list(allowed)
     if text is not None and text not in words:
         raise InputError(f"{where}: {quoted(text)}; allowed: {', '.join(words)}")
@@ -40,7 +40,7 @@ def check_choice(text: str | None, allowed: Iterable[str], where: str) -> None:
 def read_instant(text: str, where: str) -> int:
     """The instant (`_ms`) of an ISO 8601 text.
 
-    Raises InputError for a time without an offset: in which zone it was meant is what nobody must guess.
+    Raises InputError for a time without an offset: nobody must guess its zone.
     """
     try:
         instant_ms = ms_from_iso(text)
@@ -53,7 +53,10 @@ def read_instant(text: str, where: str) -> int:
 
 
 def read_span(from_text: str | None, until_text: str, now_ms: int) -> tuple[int, int]:
-    """`[from, until)` of `--from` (default: now) and `--until`. InputError where it is empty or over."""
+    """`[from, until)` of `--from` (default: now) and `--until`.
+
+    Raises InputError for a span that is empty or has ended by `now_ms`.
+    """
     from_ms = now_ms if from_text is None else read_instant(from_text, "--from")
     until_ms = read_instant(until_text, "--until")
     if until_ms <= max(from_ms, now_ms):
@@ -62,7 +65,7 @@ def read_span(from_text: str | None, until_text: str, now_ms: int) -> tuple[int,
 
 
 def read_payment(text: str) -> int:
-    """A payment in micro-euro: more than nothing, in whole cents. Raises InputError."""
+    """A payment in micro-euro: whole cents, more than 0. Raises InputError."""
     try:
         ueur = ueur_from_eur(text)
     except ValueError as error:
@@ -74,7 +77,7 @@ def read_payment(text: str) -> int:
 
 
 def read_basis(text: str) -> str:
-    """The legal or operational ground of an order. Raises InputError where it is too long."""
+    """The legal or operational ground of an order. Raises InputError if it is too long."""
     if len(text) > TEXT_CHARS_MAX:
         raise InputError(f"--basis: {len(text)} characters; allowed: at most {TEXT_CHARS_MAX}")
     return text

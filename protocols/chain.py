@@ -1,9 +1,9 @@
-"""Hash-chained entries: whoever changes, drops, inserts or reorders one breaks all that follow.
+"""Hash-chained entries: changing, dropping, inserting or reordering one breaks the chain there.
 
-One of it for the meter's journal and the controller's audit (design §4.4, §6). An entry's hash covers its
-number, the hash before it and its body. A chain may begin at any number, when the head before it
-is given: a ring that has forgotten its oldest entries can still be checked. The last entries can be
-cut off unseen, unless the head is also known from elsewhere: pass it as `to_head`. Pure.
+The meter's journal and the controller's audit both use it (design §4.4, §6). An entry's hash covers its
+number, the hash before it and its body. A chain may begin at any number if the head before it is given:
+a ring that has overwritten its oldest entries can still be checked. A chain by itself does not show that
+its last entries are missing; a head that is known from elsewhere does: pass it as `to_head`. Pure.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class Head(Struct, frozen=True):
     hash: bytes
 
 
-# Before the first entry, which has number 1. The text keeps our chains apart from anyone else's.
+# The head before entry 1. The text makes our chains differ from any other program's.
 GENESIS: Final = Head(0, sha256(b"relance chain 1").digest())
 
 
@@ -48,9 +48,9 @@ def append(head: Head, body: bytes) -> Entry:
 
 
 def verify(entries: Iterable[Entry], from_head: Head = GENESIS, to_head: Head | None = None) -> int | None:
-    """The first number at which the chain after `from_head` is broken; None where it is whole.
+    """The first number at which the chain after `from_head` is broken; None if it is whole.
 
-    With `to_head` the chain must also end there: it says when the last entries are missing.
+    With `to_head` the chain must also end there: this finds missing last entries.
     """
     head = from_head
     for entry in entries:
@@ -63,7 +63,7 @@ def verify(entries: Iterable[Entry], from_head: Head = GENESIS, to_head: Head | 
 
 
 def _hash(number: int, previous_hash: bytes, body: bytes) -> bytes:
-    """SHA-256 over length-prefixed fields: no two entries have the same bytes under the hash."""
+    """SHA-256 over length-prefixed fields: without the lengths two entries could hash the same bytes."""
     digest = sha256()
     for field in (number.to_bytes(_NUMBER_BYTES, "big"), previous_hash, body):
         digest.update(len(field).to_bytes(_LENGTH_BYTES, "big"))

@@ -1,4 +1,4 @@
-"""Bytes from outside become a document, or one DocumentError; nothing else ever escapes."""
+"""Reads JSON from outside: returns the document or raises DocumentError, and no other error."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 def read_json(decoder: "msgspec.json.Decoder[T]", data: bytes, name: str) -> T:
     """The document that `decoder` reads from `data`; `name` begins the error's line.
 
-    Raises DocumentError where the bytes are too many, no JSON, or break the document's form.
+    Raises DocumentError for too many bytes, for text that is not JSON, and for a wrong form.
     """
     if len(data) > PAYLOAD_BYTES_MAX:
         raise DocumentError(f"{name}: {len(data)} bytes; at most {PAYLOAD_BYTES_MAX}")
@@ -22,8 +22,8 @@ def read_json(decoder: "msgspec.json.Decoder[T]", data: bytes, name: str) -> T:
     except msgspec.MsgspecError as error:
         raise DocumentError(f"{name}: {error}") from None
     except UnicodeDecodeError as error:
-        # msgspec checks UTF-8 only in the strings it keeps, and says so with Python's own error.
+        # msgspec checks UTF-8 only in the strings that it keeps, and raises Python's own error for them.
         raise DocumentError(f"{name}: not UTF-8: {error.reason}") from None
     except RecursionError:
-        # A few thousand brackets fit into the size limit; the stack does not hold as many.
+        # The size limit admits some thousand nested brackets; Python's stack does not.
         raise DocumentError(f"{name}: nested too deeply") from None

@@ -1,4 +1,4 @@
-"""Errors of this package say whose fault they are: the peer's document, or the person's input."""
+"""The errors of this project, by whose fault they are: a peer's document, a person's input, the network."""
 
 import json
 
@@ -12,11 +12,11 @@ class DocumentError(RelanceError):
 
 
 class InputError(RelanceError):
-    """What a person wrote (a file, an argument) is wrong: what, where, and what is allowed."""
+    """What a person wrote (a file, an argument) is wrong. The text says what, where, and what is allowed."""
 
 
 class RefusedError(RelanceError):
-    """What was asked is well formed, and the answer is no. The text says why."""
+    """A request is well formed, and the answer is no. The text says why."""
 
 
 class UnreachableError(RelanceError):
@@ -24,6 +24,6 @@ class UnreachableError(RelanceError):
 
 
 def quoted(text: str, chars_max: int = 80) -> str:
-    """Somebody else's text inside an error: in double quotes, on one line, cut where it is long."""
+    """Text from outside, for an error message: in double quotes, on one line, shortened to `chars_max`."""
     shown = text if len(text) <= chars_max else text[: chars_max - 1] + "…"
     return json.dumps(shown, ensure_ascii=not shown.isprintable())

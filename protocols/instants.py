@@ -43,5 +43,5 @@ def iso_from_ms(instant_ms: int) -> str:
 
 
 def ms_from_iso(text: str) -> int:
-    """The instant of an ISO 8601 text with an offset. Raises ValueError where it is none."""
+    """The instant of an ISO 8601 text with an offset. Raises ValueError for any other text."""
     return ms_from_datetime(datetime.fromisoformat(text))

@@ -4,9 +4,9 @@ from typing import Final, Literal, get_args
 
 from protocols.instants import DAY_MS, HOUR_MS
 
-# A payload on the link: a season of cut windows fits twice; a meter's receive buffer is of this order.
+# A payload on the link: a season of cut windows fits twice; a meter's receive buffer is about as large.
 PAYLOAD_BYTES_MAX = 16 * 1024
-# Signatures looked at in one envelope: two people, the service, and room for a key change.
+# Signatures in one envelope: two people, the service, and room for a key change.
 SIGNATURES_MAX = 8
 # Keys in a root document: two roles of some ten people, services, authorities; it fills a payload too.
 KEYS_MAX = 40
@@ -16,7 +16,7 @@ ID_CHARS_MAX = 64
 TEXT_CHARS_MAX = 256
 # Windows in one cut calendar: weekdays of a season, twice a day; with two signatures it fills a payload.
 WINDOWS_MAX = 350
-# Holds, flags and releases one meter keeps; beyond it a new object is refused, an old one never dropped.
+# Holds, flags and releases one meter keeps; above it a new object is refused, and an old one never dropped.
 OBJECTS_MAX = 64
 # One-person revisions kept above a floor; then the two lowest merge (design §5).
 REVISIONS_MAX = 16
@@ -27,26 +27,26 @@ REV_MAX = 2**53 - 1
 # A lease lives at most this long (design §5); the service renews it daily for a week.
 LEASE_MS_MAX = 31 * DAY_MS
 LEASE_RENEWAL_MS = 7 * DAY_MS
-# Claims are kept this long (design §4.1).
+# Time claims are kept this long (design §4.1).
 CLAIM_AGE_MS_MAX = 40 * DAY_MS
-# Spread of a time claim: at least a second, and no more than a day or it says nothing.
+# Spread of a time claim: at least a second; with more than a day a claim would tell a meter nothing.
 CLAIM_SPREAD_MS_MIN = 1_000
 CLAIM_SPREAD_MS_MAX = DAY_MS
-# Asks to time authorities awaiting an answer, per meter; the oldest is forgotten.
+# Time requests of one meter that await an answer; above it the oldest is forgotten.
 ASKS_MAX = 16
-# What hulls may add to the envelope in 24 h of ticks (design §4.1, small miss).
+# How much hulls may widen the clock's interval in 24 h of ticks (design §4.1, small miss).
 HULL_MS_MAX = 60_000
 HULL_WINDOW_MS = 24 * HOUR_MS
 # Instants accepted from outside: 2000-01-01 to 2100-01-01.
 INSTANT_MS_MIN = 946_684_800_000
 INSTANT_MS_MAX = 4_102_444_800_000
-# One payment statement's total per issuer: 1,000,000 €, far below 2**53 µ€.
+# Running total of one issuer's payments to one meter: 1,000,000 €, far below 2**53 µ€.
 STATEMENT_UEUR_MAX = 1_000_000_000_000
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).
 BALANCE_EUR_MAX = 400_000
 # Issuers of statements known to one meter: the controller and its kiosks' offices.
 ISSUERS_MAX = 32
-# Load of a household connection in W: 3 × 400 A would be an industry.
+# Load of a household connection in W: even 3 × 400 A, an industrial connection, draws less.
 LOAD_W_MAX = 1_000_000
 # Journal entries kept in a meter's ring.
 JOURNAL_ENTRIES_MAX = 512
@@ -55,7 +55,7 @@ ReleaseHours = Literal[24, 48, 72, 240]
 RELEASE_HOURS: Final[tuple[ReleaseHours, ...]] = get_args(ReleaseHours)
 # Tombstones of cancelled cut orders a meter keeps.
 TOMBSTONES_MAX = 64
-# Cut orders that one meter remembers until they end, carried out or not.
+# Cut orders that one meter remembers until they end, whether it has carried them out or not.
 CUT_ORDERS_MAX = 16
 # Meters that one scope names: with ids of the usual length they and two signatures fill a payload.
 SCOPE_METERS_MAX = 512

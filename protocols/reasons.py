@@ -1,6 +1,6 @@
-"""Closed lists: supply states, flags, why supply changed, why an order was refused, what a screen shows.
+"""Closed lists: supply states, flags, why the supply changed, why an order was refused, screen codes.
 
-Each member's value is what stands on the wire, in the journal and in `--json`.
+Each member's value is the text on the wire, in the journal and in `--json`.
 """
 
 from enum import StrEnum, unique
@@ -14,7 +14,11 @@ class Energy(StrEnum):
 
 @unique
 class Supply(StrEnum):
-    """State of the supply. `armed` is off, ready for a person to press (DLMS disconnect control, state 2)."""
+    """State of the supply.
+
+    `armed`: off until a person presses the button (DLMS Blue Book, disconnect control, class 70: control
+    state 2, ready for reconnection).
+    """
 
     ON = "on"
     OFF = "off"
@@ -44,7 +48,7 @@ class SupplyReason(StrEnum):
 
 @unique
 class FlagName(StrEnum):
-    """A household's flags; with any of them set its meter is never cut."""
+    """A household's flags. While any of them is set, its meter never cuts."""
 
     PROTECTED = "protected"
     MEDICAL = "medical"
@@ -53,7 +57,7 @@ class FlagName(StrEnum):
 
 @unique
 class HoldKind(StrEnum):
-    """Why there is a hold. The meter does not ask; people and reports do."""
+    """Why a hold was declared. For people and reports; a meter treats all kinds alike."""
 
     MORATORIUM = "moratorium"
     DISPUTE = "dispute"
@@ -87,7 +91,7 @@ class Because(StrEnum):
 
 @unique
 class Source(StrEnum):
-    """A time authority: the key that signs the time, not what carries it."""
+    """A time authority: who signs the time, whatever carries it."""
 
     HEADEND = "headend"
     TIMESERVER = "timeserver"
@@ -97,7 +101,7 @@ class Source(StrEnum):
 
 @unique
 class ClaimSource(StrEnum):
-    """Who brought a date, as the black box notes it: a time authority (`Source`), or nobody who signed it."""
+    """Where a date came from, as the black box records it: a time authority (`Source`), or `unsigned`."""
 
     HEADEND = "headend"
     TIMESERVER = "timeserver"
@@ -108,10 +112,10 @@ class ClaimSource(StrEnum):
 
 @unique
 class ClaimVerdict(StrEnum):
-    """What a meter made of a date from outside (design §4.1).
+    """How a meter judged a date from outside (design §4.1).
 
-    The guarded clock agrees, narrows, disagrees and so on, or refuses; it only logs a date that nobody
-    signed. A card meter obeys, or refuses by one of its defects.
+    `logged`: the guarded clock never uses a date that nobody signed. `obeyed` and `refused` are the card
+    meter's, which refuses only by one of its defects; all others are the guarded clock's.
     """
 
     AGREES = "agrees"
@@ -131,7 +135,7 @@ class ClaimVerdict(StrEnum):
 
 @unique
 class ClockCause(StrEnum):
-    """What changed the clock. The two with a space are the card meter's."""
+    """What changed the clock. The two values with a space are the card meter's."""
 
     CLAIM = "claim"
     CRYSTAL_RATE = "crystal_rate"
@@ -144,7 +148,7 @@ class ClockCause(StrEnum):
 
 @unique
 class CreditCause(StrEnum):
-    """What changed the credit, or made it worth telling."""
+    """What changed the credit, or which threshold (`low`, `zero`) it crossed."""
 
     TOP_UP = "top_up"
     EMERGENCY_START = "emergency_start"
@@ -156,7 +160,7 @@ class CreditCause(StrEnum):
 
 @unique
 class OrderVerdict(StrEnum):
-    """What a meter made of a document."""
+    """A meter's answer to a document."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -176,7 +180,7 @@ class Did(StrEnum):
 
 @unique
 class NoOrder(StrEnum):
-    """What a judged document is called that is no order: a new root, a card of 2020, unreadable bytes."""
+    """In place of a kind, for a judged document that is no order: a root, a card of 2020, broken bytes."""
 
     ROOT = "root"
     CARD = "card"
@@ -211,7 +215,7 @@ class Refusal(StrEnum):
 
 @unique
 class ScreenCode(StrEnum):
-    """Codes of the card meter's screen (domain.md §1.1.1). Codes 1 to 7 are not known and not used."""
+    """Codes of the card meter's screen. Codes 1 to 7 of 2020 are not known and not used."""
 
     ACCEPTED = "9"
     NOT_RELANCED = "8"

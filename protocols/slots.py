@@ -1,16 +1,19 @@
-"""Tear-safe memory: two slots, of which a write touches only the one that does not hold the state.
+"""Memory that survives a power cut: two slots; a write changes only the slot that is not current.
 
 Used for the meter's image, the card and the journal's head (design §4.4). A slot is
-`sequence u64 | length u32 | payload | CRC-32`, big-endian; the CRC covers all before it. The state is
-the valid slot with the highest sequence. Power may go after any byte of a write: what is then read
-is the last state or the next one, never a mixture.
+`sequence u64 | length u32 | payload | CRC-32`, big-endian; the CRC covers all before it. The current slot
+is the valid one with the highest sequence; its payload is the state. If power fails after any byte of a
+write, a read returns the old state or the new one, never a mixture.
 
-That holds by the order of the bytes, not by luck with a checksum. A write first zeroes the slot's
-sequence: 0 is never valid, and a half-zeroed one is lower than the current. Then come length, payload
-and CRC, under the zero, and the sequence last: half written it is no higher than the next one, and what
-it stands for is already whole. The CRC is there for memory that fails.
+The order of the writes guarantees that, not the checksum:
 
-Pure: `write` says which bytes to put where, in order; the caller puts them.
+1. The slot's sequence is zeroed. 0 is never valid, and a half-zeroed sequence is below the current one.
+2. Length, payload and CRC are written while the sequence is 0.
+3. The sequence is written. Half written it is no higher than intended, and what follows it is complete.
+
+The CRC detects memory that fails.
+
+Pure: `write` returns the bytes and their offsets, in order; the caller performs the writes.
 """
 
 from struct import Struct
@@ -22,7 +25,7 @@ _LENGTH: Final = Struct(">I")
 _CRC: Final = Struct(">I")
 _HEADER_BYTES: Final = _SEQUENCE.size + _LENGTH.size
 _FRAME_BYTES: Final = _HEADER_BYTES + _CRC.size
-# Beyond it a sequence is garbage: no memory lives through as many writes.
+# A higher sequence is garbage: no memory lasts for as many writes.
 _SEQUENCE_MAX: Final = 2**63
 
 Memory = bytes | bytearray | memoryview
@@ -34,7 +37,7 @@ def memory_bytes(payload_bytes_max: int) -> int:
 
 
 def read(memory: Memory) -> bytes | None:
-    """The state; None where both slots are lost, or nothing was ever written."""
+    """The state. None if both slots are broken or nothing was ever written."""
     current = _current(memory)
     if current is None:
         return None
@@ -44,9 +47,9 @@ def read(memory: Memory) -> bytes | None:
 
 
 def write(memory: Memory, payload: bytes) -> list[tuple[int, bytes]]:
-    """The writes `(offset, bytes)` that make `payload` the state, to be put in this order.
+    """The writes `(offset, bytes)` that make `payload` the state, to be performed in this order.
 
-    Raises ValueError where the payload does not fit: the caller has sized the memory.
+    Raises ValueError if the payload does not fit; `memory_bytes` gives the size that it needs.
     """
     slot_bytes = _slot_bytes(memory)
     if len(payload) > slot_bytes - _FRAME_BYTES:
@@ -75,7 +78,7 @@ def _current(memory: Memory) -> tuple[int, int, int] | None:
 
 
 def _frame(memory: Memory, slot: int) -> tuple[int, int] | None:
-    """`(sequence, length)` of a slot; None where it is not valid."""
+    """`(sequence, length)` of a slot; None if it is not valid."""
     slot_bytes = _slot_bytes(memory)
     if slot_bytes < _FRAME_BYTES:
         return None

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
-# Of documents; what the firmware reckons with is any integer.
+# The range that documents allow. Instants inside the firmware may be any integer.
 InstantMs = Annotated[int, Meta(ge=INSTANT_MS_MIN, le=INSTANT_MS_MAX)]
 
 
@@ -30,9 +30,10 @@ class Span(NamedTuple):
 
 
 def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """The same instants in sorted windows, those that touch or overlap made one, empty ones left out.
+    """The same instants as sorted windows: windows that touch or overlap are joined, empty ones left out.
 
-    The gate needs it: an interval across the seam of two windows that touch lies inside one.
+    The gate asks for one window that contains the clock's whole interval. Two windows that touch would
+    each contain only a part of it.
     """
     merged: list[Window] = []
     for window in sorted(window for window in windows if window.start_ms < window.end_ms):

@@ -1,14 +1,14 @@
-"""What a service asks of time: the instant now, and to be woken at another.
+"""The clock that a service is given: it returns the instant now, and sleeps until another.
 
-An interface only: the rim brings the system's clock, the demo a clock that its conductor steps, so that
-the same seed takes the same decisions at any speed.
+An interface only. The rim implements it with the machine's clock; the demo with a clock that it steps
+itself, so that one seed leads to the same decisions at any speed.
 """
 
 from typing import Protocol
 
 
 class Timekeeper(Protocol):
-    """UTC milliseconds, as the part that holds it knows them."""
+    """A clock in UTC milliseconds. It need not show true time."""
 
     def now_ms(self) -> int: ...
 

@@ -21,14 +21,14 @@ QUANTA_PER_WS_PER_UEUR_KWH = 3
 # 1 s of 1 µ€/day: 10,800,000 / 86,400.
 QUANTA_PER_S_PER_UEUR_DAY = 125
 
-# Twelve digits before the point are more than any meter, office or fleet turns over in a year.
+# Twelve digits before the point: more euro than any fleet turns over in a year.
 _EUR = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 def ueur_from_eur(text: str) -> int:
     """Micro-euro from a decimal string in euro, such as `"12.34"` or `"-0.5"`.
 
-    Raises ValueError where the text is no plain decimal number, or is finer than a micro-euro.
+    Raises ValueError for anything but a plain decimal number, and for more than six decimals.
     """
     match = _EUR.fullmatch(text)
     if match is None:
@@ -49,7 +49,7 @@ def ueur_from_quanta(quanta: int) -> int:
 
 
 def eur_from_quanta(quanta: int, decimals: int = 2) -> str:
-    """Euro as a decimal string with `decimals` digits, rounded half to even; nothing is never `-0.00`."""
+    """Euro as a decimal string with `decimals` digits, rounded half to even; never `-0.00`."""
     scaled = _divide_half_even(quanta * 10**decimals, QUANTA_PER_EUR)
     digits = str(abs(scaled)).rjust(decimals + 1, "0")
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]

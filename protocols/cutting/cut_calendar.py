@@ -8,8 +8,8 @@ Where local time is not one line, the windows come out smaller, never larger:
 - a start in the hour that a change to summer time skips moves to the end of the gap;
 - a time that the change to winter time shows twice is taken as the later one where it is a start,
   and as the earlier one where it is an end, so `02:15-02:45` in that night gives no window at all;
-- a holiday takes out its whole local day, from midnight to midnight, and nothing of its neighbours:
-  of `22:00-06:00` it takes out the evening of the holiday and the morning of the holiday.
+- a holiday takes out its whole local day, from midnight to midnight, and nothing of the days beside it:
+  of `22:00-06:00` it takes out the morning and the evening of the holiday.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms
     Raises InputError for an unknown zone or country, and for a span that ends before it begins or
     leaves the years 2000 to 2099 that documents may speak of (`limits`).
     """
-    place = load_zone(zone)
+    zone_info = load_zone(zone)
     check_holidays(holidays)
     if not INSTANT_MS_MIN <= from_ms <= until_ms <= INSTANT_MS_MAX:
         raise InputError(
@@ -41,13 +41,13 @@ def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms
             f"from {iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
         )
     found: list[Window] = []
-    for day in _local_days(local_date(from_ms, place), local_date(until_ms, place)):
+    for day in _local_days(local_date(from_ms, zone_info), local_date(until_ms, zone_info)):
         if holiday_name(holidays, day) is not None:
             continue
         for hours in rule.hours:
             if day.weekday() in hours.days:
-                _, start_ms = instants_of_wall(day, hours.start_s, place)
-                end_ms, _ = instants_of_wall(day, hours.end_s, place)
+                _, start_ms = instants_of_wall(day, hours.start_s, zone_info)
+                end_ms, _ = instants_of_wall(day, hours.end_s, zone_info)
                 found.append(Window(max(start_ms, from_ms), min(end_ms, until_ms)))
     return merge_windows(found)
 
@@ -66,8 +66,8 @@ def complement(windows: Iterable[Window], from_ms: int, until_ms: int) -> tuple[
 def _local_days(first: date, last: date) -> Iterator[date]:
     """The dates from `first` to `last`.
 
-    They are enough: where a clock is set back over midnight, and a date is shown again after the
-    next one has begun, hours of it that would lie in the repetition end when first shown.
+    No other date can add hours. A clock that is set back over midnight shows the old date once more, but an
+    end is read as the earlier of two instants, so that no hours lie in the repetition.
     """
     day = first
     while day <= last:

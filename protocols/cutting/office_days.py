@@ -1,7 +1,7 @@
-"""When people can be helped: the offices' and the call centre's hours, day by day in local time.
+"""The hours in which people get help: those of the offices, day by day in local time.
 
-Where the compiler of cut calendars makes windows smaller in doubt, so does this: hours of the
-offices that a change of the clocks makes ambiguous are not counted as open.
+In doubt they come out smaller, like the windows of a cut calendar: office hours that a change of the clocks
+makes ambiguous do not count as open.
 """
 
 from collections.abc import Mapping
@@ -19,27 +19,27 @@ from protocols.instants import SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 from protocols.spans import Window
 
-# How far ahead the next opening of the offices is looked for: longer than any run of holidays.
+# How far ahead the linter looks for the offices' next opening: longer than any run of holidays.
 LOOKAHEAD_DAYS = 21
-# A calendar is for a season (design §5); two years of days are looked at, not a century.
+# A calendar is for a season (design §5): two years are more than enough.
 SPAN_DAYS_MAX = 732
 _DAY = timedelta(days=1)
 
 
 class OfficePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a DSO can put right, and when: the linter's data.
+    """When a DSO can help, and how many households: the linter's data.
 
-    `zone` and `holidays` are those of the offices. They are not taken from the calendar that is
-    judged: one that forgets the holidays must be found out.
+    `zone` and `holidays` are those of the offices. They are not taken from the calendar that is judged,
+    so that the linter finds a calendar that forgets the holidays.
     """
 
     zone: str = "Europe/Brussels"
     holidays: str = "BE"
     office_hours: str = "weekdays 08:00-18:00"
     call_centre_hours: str = "weekdays 07:00-22:00"
-    # A Friday evening begins here, seconds of the day.
+    # When a Friday evening begins, in seconds of the day.
     evening_from_s: int = 18 * 3_600
-    # On the last open day before closed ones, no cut from here on, seconds of the day.
+    # From when on the last open day before closed ones allows no cut, in seconds of the day.
     eve_from_s: int = 12 * 3_600
     # Office hours that must be left on the day of a cut: to walk there, queue, and come again.
     office_s_left_min: int = 3 * 3_600
@@ -48,7 +48,7 @@ class OfficePolicy(msgspec.Struct, frozen=True, kw_only=True):
     seconds_per_card: int = 120
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number that means nothing."""
+        """Raises InputError for a number that is out of range."""
         for field, least, most in (
             ("evening_from_s", 0, DAY_S),
             ("eve_from_s", 0, DAY_S),
@@ -103,7 +103,7 @@ def office_days(policy: OfficePolicy, from_ms: int, until_ms: int) -> Mapping[da
     last += LOOKAHEAD_DAYS * _DAY
     days: dict[date, OfficeDay] = {}
     while day <= last:
-        # The whole day, also where its midnight is shown twice.
+        # The earlier midnight at the start, the later one at the end: the whole day, if one is shown twice.
         start_ms, _ = instants_of_wall(day, 0, zone)
         _, end_ms = instants_of_wall(day, DAY_S, zone)
         span = Window(max(start_ms, INSTANT_MS_MIN), min(end_ms, INSTANT_MS_MAX))
@@ -125,5 +125,5 @@ def closed_days_after(days: Mapping[date, OfficeDay], day: date) -> tuple[Office
 
 
 def cards_served(policy: OfficePolicy, office_ms: int) -> int:
-    """How many cards all offices together serve in so much office time."""
+    """How many cards all offices together serve in `office_ms` of opening time."""
     return policy.offices * (office_ms // (policy.seconds_per_card * SECOND_MS))

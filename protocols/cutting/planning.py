@@ -1,6 +1,6 @@
-"""Planned cuts, drafted only where the linter lets them: before anybody signs, refused, or warned of.
+"""Drafts cut orders and calendars, after asking the linter: it refuses some plans and warns of others.
 
-Whoever drafts a cut order or a calendar does it here. `documents.drafting` writes the documents, and knows
+The commands of the controller draft every cut here. `documents.drafting` makes the documents, and knows
 nothing of offices and holidays.
 """
 
@@ -36,7 +36,7 @@ def plan_calendar(
 ) -> Order:
     """A cut calendar, its windows compiled from a rule in local time over `span_ms`; two people.
 
-    Raises InputError for a rule that is none, no window at all or more than a document holds;
+    Raises InputError for a malformed rule, and for no window or more than a document holds;
     PlanRefusedError for a plan that the linter refuses.
     """
     from_ms, until_ms = span_ms
@@ -54,7 +54,8 @@ def plan_cut(
 ) -> Order:
     """A cut order for these meters inside `span_ms`; two people.
 
-    Raises InputError for a span that is empty or over; PlanRefusedError where the linter refuses it.
+    Raises InputError for a span that is empty or has ended; PlanRefusedError for a plan that the linter
+    refuses.
     """
     order = unlinted_cut(sheet, name, meters, span_ms)
     check_plan(order.object, [Window(*span_ms)], policy, len(meters))
@@ -74,10 +75,10 @@ class PlanRefusedError(RefusedError):
 def check_plan(
     what: str, windows: Sequence[Window], policy: OfficePolicy | None = None, meters: int | None = None
 ) -> tuple[Finding, ...]:
-    """What is to be warned of in a plan. `meters` is how many may be cut in one window, where known.
+    """The warnings of a plan. `meters` is how many may be cut in one window, if known.
 
-    Raises PlanRefusedError for a plan that would harm; there is no way around it. Raises InputError for
-    a plan with no window, or more than a document holds.
+    Raises PlanRefusedError for a plan with an error; no option overrides it. Raises InputError for a plan
+    with no window, or more than a document holds.
     """
     if not 1 <= len(windows) <= WINDOWS_MAX:
         raise InputError(f"{what}: {len(windows)} windows; allowed: 1 to {WINDOWS_MAX}")
@@ -89,7 +90,7 @@ def check_plan(
 
 
 def warnings_of(order: Order) -> tuple[Finding, ...]:
-    """What whoever signs an order must be told; nothing where it plans no cut. Raises as `check_plan`."""
+    """The warnings for those who sign an order; empty if it plans no cut. Raises like `check_plan`."""
     if order.kind is Kind.CUT_CALENDAR:
         return check_plan(order.object, body_of(order, CutCalendarBody).windows)
     if order.kind is Kind.CUT_ORDER:

@@ -7,10 +7,10 @@ them. A part is days and hours, `DAYS HH:MM-HH:MM`:
   round the end of the week), or several of these with commas;
 - hours: half open, the end is no longer inside; `24:00` is allowed as an end.
 
-Hours whose end is not after their start (`22:00-06:00`) run on into the next day. Such a part means
-exactly two: its days until 24:00, and the days after them from 00:00. So every rule comes down to
-hours inside single days, and whether a moment lies inside depends on the weekday and the time of
-day alone. Nothing here knows a time zone, a date or a holiday.
+Hours whose end is not after their start (`22:00-06:00`) run on into the next day. Such a part is split
+in two: its days until 24:00, and the days after them from 00:00. So every rule becomes hours inside
+single days, and whether a moment lies inside depends only on the weekday and the time of day. Nothing
+here knows a time zone, a date or a holiday.
 """
 
 import re
@@ -43,7 +43,7 @@ class Hours(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A parsed rule: its text, and the hours it comes down to. They may overlap; it means their union."""
+    """A parsed rule: its text and the hours that it means. They may overlap; the rule is their union."""
 
     text: str
     hours: tuple[Hours, ...]
@@ -51,7 +51,7 @@ class Rule(msgspec.Struct, frozen=True):
     def covers(self, weekday: int, second_of_day: int) -> bool:
         """Whether a moment of local wall time lies inside. Monday = 0; integers only, no calendar.
 
-        Total: a weekday or second that does not exist, as a faulty clock may show, lies in no hours.
+        A weekday or second that does not exist, as a faulty clock may show, lies in no hours.
         """
         return any(
             hours.start_s <= second_of_day < hours.end_s and weekday in hours.days for hours in self.hours

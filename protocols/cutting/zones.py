@@ -1,4 +1,4 @@
-"""Time zones: wall clocks to instants and back. Local time exists only at the edges, and here.
+"""Time zones: converts wall-clock times to instants and back.
 
 Zones are read from the `tzdata` package, never from the system, so that every machine compiles the
 same windows from the same rule. Reading a zone's file is loading data that ships with the program,
@@ -25,7 +25,7 @@ def zone_names() -> frozenset[str]:
 def load_zone(name: str, where: str = "zone") -> ZoneInfo:
     """The time zone of an IANA name. Raises InputError, with `where`, for an unknown one.
 
-    The name is looked up in the list of names before a path is made of it.
+    Only a name that is in the list of zone names becomes part of a path.
     """
     if name not in zone_names():
         near = get_close_matches(name[:64], sorted(zone_names()), n=1) or ["Europe/Brussels"]
@@ -47,7 +47,7 @@ def instants_of_wall(day: date, second_of_day: int, zone: ZoneInfo) -> tuple[int
     it is never shown, both are the instant at which the gap ends.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    wall = midnight + timedelta(seconds=second_of_day)  # arithmetic on the wall: PEP 495
+    wall = midnight + timedelta(seconds=second_of_day)  # wall-clock arithmetic, which ignores transitions
     earlier_ms = ms_from_datetime(wall.replace(fold=0))
     later_ms = ms_from_datetime(wall.replace(fold=1))
     if earlier_ms <= later_ms:

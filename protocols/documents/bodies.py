@@ -35,7 +35,7 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 class Body(Struct, frozen=True, forbid_unknown_fields=True):
-    """What an order carries. Base of all bodies: immutable, and a field that nobody knows is an error."""
+    """What an order carries. Base of all bodies: immutable, and an unknown field is an error."""
 
 
 class HoldBody(Body, frozen=True):
@@ -47,7 +47,7 @@ class HoldBody(Body, frozen=True):
 
 
 class ReleaseBody(Body, frozen=True):
-    """Restore now, and hold for `hours` of ticks from carrying it out (design §4.2)."""
+    """Restore now, and do not cut for `hours` of ticks after that (design §4.2)."""
 
     hours: ReleaseHours = 72
 
@@ -71,7 +71,7 @@ class FlagBody(Body, frozen=True):
 
 
 class CancelCutBody(Body, frozen=True):
-    """Cancel a cut order, come or still to come; leaves a tombstone."""
+    """Cancel a cut order, whether it has arrived or not; leaves a tombstone."""
 
     cut: ObjectName
 
@@ -89,7 +89,7 @@ class CutCalendarBody(Body, frozen=True):
 
 
 class CutOrderBody(Body, frozen=True):
-    """Cut inside the order's own interval, and inside a window like every cut."""
+    """Cut inside the order's own interval, and, like every cut, inside a window."""
 
 
 class HoldFloorBody(Body, frozen=True):
@@ -131,7 +131,7 @@ class Named(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LeaseBody(Body, frozen=True):
-    """Keeps one calendar alive, to the order's `not_after_ms`, and names all protection in force."""
+    """Permits one calendar until the order's `not_after_ms`, and names all protection in force."""
 
     calendar: ObjectName
     calendar_rev: Rev

@@ -1,8 +1,8 @@
-"""Drafts: what somebody wants, as the order that says so; one function a verb (design §5).
+"""Makes the order that says what somebody wants: one function for each act (design §5).
 
-A draft is not signed and changes nothing. `Sheet` carries what only the store can give: an id that
-nobody else has, and the object's next revision. Lifetimes are those of the kind (`kinds`); the
-wire's own limits are checked by reading each draft as a meter would.
+A draft is not signed and changes nothing. `Sheet` carries what only the store can give: a unique id,
+and the object's next revision. The kind determines the lifetime (`kinds`). Each draft is read as a meter
+would read it, which checks the limits of the wire.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ FLEET: Final = Scope(fleet=True)
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An empty sheet: id and revision from the store, the instant of issue, and the legal ground."""
+    """What every draft needs: id and revision from the store, the instant of issue, and the legal ground."""
 
     id: str
     rev: int
@@ -51,7 +51,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class CalendarRule:
-    """What a calendar's windows were compiled from, as it was said; meters ignore it."""
+    """What a calendar's windows were compiled from, as a person wrote it; meters ignore it."""
 
     rule: str
     zone: str
@@ -59,7 +59,7 @@ class CalendarRule:
 
 
 def object_of(kind: Kind, name: str) -> str:
-    """What an order of this kind revises: `hold/NAME` and so on."""
+    """The name of the object that an order of this kind revises: `hold/NAME` and so on."""
     return f"{KINDS[kind].prefix}/{name}"
 
 
@@ -71,14 +71,14 @@ def declare_moratorium(
     scope: Scope = FLEET,
     hold_kind: HoldKind = HoldKind.MORATORIUM,
 ) -> Order:
-    """No cut in `[from_ms, until_ms)`; the fleet's, or a household's hold. Raises InputError."""
+    """No cut in `[from_ms, until_ms)`, for the fleet or for the households in `scope`. Raises InputError."""
     return _draft(sheet, Kind.HOLD, name, scope, HoldBody(from_ms, until_ms, hold_kind), ends_ms=until_ms)
 
 
 def extend_moratorium(
     sheet: Sheet, name: str, in_force_ms: tuple[int, int], until_ms: int, scope: Scope = FLEET
 ) -> Order:
-    """A later end for a hold that is in force. Raises InputError for an end that is no later."""
+    """A later end for a hold that is in force. Raises InputError if the end is not later."""
     from_ms, ends_ms = in_force_ms
     if until_ms <= ends_ms:
         raise InputError(
@@ -148,7 +148,7 @@ def unlinted_cut(sheet: Sheet, name: str, meters: tuple[str, ...], span_ms: tupl
     """Cut these meters inside `span_ms`, if a window and everything else permit; two people.
 
     The linter is not asked here: see `cutting.planning.plan_cut`. Raises InputError for a span that is empty
-    or over.
+    or has ended.
     """
     from_ms, until_ms = span_ms
     if not max(from_ms, sheet.now_ms) < until_ms:
@@ -159,7 +159,7 @@ def unlinted_cut(sheet: Sheet, name: str, meters: tuple[str, ...], span_ms: tupl
 
 
 def cancel_cut(sheet: Sheet, name: str, meters: tuple[str, ...]) -> Order:
-    """Cancel a cut order, come or still to come. Raises InputError."""
+    """Cancel a cut order, whether its meters have it or not. Raises InputError."""
     body = CancelCutBody(object_of(Kind.CUT_ORDER, name))
     return _draft(sheet, Kind.CANCEL_CUT, name, Scope(meters=meters), body)
 
@@ -183,9 +183,10 @@ def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:
 
 
 def lease(sheet: Sheet, meters: tuple[str, ...], calendar_order: Order, names: tuple[Named, ...]) -> Order:
-    """Keeps a calendar alive for a week and names all protection in force. The service signs it.
+    """Permits a calendar for a week and names all protection in force. The service signs it.
 
-    Good from its issue on (a clock slow by minutes shall not refuse it); raises InputError.
+    It is backdated a little (`kinds`), so that a meter whose clock is minutes slow accepts it. Raises
+    InputError.
     """
     body = LeaseBody(calendar_order.object, calendar_order.rev, digest_of(calendar_order), names)
     return _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body)
@@ -200,7 +201,7 @@ def _draft(
     begins_ms: int | None = None,
     ends_ms: int | None = None,
 ) -> Order:
-    """An order with the lifetime of its kind; `begins_ms` and `ends_ms` where the kind leaves them open."""
+    """An order with the lifetime of its kind; `begins_ms` and `ends_ms` fill in what the kind leaves open."""
     not_before_ms, not_after_ms = _interval(KINDS[kind], sheet.now_ms, begins_ms, ends_ms)
     order = Order(
         id=sheet.id,
@@ -222,7 +223,7 @@ def _draft(
 
 
 def _interval(rule: KindRule, now_ms: int, begins_ms: int | None, ends_ms: int | None) -> tuple[int, int]:
-    """When an order of this kind begins to be good, and when it ends."""
+    """From when and until when an order of this kind is valid."""
     if rule.backdated_ms is not None:
         begins_ms = now_ms - rule.backdated_ms
     if rule.life_ms is not None:

@@ -23,7 +23,7 @@ from protocols.decoding import read_json
 from protocols.errors import DocumentError
 from protocols.limits import PAYLOAD_BYTES_MAX, SIGNATURES_MAX
 
-# Checked signatures remembered: more than the orders and times that are under way at once.
+# Size of the cache of checked signatures: more than the orders and times that are on their way at once.
 _CHECKS_REMEMBERED = 1024
 
 
@@ -46,12 +46,12 @@ class WireSignature(Struct, frozen=True):
     """The JSON form of a signature."""
 
     sig: str
-    # Optional in DSSE; without it no key is tried.
+    # DSSE makes it optional. We try no key for a signature without one.
     keyid: str = ""
 
 
 class WireEnvelope(Struct, frozen=True, rename="camel"):
-    """The JSON form. Fields that nobody knows are ignored, as DSSE demands."""
+    """The JSON form. Unknown fields are ignored, as DSSE demands."""
 
     payload: str
     payload_type: str
@@ -92,23 +92,23 @@ def encode_pae(payload_type: str, payload: bytes) -> bytes:
 
 
 def seal(payload: bytes, payload_type: str, signers: Sequence[Signer]) -> bytes:
-    """A new envelope around `payload`. Raises DocumentError where it exceeds the limits."""
+    """A new envelope around `payload`. Raises DocumentError if it exceeds the limits."""
     return _write(_sign(Envelope(payload, payload_type, ()), signers))
 
 
 def add_signature(envelope_bytes: bytes, signer: Signer) -> bytes:
-    """The envelope with one more signature; an earlier one under the same keyid gives way.
+    """The envelope with one more signature, which replaces an earlier one of the same keyid.
 
-    Raises DocumentError where the envelope is malformed or would exceed the limits.
+    Raises DocumentError if the envelope is malformed or would exceed the limits.
     """
     return _write(_sign(read_envelope(envelope_bytes), [signer]))
 
 
 def join_signatures(envelope_bytes: bytes, other_bytes: bytes) -> bytes:
-    """The envelope with the signatures of another copy too: two people may sign at the same time.
+    """The envelope with the signatures of another copy added: two people may sign at the same time.
 
-    Under one keyid the envelope's own signature stays. Raises DocumentError where either is malformed,
-    the other holds another document, or there are too many.
+    Where both copies have a signature of one keyid, the first copy's stays. Raises DocumentError if either
+    is malformed, the other holds another document, or there are too many signatures.
     """
     held, other = read_envelope(envelope_bytes), read_envelope(other_bytes)
     if (other.payload_type, other.payload) != (held.payload_type, held.payload):
@@ -118,7 +118,7 @@ def join_signatures(envelope_bytes: bytes, other_bytes: bytes) -> bytes:
 
 
 def read_envelope(data: bytes) -> Envelope:
-    """An envelope from outside. Raises DocumentError where it is malformed or exceeds the limits."""
+    """An envelope from outside. Raises DocumentError if it is malformed or exceeds the limits."""
     wire = read_json(_wire, data, "envelope")
     if len(wire.signatures) > SIGNATURES_MAX:
         raise DocumentError(f"envelope: {len(wire.signatures)} signatures; at most {SIGNATURES_MAX}")
@@ -130,9 +130,9 @@ def read_envelope(data: bytes) -> Envelope:
 
 
 def valid_keyids(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
-    """The keyids in `keys` (keyid to raw public key) that have truly signed the envelope.
+    """The keyids in `keys` (keyid to raw public key) whose signature of the envelope is valid.
 
-    A bad signature, or one by an unknown key, is as good as absent; a repeated one counts once.
+    An invalid signature, or one by an unknown key, counts as absent; a repeated one counts once.
     """
     pae = encode_pae(envelope.payload_type, envelope.payload)
     return frozenset(
@@ -146,9 +146,9 @@ def valid_keyids(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str
 def _has_signed(public: bytes, sig: bytes, pae: bytes) -> bool:
     """Ed25519 verification (RFC 8032 §5.1.7).
 
-    Remembered because a fleet-wide order reaches thousands of emulated meters as the same bytes,
-    and one check costs some ten times all the rest of reading it. The answer is a pure
-    function of exactly these three values, so remembering it changes nothing but the time taken.
+    Cached because a fleet-wide order reaches thousands of emulated meters as the same bytes, and one
+    check costs about ten times the rest of reading it. The answer is a pure function of these three
+    values, so the cache changes only the time taken.
     """
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(sig, pae)

@@ -1,7 +1,7 @@
-"""The kinds of order and the roles that sign them, and what the row of a kind says (design §5).
+"""The kinds of order, the roles that sign them, and the properties that a kind has (design §5).
 
-The rows are in `kinds`. Each closed list here has a few members with a meaning of their own: a new kind
-chooses among them, and whoever asks its row needs no new case.
+`kinds` holds one row of these properties for each kind. A new kind chooses among the members of the closed
+lists here, so that the code that reads its row needs no new case.
 """
 
 from enum import StrEnum, unique
@@ -43,15 +43,16 @@ class Role(StrEnum):
 
 @unique
 class Joins(StrEnum):
-    """How the revisions of one object join, and so which order takes the place of which.
+    """How the revisions of one object join, and so which order supersedes which.
 
-    `interval`: protection that joins; it gives way to a revision whose interval covers its own.
-    `from_its_order`: protection that joins, from each order on and without end; any later revision covers it.
-    `remembered`: the meter remembers that it took place; it gives way to a revision of as many hours.
-    `floor`: two people lower the protection of the object; whatever is below gives way.
-    `tombstone`: the object is void for ever; whatever has a lower revision gives way.
-    `latest`: the highest revision says all that the lower ones said, or makes them void.
-    `each`: every revision acts once; none takes the place of another.
+    `interval`: protection that joins; a later revision whose interval covers the earlier one supersedes it.
+    `from_its_order`: protection that joins, from each order's begin on; any later revision supersedes it.
+    `remembered`: the meter remembers that it was carried out; a later revision of as many hours or more
+      supersedes it.
+    `floor`: two people lower the protection of the object; it supersedes every lower revision.
+    `tombstone`: the object is void for ever; it supersedes every lower revision.
+    `latest`: only the highest revision counts; it supersedes the lower ones.
+    `each`: every revision acts once; none supersedes another.
     """
 
     INTERVAL = "interval"
@@ -65,10 +66,10 @@ class Joins(StrEnum):
 
 @unique
 class ShownBy(StrEnum):
-    """The part of a sync with which a meter shows that it holds an order.
+    """The part of a sync that shows that a meter holds an order.
 
-    `revision`: the object's floor is at or above it, or its revision is named. `floor`: the floor is.
-    `receipt`: a sync has no word for it; that the meter has accepted it is known from the receipt alone.
+    `revision`: the object's floor is at or above the order's revision, or that revision is listed.
+    `floor`: the object's floor is at or above it. `receipt`: no part of a sync shows it, only the receipt.
     """
 
     REVISION = "revision"
@@ -85,7 +86,7 @@ class ShownBy(StrEnum):
 class Silence(StrEnum):
     """What follows when a meter does not answer an order.
 
-    `lapses`: it is sent within a minute or never, and never again by itself.
+    `lapses`: its message expires after a minute, and no retry follows; a sync may ask for it (`resent_rank`).
     `until_stored`: it is sent again until the meter's receipt has come.
     `until_effective`: it is sent again until a report shows its effect; a receipt is not enough.
     """
@@ -97,11 +98,10 @@ class Silence(StrEnum):
 
 @unique
 class Dates(StrEnum):
-    """At which instants of its clock's interval a meter demands that an order is good.
+    """At which instants of its clock's interval a meter demands that an order is valid.
 
-    `every_instant` and `end_only` demand a trusted clock too. `end_only`: what begins later is
-    taken, and kept until then.
-    `none`: the order carries no time that a meter could judge.
+    `every_instant` and `end_only` also demand a trusted clock. `end_only`: an order that begins later is
+    accepted, and kept until then. `none`: the order carries no time that a meter could judge.
     """
 
     EVERY_INSTANT = "every_instant"
@@ -111,23 +111,23 @@ class Dates(StrEnum):
 
 
 class KindRule(Struct, frozen=True, kw_only=True):
-    """What is true of a kind of order.
+    """The properties of a kind of order.
 
     role: who signs. prefix: its objects are `prefix/NAME`. body: what it carries.
-    joins, shown_by, silence, dates: see there.
-    resent_rank: whether it is sent again where a sync shows that a meter lacks it, and in which sequence:
+    joins, shown_by, silence, dates: see their classes.
+    resent_rank: whether it is sent again if a sync shows that a meter lacks it, and in which sequence:
       lower first. None: never.
-    life_ms: how long it is good, from its issue or from the end that its body names, whichever is later.
+    life_ms: how long it is valid, from its issue or from the end that its body names, whichever is later.
       None: it ends exactly when its drafter says.
-    backdated_ms: how long before its issue it is good already. None: it begins when its drafter says.
+    backdated_ms: how long before its issue its validity begins. None: it begins when its drafter says.
     life_ms_max: the longest life, from its issue, that a meter accepts. None: any.
-    retained: whether the broker keeps it for meters to come, where it addresses the fleet.
-    one_meter: whether a meter takes it only where it is addressed by name and alone.
-    needs_supply: whether a report reads it back only where there is supply, or a button restores it.
+    retained: whether the broker retains it for later connects, if it addresses the fleet.
+    one_meter: whether a meter accepts it only if it addresses that meter alone, by name.
+    needs_supply: whether a report confirms it only if the supply is on, or a button restores it.
     undone_by: the kind that lifts, clears or cancels it. None: a later order of its own kind, or nothing.
     quota: how many objects of the kind one person may have in force. None, as for all today: no quota.
-    revivable: whether an order of the kind whose expiry was found to be premature may be active again. False
-      for all today: an expired order is issued anew.
+    revivable: whether an order that was expired too early may become active again. False for all today: an
+      expired order is issued anew.
     """
 
     role: Role

@@ -1,8 +1,8 @@
-"""Every kind of order, one row each: all that is true of a kind and not of one order (design §5).
+"""Every kind of order, one row each: the properties of a kind, as opposed to those of one order (design §5).
 
-Whoever drafts an order, lets one take the place of another, answers a sync, sends again, writes leases or
-admits a document at the meter asks the row; none of them keeps a list of kinds. What the meter *does* with a
-kind is its firmware's (`emulator.firmware.guarded.obey`). How to add a kind: `docs/adding-a-kind.md`.
+Drafting, superseding, answering a sync, retrying, writing leases and admitting a document at the meter all
+read the row; none of them keeps a list of kinds. What a meter does with a kind is in its firmware
+(`emulator.firmware.guarded.obey`). How to add a kind: `docs/adding-a-kind.md`.
 """
 
 from typing import Final
@@ -27,28 +27,29 @@ from protocols.documents.kind_rule import Dates, Joins, Kind, KindRule, Role, Sh
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import LEASE_MS_MAX, LEASE_RENEWAL_MS
 
-# A meter takes harm only where every instant it holds possible lies inside: intervals are seconds to
-# minutes wide, so an hour is room enough, and little enough to be no licence.
+# A meter accepts harm only if the whole interval of its clock is inside. Intervals are seconds to minutes
+# wide, so an hour is enough, and too short to be misused.
 _HARM_BACKDATED_MS: Final = HOUR_MS
-# Protection is taken at some instant: a meter whose date is two days wrong shall still be protected.
+# A meter accepts protection if some instant of its interval is inside. A meter whose date is two days wrong
+# must still be protected.
 _PROTECTION_BACKDATED_MS: Final = 2 * DAY_MS
-# A flag protects from `not_before` on, and shall not undo what was right before it was set.
+# A flag protects from `not_before_ms` on. It must not make a cut wrong that was right before it was set.
 _FLAG_BACKDATED_MS: Final = MINUTE_MS
-# A lease says nothing of the time before it: an hour, so that a clock slow by minutes does not refuse it.
+# An hour, so that a meter whose clock is minutes slow accepts a new lease.
 _LEASE_BACKDATED_MS: Final = HOUR_MS
-# A hold can be delivered for a week after it has ended: it also judges openings of the past.
+# A hold stays valid for a week after its end: a meter that learns of it late restores what it cut inside it.
 _HOLD_OUTLIVES_MS: Final = 7 * DAY_MS
 _RELEASE_LIFE_MS: Final = 30 * DAY_MS
 _EMERGENCY_LIFE_MS: Final = 7 * DAY_MS
 _CANCEL_LIFE_MS: Final = 400 * DAY_MS
-# Money and flags wait for a meter that is away for years.
+# Money and flags reach a meter even after years without a connection.
 _LONG_LIFE_MS: Final = 3_650 * DAY_MS
-# A harmful order is carried out at once or not at all; this is only how long one may still be signed.
+# A harmful order is carried out at once or not at all; this is only how long people may take to sign it.
 _HARM_LIFE_MS: Final = 7 * DAY_MS
 _TARIFF_LIFE_MS: Final = 28 * DAY_MS
 
-# Ranks are tens, so that a kind can be put between two. Protection comes first, and the lease, which may
-# permit, after all that it names.
+# Ranks are tens, so that a kind can be put between two. Protection comes first. The lease comes last: it
+# may permit a cut, and names all that must arrive before it.
 KINDS: Final[dict[Kind, KindRule]] = {
     Kind.HOLD: KindRule(
         role=Role.PROTECT,
@@ -132,7 +133,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
     ),
-    # Of harm only a calendar, which permits nothing without its lease, and a tariff are sent again.
+    # Of the harmful kinds only calendar and tariff are sent again. A calendar permits nothing by itself.
     Kind.CUT_CALENDAR: KindRule(
         role=Role.HARM,
         prefix="calendar",
@@ -153,7 +154,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         shown_by=ShownBy.CUT_ORDER,
         resent_rank=None,
         silence=Silence.LAPSES,
-        # Its interval is when the cut may happen: it arrives before it, and the gate keeps it.
+        # Its interval is when the cut may happen. It arrives earlier, and the gate enforces the interval.
         dates=Dates.END_ONLY,
         life_ms=None,
         backdated_ms=None,
@@ -228,7 +229,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         shown_by=ShownBy.RECEIPT,
         resent_rank=None,
         silence=Silence.LAPSES,
-        dates=Dates.NONE,  # its clock is in doubt by nature: the nonce of the dispute is its limit
+        dates=Dates.NONE,  # the meter's clock is disputed by definition: the dispute's nonce limits the order
         life_ms=_HARM_LIFE_MS,
         backdated_ms=_HARM_BACKDATED_MS,
     ),
@@ -239,7 +240,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         joins=Joins.LATEST,
         shown_by=ShownBy.LEASE,
         resent_rank=90,
-        # Its receipt is enough: where a lease moves no possible cut, no report follows it.
+        # Its receipt is enough: a lease that does not change the next possible cut causes no report.
         silence=Silence.UNTIL_STORED,
         dates=Dates.SOME_INSTANT,  # the gate judges its end again, at every instant
         life_ms=LEASE_RENEWAL_MS,

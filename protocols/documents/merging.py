@@ -45,7 +45,7 @@ class Revision(Struct, frozen=True):
     """One revision as signed, or several merged: then `rev` is the highest of them.
 
     `merged` are the other signed revs inside, the lowest `REVISIONS_MAX` of them; of what is beyond,
-    the interval is kept and the number forgotten, which can only make a lease say no.
+    the interval is kept and the number forgotten, which can only make a meter reject a lease.
     """
 
     rev: int
@@ -94,7 +94,7 @@ def declare(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Pr
 
 
 def remember(protection: Protection, rev: int) -> Protection | Refusal:
-    """Keep a rev that protects at no date, such as a release's: its hours are the firmware's ticks."""
+    """Keep a rev without an interval, such as a release's: the firmware counts its hours in ticks."""
     return declare(protection, rev, *NO_TIME)
 
 
@@ -124,7 +124,7 @@ def in_force(protection: Protection) -> Span | None:
 
 
 def holds_rev(protection: Protection, rev: int) -> bool:
-    """Whether this signed rev has been stored: a release that is held already was carried out already."""
+    """Whether this signed rev is stored. A release that is stored has been carried out."""
     return any(rev in each.signed for each in protection.above)
 
 
@@ -137,7 +137,7 @@ def knows(protection: Protection | None, named: Named) -> bool:
 
 
 def named_in_lease(object_name: str, protection: Protection) -> Named | Refusal:
-    """What a lease says of this object.
+    """The entry for this object in a lease.
 
     TOO_MANY where revisions were merged: the number of a merged revision does not prove that a meter
     has all that went into it, so that no lease is possible until two people set a floor.
@@ -203,13 +203,13 @@ def _merge(lower_one: Revision, higher_one: Revision) -> Revision:
 
 
 def _without(revision: Revision, staying: frozenset[int]) -> Revision:
-    """A merged revision keeps its hull, whichever part of it a floor has covered."""
+    """Without the signed revs that a floor has covered; the hull of a merged revision stays."""
     *merged, rev = (signed for signed in revision.signed if signed in staying)
     return replace(revision, rev=rev, merged=tuple(merged))
 
 
 def _revision(rev: int, from_ms: int, until_ms: int) -> Revision:
-    """One empty interval is as good as another: there is one form of it, whoever comes first."""
+    """A revision, with every empty interval in the same form, so that equal protection compares equal."""
     assert from_ms <= until_ms, (from_ms, until_ms)
     return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME))
 

@@ -1,12 +1,12 @@
 """The documents that change a meter: orders, leases and signed times.
 
-Duty: say what a document holds around its body, and read and write it. What an order carries is in
-`bodies`; who must sign it, how long it lives and all else that is true of its kind is in `kinds`. How
-signatures are carried is `envelope`; who may sign is `roles`; how revisions join is `merging`.
+Duty: define the fields around a body, and read and write documents. `bodies` defines what an order carries;
+`kinds` says who must sign it, how long it is valid, and the other properties of its kind. How signatures
+are carried is in `envelope`, who may sign in `roles`, how revisions join in `merging`.
 
 An order revises one *object* (`hold/moratorium-2020`, `flag/medical`, `calendar/season-2020`).
 Its `rev` counts the object's revisions. `not_before_ms` and `not_after_ms` bound the half-open
-interval in which it is good; for a cut order that interval is when the cut itself may happen.
+interval in which it is valid; for a cut order that interval is when the cut itself may happen.
 Design §5.
 """
 
@@ -75,7 +75,7 @@ class Order(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class TimeAnswer(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="answer", tag_field="form"
 ):
-    """A fresh answer to a meter's own nonce: true time is within `time_ms ± spread_ms` while answering."""
+    """The answer to a meter's own nonce: when it was made, true time was within `time_ms ± spread_ms`."""
 
     meter: Id
     nonce: Annotated[str, Meta(min_length=16, max_length=ID_CHARS_MAX)]
@@ -86,7 +86,7 @@ class TimeAnswer(
 class OneWayTime(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="one_way", tag_field="form"
 ):
-    """A numbered broadcast or card time: when heard, true time is at least `time_ms - spread_ms`."""
+    """A numbered time by broadcast or card: when it is heard, true time is at least `time_ms - spread_ms`."""
 
     number: Rev
     time_ms: InstantMs
@@ -97,7 +97,7 @@ SignedTime = TimeAnswer | OneWayTime
 
 B = TypeVar("B", bound=Body)
 
-# Bodies read and remembered: more than the orders that are under way at once.
+# Size of the cache of bodies: more than the orders that are on their way at once.
 _BODIES_REMEMBERED: Final = 256
 
 _orders = msgspec.json.Decoder(Order)
@@ -107,7 +107,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def make_body(body: Body) -> msgspec.Raw:
-    """A body as it stands in an order."""
+    """A body as the raw JSON that an order holds."""
     return msgspec.Raw(_encoder.encode(body))
 
 
@@ -136,7 +136,7 @@ def body_of(order: Order, expected: type[B]) -> B:
 
 
 def digest_of(order: Order) -> str:
-    """What a lease names a calendar by: SHA-256 over its body's bytes, as hex."""
+    """The digest by which a lease names a calendar: SHA-256 over the bytes of its body, as hex."""
     return sha256(bytes(order.body)).hexdigest()
 
 
@@ -147,7 +147,7 @@ def read_time(payload: bytes) -> SignedTime:
 
 @lru_cache(maxsize=_BODIES_REMEMBERED)
 def _read_body(kind: Kind, body: bytes) -> Body:
-    """Remembered: a fleet-wide order reaches thousands of emulated meters, which then share its body."""
+    """Cached: a fleet-wide order reaches thousands of emulated meters, which then share its body."""
     return read_json(_bodies[kind], body, "order: body")
 
 

@@ -1,7 +1,8 @@
-"""What a document does to the protection of its object: for who must know what a meter holds (design §5).
+"""How an order changes the protection of its object (design §5).
 
-A lease names exactly what a meter has stored: the meter and whoever writes its leases join documents alike;
-`merging` is the algebra, and this says which of its acts each kind of document is. Pure.
+A lease names exactly what a meter has stored. So the meter and the service that writes its leases must join
+orders in the same way, and both do it here. `merging` is the algebra; this module says which of its
+operations each kind of order is. Pure.
 """
 
 from typing import Final
@@ -14,7 +15,7 @@ from protocols.documents.orders import Order, body_of
 from protocols.instants import LATEST_MS
 from protocols.reasons import Refusal
 
-# Kinds that one person signs and that a lease may have to name; and those with which two people lower them.
+# The kinds that add protection (one person signs, a lease names them), and those that lower it (two people).
 _PROTECTION: Final = (Joins.INTERVAL, Joins.FROM_ITS_ORDER, Joins.REMEMBERED)
 PROTECTING: Final = tuple(kind for kind, rule in KINDS.items() if rule.joins in _PROTECTION)
 FLOORS: Final = tuple(kind for kind, rule in KINDS.items() if rule.joins is Joins.FLOOR)
@@ -22,16 +23,16 @@ _REMEMBERED: Final = tuple(f"{rule.prefix}/" for rule in KINDS.values() if rule.
 
 
 def join_order(held: Protection, order: Order) -> Protection | Refusal:
-    """The protection of an object once this document of it is stored; the refusal with which it is not.
+    """The protection of an object after this order of it is stored, or why it is refused.
 
-    The kind is one of `PROTECTING` or `FLOORS`. Raises DocumentError for a body that is not its kind's.
+    The kind is one of `PROTECTING` or `FLOORS`. Raises DocumentError for a body of another kind.
     """
     match KINDS[order.kind].joins:
         case Joins.INTERVAL:
             hold = body_of(order, HoldBody)
             return declare(held, order.rev, hold.from_ms, hold.until_ms)
         case Joins.FROM_ITS_ORDER:
-            # It protects from its order on, for ever: it says nothing about an opening before it.
+            # It protects from its own begin on, for ever. A cut before that stays right.
             return declare(held, order.rev, order.not_before_ms, LATEST_MS)
         case Joins.REMEMBERED:
             return remember(held, order.rev)
@@ -44,5 +45,5 @@ def join_order(held: Protection, order: Order) -> Protection | Refusal:
 
 
 def is_remembered(object_name: str) -> bool:
-    """Whether meters remember that this object was ordered, as a release: it protects for hours of ticks."""
+    """Whether meters remember only that this object was ordered: a release protects for hours of ticks."""
     return object_name.startswith(_REMEMBERED)

@@ -24,11 +24,12 @@ from protocols.spans import InstantMs
 
 ROOT_TYPE: Final = "application/vnd.relance.root+json"
 
-# What one person alone must never do (design §5): two holders at least.
+# Acts that always need two people, whatever a root demands (design §5).
 _PEOPLE_MIN: Final = {Role.ROOT: 2, Role.HARM: 2}
 # Roles of machines; their keys never stand for a person.
 _MACHINES: Final = frozenset({Role.LEASE, Role.TIME})
-# What an expired root still permits. Time is not judged by a date that it is there to tell.
+# What an expired root still permits. The expiry is judged by the meter's date, and a signed time corrects
+# that date: so the date must not decide whether the time is accepted.
 _NEVER_EXPIRES: Final = frozenset({Role.PROTECT, Role.TIME, Role.ROOT})
 
 
@@ -47,7 +48,7 @@ class RoleKeys(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Root(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The root document. A role that it does not name can be met by nobody."""
+    """The root document. Nobody can act in a role that it does not name."""
 
     version: Rev
     expires_ms: InstantMs
@@ -58,7 +59,7 @@ class Root(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A payload, and the keys of the root that have truly signed it. What they may do: `meets`."""
+    """A payload, and the keys of the root whose signatures of it are valid. What they may do: `meets`."""
 
     payload: bytes
     payload_type: str
@@ -74,16 +75,16 @@ _roots: msgspec.json.Decoder[Root] = msgspec.json.Decoder(Root)
 
 
 def read_root(payload: bytes) -> Root:
-    """A root from its signed bytes. Raises DocumentError where it is malformed or contradicts itself."""
+    """A root from its signed bytes. Raises DocumentError if it is malformed or contradicts itself."""
     root = read_json(_roots, payload, "root")
     _check(root)
     return root
 
 
 def open_first_root(envelope: bytes) -> Root:
-    """The root that whoever starts is given to trust: signed by as many people as it demands itself.
+    """The first root, which a program trusts because it is given: signed by as many people as it demands.
 
-    Raises DocumentError where it is malformed, or not signed so.
+    Raises DocumentError if it is malformed or has too few signers.
     """
     root = read_root(read_envelope(envelope).payload)
     if not meets(open_signed(envelope, root, ROOT_TYPE), root, Role.ROOT):
@@ -101,7 +102,7 @@ def write_root(root: Root) -> bytes:
 def open_signed(data: bytes, root: Root, payload_type: str) -> Signed:
     """The payload of an envelope with its valid signers; there may be none.
 
-    Raises DocumentError where the envelope is malformed or holds another type of document.
+    Raises DocumentError if the envelope is malformed or holds another type of document.
     """
     envelope = read_envelope(data)
     if envelope.payload_type != payload_type:
@@ -123,18 +124,17 @@ def meets(signed: Signed, root: Root, role: Role) -> bool:
 def root_allows(root: Root, role: Role, latest_ms: int | None) -> bool:
     """Whether the root's age lets `role` act, with true time at most `latest_ms` (None: unbounded).
 
-    Harm and leases need a root that is good at every instant the clock thinks possible.
+    Harm and leases need a root that is valid at every instant of the clock's interval.
     """
     return role in _NEVER_EXPIRES or (latest_ms is not None and latest_ms < root.expires_ms)
 
 
 def accept_root(new_envelope_bytes: bytes, current: Root) -> Root | Refusal:
-    """The next root, signed as the current one *and* as itself demand.
+    """The next root: its signers must satisfy both the current root and the new one.
 
-    The version must be higher, by one or by more: a meter that has missed a root may step over it,
-    since whoever signs must satisfy the root that this meter trusts. The age of the current root does
-    not matter, or an expired one could never be replaced. Raises DocumentError where the document is
-    malformed.
+    The version must be higher, by one or by more: a meter that has missed a root may skip it, since the
+    signers must satisfy the root that this meter trusts. The age of the current root does not matter:
+    otherwise an expired one could never be replaced. Raises DocumentError if the document is malformed.
     """
     signed = open_signed(new_envelope_bytes, current, ROOT_TYPE)
     new = read_root(signed.payload)
@@ -147,9 +147,9 @@ def accept_root(new_envelope_bytes: bytes, current: Root) -> Root | Refusal:
 
 
 def time_source(signed: Signed, root: Root) -> Source | None:
-    """The authority that signed a time: the holder's name. None where it is not exactly one.
+    """The authority that signed a time: the holder's name. None unless it is exactly one.
 
-    Two signatures under one time are not two witnesses, and nobody could say whose claim it is.
+    Two signatures under one time are not two witnesses, and a claim must have one source.
     """
     holders = _holders(signed.keyids, root, Role.TIME)
     return Source(min(holders)) if len(holders) == 1 else None

@@ -2,8 +2,8 @@
 
 Every payment belongs to one *issuer* (the controller, or one offline kiosk). A *statement* is
 `(issuer, number, running total)`; card, network and code carry the same statements. A meter keeps
-the highest of each issuer and credits the difference, so that repetition, lateness and a second
-channel change nothing and no list of payments is needed. Money in micro-euro (`_ueur`). Pure.
+the highest of each issuer and credits the difference: a statement that comes twice, late or by a second
+channel changes nothing, and no list of payments is needed. Money is in micro-euro (`_ueur`). Pure.
 """
 
 from bisect import insort
@@ -29,12 +29,12 @@ class Totals(Struct, frozen=True):
     held: tuple[Statement, ...] = ()
 
     def of(self, issuer: str) -> Statement | None:
-        """What is held of one issuer."""
+        """The statement that is held of one issuer."""
         return next((each for each in self.held if each.issuer == issuer), None)
 
     @property
     def credited_ueur(self) -> int:
-        """All that was ever credited through statements."""
+        """The sum of all that was ever credited by statements."""
         return sum(each.total_ueur for each in self.held)
 
 
@@ -44,11 +44,11 @@ NO_TOTALS: Final = Totals()
 def apply_statement(
     totals: Totals, issuer: str, number: int, total_ueur: int
 ) -> tuple[Totals, int] | Refusal:
-    """The totals with this statement, and the difference to credit (`_ueur`, 0 when it is no news).
+    """The totals with this statement, and the difference to credit (`_ueur`; 0 if it is already held).
 
-    OUT_OF_RANGE where a number or total is out of bounds, or where a statement contradicts the one held: a
-    running total never falls, and one number has one total. TOO_MANY for one more issuer than a
-    meter keeps. A refusal changes nothing.
+    OUT_OF_RANGE if number or total is out of bounds, or if the statement contradicts the one held: a
+    running total never falls, and one number has one total. TOO_MANY for one issuer more than a meter
+    keeps. A refusal changes nothing.
     """
     if not (1 <= number <= REV_MAX and 0 <= total_ueur <= STATEMENT_UEUR_MAX):
         return Refusal.OUT_OF_RANGE

@@ -27,9 +27,9 @@ def date_in_words(day: date) -> str:
 
 
 def local_in_words(instant_ms: int, zone: ZoneInfo) -> str:
-    """`Friday 3 July 2020 23:01 (Europe/Brussels)`; seconds where there are any.
+    """`Friday 3 July 2020 23:01 (Europe/Brussels)`, with seconds if they are not 0.
 
-    A time that is shown twice in that night says which one is meant: `(Europe/Brussels, CET)`.
+    For a time that clocks show twice that night the text says which is meant: `(Europe/Brussels, CET)`.
     """
     return f"{date_in_words(local_date(instant_ms, zone))} {_clock_in_words(instant_ms, zone)}"
 
