@@ -1,7 +1,7 @@
 """The AsyncAPI 3 document of the link, made from the messages and topics themselves (design §5).
 
-It is written from where a link stands: what it sends goes up, what it receives comes down.
-`schema_for_topic` gives the same schemas one by one, so that live traffic can be held against them.
+It is written from the link's side: a link sends what goes up, and receives what comes down.
+`schema_for_topic` gives the same schemas one by one, so that tests can validate live traffic.
 Schemas are JSON Schema draft 7, which is what AsyncAPI 3.0 reads.
 """
 
@@ -33,7 +33,7 @@ from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, to
 Json = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{name}"
-# What a channel carries: a message as it is, a report with its MAC, or a signed envelope of a type.
+# What a channel carries: a bare message, a report with its MAC, or a signed envelope of a type.
 _PLAIN: Final[Mapping[Channel, type]] = {
     Channel.CONTROLLER: ControllerStatus,
     Channel.STATUS: Status,
@@ -86,7 +86,7 @@ def document() -> Json:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Relance link",
-            # Of the protocol, as in its topics; not of the program.
+            # The version of the protocol, as in its topics; not that of the program.
             "version": f"{PREFIX.rpartition('/v')[2]}.0.0",
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0"},
@@ -102,9 +102,9 @@ def document() -> Json:
 
 
 def schema_for_topic(topic: str) -> Json:
-    """A JSON schema, complete in itself, for the payloads of a topic. Raises KeyError for none of ours.
+    """A complete JSON schema for the payloads of a topic. Raises KeyError for a topic that is not ours.
 
-    What lies inside a signed envelope has the schema of its type: `schema_for_signed`.
+    `schema_for_signed` gives the schema of the document inside a signed envelope.
     """
     place = place_of(topic)
     if place is None:
@@ -113,12 +113,12 @@ def schema_for_topic(topic: str) -> Json:
 
 
 def schema_for_signed(payload_type: str) -> Json:
-    """A JSON schema, complete in itself, for what an envelope of this type holds. Raises KeyError."""
+    """A complete JSON schema for the document in an envelope of this type. Raises KeyError."""
     return _complete({"$ref": _REF.format(name=_INSIDE[payload_type])})
 
 
 def schemas() -> Json:
-    """Every schema by name, as generated from the types, with what their raw fields hold filled in."""
+    """Every schema by name, generated from the types; the contents of raw fields are filled in."""
     types: list[type] = [WireEnvelope, Order, Root, TimeAnswer, Authenticated]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
@@ -146,7 +146,7 @@ def schemas() -> Json:
 
 
 def _complete(schema: Json) -> Json:
-    """With the components beside it, where its references look for them."""
+    """The schema together with the components to which its references point."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "allOf": [schema],
@@ -211,7 +211,10 @@ def _camel(channel: Channel) -> str:
 
 
 def _draft_7(node: Any) -> Any:  # noqa: ANN401 # any JSON
-    """The generated schemas in the words of draft 7, and descriptions without their indentation."""
+    """The generated schemas with the keywords of draft 7, and descriptions without their indentation.
+
+    msgspec writes draft 2020-12, where a tuple is `prefixItems`; draft 7 has `items` and `additionalItems`.
+    """
     if isinstance(node, list | tuple):
         return [_draft_7(each) for each in node]
     if not isinstance(node, dict):

@@ -1,8 +1,7 @@
-"""What carrying a message over MQTT takes, short of the network itself (design §5).
+"""The part of the MQTT connection that needs no network (design §5).
 
-Where the broker is, how a place and its bytes become a publication, which arrivals are worth handling,
-how long to wait before the next attempt, and what is counted on the way. `protocols.rim.carrier` brings the
-socket and nothing else.
+The broker's address, how a place and its bytes become a publication, which arrivals are handled, how long to
+wait before the next attempt to connect, and the counters. `protocols.rim.carrier` adds the socket.
 """
 
 import re
@@ -22,18 +21,18 @@ from protocols.link.topics import CARRIAGE, Channel, Place, place_of, topic_of
 PORT: Final = 1883
 _PORT_MAX: Final = 65_535
 
-# Seconds that a broker may take to accept a connection or to acknowledge a message.
-PATIENCE_S: Final = 5.0
-# A silent connection is given up after one and a half of these.
+# How long a broker may take to accept a connection or to acknowledge a message.
+ANSWER_TIMEOUT_S: Final = 5.0
+# Keep Alive of MQTT 5 §3.1.2.10: after 1.5 times as long without a packet the connection counts as lost.
 KEEPALIVE_S: Final = 30
-# What a broker may send us in one packet: a payload that is too long still arrives, to be counted,
+# Maximum Packet Size of MQTT 5 §3.1.2.11.4. A payload that is too long for us still arrives, and is counted;
 # but nobody can make us hold megabytes.
 PACKET_BYTES_MAX: Final = 4 * PAYLOAD_BYTES_MAX
-# Publications on the way to the broker at a time; mosquitto takes 20 unless told otherwise.
+# Publications that wait for the broker's acknowledgement at a time; mosquitto's default is 20.
 IN_FLIGHT_MAX: Final = 20
-# Messages that wait for their handler; beyond it the newest are dropped, as a broker would. Sync repairs it.
+# Messages that wait for their handler; above it the newest are dropped. The next sync repairs the loss.
 WAITING_MAX: Final = 50_000
-# A connection that stood this long was a good one: the next outage begins with short waits again.
+# After a connection of at least this length the backoff starts at its shortest wait again.
 STEADY_MS: Final = 10 * SECOND_MS
 
 _BACKOFF_MS_MIN = 100
@@ -45,13 +44,13 @@ _ALLOWED = "allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]"
 _URL = re.compile(
     r"mqtt://(?:([^:@/]+):([^:@/]*)@)?(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?"
 )
-# RFC 1035 §2.3.4. The resolver answers longer ones with an error that is no OSError.
+# RFC 1035 §2.3.4. For a longer label the resolver raises an error that is no OSError.
 _LABEL_CHARS_MAX = 63
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A broker and the login for it. Printed, it shows no login."""
+    """A broker and the login for it. Its text shows no login."""
 
     host: str
     port: int = PORT
@@ -66,7 +65,7 @@ class BrokerAddress:
 def read_address(url: str) -> BrokerAddress:
     """The address in a broker URL. User and password may hold `%XX` for any byte.
 
-    Raises InputError, which never repeats a password.
+    Raises InputError, whose text never contains the password.
     """
     match = _URL.fullmatch(url)
     if match is None:
@@ -91,23 +90,23 @@ def _without_login(url: str) -> str:
 
 
 def _percent_decoded(text: str) -> str:
-    """RFC 3986 §2.1. Bytes that are no UTF-8 become U+FFFD; a broker will refuse such a login by itself."""
+    """RFC 3986 §2.1. Bytes that are not UTF-8 become U+FFFD; the broker then refuses the login."""
     raw = re.sub(rb"%([0-9A-Fa-f]{2})", lambda pair: bytes.fromhex(pair[1].decode()), text.encode())
     return raw.decode(errors="replace")
 
 
 class NotConnectedError(UnreachableError):
-    """There is no broker to carry the message, or it did not confirm it: the message may or may not arrive.
+    """There is no connection, or the broker did not acknowledge the message: it may or may not arrive.
 
-    The caller keeps what must not be lost (design §5): nothing relies on a broker's memory.
+    The caller keeps what must not be lost (design §5): nothing relies on what a broker stores.
     """
 
 
 def backoff_ms(attempt: int, client_id: str) -> int:
-    """How long to wait before attempt `attempt` (1 is the first repetition) at the broker.
+    """How long to wait before connecting again; `attempt` 1 is the first repetition.
 
-    Doubles from 0.1 s to 5 s; up to half of it is taken off by a fixed fraction per client and attempt, so
-    that thousands of links do not return in the same instant.
+    Doubles from 0.1 s to 5 s, less up to half of it, by a fixed fraction for each client and attempt, so that
+    thousands of links do not return in the same instant.
     """
     wait_ms: int = min(_BACKOFF_MS_MAX, _BACKOFF_MS_MIN << min(attempt - 1, 16))
     fraction = int.from_bytes(sha256(f"{client_id}/{attempt}".encode()).digest()[:4])
@@ -118,7 +117,7 @@ def backoff_ms(attempt: int, client_id: str) -> int:
 
 
 class Publication(Struct, frozen=True):
-    """One message as it is handed to a broker."""
+    """One message for a broker."""
 
     topic: str
     payload: bytes
@@ -130,9 +129,10 @@ class Publication(Struct, frozen=True):
 def publication(
     place: Place, payload: bytes, *, expiry_s: int | None = None, retain: bool | None = None
 ) -> Publication:
-    """The publication of `payload` at `place`; None: as `topics.CARRIAGE` has it for the channel.
+    """The publication of `payload` at `place`. Expiry and retain None: as in `topics.CARRIAGE`.
 
-    An empty payload clears what was retained there. Raises DocumentError where the payload is too long.
+    An empty payload clears the retained message (MQTT 5 §3.3.1.3). Raises DocumentError for a payload that is
+    too long.
     """
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise DocumentError(f"{place.channel}: {len(payload)} bytes; at most {PAYLOAD_BYTES_MAX}")
@@ -150,7 +150,7 @@ def publication(
 
 
 class Arrival(NamedTuple):
-    """One message as it came from the broker. `retained`: it was kept there, and may be older than we are."""
+    """One message from the broker. `retained`: the broker had stored it before our subscription."""
 
     place: Place
     payload: bytes
@@ -163,13 +163,13 @@ class Drop(StrEnum):
 
     FOREIGN_TOPIC = "foreign_topic"
     TOO_LARGE = "too_large"
-    # What was retained there has been cleared: there is no document to read.
+    # Somebody has cleared the retained message: there is no document to read.
     EMPTY = "empty"
     NO_ROOM = "no_room"
 
 
 def admitted(topic: str, payload: bytes, waiting: int) -> Place | Drop:
-    """The place of an arrival that a handler may see, or why none does; `waiting` counts those before it."""
+    """The place of an arrival for its handler, or why it is dropped. `waiting`: arrivals before it."""
     place = place_of(topic)
     if place is None:
         return Drop.FOREIGN_TOPIC
@@ -182,11 +182,11 @@ def admitted(topic: str, payload: bytes, waiting: int) -> Place | Drop:
 
 @dataclass(slots=True)
 class Traffic:
-    """What one shell has carried since it was made.
+    """What one connection has carried since the program started, over all its reconnects.
 
-    `published` counts from the moment a message is handed over, so that no message is ever under way
-    uncounted; what the broker did not confirm moves to `unconfirmed`. `received` counts an arrival before it
-    waits for its handler, `handled` and `failed` when the handler has ended, with all that it published.
+    `published` counts a message before it is sent, so that none is on its way uncounted; a message that the
+    broker did not acknowledge moves to `unconfirmed`. `received` counts an arrival before it waits for its
+    handler; `handled` and `failed` count it after the handler has ended and all that it published is sent.
     """
 
     published: Counter[Channel] = field(default_factory=Counter)

@@ -1,8 +1,8 @@
-"""What travels on the link besides signed envelopes: births, readings, syncs, reports (design §5).
+"""The messages on the link besides signed envelopes: births, readings, syncs, reports (design §5).
 
-JSON through msgspec, versioned, at most 16 KiB. Reports of a meter (receipts, reported, events) carry
-a MAC with the meter's own key over the bytes of the report, so that a link, or whoever sits on it,
-cannot speak for its meters. An unknown field is ignored, so that older receivers read newer senders.
+JSON by msgspec, versioned, at most 16 KiB. A meter's reports (receipts, reported, events) carry a MAC under
+the meter's own key over the bytes of the report, so that neither a link nor an intruder on it can forge
+them. An unknown field is ignored, so that older receivers read newer senders.
 """
 
 import hmac
@@ -18,9 +18,9 @@ from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply,
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
-# Every JSON reader keeps 53 bits, and every database of ours takes them: a larger number would end a batch.
+# Every JSON reader and both databases keep 53 bits. A larger number would make the store refuse its batch.
 Int = Annotated[int, Meta(ge=-REV_MAX, le=REV_MAX)]
-# Of each source the last one.
+# One of each source.
 WITNESSES_MAX: Final = len(Source)
 
 
@@ -35,9 +35,9 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class ControllerStatus(Struct, frozen=True, kw_only=True):
-    """The controller's birth (`online`), or its last will. A birth that a link has not seen makes it sync.
+    """The controller's birth (`online`), or its last will. A link answers a new birth with its sync.
 
-    Without it, what a link said while nobody listened would stay unheard until its next connect.
+    Otherwise the controller would miss, until a link's next connect, what the link published meanwhile.
     """
 
     online: bool
@@ -46,7 +46,7 @@ class ControllerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """One meter's register. `time_ms` is the meter's estimate; `number` rises by one a reading."""
+    """One meter's register. `time_ms` is the meter's estimate; `number` rises by one with each reading."""
 
     meter: Id
     number: Int
@@ -57,7 +57,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 class Readings(Struct, frozen=True, kw_only=True):
-    """A batch of one link."""
+    """A batch of readings from one link."""
 
     link: Id
     readings: Annotated[tuple[Reading, ...], Meta(max_length=READINGS_PER_BATCH_MAX)]
@@ -77,7 +77,7 @@ class StatementHeld(Struct, frozen=True):
 
 
 class MeterHolds(Struct, frozen=True, kw_only=True):
-    """What one meter holds, so that the controller can answer with what is missing."""
+    """What one meter holds, so that the controller can send what is missing."""
 
     meter: Id
     energy: Energy
@@ -96,7 +96,7 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
 
 
 class Sync(Struct, frozen=True, kw_only=True):
-    """Sent at every connect; as many messages as the size limit asks for, `more` says another follows."""
+    """Sent at every connect, in as many messages as the size limit requires. `more`: another follows."""
 
     link: Id
     meters: tuple[MeterHolds, ...]
@@ -105,7 +105,7 @@ class Sync(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="report"):
-    """What a meter made of one order. `kind` and `reason` are those of `records.OrderJudged`."""
+    """A meter's answer to one order. `kind` and `reason` are those of `records.OrderJudged`."""
 
     meter: Id
     order: str
@@ -119,12 +119,13 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="repor
 
 
 class Witness(Struct, frozen=True, kw_only=True):
-    """What one source last told a meter of the time, as the meter judges it now (design §4.1).
+    """The last time that a meter heard from one source, as the meter judges it now (design §4.1).
 
-    `fresh`: an answer to the meter's own nonce; else a one-way time, a lower bound only. `heard_ms`: when it
-    was heard, by the meter's estimate. `offset_ms`: what was told, less the meter's estimate for the same
-    instant; of an answer the middle of what it leaves open, of a one-way time its lower end. `agrees`:
-    whether some instant of the believed interval is one that the source allows.
+    `fresh`: an answer to the meter's own nonce; else a one-way time, which is a lower bound only.
+    `heard_ms`: when it was heard, by the meter's estimate. `offset_ms`: that time less the meter's estimate
+    for the same instant; for an answer the middle of the interval that it allows, for a one-way time its
+    lower end. `agrees`: whether the interval of the meter's clock and that of the source have an instant in
+    common.
     """
 
     source: Source
@@ -135,13 +136,13 @@ class Witness(Struct, frozen=True, kw_only=True):
 
 
 class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="report"):
-    """A meter's state after a change: the read-back that makes a delivery *effective*.
+    """A meter's state after a change: the confirmation that makes a delivery *effective*.
 
-    `number` rises with every report of the meter: an older one that comes later is no news.
-    `journal` is the number of the last entry of the black box when this was said: it reads back every
-    order whose receipt has that number or a lower one, whichever of the two comes first.
-    `earliest_ms`, `latest_ms`: the believed interval; None: unbounded. `witnesses`: of each source that the
-    meter has heard and not forgotten the last, the latest first.
+    `number` rises with every report of the meter: a lower number that arrives later is ignored.
+    `journal` is the number of the black box's last entry when the report was made. The report confirms every
+    order whose receipt has that number or a lower one, whichever of the two messages arrives first.
+    `earliest_ms`, `latest_ms`: the interval of the meter's clock; None: unbounded. `witnesses`: the last one
+    of each source that the meter has heard and not forgotten, the latest first.
     """
 
     meter: Id
@@ -165,8 +166,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
 class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="report"):
     """One record of the black box with its number in the chain.
 
-    `record` is one of `protocols.link.records`, as the bytes that the chain's hash covers: stored as it came,
-    also where a newer firmware wrote it and this version cannot read it.
+    `record` is one of `protocols.link.records`, as the bytes that the chain's hash covers. The controller
+    stores it unchanged, even if a newer firmware wrote it and this version cannot read it.
     """
 
     meter: Id
@@ -177,7 +178,7 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
 
 
 class TimeAsk(Struct, frozen=True, kw_only=True):
-    """A meter asks one authority; every authority hears it, the one named answers."""
+    """A meter asks one time authority. Every authority receives it; the one that is named answers."""
 
     meter: Id
     source: Source
@@ -212,7 +213,7 @@ def write_message(message: Message) -> bytes:
 
 
 def read_message(data: bytes, kind: type[M]) -> M:
-    """A message of `kind`. Raises DocumentError where the bytes are none."""
+    """A message of `kind`. Raises DocumentError for any other bytes."""
     message = read_json(_plain[kind], data, kind.__name__.lower())
     assert isinstance(message, kind)
     return message
@@ -225,9 +226,9 @@ def write_report(report: Report, key: bytes) -> bytes:
 
 
 def read_report(data: bytes) -> tuple[Report, bytes, str]:
-    """A report, the bytes under its MAC and the MAC, not yet checked: see `is_authentic`.
+    """A report, the bytes that its MAC covers, and the MAC, which is not checked yet: see `is_authentic`.
 
-    Raises DocumentError where it is malformed.
+    Raises DocumentError if it is malformed.
     """
     outer = read_json(_authenticated, data, "report")
     body = bytes(outer.report)
@@ -235,12 +236,12 @@ def read_report(data: bytes) -> tuple[Report, bytes, str]:
 
 
 def is_authentic(body: bytes, mac: str, key: bytes) -> bool:
-    """Whether the report under this MAC was made by the holder of `key`."""
+    """Whether this MAC of a report was made with `key` (HMAC-SHA-256, in constant time)."""
     return hmac.compare_digest(_mac(body, key), mac)
 
 
 def meter_key(fleet_key: bytes, meter: str) -> bytes:
-    """A meter's own key, derived from the fleet's: the head-end keeps one secret, a meter only its own."""
+    """A meter's own key, derived from the fleet's key. The head-end keeps that one, a meter only its own."""
     return hmac.digest(fleet_key, b"meter/" + meter.encode(), "sha256")
 
 

@@ -1,7 +1,7 @@
-"""What the gate is asked, as data: a firmware judges it, the black box holds it, `why` reads it (§4.2).
+"""The question to the gate, as data: the firmware judges it, the black box keeps it (design §4.2).
 
-The rules that judge a question stand in `emulator.firmware.guarded.gate`. Here are only the values, in
-the form in which a journal and the link carry them.
+`emulator.firmware.guarded.gate` has the rules that judge a question. Here are only the values, in the form
+in which a journal and the link carry them.
 """
 
 from msgspec import Struct
@@ -10,9 +10,9 @@ from protocols.reasons import ClockStatus, SupplyReason
 from protocols.spans import Window
 
 
-# Values like these hold no cycles, and there are many of them: the collector need not know (`gc=False`).
+# `gc=False` in this file: there are many of these values, and they hold no reference cycles to collect.
 class Interval(Struct, frozen=True, gc=False):
-    """When it may be now: `[earliest_ms, latest_ms]`, both included; None: unbounded."""
+    """The instants that it may be now: `[earliest_ms, latest_ms]`, both included; None: unbounded."""
 
     status: ClockStatus
     earliest_ms: int
@@ -22,8 +22,8 @@ class Interval(Struct, frozen=True, gc=False):
 class Permission(Struct, frozen=True, gc=False):
     """What the calendar and its lease permit.
 
-    `windows_ms` are sorted, disjoint, half-open; windows that touched have been joined. `lease_ends_ms`
-    None: no lease keeps this calendar alive. `complete`: every revision that the lease names is stored.
+    `windows_ms` are sorted, disjoint, half-open; windows that touch are joined. `lease_ends_ms` None: no
+    lease permits this calendar. `complete`: every revision that the lease names is stored.
     """
 
     windows_ms: tuple[Window, ...] = ()
@@ -40,7 +40,7 @@ class HoldSpan(Struct, frozen=True, gc=False):
 
 
 class Evidence(Struct, frozen=True, gc=False):
-    """What speaks for the cause: an empty purse, a limiter order, or a cut order's own interval."""
+    """The facts behind the cause: an empty purse, a limiter order, or a cut order's own interval."""
 
     nothing_left: bool = False
     limiter_ordered: bool = False
@@ -50,7 +50,7 @@ class Evidence(Struct, frozen=True, gc=False):
 
 
 class Flags(Struct, frozen=True, gc=False):
-    """`release_holds`: a release counts its hours in ticks, so that it holds whatever the date.
+    """`release_holds`: a release forbids cuts now; its hours are counted in ticks, whatever the date.
 
     A class for one bool, because journals of version 0.1 hold `"flags":{"release_holds":…}`.
     """
@@ -59,7 +59,7 @@ class Flags(Struct, frozen=True, gc=False):
 
 
 class Question(Struct, frozen=True, gc=False):
-    """All that a verdict follows from: whoever has it can judge again."""
+    """All inputs of a verdict: the gate can judge it again, and must come to the same verdict."""
 
     cause: SupplyReason
     interval: Interval

@@ -1,8 +1,8 @@
-"""What the black box holds: one record type per kind of entry (design §4.4).
+"""The records of the black box: one type for each kind of entry (design §4.4).
 
-A meter writes records, a link carries them as events, the controller explains by them: one form for all.
-Records are ordered by number, never by time. They carry what a person or a replay needs to see why:
-an order with its verdict, a claim with its offset, each verdict of the gate with its inputs.
+A meter writes records, a link carries them as events, and the controller explains cuts with them, all in
+one form. Records are ordered by number, never by time. They hold what a person or a replay needs to see why
+something happened: an order with its verdict, a claim with its offset, a verdict of the gate with its inputs.
 """
 
 from typing import Final
@@ -55,10 +55,10 @@ class ClockChanged(_Record, frozen=True, tag="clock"):
 
 
 class OrderJudged(_Record, frozen=True, tag="order"):
-    """What became of a document.
+    """A meter's verdict on a document.
 
-    `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` where refused, else what it `Did`;
-    of a card meter it is a sentence. Both are text: a reader of JSON cannot tell two closed lists apart.
+    `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` if refused, else what it `Did`; in a
+    card meter's record it is a sentence. Both are `str`: a reader of JSON cannot tell two enums apart.
     """
 
     order: str
@@ -76,7 +76,7 @@ class CreditChanged(_Record, frozen=True, tag="credit"):
 
 
 class WarningShown(_Record, frozen=True, tag="warning"):
-    """A cut is announced for `cause`; it will not come before `warning_s` have run."""
+    """A cut is announced for `cause`; it comes no earlier than `warning_s` after this."""
 
     cause: SupplyReason
     warning_s: int
@@ -88,7 +88,7 @@ class ScreenShown(_Record, frozen=True, tag="screen"):
 
 
 class GateJudged(_Record, frozen=True, tag="verdict"):
-    """A verdict of the gate with everything it was given."""
+    """A verdict of the gate with all its inputs."""
 
     open: bool
     reason: Because
@@ -96,7 +96,7 @@ class GateJudged(_Record, frozen=True, tag="verdict"):
 
 
 class FaultShown(_Record, frozen=True, tag="fault"):
-    """An injected fault acted: for the reader of an emulated journal; no real meter would know."""
+    """An injected fault acted. Only emulated meters write it: a real meter does not know its faults."""
 
     name: str
     effect: str
@@ -139,9 +139,9 @@ _records: msgspec.json.Decoder[
 
 
 def read_record(text: str) -> Record | None:
-    """A record from its JSON. None: of a kind, or with a word, that this version does not know.
+    """A record from its JSON. None if its type, or a value in it, is not known to this version.
 
-    Raises msgspec.DecodeError where the text is no JSON: nobody stores such a text as a record.
+    Raises msgspec.DecodeError for text that is not JSON, which is never stored as a record.
     """
     try:
         return _records.decode(text)

@@ -1,8 +1,8 @@
-"""Topics of the link, and how each is carried: quality, retention, expiry (design §5).
+"""Topics of the link, and how their messages are published: QoS, retain, expiry (design §5).
 
-A *link* is one connection that carries many meters; a meter alone is a link of one. Danger sets the
-expiry: what could harm must not be found in a queue days later. Nothing here relies on a broker's
-memory, but for a handful of retained protective orders.
+A *link* is one connection that carries many meters; a meter alone is a link of one. Danger determines the
+expiry: a harmful order must not wait in a queue for days. Nothing relies on what a broker stores, except a
+few retained protective orders.
 """
 
 from enum import StrEnum, unique
@@ -34,7 +34,10 @@ class Channel(StrEnum):
 
 
 class Carriage(Struct, frozen=True):
-    """How a message travels. `expiry_s` None: until it is replaced. `upward`: from link to controller."""
+    """How a message is published (MQTT 5 §3.3: QoS, RETAIN, Message Expiry Interval).
+
+    `expiry_s` None: it never expires. `upward`: from link to controller.
+    """
 
     qos: int
     retain: bool
@@ -49,12 +52,12 @@ CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
     Channel.READINGS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
     Channel.SYNC: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=True),
-    # Protection waits an hour for a link that is just away; a harmful order sets 60 s itself.
+    # Protection waits an hour for a link that is briefly offline; a harmful order is published with 60 s.
     Channel.ORDERS: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=False),
     Channel.RECEIPTS: Carriage(qos=1, retain=False, expiry_s=_DAY_S, upward=True),
     Channel.REPORTED: Carriage(qos=1, retain=False, expiry_s=_DAY_S, upward=True),
     Channel.EVENTS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
-    # An old question has an old nonce, an old answer a wide interval: neither is worth keeping.
+    # After a minute a question's nonce is old and an answer's interval is wide: neither is worth keeping.
     Channel.TIME_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=True),
     Channel.TIME_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
 }
@@ -62,7 +65,7 @@ HARM_EXPIRY_S: Final = MINUTE_MS // 1000
 
 
 class Place(Struct, frozen=True):
-    """What a topic names; parts that its channel does not have are empty."""
+    """What a topic names. A part that its channel does not have is empty."""
 
     channel: Channel
     link: str = ""
@@ -76,7 +79,7 @@ _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *
 
 
 def topic_of(place: Place) -> str:
-    """The topic of a place; parts are identifiers (`orders.Id`), which hold no separator."""
+    """The topic of a place. Its parts are identifiers (`orders.Id`), which hold no separator."""
     if place.channel is Channel.FLEET_ORDERS:
         return f"{PREFIX}/{place.channel}/{place.order}"
     if place.channel is Channel.CONTROLLER:
@@ -87,7 +90,7 @@ def topic_of(place: Place) -> str:
 
 
 def place_of(topic: str) -> Place | None:
-    """What a topic names; None for a topic that is not ours."""
+    """The place that a topic names; None for a topic that is not ours."""
     if not topic.startswith(f"{PREFIX}/"):
         return None
     match topic.removeprefix(f"{PREFIX}/").split("/"):
@@ -108,14 +111,14 @@ def _are_ids(*parts: str) -> bool:
 
 
 def link_filters(link: str) -> tuple[str, ...]:
-    """What a link subscribes to: the controller's births, the fleet's orders, what comes to its meters."""
+    """What a link subscribes to: the controller's births, the fleet's orders, all messages to its meters."""
     meters = f"{PREFIX}/links/{link}/meters/+"
     for_all = (f"{PREFIX}/{Channel.CONTROLLER}", f"{PREFIX}/fleet/orders/+")
     return (*for_all, f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
 
 
 def controller_filters() -> tuple[str, ...]:
-    """What the controller subscribes to: everything that comes up."""
+    """What the controller subscribes to: everything that links publish, except time requests."""
     links = f"{PREFIX}/links/+"
     of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK)
     upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
@@ -123,5 +126,5 @@ def controller_filters() -> tuple[str, ...]:
 
 
 def time_filters() -> tuple[str, ...]:
-    """What a time authority subscribes to: every meter's questions."""
+    """What a time authority subscribes to: the time requests of all meters."""
     return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}",)

@@ -1,4 +1,4 @@
-"""The one impure room of `protocols`: the connection to a broker, and how a program ends.
+"""The one impure room of `protocols`: the broker connection, the machine's clock, how a program ends.
 
-Both halves need the same here, and neither may import the other. Nothing pure imports this room.
+Emulator and controller both need these. Nothing pure imports this room.
 """

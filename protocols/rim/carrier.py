@@ -1,12 +1,11 @@
-"""One connection to a broker that comes back by itself: the only place that knows aiomqtt (design §5).
+"""One connection to a broker that reconnects by itself: the only module that uses aiomqtt (design §5).
 
-The one module of this package that touches the machine: links and controller hold the same connection, and
-only their shells may import it (docs/decisions/0007-one-carrier.md). What can be decided without a network
-is in `protocols.link.carriage`.
+Links and controller use the same connection, and only code that does I/O may import it
+(docs/decisions/0007-one-carrier.md). What can be decided without a network is in `protocols.link.carriage`.
 
-Whoever cancels `run` must see it end. Nothing here goes through `asyncio.wait_for`, neither ours nor
-aiomqtt's: in Python 3.11 a cancellation that comes together with the awaited answer is lost in it
-(bpo-37658). So aiomqtt is told to wait for ever, and every patience is an `asyncio.timeout` of ours.
+A cancelled `run` must end. Nothing here uses `asyncio.wait_for`, neither we nor aiomqtt: in Python 3.11 it
+loses a cancellation that comes together with the awaited answer (bpo-37658). So aiomqtt gets no timeout,
+and every timeout is an `asyncio.timeout` of ours.
 """
 
 import asyncio
@@ -28,10 +27,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from protocols.errors import RelanceError, UnreachableError
 from protocols.instants import SECOND_MS
 from protocols.link.carriage import (
+    ANSWER_TIMEOUT_S,
     IN_FLIGHT_MAX,
     KEEPALIVE_S,
     PACKET_BYTES_MAX,
-    PATIENCE_S,
     STEADY_MS,
     Arrival,
     BrokerAddress,
@@ -51,17 +50,18 @@ Handle = Callable[[Arrival], Awaitable[None]]
 OnConnect = Callable[[], Awaitable[None]]
 LastWill = Callable[[], tuple[Place, bytes]]
 
-_GOODBYE_S: Final = 0.5
-_REFUSED: Final = 128
+_CLOSE_TIMEOUT_S: Final = 0.5
+# MQTT 5 §2.4: reason codes from 0x80 on are failures.
+_FAILURE_CODE_MIN: Final = 0x80
 
 
 class Carrier:
-    """Carries messages while `run` runs; connects again for ever, each time with a clean start.
+    """Carries messages while `run` runs; reconnects for ever, each time with a clean start.
 
-    `handle` gets arrivals one at a time, in order, after `on_connect` has ended,
-    which is called once per connection when the filters are subscribed. `last_will` is asked at every
-    connect; its message is also published at an orderly end. Whatever a handler raises is logged; errors
-    that are bugs are kept in `errors`, the newest last.
+    `on_connect` is called once per connection, when the filters are subscribed. After it has ended, `handle`
+    gets the arrivals one at a time, in order. `last_will` is called at every connect; its message is also
+    published at an orderly end. What a handler raises is logged; errors that are bugs are also kept in
+    `errors`, the newest last.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Carrier:
         self._on_connect = on_connect
         self._last_will = last_will
         self._client: aiomqtt.Client | None = None
-        self._settled = asyncio.Event()
-        self._trouble = "not yet connected"
+        self._attempted = asyncio.Event()
+        self._problem = "not yet connected"
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
-        self._unconfirmed: set[asyncio.Timeout] = set()
+        self._ack_timeouts: set[asyncio.Timeout] = set()
         self._inbox: asyncio.Queue[Arrival | None] = asyncio.Queue()
 
     @property
@@ -95,36 +95,36 @@ class Carrier:
 
     async def first_attempt(self) -> None:
         """Wait for the outcome of `run`'s first attempt. Raises UnreachableError where it failed."""
-        await self._settled.wait()
+        await self._attempted.wait()
         if not self.connected:
-            raise UnreachableError(f"broker {self._address}: {self._trouble}")
+            raise UnreachableError(f"broker {self._address}: {self._problem}")
 
     async def publish(
         self, place: Place, payload: bytes, *, expiry_s: int | None = None, retain: bool | None = None
     ) -> None:
-        """Publish and wait for the broker's word that it has the message: QoS 1, no proof of delivery.
+        """Publish and wait for the broker's acknowledgement (QoS 1), which does not prove delivery.
 
-        None: as `topics.CARRIAGE` has it. Raises NotConnectedError without a broker or its word, and
-        DocumentError for a payload that is too long.
+        Expiry and retain None: as in `topics.CARRIAGE`. Raises NotConnectedError without a connection or
+        without the acknowledgement, and DocumentError for a payload that is too long.
         """
         message = publication(place, payload, expiry_s=expiry_s, retain=retain)
         async with self._in_flight:
             client = self._client
             if client is None:
-                raise NotConnectedError(f"broker {self._address}: {self._trouble}")
+                raise NotConnectedError(f"broker {self._address}: {self._problem}")
             self.traffic.published[place.channel] += 1
             try:
-                async with self._until_gone():
-                    await _hand_over(client, message)
+                async with self._ack_timeout():
+                    await _publish(client, message)
             except (aiomqtt.MqttError, TimeoutError) as error:
                 self.traffic.published[place.channel] -= 1
                 self.traffic.unconfirmed[place.channel] += 1
-                # A broker that keeps silent about one message is no better than none.
-                self._hang_up(client, _reason(error))
-                raise NotConnectedError(f"broker {self._address}: {self._trouble}") from None
+                # A broker that does not acknowledge one message may acknowledge none: reconnect.
+                self._disconnect(client, _why_unreachable(error))
+                raise NotConnectedError(f"broker {self._address}: {self._problem}") from None
 
     async def run(self) -> Never:
-        """Connect, serve, and begin again when the connection ends, until cancelled."""
+        """Connect, handle arrivals, and connect again when the connection ends, until cancelled."""
         loop = asyncio.get_running_loop()
         attempt = 0
         while True:
@@ -132,30 +132,30 @@ class Carrier:
             try:
                 await self._session()
             except (aiomqtt.MqttError, OSError) as error:
-                self._trouble = _reason(error)
-            self._settled.set()
+                self._problem = _why_unreachable(error)
+            self._attempted.set()
             steady = (loop.time() - begun_s) * SECOND_MS >= STEADY_MS
             attempt = 1 if steady else attempt + 1
             if attempt == 1:
                 logger.warning(
-                    "%s: broker %s: %s; trying again", self._client_id, self._address, self._trouble
+                    "%s: broker %s: %s; trying again", self._client_id, self._address, self._problem
                 )
             await asyncio.sleep(backoff_ms(attempt, self._client_id) / SECOND_MS)
 
     async def _session(self) -> None:
-        """One connection, from connect to its loss; what has arrived by then is still handled."""
-        await self._knock()
+        """One connection, until it is lost; arrivals that came before the loss are still handled."""
+        await self._probe()
         self._inbox = asyncio.Queue()
         async with self._connection() as client:
             self._client = client
             reader = asyncio.create_task(self._read(client))
             try:
-                await self._greet(client)
+                await self._call_on_connect(client)
                 await self._handle_inbox()
                 if reader.done():
-                    reader.result()  # a bug in it ends `run`
+                    reader.result()  # raises what a bug in `_read` raised, and so ends `run`
             except asyncio.CancelledError:
-                await self._say_goodbye(client)
+                await self._publish_last_will(client)
                 raise
             finally:
                 self._client = None
@@ -170,16 +170,16 @@ class Carrier:
         """
         client, stack = self._new_client(), AsyncExitStack()
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await stack.enter_async_context(client)
                 await self._subscribe(client)
             yield client
         finally:
             try:
-                async with asyncio.timeout(_GOODBYE_S):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                     await stack.aclose()
             except (aiomqtt.MqttError, TimeoutError) as error:
-                # Raised further it would take the place of a cancellation.
+                # Raised from here it would replace a cancellation that is on its way.
                 logger.debug("%s: no orderly end: %r", self._client_id, error)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
@@ -187,12 +187,15 @@ class Carrier:
         if not self._filters:
             return
         codes = await client.subscribe([(each, SubscribeOptions(qos=1)) for each in self._filters])
-        if any(code.value >= _REFUSED for code in codes if not isinstance(code, int)):
+        if any(code.value >= _FAILURE_CODE_MIN for code in codes if not isinstance(code, int)):
             raise aiomqtt.MqttError("the broker refused a subscription")
 
-    async def _knock(self) -> None:
-        """Whether anybody listens. aiomqtt connects in a thread, which Ctrl-C could not interrupt."""
-        async with asyncio.timeout(PATIENCE_S):
+    async def _probe(self) -> None:
+        """Open and close a plain connection first: aiomqtt connects in a thread, which Ctrl-C cannot stop.
+
+        Raises OSError if nobody listens, TimeoutError if nobody answers.
+        """
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
             _, writer = await asyncio.open_connection(self._address.host, self._address.port)
         writer.close()
 
@@ -215,22 +218,22 @@ class Carrier:
             timeout=math.inf,
             will=will,
             properties=connect,
-            # 44 ms per message otherwise: Nagle's algorithm waits for a delayed acknowledgement.
+            # Otherwise each message takes 44 ms: Nagle's algorithm waits for a delayed acknowledgement.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.pending_calls_threshold = IN_FLIGHT_MAX
         return client
 
-    async def _greet(self, client: aiomqtt.Client) -> None:
-        """Call `on_connect`. Where it fails the link is not introduced: hang up and begin again."""
-        if self._on_connect is not None and not await self._perform("on connect", self._on_connect()):
-            self._hang_up(client, "the greeting failed")
-        self._settled.set()
+    async def _call_on_connect(self, client: aiomqtt.Client) -> None:
+        """Call `on_connect`. If it fails the peer does not know us: disconnect and connect again."""
+        if self._on_connect is not None and not await self._run_callback("on connect", self._on_connect()):
+            self._disconnect(client, "the first messages failed")
+        self._attempted.set()
         if self.connected:
             logger.info("%s: connected to broker %s", self._client_id, self._address)
 
     async def _read(self, client: aiomqtt.Client) -> None:
-        """Sort arrivals as they come, so that all are counted; aiomqtt has acknowledged them already."""
+        """Count and queue arrivals, or drop them; aiomqtt has acknowledged them already."""
         try:
             async for message in client.messages:
                 topic, payload = str(message.topic), message.payload
@@ -247,10 +250,10 @@ class Carrier:
         except aiomqtt.MqttError as error:
             logger.debug("%s: %s: %r", self._client_id, error, error.__cause__)
         finally:
-            self._hang_up(client, "connection lost")
+            self._disconnect(client, "connection lost")
 
     def _count_unhandled(self) -> None:
-        """What came after we hung up is nobody's: so that nobody waits for it."""
+        """Count arrivals that no handler will get as failed, so that `Traffic.waiting` comes down to 0."""
         while not self._inbox.empty():
             arrival = self._inbox.get_nowait()
             if arrival is not None:
@@ -259,21 +262,21 @@ class Carrier:
     async def _handle_inbox(self) -> None:
         while (arrival := await self._inbox.get()) is not None:
             channel = arrival.place.channel
-            done = await self._perform(channel, self._handle(arrival))
+            done = await self._run_callback(channel, self._handle(arrival))
             (self.traffic.handled if done else self.traffic.failed)[channel] += 1
 
     @asynccontextmanager
-    async def _until_gone(self) -> AsyncGenerator[None]:
-        """Raises TimeoutError when patience or the connection ends: aiomqtt notices neither by itself."""
-        async with asyncio.timeout(PATIENCE_S) as scope:
-            self._unconfirmed.add(scope)
+    async def _ack_timeout(self) -> AsyncGenerator[None]:
+        """Raises TimeoutError if the answer takes too long or the connection ends: aiomqtt waits for ever."""
+        async with asyncio.timeout(ANSWER_TIMEOUT_S) as scope:
+            self._ack_timeouts.add(scope)
             try:
                 yield
             finally:
-                self._unconfirmed.discard(scope)
+                self._ack_timeouts.discard(scope)
 
-    async def _perform(self, name: str, call: Awaitable[None]) -> bool:
-        """Whether somebody else's code ended well; if not, its error is said, and the shell goes on."""
+    async def _run_callback(self, name: str, call: Awaitable[None]) -> bool:
+        """Await a callback. False if it raised: the error is logged, and the connection stays."""
         try:
             await call
         except NotConnectedError as error:
@@ -287,36 +290,36 @@ class Carrier:
             return True
         return False
 
-    def _hang_up(self, client: aiomqtt.Client, trouble: str) -> None:
-        """The connection is over: nobody waits for its acknowledgements any more."""
+    def _disconnect(self, client: aiomqtt.Client, problem: str) -> None:
+        """Mark the connection as ended, and end every wait for an acknowledgement on it."""
         if self._client is not client:
             return
         self._client = None
-        self._trouble = trouble
+        self._problem = problem
         self._inbox.put_nowait(None)
-        for until_gone in self._unconfirmed:
-            until_gone.reschedule(0)
+        for timeout in self._ack_timeouts:
+            timeout.reschedule(0)
 
-    async def _say_goodbye(self, client: aiomqtt.Client) -> None:
-        """A broker keeps the last will of a client that leaves in order: so publish it ourselves."""
+    async def _publish_last_will(self, client: aiomqtt.Client) -> None:
+        """Publish the last will ourselves: a broker discards it at an orderly end (MQTT 5 §3.14.4)."""
         if self._last_will is None or self._client is None:
             return
         try:
-            async with asyncio.timeout(_GOODBYE_S):
-                await _hand_over(client, publication(*self._last_will()))
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await _publish(client, publication(*self._last_will()))
         except (aiomqtt.MqttError, TimeoutError) as error:
-            logger.debug("%s: no goodbye: %r", self._client_id, error)
+            logger.debug("%s: the last will was not published: %r", self._client_id, error)
 
 
-async def _hand_over(client: aiomqtt.Client, message: Publication) -> None:
+async def _publish(client: aiomqtt.Client, message: Publication) -> None:
     await client.publish(
-        message.topic, message.payload, message.qos, message.retain, _expiring(message.expiry_s)
+        message.topic, message.payload, message.qos, message.retain, _publish_properties(message.expiry_s)
     )
 
 
 @lru_cache(maxsize=64)
-def _expiring(expiry_s: int | None) -> Properties | None:
-    """The properties of a publication; paho only reads them, so that many may share one."""
+def _publish_properties(expiry_s: int | None) -> Properties | None:
+    """The properties of a publication. Cached: paho only reads them, so that publications may share one."""
     if expiry_s is None:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho leaves it bare
@@ -324,15 +327,15 @@ def _expiring(expiry_s: int | None) -> Properties | None:
     return properties
 
 
-def _reason(error: Exception) -> str:
-    """Why there is no connection, in words for a person."""
+def _why_unreachable(error: Exception) -> str:
+    """Why there is no connection, as a text for a person."""
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, TimeoutError):
         return "no answer"
     if isinstance(error, OSError):
-        # A name with several addresses fails with several errors in one text; none of them is long news.
+        # For a name with several addresses asyncio joins several errors into one long text, without `errno`.
         return os.strerror(error.errno) if error.errno else "no connection"
     if isinstance(error, aiomqtt.MqttCodeError):
-        return str(error).partition("] ")[2]  # without the number in front
+        return str(error).partition("] ")[2]  # the text after "[code:N] "
     return str(error) or type(error).__name__

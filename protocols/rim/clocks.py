@@ -1,4 +1,4 @@
-"""The machine's clock, read at the rim: commands pass on what it said, services are handed it."""
+"""The machine's clock. Commands read it once and pass the instant on; services are given the clock."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from typing import Final
 
 from protocols.instants import SECOND_MS
 
-# A clock that is set while we sleep is noticed after so long at the latest.
+# The longest sleep between two looks at the clock: somebody may set the clock meanwhile.
 _NAP_MS: Final = SECOND_MS
 
 
@@ -22,6 +22,6 @@ class SystemClock:
         return now_ms()
 
     async def sleep_until(self, instant_ms: int) -> None:
-        """Sleep until the clock shows `instant_ms`, also where it is set meanwhile."""
+        """Sleep until the clock shows `instant_ms`, even if somebody sets it meanwhile."""
         while (ahead_ms := instant_ms - now_ms()) > 0:  # noqa: ASYNC110 # the clock is what is waited for
             await asyncio.sleep(min(ahead_ms, _NAP_MS) / SECOND_MS)

@@ -1,7 +1,7 @@
-"""How a command line ends: its status, and one clear line for what was wrong (design §10).
+"""How a command line ends: its exit status, and one clear line about an error (design §10).
 
-Every program of ours ends alike: no error leaves as a traceback, a reader that goes away (`| head`) is no
-error, and Ctrl-C is 130.
+All programs of this project end alike: no expected error shows a traceback, a closed pipe (`| head`) is no
+error, and Ctrl-C gives 130.
 """
 
 import io
@@ -18,7 +18,7 @@ from protocols.errors import DocumentError, InputError, RelanceError, Unreachabl
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Errors that are not yet what a person reads: of a library, or with values in place of a sentence."""
+    """Errors that hold values or come from a library, and how to turn one into a line that people read."""
 
     raised: type[Exception]
     as_ours: Callable[[Exception], RelanceError]
@@ -26,7 +26,7 @@ class Foreign:
 
 @unique
 class Exit(IntEnum):
-    """What a status says to the shell."""
+    """The exit statuses."""
 
     DONE = 0
     NO = 1
@@ -36,7 +36,7 @@ class Exit(IntEnum):
 
 
 def exit_of(error: RelanceError) -> Exit:
-    """The status with which a command ends that failed so."""
+    """The status of a command that ends with this error."""
     match error:
         case InputError() | DocumentError():
             return Exit.WRONG_INPUT
@@ -68,7 +68,7 @@ def run_app(app: typer.Typer, *foreign: Foreign) -> int:
         complain(error.format_message())
         return Exit.WRONG_INPUT
     except OSError as error:
-        # A full disk, a folder that nobody may read: the machine's refusal, which names itself.
+        # A full disk, an unreadable folder: the operating system's own text says what is wrong.
         _flush_stdout()
         complain(line_of(error))
         return Exit.WRONG_INPUT
@@ -76,25 +76,25 @@ def run_app(app: typer.Typer, *foreign: Foreign) -> int:
 
 
 def complain(line: str) -> None:
-    """Print on standard error what is wrong; nothing where all has been said (a command without its verb)."""
+    """Print a line on standard error. An empty line prints nothing: typer has printed its help already."""
     if line:
         sys.stderr.write(line.rstrip("\n") + "\n")
 
 
 def warn(sentences: Iterable[str]) -> None:
-    """Print what a person should know before they go on; it stops nobody."""
+    """Print warnings on standard error, one line each; the command goes on."""
     for sentence in sentences:
         complain(f"warning: {sentence}")
 
 
 def line_of(error: OSError) -> str:
-    """One line for what the machine refused and nobody had expected: `FILE: why`."""
+    """One line for an error of the operating system: `FILE: why`."""
     why = error.strerror or type(error).__name__
     return why if error.filename is None else f"{error.filename}: {why}"
 
 
 def discard_stdout() -> None:
-    """Discard what is still buffered, since nobody reads it: else the interpreter fails on it at its end."""
+    """Discard buffered output after the reader has closed the pipe; otherwise the exit would fail on it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

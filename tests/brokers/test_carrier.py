@@ -143,7 +143,7 @@ def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(brok
             await near.publish(ORDER, b"handled")
             await until(lambda: far.traffic.received.total() == 1, "the first is being handled")
             assert far._client is not None
-            far._hang_up(far._client, "by hand")
+            far._disconnect(far._client, "by hand")
             for _ in range(3):
                 await near.publish(ORDER, b"too late")
             await until(lambda: far.traffic.received.total() == 4, "the others have arrived as well")
@@ -287,7 +287,7 @@ def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(broker: Embedd
 
         carrier = Carrier(broker.address, "here", FILTERS, handle=ignore, on_connect=greet)
         task = asyncio.create_task(carrier.run())
-        with pytest.raises(UnreachableError, match="the greeting failed"):
+        with pytest.raises(UnreachableError, match="the first messages failed"):
             await carrier.first_attempt()
         await until(lambda: attempts == 3 and carrier.connected, "the third greeting stands")
         assert len(carrier.errors) == 2

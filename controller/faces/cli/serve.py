@@ -21,7 +21,7 @@ from controller.service.serve import Secrets, serve, serve_time
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, UnreachableError
-from protocols.link.carriage import PATIENCE_S, BrokerAddress, read_address
+from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
 from protocols.rim.terminal import Exit, warn
@@ -82,7 +82,7 @@ def _reachable(settings: Settings) -> BrokerAddress:
     """The broker's address, after a knock: one that is wrong or away is said before anything starts."""
     address = read_address(settings.broker)
     try:
-        socket.create_connection((address.host, address.port), timeout=PATIENCE_S).close()
+        socket.create_connection((address.host, address.port), timeout=ANSWER_TIMEOUT_S).close()
     except OSError as error:
         raise UnreachableError(f"broker {address}: {error.strerror or 'no answer'}") from None
     return address
