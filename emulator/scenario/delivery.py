@@ -18,32 +18,32 @@ from emulator.firmware.events import (
     Channel,
     Document,
     Event,
+    Overcurrent,
+    SetLoad,
     TicksLost,
     UnsignedDate,
 )
-from emulator.firmware.events import Overcurrent as OvercurrentTripped
-from emulator.firmware.events import SetLoad as LoadSet
 from emulator.firmware.meter import Meter
 from emulator.scenario.desk import CALENDAR, LEASE, Desk
 from emulator.scenario.model import (
-    CancelCut,
-    CutCalendar,
+    CancelCutSpec,
+    CutCalendarSpec,
     Do,
-    EmergencyCredit,
-    Flag,
-    Hold,
-    LiftHold,
-    Overcurrent,
-    Press,
-    ProgrammedCut,
-    Rebase,
-    Release,
-    RtcLost,
-    SetClock,
-    SetLoad,
-    ShortenHold,
-    TopUp,
-    Witness,
+    EmergencyCreditSpec,
+    FlagSpec,
+    HoldSpec,
+    LiftHoldSpec,
+    OvercurrentSpec,
+    PressSpec,
+    ProgrammedCutSpec,
+    RebaseSpec,
+    ReleaseSpec,
+    RtcLostSpec,
+    SetClockSpec,
+    SetLoadSpec,
+    ShortenHoldSpec,
+    TopUpSpec,
+    WitnessSpec,
 )
 from emulator.scenario.office import Keyring
 from protocols.documents.kind_rule import Kind
@@ -68,19 +68,19 @@ class DisputingMeter(Meter, Protocol):
 def physical_event(do: Do) -> Event | None:
     """What needs no carrier; None for everything that does, and for the mains, which the world switches."""
     match do:
-        case SetLoad():
-            return LoadSet(do.load_w)
-        case Overcurrent():
-            return OvercurrentTripped()
-        case Press():
+        case SetLoadSpec():
+            return SetLoad(do.load_w)
+        case OvercurrentSpec():
+            return Overcurrent()
+        case PressSpec():
             return Button(do.name)
-        case RtcLost():
+        case RtcLostSpec():
             return TicksLost()
         case _:
             return None
 
 
-def claimed_ms(do: Witness | SetClock, at_ms: int) -> int:
+def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: int) -> int:
     """The date that is told: an offset to true time, or a time as such."""
     if do.time_ms is not None:
         return do.time_ms
@@ -103,41 +103,41 @@ class GuardedDelivery:
     def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
         """Bring it, and yield what the meter does."""
         match do:
-            case Witness():
+            case WitnessSpec():
                 yield from self._witness(do, at_ms, tick)
-            case SetClock():
+            case SetClockSpec():
                 yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
-            case CutCalendar():
+            case CutCalendarSpec():
                 yield from self._calendar(do, at_ms, tick)
-            case TopUp():
+            case TopUpSpec():
                 yield from self._bring(self._desk.write_payment(do, at_ms), tick, do.channel)
             case _:
                 yield from self._bring(self._write(do, at_ms), tick)
 
     def _write(self, do: Do, at_ms: int) -> bytes:
         match do:
-            case Hold():
+            case HoldSpec():
                 return self._desk.write_hold(do, at_ms)
-            case LiftHold():
+            case LiftHoldSpec():
                 return self._desk.write_lift(do.id, do.signatures, at_ms)
-            case ShortenHold():
+            case ShortenHoldSpec():
                 return self._desk.write_shortening(do, at_ms)
-            case ProgrammedCut():
+            case ProgrammedCutSpec():
                 return self._desk.write_cut(do, at_ms)
-            case CancelCut():
+            case CancelCutSpec():
                 return self._desk.write_cancel(do.id, at_ms)
-            case Release():
+            case ReleaseSpec():
                 return self._desk.write_release(do, at_ms)
-            case EmergencyCredit():
+            case EmergencyCreditSpec():
                 return self._desk.write_emergency_credit(at_ms)
-            case Rebase():
+            case RebaseSpec():
                 return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
-            case Flag():
+            case FlagSpec():
                 return self._desk.write_flag(do, at_ms)
             case _:
                 raise AssertionError(f"no document carries {do}")
 
-    def _witness(self, do: Witness, at_ms: int, tick: int) -> Iterator[Effect]:
+    def _witness(self, do: WitnessSpec, at_ms: int, tick: int) -> Iterator[Effect]:
         """Fresh: asked and answered at the same tick. One-way: the next number of its source."""
         time_ms = claimed_ms(do, at_ms)
         if not do.fresh:
@@ -153,7 +153,7 @@ class GuardedDelivery:
                 )
                 yield from self._bring(self._office.seal_time(do.source, answer), tick)
 
-    def _calendar(self, do: CutCalendar, at_ms: int, tick: int) -> Iterator[Effect]:
+    def _calendar(self, do: CutCalendarSpec, at_ms: int, tick: int) -> Iterator[Effect]:
         calendar, envelope = self._desk.write_calendar(do, at_ms)
         yield from self._bring(envelope, tick)
         lease = self._desk.write_lease(calendar, do.names, at_ms)
@@ -188,7 +188,7 @@ class CardDelivery:
 
     def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
         """Bring it, and yield what the meter does."""
-        if isinstance(do, SetClock):
+        if isinstance(do, SetClockSpec):
             yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
             return
         self._number += 1
@@ -211,23 +211,23 @@ class CardDelivery:
     def _card(self, do: Do, at_ms: int) -> CardPass | None:
         number = self._number
         match do:
-            case Witness():
+            case WitnessSpec():
                 return CardPass(number, date_ms=claimed_ms(do, at_ms), date_source=do.source)
-            case Hold():
+            case HoldSpec():
                 self._hold_from_ms[do.id] = do.from_ms
                 return CardPass(number, suspend_from_ms=do.from_ms, suspend_until_ms=do.until_ms)
-            case ShortenHold():
+            case ShortenHoldSpec():
                 from_ms = min(self._hold_from_ms.get(do.id, at_ms), do.until_ms)
                 return CardPass(number, suspend_from_ms=from_ms, suspend_until_ms=do.until_ms)
-            case LiftHold():
+            case LiftHoldSpec():
                 return CardPass(number, suspend_from_ms=at_ms, suspend_until_ms=at_ms)
-            case ProgrammedCut():
+            case ProgrammedCutSpec():
                 return CardPass(number, programmed_cut=do.id, programmed_cut_ms=do.time_ms)
-            case CancelCut():
+            case CancelCutSpec():
                 return CardPass(number, cancel_cut=do.id)
-            case TopUp():
+            case TopUpSpec():
                 return CardPass(number, payment=do.id, top_up_ueur=do.amount_ueur)
-            case Release():
+            case ReleaseSpec():
                 return CardPass(number, restart=True)
             case _:
                 return None
@@ -235,13 +235,13 @@ class CardDelivery:
 
 def _names_of_unsupported(do: Do) -> tuple[Kind, str]:
     match do:
-        case Flag():
+        case FlagSpec():
             return (Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG), f"flag/{do.name}"
-        case CutCalendar():
+        case CutCalendarSpec():
             return Kind.CUT_CALENDAR, CALENDAR
-        case Rebase():
+        case RebaseSpec():
             return Kind.REBASE, "clock/meter"
-        case EmergencyCredit():
+        case EmergencyCreditSpec():
             return Kind.EMERGENCY_CREDIT, "emergency/meter"
         case _:
             raise AssertionError(f"a card carries {do}")

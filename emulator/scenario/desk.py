@@ -4,7 +4,15 @@ The desk writes the orders that a scenario names, with the next revision of thei
 keeps what the meter has acknowledged: a lease names exactly that (design §4.2, §5).
 """
 
-from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
+from emulator.scenario.model import (
+    CutCalendarSpec,
+    FlagSpec,
+    HoldSpec,
+    ProgrammedCutSpec,
+    ReleaseSpec,
+    ShortenHoldSpec,
+    TopUpSpec,
+)
 from emulator.scenario.office import Keyring
 from protocols.documents.bodies import (
     Body,
@@ -74,7 +82,7 @@ class Desk:
             object_name, protection = self._pending.pop(order)
             self._protections[object_name] = protection
 
-    def write_hold(self, do: Hold, at_ms: int) -> bytes:
+    def write_hold(self, do: HoldSpec, at_ms: int) -> bytes:
         body = HoldBody(do.from_ms, do.until_ms)
         order = self._order(Kind.HOLD, f"hold/{do.id}", body, at_ms)
         self._expect(order)
@@ -85,7 +93,7 @@ class Desk:
         self._expect(order)
         return self._office.seal_order(order, signatures)
 
-    def write_shortening(self, do: ShortenHold, at_ms: int) -> bytes:
+    def write_shortening(self, do: ShortenHoldSpec, at_ms: int) -> bytes:
         """The new interval begins where the hold began, as far as the office knows; it is never empty."""
         object_name = f"hold/{do.id}"
         held_ms = in_force(self._held(object_name))
@@ -97,19 +105,19 @@ class Desk:
         self._expect(order)
         return self._office.seal_order(order, do.signatures)
 
-    def write_flag(self, do: Flag, at_ms: int) -> bytes:
+    def write_flag(self, do: FlagSpec, at_ms: int) -> bytes:
         kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
         # A flag protects from its own `not_before` on, and is silent about an opening before it.
         order = self._order(kind, f"flag/{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
         self._expect(order)
         return self._seal(order)
 
-    def write_release(self, do: Release, at_ms: int) -> bytes:
+    def write_release(self, do: ReleaseSpec, at_ms: int) -> bytes:
         order = self._order(Kind.RELEASE, RELEASE, ReleaseBody(do.hours), at_ms)
         self._expect(order)
         return self._seal(order)
 
-    def write_calendar(self, do: CutCalendar, at_ms: int) -> tuple[Order, bytes]:
+    def write_calendar(self, do: CutCalendarSpec, at_ms: int) -> tuple[Order, bytes]:
         """The calendar itself: no cut without the lease that goes with it."""
         body = CutCalendarBody(do.windows, do.rule, do.zone, do.holidays)
         order = self._order(Kind.CUT_CALENDAR, CALENDAR, body, at_ms, not_after_ms=do.until_ms)
@@ -134,7 +142,7 @@ class Desk:
         body = LeaseBody(calendar.object, calendar.rev, digest_of(calendar), tuple(names.values()))
         return self._seal(self._order(Kind.LEASE, LEASE, body, at_ms, not_after_ms=calendar.not_after_ms))
 
-    def write_cut(self, do: ProgrammedCut, at_ms: int) -> bytes:
+    def write_cut(self, do: ProgrammedCutSpec, at_ms: int) -> bytes:
         assert do.not_before_ms is not None, do
         order = self._order(
             Kind.CUT_ORDER, f"cut/{do.id}", CutOrderBody(), at_ms, do.not_before_ms, do.not_after_ms
@@ -145,7 +153,7 @@ class Desk:
         name = f"cut/{cut}"
         return self._seal(self._order(Kind.CANCEL_CUT, name, CancelCutBody(name), at_ms))
 
-    def write_payment(self, do: TopUp, at_ms: int) -> bytes:
+    def write_payment(self, do: TopUpSpec, at_ms: int) -> bytes:
         """The statement of a payment; the same id is the same payment and brings the same bytes again."""
         if do.id not in self._payments:
             self._total_ueur += do.amount_ueur

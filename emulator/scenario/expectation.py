@@ -24,7 +24,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Comparison:
     """One expectation and what was found, both as they stand in `--json`."""
 
     ok: bool
@@ -38,7 +38,7 @@ def is_cut(after: Supply, reason: SupplyReason) -> bool:
     return after is Supply.OFF and reason not in SAFETY_REASONS
 
 
-def compare(key: ExpectKey, expected: str | int, facts: Facts) -> Finding:
+def compare(key: ExpectKey, expected: str | int, facts: Facts) -> Comparison:
     """Compare one expected value. A balance is rounded half to even to the decimals the file gives."""
     if key == "balance_eur":
         wanted = Decimal(str(expected))
@@ -46,9 +46,9 @@ def compare(key: ExpectKey, expected: str | int, facts: Facts) -> Finding:
         assert isinstance(exponent, int), expected
         found_eur = eur_from_quanta(facts.balance_q, max(0, -exponent))
         # As numbers, since -0.00 is 0.00.
-        return Finding(Decimal(found_eur) == wanted, key, expected, found_eur)
+        return Comparison(Decimal(found_eur) == wanted, key, expected, found_eur)
     found = _found(key, facts)
-    return Finding(found == expected, key, expected, found)
+    return Comparison(found == expected, key, expected, found)
 
 
 def _found(key: ExpectKey, facts: Facts) -> str | int:

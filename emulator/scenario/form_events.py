@@ -14,26 +14,26 @@ from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import (
-    CancelCut,
-    CutCalendar,
+    CancelCutSpec,
+    CutCalendarSpec,
     Do,
-    EmergencyCredit,
+    EmergencyCreditSpec,
     EventSpec,
-    Flag,
-    Hold,
-    LiftHold,
-    Overcurrent,
-    Press,
-    ProgrammedCut,
-    Rebase,
-    Release,
-    RtcLost,
-    SetClock,
-    SetLoad,
-    SetMains,
-    ShortenHold,
-    TopUp,
-    Witness,
+    FlagSpec,
+    HoldSpec,
+    LiftHoldSpec,
+    OvercurrentSpec,
+    PressSpec,
+    ProgrammedCutSpec,
+    RebaseSpec,
+    ReleaseSpec,
+    RtcLostSpec,
+    SetClockSpec,
+    SetLoadSpec,
+    SetMainsSpec,
+    ShortenHoldSpec,
+    TopUpSpec,
+    WitnessSpec,
 )
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.instants import DAY_MS, SECOND_MS, iso_from_ms
@@ -62,7 +62,7 @@ _SPAN_S = (INSTANT_MS_MAX - INSTANT_MS_MIN) // SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EventContext:
     """What an event's arguments are checked against; `at_ms` None where it is wrong itself."""
 
     at_ms: int | None
@@ -76,27 +76,27 @@ def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tupl
     for index, given in enumerate(top.tables("events", SCENARIO_EVENTS_MAX)):
         at_ms = span.read_at(given)
         meters = read_addressed(given, population)
-        do = _read_do(given, Place(at_ms, population.firmwares_of(meters)))
-        if isinstance(do, TopUp):
+        do = _read_do(given, EventContext(at_ms, population.firmwares_of(meters)))
+        if isinstance(do, TopUpSpec):
             payments.check(given, do, meters)
         if at_ms is not None and do is not None:
             events.append(EventSpec(at_ms, index, meters, do))
     return tuple(sorted(events, key=lambda event: event.at_ms))
 
 
-def _read_do(given: Fields, place: Place) -> Do | None:
+def _read_do(given: Fields, context: EventContext) -> Do | None:
     name = given.value("do")
     reader = READERS.get(name) if isinstance(name, str) else None
     if reader is None:
         found = shown(name) if given.has("do") else "missing"
         given.refuse("do", found, ", ".join(READERS) + perhaps(name, READERS))
         return None
-    do = reader(given, place)
+    do = reader(given, context)
     given.finish()
     return do
 
 
-def _read_claim(given: Fields, place: Place) -> tuple[int | None, int | None]:
+def _read_claim(given: Fields, context: EventContext) -> tuple[int | None, int | None]:
     """`offset_s` or `time`, in ms: exactly one, and the date it claims can be written."""
     if not given.either("offset_s", "time"):
         return None, None
@@ -104,18 +104,18 @@ def _read_claim(given: Fields, place: Place) -> tuple[int | None, int | None]:
         return None, given.instant_ms("time")
     offset_ms = given.integer("offset_s", -_SPAN_S, _SPAN_S) * SECOND_MS
     if (
-        place.at_ms is not None
+        context.at_ms is not None
         and given.right("offset_s")
-        and not INSTANT_MS_MIN <= place.at_ms + offset_ms <= INSTANT_MS_MAX
+        and not INSTANT_MS_MIN <= context.at_ms + offset_ms <= INSTANT_MS_MAX
     ):
         given.refuse("offset_s", f"{offset_ms // SECOND_MS} from at", instants_allowed())
     return offset_ms, None
 
 
-def _witness(given: Fields, place: Place) -> Witness:
+def _witness(given: Fields, context: EventContext) -> WitnessSpec:
     source = given.one_of("source", SOURCES)
-    offset_ms, time_ms = _read_claim(given, place)
-    return Witness(
+    offset_ms, time_ms = _read_claim(given, context)
+    return WitnessSpec(
         source=source,
         offset_ms=offset_ms,
         time_ms=time_ms,
@@ -125,12 +125,12 @@ def _witness(given: Fields, place: Place) -> Witness:
     )
 
 
-def _set_clock(given: Fields, place: Place) -> SetClock:
-    return SetClock(*_read_claim(given, place))
+def _set_clock(given: Fields, context: EventContext) -> SetClockSpec:
+    return SetClockSpec(*_read_claim(given, context))
 
 
-def _hold(given: Fields, _place: Place) -> Hold:
-    hold = Hold(
+def _hold(given: Fields, _context: EventContext) -> HoldSpec:
+    hold = HoldSpec(
         id=given.identifier("id"),
         from_ms=given.instant_ms("from"),
         until_ms=given.instant_ms("until"),
@@ -141,12 +141,12 @@ def _hold(given: Fields, _place: Place) -> Hold:
     return hold
 
 
-def _lift_hold(given: Fields, _place: Place) -> LiftHold:
-    return LiftHold(id=given.identifier("id"), signatures=_signatures(given, 2))
+def _lift_hold(given: Fields, _context: EventContext) -> LiftHoldSpec:
+    return LiftHoldSpec(id=given.identifier("id"), signatures=_signatures(given, 2))
 
 
-def _shorten_hold(given: Fields, _place: Place) -> ShortenHold:
-    return ShortenHold(
+def _shorten_hold(given: Fields, _context: EventContext) -> ShortenHoldSpec:
+    return ShortenHoldSpec(
         id=given.identifier("id"), until_ms=given.instant_ms("until"), signatures=_signatures(given, 2)
     )
 
@@ -155,21 +155,21 @@ def _signatures(given: Fields, default: int) -> int:
     return given.integer("signatures", 0, SIGNATURES_MAX, default)
 
 
-def _cut_calendar(given: Fields, place: Place) -> CutCalendar:
+def _cut_calendar(given: Fields, context: EventContext) -> CutCalendarSpec:
     rule = given.rule("rule")
     zone = given.zone("zone")
     holidays = given.holidays("holidays")
     until_ms = given.instant_ms("until")
     names = given.identifiers("names", OBJECTS_MAX)
-    if place.at_ms is not None and given.right("until"):
-        _check_until(given, place.at_ms, until_ms)
+    if context.at_ms is not None and given.right("until"):
+        _check_until(given, context.at_ms, until_ms)
     windows: tuple[Window, ...] = ()
-    if place.at_ms is not None and given.right("rule", "zone", "holidays", "until"):
-        windows = compile_windows(rule, zone, holidays, place.at_ms, until_ms)
+    if context.at_ms is not None and given.right("rule", "zone", "holidays", "until"):
+        windows = compile_windows(rule, zone, holidays, context.at_ms, until_ms)
         if len(windows) > WINDOWS_MAX:
             found = f"{len(windows)} windows until {iso_from_ms(until_ms)}"
             given.refuse("rule", found, f"at most {WINDOWS_MAX}")
-    return CutCalendar(rule.text, zone, holidays, until_ms, windows, names)
+    return CutCalendarSpec(rule.text, zone, holidays, until_ms, windows, names)
 
 
 def _check_until(given: Fields, at_ms: int, until_ms: int) -> None:
@@ -179,15 +179,15 @@ def _check_until(given: Fields, at_ms: int, until_ms: int) -> None:
         given.refuse("until", iso_from_ms(until_ms), allowed)
 
 
-def _programmed_cut(given: Fields, place: Place) -> ProgrammedCut:
+def _programmed_cut(given: Fields, context: EventContext) -> ProgrammedCutSpec:
     """`time` for the legacy meters addressed, the interval for the guarded ones, all three for both."""
-    cut = ProgrammedCut(
+    cut = ProgrammedCutSpec(
         id=given.identifier("id"),
-        time_ms=_instant_for("legacy-2020", given, "time", place),
-        not_before_ms=_instant_for("guarded", given, "not_before", place),
-        not_after_ms=_instant_for("guarded", given, "not_after", place),
+        time_ms=_instant_for("legacy-2020", given, "time", context),
+        not_before_ms=_instant_for("guarded", given, "not_before", context),
+        not_after_ms=_instant_for("guarded", given, "not_after", context),
     )
-    if given.has("not_before") != given.has("not_after") and "guarded" not in place.firmwares:
+    if given.has("not_before") != given.has("not_after") and "guarded" not in context.firmwares:
         given.refuse("not_before", "one end of an interval", "not_before and not_after, or neither")
     if (
         cut.not_before_ms is not None
@@ -200,21 +200,21 @@ def _programmed_cut(given: Fields, place: Place) -> ProgrammedCut:
     return cut
 
 
-def _instant_for(firmware: Firmware, given: Fields, key: str, place: Place) -> int | None:
+def _instant_for(firmware: Firmware, given: Fields, key: str, context: EventContext) -> int | None:
     """An instant that is needed where a meter of this firmware is addressed, and may stand elsewhere."""
     if given.has(key):
         return given.instant_ms(key)
-    if firmware in place.firmwares:
+    if firmware in context.firmwares:
         given.refuse(key, "missing", f"an instant, since {firmware} meters are addressed")
     return None
 
 
-def _cancel_cut(given: Fields, _place: Place) -> CancelCut:
-    return CancelCut(id=given.identifier("id"))
+def _cancel_cut(given: Fields, _context: EventContext) -> CancelCutSpec:
+    return CancelCutSpec(id=given.identifier("id"))
 
 
-def _top_up(given: Fields, _place: Place) -> TopUp:
-    top_up = TopUp(
+def _top_up(given: Fields, _context: EventContext) -> TopUpSpec:
+    top_up = TopUpSpec(
         id=given.identifier("id"),
         amount_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
         channel=given.one_of("channel", tuple(Channel), Channel.MQTT),
@@ -224,16 +224,16 @@ def _top_up(given: Fields, _place: Place) -> TopUp:
     return top_up
 
 
-def _flag(given: Fields, _place: Place) -> Flag:
-    return Flag(name=given.one_of("name", tuple(FlagName)), value=given.boolean("value"))
+def _flag(given: Fields, _context: EventContext) -> FlagSpec:
+    return FlagSpec(name=given.one_of("name", tuple(FlagName)), value=given.boolean("value"))
 
 
-READERS: Final[Mapping[str, Callable[[Fields, Place], Do]]] = {
+READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "witness": _witness,
     "set_clock": _set_clock,
-    "rtc_lost": lambda _given, _place: RtcLost(),
-    "mains_off": lambda _given, _place: SetMains(on=False),
-    "mains_on": lambda _given, _place: SetMains(on=True),
+    "rtc_lost": lambda _given, _context: RtcLostSpec(),
+    "mains_off": lambda _given, _context: SetMainsSpec(on=False),
+    "mains_on": lambda _given, _context: SetMainsSpec(on=True),
     "hold": _hold,
     "lift_hold": _lift_hold,
     "shorten_hold": _shorten_hold,
@@ -241,11 +241,11 @@ READERS: Final[Mapping[str, Callable[[Fields, Place], Do]]] = {
     "programmed_cut": _programmed_cut,
     "cancel_cut": _cancel_cut,
     "top_up": _top_up,
-    "release": lambda given, _place: Release(given.one_of("hours", RELEASE_HOURS, 72)),
-    "emergency_credit": lambda _given, _place: EmergencyCredit(),
-    "rebase": lambda _given, _place: Rebase(),
-    "button": lambda given, _place: Press(given.one_of("name", tuple(ButtonName))),
+    "release": lambda given, _context: ReleaseSpec(given.one_of("hours", RELEASE_HOURS, 72)),
+    "emergency_credit": lambda _given, _context: EmergencyCreditSpec(),
+    "rebase": lambda _given, _context: RebaseSpec(),
+    "button": lambda given, _context: PressSpec(given.one_of("name", tuple(ButtonName))),
     "flag": _flag,
-    "set_load": lambda given, _place: SetLoad(given.integer("load_w", 0, LOAD_W_MAX)),
-    "overcurrent": lambda _given, _place: Overcurrent(),
+    "set_load": lambda given, _context: SetLoadSpec(given.integer("load_w", 0, LOAD_W_MAX)),
+    "overcurrent": lambda _given, _context: OvercurrentSpec(),
 }

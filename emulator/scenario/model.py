@@ -28,7 +28,7 @@ class MeterSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class WitnessSpec:
     source: Source
     offset_ms: int | None
     time_ms: int | None
@@ -37,25 +37,25 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
-class SetClock:
+class SetClockSpec:
     offset_ms: int | None
     time_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class RtcLost:
+class RtcLostSpec:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class SetMains:
+class SetMainsSpec:
     """`mains_on` and `mains_off`."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldSpec:
     id: str
     from_ms: int
     until_ms: int
@@ -63,20 +63,20 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class LiftHold:
+class LiftHoldSpec:
     id: str
     signatures: int
 
 
 @dataclass(frozen=True, slots=True)
-class ShortenHold:
+class ShortenHoldSpec:
     id: str
     until_ms: int
     signatures: int
 
 
 @dataclass(frozen=True, slots=True)
-class CutCalendar:
+class CutCalendarSpec:
     """`windows` are already compiled, from the event's instant to `until_ms`."""
 
     rule: str
@@ -88,7 +88,7 @@ class CutCalendar:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgrammedCut:
+class ProgrammedCutSpec:
     """`time_ms` is for legacy meters, the interval for guarded ones."""
 
     id: str
@@ -98,72 +98,72 @@ class ProgrammedCut:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelCut:
+class CancelCutSpec:
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class TopUp:
+class TopUpSpec:
     id: str
     amount_ueur: int
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseSpec:
     hours: ReleaseHours
 
 
 @dataclass(frozen=True, slots=True)
-class EmergencyCredit:
+class EmergencyCreditSpec:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Rebase:
+class RebaseSpec:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class PressSpec:
     name: ButtonName
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FlagSpec:
     name: FlagName
     value: bool
 
 
 @dataclass(frozen=True, slots=True)
-class SetLoad:
+class SetLoadSpec:
     load_w: int
 
 
 @dataclass(frozen=True, slots=True)
-class Overcurrent:
+class OvercurrentSpec:
     pass
 
 
 Do = (
-    Witness
-    | SetClock
-    | RtcLost
-    | SetMains
-    | Hold
-    | LiftHold
-    | ShortenHold
-    | CutCalendar
-    | ProgrammedCut
-    | CancelCut
-    | TopUp
-    | Release
-    | EmergencyCredit
-    | Rebase
-    | Press
-    | Flag
-    | SetLoad
-    | Overcurrent
+    WitnessSpec
+    | SetClockSpec
+    | RtcLostSpec
+    | SetMainsSpec
+    | HoldSpec
+    | LiftHoldSpec
+    | ShortenHoldSpec
+    | CutCalendarSpec
+    | ProgrammedCutSpec
+    | CancelCutSpec
+    | TopUpSpec
+    | ReleaseSpec
+    | EmergencyCreditSpec
+    | RebaseSpec
+    | PressSpec
+    | FlagSpec
+    | SetLoadSpec
+    | OvercurrentSpec
 )
 
 

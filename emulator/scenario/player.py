@@ -26,19 +26,27 @@ from operator import itemgetter
 from typing import Final
 
 from emulator.firmware.effects import Effect, Noted
-from emulator.firmware.events import MainsOff, MainsOn, TicksLost
-from emulator.firmware.events import SetLoad as LoadSet
+from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.scenario.delivery import Delivery, physical_event
-from emulator.scenario.expectation import Facts, Finding, compare, is_cut
-from emulator.scenario.model import Do, EventSpec, ExpectSpec, MeterSpec, RtcLost, Scenario, SetLoad, SetMains
+from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
+from emulator.scenario.model import (
+    Do,
+    EventSpec,
+    ExpectSpec,
+    MeterSpec,
+    RtcLostSpec,
+    Scenario,
+    SetLoadSpec,
+    SetMainsSpec,
+)
 from emulator.scenario.office import Keyring
 from emulator.scenario.trace import (
     DETAILS,
     INPUT,
     Failure,
     Item,
-    finding_fields,
+    comparison_fields,
     input_fields,
     record_event,
     record_fields,
@@ -114,7 +122,7 @@ def digest_of_decisions(lines: Iterable[str]) -> str:
 
 
 # What one meter gets: instant, rank at equal instants (load, event, expectation), and the thing.
-_Input = tuple[int, int, LoadSet | EventSpec | ExpectSpec]
+_Input = tuple[int, int, SetLoad | EventSpec | ExpectSpec]
 
 
 def _inputs_by_meter(scenario: Scenario) -> dict[str, list[_Input]]:
@@ -137,7 +145,7 @@ def _loads(scenario: Scenario, spec: MeterSpec) -> tuple[int, Iterable[_Input]]:
         return spec.load_w, ()
     household = HouseholdLoad(scenario.seed, spec.id, spec.profile.zone)
     changes = household.changes(scenario.start_ms, scenario.end_ms)
-    return household.load_w(scenario.start_ms), ((at_ms, 0, LoadSet(load_w)) for at_ms, load_w in changes)
+    return household.load_w(scenario.start_ms), ((at_ms, 0, SetLoad(load_w)) for at_ms, load_w in changes)
 
 
 class _MeterPlay:
@@ -180,7 +188,7 @@ class _MeterPlay:
                 case ExpectSpec():
                     self._absorb(self._meter.advance(self._tick))
                     self._check(what)
-                case LoadSet():
+                case SetLoad():
                     if self._has_own_load:
                         self._absorb(self._meter.handle(what, self._tick))
         self._go_to(self._scenario.end_ms)
@@ -207,12 +215,12 @@ class _MeterPlay:
             self._tell(input_item)
 
     def _effects_of(self, do: Do) -> Iterator[Effect]:
-        if isinstance(do, SetMains):
+        if isinstance(do, SetMainsSpec):
             yield from self._switch_mains(on=do.on)
             return
-        if isinstance(do, RtcLost):
+        if isinstance(do, RtcLostSpec):
             self._mains.lose_cell(self._now_ms)
-        elif isinstance(do, SetLoad):
+        elif isinstance(do, SetLoadSpec):
             self._has_own_load = False
         event = physical_event(do)
         if event is not None:
@@ -263,10 +271,10 @@ class _MeterPlay:
     def _check(self, expect: ExpectSpec) -> None:
         facts = self._facts()
         for key, expected in expect.wanted:
-            finding = compare(key, expected, facts)
-            item = self._finding_item(finding)
+            comparison = compare(key, expected, facts)
+            item = self._comparison_item(comparison)
             self.items.append(item)
-            if not finding.ok:
+            if not comparison.ok:
                 self.failures.append(Failure(expect.index, item, self._led_there()))
 
     def _led_there(self) -> tuple[Item, ...]:
@@ -276,8 +284,8 @@ class _MeterPlay:
             return latest
         return (self._last_switched, *latest)
 
-    def _finding_item(self, finding: Finding) -> Item:
-        return Item(self._now_ms, self._spec.id, "expect", finding_fields(finding))
+    def _comparison_item(self, comparison: Comparison) -> Item:
+        return Item(self._now_ms, self._spec.id, "expect", comparison_fields(comparison))
 
     def _facts(self) -> Facts:
         readout = self._meter.readout(self._tick)

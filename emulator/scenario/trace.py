@@ -9,8 +9,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from emulator.scenario.expectation import Finding
-from emulator.scenario.model import Do, Overcurrent, Press, RtcLost, SetLoad, SetMains
+from emulator.scenario.expectation import Comparison
+from emulator.scenario.model import Do, OvercurrentSpec, PressSpec, RtcLostSpec, SetLoadSpec, SetMainsSpec
 from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, iso_from_ms
 from protocols.link.records import (
     ClaimHeard,
@@ -69,28 +69,28 @@ def json_end_line(file: str, failed: int, decisions_sha256: str) -> str:
     return _encoder.encode(end).decode()
 
 
-def finding_fields(finding: Finding) -> dict[str, object]:
+def comparison_fields(comparison: Comparison) -> dict[str, object]:
     """The fields of an `expect` item."""
     return {
-        "ok": finding.ok,
-        "key": finding.key,
-        "expected": finding.expected,
-        "found": finding.found,
+        "ok": comparison.ok,
+        "key": comparison.key,
+        "expected": comparison.expected,
+        "found": comparison.found,
     }
 
 
 def input_fields(do: Do) -> dict[str, object] | None:
     """The fields of an `input` item, in the words of the file; None for what a record will tell."""
     match do:
-        case SetMains():
+        case SetMainsSpec():
             return {"do": "mains_on" if do.on else "mains_off"}
-        case RtcLost():
+        case RtcLostSpec():
             return {"do": "rtc_lost"}
-        case Press():
+        case PressSpec():
             return {"do": "button", "name": do.name}
-        case SetLoad():
+        case SetLoadSpec():
             return {"do": "set_load", "load_w": do.load_w}
-        case Overcurrent():
+        case OvercurrentSpec():
             return {"do": "overcurrent"}
         case _:
             return None

@@ -13,19 +13,12 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 SHARED_NAMES = {
     "Channel": 2,
     "Entry": 2,
-    "Finding": 2,
     "Household": 2,
     "Kept": 2,
     "Order": 2,
-    "Overcurrent": 2,
-    "Place": 2,
     "Reach": 2,
     "Refused": 2,
-    "Release": 2,
     "Secrets": 2,
-    "SetLoad": 2,
-    "TopUp": 2,
-    "Witness": 2,
 }
 
 # Functions and constants that only tests use, each with what keeps it. What nothing keeps is deleted.

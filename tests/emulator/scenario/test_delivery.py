@@ -69,12 +69,12 @@ def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
     return meter
 
 
-HOLD = model.Hold("h", START_MS, START_MS + DAY_MS, 1)
-CALENDAR = model.CutCalendar("daily 08:00-09:00", "UTC", "none", START_MS + 9 * DAY_MS, (), ())
+HOLD = model.HoldSpec("h", START_MS, START_MS + DAY_MS, 1)
+CALENDAR = model.CutCalendarSpec("daily 08:00-09:00", "UTC", "none", START_MS + 9 * DAY_MS, (), ())
 
 
 def test_a_fresh_witness_answers_the_nonce_it_was_asked_with() -> None:
-    meter = deliver(model.Witness(Source.TIMESERVER, 5_000, None, True, 2_000))
+    meter = deliver(model.WitnessSpec(Source.TIMESERVER, 5_000, None, True, 2_000))
     assert meter.heard[0] == (0, AskTime(Source.TIMESERVER))
     answer = TimeAnswer(meter="m1", nonce=NONCE, time_ms=START_MS + 5_000, spread_ms=2_000)
     assert meter.times == [(Source.TIMESERVER, answer)]
@@ -82,7 +82,7 @@ def test_a_fresh_witness_answers_the_nonce_it_was_asked_with() -> None:
 
 def test_one_way_times_are_numbered_by_their_source() -> None:
     events = [
-        model.Witness(source, None, time_ms, False, 1_000)
+        model.WitnessSpec(source, None, time_ms, False, 1_000)
         for time_ms, source in enumerate([Source.HEADEND, Source.CARD, Source.HEADEND], start=START_MS)
     ]
     meter = deliver(*events)
@@ -94,16 +94,16 @@ def test_one_way_times_are_numbered_by_their_source() -> None:
 
 
 def test_a_clock_that_is_set_is_an_unsigned_date() -> None:
-    assert deliver(model.SetClock(-1, None)).heard == [(0, UnsignedDate(START_MS - 1))]
+    assert deliver(model.SetClockSpec(-1, None)).heard == [(0, UnsignedDate(START_MS - 1))]
 
 
 def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
-    meter = deliver(model.TopUp("p", 1, Channel.CODE), model.Release(72))
+    meter = deliver(model.TopUpSpec("p", 1, Channel.CODE), model.ReleaseSpec(72))
     assert meter.channels == [Channel.CODE, Channel.MQTT]
 
 
 def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() -> None:
-    meter = deliver(HOLD, model.Flag(FlagName.MEDICAL, True), CALENDAR, refused=("set_flag",))
+    meter = deliver(HOLD, model.FlagSpec(FlagName.MEDICAL, True), CALENDAR, refused=("set_flag",))
     *_, calendar, lease = meter.orders
     body = body_of(lease, LeaseBody)
     assert (body.calendar, body.calendar_rev) == (calendar.object, calendar.rev)

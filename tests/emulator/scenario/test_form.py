@@ -8,25 +8,25 @@ from emulator.firmware.events import ButtonName, Channel
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form_events import READERS
 from emulator.scenario.model import (
-    CancelCut,
-    CutCalendar,
+    CancelCutSpec,
+    CutCalendarSpec,
     Do,
-    EmergencyCredit,
-    Flag,
-    Hold,
-    LiftHold,
-    Overcurrent,
-    Press,
-    ProgrammedCut,
-    Rebase,
-    Release,
-    RtcLost,
-    SetClock,
-    SetLoad,
-    SetMains,
-    ShortenHold,
-    TopUp,
-    Witness,
+    EmergencyCreditSpec,
+    FlagSpec,
+    HoldSpec,
+    LiftHoldSpec,
+    OvercurrentSpec,
+    PressSpec,
+    ProgrammedCutSpec,
+    RebaseSpec,
+    ReleaseSpec,
+    RtcLostSpec,
+    SetClockSpec,
+    SetLoadSpec,
+    SetMainsSpec,
+    ShortenHoldSpec,
+    TopUpSpec,
+    WitnessSpec,
 )
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
 from protocols.reasons import Energy, FlagName, Source
@@ -41,27 +41,27 @@ T1_MS, T2_MS = ms_from_iso(T1), ms_from_iso(T2)
 DO_TABLE: list[tuple[str, Do]] = [
     (
         'do = "witness"\nsource = "headend"\noffset_s = 86400\nfresh = true',
-        Witness(Source.HEADEND, 86_400_000, None, fresh=True, spread_ms=1_000),
+        WitnessSpec(Source.HEADEND, 86_400_000, None, fresh=True, spread_ms=1_000),
     ),
     (
         f'do = "witness"\nsource = "card"\ntime = {T1}\nfresh = false\nspread_s = 60',
-        Witness(Source.CARD, None, T1_MS, fresh=False, spread_ms=60_000),
+        WitnessSpec(Source.CARD, None, T1_MS, fresh=False, spread_ms=60_000),
     ),
-    ('do = "set_clock"\noffset_s = -3600', SetClock(-3_600_000, None)),
-    (f'do = "set_clock"\ntime = {T1}', SetClock(None, T1_MS)),
-    ('do = "rtc_lost"', RtcLost()),
-    ('do = "mains_off"', SetMains(on=False)),
-    ('do = "mains_on"', SetMains(on=True)),
-    (f'do = "hold"\nid = "covid"\nfrom = {T1}\nuntil = {T2}', Hold("covid", T1_MS, T2_MS, 1)),
-    ('do = "lift_hold"\nid = "covid"', LiftHold("covid", 2)),
-    ('do = "lift_hold"\nid = "covid"\nsignatures = 0', LiftHold("covid", 0)),
-    (f'do = "shorten_hold"\nid = "covid"\nuntil = {T1}', ShortenHold("covid", T1_MS, 2)),
+    ('do = "set_clock"\noffset_s = -3600', SetClockSpec(-3_600_000, None)),
+    (f'do = "set_clock"\ntime = {T1}', SetClockSpec(None, T1_MS)),
+    ('do = "rtc_lost"', RtcLostSpec()),
+    ('do = "mains_off"', SetMainsSpec(on=False)),
+    ('do = "mains_on"', SetMainsSpec(on=True)),
+    (f'do = "hold"\nid = "covid"\nfrom = {T1}\nuntil = {T2}', HoldSpec("covid", T1_MS, T2_MS, 1)),
+    ('do = "lift_hold"\nid = "covid"', LiftHoldSpec("covid", 2)),
+    ('do = "lift_hold"\nid = "covid"\nsignatures = 0', LiftHoldSpec("covid", 0)),
+    (f'do = "shorten_hold"\nid = "covid"\nuntil = {T1}', ShortenHoldSpec("covid", T1_MS, 2)),
     (
         (
             f'do = "cut_calendar"\nrule = "weekdays 08:00-16:00"\nzone = "Europe/Brussels"\n'
             f'holidays = "BE"\nuntil = {T2}\nnames = ["covid"]'
         ),
-        CutCalendar(
+        CutCalendarSpec(
             "weekdays 08:00-16:00",
             "Europe/Brussels",
             "BE",
@@ -72,18 +72,18 @@ DO_TABLE: list[tuple[str, Do]] = [
     ),
     (
         f'do = "programmed_cut"\nid = "d"\ntime = {T2}\nnot_before = {T1}\nnot_after = {T2}',
-        ProgrammedCut("d", T2_MS, T1_MS, T2_MS),
+        ProgrammedCutSpec("d", T2_MS, T1_MS, T2_MS),
     ),
-    ('do = "cancel_cut"\nid = "d"', CancelCut("d")),
-    ('do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"', TopUp("p1", 20_000_000, Channel.CARD)),
-    ('do = "release"', Release(72)),
-    ('do = "release"\nhours = 24', Release(24)),
-    ('do = "emergency_credit"', EmergencyCredit()),
-    ('do = "rebase"', Rebase()),
-    ('do = "button"\nname = "blue"', Press(ButtonName.BLUE)),
-    ('do = "flag"\nname = "medical"\nvalue = true', Flag(FlagName.MEDICAL, value=True)),
-    ('do = "set_load"\nload_w = 2000', SetLoad(2_000)),
-    ('do = "overcurrent"', Overcurrent()),
+    ('do = "cancel_cut"\nid = "d"', CancelCutSpec("d")),
+    ('do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"', TopUpSpec("p1", 20_000_000, Channel.CARD)),
+    ('do = "release"', ReleaseSpec(72)),
+    ('do = "release"\nhours = 24', ReleaseSpec(24)),
+    ('do = "emergency_credit"', EmergencyCreditSpec()),
+    ('do = "rebase"', RebaseSpec()),
+    ('do = "button"\nname = "blue"', PressSpec(ButtonName.BLUE)),
+    ('do = "flag"\nname = "medical"\nvalue = true', FlagSpec(FlagName.MEDICAL, value=True)),
+    ('do = "set_load"\nload_w = 2000', SetLoadSpec(2_000)),
+    ('do = "overcurrent"', OvercurrentSpec()),
 ]
 
 
@@ -145,7 +145,7 @@ def test_a_programmed_cut_needs_what_the_meters_it_addresses_need() -> None:
     legacy = event(f'do = "programmed_cut"\nmeters = ["old1"]\nid = "d"\ntime = {T2}')
     guarded = event(f'do = "programmed_cut"\nmeters = ["m1"]\nid = "d"\nnot_before = {T1}\nnot_after = {T2}')
     cuts = [spec.do for spec in read(HEAD + METERS + legacy + guarded).events]
-    assert cuts == [ProgrammedCut("d", T2_MS, None, None), ProgrammedCut("d", None, T1_MS, T2_MS)]
+    assert cuts == [ProgrammedCutSpec("d", T2_MS, None, None), ProgrammedCutSpec("d", None, T1_MS, T2_MS)]
 
 
 def test_the_same_payment_may_come_again_and_counts_once() -> None:

@@ -11,15 +11,15 @@ from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import (
-    CutCalendar,
+    CutCalendarSpec,
     Do,
     EventSpec,
-    Hold,
-    LiftHold,
-    ProgrammedCut,
+    HoldSpec,
+    LiftHoldSpec,
+    ProgrammedCutSpec,
     Scenario,
-    ShortenHold,
-    Witness,
+    ShortenHoldSpec,
+    WitnessSpec,
 )
 from emulator.scenario.player import Played, play
 from emulator.scenario.shipped import library
@@ -113,7 +113,7 @@ def heard(scenario: Scenario, opening: Opening) -> Iterator[EventSpec]:
 
 def is_in_window(scenario: Scenario, opening: Opening) -> bool:
     """Inside a window of the last calendar that reached the meter, compiled here once more."""
-    calendars = [(e.at_ms, e.do) for e in heard(scenario, opening) if isinstance(e.do, CutCalendar)]
+    calendars = [(e.at_ms, e.do) for e in heard(scenario, opening) if isinstance(e.do, CutCalendarSpec)]
     if not calendars:
         return False
     at_ms, last = calendars[-1]
@@ -123,12 +123,14 @@ def is_in_window(scenario: Scenario, opening: Opening) -> bool:
 
 def is_in_hold(scenario: Scenario, opening: Opening) -> bool:
     """Inside a hold that had reached the meter and that no two people have touched since."""
-    held: dict[str, list[Hold]] = {}
+    held: dict[str, list[HoldSpec]] = {}
     for event in heard(scenario, opening):
         match event.do:
-            case Hold(id=name) as hold:
+            case HoldSpec(id=name) as hold:
                 held.setdefault(name, []).append(hold)
-            case LiftHold(id=name, signatures=signatures) | ShortenHold(id=name, signatures=signatures):
+            case (
+                LiftHoldSpec(id=name, signatures=signatures) | ShortenHoldSpec(id=name, signatures=signatures)
+            ):
                 if signatures >= 2:
                     held.pop(name, None)
             case _:
@@ -140,7 +142,7 @@ def is_early(scenario: Scenario, opening: Opening) -> bool:
     """For a cut order, and outside the interval of every order that had reached the meter."""
     if opening.reason is not SupplyReason.CUT_ORDER:
         return False
-    orders = [e.do for e in heard(scenario, opening) if isinstance(e.do, ProgrammedCut)]
+    orders = [e.do for e in heard(scenario, opening) if isinstance(e.do, ProgrammedCutSpec)]
     return not any(
         order.not_before_ms is not None
         and order.not_after_ms is not None
@@ -229,10 +231,10 @@ ZONE = "Europe/Brussels"
 LIES_MS = (HOUR_MS, 2 * HOUR_MS, DAY_MS, 3 * DAY_MS, 8_000 * DAY_MS, -DAY_MS, -2_000 * DAY_MS)
 
 
-def calendar_at(at_ms: int) -> CutCalendar:
+def calendar_at(at_ms: int) -> CutCalendarSpec:
     until_ms = at_ms + RENEWED_EVERY_MS + DAY_MS
     windows = compile_windows(parse_rule(RULE), ZONE, "BE", at_ms, until_ms)
-    return CutCalendar(RULE, ZONE, "BE", until_ms, windows, ())
+    return CutCalendarSpec(RULE, ZONE, "BE", until_ms, windows, ())
 
 
 def guarded_instead(scenario: Scenario) -> Scenario:
@@ -261,12 +263,12 @@ def guarded_instead(scenario: Scenario) -> Scenario:
     )
 
 
-def fresh(source: Source, offset_ms: int) -> Witness:
-    return Witness(source, offset_ms, None, fresh=True, spread_ms=SECOND_MS)
+def fresh(source: Source, offset_ms: int) -> WitnessSpec:
+    return WitnessSpec(source, offset_ms, None, fresh=True, spread_ms=SECOND_MS)
 
 
 def with_interval(do: Do) -> Do:
-    if not isinstance(do, ProgrammedCut) or do.time_ms is None:
+    if not isinstance(do, ProgrammedCutSpec) or do.time_ms is None:
         return do
     return replace(do, not_before_ms=do.time_ms, not_after_ms=do.time_ms + GRACE_MS)
 

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import Channel
 from emulator.scenario.desk import Desk
-from emulator.scenario.model import CutCalendar, Flag, Hold, ProgrammedCut, Release, ShortenHold, TopUp
+from emulator.scenario.model import (
+    CutCalendarSpec,
+    FlagSpec,
+    HoldSpec,
+    ProgrammedCutSpec,
+    ReleaseSpec,
+    ShortenHoldSpec,
+    TopUpSpec,
+)
 from emulator.scenario.office import Keyring, secret_of
 from protocols.documents.bodies import HoldFloorBody, LeaseBody, Named, PaymentBody, RebaseBody
 from protocols.documents.kind_rule import Kind, Role
@@ -21,7 +29,7 @@ from protocols.spans import Window
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
 OFFICE = Keyring(7, AT_MS + DAY_MS)
-CALENDAR = CutCalendar(
+CALENDAR = CutCalendarSpec(
     "daily 08:00-09:00", "UTC", "none", AT_MS + 9 * DAY_MS, (Window(AT_MS, AT_MS + 1),), ()
 )
 
@@ -35,17 +43,17 @@ def lease(desk: Desk, *missing: str) -> bytes:
 
 Write = Callable[[Desk], bytes]
 WRITINGS: dict[Kind, Write] = {
-    Kind.HOLD: lambda desk: desk.write_hold(Hold("h", AT_MS, AT_MS + DAY_MS, 1), AT_MS),
-    Kind.RELEASE: lambda desk: desk.write_release(Release(72), AT_MS),
-    Kind.PAYMENT: lambda desk: desk.write_payment(TopUp("p", 1, Channel.CODE), AT_MS),
+    Kind.HOLD: lambda desk: desk.write_hold(HoldSpec("h", AT_MS, AT_MS + DAY_MS, 1), AT_MS),
+    Kind.RELEASE: lambda desk: desk.write_release(ReleaseSpec(72), AT_MS),
+    Kind.PAYMENT: lambda desk: desk.write_payment(TopUpSpec("p", 1, Channel.CODE), AT_MS),
     Kind.EMERGENCY_CREDIT: lambda desk: desk.write_emergency_credit(AT_MS),
-    Kind.SET_FLAG: lambda desk: desk.write_flag(Flag(FlagName.MEDICAL, True), AT_MS),
+    Kind.SET_FLAG: lambda desk: desk.write_flag(FlagSpec(FlagName.MEDICAL, True), AT_MS),
     Kind.CANCEL_CUT: lambda desk: desk.write_cancel("c", AT_MS),
     Kind.CUT_CALENDAR: lambda desk: desk.write_calendar(CALENDAR, AT_MS)[1],
-    Kind.CUT_ORDER: lambda desk: desk.write_cut(ProgrammedCut("c", None, AT_MS, AT_MS + DAY_MS), AT_MS),
-    Kind.SHORTEN_HOLD: lambda desk: desk.write_shortening(ShortenHold("h", AT_MS + 1, 2), AT_MS),
+    Kind.CUT_ORDER: lambda desk: desk.write_cut(ProgrammedCutSpec("c", None, AT_MS, AT_MS + DAY_MS), AT_MS),
+    Kind.SHORTEN_HOLD: lambda desk: desk.write_shortening(ShortenHoldSpec("h", AT_MS + 1, 2), AT_MS),
     Kind.LIFT_HOLD: lambda desk: desk.write_lift("h", 2, AT_MS),
-    Kind.CLEAR_FLAG: lambda desk: desk.write_flag(Flag(FlagName.MEDICAL, False), AT_MS),
+    Kind.CLEAR_FLAG: lambda desk: desk.write_flag(FlagSpec(FlagName.MEDICAL, False), AT_MS),
     Kind.REBASE: lambda desk: desk.write_rebase("", AT_MS),
     Kind.LEASE: lease,
 }
@@ -100,11 +108,11 @@ def test_a_time_is_signed_by_its_own_authority(source: Source) -> None:
 
 def test_revisions_count_per_object_and_meter() -> None:
     desk, other = desk_of("m1"), desk_of("m2")
-    hold = Hold("a", AT_MS, AT_MS + 1, 1)
+    hold = HoldSpec("a", AT_MS, AT_MS + 1, 1)
     revs = [
         opened(desk.write_hold(hold, AT_MS)).rev,
         opened(desk.write_hold(hold, AT_MS)).rev,
-        opened(desk.write_hold(Hold("b", AT_MS, AT_MS + 1, 1), AT_MS)).rev,
+        opened(desk.write_hold(HoldSpec("b", AT_MS, AT_MS + 1, 1), AT_MS)).rev,
         opened(desk.write_lift("a", 2, AT_MS)).rev,
         opened(other.write_hold(hold, AT_MS)).rev,
     ]
@@ -113,9 +121,9 @@ def test_revisions_count_per_object_and_meter() -> None:
 
 def test_the_same_payment_id_is_the_same_statement_and_totals_run_on() -> None:
     desk = desk_of()
-    first = desk.write_payment(TopUp("p1", 20, Channel.MQTT), AT_MS)
-    second = desk.write_payment(TopUp("p2", 5, Channel.CARD), AT_MS + 1)
-    again = desk.write_payment(TopUp("p1", 20, Channel.CARD), AT_MS + 2)
+    first = desk.write_payment(TopUpSpec("p1", 20, Channel.MQTT), AT_MS)
+    second = desk.write_payment(TopUpSpec("p2", 5, Channel.CARD), AT_MS + 1)
+    again = desk.write_payment(TopUpSpec("p1", 20, Channel.CARD), AT_MS + 2)
     assert again == first
     assert body_of(opened(first), PaymentBody) == PaymentBody("controller", 1, 20)
     assert body_of(opened(second), PaymentBody) == PaymentBody("controller", 2, 25)
@@ -123,13 +131,13 @@ def test_the_same_payment_id_is_the_same_statement_and_totals_run_on() -> None:
 
 def test_a_lease_names_what_the_meter_has_acknowledged_and_nothing_else() -> None:
     desk = desk_of()
-    hold = Hold("a", AT_MS, AT_MS + DAY_MS, 1)
+    hold = HoldSpec("a", AT_MS, AT_MS + DAY_MS, 1)
     assert body_of(opened(lease(desk)), LeaseBody).names == ()
     desk.write_hold(hold, AT_MS)  # never acknowledged
     for _ in range(2):
         acknowledge(desk, desk.write_hold(hold, AT_MS))
-    acknowledge(desk, desk.write_flag(Flag(FlagName.MEDICAL, True), AT_MS))
-    acknowledge(desk, desk.write_release(Release(24), AT_MS))
+    acknowledge(desk, desk.write_flag(FlagSpec(FlagName.MEDICAL, True), AT_MS))
+    acknowledge(desk, desk.write_release(ReleaseSpec(24), AT_MS))
     assert body_of(opened(lease(desk)), LeaseBody).names == (
         Named("flag/medical", 0, (1,)),
         Named("hold/a", 0, (2, 3)),
@@ -141,7 +149,7 @@ def test_a_lease_names_what_the_meter_has_acknowledged_and_nothing_else() -> Non
 
 def test_a_lease_can_name_holds_that_never_arrived() -> None:
     desk = desk_of()
-    acknowledge(desk, desk.write_hold(Hold("a", AT_MS, AT_MS + DAY_MS, 1), AT_MS))
+    acknowledge(desk, desk.write_hold(HoldSpec("a", AT_MS, AT_MS + DAY_MS, 1), AT_MS))
     names = body_of(opened(lease(desk, "a", "b")), LeaseBody).names
     assert names == (Named("hold/a", 0, (1, 2)), Named("hold/b", 0, (1,)))
 
@@ -149,7 +157,7 @@ def test_a_lease_can_name_holds_that_never_arrived() -> None:
 def test_there_is_no_lease_while_revisions_are_merged() -> None:
     desk = desk_of()
     for _ in range(17):
-        acknowledge(desk, desk.write_hold(Hold("a", AT_MS, AT_MS + DAY_MS, 1), AT_MS))
+        acknowledge(desk, desk.write_hold(HoldSpec("a", AT_MS, AT_MS + DAY_MS, 1), AT_MS))
     calendar, _ = desk.write_calendar(CALENDAR, AT_MS)
     assert desk.write_lease(calendar, (), AT_MS) is Refusal.TOO_MANY
 
@@ -162,8 +170,8 @@ def test_a_shortened_hold_begins_where_it_began_and_always_before_its_end(
     until_ms: int, from_ms: int
 ) -> None:
     desk = desk_of()
-    acknowledge(desk, desk.write_hold(Hold("a", AT_MS - 500, AT_MS + DAY_MS, 1), AT_MS))
-    order = opened(desk.write_shortening(ShortenHold("a", until_ms, 2), AT_MS))
+    acknowledge(desk, desk.write_hold(HoldSpec("a", AT_MS - 500, AT_MS + DAY_MS, 1), AT_MS))
+    order = opened(desk.write_shortening(ShortenHoldSpec("a", until_ms, 2), AT_MS))
     assert body_of(order, HoldFloorBody) == HoldFloorBody(from_ms, until_ms)
 
 

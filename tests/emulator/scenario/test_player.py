@@ -73,7 +73,7 @@ def test_an_event_comes_before_what_is_due_at_its_instant_and_an_expectation_aft
     played, meters = play_scripted(
         scenario(
             spec("m1"),
-            events=(event(HOUR_MS, model.Overcurrent()),),
+            events=(event(HOUR_MS, model.OvercurrentSpec()),),
             expects=(expect(HOUR_MS, ("supply", "off")),),
         ),
         {"m1": {HOUR_MS: OFF}},
@@ -85,9 +85,9 @@ def test_an_event_comes_before_what_is_due_at_its_instant_and_an_expectation_aft
 
 def test_events_of_one_instant_keep_the_order_of_the_file() -> None:
     events = (
-        event(HOUR_MS, model.SetLoad(100), index=4),
-        event(HOUR_MS, model.Press(ButtonName.RED), index=1),
-        event(HOUR_MS, model.SetLoad(300), index=2),
+        event(HOUR_MS, model.SetLoadSpec(100), index=4),
+        event(HOUR_MS, model.PressSpec(ButtonName.RED), index=1),
+        event(HOUR_MS, model.SetLoadSpec(300), index=2),
     )
     _, meters = play_scripted(scenario(spec("m1"), events=events), {})
     assert [heard for _, heard in meters["m1"].heard] == [SetLoad(100), Button(ButtonName.RED), SetLoad(300)]
@@ -112,7 +112,7 @@ def test_items_are_told_by_time_then_by_place_in_the_file_then_as_they_happened(
 
 
 def test_an_input_of_the_world_is_told_after_what_was_due_before_it() -> None:
-    events = (event(HOUR_MS, model.SetMains(on=False)), event(HOUR_MS, model.SetLoad(400)))
+    events = (event(HOUR_MS, model.SetMainsSpec(on=False)), event(HOUR_MS, model.SetLoadSpec(400)))
     script = {HOUR_MS - 1: OFF, HOUR_MS: close}
     played, _ = play_scripted(scenario(spec("m1"), events=events), {"m1": script})
     assert [(item.event, item.true_ms - START_MS) for item in played.items] == [
@@ -144,7 +144,7 @@ def test_what_a_meter_does_is_told_at_the_true_instant_of_its_tick(drift_ppm: in
 @example(-100, 1)  # two instants in one tick
 @given(st.integers(-100, 100), st.integers(0, 24 * HOUR_MS))
 def test_an_answer_to_an_event_is_told_at_the_instant_of_the_event(drift_ppm: int, after_ms: int) -> None:
-    told = event(after_ms, model.EmergencyCredit())
+    told = event(after_ms, model.EmergencyCreditSpec())
     played, meters = play_scripted(scenario(spec("m1", drift_ppm), events=(told,)), {})
     ((tick, _),) = meters["m1"].heard
     assert tick == after_ms * (1_000_000 + drift_ppm) // 1_000_000
@@ -161,29 +161,32 @@ def test_each_event_of_a_card_meter_reaches_it_as_what_it_knows() -> None:
     hour = HOUR_MS
     at_ms = START_MS + hour
     table: list[tuple[Do, object]] = [
-        (model.Witness(Source.CARD, 86_400_000, None, True, 1_000), CardPass(1, date_ms=at_ms + 86_400_000)),
         (
-            model.Witness(Source.HEADEND, None, 5, False, 1_000),
+            model.WitnessSpec(Source.CARD, 86_400_000, None, True, 1_000),
+            CardPass(1, date_ms=at_ms + 86_400_000),
+        ),
+        (
+            model.WitnessSpec(Source.HEADEND, None, 5, False, 1_000),
             CardPass(1, date_ms=5, date_source=Source.HEADEND),
         ),
-        (model.SetClock(-1_000, None), UnsignedDate(at_ms - 1_000)),
-        (model.SetClock(None, 77), UnsignedDate(77)),
-        (model.RtcLost(), TicksLost()),
-        (model.SetMains(on=False), MainsOff()),
-        (model.SetMains(on=True), MainsOn()),
-        (model.Hold("h", 10, 20, 1), CardPass(1, suspend_from_ms=10, suspend_until_ms=20)),
-        (model.ShortenHold("h", 30, 2), CardPass(1, suspend_from_ms=30, suspend_until_ms=30)),
-        (model.LiftHold("h", 2), CardPass(1, suspend_from_ms=at_ms, suspend_until_ms=at_ms)),
+        (model.SetClockSpec(-1_000, None), UnsignedDate(at_ms - 1_000)),
+        (model.SetClockSpec(None, 77), UnsignedDate(77)),
+        (model.RtcLostSpec(), TicksLost()),
+        (model.SetMainsSpec(on=False), MainsOff()),
+        (model.SetMainsSpec(on=True), MainsOn()),
+        (model.HoldSpec("h", 10, 20, 1), CardPass(1, suspend_from_ms=10, suspend_until_ms=20)),
+        (model.ShortenHoldSpec("h", 30, 2), CardPass(1, suspend_from_ms=30, suspend_until_ms=30)),
+        (model.LiftHoldSpec("h", 2), CardPass(1, suspend_from_ms=at_ms, suspend_until_ms=at_ms)),
         (
-            model.ProgrammedCut("c", 99, None, None),
+            model.ProgrammedCutSpec("c", 99, None, None),
             CardPass(1, programmed_cut="c", programmed_cut_ms=99),
         ),
-        (model.CancelCut("c"), CardPass(1, cancel_cut="c")),
-        (model.TopUp("p", 20_000_000, Channel.CARD), CardPass(1, payment="p", top_up_ueur=20_000_000)),
-        (model.Release(72), CardPass(1, restart=True)),
-        (model.Press(ButtonName.BREAKER), Button(ButtonName.BREAKER)),
-        (model.SetLoad(400), SetLoad(400)),
-        (model.Overcurrent(), Overcurrent()),
+        (model.CancelCutSpec("c"), CardPass(1, cancel_cut="c")),
+        (model.TopUpSpec("p", 20_000_000, Channel.CARD), CardPass(1, payment="p", top_up_ueur=20_000_000)),
+        (model.ReleaseSpec(72), CardPass(1, restart=True)),
+        (model.PressSpec(ButtonName.BREAKER), Button(ButtonName.BREAKER)),
+        (model.SetLoadSpec(400), SetLoad(400)),
+        (model.OvercurrentSpec(), Overcurrent()),
     ]
     for do, expected in table:
         _, meters = play_scripted(scenario(spec("m1"), events=(event(hour, do),)), {})
@@ -191,19 +194,19 @@ def test_each_event_of_a_card_meter_reaches_it_as_what_it_knows() -> None:
 
 
 def test_a_shortened_hold_on_a_card_begins_where_the_hold_began() -> None:
-    events = (event(1, model.Hold("h", 10, 99, 1)), event(2, model.ShortenHold("h", 50, 2)))
+    events = (event(1, model.HoldSpec("h", 10, 99, 1)), event(2, model.ShortenHoldSpec("h", 50, 2)))
     _, meters = play_scripted(scenario(spec("m1"), events=events), {})
     assert meters["m1"].heard[-1] == (2, CardPass(2, suspend_from_ms=10, suspend_until_ms=50))
 
 
 def test_an_event_reaches_the_meters_it_names_and_no_other() -> None:
-    events = (event(5, model.SetLoad(1), "m1", "m3"), event(6, model.SetLoad(2), "m3"))
+    events = (event(5, model.SetLoadSpec(1), "m1", "m3"), event(6, model.SetLoadSpec(2), "m3"))
     _, meters = play_scripted(scenario(spec("m1"), spec("m2"), spec("m3"), events=events), {})
     assert {meter: len(meters[meter].heard) for meter in meters} == {"m1": 1, "m2": 0, "m3": 2}
 
 
 def test_a_household_draws_its_own_load_until_the_file_says_another() -> None:
-    events = (event(3 * HOUR_MS, model.SetLoad(123)),)
+    events = (event(3 * HOUR_MS, model.SetLoadSpec(123)),)
     _, meters = play_scripted(scenario(spec("m1", load_w=None), events=events), {})
     ticks = [tick for tick, _ in meters["m1"].heard]
     assert meters["m1"].heard[-1] == (3 * HOUR_MS, SetLoad(123))
@@ -214,11 +217,11 @@ def test_a_household_draws_its_own_load_until_the_file_says_another() -> None:
 
 def test_after_lost_ticks_the_counter_stands_still_while_the_mains_are_off() -> None:
     events = (
-        event(1 * HOUR_MS, model.RtcLost()),
-        event(2 * HOUR_MS, model.SetMains(on=False)),
-        event(4 * HOUR_MS, model.EmergencyCredit()),
-        event(5 * HOUR_MS, model.SetMains(on=True)),
-        event(6 * HOUR_MS, model.Overcurrent()),
+        event(1 * HOUR_MS, model.RtcLostSpec()),
+        event(2 * HOUR_MS, model.SetMainsSpec(on=False)),
+        event(4 * HOUR_MS, model.EmergencyCreditSpec()),
+        event(5 * HOUR_MS, model.SetMainsSpec(on=True)),
+        event(6 * HOUR_MS, model.OvercurrentSpec()),
     )
     played, meters = play_scripted(scenario(spec("m1"), events=events), {"m1": {2 * HOUR_MS + 60_000: OFF}})
     assert meters["m1"].heard == [
@@ -315,7 +318,9 @@ def test_a_trace_tells_everything_of_one_meter_and_counts_all() -> None:
 
 def test_the_same_scenario_gives_the_same_lines() -> None:
     told = scenario(
-        spec("m1", 20, load_w=None), spec("m2", -20, load_w=None), events=(event(5, model.EmergencyCredit()),)
+        spec("m1", 20, load_w=None),
+        spec("m2", -20, load_w=None),
+        events=(event(5, model.EmergencyCreditSpec()),),
     )
     first, second = (play_scripted(told, {"m1": {HOUR_MS: OFF}})[0] for _ in range(2))
     assert list(map(json_line, first.items)) == list(map(json_line, second.items))

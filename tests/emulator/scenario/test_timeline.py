@@ -8,12 +8,12 @@ import pytest
 
 from emulator.firmware.events import ButtonName
 from emulator.scenario import model
-from emulator.scenario.expectation import Finding
+from emulator.scenario.expectation import Comparison
 from emulator.scenario.timeline import Timeline, end_line, head_line, plain
 from emulator.scenario.trace import (
     Failure,
     Item,
-    finding_fields,
+    comparison_fields,
     input_fields,
     instant_text,
     json_end_line,
@@ -197,14 +197,14 @@ def test_each_meter_is_told_in_the_legal_time_of_its_own_zone() -> None:
 
 
 def test_an_expectation_says_whether_it_held() -> None:
-    held = Item(AT_MS, "m1", "expect", finding_fields(Finding(True, "cuts", 0, 0)))
-    failed = Item(AT_MS, "m1", "expect", finding_fields(Finding(False, "supply", "on", "off")))
+    held = Item(AT_MS, "m1", "expect", comparison_fields(Comparison(True, "cuts", 0, 0)))
+    failed = Item(AT_MS, "m1", "expect", comparison_fields(Comparison(False, "supply", "on", "off")))
     assert plain(TIMELINE.line(held)).endswith("expect   cuts is 0: held")
     assert plain(TIMELINE.line(failed)).endswith("expect   supply is off: failed, expected on")
 
 
 def test_a_failure_is_explained_with_what_led_there() -> None:
-    failed = Item(AT_MS, "m1", "expect", finding_fields(Finding(False, "supply", "on", "off")))
+    failed = Item(AT_MS, "m1", "expect", comparison_fields(Comparison(False, "supply", "on", "off")))
     led_there = (item(SupplyChanged(Supply.ON, Supply.OFF, SupplyReason.CREDIT)),)
     assert list(TIMELINE.explain(Failure(3, failed, led_there))) == [
         "expect[3]: Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z: m1: supply: expected on, found off",
@@ -217,12 +217,12 @@ def test_a_failure_is_explained_with_what_led_there() -> None:
 @pytest.mark.parametrize(
     ("do", "words"),
     [
-        (model.SetMains(on=False), "mains_off"),
-        (model.SetMains(on=True), "mains_on"),
-        (model.RtcLost(), "rtc_lost"),
-        (model.Press(ButtonName.RED), "button red"),
-        (model.SetLoad(400), "set_load 400"),
-        (model.Overcurrent(), "overcurrent"),
+        (model.SetMainsSpec(on=False), "mains_off"),
+        (model.SetMainsSpec(on=True), "mains_on"),
+        (model.RtcLostSpec(), "rtc_lost"),
+        (model.PressSpec(ButtonName.RED), "button red"),
+        (model.SetLoadSpec(400), "set_load 400"),
+        (model.OvercurrentSpec(), "overcurrent"),
     ],
 )
 def test_inputs_of_the_world_are_told_in_the_words_of_the_file(do: model.Do, words: str) -> None:
