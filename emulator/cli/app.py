@@ -1,4 +1,4 @@
-"""The commands of `relance-emulator`, gathered."""
+"""The commands of `relance-emulator`, as one application."""
 
 import typer
 

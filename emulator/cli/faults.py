@@ -1,4 +1,4 @@
-"""`relance-emulator faults`: the defects that a card meter of 2020 can be given."""
+"""`relance-emulator faults`: the faults that can be injected into a card meter of 2020."""
 
 import sys
 
@@ -10,16 +10,16 @@ from emulator.cli.options import Json
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from protocols.rim.terminal import Exit
 
-# Where nobody looks at a terminal: wide enough that a cell is seldom more than two lines.
+# The table's width if the output is no terminal: most cells then have at most two lines.
 _WIDTH_ELSEWHERE = 160
 
 
 def list_faults(*, as_json: Json = False) -> int:
     """List the faults a legacy-2020 meter can have.
 
-    These are the names that `faults = [...]` of a scenario file takes; each with its bugs and
-    hypotheses in domain.md, what it does, what it needs to act, and what the openings of a cut
-    programmed for 3 July 2020 23:01 would look like.
+    `faults = [...]` of a scenario file takes these names. For each the table gives its bugs and
+    hypotheses, what it does, what it needs to act, and what a cut that was programmed for
+    3 July 2020 23:01 would have looked like.
 
     Examples: `relance-emulator faults`, `relance-emulator faults --json`.
     """

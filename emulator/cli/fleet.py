@@ -37,7 +37,7 @@ LEGACY: Final = "legacy-2020"
 PROFILES: Final = {GUARDED: "wallonia-smart", LEGACY: "wallonia-card-2020"}
 # Simulated seconds in a second: from a thousandth to a day in less than a second.
 RATE_PERMILLE_MAX: Final = 100_000_000
-# How often the numbers are looked at; a JSON line is written at every tenth look.
+# How often the state is shown; with --json every tenth state is written.
 LOOK_EVERY_S: Final = 0.5
 LOOKS_PER_LINE: Final = 10
 
@@ -53,15 +53,15 @@ def run_fleet(
         Path | None, typer.Option(metavar="FILE", help="The root that meters trust: HOME/root.json.")
     ] = None,
     fleet_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The fleet's key; else fleet.key beside the root.")
+        Path | None, typer.Option(metavar="FILE", help="The fleet's key; default: fleet.key beside the root.")
     ] = None,
     meters: Annotated[int, typer.Option(metavar="N", help="How many meters.")] = 20,
-    links: Annotated[int, typer.Option(metavar="K", help="On how many links they hang.")] = 2,
+    links: Annotated[int, typer.Option(metavar="K", help="How many links share the meters.")] = 2,
     firmware: Annotated[str, typer.Option(metavar="NAME", help=f"{GUARDED} or {LEGACY}.")] = GUARDED,
     profile: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The kind of meter; else wallonia-smart, or the card meter of 2020."
+            metavar="NAME", help="The kind of meter; default: wallonia-smart, or the card meter of 2020."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Decides each meter's energy, drift, credit.")] = 1,
@@ -73,12 +73,13 @@ def run_fleet(
 ) -> int:
     """Run a fleet of emulated meters until Ctrl-C.
 
-    The meters of a link share one connection, which comes back by itself. With --state, meters go on from
-    where they were, also after a kill -9; they do not know how long they were dark, so their clocks are
-    lost until both time services have answered. Without it they are new each time. A legacy-2020 fleet has no
-    remote channel: it runs, and exchanges nothing. With --json there is a line every 5 seconds.
+    The meters of a link share one connection, which reconnects by itself. With --state, meters continue from
+    where they stopped, even after a kill -9; they do not know how long they were without power, so their
+    clocks are lost until both time services have answered. Without --state they are new each time. A
+    legacy-2020 fleet has no remote channel: it runs, and exchanges nothing. With --json there is a line every
+    5 seconds.
 
-    Ends with 130 at Ctrl-C, 2 when an option or a file is wrong, 3 when the broker does not answer at first.
+    Ends with 130 at Ctrl-C, 2 if an option or a file is wrong, 3 if the broker does not answer at the start.
 
     Examples: `relance-emulator fleet --broker mqtt://localhost --root home/root.json`,
     `relance-emulator fleet --meters 1000 --links 4 --broker embedded --root home/root.json --state fleet`.
@@ -94,13 +95,13 @@ def run_fleet(
         raise InputError("--root: missing; allowed: the root.json that `relance init` writes")
     secrets = read_secrets(root, fleet_key)
     address = None if broker == EMBEDDED else read_address(broker)
-    with ExitStack() as things:
+    with ExitStack() as stack:
         if state is not None:
-            things.enter_context(StateFolder(state)).check_choices(
+            stack.enter_context(StateFolder(state)).check_choices(
                 {"meters": meters, "links": links, "seed": seed, "profile": kind}
             )
         if address is None:
-            address = things.enter_context(EmbeddedBroker()).address
+            address = stack.enter_context(EmbeddedBroker()).address
             complain(f"broker: {address}")
         running = [
             RunningLink(link, address, clock) for link in build_links(plan, secrets, clock.now_ms(), state)
@@ -133,7 +134,7 @@ def _rate_permille(rate: float) -> int:
 
 
 async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_json: bool) -> Never:
-    """Until cancelled. Raises UnreachableError where the broker does not answer at the start."""
+    """Run the links until cancelled. Raises UnreachableError if the broker does not answer at the start."""
     tasks = [asyncio.create_task(each.run()) for each in running]
 
     def look() -> FleetState:
@@ -152,7 +153,7 @@ async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_js
         for each in running:
             await each.carrier.first_attempt()
         if as_json or not sys.stdout.isatty():
-            # From now on, standard error says what happens to connections; a live table shows it itself.
+            # Log lost connections from now on. A live table shows them itself.
             connections.setLevel(logging.WARNING)
         await _show(look, tasks, as_json=as_json)
     finally:
@@ -162,7 +163,7 @@ async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_js
 
 
 async def _run_unlinked(plan: FleetPlan, clock: Timekeeper, *, as_json: bool) -> Never:
-    """Card meters: they run, and nobody hears of it but who looks at them."""
+    """Run card meters until cancelled. They send nothing; their state is only shown."""
     fleet = build_unlinked(plan, clock.now_ms(), lambda _household, _effects: None)
 
     async def run() -> None:
@@ -182,7 +183,7 @@ async def _run_unlinked(plan: FleetPlan, clock: Timekeeper, *, as_json: bool) ->
 
 
 async def _show(look: Look, tasks: Sequence[asyncio.Task[None]], *, as_json: bool) -> Never:
-    """Look again and again, and show it; an error of what runs ends it."""
+    """Show the state at intervals until cancelled. Raises what one of `tasks` raised."""
     with _shown(as_json=as_json) as show:
         while True:
             for task in tasks:
@@ -194,7 +195,7 @@ async def _show(look: Look, tasks: Sequence[asyncio.Task[None]], *, as_json: boo
 
 @contextmanager
 def _shown(*, as_json: bool) -> Iterator[Callable[[FleetState], None]]:
-    """How a state is shown: JSON now and then, a live table on a terminal, else a line per change."""
+    """How to show a state: as JSON lines, as a live table on a terminal, or as a line per change."""
     if as_json:
         looks = count()
 

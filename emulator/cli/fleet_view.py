@@ -1,4 +1,4 @@
-"""What is seen of a running fleet: its state in numbers, as a table, a line, or JSON."""
+"""Shows the state of a running fleet in numbers: as a table, a line, or JSON."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from protocols.reasons import ClockStatus, Supply
 
 @dataclass(frozen=True, slots=True)
 class FleetState:
-    """A fleet at one instant. `published`, `received`: messages since the start; ends of supply counted."""
+    """A fleet at one instant: its meters counted by supply and clock, and its messages since the start."""
 
     true_ms: int
     meters: int
@@ -27,7 +27,7 @@ class FleetState:
 
     def json_line(self) -> str:
         """One JSON object."""
-        told = {
+        fields = {
             "t": iso_from_ms(self.true_ms // 1000 * 1000),
             "meters": self.meters,
             "links": {"online": self.links_online, "of": self.links},
@@ -35,7 +35,7 @@ class FleetState:
             "clock": self.clock,
             "messages": {"published": self.published, "received": self.received},
         }
-        return msgspec.json.encode(told).decode()
+        return msgspec.json.encode(fields).decode()
 
     def line(self) -> str:
         """One line for a person."""
@@ -47,7 +47,7 @@ class FleetState:
         )
 
     def changes(self) -> tuple[object, ...]:
-        """What makes a new line worth writing: not that time passes and messages travel."""
+        """What a new line is written for: a change in it, and not a new time or new messages."""
         return self.links_online, self.supply, self.clock
 
     def table(self, title: str) -> Table:
@@ -88,7 +88,7 @@ def state_of_links(
 
 
 def state_of_unlinked(fleet: UnlinkedMeters, true_ms: int) -> FleetState:
-    """The state of card meters: no link, and a clock that believes itself."""
+    """The state of card meters: they have no link, and their clock always counts as trusted."""
     supply = Counter(each.meter.glance.supply for each in fleet.households.values())
     count = len(fleet.households)
     return FleetState(

@@ -1,4 +1,4 @@
-"""`relance-emulator journal verify|replay`: black boxes from files, their chains and their verdicts."""
+"""`relance-emulator journal verify|replay`: checks the chains and the verdicts of black boxes in files."""
 
 import sys
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from protocols.rim.terminal import Exit, complain
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]
 
 journal_app = typer.Typer(
-    name="journal", help="Look into meters' black boxes.", no_args_is_help=True, rich_markup_mode=None
+    name="journal", help="Check meters' black boxes.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -29,11 +29,12 @@ journal_app = typer.Typer(
 def verify_journals(files: Files, *, as_json: Json = False) -> int:
     """Check that the chain of each journal is whole.
 
-    Ends with 0 when all are, 1 when one is broken: at the number that is said, 2 when a file is no journal.
+    Ends with 0 if all are whole, 1 if one is broken (the output says at which entry), 2 if a file is no
+    journal.
 
     Example: `relance-emulator journal verify fleet/journals/*.jsonl`.
     """
-    whole = [_say_whole_or_broken(file, read_journal(file), as_json=as_json) for file in files]
+    whole = [_verify_file(file, read_journal(file), as_json=as_json) for file in files]
     return Exit.DONE if all(whole) else Exit.NO
 
 
@@ -43,10 +44,10 @@ def replay_journals(
     *,
     as_json: Json = False,
 ) -> int:
-    """Ask the gate every recorded question again, and say why each opening was made.
+    """Ask the gate every recorded question again, and print why it opened.
 
-    Ends with 0 when every verdict comes out as recorded, 1 when one does not or a chain is broken, 2 when a
-    file is no journal.
+    Ends with 0 if every verdict is as recorded, 1 if one is not or a chain is broken, 2 if a file is no
+    journal.
 
     Example: `relance-emulator journal replay fleet/journals/m00001.jsonl`.
     """
@@ -55,7 +56,7 @@ def replay_journals(
 
 
 def _replay_file(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
-    """Tell of one journal; whether its chain is whole and all its verdicts come out again."""
+    """Print the verdicts of one journal. Whether its chain is whole and all verdicts are as recorded."""
     number = broken_at(entries)
     if number is not None:
         complain(f"{file}: broken at entry {number}: what stands there is not what was written")
@@ -68,23 +69,23 @@ def _replay_file(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
             _write(line if as_json else f"{file}: {line}")
     others = sum(not each.agrees for each in verdicts)
     if not as_json:
-        told = f"{others} come out otherwise" if others else "all agree"
-        _write(f"{file}: {len(verdicts)} verdicts asked again" + (f", {told}" if verdicts else ""))
+        result = f"{others} come out otherwise" if others else "all agree"
+        _write(f"{file}: {len(verdicts)} verdicts asked again" + (f", {result}" if verdicts else ""))
     return number is None and not others
 
 
 def broken_at(entries: list[Entry]) -> int | None:
-    """The first number at which a chain is broken. It may begin anywhere: a ring forgets its oldest."""
+    """The first number at which a chain is broken. It may begin anywhere: a ring overwrites its oldest."""
     if not entries:
         return None
     return verify(entries, Head(entries[0].number - 1, entries[0].previous_hash))
 
 
-def _say_whole_or_broken(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
-    """Tell of one chain; whether it is whole."""
+def _verify_file(file: Path, entries: list[Entry], *, as_json: bool) -> bool:
+    """Print whether the chain of a journal is whole, and return it."""
     number = broken_at(entries)
     if as_json:
-        told = {
+        fields = {
             "file": str(file),
             "whole": number is None,
             "broken_at": number,
@@ -92,7 +93,7 @@ def _say_whole_or_broken(file: Path, entries: list[Entry], *, as_json: bool) -> 
             "last": entries[-1].number if entries else None,
             "head": entries[-1].hash.hex() if entries and number is None else None,
         }
-        _write(msgspec.json.encode(told).decode())
+        _write(msgspec.json.encode(fields).decode())
     elif number is not None:
         _write(f"{file}: broken at entry {number}")
     elif not entries:
@@ -104,7 +105,7 @@ def _say_whole_or_broken(file: Path, entries: list[Entry], *, as_json: bool) -> 
 
 
 def sentences(replayed: Replayed) -> Iterator[str]:
-    """What a person reads: each opening with its reasons, and every verdict that does not come out again."""
+    """The text for a person: each opening with its reasons, and every verdict that is not as recorded."""
     if replayed.recorded_open:
         yield f"entry {replayed.number}: {_why_open(replayed.question)}"
     if not replayed.agrees:
@@ -118,16 +119,16 @@ def sentences(replayed: Replayed) -> Iterator[str]:
 def _why_open(question: Question) -> str:
     interval, permission = question.interval, question.permission
     latest = "any time later" if interval.latest_ms is None else _instant(interval.latest_ms)
-    said = [
+    reasons = [
         f"opened for {question.cause}: {_evidence(question)}",
         f"the clock was {interval.status} and said {_instant(interval.earliest_ms)} to {latest}",
         _window(question),
     ]
     if permission.lease_ends_ms is not None:
         named = "all that it names was stored" if permission.complete else "not all that it names was stored"
-        said.append(f"the lease ran to {_instant(permission.lease_ends_ms)}, {named}")
-    said.append(_holds(question))
-    return "; ".join(said)
+        reasons.append(f"the lease ran to {_instant(permission.lease_ends_ms)}, {named}")
+    reasons.append(_holds(question))
+    return "; ".join(reasons)
 
 
 def _evidence(question: Question) -> str:
@@ -156,7 +157,7 @@ def _holds(question: Question) -> str:
 
 
 def _json_line(file: Path, replayed: Replayed) -> str:
-    told = {
+    fields = {
         "file": str(file),
         "number": replayed.number,
         "tick": replayed.tick,
@@ -166,7 +167,7 @@ def _json_line(file: Path, replayed: Replayed) -> str:
         "why": _why_open(replayed.question) if replayed.recorded_open else None,
         "question": replayed.question,
     }
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(fields).decode()
 
 
 def _verdict(is_open: bool) -> str:  # noqa: FBT001

@@ -1,8 +1,8 @@
 """Writes the black boxes of a run: `DIR/FILE-STEM/METER.jsonl`, in the form of `emulator.fleet.files`.
 
-They hold every record of the run, chained as it is written: a meter's own ring would have forgotten the
-oldest, and the card meter of 2020 has none. Beside the chain each line says when it was: true time, which the
-emulation alone knows.
+They hold every record of the run, chained as it is written: a meter's own ring would have overwritten the
+oldest, and the card meter of 2020 has none. Beside the chain each line has the true time, which only the
+emulation knows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from protocols.link.records import Record
 
 
 def folders_of(scenarios: Sequence[Scenario], root: Path) -> list[Path]:
-    """The folder of each scenario's journals. Raises InputError where two files would share one."""
+    """The folder of each scenario's journals. Raises InputError if two files would share one."""
     folders: dict[Path, str] = {}
     for scenario in scenarios:
         folder = root / PurePath(scenario.file).stem
@@ -34,9 +34,9 @@ def folders_of(scenarios: Sequence[Scenario], root: Path) -> list[Path]:
 
 
 class JournalFolder:
-    """The journals of one scenario, also of a meter to which nothing happened.
+    """Writes the journals of one scenario; a meter without a record gets an empty file.
 
-    Meters come one after the other, each whole.
+    The records of one meter come together, one meter after the other.
     """
 
     def __init__(self, folder: Path, meters: Iterable[str]) -> None:
@@ -65,7 +65,7 @@ class JournalFolder:
                 self._path(meter).write_bytes(b"")
 
     def write(self, meter: str, tick: int, true_ms: int, record: Record) -> None:
-        """One line: the record as an entry of its meter's chain, and beside it `t`, the true instant."""
+        """Write one line: the record as an entry of its meter's chain, and beside it `t`, the true time."""
         path = self._path(meter)
         try:
             if meter != self._meter or self._file is None:

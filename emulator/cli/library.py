@@ -13,7 +13,7 @@ from protocols.rim.terminal import Exit
 def list_library(*, as_json: Json = False) -> int:
     """List the shipped scenarios.
 
-    `relance-emulator run NAME` plays one. Ends with 1 where there is none.
+    `relance-emulator run NAME` plays one. Ends with 1 if there is none.
 
     Examples: `relance-emulator library`, `relance-emulator library --json`.
     """

@@ -1,4 +1,4 @@
-"""Options that many commands share, spelt once."""
+"""Options that several commands share."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Scenario files, from the disk or from the library that ships with the program."""
+"""Reads scenario files, from the disk or from the library that ships with the program."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -14,9 +14,9 @@ from protocols.limits import SCENARIO_BYTES_MAX
 
 
 def read_files(names: Sequence[str]) -> list[Scenario]:
-    """Every scenario that is named: a file, or where there is none, one of the library.
+    """The scenarios of these names: each is a file or, if there is no such file, a name from the library.
 
-    Raises InputError with all that is wrong with any of them, so that nothing runs before all is right.
+    Raises InputError with the problems of all of them, so that nothing runs unless all are right.
     """
     scenarios: list[Scenario] = []
     problems: list[str] = []
@@ -35,7 +35,7 @@ def _content(name: str) -> bytes | str:
     path = Path(name)
     try:
         with path.open("rb") as file:
-            # One byte more than is allowed: enough to refuse it, whatever its size.
+            # One byte more than is allowed is enough to refuse a file of any size.
             return file.read(SCENARIO_BYTES_MAX + 1)
     except FileNotFoundError:
         shipped = library()

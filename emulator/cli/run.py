@@ -1,4 +1,4 @@
-"""`relance-emulator run`: play scenario files and tell what happened (design §9)."""
+"""`relance-emulator run`: plays scenario files and prints what happened (design §9)."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,12 +25,12 @@ from emulator.scenario.trace import BESIDE_THE_METER, json_end_line, json_line
 from protocols.errors import InputError, quoted
 from protocols.rim.terminal import Exit, complain, discard_stdout
 
-# Failed expectations of one file told in full; of a fleet that all fail alike, the first say it.
-FAILURES_TOLD_MAX: Final = 10
-# Below this many meters a run is over before a bar is seen.
+# How many failed expectations of a file are printed in full: in a fleet many fail for one reason.
+FAILURES_SHOWN_MAX: Final = 10
+# With fewer meters a run ends before anybody sees a progress bar.
 METERS_FOR_A_BAR: Final = 20
-# Ids of meters named where one was asked for that is not there.
-IDS_TOLD_MAX: Final = 8
+# How many ids the message about an unknown meter lists.
+IDS_SHOWN_MAX: Final = 8
 
 
 def run_scenarios(
@@ -46,10 +46,10 @@ def run_scenarios(
         Path | None, typer.Option(metavar="DIR", help="Write each meter's black box to DIR/FILE/METER.jsonl.")
     ] = None,
 ) -> int:
-    """Play scenarios and tell what happened.
+    """Play scenarios and print what happened.
 
-    All files are read before anything runs. Ends with 0 when every expectation held, 1 when one
-    failed, 2 when a file is wrong.
+    All files are read before anything runs. Ends with 0 if every expectation held, 1 if one failed, 2 if a
+    file is wrong.
 
     Examples: `relance-emulator run night.toml`, `relance-emulator run night.toml --trace m1`,
     `relance-emulator run *.toml --json`.
@@ -62,7 +62,7 @@ def run_scenarios(
         played = _play(scenario, trace, folder)
         failed = failed or bool(played.failures)
         try:
-            _tell(scenario, played, trace, as_json=as_json)
+            _print(scenario, played, trace, as_json=as_json)
         except BrokenPipeError:
             discard_stdout()
             break
@@ -70,29 +70,29 @@ def run_scenarios(
 
 
 def _check_trace(scenarios: Sequence[Scenario], trace: str | None) -> None:
-    """A meter that is in no file is a wrong command line; one that is in some is told where it is."""
+    """Raises InputError for a meter that is in none of the files."""
     if trace is None:
         return
     known = dict.fromkeys(spec.id for scenario in scenarios for spec in scenario.meters)
     if trace not in known:
-        ids = ", ".join(islice(known, IDS_TOLD_MAX)) + (", ..." if len(known) > IDS_TOLD_MAX else "")
+        ids = ", ".join(islice(known, IDS_SHOWN_MAX)) + (", ..." if len(known) > IDS_SHOWN_MAX else "")
         raise InputError(f"--trace: {quoted(trace)}; allowed: {ids}")
 
 
 def _play(scenario: Scenario, trace: str | None, folder: Path | None) -> Played:
-    with ExitStack() as open_things:
+    with ExitStack() as stack:
         on_record = None
         if folder is not None:
-            on_record = open_things.enter_context(
+            on_record = stack.enter_context(
                 JournalFolder(folder, (spec.id for spec in scenario.meters))
             ).write
-        on_meter_played = open_things.enter_context(_progress(scenario))
+        on_meter_played = stack.enter_context(_progress(scenario))
         return play(scenario, commission, trace=trace, on_record=on_record, on_meter_played=on_meter_played)
 
 
 @contextmanager
 def _progress(scenario: Scenario) -> Iterator[MeterSink | None]:
-    """A bar on standard error while many meters are played, if that is a terminal."""
+    """A progress bar on standard error while many meters are played, if that is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal or len(scenario.meters) < METERS_FOR_A_BAR:
         yield None
@@ -102,8 +102,8 @@ def _progress(scenario: Scenario) -> Iterator[MeterSink | None]:
         yield lambda _spec, _meter: progress.advance(task)
 
 
-def _tell(scenario: Scenario, played: Played, trace: str | None, *, as_json: bool) -> None:
-    """The items on standard output, failed expectations on standard error. Raises BrokenPipeError."""
+def _print(scenario: Scenario, played: Played, trace: str | None, *, as_json: bool) -> None:
+    """Print items on standard output, failed expectations on standard error. Raises BrokenPipeError."""
     timeline = Timeline(scenario)
     failed = len(played.failures)
     if as_json:
@@ -119,11 +119,11 @@ def _tell(scenario: Scenario, played: Played, trace: str | None, *, as_json: boo
             _write(timeline.line(item))
         _write(end_line(expected, failed, played.decisions_sha256))
     sys.stdout.flush()
-    for failure in played.failures[:FAILURES_TOLD_MAX]:
+    for failure in played.failures[:FAILURES_SHOWN_MAX]:
         for line in timeline.explain(failure):
             complain(f"{scenario.file}: {line}" if not line.startswith(" ") else line)
-    if failed > FAILURES_TOLD_MAX:
-        complain(f"{scenario.file}: {failed - FAILURES_TOLD_MAX:,} more expectations failed")
+    if failed > FAILURES_SHOWN_MAX:
+        complain(f"{scenario.file}: {failed - FAILURES_SHOWN_MAX:,} more expectations failed")
 
 
 def _write(parts: list[Part]) -> None:

@@ -1,4 +1,4 @@
-"""What a fleet is given at manufacture, from files: the root that it trusts, and the fleet's key."""
+"""Reads what a fleet gets at manufacture from files: the root that it trusts, and the fleet's key."""
 
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ KEY_BYTES: Final = 32
 
 
 def read_secrets(root_file: Path, key_file: Path | None) -> Secrets:
-    """Root and fleet key; without a name of its own the key stands beside the root. Raises InputError."""
+    """Root and fleet key; without `key_file` the key is read from the root's folder. Raises InputError."""
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
     return Secrets(root, _key(path, _content(path, "--fleet-key")))
@@ -40,7 +40,7 @@ def _key(file: Path, data: bytes) -> bytes:
 def _content(file: Path, option: str) -> bytes:
     try:
         with file.open("rb") as opened:
-            # One byte more than is allowed: enough to be refused, whatever its size.
+            # One byte more than is allowed is enough to refuse a file of any size.
             return opened.read(PAYLOAD_BYTES_MAX + 1)
     except OSError as error:
         raise InputError(f"{option}: {file}: cannot be read: {error.strerror}") from None

@@ -1,1 +1,1 @@
-"""Wrong TOML, told whole: every problem of a file at once, each with what, where and what is allowed."""
+"""Reads TOML files and reports all problems of a file at once: what, where, and what is allowed."""

@@ -1,7 +1,7 @@
 """One table of a file, read key by key: each getter checks type and range and records what is wrong.
 
-A getter that finds a problem returns a stand-in of the right type (see `problems`); `right` tells
-whether a key can be used in a comparison with another. `finish` refuses the keys nobody asked for.
+A getter that finds a problem returns a stand-in of the right type (see `problems`); `right` says whether a
+key's value may be compared with another. `finish` refuses the keys that no getter has read.
 """
 
 import re
@@ -30,7 +30,7 @@ _STAND_IN_RULE: Final = Rule(text="", hours=())
 
 
 class Fields:
-    """A table at `where` (`events[3]`; empty at the top of a file)."""
+    """The table at `where`, such as `events[3]`; `where` is empty for the top of a file."""
 
     def __init__(self, problems: Problems, where: str, table: Mapping[str, object]) -> None:
         self.problems = problems
@@ -45,11 +45,11 @@ class Fields:
         return key in self._table
 
     def right(self, *keys: str) -> bool:
-        """Whether these keys stand in the table and nothing was wrong with them so far."""
+        """Whether the table has these keys and nothing was wrong with them so far."""
         return all(key in self._table and key not in self._wrong for key in keys)
 
     def path(self, key: str) -> str:
-        """Where a key stands, for messages."""
+        """The full path of a key, for messages."""
         return f"{self.where}.{key_shown(key)}" if self.where else key_shown(key)
 
     def refuse(self, key: str, found: str, allowed: str) -> None:
@@ -64,7 +64,7 @@ class Fields:
                 self.refuse(key, "unknown key", ", ".join(self._asked) + perhaps(key, self._asked))
 
     def value(self, key: str, default: object = None) -> object:
-        """Whatever stands under a key, unchecked. It counts as asked for."""
+        """The unchecked value of a key. The key counts as asked for."""
         self._ask(key)
         return self._table.get(key, _MISSING if default is None else default)
 
@@ -85,7 +85,7 @@ class Fields:
         return ""
 
     def identifier(self, key: str) -> str:
-        """A name that can stand in topics and file names."""
+        """A name that topics and file names may contain."""
         value = self.value(key)
         if isinstance(value, str) and is_id(value):
             return value
@@ -93,7 +93,7 @@ class Fields:
         return "x"
 
     def identifiers(self, key: str, most: int) -> tuple[str, ...]:
-        """An array of names, none twice; absent, it is empty."""
+        """An array of names, none twice; empty if the key is absent."""
         found: list[str] = []
         for index, value in enumerate(self._array(key, f"an array of at most {most} names", most)):
             item = f"{key}[{index}]"
@@ -106,7 +106,7 @@ class Fields:
         return tuple(found)
 
     def names(self, key: str, known: Sequence[str]) -> tuple[str, ...]:
-        """An array of names from a closed list, none twice; absent, it is empty."""
+        """An array of names from a closed list, none twice; empty if the key is absent."""
         found: list[str] = []
         for index, value in enumerate(self._array(key, "an array of names", len(known) + 1)):
             item = f"{key}[{index}]"
@@ -138,7 +138,7 @@ class Fields:
         return False
 
     def integer(self, key: str, least: int, most: int, default: int | None = None) -> int:
-        """An integer, both ends allowed. `true` and 1.0 are none."""
+        """An integer, both ends allowed. `true` and 1.0 are not integers."""
         value = self.value(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
@@ -194,7 +194,7 @@ class Fields:
         return name
 
     def holidays(self, key: str) -> str:
-        """`"none"`, or the country whose public holidays count."""
+        """`"none"`, or the code of the country whose public holidays count."""
         code = self.text(key, chars_max=ID_CHARS_MAX)
         if self.right(key):
             try:
@@ -216,7 +216,7 @@ class Fields:
     # ------------------------------------------------------------------ tables inside
 
     def table(self, key: str) -> "Fields | None":
-        """The table under a key; None where there is none."""
+        """The table under a key; None if there is none."""
         if not self.has(key):
             return None
         value = self._table[key]
@@ -226,7 +226,7 @@ class Fields:
         return None
 
     def tables(self, key: str, most: int) -> "list[Fields]":
-        """The tables of an array of tables; absent, there are none."""
+        """The tables of an array of tables; none if the key is absent."""
         found: list[Fields] = []
         for index, value in enumerate(self._array(key, f"at most {most} tables, [[{key}]]", most)):
             if isinstance(value, dict):
@@ -236,7 +236,7 @@ class Fields:
         return found
 
     def either(self, first: str, second: str) -> bool:
-        """Whether exactly one of two keys is there; where not, that is recorded for the first."""
+        """Whether exactly one of two keys is there; if not, a problem is recorded for the first."""
         both, none = self.has(first) and self.has(second), not (self.has(first) or self.has(second))
         if both or none:
             self.refuse(first, "missing" if none else f"beside {second}", f"exactly one of {first}, {second}")
@@ -269,5 +269,5 @@ class Fields:
 
 
 def instants_allowed() -> str:
-    """The instants that can be written, for messages."""
+    """The range of instants that a file may contain, for messages."""
     return f"an instant from {iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"

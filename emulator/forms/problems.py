@@ -1,7 +1,7 @@
-"""Everything that is wrong with one file, a line each: `FILE: where: found; allowed: what`.
+"""Collects the problems of one file, a line each: `FILE: where: found; allowed: what`.
 
-A reader records a problem and reads on with a stand-in, so that a person corrects a file once, not
-once per mistake. Nothing made from a stand-in leaves the reader: `raise_if_any` stands at its end.
+A reader records a problem and reads on with a stand-in value, so that a person sees all mistakes at once.
+The reader ends with `raise_if_any`, so that nothing made from a stand-in leaves it.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from protocols.errors import InputError, quoted
 
-# More are not worth reading; and looking for names near 20,000 misspelt ones takes minutes.
+# Nobody reads more; and searching names similar to 20,000 misspelt ones would take minutes.
 PROBLEMS_MAX: Final = 100
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -30,11 +30,11 @@ class Problems:
         return len(self._lines)
 
     def add(self, where: str, found: str, allowed: str) -> None:
-        """Record that `found` stands where only `allowed` may. Raises InputError when there are too many."""
+        """Record a problem: the value found, and what is allowed. Raises InputError if there are too many."""
         self.add_line(f"{where}: {found}; allowed: {allowed}")
 
     def add_line(self, line: str) -> None:
-        """Record a line that already says where, what and what is allowed. Raises as `add`."""
+        """Record a line that already says where, what and what is allowed. Raises like `add`."""
         self._lines.append(f"{self.file}: {line}")
         if len(self._lines) == PROBLEMS_MAX:
             self._lines.append(f"{self.file}: not read further after {PROBLEMS_MAX} problems")
@@ -50,14 +50,14 @@ class Problems:
 
 
 def shown(value: object) -> str:
-    """A value of a TOML file as it stands there, on one short line."""
+    """A value of a TOML file as the file writes it, on one short line."""
     match value:
         case str():
             return quoted(value)
         case bool():
             return "true" if value else "false"
         case int():
-            # A hexadecimal integer can be longer than Python agrees to write in decimal digits.
+            # Python refuses to print a very long integer in decimal digits; hexadecimal digits can write one.
             return str(value) if abs(value) <= _TOML_INTEGER_MAX else "an integer beyond 64 bits"
         case datetime() | date() | time():
             return value.isoformat()
@@ -70,11 +70,11 @@ def shown(value: object) -> str:
 
 
 def key_shown(key: str) -> str:
-    """A key as it stands in a path: bare where it can be, quoted and on one line where not."""
+    """A key as part of a path: bare if TOML allows that, otherwise quoted, on one line."""
     return key if _BARE_KEY.fullmatch(key) else quoted(key)
 
 
 def perhaps(found: object, names: Collection[str]) -> str:
-    """What stands after a long list of what is allowed: the name that was probably meant, if one is near."""
+    """The end of a message with a long list of names: the similar name that was probably meant, if any."""
     near = get_close_matches(found[:64], list(names), n=1) if isinstance(found, str) else []
     return f" (perhaps {near[0]})" if near else ""

@@ -1,7 +1,7 @@
-"""TOML text to plain tables, with the line and column of a syntax error.
+"""Parses TOML text into plain tables; a syntax error is reported with its line and column.
 
-`tomllib` says where in its message; numbers and nesting beyond what Python takes come out of it as
-other exceptions, and are problems of the file all the same.
+`tomllib` gives the position in its message. For numbers and nesting that Python cannot handle it raises other
+exceptions, which are reported as problems of the file too.
 """
 
 import re
@@ -12,9 +12,9 @@ from protocols.errors import InputError
 from protocols.limits import SCENARIO_BYTES_MAX
 
 _AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
-# Python turns at most 4,300 digits into an integer.
+# Python converts at most 4,300 digits to an integer (`sys.set_int_max_str_digits`).
 _LONG_NUMBER = re.compile(r"[0-9](?:_?[0-9]){4300}")
-# tomllib takes quadratic time over a key of many parts: minutes, where a file holds nothing else.
+# tomllib takes quadratic time for a key of many parts: minutes for a file with one such key.
 LINE_DOTS_MAX: Final = 1_000
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 def parse_toml(content: str | bytes, file: str) -> dict[str, object]:
     """The tables of a TOML document.
 
-    Raises InputError, one line, for a file that is too large, no UTF-8 or no TOML.
+    Raises InputError, one line, for a file that is too large, not UTF-8 or not TOML.
     """
     if len(content) > SCENARIO_BYTES_MAX:
         raise InputError(f"{file}: {len(content)} bytes; allowed: at most {SCENARIO_BYTES_MAX}")

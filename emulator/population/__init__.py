@@ -1,1 +1,1 @@
-"""Who is in a fleet: the profiles that ship, and a recipe from a seed to each household."""
+"""The meters of a fleet: the shipped profiles, and each household's plan, made from a seed."""

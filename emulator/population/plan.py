@@ -1,6 +1,6 @@
-"""Who a fleet's meters are: everything follows from a seed and a meter's name, and from nothing else.
+"""The plan of a fleet: a meter's energy, drift, first credit and load, from a seed and the meter's name.
 
-Energy, drift, first credit and load of a meter: adding a meter to a fleet changes no other. Pure.
+They depend on nothing else, so that adding a meter to a fleet changes no other. Pure.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from emulator.world.loads import QUARTER_MS, HouseholdLoad
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR
 
-# One meter in so many measures gas: about as in 2012, with 20,000 of 77,000 active ones (domain.md §1.1.5).
+# One meter of this many measures gas: in 2012 about 20,000 of 77,000 active budget meters did.
 _GAS_ONE_IN: Final = 5
-# How far of its bound a crystal may be off: the bound has to hold in the cold as well.
+# How much of its bound a crystal's rate may use: the bound must also hold in the cold.
 _DRIFT_OF_BOUND_PERCENT: Final = 80
 _BALANCE_CENT_MAX: Final = 60_00
 
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """What a fleet is made of. `load_every_ms`: how often a household's load may change."""
+    """The size, seed and profile of a fleet. `load_every_ms`: how often a household's load may change."""
 
     meters: int
     links: int
@@ -34,14 +34,14 @@ class FleetPlan:
         return [f"m{number:05d}" for number in range(1, self.meters + 1)]
 
     def links_of(self) -> dict[str, list[str]]:
-        """The meters of each link, dealt out in turn."""
+        """The meters of each link: meter 1 on link 1, meter 2 on link 2, and so on, again from link 1."""
         ids = self.ids()
         return {f"link-{number + 1}": ids[number :: self.links] for number in range(self.links)}
 
 
 @dataclass(frozen=True, slots=True)
 class HouseholdPlan:
-    """What the seed says of one meter. `balance_q` is its first credit."""
+    """The properties of one meter, from the seed. `balance_q` is its first credit."""
 
     id: str
     profile: Profile

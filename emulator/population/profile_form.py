@@ -1,4 +1,4 @@
-"""Profiles as TOML: the shipped ones, and what a scenario overrides of them (design §4 and §9).
+"""Reads profiles from TOML: the shipped ones, and what a scenario overrides in them (design §4 and §9).
 
 A shipped file gives every key of `[profile.NAME]` and of `[tariff]` once: at its top, or in
 `[electricity]` and `[gas]` where the energies differ. A scenario's override holds for both.
@@ -17,14 +17,14 @@ from protocols.limits import LEASE_MS_MAX, LOAD_W_MAX
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_UEUR
 
-# Emergency credit and alert levels: twenty times the highest that is known (domain.md §1.3).
+# Emergency credit and alert levels: twenty times the highest that is known.
 PURSE_EUR_MAX: Final = 1_000
-# A kilowatt hour has never cost this on a power exchange (harmonised limit: 4 to 5 €/kWh).
+# No power exchange has ever had this price per kilowatt hour (harmonised limit: 4 to 5 €/kWh).
 EUR_PER_KWH_MAX: Final = 100
 FIXED_EUR_PER_DAY_MAX: Final = 1_000
 # A warning longer than any lease could never be complete inside one.
 WARNING_S_MAX: Final = LEASE_MS_MAX // SECOND_MS
-# A tenth: beyond any crystal, and the margin's ρ/(10⁶−ρ) stays small (design §4.1).
+# A tenth: more than any crystal is off, and the margin's ρ/(10⁶−ρ) stays small (design §4.1).
 CRYSTAL_PPM_MAX: Final = 100_000
 
 _DAY_S = DAY_MS // SECOND_MS
@@ -113,14 +113,14 @@ def read_profile(content: str | bytes, file: str, name: str) -> ProfileData:
 
 
 def read_changes(given: Fields, keys: Mapping[str, tuple[str, _Getter]]) -> dict[str, Any]:
-    """Those of `keys` that a table gives, as fields of Profile. The caller finishes the table."""
+    """Those of `keys` that a table contains, as fields of Profile. The caller finishes the table."""
     return {field: getter(given, key) for key, (field, getter) in keys.items() if given.has(key)}
 
 
 def with_overrides(top: Fields, shipped: Mapping[str, ProfileData]) -> dict[str, ProfileData]:
-    """The shipped profiles as a scenario's `[tariff]` and `[profile.NAME]` change them.
+    """The shipped profiles, changed by a scenario's `[tariff]` and `[profile.NAME]`.
 
-    An unknown NAME is refused: there is nothing to override, and a misspelt one would change nothing.
+    An unknown NAME is refused: otherwise a misspelt one would silently change nothing.
     """
     profiles = dict(shipped)
     if (tariff := top.table("tariff")) is not None:

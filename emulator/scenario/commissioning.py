@@ -1,4 +1,4 @@
-"""The meters of a scenario as they stand at its start: powered, supply on, clock right (design §9)."""
+"""The meters of a scenario at its start: powered, supply on, clock right (design §9)."""
 
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
@@ -10,7 +10,7 @@ from emulator.scenario.office import Keyring, secret_of
 
 
 def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int) -> tuple[Meter, Delivery]:
-    """The firmware of a meter, and how things reach it. Its secrets come from the scenario's seed."""
+    """The firmware of a meter, and the delivery of events to it. The scenario's seed makes its secrets."""
     secret = secret_of(scenario.seed, f"meter/{spec.id}")
     if spec.firmware == "guarded":
         guarded = GuardedMeter(
@@ -28,7 +28,7 @@ def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int
         load_w=load_w,
         set_ms=scenario.start_ms,
         faults=spec.faults,
-        # With seed 0 defects leave nothing to chance (`legacy.defects`); with another, meters differ.
+        # With seed 0 defects use no chance (`legacy.defects`); with another seed meters differ.
         seed=int.from_bytes(secret[:4], "big") if scenario.seed else 0,
     )
     return legacy, CardDelivery(legacy)

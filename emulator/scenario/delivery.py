@@ -1,8 +1,8 @@
-"""From what a scenario says to what reaches a firmware: documents and nonces, or cards (design §9).
+"""Turns the events of a scenario into inputs of a firmware: documents and nonces, or cards (design §9).
 
-`GuardedDelivery` brings signed documents; a fresh witness is asked with the meter's own nonce and
-answers. `CardDelivery` brings what the card meter of 2020 knows: cards and unsigned dates. What
-neither a document nor a card carries (mains, loads, buttons) is `physical_event`.
+`GuardedDelivery` delivers signed documents; a fresh witness answers the meter's own nonce. `CardDelivery`
+delivers what the card meter of 2020 understands: cards and unsigned dates. `physical_event` makes what
+neither a document nor a card carries (loads, buttons).
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ from protocols.reasons import OrderVerdict, Refusal, Source
 
 
 class Delivery(Protocol):
-    """How what a scenario says reaches one meter."""
+    """Delivers the events of a scenario to one meter."""
 
     def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]: ...
 
@@ -66,7 +66,7 @@ class DisputingMeter(Meter, Protocol):
 
 
 def physical_event(do: Do) -> Event | None:
-    """What needs no carrier; None for everything that does, and for the mains, which the world switches."""
+    """The input of a physical event. None for a document or card, and for the mains: the world has those."""
     match do:
         case SetLoadSpec():
             return SetLoad(do.load_w)
@@ -81,7 +81,7 @@ def physical_event(do: Do) -> Event | None:
 
 
 def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: int) -> int:
-    """The date that is told: an offset to true time, or a time as such."""
+    """The date that is claimed: given as an offset to true time, or as a time."""
     if do.time_ms is not None:
         return do.time_ms
     assert do.offset_ms is not None, do
@@ -89,7 +89,7 @@ def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: int) -> int:
 
 
 class GuardedDelivery:
-    """Signed documents to a guarded meter, and its receipts back to the office's desk."""
+    """Delivers signed documents to a guarded meter, and its receipts to the office's desk."""
 
     __slots__ = ("_desk", "_meter", "_name", "_numbers", "_office")
 
@@ -101,7 +101,7 @@ class GuardedDelivery:
         self._numbers: dict[Source, int] = {}
 
     def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
-        """Bring it, and yield what the meter does."""
+        """Deliver the event, and yield the effects of the meter."""
         match do:
             case WitnessSpec():
                 yield from self._witness(do, at_ms, tick)
@@ -110,9 +110,9 @@ class GuardedDelivery:
             case CutCalendarSpec():
                 yield from self._calendar(do, at_ms, tick)
             case TopUpSpec():
-                yield from self._bring(self._desk.write_payment(do, at_ms), tick, do.channel)
+                yield from self._deliver(self._desk.write_payment(do, at_ms), tick, do.channel)
             case _:
-                yield from self._bring(self._write(do, at_ms), tick)
+                yield from self._deliver(self._write(do, at_ms), tick)
 
     def _write(self, do: Do, at_ms: int) -> bytes:
         match do:
@@ -143,7 +143,7 @@ class GuardedDelivery:
         if not do.fresh:
             number = self._numbers[do.source] = self._numbers.get(do.source, 0) + 1
             time = OneWayTime(number=number, time_ms=time_ms, spread_ms=do.spread_ms)
-            yield from self._bring(self._office.seal_time(do.source, time), tick)
+            yield from self._deliver(self._office.seal_time(do.source, time), tick)
             return
         for effect in self._meter.handle(AskTime(do.source), tick):
             yield effect
@@ -151,19 +151,19 @@ class GuardedDelivery:
                 answer = TimeAnswer(
                     meter=self._name, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
                 )
-                yield from self._bring(self._office.seal_time(do.source, answer), tick)
+                yield from self._deliver(self._office.seal_time(do.source, answer), tick)
 
     def _calendar(self, do: CutCalendarSpec, at_ms: int, tick: int) -> Iterator[Effect]:
         calendar, envelope = self._desk.write_calendar(do, at_ms)
-        yield from self._bring(envelope, tick)
+        yield from self._deliver(envelope, tick)
         lease = self._desk.write_lease(calendar, do.names, at_ms)
         if isinstance(lease, Refusal):
-            # Nothing reaches the meter: the office itself says why there is no lease.
+            # Nothing reaches the meter: the office itself refuses to write the lease.
             yield Noted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, OrderVerdict.REFUSED, lease))
         else:
-            yield from self._bring(lease, tick)
+            yield from self._deliver(lease, tick)
 
-    def _bring(self, envelope: bytes, tick: int, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
+    def _deliver(self, envelope: bytes, tick: int, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
             match effect:
                 case Noted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
@@ -172,11 +172,10 @@ class GuardedDelivery:
 
 
 class CardDelivery:
-    """Cards to a card meter of 2020. What no card of that time carries, the meter cannot have.
+    """Delivers cards to a card meter of 2020. An event that no card of that time carries is refused.
 
-    The card of a hold brings the suspension of the credit check; a card carries one of them, so that
-    the next hold, or a shorter or lifted one, takes its place. No card here brings a date, but for
-    `witness`.
+    A hold's card suspends the credit check. The meter keeps one suspension: the card of the next hold, or of
+    a shortened or lifted one, replaces it. Only the card of a `witness` brings a date.
     """
 
     __slots__ = ("_hold_from_ms", "_meter", "_number")
@@ -187,7 +186,7 @@ class CardDelivery:
         self._hold_from_ms: dict[str, int] = {}
 
     def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
-        """Bring it, and yield what the meter does."""
+        """Deliver the event, and yield the effects of the meter."""
         if isinstance(do, SetClockSpec):
             yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
             return
@@ -196,10 +195,10 @@ class CardDelivery:
         if card is not None:
             yield from self._meter.handle(card, tick)
         else:
-            yield from self._bring_what_it_cannot_read(do, tick)
+            yield from self._deliver_unsupported(do, tick)
 
-    def _bring_what_it_cannot_read(self, do: Do, tick: int) -> Iterator[Effect]:
-        """A meter that reads no documents refuses one; what it was, only whoever sent it can tell."""
+    def _deliver_unsupported(self, do: Do, tick: int) -> Iterator[Effect]:
+        """The meter refuses a document without reading it; so the name of the order is filled in here."""
         kind, object_name = _names_of_unsupported(do)
         for effect in self._meter.handle(Document(b""), tick):
             match effect:

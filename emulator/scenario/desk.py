@@ -1,7 +1,7 @@
-"""One meter's file at the scenario's office: revisions, payments, and what is in force there.
+"""One meter's orders at the scenario's office: revisions, payments, and the protection in force.
 
-The desk writes the orders that a scenario names, with the next revision of their object, and
-keeps what the meter has acknowledged: a lease names exactly that (design §4.2, §5).
+The desk writes the orders that a scenario names, with the next revision of their object. It records what
+the meter has acknowledged, because a lease names exactly that (design §4.2, §5).
 """
 
 from emulator.scenario.model import (
@@ -44,16 +44,15 @@ LEASE = "lease/meter"
 RELEASE = "release/meter"
 ISSUER = "controller"
 
-# An order is written ahead of its meter's clock: a harmful one must be good at every instant of the
-# meter's interval, which may begin before true time.
+# A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
 _BACKDATED_MS = DAY_MS
-# How long an order is good (design §5): long for protection, weeks for harm.
+# How long an order is valid (design §5): long for protection, weeks for harm.
 _LIFE_MS = {Role.PROTECT: 366 * DAY_MS, Role.HARM: 28 * DAY_MS}
 _SIGNATURES = {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1}
 
 
 class Desk:
-    """What the office writes to, and knows of, one meter."""
+    """Writes the orders for one meter, and records which of them it has accepted."""
 
     __slots__ = (
         "_meter",
@@ -77,7 +76,7 @@ class Desk:
         self._total_ueur = 0
 
     def receive_receipt(self, order: str) -> None:
-        """The meter has accepted an order: from now on leases name it."""
+        """Record that the meter has accepted an order: from now on leases name it."""
         if order in self._pending:
             object_name, protection = self._pending.pop(order)
             self._protections[object_name] = protection
@@ -107,7 +106,7 @@ class Desk:
 
     def write_flag(self, do: FlagSpec, at_ms: int) -> bytes:
         kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
-        # A flag protects from its own `not_before` on, and is silent about an opening before it.
+        # A flag protects from its own `not_before` on: a cut before that stays right.
         order = self._order(kind, f"flag/{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
         self._expect(order)
         return self._seal(order)
@@ -118,7 +117,7 @@ class Desk:
         return self._seal(order)
 
     def write_calendar(self, do: CutCalendarSpec, at_ms: int) -> tuple[Order, bytes]:
-        """The calendar itself: no cut without the lease that goes with it."""
+        """The calendar alone; it permits no cut without its lease."""
         body = CutCalendarBody(do.windows, do.rule, do.zone, do.holidays)
         order = self._order(Kind.CUT_CALENDAR, CALENDAR, body, at_ms, not_after_ms=do.until_ms)
         return order, self._seal(order)
@@ -126,8 +125,8 @@ class Desk:
     def write_lease(self, calendar: Order, missing: tuple[str, ...], at_ms: int) -> bytes | Refusal:
         """A lease of the calendar until its end, which names all that the meter has acknowledged.
 
-        `missing` are holds that never arrived: named with a revision the meter has not. TOO_MANY where
-        the office itself could not write a lease (`named_in_lease`).
+        `missing` are holds that never arrived: the lease names a revision of them that the meter does not
+        have. TOO_MANY if no lease can name the protections (`named_in_lease`).
         """
         names: dict[str, Named] = {}
         for object_name, protection in sorted(self._protections.items()):
@@ -154,7 +153,7 @@ class Desk:
         return self._seal(self._order(Kind.CANCEL_CUT, name, CancelCutBody(name), at_ms))
 
     def write_payment(self, do: TopUpSpec, at_ms: int) -> bytes:
-        """The statement of a payment; the same id is the same payment and brings the same bytes again."""
+        """The statement of a payment. The same id is the same payment and gives the same bytes again."""
         if do.id not in self._payments:
             self._total_ueur += do.amount_ueur
             body = PaymentBody(ISSUER, len(self._payments) + 1, self._total_ueur)
@@ -165,7 +164,7 @@ class Desk:
         return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))
 
     def write_rebase(self, nonce: str, at_ms: int) -> bytes:
-        """For the dispute of this nonce; without one, the meter is asked to rebase nothing it knows of."""
+        """A rebase for the dispute of this nonce; without a dispute it names a nonce that no meter knows."""
         body = RebaseBody(nonce or "no-dispute")
         return self._seal(self._order(Kind.REBASE, "clock/meter", body, at_ms))
 
@@ -202,7 +201,7 @@ class Desk:
         return self._protections.get(object_name, NOTHING)
 
     def _expect(self, order: Order) -> None:
-        """What is in force once the meter has accepted this order."""
+        """Prepare the protection that will be in force if the meter accepts this order."""
         joined = join_order(self._held(order.object), order)
         if not isinstance(joined, Refusal):
             self._pending[order.id] = (order.object, joined)

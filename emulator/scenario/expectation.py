@@ -1,4 +1,4 @@
-"""What a scenario expects of a meter, compared with what is so (design §9, `expect`). Pure."""
+"""Compares what a scenario expects of a meter with its state (design §9, `expect`). Pure."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,13 +7,13 @@ from emulator.scenario.model import ExpectKey
 from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
 from protocols.units import eur_from_quanta
 
-# Changes to `off` that are no cut: safety causes open whatever anybody permits (design §4.2, rule 1).
+# Changes to `off` that are no cut: safety causes need no permission (design §4.2, rule 1).
 SAFETY_REASONS = frozenset({SupplyReason.SAFETY, SupplyReason.LEAK})
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One meter at one instant. `cuts` are its changes to `off` so far, but for safety."""
+    """One meter at one instant. `cuts` counts its changes to `off` so far, except those for safety."""
 
     supply: Supply
     balance_q: int
@@ -25,7 +25,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One expectation and what was found, both as they stand in `--json`."""
+    """One expectation and the value found, both as `--json` shows them."""
 
     ok: bool
     key: ExpectKey
@@ -45,7 +45,7 @@ def compare(key: ExpectKey, expected: str | int, facts: Facts) -> Comparison:
         exponent = wanted.as_tuple().exponent
         assert isinstance(exponent, int), expected
         found_eur = eur_from_quanta(facts.balance_q, max(0, -exponent))
-        # As numbers, since -0.00 is 0.00.
+        # Compared as numbers, because "-0.00" equals "0.00".
         return Comparison(Decimal(found_eur) == wanted, key, expected, found_eur)
     found = _found(key, facts)
     return Comparison(found == expected, key, expected, found)

@@ -1,13 +1,13 @@
 """Scenario files: TOML text to a `Scenario`, or every problem of the file at once (design §9).
 
-The one door is `read_scenario`. It looks at nothing but its arguments: the file's text, the shipped
-profiles and the names of the faults there are. A wrong file gives one line per problem, each with
-the file, the place, what stands there and what is allowed:
+The only entry point is `read_scenario`. It depends only on its arguments: the file's text, the shipped
+profiles and the names of the known faults. A wrong file gives one line per problem, each with the file,
+the key, the value found and what is allowed:
 
     night.toml: events[3].source: "gps"; allowed: headend, timeserver, card, technician
 
-Places count from 0, as the file's tables stand. `forms.fields` reads values, `form_meters`,
-`form_events` and `form_expects` the tables, `profile_form` the overrides.
+Tables count from 0, in the order of the file. `forms.fields` reads values, `form_meters`, `form_events` and
+`form_expects` read the tables, `profile_form` the overrides.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,16 +24,16 @@ from emulator.scenario.form_span import ScenarioSpan, read_span
 from emulator.scenario.model import Scenario
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
-# TOML's integers are signed and of 64 bits.
+# TOML integers are signed 64-bit numbers (TOML 1.0, "Integer").
 SEED_MAX: Final = 2**63 - 1
 
 
 def read_scenario(
     text: str | bytes, file: str, profiles: Mapping[str, ProfileData], fault_names: Collection[str]
 ) -> Scenario:
-    """The scenario that a file's text states; `file` is its name in messages.
+    """The scenario in a file's text; `file` is its name in messages.
 
-    Raises InputError whose text has a line per problem, each beginning with `file`.
+    Raises InputError, whose text has one line per problem, each beginning with `file`.
     """
     problems = Problems(file)
     top = Fields(problems, "", parse_toml(text, file))

@@ -1,6 +1,6 @@
 """`[[events]]` of a scenario file: what happens to which meters, and when (design §9).
 
-Each `do` has a function that reads its arguments. What a firmware makes of them is the player's.
+Each `do` has a function that reads its arguments. `delivery` turns them into inputs of a firmware.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,9 +53,9 @@ from protocols.limits import (
 from protocols.reasons import FlagName, Source
 from protocols.spans import Window
 
-# In the order of design §9; what a message lists.
+# In the order of design §9, in which messages list them.
 SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.CARD, Source.TECHNICIAN)
-# No signature at all is a trial worth playing; more than three people sign nothing.
+# 0 signatures is a case worth playing; the office has three people for each role.
 SIGNATURES_MAX: Final = 3
 
 _SPAN_S = (INSTANT_MS_MAX - INSTANT_MS_MIN) // SECOND_MS
@@ -63,14 +63,14 @@ _SPAN_S = (INSTANT_MS_MAX - INSTANT_MS_MIN) // SECOND_MS
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """What an event's arguments are checked against; `at_ms` None where it is wrong itself."""
+    """What an event's arguments are checked against; `at_ms` None if the file's own is wrong."""
 
     at_ms: int | None
     firmwares: frozenset[Firmware]
 
 
 def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tuple[EventSpec, ...]:
-    """Every event, sorted by `at`, file order at equal instants."""
+    """Every event, sorted by `at`; at equal instants in the order of the file."""
     payments = Payments(population)
     events: list[EventSpec] = []
     for index, given in enumerate(top.tables("events", SCENARIO_EVENTS_MAX)):
@@ -97,7 +97,7 @@ def _read_do(given: Fields, context: EventContext) -> Do | None:
 
 
 def _read_claim(given: Fields, context: EventContext) -> tuple[int | None, int | None]:
-    """`offset_s` or `time`, in ms: exactly one, and the date it claims can be written."""
+    """`offset_s` or `time`, in ms: exactly one of them, and the date that it claims is within the limits."""
     if not given.either("offset_s", "time"):
         return None, None
     if given.has("time"):
@@ -201,7 +201,7 @@ def _programmed_cut(given: Fields, context: EventContext) -> ProgrammedCutSpec:
 
 
 def _instant_for(firmware: Firmware, given: Fields, key: str, context: EventContext) -> int | None:
-    """An instant that is needed where a meter of this firmware is addressed, and may stand elsewhere."""
+    """An instant that is required if a meter of this firmware is addressed, and optional otherwise."""
     if given.has(key):
         return given.instant_ms(key)
     if firmware in context.firmwares:

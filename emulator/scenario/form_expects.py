@@ -1,4 +1,4 @@
-"""`[[expect]]` of a scenario file: what must hold of which meters, and when (design §9)."""
+"""`[[expect]]` of a scenario file: what must be true of which meters, and when (design §9)."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -10,9 +10,9 @@ from emulator.scenario.model import ExpectKey, ExpectSpec
 from protocols.limits import BALANCE_EUR_MAX, SCENARIO_EVENTS_MAX
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
 
-# A quantum is some 10⁻¹³ €: more decimals than these say nothing.
+# A quantum is about 10⁻¹³ €: more decimals mean nothing.
 BALANCE_DECIMALS_MAX: Final = 12
-# Each event can open a supply at most a few times; beyond this nothing was counted.
+# Each event can open a supply at most a few times: a higher count is a mistake.
 CUTS_MAX: Final = 1_000_000
 
 _READERS: Final[Mapping[ExpectKey, Callable[[Fields, str], str | int]]] = {
@@ -28,7 +28,7 @@ _READERS: Final[Mapping[ExpectKey, Callable[[Fields, str], str | int]]] = {
 
 
 def read_expects(top: Fields, population: Population, span: ScenarioSpan) -> tuple[ExpectSpec, ...]:
-    """Every expectation, sorted by `at`, file order at equal instants."""
+    """Every expectation, sorted by `at`; at equal instants in the order of the file."""
     expects: list[ExpectSpec] = []
     for index, given in enumerate(top.tables("expect", SCENARIO_EVENTS_MAX)):
         at_ms = span.read_at(given)
@@ -45,7 +45,7 @@ def read_expects(top: Fields, population: Population, span: ScenarioSpan) -> tup
 
 
 def _check_limited(given: Fields, population: Population, meters: tuple[str, ...]) -> None:
-    """A gas meter has no limiter (design §4): to expect it is a mistake of the file."""
+    """Refuse `limited` for gas meters, which have no limiter (design §4)."""
     for meter in meters:
         if population.by_id[meter].profile.energy is Energy.GAS:
             allowed = ", ".join(supply for supply in Supply if supply is not Supply.LIMITED)

@@ -1,4 +1,4 @@
-"""`[[meters]]` of a scenario file, and which of them an event or expectation means (design §9)."""
+"""`[[meters]]` of a scenario file, and which of them an event or expectation addresses (design §9)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ EVERYONE: Final = "*"
 DEFAULT_PROFILE: Final = "wallonia-card-2020"
 
 _NUMBER = "{n}"
-# Ids shown in a message where a file has many, and those among which a near one is looked for.
+# How many ids a message shows, and up to how many are searched for a similar one.
 _IDS_SHOWN = 8
 _IDS_COMPARED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The meters of a file by id. `whole` is false where some could not be read."""
+    """The meters of a file by id. `whole` is false if some could not be read."""
 
     by_id: Mapping[str, MeterSpec]
     everyone: tuple[str, ...]
@@ -35,7 +35,7 @@ class Population:
     whole: bool
 
     def firmwares_of(self, meters: tuple[str, ...]) -> frozenset[Firmware]:
-        """The firmwares among some meters; none where it is not sure what they are."""
+        """The firmwares of these meters; none if some meters of the file could not be read."""
         if not self.whole:
             return frozenset()
         if meters is self.everyone:
@@ -137,7 +137,7 @@ def _read_load(given: Fields) -> int | None:
 
 
 def _read_ids(given: Fields, by_id: Mapping[str, MeterSpec]) -> list[str]:
-    """The ids of a table, `{n}` counted from 1; none where they are wrong."""
+    """The ids of a table, with `{n}` counted from 1; none if they are wrong."""
     if not given.has("count"):
         return [given.identifier("id")]
     count = given.integer("count", 1, SCENARIO_METERS_MAX)

@@ -1,4 +1,4 @@
-"""Top-ups of a scenario file against each other: the same `id` is the same payment (design §9)."""
+"""Checks the top-ups of a scenario file against each other: one `id` is one payment (design §9)."""
 
 from emulator.forms.fields import Fields
 from emulator.scenario.form_meters import EVERYONE, Population
@@ -8,7 +8,7 @@ from protocols.units import QUANTA_PER_UEUR, UEUR_PER_EUR
 
 
 class Payments:
-    """What has been paid so far, per meter and for everyone, each payment once."""
+    """The payments so far, by meter and for everyone, each payment once."""
 
     def __init__(self, population: Population) -> None:
         self._everyone = population.everyone
@@ -20,7 +20,7 @@ class Payments:
         self._balance = max(0, highest_q // QUANTA_PER_UEUR)
 
     def check(self, given: Fields, top_up: TopUpSpec, meters: tuple[str, ...]) -> None:
-        """Refuse a second amount under one id for a meter, and sums that no purse holds (`limits`)."""
+        """Refuse a second amount for one payment id, and sums above what a purse can hold (`limits`)."""
         if not given.right("id", "eur"):
             return
         payees = (EVERYONE,) if meters is self._everyone else meters
@@ -36,7 +36,7 @@ class Payments:
             given.refuse("eur", found, f"at most {BALANCE_EUR_MAX} in all")
 
     def _check_amount(self, given: Fields, top_up: TopUpSpec, payee: str) -> None:
-        """Note a payment that is new; everyone is also each of those who were paid by name."""
+        """Add a new payment. A payment to everyone is also one to each meter that is paid by name."""
         known = self._amounts.get((top_up.id, payee), self._amounts.get((top_up.id, EVERYONE)))
         others = {known} if known is not None else set()
         if payee == EVERYONE:

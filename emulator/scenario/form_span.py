@@ -9,13 +9,13 @@ from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, SCENARIO_DAYS_MAX
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSpan:
-    """From `start_ms` to `end_ms`, both inside. Where a file's own are wrong, every instant is inside."""
+    """From `start_ms` to `end_ms`, both included. If those of a file are wrong, every instant is inside."""
 
     start_ms: int
     end_ms: int
 
     def read_at(self, given: Fields) -> int | None:
-        """The `at` of an event or expectation; None where it is wrong."""
+        """The `at` of an event or expectation; None if it is wrong."""
         at_ms = given.instant_ms("at")
         if not given.right("at"):
             return None

@@ -1,7 +1,7 @@
-"""What a scenario file says, once read and checked: resolved, typed, in integers (design §9).
+"""The content of a scenario file, read and checked: resolved, typed, in integers (design §9).
 
-`form` makes it from text; `player` plays it. Every meter pattern is expanded, every default filled
-in, every instant in UTC milliseconds, every amount in integers. Events are in playing order.
+`form` reads it from text; `player` plays it. Every meter pattern is expanded, every default filled in,
+every instant is in UTC milliseconds, every amount an integer. Events are in playing order.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from protocols.spans import Window
 
 @dataclass(frozen=True, slots=True)
 class MeterSpec:
-    """`load_w` None: a seeded household profile."""
+    """One meter. `load_w` None: the load of a household, from the seed."""
 
     id: str
     firmware: Literal["guarded", "legacy-2020"]
@@ -169,7 +169,7 @@ Do = (
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """`index` is the place in the file, for messages."""
+    """`index` is the event's number in the file, for messages."""
 
     at_ms: int
     index: int

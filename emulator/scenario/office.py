@@ -1,9 +1,9 @@
 """The signing office of a scenario: its people, machines and time authorities, with their keys.
 
 A scenario says what arrives at a meter, not who holds which key. The office makes all keys from the
-scenario's seed, publishes the root that the meters are commissioned with, and signs: `signatures = n`
-in a file means n distinct holders of the role that the order needs. The keys are worth nothing
-outside the scenario: whoever knows the seed has them.
+scenario's seed, makes the root that the meters are commissioned with, and signs: `signatures = n` in a file
+means n distinct holders of the role that the order needs. The keys must not be used elsewhere: anybody who
+knows the seed has them.
 """
 
 from hashlib import blake2b
@@ -17,7 +17,7 @@ from protocols.instants import DAY_MS
 from protocols.limits import INSTANT_MS_MAX
 from protocols.reasons import Source
 
-# Three people of each: one more than any order needs, and as many as a scenario can ask for.
+# Three people for each role: one more than any order needs, and as many as a scenario can ask for.
 _HOLDERS: dict[Role, tuple[str, ...]] = {
     Role.PROTECT: ("anna", "bert", "chris"),
     Role.HARM: ("dora", "eric", "fred"),
@@ -26,17 +26,17 @@ _HOLDERS: dict[Role, tuple[str, ...]] = {
     Role.ROOT: ("rita", "sami"),
 }
 _THRESHOLDS: dict[Role, int] = {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1, Role.TIME: 1, Role.ROOT: 2}
-# A root lives a year (design §5); counted from the end of the scenario, it outlives every one.
+# A root lives a year (design §5). Counted from the end of the scenario, it never expires in one.
 _ROOT_LIFE_MS = 366 * DAY_MS
 
 
 def secret_of(seed: int, owner: str) -> bytes:
-    """The 32 bytes that belong to somebody in the scenario of this seed."""
+    """The secret (32 bytes) of `owner` in the scenario of this seed."""
     return blake2b(f"{seed}/{owner}".encode(), digest_size=32, person=b"relance-office").digest()
 
 
 class Keyring:
-    """Keys of everybody, and the root that names them."""
+    """The keys of everybody in a scenario, and the root that names them."""
 
     __slots__ = ("_signers", "root")
 
@@ -57,14 +57,14 @@ class Keyring:
         )
 
     def seal_order(self, order: Order, signatures: int) -> bytes:
-        """The order in its envelope, signed by the first `signatures` holders of the role it needs.
+        """The order in its envelope, signed by the first `signatures` holders of the role that it needs.
 
-        Raises DocumentError where the envelope exceeds what a meter takes.
+        Raises DocumentError if the envelope exceeds the limits.
         """
         holders = _HOLDERS[KINDS[order.kind].role][:signatures]
         signers = [self._signers[holder] for holder in holders]
         return seal(write_document(order), ORDER_TYPE, signers)
 
     def seal_time(self, source: Source, time: SignedTime) -> bytes:
-        """A time in its envelope, signed by the authority it comes from."""
+        """A time in its envelope, signed by its authority."""
         return seal(write_document(time), TIME_TYPE, [self._signers[source]])

@@ -1,8 +1,8 @@
-r"""Plays a scenario: hands every meter its events and time, and tells what happened (design §9).
+r"""Plays a scenario: gives every meter its events and time, and lists what happened (design §9).
 
 A meter knows only its ticks; the player knows true time, and the meter's crystal maps one to the
-other. Meters do not meet each other, so each is played from start to end by itself; the items of all
-are then put in order: by true time, then by place in the file, then as they happened.
+other. Meters do not affect each other, so each is played from start to end by itself. The items of all
+meters are then sorted: by true time, then by the meter's order in the file, then as they happened.
 
 At one instant a household's own load comes first, then the events in the order of the file, then
 the expectations. Before an expectation, and at the end, the meter does all that is due up to and
@@ -14,7 +14,7 @@ including that instant; before an event only what is due strictly before it (`fi
 
 sorted as strings, one for each change of supply to `off` that is a cut (`expectation.is_cut`: any
 cause but safety), of every meter. TRUE_S is the true instant in whole seconds since 1970, rounded
-down. Whoever takes the same decisions at the same seconds has the same digest.
+down. Two runs that make the same cuts in the same seconds have the same digest.
 """
 
 from collections import deque
@@ -58,20 +58,20 @@ from protocols.errors import DocumentError, InputError
 from protocols.instants import SECOND_MS
 from protocols.link.records import Record, SupplyChanged
 
-# Items of a meter that are told with a failed expectation, besides its last change of supply.
+# How many of a meter's last items are shown with a failed expectation, besides its last change of supply.
 LED_THERE_MAX: Final = 12
 
-# Makes one meter as commissioned at the start, drawing a load (W), and how things reach it.
+# Makes one meter as commissioned at the start, with a load (W), and the delivery of events to it.
 MeterMaker = Callable[[MeterSpec, Scenario, Keyring, int], tuple[Meter, Delivery]]
-# Hears every record of a black box: meter, tick, true instant, record.
+# Receives every record of a black box: meter, tick, true instant, record.
 RecordSink = Callable[[str, int, int, Record], None]
-# Sees every meter as it stands at the end, one after the other.
+# Receives every meter in its state at the end, one after the other.
 MeterSink = Callable[[MeterSpec, Meter], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a scenario came to. `failures` is in the order of `items`."""
+    """The result of a scenario. `failures` is in the order of `items`."""
 
     items: tuple[Item, ...]
     failures: tuple[Failure, ...]
@@ -86,25 +86,25 @@ def play(
     on_record: RecordSink | None = None,
     on_meter_played: MeterSink | None = None,
 ) -> Played:
-    """Play all meters of a scenario. The same scenario gives the same result, always.
+    """Play all meters of a scenario. The same scenario always gives the same result.
 
-    With `trace`, only that meter's items are told, and all of them; failures and decisions are of
-    every meter still. Raises InputError where an event cannot be brought as a document.
+    With `trace`, `items` has only that meter's, but all of them; failures and decisions still cover every
+    meter. Raises InputError for an event that no document can carry.
     """
     office = Keyring(scenario.seed, scenario.end_ms)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
     failures: list[tuple[int, int, int, Failure]] = []
     decisions: list[str] = []
-    for place, spec in enumerate(scenario.meters):
+    for index, spec in enumerate(scenario.meters):
         load_w, load_changes = _loads(scenario, spec)
         meter, delivery = make_meter(spec, scenario, office, load_w)
         played = _MeterPlay(scenario, spec, meter, delivery, is_traced=spec.id == trace, on_record=on_record)
         played.run(merge(load_changes, inputs.get(spec.id, ()), key=itemgetter(0, 1)))
         for number, item in enumerate(played.items):
             if trace in (None, spec.id):
-                ordered.append((item.true_ms, place, number, item))
-        failures += [(each.item.true_ms, place, n, each) for n, each in enumerate(played.failures)]
+                ordered.append((item.true_ms, index, number, item))
+        failures += [(each.item.true_ms, index, n, each) for n, each in enumerate(played.failures)]
         decisions += played.decisions
         if on_meter_played is not None:
             on_meter_played(spec, meter)
@@ -121,7 +121,7 @@ def digest_of_decisions(lines: Iterable[str]) -> str:
     return sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-# What one meter gets: instant, rank at equal instants (load, event, expectation), and the thing.
+# An input of one meter: instant, rank at equal instants (load, event, expectation), and the input itself.
 _Input = tuple[int, int, SetLoad | EventSpec | ExpectSpec]
 
 
@@ -140,7 +140,7 @@ def _inputs_by_meter(scenario: Scenario) -> dict[str, list[_Input]]:
 
 
 def _loads(scenario: Scenario, spec: MeterSpec) -> tuple[int, Iterable[_Input]]:
-    """The load at the start, and its changes where a household draws it."""
+    """The load at the start, and its changes if it is a household's."""
     if spec.load_w is not None:
         return spec.load_w, ()
     household = HouseholdLoad(scenario.seed, spec.id, spec.profile.zone)
@@ -172,7 +172,7 @@ class _MeterPlay:
         self._mains = Mains(self._crystal)
         self._has_own_load = spec.load_w is None
         self._cuts = 0
-        self._now_ms = self._told_ms = scenario.start_ms
+        self._now_ms = self._shown_ms = scenario.start_ms
         self._tick = 0
         self._is_traced = is_traced
         self._on_record = on_record
@@ -199,20 +199,20 @@ class _MeterPlay:
         self._tick = self._crystal.tick_at(true_ms)
 
     def _play_event(self, event: EventSpec) -> None:
-        """Hand it over; an input of the world is told after what was still due before it."""
+        """Play an event. Its own item comes after those of what the meter still had to do before it."""
         fields = input_fields(event.do)
         input_item = fields and Item(self._now_ms, self._spec.id, INPUT, fields)
         try:
             for effect in self._effects_of(event.do):
                 if input_item and effect.at >= self._tick:
-                    self._tell(input_item)
+                    self._add(input_item)
                     input_item = None
                 self._absorb((effect,))
         except DocumentError as error:
             where = f"{self._scenario.file}: events[{event.index}]"
             raise InputError(f"{where}: no document can carry this to {self._spec.id}: {error}") from None
         if input_item:
-            self._tell(input_item)
+            self._add(input_item)
 
     def _effects_of(self, do: Do) -> Iterator[Effect]:
         if isinstance(do, SetMainsSpec):
@@ -235,7 +235,7 @@ class _MeterPlay:
             return
         had_stood_still = self._mains.switch_on(self._now_ms)
         if had_stood_still:
-            # Before power is of any use: the oscillator-stop flag is the first thing a meter looks at.
+            # First, because a meter that starts checks the oscillator-stop flag before anything else.
             yield from self._meter.handle(TicksLost(), self._tick)
         yield from self._meter.handle(MainsOn(), self._tick)
 
@@ -251,17 +251,18 @@ class _MeterPlay:
                 self._cuts += 1
                 second = true_ms // SECOND_MS
                 self.decisions.append(f"{self._spec.id} {second} opened {record.reason.value}\n")
-            self._tell(Item(true_ms, self._spec.id, record_event(record), record_fields(record)))
+            self._add(Item(true_ms, self._spec.id, record_event(record), record_fields(record)))
 
     def _true_ms_of(self, at: int) -> int:
-        """When it happened: now, for what happened at this very tick; never before what was told last."""
+        """When it happened: now, for what happened at this very tick; never before the last item."""
         if at < self._tick:
-            self._told_ms = max(self._told_ms, min(self._crystal.true_at(at), self._now_ms))
+            self._shown_ms = max(self._shown_ms, min(self._crystal.true_at(at), self._now_ms))
         else:
-            self._told_ms = self._now_ms
-        return self._told_ms
+            self._shown_ms = self._now_ms
+        return self._shown_ms
 
-    def _tell(self, item: Item) -> None:
+    def _add(self, item: Item) -> None:
+        """Remember an item for failures, and list it unless it is a detail of a meter that is not traced."""
         self._latest.append(item)
         if item.event == "supply":
             self._last_switched = item
@@ -278,7 +279,7 @@ class _MeterPlay:
                 self.failures.append(Failure(expect.index, item, self._led_there()))
 
     def _led_there(self) -> tuple[Item, ...]:
-        """The last items, and before them the last change of supply, however long ago it was."""
+        """The items before a failure: the last ones, and before them the last change of supply."""
         latest = tuple(self._latest)
         if self._last_switched is None or self._last_switched in latest:
             return latest

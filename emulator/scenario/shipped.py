@@ -1,4 +1,4 @@
-"""The library of nights that ships with the program. Reads it from the package."""
+"""The library of scenarios that ships with the program. Reads it from the package."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +10,6 @@ from emulator.population.shipped import shipped_texts
 
 @cache
 def library() -> Mapping[str, str]:
-    """The scenario files of the library: path within it, without suffix, to text; in order of path."""
+    """The texts of the library's scenario files by path, without suffix, in the order of the paths."""
     texts = shipped_texts(resources.files("emulator.scenario.library"))
     return MappingProxyType(dict(sorted(texts.items())))

@@ -2,8 +2,8 @@
 
     Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z  m1  claim   headend says +86,400 s (+1 day): disagrees
 
-Seconds are shown, milliseconds are not. A line is made of parts with a style each, which is a colour
-on a terminal and nothing anywhere else.
+Seconds are shown, milliseconds are not. A line consists of parts with a style each: a colour on a terminal,
+nothing elsewhere.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from emulator.scenario.trace import Failure, Item
 from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms, iso_from_ms
 
-# A text and the style it has on a terminal.
+# A text and its style on a terminal.
 Part = tuple[str, str]
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -44,7 +44,7 @@ class Timeline:
         ]
 
     def explain(self, failure: Failure) -> Iterator[str]:
-        """What was expected, what was found, and what led there."""
+        """What was expected, what was found, and the items that led there."""
         item = failure.item
         when = plain(self.line(item)[:2])
         fields = item.fields
@@ -71,11 +71,11 @@ def head_line(scenario: Scenario) -> list[Part]:
 
 def end_line(expected: int, failed: int, decisions_sha256: str) -> list[Part]:
     """The verdict on a scenario, below its items."""
-    told = "1 expectation" if expected == 1 else f"{expected:,} expectations"
+    counted = "1 expectation" if expected == 1 else f"{expected:,} expectations"
     verdict: Part = (f"{failed:,} failed", "bold red") if failed else ("all held", "bold green")
     if not expected:
         verdict = ("nothing to fail", "dim")
-    return [(f"{told}: ", ""), verdict, (f"  decisions {decisions_sha256[:16]}", "dim")]
+    return [(f"{counted}: ", ""), verdict, (f"  decisions {decisions_sha256[:16]}", "dim")]
 
 
 Fields = dict[str, object]
@@ -152,7 +152,7 @@ _WORDS: Final[dict[str, Callable[[Fields], list[Part]]]] = {
 
 
 def _offset(offset_s: object) -> str:
-    """A lie in seconds, and in days where it is whole days."""
+    """An offset in seconds, and in days if it is whole days."""
     if not isinstance(offset_s, int):
         return "a date"
     if offset_s == 0:
@@ -164,7 +164,7 @@ def _offset(offset_s: object) -> str:
 
 
 def _eur(ueur: object) -> str:
-    """Euro and cents, rounded half to even; nothing is 0.00 €, never −0.00 €."""
+    """Euro and cents, rounded half to even; never −0.00 €."""
     assert isinstance(ueur, int), ueur
     cents = Decimal(ueur).scaleb(-4).to_integral_value(ROUND_HALF_EVEN)
     sign = "−" if cents < 0 else ""

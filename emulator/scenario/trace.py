@@ -1,7 +1,7 @@
-"""What a played scenario tells: one item per thing that happened, and its form as a JSON line (design §9).
+"""The items of a played scenario, one for each thing that happened, and their JSON lines (design §9).
 
-An item is ordered by true time, then by its meter's place in the file, then by its number. The
-instants in its fields are ISO 8601 in UTC, or null where there is none.
+Items are sorted by true time, then by their meter's order in the file, then by their number. The instants
+in their fields are ISO 8601 in UTC, or null.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from protocols.link.records import (
     WarningShown,
 )
 
-# Told of a traced meter only: the gate's whole reckoning.
+# Shown only for a traced meter: the verdicts of the gate with all their inputs.
 DETAILS: Final = frozenset({"verdict"})
-# Told to people; among JSON lines only of a traced meter, since no meter could report them (design §9):
-# what the world did to it, and the acts of injected faults.
+# Shown to people, but as JSON lines only for a traced meter, since no meter could report them (design §9):
+# what the world did to it, and the effects of injected faults.
 INPUT: Final = "input"
 BESIDE_THE_METER: Final = frozenset({INPUT, "fault"})
 
@@ -37,7 +37,7 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that happened to a meter. `event` names it; `fields` say the rest."""
+    """One thing that happened to a meter. `event` names it; `fields` hold its details."""
 
     true_ms: int
     meter: str
@@ -49,7 +49,7 @@ class Item:
 class Failure:
     """An expectation that did not hold, and the last items of its meter that led there.
 
-    `index` is the place of the expectation in the file.
+    `index` is the number of the expectation in the file.
     """
 
     index: int
@@ -64,7 +64,7 @@ def json_line(item: Item) -> str:
 
 
 def json_end_line(file: str, failed: int, decisions_sha256: str) -> str:
-    """The last line of a file: how many expectations failed, and what was decided, as one digest."""
+    """The last line of a file: how many expectations failed, and the digest of all decisions."""
     end = {"event": "end", "failed": failed, "decisions_sha256": decisions_sha256, "file": file}
     return _encoder.encode(end).decode()
 
@@ -80,7 +80,7 @@ def comparison_fields(comparison: Comparison) -> dict[str, object]:
 
 
 def input_fields(do: Do) -> dict[str, object] | None:
-    """The fields of an `input` item, in the words of the file; None for what a record will tell."""
+    """The fields of an `input` item, with the file's own names; None if a record of the meter shows it."""
     match do:
         case SetMainsSpec():
             return {"do": "mains_on" if do.on else "mains_off"}
@@ -97,14 +97,14 @@ def input_fields(do: Do) -> dict[str, object] | None:
 
 
 def record_event(record: Record) -> str:
-    """The name of a record's kind, as it stands in `--json`."""
+    """The name of a record's type, as in `--json`."""
     tag = record.__struct_config__.tag
     assert isinstance(tag, str), record
     return tag
 
 
 def record_fields(record: Record) -> dict[str, object]:
-    """The fields of a record as they stand in `--json`."""
+    """The fields of a record, as in `--json`."""
     match record:
         case SupplyChanged():
             return {"from": record.before, "to": record.after, "reason": record.reason}
@@ -125,12 +125,12 @@ def record_fields(record: Record) -> dict[str, object]:
 
 
 def instant_text(instant_ms: int) -> str | None:
-    """An instant as ISO 8601, None where a calendar has no such year: a faulty register can say anything."""
+    """An instant as ISO 8601. None outside years 1 to 9999: a faulty register may hold any number."""
     return iso_from_ms(instant_ms) if EARLIEST_MS <= instant_ms <= LATEST_MS else None
 
 
 def _claim_fields(record: ClaimHeard) -> dict[str, object]:
-    """`offset_s` is the nearest whole second: a lie is told in days, and the crystal adds milliseconds."""
+    """`offset_s` is the nearest whole second: files give whole seconds, and the crystal adds milliseconds."""
     offset_ms = record.offset_ms
     return {
         "source": record.source,
