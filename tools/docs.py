@@ -1,4 +1,4 @@
-"""Writes what is generated for readers: `asyncapi.yaml`, and the table of the kinds of order.
+"""Generates documents for readers: `asyncapi.yaml`, and the table of the kinds of order.
 
 `python -m tools.docs`, or `make docs`.
 """
@@ -42,15 +42,15 @@ def rendered() -> str:
     return _HEAD + body
 
 
-# What a column of the table of kinds says of a row.
+# The columns of the table of kinds, and how each cell is made from a row.
 _COLUMNS: Final[dict[str, Callable[[KindRule], str]]] = {
     "signed by": lambda rule: rule.role,
     "object": lambda rule: f"`{rule.prefix}/…`",
     "revisions": lambda rule: rule.joins,
     "dates": lambda rule: rule.dates,
-    "good for": lambda rule: _span(rule.life_ms),
-    "from … before": lambda rule: _span(rule.backdated_ms),
-    "at a sync": lambda rule: "–" if rule.resent_rank is None else str(rule.resent_rank),
+    "valid for": lambda rule: _span(rule.life_ms),
+    "backdated": lambda rule: _span(rule.backdated_ms),
+    "sync rank": lambda rule: "–" if rule.resent_rank is None else str(rule.resent_rank),
     "shown by": lambda rule: rule.shown_by,
     "silence": lambda rule: rule.silence,
     "undone by": lambda rule: rule.undone_by or "–",
@@ -60,7 +60,7 @@ _COLUMNS: Final[dict[str, Callable[[KindRule], str]]] = {
 
 
 def kinds_page() -> str:
-    """The text of the page, with the table of the kinds as the rows are now."""
+    """The text of the page, with a table made from the present rows."""
     before, _, rest = KINDS_PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n\n{_kinds_table()}\n{_END}{after}"
@@ -73,7 +73,7 @@ def _kinds_table() -> str:
 
 
 def _span(span_ms: int | None) -> str:
-    """A length in its largest whole unit; None, where whoever drafts the order says it."""
+    """A length in its largest whole unit. None: the drafter of the order chooses it."""
     if span_ms is None:
         return "as drafted"
     for name, unit_ms in (("d", DAY_MS), ("h", HOUR_MS)):
@@ -83,7 +83,7 @@ def _span(span_ms: int | None) -> str:
 
 
 def _marks(rule: KindRule) -> Iterator[str]:
-    """What is true of a few kinds only."""
+    """The properties that only a few kinds have."""
     if rule.retained:
         yield "retained"
     if rule.one_meter:

@@ -1,8 +1,8 @@
-"""Breaks each rule of gate, clock, merging and ledger on purpose: a property must see it.
+"""Breaks each rule of gate, clock, merging and ledger on purpose: a test must fail.
 
-`python -m tools.mutants [TEXT]` copies the tree, puts one mutation of tools/mutations.toml at a time
-in place (those whose rule contains TEXT), runs the tests named beside it, and writes the table
-docs/mutants.md when all were run. It ends with 1 where a mutant survives that was not meant to.
+`python -m tools.mutants [TEXT]` copies the tree, applies one mutation of tools/mutations.toml at a time
+(those whose rule contains TEXT), and runs the tests that the mutation names. After a run of all mutations it
+writes the table docs/mutants.md. It ends with 1 if a mutant survives that should not.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "mutants.md"
-# A mutant may loop for ever: what takes longer than this has been noticed.
+# A mutant may loop for ever: tests that take longer than this count as failed.
 SECONDS_MAX = 240
 
 HEAD = """# Rules broken on purpose
@@ -31,7 +31,7 @@ The mutations themselves stand in `tools/mutations.toml`.
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One rule, and how to break it. `survives` gives the reason where nothing can see the difference."""
+    """One rule, and how to break it. `survives` gives the reason if no test can see the difference."""
 
     rule: str
     file: str
@@ -48,7 +48,7 @@ def read_mutations(text: str) -> list[Mutation]:
 
 
 def mutate(source: str, mutation: Mutation) -> str:
-    """The source with the rule broken. Raises ValueError where `old` is not there exactly once."""
+    """The source with the rule broken. Raises ValueError unless `old` occurs exactly once."""
     found = source.count(mutation.old)
     if found != 1:
         raise ValueError(f"{mutation.file}: {mutation.rule!r}: `old` occurs {found} times; once is wanted")
@@ -89,7 +89,7 @@ def _first_failure(tests: tuple[str, ...], tree: Path) -> str | None:
             f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
     parts = failed[0].split(" - ")[0].split("::")
-    # A stateful property is its class; its method is always called the same.
+    # A stateful property is named by its class; its method always has the same name.
     return (parts[-2] if parts[-1] == "runTest" else parts[-1]).split("[")[0]
 
 
@@ -101,7 +101,7 @@ def _copy_tree(target: Path) -> None:
 
 
 def main(wanted: str = "") -> int:
-    """Run the mutations, print a line each, and say how many survived."""
+    """Run the mutations, and print a line for each and how many survived."""
     mutations = read_mutations((ROOT / "tools" / "mutations.toml").read_text("utf-8"))
     rows, survivors = [], 0
     with tempfile.TemporaryDirectory() as folder:

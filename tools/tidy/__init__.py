@@ -1,6 +1,6 @@
-"""Style as a test: what ruff cannot say about this project's files. `python -m tools.tidy` runs every rule.
+"""Style rules of this project that ruff cannot check. `python -m tools.tidy` runs every rule.
 
-A rule is a function to findings: those of `one_file` look at one file at a time, those of
-`definitions` and `signs` at the whole project, `subjects` at the commits. tests/meta/test_tidy*.py
-hold a bad sample for each rule.
+A rule is a function that returns findings. The rules of `one_file` check one file at a time, those of
+`definitions` and `signs` the whole project, `subjects` the commits. tests/meta/test_tidy*.py have a bad
+sample for each rule.
 """

@@ -1,4 +1,4 @@
-"""Runs every rule over the project and its commits: a line a finding, and 1 if there is any."""
+"""Runs every rule over the project and its commits. Prints a line for each finding; ends with 1 if any."""
 
 import sys
 
@@ -7,7 +7,7 @@ from tools.tidy.project import ROOT, Finding, Project, read_project
 
 
 def findings(project: Project) -> list[Finding]:
-    """What every rule says about these files."""
+    """The findings of every rule about these files."""
     of_files = [
         found for path, text in project.texts.items() for rule in one_file.RULES for found in rule(path, text)
     ]

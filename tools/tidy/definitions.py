@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 
-# A ratchet: classes that share their name, with how many do. Numbers here only ever fall, and a name
-# that is down to one leaves. Public functions may share theirs: `read`, `step`, `verify` are used
-# with their module's name in front, and a verb of the command line is named as the person types it.
+# Class names that are defined more than once, and how often. The numbers may only fall; a name that is
+# defined once leaves. Public functions may share a name: `read`, `step`, `verify` are called with their
+# module's name in front, and a command's function has the name that a person types.
 SHARED_NAMES = {
     "Channel": 2,
     "Entry": 2,
@@ -21,7 +21,7 @@ SHARED_NAMES = {
     "Secrets": 2,
 }
 
-# Functions and constants that only tests use, each with what keeps it. What nothing keeps is deleted.
+# Functions and constants that only tests use, each with the reason to keep it. Without a reason, delete it.
 ONLY_TESTS_USE = {
     "controller/demo/night.py:REACTIVATION_UNTIL_MS": "a date of 2020 that the households' own are held to",
     "protocols/words/en/amounts.py:price": "how finely a price is shown; `orders show` rounds a tariff",
@@ -31,19 +31,19 @@ ONLY_TESTS_USE = {
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
     "protocols/documents/merging.py:highest_known": "the number that a clearing floor must follow",
-    "protocols/link/asyncapi.py:schema_for_signed": "live traffic is held against it",
-    "protocols/link/asyncapi.py:schema_for_topic": "live traffic is held against it",
+    "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",
+    "protocols/link/asyncapi.py:schema_for_topic": "tests validate live traffic with it",
     "protocols/units.py:quanta_from_eur": "amounts in tests of the firmware, as a scenario writes them",
 }
 
-# Alembic reads the names of its modules by itself.
+# Alembic imports these modules and reads their names itself.
 _READ_BY_OTHERS = ("controller/database/migrations/",)
 
 
 def classes_once(project: Project) -> Iterator[Finding]:
-    """A public class name means one thing in all packages; `SHARED_NAMES` are the exceptions left."""
-    places = _public_classes(project)
-    for name, defined in places.items():
+    """A public class name is defined once in all packages; `SHARED_NAMES` lists the exceptions left."""
+    definitions = _public_classes(project)
+    for name, defined in definitions.items():
         allowed = SHARED_NAMES.get(name, 1)
         path, line = defined[-1]
         if len(defined) > allowed:
@@ -51,25 +51,25 @@ def classes_once(project: Project) -> Iterator[Finding]:
             yield Finding(path, line, f"class {name} is defined in {others} too: name this one by what it is")
         if len(defined) < allowed:
             yield Finding(path, line, f"class {name} is down to {len(defined)}: lower it in SHARED_NAMES")
-    for name in sorted(SHARED_NAMES.keys() - places.keys()):
+    for name in sorted(SHARED_NAMES.keys() - definitions.keys()):
         yield Finding("tools/tidy/definitions.py", 1, f"class {name} is gone: take it out of SHARED_NAMES")
 
 
 def _public_classes(project: Project) -> dict[str, list[tuple[str, int]]]:
-    """Per name, where classes of that name are defined, in the order of the paths."""
-    places: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    """For each class name, the files and lines of its definitions, in the order of the paths."""
+    definitions: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for path, tree in project.python(*PACKAGES):
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append((path, node.lineno))
-    return places
+                definitions[node.name].append((path, node.lineno))
+    return definitions
 
 
 def used(project: Project) -> Iterator[Finding]:
-    """A public function or constant of a module is used outside tests; `ONLY_TESTS_USE` are the exceptions.
+    """A public function or constant of a module is used outside tests; `ONLY_TESTS_USE` lists the exceptions.
 
-    Compared by name alone: a namesake that is used hides one that is not. A function that a decorator's
-    call registers (`@verb(app, "list")`) is used by whoever reads the register.
+    Only names are compared: if two functions have one name, a use of either counts for both. A function that
+    a decorator's call registers (`@verb(app, "list")`) counts as used.
     """
     mentioned = _mentioned(project)
     unused = {

@@ -1,4 +1,4 @@
-"""What a sign may point to: paths, rooms, modules with their names, `make` targets, words of the code."""
+"""What a sign may name: paths, rooms, modules with their names, `make` targets, words of the code."""
 
 import ast
 import re
@@ -10,29 +10,29 @@ from pathlib import PurePosixPath
 from tools.tidy.members import Module, read_module
 from tools.tidy.project import PACKAGES, Project
 
-# Top folders that hold Python of ours.
+# The top folders with Python files of this project.
 CODE = (*PACKAGES, "tests", "tools", "benchmarks")
 
-# Keys of documents, options and states are shorter; what is longer is a sentence.
+# Keys of documents, options and states are shorter; a longer text is a sentence.
 _KEY_CHARACTERS_MAX = 40
 
 
 class Index:
-    """What is there: paths, folders, modules with their names, targets."""
+    """The existing paths, folders, modules with their names, and `make` targets."""
 
     def __init__(self, project: Project) -> None:
-        """Every index is made when it is first asked for."""
+        """Each index is made at its first use."""
         self.project = project
 
     @cached_property
     def entries(self) -> frozenset[str]:
-        """All files and the folders they lie in."""
+        """All files and their folders."""
         folders = {str(parent) for path in self.project.paths for parent in PurePosixPath(path).parents}
         return self.project.paths | folders
 
     @cached_property
     def endings(self) -> frozenset[str]:
-        """Every path, with and without its suffix, and every end of it that begins at a folder."""
+        """Every path with and without its suffix, and every part of it from a folder to its end."""
         found: set[str] = set()
         for entry in self.entries:
             for path in (entry, str(PurePosixPath(entry).with_suffix(""))) if entry != "." else ():
@@ -42,7 +42,7 @@ class Index:
 
     @cached_property
     def modules(self) -> dict[str, Module]:
-        """Per dotted name of a module or package of ours, what it defines."""
+        """The definitions of each module and package of ours, by dotted name."""
         return {
             path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): read_module(tree)
             for path, tree in self.project.python(*CODE)
@@ -50,7 +50,7 @@ class Index:
 
     @cached_property
     def ends_of_modules(self) -> dict[str, list[Module]]:
-        """As `modules`, by every end of the dotted name (`topics` and `link.topics`)."""
+        """Like `modules`, by every ending of the dotted name (`topics` and `link.topics`)."""
         found: dict[str, list[Module]] = {}
         for name, module in self.modules.items():
             parts = name.split(".")
@@ -60,7 +60,7 @@ class Index:
 
     @cached_property
     def classes(self) -> dict[str, frozenset[str]]:
-        """Per class name of ours, the members of all classes of that name."""
+        """The members of all classes of a name, by class name."""
         found: dict[str, frozenset[str]] = {}
         for module in self.modules.values():
             for name, members in module.classes.items():
@@ -69,7 +69,7 @@ class Index:
 
     @cached_property
     def libraries(self) -> frozenset[str]:
-        """What our modules import that is not ours."""
+        """The packages of others that our modules import."""
         return frozenset().union(*(module.imports for module in self.modules.values())) - set(CODE)
 
     @cached_property
@@ -80,7 +80,7 @@ class Index:
 
     @cached_property
     def rooms(self) -> frozenset[str]:
-        """Names of the folders inside the packages."""
+        """The names of the folders inside the packages."""
         return frozenset(
             part
             for path in self.project.paths
@@ -90,7 +90,7 @@ class Index:
 
     @cached_property
     def targets(self) -> frozenset[str]:
-        """What `make` makes."""
+        """The targets of `make`."""
         return frozenset(re.findall(r"^([\w-]+):", self.project.texts.get("Makefile", ""), re.MULTILINE))
 
     def has_path(self, path: str) -> bool:
@@ -120,7 +120,7 @@ def _words(tree: ast.Module) -> Iterator[str]:
                 yield name
             case ast.alias(name=name) | ast.keyword(arg=str(name)):
                 yield name
-            # What is longer, or has backticks, is prose, which may name what is gone.
+            # A longer text, or one with backticks, is prose, which may name things that no longer exist.
             case ast.Constant(value=str(text)) if len(text) <= _KEY_CHARACTERS_MAX and "`" not in text:
                 yield from re.findall(r"\w+", text)
             case _:

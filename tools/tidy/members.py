@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """Names at the top of one module, per class the members of its body, and what packages it imports."""
+    """The names at the top of one module, the members of each class, and the packages that it imports."""
 
     names: frozenset[str]
     classes: Mapping[str, frozenset[str]]
     imports: frozenset[str]
 
     def has(self, rest: Sequence[str]) -> bool:
-        """Whether what follows the module's name in a dotted name is there.
+        """Whether the module defines `rest`, the part of a dotted name after the module's name.
 
-        A member of any class will do after the module's name (`meter.handle` for `Meter.handle`): an
-        object is commonly named as its module. What follows a function or a constant is not looked at.
+        A member of any of its classes counts (`meter.handle` for `Meter.handle`), because an object usually
+        has the name of its module. A part that follows a function or a constant is not checked.
         """
         if not rest:
             return True
@@ -27,7 +27,7 @@ class Module:
 
 
 def read_module(tree: ast.Module) -> Module:
-    """What a module defines."""
+    """The names that a module defines and the packages that it imports."""
     return Module(
         frozenset(_names(tree.body)),
         {

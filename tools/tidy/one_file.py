@@ -10,10 +10,10 @@ from tools.tidy.project import FileRule, Finding, syntax
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 
-# A ratchet: files that are longer, with their length. Numbers here only ever fall.
+# Files that are longer, with their length. The numbers may only fall.
 LONGER_FILES: dict[str, int] = {}
 
-# Pattern, and what to do instead. This file and its test, which must spell them, are not searched.
+# Pattern, and what to do instead. This file and its test must contain them, so they are not searched.
 BANNED_WORDS = {
     r"\b(TODO|FIXME|XXX|HACK)\b": "do it now, or file an issue",
     r"(?i)\bwhite-?list": "allow list",
@@ -27,14 +27,14 @@ BANNED_WORDS = {
 }
 NOT_SEARCHED = {"tools/tidy/one_file.py", "tests/meta/test_tidy.py"}
 
-# Names that say where somebody put a thing, not what it does.
+# Names that say where something was put, not what it does.
 BANNED_STEMS = {"util", "utils", "helper", "helpers", "core", "misc", "common", "shared", "shells", "stuff"}
 
 WHITESPACE_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".in"}
 
 
 def sizes(path: str, text: str) -> Iterator[Finding]:
-    """Files of at most 500 lines, functions of at most 70: what fits a head and a screen."""
+    """Files have at most 500 lines and functions at most 70."""
     tree = syntax(path, text)
     if tree is None:
         return
@@ -53,7 +53,7 @@ def sizes(path: str, text: str) -> Iterator[Finding]:
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
-    """No banned word; the finding says what to write instead."""
+    """A file has no banned word; the finding says what to write instead."""
     if path in NOT_SEARCHED:
         return
     for number, line in enumerate(text.splitlines(), start=1):
@@ -63,7 +63,7 @@ def words(path: str, text: str) -> Iterator[Finding]:
 
 
 def names(path: str, _text: str) -> Iterator[Finding]:
-    """A file or folder is named by what it does or touches."""
+    """The name of a file or folder says what it does or touches."""
     for part in PurePosixPath(path).parts:
         if PurePosixPath(part).stem in BANNED_STEMS:
             yield Finding(
@@ -72,7 +72,7 @@ def names(path: str, _text: str) -> Iterator[Finding]:
 
 
 def whitespace(path: str, text: str) -> Iterator[Finding]:
-    """A newline at the end, no tab, no trailing blank."""
+    """A file has one newline at its end, no tab, and no trailing blank."""
     if PurePosixPath(path).suffix not in WHITESPACE_SUFFIXES or not text:
         return
     for number, line in enumerate(text.splitlines(), start=1):
@@ -85,7 +85,7 @@ def whitespace(path: str, text: str) -> Iterator[Finding]:
 
 
 def docstrings(path: str, text: str) -> Iterator[Finding]:
-    """Every module says at its head what it is for."""
+    """Every module has a docstring that says what it is for."""
     tree = syntax(path, text)
     if tree is not None and not ast.get_docstring(tree):
         yield Finding(path, 1, "the module has no docstring: say what it is for")

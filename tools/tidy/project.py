@@ -1,4 +1,4 @@
-"""What the rules look at: the project's files, their texts and syntax trees; and what a rule answers."""
+"""The input of the rules (the project's files, their texts and syntax trees), and their output."""
 
 import ast
 import subprocess
@@ -14,7 +14,7 @@ PACKAGES = ("hil", "controller", "emulator", "cardreader", "protocols")
 
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".css", ".in", ".txt", ".mako", ".ini", ""}
 
-# Where there is no git to ask, what is made and not written is known by the name of its folder.
+# Folders of generated files. They matter only without git, which knows the ignored ones.
 _MADE = {"build", "__pycache__"}
 
 
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Paths relative to the root, with slashes, of all files; and the text of those that hold text."""
+    """The paths of all files, relative to the root and with slashes, and the texts of the text files."""
 
     paths: frozenset[str]
     texts: Mapping[str, str]
@@ -49,7 +49,7 @@ ProjectRule = Callable[[Project], Iterator[Finding]]
 
 
 def syntax(path: str, text: str) -> ast.Module | None:
-    """The syntax tree of a Python file, None for any other. Broken syntax is ruff's to report."""
+    """The syntax tree of a Python file; None for any other, and for broken syntax, which ruff reports."""
     return _parsed(text) if path.endswith(".py") else None
 
 
@@ -62,12 +62,12 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def project_of(texts: Mapping[str, str]) -> Project:
-    """A project of these files alone, as a test makes it."""
+    """A project of only these files, for tests."""
     return Project(frozenset(texts), dict(texts))
 
 
 def read_project(root: Path) -> Project:
-    """The files that git knows or would add; in a tarball without git, all but what is made."""
+    """The files that git knows or would add; without git, all files that are not generated."""
     paths = sorted(_listed_by_git(root) if is_checkout(root) else _walked(root))
     texts = {
         path: (root / path).read_text("utf-8")
@@ -87,7 +87,7 @@ def is_checkout(root: Path) -> bool:
 
 
 def git(root: Path, *words: str) -> str:
-    """What git prints. Raises OSError where git is missing, CalledProcessError where it refuses."""
+    """The output of git. Raises OSError if git is missing, CalledProcessError if the command fails."""
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout
 
 

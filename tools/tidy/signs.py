@@ -1,11 +1,10 @@
-"""Rules about signs: a path, module, name, `make` target or link that a text names is there.
+"""Rules about signs: a path, module, name, `make` target or link that a text mentions must exist.
 
-A sign is what stands in backticks and can only be meant as ours: a path below one of our folders or with
-the suffix of our files, a dotted name whose first part is a package, room, module or class of ours, a
+A sign is a text in backticks that can only refer to this project: a path below one of its folders or with
+the suffix of its files, a dotted name whose first part is one of its packages, rooms, modules or classes, a
 `make` target, `python -m`, a test's name; and inside code a bare name of several words (`read_module`).
-Short forms do (`engine.migrate` for a function of controller/database/engine.py): they must be the end of
-what is there. Commands of our programs are compared with the programs themselves by
-tests/meta/test_signs.py.
+A sign may be short (`engine.migrate` for a function of controller/database/engine.py): it must be the end of
+a full name. tests/meta/test_signs.py compares commands of our programs with the programs themselves.
 """
 
 import re
@@ -22,20 +21,20 @@ TOP = (*PACKAGES, "tests", "tools", "benchmarks", "docs", "requirements")
 _BELOW_TOP = tuple(f"{top}/" for top in TOP)
 _OUR_SUFFIXES = (".py", ".md", ".toml", ".yaml", ".mako")
 
-# What looks like ours, and is not.
+# Texts that look like signs and are none.
 NOT_OURS = {
     "domain.md": "the founders' collection of facts, which is not part of the project",
 }
 
-# A name that is more than one word, and so is none of English.
+# A name of more than one word, which therefore is no English word.
 _BARE = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|[A-Z]+(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z]*)+")
 _DOTTED = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
-# What a name ends with when it is a file's and not a module's.
+# Endings of file names, as opposed to modules.
 _FILE_ENDINGS = {"conf", "csv", "db", "html", "ini", "json", "jsonl", "key", "pem", "txt", "xz", "yml"}
 
 
 def wrong_with(text: str, index: Index) -> str | None:
-    """What is wrong with a sign; None where it is right, or none of ours."""
+    """What is wrong with a sign; None if it is right, or does not refer to this project."""
     if text.startswith("make ") and (target := text.split()[1]).islower() and target not in index.targets:
         return f"`make {target}`: there is no such target"
     words = text.split()
@@ -56,14 +55,14 @@ def wrong_with(text: str, index: Index) -> str | None:
 
 
 def wrong_with_bare(text: str, index: Index) -> str | None:
-    """What is wrong with a bare name inside code; pages may name what is yet to come."""
+    """What is wrong with a bare name inside code. Pages are exempt: they may name what comes later."""
     if _BARE.fullmatch(text) and text not in index.words:
         return f"`{text}`: no name that our code uses"
     return None
 
 
 def _wrong_with_word(word: str, index: Index) -> str | None:
-    """As `wrong_with`, of one word."""
+    """Like `wrong_with`, for one word."""
     if word in NOT_OURS or _is_form(word, index):
         return None
     if re.fullmatch(r"test_\w+", word):
@@ -77,7 +76,7 @@ def _wrong_with_word(word: str, index: Index) -> str | None:
 
 
 def _wrong_with_dotted(word: str, index: Index) -> str | None:
-    """As `wrong_with`, of a dotted name."""
+    """Like `wrong_with`, for a dotted name."""
     if not _DOTTED.fullmatch(word):
         return None
     first, *rest = word.split(".")
@@ -88,7 +87,7 @@ def _wrong_with_dotted(word: str, index: Index) -> str | None:
 
 
 def _is_form(path: str, index: Index) -> bool:
-    """Whether it is the form of many paths: with words that a person replaces, or of another place."""
+    """Whether it stands for many paths, with parts that a person replaces, or is a path elsewhere."""
     if re.search(r"[<>$~|…]|://|\{[^,}]*\}", path):
         return True
     return any(
@@ -114,7 +113,7 @@ def _expanded(path: str) -> list[str]:
 
 
 def signs(project: Project) -> Iterator[Finding]:
-    """What stands in backticks and is meant as ours exists."""
+    """Every sign names something that exists."""
     index = Index(project)
     for span in spans(project):
         message = wrong_with(span.text, index)

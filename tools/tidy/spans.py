@@ -1,4 +1,4 @@
-"""What stands in backticks: in pages, docstrings, comments, and in what our programs say."""
+"""Finds the texts in backticks: in pages, docstrings, comments, and messages of our programs."""
 
 import ast
 import io
@@ -16,7 +16,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of text that names something: where it stands, and its words with single blanks."""
+    """One text in backticks, or the target of a link: its file and line, and its words with single blanks."""
 
     path: str
     line: int
@@ -45,7 +45,7 @@ def _without_fences(text: str) -> str:
 
 
 def _found(pattern: re.Pattern[str], path: str, line: int, text: str) -> Iterator[Span]:
-    # A pair of backticks ends with its paragraph: an odd one must not turn the rest of a page inside out.
+    # A pair of backticks ends with its paragraph: otherwise one missing backtick would invert the whole page.
     for paragraph in re.finditer(r"(?:.+\n?)+", text):
         for match in pattern.finditer(paragraph[0]):
             before = text.count("\n", 0, paragraph.start() + match.start())

@@ -1,4 +1,4 @@
-"""The rule about commits: a subject is `area: an order`, of at most 72 characters."""
+"""The rule about commits: a subject is `area: order` with at most 72 characters."""
 
 import re
 import subprocess
@@ -9,10 +9,10 @@ from tools.tidy.project import Finding, git, is_checkout
 
 SUBJECT_CHARACTERS_MAX = 72
 
-# The rule begins after the commit of this subject. A subject, because a hash would not survive a rebase.
+# The rule begins after the commit with this subject. A hash would change with a rebase.
 LAST_BEFORE_THE_RULE = "offsets: the comment says what the code does"
 
-# Words that begin a description where an order is wanted.
+# Words that begin a description and not an order.
 _BEGIN_NO_ORDER = """
     a an the this that these those each every all any both some many more most no none nothing
     what which who whose where when why how whether if as because while once
@@ -24,16 +24,16 @@ _BEGIN_NO_ORDER = """
 NOT_ORDERS = frozenset(_BEGIN_NO_ORDER.split())
 
 _SUBJECT = re.compile(r"(?P<area>[a-z][\w./-]*): (?P<first>[a-z]+) .*[^.\s]")
-# `bring`, `need` and `pass` are orders: they end so by nature.
+# Verbs such as `bring`, `need` and `pass` end like this in the imperative too.
 _ENDING = re.compile(r"(?:ing|ed|s)$")
 _BY_NATURE = re.compile(r"(?:^(?:bring|string|swing|ping|ring|sing|embed|shed|wed|bias|focus)|eed|ss)$")
 
 
 def wrong_with(subject: str) -> str | None:
-    """What is wrong with a commit's subject; None where it is an order.
+    """What is wrong with a commit's subject; None if it is an order.
 
     A short rule, not a grammar: it refuses articles, pronouns and the like, and the endings -s, -ed and
-    -ing. A noun that could be a verb passes: `store: file names` is for the reader of a change to see.
+    -ing. A noun that could be a verb passes (`store: file names`); a reviewer has to notice it.
     """
     match = _SUBJECT.fullmatch(subject)
     if match is None:
