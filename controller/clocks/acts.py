@@ -3,13 +3,13 @@
 from controller.database.lookup import existing
 from controller.database.tables import MeterRow
 from controller.orders.acting import Act
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.documents.drafting import rebase
 from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 
 
-def settle(act: Act, meter: str, nonce: str | None = None) -> Standing:
+def settle(act: Act, meter: str, nonce: str | None = None) -> OrderStatus:
     """A new tick epoch for a meter's dispute: a draft, until a second person has signed. It carries no time.
 
     `nonce` names the dispute; None: the one that the meter reported last. Raises RefusedError without one.

@@ -1,13 +1,13 @@
 """A planned cut of named meters: two people order it, one cancels it (design §5)."""
 
 from controller.orders.acting import Act
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.cutting.planning import plan_cut
 from protocols.documents.drafting import cancel_cut
 from protocols.documents.kind_rule import Kind
 
 
-def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, int]) -> Standing:
+def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, int]) -> OrderStatus:
     """Cut these meters inside `[from, until)`: a draft, until a second person has signed.
 
     Raises InputError for a span that is empty or over; RefusedError where the linter refuses it.
@@ -15,6 +15,6 @@ def order_cut(act: Act, name: str, meters: tuple[str, ...], span_ms: tuple[int, 
     return act.submit(plan_cut(act.sheet(Kind.CUT_ORDER, name), name, meters, span_ms))
 
 
-def cancel(act: Act, name: str, meters: tuple[str, ...]) -> Standing:
+def cancel(act: Act, name: str, meters: tuple[str, ...]) -> OrderStatus:
     """Cancel a planned cut for these meters, whether it has reached them or not; by one person."""
     return act.submit(cancel_cut(act.sheet(Kind.CANCEL_CUT, name), name, meters))

@@ -22,7 +22,7 @@ from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
 from controller.office.people import Actor
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from controller.payments import acts as payments
 from controller.releases.acts import release_all
 from protocols.documents.drafting import CalendarRule, unlinted_cut
@@ -82,8 +82,8 @@ class Operators:
         with self._acting("season of 2020") as act:
             span_ms = (act.now_ms, night.CALENDAR_UNTIL_MS)
             said = CalendarRule(night.CALENDAR_RULE, night.ZONE, "BE")
-            standing = calendars.set_calendar(act, night.CALENDAR, said, span_ms)
-        return self._countersigned(standing)
+            status = calendars.set_calendar(act, night.CALENDAR, said, span_ms)
+        return self._countersigned(status)
 
     def declare(self) -> str:
         """The moratorium of March, by one person."""
@@ -105,13 +105,13 @@ class Operators:
     def top_up(self, payment: str, meter: str, amount_ueur: int) -> bytes:
         """Book a payment and send its statement. The statement's envelope, as a card would carry it."""
         with self._acting("payment") as act:
-            return payments.top_up(act, payment, meter, amount_ueur).standing.envelope
+            return payments.top_up(act, payment, meter, amount_ueur).status.envelope
 
     def cut(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
         """Order a cut, by two people. Raises RefusedError where the linter refuses it."""
         with self._acting("arrears") as act:
-            standing = order_cut(act, name, tuple(meters), span_ms)
-        return self._countersigned(standing)
+            status = order_cut(act, name, tuple(meters), span_ms)
+        return self._countersigned(status)
 
     def cut_unlinted(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
         """The same without the linter: what two people can sign who go around it.
@@ -120,8 +120,8 @@ class Operators:
         """
         with self._acting("not reactivated") as act:
             order = unlinted_cut(act.sheet(Kind.CUT_ORDER, name), name, tuple(meters), span_ms)
-            standing = act.submit(order)
-        return self._countersigned(standing)
+            status = act.submit(order)
+        return self._countersigned(status)
 
     def release_all(self) -> str:
         """Supply back for everybody, by one person."""
@@ -132,7 +132,7 @@ class Operators:
         actor = Actor(by, self._keys.signers[by])
         return acting(self._store, self._keys.root, actor, self._clock.now_ms(), basis)
 
-    def _countersigned(self, standing: Standing) -> str:
+    def _countersigned(self, status: OrderStatus) -> str:
         """What one person has drafted, signed by the second."""
         with self._acting(by=OPERATORS[1]) as act:
-            return sign(act, standing.order.id).order.id
+            return sign(act, status.order.id).order.id

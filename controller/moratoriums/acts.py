@@ -2,7 +2,7 @@
 
 from controller.moratoriums.views import InForce, hold_in_force
 from controller.orders.acting import Act
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.documents.drafting import FLEET, declare_moratorium, extend_moratorium, lift_moratorium
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
@@ -18,7 +18,7 @@ class StillInForceError(RefusedError):
         self.until_ms = until_ms
 
 
-def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> Standing:
+def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> OrderStatus:
     """No cut in `[from_ms, until_ms)`, by one person. Raises StillInForceError for one that has not ended."""
     held = hold_in_force(act.session, name)
     if held is not None and held.until_ms > act.now_ms:
@@ -27,7 +27,7 @@ def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLE
     return act.submit(declare_moratorium(sheet, name, from_ms, until_ms, scope))
 
 
-def extend(act: Act, name: str, until_ms: int) -> Standing:
+def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
     """Give a moratorium a later end, by one person.
 
     Raises RefusedError where none is in force, InputError for an end that is no later.
@@ -37,7 +37,7 @@ def extend(act: Act, name: str, until_ms: int) -> Standing:
     return act.submit(extend_moratorium(sheet, name, (held.from_ms, held.until_ms), until_ms))
 
 
-def lift(act: Act, name: str) -> Standing:
+def lift(act: Act, name: str) -> OrderStatus:
     """End a moratorium before its time: a draft, until a second person has signed. Raises RefusedError."""
     _held(act, name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))

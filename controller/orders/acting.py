@@ -1,7 +1,7 @@
 """An act: what one person, or the service, does in one transaction of the store, signed with their key.
 
     with acting(store, root, actor, now_ms, basis) as act:
-        standing = moratoriums.acts.declare(act, "covid-2020", from_ms, until_ms)
+        status = moratoriums.acts.declare(act, "covid-2020", from_ms, until_ms)
 
 The verbs of the nouns take the act. They know no terminal, no clock and no environment: who acts, when, and
 on what ground is given. Protection is active at once; harm waits as a draft until a second person has signed
@@ -18,7 +18,7 @@ from sqlmodel import Session
 from controller.database.engine import writing
 from controller.office.people import Actor
 from controller.orders import store as orders
-from controller.orders.standing import Standing, standing_of
+from controller.orders.status import OrderStatus, status_of
 from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind
@@ -40,14 +40,14 @@ class Act:
         """An empty sheet for the next revision of `kind/name`."""
         return orders.draw_sheet(self.session, kind, name, self.now_ms, self.basis)
 
-    def submit(self, order: Order) -> Standing:
+    def submit(self, order: Order) -> OrderStatus:
         """Sign an order and submit it: active where one person is enough, else a draft.
 
         Raises DocumentError where signed it is more than a message holds.
         """
         envelope = seal(write_document(order), ORDER_TYPE, [self.actor.signer])
         row = orders.submit(self.session, order, envelope, self.root, self.actor.name, self.now_ms)
-        return standing_of(self.session, row, self.root)
+        return status_of(self.session, row, self.root)
 
 
 @contextmanager

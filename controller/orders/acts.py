@@ -4,31 +4,31 @@ from controller.database.lookup import existing
 from controller.database.tables import OrderRow
 from controller.orders import store as orders
 from controller.orders.acting import Act
-from controller.orders.standing import Standing, standing_of
+from controller.orders.status import OrderStatus, status_of
 from protocols.documents.envelope import read_envelope, seal
 from protocols.documents.orders import ORDER_TYPE
 from protocols.errors import RefusedError
 
 
-def check_signable(standing: Standing, by: str) -> None:
+def check_signable(status: OrderStatus, by: str) -> None:
     """Raises RefusedError where an order waits for no signature, or has this person's already."""
-    order_id = standing.order.id
-    if not standing.waits:
-        raise RefusedError(f"{order_id} is {standing.state}: it waits for no signature")
-    if by in standing.signed_by:
-        others = " or ".join(standing.others) or "nobody else there is"
+    order_id = status.order.id
+    if not status.waits:
+        raise RefusedError(f"{order_id} is {status.state}: it waits for no signature")
+    if by in status.signed_by:
+        others = " or ".join(status.others) or "nobody else there is"
         raise RefusedError(f"{by} has signed {order_id} already; it takes a different person: {others}")
 
 
-def check_withdrawable(standing: Standing) -> None:
+def check_withdrawable(status: OrderStatus) -> None:
     """Raises RefusedError where an order has been sent, or has ended."""
-    if not standing.waits:
+    if not status.waits:
         raise RefusedError(
-            f"{standing.order.id} is {standing.state}: only what has not been sent can be withdrawn"
+            f"{status.order.id} is {status.state}: only what has not been sent can be withdrawn"
         )
 
 
-def sign(act: Act, order_id: str) -> Standing:
+def sign(act: Act, order_id: str) -> OrderStatus:
     """Sign an order as a further person; with enough of them it is approved, and sent.
 
     Raises RefusedError where there is no such order, InputError where it waits for no signature or this
@@ -38,16 +38,16 @@ def sign(act: Act, order_id: str) -> Standing:
     payload = read_envelope(existing(session, OrderRow, order_id).envelope).payload
     envelope = seal(payload, ORDER_TYPE, [act.actor.signer])
     row = orders.add_signature(session, order_id, envelope, act.root, by, act.now_ms)
-    standing = standing_of(session, row, act.root)
-    if standing.missing:
-        return standing
-    return standing_of(session, orders.approve(session, order_id, act.root, by, act.now_ms), act.root)
+    status = status_of(session, row, act.root)
+    if status.missing:
+        return status
+    return status_of(session, orders.approve(session, order_id, act.root, by, act.now_ms), act.root)
 
 
-def withdraw(act: Act, order_id: str) -> Standing:
+def withdraw(act: Act, order_id: str) -> OrderStatus:
     """Take back an order that has not been sent.
 
     Raises RefusedError where there is no such order, InputError where it has been sent.
     """
     row = orders.withdraw(act.session, order_id, act.actor.name, act.now_ms)
-    return standing_of(act.session, row, act.root)
+    return status_of(act.session, row, act.root)

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from controller.orders.acting import Act
-from controller.orders.standing import Standing, standing_of
+from controller.orders.status import OrderStatus, status_of
 from controller.orders.store import get_order
 from controller.payments.rules import Payment
 from controller.payments.store import attach, draw_statement, order_id_of
@@ -12,11 +12,11 @@ from protocols.errors import InputError
 
 
 class ToppedUp(Struct, frozen=True):
-    """A payment in the books, and where its statement stands. `is_new`: False where it was booked before."""
+    """A booked payment, and the status of its statement. `is_new`: False where it was booked before."""
 
     payment: Payment
     is_new: bool
-    standing: Standing
+    status: OrderStatus
 
 
 def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
@@ -31,12 +31,12 @@ def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
     paid = booked.payment
     if booked.sheet is not None:
         order = payment_statement(booked.sheet, meter, paid.issuer, paid.number, paid.total_ueur)
-        standing = act.submit(order)
+        status = act.submit(order)
         attach(act.session, payment_id, order.id)
-        return ToppedUp(paid, is_new=True, standing=standing)
+        return ToppedUp(paid, is_new=True, status=status)
     order_id = order_id_of(act.session, payment_id)
     if order_id is None:
         raise InputError(f"payment {payment_id}: was booked elsewhere and has no statement here")
     return ToppedUp(
-        paid, is_new=False, standing=standing_of(act.session, get_order(act.session, order_id), act.root)
+        paid, is_new=False, status=status_of(act.session, get_order(act.session, order_id), act.root)
     )

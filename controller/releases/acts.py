@@ -3,7 +3,7 @@
 from typing import Final
 
 from controller.orders.acting import Act
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.documents.drafting import FLEET, release
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
@@ -12,11 +12,11 @@ from protocols.documents.orders import Scope
 ALL: Final = "all"
 
 
-def release_all(act: Act, hours: int) -> Standing:
+def release_all(act: Act, hours: int) -> OrderStatus:
     """Release the whole fleet. Raises InputError for hours that no release has."""
     return act.submit(release(act.sheet(Kind.RELEASE, ALL), ALL, hours, FLEET))
 
 
-def release_meter(act: Act, meter: str, hours: int) -> Standing:
+def release_meter(act: Act, meter: str, hours: int) -> OrderStatus:
     """Release one meter. Raises as `release_all`."""
     return act.submit(release(act.sheet(Kind.RELEASE, meter), meter, hours, Scope(meters=(meter,))))

@@ -6,7 +6,7 @@ from msgspec import Struct
 from sqlmodel import Session
 
 from controller.orders.life import DeliveryState
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from controller.orders.views import delivery_counts, list_deliveries
 
 # Nothing more comes of such a delivery by itself.
@@ -44,16 +44,16 @@ def reached(session: Session, order_ids: Sequence[str]) -> Reached:
     return Reached(effective=counts.get(DeliveryState.EFFECTIVE, 0), over=over)
 
 
-def restored(session: Session, standings: Sequence[Standing]) -> Restored:
+def restored(session: Session, statuses: Sequence[OrderStatus]) -> Restored:
     """What became of these releases, and how fast."""
     took_ms = sorted(
-        delivery.effective_ms - standing.created_ms
-        for standing in standings
-        for delivery in list_deliveries(session, order_id=standing.order.id)
+        delivery.effective_ms - status.created_ms
+        for status in statuses
+        for delivery in list_deliveries(session, order_id=status.order.id)
         if delivery.effective_ms is not None
     )
     return Restored(
-        meters=sum(sum(standing.deliveries.values()) for standing in standings),
+        meters=sum(sum(status.deliveries.values()) for status in statuses),
         effective=len(took_ms),
         p50_ms=percentile(took_ms, 50),
         p99_ms=percentile(took_ms, 99),

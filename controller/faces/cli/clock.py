@@ -29,5 +29,5 @@ def rebase_one(
     """
     read_name(meter, "METER")
     with face.acting(Kind.REBASE, (meter,)) as act:
-        standing = settle(act, meter, nonce)
-    return face.show(standing)
+        status = settle(act, meter, nonce)
+    return face.show(status)

@@ -47,8 +47,8 @@ def order_one(
     addressed = _addressed(meters)
     warn(findings_in_words(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed))))
     with face.acting(Kind.CUT_ORDER, addressed) as act:
-        standing = order_cut(act, name, addressed, span_ms)
-    return face.show(standing)
+        status = order_cut(act, name, addressed, span_ms)
+    return face.show(status)
 
 
 @verb(app, "cancel", "cut cancel m00042 m00043 --name debts", shares=ACTING)
@@ -57,8 +57,8 @@ def cancel_one(face: Face, meters: Meters, *, name: Name) -> int:
     read_name(name, "--name")
     addressed = _addressed(meters)
     with face.acting(Kind.CANCEL_CUT, addressed) as act:
-        standing = cancel(act, name, addressed)
-    return face.show(standing)
+        status = cancel(act, name, addressed)
+    return face.show(status)
 
 
 def _addressed(meters: list[str]) -> tuple[str, ...]:

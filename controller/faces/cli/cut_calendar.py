@@ -57,5 +57,5 @@ def set_one(
     check_holidays(holidays, "--holidays")
     warn(findings_in_words(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms))))
     with face.acting(Kind.CUT_CALENDAR) as act:
-        standing = set_calendar(act, name, CalendarRule(rule, zone, holidays), span_ms)
-    return face.show(standing)
+        status = set_calendar(act, name, CalendarRule(rule, zone, holidays), span_ms)
+    return face.show(status)

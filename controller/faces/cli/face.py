@@ -18,7 +18,7 @@ from controller.office.opening import Office, open_office
 from controller.office.people import Actor
 from controller.office.settings import settings_from
 from controller.orders.acting import Act, acting
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.arguments import read_basis
 from protocols.cutting.zones import load_zone
 from protocols.documents.kind_rule import Kind, Role
@@ -91,10 +91,10 @@ class Face:
         with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
             yield act
 
-    def show(self, standing: Standing, *, described: bool = False) -> int:
-        """Print where an order stands. `described`: what it does was printed before."""
+    def show(self, status: OrderStatus, *, described: bool = False) -> int:
+        """Print the status of an order. `described`: what the order does was printed before."""
         if self.as_json:
-            print_json(order_fields(standing))
+            print_json(order_fields(status))
         else:
-            print_standing(standing, self.zone, described=described)
+            print_standing(status, self.zone, described=described)
         return Exit.DONE

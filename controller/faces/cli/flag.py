@@ -23,8 +23,8 @@ def set_one(face: Face, meter: Meter, name: Name) -> int:
     read_name(meter, "METER")
     flag = _flag(name)
     with face.acting(Kind.SET_FLAG, (meter,)) as act:
-        standing = set_household_flag(act, meter, flag)
-    return face.show(standing)
+        status = set_household_flag(act, meter, flag)
+    return face.show(status)
 
 
 @verb(app, "clear", "flag clear m00042 medical --as anne", "orders sign o000009 --as bart", shares=ACTING)
@@ -33,8 +33,8 @@ def clear_one(face: Face, meter: Meter, name: Name) -> int:
     read_name(meter, "METER")
     flag = _flag(name)
     with face.acting(Kind.CLEAR_FLAG, (meter,)) as act:
-        standing = clear_household_flag(act, meter, flag)
-    return face.show(standing)
+        status = clear_household_flag(act, meter, flag)
+    return face.show(status)
 
 
 def _flag(name: str) -> FlagName:

@@ -40,13 +40,13 @@ def declare_one(face: Face, name: Name, *, until: Until, since: Since = None) ->
     read_name(name, "NAME")
     try:
         with face.acting(Kind.HOLD) as act:
-            standing = declare(act, name, from_ms, until_ms)
+            declared = declare(act, name, from_ms, until_ms)
     except StillInForceError as error:
         ends = local(error.until_ms, face.zone)
         raise RefusedError(
             f"{name} stands until {ends}; `relance moratorium extend {name}` adds to it"
         ) from None
-    return face.show(standing)
+    return face.show(declared)
 
 
 @verb(app, "extend", "moratorium extend covid-2020 --until 2020-09-01T00:00+02:00", shares=ACTING)
@@ -55,8 +55,8 @@ def extend_one(face: Face, name: Name, *, until: Until) -> int:
     until_ms = read_instant(until, "--until")
     read_name(name, "NAME")
     with face.acting(Kind.HOLD) as act:
-        standing = extend(act, name, until_ms)
-    return face.show(standing)
+        extended = extend(act, name, until_ms)
+    return face.show(extended)
 
 
 @verb(app, "lift", "moratorium lift covid-2020 --as anne", "orders sign o000007 --as bart", shares=ACTING)
@@ -67,8 +67,8 @@ def lift_one(face: Face, name: Name) -> int:
     """
     read_name(name, "NAME")
     with face.acting(Kind.LIFT_HOLD) as act:
-        standing = lift(act, name)
-    return face.show(standing)
+        lifted = lift(act, name)
+    return face.show(lifted)
 
 
 @verb(app, "status", "moratorium status", "moratorium status covid-2020 --json")

@@ -13,7 +13,7 @@ from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
 from controller.orders.life import OrderState
-from controller.orders.standing import Standing, show_standing
+from controller.orders.status import OrderStatus, status_by_id
 from controller.orders.views import DeliveryView, OrderView, list_deliveries, list_orders
 from protocols.arguments import check_choice, read_name
 from protocols.cutting.planning import warnings_of
@@ -73,18 +73,18 @@ def show(face: Face, order_id: Id) -> int:
     """Show an order: what it does, who signed, and its way to each meter."""
     zone = face.zone
     with face.office.reading() as session:
-        standing = show_standing(session, read_name(order_id, "ID"), face.office.root)
+        status = status_by_id(session, read_name(order_id, "ID"), face.office.root)
         ways = list_deliveries(session, order_id=order_id)
     if face.as_json:
-        print_json(order_fields(standing) | {"meters": [_way_fields(way) for way in ways]})
+        print_json(order_fields(status) | {"meters": [_way_fields(way) for way in ways]})
         return Exit.DONE
-    order = standing.order
+    order = status.order
     say(
         f"{order.id}: {order_in_words(order, zone)}.",
-        f"State: {standing.state}. Signed by {', '.join(standing.signed_by) or 'nobody'}.",
+        f"State: {status.state}. Signed by {', '.join(status.signed_by) or 'nobody'}.",
         f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
-        f"Meters: {_counts(standing.deliveries) or 'not sent yet'}.",
+        f"Meters: {_counts(status.deliveries) or 'not sent yet'}.",
     )
     if ways:
         heads = ("meter", "state", "sent", "stored", "effective", "reason")
@@ -103,33 +103,33 @@ def sign_one(
 
     What the order does is shown before the passphrase is asked for.
     """
-    office, standing = face.office, _waiting(face, order_id)
-    role = KINDS[standing.order.kind].role
+    office, status = face.office, _waiting(face, order_id)
+    role = KINDS[status.order.kind].role
     choose_operator(office.root, role, by)
-    check_signable(standing, by)
+    check_signable(status, by)
     if not face.as_json:
-        say(f"{order_id}: {order_in_words(standing.order, face.zone)}.")
-    warn(findings_in_words(warnings_of(standing.order)))
+        say(f"{order_id}: {order_in_words(status.order, face.zone)}.")
+    warn(findings_in_words(warnings_of(status.order)))
     with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
-        standing = sign(act, order_id)
-    return face.show(standing, described=True)
+        status = sign(act, order_id)
+    return face.show(status, described=True)
 
 
 @verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)
 def withdraw_one(face: Face, order_id: Id) -> int:
     """Take back an order that has not been sent; what has been is lifted, cancelled or cleared."""
-    office, standing = face.office, _waiting(face, order_id)
-    check_withdrawable(standing)
+    office, status = face.office, _waiting(face, order_id)
+    check_withdrawable(status)
     # Nothing is signed, but it is an act of that person: whoever has the key.
-    actor = face.actor(KINDS[standing.order.kind].role)
+    actor = face.actor(KINDS[status.order.kind].role)
     with acting(office.store, office.root, actor, face.now_ms()) as act:
-        standing = withdraw(act, order_id)
-    return face.show(standing)
+        status = withdraw(act, order_id)
+    return face.show(status)
 
 
-def _waiting(face: Face, order_id: str) -> Standing:
+def _waiting(face: Face, order_id: str) -> OrderStatus:
     with face.office.reading() as session:
-        return show_standing(session, read_name(order_id, "ID"), face.office.root)
+        return status_by_id(session, read_name(order_id, "ID"), face.office.root)
 
 
 def _counts(deliveries: dict[str, int]) -> str:

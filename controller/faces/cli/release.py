@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, say
 from controller.faces.cli.standings import order_fields, print_standing
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from controller.releases.acts import release_all, release_meter
 from controller.releases.views import Restored, reached, restored
 from protocols.arguments import read_names
@@ -51,16 +51,16 @@ def release_meters(
     if not 1 <= patience_s <= _WAIT_S_MAX:
         raise InputError(f"--patience: {patience_s}; allowed: 1 to {_WAIT_S_MAX}")
     with face.acting(Kind.RELEASE, names) as act:
-        standings = (
+        statuses = (
             [release_all(act, hours)] if everybody else [release_meter(act, name, hours) for name in names]
         )
     if not face.as_json:
-        for standing in standings:
-            print_standing(standing, face.zone)
-    waited = _wait(face, standings, patience_s) if wait else None
+        for status in statuses:
+            print_standing(status, face.zone)
+    waited = _wait(face, statuses, patience_s) if wait else None
     if face.as_json:
         measured = {} if waited is None else msgspec.to_builtins(waited)
-        print_json({"orders": [order_fields(each) for each in standings], **measured})
+        print_json({"orders": [order_fields(each) for each in statuses], **measured})
     elif waited is not None:
         say(_in_words(waited))
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
@@ -75,11 +75,11 @@ def _addressed(meters: list[str], *, everybody: bool) -> tuple[str, ...]:
     return names
 
 
-def _wait(face: Face, standings: Sequence[Standing], patience_s: int) -> Restored:
+def _wait(face: Face, statuses: Sequence[OrderStatus], patience_s: int) -> Restored:
     """Watch the store until every delivery has come to its end; what was reached, and how fast."""
     until_ms = face.now_ms() + patience_s * SECOND_MS
-    order_ids = [standing.order.id for standing in standings]
-    total = sum(sum(standing.deliveries.values()) for standing in standings)
+    order_ids = [status.order.id for status in statuses]
+    total = sum(sum(status.deliveries.values()) for status in statuses)
     with _bar(quiet=face.as_json) as bar:
         task = bar.add_task("supply is back", total=total)
         while True:
@@ -90,7 +90,7 @@ def _wait(face: Face, standings: Sequence[Standing], patience_s: int) -> Restore
                 break
             time.sleep(_POLL_S)
     with face.office.reading() as session:
-        return restored(session, standings)
+        return restored(session, statuses)
 
 
 def _in_words(waited: Restored) -> str:

@@ -7,11 +7,11 @@ import msgspec
 
 from controller.faces.cli.showing import instants, say
 from controller.orders.life import ENDED_ORDERS
-from controller.orders.standing import Standing
+from controller.orders.status import OrderStatus
 from protocols.words.en.orders import order_in_words
 
 
-def order_fields(standing: Standing) -> dict[str, Any]:
+def order_fields(standing: OrderStatus) -> dict[str, Any]:
     """The fields of an order in `--json`."""
     order = standing.order
     return {
@@ -37,7 +37,7 @@ def order_fields(standing: Standing) -> dict[str, Any]:
     }
 
 
-def print_standing(standing: Standing, zone: ZoneInfo, *, described: bool = False) -> None:
+def print_standing(standing: OrderStatus, zone: ZoneInfo, *, described: bool = False) -> None:
     """Print what became of an order, and what is needed next.
 
     `described`: what it does was printed before.

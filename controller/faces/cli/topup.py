@@ -48,9 +48,9 @@ def top_up_one(
             "number": paid.number,
             "total_ueur": paid.total_ueur,
         }
-        print_json({"payment": payment, "order": order_fields(topped_up.standing)})
+        print_json({"payment": payment, "order": order_fields(topped_up.status)})
         return Exit.DONE
     booked = "booked" if topped_up.is_new else "booked already"
     say(f"Payment {payment_id} of {eur(paid.amount_ueur)} EUR is {booked}.")
-    print_standing(topped_up.standing, face.zone)
+    print_standing(topped_up.status, face.zone)
     return Exit.DONE

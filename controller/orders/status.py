@@ -1,4 +1,4 @@
-"""Where an order stands: who has signed, who still must, how far it has come."""
+"""The status of an order: its state, who has signed, who still must, and the counts of its deliveries."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ from protocols.errors import DocumentError, InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A value, good beyond its session.
+class OrderStatus:
+    """An order with its signatures and the counts of its deliveries; valid after its session has closed.
 
-    `others` are those who could sign too; `deliveries` counts meters by the state of their delivery.
+    `others` are the people who could still sign; `deliveries` counts meters by the state of their delivery.
     """
 
     order: Order
@@ -37,24 +37,24 @@ class Standing:
 
     @property
     def waits(self) -> bool:
-        """Whether it is not sent before more people have signed."""
+        """Whether the order is not sent before more people have signed."""
         return self.state in {OrderState.DRAFT, OrderState.REHEARSED}
 
     @property
     def missing(self) -> int:
-        """Signatures of further people that it still waits for."""
+        """How many more people must sign before the order is sent."""
         return max(0, self.threshold - len(self.signed_by)) if self.waits else 0
 
 
-def standing_of(session: Session, row: OrderRow, root: Root) -> Standing:
-    """Where an order stands. Raises InputError where what the store has of it cannot be read."""
+def status_of(session: Session, row: OrderRow, root: Root) -> OrderStatus:
+    """The status of an order. Raises InputError where its row in the store cannot be read."""
     try:
         role = KINDS[Kind(row.kind)].role
         order, signed_by = order_of(row), holders_of(row, root)
     except (DocumentError, ValueError) as error:
         raise InputError(f"database: order {row.id} is damaged: {error}") from None
     rule = root.roles.get(role)
-    return Standing(
+    return OrderStatus(
         order=order,
         state=row.state,
         created_by=row.created_by,
@@ -68,6 +68,6 @@ def standing_of(session: Session, row: OrderRow, root: Root) -> Standing:
     )
 
 
-def show_standing(session: Session, order_id: str, root: Root) -> Standing:
-    """Where the order of this id stands. Raises RefusedError where there is none; else as `standing_of`."""
-    return standing_of(session, existing(session, OrderRow, order_id), root)
+def status_by_id(session: Session, order_id: str, root: Root) -> OrderStatus:
+    """The status of the order of this id. Raises RefusedError where there is none, else as `status_of`."""
+    return status_of(session, existing(session, OrderRow, order_id), root)
