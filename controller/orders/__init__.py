@@ -1,1 +1,1 @@
-"""Orders from draft to effective: the spine that every noun of the operator's stands on."""
+"""Orders from draft to effective; the rooms of moratoriums, payments, releases and so on are built on it."""

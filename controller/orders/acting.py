@@ -3,9 +3,10 @@
     with acting(store, root, actor, now_ms, basis) as act:
         status = moratoriums.acts.declare(act, "covid-2020", from_ms, until_ms)
 
-The verbs of the nouns take the act. They know no terminal, no clock and no environment: who acts, when, and
-on what ground is given. Protection is active at once; harm waits as a draft until a second person has signed
-it (`orders.acts.sign`). What is raised inside undoes the whole act.
+The functions in every `acts.py` take an `Act`. They use no terminal, no clock and no environment: the act
+says who acts, when, and on what ground. A protecting order is active at once; a harmful one waits as a draft
+until a second person has signed it (`orders.acts.sign`). An exception inside the block rolls the whole act
+back.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class Act:
     def submit(self, order: Order) -> OrderStatus:
         """Sign an order and submit it: active where one person is enough, else a draft.
 
-        Raises DocumentError where signed it is more than a message holds.
+        Raises DocumentError where the signed order is too large for a message.
         """
         envelope = seal(write_document(order), ORDER_TYPE, [self.actor.signer])
         row = orders.submit(self.session, order, envelope, self.root, self.actor.name, self.now_ms)
@@ -52,6 +53,6 @@ class Act:
 
 @contextmanager
 def acting(store: Engine, root: Root, actor: Actor, now_ms: int, basis: str = "") -> Iterator[Act]:
-    """One act, committed at the end. Raises UnreachableError where another writer holds the store."""
+    """One act, committed at the end. Raises UnreachableError where another writer holds the lock."""
     with writing(store) as session:
         yield Act(session, root, actor, now_ms, basis)

@@ -1,4 +1,4 @@
-"""The active orders of each meter, and how far each has come to it."""
+"""The active orders of each meter, each with the state of its delivery there."""
 
 from collections.abc import Collection
 
@@ -11,20 +11,20 @@ from controller.orders.store import order_of
 
 
 def active_orders(session: Session, meters: Collection[str]) -> dict[str, list[ActiveOrder]]:
-    """The active orders of each meter, and how far they have come to it."""
+    """The active orders of each of these meters; a meter without any has no entry."""
     rows: list[tuple[str, str, str]] = []
-    for some in in_batches(meters):
-        active = select(OrderRow.id).where(OrderRow.state == OrderState.ACTIVE)
+    for batch in in_batches(meters):
+        ids = select(OrderRow.id).where(OrderRow.state == OrderState.ACTIVE)
         query = select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state).where(
-            col(DeliveryRow.meter).in_(some), col(DeliveryRow.order_id).in_(active)
+            col(DeliveryRow.meter).in_(batch), col(DeliveryRow.order_id).in_(ids)
         )
         rows += session.exec(query).all()
     orders = {
         row.id: order_of(row)
-        for some in in_batches({order_id for _, order_id, _ in rows})
-        for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(some)))
+        for batch in in_batches({order_id for _, order_id, _ in rows})
+        for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(batch)))
     }
-    standing: dict[str, list[ActiveOrder]] = {}
+    active: dict[str, list[ActiveOrder]] = {}
     for meter, order_id, state in rows:
-        standing.setdefault(meter, []).append(ActiveOrder(orders[order_id], DeliveryState(state)))
-    return standing
+        active.setdefault(meter, []).append(ActiveOrder(orders[order_id], DeliveryState(state)))
+    return active

@@ -1,4 +1,4 @@
-"""What people do with an order that is there: sign it as a further person, or take it back."""
+"""What people do with an order that has been proposed: sign it as a further person, or withdraw it."""
 
 from controller.database.lookup import existing
 from controller.database.tables import OrderRow
@@ -11,7 +11,7 @@ from protocols.errors import RefusedError
 
 
 def check_signable(status: OrderStatus, by: str) -> None:
-    """Raises RefusedError where an order waits for no signature, or has this person's already."""
+    """Raises RefusedError where an order waits for no signature, or this person has signed it already."""
     order_id = status.order.id
     if not status.waits:
         raise RefusedError(f"{order_id} is {status.state}: it waits for no signature")
@@ -29,7 +29,7 @@ def check_withdrawable(status: OrderStatus) -> None:
 
 
 def sign(act: Act, order_id: str) -> OrderStatus:
-    """Sign an order as a further person; with enough of them it is approved, and sent.
+    """Sign an order as a further person. Once enough people have signed it is approved and sent.
 
     Raises RefusedError where there is no such order, InputError where it waits for no signature or this
     person has signed it.
@@ -45,7 +45,7 @@ def sign(act: Act, order_id: str) -> OrderStatus:
 
 
 def withdraw(act: Act, order_id: str) -> OrderStatus:
-    """Take back an order that has not been sent.
+    """Withdraw an order that has not been sent.
 
     Raises RefusedError where there is no such order, InputError where it has been sent.
     """

@@ -1,7 +1,7 @@
-"""The deliveries of orders: rows added and stepped, always in the caller's transaction.
+"""The deliveries of orders: adds rows and changes their state, always in the caller's transaction.
 
-Many meters are stepped by a handful of UPDATEs that are made from the state table in `orders.life`, so that
-an order to the fleet costs few more statements than an order to one meter.
+A few UPDATEs, made from the state table in `orders.life`, change the deliveries of many meters at once: an
+order to the fleet takes few more statements than an order to one meter.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,17 +13,18 @@ from sqlmodel import Session, col
 from controller.database.tables import DeliveryRow
 from controller.orders.life import DELIVERY_LIFE, DeliveryEvent, DeliveryState
 
-_MARKS: Final = {
+# The column that holds when a delivery came into a state; every other state is an end: `closed_ms`.
+_TIME_COLUMNS: Final = {
     DeliveryState.QUEUED: "queued_ms",
     DeliveryState.STORED: "stored_ms",
     DeliveryState.EFFECTIVE: "effective_ms",
 }
-# What may be sent, since we have not seen it in effect.
+# Deliveries that may be sent, and sent again: no report has shown the order in effect yet.
 _UNPROVEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 
 
 def add_deliveries(session: Session, order_id: str, meters: Collection[str], now_ms: int) -> None:
-    """Deliveries that begin: queued."""
+    """Add deliveries of an order in the first state, queued."""
     rows = [
         {"order_id": order_id, "meter": meter, "state": DeliveryState.QUEUED, "queued_ms": now_ms}
         for meter in sorted(meters)
@@ -35,7 +36,10 @@ def add_deliveries(session: Session, order_id: str, meters: Collection[str], now
 def count_attempt(
     session: Session, now_ms: int, *, order_id: str, meters: Sequence[str] | None = None
 ) -> None:
-    """The broker took a message for these deliveries: what was queued is sent, what was stored stays so."""
+    """Count a message that the broker has acknowledged (`meters` None: to all meters of the order).
+
+    Queued deliveries become sent; stored ones stay stored.
+    """
     after = {state: DELIVERY_LIFE[state, DeliveryEvent.TAKEN] for state in _UNPROVEN}
     where = [col(DeliveryRow.order_id) == order_id, col(DeliveryRow.state).in_(_UNPROVEN)]
     if meters is not None:
@@ -61,7 +65,7 @@ def step(
     meters: Sequence[str] | None = None,
     reason: str = "",
 ) -> None:
-    """Let `event` happen to an order's deliveries: all of them, or those to at most METERS_AT_ONCE meters."""
+    """Apply `event` to an order's deliveries: all of them, or those to at most METERS_AT_ONCE meters."""
     where = [col(DeliveryRow.order_id) == order_id]
     if meters is not None:
         where.append(col(DeliveryRow.meter).in_(meters))
@@ -75,13 +79,12 @@ def step_where(
     where: Sequence[ColumnElement[bool]],
     reason: str = "",
 ) -> None:
-    """Let `event` happen to the deliveries that `where` picks; those it does not change are left alone.
-
-    Each event leads to one state, if anywhere: so one UPDATE does it.
-    """
+    """Apply `event` to the deliveries that `where` selects; those whose state it keeps are not written."""
     before = [state.value for state in DeliveryState if DELIVERY_LIFE[state, event] is not state]
+    # In the table of `orders.life` every event leads all deliveries that it changes to the same state, so one
+    # UPDATE is enough. Should a new event lead to two states, this unpacking raises ValueError.
     (after,) = {DELIVERY_LIFE[DeliveryState(state), event] for state in before}
-    values: dict[str, Any] = {"state": after.value, _MARKS.get(after, "closed_ms"): now_ms}
+    values: dict[str, Any] = {"state": after.value, _TIME_COLUMNS.get(after, "closed_ms"): now_ms}
     if reason:
         values["reason"] = reason
     if after is DeliveryState.QUEUED:

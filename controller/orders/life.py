@@ -1,14 +1,14 @@
 """The two state tables of design §5: an order, and its delivery to one meter.
 
-Everything that affects these states is in this file. Both tables are total: every pair of state and event
-has an entry, and `None` says that the event is refused there, which only an order ever does; what happens to
-a delivery has happened, and is never refused.
+Everything that affects these states is in this file. Both tables are total: every pair of state and event has
+an entry. `None` says that an order refuses the event in that state. A delivery refuses no event, since its
+events report what has happened already.
 
 Order: a *draft* may be *rehearsed*, is *approved* by enough people and *active* from the transaction that
-queues its deliveries. *Withdrawn*, *superseded* and *expired* are ends.
+queues its deliveries. *Withdrawn*, *superseded* and *expired* are final.
 
-Delivery: *queued* in the outbox, *sent* once the broker took it, *stored* by the meter's receipt, *effective*
-by what the meter reports after it. *Refused* and *timed out* are no ends: the meter may still accept a copy.
+Delivery: *queued* in the outbox, *sent* once the broker has acknowledged it, *stored* by the meter's receipt,
+*effective* by a later report. *Refused* and *timed out* are not final: the meter may still accept a copy.
 """
 
 from enum import StrEnum, unique
@@ -58,7 +58,11 @@ class DeliveryState(StrEnum):
 
 @unique
 class DeliveryEvent(StrEnum):
-    """`taken`: by the broker; `held`: a sync shows that the meter has it; `silent`: no receipt in time."""
+    """What happens to a delivery.
+
+    `taken`: the broker acknowledged the message; `held`: a sync shows that the meter has the order;
+    `read_back`: a report shows it in effect; `silent`: no receipt came in time.
+    """
 
     QUEUE = "queue"
     TAKEN = "taken"
@@ -72,13 +76,13 @@ class DeliveryEvent(StrEnum):
 
 
 class ActiveOrder(Struct, frozen=True):
-    """An order that is active for a meter, and how far we know it to have come."""
+    """An order that is active for a meter, and the state of its delivery there."""
 
     order: Order
     state: DeliveryState
 
 
-# What has gone out is not taken back by forgetting it: it is lifted, cancelled or cleared. `-`: not allowed.
+# An order that was sent is not withdrawn: another order lifts, cancels or clears it. `-`: not allowed.
 _ORDER_TABLE: Final = """
              rehearse   approve   activate  withdraw   supersede   expire
 draft        rehearsed  approved  -         withdrawn  -           expired
@@ -90,9 +94,9 @@ superseded   -          -         -         -          -           -
 expired      -          -         -         -          -           -
 """
 
-# A receipt that comes after we had given up is still the truth. Once stored, a later copy may be refused (it
-# has expired, say): the meter has the order all the same. What a meter had stored is queued again only where
-# a sync shows that it has lost it.
+# A receipt that comes after the timeout still counts. A meter may refuse a copy of an order that it has
+# stored (an expired copy, say): it has the order all the same, and the delivery stays stored. A stored
+# delivery is queued again only where a sync shows that the meter has lost the order.
 _DELIVERY_TABLE: Final = """
             queue      taken      accepted   held       refused    read_back  expire     supersede  silent
 queued      queued     sent       stored     stored     refused    queued     expired    superseded timed_out
@@ -137,13 +141,13 @@ def step_order(state: OrderState, event: OrderEvent) -> OrderState:
 
 
 def step_delivery(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
-    """The delivery's next state; total, since what happened cannot be refused."""
+    """The delivery's next state. No event is refused: each reports what has happened already."""
     return DELIVERY_LIFE[state, event]
 
 
 def reads_back(kind: Kind, supply: Supply) -> bool:
     """Whether a report of this supply makes a stored order *effective* (design §5).
 
-    A release is effective when there is supply again, or a person only has to press for it.
+    A release is effective when the supply is back, or is armed: a person only has to press the button.
     """
     return not KINDS[kind].needs_supply or supply in _RESTORED

@@ -1,8 +1,9 @@
-"""The outbox: what the broker has not taken yet, in the order in which it was decided (design §6).
+"""The outbox: messages that the broker has not acknowledged yet, the oldest first (design §6).
 
-Whoever commits an order commits its messages with it; `serve` carries them. A message is forgotten after
-the broker took it, so that a crash in between sends it twice, which changes nothing at the other end. Harm
-is forgotten before: a crash in between loses it, and it is never sent again.
+The transaction that activates an order queues its messages too; `serve` publishes them. A message is deleted
+after the broker has acknowledged it: a crash in between publishes it twice, which changes nothing at the
+meter. A harmful message is deleted before it is published: a crash in between loses it, and it is never sent
+again.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +23,7 @@ from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, place
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message to publish. `expiry_s` None: as its channel has it."""
+    """A message to publish. `expiry_s` None: its channel's. `once`: harm, which is never published twice."""
 
     seq: int
     place: Place
@@ -35,7 +36,7 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 def enqueue_for_fleet(session: Session, order: Order, now_ms: int) -> None:
-    """Enqueue one retained message, for every meter there is and every one to come."""
+    """Queue one retained message, which reaches all links, and those that subscribe later."""
     row = OutboxRow(
         topic=_fleet_topic(order.id),
         order_id=order.id,
@@ -48,7 +49,7 @@ def enqueue_for_fleet(session: Session, order: Order, now_ms: int) -> None:
 
 
 def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """Enqueue a message on each meter's own topic; what lapses is sent within a minute or never."""
+    """Queue a message on each meter's own topic; an order that lapses is sent within a minute or never."""
     lapses = KINDS[order.kind].silence is Silence.LAPSES
     expiry_s = HARM_EXPIRY_S if lapses else CARRIAGE[Channel.ORDERS].expiry_s
     not_after_ms = min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000) if lapses else order.not_after_ms
@@ -71,7 +72,7 @@ def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], 
 
 
 def enqueue_missing(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """As `enqueue_for_meters`, but for meters whose message waits in the outbox already."""
+    """As `enqueue_for_meters`, but skips meters for which a message of this order is queued already."""
     for batch in in_batches(meters):
         waiting = set(
             session.exec(
@@ -84,7 +85,7 @@ def enqueue_missing(session: Session, order: Order, meters: Collection[str], now
 
 
 def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str, now_ms: int) -> None:
-    """Enqueue the root for meters of one link, but for those whose message waits already."""
+    """Queue the root for meters of one link; skips those for which it is queued already."""
     waiting = set(
         session.exec(
             select(OutboxRow.meter).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter).in_(meters))
@@ -106,14 +107,14 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
 
 
 def enqueue_clearing(session: Session, order_id: str, now_ms: int) -> None:
-    """Enqueue an empty retained message, which takes a fleet-wide order off the broker (MQTT 5, 3.3.1.3)."""
+    """Queue an empty retained message, which removes a fleet-wide order from the broker (MQTT 5, 3.3.1.3)."""
     row = OutboxRow(topic=_fleet_topic(order_id), retain=1, not_before_ms=now_ms, not_after_ms=INSTANT_MS_MAX)
     session.add(row)
     session.flush()
 
 
 def drop(session: Session, order_id: str, meters: Collection[str] | None = None) -> None:
-    """Drop what waits for an order; for these meters only where they are named."""
+    """Delete the queued messages of an order: all of them, or those to these meters."""
     if meters is None:
         session.execute(delete(OutboxRow).where(col(OutboxRow.order_id) == order_id))
         return
@@ -124,7 +125,7 @@ def drop(session: Session, order_id: str, meters: Collection[str] | None = None)
 
 
 def due_messages(session: Session, now_ms: int, limit: int, beyond: int = 0) -> list[Message]:
-    """What is to be sent now, the oldest first, from the message after `beyond` on."""
+    """At most `limit` messages to publish now, the oldest first; only those numbered above `beyond`."""
     query = (
         select(OutboxRow, OrderRow.envelope)
         .outerjoin(OrderRow, col(OrderRow.id) == col(OutboxRow.order_id))
@@ -138,19 +139,19 @@ def due_messages(session: Session, now_ms: int, limit: int, beyond: int = 0) -> 
 
 
 def is_empty(session: Session, now_ms: int) -> bool:
-    """Whether nothing waits to be sent now. What is for later, or too late already, does not count."""
+    """Whether no message is to be published now; those for later, or too late already, do not count."""
     waiting = select(OutboxRow.seq).where(OutboxRow.not_before_ms <= now_ms, OutboxRow.not_after_ms > now_ms)
     return session.exec(waiting.limit(1)).first() is None
 
 
 def drop_messages(session: Session, messages: Sequence[Message]) -> None:
-    """Drop messages that the broker has taken, or is about to take where they are harm."""
+    """Delete messages: after the broker has acknowledged them; harmful ones before they are published."""
     seqs = [message.seq for message in messages]
     session.execute(delete(OutboxRow).where(col(OutboxRow.seq).in_(seqs)))
 
 
 def take_late(session: Session, now_ms: int) -> list[tuple[str | None, str]]:
-    """Drop what is too late to be sent; the order and the meter (empty: all) of each message."""
+    """Delete messages that are too late. Returns the order and the meter (empty: the fleet) of each."""
     late = session.exec(select(OutboxRow).where(OutboxRow.not_after_ms <= now_ms)).all()
     for row in late:
         session.delete(row)
@@ -159,12 +160,13 @@ def take_late(session: Session, now_ms: int) -> list[tuple[str | None, str]]:
 
 
 def count_waiting(session: Session) -> int:
-    """All that waits in the outbox, now or for later."""
+    """How many messages are queued, for now or for later."""
     return session.exec(select(func.count()).select_from(OutboxRow)).one()
 
 
 def _message(row: OutboxRow, envelope: bytes | None) -> Message:
     place = place_of(row.topic)
+    # SQLite and PostgreSQL number a row when it is inserted; only a new row has None.
     assert row.seq is not None
     assert place is not None, row.topic
     return Message(

@@ -1,7 +1,7 @@
-"""How far a moratorium has come, by meter (design §6): *unknown is shown as unknown*.
+"""How many meters a moratorium has reached (design §6): *unknown is shown as unknown*.
 
-In 2020 "in order" meant *seen at a terminal*, perhaps not *the meter has it*. Here only the meter's own
-receipt makes it stored; what merely left us is sent; a meter that has not answered is unknown.
+In 2020 "in order" meant that a terminal had seen the card, not that the meter had the order. Here an order is
+*stored* only by the meter's own receipt, *sent* once it has left us, and *unknown* without an answer.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from controller.orders.life import DeliveryState
 
 @unique
 class Reach(StrEnum):
-    """How far an order has come to a meter, as it is shown."""
+    """How far an order has come on its way to a meter, as people see it."""
 
     STORED = "stored"
     SENT = "sent"
@@ -24,7 +24,7 @@ class Reach(StrEnum):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """Meters by how far an order has come to them. They add up to all meters that it addresses."""
+    """Counts of meters by how far an order has come. They add up to all meters that it addresses."""
 
     stored: int
     sent: int
@@ -38,7 +38,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 _REACH: Final[dict[DeliveryState, Reach]] = {
-    # Not even the broker has it: of the meter nothing is known.
+    # The broker does not have it yet, so nothing is known about the meter.
     DeliveryState.QUEUED: Reach.UNKNOWN,
     DeliveryState.SENT: Reach.SENT,
     DeliveryState.STORED: Reach.STORED,
@@ -51,13 +51,13 @@ _REACH: Final[dict[DeliveryState, Reach]] = {
 
 
 def reach_of(state: DeliveryState, *, link_online: bool = True) -> Reach:
-    """What a delivery's state says. Sent to a link that is away says nothing of the meter."""
+    """How a delivery's state is shown. *Sent* to a link that is offline says nothing about the meter."""
     reach = _REACH[state]
     return Reach.UNKNOWN if reach is Reach.SENT and not link_online else reach
 
 
 def progress(reached: Iterable[tuple[Reach, int]]) -> Progress:
-    """Counts added up by reach."""
+    """The counts added up by `Reach`."""
     counts = dict.fromkeys(Reach, 0)
     for reach, count in reached:
         counts[reach] += count

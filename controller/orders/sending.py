@@ -1,4 +1,4 @@
-"""Orders on their way out: an outbox message and the delivery that it moves, in one transaction."""
+"""Sends orders: queues messages and changes the deliveries that they belong to, in one transaction."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -21,7 +21,7 @@ def is_retained(order: Order) -> bool:
 
 
 def send(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """Send an order for the first time: its deliveries are queued, its messages stand in the outbox."""
+    """Send an order for the first time: add its deliveries, and queue its messages."""
     deliveries.add_deliveries(session, order.id, meters, now_ms)
     if is_retained(order):
         outbox.enqueue_for_fleet(session, order, now_ms)
@@ -30,20 +30,23 @@ def send(session: Session, order: Order, meters: Collection[str], now_ms: int) -
 
 
 def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """Send an order again, since these meters do not have it."""
+    """Send an order again to meters that do not have it."""
     for batch in in_batches(meters):
         deliveries.step(session, DeliveryEvent.QUEUE, now_ms, order_id=order.id, meters=batch)
     outbox.enqueue_missing(session, order, meters, now_ms)
 
 
 def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> None:
-    """The broker has these messages (or is about to, where they are harm): their deliveries are *sent*."""
+    """Delete these messages, and mark their deliveries as *sent*.
+
+    After the broker has acknowledged them; with harm, before it is published.
+    """
     by_order: dict[str, list[str]] = {}
     for message in messages:
         if message.order_id is not None:
             by_order.setdefault(message.order_id, []).append(message.meter)
     for order_id, meters in by_order.items():
-        # A message to the fleet is a delivery to everybody.
+        # A message to the fleet names no meter, and belongs to all deliveries of its order.
         if "" in meters:
             deliveries.count_attempt(session, now_ms, order_id=order_id)
             continue
@@ -53,7 +56,7 @@ def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> No
 
 
 def drop_late(session: Session, now_ms: int) -> int:
-    """Drop what is too late to be sent; its deliveries have timed out. Returns how many were dropped."""
+    """Delete messages that are too late, and time out their deliveries. Returns how many were deleted."""
     late = outbox.take_late(session, now_ms)
     for order_id, meter in late:
         if order_id is not None:

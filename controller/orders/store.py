@@ -1,8 +1,8 @@
-"""Orders in the store: proposed, signed, approved; each step one function in the caller's transaction.
+"""Orders in the store: proposed, signed, approved; each step is one function, in the caller's transaction.
 
-`approve` does all at once: the order becomes active, what it replaces is superseded, its deliveries are
-queued and their messages stand in the outbox, with the audit entry beside them. Whoever commits has
-sent it; `serve` takes it from there (design §6).
+`approve` does everything at once: it activates the order, supersedes what the order replaces, adds its
+deliveries, queues its messages, and writes the audit entry. The commit sends the order: `serve` publishes
+what is queued (design §6).
 """
 
 from collections.abc import Collection, Sequence
@@ -43,7 +43,7 @@ _ORDERS_REMEMBERED: Final = 4_096
 def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str) -> Sheet:
     """An empty sheet for an order of this kind: a new id, and the next revision of `kind/name`.
 
-    Payments count per meter instead: see `payments.store.draw_statement`.
+    Payments are numbered per meter instead: see `payments.store.draw_statement`.
     """
     number = next_number(session, "order")
     rev = next_number(session, f"rev/{object_of(kind, name)}")
@@ -51,7 +51,7 @@ def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str)
 
 
 def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: int) -> OrderRow:
-    """Keep a new order as a draft, with the signatures it has so far.
+    """Store a new order as a draft, with the signatures that it has so far.
 
     Raises InputError where the envelope holds another document, or the id or revision is taken; RefusedError
     where a meter that it addresses is not known.
@@ -88,13 +88,13 @@ def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: in
 def add_signature(
     session: Session, order_id: str, envelope: bytes, root: Root, by: str, now_ms: int
 ) -> OrderRow:
-    """Join the signatures of `envelope` to the order's own. It is not approved by that: see `approve`.
+    """Add the signatures in `envelope` to those of the order. The order is not approved yet: see `approve`.
 
     Raises RefusedError where there is no such order; InputError where it is no draft any more, or no further
     key of the root has signed; DocumentError where the envelope holds another document.
     """
     row = get_order(session, order_id)
-    # A draft or a rehearsed order may still be approved; anything else has its signatures.
+    # Only to raise: an order that can no longer be approved takes no further signature.
     step_order(OrderState(row.state), OrderEvent.APPROVE)
     before = open_signed(row.envelope, root, ORDER_TYPE).keyids
     row.envelope = join_signatures(row.envelope, envelope)
@@ -110,8 +110,8 @@ def add_signature(
 def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -> OrderRow:
     """Make an order active: deliveries queued, messages in the outbox, what it replaces superseded.
 
-    Raises InputError where too few have signed (who is still needed), the order or the root has expired,
-    or the order is not waiting for approval.
+    Raises InputError where too few people have signed (it names them), the order or the root has expired, or
+    the order does not wait for approval.
     """
     row = get_order(session, order_id)
     state = step_order(OrderState(row.state), OrderEvent.APPROVE)
@@ -131,7 +131,7 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
 
 
 def submit(session: Session, order: Order, envelope: bytes, root: Root, by: str, now_ms: int) -> OrderRow:
-    """Propose an order, and approve it where enough people have signed already; else it stays a draft."""
+    """Propose an order, and approve it if enough people have signed already; else it stays a draft."""
     row = propose(session, order, envelope, by, now_ms)
     if meets(open_signed(envelope, root, ORDER_TYPE), root, KINDS[order.kind].role):
         return approve(session, order.id, root, by, now_ms)
@@ -139,14 +139,14 @@ def submit(session: Session, order: Order, envelope: bytes, root: Root, by: str,
 
 
 def withdraw(session: Session, order_id: str, by: str, now_ms: int) -> OrderRow:
-    """Take back an order that has not gone out. Raises InputError where it has, or is none."""
+    """Withdraw an order that was not sent. Raises InputError where it was, RefusedError for an unknown id."""
     row = get_order(session, order_id)
     _end(session, row, OrderEvent.WITHDRAW, by, now_ms)
     return row
 
 
 def expire(session: Session, row: OrderRow, now_ms: int) -> None:
-    """End an order whose time is over, with its deliveries and messages."""
+    """End an order that has expired, with its deliveries; its queued messages are deleted."""
     _end(session, row, OrderEvent.EXPIRE, audit.SERVICE, now_ms)
 
 
@@ -156,25 +156,25 @@ def get_order(session: Session, order_id: str) -> OrderRow:
 
 
 def order_of(row: OrderRow) -> Order:
-    """The document of a row."""
+    """The signed order of a row."""
     return order_in(row.envelope)
 
 
 @lru_cache(maxsize=_ORDERS_REMEMBERED)
 def order_in(envelope: bytes) -> Order:
-    """The document in an envelope, whoever signed it. Raises DocumentError where there is none."""
+    """The order in an envelope; signatures are not checked. Raises DocumentError where there is none."""
     return read_order(read_envelope(envelope).payload)
 
 
 def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
-    """Who has validly signed for the role that the order needs, sorted."""
+    """The people whose valid signatures count for the role that the order needs, sorted."""
     return tuple(sorted(open_signed(row.envelope, root, ORDER_TYPE).holders(KINDS[Kind(row.kind)].role)))
 
 
 def targets(session: Session, scope: Scope) -> list[str]:
     """The meters that a scope addresses, sorted.
 
-    Raises RefusedError for a meter that is not known, InputError for a group: nobody here keeps groups yet.
+    Raises RefusedError for a meter that is not known, InputError for a group: the store has no groups yet.
     """
     if scope.group:
         raise InputError(f"scope: group {quoted(scope.group)}; allowed: meters by name, or the fleet")
@@ -208,18 +208,19 @@ def _supersede(session: Session, order: Order, meters: Collection[str], by: str,
         if covers(order.scope, old.scope):
             _end(session, row, OrderEvent.SUPERSEDE, by, now_ms, successor=order.id)
         else:
-            for some in in_batches(meters):
-                deliveries.step(session, DeliveryEvent.SUPERSEDE, now_ms, order_id=old.id, meters=some)
+            # The old order stays active for the meters that the new one does not address.
+            for batch in in_batches(meters):
+                deliveries.step(session, DeliveryEvent.SUPERSEDE, now_ms, order_id=old.id, meters=batch)
             outbox.drop(session, old.id, meters)
 
 
 def _rivals(session: Session, order: Order, meters: Collection[str]) -> Sequence[OrderRow]:
-    """Active orders of the same object; only those to the same meters, where it names meters."""
+    """Active orders of the same object that have a meter in common with `order`."""
     query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.object == order.object)
     if order.scope.fleet:
         return session.exec(query).all()
-    met = select(DeliveryRow.order_id).where(col(DeliveryRow.meter).in_(meters))
-    return session.exec(query.where(col(OrderRow.id).in_(met))).all()
+    same_meters = select(DeliveryRow.order_id).where(col(DeliveryRow.meter).in_(meters))
+    return session.exec(query.where(col(OrderRow.id).in_(same_meters))).all()
 
 
 def _end(

@@ -1,7 +1,7 @@
-"""Which order takes the place of which, which is sent again, and whom an order addresses (design §5).
+"""Which order supersedes which, which is sent again, and whether one scope covers another (design §5).
 
-Protection joins, so that a hold gives way only to one that holds at least as much, or to a floor. Of harm,
-payments and leases the higher revision is all that counts.
+Protecting orders join. So a hold is superseded only by a hold of at least the same interval, or by a floor.
+Of harm, payments and leases only the highest revision counts.
 """
 
 from protocols.documents.bodies import HoldBody, ReleaseBody
@@ -11,7 +11,7 @@ from protocols.documents.orders import Order, Scope, body_of
 
 
 def replaces(new: Order, old: Order) -> bool:
-    """Whether `new` takes the place of `old` for every meter that both address."""
+    """Whether `new` supersedes `old` for every meter that both address."""
     if new.object != old.object or new.rev <= old.rev:
         return False
     match KINDS[new.kind].joins:
@@ -36,7 +36,7 @@ def is_sent_again(order: Order) -> bool:
 
 
 def sending_key(order: Order) -> tuple[int, int, str]:
-    """Sorts the orders that are sent again into the sequence in which a meter should get them."""
+    """The sort key of orders that are sent again: a meter gets them in this sequence."""
     rank = KINDS[order.kind].resent_rank
     assert rank is not None, order.kind
     return rank, order.rev, order.id

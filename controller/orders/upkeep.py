@@ -1,7 +1,7 @@
-"""What falls due by itself, worked out from the database with the time as data (design §6).
+"""What the service does when time has passed: expire orders, send them again, time out (design §6).
 
-Each step may run at any time, any number of times: it looks at what is there and does what is missing. A
-clock that jumps makes it early or late, never twice; nothing here can cut anybody off.
+Each step may run at any time and any number of times: it reads the store and does what is missing. A clock
+that jumps makes a step early or late, but it is never done twice, and nothing here can cut anybody off.
 """
 
 from typing import Final
@@ -19,11 +19,11 @@ from protocols.documents.kinds import KINDS
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.topics import HARM_EXPIRY_S
 
-# A delivery times out without a receipt for as long as the broker keeps the message, and a bit.
-_PATIENCE_MS: Final = HOUR_MS + MINUTE_MS
-_HARM_PATIENCE_MS: Final = (HARM_EXPIRY_S + 30) * SECOND_MS
-# Protection that we have not seen in effect, over a link that is there: again after 1, 2, 4, … minutes, at
-# last 6 hours.
+# A delivery without a receipt times out a little after the broker has discarded the message (its expiry).
+_TIMEOUT_MS: Final = HOUR_MS + MINUTE_MS
+_HARM_TIMEOUT_MS: Final = (HARM_EXPIRY_S + 30) * SECOND_MS
+# An order that no report has shown in effect is sent again over a link that is online after 1, 2, 4, …
+# minutes, at most 6 hours.
 _RETRY_MS: Final = MINUTE_MS
 _RETRY_MS_MAX: Final = 6 * HOUR_MS
 _RETRIES_DOUBLED_MAX: Final = 9
@@ -37,8 +37,8 @@ _UNTIL_EFFECTIVE: Final = tuple(
 _WAITING: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED, OrderState.ACTIVE)
 
 
-class Kept(Struct, frozen=True, kw_only=True):
-    """What one round of upkeep did."""
+class UpkeepDone(Struct, frozen=True, kw_only=True):
+    """What one run of the upkeep did, as counts of orders, messages and deliveries."""
 
     expired: int
     dropped: int
@@ -46,12 +46,13 @@ class Kept(Struct, frozen=True, kw_only=True):
     timed_out: int
 
 
-def keep_up(session: Session, now_ms: int) -> Kept:
-    """Expire orders, drop what is late, send again what was not seen in effect, give up on the rest."""
+def keep_up(session: Session, now_ms: int) -> UpkeepDone:
+    """Delete late messages, expire orders, send again what is not effective yet, time out deliveries."""
     dropped = sending.drop_late(session, now_ms)
     expired = _expire(session, now_ms)
     retried = _retry(session, now_ms)
-    return Kept(expired=expired, dropped=dropped, retried=retried, timed_out=_time_out(session, now_ms))
+    timed_out = _time_out(session, now_ms)
+    return UpkeepDone(expired=expired, dropped=dropped, retried=retried, timed_out=timed_out)
 
 
 def _expire(session: Session, now_ms: int) -> int:
@@ -64,11 +65,11 @@ def _expire(session: Session, now_ms: int) -> int:
 
 
 def _retry(session: Session, now_ms: int) -> int:
-    """Send again what no receipt came for, or no report after it, over links that are there. Never harm.
+    """Send orders again that lack a receipt, or a report after it, over links that are online. Never harm.
 
-    What a meter has stored it answers with a receipt and a report all the same: a report that was lost on
-    its way does not leave a release in the dark. What is sent again only until it is stored (a lease) is left
-    alone from then on.
+    A meter answers a copy of an order that it has stored with a receipt and a report. So the state of a
+    release becomes known even if its first report was lost. A kind that is sent only until it is stored (a
+    lease) is not sent again after that.
     """
     query = (
         select(DeliveryRow, OrderRow)
@@ -82,7 +83,7 @@ def _retry(session: Session, now_ms: int) -> int:
                     col(DeliveryRow.state) == DeliveryState.STORED, col(OrderRow.kind).in_(_UNTIL_EFFECTIVE)
                 ),
             ),
-            # What a sync showed to be there was perhaps never sent.
+            # A delivery that a sync has shown to be stored may never have been sent: `sent_ms` is NULL then.
             func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).not_in(_LAPSES),
@@ -106,16 +107,16 @@ def _retry(session: Session, now_ms: int) -> int:
 
 
 def _time_out(session: Session, now_ms: int) -> int:
-    """Give up on deliveries whose receipt is overdue; unknown is to be shown as unknown."""
-    late = (
-        (col(OrderRow.kind).in_(_LAPSES), _HARM_PATIENCE_MS),
-        (col(OrderRow.kind).not_in(_LAPSES), _PATIENCE_MS),
+    """Time out deliveries whose receipt is overdue, so that *unknown* is shown as unknown."""
+    overdue = (
+        (col(OrderRow.kind).in_(_LAPSES), _HARM_TIMEOUT_MS),
+        (col(OrderRow.kind).not_in(_LAPSES), _TIMEOUT_MS),
     )
     count = 0
-    for kinds, patience_ms in late:
+    for kinds, timeout_ms in overdue:
         where = [
             col(DeliveryRow.state) == DeliveryState.SENT,
-            col(DeliveryRow.sent_ms) <= now_ms - patience_ms,
+            col(DeliveryRow.sent_ms) <= now_ms - timeout_ms,
             col(DeliveryRow.order_id).in_(select(OrderRow.id).where(kinds)),
         ]
         count += session.exec(select(func.count()).select_from(DeliveryRow).where(*where)).one()

@@ -1,4 +1,4 @@
-"""Orders and their deliveries, counted and listed: plain values, good beyond their session. Reads only."""
+"""Orders and deliveries, listed and counted, as plain values that outlive their session. Reads only."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryView(Struct, frozen=True, kw_only=True):
-    """An order's way to one meter."""
+    """The delivery of an order to one meter."""
 
     order_id: str
     kind: str
@@ -106,7 +106,7 @@ def list_deliveries(
 
 
 def order_progress(session: Session, order_id: str) -> Progress:
-    """How far an order has come, by meter: stored, sent, refused, unknown."""
+    """How many meters an order has reached: stored, sent, refused, unknown."""
     query = (
         select(DeliveryRow.state, LinkRow.state, func.count())
         .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))

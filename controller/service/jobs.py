@@ -21,7 +21,7 @@ from controller.leases.acts import renew_leases, upkeep_mark
 from controller.office.audit import SERVICE
 from controller.office.people import Actor
 from controller.orders.acting import acting
-from controller.orders.upkeep import Kept, keep_up
+from controller.orders.upkeep import UpkeepDone, keep_up
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
 from protocols.errors import RelanceError
@@ -38,7 +38,7 @@ _PLAN_AGAIN_MS: Final = 10 * MINUTE_MS
 class Done(Struct, frozen=True, kw_only=True):
     """What a tick did."""
 
-    kept: Kept
+    upkeep: UpkeepDone
     leases: int
 
 
@@ -67,17 +67,17 @@ class Jobs:
     def tick(self, now_ms: int) -> Done:
         """Do what is due at `now_ms`. Idempotent: a second call at once finds nothing to do."""
         with writing(self._engine) as session:
-            kept = keep_up(session, now_ms)
+            upkeep = keep_up(session, now_ms)
         with reading(self._engine) as session:
             mark = upkeep_mark(session)
         if self._planned is not None:
             planned_mark, planned_ms = self._planned
             if planned_mark == mark and 0 <= now_ms - planned_ms < _PLAN_AGAIN_MS:
-                return Done(kept=kept, leases=0)
+                return Done(upkeep=upkeep, leases=0)
         with acting(self._engine, self._root, self._actor, now_ms, "renewal") as act:
             leases = renew_leases(act)
             self._planned = upkeep_mark(act.session), now_ms
-        return Done(kept=kept, leases=leases)
+        return Done(upkeep=upkeep, leases=leases)
 
     async def tick_now(self) -> Done:
         """A tick at the present instant, beside whatever else writes."""

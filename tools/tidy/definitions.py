@@ -14,7 +14,6 @@ SHARED_NAMES = {
     "Channel": 2,
     "Entry": 2,
     "Household": 2,
-    "Kept": 2,
     "Order": 2,
     "Reach": 2,
     "Refused": 2,

@@ -117,7 +117,7 @@ def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
             forgetful = Service(engine, SECRETS, laid.clock).jobs
             for jobs in (laid.service.jobs, forgetful):
                 again = jobs.tick(laid.now_ms)
-                assert (again.leases, again.kept.retried, again.kept.expired) == (0, 0, 0)
+                assert (again.leases, again.upkeep.retried, again.upkeep.expired) == (0, 0, 0)
 
     asyncio.run(story())
 
