@@ -1,1 +1,1 @@
-"""What meets the links: what comes in, what a sync asks for, what is answered."""
+"""The exchange with links: takes in their messages, and answers a sync with what the meters lack."""

@@ -1,11 +1,11 @@
-"""What comes up from the links, into the store; a batch of messages is one transaction.
+"""Takes messages from the links into the store; a batch of messages is one transaction.
 
-A report counts only with a MAC under its meter's own key: a link, or whoever sits on it, cannot speak for
-its meters. Everything is idempotent: numbers and keys make a repeated message no news. What is refused
-changes nothing and is counted by its reason.
+A report counts only with a MAC under its meter's own key. So a link, or an intruder on a link, cannot forge a
+report of a meter. Intake is idempotent: by its number or key a repeated message is recognised, and ignored. A
+refused message changes nothing, and is counted by its reason.
 
-Receipts and reports of a meter may overtake each other: brokers keep an order only within a
-subscription. What reads an order back is decided by their numbers and not by their coming.
+Receipts and reports of a meter may overtake each other: MQTT orders messages only within one topic (MQTT 5,
+4.6). So their numbers, and not their arrival, decide which report shows a stored order in effect.
 """
 
 from collections import Counter
@@ -51,8 +51,21 @@ from protocols.reasons import NoOrder, OrderVerdict, Supply
 M = TypeVar("M", Status, Sync, Readings)
 
 
+# JSON writes the character NUL as this escape only. PostgreSQL stores no NUL, and no text of ours holds one.
+_NUL: Final = b"\\u0000"
+_REPORTS: Final[dict[Channel, type[Report]]] = {
+    Channel.RECEIPTS: Receipt,
+    Channel.REPORTED: Reported,
+    Channel.EVENTS: MeterEvent,
+}
+_CLAIM: Final = ClaimHeard.__struct_config__.tag
+_READING_COLUMNS: Final = ("meter", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
+_EVENT_COLUMNS: Final = ("meter", "number", "time_ms", "received_ms", "event", "record")
+_CLAIM_COLUMNS: Final = ("meter", "number", "source", "verdict", "offset_ms", "time_ms", "received_ms")
+
+
 @unique
-class Refused(StrEnum):
+class IntakeRefusal(StrEnum):
     """Why a message from a link is not taken in."""
 
     MALFORMED = "malformed"
@@ -61,8 +74,8 @@ class Refused(StrEnum):
     NOT_EXPECTED = "not_expected"
 
 
-class _Heard(Struct):
-    """What a part of a batch holds, by kind, each in the order of arrival."""
+class _Messages(Struct):
+    """Messages of a batch, sorted by kind; each kind in the order of arrival."""
 
     statuses: list[Status] = []
     syncs: list[Sync] = []
@@ -74,10 +87,10 @@ class _Heard(Struct):
 
 
 class _Columns(Struct, frozen=True):
-    """The parts of a black box's record that have columns.
+    """The fields of a black box's record that have columns of their own.
 
-    Not the types of `protocols.link.records`: here nothing is decided by a record's words, so that those
-    of a newer firmware are stored like any other. `Int` keeps out what no database takes.
+    Not the types of `protocols.link.records`: nothing is decided here by what a record says, so that a record
+    of a newer firmware is stored like any other. `Int` refuses integers that do not fit into 64 bits.
     """
 
     event: str
@@ -89,97 +102,98 @@ class _Columns(Struct, frozen=True):
 
 _records: msgspec.json.Decoder[_Columns] = msgspec.json.Decoder(_Columns)
 _encoder = msgspec.json.Encoder()
-_CLAIM: Final = ClaimHeard.__struct_config__.tag
 
 
 def take_in(
     session: Session, arrivals: Sequence[Arrival], fleet_key: bytes, root: RootSent, now_ms: int
-) -> Counter[Refused]:
+) -> Counter[IntakeRefusal]:
     """Take in a batch, in the caller's transaction. Returns how many were refused, by reason."""
-    refused: Counter[Refused] = Counter()
-    heard = _Heard()
+    refused: Counter[IntakeRefusal] = Counter()
+    messages = _Messages()
     for arrival in arrivals:
         message = _read(arrival, fleet_key)
-        if isinstance(message, Refused):
+        if isinstance(message, IntakeRefusal):
             refused[message] += 1
             continue
-        if _must_wait(heard, message):
-            _store(session, heard, root, now_ms)
-            heard = _Heard()
-        _sort(heard, message, arrival.place)
-    _store(session, heard, root, now_ms)
+        if _needs_new_batch(messages, message):
+            _store(session, messages, root, now_ms)
+            messages = _Messages()
+        _add(messages, message, arrival.place)
+    _store(session, messages, root, now_ms)
     return refused
 
 
-def _read(arrival: Arrival, fleet_key: bytes) -> Status | Sync | Readings | Report | Refused:
+def _read(arrival: Arrival, fleet_key: bytes) -> Status | Sync | Readings | Report | IntakeRefusal:
     place = arrival.place
     if _NUL in arrival.payload:
-        return Refused.MALFORMED
+        return IntakeRefusal.MALFORMED
     try:
         match place.channel:
             case Channel.STATUS:
-                return _if_of(read_message(arrival.payload, Status), place)
+                return _if_from_its_link(read_message(arrival.payload, Status), place)
             case Channel.SYNC:
-                return _if_of(read_message(arrival.payload, Sync), place)
+                return _if_from_its_link(read_message(arrival.payload, Sync), place)
             case Channel.READINGS:
-                return _if_of(read_message(arrival.payload, Readings), place)
+                return _if_from_its_link(read_message(arrival.payload, Readings), place)
             case Channel.RECEIPTS | Channel.REPORTED | Channel.EVENTS:
                 return _read_report(arrival, fleet_key)
             case _:
-                return Refused.NOT_EXPECTED
+                return IntakeRefusal.NOT_EXPECTED
     except DocumentError:
-        return Refused.MALFORMED
+        return IntakeRefusal.MALFORMED
 
 
-def _if_of(message: M, place: Place) -> M | Refused:
-    return message if message.link == place.link else Refused.WRONG_PLACE
+def _if_from_its_link(message: M, place: Place) -> M | IntakeRefusal:
+    return message if message.link == place.link else IntakeRefusal.WRONG_PLACE
 
 
-def _read_report(arrival: Arrival, fleet_key: bytes) -> Report | Refused:
+def _read_report(arrival: Arrival, fleet_key: bytes) -> Report | IntakeRefusal:
     report, body, mac = read_report(arrival.payload)
     if report.meter != arrival.place.meter or not isinstance(report, _REPORTS[arrival.place.channel]):
-        return Refused.WRONG_PLACE
-    return report if is_authentic(body, mac, meter_key(fleet_key, report.meter)) else Refused.NOT_AUTHENTIC
+        return IntakeRefusal.WRONG_PLACE
+    return (
+        report if is_authentic(body, mac, meter_key(fleet_key, report.meter)) else IntakeRefusal.NOT_AUTHENTIC
+    )
 
 
-def _must_wait(heard: _Heard, message: Status | Sync | Readings | Report) -> bool:
-    """Whether a sync would be taken before what came earlier: it says what a meter holds after that."""
-    return isinstance(message, Sync) and bool(heard.reported or heard.receipts)
+def _needs_new_batch(messages: _Messages, message: Status | Sync | Readings | Report) -> bool:
+    """Whether what came earlier must be stored first: a sync says what the meter holds after its reports."""
+    return isinstance(message, Sync) and bool(messages.reported or messages.receipts)
 
 
-def _sort(heard: _Heard, message: Status | Sync | Readings | Report, place: Place) -> None:
+def _add(messages: _Messages, message: Status | Sync | Readings | Report, place: Place) -> None:
     if isinstance(message, Status):
-        heard.statuses.append(message)
+        messages.statuses.append(message)
         return
     if isinstance(message, Sync):
-        heard.syncs.append(message)
+        messages.syncs.append(message)
         return
     if isinstance(message, Readings):
-        heard.readings.extend(message.readings)
-        heard.links.update({reading.meter: place.link for reading in message.readings})
+        messages.readings.extend(message.readings)
+        messages.links.update({reading.meter: place.link for reading in message.readings})
         return
-    heard.links[message.meter] = place.link
+    messages.links[message.meter] = place.link
     if isinstance(message, Receipt):
-        heard.receipts.append(message)
+        messages.receipts.append(message)
     elif isinstance(message, MeterEvent):
-        heard.events.append(message)
+        messages.events.append(message)
     else:
-        last = heard.reported.get(message.meter)
+        last = messages.reported.get(message.meter)
         if last is None or last.number < message.number:
-            heard.reported[message.meter] = message
+            messages.reported[message.meter] = message
 
 
-def _store(session: Session, heard: _Heard, root: RootSent, now_ms: int) -> None:
-    for status in heard.statuses:
+def _store(session: Session, messages: _Messages, root: RootSent, now_ms: int) -> None:
+    for status in messages.statuses:
         register_link(session, status, now_ms)
-    for sync in heard.syncs:
+    for sync in messages.syncs:
         sync_answer.answer_sync(session, sync, root, now_ms)
-    sync_answer.welcome(session, register_meters(session, heard.links, now_ms), now_ms)
-    _store_receipts(session, heard.receipts, now_ms)
-    _store_events(session, heard.events, now_ms)
-    _store_readings(session, heard.readings, now_ms)
-    _store_reported(session, heard.reported, now_ms)
-    spoken = heard.reported.keys() | {receipt.meter for receipt in heard.receipts}
+    sync_answer.welcome(session, register_meters(session, messages.links, now_ms), now_ms)
+    _store_receipts(session, messages.receipts, now_ms)
+    _store_events(session, messages.events, now_ms)
+    _store_readings(session, messages.readings, now_ms)
+    _store_reported(session, messages.reported, now_ms)
+    spoken = messages.reported.keys() | {receipt.meter for receipt in messages.receipts}
     if spoken:
         _read_back(session, spoken, now_ms)
 
@@ -191,8 +205,8 @@ def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) 
         event = DeliveryEvent.ACCEPTED if accepted else DeliveryEvent.REFUSED
         by_outcome.setdefault((receipt.order, event, receipt.reason), []).append(receipt.meter)
     for (order_id, event, reason), meters in by_outcome.items():
-        for some in in_batches(meters):
-            deliveries.step(session, event, now_ms, order_id=order_id, meters=some, reason=reason)
+        for batch in in_batches(meters):
+            deliveries.step(session, event, now_ms, order_id=order_id, meters=batch, reason=reason)
     accepted_ones = [receipt for receipt in receipts if receipt.verdict is OrderVerdict.ACCEPTED]
     number_receipts(session, [(each.number, each.order, each.meter) for each in accepted_ones])
     _note_leases(session, [receipt for receipt in accepted_ones if receipt.kind == Kind.LEASE])
@@ -203,7 +217,7 @@ def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) 
 
 
 def _note_leases(session: Session, receipts: Sequence[Receipt]) -> None:
-    """What lease each of these meters has accepted."""
+    """Store the revision and the end of the leases that these meters have accepted."""
     if not receipts:
         return
     ids = {receipt.order for receipt in receipts}
@@ -223,7 +237,7 @@ def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -
         try:
             record = _records.decode(text)
         except msgspec.MsgspecError:
-            # Signed by the meter all the same: kept as it came, under a name that says so.
+            # The meter has signed it all the same, so it is stored unchanged, as "unreadable".
             record = _Columns("unreadable")
         rows.append((each.meter, each.number, each.time_ms, now_ms, record.event, text))
         if record.event == _CLAIM:
@@ -252,26 +266,32 @@ def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) 
 
 
 def _store_reported(session: Session, reported: dict[str, Reported], now_ms: int) -> None:
-    rows: list[tuple[Value, ...]] = [
-        (*_state_of(each), now_ms, now_ms, meter, each.number) for meter, each in reported.items()
-    ]
-    update_newer(session, "meter", _STATE_COLUMNS, "report_number", rows)
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Value, ...]] = []
+    for meter, report in reported.items():
+        found = _meter_columns(report, now_ms)
+        columns = tuple(found)
+        rows.append((*found.values(), meter, report.number))
+    update_newer(session, "meter", columns, "report_number", rows)
 
 
 def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """What these meters have stored is effective, once a report has covered its receipt (design §5)."""
-    for some in in_batches(meters):
-        where = [col(DeliveryRow.meter).in_(some), _is_covered()]
+    """Mark stored orders of these meters as effective where a report covers the receipt (design §5)."""
+    for batch in in_batches(meters):
+        where = [col(DeliveryRow.meter).in_(batch), _is_covered()]
         deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, where)
 
 
 @cache
 def _is_covered() -> ColumnElement[bool]:
-    """Whether the meter's last report reads a delivery back; the same for every batch, and dear to make.
+    """The condition that the meter's last report shows a delivery's order in effect.
 
-    Receipts and reports may overtake each other: the number of the receipt and the black box's number in
-    the report say which came first at the meter.
+    Receipts and reports may overtake each other. The number of the receipt and the number of the black box in
+    the report say which came first at the meter. Cached, since it is the same for every batch and SQLAlchemy
+    takes half a millisecond to build it.
     """
+    # `reads_back` is asked here for each pair of supply and kind, so that the UPDATE can decide for many
+    # rows.
     proven = [
         and_(col(MeterRow.supply) == supply.value, _is_none_of(OrderRow.kind, unproven))
         for supply in Supply
@@ -280,6 +300,7 @@ def _is_covered() -> ColumnElement[bool]:
     return (
         exists()
         .where(col(MeterRow.id) == col(DeliveryRow.meter), col(OrderRow.id) == col(DeliveryRow.order_id))
+        # No receipt number: a sync has shown that the meter has the order, so any report is later.
         .where(col(MeterRow.report_journal) >= func.coalesce(col(DeliveryRow.receipt_number), 0))
         .where(or_(*proven))
     )
@@ -289,50 +310,23 @@ def _is_none_of(column: str, kinds: Sequence[str]) -> ColumnElement[bool]:
     return col(column).not_in(kinds) if kinds else true()
 
 
-def _state_of(report: Reported) -> tuple[Value, ...]:
-    return (
-        report.supply.value,
-        report.reason.value,
-        report.clock.value,
-        report.earliest_ms,
-        report.latest_ms,
-        report.time_ms,
-        report.number,
-        report.journal,
-        report.balance_ueur,
-        report.emergency_ueur,
-        report.next_possible_ms,
-        report.dispute_nonce,
-        report.code,
-        _encoder.encode(report.witnesses).decode(),
-    )
-
-
-# JSON has the character NUL in this form only. PostgreSQL stores none, and no text of ours holds one.
-_NUL: Final = b"\\u0000"
-_STATE_COLUMNS: Final = (
-    "supply",
-    "supply_reason",
-    "clock",
-    "earliest_ms",
-    "latest_ms",
-    "estimate_ms",
-    "report_number",
-    "report_journal",
-    "balance_ueur",
-    "emergency_ueur",
-    "next_possible_ms",
-    "dispute_nonce",
-    "code",
-    "witnesses",
-    "reported_ms",
-    "last_seen_ms",
-)
-_READING_COLUMNS: Final = ("meter", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
-_EVENT_COLUMNS: Final = ("meter", "number", "time_ms", "received_ms", "event", "record")
-_CLAIM_COLUMNS: Final = ("meter", "number", "source", "verdict", "offset_ms", "time_ms", "received_ms")
-_REPORTS: Final[dict[Channel, type[Report]]] = {
-    Channel.RECEIPTS: Receipt,
-    Channel.REPORTED: Reported,
-    Channel.EVENTS: MeterEvent,
-}
+def _meter_columns(report: Reported, now_ms: int) -> dict[str, Value]:
+    """The columns of its meter's row that a report sets, each with its value."""
+    return {
+        "supply": report.supply.value,
+        "supply_reason": report.reason.value,
+        "clock": report.clock.value,
+        "earliest_ms": report.earliest_ms,
+        "latest_ms": report.latest_ms,
+        "estimate_ms": report.time_ms,
+        "report_number": report.number,
+        "report_journal": report.journal,
+        "balance_ueur": report.balance_ueur,
+        "emergency_ueur": report.emergency_ueur,
+        "next_possible_ms": report.next_possible_ms,
+        "dispute_nonce": report.dispute_nonce,
+        "code": report.code,
+        "witnesses": _encoder.encode(report.witnesses).decode(),
+        "reported_ms": now_ms,
+        "last_seen_ms": now_ms,
+    }

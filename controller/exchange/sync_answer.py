@@ -1,6 +1,6 @@
-"""The answer to a link's sync: what each of its meters lacks goes into the outbox (design §5).
+"""Answers a link's sync: queues what each of its meters lacks (design §5).
 
-`exchange.syncing` decides; here its facts are loaded and its decision is written down, in one transaction.
+`exchange.syncing` decides; this module loads the facts and stores the decision, in one transaction.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,24 +27,24 @@ from protocols.link.messages import MeterHolds, Sync
 
 
 class RootSent(Struct, frozen=True):
-    """The root in force, and the envelope that meters accept it by."""
+    """The version of the root in force, and its signed envelope as it is sent to meters."""
 
     version: int
     envelope: bytes
 
 
 def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> None:
-    """Register the meters of a sync, note what they hold, and queue what they lack."""
+    """Register the meters of a sync, store what they say of themselves, and queue what they lack."""
     holds = {each.meter: each for each in sync.meters}
     register_meters(session, dict.fromkeys(holds, sync.link), now_ms)
-    _note_holds(session, sync.meters, now_ms)
+    _store_holds(session, sync.meters, now_ms)
     add_fleet_deliveries(session, holds.keys(), now_ms)
-    standing = active_orders(session, holds.keys())
+    active = active_orders(session, holds.keys())
     send: dict[str, tuple[Order, list[str]]] = {}
     held: dict[str, list[str]] = {}
     roots: list[str] = []
     for meter, holding in holds.items():
-        found = answer(holding, standing.get(meter, ()), root.version, now_ms)
+        found = answer(holding, active.get(meter, ()), root.version, now_ms)
         for order in found.send:
             send.setdefault(order.id, (order, []))[1].append(meter)
         for order in found.held:
@@ -52,8 +52,8 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
         if found.root:
             roots.append(meter)
     for order_id, meters in held.items():
-        for some in in_batches(meters):
-            deliveries.step(session, DeliveryEvent.HELD, now_ms, order_id=order_id, meters=some)
+        for batch in in_batches(meters):
+            deliveries.step(session, DeliveryEvent.HELD, now_ms, order_id=order_id, meters=batch)
     enqueue_root(session, root.envelope, roots, sync.link, now_ms)
     _send(session, list(send.values()), now_ms)
     sent = sum(len(meters) for _, meters in send.values())
@@ -63,40 +63,41 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
 
 
 def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """A meter that became known by a report, not by a sync: it gets all that may be sent again."""
+    """Queue all orders that may be sent again for meters that became known by a report, not by a sync."""
     if not meters:
         return
     add_fleet_deliveries(session, meters, now_ms)
     by_order: dict[str, tuple[Order, list[str]]] = {}
-    for meter, standing in active_orders(session, meters).items():
-        for each in standing:
+    for meter, active in active_orders(session, meters).items():
+        for each in active:
             if is_sent_again(each.order) and each.state is DeliveryState.QUEUED:
                 by_order.setdefault(each.order.id, (each.order, []))[1].append(meter)
     _send(session, list(by_order.values()), now_ms)
 
 
 def add_fleet_deliveries(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """Deliveries of the fleet's active orders to meters that joined after their approval."""
+    """Add deliveries of the fleet's active orders for meters that joined after the approval."""
+    # The scope column holds the JSON that `orders.store.propose` writes; it leaves out what is default.
     fleet = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.scope == '{"fleet":true}')
     for row in session.exec(fleet).all():
-        for some in in_batches(meters):
+        for batch in in_batches(meters):
             have = set(
                 session.exec(
                     select(DeliveryRow.meter).where(
-                        DeliveryRow.order_id == row.id, col(DeliveryRow.meter).in_(some)
+                        DeliveryRow.order_id == row.id, col(DeliveryRow.meter).in_(batch)
                     )
                 )
             )
-            deliveries.add_deliveries(session, row.id, set(some) - have, now_ms)
+            deliveries.add_deliveries(session, row.id, set(batch) - have, now_ms)
 
 
 def _send(session: Session, found: Sequence[tuple[Order, list[str]]], now_ms: int) -> None:
-    """Order by order, in the sequence of the kinds: each meter gets the lease after all that it names."""
+    """Queue order by order, in the sequence of the kinds: a meter gets a lease after all that it names."""
     for order, meters in sorted(found, key=lambda each: sending_key(each[0])):
         requeue(session, order, meters, now_ms)
 
 
-def _note_holds(session: Session, holds: Sequence[MeterHolds], now_ms: int) -> None:
+def _store_holds(session: Session, holds: Sequence[MeterHolds], now_ms: int) -> None:
     rows: list[dict[str, Any]] = [
         {
             "id": each.meter,

@@ -1,8 +1,8 @@
-"""What a meter lacks: what it says it holds, beside the orders that are active for it (design §5, sync).
+"""What a meter lacks: compares what it says it holds with its active orders (design §5, sync).
 
-Sent again is protection, money, the calendar and tariff in force, the lease, and the root. Never sent
-again is a cut order, nor a floor under a hold, a cleared flag, a limiter or a rebase: harm that did not
-arrive at once has lapsed, and the meter stays protected until two people decide anew.
+Protection, money, the calendar and tariff in force, the lease and the root are sent again. A cut order, the
+lifting or shortening of a hold, a cleared flag, a limiter and a rebase are never sent again: harm that did
+not arrive at once has lapsed, and the meter stays protected until two people decide anew.
 """
 
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ from protocols.link.messages import MeterHolds
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a sync shows: orders to send again, in sequence; orders that the meter has; a root to send."""
+    """The answer to one meter: orders to send, in sequence; orders that it has; whether to send the root."""
 
     send: tuple[Order, ...]
     held: tuple[Order, ...]
     root: bool
 
 
-def answer(holds: MeterHolds, standing: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
+def answer(holds: MeterHolds, active: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
     """What to answer one meter."""
-    # Superseded for this meter alone, while the order stands for others: it is nothing that it lacks.
-    standing = [each for each in standing if each.state is not DeliveryState.SUPERSEDED]
+    # Superseded for this meter alone, while the order is active for others: the meter does not lack it.
+    active = [each for each in active if each.state is not DeliveryState.SUPERSEDED]
     highest: dict[tuple[Kind, str], int] = {}
-    for each in standing:
+    for each in active:
         key = each.order.kind, each.order.object
         highest[key] = max(highest.get(key, 0), each.order.rev)
-    held = [each.order for each in standing if _holds(holds, each)]
+    held = [each.order for each in active if _holds(holds, each)]
     lacking = [
         each.order
-        for each in standing
+        for each in active
         if is_sent_again(each.order)
         and now_ms < each.order.not_after_ms
         and not (
@@ -53,10 +53,10 @@ def answer(holds: MeterHolds, standing: Sequence[ActiveOrder], root_version: int
     )
 
 
-def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
-    """Whether the meter has an order, by its own word; where it has no word for it, by its receipt."""
-    order = standing.order
-    received = standing.state in HELD_DELIVERIES
+def _holds(holds: MeterHolds, active: ActiveOrder) -> bool:
+    """Whether the meter has an order: by what its sync says, else (kinds it does not list) by its receipt."""
+    order = active.order
+    received = active.state in HELD_DELIVERIES
     match KINDS[order.kind].shown_by:
         case ShownBy.REVISION:
             named = _named(holds, order.object)
@@ -68,7 +68,7 @@ def _holds(holds: MeterHolds, standing: ActiveOrder) -> bool:
             body = body_of(order, PaymentBody)
             return any(each.issuer == body.issuer and each.number >= body.number for each in holds.statements)
         case ShownBy.TOMBSTONE:
-            # The oldest tombstones make room for others, and still count.
+            # A full meter forgets its oldest tombstones, so a receipt counts as well.
             return received or body_of(order, CancelCutBody).cut in holds.tombstones
         case ShownBy.CALENDAR:
             mine = (order.object, order.rev, digest_of(order))

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.database.engine import writing
-from controller.exchange.intake import Refused, take_in
+from controller.exchange.intake import IntakeRefusal, take_in
 from controller.exchange.sync_answer import RootSent
 from protocols.errors import UnreachableError
 from protocols.link.carriage import Arrival
@@ -49,7 +49,7 @@ class Intake:
         lock: asyncio.Lock,
         written: Callable[[], None],
     ) -> None:
-        self.refused: Counter[Refused] = Counter()
+        self.refused: Counter[IntakeRefusal] = Counter()
         self.taken = 0
         self.linger_s = LINGER_S
         self._engine = engine
@@ -128,11 +128,11 @@ class Intake:
         await self._write(batch[:middle])
         await self._write(batch[middle:])
 
-    def _take_in(self, batch: Sequence[Arrival]) -> Counter[Refused]:
+    def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
         with writing(self._engine) as session:
             return take_in(session, batch, self._fleet_key, self._root, self._timekeeper.now_ms())
 
-    def _count(self, batch: Sequence[Arrival], refused: Counter[Refused]) -> None:
+    def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()
         self.refused += refused
         if refused:

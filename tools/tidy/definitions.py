@@ -16,7 +16,6 @@ SHARED_NAMES = {
     "Household": 2,
     "Order": 2,
     "Reach": 2,
-    "Refused": 2,
     "Secrets": 2,
 }
 

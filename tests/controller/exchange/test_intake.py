@@ -20,7 +20,7 @@ from controller.database.tables import (
     OutboxRow,
     ReadingRow,
 )
-from controller.exchange.intake import Refused, take_in
+from controller.exchange.intake import IntakeRefusal, take_in
 from controller.exchange.sync_answer import RootSent
 from controller.meters.views import show_meter
 from controller.orders import store as orders
@@ -107,7 +107,7 @@ def event(number: int, record: object, meter: str = "m1") -> MeterEvent:
     )
 
 
-def take(engine: Engine, *arrivals: Arrival) -> Counter[Refused]:
+def take(engine: Engine, *arrivals: Arrival) -> Counter[IntakeRefusal]:
     with writing(engine) as session:
         return take_in(session, arrivals, KEY, ROOT_SENT, NOW_MS)
 
@@ -184,10 +184,10 @@ def test_nobody_speaks_for_another_meter(engine: Engine) -> None:
     status = Arrival(Place(Channel.STATUS, link="link-1"), write_message(other))
     refused = take(engine, forged, misplaced, swapped, garbage, down, status)
     assert refused == {
-        Refused.NOT_AUTHENTIC: 1,
-        Refused.WRONG_PLACE: 3,
-        Refused.MALFORMED: 1,
-        Refused.NOT_EXPECTED: 1,
+        IntakeRefusal.NOT_AUTHENTIC: 1,
+        IntakeRefusal.WRONG_PLACE: 3,
+        IntakeRefusal.MALFORMED: 1,
+        IntakeRefusal.NOT_EXPECTED: 1,
     }
     with reading(engine) as session:
         assert session.exec(select(MeterRow)).all() == []

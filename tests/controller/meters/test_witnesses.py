@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, text
 
 from controller.database.engine import SCHEMA_VERSION, open_store, reading, writing
 from controller.database.tables import ClaimRow, EventRow, LinkRow, MeterRow
-from controller.exchange.intake import Refused
+from controller.exchange.intake import IntakeRefusal
 from controller.meters.views import list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from protocols.instants import DAY_MS, HOUR_MS
@@ -152,7 +152,7 @@ def test_whatever_a_meter_says_is_stored_or_refused_and_ends_no_batch(
     heard = arrival(event(2, record))
     refused = take(engine, arrival(report(1, *held)), heard, arrival(reported(1, meter="m2")))
     bad_report = any(abs(ms) > REV_MAX for ms in offsets_ms)
-    assert refused[Refused.MALFORMED] == bad_report + (b"\\u0000" in msgspec.json.encode(source))
+    assert refused[IntakeRefusal.MALFORMED] == bad_report + (b"\\u0000" in msgspec.json.encode(source))
     with reading(engine) as session:
         assert session.get(MeterRow, "m2") is not None
         meter = session.get(MeterRow, "m1")
@@ -163,7 +163,9 @@ def test_a_character_that_no_postgresql_takes_is_refused_everywhere(engine: Engi
     strange = msgspec.structs.replace(report(1), code="8\x00")
     status = Status(link="link-1", online=True, sequence=2**70, meters=1)
     born = Arrival(Place(Channel.STATUS, link="link-1"), write_message(status))
-    assert take(engine, arrival(strange), born, arrival(report(1, meter="m2"))) == {Refused.MALFORMED: 2}
+    assert take(engine, arrival(strange), born, arrival(report(1, meter="m2"))) == {
+        IntakeRefusal.MALFORMED: 2
+    }
     assert words(engine, "m2") == []
 
 
