@@ -1,1 +1,1 @@
-"""The controller's memory: how it is opened, its tables and migrations, numbers, and the audit's chain."""
+"""The controller's store: how it is opened, its tables and migrations, counters, and bulk statements."""

@@ -1,6 +1,6 @@
-"""The two paths that go past the ORM: many rows at once into one table, and many small updates (design §6).
+"""The two paths that bypass the ORM: inserts of many rows, and many small updates (design §6).
 
-Measured: the ORM is forty to a hundred times slower than the database on them. Everything else uses it.
+Measured: on these the ORM is forty to a hundred times slower than plain SQL. Everything else uses the ORM.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -10,13 +10,13 @@ from typing import Final
 from sqlmodel import Session
 
 Value = str | int | None
-# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535.
+# SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 METERS_AT_ONCE: Final = 10_000
 _MARKERS: Final = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 
 def in_batches(names: Collection[str]) -> Iterator[Sequence[str]]:
-    """Names in portions that one statement takes."""
+    """The names, sorted, in batches that one statement takes as parameters."""
     ordered = sorted(names)
     return (ordered[start : start + METERS_AT_ONCE] for start in range(0, len(ordered), METERS_AT_ONCE))
 
@@ -24,7 +24,7 @@ def in_batches(names: Collection[str]) -> Iterator[Sequence[str]]:
 def insert_new(
     session: Session, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Value, ...]]
 ) -> None:
-    """Insert rows; one whose key is there already is left as it is: the same message came twice."""
+    """Insert rows. A row whose key exists is left unchanged: the same message came twice."""
     if rows:
         connection = session.connection()
         sql = _insert_sql(table, columns, _MARKERS[connection.dialect.paramstyle])
@@ -34,9 +34,9 @@ def insert_new(
 def update_newer(
     session: Session, table: str, columns: tuple[str, ...], number: str, rows: Sequence[tuple[Value, ...]]
 ) -> None:
-    """Update rows by their `id`: each row ends with the id and then the number that makes it news.
+    """Update rows by their `id` with newer values. Each tuple ends with the id and the number of its message.
 
-    Where the row's own `number` column is not lower, what comes is old, and changes nothing.
+    `number` is the column that holds the number of the last message: where it is not lower, nothing changes.
     """
     if rows:
         connection = session.connection()
@@ -45,7 +45,7 @@ def update_newer(
 
 
 def number_receipts(session: Session, rows: Sequence[tuple[int, str, str]]) -> None:
-    """Keep the number of each receipt, `(number, order, meter)`, with its delivery: the first that came."""
+    """Store the number of each receipt, `(number, order, meter)`, with its delivery, unless it has one."""
     if rows:
         connection = session.connection()
         marker = _MARKERS[connection.dialect.paramstyle]
@@ -59,12 +59,12 @@ def number_receipts(session: Session, rows: Sequence[tuple[int, str, str]]) -> N
 @lru_cache(maxsize=32)
 def _insert_sql(table: str, columns: tuple[str, ...], marker: str) -> str:
     names, markers = ", ".join(columns), ", ".join([marker] * len(columns))
-    # The names are our own, the values are bound.
+    # S608: the names are our own, and the values are bound parameters.
     return f"INSERT INTO {table} ({names}) VALUES ({markers}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 @lru_cache(maxsize=32)
 def _update_sql(table: str, columns: tuple[str, ...], number: str, marker: str) -> str:
     values = ", ".join(f"{column} = {marker}" for column in columns)
-    # As above: our own names, bound values.
+    # S608: as above.
     return f"UPDATE {table} SET {values} WHERE id = {marker} AND {number} < {marker}"  # noqa: S608

@@ -1,7 +1,8 @@
 """Column types that mean the same on SQLite and on PostgreSQL.
 
-`int` alone becomes int4 on PostgreSQL: milliseconds do not fit at all, micro-euro not beyond 2,147 €; and
-SQLite stores "abc" in it without a word. Hence one type for every integer, and STRICT tables.
+SQLModel makes `int` an int4 on PostgreSQL: milliseconds do not fit into it, and micro-euro only up to 2,147
+€. And SQLite stores "abc" in an integer column without an error. Hence one type for all integers, and STRICT
+tables.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class Int64(TypeDecorator[int]):
-    """A 64-bit integer: BIGINT, or SQLite's INTEGER, which alone may number rows by itself."""
+    """A 64-bit integer: BIGINT, or INTEGER on SQLite, where only INTEGER may be AUTOINCREMENT."""
 
     impl = BigInteger
     cache_ok = True
@@ -26,8 +27,8 @@ class Int64(TypeDecorator[int]):
         return value
 
 
-class Words(TypeDecorator[str]):
-    """Text. A member of a closed list is stored as its value; a driver might take its name instead."""
+class TextColumn(TypeDecorator[str]):
+    """Text. A member of a StrEnum is stored as its value; a driver could otherwise store its name."""
 
     impl = Text
     cache_ok = True

@@ -1,10 +1,10 @@
-"""Opening the store: SQLite in WAL mode by default, PostgreSQL by URL; and its two ways of use.
+"""Opens the store: SQLite in WAL mode by default, PostgreSQL by URL. Sessions either read or write.
 
 `reading` sees one consistent state and writes nothing; `writing` is one transaction: all of it or none. A
-writer takes the lock at its first breath (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `database.postgresql`),
-or two processes that read first and write later would fail each other; readers never wait.
+writer takes the lock when it begins (SQLite: BEGIN IMMEDIATE; for PostgreSQL see `database.postgresql`).
+Otherwise two processes that read first and write later could not both commit. Readers never wait.
 
-A commit is on the disk (synchronous=FULL): "paid" is said to a household after it.
+A commit is on the disk (synchronous=FULL): only then may a household be told that it has paid.
 """
 
 from collections.abc import Iterator
@@ -24,23 +24,23 @@ from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
 
 SCHEMA_VERSION: Final = "0002"
-# Versions of ours that a migration leads on from.
+# Earlier versions, from which a migration leads to SCHEMA_VERSION.
 _EARLIER: Final = ("0001",)
-# A database that has tables, and none of ours.
-_STRANGE: Final = "strange"
+# The version of a database that has tables, but no table of Alembic's.
+_FOREIGN: Final = "foreign"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# Another process writes in milliseconds; a backup tool may hold the file for seconds.
+# How long a writer waits for the lock. Other writers need milliseconds, a backup tool may need seconds.
 _BUSY_MS: Final = 10_000
-# Schemes of an address, each with its driver.
+# The schemes of a URL, each with its driver.
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": postgresql.DRIVER, postgresql.DRIVER: postgresql.DRIVER}
 
 
 def open_store(url: str, *, create: bool = False) -> Engine:
-    """The store behind `url`: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or just a file's name.
+    """Open the store at `url`: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or just the name of a file.
 
-    An earlier schema of ours is migrated; `create` makes a store of an empty one. Raises InputError for an
-    address that is none, a file that is no database of ours, or a schema of another version; UnreachableError
-    where nothing answers or no file is.
+    An earlier schema is migrated; with `create` an empty database becomes a store. Raises InputError for a
+    malformed URL, a file that is not our database, or a schema of another version; UnreachableError where the
+    server does not answer or the file does not exist.
     """
     address = _address(url)
     shown = address.render_as_string(hide_password=True)
@@ -60,13 +60,13 @@ def open_store(url: str, *, create: bool = False) -> Engine:
         raise InputError(f"{shown}: {first_line(error)}") from None
     if version != SCHEMA_VERSION:
         engine.dispose()
-        found = "not a store of relance" if version in {None, _STRANGE} else f"schema {version}"
+        found = "not a store of relance" if version in {None, _FOREIGN} else f"schema {version}"
         raise InputError(f"{shown}: {found}; allowed: schema {SCHEMA_VERSION}; `relance init` makes one")
     return engine
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to SCHEMA_VERSION, in one transaction; nothing happens where it is there already."""
+    """Migrate the schema to SCHEMA_VERSION, in one transaction. Does nothing where it has that version."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.execution_options(relance_writes=True).begin() as connection:
@@ -76,7 +76,7 @@ def migrate(engine: Engine) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session that sees one state of the store; what it changes is thrown away."""
+    """A session that sees one state of the store; its changes are rolled back."""
     with Session(engine, autoflush=False) as session:
         yield session
         session.rollback()
@@ -84,9 +84,9 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """A session that is one transaction: committed at the end, rolled back when anything is raised.
+    """A session that is one transaction: committed at the end, rolled back by an exception.
 
-    Rows stay readable after the commit. Raises UnreachableError where another writer holds the store.
+    Rows stay readable after the commit. Raises UnreachableError where another writer holds the lock too long.
     """
     try:
         writer = engine.execution_options(relance_writes=True)
@@ -108,7 +108,7 @@ def _address(url: str) -> URL:
 
 
 def _check_file(address: URL, shown: str) -> None:
-    """SQLite would make an empty file of a mistyped name and report tables missing."""
+    """Raises UnreachableError for a missing file: SQLite would create an empty one, and then lack tables."""
     if address.database and address.database != ":memory:" and not Path(address.database).exists():
         raise UnreachableError(f"{shown}: no such file; `relance init` makes it")
 
@@ -127,7 +127,8 @@ def _connect(address: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
-    # The driver would open transactions at moments of its own choosing; `_begin_sqlite` does instead.
+    # With its default isolation level the sqlite3 module opens transactions implicitly, before a first INSERT
+    # or UPDATE. With None it leaves them to us: `_begin_sqlite` opens them.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
@@ -141,10 +142,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _version(engine: Engine) -> str | None:
-    """The schema's version; None for an empty database. A stranger's tables are no store of ours."""
+    """The version of the schema: None for an empty database, _FOREIGN where only others have made tables."""
     with engine.connect() as connection:
         tables = inspect(connection).get_table_names()
         if "alembic_version" not in tables:
-            return _STRANGE if tables else None
+            return _FOREIGN if tables else None
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""Rows that must be there: whoever names one that is not reads the same line, whatever door they came by."""
+"""Rows that must exist: an unknown id gets the same error from every command."""
 
 from collections.abc import Iterable
 from typing import Final, TypeVar
@@ -10,8 +10,8 @@ from protocols.errors import RefusedError, quoted
 
 R = TypeVar("R", MeterRow, OrderRow)
 
-# What a row is called, and the command that lists all of them.
-_CALLED: Final[dict[type[MeterRow | OrderRow], tuple[str, str]]] = {
+# The noun for a row, and the command that lists all of them.
+_NOUNS: Final[dict[type[MeterRow | OrderRow], tuple[str, str]]] = {
     MeterRow: ("meter", "meters list"),
     OrderRow: ("order", "orders list"),
 }
@@ -26,6 +26,6 @@ def existing(session: Session, table: type[R], key: str) -> R:
 
 
 def not_known(table: type[MeterRow | OrderRow], keys: Iterable[str]) -> RefusedError:
-    """The refusal of ids that no row has."""
-    called, listing = _CALLED[table]
-    return RefusedError(f"no such {called}: {', '.join(map(quoted, keys))}; `relance {listing}` shows all")
+    """The error for ids that no row has."""
+    noun, listing = _NOUNS[table]
+    return RefusedError(f"no such {noun}: {', '.join(map(quoted, keys))}; `relance {listing}` shows all")

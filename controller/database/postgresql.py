@@ -1,11 +1,11 @@
 """PostgreSQL made to behave as SQLite does for us, so that nothing above knows which of the two it has.
 
-    writers   one at a time, as SQLite has it: a lock that the transaction takes first and that its end frees.
-              Another waits for at most ten seconds, and is then told so.
-    readers   see one state for as long as they read, and wait for nobody.
-    errors    in the words of the server, under the names that SQLAlchemy has for SQLite's.
+    writers   One at a time, as on SQLite: a transaction first takes an advisory lock, which its end releases.
+              Another writer waits for at most ten seconds, and then gets an error.
+    readers   See one state for as long as they read, and wait for nobody.
+    errors    Have the server's own message, and the class that SQLAlchemy gives to the same error of SQLite.
 
-The driver is pg8000 (BSD, pure Python), by SQLAlchemy's URL only.
+The driver is pg8000 (BSD, pure Python); only SQLAlchemy's URL names it.
 """
 
 from typing import Any, Final
@@ -17,20 +17,21 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, Operationa
 DRIVER: Final = "postgresql+pg8000"
 NEEDS: Final = "PostgreSQL needs the package pg8000, the extra `relance[postgresql]`"
 
-# Advisory locks belong to a database. All writers of ours take this one; `serve` holds another while it runs.
+# An advisory lock belongs to one database. Every writer of ours takes this one; `serve` holds another one.
 _WRITERS: Final = int.from_bytes(b"writers", "big")
-# Classes of SQLSTATE (PostgreSQL, appendix A) in which the server is away, refuses us, is full or has us
-# wait: connection, authorization, no such database, rolled back, resources, lock, operator, system.
-_AWAY: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
+# Classes of SQLSTATE (PostgreSQL, appendix A) in which the server cannot be reached, refuses us, is full or
+# locked: 08 connection, 28 authorization, 3D database name, 40 rollback, 53 resources, 55 object state
+# (locks), 57 operator intervention, 58 system.
+_UNREACHABLE: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
 _INTEGRITY: Final = "23"
 
 
-class SaidError(Exception):
-    """What the server or the driver said, and nothing around it."""
+class ServerError(Exception):
+    """The message of the server or of the driver, and nothing else."""
 
 
 def prepare(engine: Engine, busy_ms: int) -> None:
-    """Have every connection of the engine behave as said above. `busy_ms`: how long a writer waits."""
+    """Make every connection of the engine behave as described above. `busy_ms`: how long a writer waits."""
 
     def set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
         cursor = connection.cursor()
@@ -40,7 +41,7 @@ def prepare(engine: Engine, busy_ms: int) -> None:
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin)
-    event.listen(engine, "handle_error", _in_plain_words, retval=True)
+    event.listen(engine, "handle_error", _with_sqlalchemys_class, retval=True)
 
 
 def _begin(connection: Connection) -> None:
@@ -50,32 +51,32 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def _in_plain_words(context: ExceptionContext) -> DBAPIError | None:
-    """The driver gives the server's answer as a dictionary, and few of its errors their proper name."""
+def _with_sqlalchemys_class(context: ExceptionContext) -> DBAPIError | None:
+    """Replace pg8000's error, a dictionary in a general class, by the server's message in the right class."""
     known = context.sqlalchemy_exception
     if not isinstance(known, DBAPIError):
         return None
-    said: BaseException | None = context.original_exception
-    answer = _answer(said)
-    while not answer and context.connection is None and said is not None:
-        # Refused while connecting: the driver says goodbye to who is gone already, and reports only that.
-        said = said.__context__
-        answer = _answer(said)
-    words = SaidError(answer.get("M", str(context.original_exception)))
+    error: BaseException | None = context.original_exception
+    answer = _answer(error)
+    while not answer and context.connection is None and error is not None:
+        # The server refused the connection. pg8000 then fails to close it, and raises only this second error.
+        error = error.__context__
+        answer = _answer(error)
+    message = ServerError(answer.get("M", str(context.original_exception)))
     kind = _kind(answer.get("C", ""), type(known))
-    return kind(context.statement, known.params, words, connection_invalidated=known.connection_invalidated)
+    return kind(context.statement, known.params, message, connection_invalidated=known.connection_invalidated)
 
 
-def _answer(said: BaseException | None) -> dict[str, str]:
-    """The fields of the server's answer; none where it has not answered."""
-    first = said.args[0] if said is not None and said.args else None
+def _answer(error: BaseException | None) -> dict[str, str]:
+    """The fields of the server's error message; none where the server has not answered."""
+    first = error.args[0] if error is not None and error.args else None
     return first if isinstance(first, dict) else {}
 
 
 def _kind(sqlstate: str, known: type[DBAPIError]) -> type[DBAPIError]:
-    """Under which name it is raised. Without a code the driver has lost its server, or never had one."""
+    """The class for an SQLSTATE. Without a code the connection was lost, or never made."""
     if sqlstate.startswith(_INTEGRITY):
         return IntegrityError
-    if not sqlstate or sqlstate[:2] in _AWAY:
+    if not sqlstate or sqlstate[:2] in _UNREACHABLE:
         return OperationalError
     return known if issubclass(known, DatabaseError) else DatabaseError

@@ -1,4 +1,4 @@
-"""A row of a table as a value that is good beyond its session."""
+"""Makes plain values of table rows: they stay valid after the session has closed."""
 
 from typing import Any, TypeVar
 
@@ -8,6 +8,6 @@ V = TypeVar("V", bound=Struct)
 
 
 def view_of(row: object, view: type[V], **known: Any) -> V:  # noqa: ANN401 # of whatever type the view says
-    """The columns of a row that a view has; `known` are those that come from elsewhere."""
+    """A view filled with the columns of a row that have its fields' names; `known`: fields from elsewhere."""
     names = [name for name in view.__struct_fields__ if name not in known and hasattr(row, name)]
     return view(**{name: getattr(row, name) for name in names}, **known)

@@ -1,4 +1,4 @@
-"""One `serve` a store: two would answer and renew everything twice."""
+"""Allows one `serve` for each store: two would send every answer and every lease twice."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,29 +10,30 @@ from sqlalchemy import Engine, text
 
 from protocols.errors import InputError
 
-# Any number will do, as long as nobody else on that database locks the same: "relance".
+# "relance" in ASCII: a number that no other program on the same database should use.
 _ADVISORY_LOCK: Final = 0x72656C616E6365
 
 
 @contextmanager
 def single_instance(engine: Engine) -> Iterator[None]:
-    """Hold the store for one `serve`: two would answer and renew everything twice.
+    """Hold the lock of the store for one `serve`.
 
-    Raises InputError where another holds it. The lock ends with the process, however it ends.
+    Raises InputError where another `serve` holds it. The operating system or the server releases the lock
+    when the process ends, even by a kill.
     """
     if engine.dialect.name == "sqlite":
         with _file_lock(f"{engine.url.database}.serve"):
             yield
         return
     with engine.connect() as connection:
-        # Out of the pool: the lock belongs to the session, which must end with this block.
+        # Taken out of the pool: the lock belongs to the server session, which must end with this block.
         connection.detach()
         taken = connection.execute(
             text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}
         ).scalar()
         if not taken:
-            raise _taken(str(engine.url.database))
-        # The lock is the session's; a transaction left open for as long as we serve would stop every vacuum.
+            raise _held_by_another(str(engine.url.database))
+        # The lock outlives the transaction. An open transaction would keep VACUUM from removing dead rows.
         connection.commit()
         yield
 
@@ -43,9 +44,9 @@ def _file_lock(path: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _taken(path) from None
+            raise _held_by_another(path) from None
         yield
 
 
-def _taken(what: str) -> InputError:
+def _held_by_another(what: str) -> InputError:
     return InputError(f"{what}: another `relance serve` runs on this database; allowed: one")

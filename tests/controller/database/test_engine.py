@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Engine, LargeBinary
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
-from controller.database.columns import Int64, Words
+from controller.database.columns import Int64, TextColumn
 from controller.database.engine import SCHEMA_VERSION, migrate, open_store, reading, writing
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, Table
 from protocols.errors import InputError, UnreachableError
@@ -36,7 +36,7 @@ def test_every_integer_is_64_bits_wide() -> None:
     assert Int64.impl is BigInteger
     for table in Table.metadata.sorted_tables:
         for column in table.columns:
-            assert isinstance(column.type, Int64 | Words | LargeBinary), column
+            assert isinstance(column.type, Int64 | TextColumn | LargeBinary), column
 
 
 def test_to_migrate_again_changes_nothing(engine: Engine) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from controller.database.columns import Int64, Words
+from controller.database.columns import Int64, TextColumn
 
 revision = "0001"
 down_revision = None
@@ -20,8 +20,8 @@ def upgrade() -> None:
 def _create_fleet() -> None:
     op.create_table(
         "link",
-        sa.Column("id", Words(), nullable=False),
-        sa.Column("state", Words(), nullable=False),
+        sa.Column("id", TextColumn(), nullable=False),
+        sa.Column("state", TextColumn(), nullable=False),
         sa.Column("sequence", Int64(), nullable=False),
         sa.Column("meters", Int64(), nullable=False),
         sa.Column("seen_ms", Int64(), nullable=False),
@@ -31,14 +31,14 @@ def _create_fleet() -> None:
     )
     op.create_table(
         "meter",
-        sa.Column("id", Words(), nullable=False),
-        sa.Column("link", Words(), nullable=False),
-        sa.Column("energy", Words(), nullable=True),
-        sa.Column("firmware", Words(), nullable=True),
-        sa.Column("profile", Words(), nullable=True),
-        sa.Column("supply", Words(), nullable=True),
-        sa.Column("supply_reason", Words(), nullable=True),
-        sa.Column("clock", Words(), nullable=True),
+        sa.Column("id", TextColumn(), nullable=False),
+        sa.Column("link", TextColumn(), nullable=False),
+        sa.Column("energy", TextColumn(), nullable=True),
+        sa.Column("firmware", TextColumn(), nullable=True),
+        sa.Column("profile", TextColumn(), nullable=True),
+        sa.Column("supply", TextColumn(), nullable=True),
+        sa.Column("supply_reason", TextColumn(), nullable=True),
+        sa.Column("clock", TextColumn(), nullable=True),
         sa.Column("earliest_ms", Int64(), nullable=True),
         sa.Column("latest_ms", Int64(), nullable=True),
         sa.Column("estimate_ms", Int64(), nullable=True),
@@ -49,8 +49,8 @@ def _create_fleet() -> None:
         sa.Column("balance_ueur", Int64(), nullable=True),
         sa.Column("emergency_ueur", Int64(), nullable=True),
         sa.Column("next_possible_ms", Int64(), nullable=True),
-        sa.Column("dispute_nonce", Words(), nullable=False),
-        sa.Column("code", Words(), nullable=False),
+        sa.Column("dispute_nonce", TextColumn(), nullable=False),
+        sa.Column("code", TextColumn(), nullable=False),
         sa.Column("lease_rev", Int64(), nullable=False),
         sa.Column("lease_ends_ms", Int64(), nullable=False),
         sa.Column("root_version", Int64(), nullable=False),
@@ -69,18 +69,18 @@ def _create_fleet() -> None:
 def _create_orders() -> None:
     op.create_table(
         "signed_order",
-        sa.Column("id", Words(), nullable=False),
-        sa.Column("kind", Words(), nullable=False),
-        sa.Column("object", Words(), nullable=False),
+        sa.Column("id", TextColumn(), nullable=False),
+        sa.Column("kind", TextColumn(), nullable=False),
+        sa.Column("object", TextColumn(), nullable=False),
         sa.Column("rev", Int64(), nullable=False),
-        sa.Column("scope", Words(), nullable=False),
-        sa.Column("state", Words(), nullable=False),
+        sa.Column("scope", TextColumn(), nullable=False),
+        sa.Column("state", TextColumn(), nullable=False),
         sa.Column("issued_at_ms", Int64(), nullable=False),
         sa.Column("not_before_ms", Int64(), nullable=False),
         sa.Column("not_after_ms", Int64(), nullable=False),
-        sa.Column("basis", Words(), nullable=False),
+        sa.Column("basis", TextColumn(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
-        sa.Column("created_by", Words(), nullable=False),
+        sa.Column("created_by", TextColumn(), nullable=False),
         sa.Column("created_ms", Int64(), nullable=False),
         sa.Column("changed_ms", Int64(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signed_order")),
@@ -90,9 +90,9 @@ def _create_orders() -> None:
     op.create_index(op.f("ix_signed_order_state_kind"), "signed_order", ["state", "kind"], unique=False)
     op.create_table(
         "delivery",
-        sa.Column("order_id", Words(), nullable=False),
-        sa.Column("meter", Words(), nullable=False),
-        sa.Column("state", Words(), nullable=False),
+        sa.Column("order_id", TextColumn(), nullable=False),
+        sa.Column("meter", TextColumn(), nullable=False),
+        sa.Column("state", TextColumn(), nullable=False),
         sa.Column("attempts", Int64(), nullable=False),
         sa.Column("queued_ms", Int64(), nullable=False),
         sa.Column("sent_ms", Int64(), nullable=True),
@@ -100,7 +100,7 @@ def _create_orders() -> None:
         sa.Column("effective_ms", Int64(), nullable=True),
         sa.Column("closed_ms", Int64(), nullable=True),
         sa.Column("receipt_number", Int64(), nullable=True),
-        sa.Column("reason", Words(), nullable=False),
+        sa.Column("reason", TextColumn(), nullable=False),
         sa.ForeignKeyConstraint(["meter"], ["meter.id"], name=op.f("fk_delivery_meter")),
         sa.ForeignKeyConstraint(["order_id"], ["signed_order.id"], name=op.f("fk_delivery_order_id")),
         sa.PrimaryKeyConstraint("order_id", "meter", name=op.f("pk_delivery")),
@@ -112,9 +112,9 @@ def _create_orders() -> None:
     op.create_table(
         "outbox",
         sa.Column("seq", Int64(), nullable=False),
-        sa.Column("topic", Words(), nullable=False),
-        sa.Column("order_id", Words(), nullable=True),
-        sa.Column("meter", Words(), nullable=False),
+        sa.Column("topic", TextColumn(), nullable=False),
+        sa.Column("order_id", TextColumn(), nullable=True),
+        sa.Column("meter", TextColumn(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("retain", Int64(), nullable=False),
         sa.Column("expiry_s", Int64(), nullable=True),
@@ -132,24 +132,24 @@ def _create_orders() -> None:
 def _create_reports() -> None:
     op.create_table(
         "reading",
-        sa.Column("meter", Words(), nullable=False),
+        sa.Column("meter", TextColumn(), nullable=False),
         sa.Column("number", Int64(), nullable=False),
         sa.Column("time_ms", Int64(), nullable=False),
         sa.Column("energy_wh", Int64(), nullable=False),
         sa.Column("balance_ueur", Int64(), nullable=False),
-        sa.Column("supply", Words(), nullable=False),
+        sa.Column("supply", TextColumn(), nullable=False),
         sa.PrimaryKeyConstraint("meter", "number", name=op.f("pk_reading")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
     op.create_table(
         "meter_event",
-        sa.Column("meter", Words(), nullable=False),
+        sa.Column("meter", TextColumn(), nullable=False),
         sa.Column("number", Int64(), nullable=False),
         sa.Column("time_ms", Int64(), nullable=False),
         sa.Column("received_ms", Int64(), nullable=False),
-        sa.Column("event", Words(), nullable=False),
-        sa.Column("record", Words(), nullable=False),
+        sa.Column("event", TextColumn(), nullable=False),
+        sa.Column("record", TextColumn(), nullable=False),
         sa.PrimaryKeyConstraint("meter", "number", name=op.f("pk_meter_event")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
@@ -159,10 +159,10 @@ def _create_reports() -> None:
     )
     op.create_table(
         "claim",
-        sa.Column("meter", Words(), nullable=False),
+        sa.Column("meter", TextColumn(), nullable=False),
         sa.Column("number", Int64(), nullable=False),
-        sa.Column("source", Words(), nullable=False),
-        sa.Column("verdict", Words(), nullable=False),
+        sa.Column("source", TextColumn(), nullable=False),
+        sa.Column("verdict", TextColumn(), nullable=False),
         sa.Column("offset_ms", Int64(), nullable=True),
         sa.Column("time_ms", Int64(), nullable=False),
         sa.Column("received_ms", Int64(), nullable=False),
@@ -176,14 +176,14 @@ def _create_reports() -> None:
 def _create_books() -> None:
     op.create_table(
         "payment",
-        sa.Column("id", Words(), nullable=False),
-        sa.Column("meter", Words(), nullable=False),
-        sa.Column("issuer", Words(), nullable=False),
+        sa.Column("id", TextColumn(), nullable=False),
+        sa.Column("meter", TextColumn(), nullable=False),
+        sa.Column("issuer", TextColumn(), nullable=False),
         sa.Column("amount_ueur", Int64(), nullable=False),
         sa.Column("number", Int64(), nullable=False),
         sa.Column("total_ueur", Int64(), nullable=False),
-        sa.Column("order_id", Words(), nullable=True),
-        sa.Column("created_by", Words(), nullable=False),
+        sa.Column("order_id", TextColumn(), nullable=True),
+        sa.Column("created_by", TextColumn(), nullable=False),
         sa.Column("created_ms", Int64(), nullable=False),
         sa.ForeignKeyConstraint(["meter"], ["meter.id"], name=op.f("fk_payment_meter")),
         sa.ForeignKeyConstraint(["order_id"], ["signed_order.id"], name=op.f("fk_payment_order_id")),
@@ -202,7 +202,7 @@ def _create_books() -> None:
     )
     op.create_table(
         "counter",
-        sa.Column("name", Words(), nullable=False),
+        sa.Column("name", TextColumn(), nullable=False),
         sa.Column("value", Int64(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
         sqlite_strict=True,
@@ -210,8 +210,8 @@ def _create_books() -> None:
     )
     op.create_table(
         "setting",
-        sa.Column("name", Words(), nullable=False),
-        sa.Column("value", Words(), nullable=False),
+        sa.Column("name", TextColumn(), nullable=False),
+        sa.Column("value", TextColumn(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_setting")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
