@@ -59,7 +59,7 @@ def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> No
     sent = sum(len(meters) for _, meters in send.values())
     if sent or roots:
         counts = {"orders": sent, "roots": len(roots)}
-        audit.note(session, now_ms, audit.SERVICE, AuditAct.ANSWER_SYNC, sync.link, **counts)
+        audit.record(session, now_ms, audit.SERVICE, AuditAct.ANSWER_SYNC, sync.link, **counts)
 
 
 def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:

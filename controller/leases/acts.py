@@ -1,6 +1,6 @@
-"""The service renews leases: daily, and at once where what they must name has changed (design §5).
+"""Renews leases: daily, and at once when what they must name has changed (design §5).
 
-It may run at any time, any number of times: it looks at what is there and does what is missing.
+It may run at any time and any number of times: it reads the store and issues what is missing.
 """
 
 from typing import Final
@@ -25,9 +25,9 @@ _WITHOUT_LEASE: Final = "leases/meters_without"
 
 
 def renew_leases(act: Act) -> int:
-    """Issue the leases that are due: daily, and at once where what they must name has changed.
+    """Issue the leases that are due: daily, and at once when what they must name has changed.
 
-    Returns how many documents were issued; none without a root that allows it: an expired root ends leases.
+    Returns how many orders were issued. Issues none where the root has expired: that ends all leases.
     """
     session, now_ms = act.session, act.now_ms
     if not root_allows(act.root, Role.LEASE, now_ms):
@@ -43,14 +43,14 @@ def renew_leases(act: Act) -> int:
         try:
             act.submit(order)
         except DocumentError:
-            # It names more than a document holds: no lease, so no cut, until holds are lifted.
+            # The lease names more than a message holds. Without a lease these meters cut nobody.
             without += plan.meters
-    _note_without(session, len(without), now_ms)
+    _record_without_lease(session, len(without), now_ms)
     return len(due)
 
 
 def leases_held(session: Session) -> dict[str, LeaseHeld]:
-    """What the latest lease for each meter says, whether it has arrived or not."""
+    """What the latest lease for each meter says, whether the meter has received it or not."""
     query = select(OrderRow).where(OrderRow.kind == Kind.LEASE, OrderRow.state == OrderState.ACTIVE)
     held: dict[str, LeaseHeld] = {}
     for row in session.exec(query.order_by(col(OrderRow.rev))):
@@ -60,22 +60,22 @@ def leases_held(session: Session) -> dict[str, LeaseHeld]:
 
 
 def upkeep_mark(session: Session) -> tuple[int, int]:
-    """Changes with everything that leases depend on: two equal marks mean the same plan."""
+    """A value that changes with everything that leases depend on: equal marks mean the same plan."""
     acts = session.exec(select(func.max(AuditRow.number))).one()
     return acts or 0, session.exec(select(func.count()).select_from(MeterRow)).one()
 
 
-def _note_without(session: Session, meters: int, now_ms: int) -> None:
-    """Say once that so many meters can have no lease, and once when their number changes."""
+def _record_without_lease(session: Session, meters: int, now_ms: int) -> None:
+    """Record in the audit how many meters can have no lease, whenever that number changes."""
     row = session.get(SettingRow, _WITHOUT_LEASE) or SettingRow(name=_WITHOUT_LEASE, value="0")
     if row.value != str(meters):
         row.value = str(meters)
         session.add(row)
-        audit.note(session, now_ms, audit.SERVICE, AuditAct.LEASE_IMPOSSIBLE, "lease/fleet", meters=meters)
+        audit.record(session, now_ms, audit.SERVICE, AuditAct.LEASE_IMPOSSIBLE, "lease/fleet", meters=meters)
 
 
 def _naming_orders(session: Session) -> list[Order]:
-    """Calendars in force and all that protects; a floor stands also when its order has expired."""
+    """Active calendars and protecting orders. A floor counts even when its order has expired."""
     active = (Kind.CUT_CALENDAR, *PROTECTING, *FLOORS)
     query = select(OrderRow).where(
         or_(

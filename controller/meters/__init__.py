@@ -1,1 +1,1 @@
-"""Meters and links as they make themselves known, and who told them the time."""
+"""Meters and links as they register themselves, and their witnesses of time."""

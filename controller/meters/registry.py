@@ -1,4 +1,4 @@
-"""Links and meters as they make themselves known. A meter is known from its first message on."""
+"""Registers links and meters by what they send. A meter is known from its first message on."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum, unique
@@ -14,14 +14,14 @@ from protocols.link.messages import Status
 
 @unique
 class LinkState(StrEnum):
-    """As a link's last birth or will has left it."""
+    """The state of a link, from its last birth or last will (MQTT 5, 3.1.2.5)."""
 
     ONLINE = "online"
     OFFLINE = "offline"
 
 
 def register_link(session: Session, status: Status, now_ms: int) -> None:
-    """A link's birth or last will. An older birth's will, which comes late, is no news."""
+    """Store a link's birth or last will. The late will of an earlier birth is ignored."""
     row = session.get(LinkRow, status.link)
     if row is None:
         row = LinkRow(id=status.link, state=LinkState.OFFLINE, sequence=0, meters=0, seen_ms=now_ms)
@@ -34,7 +34,7 @@ def register_link(session: Session, status: Status, now_ms: int) -> None:
 
 
 def check_known(session: Session, meters: Collection[str]) -> None:
-    """Raises RefusedError for meters that have never made themselves known: nothing could be delivered."""
+    """Raises RefusedError for meters that were never registered: nothing could be delivered to them."""
     known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(meters))))
     unknown = [meter for meter in meters if meter not in known]
     if unknown:
@@ -42,44 +42,49 @@ def check_known(session: Session, meters: Collection[str]) -> None:
 
 
 def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> list[str]:
-    """Make meters (meter to link) known, or move them to the link they now speak through.
+    """Register meters, each with its link, or move a known meter to its new link.
 
-    Returns those that were not known before.
+    Returns the meters that were not known before.
     """
     known: dict[str, str] = {}
-    for some in in_batches(links):
+    for batch in in_batches(links):
         known |= dict(
-            iter(session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(some))))
+            iter(session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(batch))))
         )
     moved = {meter: link for meter, link in links.items() if meter in known and known[meter] != link}
     new = sorted(links.keys() - known.keys())
     if moved or new:
-        # A link that has not said its birth is known all the same: its meters must hang on something.
-        names: list[tuple[Value, ...]] = [
+        # A meter's row references its link, so a link without a birth so far gets a row too.
+        link_rows: list[tuple[Value, ...]] = [
             (link, LinkState.ONLINE.value, 0, 0, now_ms)
             for link in sorted({links[meter] for meter in (*new, *moved)})
         ]
-        insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms"), names)
+        insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms"), link_rows)
     for meter, link in moved.items():
         session.execute(update(MeterRow).where(col(MeterRow.id) == meter).values(link=link))
-    rows: list[tuple[Value, ...]] = [
-        (meter, links[meter], 0, 0, "", "", 0, 0, 0, 0, now_ms, now_ms) for meter in new
-    ]
-    insert_new(session, "meter", _NEW_METER, rows)
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Value, ...]] = []
+    for meter in new:
+        found = _new_meter(meter, links[meter], now_ms)
+        columns = tuple(found)
+        rows.append(tuple(found.values()))
+    insert_new(session, "meter", columns, rows)
     return new
 
 
-_NEW_METER = (
-    "id",
-    "link",
-    "report_number",
-    "report_journal",
-    "dispute_nonce",
-    "code",
-    "lease_rev",
-    "lease_ends_ms",
-    "root_version",
-    "reading_number",
-    "first_seen_ms",
-    "last_seen_ms",
-)
+def _new_meter(meter: str, link: str, now_ms: int) -> dict[str, Value]:
+    """The columns of a new meter's row that may not be NULL; a plain INSERT has no defaults of the ORM."""
+    return {
+        "id": meter,
+        "link": link,
+        "report_number": 0,
+        "report_journal": 0,
+        "dispute_nonce": "",
+        "code": "",
+        "lease_rev": 0,
+        "lease_ends_ms": 0,
+        "root_version": 0,
+        "reading_number": 0,
+        "first_seen_ms": now_ms,
+        "last_seen_ms": now_ms,
+    }

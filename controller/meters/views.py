@@ -1,4 +1,4 @@
-"""Meters as they last described themselves: plain values, good beyond their session. Reads only."""
+"""Meters as they last described themselves, as plain values that outlive their session. Reads only."""
 
 from msgspec import Struct
 from sqlmodel import Session, col, select
@@ -11,7 +11,7 @@ from controller.meters.witnesses import WitnessView, last_witnesses
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
-    """A meter as `meters list` shows it. `witnesses`: of each source its last word, the latest first."""
+    """A meter as `meters list` shows it. `witnesses`: the last one of each source, the latest first."""
 
     id: str
     link: str
@@ -47,7 +47,7 @@ def list_meters(
     after: str = "",
     limit: int = 100_000,
 ) -> list[MeterView]:
-    """Meters in the order of their names, from the one after `after` on; only those that match."""
+    """Meters that match, sorted by id; at most `limit`, beginning after the id `after`."""
     query = select(MeterRow, LinkRow.state).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
     for column, wanted in ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock)):
         if wanted is not None:

@@ -1,7 +1,7 @@
-"""Who told each meter the time last: from its report, and from the claims that came in since (design §6).
+"""The last witnesses of each meter: from its report, and from the claims that came in since (design §6).
 
-A report names the witnesses that the meter holds, agreeing ones too; between reports only dates that
-disagree are told, as events. Which is newer is said by their numbers in the black box, and by no clock.
+A report names the witnesses that the meter holds, agreeing ones too. Between reports a meter publishes only
+dates that disagree, as events. Their numbers in the black box decide which is newer; no clock does.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from controller.database.tables import ClaimRow, MeterRow
 from protocols.link.messages import Witness
 from protocols.reasons import ClaimVerdict, Refusal
 
-# A claim that the meter refused, or an unsigned date that it logged, vouches for nothing (design §4.1).
+# A claim that the meter refused, or an unsigned date that it only logged, is no witness (design §4.1).
 _NO_WITNESS: Final = (*(refusal.value for refusal in Refusal), ClaimVerdict.LOGGED.value)
 
 _held: msgspec.json.Decoder[tuple[Witness, ...]] = msgspec.json.Decoder(tuple[Witness, ...])
 
 
 class WitnessView(Struct, frozen=True, kw_only=True):
-    """What a source told a meter; `time_ms` is what it said, `heard_ms` when, by the meter's own estimate.
+    """A time that a source gave to a meter: `time_ms`, received at `heard_ms` by the meter's own estimate.
 
-    `offset_ms` is how far the two were apart (None: the meter had nothing to compare with). `fresh`: an
-    answer to the meter's own question; False: a one-way time, which says only what it is not before; None:
-    not known.
+    `offset_ms` is `time_ms` less `heard_ms` (None: the meter had no estimate). `fresh`: True for an answer to
+    the meter's own question; False for a one-way time, which says only that it is not earlier; None: not
+    known.
     """
 
     source: str
@@ -41,27 +41,27 @@ class WitnessView(Struct, frozen=True, kw_only=True):
 def last_witnesses(
     session: Session, rows: Sequence[MeterRow], meter: str | None = None
 ) -> dict[str, tuple[WitnessView, ...]]:
-    """Of each source its last word to each of these meters, the latest first.
+    """For each of these meters the last time from each source, the latest first.
 
-    `meter` says that the rows are this one, so that no other's claims are read.
+    `meter`: the id of the only row, so that the claims of other meters are not read.
     """
-    told: dict[str, dict[str, WitnessView]] = {}
+    by_meter: dict[str, dict[str, WitnessView]] = {}
     for claim in _claims_since_the_report(session, meter):
-        told.setdefault(claim.meter, {})[claim.source] = _of_claim(claim)
+        by_meter.setdefault(claim.meter, {})[claim.source] = _of_claim(claim)
     for row in rows:
-        views = told.setdefault(row.id, {})
+        views = by_meter.setdefault(row.id, {})
         for witness in held_by(row.witnesses):
             views.setdefault(witness.source.value, _of_report(witness, row.reported_ms or 0))
-    return {row.id: tuple(told[row.id].values()) for row in rows}
+    return {row.id: tuple(by_meter[row.id].values()) for row in rows}
 
 
 def held_by(column: str | None) -> tuple[Witness, ...]:
-    """The witnesses in a meter's row; none where it has never named any."""
+    """The witnesses in the column of a meter's row; empty where it has never reported any."""
     return () if column is None else _held.decode(column)
 
 
 def _claims_since_the_report(session: Session, meter: str | None) -> Sequence[ClaimRow]:
-    """Of each meter and source the last claim that its last report does not cover, the latest first."""
+    """The last claim of each source that the meter's last report does not cover yet, the latest first."""
     uncovered = or_(col(MeterRow.witnesses).is_(None), col(ClaimRow.number) > col(MeterRow.report_journal))
     query = (
         select(ClaimRow.meter, ClaimRow.source, func.max(ClaimRow.number).label("number"))
@@ -70,12 +70,12 @@ def _claims_since_the_report(session: Session, meter: str | None) -> Sequence[Cl
         .group_by(col(ClaimRow.meter), col(ClaimRow.source))
     )
     last = (query if meter is None else query.where(ClaimRow.meter == meter)).subquery()
-    met = and_(col(ClaimRow.meter) == last.c.meter, col(ClaimRow.number) == last.c.number)
-    return session.exec(select(ClaimRow).join(last, met).order_by(col(ClaimRow.number).desc())).all()
+    same_claim = and_(col(ClaimRow.meter) == last.c.meter, col(ClaimRow.number) == last.c.number)
+    return session.exec(select(ClaimRow).join(last, same_claim).order_by(col(ClaimRow.number).desc())).all()
 
 
 def _of_claim(row: ClaimRow) -> WitnessView:
-    """A claim as its event told it. What was told, less its offset, is what the meter thought then."""
+    """A claim as its event records it. Its time less its offset is the meter's own estimate then."""
     heard_ms = row.received_ms if row.offset_ms is None else row.time_ms - row.offset_ms
     return WitnessView(
         source=row.source,

@@ -1,1 +1,1 @@
-"""A controller's home and its people: settings, keys, the root, the founding."""
+"""A controller's home and its people: settings, keys, the root, the founding, the audit."""

@@ -1,8 +1,8 @@
 """The audit: every act of a person and every automatic act of the service, in a chain of hashes (design §6).
 
-An entry is written in the transaction of what it tells about: neither is there without the other. Whoever
-changes, drops, inserts or reorders an entry breaks the chain from there on; the head, noted elsewhere (the
-service logs it), also shows when the last ones are missing.
+An entry is written in the same transaction as what it records: the store has both or neither. A changed,
+deleted, inserted or moved entry breaks the chain from there on. Whoever has noted the head of the chain
+elsewhere (`relance audit verify` prints it) also sees when the last entries are missing.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from controller.database.tables import AuditRow
 from protocols import chain
 from protocols.chain import GENESIS, Entry, Head
 
-# Who acts when nobody does.
+# The actor of automatic acts.
 SERVICE: Final = "service"
 _ENTRIES_AT_ONCE: Final = 1_000
 
 
 @unique
 class AuditAct(StrEnum):
-    """Every kind of act that is noted."""
+    """Every kind of act that is recorded."""
 
     INIT = "init"
     PROPOSE = "propose"
@@ -40,9 +40,9 @@ class AuditAct(StrEnum):
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):
-    """Who did what to what, and when. `detail` holds what a reader needs and no row keeps.
+    """Who did what to which subject, and when. `detail` holds what a reader needs and no other table has.
 
-    `act` is an `AuditAct`; read back it is any word, so that a store of a later version can be read.
+    `act` is an `AuditAct`. Read back it may be any text, so that a store of a later version can be read.
     """
 
     at_ms: int
@@ -53,7 +53,7 @@ class AuditedAct(Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(Struct, frozen=True):
-    """One entry as read back."""
+    """One entry of the audit, with its number."""
 
     number: int
     act: AuditedAct
@@ -62,11 +62,11 @@ class AuditEntry(Struct, frozen=True):
 _acts: msgspec.json.Decoder[AuditedAct] = msgspec.json.Decoder(AuditedAct)
 
 
-def note(
+def record(
     session: Session, at_ms: int, actor: str, act: AuditAct, subject: str, **detail: str | int | None
 ) -> None:
-    """Add an act to the chain, in the caller's transaction."""
-    # Drawing the number first locks the chain's end until the commit: no two entries follow the same one.
+    """Append an act to the chain, in the caller's transaction."""
+    # Drawing the number first locks the counter until the commit, so no two entries follow the same head.
     number = next_number(session, "audit")
     body = msgspec.json.encode(AuditedAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
     entry = chain.append(head_of(session), body)
@@ -76,15 +76,15 @@ def note(
 
 
 def head_of(session: Session) -> Head:
-    """Where the chain ends now."""
+    """The number and hash of the last entry; GENESIS of an empty chain."""
     last = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()).limit(1)).first()
     return GENESIS if last is None else Head(last.number, last.hash)
 
 
 def verify_audit(session: Session, to_head: Head | None = None) -> int | None:
-    """The first number at which the audit is broken; None where it is whole.
+    """The first number at which the audit is broken; None where it is intact.
 
-    With `to_head`, known from elsewhere, the chain must also still have that entry.
+    With `to_head`, a head that was noted elsewhere, the chain must also still hold that entry.
     """
     broken = chain.verify(_entries(session))
     if broken is not None or to_head is None or to_head == GENESIS:
@@ -94,7 +94,7 @@ def verify_audit(session: Session, to_head: Head | None = None) -> int | None:
 
 
 def recent(session: Session, limit: int = 50, subject: str | None = None) -> list[AuditEntry]:
-    """The last acts, the latest first; of one subject where it is named."""
+    """The last acts, the latest first; only those on `subject` where it is given."""
     found: list[AuditEntry] = []
     rows = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()))
     for row in rows:
@@ -107,7 +107,7 @@ def recent(session: Session, limit: int = 50, subject: str | None = None) -> lis
 
 
 def _entries(session: Session) -> Iterator[Entry]:
-    """All entries, a portion at a time: the audit of years does not fit into memory."""
+    """All entries, read in batches: the audit of years does not fit into memory."""
     query = select(AuditRow).order_by(col(AuditRow.number)).limit(_ENTRIES_AT_ONCE)
     rows = session.exec(query).all()
     while rows:

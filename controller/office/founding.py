@@ -1,7 +1,7 @@
 """The founding of a controller: keys, root and database, all or nothing (design §5).
 
-Everything is built in a folder beside the new home and takes its name at the end, in one rename: an
-interrupted `init` leaves no home behind, and a home that is there is whole.
+Everything is built in a temporary folder beside the new home. One rename at the end gives it the home's name.
+So an interrupted `init` leaves no home behind, and a home that exists is complete.
 """
 
 import shutil
@@ -14,7 +14,7 @@ from typing import Final
 from sqlmodel import Session
 
 from controller.database.engine import open_store, writing
-from controller.office.audit import AuditAct, head_of, note
+from controller.office.audit import AuditAct, head_of, record
 from controller.office.keys import create_key, new_fleet_key, write_secret
 from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
@@ -27,21 +27,22 @@ from protocols.instants import DAY_MS
 from protocols.reasons import Source
 
 SERVICE: Final = "service"
-# The holders of machine keys. Time authorities are called what meters call them.
+# The holders of machine keys. The key of a time authority has the name of its source.
 MACHINES: Final = (SERVICE, *Source)
-# What a person is asked for when these keys are made or opened: one passphrase opens them all.
+# What the prompt for their passphrase calls them: one passphrase opens all machine keys.
 MACHINES_TOGETHER: Final = "the machines' keys"
 OPERATORS_MIN: Final = 2
-# Keys in a root are limited, and so are signatures in an envelope; nobody has met a DSO with more.
+# A root holds a limited number of keys, and an envelope of signatures; no DSO that we know needs more.
 OPERATORS_MAX: Final = 32
 ROOT_LIFE_MS: Final = 365 * DAY_MS
 _PEOPLE_WHO_HARM: Final = 2
 
 
 def check_operators(names: Sequence[str]) -> tuple[str, ...]:
-    """The operators' names.
+    """The operators' names, checked.
 
-    Raises InputError where they are fewer than two, not distinct people, or could be taken for a machine.
+    Raises InputError for fewer than two or too many, for a name given twice, or for the name of a machine's
+    key.
     """
     if not OPERATORS_MIN <= len(names) <= OPERATORS_MAX:
         allowed = f"{OPERATORS_MIN} to {OPERATORS_MAX} people, since harm takes two"
@@ -62,7 +63,7 @@ def check_operators(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_unused(home: Path) -> None:
-    """Raises InputError where the home holds anything: nothing that is there is ever written over."""
+    """Raises InputError where the home holds anything: `init` overwrites no file."""
     try:
         founded = (home / ROOT_FILE).exists()
         used = home.exists() and (not home.is_dir() or any(home.iterdir()))
@@ -76,31 +77,31 @@ def check_unused(home: Path) -> None:
 
 @contextmanager
 def building(home: Path) -> Iterator[Path]:
-    """A new folder that becomes `home` when all inside went well, and vanishes otherwise."""
+    """A temporary folder. It is renamed to `home` at the end of the block, and deleted after an exception."""
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".new", dir=home.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".new", dir=home.parent))
     except OSError as error:
         raise InputError(f"{home}: cannot be made: {error.strerror}") from None
     try:
-        yield place
-        place.rename(home)
+        yield folder
+        folder.rename(home)
     except OSError as error:
         raise InputError(f"{home}: cannot be made: {error.strerror}") from None
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_keys(
-    place: Path, operators: Sequence[str], passphrase_of: Callable[[str], str]
+    folder: Path, operators: Sequence[str], passphrase_of: Callable[[str], str]
 ) -> Mapping[str, Signer]:
-    """New keys of all operators and machines, and the fleet's secret, under `place`."""
-    write_secret(place / "fleet.key", new_fleet_key())
-    return {name: create_key(place / "keys", name, passphrase_of(name)) for name in (*operators, *MACHINES)}
+    """Write new keys of all operators and machines, and the secret of the fleet, into `folder`."""
+    write_secret(folder / "fleet.key", new_fleet_key())
+    return {name: create_key(folder / "keys", name, passphrase_of(name)) for name in (*operators, *MACHINES)}
 
 
 def seal_root(signers: Mapping[str, Signer], operators: Sequence[str], now_ms: int) -> bytes:
-    """The first root, signed by two of the operators: any of them protects, two of them harm."""
+    """The first root, signed by two operators: one operator may protect, two together may harm."""
     people = tuple(signers[name].keyid for name in operators)
     root = Root(
         version=1,
@@ -117,25 +118,25 @@ def seal_root(signers: Mapping[str, Signer], operators: Sequence[str], now_ms: i
     return seal(write_root(root), ROOT_TYPE, [signers[name] for name in operators[:_PEOPLE_WHO_HARM]])
 
 
-def database_while_building(settings: Settings, place: Path) -> str:
-    """The database's address until the folder has its name: a file inside the home is inside `place`."""
+def database_while_building(settings: Settings, folder: Path) -> str:
+    """The URL of the database before the rename: a database inside the home is still inside `folder`."""
     prefix = f"sqlite:///{settings.home}/"
     if settings.database.startswith(prefix):
-        return f"sqlite:///{place}/{settings.database.removeprefix(prefix)}"
+        return f"sqlite:///{folder}/{settings.database.removeprefix(prefix)}"
     return settings.database
 
 
 def found(
     settings: Settings, operators: Sequence[str], passphrase_of: Callable[[str], str], now_ms: int
 ) -> None:
-    """Found a controller in a home that does not exist yet: keys, root, database, first audit entries.
+    """Found a controller in a new home: write keys, root, database, and the first audit entries.
 
     Raises InputError where the home or the database serves another already; then nothing is changed.
     """
-    with building(settings.home) as place:
-        signers = write_keys(place, operators, passphrase_of)
-        write_secret(place / settings.root.name, seal_root(signers, operators, now_ms))
-        engine = open_store(database_while_building(settings, place), create=True)
+    with building(settings.home) as folder:
+        signers = write_keys(folder, operators, passphrase_of)
+        write_secret(folder / settings.root.name, seal_root(signers, operators, now_ms))
+        engine = open_store(database_while_building(settings, folder), create=True)
         try:
             with writing(engine) as session:
                 if head_of(session) != GENESIS:
@@ -148,6 +149,6 @@ def found(
 def open_audit(
     session: Session, signers: Mapping[str, Signer], operators: Sequence[str], now_ms: int, **detail: str
 ) -> None:
-    """The first entries of an audit: whose key is whose."""
+    """Record the first entries of an audit: which key belongs to which operator."""
     for name in operators:
-        note(session, now_ms, name, AuditAct.INIT, f"key/{signers[name].keyid}", **detail)
+        record(session, now_ms, name, AuditAct.INIT, f"key/{signers[name].keyid}", **detail)

@@ -1,13 +1,13 @@
 """Private keys of people and machines, as files, and the passphrases that open them (design §5).
 
-One file per holder, `keys/HOLDER.pem`: Ed25519 as PKCS#8, encrypted from the first day, readable by
-its owner alone. A key file is never written over: whoever loses one signs a new root, and does not
-quietly become somebody else under the old name.
+Each holder has one file, `keys/HOLDER.pem`: an Ed25519 key as encrypted PKCS#8 (RFC 8410 §7, RFC 5958 §3),
+readable by its owner alone. A key file is never overwritten. Whoever loses a key needs a new root: the old
+name must not silently get another key.
 
-The cipher of PKCS#8 (AES in CBC mode) does not notice damage: a flipped bit could open as another key.
-So a line before the armour, where RFC 7468 §2 lets text stand, says which key it must be.
+The cipher (AES in CBC mode) does not detect damage: a flipped bit could decrypt to another key. So a line
+before the PEM block, where RFC 7468 §2 allows text, names the key that it must be.
 
-Every file can have its own passphrase: a key of a person opens by what that person knows.
+Every file can have its own passphrase, so that only its person can open a personal key.
 """
 
 import os
@@ -32,10 +32,12 @@ _PEM_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _PEM_END: Final = b"-----END ENCRYPTED PRIVATE KEY-----"
 _KEYID: Final = b"keyid: "
 _PEM_BYTES_MAX: Final = 4_096
-# X.690: an encrypted key is a SEQUENCE; its length takes one byte, or says in one how many it takes.
+# EncryptedPrivateKeyInfo is a SEQUENCE (RFC 5958 §3). Below 0x80 its first length byte is the length; else
+# the lower seven bits say how many bytes the length takes (X.690 §8.1.3.4 and §8.1.3.5).
 _DER_SEQUENCE: Final = 0x30
-_DER_HEAD_BYTES: Final = 2
+_DER_HEADER_BYTES: Final = 2
 _DER_LONG_FORM: Final = 0x80
+# Any access by the group or by others.
 _FOREIGN_ACCESS: Final = 0o077
 _FLEET_KEY_BYTES: Final = 32
 
@@ -46,12 +48,12 @@ def key_path(folder: Path, holder: str) -> Path:
 
 
 def holders_in(folder: Path) -> tuple[str, ...]:
-    """The holders whose keys lie in a folder, sorted; none where there is no folder."""
+    """The holders whose keys are in a folder, sorted; empty where there is no folder."""
     return tuple(sorted(path.stem for path in folder.glob("*.pem")))
 
 
 def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
-    """A new key pair; its private half goes to a new file (0600) in `folder` (made 0700 where missing).
+    """Make a key pair; write its private key to a new file (0600) in `folder` (made with 0700 if missing).
 
     Raises InputError where the file exists already or cannot be written, and for an empty passphrase.
     """
@@ -66,9 +68,9 @@ def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner can read, down to the disk.
+    """Write a new file that only its owner can read, and sync it to the disk.
 
-    Raises InputError where it exists already (it is left as it is) or cannot be written.
+    Raises InputError where the file exists (it is not changed) or cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,17 +86,17 @@ def write_secret(path: Path, data: bytes) -> None:
 
 
 def load_signer(folder: Path, holder: str, passphrase: str) -> Signer:
-    """The signer whose private key lies in `folder`.
+    """The signer whose private key is in `folder`.
 
-    Raises InputError, one line, where there is no such key, it is no encrypted Ed25519 key, it is damaged, or
-    the passphrase is wrong.
+    Raises InputError where there is no such key, it is not an encrypted Ed25519 key, it is damaged, or the
+    passphrase is wrong.
     """
     path = key_path(folder, holder)
     keyid, pem = _read_pem(folder, path)
     try:
         private = load_pem_private_key(pem, passphrase.encode())
     except (ValueError, UnsupportedAlgorithm, InternalError):
-        # A wrong passphrase and damage inside the encrypted part look the same: that is what a cipher is.
+        # The cipher cannot tell a wrong passphrase from damage in the encrypted part.
         raise InputError(f"{path}: wrong passphrase, or the file is damaged") from None
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(f"{path}: not an Ed25519 key; allowed: what `relance init` writes")
@@ -105,9 +107,9 @@ def load_signer(folder: Path, holder: str, passphrase: str) -> Signer:
 
 
 def access_warning(path: Path) -> str | None:
-    """What is wrong with who may read a secret; None where its owner alone may.
+    """A warning where others than the owner may read a secret; None where only the owner may.
 
-    Only a warning: refusing to open the key would keep a household in the dark for the sake of a mode.
+    No error: a wrong file mode must not stop an operator from restoring somebody's supply.
     """
     for secret in (path, path.parent):
         mode = secret.stat().st_mode & 0o777
@@ -118,12 +120,12 @@ def access_warning(path: Path) -> str | None:
 
 
 def new_fleet_key() -> bytes:
-    """A fresh secret for a fleet, as it stands in `fleet.key`: hex, and a line feed."""
+    """A new secret for a fleet, as `fleet.key` holds it: hex digits and a line feed."""
     return secrets.token_hex(_FLEET_KEY_BYTES).encode() + b"\n"
 
 
 def load_fleet_key(path: Path) -> bytes:
-    """The fleet's secret, 32 bytes. Raises InputError where the file is missing or holds something else."""
+    """The secret of the fleet, 32 bytes. Raises InputError for a file that is missing or malformed."""
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except FileNotFoundError:
@@ -138,7 +140,7 @@ def load_fleet_key(path: Path) -> bytes:
 
 
 def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
-    """The keyid that a key file names (empty: none), and its armour, whole."""
+    """The keyid that a key file names (empty: none), and its PEM block."""
     try:
         with path.open("rb") as file:
             data = file.read(_PEM_BYTES_MAX + 1)
@@ -156,21 +158,21 @@ def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
 
 
 def _is_whole(pem: bytes) -> bool:
-    """Whether the armour is intact and holds as many bytes as its first ones announce."""
+    """Whether a PEM block is intact: its DER has as many bytes as its header announces."""
     if not (pem.startswith(_PEM_BEGIN) and pem.endswith(_PEM_END)):
         return False
     try:
         der = b64decode(b"".join(pem[len(_PEM_BEGIN) : -len(_PEM_END)].split()), validate=True)
     except ValueError:
         return False
-    return len(der) > _DER_HEAD_BYTES and der[0] == _DER_SEQUENCE and len(der) == _der_length(der)
+    return len(der) > _DER_HEADER_BYTES and der[0] == _DER_SEQUENCE and len(der) == _der_length(der)
 
 
 def _der_length(der: bytes) -> int:
-    """Length of a DER element with its head (X.690 §8.1.3)."""
+    """The length of a DER element in bytes, header included (X.690 §8.1.3)."""
     first = der[1]
     if first < _DER_LONG_FORM:
-        return _DER_HEAD_BYTES + first
+        return _DER_HEADER_BYTES + first
     count = first - _DER_LONG_FORM
-    head = _DER_HEAD_BYTES + count
-    return head + int.from_bytes(der[_DER_HEAD_BYTES:head], "big")
+    header_bytes = _DER_HEADER_BYTES + count
+    return header_bytes + int.from_bytes(der[_DER_HEADER_BYTES:header_bytes], "big")

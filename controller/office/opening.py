@@ -1,4 +1,4 @@
-"""A controller's home, opened: what every face works at."""
+"""Opens a controller's home for the faces: its settings, root and store."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,13 +22,13 @@ class Office:
     store: Engine
 
     def reading(self) -> AbstractContextManager[Session]:
-        """One state of the store, for views; see `database.engine.reading`."""
+        """A session for views; see `database.engine.reading`."""
         return reading(self.store)
 
 
 @contextmanager
 def open_office(settings: Settings) -> Iterator[Office]:
-    """The office of a home, closed at the end.
+    """Open the office of a home; the end of the block closes its store.
 
     Raises InputError or UnreachableError where there is no home, or its root or store cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The people of a home: the root that lists them, and the key that signs for each (design §5)."""
+"""The people of a home: the root that lists them, and the key with which each signs (design §5)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from protocols.errors import DocumentError, InputError
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a holder of the root by name, with the key that signs for them."""
+    """Who acts: the name of a holder in the root, and their key."""
 
     name: str
     signer: Signer
 
 
 def load_root(path: Path) -> Root:
-    """The root document of a home. Raises InputError where it is missing, broken or not signed by its own."""
+    """The root of a home. Raises InputError where it is missing, malformed, or not signed as it demands."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def operators_of(root: Root, role: Role) -> tuple[str, ...]:
 
 
 def check_may(root: Root, role: Role, name: str, where: str) -> None:
-    """Raises InputError, which begins with `where`, for a name that does not hold the role."""
+    """Raises InputError for a name that does not hold the role; its message begins with `where`."""
     holders = operators_of(root, role)
     if name not in holders:
         listed = ", ".join(holders) or "nobody"
@@ -50,9 +50,9 @@ def check_may(root: Root, role: Role, name: str, where: str) -> None:
 
 
 def key_warning(settings: Settings, *names: str) -> str | None:
-    """What is wrong with who may read these keys: said before anybody is asked for a passphrase.
+    """The first warning about who may read these keys, for use before anybody types a passphrase.
 
-    Raises InputError where a key is missing or out of reach.
+    Raises InputError where a key is missing or cannot be reached.
     """
     paths = {name: key_path(settings.keys, name) for name in names}
     try:
@@ -61,7 +61,7 @@ def key_warning(settings: Settings, *names: str) -> str | None:
     except OSError as error:
         raise InputError(f"{settings.keys}: cannot be read: {error.strerror}") from None
     for name in missing:
-        # No passphrase is needed to be told which keys there are.
+        # Raises the error that names the keys that exist; a missing file needs no passphrase for that.
         load_signer(settings.keys, name, "")
     return next((each for each in found if each is not None), None)
 

@@ -1,6 +1,6 @@
-"""Where a controller lives: its home folder, database and broker (design §6).
+"""The settings of a controller: its home folder, database and broker (design §6).
 
-Each setting comes from an option of the command, else from the environment, else from a default:
+Each comes from an option of the command, else from the environment, else from a default:
 
 | option       | environment        | default                                                   |
 |--------------|--------------------|-----------------------------------------------------------|
@@ -8,7 +8,7 @@ Each setting comes from an option of the command, else from the environment, els
 | `--database` | `RELANCE_DATABASE` | `sqlite:///HOME/relance.db`                               |
 | `--broker`   | `RELANCE_BROKER`   | `mqtt://127.0.0.1:1883`                                   |
 
-`RELANCE_PASSPHRASE` opens keys and has no option, since arguments are seen by everybody on the machine.
+`RELANCE_PASSPHRASE` opens keys. It has no option, since everybody on the machine can see arguments.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Final
 
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
-# By this file a controller's home is known.
+# A folder with this file is a controller's home.
 ROOT_FILE: Final = "root.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that a command needs to find its way; see `settings_from` for where it comes from."""
+    """Where a command finds home, database and broker; see `settings_from`."""
 
     home: Path
     database: str
@@ -51,22 +51,22 @@ def settings_from(
     database: str | None = None,
     broker: str | None = None,
 ) -> Settings:
-    """The settings that options (None: not given) and environment make; an empty variable is as good as none.
+    """The settings from options (None: not given) and environment; an empty variable counts as not set.
 
-    Whether an address is one is said by who uses it: `database.engine` and `protocols.link.carriage`.
+    Addresses are not checked here: `database.engine` and `protocols.link.carriage` do that.
     """
-    place = home or _path_in(environment, "RELANCE_HOME") or _home_default(environment)
-    place = place.expanduser().absolute()
+    home = home or _path_in(environment, "RELANCE_HOME") or _home_default(environment)
+    home = home.expanduser().absolute()
     return Settings(
-        home=place,
-        database=database or environment.get("RELANCE_DATABASE") or f"sqlite:///{place / 'relance.db'}",
+        home=home,
+        database=database or environment.get("RELANCE_DATABASE") or f"sqlite:///{home / 'relance.db'}",
         broker=broker or environment.get("RELANCE_BROKER") or BROKER_DEFAULT,
     )
 
 
 def _home_default(environment: Mapping[str, str]) -> Path:
     data = _path_in(environment, "XDG_DATA_HOME")
-    # The XDG base directory specification has relative paths ignored.
+    # XDG Base Directory Specification: a relative path is invalid and must be ignored.
     folder = data if data is not None and data.is_absolute() else Path("~/.local/share")
     return folder / "relance"
 

@@ -79,7 +79,7 @@ def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: in
     )
     session.add(row)
     session.flush()
-    audit.note(
+    audit.record(
         session, now_ms, by, AuditAct.PROPOSE, order.id, kind=order.kind, object=order.object, rev=order.rev
     )
     return row
@@ -103,7 +103,7 @@ def add_signature(
         raise InputError(f"order {order_id}: no new signature by a key of the root")
     session.add(row)
     holders = sorted({root.keys[keyid].holder for keyid in new})
-    audit.note(session, now_ms, by, AuditAct.SIGN, order_id, holders=", ".join(holders))
+    audit.record(session, now_ms, by, AuditAct.SIGN, order_id, holders=", ".join(holders))
     return row
 
 
@@ -126,7 +126,7 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     send(session, order, meters, now_ms)
     holders = ", ".join(sorted(signed.holders(KINDS[order.kind].role)))
     act = AuditAct.APPROVE
-    audit.note(session, now_ms, by, act, order.id, object=order.object, signed=holders, meters=len(meters))
+    audit.record(session, now_ms, by, act, order.id, object=order.object, signed=holders, meters=len(meters))
     return row
 
 
@@ -238,4 +238,4 @@ def _end(
         order = order_of(row)
         if is_retained(order):
             outbox.enqueue_clearing(session, row.id, now_ms)
-    audit.note(session, now_ms, by, AuditAct(event), row.id, object=row.object, successor=successor)
+    audit.record(session, now_ms, by, AuditAct(event), row.id, object=row.object, successor=successor)

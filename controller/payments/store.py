@@ -1,7 +1,8 @@
-"""Payments in the store: each is booked once, whatever is repeated, and makes one statement (design §4.3).
+"""Payments in the store: each is booked once, even if repeated, and has one statement (design §4.3).
 
-How a payment is made, in one transaction: `draw_statement` books it and gives an empty sheet; the caller
-drafts the statement, signs it and submits the order; `attach` ties both. A repeated payment gives no sheet.
+The steps, in one transaction: `draw_statement` books the payment and returns an empty sheet; the caller
+drafts the statement, signs it and submits the order; `attach` links payment and order. A repeated payment
+gets no sheet.
 """
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 
 class Booked(Struct, frozen=True):
-    """A payment that is in the books. `sheet` for its statement; None where it was booked before."""
+    """A booked payment. `sheet`: for its statement; None where the payment was booked before."""
 
     payment: Payment
     sheet: Sheet | None
@@ -37,7 +38,7 @@ def draw_statement(
     issuer: str = CONTROLLER,
     basis: str = "payment",
 ) -> Booked:
-    """Book a payment under the payer's side's own id: the same id again is the same payment.
+    """Book a payment under the id given by whoever took the money: the same id is the same payment.
 
     Raises RefusedError for a meter that is not known; InputError for an amount out of range, or an id that
     was booked with another meter or amount.
@@ -64,13 +65,13 @@ def draw_statement(
     )
     session.add(row)
     session.flush()
-    audit.note(session, now_ms, by, AuditAct.PAYMENT, meter, id=payment_id, amount_ueur=amount_ueur)
+    audit.record(session, now_ms, by, AuditAct.PAYMENT, meter, id=payment_id, amount_ueur=amount_ueur)
     order_id = f"o{next_number(session, 'order'):06d}"
     return Booked(_payment(row), Sheet(id=order_id, rev=statement.number, now_ms=now_ms, basis=basis))
 
 
 def attach(session: Session, payment_id: str, order_id: str) -> None:
-    """Tie a payment to the order that carries its statement."""
+    """Link a payment to the order that carries its statement."""
     row = session.get(PaymentRow, payment_id)
     assert row is not None, payment_id
     row.order_id = order_id
@@ -84,7 +85,7 @@ def order_id_of(session: Session, payment_id: str) -> str | None:
 
 
 def payments_of(session: Session, meter: str | None = None) -> list[Payment]:
-    """The books, in the order of meter, issuer and number; of one meter where it is named."""
+    """All payments, sorted by meter, issuer and number; only those of `meter` where it is given."""
     query = select(PaymentRow).order_by(PaymentRow.meter, PaymentRow.issuer, col(PaymentRow.number))
     if meter is not None:
         query = query.where(PaymentRow.meter == meter)
@@ -92,7 +93,7 @@ def payments_of(session: Session, meter: str | None = None) -> list[Payment]:
 
 
 def verify_ledger(session: Session) -> list[str]:
-    """What breaks conservation, in sentences; empty where every cent is accounted for."""
+    """The violations of conservation in the store; see `payments.rules.discrepancies`."""
     return discrepancies(payments_of(session))
 
 

@@ -166,7 +166,7 @@ BREAKS = {
 def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
     with writing(engine) as session:
         for number in range(4):
-            audit.note(session, NOW_MS + number, "anna", AuditAct.SIGN, "m1", step=number)
+            audit.record(session, NOW_MS + number, "anna", AuditAct.SIGN, "m1", step=number)
         assert audit.verify_audit(session) is None
         session.connection().execute(text(BREAKS[how]), {"body": b"{}"} if ":body" in BREAKS[how] else {})
     with reading(engine) as session:
@@ -176,8 +176,8 @@ def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
 def test_the_last_entries_cannot_be_cut_off_unseen_by_who_knows_the_head(engine: Engine) -> None:
     with writing(engine) as session:
         assert audit.head_of(session) == GENESIS
-        audit.note(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1")
-        audit.note(session, NOW_MS, "anna", AuditAct.SIGN, "m2")
+        audit.record(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1")
+        audit.record(session, NOW_MS, "anna", AuditAct.SIGN, "m2")
         head = audit.head_of(session)
         assert audit.verify_audit(session, head) is None
         session.connection().execute(text("DELETE FROM audit WHERE number = 2"))
@@ -188,8 +188,8 @@ def test_the_last_entries_cannot_be_cut_off_unseen_by_who_knows_the_head(engine:
 
 def test_acts_are_read_back_the_latest_first(engine: Engine) -> None:
     with writing(engine) as session:
-        audit.note(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1", eur="5")
-        audit.note(session, NOW_MS, "bert", AuditAct.SIGN, "m2")
+        audit.record(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1", eur="5")
+        audit.record(session, NOW_MS, "bert", AuditAct.SIGN, "m2")
         assert [(each.number, each.act.actor) for each in audit.recent(session)] == [(2, "bert"), (1, "anna")]
         (mine,) = audit.recent(session, subject="m1")
         assert mine.act.detail == {"eur": "5"}
