@@ -1,1 +1,1 @@
-"""The head-end: a room for each thing that the operator thinks in, the service, the faces, and the demo."""
+"""The head-end: a room for each of the operator's subjects (leases, payments …), service, faces, and demo."""

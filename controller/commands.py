@@ -1,4 +1,4 @@
-"""The commands of `relance`, gathered."""
+"""All commands of `relance`, added to one typer app."""
 
 import typer
 

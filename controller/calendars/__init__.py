@@ -1,1 +1,1 @@
-"""When meters may cut at all: the cut calendar, set by two people."""
+"""The cut calendar: when meters may cut at all. Two people set it."""

@@ -1,4 +1,4 @@
-"""The windows in which meters may cut: two people set them, leases keep them alive (design §5)."""
+"""Sets the windows in which meters may cut: two people sign them, leases permit them (design §5)."""
 
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
@@ -7,11 +7,11 @@ from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 
 
-def set_calendar(act: Act, name: str, said: CalendarRule, span_ms: tuple[int, int]) -> OrderStatus:
-    """Windows from a rule in local time, over `[from, until)`: a draft, until a second person has signed.
+def set_calendar(act: Act, name: str, rule: CalendarRule, span_ms: tuple[int, int]) -> OrderStatus:
+    """Set windows by a rule in local time, over `[from, until)`: a draft, until a second person has signed.
 
-    Raises InputError for a rule that is none or a span without a window; RefusedError where the linter
-    refuses it.
+    Raises InputError for a malformed rule or a span without a window; RefusedError where the linter
+    refuses the plan.
     """
     sheet = act.sheet(Kind.CUT_CALENDAR, name)
-    return act.submit(plan_calendar(sheet, name, said, span_ms))
+    return act.submit(plan_calendar(sheet, name, rule, span_ms))

@@ -1,1 +1,1 @@
-"""What a person may do about a meter's clock. Nobody sets it: it has witnesses."""
+"""Clocks of meters. Nobody sets one: a person may only have a disputed clock ask its witnesses again."""

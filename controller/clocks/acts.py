@@ -10,9 +10,10 @@ from protocols.errors import RefusedError
 
 
 def settle(act: Act, meter: str, nonce: str | None = None) -> OrderStatus:
-    """A new tick epoch for a meter's dispute: a draft, until a second person has signed. It carries no time.
+    """Begin a new tick epoch at a meter whose clock is disputed: a draft, until a second person has signed.
 
-    `nonce` names the dispute; None: the one that the meter reported last. Raises RefusedError without one.
+    The order carries no time. `nonce` names the dispute (None: the last one that the meter reported). Raises
+    RefusedError where the meter is not known or has reported no dispute.
     """
     named = nonce or existing(act.session, MeterRow, meter).dispute_nonce
     if not named:

@@ -1,1 +1,1 @@
-"""Permission to cut, renewed from day to day: which lease each meter gets, and when."""
+"""Leases, the daily permission to cut: which lease each meter gets, and when it is renewed."""

@@ -1,8 +1,9 @@
 """Which lease each meter gets, and when (design §5, lease).
 
-A lease keeps one calendar alive and names all protection in force for the meter: holds, flags and releases,
-each with its floor and the revisions above it. A meter that lacks any of it may not cut. Meters for which all
-of this is equal share documents. Renewed daily, and at once where what it must say has changed.
+A lease lets a meter obey one calendar. It names all protection in force for the meter: holds, flags and
+releases, each with its floor and the revisions above it. A meter that lacks any of them may not cut. Meters
+for which all of this is equal share a lease. A lease is renewed daily, and at once when what it must name has
+changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,15 +21,16 @@ from protocols.limits import OBJECTS_MAX
 from protocols.reasons import Refusal
 
 RENEWAL_MS: Final = DAY_MS
-# A hold stays named for two days after its end: a controller that is a day ahead must not stop too soon.
+# A hold is named until two days after its end, so that a controller whose clock is a day ahead still names
+# it.
 _NAMED_BEYOND_MS: Final = 2 * DAY_MS
 METERS_PER_LEASE_MAX: Final = 200
-# What the meters' names may take of a document of 16 KiB, half of which is base64 and signatures.
+# Bytes that the meters' ids may take in a message of 16 KiB, half of which is base64 and signatures.
 _METER_NAMES_BYTES_MAX: Final = 4 * 1024
 
 
 class LeasePlan(Struct, frozen=True, kw_only=True):
-    """One document to be: the calendar it keeps alive, what it names, and for whom."""
+    """A lease to be issued: the calendar that it permits, the protection that it names, and its meters."""
 
     calendar: Order
     names: tuple[Named, ...]
@@ -44,18 +46,18 @@ class LeaseHeld(Struct, frozen=True, kw_only=True):
 
 
 def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
-    """All protection that these orders make, by object, joined as a meter joins it."""
+    """The protection by object that these orders make, joined as a meter joins it."""
     held: dict[str, Protection] = {}
     for order in sorted(orders, key=lambda each: each.rev):
         joined = join_order(held.get(order.object, NOTHING), order)
-        # Below a floor, or lifted: it protects nobody any more.
+        # A refusal means that the order is below a floor: it protects nobody any more.
         if not isinstance(joined, Refusal):
             held[order.object] = joined
     return held
 
 
-def names_in_force(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | Refusal:
-    """What a lease must name. TOO_MANY where it cannot name all: then there can be no lease."""
+def protection_to_name(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | Refusal:
+    """What a lease must name, by object. TOO_MANY where it cannot name all: then there can be no lease."""
     running = [order for order in orders if not is_remembered(order.object) or _runs(order, now_ms)]
     names: list[Named] = []
     for name, protection in sorted(protection_of(running).items()):
@@ -72,34 +74,38 @@ def names_in_force(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | 
 def plan_leases(
     meters: Iterable[str], orders: Sequence[Order], now_ms: int
 ) -> tuple[list[LeasePlan], list[str]]:
-    """The leases that should be in force, and the meters that cannot have one, since too much must be named.
+    """The leases that should be in force, and the meters that can have none because too much must be named.
 
-    `orders` are the calendars in force and all that protects. A meter without a calendar needs no lease.
+    `orders` are the active calendars and protecting orders. A meter without a calendar needs no lease.
     """
     grouped: dict[tuple[str, tuple[Named, ...]], tuple[Order, list[str]]] = {}
     without: list[str] = []
-    for mine, some in _by_orders(meters, orders):
-        calendar = _calendar_of(mine)
+    for own_orders, group in _by_orders(meters, orders):
+        calendar = _calendar_of(own_orders)
         if calendar is None:
             continue
-        names = names_in_force([order for order in mine if order.kind is not Kind.CUT_CALENDAR], now_ms)
+        names = protection_to_name(
+            [order for order in own_orders if order.kind is not Kind.CUT_CALENDAR], now_ms
+        )
         if isinstance(names, Refusal):
-            without += some
+            without += group
         else:
-            grouped.setdefault((calendar.id, names), (calendar, []))[1].extend(some)
+            grouped.setdefault((calendar.id, names), (calendar, []))[1].extend(group)
     plans = [
-        LeasePlan(calendar=calendar, names=names, meters=tuple(sorted(some)))
-        for (_, names), (calendar, some) in grouped.items()
+        LeasePlan(calendar=calendar, names=names, meters=tuple(sorted(group)))
+        for (_, names), (calendar, group) in grouped.items()
     ]
     return plans, sorted(without)
 
 
 def due_leases(plans: Iterable[LeasePlan], held: Mapping[str, LeaseHeld], now_ms: int) -> list[LeasePlan]:
-    """What must be issued now, in documents that a meter takes: renewals and changes."""
+    """The leases to issue now, each small enough for one message: those that are old or have changed."""
     due: list[LeasePlan] = []
     for plan in plans:
         needy = [meter for meter in plan.meters if _is_due(plan, held.get(meter), now_ms)]
-        due += [LeasePlan(calendar=plan.calendar, names=plan.names, meters=some) for some in _portions(needy)]
+        due += [
+            LeasePlan(calendar=plan.calendar, names=plan.names, meters=batch) for batch in _batches(needy)
+        ]
     return due
 
 
@@ -119,7 +125,7 @@ def _is_due(plan: LeasePlan, held: LeaseHeld | None, now_ms: int) -> bool:
 def _by_orders(
     meters: Iterable[str], orders: Sequence[Order]
 ) -> Iterator[tuple[tuple[Order, ...], list[str]]]:
-    """Meters grouped by the orders that address them; most have the fleet's and nothing else."""
+    """Meters grouped by the orders that address them; most are addressed only by the fleet's orders."""
     everyones = [order for order in orders if order.scope.fleet]
     own: dict[str, list[Order]] = {}
     for order in orders:
@@ -128,28 +134,29 @@ def _by_orders(
     groups: dict[tuple[str, ...], list[str]] = {}
     for meter in meters:
         groups.setdefault(tuple(order.id for order in own.get(meter, ())), []).append(meter)
-    for some in groups.values():
-        yield (*everyones, *own.get(some[0], ())), some
+    for group in groups.values():
+        # All meters of a group have the same orders of their own: those of the first stand for all.
+        yield (*everyones, *own.get(group[0], ())), group
 
 
 def _calendar_of(orders: Sequence[Order]) -> Order | None:
-    """The calendar to keep alive: the one issued last."""
+    """The calendar that the lease permits: the one issued last."""
     calendars = [order for order in orders if order.kind is Kind.CUT_CALENDAR]
     return max(calendars, key=lambda order: (order.issued_at_ms, order.rev), default=None)
 
 
-def _portions(meters: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    portion: list[str] = []
+def _batches(meters: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    batch: list[str] = []
     size = 0
     for meter in meters:
-        # Each stands in JSON with two quotes and a comma.
+        # In JSON each id has two quotes and a comma.
         size += len(meter) + 3
-        if portion and (len(portion) == METERS_PER_LEASE_MAX or size > _METER_NAMES_BYTES_MAX):
-            yield tuple(portion)
-            portion, size = [], len(meter) + 3
-        portion.append(meter)
-    if portion:
-        yield tuple(portion)
+        if batch and (len(batch) == METERS_PER_LEASE_MAX or size > _METER_NAMES_BYTES_MAX):
+            yield tuple(batch)
+            batch, size = [], len(meter) + 3
+        batch.append(meter)
+    if batch:
+        yield tuple(batch)
 
 
 def _runs(release: Order, now_ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""Per meter the lease that it was given, and the one that it says it holds. Reads only."""
+"""For each meter the lease that it was sent, and the lease that it says it holds. Reads only."""
 
 from msgspec import Struct
 from sqlmodel import Session, col, select
@@ -9,7 +9,7 @@ from protocols.documents.kind_rule import Kind
 
 
 class LeaseView(Struct, frozen=True, kw_only=True):
-    """The lease that a meter was last given. `order_id` None: none is in force."""
+    """The active lease of a meter, and the one it holds. `order_id` None: no lease is active for it."""
 
     meter: str
     order_id: str | None
@@ -21,7 +21,7 @@ class LeaseView(Struct, frozen=True, kw_only=True):
 
 
 def lease_status(session: Session, meter: str | None = None) -> list[LeaseView]:
-    """Per meter the lease that is in force for it, and the one it says it holds."""
+    """For each meter, or the one named, the active lease and the lease that it says it holds."""
     leases = select(OrderRow.id).where(OrderRow.kind == Kind.LEASE, OrderRow.state == OrderState.ACTIVE)
     documents = {
         row_id: (rev, ends_ms)

@@ -1,1 +1,1 @@
-"""No cut for a while, and how far that has come."""
+"""Moratoriums: times without cuts, and how many meters know of them."""

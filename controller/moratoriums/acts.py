@@ -1,4 +1,4 @@
-"""No cut for a while: one person declares and extends it, two people lift it (design §5, §6)."""
+"""Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
 from controller.moratoriums.views import InForce, hold_in_force
 from controller.orders.acting import Act
@@ -11,7 +11,7 @@ from protocols.instants import iso_from_ms
 
 
 class StillInForceError(RefusedError):
-    """A moratorium of this name has not ended: it is extended, not declared anew."""
+    """A moratorium of this name is still in force: extend it, do not declare it again."""
 
     def __init__(self, name: str, until_ms: int) -> None:
         super().__init__(f"{name} stands until {iso_from_ms(until_ms)}; extending it adds to it")
@@ -19,7 +19,7 @@ class StillInForceError(RefusedError):
 
 
 def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> OrderStatus:
-    """No cut in `[from_ms, until_ms)`, by one person. Raises StillInForceError for one that has not ended."""
+    """Forbid cuts in `[from_ms, until_ms)`, by one person. Raises StillInForceError where one is in force."""
     held = hold_in_force(act.session, name)
     if held is not None and held.until_ms > act.now_ms:
         raise StillInForceError(name, held.until_ms)
@@ -38,7 +38,10 @@ def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
 
 
 def lift(act: Act, name: str) -> OrderStatus:
-    """End a moratorium before its time: a draft, until a second person has signed. Raises RefusedError."""
+    """End a moratorium early: a draft, until a second person has signed.
+
+    Raises RefusedError where none is in force.
+    """
     _held(act, name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
 

@@ -1,4 +1,4 @@
-"""Holds as their orders make them, and how far each has come. Reads only."""
+"""Holds as their orders make them, and how many meters each has reached. Reads only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from protocols.reasons import Refusal
 
 
 class HoldView(Struct, frozen=True, kw_only=True):
-    """A hold as its orders make it. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order."""
+    """A hold, joined from its orders. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order."""
 
     name: str
     from_ms: int | None
@@ -30,7 +30,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
 
 
 def list_holds(session: Session) -> list[HoldView]:
-    """Holds of which any order is active, by name; the fleet's join is shown, not a household's."""
+    """Holds with an active order, by name. All orders of a hold are joined, whichever meters they address."""
     found: dict[str, list[OrderRow]] = {}
     for row in _hold_rows(session):
         found.setdefault(row.object, []).append(row)

@@ -1,4 +1,4 @@
-"""A payment becomes a statement for one meter, credited exactly once (design §4.3)."""
+"""Books a payment and sends its statement to the meter, which credits it exactly once (design §4.3)."""
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ class ToppedUp(Struct, frozen=True):
 
 
 def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
-    """Book a payment and send its statement. The same id is the same payment: then nothing is booked or sent.
+    """Book a payment and send its statement. A payment id that is booked already books and sends nothing.
 
     Raises RefusedError for a meter that is not known; InputError for an amount out of range, or an id that
     was booked with another meter or amount.

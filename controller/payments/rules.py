@@ -14,12 +14,12 @@ from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
-# The issuer of what is paid at the controller; kiosks have names of their own.
+# The issuer of payments that are booked at the controller; each kiosk is an issuer of its own.
 CONTROLLER = "controller"
 
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """A payment as booked, with the statement that it made."""
+    """A booked payment, with its statement."""
 
     id: str
     meter: str
@@ -30,7 +30,7 @@ class Payment(Struct, frozen=True, kw_only=True):
 
 
 def next_statement(last: Statement | None, issuer: str, amount_ueur: int) -> Statement:
-    """The statement after one more payment. Raises InputError for an amount that is none or too much."""
+    """The statement after one more payment. Raises InputError for an amount out of range."""
     before_ueur = 0 if last is None else last.total_ueur
     if not 0 < amount_ueur <= STATEMENT_UEUR_MAX - before_ueur:
         allowed_eur = eur_from_quanta((STATEMENT_UEUR_MAX - before_ueur) * QUANTA_PER_UEUR)
@@ -40,7 +40,7 @@ def next_statement(last: Statement | None, issuer: str, amount_ueur: int) -> Sta
 
 
 def discrepancies(payments: Iterable[Payment]) -> list[str]:
-    """What breaks conservation, in sentences; empty where every cent is accounted for."""
+    """The violations of conservation, as sentences; empty where the ledger adds up."""
     found: list[str] = []
     totals_ueur: dict[tuple[str, str], tuple[int, int]] = {}
     for payment in sorted(payments, key=lambda each: (each.meter, each.issuer, each.number)):

@@ -1,1 +1,1 @@
-"""Supply back for one, some or all, by one person; and how long it took."""
+"""Releases: one person restores the supply of one, several or all meters; and how long that took."""

@@ -1,4 +1,4 @@
-"""Supply back now, and no cut for some hours, by one person (design §4.2)."""
+"""Releases: one person restores supply now, and no cut follows for some hours (design §4.2)."""
 
 from typing import Final
 
@@ -8,12 +8,12 @@ from protocols.documents.drafting import FLEET, release
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 
-# What the fleet's release revises; a meter's own revises the meter's name.
+# The object of a release of the whole fleet; that of a single release is named after its meter.
 ALL: Final = "all"
 
 
 def release_all(act: Act, hours: int) -> OrderStatus:
-    """Release the whole fleet. Raises InputError for hours that no release has."""
+    """Release the whole fleet. Raises InputError for `hours` that are not among RELEASE_HOURS."""
     return act.submit(release(act.sheet(Kind.RELEASE, ALL), ALL, hours, FLEET))
 
 

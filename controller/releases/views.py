@@ -1,4 +1,4 @@
-"""How far a release has come: meters whose supply is back, and how long that took. Reads only."""
+"""Results of a release: the meters whose supply is back, and how long that took. Reads only."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from controller.orders.life import DeliveryState
 from controller.orders.status import OrderStatus
 from controller.orders.views import delivery_counts, list_deliveries
 
-# Nothing more comes of such a delivery by itself.
+# States of a delivery that change no more without a new message from the meter.
 _OVER = (
     DeliveryState.EFFECTIVE,
     DeliveryState.REFUSED,
@@ -19,14 +19,14 @@ _OVER = (
 
 
 class Reached(Struct, frozen=True, kw_only=True):
-    """Deliveries of some releases: `effective`, and `over`: nothing more comes of them by itself."""
+    """Counts of deliveries of releases: `effective`, and `over`, which includes refused and expired ones."""
 
     effective: int
     over: int
 
 
 class Restored(Struct, frozen=True, kw_only=True):
-    """From an order's commit to the stored read-back of each meter, in ms; None while none has come."""
+    """Times from an order's commit to a meter's report of its supply, in ms; None: no report yet."""
 
     meters: int
     effective: int
@@ -35,7 +35,7 @@ class Restored(Struct, frozen=True, kw_only=True):
 
 
 def reached(session: Session, order_ids: Sequence[str]) -> Reached:
-    """How far these releases have come."""
+    """The counts of the deliveries of these releases."""
     counts: dict[str, int] = {}
     for states in delivery_counts(session, order_ids).values():
         for state, count in states.items():
@@ -45,7 +45,7 @@ def reached(session: Session, order_ids: Sequence[str]) -> Reached:
 
 
 def restored(session: Session, statuses: Sequence[OrderStatus]) -> Restored:
-    """What became of these releases, and how fast."""
+    """How many meters these releases have restored, and how fast."""
     took_ms = sorted(
         delivery.effective_ms - status.created_ms
         for status in statuses
@@ -61,7 +61,7 @@ def restored(session: Session, statuses: Sequence[OrderStatus]) -> Restored:
 
 
 def percentile(ascending: Sequence[int], percent: int) -> int | None:
-    """The nearest-rank percentile: the least value that so many percent do not exceed. None of nothing."""
+    """The nearest-rank percentile of sorted values; None of an empty list."""
     if not ascending:
         return None
     return ascending[-(-len(ascending) * percent // 100) - 1]

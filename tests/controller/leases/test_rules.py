@@ -10,8 +10,8 @@ from controller.leases.rules import (
     LeasePlan,
     due_leases,
     lease_held,
-    names_in_force,
     plan_leases,
+    protection_to_name,
 )
 from controller.orders.life import DeliveryState
 from emulator.firmware.guarded.known import known_of
@@ -64,7 +64,7 @@ def test_a_meter_that_stores_all_may_be_permitted_and_one_that_lacks_a_hold_may_
     for verb, arrives in story:
         desk.decide(verb, arrives=arrives)
     protecting = [each.order for each in desk.standing.values() if each.order.kind in (*PROTECTING, *FLOORS)]
-    names = names_in_force(protecting, desk.bench.now_ms)
+    names = protection_to_name(protecting, desk.bench.now_ms)
     if isinstance(names, Refusal):
         return
     calendars = [each.order for each in desk.standing.values() if each.order.kind is Kind.CUT_CALENDAR]
@@ -123,16 +123,16 @@ def test_a_lease_is_due_daily_or_when_what_it_names_has_changed() -> None:
 
 def test_a_hold_is_named_two_days_beyond_its_end_and_a_release_beyond_its_hours() -> None:
     mora = hold(1, "mora", days=1)
-    assert names_in_force([mora], NOW_MS + 3 * DAY_MS - 1)
-    assert names_in_force([mora], NOW_MS + 3 * DAY_MS) == ()
+    assert protection_to_name([mora], NOW_MS + 3 * DAY_MS - 1)
+    assert protection_to_name([mora], NOW_MS + 3 * DAY_MS) == ()
     release = drafting.release(sheet(2), "all", 72)
-    assert names_in_force([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS - 1)
-    assert names_in_force([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS) == ()
+    assert protection_to_name([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS - 1)
+    assert protection_to_name([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS) == ()
 
 
 def test_what_cannot_all_be_named_permits_no_lease() -> None:
     many = [hold(number, f"h{number}", days=10) for number in range(1, 66)]
-    assert names_in_force(many, NOW_MS) is Refusal.TOO_MANY
+    assert protection_to_name(many, NOW_MS) is Refusal.TOO_MANY
     assert plan_leases(["m1"], [season(99), *many], NOW_MS) == ([], ["m1"])
 
 
