@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from benchmarks.processes import Pipe, beside
 from controller.database.engine import open_store
 from controller.office.founding import MACHINES, SERVICE, seal_root
-from controller.service.serve import Secrets, checked_root, serve
+from controller.service.serve import ServiceKeys, checked_root, serve
 from emulator.fleet.pacing import PacedTime
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
@@ -93,5 +93,5 @@ def _serve(_pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) 
     asyncio.run(serve(engine, _secrets(root_envelope), address, PacedTime(now_ms())))
 
 
-def _secrets(root_envelope: bytes) -> Secrets:
-    return Secrets(signers()[SERVICE], signers()[Source.HEADEND], FLEET_KEY, root_envelope)
+def _secrets(root_envelope: bytes) -> ServiceKeys:
+    return ServiceKeys(signers()[SERVICE], signers()[Source.HEADEND], FLEET_KEY, root_envelope)

@@ -23,8 +23,7 @@ from controller.demo.operators import Keys, Operators
 from controller.demo.population import Household
 from controller.demo.post import Post
 from controller.demo.script import GuardedActs
-from controller.service.serve import Secrets as ServiceSecrets
-from controller.service.serve import Service
+from controller.service.serve import Service, ServiceKeys
 from controller.service.time_service import TimeAuthority
 from emulator.fleet.building import Secrets
 from emulator.fleet.running import RunningLink
@@ -152,8 +151,10 @@ async def _connect(links: Sequence[RunningLink], running: list[asyncio.Task[None
 def _controller(
     keys: Keys, store: Engine, address: BrokerAddress, clock: Timekeeper
 ) -> tuple[SteppedService, Carrier]:
-    secrets = ServiceSecrets(keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope)
-    service = SteppedService(store, secrets, clock)
+    service_keys = ServiceKeys(
+        keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope
+    )
+    service = SteppedService(store, service_keys, clock)
     # In stepped time whoever holds `writing` lets a batch gather; waiting besides would only cost.
     service.intake.linger_s = 0.0
     carrier = Carrier(address, "relance-controller", controller_filters(), handle=service.handle)

@@ -1,1 +1,1 @@
-"""What runs: the carrier, the outbox, what comes in, the time authority, the wake-ups."""
+"""The service that runs: it publishes the outbox, takes in messages, answers with the time, and runs jobs."""

@@ -1,4 +1,4 @@
-"""What the service asks of whatever carries its messages; `carrier.Carrier` is one, a test's is another."""
+"""What the service needs of a connection. `protocols.rim.carrier.Carrier` is one; tests have a fake."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from protocols.link.topics import Place
 
 
 class Carries(Protocol):
-    """Publishes and waits for the broker's word. Raises NotConnectedError without it."""
+    """`publish` returns after the broker's acknowledgement, and raises NotConnectedError without one."""
 
     @property
     def connected(self) -> bool: ...

@@ -1,9 +1,9 @@
-"""What the carrier hands over, into the store: in batches, each one transaction (design §6).
+"""Writes the messages that the carrier receives to the store: in batches, each one transaction (design §6).
 
-The carrier delivers one message at a time and acknowledges it on its own; here they wait in a bounded queue
-while a batch is written. A batch grows with the load: alone a message waits for nobody, and ten thousand
-cost few commits. What is lost between the broker and a commit, by a kill -9, comes back by the retries of
-`jobs` and at the next sync.
+The carrier delivers one message at a time, and acknowledges it by itself. Messages wait in a bounded queue
+while a batch is written. A batch grows with the load: a single message hardly waits, and ten thousand need
+few commits. A kill -9 between the acknowledgement and the commit loses messages; the retries of `jobs` and
+the next sync bring their content again.
 """
 
 import asyncio
@@ -24,20 +24,23 @@ from protocols.timekeeping import Timekeeper
 logger = logging.getLogger(__name__)
 
 _BATCH_MAX: Final = 1_000
-# How long a first message waits for others, and each further one for the next: a transaction costs some
-# 5 ms however little is in it, and a thousand meters that answer at once would be written in hundreds.
+# How long a batch waits for a next message. A transaction takes some 5 ms however little it holds: without
+# the wait the answers of a thousand meters would take hundreds of transactions.
 LINGER_S: Final = 0.025
-# But no longer than this in all: somebody waits to see it.
+# How long a batch waits in all: a person may be waiting to see the result.
 _LINGER_S_MAX: Final = 0.2
-# More than a fleet's answer to one order; beyond it the carrier waits, and the broker behind it.
-_WAITING_MAX: Final = 20_000
-_REST_S: Final = 0.25
+# The bound of the queue: more than a fleet's answers to one order. A full queue blocks the carrier, and so
+# the broker.
+_QUEUE_MAX: Final = 20_000
+# How long to wait before a transaction that the database refused is tried again.
+_RETRY_AFTER_S: Final = 0.25
 
 
 class Intake:
-    """Writes arrivals while `run` runs; `written` is called after each batch.
+    """Writes messages while `run` runs; `written` is called after each batch.
 
-    `linger_s` is 0 for who holds the lock until everything has been heard, as the demo's conductor does.
+    `linger_s` is 0 where the caller holds the lock until all messages have arrived, as the demo's conductor
+    does.
     """
 
     def __init__(
@@ -58,22 +61,22 @@ class Intake:
         self._timekeeper = timekeeper
         self._lock = lock
         self._written = written
-        self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_WAITING_MAX)
+        self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_QUEUE_MAX)
         self._batch: list[Arrival] = []
         self._unwritten = 0
 
     @property
     def drained(self) -> bool:
-        """Whether everything that was handed over is in the store."""
+        """Whether every message that was received is in the store."""
         return self._unwritten == 0
 
     async def handle(self, arrival: Arrival) -> None:
-        """Take over one message; waits where too many wait already."""
+        """Queue one message; waits while the queue is full."""
         self._unwritten += 1
         await self._queue.put(arrival)
 
     async def run(self) -> None:
-        """Write for ever."""
+        """Write batches until cancelled."""
         while True:
             self._batch = [await self._queue.get()]
             await self._linger()
@@ -85,7 +88,7 @@ class Intake:
             self._written()
 
     async def _linger(self) -> None:
-        """Wait for others, as long as they keep coming and there is room for them."""
+        """Wait while more messages come and the batch has room for them."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + _LINGER_S_MAX if self.linger_s else 0
         waiting = -1
@@ -94,8 +97,8 @@ class Intake:
             await asyncio.sleep(self.linger_s)
 
     async def write_rest(self) -> None:
-        """Write what still waits, at an orderly end, when `run` runs no more."""
-        # A batch that was being written may be in the store already: the same messages change nothing.
+        """Write what is still queued, at an orderly stop, after `run` was cancelled."""
+        # The batch that `run` was writing may be in the store already; repeated messages change nothing.
         batch, self._batch = self._batch, []
         while not self._queue.empty():
             batch.append(self._queue.get_nowait())
@@ -109,18 +112,18 @@ class Intake:
                 async with self._lock:
                     refused = await asyncio.to_thread(self._take_in, batch)
             except UnreachableError as error:
-                # A backup holds the file, or the database restarts: nothing is lost by waiting.
+                # A backup may hold the file, or the database may be restarting: the batch is kept.
                 logger.warning("intake: %s; trying again", error)
-                await asyncio.sleep(_REST_S)
-            except Exception as error:  # noqa: BLE001 # said with its trace, beside the message that met it
-                await self._write_apart(batch, error)
+                await asyncio.sleep(_RETRY_AFTER_S)
+            except Exception as error:  # noqa: BLE001 # logged with its traceback and the message that caused it
+                await self._write_in_halves(batch, error)
                 return
             else:
                 self._count(batch, refused)
                 return
 
-    async def _write_apart(self, batch: Sequence[Arrival], error: Exception) -> None:
-        """One message of a batch has met a bug: the others are not to be lost with it."""
+    async def _write_in_halves(self, batch: Sequence[Arrival], error: Exception) -> None:
+        """Write a batch in halves, since one of its messages meets a bug: only that one is dropped."""
         if len(batch) == 1:
             logger.error("intake: a bug; dropped %s", batch[0].place, exc_info=error)
             return
@@ -136,5 +139,5 @@ class Intake:
         self.taken += len(batch) - refused.total()
         self.refused += refused
         if refused:
-            words = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
-            logger.warning("intake: refused of %d messages: %s", len(batch), words)
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
+            logger.warning("intake: refused of %d messages: %s", len(batch), reasons)

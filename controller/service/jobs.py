@@ -1,9 +1,9 @@
-"""What wakes the service, and what it then does (design §6): APScheduler wakes, it never decides.
+"""The service's periodic jobs (design §6). APScheduler only wakes them; it never decides what is due.
 
-Measured on 3.11: a clock set ahead runs a dated job at once, one set past it loses the job without a word,
-and one set back stops every job for as long as it was set. So there is one job without a date or an
-argument, "look"; what is due is worked out from the database with the time as data; and a wake-up that
-stays away is noticed by the loop's own clock, which nobody can set.
+Measured with APScheduler 3.11: when the clock is set ahead, a dated job runs at once; when it is set past the
+job's grace time, the job is dropped silently; when it is set back, every job stops for that long. So there is
+only one job, without a date or an argument. What is due is worked out from the database, with the time as an
+argument. A wake-up that does not come is noticed by the event loop's monotonic clock, which nobody can set.
 """
 
 import asyncio
@@ -31,19 +31,19 @@ from protocols.timekeeping import Timekeeper
 logger = logging.getLogger(__name__)
 
 TICK_MS: Final = 10 * SECOND_MS
-# Leases are worked out anew after any act, and at least this often, since names run out by themselves.
+# Leases are planned again after any act, and at least this often, since holds end by themselves.
 _PLAN_AGAIN_MS: Final = 10 * MINUTE_MS
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """What a tick did."""
+    """What one tick did: the upkeep, and how many leases were issued."""
 
     upkeep: UpkeepDone
     leases: int
 
 
 class Jobs:
-    """`tick` is the decision function; `run` wakes it by APScheduler, `run_by` by a clock that is stepped."""
+    """`tick` does what is due; `run` calls it by APScheduler, `run_by` by a timekeeper that is stepped."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Jobs:
         self._lock = lock
         self._done = done
         self._woken = asyncio.Event()
-        # Only spares work: without it the next tick comes to the same plan again.
+        # Only saves work: without it the next tick would make the same plan again.
         self._planned: tuple[tuple[int, int], int] | None = None
 
     def tick(self, now_ms: int) -> Done:
@@ -80,17 +80,17 @@ class Jobs:
         return Done(upkeep=upkeep, leases=leases)
 
     async def tick_now(self) -> Done:
-        """A tick at the present instant, beside whatever else writes."""
+        """One tick at the present instant, under the lock of this process's writers."""
         async with self._lock:
             done = await asyncio.to_thread(self.tick, self._timekeeper.now_ms())
         self._done()
         return done
 
     async def run(self) -> None:
-        """Tick when woken, for ever."""
-        # The zone is named so that nobody's TZ decides; an interval has no use for it.
+        """Tick at once, and whenever woken, until cancelled."""
+        # The zone is named so that APScheduler does not read TZ; an interval needs no zone.
         scheduler = AsyncIOScheduler(timezone="UTC")
-        # Missed runs are made up for by one: a run is a look, and one look sees all.
+        # However many runs were missed, one is enough: a tick does all that is due.
         scheduler.add_job(
             self._woken.set,
             IntervalTrigger(seconds=TICK_MS // SECOND_MS, timezone="UTC"),
@@ -106,7 +106,7 @@ class Jobs:
             scheduler.shutdown(wait=False)
 
     async def run_by(self, every_ms: int = TICK_MS) -> None:
-        """Tick by the timekeeper's own rhythm: a demo steps it."""
+        """Tick every `every_ms` by the timekeeper, which the demo steps, until cancelled."""
         while True:
             await self._tick_safely()
             await self._timekeeper.sleep_until(self._timekeeper.now_ms() + every_ms)
@@ -123,5 +123,5 @@ class Jobs:
         try:
             await self.tick_now()
         except RelanceError as error:
-            # A database that is away, say; the next tick finds the same work.
+            # For instance the database cannot be reached; the next tick finds the same work.
             logger.warning("jobs: %s", error)

@@ -1,7 +1,7 @@
-"""Takes what stands in the outbox to the broker within 100 ms of its commit, by whomever (design §6).
+"""Publishes queued messages within 100 ms of their commit, whichever process committed them (design §6).
 
-The outbox is looked at every 50 ms: on SQLite a look costs some 0.2 ms, and there is no way to be called. On
-PostgreSQL it is the same look; LISTEN would save the polling and is not used yet.
+The outbox is polled every 50 ms: on SQLite a poll takes some 0.2 ms, and SQLite cannot notify another
+process. PostgreSQL is polled too; LISTEN could replace that, and is not used yet.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 0.05
-# How long to leave a broker or a database alone that did not answer.
-_REST_S: Final = 0.25
+_POLL_EVERY_S: Final = 0.05
+# How long to wait before a broker or a database that did not answer is tried again.
+_RETRY_AFTER_S: Final = 0.25
 _MESSAGES_AT_ONCE: Final = 500
 
 
 class Outbox:
-    """Drains the outbox while `run` runs. `poke` makes it look at once."""
+    """Drains the outbox while `run` runs. `poke` makes it poll at once."""
 
     def __init__(self, engine: Engine, carrier: Carries, timekeeper: Timekeeper, lock: asyncio.Lock) -> None:
         self._engine = engine
@@ -39,26 +39,26 @@ class Outbox:
         self._draining = asyncio.Lock()
 
     def poke(self) -> None:
-        """There may be something to send."""
+        """Poll at once: there may be something to send."""
         self._poked.set()
 
     async def is_drained(self) -> bool:
-        """Whether nothing is on its way out: neither in the table nor between it and the broker."""
+        """Whether nothing is queued, and nothing awaits the broker's acknowledgement."""
         if self._draining.locked():
             return False
         return await asyncio.to_thread(self._is_empty)
 
     async def run(self) -> None:
-        """Drain for ever."""
+        """Drain, then poll again, until cancelled."""
         while True:
             self._poked.clear()
             try:
                 await self.drain()
             except RelanceError as error:
                 logger.debug("outbox: %s", error)
-                await asyncio.sleep(_REST_S)
+                await asyncio.sleep(_RETRY_AFTER_S)
             try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
+                async with asyncio.timeout(_POLL_EVERY_S):
                     await self._poked.wait()
             except TimeoutError:
                 continue
@@ -76,7 +76,8 @@ class Outbox:
         harm = [message for message in messages if message.once]
         if harm:
             await self._mark(harm)
-        # Started in their order, and so put on the wire; the carrier bounds how many are on their way.
+        # Started in their order, so that they are sent in it; the carrier bounds how many await
+        # acknowledgement.
         outcomes = await asyncio.gather(*map(self._publish, messages), return_exceptions=True)
         taken = [
             message

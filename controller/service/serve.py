@@ -1,7 +1,7 @@
-"""The service: carrier, intake, outbox, head-end time and jobs, put together (design §6).
+"""The service, put together: carrier, intake, outbox, head-end time and jobs (design §6).
 
-`Service` knows no broker and no clock: both are given, so that a demo drives the whole in one process with
-time that it steps. It holds nothing that a kill -9 could lose: what is not in the database comes again.
+`Service` creates neither connection nor clock: both are arguments, so that the demo runs it in one process
+with stepped time. A kill -9 loses nothing for good: what is not in the database is sent again.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ from protocols.timekeeping import Timekeeper
 logger = logging.getLogger(__name__)
 
 
-class Secrets(Struct, frozen=True):
-    """What the service signs and checks with: its key, the head-end's, the fleet's, and the sealed root."""
+class ServiceKeys(Struct, frozen=True):
+    """The keys that the service signs and checks with, and the sealed root."""
 
     service: Signer
     headend: Signer
@@ -44,32 +44,32 @@ class Secrets(Struct, frozen=True):
 
 
 class Service:
-    """Everything that runs. Give `handle` to the carrier, then `run`."""
+    """All parts of the service. Pass `handle` to the carrier, `attach` the carrier, then `run`."""
 
-    def __init__(self, engine: Engine, secrets: Secrets, timekeeper: Timekeeper) -> None:
-        self.root = checked_root(secrets)
+    def __init__(self, engine: Engine, keys: ServiceKeys, timekeeper: Timekeeper) -> None:
+        self.root = checked_root(keys)
         self._engine = engine
-        self._secrets = secrets
+        self._keys = keys
         self._timekeeper = timekeeper
-        # One writer at a time in this process: the others wait here, and not in the database.
+        # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
-        sent = RootSent(self.root.version, secrets.root_envelope)
-        self.intake = Intake(engine, secrets.fleet_key, sent, timekeeper, self._lock, self._poke)
-        self.jobs = Jobs(engine, self.root, secrets.service, timekeeper, self._lock, self._poke)
+        sent = RootSent(self.root.version, keys.root_envelope)
+        self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke)
+        self.jobs = Jobs(engine, self.root, keys.service, timekeeper, self._lock, self._poke)
         self._answering: set[asyncio.Task[None]] = set()
         self.outbox: Outbox | None = None
         self.time: TimeAuthority | None = None
 
     def attach(self, carrier: Carries) -> None:
-        """Give the service what carries its messages; once, before `run`."""
+        """Give the service its connection; once, before `run`."""
         self.outbox = Outbox(self._engine, carrier, self._timekeeper, self._lock)
-        self.time = TimeAuthority(Source.HEADEND, self._secrets.headend, self._timekeeper, carrier)
+        self.time = TimeAuthority(Source.HEADEND, self._keys.headend, self._timekeeper, carrier)
 
     async def handle(self, arrival: Arrival) -> None:
-        """A message from the carrier: an ask for the time is answered, anything else goes into the store."""
+        """Handle a message from the carrier: answer an ask for the time, store anything else."""
         if arrival.place.channel is Channel.TIME_ASK:
             assert self.time is not None
-            # Not awaited: a thousand meters that ask at once must not hold up what else they say.
+            # Not awaited: the answers to a thousand meters that ask at once must not delay their reports.
             answering = asyncio.create_task(self.time.handle(arrival))
             self._answering.add(answering)
             answering.add_done_callback(self._answered)
@@ -78,11 +78,11 @@ class Service:
 
     @property
     def writing(self) -> asyncio.Lock:
-        """Held by whoever of this process writes to the store: for others in it who want to, too."""
+        """The lock of all writers of this process to the store; the demo's conductor takes it too."""
         return self._lock
 
     async def drained(self) -> bool:
-        """Whether nothing is on its way through: all that came in is stored, all that is due has gone out."""
+        """Whether all that was received is stored, and all that is due has been sent."""
         quiet = self.intake.drained and not self._answering
         return quiet and (self.outbox is None or await self.outbox.is_drained())
 
@@ -96,11 +96,11 @@ class Service:
             group.create_task(jobs, name="jobs")
 
     async def finish(self) -> None:
-        """The last strokes of an orderly stop, after `run` was cancelled: write down what has come in."""
+        """End an orderly stop, after `run` was cancelled: store what has been received."""
         await self.intake.write_rest()
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
-        """An answer that found no broker is nothing: the meter asks again."""
+        """Log an answer that failed. A missing broker is not logged: the meter asks again."""
         self._answering.discard(answering)
         failure = None if answering.cancelled() else answering.exception()
         if failure is not None and not isinstance(failure, NotConnectedError):
@@ -111,15 +111,15 @@ class Service:
             self.outbox.poke()
 
 
-def checked_root(secrets: Secrets) -> Root:
-    """The root that we serve.
+def checked_root(keys: ServiceKeys) -> Root:
+    """The root that the service works under.
 
     Raises DocumentError where it is not signed as it demands, InputError where it does not list our keys.
     """
-    root = open_first_root(secrets.root_envelope)
+    root = open_first_root(keys.root_envelope)
     for role, signer, name in (
-        (Role.LEASE, secrets.service, "service"),
-        (Role.TIME, secrets.headend, Source.HEADEND.value),
+        (Role.LEASE, keys.service, "service"),
+        (Role.TIME, keys.headend, Source.HEADEND.value),
     ):
         rule = root.roles.get(role)
         if rule is None or signer.keyid not in rule.keyids:
@@ -129,14 +129,14 @@ def checked_root(secrets: Secrets) -> Root:
     return root
 
 
-async def serve(engine: Engine, secrets: Secrets, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
+async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
     """Serve until SIGTERM or cancellation, then stop in order.
 
-    Raises UnreachableError where the broker does not answer at first; later it is tried for ever. Raises
-    like `checked_root` and `single_instance`.
+    Raises UnreachableError where the broker does not answer the first attempt; a connection lost later is
+    tried again until cancelled. Raises as `checked_root` and `single_instance` do.
     """
     with single_instance(engine):
-        service = Service(engine, secrets, timekeeper)
+        service = Service(engine, keys, timekeeper)
 
         async def greet() -> None:
             await carrier.publish(Place(Channel.CONTROLLER), _birth(timekeeper, online=True))
@@ -153,8 +153,8 @@ async def serve(engine: Engine, secrets: Secrets, broker: BrokerAddress, timekee
             last_will=last_will,
         )
         service.attach(carrier)
-        # What is built by now stays, and no collection need look at it again: a full one takes a tenth of a
-        # second, and comes when a fleet answers at once.
+        # Moves all objects made so far to the permanent generation. A full collection over them takes a tenth
+        # of a second, and would come when a whole fleet answers at once.
         gc.collect()
         gc.freeze()
         try:
@@ -164,12 +164,12 @@ async def serve(engine: Engine, secrets: Secrets, broker: BrokerAddress, timekee
 
 
 def _birth(timekeeper: Timekeeper, *, online: bool) -> bytes:
-    """Any number that no birth had before will do: links sync for one that they have not seen."""
+    """The controller's birth or last will. Links sync when its sequence number is new to them."""
     return write_message(ControllerStatus(online=online, sequence=timekeeper.now_ms()))
 
 
 async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
-    """Answer what is asked of one time authority until stopped, like `serve`."""
+    """Run one time authority until stopped, as `serve`."""
 
     async def handle(arrival: Arrival) -> None:
         await authority.handle(arrival)
@@ -180,13 +180,13 @@ async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, time
 
 
 async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object]) -> None:
-    """Run a carrier and what works with it until a signal or cancellation ends both.
+    """Run a carrier and `work` until SIGTERM, cancellation, or the end of either.
 
-    Raises UnreachableError where the carrier's first attempt failed, before any work is begun.
+    Raises UnreachableError where the carrier's first attempt fails.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # SIGINT stays Python's: it cancels us, and the command ends with 130.
+    # SIGINT is left to asyncio.run, which cancels this task; the command then ends with status 130.
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     carrying = asyncio.create_task(carrier.run(), name="carrier")
     working = asyncio.create_task(work, name="work")

@@ -1,8 +1,8 @@
 """A time authority: answers meters that ask it by name, each answer signed with its own key (design §4.1).
 
 The controller runs one as `headend`; `timeserver` is the same code as another process, on another machine,
-with another key and another clock. It never broadcasts and needs no store: a nonce answered twice gives
-two answers of which a meter takes the first.
+with another key and another clock. It never broadcasts and needs no store: it may answer a nonce twice, since
+a meter takes the first answer only.
 """
 
 from collections import Counter
@@ -18,12 +18,13 @@ from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
 
-# True time is within a second of our clock, or monitoring has failed: NTP keeps it within milliseconds.
+# How far true time may be from our clock. NTP keeps a clock within milliseconds; monitoring must see a
+# second.
 SPREAD_MS: Final = 1_000
 
 
 class TimeAuthority:
-    """Answers what is asked of `source`. `answered` and `ignored` count, for who waits for quiet."""
+    """Answers asks addressed to `source`, and counts those that it `answered` and `ignored`."""
 
     def __init__(self, source: Source, signer: Signer, timekeeper: Timekeeper, carrier: Carries) -> None:
         self.source = source
@@ -34,7 +35,7 @@ class TimeAuthority:
         self._carrier = carrier
 
     async def handle(self, arrival: Arrival) -> None:
-        """Answer an ask, if it is for us. Raises NotConnectedError where the answer cannot go out."""
+        """Answer an ask that is addressed to us. Raises NotConnectedError where the answer cannot be sent."""
         place = arrival.place
         if arrival.retained or place.channel is not Channel.TIME_ASK:
             self.ignored["not an ask"] += 1
@@ -52,10 +53,11 @@ class TimeAuthority:
         self.answered += 1
 
     def answer(self, ask: TimeAsk) -> bytes:
-        """The sealed answer to an ask, now. Raises DocumentError for a nonce that no meter would take."""
+        """The sealed answer to an ask, with the present time. Raises DocumentError for a malformed nonce."""
         now_ms = self._timekeeper.now_ms()
         body = write_document(
             TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=now_ms, spread_ms=SPREAD_MS)
         )
+        # Read back to check the limits: what no meter would accept is not signed.
         read_time(body)
         return seal(body, TIME_TYPE, [self._signer])

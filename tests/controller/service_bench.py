@@ -16,7 +16,7 @@ from controller.database.engine import writing
 from controller.database.tables import OrderRow
 from controller.orders import store as orders
 from controller.payments import store as payments
-from controller.service.serve import Secrets, Service
+from controller.service.serve import Service, ServiceKeys
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
@@ -42,7 +42,7 @@ from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, PROFILE
 
 FLEET_KEY = b"f" * 32
 ROOT_ENVELOPE = seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]])
-SECRETS = Secrets(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, ROOT_ENVELOPE)
+SERVICE_KEYS = ServiceKeys(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, ROOT_ENVELOPE)
 
 
 class SteppedClock:
@@ -143,7 +143,7 @@ class Table:
         """The service was killed and is started again, on the same store; nothing else was kept."""
         for task in self.tasks:
             task.cancel()
-        self.service = Service(self.engine, SECRETS, self.clock)
+        self.service = Service(self.engine, SERVICE_KEYS, self.clock)
         self.service.attach(self)
         self.tasks = [asyncio.create_task(self.service.intake.run())]
 
@@ -247,7 +247,7 @@ def seal_order(order: Order) -> bytes:
 async def table(engine: Engine, *links: Link) -> AsyncIterator[Table]:
     """A table with a running service, every link connected and settled."""
     clock = SteppedClock()
-    laid = Table(engine, clock, Service(engine, SECRETS, clock), {link.name: link for link in links})
+    laid = Table(engine, clock, Service(engine, SERVICE_KEYS, clock), {link.name: link for link in links})
     laid.restart()
     try:
         for link in links:

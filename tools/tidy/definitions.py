@@ -16,7 +16,7 @@ SHARED_NAMES = {
     "Household": 2,
     "Order": 2,
     "Reach": 2,
-    "Secrets": 2,
+
 }
 
 # Functions and constants that only tests use, each with the reason to keep it. Without a reason, delete it.

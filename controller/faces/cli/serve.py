@@ -17,7 +17,7 @@ from controller.office.keys import load_fleet_key, load_signer
 from controller.office.opening import open_office
 from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
-from controller.service.serve import Secrets, serve, serve_time
+from controller.service.serve import ServiceKeys, serve, serve_time
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, UnreachableError
@@ -41,10 +41,12 @@ def serve_fleet(
     with open_office(settings) as office:
         address = _reachable(settings)
         service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
-        secrets = Secrets(service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root))
+        keys = ServiceKeys(
+            service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root)
+        )
         _log(verbose=verbose)
         say(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
-        asyncio.run(serve(office.store, secrets, address, SystemClock()))
+        asyncio.run(serve(office.store, keys, address, SystemClock()))
     return Exit.DONE
 
 

@@ -13,7 +13,7 @@ from controller.database.tables import LinkRow, MeterRow
 from controller.leases.views import LeaseView, lease_status
 from controller.orders.store import get_order
 from controller.service.jobs import TICK_MS, Jobs
-from controller.service.serve import Secrets, Service, checked_root, serve
+from controller.service.serve import Service, ServiceKeys, checked_root, serve
 from controller.service.time_service import SPREAD_MS, TimeAuthority
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.documents.envelope import Signer, seal
@@ -26,7 +26,14 @@ from protocols.link.messages import Status, TimeAsk, write_message
 from protocols.link.topics import Channel, Place, link_filters
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
-from tests.controller.service_bench import FLEET_KEY, ROOT_ENVELOPE, SECRETS, SteppedClock, make_link, table
+from tests.controller.service_bench import (
+    FLEET_KEY,
+    ROOT_ENVELOPE,
+    SERVICE_KEYS,
+    SteppedClock,
+    make_link,
+    table,
+)
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
 ASK = Place(Channel.TIME_ASK, link="link-1", meter="m1")
@@ -99,12 +106,12 @@ def test_one_store_serves_one_instance(engine: Engine) -> None:
 def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
     stranger = Signer.from_seed(b"s" * 32)
     with pytest.raises(InputError, match="role lease does not list the key of service"):
-        checked_root(msgspec.structs.replace(SECRETS, service=stranger))
+        checked_root(msgspec.structs.replace(SERVICE_KEYS, service=stranger))
     with pytest.raises(InputError, match="role time does not list the key of headend"):
-        checked_root(msgspec.structs.replace(SECRETS, headend=stranger))
+        checked_root(msgspec.structs.replace(SERVICE_KEYS, headend=stranger))
     alone = seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"]])
     with pytest.raises(DocumentError, match="not signed by as many people"):
-        checked_root(msgspec.structs.replace(SECRETS, root_envelope=alone))
+        checked_root(msgspec.structs.replace(SERVICE_KEYS, root_envelope=alone))
 
 
 def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
@@ -114,7 +121,7 @@ def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
             await laid.settle()
             first = laid.service.jobs.tick(laid.now_ms)
             assert first.leases == 1
-            forgetful = Service(engine, SECRETS, laid.clock).jobs
+            forgetful = Service(engine, SERVICE_KEYS, laid.clock).jobs
             for jobs in (laid.service.jobs, forgetful):
                 again = jobs.tick(laid.now_ms)
                 assert (again.leases, again.upkeep.retried, again.upkeep.expired) == (0, 0, 0)
@@ -154,7 +161,7 @@ def _leases(engine: Engine) -> list[LeaseView]:
 def test_an_expired_root_ends_leases_and_not_protection(engine: Engine) -> None:
     root = msgspec.structs.replace(ROOT, expires_ms=MONDAY_MS + DAY_MS)
     envelope = seal(write_root(root), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]])
-    secrets = Secrets(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, envelope)
+    secrets = ServiceKeys(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, envelope)
     assert secrets.root_envelope != ROOT_ENVELOPE
 
     async def story() -> None:
@@ -213,7 +220,7 @@ def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: En
 
     async def story(address: BrokerAddress) -> None:
         clock = SteppedClock()
-        serving = asyncio.create_task(serve(engine, SECRETS, address, clock))
+        serving = asyncio.create_task(serve(engine, SERVICE_KEYS, address, clock))
         arrived: asyncio.Queue[Place] = asyncio.Queue()
 
         async def handle(arrival: Arrival) -> None:
@@ -256,4 +263,4 @@ async def _until_known(engine: Engine, link: str) -> None:
 
 def test_without_a_broker_serve_says_so_at_once(engine: Engine) -> None:
     with pytest.raises(UnreachableError, match=r"broker mqtt://127\.0\.0\.1:1"):
-        asyncio.run(serve(engine, SECRETS, BrokerAddress("127.0.0.1", 1), SteppedClock()))
+        asyncio.run(serve(engine, SERVICE_KEYS, BrokerAddress("127.0.0.1", 1), SteppedClock()))
