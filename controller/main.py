@@ -4,7 +4,7 @@
 def run() -> int:
     """Entry point of the console script; returns its exit status."""
     try:
-        # Here, so that Ctrl-C while the program still loads ends it as quietly as later.
+        # Imported here, so that Ctrl-C during the imports ends the program without a traceback too.
         from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
         from controller.commands import app  # noqa: PLC0415

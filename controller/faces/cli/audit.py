@@ -1,11 +1,11 @@
-"""`relance audit`: who did what, in a chain that shows where it was tampered with."""
+"""`relance audit`: who did what, in a chain of hashes that shows changes made afterwards."""
 
 from typing import Annotated
 
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
 from controller.payments.store import verify_ledger
@@ -25,10 +25,10 @@ def verify(
     *,
     head: Annotated[
         str | None,
-        typer.Option(metavar="N:HASH", help="A head noted elsewhere: shows what is missing since."),
+        typer.Option(metavar="N:HASH", help="A head noted elsewhere: shows whether entries are missing."),
     ] = None,
 ) -> int:
-    """Check the chain of the audit, and that the ledger adds up. Ends with 1 where either does not."""
+    """Check the chain of the audit, and that the ledger adds up. Ends with 1 where either is broken."""
     noted = None if head is None else _head(head)
     with face.office.reading() as session:
         broken = verify_audit(session, noted)
@@ -50,7 +50,7 @@ def verify(
         raise RefusedError(f"audit: broken at entry {broken} of {end.number}: not what was written then")
     if discrepancies:
         raise RefusedError(f"ledger: {discrepancies[0]}")
-    say(
+    print_lines(
         f"The audit is whole: {end.number} entries, and the ledger adds up.",
         f"Its head is {_shown(end)}; noted elsewhere, it shows later whether entries are missing.",
     )
@@ -63,7 +63,7 @@ def list_acts(
     *,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last so many.")] = 50,
 ) -> int:
-    """List who did what, the latest first."""
+    """List the acts of people and of the service, the latest first."""
     zone = face.zone
     with face.office.reading() as session:
         entries = recent(session, limit)

@@ -1,4 +1,4 @@
-"""`relance clock`: what a person may do about a meter's clock. Nobody sets it: it has witnesses."""
+"""`relance clock`: settle a disputed clock. Nobody sets a meter's clock; it asks its witnesses."""
 
 from typing import Annotated
 
@@ -20,12 +20,13 @@ def rebase_one(
     meter: Meter,
     *,
     nonce: Annotated[
-        str | None, typer.Option(metavar="NONCE", help="Of the dispute; else the one last reported.")
+        str | None, typer.Option(metavar="NONCE", help="The dispute's; else that of the last one reported.")
     ] = None,
 ) -> int:
-    """Let a meter whose clock is disputed forget its witnesses and ask them again. It carries no time.
+    """Make a meter whose clock is disputed forget its witnesses and ask them again.
 
-    Two different people sign: this is the first. Until it is settled the meter cuts nobody.
+    The order carries no time. Two different people must sign; this command signs first. Until the dispute is
+    settled the meter cuts nobody.
     """
     read_name(meter, "METER")
     with face.acting(Kind.REBASE, (meter,)) as act:

@@ -39,8 +39,8 @@ def order_one(
 ) -> int:
     """Order a cut of these meters, inside this interval and inside their cut calendar.
 
-    Two different people sign: this is the first. A plan that would harm is refused in words: on a Friday
-    evening, before a weekend or holiday, outside office hours, more than the offices can serve.
+    Two different people must sign; this command signs first. A dangerous plan is refused with its reasons: on
+    a Friday evening, before a weekend or holiday, outside office hours, more than the offices can serve.
     """
     span_ms = read_span(since, until, face.now_ms())
     read_name(name, "--name")
@@ -53,7 +53,7 @@ def order_one(
 
 @verb(app, "cancel", "cut cancel m00042 m00043 --name debts", shares=ACTING)
 def cancel_one(face: Face, meters: Meters, *, name: Name) -> int:
-    """Cancel a planned cut for these meters, whether it has reached them or not. One person is enough."""
+    """Cancel a planned cut for these meters, whether they have received it or not. One person is enough."""
     read_name(name, "--name")
     addressed = _addressed(meters)
     with face.acting(Kind.CANCEL_CUT, addressed) as act:

@@ -1,4 +1,4 @@
-"""`relance calendar`: when meters may cut at all; set by two people, kept alive by the service's leases."""
+"""`relance calendar`: when meters may cut at all. Two people set it; the service's leases permit it."""
 
 from typing import Annotated
 
@@ -40,15 +40,15 @@ def set_one(
     since: Since = None,
     zone: Annotated[str, typer.Option(metavar="Z", help="The rule's IANA zone.")] = ZONE_DEFAULT,
     holidays: Annotated[
-        str, typer.Option(metavar="CODE", help="The country whose public holidays are taken out, or none.")
+        str, typer.Option(metavar="CODE", help="No cut on public holidays of this country, or none.")
     ] = "BE",
     name: Annotated[str, typer.Option(metavar="NAME", help="The calendar's name.")] = "fleet",
 ) -> int:
     """Set the windows in which the fleet's meters may cut, from a rule in local time.
 
-    Two different people sign: this is the first. The rule is compiled to UTC and judged before anybody
-    signs: a window on a Friday evening, before a weekend or holiday, or outside office and call-centre hours
-    is refused in words. There is no way around it.
+    Two different people must sign; this command signs first. The rule is compiled to UTC and checked before
+    anybody signs: a window on a Friday evening, before a weekend or holiday, or outside office and
+    call-centre hours is refused with its reasons. No option overrides that.
     """
     span_ms = read_span(since, until, face.now_ms())
     read_name(name, "--name")

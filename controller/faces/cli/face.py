@@ -1,4 +1,4 @@
-"""One call of a verb: the office it works at, who acts, and how what became of it is shown."""
+"""One call of a verb: the office it works with, who acts, and how the result is shown."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.people import choose_operator, open_key
 from controller.faces.cli.showing import print_json
-from controller.faces.cli.standings import order_fields, print_standing
 from controller.meters.registry import check_known
 from controller.office.opening import Office, open_office
 from controller.office.people import Actor
@@ -29,7 +29,7 @@ from protocols.rim.terminal import Exit
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that verbs share; see `options` for what each says."""
+    """The values of the options that verbs share; see `options` for the meaning of each."""
 
     home: Path | None
     database: str | None
@@ -40,7 +40,7 @@ class Options:
 
 
 class Face:
-    """What a verb works with. The office is opened when first asked for: wrong arguments are told before."""
+    """What a verb works with. The office is opened at its first use: errors in arguments come before that."""
 
     def __init__(self, options: Options) -> None:
         self.as_json = options.as_json
@@ -67,23 +67,23 @@ class Face:
         return load_zone(self._options.zone, "--zone")
 
     def now_ms(self) -> int:
-        """The instant by this machine's clock."""
+        """The present instant, from this machine's clock."""
         return now_ms()
 
     def actor(self, role: Role) -> Actor:
-        """Who acts in this role, after their passphrase.
+        """The person who acts in this role, after they have typed their passphrase.
 
-        Raises InputError for a stranger or a wrong passphrase.
+        Raises InputError for somebody who does not hold the role, or a wrong passphrase.
         """
         return open_key(self.office, choose_operator(self.office.root, role, self._options.by))
 
     @contextmanager
     def acting(self, kind: Kind, meters: Collection[str] = (), *, basis: str | None = None) -> Iterator[Act]:
-        """An act that makes an order of this kind, for meters that must be known. `basis`: else `--basis`.
+        """An act that makes an order of this kind. `meters` must be known; `basis` None: that of `--basis`.
 
         Raises RefusedError for an unknown meter; InputError as `actor`, before anything is written.
         """
-        _ = self.zone  # a wrong one is told before anybody is asked for a passphrase
+        _ = self.zone  # a wrong zone is an error before anybody is asked for a passphrase
         with self.office.reading() as session:
             check_known(session, meters)
         ground = read_basis(self._options.basis if basis is None else basis)
@@ -96,5 +96,5 @@ class Face:
         if self.as_json:
             print_json(order_fields(status))
         else:
-            print_standing(status, self.zone, described=described)
+            print_status(status, self.zone, described=described)
         return Exit.DONE

@@ -29,7 +29,7 @@ def set_one(face: Face, meter: Meter, name: Name) -> int:
 
 @verb(app, "clear", "flag clear m00042 medical --as anne", "orders sign o000009 --as bart", shares=ACTING)
 def clear_one(face: Face, meter: Meter, name: Name) -> int:
-    """Take a household's flag away. Two different people sign: this is the first."""
+    """Clear a household's flag. Two different people must sign; this command signs first."""
     read_name(meter, "METER")
     flag = _flag(name)
     with face.acting(Kind.CLEAR_FLAG, (meter,)) as act:

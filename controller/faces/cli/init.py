@@ -7,7 +7,7 @@ import typer
 
 from controller.faces.cli.options import Database, Home, Json
 from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, ask_passphrase
-from controller.faces.cli.showing import print_json, say
+from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES, MACHINES_TOGETHER, check_operators, check_unused, found
 from controller.office.settings import settings_from
 from protocols.rim.clocks import now_ms
@@ -27,10 +27,10 @@ def init(
 ) -> int:
     """Found a controller: keys of people and machines, a root signed by two, an empty database.
 
-    Each operator may protect alone, and harm only together with another. At a terminal every operator is
-    asked for a passphrase of their own, and one is asked for the machines' keys.
+    Each operator may protect alone, and harm only together with another. At a terminal every operator types a
+    passphrase of their own; one more passphrase protects the machines' keys.
 
-    A home that exists is never touched.
+    An existing home is never changed.
     """
     settings = settings_from(os.environ, home, database)
     operators = check_operators(operator)
@@ -48,7 +48,7 @@ def init(
             }
         )
         return Exit.DONE
-    say(
+    print_lines(
         f"{settings.home} is ready.",
         f"Operators: {', '.join(operators)}. Each may protect alone; harm takes two of them.",
         f"Meters trust {settings.root}; keep a copy of keys/ where a fire does not reach it.",

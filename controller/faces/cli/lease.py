@@ -1,18 +1,18 @@
-"""`relance lease`: whether meters' permission to cut is alive. The service renews it; nobody needs to."""
+"""`relance lease`: which meters hold a lease, the permission to cut. The service renews leases by itself."""
 
 from typing import Annotated
 
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
 from controller.leases.views import LeaseView, lease_status
 from protocols.arguments import read_name
 from protocols.rim.terminal import Exit
 from protocols.words.en.times import local
 
-app = typer.Typer(no_args_is_help=True, help="Follow the leases that keep the cut calendar alive.")
+app = typer.Typer(no_args_is_help=True, help="Show the leases that permit meters to cut.")
 
 
 @verb(app, "status", "lease status", "lease status m00042 --json")
@@ -20,7 +20,7 @@ def status(
     face: Face,
     meter: Annotated[str | None, typer.Argument(metavar="[METER]", help="Only this meter.")] = None,
 ) -> int:
-    """Show which meters may cut at all: the lease given to each, and the one that it says it holds.
+    """Show which meters may cut at all: the lease sent to each, and the one that it says it holds.
 
     A meter without a lease in force cuts nobody. Ends with 1 when nothing matches.
     """
@@ -48,7 +48,7 @@ def status(
         ]
         print_table("Leases", heads, rows)
     else:
-        say("No meter has come yet." if meter is None else f"No such meter: {meter}.")
+        print_lines("No meter has come yet." if meter is None else f"No such meter: {meter}.")
     return Exit.DONE if views else Exit.NO
 
 

@@ -1,4 +1,4 @@
-"""`relance meters`: how each meter is, as it said itself, and why."""
+"""`relance meters`: the state of each meter, as it has reported it, and the reasons for it."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
-from controller.faces.cli.showing import instants, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
 from controller.meters.views import MeterView, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
@@ -35,7 +35,7 @@ _HEADS = (
     "next possible opening",
     "EUR",
 )
-# Orders named below a meter; `orders list` has the rest.
+# How many orders are listed below a meter; `orders list` lists all.
 _ORDERS_SHOWN = 10
 _WITNESSES_SHOWN = 2
 
@@ -52,7 +52,7 @@ def list_all(
 ) -> int:
     """List meters: supply, clock, believed interval, last two witnesses, next possible opening.
 
-    Ends with 1 when nothing matches. What a meter has never said is shown as unknown.
+    Ends with 1 when nothing matches. What a meter has never reported is shown as unknown.
     """
     check_choice(supply, Supply, "--supply")
     check_choice(clock, ClockStatus, "--clock")
@@ -64,7 +64,9 @@ def list_all(
     elif found:
         print_table("Meters", _HEADS, [_row(view, zone) for view in found])
     else:
-        say("No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet.")
+        print_lines(
+            "No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet."
+        )
     return Exit.DONE if found else Exit.NO
 
 
@@ -74,10 +76,11 @@ def show(face: Face, meter: Meter) -> int:
     zone = face.zone
     with face.office.reading() as session:
         view = show_meter(session, read_name(meter, "METER"))
-        ways = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
+        deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
     if face.as_json:
         orders = [
-            {"id": way.order_id, "object": way.object, "rev": way.rev, "state": way.state} for way in ways
+            {"id": each.order_id, "object": each.object, "rev": each.rev, "state": each.state}
+            for each in deliveries
         ]
         print_json(_fields(view, view.witnesses) | {"orders": orders})
         return Exit.DONE
@@ -102,7 +105,10 @@ def show(face: Face, meter: Meter) -> int:
         ("last report", local(view.reported_ms, zone)),
         ("last seen", local(view.last_seen_ms, zone)),
         ("last sync", local(view.synced_ms, zone)),
-        *(("order " + way.order_id, f"{way.object} rev {way.rev}: {way.state} {way.reason}") for way in ways),
+        *(
+            ("order " + each.order_id, f"{each.object} rev {each.rev}: {each.state} {each.reason}")
+            for each in deliveries
+        ),
     ]
     print_table("", ("", ""), rows)
     return Exit.DONE
@@ -110,17 +116,17 @@ def show(face: Face, meter: Meter) -> int:
 
 @verb(app, "why", "meters why m00042", "meters why m00042 --zone UTC --json")
 def why(face: Face, meter: Meter) -> int:
-    """Explain a cut, or its absence, in sentences from the meter's own black box, as far as it came in."""
+    """Explain a cut, or its absence, in sentences, from what was received of the meter's own black box."""
     zone = face.zone
     with face.office.reading() as session:
         found = facts_of(session, read_name(meter, "METER"))
     explanation = explain(found.meter, found.events, found.orders, face.now_ms())
     sentences = explanation_in_words(explanation, zone)
     if face.as_json:
-        said = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}
-        print_json({"meter": meter, **said})
+        fields = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}
+        print_json({"meter": meter, **fields})
     else:
-        say(*sentences)
+        print_lines(*sentences)
     return Exit.DONE
 
 
@@ -131,7 +137,8 @@ def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:
         _supply(view),
         view.clock or _UNKNOWN,
         _interval(view, zone),
-        "\n".join(_vouched(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN]) or "none",
+        "\n".join(_witness_in_short(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN])
+        or "none",
         _next(view, zone),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
@@ -145,7 +152,7 @@ def _supply(view: MeterView) -> str:
 
 
 def _interval(view: MeterView, zone: ZoneInfo) -> str:
-    """The interval of the last report, and how wide it was."""
+    """The earliest instant of the interval in the last report, and the width of the interval."""
     if view.earliest_ms is None:
         return _UNKNOWN
     if view.latest_ms is None:
@@ -159,8 +166,8 @@ def _next(view: MeterView, zone: ZoneInfo) -> str:
     return local(view.next_possible_ms, zone)
 
 
-def _vouched(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:
-    """How old it was at the meter's last report, by whose clock the row beside it speaks."""
+def _witness_in_short(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:
+    """The witness, and how long before the meter's last report it was heard; both by the meter's clock."""
     if view.estimate_ms is None:
         when = local(witness.heard_ms, zone)
     elif witness.heard_ms > view.estimate_ms:
@@ -175,7 +182,7 @@ def _witness(witness: WitnessView, zone: ZoneInfo) -> str:
 
 
 def _offset(witness: WitnessView) -> str:
-    """`+1 d, disagrees`; of a one-way time the least that it says: `≥ −1 s, agrees`."""
+    """`+1 d, disagrees`. A one-way time gives only a lower bound: `≥ −1 s, agrees`."""
     verdict = witness.verdict.replace("_", " ")
     if witness.offset_ms is None:
         return verdict

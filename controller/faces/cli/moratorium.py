@@ -1,4 +1,4 @@
-"""`relance moratorium`: no cut for a while; one person declares and extends it, two people lift it."""
+"""`relance moratorium`: forbid cuts for some time. One person declares and extends it, two lift it."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Since
-from controller.faces.cli.showing import instants, print_json, print_table, say
+from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import HoldView, list_holds
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow m
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The moratorium, such as covid-2020.")]
 Until = Annotated[
-    str, typer.Option(metavar="T", help="Its end: 2020-09-01T00:00+02:00. The offset is not optional.")
+    str, typer.Option(metavar="T", help="Its end: 2020-09-01T00:00+02:00. The offset is required.")
 ]
 
 
@@ -34,7 +34,7 @@ Until = Annotated[
 def declare_one(face: Face, name: Name, *, until: Until, since: Since = None) -> int:
     """Declare a moratorium for the whole fleet: no cut from its start until its end.
 
-    One person is enough. It is sent as soon as `relance serve` runs, and kept for meters that are away.
+    One person is enough. It is sent as soon as `relance serve` runs; meters that are offline get it later.
     """
     from_ms, until_ms = read_span(since, until, face.now_ms())
     read_name(name, "NAME")
@@ -63,7 +63,7 @@ def extend_one(face: Face, name: Name, *, until: Until) -> int:
 def lift_one(face: Face, name: Name) -> int:
     """End a moratorium before its time.
 
-    Two different people sign: this is the first, `orders sign` the second.
+    Two different people must sign: this command signs first, `orders sign` second.
     """
     read_name(name, "NAME")
     with face.acting(Kind.LIFT_HOLD) as act:
@@ -76,9 +76,9 @@ def status(
     face: Face,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one.")] = None,
 ) -> int:
-    """Show moratoriums and how far each has come, by meter: stored, sent, refused, unknown.
+    """Show moratoriums, each with counts of meters: stored, sent, refused, unknown.
 
-    *Stored* is the meter's own receipt. What nobody knows is shown as unknown.
+    *Stored* means that the meter itself has confirmed it. Without an answer a meter counts as unknown.
     """
     zone = face.zone
     if name is not None:
@@ -90,7 +90,7 @@ def status(
     if face.as_json:
         print_json({"holds": [_fields(hold) for hold in holds]})
     elif not holds:
-        say("No moratorium has been declared.")
+        print_lines("No moratorium has been declared.")
     else:
         heads = ("name", "from", "until", "stored", "sent", "refused", "unknown", "last order")
         rows = [

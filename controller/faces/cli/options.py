@@ -1,4 +1,4 @@
-"""Options that many commands share, spelt once."""
+"""Options that many commands share."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`relance orders`: what has been asked of the fleet, who signed it, and how far it has come."""
+"""`relance orders`: the orders to the fleet, who signed each, and which meters have it."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.faces.cli.face import Face
+from controller.faces.cli.order_status import order_fields
 from controller.faces.cli.people import choose_operator
-from controller.faces.cli.showing import instants, print_json, print_table, say
-from controller.faces.cli.standings import order_fields
+from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
@@ -26,7 +26,7 @@ from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orders.")
 
-# Meters named one by one below an order; `--json` names all.
+# How many meters are listed below an order; `--json` lists all.
 _METERS_SHOWN = 50
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="An order's id, such as o000007.")]
@@ -36,9 +36,9 @@ Kinds = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only 
 
 @verb(app, "list", "orders list", "orders list --state draft", "orders list --json")
 def list_all(face: Face, *, state: State = None, kind: Kinds = None) -> int:
-    """List orders, the latest first, and how many meters they have come to.
+    """List orders, the latest first, with counts of their deliveries.
 
-    Ends with 1 when none is in the state and of the kind that was asked for.
+    Ends with 1 when no order has the state and kind that were asked for.
     """
     zone = face.zone
     chosen = (state, kind) != (None, None)
@@ -64,34 +64,35 @@ def list_all(face: Face, *, state: State = None, kind: Kinds = None) -> int:
         ]
         print_table("Orders", heads, rows)
     else:
-        say("No order matches." if chosen else "No order has been made yet.")
+        print_lines("No order matches." if chosen else "No order has been made yet.")
     return Exit.NO if chosen and not views else Exit.DONE
 
 
 @verb(app, "show", "orders show o000007", "orders show o000007 --json")
 def show(face: Face, order_id: Id) -> int:
-    """Show an order: what it does, who signed, and its way to each meter."""
+    """Show an order: what it does, who signed, and its delivery to each meter."""
     zone = face.zone
     with face.office.reading() as session:
         status = status_by_id(session, read_name(order_id, "ID"), face.office.root)
-        ways = list_deliveries(session, order_id=order_id)
+        deliveries = list_deliveries(session, order_id=order_id)
     if face.as_json:
-        print_json(order_fields(status) | {"meters": [_way_fields(way) for way in ways]})
+        print_json(order_fields(status) | {"meters": [_delivery_fields(each) for each in deliveries]})
         return Exit.DONE
     order = status.order
-    say(
+    print_lines(
         f"{order.id}: {order_in_words(order, zone)}.",
         f"State: {status.state}. Signed by {', '.join(status.signed_by) or 'nobody'}.",
         f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
         f"Meters: {_counts(status.deliveries) or 'not sent yet'}.",
     )
-    if ways:
+    if deliveries:
         heads = ("meter", "state", "sent", "stored", "effective", "reason")
-        rows = [(way.meter, way.state, *_marks(way, zone), way.reason) for way in ways[:_METERS_SHOWN]]
+        shown = deliveries[:_METERS_SHOWN]
+        rows = [(each.meter, each.state, *_times(each, zone), each.reason) for each in shown]
         print_table("", heads, rows)
-    if len(ways) > _METERS_SHOWN:
-        say(f"and {len(ways) - _METERS_SHOWN} more meters; --json names all")
+    if len(deliveries) > _METERS_SHOWN:
+        print_lines(f"and {len(deliveries) - _METERS_SHOWN} more meters; --json names all")
     return Exit.DONE
 
 
@@ -99,16 +100,16 @@ def show(face: Face, order_id: Id) -> int:
 def sign_one(
     face: Face, order_id: Id, *, by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")]
 ) -> int:
-    """Sign an order that waits for a further person; with enough of them it is sent.
+    """Sign an order that waits for a further person. Once enough people have signed it is sent.
 
-    What the order does is shown before the passphrase is asked for.
+    The command shows what the order does before it asks for the passphrase.
     """
     office, status = face.office, _waiting(face, order_id)
     role = KINDS[status.order.kind].role
     choose_operator(office.root, role, by)
     check_signable(status, by)
     if not face.as_json:
-        say(f"{order_id}: {order_in_words(status.order, face.zone)}.")
+        print_lines(f"{order_id}: {order_in_words(status.order, face.zone)}.")
     warn(findings_in_words(warnings_of(status.order)))
     with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
         status = sign(act, order_id)
@@ -117,10 +118,10 @@ def sign_one(
 
 @verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)
 def withdraw_one(face: Face, order_id: Id) -> int:
-    """Take back an order that has not been sent; what has been is lifted, cancelled or cleared."""
+    """Withdraw an order that was not sent. One that was sent is lifted, cancelled or cleared instead."""
     office, status = face.office, _waiting(face, order_id)
     check_withdrawable(status)
-    # Nothing is signed, but it is an act of that person: whoever has the key.
+    # Nothing is signed. The key proves that this person withdraws the order.
     actor = face.actor(KINDS[status.order.kind].role)
     with acting(office.store, office.root, actor, face.now_ms()) as act:
         status = withdraw(act, order_id)
@@ -136,9 +137,10 @@ def _counts(deliveries: dict[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(deliveries.items()))
 
 
-def _marks(way: DeliveryView, zone: ZoneInfo) -> tuple[str, str, str]:
-    marks = (way.sent_ms, way.stored_ms, way.effective_ms)
-    sent, stored, effective = ("" if mark is None else local(mark, zone) for mark in marks)
+def _times(delivery: DeliveryView, zone: ZoneInfo) -> tuple[str, str, str]:
+    """When the delivery was sent, stored and effective, in local time; empty where it was not yet."""
+    instants_ms = (delivery.sent_ms, delivery.stored_ms, delivery.effective_ms)
+    sent, stored, effective = ("" if each_ms is None else local(each_ms, zone) for each_ms in instants_ms)
     return sent, stored, effective
 
 
@@ -161,11 +163,16 @@ def _view_fields(view: OrderView) -> dict[str, object]:
     }
 
 
-def _way_fields(way: DeliveryView) -> dict[str, object]:
+def _delivery_fields(delivery: DeliveryView) -> dict[str, object]:
     return {
-        "meter": way.meter,
-        "state": way.state,
-        "attempts": way.attempts,
-        "reason": way.reason,
-        **instants(queued=way.queued_ms, sent=way.sent_ms, stored=way.stored_ms, effective=way.effective_ms),
+        "meter": delivery.meter,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "reason": delivery.reason,
+        **instants(
+            queued=delivery.queued_ms,
+            sent=delivery.sent_ms,
+            stored=delivery.stored_ms,
+            effective=delivery.effective_ms,
+        ),
     }

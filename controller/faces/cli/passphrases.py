@@ -1,6 +1,6 @@
-"""Passphrases: from a person at a terminal, or from the environment for machines, which nobody can ask.
+"""Reads passphrases: from a person at a terminal, or from the environment where no person is at hand.
 
-Where `RELANCE_PASSPHRASE` opens the keys of people too, whoever knows it can sign as any of them.
+If `RELANCE_PASSPHRASE` opens the keys of people too, whoever knows it can sign as any of them.
 """
 
 import os
@@ -14,9 +14,9 @@ PASSPHRASE_VARIABLE: Final = "RELANCE_PASSPHRASE"  # noqa: S105 # its name, no p
 
 
 def ask_passphrase(whose: str, *, twice: bool = False) -> str:
-    """The passphrase from the environment, or from a person at a terminal (`twice`: to be repeated).
+    """The passphrase from the environment, else from a person at a terminal (`twice`: typed twice).
 
-    Raises InputError where it is empty, repeated wrongly, or there is nobody to ask.
+    Raises InputError where it is empty, the two differ, or there is no terminal.
     """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:

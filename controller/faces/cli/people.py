@@ -14,7 +14,10 @@ OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 
 
 def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
-    """Who acts: `--as`, else RELANCE_OPERATOR, else the root's first. Raises InputError for a stranger."""
+    """The operator: `--as`, else RELANCE_OPERATOR, else the first of the root.
+
+    Raises InputError for a name that does not hold the role.
+    """
     if chosen is None:
         where = OPERATOR_VARIABLE
         name = os.environ.get(OPERATOR_VARIABLE) or next(iter(operators_of(root, role)), "")
@@ -25,15 +28,15 @@ def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
 
 
 def open_key(office: Office, name: str) -> Actor:
-    """The operator with their key, after their passphrase; warns of a key that others can read.
+    """The operator with their key, which their passphrase opens; warns where others can read the key.
 
-    Raises InputError for a key that is missing or out of reach, or a wrong passphrase.
+    Raises InputError for a key that is missing or cannot be reached, or a wrong passphrase.
     """
     warn_of_keys(office, name)
     return open_actor(office.settings, office.root, name, ask_passphrase(name))
 
 
 def warn_of_keys(office: Office, name: str) -> None:
-    """Before anybody types a passphrase. Raises InputError where the key is missing or out of reach."""
+    """Warn of a key that others can read. Raises InputError where it is missing or cannot be reached."""
     warning = key_warning(office.settings, name)
     warn([] if warning is None else [warning])

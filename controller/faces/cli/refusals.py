@@ -1,4 +1,4 @@
-"""What is refused, with its reasons in words: the errors that are values until a person reads them."""
+"""Turns errors that hold their reasons as values into sentences for a person."""
 
 from protocols.cutting.planning import PlanRefusedError
 from protocols.errors import RefusedError
@@ -6,6 +6,6 @@ from protocols.words.en.plans import refusal_in_words
 
 
 def in_english(error: Exception) -> RefusedError:
-    """The error that a person reads, for one that holds its reasons as values."""
+    """A refused plan as an error whose message has the reasons in English."""
     assert isinstance(error, PlanRefusedError), error
     return RefusedError(refusal_in_words(error))

@@ -1,4 +1,4 @@
-"""`relance release`: supply back for one meter, some, or all, by one person; and how long it took."""
+"""`relance release`: one person restores the supply of one, several or all meters; and how long it took."""
 
 import sys
 import time
@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import print_json, say
-from controller.faces.cli.standings import order_fields, print_standing
+from controller.faces.cli.order_status import order_fields, print_status
+from controller.faces.cli.showing import print_json, print_lines
 from controller.orders.status import OrderStatus
 from controller.releases.acts import release_all, release_meter
 from controller.releases.views import Restored, reached, restored
@@ -23,7 +23,7 @@ from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
 from protocols.rim.terminal import Exit
 
-# One order per meter is signed; beyond this, the fleet's release is the one that is meant.
+# Each named meter takes an order of its own; for more meters one order to the fleet is the right one.
 METERS_MAX: Final = 512
 _POLL_S: Final = 0.1
 _WAIT_S_MAX: Final = 3_600
@@ -42,7 +42,7 @@ def release_meters(
 ) -> int:
     """Give meters their supply back now, and let nothing cut them for some hours. One person is enough.
 
-    With `--wait` the command ends with 0 once every meter has said that its supply is back (a gas meter:
+    With `--wait` the command ends with 0 once every meter has reported that its supply is back (a gas meter:
     that it is armed), and with 1 when that has not happened in time.
     """
     names = _addressed(meters or [], everybody=everybody)
@@ -56,13 +56,13 @@ def release_meters(
         )
     if not face.as_json:
         for status in statuses:
-            print_standing(status, face.zone)
+            print_status(status, face.zone)
     waited = _wait(face, statuses, patience_s) if wait else None
     if face.as_json:
         measured = {} if waited is None else msgspec.to_builtins(waited)
         print_json({"orders": [order_fields(each) for each in statuses], **measured})
     elif waited is not None:
-        say(_in_words(waited))
+        print_lines(_in_words(waited))
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
 
 
@@ -76,7 +76,7 @@ def _addressed(meters: list[str], *, everybody: bool) -> tuple[str, ...]:
 
 
 def _wait(face: Face, statuses: Sequence[OrderStatus], patience_s: int) -> Restored:
-    """Watch the store until every delivery has come to its end; what was reached, and how fast."""
+    """Poll the store until every delivery is over, or the time is up; returns the times until supply."""
     until_ms = face.now_ms() + patience_s * SECOND_MS
     order_ids = [status.order.id for status in statuses]
     total = sum(sum(status.deliveries.values()) for status in statuses)

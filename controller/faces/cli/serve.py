@@ -1,4 +1,4 @@
-"""`relance serve` and `relance timeserver`: the parts that run until they are stopped."""
+"""`relance serve` and `relance timeserver`: the commands that run until they are stopped."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import typer
 
 from controller.faces.cli.options import Broker, Database, Home
 from controller.faces.cli.passphrases import ask_passphrase
-from controller.faces.cli.showing import say
+from controller.faces.cli.showing import print_lines
 from controller.office.founding import MACHINES_TOGETHER, SERVICE
 from controller.office.keys import load_fleet_key, load_signer
 from controller.office.opening import open_office
@@ -32,10 +32,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, 
 def serve_fleet(
     *, verbose: Verbose = False, home: Home = None, database: Database = None, broker: Broker = None
 ) -> int:
-    """Serve the fleet: deliver orders, store what meters say, renew leases, answer as the time `headend`.
+    """Serve the fleet: publish orders, store reports, renew leases, answer with the time as `headend`.
 
-    Runs until Ctrl-C (130) or SIGTERM (0). What people ask for with the other commands is taken from the
-    store at once. A restart, however it came, loses nothing; a broker that goes away is waited for.
+    Runs until Ctrl-C (130) or SIGTERM (0). It publishes orders of the other commands as soon as they are in
+    the store. A crash and restart lose nothing; after a lost connection it tries the broker again.
     """
     settings = settings_from(os.environ, home, database, broker)
     with open_office(settings) as office:
@@ -45,7 +45,7 @@ def serve_fleet(
             service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root)
         )
         _log(verbose=verbose)
-        say(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
+        print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
         asyncio.run(serve(office.store, keys, address, SystemClock()))
     return Exit.DONE
 
@@ -53,8 +53,8 @@ def serve_fleet(
 def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Broker = None) -> int:
     """Answer meters as the time authority `timeserver`: the second witness of their clocks.
 
-    It needs no database. For two witnesses that do not fail together let it run on another machine, with
-    another source of time, and `root.json` and `keys/timeserver.pem` alone in its home.
+    It needs no database. Run it on another machine with another source of time, so that the two witnesses do
+    not fail together; its home needs only `root.json` and `keys/timeserver.pem`.
     """
     settings = settings_from(os.environ, home, None, broker)
     address = _reachable(settings)
@@ -63,7 +63,7 @@ def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Br
     if rule is None or signer.keyid not in rule.keyids:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
     _log(verbose=verbose)
-    say(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
+    print_lines(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
     asyncio.run(serve_time(Source.TIMESERVER, signer, address, SystemClock()))
     return Exit.DONE
 
@@ -81,7 +81,7 @@ def _root_envelope(path: Path) -> bytes:
 
 
 def _reachable(settings: Settings) -> BrokerAddress:
-    """The broker's address, after a knock: one that is wrong or away is said before anything starts."""
+    """The broker's address, after one test connection: a wrong address is an error before anything starts."""
     address = read_address(settings.broker)
     try:
         socket.create_connection((address.host, address.port), timeout=ANSWER_TIMEOUT_S).close()
@@ -95,5 +95,5 @@ def _log(*, verbose: bool) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    # APScheduler tells of every wake-up, which is no news.
+    # APScheduler logs every wake-up at INFO: too much.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

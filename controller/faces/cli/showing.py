@@ -1,7 +1,7 @@
 """What commands print: one JSON object for programs, sentences and tables for people.
 
-Instants go to programs twice, as `NAME_ms` and `NAME` in ISO 8601; to people in their own zone, with the
-weekday, and UTC beside it: on 2 July 2020 nobody would have missed what day a meter meant.
+Programs get each instant twice, as `NAME_ms` and as `NAME` in ISO 8601. People get it in their own zone, with
+the weekday and with UTC: so printed, the wrong date of 2 July 2020 would have been noticed.
 """
 
 import sys
@@ -14,23 +14,23 @@ from rich.table import Table
 
 from protocols.instants import iso_from_ms
 
-# Where nobody looks at a terminal: wide enough that a row is seldom more than two lines.
+# The width without a terminal: a row seldom takes more than two lines.
 _WIDTH_ELSEWHERE: Final = 180
 
 
 def print_json(found: Mapping[str, object]) -> None:
-    """One JSON object on one line."""
+    """Print one JSON object on one line."""
     sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
 
 
-def say(*lines: str) -> None:
-    """Sentences for a person."""
+def print_lines(*lines: str) -> None:
+    """Print lines of text for a person."""
     for line in lines:
         sys.stdout.write(line + "\n")
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for a person; at the width of the terminal where there is one."""
+    """Print a table for a person, as wide as the terminal if there is one."""
     table = Table(*heads, title=title, title_justify="left", show_lines=False)
     for row in rows:
         table.add_row(*row)
@@ -39,7 +39,7 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def instants(**named_ms: int | None) -> dict[str, Any]:
-    """The fields of instants for JSON: `until=0` becomes `until_ms` and `until`; None stays null."""
+    """The JSON fields of instants: `until=0` becomes `until_ms` and `until`; None becomes null."""
     fields: dict[str, Any] = {}
     for name, instant_ms in named_ms.items():
         fields[f"{name}_ms"] = instant_ms

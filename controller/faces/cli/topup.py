@@ -1,4 +1,4 @@
-"""`relance topup`: a payment becomes a statement for one meter, credited exactly once (design §4.3)."""
+"""`relance topup`: book a payment, and send its statement to the meter (design §4.3)."""
 
 from typing import Annotated
 
@@ -6,8 +6,8 @@ import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
-from controller.faces.cli.showing import print_json, say
-from controller.faces.cli.standings import order_fields, print_standing
+from controller.faces.cli.order_status import order_fields, print_status
+from controller.faces.cli.showing import print_json, print_lines
 from controller.payments.acts import top_up
 from protocols.arguments import read_name, read_payment
 from protocols.documents.kind_rule import Kind
@@ -30,7 +30,7 @@ def top_up_one(
 ) -> int:
     """Book a payment and send it to a meter as a statement. One person is enough.
 
-    Repeating the command with the same id books nothing twice: it shows what became of the payment.
+    Repeat the command with the same id to see the status of the payment: it is not booked twice.
     """
     read_name(meter, "METER")
     amount_ueur = read_payment(amount_eur)
@@ -51,6 +51,6 @@ def top_up_one(
         print_json({"payment": payment, "order": order_fields(topped_up.status)})
         return Exit.DONE
     booked = "booked" if topped_up.is_new else "booked already"
-    say(f"Payment {payment_id} of {eur(paid.amount_ueur)} EUR is {booked}.")
-    print_standing(topped_up.status, face.zone)
+    print_lines(f"Payment {payment_id} of {eur(paid.amount_ueur)} EUR is {booked}.")
+    print_status(topped_up.status, face.zone)
     return Exit.DONE

@@ -1,10 +1,11 @@
-"""How a verb is declared: its name, its examples, and which shared options it has beside its own.
+"""Declares verbs: the name of each, its examples, and the shared options that it has beside its own.
 
     @verb(app, "declare", "moratorium declare covid-2020 --until 2020-07-01T00:00+02:00", shares=ACTING)
     def declare_one(face: Face, name: Name, *, until: Until) -> int: ...
 
-The shared options are declared once (`options`), stand in every verb's `--help`, and reach it as one `Face`.
-A verb that declares one of them itself, with a help text of its own, gets its value too.
+The shared options are declared once (`options`). They appear in the verb's `--help`, and the verb gets them
+as one `Face`. A verb may declare a shared option itself, with its own help text; then it gets the value as
+well.
 """
 
 import inspect
@@ -33,7 +34,7 @@ _AT: Final = (
 _ZONE: Final = _option("zone", Zone, ZONE_DEFAULT)
 _AS: Final = _option("by", As, None)
 
-# Reads without an instant; reads; acts without a ground of their own; acts.
+# For verbs that print no instant; that read; that act on a fixed basis; that act.
 PLAIN: Final = _AT
 READING: Final = (_ZONE, *_AT)
 NAMED: Final = (_AS, _ZONE, *_AT)
@@ -44,7 +45,7 @@ _DEFAULTS: Final = {option.name: option.default for option in ACTING}
 def verb(
     app: typer.Typer, name: str, *shown: str, shares: tuple[Parameter, ...] = READING
 ) -> Callable[[Verb], Verb]:
-    """Add a verb to `app`, with `shown` as its examples and the shared options beside its own."""
+    """A decorator that adds a verb to `app`, with `shown` as its examples and `shares` as shared options."""
 
     def add(function: Verb) -> Verb:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

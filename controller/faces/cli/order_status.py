@@ -1,0 +1,63 @@
+"""Shows the status of an order: its fields for programs, and for people what they must type next."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from controller.faces.cli.showing import instants, print_lines
+from controller.orders.life import ENDED_ORDERS
+from controller.orders.status import OrderStatus
+from protocols.words.en.orders import order_in_words
+
+
+def order_fields(status: OrderStatus) -> dict[str, Any]:
+    """The fields of an order in `--json`."""
+    order = status.order
+    return {
+        "id": order.id,
+        "kind": order.kind,
+        "object": order.object,
+        "rev": order.rev,
+        "state": status.state,
+        "scope": msgspec.to_builtins(order.scope),
+        "basis": order.basis,
+        "created_by": status.created_by,
+        "signed_by": status.signed_by,
+        "signatures_needed": status.threshold,
+        "signatures_missing": status.missing,
+        "deliveries": status.deliveries,
+        "body": msgspec.json.decode(order.body),
+        **instants(
+            issued_at=order.issued_at_ms,
+            not_before=order.not_before_ms,
+            not_after=order.not_after_ms,
+            changed=status.changed_ms,
+        ),
+    }
+
+
+def print_status(status: OrderStatus, zone: ZoneInfo, *, described: bool = False) -> None:
+    """Print the status of an order, and the next command where signatures are missing.
+
+    `described`: what the order does was printed before.
+    """
+    order = status.order
+    if not described:
+        print_lines(f"{order.id}: {order_in_words(order, zone)}.")
+    if status.missing:
+        people = f"needs {status.missing} more of {status.threshold} people"
+        other = status.others[0] if status.others else "NAME"
+        print_lines(
+            f"{order.id} {people}; signed by {', '.join(status.signed_by)}.",
+            f"Another of them ({', '.join(status.others)}) signs it with:",
+            f"  relance orders sign {order.id} --as {other}",
+        )
+    elif not status.deliveries and status.state in ENDED_ORDERS:
+        print_lines(f"{order.id} is {status.state}, and was never sent.")
+    else:
+        count = sum(status.deliveries.values())
+        meters = "1 meter" if count == 1 else f"{count} meters"
+        print_lines(
+            f"{order.id} is {status.state}, for {meters}; `relance orders show {order.id}` follows it."
+        )
