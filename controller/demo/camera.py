@@ -1,7 +1,6 @@
-"""What the demo sees of the meters themselves: every change of supply, at its true instant.
+"""The camera records every change of supply at the meters of both fleets, with its true instant.
 
-The camera looks at effects, not at reports: it knows what a meter did also where nobody is told. It decides
-nothing.
+It watches effects, not reports: so it sees what a meter did even where no report arrives. It decides nothing.
 """
 
 from collections import Counter
@@ -43,7 +42,7 @@ class Change:
 
     @property
     def decision(self) -> str:
-        """Its line under `decisions_sha256`, as `emulator.scenario.player` writes it."""
+        """Its line in the digest `decisions_sha256`, as `emulator.scenario.player` writes it."""
         return f"{self.meter} {self.true_ms // SECOND_MS} opened {self.reason}\n"
 
 
@@ -56,11 +55,11 @@ class Camera:
         self.openings_by_hour: dict[Fleet, Counter[int]] = {fleet: Counter() for fleet in Fleet}
 
     def add(self, fleet: Fleet, meter: Meter) -> None:
-        """A meter is there from now on."""
+        """Count the supply of a new meter."""
         self.supply[fleet][meter.glance.supply] += 1
 
     def see(self, fleet: Fleet, household: Household[Meter], effects: tuple[Effect, ...]) -> list[Change]:
-        """Note what a meter did. The changes of its supply among it."""
+        """Record the effects of a meter; returns the changes of supply among them."""
         seen = [
             Change(fleet, household.id, household.true_at(each.at), each.before, each.after, each.reason)
             for each in effects

@@ -1,7 +1,7 @@
-"""The card meters of 2020 and what their households do with a card: nothing else reaches them.
+"""The card meters of 2020, and what their households do with cards: nothing else reaches these meters.
 
-Every household has its own calendar of card passes, known from the start; what it does after a cut follows
-from the cut: it queues at its office, presses the red button, or buys credit in a shop. Pure.
+The card passes of every household are planned from the start. After a cut it queues at its office, presses
+the red button, or buys credit in a shop. Pure.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from enum import Enum, auto, unique
 from controller.demo import night
 from controller.demo.camera import Camera, Change, Fleet
 from controller.demo.offices import Offices
-from controller.demo.population import Household, Order, chance
+from controller.demo.population import Reactivation, TwinHousehold, chance
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.credit import Emergency
 from emulator.firmware.effects import Effect
@@ -22,14 +22,14 @@ from emulator.firmware.meter import Meter
 from emulator.links.unlinked import UnlinkedMeters
 from emulator.population.profile_form import ProfileData
 from emulator.world.crystal import Crystal
-from emulator.world.household import Household as MeteredHousehold
+from emulator.world.household import Household
 from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import UEUR_PER_EUR
 
 PROFILE = "wallonia-card-2020"
-# After a cut for credit a household looks for the button; a quarter of an hour passes.
+# After a cut for credit a household needs a quarter of an hour to reach the meter and press the button.
 _TO_THE_METER_MS = 15 * MINUTE_MS
 _RAISE_MS = MINUTE_MS
 # Whoever has used up the emergency credit buys so much the next time a shop is open.
@@ -49,7 +49,7 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """One household's way back by card. `served_ms` when its card was ready, `back_ms` when supply was."""
+    """How a household got supply back by card. `served_ms`: its card was ready; `back_ms`: supply was on."""
 
     meter: str
     cut_ms: int
@@ -60,11 +60,11 @@ class WayBack:
 
 
 class CardFleet:
-    """The fleet on one agenda, with its households."""
+    """All card meters and their households, on one agenda."""
 
     def __init__(
         self,
-        homes: Sequence[Household],
+        homes: Sequence[TwinHousehold],
         profile: ProfileData,
         camera: Camera,
         *,
@@ -88,8 +88,8 @@ class CardFleet:
             self._plan(home)
 
     @property
-    def households(self) -> dict[str, MeteredHousehold[Meter]]:
-        """The meters, for a look at them."""
+    def households(self) -> dict[str, Household[Meter]]:
+        """The household of each meter, for tests and reports."""
         return self._meters.households
 
     def next_due_ms(self) -> int | None:
@@ -99,7 +99,7 @@ class CardFleet:
         return min([*dues, *([] if meters_ms is None else [meters_ms])], default=None)
 
     def advance(self, true_ms: int) -> None:
-        """Let everything due up to and including a true instant happen, in order of time."""
+        """Do everything that is due up to and including a true instant, in order of time."""
         while self._agenda and self._agenda[0][0] <= true_ms:
             at_ms, _, meter, what = heapq.heappop(self._agenda)
             self._meters.advance(at_ms - 1)
@@ -111,7 +111,7 @@ class CardFleet:
 
     # -- the calendar of a household ---------------------------------------------------------------
 
-    def _make(self, home: Household, profile: ProfileData) -> MeteredHousehold[Meter]:
+    def _make(self, home: TwinHousehold, profile: ProfileData) -> Household[Meter]:
         meter = LegacyMeter(
             profile.of(home.energy),
             balance_q=home.balance_q,
@@ -121,7 +121,7 @@ class CardFleet:
             seed=chance(self._seed, home.number, "fault", 1_000),
         )
         self._camera.add(Fleet.LEGACY, meter)
-        return MeteredHousehold(
+        return Household(
             home.card,
             meter,
             Crystal(home.drift_ppm, night.START_MS),
@@ -130,14 +130,14 @@ class CardFleet:
             load_every_ms=self._load_every_ms,
         )
 
-    def _plan(self, home: Household) -> None:
+    def _plan(self, home: TwinHousehold) -> None:
         meter = home.card
-        if home.order is not Order.BEFORE_START:
+        if home.reactivation is not Reactivation.BEFORE_START:
             suspended = (night.SUSPENDED_FROM_MS, night.SUSPENDED_UNTIL_MS)
             self._put(
                 night.START_MS, meter, self._card(meter, suspended, cut=(night.FIRST_CUT, night.FIRST_CUT_MS))
             )
-        if home.order is Order.ON_PAPER:
+        if home.reactivation is Reactivation.ON_PAPER:
             assert home.reactivated_ms is not None, home
             # The card brings the new date and the cancellation of the old one, in this order.
             ended = (night.SUSPENDED_FROM_MS, night.SUSPENDED_FROM_MS)
@@ -149,7 +149,7 @@ class CardFleet:
             suspended = (night.SUSPENDED_FROM_MS, night.PLANNED_CUT_MS)
             planned = (night.PLANNED_CUT, night.PLANNED_CUT_MS)
             self._put(home.extended_ms, meter, self._card(meter, suspended, cut=planned))
-        if home.order is Order.IN_TIME:
+        if home.reactivation is Reactivation.IN_TIME:
             assert home.reactivated_ms is not None, home
             self._put(home.reactivated_ms, meter, self._reactivation(meter))
         if home.late_ms is not None:
@@ -192,7 +192,7 @@ class CardFleet:
 
     # -- what follows from a cut -------------------------------------------------------------------
 
-    def _see(self, household: MeteredHousehold[Meter], effects: tuple[Effect, ...]) -> None:
+    def _see(self, household: Household[Meter], effects: tuple[Effect, ...]) -> None:
         for change in self._camera.see(Fleet.LEGACY, household, effects):
             self._react(change)
 
@@ -212,8 +212,8 @@ class CardFleet:
         elif change.after is Supply.ON:
             self._note_way_back(change)
 
-    def _live_on_credit(self, home: Household, cut_ms: int) -> None:
-        """Press the button; where the emergency credit is used up that does nothing, and a shop is next."""
+    def _live_on_credit(self, home: TwinHousehold, cut_ms: int) -> None:
+        """Press the button; where the emergency credit is used up, buy credit in a shop as well."""
         at_ms = cut_ms + _TO_THE_METER_MS
         if home.energy is Energy.GAS:
             self._put(at_ms, home.card, Button(ButtonName.BLUE))
@@ -232,7 +232,7 @@ class CardFleet:
             self._queued[meter] = (at_ms, served_ms)
             self._put(served_ms + night.WAY_HOME_MS, meter, Step.HOME_WITH_CARD)
         elif step is Step.HOME_WITH_CARD:
-            # The office writes the date of the day on it as well.
+            # The office also writes the present date on the card.
             self._meters.apply(meter, CardPass(self._next_card(meter), date_ms=at_ms, restart=True), at_ms)
         elif step is Step.PRESS_BLUE:
             self._meters.apply(meter, SetLoad(0), at_ms)

@@ -1,4 +1,4 @@
-"""`relance demo`: the night of 2 July 2020, replayed; what `make demo` calls."""
+"""`relance demo`: replays the night of 2 July 2020; `make demo` calls it."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +27,7 @@ def demo(
     seed: Annotated[int, typer.Option(metavar="S", help="Decides households, faults and payments.")] = 7,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")] = Path("build/demo"),
     fast: Annotated[
-        bool, typer.Option("--fast", help="As fast as it goes; else at a pace for the eye.")
+        bool, typer.Option("--fast", help="As fast as possible; else slow enough to watch.")
     ] = False,
     broker: Annotated[
         str,
@@ -39,25 +39,25 @@ def demo(
     """Replay the night of 2 July 2020 with emulated meters over real MQTT, and write a report.
 
     Half of the meters are card meters of 2020, half are guarded, in the same households. Broker, controller,
-    two time services and all links are real parts; only time is stepped, so that the same seed takes the same
-    decisions everywhere. The report is DIR/report.html, and DIR/report.json for programs.
+    two time services and all links are real parts; only time is stepped, so that the same seed leads to the
+    same decisions everywhere. The report is DIR/report.html, and DIR/report.json for programs.
 
     Ends with 130 at Ctrl-C, 2 when an option is wrong, 3 when the broker does not answer.
     """
     _check(meters, seed)
     address = None if broker == EMBEDDED else read_address(broker)
-    # Here, so that `relance --help` need not load what draws the pictures.
-    from controller.demo.replay import Wishes, run_replay  # noqa: PLC0415
+    # Imported here, so that `relance --help` does not load matplotlib.
+    from controller.demo.last_lines import print_end  # noqa: PLC0415
+    from controller.demo.replay import ReplayOptions, run_replay  # noqa: PLC0415
     from controller.demo.report import write_report  # noqa: PLC0415
-    from controller.demo.telling import tell_end  # noqa: PLC0415
     from emulator.fleet.embedded_broker import EmbeddedBroker  # noqa: PLC0415
 
-    with ExitStack() as things:
+    with ExitStack() as stack:
         shown, own = (EMBEDDED, True) if address is None else (str(address), False)
         if address is None:
-            address = things.enter_context(EmbeddedBroker()).address
-        result = run_replay(Wishes(meters, seed, out, fast, shown, own), address)
-    tell_end(result, *write_report(result, out))
+            address = stack.enter_context(EmbeddedBroker()).address
+        result = run_replay(ReplayOptions(meters, seed, out, fast, shown, own), address)
+    print_end(result, *write_report(result, out))
     return 0
 
 

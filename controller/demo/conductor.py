@@ -1,11 +1,12 @@
-"""Stepped time: everybody's clock stands until everybody is done, and then moves to the next due instant.
+"""Stepped time: time stands still until every part is done, and then jumps to the next due instant.
 
 The conductor is the `Timekeeper` of every part. It moves to the earliest instant at which a part or a sleeper
-is due, in whole seconds, lets all that is due happen, and waits until the post is quiet: no message on its
-way, none unhandled, nothing in an outbox. So what is decided at an instant never depends on how fast a broker
-or a machine is: the same seed takes the same decisions on any of them.
+is due, in whole seconds; lets everything due happen; and waits until the post is quiet: no message in
+transit, none unhandled, nothing in an outbox. So no decision depends on the speed of a broker or a machine:
+the same seed leads to the same decisions on all of them.
 
-Time never goes back, and nobody is woken early. Those due at one instant go in the order in which they asked.
+Time never goes back, and no sleeper wakes early. Sleepers of one instant wake in the order in which they
+asked.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class Part(Protocol):
-    """Something that has an agenda of its own."""
+    """A part of the demo with an agenda of its own."""
 
     def next_due_ms(self) -> int | None: ...
 
@@ -31,7 +32,7 @@ class Part(Protocol):
 
 
 class Conductor:
-    """See the head of this module. `until_quiet` returns when all that was said has been heard."""
+    """Steps time; see the head of this module. `until_quiet` returns when every message has been handled."""
 
     def __init__(self, start_ms: int, until_quiet: Callable[[], Awaitable[None]]) -> None:
         self.steps = 0
@@ -52,7 +53,7 @@ class Conductor:
         return self._now_ms
 
     async def sleep_until(self, instant_ms: int) -> None:
-        """Come back when time has reached `instant_ms`."""
+        """Return when time has reached `instant_ms`."""
         if instant_ms <= self.now_ms():
             await asyncio.sleep(0)
             return
@@ -64,11 +65,11 @@ class Conductor:
     # -- stepping ----------------------------------------------------------------------------------
 
     def add(self, part: Part) -> None:
-        """A part that is to be moved; in the order in which they were added."""
+        """Add a part. Parts are advanced in the order in which they were added."""
         self._parts.append(part)
 
     def next_due_ms(self) -> int | None:
-        """The earliest instant at which anybody is due; None where nobody is."""
+        """The earliest instant at which a part or a sleeper is due; None where none is."""
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
         dues = [part.next_due_ms() for part in self._parts]
@@ -77,9 +78,9 @@ class Conductor:
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     async def step(self, until_ms: int) -> bool:
-        """Move to the next due instant, and let what is due happen.
+        """Move to the next due instant, and do what is due then.
 
-        False at `until_ms`, where time then stands.
+        Returns False, with time at `until_ms`, where nothing is due before that.
         """
         due_ms = self.next_due_ms()
         if due_ms is None or due_ms > until_ms:
@@ -93,7 +94,7 @@ class Conductor:
         return True
 
     async def settle(self) -> None:
-        """Let all that is due now happen, with all that comes of it."""
+        """Do all that is due now, and all that follows from it at the same instant."""
         while True:
             self._wake()
             for part in self._parts:
@@ -104,7 +105,7 @@ class Conductor:
                 return
 
     async def run_at_rate_one(self, done: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
-        """Let a second be a second until `done`; False where that took longer than `patience_s`."""
+        """Run at the speed of real time until `done`; False where that took longer than `patience_s`."""
         started_ns = time.monotonic_ns()
         self._running = (self._now_ms, started_ns)
         try:
@@ -131,9 +132,9 @@ class Conductor:
 
 
 class Acts:
-    """What people do, at instants known beforehand; acts of one instant in the order of their list.
+    """Acts of people at planned instants; acts of one instant happen in the order of their list.
 
-    `stir` is told of each: what people do in the store shows in no count of messages until it is sent.
+    `stir` is called after each: an act in the store changes no count of messages until it is published.
     """
 
     def __init__(

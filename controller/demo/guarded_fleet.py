@@ -1,7 +1,7 @@
 """The guarded fleet of the demo: the households' second meters, on links over MQTT.
 
-A part for the conductor: it moves the links, brings what a household does at its meter, and shows every
-change of supply to the camera.
+A part for the conductor: it advances the links, applies what a household does at its meter, and passes every
+effect to the camera.
 """
 
 import heapq
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from controller.demo import night
 from controller.demo.camera import Camera, Fleet
 from controller.demo.conductor import Conductor
-from controller.demo.population import Household
+from controller.demo.population import TwinHousehold
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
@@ -23,7 +23,7 @@ from emulator.links.link import Link
 from emulator.links.reporting import ReportingMeter
 from emulator.population.profile_form import ProfileData
 from emulator.world.crystal import Crystal
-from emulator.world.household import Household as MeteredHousehold
+from emulator.world.household import Household
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.link.carriage import BrokerAddress
 from protocols.link.messages import meter_key
@@ -31,8 +31,8 @@ from protocols.reasons import Energy, Supply
 
 PROFILE = "wallonia-smart"
 LINKS_MAX = 10
-# Each meter asks both time authorities every second day, in one of so many turns; it is read every six
-# hours.
+# Each meter asks both time authorities every second day, in one of so many turns. Its register is read every
+# six hours.
 ASK_EVERY_MS = 48 * HOUR_MS
 ASK_TURNS = 48
 READ_EVERY_MS = 6 * HOUR_MS
@@ -48,11 +48,11 @@ class Pace:
 
 
 class GuardedFleet:
-    """See the head of this module."""
+    """The guarded meters and their links; see the head of this module."""
 
     def __init__(
         self,
-        homes: Sequence[Household],
+        homes: Sequence[TwinHousehold],
         profile: ProfileData,
         secrets: Secrets,
         camera: Camera,
@@ -69,29 +69,29 @@ class GuardedFleet:
         count = min(LINKS_MAX, len(homes))
         self.links = [
             Link(
-                f"link-{place + 1}",
-                [self._make(home, profile, secrets, f"link-{place + 1}") for home in homes[place::count]],
+                f"link-{index + 1}",
+                [self._make(home, profile, secrets, f"link-{index + 1}") for home in homes[index::count]],
                 births=night.START_MS // 1_000,
                 read_every_ms=READ_EVERY_MS,
                 ask_every_ms=ASK_EVERY_MS,
                 ask_turns=ASK_TURNS,
                 observe=self._see,
             )
-            for place in range(count)
+            for index in range(count)
         ]
-        self._link_of = {meter: place for place, link in enumerate(self.links) for meter in link.meters}
+        self._link_of = {meter: index for index, link in enumerate(self.links) for meter in link.meters}
 
     def connect(self, address: BrokerAddress) -> list[RunningLink]:
-        """The links' shells; whoever runs their carriers has connected them."""
+        """Give each link a connection; the caller runs the carriers."""
         self._running = [RunningLink(link, address, self._conductor) for link in self.links]
         return self._running
 
     def meter(self, name: str) -> GuardedMeter:
-        """A meter itself, for a look at it."""
+        """A meter by its id."""
         return self.links[self._link_of[name]].meters[name].household.meter
 
     def running(self, name: str) -> RunningLink:
-        """The shell of a meter's link."""
+        """The running link of a meter."""
         return self._running[self._link_of[name]]
 
     def next_due_ms(self) -> int | None:
@@ -99,7 +99,7 @@ class GuardedFleet:
         return min([*dues, *([self._agenda[0][0]] if self._agenda else [])], default=None)
 
     def bring(self, at_ms: int, meter: str, event: Event) -> None:
-        """Something is to happen at a meter later: a button, or a document on another way."""
+        """Plan an event at a meter: a button, or a document that does not come over the network."""
         self._number += 1
         heapq.heappush(self._agenda, (at_ms, self._number, meter, event))
 
@@ -113,7 +113,7 @@ class GuardedFleet:
             if due_ms is not None and due_ms <= now_ms:
                 await running.step()
 
-    def _make(self, home: Household, profile: ProfileData, secrets: Secrets, link: str) -> ReportingMeter:
+    def _make(self, home: TwinHousehold, profile: ProfileData, secrets: Secrets, link: str) -> ReportingMeter:
         meter = GuardedMeter(
             Identity(home.guarded, frozenset(), meter_key(secrets.fleet_key, home.guarded)),
             profile.of(home.energy),
@@ -123,7 +123,7 @@ class GuardedFleet:
             commissioned_ms=night.START_MS,
         )
         self._camera.add(Fleet.GUARDED, meter)
-        household = MeteredHousehold(
+        household = Household(
             home.guarded,
             meter,
             Crystal(home.drift_ppm, night.START_MS),
@@ -133,7 +133,7 @@ class GuardedFleet:
         )
         return ReportingMeter(household, link, None, night.START_MS)
 
-    def _see(self, household: MeteredHousehold[GuardedMeter], effects: tuple[Effect, ...]) -> None:
+    def _see(self, household: Household[GuardedMeter], effects: tuple[Effect, ...]) -> None:
         for change in self._camera.see(Fleet.GUARDED, household, effects):
             home = self.homes[change.meter]
             if change.after is Supply.ARMED and home.energy is Energy.GAS:

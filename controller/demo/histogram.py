@@ -1,6 +1,6 @@
-"""The report's pictures, as SVG that stands inside the page: no font, no file, nothing from elsewhere.
+"""The pictures of the report, as SVG inside the page: they load no font, file or address.
 
-Orange is the card fleet, blue the guarded one: a pair that people with any kind of colour vision tell apart.
+The card fleet is orange, the guarded one blue: people with any kind of colour vision can tell them apart.
 """
 
 import io
@@ -57,7 +57,7 @@ _COLOUR: Final = {Fleet.LEGACY: CARD, Fleet.GUARDED: GUARDED}
 
 
 def night_histogram(result: Result) -> str:
-    """Openings per hour around the night, the one fleet above the other, on one scale."""
+    """Cuts per hour around the night, one fleet above the other, on one scale."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 5.0), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
@@ -74,7 +74,7 @@ def night_histogram(result: Result) -> str:
 
 
 def week_histogram(result: Result) -> str:
-    """Openings per hour over the whole replay, and the windows in which guarded meters may cut."""
+    """Cuts per hour over the whole replay, each fleet on its own scale."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
@@ -115,7 +115,7 @@ def dark_over_time(result: Result) -> str:
 
 
 def offsets_seen(result: Result) -> str:
-    """Dates that guarded meters heard and refused: how far off each was, as the controller saw it come in."""
+    """Wrong dates that guarded meters refused: how far off each was, and when the controller received it."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         axes = figure.subplots()
@@ -186,12 +186,12 @@ def _dark_counts(result: Result, fleet: Fleet, instants: Sequence[int]) -> list[
     changes = sorted((each for each in result.changes if each.fleet is fleet), key=lambda each: each.true_ms)
     dark: set[str] = set()
     counts: list[int] = []
-    place = 0
+    index = 0
     for instant_ms in instants:
-        while place < len(changes) and changes[place].true_ms <= instant_ms:
-            change = changes[place]
+        while index < len(changes) and changes[index].true_ms <= instant_ms:
+            change = changes[index]
             (dark.add if change.after in {"off", "armed"} else dark.discard)(change.meter)
-            place += 1
+            index += 1
         counts.append(len(dark))
     return counts
 
@@ -232,7 +232,7 @@ def _local(instant_ms: int) -> Any:  # noqa: ANN401 # a date is a number to matp
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The element alone, without what belongs to a file; ids do not meet those of the other pictures."""
+    """The SVG element alone, without the XML header, metadata, and ids that other pictures have too."""
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": f"relance {name}"}):
         figure.savefig(out, format="svg", transparent=True)

@@ -1,4 +1,4 @@
-"""The last lines of the command: what came of the replay, and where to read it."""
+"""Prints the last lines of `relance demo`: the result, and where the report is."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from controller.demo.result import Result, report_fields
 
 
-def tell_end(result: Result, as_json: Path, page: Path) -> None:
-    """Say what counts, in a few lines."""
+def print_end(result: Result, as_json: Path, page: Path) -> None:
+    """Print the counts of cuts, the speed of the release, and the paths of the report."""
     fields = report_fields(result)
     legacy, guarded, release = fields["legacy"], fields["guarded"], fields["release"]
     half, slow = release["seconds_p50"], release["seconds_p99"]

@@ -1,4 +1,4 @@
-"""What is shown while it runs: on a terminal a picture that moves, elsewhere a line per simulated hour."""
+"""Shows the running demo: a live picture on a terminal, else a line for each simulated hour."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from protocols.cutting.zones import load_zone
 from protocols.instants import HOUR_MS, MINUTE_MS, datetime_from_ms
 from protocols.reasons import Supply
 
-# How long an hour of the replay takes at least, for the eye; and a minute of the night and of act two.
+# How long an hour of the replay takes at least, so that people can watch; and a minute in `_SLOW_MS`.
 _HOUR_S: Final = 0.12
 _MINUTE_S: Final = 0.35
 _SLOW_MS: Final = (
@@ -36,7 +36,7 @@ _COLOURS: Final = {Fleet.LEGACY: "dark_orange3", Fleet.GUARDED: "dodger_blue2"}
 
 
 class View:
-    """Told of every step; shows what there is to see and, unless `fast`, gives the eye time to see it."""
+    """Shows the state after each step; unless `fast`, it also waits so that people can watch."""
 
     def __init__(self, stage: Stage, live: Live | None, *, fast: bool) -> None:
         self._stage = stage
@@ -48,7 +48,7 @@ class View:
         self._stepped_s = time.monotonic()
 
     async def look(self) -> None:
-        """After a step."""
+        """Show the state; call it after each step."""
         now_ms = self._stage.conductor.now_ms()
         hour, minute = now_ms // HOUR_MS, now_ms // MINUTE_MS
         if not self._fast:
@@ -72,7 +72,7 @@ class View:
             self._stepped_s = time.monotonic()
 
     def _line(self, hour: int) -> str:
-        """How things stand at the beginning of an hour, and what was cut in the one before."""
+        """The supply at the beginning of an hour, and the cuts in the hour before."""
         camera = self._stage.camera
         parts = [_clock(hour * HOUR_MS)]
         for fleet in Fleet:
@@ -116,7 +116,7 @@ class View:
 
 @contextmanager
 def shown(stage: Stage, *, fast: bool) -> Iterator[View]:
-    """The view of a replay, for as long as it runs."""
+    """The view of a replay; the end of the block takes the live picture off the terminal."""
     if not sys.stdout.isatty():
         yield View(stage, None, fast=fast)
         return
@@ -133,6 +133,6 @@ def _clock(instant_ms: int) -> str:
 
 
 def _headline(now_ms: int) -> str:
-    """The last thing on the timeline, cut to a line."""
-    said = [entry.text for entry in night.TIMELINE if entry.at_ms <= now_ms]
-    return said[-1].split(". ")[0].rstrip(".") if said else ""
+    """The first sentence of the last entry of the timeline."""
+    texts = [entry.text for entry in night.TIMELINE if entry.at_ms <= now_ms]
+    return texts[-1].split(". ")[0].rstrip(".") if texts else ""

@@ -1,7 +1,7 @@
-"""The timeline of the demo as data: instants of June and July 2020, and what is said about each.
+"""The timeline of the demo as data: instants of June and July 2020, each with the report's text about it.
 
-What is known stands in domain.md §2; what had to be assumed is listed in `ASSUMED`, and the report repeats
-it. Pure. Instants are UTC milliseconds; they are written here in legal local time with its offset (+02:00).
+The known facts are in domain.md §2; assumptions are listed in `ASSUMED`, and printed in the report. Pure.
+Instants are UTC milliseconds; they are written here in legal local time with its offset (+02:00).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SUSPENDED_FROM_MS: Final = ms_from_iso("2020-03-18T00:00+01:00")
 SUSPENDED_UNTIL_MS: Final = ms_from_iso("2020-07-01T00:00+02:00")
 FIRST_CUT_MS: Final = ms_from_iso("2020-06-30T23:01+02:00")
 FIRST_CUT: Final = "june-30"
-# When households began to be told to pass their card again.
+# From this instant on households were asked to pass their card again.
 REACTIVATION_FROM_MS: Final = ms_from_iso("2020-06-04T08:00+02:00")
 REACTIVATION_UNTIL_MS: Final = ms_from_iso("2020-07-02T20:00+02:00")
 # The extension reaches the card meters on Monday, a day ahead of the date that it moves.
@@ -33,7 +33,7 @@ PLANNED_CUT: Final = "july-3"
 LIE_MS: Final = ms_from_iso("2020-07-02T22:59+02:00")
 LIE_ENDS_MS: Final = ms_from_iso("2020-07-03T09:00+02:00")
 LIE_OFFSET_MS: Final = DAY_MS
-# The night as it is counted: from the wrong date until the offices open.
+# The end of the night: the offices open.
 NIGHT_ENDS_MS: Final = ms_from_iso("2020-07-03T08:00+02:00")
 
 # -- the offices ---------------------------------------------------------------------------------------
@@ -74,13 +74,13 @@ WRONG_CUT_UNTIL_MS: Final = ms_from_iso("2020-07-06T15:00+02:00")
 WRONG_CUT: Final = "arrears"
 RELEASE_MS: Final = ms_from_iso("2020-07-06T11:45+02:00")
 RELEASE_HOURS: Final = 72
-# Time goes on from here when the release has been measured, however long that took.
+# Stepped time continues from here after the release has been measured, however long that took.
 AFTER_RELEASE_MS: Final = RELEASE_MS + 5 * MINUTE_MS
 
 
 @unique
 class Whose(StrEnum):
-    """Whom an entry of the timeline is about."""
+    """The fleet that an entry of the timeline is about."""
 
     BOTH = "both"
     CARD = "card"
@@ -88,8 +88,8 @@ class Whose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happens, in the words of the report."""
+class TimelineEntry:
+    """One event of the timeline, with its text in the report."""
 
     at_ms: int
     whose: Whose
@@ -97,77 +97,77 @@ class Entry:
 
 
 TIMELINE: Final = (
-    Entry(
+    TimelineEntry(
         START_MS,
         Whose.BOTH,
         "The replay begins. The moratorium of March is in its last days: energy flows on credit, nobody "
         "may be cut. Households have been asked since 4 June to pass their card again.",
     ),
-    Entry(
+    TimelineEntry(
         EXTENSION_FROM_MS,
         Whose.CARD,
         "Whoever has not done so yet gets three more days: the date of the cut in the meter is moved from "
         "30 June to Friday 3 July, 23:01, by card.",
     ),
-    Entry(
+    TimelineEntry(
         EXTENDED_MS,
         Whose.GUARDED,
         "One person extends the moratorium to 3 July, 23:01. Every meter confirms that it has stored it.",
     ),
-    Entry(
+    TimelineEntry(
         LIE_MS,
         Whose.BOTH,
         "A wrong date goes out, 24 hours ahead. The card meters take it as it comes. The guarded meters "
         "hear it from one of their two time services, and note that the other one says something else.",
     ),
-    Entry(
+    TimelineEntry(
         NIGHT_ENDS_MS,
         Whose.CARD,
         "Eleven offices open. Ninety seconds a card, and the way home.",
     ),
-    Entry(
+    TimelineEntry(
         LIE_ENDS_MS,
         Whose.GUARDED,
         "The time service is put right.",
     ),
-    Entry(
+    TimelineEntry(
         EXTENDED_AGAIN_MS,
         Whose.GUARDED,
         "One person extends the moratorium again, to Monday 6 July, 08:00.",
     ),
-    Entry(
+    TimelineEntry(
         PLANNED_SIGNED_MS,
         Whose.GUARDED,
         "A cut from Friday 23:01 on is planned for whoever has not reactivated. The controller refuses it "
         "in words. For the demo two people sign it all the same: the meters take it, and wait for Monday.",
     ),
-    Entry(
+    TimelineEntry(
         PLANNED_CUT_MS,
         Whose.BOTH,
         "The instant the cut was planned for: a Friday, 23:01. Card meters whose date is still right cut "
         "now, before a weekend with closed offices. Guarded meters do nothing.",
     ),
-    Entry(
+    TimelineEntry(
         MORATORIUM_ENDS_MS,
         Whose.GUARDED,
         "The moratorium is over, the window for cuts opens and so do the offices. Households without "
         "reactivation or without credit are cut now, after a warning, in daylight.",
     ),
-    Entry(
+    TimelineEntry(
         WRONG_CUT_MS,
         Whose.GUARDED,
         "Act two. Two people sign a cut for a few households; the list that goes with it holds two of "
         "every five of the fleet. Their meters warn for an hour, then obey.",
     ),
-    Entry(
+    TimelineEntry(
         RELEASE_MS,
         Whose.GUARDED,
         "One person sends the release, to everybody.",
     ),
-    Entry(END_MS, Whose.BOTH, "The replay ends."),
+    TimelineEntry(END_MS, Whose.BOTH, "The replay ends."),
 )
 
-# Where the sources are silent the demo assumes, and the report says so.
+# What the demo assumes because no source says it. The report lists it.
 ASSUMED: Final = (
     (
         "Which of the meters' faults was at work is not known. The card fleet here is a mixture: 45 of 100 "

@@ -1,7 +1,7 @@
-"""The way back of 2020: eleven offices, a queue in each, ninety seconds a card, and the way home. Pure.
+"""How households got their supply back in 2020: a queue in each office, and ninety seconds a card. Pure.
 
-A household that was cut goes to its office when that opens next. It waits for its turn; whoever is not
-served before closing comes again when the office opens.
+A household that was cut goes to its office when that next opens, and waits for its turn. Who is not served
+before closing time comes again when the office opens.
 """
 
 from bisect import bisect_right
@@ -13,17 +13,17 @@ from protocols.cutting.rules import parse_rule
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.spans import Window
 
-# Of a hundred who were cut while the offices were closed, so many stand at the door when they open.
+# Of a hundred households cut while the offices were closed, so many wait at the door when they open.
 _AT_THE_DOOR = 60
 _MORNING_MS = 4 * HOUR_MS
-# From a cut in office hours until one stands at the counter.
+# From a cut during office hours until somebody of the household is at the office.
 _WAY_THERE_MS = 45 * MINUTE_MS
 # Beyond the end of the demo, so that there is always a next opening.
 _HORIZON_MS = 14 * DAY_MS
 
 
 class Offices:
-    """The queues. Call `serve` in the order of arrivals."""
+    """The queues of all offices. Call `serve` in the order of arrivals."""
 
     def __init__(self, count: int) -> None:
         self._free_ms = [0] * count
@@ -32,7 +32,7 @@ class Offices:
         )
 
     def arrival_ms(self, cut_ms: int, lot: int) -> int:
-        """When a household that was cut at `cut_ms` arrives; `lot` (0 to 99) is its temper."""
+        """When a household that was cut at `cut_ms` arrives; `lot` (0 to 99) decides how early."""
         window = self._window(cut_ms)
         if window.start_ms <= cut_ms:
             there_ms = cut_ms + _WAY_THERE_MS
@@ -53,5 +53,5 @@ class Offices:
 
     def _window(self, instant_ms: int) -> Window:
         """The office hours that hold an instant, or the next ones."""
-        place = bisect_right(self._hours, instant_ms, key=lambda hours: hours.end_ms)
-        return self._hours[place]
+        index = bisect_right(self._hours, instant_ms, key=lambda hours: hours.end_ms)
+        return self._hours[index]

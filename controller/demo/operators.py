@@ -1,7 +1,6 @@
-"""The people of the demo and their keys: what they want becomes orders, as `relance` itself makes them.
+"""The people of the demo and their keys: they make orders by the same acts as `relance` does.
 
-The keys come from the demo's seed, so that everybody can work out all of them: they are worth nothing, and
-open nothing but the demo.
+The keys are derived from the demo's seed. Anybody can derive them, and they open nothing but the demo.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ class Keys:
 
 
 def make_keys(seed: int) -> Keys:
-    """Keys from a seed: not secret, and not meant to be."""
+    """Keys derived from a seed; they are not secret."""
     signers = {
         name: Signer.from_seed(sha256(f"relance demo {seed} key {name}".encode()).digest())
         for name in (*OPERATORS, *MACHINES)
@@ -65,7 +64,7 @@ def make_keys(seed: int) -> Keys:
 
 
 class Operators:
-    """Two people at the controller's desk. Each act is one transaction; it is sent from its commit on."""
+    """The two operators. Each act is one transaction; its commit sends the order."""
 
     def __init__(self, store: Engine, keys: Keys, clock: Timekeeper) -> None:
         self._store = store
@@ -73,37 +72,37 @@ class Operators:
         self._clock = clock
 
     def open_books(self) -> None:
-        """The first entries of the audit, as at any founding."""
+        """Record the first entries of the audit, as any founding does."""
         with writing(self._store) as session:
             open_audit(session, self._keys.signers, OPERATORS, self._clock.now_ms())
 
     def set_calendar(self) -> str:
-        """The cut calendar, by two people."""
+        """Set the cut calendar, by two people."""
         with self._acting("season of 2020") as act:
             span_ms = (act.now_ms, night.CALENDAR_UNTIL_MS)
-            said = CalendarRule(night.CALENDAR_RULE, night.ZONE, "BE")
-            status = calendars.set_calendar(act, night.CALENDAR, said, span_ms)
+            rule = CalendarRule(night.CALENDAR_RULE, night.ZONE, "BE")
+            status = calendars.set_calendar(act, night.CALENDAR, rule, span_ms)
         return self._countersigned(status)
 
     def declare(self) -> str:
-        """The moratorium of March, by one person."""
+        """Declare the moratorium of March, by one person."""
         with self._acting("order of 18 March 2020") as act:
             span_ms = (night.SUSPENDED_FROM_MS, night.SUSPENDED_UNTIL_MS)
             return moratoriums.declare(act, night.MORATORIUM, *span_ms).order.id
 
     def extend(self, until_ms: int) -> str:
-        """A later end for the moratorium, by one person."""
+        """Give the moratorium a later end, by one person."""
         with self._acting("extension") as act:
             return moratoriums.extend(act, night.MORATORIUM, until_ms).order.id
 
     def set_flags(self, flags: Sequence[tuple[str, FlagName]]) -> None:
-        """Flags of households, by one person, all at once."""
+        """Set flags of households, by one person, in one transaction."""
         with self._acting("household's file") as act:
             for meter, flag in flags:
                 set_household_flag(act, meter, flag)
 
     def top_up(self, payment: str, meter: str, amount_ueur: int) -> bytes:
-        """Book a payment and send its statement. The statement's envelope, as a card would carry it."""
+        """Book a payment and send its statement; returns the statement's envelope, as a card carries it."""
         with self._acting("payment") as act:
             return payments.top_up(act, payment, meter, amount_ueur).status.envelope
 
@@ -114,17 +113,14 @@ class Operators:
         return self._countersigned(status)
 
     def cut_unlinted(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
-        """The same without the linter: what two people can sign who go around it.
-
-        The meter has its own gate.
-        """
+        """Order a cut by two people who bypass the linter. The meter's gate still decides."""
         with self._acting("not reactivated") as act:
             order = unlinted_cut(act.sheet(Kind.CUT_ORDER, name), name, tuple(meters), span_ms)
             status = act.submit(order)
         return self._countersigned(status)
 
     def release_all(self) -> str:
-        """Supply back for everybody, by one person."""
+        """Release the whole fleet, by one person."""
         with self._acting("cut by mistake") as act:
             return release_all(act, night.RELEASE_HOURS).order.id
 
@@ -133,6 +129,6 @@ class Operators:
         return acting(self._store, self._keys.root, actor, self._clock.now_ms(), basis)
 
     def _countersigned(self, status: OrderStatus) -> str:
-        """What one person has drafted, signed by the second."""
+        """Sign, as the second person, what the first has drafted; returns the id of the order."""
         with self._acting(by=OPERATORS[1]) as act:
             return sign(act, status.order.id).order.id

@@ -1,7 +1,7 @@
-"""Work on the store in the loop's own thread.
+"""An executor that runs work on the store in the event loop's own thread.
 
-The service hands its transactions to threads, so that a slow disk stops nobody. The conductor waits for each
-of them anyway, and with other threads in between every message would wait for the interpreter's lock:
+The service runs its transactions in threads, so that a slow disk does not block the loop. The conductor waits
+for each of them anyway. With threads every message would have to wait for Python's global interpreter lock:
 measured, the demo takes three times as long.
 """
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class OwnThread(ThreadPoolExecutor):
-    """An executor without threads: what is submitted has been done."""
+    """An executor without threads: `submit` returns after the work is done."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do it now. Its error is the future's, as with any executor."""
+        """Run `fn` now. Its exception goes into the future, as with any executor."""
         done: Future[T] = Future()
         try:
             done.set_result(fn(*args, **kwargs))

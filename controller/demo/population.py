@@ -1,9 +1,9 @@
-"""The households of the demo, the same for both fleets: who they are, what they draw, pay and have done.
+"""The households of the demo, the same for both fleets: their load, balance, payments, and past card passes.
 
-Each household has two meters, one of the card fleet and one of the guarded fleet; load, balance, energy,
-crystal, payments and what it did about its reactivation are the same for both. Everything follows from the
-seed. Shares are exact quotas, given to the households in the order of a hash, so that a small fleet has each
-kind too. Pure.
+Each household has two meters, one in the card fleet and one in the guarded fleet. Load, balance, energy,
+crystal, payments and reactivation are the same for both. Everything follows from the seed. Shares are exact
+quotas, given to the households in the order of a hash, so that a small fleet has households of each kind too.
+Pure.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,8 +32,8 @@ _MEDICAL: Final = 3
 _CLOCK_SET_WRONG: Final = 70
 _LATE_REACTIVATION: Final = 60
 
-# Faults of card meters, of a hundred (domain.md §5.5). Those that fire when a card is passed are left out:
-# nobody reported any.
+# Faults of card meters, each with its share of a hundred (domain.md §5.5). Without the faults that act when a
+# card is passed: nobody reported any.
 FAULTS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (45, ()),
     (12, ("leap_skip",)),
@@ -51,15 +51,15 @@ _DRIFT_PPM_MAX: Final = 40
 _SHOP_OPENS_H: Final = 9
 _SHOP_HOURS: Final = 10
 _TOP_UPS_EUR: Final = (20, 30, 50)
-# A gas meter's household cooks: W while it does, and the hours on the wall in which it may.
+# The load of a gas cooker in W, and the hours of local time in which a household may cook.
 _COOKING_W: Final = 1_800
 _COOKING_HOURS: Final = (7, 12, 18, 19)
-# What gas costs in the cooker is little: such a household lives on less.
+# A household cooks in one of so many of these hours.
 _COOKING_ONE_IN: Final = 2
 
 
 @unique
-class Order(StrEnum):
+class Reactivation(StrEnum):
     """What a household had done about its reactivation by the evening of 2 July."""
 
     BEFORE_START = "in order before 29 June"
@@ -69,10 +69,10 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TopUp:
-    """A payment of a household.
+class ShopPayment:
+    """A payment of a household in a shop.
 
-    `twice`: its statement reaches the meter once more, `by_card`: by a card first.
+    `twice`: a second copy of its statement reaches the meter; `by_card`: a card brings the first copy.
     """
 
     id: str
@@ -83,10 +83,11 @@ class TopUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Household:
-    """One household and its two meters. `reactivated_ms`: when its card was passed again; None: never.
+class TwinHousehold:
+    """A household with two meters, one in each fleet.
 
-    `late_ms`: when, on 3 July, it reactivates after all, if its meter has not cut it by then.
+    `reactivated_ms`: when its card was passed again; None: never. `late_ms`: when, on 3 July, it reactivates
+    after all, unless its meter has cut it before.
     """
 
     number: int
@@ -94,7 +95,7 @@ class Household:
     drift_ppm: int
     balance_q: int
     load: Callable[[int], int]
-    order: Order
+    reactivation: Reactivation
     reactivated_ms: int | None
     late_ms: int | None
     extended_ms: int | None
@@ -104,52 +105,56 @@ class Household:
     faults: tuple[str, ...]
     clock_set_wrong: bool
     office: int
-    top_ups: tuple[TopUp, ...]
+    top_ups: tuple[ShopPayment, ...]
 
     @property
     def guarded(self) -> str:
-        """The name of its meter in the guarded fleet."""
+        """The id of its meter in the guarded fleet."""
         return f"m{self.number:05d}"
 
     @property
     def card(self) -> str:
-        """The name of its meter in the card fleet."""
+        """The id of its meter in the card fleet."""
         return f"c{self.number:05d}"
 
     @property
     def cut_pending(self) -> bool:
-        """Whether a date for a cut stands in its card meter on the evening of 2 July."""
-        return self.order in {Order.NOT, Order.ON_PAPER}
+        """Whether its card meter holds the date of a cut on the evening of 2 July."""
+        return self.reactivation in {Reactivation.NOT, Reactivation.ON_PAPER}
 
 
 def chance(seed: int, number: int, what: str, below: int) -> int:
-    """A number from 0 to `below` - 1 that belongs to this seed, household and thing."""
+    """A number from 0 to `below` - 1, hashed from the seed, the household and the name of the choice."""
     digest = blake2b(f"{seed}/{number}/{what}".encode(), digest_size=8, person=b"demo").digest()
     return int.from_bytes(digest, "big") % below
 
 
-def households(count: int, seed: int) -> list[Household]:
+def households(count: int, seed: int) -> list[TwinHousehold]:
     """The households 1 to `count`."""
     numbers = range(1, count + 1)
-    orders = _orders(numbers, seed)
-    pending = [number for number in numbers if orders[number] in {Order.NOT, Order.ON_PAPER}]
+    reactivations = _reactivations(numbers, seed)
+    pending = [
+        number for number in numbers if reactivations[number] in {Reactivation.NOT, Reactivation.ON_PAPER}
+    ]
     settled = [number for number in numbers if number not in set(pending)]
-    not_in_order = [number for number in pending if orders[number] is Order.NOT]
-    # Within each kind by itself: a small fleet has some of each too.
-    wrong = _some(pending, seed, "clock", _CLOCK_SET_WRONG) | _some(settled, seed, "clock", _CLOCK_SET_WRONG)
+    not_in_order = [number for number in pending if reactivations[number] is Reactivation.NOT]
+    # The share is taken from each group by itself, so that a small fleet has such meters in both.
+    wrong = _share(pending, seed, "clock", _CLOCK_SET_WRONG) | _share(
+        settled, seed, "clock", _CLOCK_SET_WRONG
+    )
     faults = _faults(pending, seed) | _faults(settled, seed)
-    late = _some(not_in_order, seed, "late", _LATE_REACTIVATION, most=len(not_in_order) - 1)
+    late = _share(not_in_order, seed, "late", _LATE_REACTIVATION, most=len(not_in_order) - 1)
     traits = _Traits(
-        gas=_some(numbers, seed, "gas", _GAS),
-        penniless=_some(settled, seed, "penniless", _PENNILESS),
-        comfortable=_some(settled, seed, "comfortable", _COMFORTABLE),
-        # Flags where the household had spoken to somebody; a household not in order had not.
-        protected=_some(settled, seed, "protected", _PROTECTED),
-        medical=_some(settled, seed, "medical", _MEDICAL),
+        gas=_share(numbers, seed, "gas", _GAS),
+        penniless=_share(settled, seed, "penniless", _PENNILESS),
+        comfortable=_share(settled, seed, "comfortable", _COMFORTABLE),
+        # Only households in order have flags: the others had not been in touch with the DSO.
+        protected=_share(settled, seed, "protected", _PROTECTED),
+        medical=_share(settled, seed, "medical", _MEDICAL),
         wrong=wrong,
         late=late,
     )
-    return [_household(number, seed, orders[number], faults[number], traits) for number in numbers]
+    return [_household(number, seed, reactivations[number], faults[number], traits) for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +168,14 @@ class _Traits:
     late: frozenset[int]
 
 
-def _household(number: int, seed: int, order: Order, faults: tuple[str, ...], traits: _Traits) -> Household:
+def _household(
+    number: int, seed: int, reactivation: Reactivation, faults: tuple[str, ...], traits: _Traits
+) -> TwinHousehold:
     gas = number in traits.gas
     penniless, comfortable = number in traits.penniless, number in traits.comfortable
-    reactivated_ms = _reactivated_ms(number, seed, order)
+    reactivated_ms = _reactivated_ms(number, seed, reactivation)
     extended_ms = None
-    if order is not Order.BEFORE_START:
+    if reactivation is not Reactivation.BEFORE_START:
         span_ms = night.EXTENSION_UNTIL_MS - night.EXTENSION_FROM_MS
         extended_ms = (
             night.EXTENSION_FROM_MS + chance(seed, number, "extended", span_ms // MINUTE_MS) * MINUTE_MS
@@ -176,13 +183,13 @@ def _household(number: int, seed: int, order: Order, faults: tuple[str, ...], tr
     late_ms = None
     if number in traits.late:
         late_ms = night.NIGHT_ENDS_MS + HOUR_MS + chance(seed, number, "late at", 8 * 60) * MINUTE_MS
-    return Household(
+    return TwinHousehold(
         number=number,
         energy=Energy.GAS if gas else Energy.ELECTRICITY,
         drift_ppm=chance(seed, number, "drift", 2 * _DRIFT_PPM_MAX + 1) - _DRIFT_PPM_MAX,
         balance_q=_balance_q(number, seed, penniless=penniless, comfortable=comfortable),
         load=_load(number, seed, gas=gas),
-        order=order,
+        reactivation=reactivation,
         reactivated_ms=reactivated_ms,
         late_ms=late_ms,
         extended_ms=extended_ms,
@@ -196,25 +203,29 @@ def _household(number: int, seed: int, order: Order, faults: tuple[str, ...], tr
     )
 
 
-def _orders(numbers: Sequence[int], seed: int) -> dict[int, Order]:
+def _reactivations(numbers: Sequence[int], seed: int) -> dict[int, Reactivation]:
     ranked = _ranked(numbers, seed, "order")
     total = len(ranked)
     not_in_order = max(1, total * _NOT_IN_ORDER // 100)
     on_paper = max(1, total * _IN_ORDER_ON_PAPER // 100)
     before = total * _IN_ORDER_BEFORE_START // 100
-    kinds = [Order.NOT] * not_in_order + [Order.ON_PAPER] * on_paper + [Order.BEFORE_START] * before
-    kinds += [Order.IN_TIME] * max(0, total - len(kinds))
+    kinds = (
+        [Reactivation.NOT] * not_in_order
+        + [Reactivation.ON_PAPER] * on_paper
+        + [Reactivation.BEFORE_START] * before
+    )
+    kinds += [Reactivation.IN_TIME] * max(0, total - len(kinds))
     return dict(zip(ranked, kinds, strict=False))
 
 
-def _reactivated_ms(number: int, seed: int, order: Order) -> int | None:
-    """In the hours of the shops; on paper only: on the Monday on which the extension is written too."""
-    if order is Order.NOT:
+def _reactivated_ms(number: int, seed: int, reactivation: Reactivation) -> int | None:
+    """During shop hours; ON_PAPER on the Monday on which the extension is written as well."""
+    if reactivation is Reactivation.NOT:
         return None
-    if order is Order.ON_PAPER:
+    if reactivation is Reactivation.ON_PAPER:
         hours = chance(seed, number, "on paper", 9 * 60)
         return night.EXTENSION_FROM_MS + HOUR_MS + hours * MINUTE_MS
-    if order is Order.BEFORE_START:
+    if reactivation is Reactivation.BEFORE_START:
         first_ms, days = night.REACTIVATION_FROM_MS, 24
     else:
         first_ms, days = night.EXTENSION_FROM_MS + DAY_MS, 3
@@ -224,7 +235,7 @@ def _reactivated_ms(number: int, seed: int, order: Order) -> int | None:
 
 
 def _balance_q(number: int, seed: int, *, penniless: bool, comfortable: bool) -> int:
-    """The purse on 29 June, in cents made quanta."""
+    """The balance on 29 June, whole cents as quanta."""
     if penniless:
         cents = chance(seed, number, "balance", 2_700) - 2_600
     elif comfortable:
@@ -234,27 +245,27 @@ def _balance_q(number: int, seed: int, *, penniless: bool, comfortable: bool) ->
     return cents * QUANTA_PER_EUR // 100
 
 
-def _top_ups(number: int, seed: int) -> tuple[TopUp, ...]:
-    """One or two payments, in the hours of the shops, the first before Friday."""
-    made: list[TopUp] = []
+def _top_ups(number: int, seed: int) -> tuple[ShopPayment, ...]:
+    """One or two payments during shop hours, the first before Friday."""
+    made: list[ShopPayment] = []
     days = (chance(seed, number, "first day", 4), 4 + chance(seed, number, "second day", 4))
-    for place, day in enumerate(days[: 1 + chance(seed, number, "payments", 2)], start=1):
-        minute = _SHOP_OPENS_H * 60 + chance(seed, number, f"paid {place}", _SHOP_HOURS) * 60
-        amount_eur = _TOP_UPS_EUR[chance(seed, number, f"amount {place}", len(_TOP_UPS_EUR))]
+    for visit, day in enumerate(days[: 1 + chance(seed, number, "payments", 2)], start=1):
+        minute = _SHOP_OPENS_H * 60 + chance(seed, number, f"paid {visit}", _SHOP_HOURS) * 60
+        amount_eur = _TOP_UPS_EUR[chance(seed, number, f"amount {visit}", len(_TOP_UPS_EUR))]
         made.append(
-            TopUp(
-                id=f"shop-{number:05d}-{place}",
+            ShopPayment(
+                id=f"shop-{number:05d}-{visit}",
                 at_ms=night.START_MS + day * DAY_MS + minute * MINUTE_MS,
                 amount_ueur=amount_eur * UEUR_PER_EUR,
-                twice=chance(seed, number, f"twice {place}", 4) == 0,
-                by_card=chance(seed, number, f"card {place}", 4) == 0,
+                twice=chance(seed, number, f"twice {visit}", 4) == 0,
+                by_card=chance(seed, number, f"card {visit}", 4) == 0,
             )
         )
     return tuple(made)
 
 
 def _load(number: int, seed: int, *, gas: bool) -> Callable[[int], int]:
-    """W at an instant: of a household's appliances, or of its cooker."""
+    """The load in W as a function of true time: of electric appliances, or of a gas cooker."""
     if not gas:
         return HouseholdLoad(seed, f"home-{number}", night.ZONE).load_w
     zone = load_zone(night.ZONE)
@@ -268,16 +279,16 @@ def _load(number: int, seed: int, *, gas: bool) -> Callable[[int], int]:
 
 
 def _faults(numbers: Sequence[int], seed: int) -> dict[int, tuple[str, ...]]:
-    """Faults dealt out by their shares, in the order of a hash."""
+    """The faults of each meter: dealt by their shares, in the order of a hash."""
     dealt = [faults for percent, faults in FAULTS for _ in range(percent)]
     ranked = _ranked(numbers, seed, "faults")
-    return {number: dealt[place * len(dealt) // len(ranked)] for place, number in enumerate(ranked)}
+    return {number: dealt[rank * len(dealt) // len(ranked)] for rank, number in enumerate(ranked)}
 
 
-def _some(
+def _share(
     numbers: Sequence[int], seed: int, what: str, percent: int, most: int | None = None
 ) -> frozenset[int]:
-    """So many of a hundred, rounded up; never more than `most`."""
+    """`percent` of these numbers, rounded up, but never more than `most`; chosen in the order of a hash."""
     count = -(-len(numbers) * percent // 100)
     return frozenset(_ranked(numbers, seed, what)[: count if most is None else min(count, max(most, 0))])
 

@@ -1,8 +1,8 @@
-"""When the post is quiet: every message that was published has been handled by everyone who hears it.
+"""Decides when the post is quiet: every published message has been handled by each of its subscribers.
 
-How many that are follows from the topics (`protocols.link.topics`): what goes down to a meter has one reader,
-an order to the fleet as many as there are links, what comes up as many as subscribe to its channel. So the
-counts of all shells together say whether anything is still on its way; nobody has to wait and hope.
+The topics (`protocols.link.topics`) tell how many these are. A message to a meter has one subscriber, an
+order to the fleet as many as there are links, a message from a link as many as subscribe to its channel. So
+the counts of all connections tell whether a message is still in transit; no fixed delay is needed.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from protocols.errors import UnreachableError
 from protocols.link.carriage import Drop, Traffic
 from protocols.link.topics import CARRIAGE, Channel
 
-# A broker that has not delivered after so long has lost something.
+# A broker that has not delivered after so long has lost a message.
 _PATIENCE_S: Final = 30.0
 _POLLS_BEFORE_NAP: Final = 4
 _POLLS_PER_CHECK: Final = 50
@@ -24,7 +24,7 @@ _NAP_S: Final = 0.001
 
 
 class Shell(Protocol):
-    """A connection with its counters: both carriers are one."""
+    """A connection with its counters, such as `protocols.rim.carrier.Carrier`."""
 
     traffic: Traffic
     errors: deque[Exception]
@@ -35,10 +35,10 @@ class Shell(Protocol):
 
 @dataclass(slots=True)
 class Post:
-    """All shells of the demo.
+    """All connections of the demo.
 
-    `idle`: further parts that must have nothing left to do. `writing`: whoever holds it keeps the controller
-    from writing down what it hears.
+    `idle`: functions that tell whether a part has nothing left to do. `writing`: the lock of the controller's
+    writers; while it is held, messages gather instead of being stored one by one.
     """
 
     links: list[Shell] = field(default_factory=list)
@@ -52,30 +52,30 @@ class Post:
 
     @property
     def shells(self) -> Sequence[Shell]:
-        """Everyone."""
+        """All connections."""
         return [*self.links, *(shell for shell, _ in self.listeners)]
 
     @property
     def published(self) -> Counter[Channel]:
-        """Messages by channel, each once, whoever hears it."""
+        """Published messages by channel, each counted once, however many subscribers it has."""
         total: Counter[Channel] = Counter()
         for shell in self.shells:
             total.update(shell.traffic.published)
         return total
 
     def stir(self) -> None:
-        """Something was done that no message tells of, such as an order in the store: look again."""
+        """Let the next `until_quiet` look again: the store has changed without a message."""
         self._stirred = True
 
     async def until_quiet(self) -> None:
-        """Wait for it. Raises UnreachableError where a connection is lost or a message never came."""
+        """Wait until the post is quiet. Raises UnreachableError for a lost connection or a lost message."""
         if not self._stirred and self._counts() == self._quiet:
             return
         self._stirred = False
         deadline = time.monotonic() + _PATIENCE_S
         self.poke()
         while True:
-            # What comes of one instant is written at once, and not message by message.
+            # So all messages of one instant are stored in one batch.
             async with self.writing:
                 await self._until_heard(deadline)
             before = self._counts()
@@ -97,19 +97,19 @@ class Post:
             await asyncio.sleep(0 if polls < _POLLS_BEFORE_NAP else _NAP_S)
 
     def _counts(self) -> tuple[int, int]:
-        """Arrivals that there must be for what was published so far, and that there are."""
+        """How many arrivals the published messages must cause, and how many there were."""
         readers = self._readers_now()
         expected = arrived = 0
         for shell in self.shells:
             traffic = shell.traffic
             for channel, count in traffic.published.items():
                 expected += count * readers[channel]
-            # An empty message clears what a broker retains: it arrives, and is nobody's business.
+            # An empty message, which clears a retained one, arrives too, but is dropped by the carrier.
             arrived += sum(traffic.received.values()) + traffic.dropped[Drop.EMPTY]
         return expected, arrived
 
     def _readers_now(self) -> dict[Channel, int]:
-        """How many hear a message of each channel."""
+        """How many subscribers a message of each channel has."""
         key = (len(self.links), len(self.listeners))
         if self._readers[0] != key:
             heard = {channel: sum(channel in hears for _, hears in self.listeners) for channel in Channel}

@@ -1,4 +1,7 @@
-"""When a person can restore an armed gas meter: every tap is closed while it tests (domain.md §1.1). Pure."""
+"""When a person can restore an armed gas meter: every tap must be closed during the leak test. Pure.
+
+Source: domain.md §1.1.
+"""
 
 from collections.abc import Callable
 
@@ -6,14 +9,14 @@ from emulator.firmware.service_point import LEAK_FLOW_W_MAX
 from protocols.instants import DAY_MS, MINUTE_MS
 
 _LOOK_EVERY_MS = 5 * MINUTE_MS
-# The leak test takes 12 minutes; a load that began meanwhile would end it.
+# The leak test takes 12 minutes; a load during the test would end it.
 _QUIET_MS = 13 * MINUTE_MS
 
 
 def quiet_from_ms(load: Callable[[int], int], load_every_ms: int, from_ms: int) -> int:
-    """The first instant, at five-minute steps, from which nobody opens a tap again for long enough.
+    """The first instant, in steps of five minutes, from which no tap is open for the whole test.
 
-    `load` is asked as the meter's household asks it: at every `load_every_ms`.
+    `load` is sampled as the meter's household samples it: at every multiple of `load_every_ms`.
     """
     instant_ms = from_ms
     while instant_ms < from_ms + DAY_MS:

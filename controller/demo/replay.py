@@ -1,4 +1,4 @@
-"""The replay from start to end: the stage is put up, time is conducted, what happened is gathered."""
+"""Runs a replay: sets up all parts, steps time to the end, and gathers the result."""
 
 import asyncio
 import gc
@@ -21,8 +21,8 @@ from controller.demo import night
 from controller.demo.live_view import View, shown
 from controller.demo.operators import make_keys
 from controller.demo.own_thread import OwnThread
-from controller.demo.population import Household, households
-from controller.demo.result import Heard, Reach, Result
+from controller.demo.population import TwinHousehold, households
+from controller.demo.result import Confirmations, Heard, Result
 from controller.demo.stage import STORE_FILE, Stage, staged, store_url
 from controller.demo.sweeping import check_free, sweep
 from controller.orders.views import order_progress
@@ -30,10 +30,10 @@ from controller.service.intake import LINGER_S
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import BrokerAddress
 
-_OF_THE_STORE: Final = (STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm")
+_STORE_FILES: Final = (STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm")
 _LOGS: Final = ("controller", "emulator", "protocols", "mqtt")
 _OBJECTS_BEFORE_COLLECTION: Final = 50_000
-# An offset that is no lie: witnesses differ by less (their spread is a second).
+# Honest witnesses differ by less than this: their spread is a second.
 _OFFSET_MS_MIN: Final = 60_000
 _REACHED: Final = (
     ("declared", "Moratorium until 30 June", night.DECLARED_MS),
@@ -43,8 +43,8 @@ _REACHED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the person asked for. `broker` is shown; the address is where it listens."""
+class ReplayOptions:
+    """The options of `relance demo`. `broker` is the text for the report; `own_broker`: it is embedded."""
 
     meters: int
     seed: int
@@ -54,39 +54,40 @@ class Wishes:
     own_broker: bool
 
 
-def run_replay(wishes: Wishes, address: BrokerAddress) -> Result:
+def run_replay(options: ReplayOptions, address: BrokerAddress) -> Result:
     """Replay the nine days.
 
     Raises UnreachableError without a broker, InputError for a folder that cannot be used.
     """
     began_s = time.monotonic()
-    # Parts say on the log what the replay itself finds out, and says once.
+    # The parts log the same failures that the replay itself reports, once: without a handler they are not
+    # printed.
     for name in _LOGS:
         logging.getLogger(name).addHandler(logging.NullHandler())
-    _empty(wishes.out)
-    with ExitStack() as undoing:
-        # Half a replay has no report, and then its store is of no use to anybody.
-        undoing.callback(_remove_store, wishes.out)
-        result = _on_new_store(wishes, address, began_s)
-        undoing.pop_all()
+    _empty(options.out)
+    with ExitStack() as on_failure:
+        # A replay that failed has no report, so its store is deleted too.
+        on_failure.callback(_remove_store, options.out)
+        result = _on_new_store(options, address, began_s)
+        on_failure.pop_all()
         return result
 
 
-def _on_new_store(wishes: Wishes, address: BrokerAddress, began_s: float) -> Result:
-    store = open_store(store_url(wishes.out), create=True)
-    # A power cut may take the last moments of a replay, which is made anew: no commit waits for the disk.
-    event.listen(store, "connect", _wait_for_no_disk)
+def _on_new_store(options: ReplayOptions, address: BrokerAddress, began_s: float) -> Result:
+    store = open_store(store_url(options.out), create=True)
+    # No commit waits for the disk: after a power cut the replay is simply run again.
+    event.listen(store, "connect", _do_not_sync)
     store.dispose()
     try:
         with _rare_collections():
-            return asyncio.run(_replay(wishes, address, store, began_s))
+            return asyncio.run(_replay(options, address, store, began_s))
     finally:
         store.dispose()
 
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Two thousand meters are looked through at each collection of garbage, and hardly ever is one found."""
+    """Collect garbage rarely: each collection scans the objects of all meters, and frees hardly any."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, *before[1:])
@@ -97,40 +98,48 @@ def _rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _replay(wishes: Wishes, address: BrokerAddress, store: Engine, began_s: float) -> Result:
+async def _replay(options: ReplayOptions, address: BrokerAddress, store: Engine, began_s: float) -> Result:
     asyncio.get_running_loop().set_default_executor(OwnThread())
-    homes = households(wishes.meters // 2, wishes.seed)
-    if not wishes.own_broker:
-        return await _replay_on_another(wishes, address, store, homes, began_s)
-    return await _played(wishes, address, store, homes, began_s)
+    homes = households(options.meters // 2, options.seed)
+    if not options.own_broker:
+        return await _replay_on_another(options, address, store, homes, began_s)
+    return await _play(options, address, store, homes, began_s)
 
 
 async def _replay_on_another(
-    wishes: Wishes, address: BrokerAddress, store: Engine, homes: Sequence[Household], began_s: float
+    options: ReplayOptions,
+    address: BrokerAddress,
+    store: Engine,
+    homes: Sequence[TwinHousehold],
+    began_s: float,
 ) -> Result:
-    """On a broker that was there before: it must be free, and is left as it was found."""
+    """Replay on a broker of somebody else: it must be free, and is cleared at the end."""
     await check_free(address)
     try:
-        return await _played(wishes, address, store, homes, began_s)
+        return await _play(options, address, store, homes, began_s)
     finally:
         with suppress(UnreachableError):
             await sweep(address)
 
 
-async def _played(
-    wishes: Wishes, address: BrokerAddress, store: Engine, homes: Sequence[Household], began_s: float
+async def _play(
+    options: ReplayOptions,
+    address: BrokerAddress,
+    store: Engine,
+    homes: Sequence[TwinHousehold],
+    began_s: float,
 ) -> Result:
-    async with staged(homes, wishes.seed, make_keys(wishes.seed), store, address) as stage:
-        with shown(stage, fast=wishes.fast) as view:
+    async with staged(homes, options.seed, make_keys(options.seed), store, address) as stage:
+        with shown(stage, fast=options.fast) as view:
             await _conduct(stage, view, night.RELEASE_MS)
             await _release(stage)
             await _conduct(stage, view, night.AFTER_RELEASE_MS)
             await _conduct(stage, view, night.END_MS)
-        return _gathered(wishes, stage, homes, time.monotonic() - began_s)
+        return _gathered(options, stage, homes, time.monotonic() - began_s)
 
 
 async def _release(stage: Stage) -> None:
-    """What is measured runs as everywhere: transactions in threads, beside the messages."""
+    """Measure the release under the service's usual conditions: its transactions run in threads."""
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(thread_name_prefix="store") as threads:
         loop.set_default_executor(threads)
@@ -146,13 +155,13 @@ async def _conduct(stage: Stage, view: View, until_ms: int) -> None:
         await view.look()
 
 
-def _gathered(wishes: Wishes, stage: Stage, homes: Sequence[Household], wall_s: float) -> Result:
+def _gathered(options: ReplayOptions, stage: Stage, homes: Sequence[TwinHousehold], wall_s: float) -> Result:
     record = stage.acts.record
     meters = [stage.guarded_fleet.meter(home.guarded) for home in homes]
     return Result(
-        seed=wishes.seed,
-        meters=wishes.meters,
-        broker=wishes.broker,
+        seed=options.seed,
+        meters=options.meters,
+        broker=options.broker,
         homes=homes,
         changes=stage.camera.changes,
         heard=_heard(stage.store),
@@ -175,7 +184,7 @@ def _gathered(wishes: Wishes, stage: Stage, homes: Sequence[Household], wall_s: 
 
 
 def _heard(store: Engine) -> list[Heard]:
-    """Dates far from the meters' own, as the controller has them."""
+    """Wrong dates that meters have heard, from the claims in the controller's store."""
     query = (
         select(ClaimRow.meter, ClaimRow.received_ms, ClaimRow.source, ClaimRow.offset_ms)
         .where(col(ClaimRow.offset_ms).is_not(None))
@@ -189,20 +198,20 @@ def _heard(store: Engine) -> list[Heard]:
         ]
 
 
-def _reached(store: Engine, order_ids: dict[str, str], meters: int) -> list[Reach]:
+def _reached(store: Engine, order_ids: dict[str, str], meters: int) -> list[Confirmations]:
     with reading(store) as session:
         return [
-            Reach(what, at_ms, order_progress(session, order_ids[key]).stored, meters)
+            Confirmations(what, at_ms, order_progress(session, order_ids[key]).stored, meters)
             for key, what, at_ms in _REACHED
         ]
 
 
-def _wait_for_no_disk(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
+def _do_not_sync(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
     connection.execute("PRAGMA synchronous=NORMAL").close()
 
 
 def _empty(folder: Path) -> None:
-    """A folder for the report; an earlier replay's store gives way."""
+    """Make the folder of the report, and delete the store of an earlier replay."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_store(folder)
@@ -211,5 +220,5 @@ def _empty(folder: Path) -> None:
 
 
 def _remove_store(folder: Path) -> None:
-    for name in _OF_THE_STORE:
+    for name in _STORE_FILES:
         (folder / name).unlink(missing_ok=True)

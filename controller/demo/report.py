@@ -1,6 +1,6 @@
-"""`report.json` and `report.html`: what a replay came to, for programs and for people.
+"""Writes the result of a replay as `report.json`, for programs, and `report.html`, for people.
 
-The page is one file: pictures, styles and words are inside, and it opens without a network.
+The page is one file with all pictures, styles and texts inside: it opens without a network.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from controller.demo import histogram, night
 from controller.demo.camera import Fleet
 from controller.demo.result import Result, percentile, report_fields
-from controller.demo.story import tell
+from controller.demo.story import stories_of
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError
 from protocols.instants import HOUR_MS, datetime_from_ms
@@ -30,7 +30,7 @@ _WHOSE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One big number; `fleet` gives its colour."""
+    """One big number with its text; `fleet` gives its colour."""
 
     number: str
     words: str
@@ -39,7 +39,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An SVG, what it shows, and what it shows for those who do not see it."""
+    """An SVG with its caption, and a description for people who cannot see it."""
 
     svg: Markup
     caption: str
@@ -58,7 +58,7 @@ def write_report(result: Result, folder: Path) -> tuple[Path, Path]:
 
 
 def render(result: Result) -> str:
-    """The page."""
+    """The HTML page of a replay."""
     environment = Environment(
         loader=PackageLoader("controller.demo", "."),
         autoescape=True,
@@ -74,7 +74,7 @@ def render(result: Result) -> str:
             (_stamp(entry.at_ms), _WHOSE[entry.whose], entry.whose.value, entry.text)
             for entry in night.TIMELINE
         ],
-        stories=tell(result),
+        stories=stories_of(result),
         reached=[(each.what, _stamp(each.at_ms), each.stored, each.meters) for each in result.reached],
         assumed=night.ASSUMED,
         refused=result.refused_plan,

@@ -1,4 +1,4 @@
-"""What a replay came to, as plain data: everything that the report says is worked out from this. Pure."""
+"""The result of a replay as plain data: the report is made from it alone. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Final
 from controller.demo import night
 from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
-from controller.demo.population import Household
+from controller.demo.population import TwinHousehold
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.instants import MINUTE_MS
@@ -21,7 +21,7 @@ _NIGHT_FROM_MS: Final = night.LIE_MS - 120 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A date that a guarded meter heard and did not take, as the controller has it."""
+    """A wrong date that a guarded meter heard and refused, as the controller has stored it."""
 
     meter: str
     received_ms: int
@@ -30,8 +30,8 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How many meters have confirmed an order of the guarded fleet's."""
+class Confirmations:
+    """How many meters of the guarded fleet have confirmed an order."""
 
     what: str
     at_ms: int
@@ -41,15 +41,15 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One replay. `release_s`: seconds from the release's commit to each meter's read-back, sorted."""
+    """One replay. `release_s`: by meter, seconds from the release's commit until its report was stored."""
 
     seed: int
     meters: int
     broker: str
-    homes: Sequence[Household]
+    homes: Sequence[TwinHousehold]
     changes: Sequence[Change]
     heard: Sequence[Heard]
-    reached: Sequence[Reach]
+    reached: Sequence[Confirmations]
     ways_back: Sequence[WayBack]
     planned: frozenset[str]
     wrong_scope: frozenset[str]
@@ -81,12 +81,12 @@ class Result:
         return [each for each in self.cuts(fleet) if is_early(each, self.planned)]
 
     def night_cuts(self, fleet: Fleet) -> list[Change]:
-        """Those of the night itself: from two hours before the wrong date until the offices open."""
+        """Early cuts of the night itself: from two hours before the wrong date until the offices open."""
         return [each for each in self.early(fleet) if _NIGHT_FROM_MS <= each.true_ms < night.NIGHT_ENDS_MS]
 
     @property
     def by_mistake(self) -> frozenset[str]:
-        """Of those off before the release: who stood on the list of act two, and had not been meant."""
+        """Meters off before the release that were cut by the wrong list of act two, and were not meant."""
         cut = {
             each.meter
             for each in self.cuts(Fleet.GUARDED)
@@ -95,9 +95,9 @@ class Result:
         return (self.off_before_release & self.wrong_scope & cut) - self.meant
 
     def dark(self, fleet: Fleet, at_ms: int) -> int:
-        """Households of a fleet without supply at an instant.
+        """How many households of a fleet have no supply at an instant.
 
-        Armed counts: until somebody presses it is dark.
+        An armed meter counts: without a press of the button there is no supply.
         """
         state: dict[str, bool] = {}
         for change in sorted(self.changes, key=lambda each: each.true_ms):
@@ -128,7 +128,7 @@ def inside_window(instant_ms: int, allowed: Sequence[Window]) -> bool:
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The smallest value that so many percent of all are at or below; None for none."""
+    """The nearest-rank percentile of values in any order; None of an empty list."""
     if not values:
         return None
     ordered = sorted(values)

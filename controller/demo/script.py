@@ -1,4 +1,4 @@
-"""What people do to the guarded fleet, act by act, and what is measured while they do it."""
+"""The acts of people on the guarded fleet, and what is measured meanwhile."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from controller.demo import night
 from controller.demo.conductor import Acts, Conductor
 from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
-from controller.demo.population import Household, Order, TopUp, chance
+from controller.demo.population import Reactivation, ShopPayment, TwinHousehold, chance
 from controller.orders.life import DeliveryState
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document
@@ -24,26 +24,26 @@ from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import FlagName, Supply
 from protocols.words.en.plans import findings_in_words
 
-# Of a hundred meters of the fleet, so many stand on the wrong list; and so many were meant, in a fleet
-# that has room for a mistake.
+# The share of the fleet on the wrong list, in percent; and how many meters were meant, but at most one in
+# `_MEANT_ONE_IN` of the list.
 WRONG_SCOPE_PERCENT: Final = 40
 MEANT: Final = 12
 _MEANT_ONE_IN: Final = 4
-# Meters in one cut order; a scope holds some more.
+# Meters in one cut order; a scope could hold a few more.
 _METERS_PER_ORDER: Final = 400
-# The service looks at its leases this often, and after each act that changes what they must name.
+# How often the service plans its leases; it also does after each act that changes what they must name.
 _JOBS_EVERY_MS: Final = 3 * HOUR_MS
 _JOBS_AFTER_MS: Final = MINUTE_MS
 _COPY_AFTER_MS: Final = 2 * HOUR_MS
 _RELEASE_PATIENCE_S: Final = 60.0
-_LOOK_EVERY_S: Final = 0.02
+_POLL_EVERY_S: Final = 0.02
 
 
 @dataclass(slots=True)
-class Release:
-    """The release of act two.
+class MeasuredRelease:
+    """The release of act two, and how fast it was.
 
-    `seconds`: of each meter that was off, from the commit to the stored read-back.
+    `seconds`: for each meter that was off, from the commit until its report of supply was stored.
     """
 
     order_id: str = ""
@@ -53,23 +53,23 @@ class Release:
 
 @dataclass(slots=True)
 class Record:
-    """What the acts found out."""
+    """What the acts recorded for the report."""
 
     refused_plan: tuple[str, ...] = ()
     planned: tuple[str, ...] = ()
     wrong_scope: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
     paid_ueur: int = 0
-    release: Release = field(default_factory=Release)
+    release: MeasuredRelease = field(default_factory=MeasuredRelease)
     order_ids: dict[str, str] = field(default_factory=dict)
 
 
 class GuardedActs:
-    """The script; `part` is what the conductor moves."""
+    """The script of acts; `part` is added to the conductor."""
 
     def __init__(
         self,
-        homes: Sequence[Household],
+        homes: Sequence[TwinHousehold],
         seed: int,
         fleet: GuardedFleet,
         operators: Operators,
@@ -135,32 +135,34 @@ class GuardedActs:
         self.record.order_ids["extended_again"] = self._operators.extend(night.MORATORIUM_ENDS_MS)
 
     async def _plan_cut(self) -> None:
-        """The cut of 3 July, 23:01: the controller refuses it; two people sign it around the controller."""
-        self.record.planned = tuple(home.guarded for home in self._homes if home.order is Order.NOT)
+        """The cut of 3 July, 23:01: the linter refuses it, and two people sign it without the linter."""
+        self.record.planned = tuple(
+            home.guarded for home in self._homes if home.reactivation is Reactivation.NOT
+        )
         span_ms = (night.PLANNED_CUT_MS, night.PLANNED_UNTIL_MS)
         try:
             self._operators.cut(night.PLANNED_CUT, self.record.planned, span_ms)
         except PlanRefusedError as refused:
             self.record.refused_plan = findings_in_words(refused.findings, refused.policy)
-        for name, meters in _portions(night.PLANNED_CUT, self.record.planned):
+        for name, meters in _batches(night.PLANNED_CUT, self.record.planned):
             self.record.order_ids[name] = self._operators.cut_unlinted(name, meters, span_ms)
 
     async def _order_wrong_cut(self) -> None:
-        """Meant for a few; the list that two people sign holds four of ten."""
+        """Two people sign a list with 40 percent of the fleet; only a few meters were meant."""
         ranked = sorted(self._homes, key=lambda home: chance(self._seed, home.number, "wrong scope", 2**64))
         scope = [home.guarded for home in ranked[: len(ranked) * WRONG_SCOPE_PERCENT // 100]]
         meant = min(MEANT, -(-len(scope) // _MEANT_ONE_IN))
         self.record.meant, self.record.wrong_scope = tuple(scope[:meant]), tuple(scope)
         span_ms = (night.WRONG_CUT_MS, night.WRONG_CUT_UNTIL_MS)
-        for name, meters in _portions(night.WRONG_CUT, scope):
+        for name, meters in _batches(night.WRONG_CUT, scope):
             self.record.order_ids[name] = self._operators.cut(name, meters, span_ms)
 
-    def _payment(self, home: Household, top_up: TopUp) -> Callable[[], Awaitable[None]]:
+    def _payment(self, home: TwinHousehold, top_up: ShopPayment) -> Callable[[], Awaitable[None]]:
         async def pay() -> None:
             envelope = self._operators.top_up(top_up.id, home.guarded, top_up.amount_ueur)
             self.record.paid_ueur += top_up.amount_ueur
             if top_up.by_card:
-                # The card is home before the message is: the same statement on two ways.
+                # The card is faster than the message: the meter gets the same statement twice.
                 card = Document(envelope, Channel.CARD)
                 await self._fleet.running(home.guarded).apply(home.guarded, card)
             if top_up.twice:
@@ -169,7 +171,7 @@ class GuardedActs:
         return pay
 
     async def release(self) -> None:
-        """Act two's way back, at rate 1: from the commit to each meter's read-back in the store."""
+        """Release everybody in real time, and measure the time until each meter's report is stored."""
         found = self.record.release
         names = [home.guarded for home in self._homes]
         found.off_before = tuple(
@@ -180,7 +182,7 @@ class GuardedActs:
         waiting = set(found.off_before)
 
         async def all_back() -> bool:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_EVERY_S)
             effective = await asyncio.to_thread(self._effective, found.order_id)
             seen_s = time.perf_counter() - committed_s
             for meter in waiting & effective:
@@ -202,7 +204,9 @@ class GuardedActs:
             )
 
 
-def _portions(name: str, meters: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
-    """Orders of one act: as many as its meters need."""
-    parts = [meters[first : first + _METERS_PER_ORDER] for first in range(0, len(meters), _METERS_PER_ORDER)]
-    return [(name if place == 0 else f"{name}-{place + 1}", part) for place, part in enumerate(parts)]
+def _batches(name: str, meters: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """The meters of one act in batches, one for each order, with the order's name."""
+    batches = [
+        meters[first : first + _METERS_PER_ORDER] for first in range(0, len(meters), _METERS_PER_ORDER)
+    ]
+    return [(name if index == 0 else f"{name}-{index + 1}", batch) for index, batch in enumerate(batches)]

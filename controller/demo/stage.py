@@ -1,6 +1,6 @@
-"""All parts of the demo, put up and taken down: broker, controller, two time authorities, links, card meters.
+"""Sets up and stops all parts of the demo: controller, two time authorities, links, card meters.
 
-Everything but the broker runs in this process and on one conductor's time; every message goes over it.
+All of them run in this process and on the conductor's time; every message goes through the broker.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from controller.demo.conductor import Conductor
 from controller.demo.guarded_fleet import PROFILE as GUARDED_PROFILE
 from controller.demo.guarded_fleet import GuardedFleet, Pace
 from controller.demo.operators import Keys, Operators
-from controller.demo.population import Household
+from controller.demo.population import TwinHousehold
 from controller.demo.post import Post
 from controller.demo.script import GuardedActs
 from controller.service.serve import Service, ServiceKeys
@@ -35,7 +35,7 @@ from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
 
-# Not what a controller's own is called: a replay takes the place of the last one, and of nothing else.
+# Not the name of a controller's own store: a replay overwrites the last replay, and nothing else.
 STORE_FILE: Final = "replay.db"
 LOAD_EVERY_MS: Final = 2 * HOUR_MS
 _HEARD_BY_CONTROLLER: Final = frozenset(channel for channel, how in CARRIAGE.items() if how.upward)
@@ -43,7 +43,7 @@ _HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK})
 
 
 class LyingTime:
-    """The head-end's clock: right, but for the night in which it is a day ahead."""
+    """The head-end's clock: right, except in the night in which it is a day ahead."""
 
     def __init__(self, clock: Timekeeper) -> None:
         self._clock = clock
@@ -67,7 +67,7 @@ class SteppedService(Service):
 
 
 class CardPart:
-    """The card meters, as a part of the conductor's: they have no link, so nothing is awaited."""
+    """The card meters as a part for the conductor. They have no link, so nothing is awaited."""
 
     def __init__(self, fleet: CardFleet, clock: Timekeeper) -> None:
         self._fleet = fleet
@@ -82,9 +82,9 @@ class CardPart:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that runs, for who watches it."""
+    """All running parts of the demo."""
 
-    homes: Sequence[Household]
+    homes: Sequence[TwinHousehold]
     camera: Camera
     conductor: Conductor
     post: Post
@@ -97,9 +97,12 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    homes: Sequence[Household], seed: int, keys: Keys, store: Engine, address: BrokerAddress
+    homes: Sequence[TwinHousehold], seed: int, keys: Keys, store: Engine, address: BrokerAddress
 ) -> AsyncIterator[Stage]:
-    """All parts, connected and quiet at the start of the replay. Raises UnreachableError without a broker."""
+    """Start all parts, and connect them; the end of the block stops them.
+
+    Raises UnreachableError without a broker.
+    """
     post = Post()
     camera = Camera()
     conductor = Conductor(night.START_MS, post.until_quiet)
@@ -140,7 +143,7 @@ async def staged(
 
 
 async def _connect(links: Sequence[RunningLink], running: list[asyncio.Task[None]], post: Post) -> None:
-    """One link after the other: the registry meets the meters in the same order each time."""
+    """Connect one link after the other, so that meters are registered in the same order each time."""
     for link in links:
         post.links.append(link.carrier)
         running.append(asyncio.create_task(link.carrier.run()))
@@ -155,11 +158,11 @@ def _controller(
         keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope
     )
     service = SteppedService(store, service_keys, clock)
-    # In stepped time whoever holds `writing` lets a batch gather; waiting besides would only cost.
+    # While the post holds the lock `writing`, a batch gathers anyway; lingering would only take time.
     service.intake.linger_s = 0.0
     carrier = Carrier(address, "relance-controller", controller_filters(), handle=service.handle)
     service.attach(carrier)
-    # The same authority with a clock that will lie: the service's own stays right.
+    # Only this authority has the wrong clock: the rest of the service keeps the right one.
     service.time = TimeAuthority(Source.HEADEND, keys.authority(Source.HEADEND), LyingTime(clock), carrier)
     return service, carrier
 
@@ -177,5 +180,5 @@ def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier
 
 
 def store_url(folder: Path) -> str:
-    """The demo's own store, in its folder."""
+    """The URL of the demo's own store, in its folder."""
     return f"sqlite:///{folder / STORE_FILE}"

@@ -1,7 +1,7 @@
 """Three households in sentences, made of what happened to them in this replay. Pure.
 
-One whose card meter cut it early, and that stood in the queue; the same household with a guarded meter; and
-one of act two. Nothing is told that the replay has not seen.
+One that its card meter cut early, and that queued at its office; the same household with its guarded meter;
+and one of act two. The sentences say only what the replay has recorded.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from controller.demo import night
 from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
-from controller.demo.population import Household, Order
+from controller.demo.population import Reactivation, TwinHousehold
 from controller.demo.result import Result
 from protocols.cutting.zones import load_zone
 from protocols.instants import HOUR_MS, MINUTE_MS, datetime_from_ms
@@ -18,16 +18,16 @@ from protocols.reasons import Energy, Supply, SupplyReason
 
 _ZONE = load_zone(night.ZONE)
 _DONE = {
-    Order.BEFORE_START: "had passed its card again in June, as it had been asked to",
-    Order.IN_TIME: "had passed its card again in time",
-    Order.ON_PAPER: "had passed its card again, as it had been asked to",
-    Order.NOT: "had not passed its card again; that was not what the list was about",
+    Reactivation.BEFORE_START: "had passed its card again in June, as it had been asked to",
+    Reactivation.IN_TIME: "had passed its card again in time",
+    Reactivation.ON_PAPER: "had passed its card again, as it had been asked to",
+    Reactivation.NOT: "had not passed its card again; that was not what the list was about",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`fleet` gives its colour."""
+    """One household's story; `fleet` gives its colour."""
 
     title: str
     fleet: Fleet
@@ -35,8 +35,8 @@ class Story:
     sentences: tuple[str, ...]
 
 
-def tell(result: Result) -> list[Story]:
-    """The stories that this replay has; a tiny one may lack some."""
+def stories_of(result: Result) -> list[Story]:
+    """The stories of this replay; a small replay may lack some."""
     stories: list[Story] = []
     found = _queued(result)
     if found is not None:
@@ -48,8 +48,8 @@ def tell(result: Result) -> list[Story]:
     return stories
 
 
-def _queued(result: Result) -> tuple[Household, WayBack] | None:
-    """Cut early and back by card: first who was in order on paper and whose twin heard the wrong date."""
+def _queued(result: Result) -> tuple[TwinHousehold, WayBack] | None:
+    """A household cut early and back by card; best one in order on paper whose twin heard the wrong date."""
     early = {change.meter for change in result.night_cuts(Fleet.LEGACY)} or {
         change.meter for change in result.early(Fleet.LEGACY)
     }
@@ -62,7 +62,7 @@ def _queued(result: Result) -> tuple[Household, WayBack] | None:
     def worth_telling(way: WayBack) -> tuple[bool, bool, bool, int, str]:
         home = homes[way.meter]
         return (
-            home.order is Order.ON_PAPER,
+            home.reactivation is Reactivation.ON_PAPER,
             home.energy is Energy.ELECTRICITY,
             home.guarded in heard,
             way.back_ms - way.cut_ms,
@@ -73,9 +73,9 @@ def _queued(result: Result) -> tuple[Household, WayBack] | None:
     return homes[way.meter], way
 
 
-def _of_card(home: Household, way: WayBack) -> Story:
+def _of_card(home: TwinHousehold, way: WayBack) -> Story:
     energy = "electricity" if home.energy is Energy.ELECTRICITY else "gas"
-    if home.order is Order.ON_PAPER:
+    if home.reactivation is Reactivation.ON_PAPER:
         assert home.reactivated_ms is not None, home
         before = (
             f"On {_when(home.reactivated_ms)} this household passed its card, as it had been asked to. The "
@@ -105,14 +105,14 @@ def _of_card(home: Household, way: WayBack) -> Story:
     return Story("Cut a day early", Fleet.LEGACY, home.card, tuple(sentences))
 
 
-def _blame(home: Household, cut_ms: int) -> str:
+def _blame(home: TwinHousehold, cut_ms: int) -> str:
     set_wrong = home.clock_set_wrong and cut_ms >= night.LIE_MS
     if set_wrong or "leap_skip" in home.faults:
         return "The meter believed it was already the day after."
     return "The date in the meter was not the one in the letter."
 
 
-def _of_twin(result: Result, home: Household) -> Story:
+def _of_twin(result: Result, home: TwinHousehold) -> Story:
     sentences = ["The same home, the same purse, the same card passed or not. Only the meter is another."]
     heard = [each for each in result.heard if each.meter == home.guarded]
     if heard:
@@ -140,18 +140,18 @@ def _of_twin(result: Result, home: Household) -> Story:
 def _later(changes: Sequence[Change], result: Result) -> list[str]:
     if not changes:
         return ["Nothing happened to it on any of the days that followed either."]
-    told: list[str] = []
+    sentences: list[str] = []
     for change in changes:
         if change.is_opening:
-            told.append(
+            sentences.append(
                 f"On {_day(change.true_ms)} at {_clock(change.true_ms)} it was cut, {_why(change, result)}: "
                 "in daylight, after an hour's warning, with the offices open."
             )
         elif change.after is Supply.ON:
-            told.append(f"Supply came back on {_when(change.true_ms)}.")
+            sentences.append(f"Supply came back on {_when(change.true_ms)}.")
         elif change.after is Supply.ARMED:
-            told.append(f"On {_when(change.true_ms)} it was ready for a person to press.")
-    return told
+            sentences.append(f"On {_when(change.true_ms)} it was ready for a person to press.")
+    return sentences
 
 
 def _why(change: Change, result: Result) -> str:
@@ -162,8 +162,8 @@ def _why(change: Change, result: Result) -> str:
     return "as had been planned for those who had not passed their card"
 
 
-def _released(result: Result) -> Household | None:
-    """Of the wrong list, not meant, an electricity meter; of those the slowest: nobody picks the best."""
+def _released(result: Result) -> TwinHousehold | None:
+    """The household by mistake on the list, with electricity, whose supply was back last."""
     homes = {home.guarded: home for home in result.homes}
     mistaken = result.by_mistake
     wrong = [
@@ -174,13 +174,13 @@ def _released(result: Result) -> Household | None:
     return homes[max(wrong)[1]] if wrong else None
 
 
-def _of_release(result: Result, home: Household) -> Story:
+def _of_release(result: Result, home: TwinHousehold) -> Story:
     cut = next(each for each in reversed(result.cuts(Fleet.GUARDED)) if each.meter == home.guarded)
     seconds = result.release_s[home.guarded]
     sentences = (
         (
-            f"This household {_DONE[home.order]}. Nobody had meant to cut it. On Monday 6 July at 10:00 its "
-            f"name stood on a list of {len(result.wrong_scope)} that was to have been one of "
+            f"This household {_DONE[home.reactivation]}. Nobody had meant to cut it. On Monday 6 July at "
+            f"10:00 its name stood on a list of {len(result.wrong_scope)} that was to have been one of "
             f"{len(result.meant)}. Two people had signed it."
         ),
         (

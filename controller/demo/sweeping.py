@@ -1,7 +1,7 @@
-"""A broker that is not the demo's own: it must carry no fleet before, and carries nothing of ours after.
+"""Checks and clears a broker that is not the demo's own.
 
-What an earlier fleet has left retained would reach the demo's meters, and be counted as theirs; what the
-demo leaves would reach whoever comes next.
+Retained messages of another fleet would reach the demo's meters, and disturb the counts of messages. Retained
+messages of the demo would reach whoever uses the broker next.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.topics import PREFIX, Place, topic_of
 from protocols.rim.carrier import Carrier
 
-# Retained messages come at once after a subscription; a broker far away may take this long.
+# Retained messages come right after the subscription (MQTT 5, 3.8.4); a distant broker may take this long.
 _LISTEN_S: Final = 0.4
 
 
@@ -27,7 +27,7 @@ async def check_free(address: BrokerAddress) -> None:
 
 
 async def sweep(address: BrokerAddress) -> None:
-    """Clear everything that is retained. Raises UnreachableError where the broker does not answer."""
+    """Clear all retained messages of ours. Raises UnreachableError where the broker does not answer."""
     async with _listening(address) as (carrier, retained):
         for place in retained:
             await carrier.publish(place, b"", retain=True)
@@ -35,7 +35,7 @@ async def sweep(address: BrokerAddress) -> None:
 
 @asynccontextmanager
 async def _listening(address: BrokerAddress) -> AsyncGenerator[tuple[Carrier, list[Place]]]:
-    """A connection, and what it was told of all that is retained."""
+    """A connection, and the topics of all retained messages that it received."""
     retained: list[Place] = []
 
     async def handle(arrival: Arrival) -> None:

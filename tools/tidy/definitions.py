@@ -12,10 +12,6 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 # module's name in front, and a command's function has the name that a person types.
 SHARED_NAMES = {
     "Channel": 2,
-    "Entry": 2,
-    "Household": 2,
-    "Order": 2,
-    "Reach": 2,
 
 }
 

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.demo import night
-from controller.demo.population import FAULTS, Household, Order, households
+from controller.demo.population import FAULTS, Reactivation, TwinHousehold, households
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 
 COUNTS = st.integers(10, 120)
 SEEDS = st.integers(0, 2**63 - 1)
 
 
-def facts(home: Household) -> tuple[object, ...]:
+def facts(home: TwinHousehold) -> tuple[object, ...]:
     """Everything of a household but its load, which is a function."""
     return tuple(getattr(home, name) for name in home.__dataclass_fields__ if name != "load")
 
@@ -33,7 +33,7 @@ def test_every_fleet_has_someone_to_cut_early_and_someone_to_cut_in_the_window(c
     homes = households(count, seed)
     pending = [home for home in homes if home.cut_pending]
     assert any(home.clock_set_wrong for home in pending)
-    not_in_order = [home for home in homes if home.order is Order.NOT]
+    not_in_order = [home for home in homes if home.reactivation is Reactivation.NOT]
     assert not_in_order
     assert not any(home.protected or home.medical for home in not_in_order)
     assert any(home.late_ms is None for home in not_in_order)
@@ -42,15 +42,15 @@ def test_every_fleet_has_someone_to_cut_early_and_someone_to_cut_in_the_window(c
 @given(COUNTS, SEEDS)
 def test_what_a_household_did_lies_where_it_belongs_in_time(count: int, seed: int) -> None:
     for home in households(count, seed):
-        if home.order is Order.BEFORE_START:
+        if home.reactivation is Reactivation.BEFORE_START:
             assert home.reactivated_ms is not None
             assert night.REACTIVATION_FROM_MS <= home.reactivated_ms < night.START_MS
             assert home.extended_ms is None
-        elif home.order is Order.IN_TIME:
+        elif home.reactivation is Reactivation.IN_TIME:
             assert home.reactivated_ms is not None
             assert home.extended_ms is not None
             assert home.extended_ms < home.reactivated_ms <= night.REACTIVATION_UNTIL_MS
-        elif home.order is Order.ON_PAPER:
+        elif home.reactivation is Reactivation.ON_PAPER:
             assert home.reactivated_ms is not None
             assert night.EXTENSION_FROM_MS < home.reactivated_ms < night.EXTENSION_UNTIL_MS
         if home.late_ms is not None:
@@ -59,11 +59,11 @@ def test_what_a_household_did_lies_where_it_belongs_in_time(count: int, seed: in
 
 def test_shares_are_those_that_the_report_states() -> None:
     homes = households(1_000, 7)
-    assert Counter(home.order for home in homes) == {
-        Order.BEFORE_START: 740,
-        Order.IN_TIME: 120,
-        Order.NOT: 100,
-        Order.ON_PAPER: 40,
+    assert Counter(home.reactivation for home in homes) == {
+        Reactivation.BEFORE_START: 740,
+        Reactivation.IN_TIME: 120,
+        Reactivation.NOT: 100,
+        Reactivation.ON_PAPER: 40,
     }
     assert sum(home.clock_set_wrong for home in homes) == 700
     assert sum(percent for percent, _ in FAULTS) == 100

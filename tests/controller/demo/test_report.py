@@ -10,7 +10,7 @@ from controller.demo.card_fleet import WayBack
 from controller.demo.population import households
 from controller.demo.report import render
 from controller.demo.result import Result, inside_window, is_early, percentile, report_fields, windows
-from controller.demo.story import tell
+from controller.demo.story import stories_of
 from protocols.instants import ms_from_iso
 from protocols.reasons import Supply, SupplyReason
 
@@ -134,7 +134,7 @@ def test_a_story_blames_the_clock_only_where_it_was_the_clock(
     change = cut(CARD, home.card, cut_at, PROGRAMMED)
     back_ms = ms_from_iso("2020-07-03T08:31+02:00")
     way = WayBack(home.card, change.true_ms, "Eupen", back_ms - 1_860_000, back_ms - 1_800_000, back_ms)
-    story = tell(replace(made(change), homes=[home], ways_back=[way]))[0]
+    story = stories_of(replace(made(change), homes=[home], ways_back=[way]))[0]
     assert ("it was already the day after" in " ".join(story.sentences)) == believed
 
 
