@@ -12,7 +12,6 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 # module's name in front, and a command's function has the name that a person types.
 SHARED_NAMES = {
     "Channel": 2,
-
 }
 
 # Functions and constants that only tests use, each with the reason to keep it. Without a reason, delete it.
