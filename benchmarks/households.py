@@ -165,8 +165,8 @@ class QuarterMeter(GuardedMeter):
 
     __slots__ = ()
 
-    def next_due(self) -> int:
-        return (self.stepped_at // QUARTER_MS + 1) * QUARTER_MS
+    def next_due_tick(self) -> int:
+        return (self.stepped_tick // QUARTER_MS + 1) * QUARTER_MS
 
 
 def jump(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:

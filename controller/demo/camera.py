@@ -61,7 +61,7 @@ class Camera:
     def see(self, fleet: Fleet, household: Household[Meter], effects: tuple[Effect, ...]) -> list[Change]:
         """Record the effects of a meter; returns the changes of supply among them."""
         seen = [
-            Change(fleet, household.id, household.true_at(each.at), each.before, each.after, each.reason)
+            Change(fleet, household.id, household.true_at(each.at_tick), each.before, each.after, each.reason)
             for each in effects
             if isinstance(each, SetSupply)
         ]

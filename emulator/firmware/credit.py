@@ -1,7 +1,7 @@
 """Credit to the quantum: consumption, fixed charge, payments and the emergency purse.
 
 Between two changes of load, price or supply everything is linear, so `settle` charges any span in
-one step and `empty_at` says when the purse in use runs out, with integers only. A charge smaller
+one step and `empty_tick` says when the purse in use runs out, with integers only. A charge smaller
 than a quantum is carried (`carry_mq`, thousandths of a quantum), never rounded away.
 
 While emergency credit is in use, consumption draws on that purse and the balance stands still; a
@@ -64,14 +64,14 @@ def rate_q_per_s(credit: Credit) -> int:
     return consumption + credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
 
 
-def settle(credit: Credit, at: int) -> None:
-    """Charge everything up to tick `at`. A tick already settled is left alone."""
-    elapsed = at - credit.settled_at
-    if elapsed <= 0:
+def settle(credit: Credit, at_tick: int) -> None:
+    """Charge everything up to `at_tick`. A tick already settled is left alone."""
+    elapsed_ticks = at_tick - credit.settled_at
+    if elapsed_ticks <= 0:
         return
-    spent_q, credit.carry_mq = divmod(rate_q_per_s(credit) * elapsed + credit.carry_mq, SECOND_MS)
-    credit.energy_mj += credit.drawn_w * elapsed
-    credit.settled_at = at
+    spent_q, credit.carry_mq = divmod(rate_q_per_s(credit) * elapsed_ticks + credit.carry_mq, SECOND_MS)
+    credit.energy_mj += credit.drawn_w * elapsed_ticks
+    credit.settled_at = at_tick
     if credit.emergency is _IN_USE:
         drawn_q = min(spent_q, credit.emergency_left_q)
         credit.emergency_left_q -= drawn_q
@@ -79,14 +79,14 @@ def settle(credit: Credit, at: int) -> None:
     credit.balance_q -= spent_q
 
 
-def settled_copy(credit: Credit, at: int) -> Credit:
-    """The record as it would be, settled to tick `at`: for whoever only looks."""
+def settled_copy(credit: Credit, at_tick: int) -> Credit:
+    """The record as it would be, settled to `at_tick`: for whoever only looks."""
     seen = replace(credit)
-    settle(seen, at)
+    settle(seen, at_tick)
     return seen
 
 
-def falls_to_at(credit: Credit, level_q: int) -> int:
+def falls_to_tick(credit: Credit, level_q: int) -> int:
     """First tick at which the purse in use has fallen to `level_q` or below; NEVER at this rate of 0."""
     in_use = credit.emergency is _IN_USE
     above_q = (credit.emergency_left_q if in_use else credit.balance_q) - level_q
@@ -98,9 +98,9 @@ def falls_to_at(credit: Credit, level_q: int) -> int:
     return credit.settled_at - (-(above_q * SECOND_MS - credit.carry_mq) // rate)
 
 
-def empty_at(credit: Credit) -> int:
+def empty_tick(credit: Credit) -> int:
     """First tick at which the purse in use is empty."""
-    return falls_to_at(credit, 0)
+    return falls_to_tick(credit, 0)
 
 
 def has_nothing_left(credit: Credit) -> bool:

@@ -1,6 +1,6 @@
 """What a meter does to the world: frozen data, performed by a shell in order.
 
-`at` is the tick at which it happened. `Persist` stands before whatever promises its content to the
+`at_tick` is the tick at which it happened. `Persist` stands before whatever promises its content to the
 world; `Noted` is one entry of the black box, and also what a link publishes as an event.
 """
 
@@ -13,7 +13,7 @@ from protocols.reasons import ScreenCode, Source, Supply, SupplyReason
 class SetSupply(Struct, frozen=True):
     """Drive the contactor or valve."""
 
-    at: int
+    at_tick: int
     before: Supply
     after: Supply
     reason: SupplyReason
@@ -22,7 +22,7 @@ class SetSupply(Struct, frozen=True):
 class Show(Struct, frozen=True):
     """Put a text and a code on the screen."""
 
-    at: int
+    at_tick: int
     text: str
     code: ScreenCode
 
@@ -30,7 +30,7 @@ class Show(Struct, frozen=True):
 class Ask(Struct, frozen=True):
     """Ask `source` for the time with this nonce."""
 
-    at: int
+    at_tick: int
     source: Source
     nonce: str
 
@@ -38,14 +38,14 @@ class Ask(Struct, frozen=True):
 class Persist(Struct, frozen=True):
     """Write the image to the non-volatile memory before going on."""
 
-    at: int
+    at_tick: int
     image: bytes
 
 
 class Noted(Struct, frozen=True):
     """A record entered the black box."""
 
-    at: int
+    at_tick: int
     record: Record
 
 

@@ -1,6 +1,6 @@
-"""What can happen to a meter. A shell or a player hands each to `meter.handle(event, at)`.
+"""What can happen to a meter. A shell or a player hands each to `meter.handle(event, at_tick)`.
 
-`at` counts the milliseconds of the meter's own crystal since its first power-up: no event carries
+`at_tick` counts the milliseconds of the meter's own crystal since its first power-up: no event carries
 true time, except in documents that claim it. Channels say how a document travelled; a meter decides
 nothing by them, except that a card's result is shown as a card's.
 """

@@ -61,9 +61,9 @@ class Journal:
         self._write_out()
         return self._entries
 
-    def append(self, at: int, record: Record) -> None:
+    def append(self, at_tick: int, record: Record) -> None:
         """Chain one record; beyond the ring's size the oldest entry is forgotten."""
-        self._waiting += ((at, record),)
+        self._waiting += ((at_tick, record),)
         if len(self._waiting) >= _WAITING_MAX:
             self._write_out()
 
@@ -72,8 +72,8 @@ class Journal:
             return
         head = self._entries[-1].head if self._entries else self._base
         entries = list(self._entries)
-        for at, record in self._waiting:
-            entries.append(append(head, write_body(at, record)))
+        for at_tick, record in self._waiting:
+            entries.append(append(head, write_body(at_tick, record)))
             head = entries[-1].head
         forgotten = len(entries) - self._size
         if forgotten > 0:
@@ -82,9 +82,9 @@ class Journal:
         self._entries, self._waiting = tuple(entries), ()
 
 
-def write_body(at: int, record: Record) -> bytes:
+def write_body(at_tick: int, record: Record) -> bytes:
     """The body of an entry."""
-    return _encoder.encode(Logged(at, record))
+    return _encoder.encode(Logged(at_tick, record))
 
 
 def read_body(body: bytes) -> Logged:

@@ -1,9 +1,9 @@
 """What every firmware is to its caller. Both firmwares, the player and the links speak through it.
 
-`handle(event, at)` applies one input at tick `at`: everything due strictly before `at` happens
-first, what is due at `at` itself waits for `advance`, so that inputs at a tick come before actions
-due at that tick. `advance(until)` lets everything due up to and including `until` happen. Inside,
-a meter acts on whole seconds of its crystal; `next_due` names the next one at which it would act.
+`handle(event, at_tick)` applies one input at `at_tick`: everything due strictly before `at_tick` happens
+first, what is due at `at_tick` itself waits for `advance`, so that inputs at a tick come before actions
+due at that tick. `advance(until_tick)` lets everything due up to and including `until_tick` happen. Inside,
+a meter acts on whole seconds of its crystal; `next_due_tick` names the next one at which it would act.
 Ticks never go back. What a meter shows is `glance` and `readout`; nobody outside looks into it.
 """
 
@@ -28,10 +28,10 @@ class Meter(Protocol):
     @property
     def glance(self) -> Glance: ...
 
-    def handle(self, event: Event, at: int) -> tuple[Effect, ...]: ...
+    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]: ...
 
-    def advance(self, until: int) -> tuple[Effect, ...]: ...
+    def advance(self, until_tick: int) -> tuple[Effect, ...]: ...
 
-    def next_due(self) -> int: ...
+    def next_due_tick(self) -> int: ...
 
     def readout(self, at_tick: int) -> Readout: ...

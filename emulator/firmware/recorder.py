@@ -14,7 +14,7 @@ from protocols.reasons import ScreenCode
 class BlackBox(Protocol):
     """Where records are kept: `emulator.firmware.journal.Journal`, or nothing."""
 
-    def append(self, at: int, record: Record) -> None: ...
+    def append(self, at_tick: int, record: Record) -> None: ...
 
 
 class Recorder:
@@ -38,28 +38,28 @@ class Recorder:
             self._effects = []
         self._effects.append(effect)
 
-    def note(self, at: int, record: Record) -> None:
+    def note(self, at_tick: int, record: Record) -> None:
         """Write a record to the black box and tell the world of it."""
         if self._box is not None:
-            self._box.append(at, record)
-        self.emit(Noted(at, record))
+            self._box.append(at_tick, record)
+        self.emit(Noted(at_tick, record))
         self.keeps = True
 
     def keep_first(self) -> None:
         """Have the memory written before the effects of this call, though the black box has not grown."""
         self.keeps = True
 
-    def tell(self, at: int, record: Record) -> None:
+    def tell(self, at_tick: int, record: Record) -> None:
         """Tell the world without writing: what anyone could send without end must not flush the ring."""
-        self.emit(Noted(at, record))
+        self.emit(Noted(at_tick, record))
 
-    def show(self, at: int, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
+    def show(self, at_tick: int, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
         """Change the screen; showing what already stands there is no effect."""
         if (text, code) == (self.text, self.code):
             return
         self.text, self.code = text, code
-        self.emit(Show(at, text, code))
-        self.note(at, ScreenShown(text, code))
+        self.emit(Show(at_tick, text, code))
+        self.note(at_tick, ScreenShown(text, code))
 
     def drain(self) -> tuple[Effect, ...]:
         """Hand out the effects collected so far."""

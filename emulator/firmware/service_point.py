@@ -40,11 +40,11 @@ _LIMITED: Final = Supply.LIMITED
 
 
 class ServicePoint:
-    """State of one connection. Ticks (`at`) come from the caller; every change settles credit first."""
+    """State of one connection. Ticks (`at_tick`) come from the caller; every change settles credit first."""
 
     __slots__ = (
         "credit",
-        "leak_test_ends_at",
+        "leak_test_ends_tick",
         "load_w",
         "mains_on",
         "profile",
@@ -67,7 +67,7 @@ class ServicePoint:
         self.mains_on = True
         self.supply = Supply.ON
         self.reason = SupplyReason.NONE
-        self.leak_test_ends_at = NEVER
+        self.leak_test_ends_tick = NEVER
         self._update_flow()
 
     @classmethod
@@ -88,82 +88,82 @@ class ServicePoint:
         point._update_flow()
         return point
 
-    def set_load(self, load_w: int, at: int) -> None:
-        settle(self.credit, at)
+    def set_load(self, load_w: int, at_tick: int) -> None:
+        settle(self.credit, at_tick)
         self.load_w = load_w
         self._update_flow()
 
-    def set_mains(self, *, on: bool, at: int) -> None:
-        settle(self.credit, at)
+    def set_mains(self, *, on: bool, at_tick: int) -> None:
+        settle(self.credit, at_tick)
         self.mains_on = on
         self._update_flow()
         if not on:
-            self.leak_test_ends_at = NEVER
+            self.leak_test_ends_tick = NEVER
 
-    def switch(self, to: Supply, reason: SupplyReason, at: int) -> None:
+    def switch(self, to: Supply, reason: SupplyReason, at_tick: int) -> None:
         """Drive the contactor or valve; the same state again is no change and no effect."""
         if to is self.supply:
             return
-        settle(self.credit, at)
+        settle(self.credit, at_tick)
         before, self.supply, self.reason = self.supply, to, reason
-        self.leak_test_ends_at = NEVER
+        self.leak_test_ends_tick = NEVER
         self._update_flow()
-        self.recorder.emit(SetSupply(at, before, to, reason))
-        self.recorder.note(at, SupplyChanged(before, to, reason))
+        self.recorder.emit(SetSupply(at_tick, before, to, reason))
+        self.recorder.note(at_tick, SupplyChanged(before, to, reason))
 
-    def reconnect(self, reason: SupplyReason, at: int) -> None:
+    def reconnect(self, reason: SupplyReason, at_tick: int) -> None:
         """Give the supply back as the profile says: close, or arm for a person to press."""
         if self.supply is Supply.ON or (self.supply is Supply.ARMED and self.profile.arms):
             return
         if self.supply is Supply.LIMITED or not self.profile.arms:
-            self.switch(Supply.ON, reason, at)
+            self.switch(Supply.ON, reason, at_tick)
         else:
-            self.switch(Supply.ARMED, reason, at)
+            self.switch(Supply.ARMED, reason, at_tick)
 
-    def trip(self, at: int) -> None:
+    def trip(self, at_tick: int) -> None:
         """The over-current element opened: the safety cause, which no gate holds back."""
-        self.switch(Supply.OFF, SupplyReason.SAFETY, at)
+        self.switch(Supply.OFF, SupplyReason.SAFETY, at_tick)
 
-    def begin_emergency(self, at: int) -> bool:
+    def begin_emergency(self, at_tick: int) -> bool:
         """Start the emergency credit if it can be; True if it did."""
-        settle(self.credit, at)
+        settle(self.credit, at_tick)
         if not start_emergency(self.credit):
             return False
-        self.note_credit(CreditCause.EMERGENCY_START, at)
+        self.note_credit(CreditCause.EMERGENCY_START, at_tick)
         return True
 
-    def press(self, name: ButtonName, at: int) -> None:
+    def press(self, name: ButtonName, at_tick: int) -> None:
         """A button as the household knows it (domain.md §1.1): red and breaker, or blue for gas."""
         if self.profile.energy is Energy.GAS:
             if name is ButtonName.BLUE:
-                self._press_blue(at)
+                self._press_blue(at_tick)
         elif name is ButtonName.RED:
-            self._press_red(at)
+            self._press_red(at_tick)
         elif name is ButtonName.BREAKER:
-            self._raise_breaker(at)
+            self._raise_breaker(at_tick)
 
-    def step(self, at: int) -> None:
+    def step(self, at_tick: int) -> None:
         """End a leak test whose time has come, or that found a flow."""
-        if self.leak_test_ends_at == NEVER:
+        if self.leak_test_ends_tick == NEVER:
             return
         if self.load_w > LEAK_FLOW_W_MAX:
-            self.switch(Supply.OFF, SupplyReason.LEAK, at)
-            self.recorder.show(at, "leak: close every appliance, then press blue", ScreenCode.NONE)
-        elif at >= self.leak_test_ends_at:
-            self.switch(Supply.ON, SupplyReason.LEAK_TEST, at)
-            self.recorder.show(at, "", ScreenCode.NONE)
+            self.switch(Supply.OFF, SupplyReason.LEAK, at_tick)
+            self.recorder.show(at_tick, "leak: close every appliance, then press blue", ScreenCode.NONE)
+        elif at_tick >= self.leak_test_ends_tick:
+            self.switch(Supply.ON, SupplyReason.LEAK_TEST, at_tick)
+            self.recorder.show(at_tick, "", ScreenCode.NONE)
 
-    def due_at(self) -> int:
+    def due_tick(self) -> int:
         """When `step` next has something to do."""
-        if self.leak_test_ends_at != NEVER and self.load_w > LEAK_FLOW_W_MAX:
+        if self.leak_test_ends_tick != NEVER and self.load_w > LEAK_FLOW_W_MAX:
             return self.credit.settled_at
-        return self.leak_test_ends_at
+        return self.leak_test_ends_tick
 
-    def note_credit(self, cause: CreditCause, at: int) -> None:
-        """Tell of a change of credit, settled to `at`."""
-        settle(self.credit, at)
+    def note_credit(self, cause: CreditCause, at_tick: int) -> None:
+        """Tell of a change of credit, settled to `at_tick`."""
+        settle(self.credit, at_tick)
         self.recorder.note(
-            at,
+            at_tick,
             CreditChanged(
                 ueur_from_quanta(self.credit.balance_q),
                 ueur_from_quanta(self.credit.emergency_left_q),
@@ -174,26 +174,26 @@ class ServicePoint:
     def is_supplied(self) -> bool:
         return self.supply is _ON or self.supply is _LIMITED
 
-    def _press_red(self, at: int) -> None:
-        started = self.begin_emergency(at)
+    def _press_red(self, at_tick: int) -> None:
+        started = self.begin_emergency(at_tick)
         if self.supply is Supply.OFF and self.reason is SupplyReason.CREDIT and started:
-            self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at)
-            self.recorder.show(at, "emergency credit: raise the breaker", ScreenCode.NONE)
+            self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
+            self.recorder.show(at_tick, "emergency credit: raise the breaker", ScreenCode.NONE)
 
-    def _raise_breaker(self, at: int) -> None:
+    def _raise_breaker(self, at_tick: int) -> None:
         if self.supply is Supply.ARMED or (self.supply is Supply.OFF and self.reason in _RESETTABLE):
-            self.switch(Supply.ON, SupplyReason.BUTTON, at)
-            self.recorder.show(at, "", ScreenCode.NONE)
+            self.switch(Supply.ON, SupplyReason.BUTTON, at_tick)
+            self.recorder.show(at_tick, "", ScreenCode.NONE)
 
-    def _press_blue(self, at: int) -> None:
+    def _press_blue(self, at_tick: int) -> None:
         if self.supply is Supply.OFF:
-            if self.reason is SupplyReason.CREDIT and self.begin_emergency(at):
-                self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at)
+            if self.reason is SupplyReason.CREDIT and self.begin_emergency(at_tick):
+                self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
             elif self.reason in _RESETTABLE:
-                self.switch(Supply.ARMED, SupplyReason.BUTTON, at)
-        if self.supply is Supply.ARMED and self.leak_test_ends_at == NEVER and self.mains_on:
-            self.leak_test_ends_at = at + self.profile.leak_test_s * SECOND_MS
-            self.recorder.show(at, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
+                self.switch(Supply.ARMED, SupplyReason.BUTTON, at_tick)
+        if self.supply is Supply.ARMED and self.leak_test_ends_tick == NEVER and self.mains_on:
+            self.leak_test_ends_tick = at_tick + self.profile.leak_test_s * SECOND_MS
+            self.recorder.show(at_tick, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
 
     def _update_flow(self) -> None:
         if not self.mains_on:

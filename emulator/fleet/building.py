@@ -116,7 +116,7 @@ def _restore(
         load_w=made.load.load_w(now_ms),
         head=GENESIS if kept is None else kept.head,
     )
-    household = _household(plan, made, meter, now_ms, began_at=meter.tick)
+    household = _household(plan, made, meter, now_ms, began_tick=meter.tick)
     reporting = ReportingMeter(household, link, memory, now_ms)
     if kept is not None:
         reporting.resume(kept, _unconfirmed(entries, kept.confirmed))
@@ -124,7 +124,7 @@ def _restore(
 
 
 def _household(
-    plan: FleetPlan, made: HouseholdPlan, meter: M, now_ms: int, began_at: int = 0
+    plan: FleetPlan, made: HouseholdPlan, meter: M, now_ms: int, began_tick: int = 0
 ) -> Household[M]:
     return Household(
         made.id,
@@ -132,7 +132,7 @@ def _household(
         Crystal(made.drift_ppm, now_ms),
         made.load.load_w,
         from_ms=now_ms,
-        began_at=began_at,
+        began_tick=began_tick,
         load_every_ms=plan.load_every_ms,
     )
 

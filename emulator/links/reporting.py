@@ -118,7 +118,7 @@ class ReportingMeter:
 
     # -- what the meter did -------------------------------------------------------------------
 
-    def tell(self, effects: Sequence[Effect], at: int, *, online: bool) -> list[Outgoing]:
+    def tell(self, effects: Sequence[Effect], at_tick: int, *, online: bool) -> list[Outgoing]:
         """Perform what has to be kept, and say what has to be said; offline, nothing is said."""
         images = [effect.image for effect in effects if isinstance(effect, Persist)]
         if images:
@@ -137,16 +137,16 @@ class ReportingMeter:
                     # Signed by nobody known, too often for the black box: there is no number to receipt.
                     continue
                 case Noted():
-                    told.extend(self._note(number, effect.at, effect.record))
-                    changed = changed or self._is_news(effect.record, at)
+                    told.extend(self._note(number, effect.at_tick, effect.record))
+                    changed = changed or self._is_news(effect.record, at_tick)
                     number += 1
                 case _:
                     continue
         if changed:
-            told.append(self.report(at))
+            told.append(self.report(at_tick))
         return told
 
-    def _is_news(self, record: Record, at: int) -> bool:
+    def _is_news(self, record: Record, at_tick: int) -> bool:
         """Whether the head-end must read the meter back after it.
 
         A lease renewed day by day is receipted and no more, as long as it moves no possible cut, and a date
@@ -155,18 +155,18 @@ class ReportingMeter:
         """
         match record:
             case OrderJudged(kind=Kind.LEASE):
-                return self.household.meter.next_possible_ms(at) != self._said_next_possible_ms
+                return self.household.meter.next_possible_ms(at_tick) != self._said_next_possible_ms
             case ClaimHeard():
-                return _vouching(self.household.meter.witnesses(at)) != self._said_witnesses
+                return _vouching(self.household.meter.witnesses(at_tick)) != self._said_witnesses
             case OrderJudged() | CreditChanged() | ClockChanged():
                 return True
             case _:
                 return False
 
-    def report(self, at: int) -> Outgoing:
+    def report(self, at_tick: int) -> Outgoing:
         """The meter's state now, under the next number."""
         meter = self.household.meter
-        readout, vouched = meter.readout(at), meter.witnesses(at)
+        readout, vouched = meter.readout(at_tick), meter.witnesses(at_tick)
         # As of when the meter last acted: it is not made to act for a report.
         glance, purse = readout.glance, meter.purse
         self._reported += 1
@@ -192,11 +192,11 @@ class ReportingMeter:
         )
         return self._sealed(Channel.REPORTED, report)
 
-    def read(self, at: int) -> Reading:
-        """The next reading of its register. The caller has advanced the meter to `at`."""
+    def read(self, at_tick: int) -> Reading:
+        """The next reading of its register. The caller has advanced the meter to `at_tick`."""
         self._readings += 1
         self.save()
-        readout = self.household.meter.readout(at)
+        readout = self.household.meter.readout(at_tick)
         return Reading(
             meter=self.household.id,
             number=self._readings,

@@ -202,8 +202,8 @@ class CardDelivery:
         kind, object_name = _names_of_unsupported(do)
         for effect in self._meter.handle(Document(b""), tick):
             match effect:
-                case Noted(at=at, record=OrderJudged(object="") as record):
-                    yield Noted(at, replace(record, kind=kind, object=object_name))
+                case Noted(at_tick=at_tick, record=OrderJudged(object="") as record):
+                    yield Noted(at_tick, replace(record, kind=kind, object=object_name))
                 case _:
                     yield effect
 

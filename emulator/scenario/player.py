@@ -204,7 +204,7 @@ class _MeterPlay:
         input_item = fields and Item(self._now_ms, self._spec.id, INPUT, fields)
         try:
             for effect in self._effects_of(event.do):
-                if input_item and effect.at >= self._tick:
+                if input_item and effect.at_tick >= self._tick:
                     self._add(input_item)
                     input_item = None
                 self._absorb((effect,))
@@ -243,10 +243,10 @@ class _MeterPlay:
         for effect in effects:
             if not isinstance(effect, Noted):
                 continue
-            true_ms = self._true_ms_of(effect.at)
+            true_ms = self._true_ms_of(effect.at_tick)
             record = effect.record
             if self._on_record is not None:
-                self._on_record(self._spec.id, effect.at, true_ms, record)
+                self._on_record(self._spec.id, effect.at_tick, true_ms, record)
             if isinstance(record, SupplyChanged) and is_cut(record.after, record.reason):
                 self._cuts += 1
                 second = true_ms // SECOND_MS

@@ -18,7 +18,7 @@ M_co = TypeVar("M_co", bound=Meter, covariant=True)
 
 
 class Household(Generic[M_co]):
-    """A meter of any firmware. `began_at`: what the counter read when the crystal's count began.
+    """A meter of any firmware. `began_tick`: what the counter read when the crystal's count began.
 
     `load` gives the W drawn at a true instant; it is asked every `load_every_ms`, and what has changed is
     drawn from the next whole second of the crystal on: there the meter looks anyway.
@@ -28,11 +28,11 @@ class Household(Generic[M_co]):
         "_crystal",
         "_drawn_w",
         "_load",
-        "_load_at",
         "_load_due_ms",
         "_load_every_ms",
         "_load_ms",
-        "began_at",
+        "_load_tick",
+        "began_tick",
         "id",
         "meter",
     )
@@ -45,27 +45,27 @@ class Household(Generic[M_co]):
         load: Load,
         *,
         from_ms: int,
-        began_at: int = 0,
+        began_tick: int = 0,
         load_every_ms: int = QUARTER_MS,
     ) -> None:
         self.id = name
         self.meter = meter
-        self.began_at = began_at
+        self.began_tick = began_tick
         self._crystal = crystal
         self._load = load
         self._load_every_ms = load_every_ms
         self._drawn_w = load(from_ms)
         self._load_ms = from_ms // load_every_ms * load_every_ms
-        self._load_due_ms = self._load_at = 0
+        self._load_due_ms = self._load_tick = 0
         self._wait_for_load()
 
     def tick_at(self, true_ms: int) -> int:
         """What the meter's counter reads at a true instant."""
-        return self.began_at + self._crystal.tick_at(true_ms)
+        return self.began_tick + self._crystal.tick_at(true_ms)
 
     def true_at(self, tick: int) -> int:
         """The first true millisecond at which the counter reads `tick`."""
-        return self._crystal.true_at(max(tick - self.began_at, 0))
+        return self._crystal.true_at(max(tick - self.began_tick, 0))
 
     def handle(self, event: Event, true_ms: int) -> tuple[Effect, ...]:
         """Bring one input at a true instant; loads that changed before it come first."""
@@ -77,7 +77,7 @@ class Household(Generic[M_co]):
 
     def next_due_ms(self) -> int:
         """The next true instant at which the meter or the household does something."""
-        return min(self._load_due_ms, self.true_at(self.meter.next_due()))
+        return min(self._load_due_ms, self.true_at(self.meter.next_due_tick()))
 
     def _bring_loads(self, until_ms: int) -> tuple[Effect, ...]:
         effects: tuple[Effect, ...] = ()
@@ -85,11 +85,11 @@ class Household(Generic[M_co]):
             load_w = self._load(self._load_ms)
             if load_w != self._drawn_w:
                 self._drawn_w = load_w
-                effects += self.meter.handle(SetLoad(load_w), self._load_at)
+                effects += self.meter.handle(SetLoad(load_w), self._load_tick)
             self._wait_for_load()
         return effects
 
     def _wait_for_load(self) -> None:
         self._load_ms += self._load_every_ms
-        self._load_at = step_at_or_after(self.tick_at(self._load_ms))
-        self._load_due_ms = self.true_at(self._load_at)
+        self._load_tick = step_at_or_after(self.tick_at(self._load_ms))
+        self._load_due_ms = self.true_at(self._load_tick)

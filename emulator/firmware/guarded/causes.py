@@ -76,7 +76,7 @@ def reason_shown(cause: Cause) -> SupplyReason:
     return SupplyReason.LIMITER if cause.to is Supply.LIMITED else cause.reason
 
 
-def warned_at(memory: Memory, key: str, profile: Profile) -> int:
+def warning_ends_tick(memory: Memory, key: str, profile: Profile) -> int:
     """The tick at which the cause's warning is complete; NEVER while it has not begun."""
     began = memory.warned.get(key)
     return NEVER if began is None else began + profile.warning_s * SECOND_MS
@@ -95,10 +95,10 @@ def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, part
     return window is not None and low_ms >= window.start_ms + spread_ms(window, profile, parts)
 
 
-def next_chance_at(
-    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since: int
+def next_chance_tick(
+    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since_tick: int
 ) -> int:
-    """First tick after `since` at which the gate could say yes to a standing cause.
+    """First tick after `since_tick` at which the gate could say yes to a standing cause.
 
     Instants outside the windows and their spread, or inside a hold, are passed over: the gate says no to
     them whatever else is so. Each is judged by the earliest instant possible. The warning's end and a
@@ -106,14 +106,14 @@ def next_chance_at(
     """
     if not causes or memory.clock.status is not ClockStatus.TRUSTED or release_holds(memory):
         return NEVER
-    low_ms = earliest_ms(memory.clock, since)
+    low_ms = earliest_ms(memory.clock, since_tick)
     chance_ms = _possible_from_ms(low_ms, known, profile, parts)
     if chance_ms == low_ms:
-        # It may be now, and the step at `since` has done what there was to do.
+        # It may be now, and the step at `since_tick` has done what there was to do.
         chance_ms = _possible_from_ms(_next_turn_ms(causes, known, low_ms), known, profile, parts)
     if chance_ms is None:
         return NEVER
-    return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), since + 1)
+    return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), since_tick + 1)
 
 
 def _possible_from_ms(from_ms: int, known: Known, profile: Profile, parts: int) -> int | None:

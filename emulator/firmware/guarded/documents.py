@@ -39,7 +39,7 @@ from protocols.reasons import (
     SupplyReason,
 )
 
-_GARBAGE_NOTED_EVERY: Final = HOUR_MS
+_GARBAGE_NOTED_EVERY_MS: Final = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +64,34 @@ class Outcome(Struct, frozen=True, gc=False):
 _NOTHING: Final = Outcome()
 
 
-def receive(document: Document, parts: Parts, at: int) -> Outcome:
+def receive(document: Document, parts: Parts, at_tick: int) -> Outcome:
     """Take in one envelope. Whatever it holds, the meter is whole afterwards."""
     try:
         payload_type = read_envelope(document.data).payload_type
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), parts, at)
+        return _refuse(Refused(Refusal.MALFORMED), parts, at_tick)
     if payload_type == TIME_TYPE:
-        return _receive_time(document, parts, at)
+        return _receive_time(document, parts, at_tick)
     if payload_type == ROOT_TYPE:
-        return _receive_root(document, parts, at)
-    return _receive_order(document, parts, at)
+        return _receive_root(document, parts, at_tick)
+    return _receive_order(document, parts, at_tick)
 
 
-def _receive_order(document: Document, parts: Parts, at: int) -> Outcome:
+def _receive_order(document: Document, parts: Parts, at_tick: int) -> Outcome:
     memory = parts.memory
-    admitted = admit_order(document.data, parts.root, parts.identity, memory, at)
+    admitted = admit_order(document.data, parts.root, parts.identity, memory, at_tick)
     if isinstance(admitted, Refused):
-        return _refuse(admitted, parts, at)
+        return _refuse(admitted, parts, at_tick)
     credited_before_ueur = memory.totals.credited_ueur
-    did = obey(admitted, memory, at)
+    did = obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
-        return _refuse(Refused(did, admitted, signed=True), parts, at)
-    parts.recorder.note(at, _judged(admitted, OrderVerdict.ACCEPTED, did))
-    outcome = _follow_up(admitted, did, credited_before_ueur, parts, at)
+        return _refuse(Refused(did, admitted, signed=True), parts, at_tick)
+    parts.recorder.note(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
+    outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
 
 
-def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at: int) -> Outcome:
+def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: int) -> Outcome:
     """What an obeyed order asks of purse and supply."""
     memory = parts.memory
     match did:
@@ -99,16 +99,16 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             return Outcome(SupplyReason.RELEASE)
         case Did.CREDITED:
             pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
-            parts.point.note_credit(CreditCause.TOP_UP, at)
+            parts.point.note_credit(CreditCause.TOP_UP, at_tick)
             return Outcome(SupplyReason.TOP_UP)
         case Did.EMERGENCY:
-            started = parts.point.begin_emergency(at)
+            started = parts.point.begin_emergency(at_tick)
             return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
         case Did.TARIFF:
             tariff = body_of(admitted, TariffBody)
             memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
             memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
-            parts.point.note_credit(CreditCause.TARIFF, at)
+            parts.point.note_credit(CreditCause.TARIFF, at_tick)
             return _NOTHING
         case _:
             return _after_storing(admitted)
@@ -120,53 +120,53 @@ def _after_storing(order: Order) -> Outcome:
     return Outcome(clock_cause=ClockCause.REBASE) if order.kind is Kind.REBASE else _NOTHING
 
 
-def _receive_time(document: Document, parts: Parts, at: int) -> Outcome:
+def _receive_time(document: Document, parts: Parts, at_tick: int) -> Outcome:
     admitted = admit_time(document.data, parts.root)
     if isinstance(admitted, Refused):
-        return _refuse(admitted, parts, at)
+        return _refuse(admitted, parts, at_tick)
     source, time = admitted
     state = parts.memory.clock
-    offset_ms = time.time_ms - clock.estimate_ms(state, at)
+    offset_ms = time.time_ms - clock.estimate_ms(state, at_tick)
     dispute = parts.identity.nonce("dispute", parts.memory.nonces)
     if isinstance(time, OneWayTime):
-        found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at, dispute)
+        found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at_tick, dispute)
     elif time.meter != parts.identity.id:
         found = ClaimVerdict.NOT_ADDRESSED
     else:
-        found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at, dispute)
+        found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at_tick, dispute)
     if found is ClaimVerdict.DISPUTED:
         parts.memory.nonces += 1
-    parts.recorder.note(at, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
+    parts.recorder.note(at_tick, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
     return Outcome(clock_cause=ClockCause.CRYSTAL_RATE) if found is ClaimVerdict.CRYSTAL_RATE else _NOTHING
 
 
-def _receive_root(document: Document, parts: Parts, at: int) -> Outcome:
+def _receive_root(document: Document, parts: Parts, at_tick: int) -> Outcome:
     try:
         accepted = accept_root(document.data, parts.root)
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), parts, at)
+        return _refuse(Refused(Refusal.MALFORMED), parts, at_tick)
     if isinstance(accepted, Refusal):
-        return _refuse(Refused(accepted), parts, at)
+        return _refuse(Refused(accepted), parts, at_tick)
     parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
-    parts.recorder.note(at, judged)
+    parts.recorder.note(at_tick, judged)
     return _NOTHING
 
 
-def _refuse(refused: Refused, parts: Parts, at: int) -> Outcome:
+def _refuse(refused: Refused, parts: Parts, at_tick: int) -> Outcome:
     order = refused.order
     record = (
         OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)
         if order is None
         else _judged(order, OrderVerdict.REFUSED, refused.refusal)
     )
-    noted_at = parts.memory.garbage_noted_at
-    if refused.signed or noted_at is None or at - noted_at >= _GARBAGE_NOTED_EVERY:
+    noted_tick = parts.memory.garbage_noted_at
+    if refused.signed or noted_tick is None or at_tick - noted_tick >= _GARBAGE_NOTED_EVERY_MS:
         if not refused.signed:
-            parts.memory.garbage_noted_at = at
-        parts.recorder.note(at, record)
+            parts.memory.garbage_noted_at = at_tick
+        parts.recorder.note(at_tick, record)
     else:
-        parts.recorder.tell(at, record)
+        parts.recorder.tell(at_tick, record)
     return _NOTHING
 
 

@@ -91,7 +91,7 @@ def update_release(memory: Memory, tick: int) -> None:
         memory.release_date = None
 
 
-def release_due_at(memory: Memory) -> int:
+def release_due_tick(memory: Memory) -> int:
     """The next tick at which `update_release` has something to do; NEVER without a release."""
     due = memory.release_ends_at or NEVER
     held = memory.release_date

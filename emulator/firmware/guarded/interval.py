@@ -18,23 +18,23 @@ class Point(Struct, frozen=True, gc=False):
     tick: int
 
 
-def margin_ms(elapsed: int, ppm: int) -> int:
-    """What true time may differ from `elapsed` ticks, in ms, rounded up."""
-    return -(-elapsed * ppm // (_MILLION - ppm)) + 1
+def margin_ms(elapsed_ticks: int, ppm: int) -> int:
+    """What true time may differ from `elapsed_ticks` ticks, in ms, rounded up."""
+    return -(-elapsed_ticks * ppm // (_MILLION - ppm)) + 1
 
 
 def lower_ms(point: Point, tick: int, ppm: int) -> int:
     """True time is not earlier than this at `tick`."""
-    elapsed = tick - point.tick
-    if elapsed == 0:
+    elapsed_ticks = tick - point.tick
+    if elapsed_ticks == 0:
         return point.value_ms
-    return point.value_ms + elapsed - margin_ms(elapsed, ppm)
+    return point.value_ms + elapsed_ticks - margin_ms(elapsed_ticks, ppm)
 
 
 def upper_ms(point: Point, tick: int, ppm: int) -> int:
     """True time is not later than this at `tick`."""
-    elapsed = tick - point.tick
-    return point.value_ms + elapsed + margin_ms(elapsed, ppm)
+    elapsed_ticks = tick - point.tick
+    return point.value_ms + elapsed_ticks + margin_ms(elapsed_ticks, ppm)
 
 
 def tick_lower_reaches(point: Point, instant_ms: int, ppm: int) -> int:
@@ -48,7 +48,7 @@ def tick_lower_reaches(point: Point, instant_ms: int, ppm: int) -> int:
     if wanted > NEVER // _MILLION:
         return NEVER
     # Lower than the answer by a few ticks at most: the margin without its rounding and its 1 ms.
-    elapsed = wanted * (_MILLION - ppm) // (_MILLION - 2 * ppm)
-    while elapsed - margin_ms(elapsed, ppm) < wanted:
-        elapsed += 1
-    return point.tick + elapsed
+    elapsed_ticks = wanted * (_MILLION - ppm) // (_MILLION - 2 * ppm)
+    while elapsed_ticks - margin_ms(elapsed_ticks, ppm) < wanted:
+        elapsed_ticks += 1
+    return point.tick + elapsed_ticks

@@ -2,7 +2,7 @@
 
 Duty: compose the parts and keep their order. The semantics is a loop that runs `_step` once every
 second of the crystal; `advance` jumps over the seconds in which a step would change nothing, and
-`next_due` names the next one in which it might. An input is applied at its own tick; what is due at
+`next_due_tick` names the next one in which it might. An input is applied at its own tick; what is due at
 that tick comes after it.
 
 Supply is taken in one place, `_open`, and only when the gate has said yes, the household's warning
@@ -64,7 +64,7 @@ from protocols.reasons import (
     SupplyReason,
 )
 
-# Before every step: `touched_at` of a meter whose inputs have all been looked at by a step.
+# Before every step: `touched_tick` of a meter whose inputs have all been looked at by a step.
 _UNTOUCHED = -2 * STEP_MS
 
 
@@ -73,7 +73,7 @@ class GuardedMeter:
 
     __slots__ = (
         "_first_root",
-        "_kept_due",
+        "_kept_due_tick",
         "_kept_empty",
         "_known",
         "identity",
@@ -83,8 +83,8 @@ class GuardedMeter:
         "profile",
         "recorder",
         "spread_parts",
-        "stepped_at",
-        "touched_at",
+        "stepped_tick",
+        "touched_tick",
     )
 
     def __init__(
@@ -106,11 +106,11 @@ class GuardedMeter:
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
         began = clock.set_at_commissioning(commissioned_ms, spread_ms, 0, profile.crystal_ppm)
         self.memory = Memory(began, self.point.credit)
-        self.stepped_at = -STEP_MS
-        self.touched_at = 0
+        self.stepped_tick = -STEP_MS
+        self.touched_tick = 0
         self.spread_parts = identity.spread_parts()
         self._known: Known | None = None
-        self._kept_due: int | None = None
+        self._kept_due_tick: int | None = None
         self._kept_empty = False
 
     @classmethod
@@ -147,34 +147,34 @@ class GuardedMeter:
             load_w,
             mains_on=mains_on,
         )
-        meter.stepped_at = step_at_or_after(memory.tick) - STEP_MS
-        meter.touched_at = memory.tick
+        meter.stepped_tick = step_at_or_after(memory.tick) - STEP_MS
+        meter.touched_tick = memory.tick
         return meter
 
-    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
-        """Apply one input at tick `at`; what is due before it happens first."""
-        self._run_to(at - 1)
-        self._settle(at)
-        self._apply(event, at)
+    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
+        """Apply one input at `at_tick`; what is due before it happens first."""
+        self._run_to(at_tick - 1)
+        self._settle(at_tick)
+        self._apply(event, at_tick)
         if not isinstance(event, SetLoad):
             # A load teaches nothing of what was or may be: it changes only when the purse will be empty.
-            self._look_again(at)
-            self.touched_at = at
-        return self._finish(at)
+            self._look_again(at_tick)
+            self.touched_tick = at_tick
+        return self._finish(at_tick)
 
-    def advance(self, until: int) -> tuple[Effect, ...]:
-        """Let everything due up to and including tick `until` happen."""
-        self._run_to(until)
-        self._settle(until)
-        return self._finish(until)
+    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+        """Let everything due up to and including `until_tick` happen."""
+        self._run_to(until_tick)
+        self._settle(until_tick)
+        return self._finish(until_tick)
 
-    def next_due(self) -> int:
+    def next_due_tick(self) -> int:
         """The next second of the crystal in which a step might change something."""
-        next_step = self.stepped_at + STEP_MS
-        if self.touched_at >= self.stepped_at:
+        next_step = self.stepped_tick + STEP_MS
+        if self.touched_tick >= self.stepped_tick:
             # An input may have changed any answer: the step that follows it always looks.
             return next_step
-        due = min(self.point.due_at(), purse.due_at(self.point, self.memory), self._cause_due_at())
+        due = min(self.point.due_tick(), purse.due_tick(self.point, self.memory), self._cause_due_tick())
         return max(step_at_or_after(due), next_step)
 
     @property
@@ -222,9 +222,9 @@ class GuardedMeter:
         """The tick to which it has run."""
         return self.memory.tick
 
-    def next_possible_ms(self, at: int) -> int | None:
+    def next_possible_ms(self, at_tick: int) -> int | None:
         """The first instant at which calendar and holds, as known, permit a cut; for the household."""
-        low_ms = clock.earliest_ms(self.memory.clock, at)
+        low_ms = clock.earliest_ms(self.memory.clock, at_tick)
         return next_possible_ms(low_ms, self.known.permission, self.known.holds)
 
     @property
@@ -251,27 +251,27 @@ class GuardedMeter:
 
     # -- the main loop ------------------------------------------------------------------------
 
-    def _run_to(self, until: int) -> None:
-        while (due := self.next_due()) <= until:
+    def _run_to(self, until_tick: int) -> None:
+        while (due := self.next_due_tick()) <= until_tick:
             self._settle(due)
             self._step(due)
-            self.stepped_at, self.touched_at = due, _UNTOUCHED
-            self._kept_due = None
+            self.stepped_tick, self.touched_tick = due, _UNTOUCHED
+            self._kept_due_tick = None
         # The steps jumped over have run too: what comes later at this tick waits for the next one.
-        passed = until // STEP_MS * STEP_MS
-        self.stepped_at = max(self.stepped_at, passed)
+        passed = until_tick // STEP_MS * STEP_MS
+        self.stepped_tick = max(self.stepped_tick, passed)
 
-    def _settle(self, at: int) -> None:
-        settle(self.point.credit, at)
-        self.memory.tick = at
+    def _settle(self, at_tick: int) -> None:
+        settle(self.point.credit, at_tick)
+        self.memory.tick = at_tick
 
-    def _step(self, at: int) -> None:
-        self.point.step(at)
-        purse.step(self.point, self.memory, at)
-        holds.update_release(self.memory, at)
-        self._consider(at)
+    def _step(self, at_tick: int) -> None:
+        self.point.step(at_tick)
+        purse.step(self.point, self.memory, at_tick)
+        holds.update_release(self.memory, at_tick)
+        self._consider(at_tick)
 
-    def _consider(self, at: int) -> None:
+    def _consider(self, at_tick: int) -> None:
         """Warn for every cause that stands, and open for the first that may."""
         memory = self.memory
         standing = self._standing()
@@ -280,20 +280,20 @@ class GuardedMeter:
             memory.warned = without(memory.warned, *(key for key in memory.warned if key not in keys))
         for cause in standing:
             if cause.key not in memory.warned:
-                self._warn(cause, at)
+                self._warn(cause, at_tick)
         for cause in standing:
-            complete_at = causes.warned_at(memory, cause.key, self.profile)
-            if at < complete_at:
+            complete_tick = causes.warning_ends_tick(memory, cause.key, self.profile)
+            if at_tick < complete_tick:
                 continue
             question = self._question(cause)
             verdict = judge(question)
             if verdict.open and causes.has_spread(
                 memory, question.permission.windows_ms, self.profile, self.spread_parts
             ):
-                self._open(cause, question, verdict, at)
+                self._open(cause, question, verdict, at_tick)
                 return
-            if not verdict.open and at == step_at_or_after(complete_at):
-                self._note_verdict(with_near_windows(question), verdict, at)
+            if not verdict.open and at_tick == step_at_or_after(complete_tick):
+                self._note_verdict(with_near_windows(question), verdict, at_tick)
 
     def _standing(self) -> tuple[Cause, ...]:
         """The causes that stand; none while the supply side is dead. Mostly there is none."""
@@ -301,31 +301,33 @@ class GuardedMeter:
             return ()
         return causes.standing(self.memory, self.point, self.known)
 
-    def _cause_due_at(self) -> int:
+    def _cause_due_tick(self) -> int:
         """When a cause or a release must be looked at: found after a step, and kept until the next one.
 
         All that it follows from changes by steps and by inputs that the next step looks at, but for one
         thing: the purse runs empty by itself, maybe at a fraction of a second that an input has settled.
         """
         empty = has_nothing_left(self.point.credit)
-        if self._kept_due is None or empty is not self._kept_empty:
-            self._kept_due = min(self._find_cause_due(), holds.release_due_at(self.memory))
+        if self._kept_due_tick is None or empty is not self._kept_empty:
+            self._kept_due_tick = min(self._find_cause_due_tick(), holds.release_due_tick(self.memory))
             self._kept_empty = empty
-        return self._kept_due
+        return self._kept_due_tick
 
-    def _find_cause_due(self) -> int:
+    def _find_cause_due_tick(self) -> int:
         memory = self.memory
         standing = self._standing()
         if not standing and not memory.warned:
             return NEVER
         if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
             return memory.tick
-        ends = [causes.warned_at(memory, cause.key, self.profile) for cause in standing]
+        ends = [causes.warning_ends_tick(memory, cause.key, self.profile) for cause in standing]
         # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
-        since = self.stepped_at
-        ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since]
-        chance_at = causes.next_chance_at(memory, ready, self.known, self.profile, self.spread_parts, since)
-        return min([chance_at, *(end for end in ends if end > since)])
+        since_tick = self.stepped_tick
+        ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since_tick]
+        chance_tick = causes.next_chance_tick(
+            memory, ready, self.known, self.profile, self.spread_parts, since_tick
+        )
+        return min([chance_tick, *(end for end in ends if end > since_tick)])
 
     # -- opening and giving back --------------------------------------------------------------
 
@@ -344,30 +346,30 @@ class GuardedMeter:
             Flags(holds.release_holds(memory)),
         )
 
-    def _warn(self, cause: Cause, at: int) -> None:
-        self.memory.warned = {**self.memory.warned, cause.key: at}
-        self.recorder.note(at, WarningShown(cause.reason, self.profile.warning_s))
-        self.recorder.show(at, f"supply may stop: {cause.reason}", ScreenCode.NONE)
+    def _warn(self, cause: Cause, at_tick: int) -> None:
+        self.memory.warned = {**self.memory.warned, cause.key: at_tick}
+        self.recorder.note(at_tick, WarningShown(cause.reason, self.profile.warning_s))
+        self.recorder.show(at_tick, f"supply may stop: {cause.reason}", ScreenCode.NONE)
 
-    def _open(self, cause: Cause, question: Question, verdict: Verdict, at: int) -> None:
+    def _open(self, cause: Cause, question: Question, verdict: Verdict, at_tick: int) -> None:
         """The only place that takes supply away, and the only caller of `switch` to do so."""
         memory, asked = self.memory, with_near_windows(question)
-        self._note_verdict(asked, verdict, at)
-        memory.opening = Opening(memory.clock.epoch, at, cause.to, cause.key, asked)
+        self._note_verdict(asked, verdict, at_tick)
+        memory.opening = Opening(memory.clock.epoch, at_tick, cause.to, cause.key, asked)
         memory.cut_orders = without(memory.cut_orders, cause.key)
         memory.warned = NO_ENTRIES
-        self.point.switch(cause.to, causes.reason_shown(cause), at)
+        self.point.switch(cause.to, causes.reason_shown(cause), at_tick)
         if cause.to is Supply.OFF and cause.reason is SupplyReason.CREDIT:
-            self.recorder.show(at, "credit used up", ScreenCode.TRIANGLE)
+            self.recorder.show(at_tick, "credit used up", ScreenCode.TRIANGLE)
         else:
-            self.recorder.show(at, f"supply {cause.to}: {cause.reason}", ScreenCode.NONE)
+            self.recorder.show(at_tick, f"supply {cause.to}: {cause.reason}", ScreenCode.NONE)
 
-    def _give_back(self, reason: SupplyReason, at: int) -> None:
+    def _give_back(self, reason: SupplyReason, at_tick: int) -> None:
         self.memory.opening = None
-        self.point.reconnect(reason, at)
-        self.recorder.show(at, "press to restore" if self.point.supply is Supply.ARMED else "")
+        self.point.reconnect(reason, at_tick)
+        self.recorder.show(at_tick, "press to restore" if self.point.supply is Supply.ARMED else "")
 
-    def _look_again(self, at: int) -> None:
+    def _look_again(self, at_tick: int) -> None:
         """Judge the last opening by what is known now, and forget it once the supply is back."""
         if self.memory.opening is None:
             return
@@ -375,96 +377,96 @@ class GuardedMeter:
             self.memory.opening = None
         reason = reason_to_restore(self.memory, self.known.holds)
         if reason is not None:
-            self._give_back(reason, at)
+            self._give_back(reason, at_tick)
 
-    def _note_verdict(self, question: Question, verdict: Verdict, at: int) -> None:
-        self.recorder.note(at, GateJudged(verdict.open, verdict.reason, question))
+    def _note_verdict(self, question: Question, verdict: Verdict, at_tick: int) -> None:
+        self.recorder.note(at_tick, GateJudged(verdict.open, verdict.reason, question))
 
     # -- inputs -------------------------------------------------------------------------------
 
-    def _apply(self, event: Event, at: int) -> None:
+    def _apply(self, event: Event, at_tick: int) -> None:
         match event:
             case SetLoad():
-                self.point.set_load(event.load_w, at)
+                self.point.set_load(event.load_w, at_tick)
             case Document():
-                self._receive(event, at)
+                self._receive(event, at_tick)
             case AskTime():
-                self._ask(event, at)
+                self._ask(event, at_tick)
             case MainsOff() | MainsOn():
                 self.memory.warned = NO_ENTRIES
-                self.point.set_mains(on=isinstance(event, MainsOn), at=at)
+                self.point.set_mains(on=isinstance(event, MainsOn), at_tick=at_tick)
             case Button():
-                self.point.press(event.name, at)
+                self.point.press(event.name, at_tick)
                 if self.point.supply is Supply.LIMITED:
-                    self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at)
+                    self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
             case Overcurrent():
                 self.memory.opening = None
-                self.point.trip(at)
+                self.point.trip(at_tick)
             case TicksLost() | NewEpoch():
-                holds.survive_lost_ticks(self.memory, at)
-                clock.begin_epoch(self.memory.clock, at)
+                holds.survive_lost_ticks(self.memory, at_tick)
+                clock.begin_epoch(self.memory.clock, at_tick)
                 lost = isinstance(event, TicksLost)
-                self._note_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at)
+                self._note_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)
             case UnsignedDate():
-                offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at)
+                offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at_tick)
                 logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, event.time_ms)
-                self.recorder.note(at, logged)
+                self.recorder.note(at_tick, logged)
             case CardPass():
                 card = f"card-{event.number}", NoOrder.CARD, "card/2020", 0
-                self.recorder.note(at, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
+                self.recorder.note(at_tick, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
             case _:
                 assert_never(event)
 
-    def _ask(self, event: AskTime, at: int) -> None:
+    def _ask(self, event: AskTime, at_tick: int) -> None:
         self.memory.nonces += 1
         nonce = self.identity.nonce("time", self.memory.nonces)
-        clock.ask(self.memory.clock, event.source, nonce, at)
+        clock.ask(self.memory.clock, event.source, nonce, at_tick)
         # The counter must be in the image before the ask is out: a nonce used twice could be answered
         # with an old answer, whose upper bound would then lie.
         self.recorder.keep_first()
-        self.recorder.emit(Ask(at, event.source, nonce))
+        self.recorder.emit(Ask(at_tick, event.source, nonce))
 
-    def _receive(self, event: Document, at: int) -> None:
+    def _receive(self, event: Document, at_tick: int) -> None:
         status = self.memory.clock.status
-        outcome = receive(event, self._parts(), at)
+        outcome = receive(event, self._parts(), at_tick)
         self._known = None
         if outcome.give_back is not None:
-            self._restore_after_order(outcome.give_back, at)
+            self._restore_after_order(outcome.give_back, at_tick)
         if self.memory.clock.status is not status or outcome.clock_cause:
-            self._note_clock(outcome.clock_cause or ClockCause.CLAIM, at)
+            self._note_clock(outcome.clock_cause or ClockCause.CLAIM, at_tick)
         if outcome.card_accepted:
             # Last, so that what the card brought back does not wipe out that it was taken.
-            self.recorder.show(at, "card accepted", ScreenCode.ACCEPTED)
+            self.recorder.show(at_tick, "card accepted", ScreenCode.ACCEPTED)
 
     def _parts(self) -> Parts:
         return Parts(self.identity, self.root, self.memory, self.point, self.recorder)
 
-    def _restore_after_order(self, reason: SupplyReason, at: int) -> None:
+    def _restore_after_order(self, reason: SupplyReason, at_tick: int) -> None:
         if reason is SupplyReason.RELEASE:
             if self.point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
-                self._give_back(reason, at)
+                self._give_back(reason, at_tick)
         elif reason is SupplyReason.LIMITER:
             if self.point.supply is Supply.LIMITED and not causes.may_stand(self.memory, self.point):
-                self._give_back(reason, at)
+                self._give_back(reason, at_tick)
         else:
-            self._credit_is_back(reason, at)
+            self._credit_is_back(reason, at_tick)
 
-    def _credit_is_back(self, reason: SupplyReason, at: int) -> None:
+    def _credit_is_back(self, reason: SupplyReason, at_tick: int) -> None:
         """After a payment or the start of emergency credit: undo what the empty purse had led to."""
         opening = self.memory.opening
         by_credit = opening is not None and opening.question.cause is SupplyReason.CREDIT
         if by_credit and not purse.is_empty(self.point):
-            self._give_back(reason, at)
+            self._give_back(reason, at_tick)
 
-    def _note_clock(self, cause: ClockCause, at: int) -> None:
+    def _note_clock(self, cause: ClockCause, at_tick: int) -> None:
         state = self.memory.clock
         if state.status is not ClockStatus.TRUSTED:
             self.memory.warned = NO_ENTRIES
-        low_ms, high_ms = clock.shown_interval_ms(state, at)
-        self.recorder.note(at, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
+        low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
+        self.recorder.note(at_tick, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
 
-    def _finish(self, at: int) -> tuple[Effect, ...]:
+    def _finish(self, at_tick: int) -> tuple[Effect, ...]:
         """The effects of this call; what was noted is stored before any of them happens."""
         keeps = self.recorder.keeps
         effects = self.recorder.drain()
-        return (Persist(at, self.image()), *effects) if keeps else effects
+        return (Persist(at_tick, self.image()), *effects) if keeps else effects

@@ -6,8 +6,8 @@ from emulator.firmware.credit import (
     NEVER,
     Emergency,
     close_used_up_emergency,
-    empty_at,
-    falls_to_at,
+    empty_tick,
+    falls_to_tick,
     has_nothing_left,
 )
 from emulator.firmware.guarded.memory import Memory
@@ -24,31 +24,31 @@ def is_empty(point: ServicePoint) -> bool:
     return has_nothing_left(point.credit)
 
 
-def step(point: ServicePoint, memory: Memory, at: int) -> None:
+def step(point: ServicePoint, memory: Memory, at_tick: int) -> None:
     """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
     credit = point.credit
     if close_used_up_emergency(credit):
-        point.note_credit(CreditCause.EMERGENCY_USED_UP, at)
+        point.note_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
     if _starts_by_itself(point):
-        point.begin_emergency(at)
+        point.begin_emergency(at_tick)
     low = credit.balance_q <= point.profile.low_credit_q
     if low and not memory.low_credit_told:
-        point.note_credit(CreditCause.LOW, at)
-        point.recorder.show(at, "low credit")
+        point.note_credit(CreditCause.LOW, at_tick)
+        point.recorder.show(at_tick, "low credit")
     memory.low_credit_told = low
 
 
-def due_at(point: ServicePoint, memory: Memory) -> int:
+def due_tick(point: ServicePoint, memory: Memory) -> int:
     """The next tick at which `step` would change something."""
     credit = point.credit
     low_q = point.profile.low_credit_q
     if memory.low_credit_told != (credit.balance_q <= low_q) or _starts_by_itself(point):
         return credit.settled_at
     if credit.emergency is _IN_USE:
-        return empty_at(credit)
+        return empty_tick(credit)
     if credit.balance_q > 0:
-        return falls_to_at(credit, 0 if memory.low_credit_told or low_q < 0 else low_q)
-    return NEVER if memory.low_credit_told else falls_to_at(credit, low_q)
+        return falls_to_tick(credit, 0 if memory.low_credit_told or low_q < 0 else low_q)
+    return NEVER if memory.low_credit_told else falls_to_tick(credit, low_q)
 
 
 def _starts_by_itself(point: ServicePoint) -> bool:

@@ -44,23 +44,23 @@ class CardSlot:
         self._point = point
         self._paid: set[str] = set()
 
-    def read(self, card: CardPass, at: int) -> None:
+    def read(self, card: CardPass, at_tick: int) -> None:
         """Obey everything on the card, in the order of its fields, and answer."""
-        self._clock.hear_card(card.date_ms, card.date_source, at)
-        paid = self._take_payment(card, at)
-        self._take_suspension(card, at)
-        self._take_programmed_cut(card, at)
-        self._take_cancellation(card, at)
+        self._clock.hear_card(card.date_ms, card.date_source, at_tick)
+        paid = self._take_payment(card, at_tick)
+        self._take_suspension(card, at_tick)
+        self._take_programmed_cut(card, at_tick)
+        self._take_cancellation(card, at_tick)
         if card.restart:
-            self._restart(card, at)
+            self._restart(card, at_tick)
         if self._dates.blocked:
-            self._point.recorder.show(at, "non-relance", ScreenCode.NOT_RELANCED)
+            self._point.recorder.show(at_tick, "non-relance", ScreenCode.NOT_RELANCED)
         elif paid:
-            self._point.recorder.show(at, "card accepted", ScreenCode.ACCEPTED)
+            self._point.recorder.show(at_tick, "card accepted", ScreenCode.ACCEPTED)
         else:
-            self._point.recorder.show(at, "credit refused")
+            self._point.recorder.show(at_tick, "credit refused")
 
-    def _take_payment(self, card: CardPass, at: int) -> bool:
+    def _take_payment(self, card: CardPass, at_tick: int) -> bool:
         """Credit what the card brings, once per id; False: refused.
 
         Above 0 again ends a cut for credit, unless a programmed cut has fired since: that blocks.
@@ -68,63 +68,65 @@ class CardSlot:
         if not card.payment or card.payment in self._paid:
             return True
         told: list[Acted] = []
-        refused = self._defects.refuses_payment(self._clock.read(at), told)
-        self._clock.tell(told, at)
+        refused = self._defects.refuses_payment(self._clock.read(at_tick), told)
+        self._clock.tell(told, at_tick)
         object_name = f"payment/{card.payment}"
         if refused:
-            self._note(card, Kind.PAYMENT, object_name, Refusal.EXPIRED, at, verdict=OrderVerdict.REFUSED)
+            self._note(
+                card, Kind.PAYMENT, object_name, Refusal.EXPIRED, at_tick, verdict=OrderVerdict.REFUSED
+            )
             return False
         self._paid.add(card.payment)
         pay(self._point.credit, card.top_up_ueur)
-        self._note(card, Kind.PAYMENT, object_name, Did.CREDITED, at)
-        self._point.note_credit(CreditCause.TOP_UP, at)
+        self._note(card, Kind.PAYMENT, object_name, Did.CREDITED, at_tick)
+        self._point.note_credit(CreditCause.TOP_UP, at_tick)
         if self._is_cut_for_credit() and not self._dates.blocked and self._point.credit.balance_q > 0:
-            self._point.reconnect(SupplyReason.TOP_UP, at)
+            self._point.reconnect(SupplyReason.TOP_UP, at_tick)
         return True
 
-    def _take_suspension(self, card: CardPass, at: int) -> None:
+    def _take_suspension(self, card: CardPass, at_tick: int) -> None:
         if card.suspend_from_ms is None or card.suspend_until_ms is None:
             return
-        from_ = self._card_date(card.suspend_from_ms, at)
-        until = self._card_date(card.suspend_until_ms, at)
+        from_ = self._card_date(card.suspend_from_ms, at_tick)
+        until = self._card_date(card.suspend_until_ms, at_tick)
         self._dates.suspend(from_, until)
-        self._note(card, Kind.HOLD, SUSPENSION, f"no credit check from {from_} until {until}", at)
+        self._note(card, Kind.HOLD, SUSPENSION, f"no credit check from {from_} until {until}", at_tick)
 
-    def _take_programmed_cut(self, card: CardPass, at: int) -> None:
+    def _take_programmed_cut(self, card: CardPass, at_tick: int) -> None:
         if not card.programmed_cut or card.programmed_cut_ms is None:
             return
         told: list[Acted] = []
-        on_card = self._card_date(card.programmed_cut_ms, at)
+        on_card = self._card_date(card.programmed_cut_ms, at_tick)
         cut_at = self._defects.cut_date(on_card, self._dates.cut_at, told)
-        self._clock.tell(told, at)
+        self._clock.tell(told, at_tick)
         self._dates.program_cut(card.programmed_cut, cut_at)
-        self._note(card, Kind.CUT_ORDER, f"cut/{card.programmed_cut}", f"programmed for {cut_at}", at)
+        self._note(card, Kind.CUT_ORDER, f"cut/{card.programmed_cut}", f"programmed for {cut_at}", at_tick)
 
-    def _take_cancellation(self, card: CardPass, at: int) -> None:
+    def _take_cancellation(self, card: CardPass, at_tick: int) -> None:
         if card.cancel_cut:
             found = self._dates.cancel_cut(card.cancel_cut)
             effect = "cancelled" if found else "nothing to cancel"
-            self._note(card, Kind.CANCEL_CUT, f"cut/{card.cancel_cut}", effect, at)
+            self._note(card, Kind.CANCEL_CUT, f"cut/{card.cancel_cut}", effect, at_tick)
 
-    def _restart(self, card: CardPass, at: int) -> None:
+    def _restart(self, card: CardPass, at_tick: int) -> None:
         """Supply again, on emergency credit where there is any to be lent; not against a safety cause."""
         was_cut = self._dates.blocked or self._is_cut_for_credit()
         self._dates.unblock()
-        self._note(card, Kind.RELEASE, RECOVERY, "restarted" if was_cut else "nothing to restart", at)
+        self._note(card, Kind.RELEASE, RECOVERY, "restarted" if was_cut else "nothing to restart", at_tick)
         if not was_cut:
             return
-        self._point.begin_emergency(at)
+        self._point.begin_emergency(at_tick)
         if self._point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
-            self._point.reconnect(SupplyReason.RELEASE, at)
+            self._point.reconnect(SupplyReason.RELEASE, at_tick)
 
     def _is_cut_for_credit(self) -> bool:
         return self._point.supply is Supply.OFF and self._point.reason is SupplyReason.CREDIT
 
-    def _card_date(self, instant_ms: int, at: int) -> Registers:
+    def _card_date(self, instant_ms: int, at_tick: int) -> Registers:
         """An instant as the card's calendar carries it: in legal local time."""
         told: list[Acted] = []
         date = self._defects.card_date(self._zone.registers_at(instant_ms), told)
-        self._clock.tell(told, at)
+        self._clock.tell(told, at_tick)
         return date
 
     def _note(
@@ -133,8 +135,8 @@ class CardSlot:
         kind: Kind,
         object_name: str,
         effect: str,
-        at: int,
+        at_tick: int,
         *,
         verdict: OrderVerdict = OrderVerdict.ACCEPTED,
     ) -> None:
-        self._point.recorder.note(at, OrderJudged("", kind, object_name, card.number, verdict, effect))
+        self._point.recorder.note(at_tick, OrderJudged("", kind, object_name, card.number, verdict, effect))

@@ -36,70 +36,72 @@ class ObedientClock:
         """The clock as the main loop reads it, at the tick counted on to."""
         return self._defects.read(self._rtc.registers)
 
-    def count_on(self, at: int) -> None:
-        """Let the registers run on to tick `at`."""
-        for tick, acted in self._rtc.advance(at):
+    def count_on(self, at_tick: int) -> None:
+        """Let the registers run on to `at_tick`."""
+        for tick, acted in self._rtc.advance(at_tick):
             self.tell([acted], step_at_or_after(tick))
 
-    def next_second_at(self, seconds_of_day: set[int]) -> int:
+    def next_second_tick(self, seconds_of_day: set[int]) -> int:
         """First tick at which the clock reaches one of these times of day, or stops counting linearly."""
-        return self._rtc.next_second_at(seconds_of_day)
+        return self._rtc.next_second_tick(seconds_of_day)
 
-    def read(self, at: int) -> Registers:
-        """What the main loop would read at tick `at`."""
-        return self._defects.read(self._rtc.read(at))
+    def read(self, at_tick: int) -> Registers:
+        """What the main loop would read at `at_tick`."""
+        return self._defects.read(self._rtc.read(at_tick))
 
-    def shown_ms(self, at: int) -> int:
-        """The instant that the registers mean at tick `at`."""
-        second_ms = self._zone.instant_ms(self.read(at))
-        return second_ms + (at - self._rtc.began_at) % SECOND_MS
+    def shown_ms(self, at_tick: int) -> int:
+        """The instant that the registers mean at `at_tick`."""
+        second_ms = self._zone.instant_ms(self.read(at_tick))
+        return second_ms + (at_tick - self._rtc.began_tick) % SECOND_MS
 
-    def hear_card(self, date_ms: int | None, source: Source, at: int) -> None:
+    def hear_card(self, date_ms: int | None, source: Source, at_tick: int) -> None:
         """A card is in the slot, with a date or without."""
-        self._hear(date_ms, ClaimSource(source), at)
+        self._hear(date_ms, ClaimSource(source), at_tick)
 
-    def hear_unsigned(self, date_ms: int, at: int) -> None:
+    def hear_unsigned(self, date_ms: int, at_tick: int) -> None:
         """A date that came without a card: set by hand, or over the console."""
-        self._hear(date_ms, ClaimSource.UNSIGNED, at)
+        self._hear(date_ms, ClaimSource.UNSIGNED, at_tick)
 
-    def wake(self, at: int) -> None:
+    def wake(self, at_tick: int) -> None:
         """The mains are back. A sound clock has run on by its cell."""
         told: list[Acted] = []
-        before = self._rtc.read(at)
+        before = self._rtc.read(at_tick)
         after = self._defects.after_power_cut(before, told)
         if after != before:
-            self._fall_to(after, ClockCause.CARD_METER_MAINS_BACK, at)
-        self.tell(told, at)
+            self._fall_to(after, ClockCause.CARD_METER_MAINS_BACK, at_tick)
+        self.tell(told, at_tick)
 
-    def lose_ticks(self, at: int) -> None:
+    def lose_ticks(self, at_tick: int) -> None:
         """The cell or the oscillator failed: the registers fall to the factory's date."""
         told: list[Acted] = []
-        self._fall_to(self._defects.after_ticks_lost(FACTORY, told), ClockCause.CARD_METER_TICKS_LOST, at)
-        self.tell(told, at)
+        self._fall_to(
+            self._defects.after_ticks_lost(FACTORY, told), ClockCause.CARD_METER_TICKS_LOST, at_tick
+        )
+        self.tell(told, at_tick)
 
-    def tell(self, told: list[Acted], at: int) -> None:
+    def tell(self, told: list[Acted], at_tick: int) -> None:
         for acted in told:
-            self._recorder.note(at, FaultShown(acted.name, acted.effect))
+            self._recorder.note(at_tick, FaultShown(acted.name, acted.effect))
 
-    def _fall_to(self, registers: Registers, cause: ClockCause, at: int) -> None:
-        self._rtc.set(registers, at)
-        shown_ms = self.shown_ms(at)
-        self._recorder.note(at, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
+    def _fall_to(self, registers: Registers, cause: ClockCause, at_tick: int) -> None:
+        self._rtc.set(registers, at_tick)
+        shown_ms = self.shown_ms(at_tick)
+        self._recorder.note(at_tick, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
 
-    def _hear(self, date_ms: int | None, source: ClaimSource, at: int) -> None:
+    def _hear(self, date_ms: int | None, source: ClaimSource, at_tick: int) -> None:
         told: list[Acted] = []
         dates: tuple[int, ...] = () if date_ms is None else (date_ms,)
         for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, told):
-            self._obey(heard_ms, source, at, told)
+            self._obey(heard_ms, source, at_tick, told)
         if date_ms is not None:
             self._heard_ms = date_ms
-        self.tell(told, at)
+        self.tell(told, at_tick)
 
-    def _obey(self, date_ms: int, source: ClaimSource, at: int, told: list[Acted]) -> None:
-        offset_ms = date_ms - self.shown_ms(at)
-        now, given = self._rtc.read(at), self._zone.registers_at(date_ms)
+    def _obey(self, date_ms: int, source: ClaimSource, at_tick: int, told: list[Acted]) -> None:
+        offset_ms = date_ms - self.shown_ms(at_tick)
+        now, given = self._rtc.read(at_tick), self._zone.registers_at(date_ms)
         refused = self._defects.refuses_date(now, given, told)
         if not refused:
-            self._rtc.set(self._defects.date_set(now, given, told), at - date_ms % SECOND_MS)
+            self._rtc.set(self._defects.date_set(now, given, told), at_tick - date_ms % SECOND_MS)
         verdict = ClaimVerdict.REFUSED if refused else ClaimVerdict.OBEYED
-        self._recorder.note(at, ClaimHeard(source, verdict, offset_ms, date_ms))
+        self._recorder.note(at_tick, ClaimHeard(source, verdict, offset_ms, date_ms))

@@ -12,7 +12,7 @@ back: documents are refused, and it asks nobody for the time. A household cut fo
 money, or by the button and the breaker; one cut by a programmed date needs the recovery card.
 
 Its main loop (`step`) looks at everything once a second. `advance` runs only those seconds in which
-something can have changed: `next_due` names them, early rather than late, since a look at which
+something can have changed: `next_due_tick` names them, early rather than late, since a look at which
 nothing has changed does nothing.
 """
 
@@ -22,8 +22,8 @@ from emulator.firmware.credit import (
     NEVER,
     Emergency,
     close_used_up_emergency,
-    empty_at,
-    falls_to_at,
+    empty_tick,
+    falls_to_tick,
     has_nothing_left,
     settle,
 )
@@ -73,7 +73,7 @@ from protocols.reasons import (
 class LegacyMeter:
     """One card meter, powered, its supply on, its clock set to the true instant `set_ms` at tick 0.
 
-    `next_step_at` is the first whole second of ticks at which its main loop has not yet turned.
+    `next_step_tick` is the first whole second of ticks at which its main loop has not yet turned.
 
     Raises InputError for faults that are not in the catalogue, for a zone whose summer time is not
     the EU's, and for friendly hours that are no rule. `seed` varies what defects leave to chance.
@@ -89,7 +89,7 @@ class LegacyMeter:
         "_friendly",
         "_recorder",
         "_zero_told",
-        "next_step_at",
+        "next_step_tick",
         "point",
     )
 
@@ -113,35 +113,35 @@ class LegacyMeter:
         self._dates = CardDates()
         self._card_slot = CardSlot(zone, self._defects, self._clock, self._dates, self.point)
         self._zero_told = False
-        self.next_step_at = 0
+        self.next_step_tick = 0
         self._dirty = True
 
-    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
-        """Do what is due strictly before tick `at`, then take the event in."""
-        while (due := self.next_due()) < at:
+    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
+        """Do what is due strictly before `at_tick`, then take the event in."""
+        while (due := self.next_due_tick()) < at_tick:
             self.step(due)
-        self._clock.count_on((at - 1) // STEP_MS * STEP_MS)
-        settle(self.point.credit, at)
-        self._apply(event, at)
-        self.next_step_at = max(self.next_step_at, step_at_or_after(at))
+        self._clock.count_on((at_tick - 1) // STEP_MS * STEP_MS)
+        settle(self.point.credit, at_tick)
+        self._apply(event, at_tick)
+        self.next_step_tick = max(self.next_step_tick, step_at_or_after(at_tick))
         self._dirty = True
         return self._recorder.drain()
 
-    def advance(self, until: int) -> tuple[Effect, ...]:
-        """Do what is due up to and including tick `until`."""
-        while (due := self.next_due()) <= until:
+    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+        """Do what is due up to and including `until_tick`."""
+        while (due := self.next_due_tick()) <= until_tick:
             self.step(due)
-        last_step_at = until // STEP_MS * STEP_MS
-        self._clock.count_on(last_step_at)
-        self.next_step_at = max(self.next_step_at, last_step_at + STEP_MS)
+        last_step_tick = until_tick // STEP_MS * STEP_MS
+        self._clock.count_on(last_step_tick)
+        self.next_step_tick = max(self.next_step_tick, last_step_tick + STEP_MS)
         return self._recorder.drain()
 
-    def next_due(self) -> int:
+    def next_due_tick(self) -> int:
         """The next whole second in which something can have changed."""
         if self._dirty:
-            return self.next_step_at
-        due = min(self.point.due_at(), self._credit_due_at(), self._calendar_due_at())
-        return max(step_at_or_after(due), self.next_step_at)
+            return self.next_step_tick
+        due = min(self.point.due_tick(), self._credit_due_tick(), self._calendar_due_tick())
+        return max(step_at_or_after(due), self.next_step_tick)
 
     @property
     def glance(self) -> Glance:
@@ -165,26 +165,26 @@ class LegacyMeter:
             journal_number=0,
         )
 
-    def step(self, at: int) -> None:
+    def step(self, at_tick: int) -> None:
         """One turn of the main loop, at a whole second of ticks."""
-        self._clock.count_on(at)
-        settle(self.point.credit, at)
-        self.point.step(at)
+        self._clock.count_on(at_tick)
+        settle(self.point.credit, at_tick)
+        self.point.step(at_tick)
         now = self._clock.registers
         if self._dates.is_cut_due(now):
-            self._fire_programmed_cut(now, at)
-        self._judge_credit(now, at)
-        self.next_step_at = at + STEP_MS
+            self._fire_programmed_cut(now, at_tick)
+        self._judge_credit(now, at_tick)
+        self.next_step_tick = at_tick + STEP_MS
         self._dirty = False
 
-    def _credit_due_at(self) -> int:
+    def _credit_due_tick(self) -> int:
         """When the purse in use runs out; NEVER once that has been seen."""
         credit = self.point.credit
         if credit.emergency == Emergency.IN_USE:
-            return empty_at(credit)
-        return falls_to_at(credit, 0) if credit.balance_q > 0 else NEVER
+            return empty_tick(credit)
+        return falls_to_tick(credit, 0) if credit.balance_q > 0 else NEVER
 
-    def _calendar_due_at(self) -> int:
+    def _calendar_due_tick(self) -> int:
         """When a date or hour that is waited for may be reached: of a cut, or of the end of a respite."""
         held_back = self.point.is_supplied() and has_nothing_left(self.point.credit)
         if self._dates.cut_at is None and not held_back:
@@ -192,71 +192,74 @@ class LegacyMeter:
         seconds = self._dates.seconds_of_day()
         if self._friendly is not None and held_back:
             seconds |= self._defects.edges_s(self._friendly)
-        return self._clock.next_second_at(seconds)
+        return self._clock.next_second_tick(seconds)
 
-    def _judge_credit(self, now: Registers, at: int) -> None:
+    def _judge_credit(self, now: Registers, at_tick: int) -> None:
         credit = self.point.credit
         if close_used_up_emergency(credit):
-            self.point.note_credit(CreditCause.EMERGENCY_USED_UP, at)
+            self.point.note_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
         if credit.balance_q > 0:
             self._zero_told = False
         elif not self._zero_told:
             self._zero_told = True
-            self.point.note_credit(CreditCause.ZERO, at)
+            self.point.note_credit(CreditCause.ZERO, at_tick)
         if not self.point.is_supplied() or not has_nothing_left(credit) or self._dates.is_suspended(now):
             return
-        if self._automatic and self.point.begin_emergency(at):
+        if self._automatic and self.point.begin_emergency(at_tick):
             return
         # Whoever has started the emergency credit has no friendly hours until it is repaid (§1.1).
         untouched = credit.emergency == Emergency.READY
         if untouched and self._friendly is not None:
             if self._defects.is_friendly(self._friendly, now):
                 return
-            self._clock.tell(self._defects.blamed_for_hours(self._friendly, now), at)
-        self.point.switch(Supply.OFF, SupplyReason.CREDIT, at)
-        self._recorder.show(at, "no credit", ScreenCode.TRIANGLE)
+            self._clock.tell(self._defects.blamed_for_hours(self._friendly, now), at_tick)
+        self.point.switch(Supply.OFF, SupplyReason.CREDIT, at_tick)
+        self._recorder.show(at_tick, "no credit", ScreenCode.TRIANGLE)
 
-    def _fire_programmed_cut(self, now: Registers, at: int) -> None:
+    def _fire_programmed_cut(self, now: Registers, at_tick: int) -> None:
         """The date on the card is reached, or was passed while the clock was set: open, at any hour."""
         cut_id = self._dates.fire_cut()
         self._recorder.note(
-            at, OrderJudged("", Kind.CUT_ORDER, f"cut/{cut_id}", 0, OrderVerdict.ACCEPTED, f"fired at {now}")
+            at_tick,
+            OrderJudged("", Kind.CUT_ORDER, f"cut/{cut_id}", 0, OrderVerdict.ACCEPTED, f"fired at {now}"),
         )
-        self.point.switch(Supply.OFF, SupplyReason.PROGRAMMED_CUT, at)
-        self._recorder.show(at, "programmed cut")
+        self.point.switch(Supply.OFF, SupplyReason.PROGRAMMED_CUT, at_tick)
+        self._recorder.show(at_tick, "programmed cut")
 
-    def _apply(self, event: Event, at: int) -> None:
+    def _apply(self, event: Event, at_tick: int) -> None:
         match event:
             case CardPass():
-                self._card_slot.read(event, at)
+                self._card_slot.read(event, at_tick)
             case UnsignedDate():
-                self._clock.hear_unsigned(event.time_ms, at)
+                self._clock.hear_unsigned(event.time_ms, at_tick)
             case TicksLost():
-                self._clock.lose_ticks(at)
+                self._clock.lose_ticks(at_tick)
             case MainsOff():
-                self.point.set_mains(on=False, at=at)
+                self.point.set_mains(on=False, at_tick=at_tick)
             case MainsOn():
-                self._wake(at)
+                self._wake(at_tick)
             case SetLoad():
-                self.point.set_load(event.load_w, at)
+                self.point.set_load(event.load_w, at_tick)
             case Overcurrent():
-                self.point.trip(at)
+                self.point.trip(at_tick)
             case Button():
-                self._press(event.name, at)
+                self._press(event.name, at_tick)
             case Document():
                 document = "", NoOrder.UNREADABLE, "", 0
-                self._recorder.note(at, OrderJudged(*document, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
+                self._recorder.note(
+                    at_tick, OrderJudged(*document, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
+                )
             case AskTime() | NewEpoch():
                 pass  # it has no link to ask over, and no epochs: it believes the date it has
             case _:
                 assert_never(event)
 
-    def _wake(self, at: int) -> None:
+    def _wake(self, at_tick: int) -> None:
         if not self.point.mains_on:
-            self._clock.wake(at)
-        self.point.set_mains(on=True, at=at)
+            self._clock.wake(at_tick)
+        self.point.set_mains(on=True, at_tick=at_tick)
 
-    def _press(self, name: ButtonName, at: int) -> None:
+    def _press(self, name: ButtonName, at_tick: int) -> None:
         """A fired cut does not listen to buttons: its only key lies in an office."""
         if not self._dates.blocked:
-            self.point.press(name, at)
+            self.point.press(name, at_tick)

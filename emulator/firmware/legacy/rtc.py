@@ -6,7 +6,7 @@ ends at 24:00:00 of its own reckoning, and it sets itself forward and back on th
 March and October. In the hour that autumn shows twice it shows the same date twice.
 
 Between two such instants the registers count on linearly, so that any span is run in steps of a day.
-A register second begins at `began_at`, which need not be a whole second of ticks: setting a clock
+A register second begins at `began_tick`, which need not be a whole second of ticks: setting a clock
 resets the divider behind it.
 """
 
@@ -30,31 +30,31 @@ FACTORY = registers_of(10_957 * DAY_S, summer=False)
 
 
 class Rtc:
-    """`registers` were shown from tick `began_at` on."""
+    """`registers` were shown from tick `began_tick` on."""
 
-    __slots__ = ("_defects", "_zone", "began_at", "registers")
+    __slots__ = ("_defects", "_zone", "began_tick", "registers")
 
-    def __init__(self, zone: LegalZone, defects: DefectLine, registers: Registers, began_at: int) -> None:
+    def __init__(self, zone: LegalZone, defects: DefectLine, registers: Registers, began_tick: int) -> None:
         self._zone = zone
         self._defects = defects
         self.registers = registers
-        self.began_at = began_at
+        self.began_tick = began_tick
 
-    def read(self, at: int) -> Registers:
+    def read(self, at_tick: int) -> Registers:
         """What the registers show at a tick not before the last."""
-        return self._run_to(at, [])[0]
+        return self._run_to(at_tick, [])[0]
 
-    def advance(self, at: int) -> list[tuple[int, Acted]]:
-        """Count on to tick `at`; which defects acted meanwhile, and at which ticks."""
+    def advance(self, at_tick: int) -> list[tuple[int, Acted]]:
+        """Count on to `at_tick`; which defects acted meanwhile, and at which ticks."""
         acted: list[tuple[int, Acted]] = []
-        self.registers, self.began_at = self._run_to(at, acted)
+        self.registers, self.began_tick = self._run_to(at_tick, acted)
         return acted
 
-    def set(self, registers: Registers, began_at: int) -> None:
-        """Write the registers; their present second began at tick `began_at`."""
-        self.registers, self.began_at = registers, began_at
+    def set(self, registers: Registers, began_tick: int) -> None:
+        """Write the registers; their present second began at tick `began_tick`."""
+        self.registers, self.began_tick = registers, began_tick
 
-    def next_second_at(self, seconds_of_day: Iterable[int]) -> int:
+    def next_second_tick(self, seconds_of_day: Iterable[int]) -> int:
         """First tick at which the registers reach one of these times of day, or stop counting linearly.
 
         The latter is midnight, or a change to or from summer time, after which it is asked again.
@@ -62,32 +62,34 @@ class Rtc:
         now_s = self.registers.second_of_day
         end_s = self._counts_on_until_s(self.registers)
         ahead = (second for second in seconds_of_day if now_s < second < end_s)
-        return self.began_at + (min(ahead, default=end_s) - now_s) * SECOND_MS
+        return self.began_tick + (min(ahead, default=end_s) - now_s) * SECOND_MS
 
-    def _run_to(self, at: int, acted: list[tuple[int, Acted]]) -> tuple[Registers, int]:
-        registers, began_at = self.registers, self.began_at
-        while (seconds := (at - began_at) // SECOND_MS) > 0:
+    def _run_to(self, at_tick: int, acted: list[tuple[int, Acted]]) -> tuple[Registers, int]:
+        registers, began_tick = self.registers, self.began_tick
+        while (seconds := (at_tick - began_tick) // SECOND_MS) > 0:
             now_s = registers.second_of_day
             end_s = self._counts_on_until_s(registers)
             if now_s + seconds < end_s:
-                return at_second_of_day(registers, now_s + seconds), began_at + seconds * SECOND_MS
-            began_at += (end_s - now_s) * SECOND_MS
-            registers = self._turned(registers, end_s, began_at, acted)
-        return registers, began_at
+                return at_second_of_day(registers, now_s + seconds), began_tick + seconds * SECOND_MS
+            began_tick += (end_s - now_s) * SECOND_MS
+            registers = self._turned(registers, end_s, began_tick, acted)
+        return registers, began_tick
 
     def _counts_on_until_s(self, registers: Registers) -> int:
         """The second of the day at which these registers next do other than count on."""
         change_s = self._zone.change_at_s(registers)
         return DAY_S if change_s is None or change_s <= registers.second_of_day else change_s
 
-    def _turned(self, registers: Registers, end_s: int, at: int, acted: list[tuple[int, Acted]]) -> Registers:
+    def _turned(
+        self, registers: Registers, end_s: int, at_tick: int, acted: list[tuple[int, Acted]]
+    ) -> Registers:
         """The registers at the end of their linear stretch: the next day, or the other kind of time."""
         if end_s < DAY_S:
             turned_s = end_s + (-HOUR_S if registers.summer else HOUR_S)
             return replace(at_second_of_day(registers, turned_s), summer=not registers.summer)
         told: list[Acted] = []
         tomorrow = self._defects.after_midnight(next_day(registers), told)
-        acted.extend((at, each) for each in told)
+        acted.extend((at_tick, each) for each in told)
         return tomorrow
 
 

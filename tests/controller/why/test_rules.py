@@ -30,7 +30,7 @@ def told(bench: Workbench) -> list[EventFact]:
     return [
         EventFact(
             number=number,
-            time_ms=bench.began_ms + note.at,
+            time_ms=bench.began_ms + note.at_tick,
             record=msgspec.json.encode(note.record).decode(),
         )
         for number, note in enumerate(notes, start=1)

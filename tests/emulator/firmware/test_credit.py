@@ -11,8 +11,8 @@ from emulator.firmware.credit import (
     Credit,
     Emergency,
     close_used_up_emergency,
-    empty_at,
-    falls_to_at,
+    empty_tick,
+    falls_to_tick,
     has_nothing_left,
     pay,
     settle,
@@ -54,16 +54,16 @@ def test_a_span_costs_the_same_in_one_piece_and_in_many(credit: Credit, pieces: 
 
 @given(purses, st.integers(-(10**15), 10**15))
 def test_the_purse_falls_to_a_level_at_exactly_that_tick(credit: Credit, level_q: int) -> None:
-    at = falls_to_at(credit, level_q)
-    if at in (0, NEVER):
+    at_tick = falls_to_tick(credit, level_q)
+    if at_tick in (0, NEVER):
         return
     before = copy(credit)
-    settle(before, at - 1)
+    settle(before, at_tick - 1)
     purse_q = before.emergency_left_q if before.emergency == Emergency.IN_USE else before.balance_q
     if credit.emergency == Emergency.IN_USE and level_q < 0:
         return  # below its last quantum that purse draws on the balance
     assert purse_q > level_q
-    settle(before, at)
+    settle(before, at_tick)
     purse_q = before.emergency_left_q if before.emergency == Emergency.IN_USE else before.balance_q
     assert purse_q <= level_q
 
@@ -111,8 +111,8 @@ def test_emergency_credit_starts_once_only_at_zero_and_is_then_drawn_on() -> Non
     assert not start_emergency(credit)
     assert not has_nothing_left(credit)
     credit.drawn_w = 1000
-    assert empty_at(credit) == 40 * 3_600_000
-    settle(credit, empty_at(credit))
+    assert empty_tick(credit) == 40 * 3_600_000
+    settle(credit, empty_tick(credit))
     assert has_nothing_left(credit)
     assert credit.balance_q == 0
     assert close_used_up_emergency(credit)

@@ -170,7 +170,7 @@ def test_an_observer_sees_things_in_the_order_in_which_they_happen() -> None:
     fleet = build_unlinked(
         plan(30, 1),
         MONDAY_MS,
-        lambda household, effects: seen_ms.extend(household.true_at(effect.at) for effect in effects),
+        lambda household, effects: seen_ms.extend(household.true_at(effect.at_tick) for effect in effects),
     )
     for hour in range(1, 400, 15):
         fleet.apply("m00001", CardPass(hour, cancel_cut="c1"), MONDAY_MS + hour * HOUR_MS)
@@ -184,7 +184,7 @@ def test_card_meters_run_without_a_link_and_are_seen_by_who_looks() -> None:
         plan(20, 1),
         MONDAY_MS,
         lambda household, effects: seen.extend(
-            (household.id, household.true_at(effect.at)) for effect in effects
+            (household.id, household.true_at(effect.at_tick)) for effect in effects
         ),
     )
     cut = CardPass(1, programmed_cut="c1", programmed_cut_ms=MONDAY_MS + 2 * HOUR_MS)

@@ -53,20 +53,20 @@ class ScriptedMeter:
         self.looked: list[int] = []
         self._script = dict(sorted(script.items()))
 
-    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
-        self._act_until(at - 1)
-        self.heard.append((at, event))
+    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
+        self._act_until(at_tick - 1)
+        self.heard.append((at_tick, event))
         if isinstance(event, Document):
             record = OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
-            self.point.recorder.note(at, record)
+            self.point.recorder.note(at_tick, record)
         return self.point.recorder.drain()
 
-    def advance(self, until: int) -> tuple[Effect, ...]:
-        self._act_until(until)
-        self.looked.append(until)
+    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+        self._act_until(until_tick)
+        self.looked.append(until_tick)
         return self.point.recorder.drain()
 
-    def next_due(self) -> int:
+    def next_due_tick(self) -> int:
         return min(self._script, default=NEVER)
 
     @property
@@ -89,9 +89,9 @@ class ScriptedMeter:
             journal_number=0,
         )
 
-    def _act_until(self, until: int) -> None:
-        for at in [at for at in self._script if at <= until]:
-            self._script.pop(at)(self.point, at)
+    def _act_until(self, until_tick: int) -> None:
+        for at_tick in [at_tick for at_tick in self._script if at_tick <= until_tick]:
+            self._script.pop(at_tick)(self.point, at_tick)
 
 
 def spec(meter: str, drift_ppm: int = 0, load_w: int | None = 0) -> MeterSpec:

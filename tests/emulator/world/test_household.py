@@ -23,7 +23,7 @@ def stairs_w(true_ms: int) -> int:
     return true_ms // QUARTER_MS % 7 * 300
 
 
-def house(drift_ppm: int, began_at: int = 0) -> Household[GuardedMeter]:
+def house(drift_ppm: int, began_tick: int = 0) -> Household[GuardedMeter]:
     meter = GuardedMeter(
         Identity("m1", frozenset(), b"k" * 32),
         PROFILE,
@@ -33,7 +33,7 @@ def house(drift_ppm: int, began_at: int = 0) -> Household[GuardedMeter]:
         commissioned_ms=MONDAY_MS,
     )
     crystal = Crystal(drift_ppm, MONDAY_MS)
-    return Household("m1", meter, crystal, stairs_w, from_ms=MONDAY_MS, began_at=began_at)
+    return Household("m1", meter, crystal, stairs_w, from_ms=MONDAY_MS, began_tick=began_tick)
 
 
 @given(drifts, st.lists(st.integers(1, 12 * HOUR_MS), max_size=8))
@@ -66,7 +66,7 @@ def test_a_day_of_changing_loads_is_charged_to_within_a_second_of_each_change(dr
 
 
 @given(drifts, st.integers(0, 10**9))
-def test_the_counter_goes_on_from_what_it_read(drift_ppm: int, began_at: int) -> None:
-    resumed = house(drift_ppm, began_at)
-    assert resumed.tick_at(MONDAY_MS) == began_at
-    assert resumed.true_at(began_at) == MONDAY_MS
+def test_the_counter_goes_on_from_what_it_read(drift_ppm: int, began_tick: int) -> None:
+    resumed = house(drift_ppm, began_tick)
+    assert resumed.tick_at(MONDAY_MS) == began_tick
+    assert resumed.true_at(began_tick) == MONDAY_MS

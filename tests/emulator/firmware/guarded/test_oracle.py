@@ -29,8 +29,8 @@ PROFILES = [
 class EverySecond(GuardedMeter):
     """The semantics itself: a step every second of the crystal, whether there is anything to do or not."""
 
-    def next_due(self) -> int:
-        return self.stepped_at + STEP_MS
+    def next_due_tick(self) -> int:
+        return self.stepped_tick + STEP_MS
 
 
 @settings(max_examples=200)

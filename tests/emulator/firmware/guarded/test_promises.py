@@ -110,4 +110,4 @@ def test_a_meter_never_acts_in_the_past_that_it_was_restored_from(
     cell.bench.effects.clear()
     cell.bench.wait(wait_ms)
     assert cell.bench.meter.memory.tick == cell.bench.tick
-    assert all(each.at >= remembered for each in cell.bench.effects)
+    assert all(each.at_tick >= remembered for each in cell.bench.effects)

@@ -79,7 +79,7 @@ def holds_at(accepted: list[Order]) -> list[Span]:
 
 
 def check_opening(bench: Workbench, opening: SetSupply) -> None:
-    now = true_ms(bench, opening.at)
+    now = true_ms(bench, opening.at_tick)
     before = [order for at, order in bench.accepted if at <= now]
     calendars = [order for order in before if order.kind is Kind.CUT_CALENDAR]
     leases = [order for order in before if order.kind is Kind.LEASE]
@@ -93,8 +93,8 @@ def check_opening(bench: Workbench, opening: SetSupply) -> None:
     released = [at for at, order in bench.accepted if order.kind is Kind.RELEASE and at <= now]
     assert not any(now < at + DAY_MS * 999 // 1000 for at in released), "inside the hours of a release"
     assert clock_at(bench, opening) is ClockStatus.TRUSTED
-    warned = [e.at for e in bench.effects if isinstance(e, Noted) and isinstance(e.record, WarningShown)]
-    assert any(at <= opening.at - bench.profile.warning_s * 1000 for at in warned), "no full warning"
+    warned = [e.at_tick for e in bench.effects if isinstance(e, Noted) and isinstance(e.record, WarningShown)]
+    assert any(at <= opening.at_tick - bench.profile.warning_s * 1000 for at in warned), "no full warning"
 
 
 def clock_at(bench: Workbench, opening: SetSupply) -> ClockStatus:
@@ -148,7 +148,7 @@ def test_who_must_be_cut_is_cut_in_the_first_window_with_room(
         bench.wait(min(syncs_every_s * 1000, start + HOUR_MS - bench.now_ms))
     [opening] = openings(bench)
     # The spread is at most a quarter of the window; the interval is a few seconds wide.
-    assert start <= true_ms(bench, opening.at) <= start + min(spread_max_s * 1000, HOUR_MS // 4) + 10_000
+    assert start <= true_ms(bench, opening.at_tick) <= start + min(spread_max_s * 1000, HOUR_MS // 4) + 10_000
 
 
 @settings(max_examples=100)
@@ -214,10 +214,10 @@ def test_a_meter_restored_from_its_image_lives_on_as_if_nothing_had_been(
         mains_on=old.point.mains_on,
     )
     assert two.meter.image() == old.image()
-    if old.point.leak_test_ends_at != two.meter.point.leak_test_ends_at:
+    if old.point.leak_test_ends_tick != two.meter.point.leak_test_ends_tick:
         return
     two.meter.recorder.text, two.meter.recorder.code = old.recorder.text, old.recorder.code
-    two.meter.stepped_at, two.meter.touched_at = old.stepped_at, old.touched_at
+    two.meter.stepped_tick, two.meter.touched_tick = old.stepped_tick, old.touched_tick
     for bench in (one, two):
         live(bench, program[cut:])
     assert trace(one.effects) == trace(two.effects)

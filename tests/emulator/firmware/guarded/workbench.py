@@ -223,7 +223,7 @@ class Workbench:
 
     def supply_changes(self) -> list[tuple[int, str, str]]:
         """(seconds of ticks, to, reason) of every change so far."""
-        return [(e.at // 1000, e.after, e.reason) for e in self.effects if isinstance(e, SetSupply)]
+        return [(e.at_tick // 1000, e.after, e.reason) for e in self.effects if isinstance(e, SetSupply)]
 
 
 def sign(order: Order, signers: tuple[str, ...] | None = None) -> bytes:

@@ -131,7 +131,7 @@ class CardMeter:
     def openings(self) -> list[str]:
         """When it opened, by a watch, and why."""
         return [
-            f"{watch(self.start_ms + effect.at)} {effect.reason}"
+            f"{watch(self.start_ms + effect.at_tick)} {effect.reason}"
             for effect in self.effects
             if isinstance(effect, SetSupply) and effect.after is Supply.OFF
         ]
@@ -139,7 +139,7 @@ class CardMeter:
     def switchings(self) -> list[str]:
         """Every change of supply: when, to what, why."""
         return [
-            f"{watch(self.start_ms + effect.at)} {effect.after} {effect.reason}"
+            f"{watch(self.start_ms + effect.at_tick)} {effect.after} {effect.reason}"
             for effect in self.effects
             if isinstance(effect, SetSupply)
         ]

@@ -11,14 +11,14 @@ class PerSecond:
     def __init__(self, meter: LegacyMeter) -> None:
         self.meter = meter
 
-    def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
-        self._loop(at - 1)
-        return self.meter.handle(event, at)
+    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
+        self._loop(at_tick - 1)
+        return self.meter.handle(event, at_tick)
 
-    def advance(self, until: int) -> tuple[Effect, ...]:
-        self._loop(until)
-        return self.meter.advance(until)
+    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+        self._loop(until_tick)
+        return self.meter.advance(until_tick)
 
-    def _loop(self, until: int) -> None:
-        while self.meter.next_step_at <= until:
-            self.meter.step(self.meter.next_step_at)
+    def _loop(self, until_tick: int) -> None:
+        while self.meter.next_step_tick <= until_tick:
+            self.meter.step(self.meter.next_step_tick)

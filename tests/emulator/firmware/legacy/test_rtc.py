@@ -68,7 +68,7 @@ def test_the_next_second_asked_for_is_never_passed_over(set_ms: int, seconds: se
     set_ms -= set_ms % SECOND_MS
     rtc = Rtc(zone, DefectLine(()), zone.registers_at(set_ms), 0)
     seconds.add(rtc.registers.second_of_day)
-    due = rtc.next_second_at(seconds)
+    due = rtc.next_second_tick(seconds)
     before, after = rtc.read(due - SECOND_MS), rtc.read(due)
     assert after.second_of_day in seconds or after.date != before.date or after.summer != before.summer
     assert 0 < due <= DAY_MS
