@@ -18,6 +18,7 @@ from emulator.firmware.effects import Ask
 from emulator.firmware.events import AskTime, Document
 from emulator.firmware.guarded.gate import judge
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.ticks import Tick
 from protocols.documents.orders import TimeAnswer
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.link.question import Evidence, Flags, Interval, Question
@@ -190,9 +191,9 @@ _PROGRAM: Final = (type, ModuleType, FunctionType, BuiltinFunctionType)
 def _hear_the_time(meter: GuardedMeter) -> None:
     at = HOUR_MS
     for source in (Source.HEADEND, Source.TIMESERVER):
-        asks = [effect for effect in meter.handle(AskTime(source), at) if isinstance(effect, Ask)]
+        asks = [effect for effect in meter.handle(AskTime(source), Tick(at)) if isinstance(effect, Ask)]
         answer = TimeAnswer(
             meter=meter.identity.id, nonce=asks[0].nonce, time_ms=START_MS + at, spread_ms=1_000
         )
-        meter.handle(Document(office().seal_time(source, answer)), at)
-    meter.advance(at + MINUTE_MS)
+        meter.handle(Document(office().seal_time(source, answer)), Tick(at))
+    meter.advance(Tick(at + MINUTE_MS))

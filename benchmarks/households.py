@@ -14,6 +14,7 @@ from emulator.firmware.events import Button, ButtonName, Document, Event, SetLoa
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
+from emulator.firmware.ticks import Tick
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.office import Keyring
 from emulator.world.loads import QUARTER_MS
@@ -130,7 +131,7 @@ def commission(life: Life, kind: type[GuardedMeter] = GuardedMeter) -> GuardedMe
         commissioned_ms=START_MS,
     )
     for document in documents():
-        meter.handle(Document(document), 0)
+        meter.handle(Document(document), Tick(0))
     return meter
 
 
@@ -165,7 +166,7 @@ class QuarterMeter(GuardedMeter):
 
     __slots__ = ()
 
-    def next_due_tick(self) -> int:
+    def _next_due(self) -> int:
         return (self.stepped_tick // QUARTER_MS + 1) * QUARTER_MS
 
 
@@ -173,8 +174,8 @@ def jump(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
     """Each meter is given its inputs, and the end."""
     for meter, life in zip(meters, lived, strict=True):
         for at, event in life.inputs:
-            meter.handle(event, at)
-        meter.advance(DAYS * DAY_MS)
+            meter.handle(event, Tick(at))
+        meter.advance(Tick(DAYS * DAY_MS))
 
 
 def tick(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
@@ -184,6 +185,6 @@ def tick(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
         for now in range(QUARTER_MS, DAYS * DAY_MS + 1, QUARTER_MS):
             while place < len(life.inputs) and life.inputs[place][0] <= now:
                 at, event = life.inputs[place]
-                meter.handle(event, at)
+                meter.handle(event, Tick(at))
                 place += 1
-            meter.advance(now)
+            meter.advance(Tick(now))

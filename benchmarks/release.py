@@ -39,7 +39,7 @@ from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, digest_of, write_document
-from protocols.instants import HOUR_MS
+from protocols.instants import HOUR_MS, UtcMs
 from protocols.link.carriage import BrokerAddress
 from protocols.reasons import Supply
 from protocols.rim.clocks import now_ms
@@ -189,13 +189,13 @@ async def _run_links(running_links: Sequence[RunningLink]) -> None:
 def _links_that_were_cut(root_envelope: bytes, meters: int, now_ms: int) -> list[Link]:
     began_ms = now_ms - _BEFORE_MS
     plan = FleetPlan(meters, _LINKS, 1, shipped_profiles()["wallonia-smart"])
-    links = build_links(plan, Secrets(root_in(root_envelope), FLEET_KEY), began_ms, None)
+    links = build_links(plan, Secrets(root_in(root_envelope), FLEET_KEY), UtcMs(began_ms), None)
     documents = _documents(began_ms)
     for link in links:
         for meter in link.meters:
             for document in documents:
-                link.apply(meter, Document(document), began_ms)
-        link.advance(now_ms)
+                link.apply(meter, Document(document), UtcMs(began_ms))
+        link.advance(UtcMs(now_ms))
     return links
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks.figures import Figure, Progress, alternate, figure_of, ratios
 from benchmarks.households import FLEET, START_MS, commission, lives, office
 from emulator.firmware.events import Document
+from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE
@@ -67,11 +68,11 @@ def measure_intake(size: Size, progress: Progress) -> list[Figure]:
 
     def by_one() -> Callable[[], object]:
         meter, holds = commission(households[0]), _holds(orders)
-        return lambda: [meter.handle(Document(data), HOUR_MS) for data in holds]
+        return lambda: [meter.handle(Document(data), Tick(HOUR_MS)) for data in holds]
 
     def by_many() -> Callable[[], object]:
         meters = [commission(life) for life in households]
-        return lambda: [meter.handle(Document(release), HOUR_MS) for meter in meters]
+        return lambda: [meter.handle(Document(release), Tick(HOUR_MS)) for meter in meters]
 
     taken = alternate({"one": by_one, "many": by_many}, size.repetitions, progress)
     return [

@@ -3,9 +3,15 @@
 One unit everywhere: on the wire, in the firmware, in the store. Local time exists only at the
 edges, with a zone beside it. Durations are in milliseconds too (`_ms`), or in whole seconds
 (`_s`) where a person writes them.
+
+`UtcMs` is the type of an instant wherever a count that is none could be taken for one: a meter's ticks
+are milliseconds too (`emulator.firmware.ticks`), and are no date.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NewType
+
+UtcMs = NewType("UtcMs", int)
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -20,14 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_MS = timedelta(milliseconds=1)
 
 
-def ms_from_datetime(moment: datetime) -> int:
+def ms_from_datetime(moment: datetime) -> UtcMs:
     """The instant of an aware datetime, rounded down to a millisecond.
 
     Raises ValueError for a datetime without an offset: its instant is not known.
     """
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no offset from UTC")
-    return (moment - _EPOCH) // _ONE_MS
+    return UtcMs((moment - _EPOCH) // _ONE_MS)
 
 
 def datetime_from_ms(instant_ms: int, zone: tzinfo = UTC) -> datetime:
@@ -42,6 +48,6 @@ def iso_from_ms(instant_ms: int) -> str:
     return moment.isoformat(timespec=precision) + "Z"
 
 
-def ms_from_iso(text: str) -> int:
+def ms_from_iso(text: str) -> UtcMs:
     """The instant of an ISO 8601 text with an offset. Raises ValueError for any other text."""
     return ms_from_datetime(datetime.fromisoformat(text))

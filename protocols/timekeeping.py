@@ -6,10 +6,12 @@ itself, so that one seed leads to the same decisions at any speed.
 
 from typing import Protocol
 
+from protocols.instants import UtcMs
+
 
 class Timekeeper(Protocol):
     """A clock in UTC milliseconds. It need not show true time."""
 
-    def now_ms(self) -> int: ...
+    def now_ms(self) -> UtcMs: ...
 
     async def sleep_until(self, instant_ms: int) -> None: ...

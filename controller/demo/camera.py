@@ -12,7 +12,7 @@ from emulator.firmware.meter import Meter
 from emulator.scenario.expectation import is_cut
 from emulator.scenario.player import digest_of_decisions
 from emulator.world.household import Household
-from protocols.instants import HOUR_MS, SECOND_MS
+from protocols.instants import HOUR_MS, SECOND_MS, UtcMs
 from protocols.reasons import Supply, SupplyReason
 
 
@@ -30,7 +30,7 @@ class Change:
 
     fleet: Fleet
     meter: str
-    true_ms: int
+    true_ms: UtcMs
     before: Supply
     after: Supply
     reason: SupplyReason

@@ -24,7 +24,7 @@ from emulator.population.profile_form import ProfileData
 from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from protocols.cutting.zones import load_zone, wall_clock
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import UEUR_PER_EUR
 
@@ -78,7 +78,7 @@ class CardFleet:
         self._load_every_ms = load_every_ms
         self._camera = camera
         self._offices = Offices(len(night.OFFICES))
-        self._agenda: list[tuple[int, int, str, Event | Step]] = []
+        self._agenda: list[tuple[UtcMs, int, str, Event | Step]] = []
         self._number = 0
         self._cards: dict[str, int] = {}
         self._cut_ms: dict[str, int] = {}
@@ -98,11 +98,11 @@ class CardFleet:
         meters_ms = self._meters.next_due_ms()
         return min([*dues, *([] if meters_ms is None else [meters_ms])], default=None)
 
-    def advance(self, true_ms: int) -> None:
+    def advance(self, true_ms: UtcMs) -> None:
         """Do everything that is due up to and including a true instant, in order of time."""
         while self._agenda and self._agenda[0][0] <= true_ms:
             at_ms, _, meter, what = heapq.heappop(self._agenda)
-            self._meters.advance(at_ms - 1)
+            self._meters.advance(UtcMs(at_ms - 1))
             if isinstance(what, Step):
                 self._take(what, meter, at_ms)
             else:
@@ -155,7 +155,7 @@ class CardFleet:
         if home.late_ms is not None:
             self._put(home.late_ms, meter, Step.REACTIVATE_LATE)
         if home.clock_set_wrong:
-            self._put(night.LIE_MS, meter, UnsignedDate(night.LIE_MS + night.LIE_OFFSET_MS))
+            self._put(night.LIE_MS, meter, UnsignedDate(UtcMs(night.LIE_MS + night.LIE_OFFSET_MS)))
         for top_up in home.top_ups:
             if top_up.at_ms + night.WAY_HOME_MS < night.END_MS:
                 self._buy(meter, top_up.at_ms, top_up.id, top_up.amount_ueur)
@@ -165,10 +165,10 @@ class CardFleet:
     ) -> CardPass:
         return CardPass(
             self._next_card(meter),
-            suspend_from_ms=suspended_ms[0],
-            suspend_until_ms=suspended_ms[1],
+            suspend_from_ms=UtcMs(suspended_ms[0]),
+            suspend_until_ms=UtcMs(suspended_ms[1]),
             programmed_cut="" if cut is None else cut[0],
-            programmed_cut_ms=None if cut is None else cut[1],
+            programmed_cut_ms=None if cut is None else UtcMs(cut[1]),
             cancel_cut=cancel,
         )
 
@@ -188,7 +188,7 @@ class CardFleet:
 
     def _put(self, at_ms: int, meter: str, what: Event | Step) -> None:
         self._number += 1
-        heapq.heappush(self._agenda, (at_ms, self._number, meter, what))
+        heapq.heappush(self._agenda, (UtcMs(at_ms), self._number, meter, what))
 
     # -- what follows from a cut -------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class CardFleet:
         elif change.after is Supply.ON:
             self._note_way_back(change)
 
-    def _live_on_credit(self, home: TwinHousehold, cut_ms: int) -> None:
+    def _live_on_credit(self, home: TwinHousehold, cut_ms: UtcMs) -> None:
         """Press the button; where the emergency credit is used up, buy credit in a shop as well."""
         at_ms = cut_ms + _TO_THE_METER_MS
         if home.energy is Energy.GAS:
@@ -225,7 +225,7 @@ class CardFleet:
         if purse.emergency is not Emergency.READY:
             self._buy(home.card, _shop_ms(cut_ms), f"need-{home.number:05d}-{self._number}", _BOUGHT_UEUR)
 
-    def _take(self, step: Step, meter: str, at_ms: int) -> None:
+    def _take(self, step: Step, meter: str, at_ms: UtcMs) -> None:
         home = self.homes[meter]
         if step is Step.ARRIVE:
             served_ms = self._offices.serve(home.office, at_ms)

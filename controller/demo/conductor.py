@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 
 # One step in real time, while time runs at rate 1.
 _TICK_S: Final = 0.002
@@ -45,12 +45,12 @@ class Conductor:
 
     # -- the timekeeper ----------------------------------------------------------------------------
 
-    def now_ms(self) -> int:
+    def now_ms(self) -> UtcMs:
         """True time: stepped, or running while `run_at_rate_one` runs."""
         if self._running is not None:
             from_ms, from_ns = self._running
             self._now_ms = from_ms + (time.monotonic_ns() - from_ns) // _NS_PER_MS
-        return self._now_ms
+        return UtcMs(self._now_ms)
 
     async def sleep_until(self, instant_ms: int) -> None:
         """Return when time has reached `instant_ms`."""

@@ -6,16 +6,17 @@ quotas, given to the households in the order of a hash, so that a small fleet ha
 Pure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from hashlib import blake2b
 from typing import Final
 
 from controller.demo import night
+from emulator.world.household import Load
 from emulator.world.loads import HouseholdLoad
 from protocols.cutting.zones import load_zone, wall_clock
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
 
@@ -94,7 +95,7 @@ class TwinHousehold:
     energy: Energy
     drift_ppm: int
     balance_q: int
-    load: Callable[[int], int]
+    load: Load
     reactivation: Reactivation
     reactivated_ms: int | None
     late_ms: int | None
@@ -228,7 +229,7 @@ def _reactivated_ms(number: int, seed: int, reactivation: Reactivation) -> int |
     if reactivation is Reactivation.BEFORE_START:
         first_ms, days = night.REACTIVATION_FROM_MS, 24
     else:
-        first_ms, days = night.EXTENSION_FROM_MS + DAY_MS, 3
+        first_ms, days = UtcMs(night.EXTENSION_FROM_MS + DAY_MS), 3
     day = chance(seed, number, "day", days)
     minutes = chance(seed, number, "minute", 11 * 60)
     return first_ms + day * DAY_MS + HOUR_MS + minutes * MINUTE_MS
@@ -264,13 +265,13 @@ def _top_ups(number: int, seed: int) -> tuple[ShopPayment, ...]:
     return tuple(made)
 
 
-def _load(number: int, seed: int, *, gas: bool) -> Callable[[int], int]:
+def _load(number: int, seed: int, *, gas: bool) -> Load:
     """The load in W as a function of true time: of electric appliances, or of a gas cooker."""
     if not gas:
         return HouseholdLoad(seed, f"home-{number}", night.ZONE).load_w
     zone = load_zone(night.ZONE)
 
-    def cooking_w(true_ms: int) -> int:
+    def cooking_w(true_ms: UtcMs) -> int:
         wall = wall_clock(true_ms, zone)
         cooks = chance(seed, number, f"cooks {true_ms // HOUR_MS}", _COOKING_ONE_IN) == 0
         return _COOKING_W if wall.hour in _COOKING_HOURS and cooks else 0

@@ -3,17 +3,16 @@
 Source: domain.md §1.1.
 """
 
-from collections.abc import Callable
-
 from emulator.firmware.service_point import LEAK_FLOW_W_MAX
-from protocols.instants import DAY_MS, MINUTE_MS
+from emulator.world.household import Load
+from protocols.instants import DAY_MS, MINUTE_MS, UtcMs
 
 _LOOK_EVERY_MS = 5 * MINUTE_MS
 # The leak test takes 12 minutes; a load during the test would end it.
 _QUIET_MS = 13 * MINUTE_MS
 
 
-def quiet_from_ms(load: Callable[[int], int], load_every_ms: int, from_ms: int) -> int:
+def quiet_from_ms(load: Load, load_every_ms: int, from_ms: int) -> int:
     """The first instant, in steps of five minutes, from which no tap is open for the whole test.
 
     `load` is sampled as the meter's household samples it: at every multiple of `load_every_ms`.
@@ -21,7 +20,7 @@ def quiet_from_ms(load: Callable[[int], int], load_every_ms: int, from_ms: int) 
     instant_ms = from_ms
     while instant_ms < from_ms + DAY_MS:
         slots = range(instant_ms // load_every_ms + 1, (instant_ms + _QUIET_MS) // load_every_ms + 1)
-        if all(load(slot * load_every_ms) <= LEAK_FLOW_W_MAX for slot in slots):
+        if all(load(UtcMs(slot * load_every_ms)) <= LEAK_FLOW_W_MAX for slot in slots):
             return instant_ms
         instant_ms += _LOOK_EVERY_MS
     return instant_ms

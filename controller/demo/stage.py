@@ -28,7 +28,7 @@ from controller.service.time_service import TimeAuthority
 from emulator.fleet.building import Secrets
 from emulator.fleet.running import RunningLink
 from emulator.population.shipped import shipped_profiles
-from protocols.instants import HOUR_MS
+from protocols.instants import HOUR_MS, UtcMs
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.topics import CARRIAGE, Channel, controller_filters, time_filters
 from protocols.reasons import Source
@@ -48,10 +48,10 @@ class LyingTime:
     def __init__(self, clock: Timekeeper) -> None:
         self._clock = clock
 
-    def now_ms(self) -> int:
+    def now_ms(self) -> UtcMs:
         true_ms = self._clock.now_ms()
         lies = night.LIE_MS <= true_ms < night.LIE_ENDS_MS
-        return true_ms + night.LIE_OFFSET_MS if lies else true_ms
+        return UtcMs(true_ms + night.LIE_OFFSET_MS) if lies else true_ms
 
     async def sleep_until(self, instant_ms: int) -> None:
         await self._clock.sleep_until(instant_ms)

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from emulator.firmware.journal import write_body
+from emulator.firmware.ticks import Tick
 from emulator.fleet.files import journal_line
 from emulator.scenario.model import Scenario
 from protocols.chain import GENESIS, append
 from protocols.errors import InputError
-from protocols.instants import iso_from_ms
+from protocols.instants import UtcMs, iso_from_ms
 from protocols.link.records import Record
 
 
@@ -64,7 +65,7 @@ class JournalFolder:
             for meter in self._unheard:
                 self._path(meter).write_bytes(b"")
 
-    def write(self, meter: str, tick: int, true_ms: int, record: Record) -> None:
+    def write(self, meter: str, tick: Tick, true_ms: UtcMs, record: Record) -> None:
         """Write one line: the record as an entry of its meter's chain, and beside it `t`, the true time."""
         path = self._path(meter)
         try:

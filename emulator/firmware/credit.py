@@ -17,15 +17,13 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
+from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
 from protocols.instants import SECOND_MS
 from protocols.units import (
     QUANTA_PER_S_PER_UEUR_DAY,
     QUANTA_PER_UEUR,
     QUANTA_PER_WS_PER_UEUR_KWH,
 )
-
-# Later than any tick a meter will see (146 million years): stands for "not as things are".
-NEVER = 2**62
 
 
 class Emergency(IntEnum):
@@ -44,7 +42,10 @@ _USED_UP: Final = Emergency.USED_UP
 
 @dataclass(slots=True)
 class Credit:
-    """One meter's purses, prices and registers. `drawn_w` is what flows; the supply sets it."""
+    """One meter's purses, prices and registers. `drawn_w` is what flows; the supply sets it.
+
+    `settled_at` is a tick; its name is in the image and stays.
+    """
 
     balance_q: int
     price_ueur_per_kwh: int
@@ -54,7 +55,7 @@ class Credit:
     emergency: Emergency = Emergency.READY
     drawn_w: int = 0
     carry_mq: int = 0
-    settled_at: int = 0
+    settled_at: Tick = FIRST_TICK
     energy_mj: int = 0
 
 
@@ -64,7 +65,7 @@ def rate_q_per_s(credit: Credit) -> int:
     return consumption + credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
 
 
-def settle(credit: Credit, at_tick: int) -> None:
+def settle(credit: Credit, at_tick: Tick) -> None:
     """Charge everything up to `at_tick`. A tick already settled is left alone."""
     elapsed_ticks = at_tick - credit.settled_at
     if elapsed_ticks <= 0:
@@ -79,7 +80,7 @@ def settle(credit: Credit, at_tick: int) -> None:
     credit.balance_q -= spent_q
 
 
-def settled_copy(credit: Credit, at_tick: int) -> Credit:
+def settled_copy(credit: Credit, at_tick: Tick) -> Credit:
     """The record as it would be, settled to `at_tick`: for whoever only looks."""
     seen = replace(credit)
     settle(seen, at_tick)

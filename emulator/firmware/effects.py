@@ -6,6 +6,7 @@ world; `Noted` is one entry of the black box, and also what a link publishes as 
 
 from msgspec import Struct
 
+from emulator.firmware.ticks import Tick
 from protocols.link.records import Record
 from protocols.reasons import ScreenCode, Source, Supply, SupplyReason
 
@@ -13,7 +14,7 @@ from protocols.reasons import ScreenCode, Source, Supply, SupplyReason
 class SetSupply(Struct, frozen=True):
     """Drive the contactor or valve."""
 
-    at_tick: int
+    at_tick: Tick
     before: Supply
     after: Supply
     reason: SupplyReason
@@ -22,7 +23,7 @@ class SetSupply(Struct, frozen=True):
 class Show(Struct, frozen=True):
     """Put a text and a code on the screen."""
 
-    at_tick: int
+    at_tick: Tick
     text: str
     code: ScreenCode
 
@@ -30,7 +31,7 @@ class Show(Struct, frozen=True):
 class Ask(Struct, frozen=True):
     """Ask `source` for the time with this nonce."""
 
-    at_tick: int
+    at_tick: Tick
     source: Source
     nonce: str
 
@@ -38,14 +39,14 @@ class Ask(Struct, frozen=True):
 class Persist(Struct, frozen=True):
     """Write the image to the non-volatile memory before going on."""
 
-    at_tick: int
+    at_tick: Tick
     image: bytes
 
 
 class Noted(Struct, frozen=True):
     """A record entered the black box."""
 
-    at_tick: int
+    at_tick: Tick
     record: Record
 
 

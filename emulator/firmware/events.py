@@ -8,6 +8,7 @@ nothing by them, except that a card's result is shown as a card's.
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from protocols.instants import UtcMs
 from protocols.reasons import Source
 
 
@@ -87,7 +88,7 @@ class Document:
 class UnsignedDate:
     """A date without signature (a DLMS clock write, the console). Guarded: logged, never counted."""
 
-    time_ms: int
+    time_ms: UtcMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,14 @@ class CardPass:
     """
 
     number: int
-    date_ms: int | None = None
+    date_ms: UtcMs | None = None
     date_source: Source = Source.CARD
     payment: str = ""
     top_up_ueur: int = 0
-    suspend_from_ms: int | None = None
-    suspend_until_ms: int | None = None
+    suspend_from_ms: UtcMs | None = None
+    suspend_until_ms: UtcMs | None = None
     programmed_cut: str = ""
-    programmed_cut_ms: int | None = None
+    programmed_cut_ms: UtcMs | None = None
     cancel_cut: str = ""
     restart: bool = False
 

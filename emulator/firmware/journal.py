@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from emulator.firmware.ticks import Tick
 from protocols.chain import GENESIS, Entry, Head, append
 from protocols.errors import DocumentError
 from protocols.limits import JOURNAL_ENTRIES_MAX
@@ -21,7 +22,7 @@ _WAITING_MAX: Final = 64
 class Logged(msgspec.Struct, frozen=True):
     """What an entry's body holds."""
 
-    tick: int
+    tick: Tick
     record: Record
 
 
@@ -42,7 +43,7 @@ class Journal:
     def __init__(self, head: Head = GENESIS, size: int = JOURNAL_ENTRIES_MAX) -> None:
         self._base = head
         self._entries: tuple[Entry, ...] = ()
-        self._waiting: tuple[tuple[int, Record], ...] = ()
+        self._waiting: tuple[tuple[Tick, Record], ...] = ()
         self._size = size
 
     @property
@@ -61,7 +62,7 @@ class Journal:
         self._write_out()
         return self._entries
 
-    def append(self, at_tick: int, record: Record) -> None:
+    def append(self, at_tick: Tick, record: Record) -> None:
         """Chain one record; beyond the ring's size the oldest entry is forgotten."""
         self._waiting += ((at_tick, record),)
         if len(self._waiting) >= _WAITING_MAX:
@@ -82,7 +83,7 @@ class Journal:
         self._entries, self._waiting = tuple(entries), ()
 
 
-def write_body(at_tick: int, record: Record) -> bytes:
+def write_body(at_tick: Tick, record: Record) -> bytes:
     """The body of an entry."""
     return _encoder.encode(Logged(at_tick, record))
 

@@ -12,14 +12,7 @@ from typing import Protocol
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Event
 from emulator.firmware.readout import Glance, Readout
-
-# A meter's main loop runs once a second of its crystal; every due tick is a multiple of this.
-STEP_MS = 1_000
-
-
-def step_at_or_after(tick: int) -> int:
-    """The first step of the main loop at or after `tick`."""
-    return -(-tick // STEP_MS) * STEP_MS
+from emulator.firmware.ticks import Tick
 
 
 class Meter(Protocol):
@@ -28,10 +21,10 @@ class Meter(Protocol):
     @property
     def glance(self) -> Glance: ...
 
-    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]: ...
+    def handle(self, event: Event, at_tick: Tick) -> tuple[Effect, ...]: ...
 
-    def advance(self, until_tick: int) -> tuple[Effect, ...]: ...
+    def advance(self, until_tick: Tick) -> tuple[Effect, ...]: ...
 
-    def next_due_tick(self) -> int: ...
+    def next_due_tick(self) -> Tick: ...
 
-    def readout(self, at_tick: int) -> Readout: ...
+    def readout(self, at_tick: Tick) -> Readout: ...

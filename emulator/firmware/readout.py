@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from emulator.firmware.credit import Credit, Emergency, settled_copy
+from emulator.firmware.ticks import Tick
+from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
 from protocols.units import ueur_from_quanta
 
@@ -61,9 +63,9 @@ class Readout:
 
     glance: Glance
     text: str
-    earliest_ms: int
-    latest_ms: int | None
-    estimate_ms: int
+    earliest_ms: UtcMs
+    latest_ms: UtcMs | None
+    estimate_ms: UtcMs
     purse: Purse
     mains_on: bool
     is_warned: bool
@@ -71,7 +73,7 @@ class Readout:
     journal_number: int
 
 
-def purse_at(credit: Credit, at_tick: int) -> Purse:
+def purse_at(credit: Credit, at_tick: Tick) -> Purse:
     """The purse as it stands at a tick; the meter's own is left as it was."""
     now = settled_copy(credit, at_tick)
     return Purse(now.balance_q, now.emergency_left_q, now.emergency, now.drawn_w, now.energy_mj)

@@ -7,6 +7,7 @@ the collected effects to its caller at the end of the call.
 from typing import Protocol
 
 from emulator.firmware.effects import Effect, Noted, Show
+from emulator.firmware.ticks import Tick
 from protocols.link.records import Record, ScreenShown
 from protocols.reasons import ScreenCode
 
@@ -14,7 +15,7 @@ from protocols.reasons import ScreenCode
 class BlackBox(Protocol):
     """Where records are kept: `emulator.firmware.journal.Journal`, or nothing."""
 
-    def append(self, at_tick: int, record: Record) -> None: ...
+    def append(self, at_tick: Tick, record: Record) -> None: ...
 
 
 class Recorder:
@@ -38,7 +39,7 @@ class Recorder:
             self._effects = []
         self._effects.append(effect)
 
-    def note(self, at_tick: int, record: Record) -> None:
+    def note(self, at_tick: Tick, record: Record) -> None:
         """Write a record to the black box and tell the world of it."""
         if self._box is not None:
             self._box.append(at_tick, record)
@@ -49,11 +50,11 @@ class Recorder:
         """Have the memory written before the effects of this call, though the black box has not grown."""
         self.keeps = True
 
-    def tell(self, at_tick: int, record: Record) -> None:
+    def tell(self, at_tick: Tick, record: Record) -> None:
         """Tell the world without writing: what anyone could send without end must not flush the ring."""
         self.emit(Noted(at_tick, record))
 
-    def show(self, at_tick: int, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
+    def show(self, at_tick: Tick, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
         """Change the screen; showing what already stands there is no effect."""
         if (text, code) == (self.text, self.code):
             return

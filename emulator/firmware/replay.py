@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from emulator.firmware.guarded.gate import Verdict, judge
 from emulator.firmware.journal import read_body
+from emulator.firmware.ticks import Tick
 from protocols.chain import Entry
 from protocols.errors import DocumentError
 from protocols.link.question import Question
@@ -21,7 +22,7 @@ class Replayed:
     """One recorded verdict and what the gate says to its question now. `number`: in the black box."""
 
     number: int
-    tick: int
+    tick: Tick
     question: Question
     recorded_open: bool
     recorded_reason: Because

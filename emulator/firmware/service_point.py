@@ -14,7 +14,6 @@ Nothing here decides to cut: `switch` is called by a firmware's gate, or by a sa
 from typing import Final
 
 from emulator.firmware.credit import (
-    NEVER,
     Credit,
     settle,
     start_emergency,
@@ -23,6 +22,7 @@ from emulator.firmware.effects import SetSupply
 from emulator.firmware.events import ButtonName
 from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
+from emulator.firmware.ticks import NEVER, Tick
 from protocols.instants import SECOND_MS
 from protocols.link.records import CreditChanged, SupplyChanged
 from protocols.reasons import CreditCause, Energy, ScreenCode, Supply, SupplyReason
@@ -88,19 +88,19 @@ class ServicePoint:
         point._update_flow()
         return point
 
-    def set_load(self, load_w: int, at_tick: int) -> None:
+    def set_load(self, load_w: int, at_tick: Tick) -> None:
         settle(self.credit, at_tick)
         self.load_w = load_w
         self._update_flow()
 
-    def set_mains(self, *, on: bool, at_tick: int) -> None:
+    def set_mains(self, *, on: bool, at_tick: Tick) -> None:
         settle(self.credit, at_tick)
         self.mains_on = on
         self._update_flow()
         if not on:
             self.leak_test_ends_tick = NEVER
 
-    def switch(self, to: Supply, reason: SupplyReason, at_tick: int) -> None:
+    def switch(self, to: Supply, reason: SupplyReason, at_tick: Tick) -> None:
         """Drive the contactor or valve; the same state again is no change and no effect."""
         if to is self.supply:
             return
@@ -111,7 +111,7 @@ class ServicePoint:
         self.recorder.emit(SetSupply(at_tick, before, to, reason))
         self.recorder.note(at_tick, SupplyChanged(before, to, reason))
 
-    def reconnect(self, reason: SupplyReason, at_tick: int) -> None:
+    def reconnect(self, reason: SupplyReason, at_tick: Tick) -> None:
         """Give the supply back as the profile says: close, or arm for a person to press."""
         if self.supply is Supply.ON or (self.supply is Supply.ARMED and self.profile.arms):
             return
@@ -120,11 +120,11 @@ class ServicePoint:
         else:
             self.switch(Supply.ARMED, reason, at_tick)
 
-    def trip(self, at_tick: int) -> None:
+    def trip(self, at_tick: Tick) -> None:
         """The over-current element opened: the safety cause, which no gate holds back."""
         self.switch(Supply.OFF, SupplyReason.SAFETY, at_tick)
 
-    def begin_emergency(self, at_tick: int) -> bool:
+    def begin_emergency(self, at_tick: Tick) -> bool:
         """Start the emergency credit if it can be; True if it did."""
         settle(self.credit, at_tick)
         if not start_emergency(self.credit):
@@ -132,7 +132,7 @@ class ServicePoint:
         self.note_credit(CreditCause.EMERGENCY_START, at_tick)
         return True
 
-    def press(self, name: ButtonName, at_tick: int) -> None:
+    def press(self, name: ButtonName, at_tick: Tick) -> None:
         """A button as the household knows it (domain.md §1.1): red and breaker, or blue for gas."""
         if self.profile.energy is Energy.GAS:
             if name is ButtonName.BLUE:
@@ -142,7 +142,7 @@ class ServicePoint:
         elif name is ButtonName.BREAKER:
             self._raise_breaker(at_tick)
 
-    def step(self, at_tick: int) -> None:
+    def step(self, at_tick: Tick) -> None:
         """End a leak test whose time has come, or that found a flow."""
         if self.leak_test_ends_tick == NEVER:
             return
@@ -153,13 +153,13 @@ class ServicePoint:
             self.switch(Supply.ON, SupplyReason.LEAK_TEST, at_tick)
             self.recorder.show(at_tick, "", ScreenCode.NONE)
 
-    def due_tick(self) -> int:
+    def due_tick(self) -> Tick:
         """When `step` next has something to do."""
         if self.leak_test_ends_tick != NEVER and self.load_w > LEAK_FLOW_W_MAX:
             return self.credit.settled_at
         return self.leak_test_ends_tick
 
-    def note_credit(self, cause: CreditCause, at_tick: int) -> None:
+    def note_credit(self, cause: CreditCause, at_tick: Tick) -> None:
         """Tell of a change of credit, settled to `at_tick`."""
         settle(self.credit, at_tick)
         self.recorder.note(
@@ -174,25 +174,25 @@ class ServicePoint:
     def is_supplied(self) -> bool:
         return self.supply is _ON or self.supply is _LIMITED
 
-    def _press_red(self, at_tick: int) -> None:
+    def _press_red(self, at_tick: Tick) -> None:
         started = self.begin_emergency(at_tick)
         if self.supply is Supply.OFF and self.reason is SupplyReason.CREDIT and started:
             self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
             self.recorder.show(at_tick, "emergency credit: raise the breaker", ScreenCode.NONE)
 
-    def _raise_breaker(self, at_tick: int) -> None:
+    def _raise_breaker(self, at_tick: Tick) -> None:
         if self.supply is Supply.ARMED or (self.supply is Supply.OFF and self.reason in _RESETTABLE):
             self.switch(Supply.ON, SupplyReason.BUTTON, at_tick)
             self.recorder.show(at_tick, "", ScreenCode.NONE)
 
-    def _press_blue(self, at_tick: int) -> None:
+    def _press_blue(self, at_tick: Tick) -> None:
         if self.supply is Supply.OFF:
             if self.reason is SupplyReason.CREDIT and self.begin_emergency(at_tick):
                 self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
             elif self.reason in _RESETTABLE:
                 self.switch(Supply.ARMED, SupplyReason.BUTTON, at_tick)
         if self.supply is Supply.ARMED and self.leak_test_ends_tick == NEVER and self.mains_on:
-            self.leak_test_ends_tick = at_tick + self.profile.leak_test_s * SECOND_MS
+            self.leak_test_ends_tick = Tick(at_tick + self.profile.leak_test_s * SECOND_MS)
             self.recorder.show(at_tick, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
 
     def _update_flow(self) -> None:

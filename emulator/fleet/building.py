@@ -15,6 +15,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
+from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.fleet.files import LinkMemory
 from emulator.links.link import Link
 from emulator.links.reporting import Kept, ReportingMeter
@@ -24,7 +25,7 @@ from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from protocols.chain import GENESIS, Entry
 from protocols.documents.roles import Root
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.messages import meter_key
 
 M = TypeVar("M", bound=Meter)
@@ -38,7 +39,7 @@ class Secrets:
     fleet_key: bytes
 
 
-def build_links(plan: FleetPlan, secrets: Secrets, now_ms: int, folder: Path | None) -> list[Link]:
+def build_links(plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, folder: Path | None) -> list[Link]:
     """The links of a guarded fleet, new or as `folder` keeps them. Raises InputError for a wrong folder.
 
     Numbers of births and reports begin with the instant, so that a fleet made anew under the same names
@@ -49,7 +50,7 @@ def build_links(plan: FleetPlan, secrets: Secrets, now_ms: int, folder: Path | N
     ]
 
 
-def build_unlinked(plan: FleetPlan, now_ms: int, observe: Observer) -> UnlinkedMeters:
+def build_unlinked(plan: FleetPlan, now_ms: UtcMs, observe: Observer) -> UnlinkedMeters:
     """A fleet of card meters of 2020, their clocks right at `now_ms`."""
     households: list[Household[Meter]] = []
     for name in plan.ids():
@@ -62,7 +63,7 @@ def build_unlinked(plan: FleetPlan, now_ms: int, observe: Observer) -> UnlinkedM
 
 
 def _build_link(
-    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, meters: Sequence[str], folder: Path | None
+    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, meters: Sequence[str], folder: Path | None
 ) -> Link:
     memory = None if folder is None else LinkMemory(folder, link, meters)
     if memory is not None and memory.exists:
@@ -77,7 +78,7 @@ def _build_link(
 
 
 def _commission(
-    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, name: str, memory: LinkMemory | None
+    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory | None
 ) -> ReportingMeter:
     made = household_plan(plan, name)
     meter = GuardedMeter(
@@ -92,7 +93,7 @@ def _commission(
 
 
 def _restore_link(
-    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, meters: Sequence[str], memory: LinkMemory
+    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, meters: Sequence[str], memory: LinkMemory
 ) -> Link:
     memory.open()
     made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
@@ -104,7 +105,7 @@ def _restore_link(
 
 
 def _restore(
-    plan: FleetPlan, secrets: Secrets, now_ms: int, link: str, name: str, memory: LinkMemory
+    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory
 ) -> ReportingMeter:
     made = household_plan(plan, name)
     kept, entries = memory.read(name)
@@ -124,7 +125,7 @@ def _restore(
 
 
 def _household(
-    plan: FleetPlan, made: HouseholdPlan, meter: M, now_ms: int, began_tick: int = 0
+    plan: FleetPlan, made: HouseholdPlan, meter: M, now_ms: UtcMs, began_tick: Tick = FIRST_TICK
 ) -> Household[M]:
     return Household(
         made.id,

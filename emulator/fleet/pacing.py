@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from protocols.instants import HOUR_MS
+from protocols.instants import HOUR_MS, UtcMs
 
 _NS_PER_MS: Final = 1_000_000
 _PERMILLE: Final = 1_000
@@ -28,7 +28,7 @@ class PacedTime:
     """A `Timekeeper` in which `rate_permille / 1000` seconds pass in each second of the counter."""
 
     def __init__(
-        self, start_ms: int, rate_permille: int = _PERMILLE, counter_ns: Callable[[], int] = steady_ns
+        self, start_ms: UtcMs, rate_permille: int = _PERMILLE, counter_ns: Callable[[], int] = steady_ns
     ) -> None:
         assert rate_permille > 0, rate_permille
         self._start_ms = start_ms
@@ -36,9 +36,9 @@ class PacedTime:
         self._counter_ns = counter_ns
         self._began_ns = counter_ns()
 
-    def now_ms(self) -> int:
+    def now_ms(self) -> UtcMs:
         elapsed_ns = self._counter_ns() - self._began_ns
-        return self._start_ms + elapsed_ns * self._rate_permille // (_PERMILLE * _NS_PER_MS)
+        return UtcMs(self._start_ms + elapsed_ns * self._rate_permille // (_PERMILLE * _NS_PER_MS))
 
     async def sleep_until(self, instant_ms: int) -> None:
         # Looked at again after each nap: timers of the loop do not run while the machine sleeps.

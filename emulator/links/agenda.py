@@ -4,6 +4,8 @@ import heapq
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from protocols.instants import UtcMs
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -13,11 +15,11 @@ class Agenda(Generic[K]):
     __slots__ = ("_due_ms", "_heap", "_number")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, K]] = []
-        self._due_ms: dict[K, tuple[int, int]] = {}
+        self._heap: list[tuple[UtcMs, int, K]] = []
+        self._due_ms: dict[K, tuple[UtcMs, int]] = {}
         self._number = 0
 
-    def put(self, key: K, due_ms: int) -> None:
+    def put(self, key: K, due_ms: UtcMs) -> None:
         """`key` is due at `due_ms`, and at no other instant."""
         held = self._due_ms.get(key)
         if held is not None and held[0] == due_ms:
@@ -26,7 +28,7 @@ class Agenda(Generic[K]):
         self._due_ms[key] = (due_ms, self._number)
         heapq.heappush(self._heap, (due_ms, self._number, key))
 
-    def next_due_ms(self) -> int | None:
+    def next_due_ms(self) -> UtcMs | None:
         """The earliest instant; None where nobody is due."""
         while self._heap:
             due_ms, number, key = self._heap[0]
@@ -35,7 +37,7 @@ class Agenda(Generic[K]):
             heapq.heappop(self._heap)
         return None
 
-    def pop_due(self, until_ms: int) -> tuple[int, K] | None:
+    def pop_due(self, until_ms: UtcMs) -> tuple[UtcMs, K] | None:
         """The earliest due up to and including `until_ms`, which is due no more; None where there is none."""
         due_ms = self.next_due_ms()
         if due_ms is None or due_ms > until_ms:

@@ -27,7 +27,7 @@ from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.links.syncing import readings_messages, sync_messages
 from emulator.world.household import Household
 from protocols.errors import DocumentError
-from protocols.instants import DAY_MS, HOUR_MS
+from protocols.instants import DAY_MS, HOUR_MS, UtcMs
 from protocols.limits import OBJECTS_MAX
 from protocols.link.messages import ControllerStatus, Status, read_message, write_message
 from protocols.link.topics import CARRIAGE, Channel, Place
@@ -78,8 +78,8 @@ class Link:
         self._observe = observe
         self._agenda: Agenda[str] = Agenda()
         self._asks: Agenda[str] = Agenda()
-        self._read_due_ms: int | None = None
-        self._repeat_due_ms: int | None = None
+        self._read_due_ms: UtcMs | None = None
+        self._repeat_due_ms: UtcMs | None = None
         self._fleet_orders: set[bytes] = set()
         self._controller_birth: int | None = None
         self._controller_away = False
@@ -101,7 +101,7 @@ class Link:
             self._keep_births(self.births)
         return self._status(online=False)
 
-    def connected(self, true_ms: int) -> list[Outgoing]:
+    def connected(self, true_ms: UtcMs) -> list[Outgoing]:
         """Everything the other end must know: birth, sync, reports, untold events, asks for the time."""
         said = self.advance(true_ms)
         self.online = True
@@ -135,7 +135,7 @@ class Link:
     # -- what happens -------------------------------------------------------------------------
 
     def receive(
-        self, place: Place, payload: bytes, true_ms: int, *, retained: bool = False
+        self, place: Place, payload: bytes, true_ms: UtcMs, *, retained: bool = False
     ) -> list[Outgoing]:
         """A message from above. What is for nobody here is counted in `ignored`, and changes nothing."""
         if place.channel is Channel.CONTROLLER:
@@ -143,7 +143,7 @@ class Link:
         meters = self._addressed(place, payload)
         return [said for meter in meters for said in self.apply(meter, Document(payload), true_ms)]
 
-    def _hear_controller(self, payload: bytes, true_ms: int, *, retained: bool) -> list[Outgoing]:
+    def _hear_controller(self, payload: bytes, true_ms: UtcMs, *, retained: bool) -> list[Outgoing]:
         """A controller that was born after us has not heard our greeting: say it again.
 
         A retained birth is older than our subscription, and so than our greeting.
@@ -163,11 +163,11 @@ class Link:
         self._controller_away = not status.online
         return self._say_all(true_ms) if news and not retained and self.online else []
 
-    def apply(self, meter: str, event: Event, true_ms: int) -> list[Outgoing]:
+    def apply(self, meter: str, event: Event, true_ms: UtcMs) -> list[Outgoing]:
         """Something happens at one meter: a button, the mains, lost ticks."""
         return self._tell(meter, self.meters[meter].household.handle(event, true_ms), true_ms)
 
-    def advance(self, true_ms: int) -> list[Outgoing]:
+    def advance(self, true_ms: UtcMs) -> list[Outgoing]:
         """Let everything due up to and including a true instant happen, in order of time."""
         said: list[Outgoing] = []
         while (due_ms := self.next_due_ms()) is not None and due_ms <= true_ms:
@@ -182,13 +182,13 @@ class Link:
                 said += self._repeat(due_ms)
         return said
 
-    def next_due_ms(self) -> int | None:
+    def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which `advance` has something to do; None for a link without meters."""
         agendas = (self._agenda.next_due_ms(), self._asks.next_due_ms())
         dues = (*agendas, self._read_due_ms, self._repeat_due_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
-    def save(self, true_ms: int) -> None:
+    def save(self, true_ms: UtcMs) -> None:
         """Keep every meter as it stands, before an end that was announced."""
         self.online = False
         self.advance(true_ms)
@@ -216,7 +216,7 @@ class Link:
         self._fleet_orders.add(digest)
         return tuple(self.meters)
 
-    def _tell(self, name: str, effects: tuple[Effect, ...], true_ms: int) -> list[Outgoing]:
+    def _tell(self, name: str, effects: tuple[Effect, ...], true_ms: UtcMs) -> list[Outgoing]:
         meter = self.meters[name]
         self._agenda.put(name, meter.household.next_due_ms())
         if not effects:
@@ -225,13 +225,13 @@ class Link:
             self._observe(meter.household, effects)
         return meter.tell(effects, meter.household.tick_at(true_ms), online=self.online)
 
-    def _ask(self, meter: str, true_ms: int) -> list[Outgoing]:
+    def _ask(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
         """Each meter has its own place in the six hours, by its name."""
         phase_ms = _phase_ms(meter, self._ask_every_ms) // self._ask_turn_ms * self._ask_turn_ms
         self._asks.put(meter, _after(true_ms, self._ask_every_ms, phase_ms))
         return [said for source in ASKED for said in self.apply(meter, AskTime(source), true_ms)]
 
-    def _read_all(self, due_ms: int) -> list[Outgoing]:
+    def _read_all(self, due_ms: UtcMs) -> list[Outgoing]:
         self._read_due_ms = _after(due_ms, self._read_every_ms, 0)
         readings = []
         said = []
@@ -246,7 +246,7 @@ class Link:
             Outgoing(place, payload, expiry_s) for payload in readings_messages(self.name, readings)
         ]
 
-    def _say_all(self, true_ms: int) -> list[Outgoing]:
+    def _say_all(self, true_ms: UtcMs) -> list[Outgoing]:
         """What each meter holds, has not told, and how it stands; and each asks for the time."""
         said = self.sync()
         for name, meter in self.meters.items():
@@ -255,8 +255,8 @@ class Link:
             said += self._ask(name, true_ms)
         return said
 
-    def _repeat(self, due_ms: int) -> list[Outgoing]:
-        self._repeat_due_ms = due_ms + REPEAT_EVERY_MS
+    def _repeat(self, due_ms: UtcMs) -> list[Outgoing]:
+        self._repeat_due_ms = UtcMs(due_ms + REPEAT_EVERY_MS)
         meters = self.meters.values()
         return self.sync() + [each.report(each.household.tick_at(due_ms)) for each in meters]
 
@@ -271,6 +271,6 @@ def _phase_ms(name: str, every_ms: int) -> int:
     return int.from_bytes(sha256(b"phase/" + name.encode()).digest()[:8], "big") % every_ms
 
 
-def _after(true_ms: int, every_ms: int, phase_ms: int) -> int:
+def _after(true_ms: UtcMs, every_ms: int, phase_ms: int) -> UtcMs:
     """The next instant of a rhythm, after `true_ms`."""
-    return (true_ms - phase_ms) // every_ms * every_ms + phase_ms + every_ms
+    return UtcMs((true_ms - phase_ms) // every_ms * every_ms + phase_ms + every_ms)

@@ -14,6 +14,7 @@ import msgspec
 from emulator.firmware.effects import Ask, Effect, Noted, Persist
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
+from emulator.firmware.ticks import Tick
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
 from protocols.documents.kind_rule import Kind
@@ -118,7 +119,7 @@ class ReportingMeter:
 
     # -- what the meter did -------------------------------------------------------------------
 
-    def tell(self, effects: Sequence[Effect], at_tick: int, *, online: bool) -> list[Outgoing]:
+    def tell(self, effects: Sequence[Effect], at_tick: Tick, *, online: bool) -> list[Outgoing]:
         """Perform what has to be kept, and say what has to be said; offline, nothing is said."""
         images = [effect.image for effect in effects if isinstance(effect, Persist)]
         if images:
@@ -146,7 +147,7 @@ class ReportingMeter:
             told.append(self.report(at_tick))
         return told
 
-    def _is_news(self, record: Record, at_tick: int) -> bool:
+    def _is_news(self, record: Record, at_tick: Tick) -> bool:
         """Whether the head-end must read the meter back after it.
 
         A lease renewed day by day is receipted and no more, as long as it moves no possible cut, and a date
@@ -163,7 +164,7 @@ class ReportingMeter:
             case _:
                 return False
 
-    def report(self, at_tick: int) -> Outgoing:
+    def report(self, at_tick: Tick) -> Outgoing:
         """The meter's state now, under the next number."""
         meter = self.household.meter
         readout, vouched = meter.readout(at_tick), meter.witnesses(at_tick)
@@ -192,7 +193,7 @@ class ReportingMeter:
         )
         return self._sealed(Channel.REPORTED, report)
 
-    def read(self, at_tick: int) -> Reading:
+    def read(self, at_tick: Tick) -> Reading:
         """The next reading of its register. The caller has advanced the meter to `at_tick`."""
         self._readings += 1
         self.save()
@@ -252,7 +253,7 @@ class ReportingMeter:
         first, self._seen = self._seen + 1, head
         return first, head - first + 1 == sum(isinstance(effect, Noted) for effect in effects)
 
-    def _note(self, number: int, tick: int, record: Record) -> list[Outgoing]:
+    def _note(self, number: int, tick: Tick, record: Record) -> list[Outgoing]:
         if isinstance(record, OrderJudged):
             receipt = self._receipt(number, record)
             return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
@@ -274,7 +275,7 @@ class ReportingMeter:
             number=number,
         )
 
-    def _event(self, number: int, tick: int, record: Record) -> Outgoing:
+    def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:
         event = MeterEvent(
             meter=self.household.id,
             number=number,

@@ -7,6 +7,7 @@ from emulator.firmware.events import Event
 from emulator.firmware.meter import Meter
 from emulator.links.agenda import Agenda
 from emulator.world.household import Household
+from protocols.instants import UtcMs
 
 # (meter, what it did): effects carry ticks; `Household.true_at` says when that was.
 Observer = Callable[[Household[Meter], tuple[Effect, ...]], None]
@@ -22,9 +23,9 @@ class UnlinkedMeters:
         for household in self.households.values():
             self._agenda.put(household.id, household.next_due_ms())
 
-    def apply(self, meter: str, event: Event, true_ms: int) -> tuple[Effect, ...]:
+    def apply(self, meter: str, event: Event, true_ms: UtcMs) -> tuple[Effect, ...]:
         """Something happens to one meter: a card, a button, the mains."""
-        self.advance(true_ms - 1)
+        self.advance(UtcMs(true_ms - 1))
         household = self.households[meter]
         effects = household.handle(event, true_ms)
         self._agenda.put(meter, household.next_due_ms())
@@ -32,7 +33,7 @@ class UnlinkedMeters:
             self._observe(household, effects)
         return effects
 
-    def advance(self, true_ms: int) -> None:
+    def advance(self, true_ms: UtcMs) -> None:
         """Let everything due up to and including a true instant happen."""
         while (due := self._agenda.pop_due(true_ms)) is not None:
             due_ms, meter = due
@@ -42,6 +43,6 @@ class UnlinkedMeters:
             if effects:
                 self._observe(household, effects)
 
-    def next_due_ms(self) -> int | None:
+    def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which one of them does something; None for no meters."""
         return self._agenda.next_due_ms()

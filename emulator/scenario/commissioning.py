@@ -7,6 +7,7 @@ from emulator.firmware.meter import Meter
 from emulator.scenario.delivery import CardDelivery, Delivery, GuardedDelivery
 from emulator.scenario.model import MeterSpec, Scenario
 from emulator.scenario.office import Keyring, secret_of
+from protocols.instants import UtcMs
 
 
 def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int) -> tuple[Meter, Delivery]:
@@ -19,14 +20,14 @@ def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int
             office.root,
             balance_q=spec.balance_q,
             load_w=load_w,
-            commissioned_ms=scenario.start_ms,
+            commissioned_ms=UtcMs(scenario.start_ms),
         )
         return guarded, GuardedDelivery(guarded, spec.id, office)
     legacy = LegacyMeter(
         spec.profile,
         balance_q=spec.balance_q,
         load_w=load_w,
-        set_ms=scenario.start_ms,
+        set_ms=UtcMs(scenario.start_ms),
         faults=spec.faults,
         # With seed 0 defects use no chance (`legacy.defects`); with another seed meters differ.
         seed=int.from_bytes(secret[:4], "big") if scenario.seed else 0,

@@ -24,6 +24,7 @@ from emulator.firmware.events import (
     UnsignedDate,
 )
 from emulator.firmware.meter import Meter
+from emulator.firmware.ticks import Tick
 from emulator.scenario.desk import CALENDAR, LEASE, Desk
 from emulator.scenario.model import (
     CancelCutSpec,
@@ -48,6 +49,7 @@ from emulator.scenario.model import (
 from emulator.scenario.office import Keyring
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import OneWayTime, TimeAnswer
+from protocols.instants import UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import OrderVerdict, Refusal, Source
 
@@ -55,7 +57,7 @@ from protocols.reasons import OrderVerdict, Refusal, Source
 class Delivery(Protocol):
     """Delivers the events of a scenario to one meter."""
 
-    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]: ...
+    def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]: ...
 
 
 class DisputingMeter(Meter, Protocol):
@@ -80,12 +82,12 @@ def physical_event(do: Do) -> Event | None:
             return None
 
 
-def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: int) -> int:
+def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: UtcMs) -> UtcMs:
     """The date that is claimed: given as an offset to true time, or as a time."""
     if do.time_ms is not None:
-        return do.time_ms
+        return UtcMs(do.time_ms)
     assert do.offset_ms is not None, do
-    return at_ms + do.offset_ms
+    return UtcMs(at_ms + do.offset_ms)
 
 
 class GuardedDelivery:
@@ -100,7 +102,7 @@ class GuardedDelivery:
         self._desk = Desk(office, name)
         self._numbers: dict[Source, int] = {}
 
-    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
+    def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Deliver the event, and yield the effects of the meter."""
         match do:
             case WitnessSpec():
@@ -114,7 +116,7 @@ class GuardedDelivery:
             case _:
                 yield from self._deliver(self._write(do, at_ms), tick)
 
-    def _write(self, do: Do, at_ms: int) -> bytes:
+    def _write(self, do: Do, at_ms: UtcMs) -> bytes:
         match do:
             case HoldSpec():
                 return self._desk.write_hold(do, at_ms)
@@ -137,7 +139,7 @@ class GuardedDelivery:
             case _:
                 raise AssertionError(f"no document carries {do}")
 
-    def _witness(self, do: WitnessSpec, at_ms: int, tick: int) -> Iterator[Effect]:
+    def _witness(self, do: WitnessSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Fresh: asked and answered at the same tick. One-way: the next number of its source."""
         time_ms = claimed_ms(do, at_ms)
         if not do.fresh:
@@ -153,7 +155,7 @@ class GuardedDelivery:
                 )
                 yield from self._deliver(self._office.seal_time(do.source, answer), tick)
 
-    def _calendar(self, do: CutCalendarSpec, at_ms: int, tick: int) -> Iterator[Effect]:
+    def _calendar(self, do: CutCalendarSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         calendar, envelope = self._desk.write_calendar(do, at_ms)
         yield from self._deliver(envelope, tick)
         lease = self._desk.write_lease(calendar, do.names, at_ms)
@@ -163,7 +165,7 @@ class GuardedDelivery:
         else:
             yield from self._deliver(lease, tick)
 
-    def _deliver(self, envelope: bytes, tick: int, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
+    def _deliver(self, envelope: bytes, tick: Tick, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
             match effect:
                 case Noted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
@@ -183,9 +185,9 @@ class CardDelivery:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._number = 0
-        self._hold_from_ms: dict[str, int] = {}
+        self._hold_from_ms: dict[str, UtcMs] = {}
 
-    def deliver(self, do: Do, at_ms: int, tick: int) -> Iterator[Effect]:
+    def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Deliver the event, and yield the effects of the meter."""
         if isinstance(do, SetClockSpec):
             yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
@@ -197,7 +199,7 @@ class CardDelivery:
         else:
             yield from self._deliver_unsupported(do, tick)
 
-    def _deliver_unsupported(self, do: Do, tick: int) -> Iterator[Effect]:
+    def _deliver_unsupported(self, do: Do, tick: Tick) -> Iterator[Effect]:
         """The meter refuses a document without reading it; so the name of the order is filled in here."""
         kind, object_name = _names_of_unsupported(do)
         for effect in self._meter.handle(Document(b""), tick):
@@ -207,21 +209,23 @@ class CardDelivery:
                 case _:
                     yield effect
 
-    def _card(self, do: Do, at_ms: int) -> CardPass | None:
+    def _card(self, do: Do, at_ms: UtcMs) -> CardPass | None:
         number = self._number
         match do:
             case WitnessSpec():
                 return CardPass(number, date_ms=claimed_ms(do, at_ms), date_source=do.source)
             case HoldSpec():
-                self._hold_from_ms[do.id] = do.from_ms
-                return CardPass(number, suspend_from_ms=do.from_ms, suspend_until_ms=do.until_ms)
+                from_ms = self._hold_from_ms[do.id] = UtcMs(do.from_ms)
+                return CardPass(number, suspend_from_ms=from_ms, suspend_until_ms=UtcMs(do.until_ms))
             case ShortenHoldSpec():
-                from_ms = min(self._hold_from_ms.get(do.id, at_ms), do.until_ms)
-                return CardPass(number, suspend_from_ms=from_ms, suspend_until_ms=do.until_ms)
+                until_ms = UtcMs(do.until_ms)
+                from_ms = min(self._hold_from_ms.get(do.id, at_ms), until_ms)
+                return CardPass(number, suspend_from_ms=from_ms, suspend_until_ms=until_ms)
             case LiftHoldSpec():
                 return CardPass(number, suspend_from_ms=at_ms, suspend_until_ms=at_ms)
             case ProgrammedCutSpec():
-                return CardPass(number, programmed_cut=do.id, programmed_cut_ms=do.time_ms)
+                time_ms = None if do.time_ms is None else UtcMs(do.time_ms)
+                return CardPass(number, programmed_cut=do.id, programmed_cut_ms=time_ms)
             case CancelCutSpec():
                 return CardPass(number, cancel_cut=do.id)
             case TopUpSpec():

@@ -28,6 +28,7 @@ from typing import Final
 from emulator.firmware.effects import Effect, Noted
 from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
+from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
 from emulator.scenario.model import (
@@ -55,7 +56,7 @@ from emulator.world.crystal import Crystal
 from emulator.world.loads import HouseholdLoad
 from emulator.world.mains import Mains
 from protocols.errors import DocumentError, InputError
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.records import Record, SupplyChanged
 
 # How many of a meter's last items are shown with a failed expectation, besides its last change of supply.
@@ -64,7 +65,7 @@ LED_THERE_MAX: Final = 12
 # Makes one meter as commissioned at the start, with a load (W), and the delivery of events to it.
 MeterMaker = Callable[[MeterSpec, Scenario, Keyring, int], tuple[Meter, Delivery]]
 # Receives every record of a black box: meter, tick, true instant, record.
-RecordSink = Callable[[str, int, int, Record], None]
+RecordSink = Callable[[str, Tick, UtcMs, Record], None]
 # Receives every meter in its state at the end, one after the other.
 MeterSink = Callable[[MeterSpec, Meter], None]
 
@@ -144,8 +145,9 @@ def _loads(scenario: Scenario, spec: MeterSpec) -> tuple[int, Iterable[_Input]]:
     if spec.load_w is not None:
         return spec.load_w, ()
     household = HouseholdLoad(scenario.seed, spec.id, spec.profile.zone)
-    changes = household.changes(scenario.start_ms, scenario.end_ms)
-    return household.load_w(scenario.start_ms), ((at_ms, 0, SetLoad(load_w)) for at_ms, load_w in changes)
+    start_ms, end_ms = UtcMs(scenario.start_ms), UtcMs(scenario.end_ms)
+    changes = household.changes(start_ms, end_ms)
+    return household.load_w(start_ms), ((at_ms, 0, SetLoad(load_w)) for at_ms, load_w in changes)
 
 
 class _MeterPlay:
@@ -168,12 +170,12 @@ class _MeterPlay:
         self._spec = spec
         self._meter = meter
         self._delivery = delivery
-        self._crystal = Crystal(spec.drift_ppm, scenario.start_ms)
+        self._now_ms = self._shown_ms = UtcMs(scenario.start_ms)
+        self._tick = FIRST_TICK
+        self._crystal = Crystal(spec.drift_ppm, self._now_ms)
         self._mains = Mains(self._crystal)
         self._has_own_load = spec.load_w is None
         self._cuts = 0
-        self._now_ms = self._shown_ms = scenario.start_ms
-        self._tick = 0
         self._is_traced = is_traced
         self._on_record = on_record
         self._latest: deque[Item] = deque(maxlen=LED_THERE_MAX)
@@ -181,7 +183,7 @@ class _MeterPlay:
 
     def run(self, inputs: Iterable[_Input]) -> None:
         for at_ms, _, what in inputs:
-            self._go_to(at_ms)
+            self._go_to(UtcMs(at_ms))
             match what:
                 case EventSpec():
                     self._play_event(what)
@@ -191,10 +193,10 @@ class _MeterPlay:
                 case SetLoad():
                     if self._has_own_load:
                         self._absorb(self._meter.handle(what, self._tick))
-        self._go_to(self._scenario.end_ms)
+        self._go_to(UtcMs(self._scenario.end_ms))
         self._absorb(self._meter.advance(self._tick))
 
-    def _go_to(self, true_ms: int) -> None:
+    def _go_to(self, true_ms: UtcMs) -> None:
         self._now_ms = true_ms
         self._tick = self._crystal.tick_at(true_ms)
 
@@ -253,10 +255,10 @@ class _MeterPlay:
                 self.decisions.append(f"{self._spec.id} {second} opened {record.reason.value}\n")
             self._add(Item(true_ms, self._spec.id, record_event(record), record_fields(record)))
 
-    def _true_ms_of(self, at: int) -> int:
+    def _true_ms_of(self, at_tick: Tick) -> UtcMs:
         """When it happened: now, for what happened at this very tick; never before the last item."""
-        if at < self._tick:
-            self._shown_ms = max(self._shown_ms, min(self._crystal.true_at(at), self._now_ms))
+        if at_tick < self._tick:
+            self._shown_ms = max(self._shown_ms, min(self._crystal.true_at(at_tick), self._now_ms))
         else:
             self._shown_ms = self._now_ms
         return self._shown_ms

@@ -8,39 +8,45 @@ The bound the interval clock counts on (design §4.1): between any two instants 
 from true running time by at most `|drift_ppm|` in a million and one tick of rounding.
 """
 
+from emulator.firmware.ticks import Tick
+from protocols.instants import UtcMs
+
 _MILLION = 1_000_000
 
 
 class Crystal:
     """The tick counter of one meter, 0 at `origin_ms`, running unless stopped."""
 
-    __slots__ = ("_origin_ms", "_rate", "_stopped_at_ms", "_stops")
+    __slots__ = ("_origin_ms", "_rate", "_stood_ms", "_stopped_at_ms", "_stops")
 
-    def __init__(self, drift_ppm: int, origin_ms: int) -> None:
+    def __init__(self, drift_ppm: int, origin_ms: UtcMs) -> None:
         assert drift_ppm > -_MILLION, drift_ppm
         self._rate = _MILLION + drift_ppm
         self._origin_ms = origin_ms
-        self._stops: list[tuple[int, int]] = []
-        self._stopped_at_ms: int | None = None
+        self._stops: list[tuple[UtcMs, UtcMs]] = []
+        # The sum of all stops that are over.
+        self._stood_ms = 0
+        self._stopped_at_ms: UtcMs | None = None
 
-    def stop(self, true_ms: int) -> None:
+    def stop(self, true_ms: UtcMs) -> None:
         """The counter stands still from now on; one that stands already goes on standing."""
         self.tick_at(true_ms)  # refuses an instant before the last change
         if self._stopped_at_ms is None:
             self._stopped_at_ms = true_ms
 
-    def resume(self, true_ms: int) -> None:
+    def resume(self, true_ms: UtcMs) -> None:
         """The counter runs on from where it stood; a running one is left alone."""
         self.tick_at(true_ms)  # refuses an instant before the last change
         if self._stopped_at_ms is not None:
             self._stops.append((self._stopped_at_ms, true_ms))
+            self._stood_ms += true_ms - self._stopped_at_ms
             self._stopped_at_ms = None
 
     @property
     def stands_still(self) -> bool:
         return self._stopped_at_ms is not None
 
-    def tick_at(self, true_ms: int) -> int:
+    def tick_at(self, true_ms: UtcMs) -> Tick:
         """What the counter reads at a true instant: whole ticks, never decreasing.
 
         Instants before the origin, or before the latest stop or resumption, are a caller's bug.
@@ -51,10 +57,9 @@ class Crystal:
         if self._stopped_at_ms is not None:
             assert true_ms >= self._stopped_at_ms, (true_ms, self._stopped_at_ms)
             until_ms = self._stopped_at_ms
-        stood_ms = sum(resumed_ms - stopped_ms for stopped_ms, resumed_ms in self._stops)
-        return (until_ms - self._origin_ms - stood_ms) * self._rate // _MILLION
+        return Tick((until_ms - self._origin_ms - self._stood_ms) * self._rate // _MILLION)
 
-    def true_at(self, tick: int) -> int:
+    def true_at(self, tick: Tick) -> UtcMs:
         """The first true millisecond at which the counter reads `tick` or more.
 
         Raises ValueError for a tick that a counter standing still will not reach.
@@ -63,8 +68,8 @@ class Crystal:
         true_ms = self._origin_ms - (-tick * _MILLION // self._rate)
         for stopped_ms, resumed_ms in self._stops:
             if true_ms <= stopped_ms:
-                return true_ms
+                return UtcMs(true_ms)
             true_ms += resumed_ms - stopped_ms
         if self._stopped_at_ms is not None and true_ms > self._stopped_at_ms:
             raise ValueError(f"the counter stands still before tick {tick}")
-        return true_ms
+        return UtcMs(true_ms)

@@ -9,11 +9,13 @@ from typing import Generic, TypeVar
 
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Event, SetLoad
-from emulator.firmware.meter import Meter, step_at_or_after
+from emulator.firmware.meter import Meter
+from emulator.firmware.ticks import FIRST_TICK, Tick, step_at_or_after
 from emulator.world.crystal import Crystal
 from emulator.world.loads import QUARTER_MS
+from protocols.instants import UtcMs
 
-Load = Callable[[int], int]
+Load = Callable[[UtcMs], int]
 M_co = TypeVar("M_co", bound=Meter, covariant=True)
 
 
@@ -44,8 +46,8 @@ class Household(Generic[M_co]):
         crystal: Crystal,
         load: Load,
         *,
-        from_ms: int,
-        began_tick: int = 0,
+        from_ms: UtcMs,
+        began_tick: Tick = FIRST_TICK,
         load_every_ms: int = QUARTER_MS,
     ) -> None:
         self.id = name
@@ -55,31 +57,31 @@ class Household(Generic[M_co]):
         self._load = load
         self._load_every_ms = load_every_ms
         self._drawn_w = load(from_ms)
-        self._load_ms = from_ms // load_every_ms * load_every_ms
-        self._load_due_ms = self._load_tick = 0
+        self._load_ms = UtcMs(from_ms // load_every_ms * load_every_ms)
+        self._load_due_ms, self._load_tick = self._load_ms, FIRST_TICK
         self._wait_for_load()
 
-    def tick_at(self, true_ms: int) -> int:
+    def tick_at(self, true_ms: UtcMs) -> Tick:
         """What the meter's counter reads at a true instant."""
-        return self.began_tick + self._crystal.tick_at(true_ms)
+        return Tick(self.began_tick + self._crystal.tick_at(true_ms))
 
-    def true_at(self, tick: int) -> int:
+    def true_at(self, tick: Tick) -> UtcMs:
         """The first true millisecond at which the counter reads `tick`."""
-        return self._crystal.true_at(max(tick - self.began_tick, 0))
+        return self._crystal.true_at(Tick(max(tick - self.began_tick, 0)))
 
-    def handle(self, event: Event, true_ms: int) -> tuple[Effect, ...]:
+    def handle(self, event: Event, true_ms: UtcMs) -> tuple[Effect, ...]:
         """Bring one input at a true instant; loads that changed before it come first."""
         return self._bring_loads(true_ms) + self.meter.handle(event, self.tick_at(true_ms))
 
-    def advance(self, true_ms: int) -> tuple[Effect, ...]:
+    def advance(self, true_ms: UtcMs) -> tuple[Effect, ...]:
         """Let everything due up to and including a true instant happen."""
         return self._bring_loads(true_ms) + self.meter.advance(self.tick_at(true_ms))
 
-    def next_due_ms(self) -> int:
+    def next_due_ms(self) -> UtcMs:
         """The next true instant at which the meter or the household does something."""
         return min(self._load_due_ms, self.true_at(self.meter.next_due_tick()))
 
-    def _bring_loads(self, until_ms: int) -> tuple[Effect, ...]:
+    def _bring_loads(self, until_ms: UtcMs) -> tuple[Effect, ...]:
         effects: tuple[Effect, ...] = ()
         while self._load_due_ms <= until_ms:
             load_w = self._load(self._load_ms)
@@ -90,6 +92,6 @@ class Household(Generic[M_co]):
         return effects
 
     def _wait_for_load(self) -> None:
-        self._load_ms += self._load_every_ms
+        self._load_ms = UtcMs(self._load_ms + self._load_every_ms)
         self._load_tick = step_at_or_after(self.tick_at(self._load_ms))
         self._load_due_ms = self.true_at(self._load_tick)

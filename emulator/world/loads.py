@@ -13,7 +13,7 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from protocols.cutting.zones import load_zone, wall_clock
-from protocols.instants import MINUTE_MS
+from protocols.instants import MINUTE_MS, UtcMs
 
 QUARTER_MS = 15 * MINUTE_MS
 
@@ -42,7 +42,7 @@ class HouseholdLoad:
         self._zone: ZoneInfo = load_zone(zone)
         self._base_w = 40 + _numbers(seed, meter, "household")[0] % 161
 
-    def load_w(self, true_ms: int) -> int:
+    def load_w(self, true_ms: UtcMs) -> int:
         """W drawn at an instant, as if it were supplied."""
         quarter = true_ms // QUARTER_MS
         wall = wall_clock(quarter * QUARTER_MS, self._zone)
@@ -54,11 +54,11 @@ class HouseholdLoad:
                 load_w += appliance_w if chance % one_in == 0 else 0
         return load_w
 
-    def changes(self, from_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:
+    def changes(self, from_ms: UtcMs, until_ms: UtcMs) -> Iterator[tuple[UtcMs, int]]:
         """`(instant, W)` for each quarter that begins in `(from_ms, until_ms]` with another load."""
         drawn_w = self.load_w(from_ms)
         for quarter in range(from_ms // QUARTER_MS + 1, until_ms // QUARTER_MS + 1):
-            start_ms = quarter * QUARTER_MS
+            start_ms = UtcMs(quarter * QUARTER_MS)
             load_w = self.load_w(start_ms)
             if load_w != drawn_w:
                 drawn_w = load_w

@@ -6,6 +6,7 @@ stands still, and a meter that is powered again finds its oscillator-stop flag s
 """
 
 from emulator.world.crystal import Crystal
+from protocols.instants import UtcMs
 
 
 class Mains:
@@ -18,19 +19,19 @@ class Mains:
         self._cell_is_good = True
         self.is_on = True
 
-    def switch_off(self, true_ms: int) -> None:
+    def switch_off(self, true_ms: UtcMs) -> None:
         self.is_on = False
         if not self._cell_is_good:
             self._crystal.stop(true_ms)
 
-    def switch_on(self, true_ms: int) -> bool:
+    def switch_on(self, true_ms: UtcMs) -> bool:
         """Power again. True where the counter had stood still: the meter finds that out as it starts."""
         self.is_on = True
         had_stood_still = self._crystal.stands_still
         self._crystal.resume(true_ms)
         return had_stood_still
 
-    def lose_cell(self, true_ms: int) -> None:
+    def lose_cell(self, true_ms: UtcMs) -> None:
         self._cell_is_good = False
         if not self.is_on:
             self._crystal.stop(true_ms)

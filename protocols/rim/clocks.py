@@ -4,21 +4,21 @@ import asyncio
 import time
 from typing import Final
 
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 
 # The longest sleep between two looks at the clock: somebody may set the clock meanwhile.
 _NAP_MS: Final = SECOND_MS
 
 
-def now_ms() -> int:
+def now_ms() -> UtcMs:
     """UTC milliseconds."""
-    return time.time_ns() // 1_000_000
+    return UtcMs(time.time_ns() // 1_000_000)
 
 
 class SystemClock:
     """The machine's clock as a `protocols.timekeeping.Timekeeper`."""
 
-    def now_ms(self) -> int:
+    def now_ms(self) -> UtcMs:
         return now_ms()
 
     async def sleep_until(self, instant_ms: int) -> None:

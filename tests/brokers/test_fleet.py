@@ -13,7 +13,7 @@ from protocols.documents.bodies import CutCalendarBody, CutOrderBody, LeaseBody,
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import TIME_TYPE, Scope, TimeAnswer, digest_of, write_document
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.link.carriage import Arrival
 from protocols.link.messages import (
     ControllerStatus,
@@ -49,8 +49,8 @@ class SteppedTime:
         self._now_ms = now_ms
         self._moved = asyncio.Event()
 
-    def now_ms(self) -> int:
-        return self._now_ms
+    def now_ms(self) -> UtcMs:
+        return UtcMs(self._now_ms)
 
     async def sleep_until(self, instant_ms: int) -> None:
         while self._now_ms < instant_ms:

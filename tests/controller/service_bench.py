@@ -32,7 +32,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, Scope, TimeAnswer, write_document
 from protocols.documents.roles import ROOT_TYPE, write_root
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
 from protocols.link.carriage import Arrival, NotConnectedError
 from protocols.link.messages import TimeAsk, meter_key, read_message
 from protocols.link.topics import Channel, Place
@@ -52,8 +52,8 @@ class SteppedClock:
         self._now_ms = now_ms
         self._stepped = asyncio.Condition()
 
-    def now_ms(self) -> int:
-        return self._now_ms
+    def now_ms(self) -> UtcMs:
+        return UtcMs(self._now_ms)
 
     async def sleep_until(self, instant_ms: int) -> None:
         async with self._stepped:
@@ -105,7 +105,7 @@ class Table:
     _up: deque[Outgoing] = field(default_factory=deque)
 
     @property
-    def now_ms(self) -> int:
+    def now_ms(self) -> UtcMs:
         return self.clock.now_ms()
 
     # -- the broker ---------------------------------------------------------------------------

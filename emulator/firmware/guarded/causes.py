@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from emulator.firmware.credit import NEVER, has_nothing_left
+from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms
 from emulator.firmware.guarded.gate import begun, next_possible_ms, window_at
 from emulator.firmware.guarded.holds import release_holds
@@ -20,7 +20,8 @@ from emulator.firmware.guarded.known import Known
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import Profile
 from emulator.firmware.service_point import ServicePoint
-from protocols.instants import SECOND_MS
+from emulator.firmware.ticks import NEVER, Tick
+from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.question import Evidence
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 from protocols.spans import Window
@@ -76,10 +77,10 @@ def reason_shown(cause: Cause) -> SupplyReason:
     return SupplyReason.LIMITER if cause.to is Supply.LIMITED else cause.reason
 
 
-def warning_ends_tick(memory: Memory, key: str, profile: Profile) -> int:
+def warning_ends_tick(memory: Memory, key: str, profile: Profile) -> Tick:
     """The tick at which the cause's warning is complete; NEVER while it has not begun."""
     began = memory.warned.get(key)
-    return NEVER if began is None else began + profile.warning_s * SECOND_MS
+    return NEVER if began is None else Tick(began + profile.warning_s * SECOND_MS)
 
 
 def spread_ms(window: Window, profile: Profile, parts: int) -> int:
@@ -96,8 +97,8 @@ def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, part
 
 
 def next_chance_tick(
-    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since_tick: int
-) -> int:
+    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since_tick: Tick
+) -> Tick:
     """First tick after `since_tick` at which the gate could say yes to a standing cause.
 
     Instants outside the windows and their spread, or inside a hold, are passed over: the gate says no to
@@ -110,13 +111,14 @@ def next_chance_tick(
     chance_ms = _possible_from_ms(low_ms, known, profile, parts)
     if chance_ms == low_ms:
         # It may be now, and the step at `since_tick` has done what there was to do.
-        chance_ms = _possible_from_ms(_next_turn_ms(causes, known, low_ms), known, profile, parts)
+        turn_ms = _next_turn_ms(causes, known, low_ms)
+        chance_ms = None if turn_ms is None else _possible_from_ms(turn_ms, known, profile, parts)
     if chance_ms is None:
         return NEVER
-    return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), since_tick + 1)
+    return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), Tick(since_tick + 1))
 
 
-def _possible_from_ms(from_ms: int, known: Known, profile: Profile, parts: int) -> int | None:
+def _possible_from_ms(from_ms: UtcMs, known: Known, profile: Profile, parts: int) -> UtcMs | None:
     """The first instant from `from_ms` on in this meter's turn of a window, and outside every hold."""
     while True:
         possible_ms = next_possible_ms(from_ms, known.permission, known.holds)
@@ -125,11 +127,11 @@ def _possible_from_ms(from_ms: int, known: Known, profile: Profile, parts: int) 
             return None
         turn_ms = window.start_ms + spread_ms(window, profile, parts)
         if possible_ms >= turn_ms:
-            return possible_ms
-        from_ms = turn_ms
+            return UtcMs(possible_ms)
+        from_ms = UtcMs(turn_ms)
 
 
-def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: int) -> int:
+def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: UtcMs) -> UtcMs | None:
     """The next instant after `low_ms` at which one of the gate's rules may turn from no to yes.
 
     A hold ends, whether it has begun or not; an order's interval begins; the next window does.
@@ -139,4 +141,4 @@ def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: int) -> int:
     turns += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
     place = begun(windows, low_ms)
     turns += [window.start_ms for window in windows[place : place + 1]]
-    return min(turns, default=NEVER)
+    return UtcMs(min(turns)) if turns else None

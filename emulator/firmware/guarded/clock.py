@@ -24,6 +24,8 @@ from msgspec import Struct, field
 
 from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
 from emulator.firmware.guarded.sharing import NO_ENTRIES, no_entries, without
+from emulator.firmware.ticks import FIRST_TICK, Tick
+from protocols.instants import UtcMs
 from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
 from protocols.reasons import ClaimVerdict, ClockStatus, Source
 
@@ -44,20 +46,20 @@ class OneWay(Struct, frozen=True, gc=False):
 
 class Asked(Struct, frozen=True, gc=False):
     source: Source
-    tick: int
+    tick: Tick
 
 
 class Mark(Struct, frozen=True, gc=False, array_like=True):
     """A tick, in the tick epoch that it counts in."""
 
     epoch: int
-    tick: int
+    tick: Tick
 
 
 class Hull(NamedTuple):
     """A small miss: at `tick` the envelope was widened by `added_ms`."""
 
-    tick: int
+    tick: Tick
     added_ms: int
 
 
@@ -67,7 +69,7 @@ class Clock(Struct, gc=False):
     ppm: int
     earliest: Point
     latest: Point | None
-    vouched_ms: int
+    vouched_ms: UtcMs
     status: ClockStatus = ClockStatus.TRUSTED
     epoch: int = 0
     nonce: str = ""
@@ -78,29 +80,29 @@ class Clock(Struct, gc=False):
     agreed: Mapping[Source, Mark] = field(default_factory=no_entries)
 
 
-def set_at_commissioning(time_ms: int, spread_ms: int, tick: int, ppm: int) -> Clock:
+def set_at_commissioning(time_ms: UtcMs, spread_ms: int, tick: Tick, ppm: int) -> Clock:
     """A clock that was just set by the people who installed the meter."""
-    earliest_ms = time_ms - spread_ms
-    return Clock(ppm, Point(earliest_ms, tick), Point(time_ms + spread_ms, tick), earliest_ms)
+    low_ms, high_ms = UtcMs(time_ms - spread_ms), UtcMs(time_ms + spread_ms)
+    return Clock(ppm, Point(low_ms, tick), Point(high_ms, tick), low_ms)
 
 
-def earliest_ms(clock: Clock, tick: int) -> int:
+def earliest_ms(clock: Clock, tick: Tick) -> UtcMs:
     """True time is not earlier than this at `tick`."""
     return lower_ms(clock.earliest, tick, clock.ppm)
 
 
-def latest_ms(clock: Clock, tick: int) -> int | None:
+def latest_ms(clock: Clock, tick: Tick) -> UtcMs | None:
     """None while the envelope is unbounded."""
     return None if clock.latest is None else upper_ms(clock.latest, tick, clock.ppm)
 
 
-def estimate_ms(clock: Clock, tick: int) -> int:
+def estimate_ms(clock: Clock, tick: Tick) -> UtcMs:
     """What screens and timestamps show: the middle of the envelope, or its lower end if unbounded."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
-    return low if high is None else (low + high) // 2
+    return low if high is None else UtcMs((low + high) // 2)
 
 
-def shown_interval_ms(clock: Clock, tick: int) -> tuple[int, int | None]:
+def shown_interval_ms(clock: Clock, tick: Tick) -> tuple[UtcMs, UtcMs | None]:
     """The envelope; in a dispute the hull of both opinions."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     if clock.status is not ClockStatus.DISPUTED:
@@ -109,7 +111,7 @@ def shown_interval_ms(clock: Clock, tick: int) -> tuple[int, int | None]:
     return min(low, *edges), None if high is None else max(high, *edges)
 
 
-def ask(clock: Clock, source: Source, nonce: str, tick: int) -> None:
+def ask(clock: Clock, source: Source, nonce: str, tick: Tick) -> None:
     """Remember that `source` was asked; beyond the limit the oldest ask is forgotten."""
     while len(clock.asks) >= ASKS_MAX:
         clock.asks = without(clock.asks, min(clock.asks, key=lambda key: clock.asks[key].tick))
@@ -117,31 +119,32 @@ def ask(clock: Clock, source: Source, nonce: str, tick: int) -> None:
 
 
 def hear_fresh(
-    clock: Clock, source: Source, nonce: str, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
+    clock: Clock, source: Source, nonce: str, time_ms: UtcMs, spread_ms: int, tick: Tick, dispute_nonce: str
 ) -> ClaimVerdict:
     """A source's answer to this meter's own nonce. An unknown or answered nonce is refused."""
     asked = clock.asks.get(nonce)
     if asked is None or asked.source is not source:
         return ClaimVerdict.UNKNOWN_NONCE
     clock.asks = without(clock.asks, nonce)
-    heard = Fresh(Point(time_ms - spread_ms, tick), Point(time_ms + spread_ms, asked.tick))
+    low_ms, high_ms = UtcMs(time_ms - spread_ms), UtcMs(time_ms + spread_ms)
+    heard = Fresh(Point(low_ms, tick), Point(high_ms, asked.tick))
     clock.fresh = {**clock.fresh, source: heard}
     return _judge(clock, source, heard.lower, heard.upper, tick, dispute_nonce)
 
 
 def hear_one_way(
-    clock: Clock, source: Source, number: int, time_ms: int, spread_ms: int, tick: int, dispute_nonce: str
+    clock: Clock, source: Source, number: int, time_ms: UtcMs, spread_ms: int, tick: Tick, dispute_nonce: str
 ) -> ClaimVerdict:
     """A numbered one-way time. A number at or below the highest held is refused."""
     held = clock.one_way.get(source)
     if held is not None and number <= held.number:
         return ClaimVerdict.STALE_NUMBER
-    lower = Point(time_ms - spread_ms, tick)
+    lower = Point(UtcMs(time_ms - spread_ms), tick)
     clock.one_way = {**clock.one_way, source: OneWay(number, lower)}
     return _judge(clock, source, lower, None, tick, dispute_nonce)
 
 
-def begin_epoch(clock: Clock, tick: int) -> None:
+def begin_epoch(clock: Clock, tick: Tick) -> None:
     """Ticks were lost or are doubted, or a dispute is rebased: nothing learnt before counts after.
 
     What stays is the vouched time, which true time had reached for certain; it is not aged over the gap.
@@ -157,14 +160,14 @@ def begin_epoch(clock: Clock, tick: int) -> None:
     clock.latest = None
 
 
-def last_agreed(clock: Clock) -> tuple[int, int]:
+def last_agreed(clock: Clock) -> tuple[int, Tick]:
     """(epoch, tick) at which two witnesses last agreed with the crystal; (-1, 0) for never."""
     marks = sorted(((mark.epoch, mark.tick) for mark in clock.agreed.values()), reverse=True)
-    return marks[1] if len(marks) > 1 else (-1, 0)
+    return marks[1] if len(marks) > 1 else (-1, FIRST_TICK)
 
 
 def _judge(
-    clock: Clock, source: Source, lower: Point, upper: Point | None, tick: int, dispute_nonce: str
+    clock: Clock, source: Source, lower: Point, upper: Point | None, tick: Tick, dispute_nonce: str
 ) -> ClaimVerdict:
     """Apply the rule after a claim was stored, and say what the claim did."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
@@ -185,7 +188,7 @@ def _judge(
     return moved
 
 
-def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> ClaimVerdict:
+def _apply_rule(clock: Clock, tick: Tick, dispute_nonce: str) -> ClaimVerdict:
     """Intersect the envelope with `[L, U]`; where they contradict each other, a hull or a dispute."""
     second_lower, second_upper = _second_lower(clock, tick), _second_upper(clock, tick)
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
@@ -205,7 +208,7 @@ def _apply_rule(clock: Clock, tick: int, dispute_nonce: str) -> ClaimVerdict:
     return _narrow(clock, second_lower, second_upper, tick)
 
 
-def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> ClaimVerdict:
+def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: Tick) -> ClaimVerdict:
     moved = False
     if second_lower is not None and lower_ms(second_lower, tick, clock.ppm) > earliest_ms(clock, tick):
         clock.earliest, moved = second_lower, True
@@ -218,7 +221,7 @@ def _narrow(clock: Clock, second_lower: Point | None, second_upper: Point | None
     return ClaimVerdict.NARROWED if moved else ClaimVerdict.AGREES
 
 
-def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: int) -> bool:
+def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point | None, tick: Tick) -> bool:
     """The small miss: a crystal slightly out of its rate bound. At most 60 s of hull in 24 h of ticks."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     floor = None if second_lower is None else lower_ms(second_lower, tick, clock.ppm)
@@ -237,7 +240,7 @@ def _widen_by_hull(clock: Clock, second_lower: Point | None, second_upper: Point
     return True
 
 
-def _second_lower(clock: Clock, tick: int) -> Point | None:
+def _second_lower(clock: Clock, tick: Tick) -> Point | None:
     """The second-highest lower bound over sources; a source's own is the higher of its two."""
     best: dict[Source, Point] = {source: claim.lower for source, claim in clock.fresh.items()}
     for source, heard in clock.one_way.items():
@@ -248,14 +251,14 @@ def _second_lower(clock: Clock, tick: int) -> Point | None:
     return ordered[1] if len(ordered) > 1 else None
 
 
-def _second_upper(clock: Clock, tick: int) -> Point | None:
+def _second_upper(clock: Clock, tick: Tick) -> Point | None:
     """The second-lowest upper bound over sources."""
     uppers = [claim.upper for claim in clock.fresh.values()]
     ordered = sorted(uppers, key=lambda point: upper_ms(point, tick, clock.ppm))
     return ordered[1] if len(ordered) > 1 else None
 
 
-def _witness_edges_ms(clock: Clock, tick: int) -> tuple[int | None, int | None]:
+def _witness_edges_ms(clock: Clock, tick: Tick) -> tuple[UtcMs | None, UtcMs | None]:
     lower, upper = _second_lower(clock, tick), _second_upper(clock, tick)
     return (
         None if lower is None else lower_ms(lower, tick, clock.ppm),
@@ -263,7 +266,7 @@ def _witness_edges_ms(clock: Clock, tick: int) -> tuple[int | None, int | None]:
     )
 
 
-def _forget_old_claims(clock: Clock, tick: int) -> None:
+def _forget_old_claims(clock: Clock, tick: Tick) -> None:
     """Claims are held for 40 days of ticks. One-way numbers stay known as long as their claim does."""
     oldest = tick - CLAIM_AGE_MS_MAX
     clock.fresh = without(

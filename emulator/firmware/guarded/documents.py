@@ -19,13 +19,14 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.obey import obey
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import TIME_TYPE, OneWayTime, Order, body_of
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root
 from protocols.errors import DocumentError
-from protocols.instants import HOUR_MS
+from protocols.instants import HOUR_MS, UtcMs
 from protocols.link.records import ClaimHeard, OrderJudged
 from protocols.reasons import (
     ClaimSource,
@@ -64,7 +65,7 @@ class Outcome(Struct, frozen=True, gc=False):
 _NOTHING: Final = Outcome()
 
 
-def receive(document: Document, parts: Parts, at_tick: int) -> Outcome:
+def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     """Take in one envelope. Whatever it holds, the meter is whole afterwards."""
     try:
         payload_type = read_envelope(document.data).payload_type
@@ -77,7 +78,7 @@ def receive(document: Document, parts: Parts, at_tick: int) -> Outcome:
     return _receive_order(document, parts, at_tick)
 
 
-def _receive_order(document: Document, parts: Parts, at_tick: int) -> Outcome:
+def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     memory = parts.memory
     admitted = admit_order(document.data, parts.root, parts.identity, memory, at_tick)
     if isinstance(admitted, Refused):
@@ -91,7 +92,7 @@ def _receive_order(document: Document, parts: Parts, at_tick: int) -> Outcome:
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
 
 
-def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: int) -> Outcome:
+def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:
     """What an obeyed order asks of purse and supply."""
     memory = parts.memory
     match did:
@@ -120,27 +121,27 @@ def _after_storing(order: Order) -> Outcome:
     return Outcome(clock_cause=ClockCause.REBASE) if order.kind is Kind.REBASE else _NOTHING
 
 
-def _receive_time(document: Document, parts: Parts, at_tick: int) -> Outcome:
+def _receive_time(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     admitted = admit_time(document.data, parts.root)
     if isinstance(admitted, Refused):
         return _refuse(admitted, parts, at_tick)
     source, time = admitted
-    state = parts.memory.clock
-    offset_ms = time.time_ms - clock.estimate_ms(state, at_tick)
+    state, time_ms = parts.memory.clock, UtcMs(time.time_ms)
+    offset_ms = time_ms - clock.estimate_ms(state, at_tick)
     dispute = parts.identity.nonce("dispute", parts.memory.nonces)
     if isinstance(time, OneWayTime):
-        found = clock.hear_one_way(state, source, time.number, time.time_ms, time.spread_ms, at_tick, dispute)
+        found = clock.hear_one_way(state, source, time.number, time_ms, time.spread_ms, at_tick, dispute)
     elif time.meter != parts.identity.id:
         found = ClaimVerdict.NOT_ADDRESSED
     else:
-        found = clock.hear_fresh(state, source, time.nonce, time.time_ms, time.spread_ms, at_tick, dispute)
+        found = clock.hear_fresh(state, source, time.nonce, time_ms, time.spread_ms, at_tick, dispute)
     if found is ClaimVerdict.DISPUTED:
         parts.memory.nonces += 1
-    parts.recorder.note(at_tick, ClaimHeard(ClaimSource(source), found, offset_ms, time.time_ms))
+    parts.recorder.note(at_tick, ClaimHeard(ClaimSource(source), found, offset_ms, time_ms))
     return Outcome(clock_cause=ClockCause.CRYSTAL_RATE) if found is ClaimVerdict.CRYSTAL_RATE else _NOTHING
 
 
-def _receive_root(document: Document, parts: Parts, at_tick: int) -> Outcome:
+def _receive_root(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     try:
         accepted = accept_root(document.data, parts.root)
     except DocumentError:
@@ -153,7 +154,7 @@ def _receive_root(document: Document, parts: Parts, at_tick: int) -> Outcome:
     return _NOTHING
 
 
-def _refuse(refused: Refused, parts: Parts, at_tick: int) -> Outcome:
+def _refuse(refused: Refused, parts: Parts, at_tick: Tick) -> Outcome:
     order = refused.order
     record = (
         OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)

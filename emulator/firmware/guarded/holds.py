@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from emulator.firmware.credit import NEVER
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.interval import margin_ms, tick_lower_reaches
-from emulator.firmware.guarded.memory import Memory, ReleaseDate
+from emulator.firmware.guarded.memory import NO_RELEASE, Memory, ReleaseDate
 from emulator.firmware.guarded.sharing import shared, shared_table, without
+from emulator.firmware.ticks import NEVER, Tick
 from protocols.documents.merging import Protection, in_force
+from protocols.instants import UtcMs
 from protocols.limits import OBJECTS_MAX
 from protocols.link.question import HoldSpan
 from protocols.reasons import ClockStatus
@@ -40,7 +41,7 @@ def is_protected(protections: Mapping[str, Protection]) -> bool:
     return protection is not None and in_force(protection) is not None
 
 
-def store(memory: Memory, name: str, protection: Protection, tick: int) -> bool:
+def store(memory: Memory, name: str, protection: Protection, tick: Tick) -> bool:
     """Keep a joined protection. False where the table is full of protection that is not over."""
     if name not in memory.protections and len(memory.protections) >= OBJECTS_MAX:
         _forget_what_is_over(memory, tick)
@@ -50,48 +51,47 @@ def store(memory: Memory, name: str, protection: Protection, tick: int) -> bool:
     return True
 
 
-def hold_for(memory: Memory, hours_ms: int, tick: int) -> None:
+def hold_for(memory: Memory, hours_ms: int, tick: Tick) -> None:
     """A release was carried out now: hold for its hours; a longer hold that runs already stays."""
-    memory.release_ends_at = max(memory.release_ends_at, tick + hours_ms)
+    memory.release_ends_at = max(memory.release_ends_at, Tick(tick + hours_ms))
 
 
 def release_holds(memory: Memory) -> bool:
     """Whether the hours of a release run, in ticks or until a date that has not surely passed."""
-    return memory.release_ends_at > 0 or memory.release_date is not None
+    return memory.release_ends_at > NO_RELEASE or memory.release_date is not None
 
 
-def survive_lost_ticks(memory: Memory, tick: int) -> None:
+def survive_lost_ticks(memory: Memory, tick: Tick) -> None:
     """Before ticks are given up: turn the ticks that are left into a date that is surely late enough."""
     left_ms = memory.release_ends_at - tick
-    memory.release_ends_at = 0
+    memory.release_ends_at = NO_RELEASE
     if left_ms <= 0:
         return
     left_ms += margin_ms(left_ms, memory.clock.ppm)
     high_ms = latest_ms(memory.clock, tick)
-    ends_ms = None if high_ms is None else high_ms + left_ms
+    ends_ms = None if high_ms is None else UtcMs(high_ms + left_ms)
     before = memory.release_date
     if before is not None:
         left_ms = max(left_ms, before.left_ms)
-        unknown = ends_ms is None or before.ends_ms is None
-        ends_ms = None if unknown else max(ends_ms or 0, before.ends_ms or 0)
+        ends_ms = None if ends_ms is None or before.ends_ms is None else max(ends_ms, before.ends_ms)
     memory.release_date = ReleaseDate(ends_ms, left_ms)
 
 
-def update_release(memory: Memory, tick: int) -> None:
+def update_release(memory: Memory, tick: Tick) -> None:
     """Drop a release's hold that is over; date one whose end was not known, once the clock is trusted."""
-    if 0 < memory.release_ends_at <= tick:
-        memory.release_ends_at = 0
+    if NO_RELEASE < memory.release_ends_at <= tick:
+        memory.release_ends_at = NO_RELEASE
     held, clock = memory.release_date, memory.clock
     if held is None or clock.status is not ClockStatus.TRUSTED:
         return
     high_ms = latest_ms(clock, tick)
     if held.ends_ms is None and high_ms is not None:
-        memory.release_date = replace(held, ends_ms=high_ms + held.left_ms)
+        memory.release_date = replace(held, ends_ms=UtcMs(high_ms + held.left_ms))
     elif held.ends_ms is not None and earliest_ms(clock, tick) >= held.ends_ms:
         memory.release_date = None
 
 
-def release_due_tick(memory: Memory) -> int:
+def release_due_tick(memory: Memory) -> Tick:
     """The next tick at which `update_release` has something to do; NEVER without a release."""
     due = memory.release_ends_at or NEVER
     held = memory.release_date
@@ -100,7 +100,7 @@ def release_due_tick(memory: Memory) -> int:
     return min(due, tick_lower_reaches(memory.clock.earliest, held.ends_ms, memory.clock.ppm))
 
 
-def _forget_what_is_over(memory: Memory, tick: int) -> None:
+def _forget_what_is_over(memory: Memory, tick: Tick) -> None:
     """Make room: a hold whose end has surely passed. A lease that still names it then says no."""
     if memory.clock.status is not ClockStatus.TRUSTED:
         return

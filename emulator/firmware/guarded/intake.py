@@ -10,11 +10,13 @@ from msgspec import Struct
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.ticks import Tick
 from protocols.documents.kind_rule import Dates, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, read_order, read_time
 from protocols.documents.roles import Root, meets, open_signed, root_allows, time_source
 from protocols.errors import DocumentError
+from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, Refusal, Source
 
 
@@ -26,7 +28,7 @@ class Refused(Struct, frozen=True, gc=False):
     signed: bool = False
 
 
-def admit_order(data: bytes, root: Root, identity: Identity, memory: Memory, tick: int) -> Order | Refused:
+def admit_order(data: bytes, root: Root, identity: Identity, memory: Memory, tick: Tick) -> Order | Refused:
     """An order that was signed by enough people, is meant for this meter, and is good now."""
     try:
         signed = open_signed(data, root, ORDER_TYPE)
@@ -74,7 +76,9 @@ def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | Refused:
     return source, time
 
 
-def _refusal_by_time(order: Order, status: ClockStatus, low_ms: int, high_ms: int | None) -> Refusal | None:
+def _refusal_by_time(
+    order: Order, status: ClockStatus, low_ms: UtcMs, high_ms: UtcMs | None
+) -> Refusal | None:
     rule = KINDS[order.kind]
     if rule.life_ms_max is not None and order.not_after_ms - order.issued_at_ms > rule.life_ms_max:
         return Refusal.LEASE_TOO_LONG
@@ -91,7 +95,7 @@ def _refusal_by_time(order: Order, status: ClockStatus, low_ms: int, high_ms: in
     return None
 
 
-def _refusal_at_some_instant(order: Order, low_ms: int, high_ms: int | None) -> Refusal | None:
+def _refusal_at_some_instant(order: Order, low_ms: UtcMs, high_ms: UtcMs | None) -> Refusal | None:
     if low_ms >= order.not_after_ms:
         return Refusal.EXPIRED
     if high_ms is not None and high_ms < order.not_before_ms:

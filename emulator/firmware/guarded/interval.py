@@ -8,14 +8,15 @@ between, true time has advanced by `dt ± margin(dt)`; 1 ms covers the counting 
 
 from msgspec import Struct
 
-from emulator.firmware.credit import NEVER
+from emulator.firmware.ticks import NEVER, Tick
+from protocols.instants import UtcMs
 
 _MILLION = 1_000_000
 
 
 class Point(Struct, frozen=True, gc=False):
-    value_ms: int
-    tick: int
+    value_ms: UtcMs
+    tick: Tick
 
 
 def margin_ms(elapsed_ticks: int, ppm: int) -> int:
@@ -23,21 +24,21 @@ def margin_ms(elapsed_ticks: int, ppm: int) -> int:
     return -(-elapsed_ticks * ppm // (_MILLION - ppm)) + 1
 
 
-def lower_ms(point: Point, tick: int, ppm: int) -> int:
+def lower_ms(point: Point, tick: Tick, ppm: int) -> UtcMs:
     """True time is not earlier than this at `tick`."""
     elapsed_ticks = tick - point.tick
     if elapsed_ticks == 0:
         return point.value_ms
-    return point.value_ms + elapsed_ticks - margin_ms(elapsed_ticks, ppm)
+    return UtcMs(point.value_ms + elapsed_ticks - margin_ms(elapsed_ticks, ppm))
 
 
-def upper_ms(point: Point, tick: int, ppm: int) -> int:
+def upper_ms(point: Point, tick: Tick, ppm: int) -> UtcMs:
     """True time is not later than this at `tick`."""
     elapsed_ticks = tick - point.tick
-    return point.value_ms + elapsed_ticks + margin_ms(elapsed_ticks, ppm)
+    return UtcMs(point.value_ms + elapsed_ticks + margin_ms(elapsed_ticks, ppm))
 
 
-def tick_lower_reaches(point: Point, instant_ms: int, ppm: int) -> int:
+def tick_lower_reaches(point: Point, instant_ms: UtcMs, ppm: int) -> Tick:
     """First tick, not before the point's own, at which the lower bound has reached `instant_ms`.
 
     An instant so far ahead that no meter lives to see it gives NEVER.
@@ -51,4 +52,4 @@ def tick_lower_reaches(point: Point, instant_ms: int, ppm: int) -> int:
     elapsed_ticks = wanted * (_MILLION - ppm) // (_MILLION - 2 * ppm)
     while elapsed_ticks - margin_ms(elapsed_ticks, ppm) < wanted:
         elapsed_ticks += 1
-    return point.tick + elapsed_ticks
+    return Tick(point.tick + elapsed_ticks)

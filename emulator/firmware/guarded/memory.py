@@ -2,25 +2,31 @@
 
 Plain records of integers, strings and frozen values, without behaviour: `clock`, `holds`,
 `known`, `causes` and `opening` each own a part and say what it means. Tables are replaced, never
-changed in place: see `sharing`.
+changed in place: see `sharing`. An image is a map of these fields' names, so that no name here can change
+without a new version of the image; `release_ends_at` and `garbage_noted_at` are ticks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.sharing import no_entries
+from emulator.firmware.ticks import FIRST_TICK, Tick
 from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection
 from protocols.documents.roles import Root
 from protocols.documents.statements import NO_TOTALS, Totals
+from protocols.instants import UtcMs
 from protocols.link.question import Question
 from protocols.reasons import Supply, SupplyReason
 from protocols.spans import Window
+
+# `release_ends_at` of a meter that no release holds.
+NO_RELEASE: Final = Tick(0)
 
 
 class Calendar(Struct, frozen=True, gc=False):
@@ -63,7 +69,7 @@ class ReleaseDate(Struct, frozen=True, gc=False):
     `ends_ms` None: not known; it is set, `left_ms` ahead, when the clock is trusted again.
     """
 
-    ends_ms: int | None
+    ends_ms: UtcMs | None
     left_ms: int
 
 
@@ -71,7 +77,7 @@ class Opening(Struct, frozen=True, gc=False):
     """The last opening, with all that was known then: `question` can be judged again."""
 
     epoch: int
-    tick: int
+    tick: Tick
     to: Supply
     object: str
     question: Question
@@ -82,7 +88,7 @@ class Memory:
     """Everything that survives a power cut.
 
     `warned` holds, per cause, the tick its warning began. `release_ends_at` is the tick at which a
-    release's hours are over, 0 for none. `harm_revs` holds the highest rev of each object that only
+    release's hours are over. `harm_revs` holds the highest rev of each object that only
     two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
     also of those carried out: a repetition must not cut twice. Cut orders issued up to
     `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room.
@@ -92,12 +98,12 @@ class Memory:
     credit: Credit
     supply: Supply = Supply.ON
     reason: SupplyReason = SupplyReason.NONE
-    tick: int = 0
+    tick: Tick = FIRST_TICK
     nonces: int = 0
     root: Root | None = None
-    garbage_noted_at: int | None = None
+    garbage_noted_at: Tick | None = None
     protections: Mapping[str, Protection] = field(default_factory=no_entries)
-    release_ends_at: int = 0
+    release_ends_at: Tick = NO_RELEASE
     release_date: ReleaseDate | None = None
     calendars: Mapping[str, Calendar] = field(default_factory=no_entries)
     lease: Lease | None = None
@@ -109,6 +115,6 @@ class Memory:
     emergency_revs: tuple[int, ...] = ()
     totals: Totals = NO_TOTALS
     limiter_ordered: bool = False
-    warned: Mapping[str, int] = field(default_factory=no_entries)
+    warned: Mapping[str, Tick] = field(default_factory=no_entries)
     low_credit_told: bool = False
     opening: Opening | None = None

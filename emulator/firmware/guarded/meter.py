@@ -9,9 +9,9 @@ Supply is taken in one place, `_open`, and only when the gate has said yes, the 
 has run in full and this meter's turn in the window has come. It is given back in `_give_back`.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
-from emulator.firmware.credit import NEVER, has_nothing_left, settle
+from emulator.firmware.credit import has_nothing_left, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
@@ -40,13 +40,14 @@ from emulator.firmware.guarded.opening import reason_to_restore
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import Journal
-from emulator.firmware.meter import STEP_MS, step_at_or_after
 from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import FIRST_TICK, NEVER, STEP_MS, Tick, step_at_or_after
 from protocols.chain import Head
 from protocols.documents.roles import Root
+from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MIN
 from protocols.link.messages import Witness
 from protocols.link.question import Flags, Interval, Question
@@ -65,7 +66,7 @@ from protocols.reasons import (
 )
 
 # Before every step: `touched_tick` of a meter whose inputs have all been looked at by a step.
-_UNTOUCHED = -2 * STEP_MS
+_UNTOUCHED: Final = Tick(-2 * STEP_MS)
 
 
 class GuardedMeter:
@@ -95,7 +96,7 @@ class GuardedMeter:
         *,
         balance_q: int,
         load_w: int,
-        commissioned_ms: int,
+        commissioned_ms: UtcMs,
         spread_ms: int = 1_000,
     ) -> None:
         self.identity = identity
@@ -104,13 +105,13 @@ class GuardedMeter:
         self.journal = Journal()
         self.recorder = Recorder(self.journal)
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
-        began = clock.set_at_commissioning(commissioned_ms, spread_ms, 0, profile.crystal_ppm)
+        began = clock.set_at_commissioning(commissioned_ms, spread_ms, FIRST_TICK, profile.crystal_ppm)
         self.memory = Memory(began, self.point.credit)
-        self.stepped_tick = -STEP_MS
-        self.touched_tick = 0
+        self.stepped_tick: int = -STEP_MS
+        self.touched_tick = FIRST_TICK
         self.spread_parts = identity.spread_parts()
         self._known: Known | None = None
-        self._kept_due_tick: int | None = None
+        self._kept_due_tick: Tick | None = None
         self._kept_empty = False
 
     @classmethod
@@ -130,11 +131,13 @@ class GuardedMeter:
         No image (both slots lost) is a meter that was never commissioned: it keeps the supply and cuts
         nobody. Raises DocumentError where the image is none of this firmware's.
         """
-        meter = cls(identity, profile, root, balance_q=0, load_w=load_w, commissioned_ms=INSTANT_MS_MIN)
+        meter = cls(
+            identity, profile, root, balance_q=0, load_w=load_w, commissioned_ms=UtcMs(INSTANT_MS_MIN)
+        )
         meter.journal = Journal(head)
         meter.recorder = Recorder(meter.journal)
         if image is None:
-            clock.begin_epoch(meter.memory.clock, 0)
+            clock.begin_epoch(meter.memory.clock, FIRST_TICK)
         else:
             meter.memory = decode_image(image)
         memory = meter.memory
@@ -151,7 +154,7 @@ class GuardedMeter:
         meter.touched_tick = memory.tick
         return meter
 
-    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
+    def handle(self, event: Event, at_tick: Tick) -> tuple[Effect, ...]:
         """Apply one input at `at_tick`; what is due before it happens first."""
         self._run_to(at_tick - 1)
         self._settle(at_tick)
@@ -162,20 +165,15 @@ class GuardedMeter:
             self.touched_tick = at_tick
         return self._finish(at_tick)
 
-    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+    def advance(self, until_tick: Tick) -> tuple[Effect, ...]:
         """Let everything due up to and including `until_tick` happen."""
         self._run_to(until_tick)
         self._settle(until_tick)
         return self._finish(until_tick)
 
-    def next_due_tick(self) -> int:
+    def next_due_tick(self) -> Tick:
         """The next second of the crystal in which a step might change something."""
-        next_step = self.stepped_tick + STEP_MS
-        if self.touched_tick >= self.stepped_tick:
-            # An input may have changed any answer: the step that follows it always looks.
-            return next_step
-        due = min(self.point.due_tick(), purse.due_tick(self.point, self.memory), self._cause_due_tick())
-        return max(step_at_or_after(due), next_step)
+        return Tick(self._next_due())
 
     @property
     def glance(self) -> Glance:
@@ -183,7 +181,7 @@ class GuardedMeter:
         state, point = self.memory.clock, self.point
         return Glance(point.supply, point.reason, state.status, state.nonce, point.recorder.code)
 
-    def readout(self, at_tick: int) -> Readout:
+    def readout(self, at_tick: Tick) -> Readout:
         """Everything that it shows at a tick; in a dispute the interval is the hull of both opinions."""
         state, point = self.memory.clock, self.point
         low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
@@ -209,20 +207,20 @@ class GuardedMeter:
         """What it holds of documents, for a sync."""
         return holdings_of(self.memory, self.root.version)
 
-    def witnesses(self, at_tick: int) -> tuple[Witness, ...]:
+    def witnesses(self, at_tick: Tick) -> tuple[Witness, ...]:
         """Who told it the time last, the latest first."""
         return witnesses(self.memory.clock, at_tick)
 
-    def estimate_ms(self, at_tick: int) -> int:
+    def estimate_ms(self, at_tick: Tick) -> UtcMs:
         """The instant that it would write beside something that happened at a tick."""
         return clock.estimate_ms(self.memory.clock, at_tick)
 
     @property
-    def tick(self) -> int:
+    def tick(self) -> Tick:
         """The tick to which it has run."""
         return self.memory.tick
 
-    def next_possible_ms(self, at_tick: int) -> int | None:
+    def next_possible_ms(self, at_tick: Tick) -> int | None:
         """The first instant at which calendar and holds, as known, permit a cut; for the household."""
         low_ms = clock.earliest_ms(self.memory.clock, at_tick)
         return next_possible_ms(low_ms, self.known.permission, self.known.holds)
@@ -251,27 +249,41 @@ class GuardedMeter:
 
     # -- the main loop ------------------------------------------------------------------------
 
-    def _run_to(self, until_tick: int) -> None:
-        while (due := self.next_due_tick()) <= until_tick:
-            self._settle(due)
-            self._step(due)
-            self.stepped_tick, self.touched_tick = due, _UNTOUCHED
+    # Sums and comparisons of ticks are plain integers here: to make a `Tick` of each takes a twentieth of the
+    # time of a fleet's replay.
+
+    def _run_to(self, until: int) -> None:
+        while (due := self._next_due()) <= until:
+            due_tick = Tick(due)
+            self._settle(due_tick)
+            self._step(due_tick)
+            self.stepped_tick, self.touched_tick = due_tick, _UNTOUCHED
             self._kept_due_tick = None
         # The steps jumped over have run too: what comes later at this tick waits for the next one.
-        passed = until_tick // STEP_MS * STEP_MS
-        self.stepped_tick = max(self.stepped_tick, passed)
+        passed = until // STEP_MS * STEP_MS
+        if passed > self.stepped_tick:  # noqa: PLR1730 `max` is a call, and this runs at every input
+            self.stepped_tick = passed
 
-    def _settle(self, at_tick: int) -> None:
+    def _next_due(self) -> int:
+        next_step = self.stepped_tick + STEP_MS
+        if self.touched_tick >= self.stepped_tick:
+            # An input may have changed any answer: the step that follows it always looks.
+            return next_step
+        due = min(self.point.due_tick(), purse.due_tick(self.point, self.memory), self._cause_due_tick())
+        # As `step_at_or_after` does.
+        return max(-(-due // STEP_MS) * STEP_MS, next_step)
+
+    def _settle(self, at_tick: Tick) -> None:
         settle(self.point.credit, at_tick)
         self.memory.tick = at_tick
 
-    def _step(self, at_tick: int) -> None:
+    def _step(self, at_tick: Tick) -> None:
         self.point.step(at_tick)
         purse.step(self.point, self.memory, at_tick)
         holds.update_release(self.memory, at_tick)
         self._consider(at_tick)
 
-    def _consider(self, at_tick: int) -> None:
+    def _consider(self, at_tick: Tick) -> None:
         """Warn for every cause that stands, and open for the first that may."""
         memory = self.memory
         standing = self._standing()
@@ -301,7 +313,7 @@ class GuardedMeter:
             return ()
         return causes.standing(self.memory, self.point, self.known)
 
-    def _cause_due_tick(self) -> int:
+    def _cause_due_tick(self) -> Tick:
         """When a cause or a release must be looked at: found after a step, and kept until the next one.
 
         All that it follows from changes by steps and by inputs that the next step looks at, but for one
@@ -313,7 +325,7 @@ class GuardedMeter:
             self._kept_empty = empty
         return self._kept_due_tick
 
-    def _find_cause_due_tick(self) -> int:
+    def _find_cause_due_tick(self) -> Tick:
         memory = self.memory
         standing = self._standing()
         if not standing and not memory.warned:
@@ -322,7 +334,7 @@ class GuardedMeter:
             return memory.tick
         ends = [causes.warning_ends_tick(memory, cause.key, self.profile) for cause in standing]
         # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
-        since_tick = self.stepped_tick
+        since_tick = Tick(self.stepped_tick)
         ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since_tick]
         chance_tick = causes.next_chance_tick(
             memory, ready, self.known, self.profile, self.spread_parts, since_tick
@@ -346,12 +358,12 @@ class GuardedMeter:
             Flags(holds.release_holds(memory)),
         )
 
-    def _warn(self, cause: Cause, at_tick: int) -> None:
+    def _warn(self, cause: Cause, at_tick: Tick) -> None:
         self.memory.warned = {**self.memory.warned, cause.key: at_tick}
         self.recorder.note(at_tick, WarningShown(cause.reason, self.profile.warning_s))
         self.recorder.show(at_tick, f"supply may stop: {cause.reason}", ScreenCode.NONE)
 
-    def _open(self, cause: Cause, question: Question, verdict: Verdict, at_tick: int) -> None:
+    def _open(self, cause: Cause, question: Question, verdict: Verdict, at_tick: Tick) -> None:
         """The only place that takes supply away, and the only caller of `switch` to do so."""
         memory, asked = self.memory, with_near_windows(question)
         self._note_verdict(asked, verdict, at_tick)
@@ -364,12 +376,12 @@ class GuardedMeter:
         else:
             self.recorder.show(at_tick, f"supply {cause.to}: {cause.reason}", ScreenCode.NONE)
 
-    def _give_back(self, reason: SupplyReason, at_tick: int) -> None:
+    def _give_back(self, reason: SupplyReason, at_tick: Tick) -> None:
         self.memory.opening = None
         self.point.reconnect(reason, at_tick)
         self.recorder.show(at_tick, "press to restore" if self.point.supply is Supply.ARMED else "")
 
-    def _look_again(self, at_tick: int) -> None:
+    def _look_again(self, at_tick: Tick) -> None:
         """Judge the last opening by what is known now, and forget it once the supply is back."""
         if self.memory.opening is None:
             return
@@ -379,12 +391,12 @@ class GuardedMeter:
         if reason is not None:
             self._give_back(reason, at_tick)
 
-    def _note_verdict(self, question: Question, verdict: Verdict, at_tick: int) -> None:
+    def _note_verdict(self, question: Question, verdict: Verdict, at_tick: Tick) -> None:
         self.recorder.note(at_tick, GateJudged(verdict.open, verdict.reason, question))
 
     # -- inputs -------------------------------------------------------------------------------
 
-    def _apply(self, event: Event, at_tick: int) -> None:
+    def _apply(self, event: Event, at_tick: Tick) -> None:
         match event:
             case SetLoad():
                 self.point.set_load(event.load_w, at_tick)
@@ -417,7 +429,7 @@ class GuardedMeter:
             case _:
                 assert_never(event)
 
-    def _ask(self, event: AskTime, at_tick: int) -> None:
+    def _ask(self, event: AskTime, at_tick: Tick) -> None:
         self.memory.nonces += 1
         nonce = self.identity.nonce("time", self.memory.nonces)
         clock.ask(self.memory.clock, event.source, nonce, at_tick)
@@ -426,7 +438,7 @@ class GuardedMeter:
         self.recorder.keep_first()
         self.recorder.emit(Ask(at_tick, event.source, nonce))
 
-    def _receive(self, event: Document, at_tick: int) -> None:
+    def _receive(self, event: Document, at_tick: Tick) -> None:
         status = self.memory.clock.status
         outcome = receive(event, self._parts(), at_tick)
         self._known = None
@@ -441,7 +453,7 @@ class GuardedMeter:
     def _parts(self) -> Parts:
         return Parts(self.identity, self.root, self.memory, self.point, self.recorder)
 
-    def _restore_after_order(self, reason: SupplyReason, at_tick: int) -> None:
+    def _restore_after_order(self, reason: SupplyReason, at_tick: Tick) -> None:
         if reason is SupplyReason.RELEASE:
             if self.point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
                 self._give_back(reason, at_tick)
@@ -451,21 +463,21 @@ class GuardedMeter:
         else:
             self._credit_is_back(reason, at_tick)
 
-    def _credit_is_back(self, reason: SupplyReason, at_tick: int) -> None:
+    def _credit_is_back(self, reason: SupplyReason, at_tick: Tick) -> None:
         """After a payment or the start of emergency credit: undo what the empty purse had led to."""
         opening = self.memory.opening
         by_credit = opening is not None and opening.question.cause is SupplyReason.CREDIT
         if by_credit and not purse.is_empty(self.point):
             self._give_back(reason, at_tick)
 
-    def _note_clock(self, cause: ClockCause, at_tick: int) -> None:
+    def _note_clock(self, cause: ClockCause, at_tick: Tick) -> None:
         state = self.memory.clock
         if state.status is not ClockStatus.TRUSTED:
             self.memory.warned = NO_ENTRIES
         low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
         self.recorder.note(at_tick, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
 
-    def _finish(self, at_tick: int) -> tuple[Effect, ...]:
+    def _finish(self, at_tick: Tick) -> tuple[Effect, ...]:
         """The effects of this call; what was noted is stored before any of them happens."""
         keeps = self.recorder.keeps
         effects = self.recorder.drain()

@@ -11,6 +11,7 @@ from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
 from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
+from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
@@ -38,22 +39,22 @@ _CALENDARS_MAX: Final = 4
 _NEVER_SEEN: Final = CutSeen(0, 0)
 
 
-def obey(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def obey(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Carry an admitted order out in the memory."""
     return _DEEDS[order.kind](order, memory, tick)
 
 
-def _protect(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def _protect(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     return _keep(order, memory, tick, join_order(_held(memory, order), order))
 
 
-def _set_flag(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def _set_flag(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     if order.object != f"flag/{body_of(order, FlagBody).name}":
         return Refusal.MALFORMED
     return _protect(order, memory, tick)
 
 
-def _release(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def _release(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     if holds_rev(_held(memory, order), order.rev):
         return Did.REPEATED
     kept = _protect(order, memory, tick)
@@ -63,7 +64,7 @@ def _release(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     return Did.RELEASED
 
 
-def _pay(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _pay(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     body = body_of(order, PaymentBody)
     outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur)
     if isinstance(outcome, Refusal):
@@ -75,14 +76,14 @@ def _pay(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.CREDITED if difference_ueur else Did.REPEATED
 
 
-def _emergency(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _emergency(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     if order.rev in memory.emergency_revs:
         return Did.REPEATED
     memory.emergency_revs = (*memory.emergency_revs, order.rev)[-REVISIONS_MAX:]
     return Did.EMERGENCY
 
 
-def _cancel_cut(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _cancel_cut(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     """Leave a tombstone, so that the cancel wins whichever comes first.
 
     Where the oldest tombstone must make room, every cut order issued before it counts as cancelled.
@@ -99,7 +100,7 @@ def _cancel_cut(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.STORED
 
 
-def _cut_order(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def _cut_order(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
         return Refusal.CANCELLED
     _forget_past_cut_orders(memory, tick)
@@ -114,7 +115,7 @@ def _cut_order(order: Order, memory: Memory, tick: int) -> Did | Refusal:
     return Did.STORED
 
 
-def _cut_calendar(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _cut_calendar(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
@@ -127,7 +128,7 @@ def _cut_calendar(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.STORED
 
 
-def _lease(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _lease(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     if memory.lease is not None and order.rev <= memory.lease.rev:
         return Did.REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
     body = body_of(order, LeaseBody)
@@ -138,7 +139,7 @@ def _lease(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.STORED
 
 
-def _limiter(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _limiter(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
@@ -147,7 +148,7 @@ def _limiter(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.STORED
 
 
-def _tariff(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
+def _tariff(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     seen = _harm_seen(order, memory)
     if seen is not None:
         return seen
@@ -155,7 +156,7 @@ def _tariff(order: Order, memory: Memory, _tick: int) -> Did | Refusal:
     return Did.TARIFF
 
 
-def _rebase(order: Order, memory: Memory, tick: int) -> Did | Refusal:
+def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
     nonce = body_of(order, RebaseBody).nonce
     if not memory.clock.nonce or nonce != memory.clock.nonce:
@@ -169,7 +170,7 @@ def _held(memory: Memory, order: Order) -> Protection:
     return memory.protections.get(order.object, NOTHING)
 
 
-def _keep(order: Order, memory: Memory, tick: int, joined: Protection | Refusal) -> Did | Refusal:
+def _keep(order: Order, memory: Memory, tick: Tick, joined: Protection | Refusal) -> Did | Refusal:
     if isinstance(joined, Refusal):
         return joined
     if joined == memory.protections.get(order.object):
@@ -189,7 +190,7 @@ def _mark_harm_seen(order: Order, memory: Memory) -> None:
     memory.harm_revs = shared_table({**memory.harm_revs, order.object: order.rev})
 
 
-def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
+def _forget_past_cut_orders(memory: Memory, tick: Tick) -> None:
     """What has surely ended needs no memory: its document is refused by its date."""
     low_ms = earliest_ms(memory.clock, tick)
     past = [name for name, seen in memory.cuts_seen.items() if seen.until_ms <= low_ms]
@@ -197,7 +198,7 @@ def _forget_past_cut_orders(memory: Memory, tick: int) -> None:
     memory.cut_orders = without(memory.cut_orders, *past)
 
 
-_DEEDS: Final[dict[Kind, Callable[[Order, Memory, int], Did | Refusal]]] = {
+_DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
     Kind.HOLD: _protect,
     Kind.RELEASE: _release,
     Kind.PAYMENT: _pay,

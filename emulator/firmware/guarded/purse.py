@@ -3,7 +3,6 @@
 from typing import Final
 
 from emulator.firmware.credit import (
-    NEVER,
     Emergency,
     close_used_up_emergency,
     empty_tick,
@@ -13,6 +12,7 @@ from emulator.firmware.credit import (
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import NEVER, Tick
 from protocols.reasons import CreditCause
 
 _READY: Final = Emergency.READY
@@ -24,7 +24,7 @@ def is_empty(point: ServicePoint) -> bool:
     return has_nothing_left(point.credit)
 
 
-def step(point: ServicePoint, memory: Memory, at_tick: int) -> None:
+def step(point: ServicePoint, memory: Memory, at_tick: Tick) -> None:
     """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
     credit = point.credit
     if close_used_up_emergency(credit):

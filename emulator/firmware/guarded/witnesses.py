@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from emulator.firmware.guarded.clock import Clock, earliest_ms, estimate_ms, latest_ms
 from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
+from emulator.firmware.ticks import Tick
 from protocols.limits import CLAIM_AGE_MS_MAX
 from protocols.link.messages import Witness
 from protocols.reasons import Source
@@ -22,7 +23,7 @@ class _Claim(NamedTuple):
     upper: Point | None
 
 
-def witnesses(clock: Clock, tick: int) -> tuple[Witness, ...]:
+def witnesses(clock: Clock, tick: Tick) -> tuple[Witness, ...]:
     """Of each source the claim heard last, the latest first; those of the last 40 days (design §4.1)."""
     oldest = tick - CLAIM_AGE_MS_MAX
     claims = [claim for claim in _last_claims(clock) if claim.lower.tick >= oldest]
@@ -39,7 +40,7 @@ def _last_claims(clock: Clock) -> Iterator[_Claim]:
             yield _Claim(source, one_way.lower, None)
 
 
-def _read(clock: Clock, claim: _Claim, tick: int) -> Witness:
+def _read(clock: Clock, claim: _Claim, tick: Tick) -> Witness:
     """The claim as it stands now: what the crystal has counted since is added, its margin is not shown."""
     now_ms = estimate_ms(clock, tick)
     lower, upper = claim.lower, claim.lower if claim.upper is None else claim.upper
@@ -54,7 +55,7 @@ def _read(clock: Clock, claim: _Claim, tick: int) -> Witness:
     )
 
 
-def _agrees(clock: Clock, claim: _Claim, tick: int) -> bool:
+def _agrees(clock: Clock, claim: _Claim, tick: Tick) -> bool:
     """Whether claim and envelope have an instant in common."""
     low_ms, high_ms = earliest_ms(clock, tick), latest_ms(clock, tick)
     too_late = high_ms is not None and lower_ms(claim.lower, tick, clock.ppm) > high_ms

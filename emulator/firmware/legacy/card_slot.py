@@ -15,7 +15,9 @@ from emulator.firmware.legacy.defects.line import Acted, DefectLine
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import Tick
 from protocols.documents.kind_rule import Kind
+from protocols.instants import UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import CreditCause, Did, OrderVerdict, Refusal, ScreenCode, Supply, SupplyReason
 
@@ -44,7 +46,7 @@ class CardSlot:
         self._point = point
         self._paid: set[str] = set()
 
-    def read(self, card: CardPass, at_tick: int) -> None:
+    def read(self, card: CardPass, at_tick: Tick) -> None:
         """Obey everything on the card, in the order of its fields, and answer."""
         self._clock.hear_card(card.date_ms, card.date_source, at_tick)
         paid = self._take_payment(card, at_tick)
@@ -60,7 +62,7 @@ class CardSlot:
         else:
             self._point.recorder.show(at_tick, "credit refused")
 
-    def _take_payment(self, card: CardPass, at_tick: int) -> bool:
+    def _take_payment(self, card: CardPass, at_tick: Tick) -> bool:
         """Credit what the card brings, once per id; False: refused.
 
         Above 0 again ends a cut for credit, unless a programmed cut has fired since: that blocks.
@@ -84,7 +86,7 @@ class CardSlot:
             self._point.reconnect(SupplyReason.TOP_UP, at_tick)
         return True
 
-    def _take_suspension(self, card: CardPass, at_tick: int) -> None:
+    def _take_suspension(self, card: CardPass, at_tick: Tick) -> None:
         if card.suspend_from_ms is None or card.suspend_until_ms is None:
             return
         from_ = self._card_date(card.suspend_from_ms, at_tick)
@@ -92,7 +94,7 @@ class CardSlot:
         self._dates.suspend(from_, until)
         self._note(card, Kind.HOLD, SUSPENSION, f"no credit check from {from_} until {until}", at_tick)
 
-    def _take_programmed_cut(self, card: CardPass, at_tick: int) -> None:
+    def _take_programmed_cut(self, card: CardPass, at_tick: Tick) -> None:
         if not card.programmed_cut or card.programmed_cut_ms is None:
             return
         told: list[Acted] = []
@@ -102,13 +104,13 @@ class CardSlot:
         self._dates.program_cut(card.programmed_cut, cut_at)
         self._note(card, Kind.CUT_ORDER, f"cut/{card.programmed_cut}", f"programmed for {cut_at}", at_tick)
 
-    def _take_cancellation(self, card: CardPass, at_tick: int) -> None:
+    def _take_cancellation(self, card: CardPass, at_tick: Tick) -> None:
         if card.cancel_cut:
             found = self._dates.cancel_cut(card.cancel_cut)
             effect = "cancelled" if found else "nothing to cancel"
             self._note(card, Kind.CANCEL_CUT, f"cut/{card.cancel_cut}", effect, at_tick)
 
-    def _restart(self, card: CardPass, at_tick: int) -> None:
+    def _restart(self, card: CardPass, at_tick: Tick) -> None:
         """Supply again, on emergency credit where there is any to be lent; not against a safety cause."""
         was_cut = self._dates.blocked or self._is_cut_for_credit()
         self._dates.unblock()
@@ -122,7 +124,7 @@ class CardSlot:
     def _is_cut_for_credit(self) -> bool:
         return self._point.supply is Supply.OFF and self._point.reason is SupplyReason.CREDIT
 
-    def _card_date(self, instant_ms: int, at_tick: int) -> Registers:
+    def _card_date(self, instant_ms: UtcMs, at_tick: Tick) -> Registers:
         """An instant as the card's calendar carries it: in legal local time."""
         told: list[Acted] = []
         date = self._defects.card_date(self._zone.registers_at(instant_ms), told)
@@ -135,7 +137,7 @@ class CardSlot:
         kind: Kind,
         object_name: str,
         effect: str,
-        at_tick: int,
+        at_tick: Tick,
         *,
         verdict: OrderVerdict = OrderVerdict.ACCEPTED,
     ) -> None:

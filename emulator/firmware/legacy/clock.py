@@ -9,9 +9,9 @@ from emulator.firmware.legacy.defects.line import Acted, DefectLine
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.rtc import FACTORY, Rtc
 from emulator.firmware.legacy.zone import LegalZone
-from emulator.firmware.meter import step_at_or_after
 from emulator.firmware.recorder import Recorder
-from protocols.instants import SECOND_MS
+from emulator.firmware.ticks import FIRST_TICK, Tick, step_at_or_after
+from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.records import ClaimHeard, ClockChanged, FaultShown
 from protocols.reasons import ClaimSource, ClaimVerdict, ClockCause, ClockStatus, Source
 
@@ -21,48 +21,48 @@ class ObedientClock:
 
     __slots__ = ("_defects", "_heard_ms", "_recorder", "_rtc", "_zone")
 
-    def __init__(self, zone: LegalZone, defects: DefectLine, recorder: Recorder, set_ms: int) -> None:
+    def __init__(self, zone: LegalZone, defects: DefectLine, recorder: Recorder, set_ms: UtcMs) -> None:
         self._zone = zone
         self._defects = defects
         self._recorder = recorder
-        self._heard_ms: int | None = None
+        self._heard_ms: UtcMs | None = None
         told: list[Acted] = []
         registers = defects.commissioned(zone.registers_at(set_ms), set_ms, told)
-        self._rtc = Rtc(zone, defects, registers, -(set_ms % SECOND_MS))
-        self.tell(told, 0)
+        self._rtc = Rtc(zone, defects, registers, Tick(-(set_ms % SECOND_MS)))
+        self.tell(told, FIRST_TICK)
 
     @property
     def registers(self) -> Registers:
         """The clock as the main loop reads it, at the tick counted on to."""
         return self._defects.read(self._rtc.registers)
 
-    def count_on(self, at_tick: int) -> None:
+    def count_on(self, at_tick: Tick) -> None:
         """Let the registers run on to `at_tick`."""
         for tick, acted in self._rtc.advance(at_tick):
             self.tell([acted], step_at_or_after(tick))
 
-    def next_second_tick(self, seconds_of_day: set[int]) -> int:
+    def next_second_tick(self, seconds_of_day: set[int]) -> Tick:
         """First tick at which the clock reaches one of these times of day, or stops counting linearly."""
         return self._rtc.next_second_tick(seconds_of_day)
 
-    def read(self, at_tick: int) -> Registers:
+    def read(self, at_tick: Tick) -> Registers:
         """What the main loop would read at `at_tick`."""
         return self._defects.read(self._rtc.read(at_tick))
 
-    def shown_ms(self, at_tick: int) -> int:
+    def shown_ms(self, at_tick: Tick) -> UtcMs:
         """The instant that the registers mean at `at_tick`."""
         second_ms = self._zone.instant_ms(self.read(at_tick))
-        return second_ms + (at_tick - self._rtc.began_tick) % SECOND_MS
+        return UtcMs(second_ms + (at_tick - self._rtc.began_tick) % SECOND_MS)
 
-    def hear_card(self, date_ms: int | None, source: Source, at_tick: int) -> None:
+    def hear_card(self, date_ms: UtcMs | None, source: Source, at_tick: Tick) -> None:
         """A card is in the slot, with a date or without."""
         self._hear(date_ms, ClaimSource(source), at_tick)
 
-    def hear_unsigned(self, date_ms: int, at_tick: int) -> None:
+    def hear_unsigned(self, date_ms: UtcMs, at_tick: Tick) -> None:
         """A date that came without a card: set by hand, or over the console."""
         self._hear(date_ms, ClaimSource.UNSIGNED, at_tick)
 
-    def wake(self, at_tick: int) -> None:
+    def wake(self, at_tick: Tick) -> None:
         """The mains are back. A sound clock has run on by its cell."""
         told: list[Acted] = []
         before = self._rtc.read(at_tick)
@@ -71,7 +71,7 @@ class ObedientClock:
             self._fall_to(after, ClockCause.CARD_METER_MAINS_BACK, at_tick)
         self.tell(told, at_tick)
 
-    def lose_ticks(self, at_tick: int) -> None:
+    def lose_ticks(self, at_tick: Tick) -> None:
         """The cell or the oscillator failed: the registers fall to the factory's date."""
         told: list[Acted] = []
         self._fall_to(
@@ -79,29 +79,29 @@ class ObedientClock:
         )
         self.tell(told, at_tick)
 
-    def tell(self, told: list[Acted], at_tick: int) -> None:
+    def tell(self, told: list[Acted], at_tick: Tick) -> None:
         for acted in told:
             self._recorder.note(at_tick, FaultShown(acted.name, acted.effect))
 
-    def _fall_to(self, registers: Registers, cause: ClockCause, at_tick: int) -> None:
+    def _fall_to(self, registers: Registers, cause: ClockCause, at_tick: Tick) -> None:
         self._rtc.set(registers, at_tick)
         shown_ms = self.shown_ms(at_tick)
         self._recorder.note(at_tick, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
 
-    def _hear(self, date_ms: int | None, source: ClaimSource, at_tick: int) -> None:
+    def _hear(self, date_ms: UtcMs | None, source: ClaimSource, at_tick: Tick) -> None:
         told: list[Acted] = []
-        dates: tuple[int, ...] = () if date_ms is None else (date_ms,)
+        dates: tuple[UtcMs, ...] = () if date_ms is None else (date_ms,)
         for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, told):
             self._obey(heard_ms, source, at_tick, told)
         if date_ms is not None:
             self._heard_ms = date_ms
         self.tell(told, at_tick)
 
-    def _obey(self, date_ms: int, source: ClaimSource, at_tick: int, told: list[Acted]) -> None:
+    def _obey(self, date_ms: UtcMs, source: ClaimSource, at_tick: Tick, told: list[Acted]) -> None:
         offset_ms = date_ms - self.shown_ms(at_tick)
         now, given = self._rtc.read(at_tick), self._zone.registers_at(date_ms)
         refused = self._defects.refuses_date(now, given, told)
         if not refused:
-            self._rtc.set(self._defects.date_set(now, given, told), at_tick - date_ms % SECOND_MS)
+            self._rtc.set(self._defects.date_set(now, given, told), Tick(at_tick - date_ms % SECOND_MS))
         verdict = ClaimVerdict.REFUSED if refused else ClaimVerdict.OBEYED
         self._recorder.note(at_tick, ClaimHeard(source, verdict, offset_ms, date_ms))

@@ -23,6 +23,7 @@ from emulator.firmware.legacy.registers import (
     registers_of,
 )
 from emulator.firmware.legacy.zone import LegalZone
+from emulator.firmware.ticks import Tick
 from protocols.instants import SECOND_MS
 
 # What the chip holds when it has lost its cell: 2000-01-01 00:00:00, a Saturday.
@@ -34,27 +35,27 @@ class Rtc:
 
     __slots__ = ("_defects", "_zone", "began_tick", "registers")
 
-    def __init__(self, zone: LegalZone, defects: DefectLine, registers: Registers, began_tick: int) -> None:
+    def __init__(self, zone: LegalZone, defects: DefectLine, registers: Registers, began_tick: Tick) -> None:
         self._zone = zone
         self._defects = defects
         self.registers = registers
         self.began_tick = began_tick
 
-    def read(self, at_tick: int) -> Registers:
+    def read(self, at_tick: Tick) -> Registers:
         """What the registers show at a tick not before the last."""
         return self._run_to(at_tick, [])[0]
 
-    def advance(self, at_tick: int) -> list[tuple[int, Acted]]:
+    def advance(self, at_tick: Tick) -> list[tuple[Tick, Acted]]:
         """Count on to `at_tick`; which defects acted meanwhile, and at which ticks."""
-        acted: list[tuple[int, Acted]] = []
+        acted: list[tuple[Tick, Acted]] = []
         self.registers, self.began_tick = self._run_to(at_tick, acted)
         return acted
 
-    def set(self, registers: Registers, began_tick: int) -> None:
+    def set(self, registers: Registers, began_tick: Tick) -> None:
         """Write the registers; their present second began at tick `began_tick`."""
         self.registers, self.began_tick = registers, began_tick
 
-    def next_second_tick(self, seconds_of_day: Iterable[int]) -> int:
+    def next_second_tick(self, seconds_of_day: Iterable[int]) -> Tick:
         """First tick at which the registers reach one of these times of day, or stop counting linearly.
 
         The latter is midnight, or a change to or from summer time, after which it is asked again.
@@ -62,16 +63,16 @@ class Rtc:
         now_s = self.registers.second_of_day
         end_s = self._counts_on_until_s(self.registers)
         ahead = (second for second in seconds_of_day if now_s < second < end_s)
-        return self.began_tick + (min(ahead, default=end_s) - now_s) * SECOND_MS
+        return Tick(self.began_tick + (min(ahead, default=end_s) - now_s) * SECOND_MS)
 
-    def _run_to(self, at_tick: int, acted: list[tuple[int, Acted]]) -> tuple[Registers, int]:
+    def _run_to(self, at_tick: Tick, acted: list[tuple[Tick, Acted]]) -> tuple[Registers, Tick]:
         registers, began_tick = self.registers, self.began_tick
         while (seconds := (at_tick - began_tick) // SECOND_MS) > 0:
             now_s = registers.second_of_day
             end_s = self._counts_on_until_s(registers)
             if now_s + seconds < end_s:
-                return at_second_of_day(registers, now_s + seconds), began_tick + seconds * SECOND_MS
-            began_tick += (end_s - now_s) * SECOND_MS
+                return at_second_of_day(registers, now_s + seconds), Tick(began_tick + seconds * SECOND_MS)
+            began_tick = Tick(began_tick + (end_s - now_s) * SECOND_MS)
             registers = self._turned(registers, end_s, began_tick, acted)
         return registers, began_tick
 
@@ -81,7 +82,7 @@ class Rtc:
         return DAY_S if change_s is None or change_s <= registers.second_of_day else change_s
 
     def _turned(
-        self, registers: Registers, end_s: int, at_tick: int, acted: list[tuple[int, Acted]]
+        self, registers: Registers, end_s: int, at_tick: Tick, acted: list[tuple[Tick, Acted]]
     ) -> Registers:
         """The registers at the end of their linear stretch: the next day, or the other kind of time."""
         if end_s < DAY_S:

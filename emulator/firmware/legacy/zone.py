@@ -18,7 +18,7 @@ from emulator.firmware.legacy.registers import (
 )
 from protocols.cutting.zones import load_zone, wall_clock
 from protocols.errors import InputError, quoted
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 
 _MARCH, _OCTOBER, _SUNDAY = 3, 10, 6
 # Summer time begins and ends at this second of the day in UTC, everywhere.
@@ -38,15 +38,15 @@ class LegalZone:
         """What local time is ahead of UTC by."""
         return self.standard_s + (HOUR_S if summer else 0)
 
-    def registers_at(self, instant_ms: int) -> Registers:
+    def registers_at(self, instant_ms: UtcMs) -> Registers:
         """What a right clock shows in the second of an instant."""
         instant_s = instant_ms // SECOND_MS
         summer = self.has_summer and _is_summer(instant_s)
         return registers_of(instant_s + self.offset_s(summer=summer), summer=summer)
 
-    def instant_ms(self, registers: Registers) -> int:
+    def instant_ms(self, registers: Registers) -> UtcMs:
         """The instant at which a right clock shows this, its DST bit being believed."""
-        return (wall_seconds(registers) - self.offset_s(summer=registers.summer)) * SECOND_MS
+        return UtcMs((wall_seconds(registers) - self.offset_s(summer=registers.summer)) * SECOND_MS)
 
     def change_at_s(self, registers: Registers) -> int | None:
         """The second of this day at which the clock is to be set forward or back; None: not today."""

@@ -41,7 +41,7 @@ async def conducted(
     ledgers = [Ledger(conductor, dues_ms) for dues_ms in parts]
     for ledger in ledgers:
         conductor.add(ledger)
-    seen = [conductor.now_ms()]
+    seen: list[int] = [conductor.now_ms()]
     while await conductor.step(until_ms):
         seen.append(conductor.now_ms())
     seen.append(conductor.now_ms())

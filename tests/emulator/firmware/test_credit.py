@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.credit import (
-    NEVER,
     Credit,
     Emergency,
     close_used_up_emergency,
@@ -18,6 +17,7 @@ from emulator.firmware.credit import (
     settle,
     start_emergency,
 )
+from emulator.firmware.ticks import NEVER, Tick
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
 spans_ms = st.lists(st.one_of(st.sampled_from([1, 999, 1000]), st.integers(1, 10**8)), max_size=8)
@@ -43,10 +43,10 @@ def worth(credit: Credit) -> int:
 @given(purses, spans_ms)
 def test_a_span_costs_the_same_in_one_piece_and_in_many(credit: Credit, pieces: list[int]) -> None:
     whole, pieced = copy(credit), copy(credit)
-    settle(whole, sum(pieces))
+    settle(whole, Tick(sum(pieces)))
     for end in [sum(pieces[: n + 1]) for n in range(len(pieces))]:
-        settle(pieced, end)
-        settle(pieced, end)
+        settle(pieced, Tick(end))
+        settle(pieced, Tick(end))
     assert pieced == whole
     charged_mq = 3 * whole.energy_mj * whole.price_ueur_per_kwh + 125 * whole.fixed_ueur_per_day * sum(pieces)
     assert worth(whole) == worth(credit) - charged_mq
@@ -54,11 +54,11 @@ def test_a_span_costs_the_same_in_one_piece_and_in_many(credit: Credit, pieces: 
 
 @given(purses, st.integers(-(10**15), 10**15))
 def test_the_purse_falls_to_a_level_at_exactly_that_tick(credit: Credit, level_q: int) -> None:
-    at_tick = falls_to_tick(credit, level_q)
+    at_tick = Tick(falls_to_tick(credit, level_q))
     if at_tick in (0, NEVER):
         return
     before = copy(credit)
-    settle(before, at_tick - 1)
+    settle(before, Tick(at_tick - 1))
     purse_q = before.emergency_left_q if before.emergency == Emergency.IN_USE else before.balance_q
     if credit.emergency == Emergency.IN_USE and level_q < 0:
         return  # below its last quantum that purse draws on the balance
@@ -112,7 +112,7 @@ def test_emergency_credit_starts_once_only_at_zero_and_is_then_drawn_on() -> Non
     assert not has_nothing_left(credit)
     credit.drawn_w = 1000
     assert empty_tick(credit) == 40 * 3_600_000
-    settle(credit, empty_tick(credit))
+    settle(credit, Tick(empty_tick(credit)))
     assert has_nothing_left(credit)
     assert credit.balance_q == 0
     assert close_used_up_emergency(credit)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.journal import Journal, read_body
+from emulator.firmware.ticks import Tick
 from protocols.chain import verify
 from protocols.errors import DocumentError
 from protocols.link.records import Record, ScreenShown
@@ -23,7 +24,7 @@ def test_when_one_looks_changes_nothing_and_what_is_left_can_be_verified(
     watched, left_alone = Journal(size=size), Journal(size=size)
     for number, (at, record) in enumerate(written):
         for journal in (watched, left_alone):
-            journal.append(at, record)
+            journal.append(Tick(at), record)
         if number in looks:
             assert watched.head.number == number + 1
     assert (watched.entries, watched.base, watched.head) == (

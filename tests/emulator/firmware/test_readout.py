@@ -8,6 +8,7 @@ import pytest
 
 from emulator.firmware.events import MainsOff
 from emulator.firmware.meter import Meter
+from emulator.firmware.ticks import Tick
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
 from protocols.units import QUANTA_PER_EUR
@@ -38,7 +39,7 @@ def test_a_readout_says_all_that_a_household_sees() -> None:
     bench = Workbench(balance_q=0)
     bench.permit((MONDAY_MS + DAY_MS, MONDAY_MS + 2 * DAY_MS))
     bench.wait(30_000)
-    readout = bench.meter.readout(bench.tick)
+    readout = bench.meter.readout(Tick(bench.tick))
     assert readout.glance == (Supply.ON, SupplyReason.NONE, ClockStatus.TRUSTED, "", "")
     assert readout.text == "supply may stop: credit"
     assert readout.is_warned
@@ -49,7 +50,7 @@ def test_a_readout_says_all_that_a_household_sees() -> None:
 
 def test_an_hour_of_a_kilowatt_is_in_the_purse_before_the_meter_has_settled_it() -> None:
     bench = Workbench(balance_q=5 * QUANTA_PER_EUR, load_w=1_000)
-    purse = bench.meter.readout(bench.tick + HOUR_MS).purse
+    purse = bench.meter.readout(Tick(bench.tick + HOUR_MS)).purse
     assert (purse.energy_wh, purse.balance_ueur, purse.emergency_ueur) == (1_000, 4_700_000, 12_000_000)
     assert bench.meter.purse.energy_wh == 0
 
@@ -60,10 +61,10 @@ def test_looking_changes_nothing(make: Callable[[], Meter]) -> None:
         meter = make()
         said: list[object] = []
         for tick in range(2 * HOUR_MS, 30 * HOUR_MS, 7 * 600_001):
-            said.append(meter.advance(tick))
+            said.append(meter.advance(Tick(tick)))
             if looked:
-                meter.readout(tick + 10 * HOUR_MS)
-        return [*said, meter.handle(MainsOff(), 31 * HOUR_MS), meter.readout(40 * HOUR_MS)]
+                meter.readout(Tick(tick + 10 * HOUR_MS))
+        return [*said, meter.handle(MainsOff(), Tick(31 * HOUR_MS)), meter.readout(Tick(40 * HOUR_MS))]
 
     assert seen(looked=True) == seen(looked=False)
 

@@ -5,6 +5,7 @@ import pytest
 
 from emulator.firmware.journal import Journal, read_body
 from emulator.firmware.replay import replay
+from emulator.firmware.ticks import Tick
 from protocols.chain import Entry
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS
@@ -79,5 +80,5 @@ def test_a_question_that_is_none_is_an_error_that_names_its_entry() -> None:
 
 def test_a_box_without_verdicts_has_nothing_to_replay() -> None:
     journal = Journal()
-    journal.append(0, ScreenShown("", ScreenCode.NONE))
+    journal.append(Tick(0), ScreenShown("", ScreenCode.NONE))
     assert list(replay(journal.entries)) == []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import Journal
+from emulator.firmware.ticks import Tick
 from emulator.fleet.files import (
     JOURNAL_LINES_MAX,
     LinkMemory,
@@ -231,7 +232,7 @@ def test_a_folder_belongs_to_one_fleet_and_one_set_of_choices(tmp_path: Path) ->
 def test_a_black_box_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     journal = Journal()
     for text in ("low credit", "é 20 €", ""):
-        journal.append(1_000, ScreenShown(text, ScreenCode.ACCEPTED))
+        journal.append(Tick(1_000), ScreenShown(text, ScreenCode.ACCEPTED))
     file = tmp_path / "m1.jsonl"
     write_journal(file, journal)
     assert tuple(read_journal(file)) == journal.entries

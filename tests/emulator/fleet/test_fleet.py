@@ -12,7 +12,7 @@ from emulator.population.shipped import shipped_profiles
 from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
-from protocols.instants import DAY_MS, HOUR_MS
+from protocols.instants import DAY_MS, HOUR_MS, UtcMs
 from protocols.link.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
@@ -66,7 +66,7 @@ def last_number(link: Link, meter: str, now_ms: int) -> int:
     """The number of the report that a connect brings."""
     link.will()
     numbers = []
-    for each in link.connected(now_ms):
+    for each in link.connected(UtcMs(now_ms)):
         if each.place.channel is Channel.REPORTED and each.place.meter == meter:
             report = read_report(each.payload)[0]
             assert isinstance(report, Reported)
@@ -81,15 +81,15 @@ def test_meters_that_come_back_have_kept_everything_but_the_time(tmp_path: Path)
     hold = bench.order(
         Kind.HOLD, "moratorium", HoldBody(MONDAY_MS, MONDAY_MS + DAY_MS), scope=Scope(fleet=True)
     )
-    link.receive(FLEET_ORDER, sign(hold), MONDAY_MS + HOUR_MS)
+    link.receive(FLEET_ORDER, sign(hold), UtcMs(MONDAY_MS + HOUR_MS))
     bench.now_ms = MONDAY_MS + HOUR_MS
     release = bench.order(Kind.RELEASE, "all", ReleaseBody(72), scope=Scope(fleet=True))
-    link.receive(FLEET_ORDER, sign(release), MONDAY_MS + HOUR_MS)
-    link.advance(MONDAY_MS + 2 * HOUR_MS)
+    link.receive(FLEET_ORDER, sign(release), UtcMs(MONDAY_MS + HOUR_MS))
+    link.advance(UtcMs(MONDAY_MS + 2 * HOUR_MS))
     before = {name: each.household.meter for name, each in link.meters.items()}
     # Nothing is closed or saved: the process is simply gone.
     later_ms = MONDAY_MS + 30 * DAY_MS
-    (again,) = build_links(plan(4, 1), SECRETS, later_ms, tmp_path)
+    (again,) = build_links(plan(4, 1), SECRETS, UtcMs(later_ms), tmp_path)
     for name, each in again.meters.items():
         meter, was = each.household.meter, before[name]
         assert meter.memory.protections == was.memory.protections
@@ -98,7 +98,7 @@ def test_meters_that_come_back_have_kept_everything_but_the_time(tmp_path: Path)
         assert meter.memory.clock.status is ClockStatus.LOST
         # The hours of the release are not over: how long the meter was dark, nobody knows.
         assert meter.memory.release_date is not None
-        assert meter.memory.tick == was.memory.tick == each.household.tick_at(later_ms)
+        assert meter.memory.tick == was.memory.tick == each.household.tick_at(UtcMs(later_ms))
         assert meter.journal.head.number == was.journal.head.number + 1
     assert last_number(again, "m00001", later_ms) > number
     assert again.births == link.births + 1
@@ -119,11 +119,13 @@ def test_a_report_after_a_restart_has_a_number_of_its_own(tmp_path: Path) -> Non
 
 def test_what_the_head_end_never_heard_is_told_after_a_restart(tmp_path: Path) -> None:
     (link,) = build_links(plan(1, 1), SECRETS, MONDAY_MS, tmp_path)
-    link.apply("m00001", Overcurrent(), MONDAY_MS + HOUR_MS)
+    link.apply("m00001", Overcurrent(), UtcMs(MONDAY_MS + HOUR_MS))
     number = link.meters["m00001"].household.meter.journal.head.number
-    (again,) = build_links(plan(1, 1), SECRETS, MONDAY_MS + DAY_MS, tmp_path)
+    (again,) = build_links(plan(1, 1), SECRETS, UtcMs(MONDAY_MS + DAY_MS), tmp_path)
     again.will()
-    told = [each for each in again.connected(MONDAY_MS + DAY_MS) if each.place.channel is Channel.EVENTS]
+    told = [
+        each for each in again.connected(UtcMs(MONDAY_MS + DAY_MS)) if each.place.channel is Channel.EVENTS
+    ]
     assert [each.number for each in told] == [1, number + 1]
     events = [read_report(each.payload)[0] for each in told]
     assert [b"supply" in bytes(each.record) for each in events if isinstance(each, MeterEvent)] == [
@@ -140,17 +142,17 @@ def test_a_meter_whose_both_slots_are_lost_keeps_the_supply_and_cuts_nobody(tmp_
     data = bytearray(file.read_bytes())
     data[area : 2 * area] = bytes(area)
     file.write_bytes(data)
-    (again,) = build_links(plan(2, 1), SECRETS, MONDAY_MS + HOUR_MS, tmp_path)
+    (again,) = build_links(plan(2, 1), SECRETS, UtcMs(MONDAY_MS + HOUR_MS), tmp_path)
     lost, kept = (again.meters[name].household.meter for name in ("m00001", "m00002"))
     assert (lost.point.supply, lost.memory.clock.status) == (Supply.ON, ClockStatus.LOST)
     assert kept.point.credit.balance_q > 0
-    again.advance(MONDAY_MS + 40 * DAY_MS)
+    again.advance(UtcMs(MONDAY_MS + 40 * DAY_MS))
     assert lost.point.supply is Supply.ON
 
 
 def test_a_fleet_made_anew_is_not_taken_for_the_old_one() -> None:
     (first,) = build_links(plan(1, 1), SECRETS, MONDAY_MS, None)
-    (second,) = build_links(plan(1, 1), SECRETS, MONDAY_MS + HOUR_MS, None)
+    (second,) = build_links(plan(1, 1), SECRETS, UtcMs(MONDAY_MS + HOUR_MS), None)
     assert (
         read_message(first.will().payload, Status).sequence
         < read_message(second.will().payload, Status).sequence
@@ -173,7 +175,7 @@ def test_an_observer_sees_things_in_the_order_in_which_they_happen() -> None:
         lambda household, effects: seen_ms.extend(household.true_at(effect.at_tick) for effect in effects),
     )
     for hour in range(1, 400, 15):
-        fleet.apply("m00001", CardPass(hour, cancel_cut="c1"), MONDAY_MS + hour * HOUR_MS)
+        fleet.apply("m00001", CardPass(hour, cancel_cut="c1"), UtcMs(MONDAY_MS + hour * HOUR_MS))
     assert len(seen_ms) > 50
     assert seen_ms == sorted(seen_ms)
 
@@ -187,9 +189,9 @@ def test_card_meters_run_without_a_link_and_are_seen_by_who_looks() -> None:
             (household.id, household.true_at(effect.at_tick)) for effect in effects
         ),
     )
-    cut = CardPass(1, programmed_cut="c1", programmed_cut_ms=MONDAY_MS + 2 * HOUR_MS)
-    fleet.apply("m00001", cut, MONDAY_MS + HOUR_MS)
-    fleet.advance(MONDAY_MS + 3 * HOUR_MS)
+    cut = CardPass(1, programmed_cut="c1", programmed_cut_ms=UtcMs(MONDAY_MS + 2 * HOUR_MS))
+    fleet.apply("m00001", cut, UtcMs(MONDAY_MS + HOUR_MS))
+    fleet.advance(UtcMs(MONDAY_MS + 3 * HOUR_MS))
     glance = fleet.households["m00001"].meter.glance
     assert (glance.supply, glance.reason) == (Supply.OFF, SupplyReason.PROGRAMMED_CUT)
     opened_ms = [at_ms for name, at_ms in seen if name == "m00001"][-1]

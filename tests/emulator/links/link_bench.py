@@ -12,6 +12,7 @@ from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from protocols.documents.envelope import seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, write_document
+from protocols.instants import UtcMs
 from protocols.link.messages import (
     MeterEvent,
     Receipt,
@@ -48,9 +49,11 @@ def household(
         ROOT,
         balance_q=balance_q,
         load_w=load_w,
-        commissioned_ms=now_ms,
+        commissioned_ms=UtcMs(now_ms),
     )
-    return Household(name, meter, Crystal(drift_ppm, now_ms), lambda _ms: load_w, from_ms=now_ms)
+    return Household(
+        name, meter, Crystal(drift_ppm, UtcMs(now_ms)), lambda _ms: load_w, from_ms=UtcMs(now_ms)
+    )
 
 
 def link_of(*households: Household[GuardedMeter], store: MeterStore | None = None) -> Link:
@@ -79,17 +82,17 @@ class Headend:
 
     def connect(self) -> None:
         self.link.will()
-        self.hear(self.link.connected(self.now_ms))
+        self.hear(self.link.connected(UtcMs(self.now_ms)))
 
     def wait_until(self, instant_ms: int) -> None:
         while (due_ms := self.link.next_due_ms()) is not None and due_ms <= instant_ms:
             self.now_ms = due_ms
             self.hear(self.link.advance(due_ms))
         self.now_ms = instant_ms
-        self.hear(self.link.advance(instant_ms))
+        self.hear(self.link.advance(UtcMs(instant_ms)))
 
     def send(self, payload: bytes, place: Place | None = None) -> None:
-        self.hear(self.link.receive(place or orders_place(), payload, self.now_ms))
+        self.hear(self.link.receive(place or orders_place(), payload, UtcMs(self.now_ms)))
 
     def hear(self, said: Sequence[Outgoing]) -> None:
         for each in said:

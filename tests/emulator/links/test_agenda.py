@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.links.agenda import Agenda
+from protocols.instants import UtcMs
 
 PUTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 20)), max_size=40)
 
@@ -15,11 +16,11 @@ def test_everybody_comes_out_once_at_the_last_instant_put_in_order_of_time(
     agenda: Agenda[str] = Agenda()
     last: dict[str, int] = {}
     for key, due_ms in puts:
-        agenda.put(key, due_ms)
+        agenda.put(key, UtcMs(due_ms))
         last[key] = due_ms
         assert agenda.next_due_ms() == min(last.values())
     popped = []
-    while (due := agenda.pop_due(until_ms)) is not None:
+    while (due := agenda.pop_due(UtcMs(until_ms))) is not None:
         popped.append(due)
     assert sorted(popped) == sorted((due_ms, key) for key, due_ms in last.items() if due_ms <= until_ms)
     assert [due_ms for due_ms, _ in popped] == sorted(due_ms for due_ms, _ in popped)
@@ -32,5 +33,5 @@ def test_at_one_instant_the_first_put_is_the_first_out(puts: list[tuple[str, int
     agenda: Agenda[str] = Agenda()
     keys = list(dict.fromkeys(key for key, _ in puts))
     for key in keys:
-        agenda.put(key, 7)
-    assert [agenda.pop_due(7) for _ in keys] == [(7, key) for key in keys]
+        agenda.put(key, UtcMs(7))
+    assert [agenda.pop_due(UtcMs(7)) for _ in keys] == [(7, key) for key in keys]

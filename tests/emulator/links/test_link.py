@@ -13,7 +13,7 @@ from protocols.documents.bodies import HoldBody, LeaseBody, ReleaseBody
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, Scope, digest_of
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
 from protocols.link.messages import (
     ControllerStatus,
@@ -69,7 +69,7 @@ def test_a_controller_born_after_the_greeting_is_told_everything_again_and_once(
 
     def birth(sequence: int, *, online: bool = True, retained: bool = False) -> list[Channel]:
         payload = write_message(ControllerStatus(online=online, sequence=sequence))
-        said = headend.link.receive(place, payload, now_ms, retained=retained)
+        said = headend.link.receive(place, payload, UtcMs(now_ms), retained=retained)
         return [each.place.channel for each in said]
 
     assert birth(1, retained=True) == [], "it was there before us and has heard our greeting"
@@ -150,7 +150,7 @@ def test_two_authorities_are_asked_again_every_six_hours_and_the_clock_stays_nar
     asks = channels(headend).count(Channel.TIME_ASK)
     assert abs(asks - 2 * 2 * 30 * DAY_MS // ASK_EVERY_MS) <= 8
     for meter in headend.link.meters.values():
-        view = meter.household.meter.readout(meter.household.tick_at(headend.now_ms))
+        view = meter.household.meter.readout(meter.household.tick_at(UtcMs(headend.now_ms)))
         assert view.glance.clock is ClockStatus.TRUSTED
         assert view.latest_ms is not None
         assert view.earliest_ms <= headend.now_ms <= view.latest_ms
@@ -211,7 +211,7 @@ def test_lost_ticks_are_reported_and_two_answers_bring_the_clock_back() -> None:
     headend = Headend(link_of(household("m1")))
     headend.connect()
     headend.wait_until(MONDAY_MS + HOUR_MS)
-    headend.hear(headend.link.apply("m1", TicksLost(), headend.now_ms))
+    headend.hear(headend.link.apply("m1", TicksLost(), UtcMs(headend.now_ms)))
     assert headend.last_reported().clock is ClockStatus.LOST
     headend.wait_until(MONDAY_MS + 8 * HOUR_MS)
     assert headend.last_reported().clock is ClockStatus.TRUSTED
@@ -233,7 +233,7 @@ def test_what_was_not_confirmed_is_told_again_at_the_next_connect() -> None:
     headend = Headend(link_of(household("m1", balance_q=0)))
     headend.connect()
     headend.link.disconnected()
-    assert headend.link.apply("m1", Button(ButtonName.RED), MONDAY_MS + MINUTE_MS) == []
+    assert headend.link.apply("m1", Button(ButtonName.RED), UtcMs(MONDAY_MS + MINUTE_MS)) == []
     before = len(headend.events())
     headend.now_ms += 2 * MINUTE_MS
     headend.connect()
@@ -249,7 +249,7 @@ def hear_controller(headend: Headend, sequence: int, *, online: bool, retained: 
     before = len(headend.events())
     payload = write_message(ControllerStatus(online=online, sequence=sequence))
     place = Place(Channel.CONTROLLER)
-    headend.hear(headend.link.receive(place, payload, headend.now_ms, retained=retained))
+    headend.hear(headend.link.receive(place, payload, UtcMs(headend.now_ms), retained=retained))
     records = [msgspec.json.decode(event.record) for event in headend.events()[before:]]
     return [record["cause"] for record in records if record["event"] == "credit"]
 
@@ -259,7 +259,7 @@ def test_what_the_broker_took_while_the_controller_was_away_is_told_when_it_is_b
     headend.connect()
     assert hear_controller(headend, 1, online=True, retained=True) == []
     assert hear_controller(headend, 1, online=False) == []
-    headend.hear(headend.link.apply("m1", Button(ButtonName.RED), headend.now_ms))
+    headend.hear(headend.link.apply("m1", Button(ButtonName.RED), UtcMs(headend.now_ms)))
     assert headend.events(), "it is said all the same: somebody else may listen"
     assert hear_controller(headend, 2, online=True) == ["emergency_start"]
     assert hear_controller(headend, 3, online=True) == []
@@ -270,7 +270,7 @@ def test_a_greeting_to_a_controller_that_was_gone_already_is_repeated_with_its_e
     headend.connect()
     hear_controller(headend, 1, online=True, retained=True)
     headend.link.disconnected()
-    headend.link.apply("m1", Button(ButtonName.RED), headend.now_ms)
+    headend.link.apply("m1", Button(ButtonName.RED), UtcMs(headend.now_ms))
     headend.connect()
     assert hear_controller(headend, 1, online=False, retained=True) == []
     assert hear_controller(headend, 2, online=True) == ["emergency_start"]
@@ -343,7 +343,7 @@ def test_garbage_on_any_topic_changes_no_meter(flood: list[tuple[Place, bytes]])
         flooded.send(payload, place)
     for name, meter in flooded.link.meters.items():
         twin = quiet.link.meters[name].household
-        tick = twin.tick_at(flooded.now_ms)
+        tick = twin.tick_at(UtcMs(flooded.now_ms))
         meter.household.meter.advance(tick)
         twin.meter.advance(tick)
         assert whole(meter.household.meter.image()) == whole(twin.meter.image())

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
-from emulator.firmware.credit import NEVER
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Document, Event
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
 from emulator.firmware.readout import Glance, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import NEVER, Tick
 from emulator.scenario.delivery import CardDelivery, Delivery
 from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
 from emulator.scenario.office import Keyring
 from emulator.scenario.player import Played, play
-from protocols.instants import ms_from_iso
+from protocols.instants import UtcMs, ms_from_iso
 from protocols.link.records import OrderJudged
 from protocols.reasons import ClockStatus, Energy, NoOrder, OrderVerdict, Refusal
 
@@ -53,35 +53,35 @@ class ScriptedMeter:
         self.looked: list[int] = []
         self._script = dict(sorted(script.items()))
 
-    def handle(self, event: Event, at_tick: int) -> tuple[Effect, ...]:
-        self._act_until(at_tick - 1)
+    def handle(self, event: Event, at_tick: Tick) -> tuple[Effect, ...]:
+        self._act_until(Tick(at_tick - 1))
         self.heard.append((at_tick, event))
         if isinstance(event, Document):
             record = OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
             self.point.recorder.note(at_tick, record)
         return self.point.recorder.drain()
 
-    def advance(self, until_tick: int) -> tuple[Effect, ...]:
+    def advance(self, until_tick: Tick) -> tuple[Effect, ...]:
         self._act_until(until_tick)
         self.looked.append(until_tick)
         return self.point.recorder.drain()
 
-    def next_due_tick(self) -> int:
-        return min(self._script, default=NEVER)
+    def next_due_tick(self) -> Tick:
+        return Tick(min(self._script, default=NEVER))
 
     @property
     def glance(self) -> Glance:
         code = self.point.recorder.code
         return Glance(self.point.supply, self.point.reason, ClockStatus.TRUSTED, "", code)
 
-    def readout(self, at_tick: int) -> Readout:
+    def readout(self, at_tick: Tick) -> Readout:
         now_ms = START_MS + at_tick
         return Readout(
             glance=self.glance,
             text=self.point.recorder.text,
-            earliest_ms=now_ms,
-            latest_ms=now_ms,
-            estimate_ms=now_ms,
+            earliest_ms=UtcMs(now_ms),
+            latest_ms=UtcMs(now_ms),
+            estimate_ms=UtcMs(now_ms),
             purse=purse_at(self.point.credit, at_tick),
             mains_on=True,
             is_warned=False,
@@ -89,7 +89,7 @@ class ScriptedMeter:
             journal_number=0,
         )
 
-    def _act_until(self, until_tick: int) -> None:
+    def _act_until(self, until_tick: Tick) -> None:
         for at_tick in [at_tick for at_tick in self._script if at_tick <= until_tick]:
             self._script.pop(at_tick)(self.point, at_tick)
 

@@ -2,6 +2,7 @@
 
 from emulator.firmware.effects import Ask, Effect, Noted
 from emulator.firmware.events import AskTime, Channel, Document, Event, UnsignedDate
+from emulator.firmware.ticks import Tick
 from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.model import Do
@@ -19,7 +20,7 @@ from protocols.documents.orders import (
     read_time,
 )
 from protocols.documents.roles import open_signed, time_source
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import FlagName, OrderVerdict, Source
 from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
@@ -44,7 +45,7 @@ class AgreeableMeter(ScriptedMeter):
         self.heard.append((at, event))
         match event:
             case AskTime():
-                return (Ask(at, event.source, NONCE),)
+                return (Ask(Tick(at), event.source, NONCE),)
             case Document():
                 return self._read(event, at)
         return ()
@@ -58,14 +59,14 @@ class AgreeableMeter(ScriptedMeter):
         order = read_order(open_signed(document.data, OFFICE.root, ORDER_TYPE).payload)
         self.orders.append(order)
         verdict = OrderVerdict.REFUSED if order.kind in self._refused else OrderVerdict.ACCEPTED
-        return (Noted(at, OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
+        return (Noted(Tick(at), OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
 
 
 def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
     meter = AgreeableMeter(*refused)
     delivery = GuardedDelivery(meter, "m1", OFFICE)
     for tick, do in enumerate(events):
-        list(delivery.deliver(do, START_MS + tick, tick))
+        list(delivery.deliver(do, UtcMs(START_MS + tick), Tick(tick)))
     return meter
 
 
@@ -94,7 +95,7 @@ def test_one_way_times_are_numbered_by_their_source() -> None:
 
 
 def test_a_clock_that_is_set_is_an_unsigned_date() -> None:
-    assert deliver(model.SetClockSpec(-1, None)).heard == [(0, UnsignedDate(START_MS - 1))]
+    assert deliver(model.SetClockSpec(-1, None)).heard == [(0, UnsignedDate(UtcMs(START_MS - 1)))]
 
 
 def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
@@ -115,8 +116,8 @@ def test_without_a_lease_to_send_the_office_says_why() -> None:
     meter = AgreeableMeter()
     delivery = GuardedDelivery(meter, "m1", OFFICE)
     for tick in range(17):
-        list(delivery.deliver(HOLD, START_MS, tick))
-    *_, last = delivery.deliver(CALENDAR, START_MS, 17)
+        list(delivery.deliver(HOLD, START_MS, Tick(tick)))
+    *_, last = delivery.deliver(CALENDAR, START_MS, Tick(17))
     assert isinstance(last, Noted)
     assert last.record == OrderJudged("", "lease", "lease/meter", 0, OrderVerdict.REFUSED, "too_many")
     assert meter.orders[-1].kind == "cut_calendar"

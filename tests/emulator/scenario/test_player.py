@@ -21,10 +21,12 @@ from emulator.firmware.events import (
     UnsignedDate,
 )
 from emulator.firmware.service_point import ServicePoint
+from emulator.firmware.ticks import Tick
 from emulator.scenario import model
 from emulator.scenario.model import Do, EventSpec, ExpectSpec
 from emulator.scenario.player import LED_THERE_MAX, digest_of_decisions
 from emulator.scenario.trace import json_line
+from protocols.instants import UtcMs
 from protocols.link.records import FaultShown, GateJudged
 from protocols.reasons import Because, Source, Supply, SupplyReason
 from tests.emulator.scenario.scripted_meter import (
@@ -40,17 +42,17 @@ from tests.protocols.link.link_messages import QUESTION
 
 def open_for(reason: SupplyReason) -> Act:
     def act(point: ServicePoint, at: int) -> None:
-        point.switch(Supply.OFF, reason, at)
+        point.switch(Supply.OFF, reason, Tick(at))
 
     return act
 
 
 def close(point: ServicePoint, at: int) -> None:
-    point.switch(Supply.ON, SupplyReason.RELEASE, at)
+    point.switch(Supply.ON, SupplyReason.RELEASE, Tick(at))
 
 
 def fault(point: ServicePoint, at: int) -> None:
-    point.recorder.note(at, FaultShown("date_only", "the hour is dropped"))
+    point.recorder.note(Tick(at), FaultShown("date_only", "the hour is dropped"))
 
 
 def event(after_ms: int, do: Do, *meters: str, index: int = 0) -> EventSpec:
@@ -163,23 +165,29 @@ def test_each_event_of_a_card_meter_reaches_it_as_what_it_knows() -> None:
     table: list[tuple[Do, object]] = [
         (
             model.WitnessSpec(Source.CARD, 86_400_000, None, True, 1_000),
-            CardPass(1, date_ms=at_ms + 86_400_000),
+            CardPass(1, date_ms=UtcMs(at_ms + 86_400_000)),
         ),
         (
             model.WitnessSpec(Source.HEADEND, None, 5, False, 1_000),
-            CardPass(1, date_ms=5, date_source=Source.HEADEND),
+            CardPass(1, date_ms=UtcMs(5), date_source=Source.HEADEND),
         ),
-        (model.SetClockSpec(-1_000, None), UnsignedDate(at_ms - 1_000)),
-        (model.SetClockSpec(None, 77), UnsignedDate(77)),
+        (model.SetClockSpec(-1_000, None), UnsignedDate(UtcMs(at_ms - 1_000))),
+        (model.SetClockSpec(None, 77), UnsignedDate(UtcMs(77))),
         (model.RtcLostSpec(), TicksLost()),
         (model.SetMainsSpec(on=False), MainsOff()),
         (model.SetMainsSpec(on=True), MainsOn()),
-        (model.HoldSpec("h", 10, 20, 1), CardPass(1, suspend_from_ms=10, suspend_until_ms=20)),
-        (model.ShortenHoldSpec("h", 30, 2), CardPass(1, suspend_from_ms=30, suspend_until_ms=30)),
-        (model.LiftHoldSpec("h", 2), CardPass(1, suspend_from_ms=at_ms, suspend_until_ms=at_ms)),
+        (model.HoldSpec("h", 10, 20, 1), CardPass(1, suspend_from_ms=UtcMs(10), suspend_until_ms=UtcMs(20))),
+        (
+            model.ShortenHoldSpec("h", 30, 2),
+            CardPass(1, suspend_from_ms=UtcMs(30), suspend_until_ms=UtcMs(30)),
+        ),
+        (
+            model.LiftHoldSpec("h", 2),
+            CardPass(1, suspend_from_ms=UtcMs(at_ms), suspend_until_ms=UtcMs(at_ms)),
+        ),
         (
             model.ProgrammedCutSpec("c", 99, None, None),
-            CardPass(1, programmed_cut="c", programmed_cut_ms=99),
+            CardPass(1, programmed_cut="c", programmed_cut_ms=UtcMs(99)),
         ),
         (model.CancelCutSpec("c"), CardPass(1, cancel_cut="c")),
         (model.TopUpSpec("p", 20_000_000, Channel.CARD), CardPass(1, payment="p", top_up_ueur=20_000_000)),
@@ -196,7 +204,7 @@ def test_each_event_of_a_card_meter_reaches_it_as_what_it_knows() -> None:
 def test_a_shortened_hold_on_a_card_begins_where_the_hold_began() -> None:
     events = (event(1, model.HoldSpec("h", 10, 99, 1)), event(2, model.ShortenHoldSpec("h", 50, 2)))
     _, meters = play_scripted(scenario(spec("m1"), events=events), {})
-    assert meters["m1"].heard[-1] == (2, CardPass(2, suspend_from_ms=10, suspend_until_ms=50))
+    assert meters["m1"].heard[-1] == (2, CardPass(2, suspend_from_ms=UtcMs(10), suspend_until_ms=UtcMs(50)))
 
 
 def test_an_event_reaches_the_meters_it_names_and_no_other() -> None:
@@ -296,7 +304,7 @@ def test_a_balance_is_settled_to_the_instant_of_the_expectation_and_left_as_it_w
 
 
 def judged(point: ServicePoint, at: int) -> None:
-    point.recorder.note(at, GateJudged(False, Because.HOLD, QUESTION))
+    point.recorder.note(Tick(at), GateJudged(False, Because.HOLD, QUESTION))
 
 
 def test_a_trace_tells_everything_of_one_meter_and_counts_all() -> None:

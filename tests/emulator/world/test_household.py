@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from emulator.firmware.events import Button, ButtonName
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.ticks import Tick
 from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from emulator.world.loads import QUARTER_MS
-from protocols.instants import HOUR_MS, SECOND_MS
+from protocols.instants import HOUR_MS, SECOND_MS, UtcMs
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PROFILE, ROOT
 
@@ -33,7 +34,7 @@ def house(drift_ppm: int, began_tick: int = 0) -> Household[GuardedMeter]:
         commissioned_ms=MONDAY_MS,
     )
     crystal = Crystal(drift_ppm, MONDAY_MS)
-    return Household("m1", meter, crystal, stairs_w, from_ms=MONDAY_MS, began_tick=began_tick)
+    return Household("m1", meter, crystal, stairs_w, from_ms=MONDAY_MS, began_tick=Tick(began_tick))
 
 
 @given(drifts, st.lists(st.integers(1, 12 * HOUR_MS), max_size=8))
@@ -42,13 +43,13 @@ def test_any_steps_through_time_end_in_the_same_meter(drift_ppm: int, steps_ms: 
     end_ms = MONDAY_MS + sum(steps_ms)
     now_ms = MONDAY_MS
     for step_ms in steps_ms:
-        now_ms += step_ms
+        now_ms = UtcMs(now_ms + step_ms)
         walked.advance(now_ms)
     while (due_ms := woken.next_due_ms()) <= end_ms:
         woken.advance(due_ms)
     for each in (walked, jumped, woken):
-        each.advance(end_ms)
-        each.handle(Button(ButtonName.RED), end_ms)
+        each.advance(UtcMs(end_ms))
+        each.handle(Button(ButtonName.RED), UtcMs(end_ms))
     assert walked.meter.image() == jumped.meter.image() == woken.meter.image()
     assert walked.meter.journal.entries == jumped.meter.journal.entries == woken.meter.journal.entries
 
@@ -56,7 +57,7 @@ def test_any_steps_through_time_end_in_the_same_meter(drift_ppm: int, steps_ms: 
 @given(drifts)
 def test_a_day_of_changing_loads_is_charged_to_within_a_second_of_each_change(drift_ppm: int) -> None:
     changing = house(drift_ppm)
-    changing.advance(MONDAY_MS + 24 * HOUR_MS)
+    changing.advance(UtcMs(MONDAY_MS + 24 * HOUR_MS))
     quarters = [stairs_w(MONDAY_MS + number * QUARTER_MS) for number in range(97)]
     drawn_mj = sum(load_w * QUARTER_MS for load_w in quarters[:96])
     per_change_mj = sum(abs(after - before) * SECOND_MS for before, after in pairwise(quarters))
@@ -69,4 +70,4 @@ def test_a_day_of_changing_loads_is_charged_to_within_a_second_of_each_change(dr
 def test_the_counter_goes_on_from_what_it_read(drift_ppm: int, began_tick: int) -> None:
     resumed = house(drift_ppm, began_tick)
     assert resumed.tick_at(MONDAY_MS) == began_tick
-    assert resumed.true_at(began_tick) == MONDAY_MS
+    assert resumed.true_at(Tick(began_tick)) == MONDAY_MS

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from emulator.firmware.legacy.defects.defect import Defect
 from emulator.firmware.legacy.registers import DAY_S, Registers, is_leap, on_date, shifted, wall_seconds
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, UtcMs
 
 # A correction up to this is a shift of the running clock, beyond it a new date: COSEM clock, method
 # shift_time, -900 to 900 s (domain.md §4.2.3).
@@ -26,10 +26,10 @@ class LeapSkip(Defect):
     does: ClassVar[str] = "has no 29 February: a day ahead from 1 March of a leap year until a date is set"
     predicts: ClassVar[str] = "2 July 23:01, sharp: D - 24 h, every meter of the firmware"
 
-    def commissioned(self, clock: Registers, set_ms: int, /) -> Registers:
+    def commissioned(self, clock: Registers, set_ms: UtcMs, /) -> Registers:
         if not is_leap(clock.year) or (clock.month, clock.day) < (2, 29):
             return clock
-        return replace(self.zone.registers_at(set_ms + DAY_MS), weekday=clock.weekday)
+        return replace(self.zone.registers_at(UtcMs(set_ms + DAY_MS)), weekday=clock.weekday)
 
     def after_midnight(self, clock: Registers, /) -> Registers:
         return on_date(clock, (clock.year, 3, 1)) if (clock.month, clock.day) == (2, 29) else clock

@@ -26,9 +26,10 @@ from typing import ClassVar
 from emulator.firmware.legacy.registers import Registers
 from emulator.firmware.legacy.zone import LegalZone
 from protocols.cutting.rules import Rule
+from protocols.instants import UtcMs
 
 # Instants in UTC, in the order in which they are obeyed.
-Dates = tuple[int, ...]
+Dates = tuple[UtcMs, ...]
 
 
 class Defect:
@@ -54,13 +55,13 @@ class Defect:
         self.zone = zone
         self.seed = seed
 
-    def commissioned(self, clock: Registers, _set_ms: int, /) -> Registers:
+    def commissioned(self, clock: Registers, _set_ms: UtcMs, /) -> Registers:
         return clock
 
     def after_midnight(self, clock: Registers, /) -> Registers:
         return clock
 
-    def dates_heard(self, dates: Dates, _previous_ms: int | None, _source: str, /) -> Dates:
+    def dates_heard(self, dates: Dates, _previous_ms: UtcMs | None, _source: str, /) -> Dates:
         """`_previous_ms` is the date that was heard before this one."""
         return dates
 

@@ -14,6 +14,7 @@ from emulator.firmware.legacy.registers import (
     weekday_from_days,
 )
 from protocols.cutting.rules import Rule
+from protocols.instants import UtcMs
 
 _SUNDAY = 6
 # A Sunday as DLMS numbers it, in a counter that goes from Sunday = 0 to Saturday = 6: no day at all.
@@ -55,7 +56,7 @@ class DowOverflow(Defect):
     predicts: ClassVar[str] = "cuts for credit at weekends from 08:00 to 16:00, after 13 August"
     bends_hours: ClassVar[bool] = True
 
-    def commissioned(self, clock: Registers, _set_ms: int, /) -> Registers:
+    def commissioned(self, clock: Registers, _set_ms: UtcMs, /) -> Registers:
         return _with_summed_weekday(clock)
 
     def after_midnight(self, clock: Registers, /) -> Registers:

@@ -16,7 +16,7 @@ from emulator.firmware.legacy.registers import (
     weekday_from_days,
 )
 from protocols.cutting.rules import Rule
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 
 
 class Acted(NamedTuple):
@@ -38,13 +38,13 @@ class DefectLine:
             shifts |= {shift + more for shift in shifts for more in defect.edge_shifts_s}
         self._edge_shifts_s = tuple(sorted(shifts))
 
-    def commissioned(self, clock: Registers, set_ms: int, told: list[Acted]) -> Registers:
+    def commissioned(self, clock: Registers, set_ms: UtcMs, told: list[Acted]) -> Registers:
         return self._bent(clock, "clock", told, lambda defect, now: defect.commissioned(now, set_ms))
 
     def after_midnight(self, clock: Registers, told: list[Acted]) -> Registers:
         return self._bent(clock, "clock", told, lambda defect, now: defect.after_midnight(now))
 
-    def dates_heard(self, dates: Dates, previous_ms: int | None, source: str, told: list[Acted]) -> Dates:
+    def dates_heard(self, dates: Dates, previous_ms: UtcMs | None, source: str, told: list[Acted]) -> Dates:
         for defect in self._defects:
             heard = defect.dates_heard(dates, previous_ms, source)
             if heard != dates:

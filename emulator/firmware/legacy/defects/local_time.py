@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from emulator.firmware.legacy.defects.defect import Defect
 from emulator.firmware.legacy.registers import HOUR_S, Registers, shifted
+from protocols.instants import UtcMs
 
 
 class TzTwice(Defect):
@@ -21,7 +22,7 @@ class TzTwice(Defect):
     )
     predicts: ClassVar[str] = "3 July 21:01, or 22:01 for a clock set in winter"
 
-    def commissioned(self, clock: Registers, _set_ms: int, /) -> Registers:
+    def commissioned(self, clock: Registers, _set_ms: UtcMs, /) -> Registers:
         return shifted(clock, self.zone.offset_s(summer=clock.summer))
 
     def date_set(self, _clock: Registers, given: Registers, /) -> Registers:

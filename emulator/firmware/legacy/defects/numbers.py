@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from emulator.firmware.legacy.defects.defect import Defect
 from emulator.firmware.legacy.registers import DAY_S, Registers, days_from_date, wall_seconds
-from protocols.instants import SECOND_MS
+from protocols.instants import SECOND_MS, UtcMs
 
 _INT32_SPAN = 2**32
 _INT32_MAX = 2**31 - 1
@@ -58,7 +58,7 @@ class Y2038Sentinel(Defect):
     def card_date(self, date: Registers, /) -> Registers:
         seconds = self.zone.instant_ms(date) // SECOND_MS
         wrapped = (seconds + _INT32_MAX + 1) % _INT32_SPAN - _INT32_MAX - 1
-        return date if wrapped == seconds else self.zone.registers_at(wrapped * SECOND_MS)
+        return date if wrapped == seconds else self.zone.registers_at(UtcMs(wrapped * SECOND_MS))
 
 
 class TidRollover(Defect):

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from emulator.firmware.legacy.defects.defect import Dates, Defect
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, UtcMs
 from protocols.reasons import Source
 
 # A card lies in a pocket for one to nine days between terminal and meter.
@@ -22,11 +22,11 @@ class StaleCardTime(Defect):
     needs: ClassVar[str] = "a date on a card"
     predicts: ClassVar[str] = "8 July 23:01: days late; a Saturday becomes a Monday and is cut like one"
 
-    def dates_heard(self, dates: Dates, _previous_ms: int | None, source: str, /) -> Dates:
+    def dates_heard(self, dates: Dates, _previous_ms: UtcMs | None, source: str, /) -> Dates:
         if source != Source.CARD:
             return dates
         age_ms = ((self.seed + _POCKET_DAYS_USUAL - 1) % _POCKET_DAYS_MAX + 1) * DAY_MS
-        return tuple(date_ms - age_ms for date_ms in dates)
+        return tuple(UtcMs(date_ms - age_ms) for date_ms in dates)
 
 
 class ReplaySync(Defect):
@@ -42,7 +42,7 @@ class ReplaySync(Defect):
         "late by the time between sync and card; the hours of the day are wrong meanwhile"
     )
 
-    def dates_heard(self, dates: Dates, previous_ms: int | None, source: str, /) -> Dates:
+    def dates_heard(self, dates: Dates, previous_ms: UtcMs | None, source: str, /) -> Dates:
         if dates or source != Source.CARD or previous_ms is None:
             return dates
         return (previous_ms,)
@@ -57,5 +57,5 @@ class ReorderSync(Defect):
     needs: ClassVar[str] = "two dates set"
     predicts: ClassVar[str] = "late by the time between the two syncs"
 
-    def dates_heard(self, dates: Dates, previous_ms: int | None, _source: str, /) -> Dates:
+    def dates_heard(self, dates: Dates, previous_ms: UtcMs | None, _source: str, /) -> Dates:
         return dates if not dates or previous_ms is None else (*dates, previous_ms)

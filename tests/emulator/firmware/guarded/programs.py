@@ -33,7 +33,7 @@ from protocols.documents.bodies import (
     TariffBody,
 )
 from protocols.documents.kind_rule import Kind
-from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
 from protocols.reasons import FlagName, Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench
 
@@ -116,7 +116,14 @@ names = st.sampled_from(["a", "b"])
 short_ms = st.sampled_from([-60_000, 0, 1000, 60_000, 600_000])
 lengths_ms = st.sampled_from([1000, 60_000, 600_000, HOUR_MS])
 flag_names: st.SearchStrategy[FlagName] = st.sampled_from(FlagName)
-_EVENTS: tuple[Event, ...] = (MainsOff(), MainsOn(), TicksLost(), NewEpoch(), Overcurrent(), UnsignedDate(0))
+_EVENTS: tuple[Event, ...] = (
+    MainsOff(),
+    MainsOn(),
+    TicksLost(),
+    NewEpoch(),
+    Overcurrent(),
+    UnsignedDate(UtcMs(0)),
+)
 
 _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.sampled_from([0, 1, 1000, 2300, 2301, 12_000]).map(

@@ -15,11 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from emulator.firmware.guarded import clock as clocks
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.interval import Point, lower_ms, margin_ms, tick_lower_reaches, upper_ms
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from emulator.firmware.ticks import Tick
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.reasons import ClaimVerdict, ClockStatus, Source
 
 PPM = 50
-START_MS = 1_593_640_000_000
+START_MS = UtcMs(1_593_640_000_000)
 SPREAD_MS = 1000
 SOURCES = list(Source)
 
@@ -45,8 +46,8 @@ class World:
     number: int = 0
 
     @property
-    def tick(self) -> int:
-        return (self.true_ms - START_MS) * (1_000_000 + self.rate_ppm) // 1_000_000
+    def tick(self) -> Tick:
+        return Tick((self.true_ms - START_MS) * (1_000_000 + self.rate_ppm) // 1_000_000)
 
 
 class ClockUnderOneLiar(RuleBasedStateMachine):
@@ -60,7 +61,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
     def begin(self, rate_ppm: int, liar: Source, at_ms: int) -> None:
         self.world = World(rate_ppm)
         self.liar = liar
-        self.clock = clocks.set_at_commissioning(START_MS + at_ms, SPREAD_MS, 0, PPM)
+        self.clock = clocks.set_at_commissioning(UtcMs(START_MS + at_ms), SPREAD_MS, Tick(0), PPM)
 
     @rule(ms=spans_ms)
     def pass_time(self, ms: int) -> None:
@@ -84,7 +85,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
         # The answer was made at some instant between the question and now.
         made_ms = asked_ms + (self.world.true_ms - asked_ms) * delay_part // 10
         time_ms = made_ms + (lie_ms if source is self.liar else error_ms)
-        clocks.hear_fresh(self.clock, source, nonce, time_ms, SPREAD_MS, self.world.tick, "d")
+        clocks.hear_fresh(self.clock, source, nonce, UtcMs(time_ms), SPREAD_MS, self.world.tick, "d")
 
     @rule(source=st.sampled_from(SOURCES), error_ms=errors_ms, lie_ms=lies_ms)
     def make_one_way(self, source: Source, error_ms: int, lie_ms: int) -> None:
@@ -96,7 +97,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
     @rule(data=st.data())
     def hear_one_way(self, data: st.DataObject) -> None:
         source, number, time_ms = data.draw(st.sampled_from(self.world.told))
-        clocks.hear_one_way(self.clock, source, number, time_ms, SPREAD_MS, self.world.tick, "d")
+        clocks.hear_one_way(self.clock, source, number, UtcMs(time_ms), SPREAD_MS, self.world.tick, "d")
 
     @rule(
         source=st.sampled_from(SOURCES),
@@ -117,7 +118,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
     def tell_at_once(self, source: Source, error_ms: int, lie_ms: int) -> None:
         self.make_one_way(source, error_ms, lie_ms)
         _, number, time_ms = self.world.told[-1]
-        clocks.hear_one_way(self.clock, source, number, time_ms, SPREAD_MS, self.world.tick, "d")
+        clocks.hear_one_way(self.clock, source, number, UtcMs(time_ms), SPREAD_MS, self.world.tick, "d")
 
     @rule()
     def lose_ticks(self) -> None:
@@ -130,7 +131,7 @@ class ClockUnderOneLiar(RuleBasedStateMachine):
     @invariant()
     def truth_is_inside(self) -> None:
         tick = self.world.tick
-        low, high = clocks.earliest_ms(self.clock, tick), clocks.latest_ms(self.clock, tick)
+        low, high = clocks.earliest_ms(self.clock, Tick(tick)), clocks.latest_ms(self.clock, Tick(tick))
         assert low <= self.world.true_ms
         assert high is None or self.world.true_ms <= high
 
@@ -150,12 +151,12 @@ TestClockUnderOneLiar.settings = settings(max_examples=200)
 
 @given(elapsed=st.integers(0, 10**12), ppm=st.sampled_from([0, 1, 50, 500]))
 def test_a_point_ages_by_its_margin_and_the_inverse_is_the_first_tick(elapsed: int, ppm: int) -> None:
-    point = Point(START_MS, 0)
-    reached = tick_lower_reaches(point, START_MS + elapsed, ppm)
+    point = Point(START_MS, Tick(0))
+    reached = tick_lower_reaches(point, UtcMs(START_MS + elapsed), ppm)
     assert lower_ms(point, reached, ppm) >= START_MS + elapsed
     # From the first tick on the reading never falls, so the tick before it is enough to look at.
-    assert reached <= 1 or lower_ms(point, reached - 1, ppm) < START_MS + elapsed
-    assert upper_ms(point, elapsed, ppm) - START_MS - elapsed == margin_ms(elapsed, ppm)
+    assert reached <= 1 or lower_ms(point, Tick(reached - 1), ppm) < START_MS + elapsed
+    assert upper_ms(point, Tick(elapsed), ppm) - START_MS - elapsed == margin_ms(elapsed, ppm)
 
 
 @given(
@@ -164,13 +165,13 @@ def test_a_point_ages_by_its_margin_and_the_inverse_is_the_first_tick(elapsed: i
 )
 def test_with_two_sources_that_answer_the_width_stays_bounded(rate_ppm: int, delays: list[int]) -> None:
     world = World(rate_ppm)
-    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, PPM)
+    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), PPM)
     every_ms = 6 * HOUR_MS
     for number, delay_ms in enumerate(delays):
         source = SOURCES[number % 2]
         clocks.ask(clock, source, str(number), world.tick)
         world.true_ms += delay_ms
-        clocks.hear_fresh(clock, source, str(number), world.true_ms, SPREAD_MS, world.tick, "d")
+        clocks.hear_fresh(clock, source, str(number), UtcMs(world.true_ms), SPREAD_MS, world.tick, "d")
         high = clocks.latest_ms(clock, world.tick)
         assert high is not None
         # The older of the two answers may be two rounds old: its spread, its delay, its drift.
@@ -180,13 +181,15 @@ def test_with_two_sources_that_answer_the_width_stays_bounded(rate_ppm: int, del
 
 
 def _set(*, ppm: int = PPM) -> Clock:
-    return clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, ppm)
+    return clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), ppm)
 
 
 def _fresh(clock: Clock, source: Source, offset_ms: int, tick: int = 0) -> ClaimVerdict:
     nonce = f"{source}/{len(clock.asks)}/{tick}/{offset_ms}"
-    clocks.ask(clock, source, nonce, tick)
-    return clocks.hear_fresh(clock, source, nonce, START_MS + tick + offset_ms, SPREAD_MS, tick, "d")
+    clocks.ask(clock, source, nonce, Tick(tick))
+    return clocks.hear_fresh(
+        clock, source, nonce, UtcMs(START_MS + tick + offset_ms), SPREAD_MS, Tick(tick), "d"
+    )
 
 
 # What two sources say (s), and what becomes of the clock: last finding, status, width added in ms.
@@ -247,7 +250,7 @@ def test_while_disputed_nothing_narrows_and_only_a_new_epoch_ends_it() -> None:
     before = (clock.earliest, clock.latest)
     assert [_fresh(clock, source, 0) for source in SOURCES] == [ClaimVerdict.HELD] * 4
     assert (clock.earliest, clock.latest, clock.status) == (*before, ClockStatus.DISPUTED)
-    clocks.begin_epoch(clock, HOUR_MS)
+    clocks.begin_epoch(clock, Tick(HOUR_MS))
     assert clock.status is ClockStatus.LOST
     _fresh(clock, Source.HEADEND, 0, HOUR_MS)
     assert clock.status is ClockStatus.LOST, "one source bounds nothing"
@@ -258,7 +261,7 @@ def test_the_hull_of_both_opinions_is_shown_in_a_dispute() -> None:
     clock = _set()
     for source in SOURCES[:2]:
         _fresh(clock, source, DAY_MS)
-    low, high = clocks.shown_interval_ms(clock, 0)
+    low, high = clocks.shown_interval_ms(clock, Tick(0))
     assert low <= START_MS
     assert high is not None
     assert high >= START_MS + DAY_MS
@@ -266,12 +269,15 @@ def test_the_hull_of_both_opinions_is_shown_in_a_dispute() -> None:
 
 def test_an_answer_counts_once_from_whom_it_was_asked_and_within_forty_days() -> None:
     clock = _set()
-    clocks.ask(clock, Source.HEADEND, "n", 0)
-    other = clocks.hear_fresh(clock, Source.TIMESERVER, "n", START_MS, SPREAD_MS, 0, "d")
+    clocks.ask(clock, Source.HEADEND, "n", Tick(0))
+    other = clocks.hear_fresh(clock, Source.TIMESERVER, "n", START_MS, SPREAD_MS, Tick(0), "d")
     assert other is ClaimVerdict.UNKNOWN_NONCE
-    assert clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.AGREES
     assert (
-        clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, 0, "d")
+        clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, Tick(0), "d")
+        is ClaimVerdict.AGREES
+    )
+    assert (
+        clocks.hear_fresh(clock, Source.HEADEND, "n", START_MS, SPREAD_MS, Tick(0), "d")
         is ClaimVerdict.UNKNOWN_NONCE
     )
     _fresh(clock, Source.TIMESERVER, 0, 41 * DAY_MS)
@@ -280,10 +286,14 @@ def test_an_answer_counts_once_from_whom_it_was_asked_and_within_forty_days() ->
 
 def test_a_one_way_time_is_taken_in_rising_numbers_only() -> None:
     clock = _set()
-    assert clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.AGREES
     assert (
-        clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.STALE_NUMBER
+        clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, Tick(0), "d") is ClaimVerdict.AGREES
     )
     assert (
-        clocks.hear_one_way(clock, Source.CARD, 4, START_MS, SPREAD_MS, 0, "d") is ClaimVerdict.STALE_NUMBER
+        clocks.hear_one_way(clock, Source.CARD, 5, START_MS, SPREAD_MS, Tick(0), "d")
+        is ClaimVerdict.STALE_NUMBER
+    )
+    assert (
+        clocks.hear_one_way(clock, Source.CARD, 4, START_MS, SPREAD_MS, Tick(0), "d")
+        is ClaimVerdict.STALE_NUMBER
     )

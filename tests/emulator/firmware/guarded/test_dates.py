@@ -8,7 +8,7 @@ from protocols.documents.bodies import HoldBody
 from protocols.documents.kind_rule import Dates, Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order
-from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.instants import HOUR_MS, MINUTE_MS, UtcMs
 from protocols.reasons import ClockStatus, Refusal
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
@@ -39,7 +39,9 @@ def order_of(kind: Kind, not_before_ms: int, not_after_ms: int) -> Order:
 def test_a_trusted_clock_judges_the_dates_that_the_row_says(kind: Kind) -> None:
     low_ms, high_ms = MONDAY_MS - MINUTE_MS, MONDAY_MS + MINUTE_MS
     found = [
-        intake._refusal_by_time(order_of(kind, *interval_ms), ClockStatus.TRUSTED, low_ms, high_ms)
+        intake._refusal_by_time(
+            order_of(kind, *interval_ms), ClockStatus.TRUSTED, UtcMs(low_ms), UtcMs(high_ms)
+        )
         for interval_ms in INTERVALS_MS.values()
     ]
     assert found == list(FOLLOWS[KINDS[kind].dates])
@@ -51,6 +53,6 @@ def test_a_doubted_clock_takes_only_what_need_not_be_good_at_every_instant(
     kind: Kind, status: ClockStatus
 ) -> None:
     order = order_of(kind, BEFORE_MS, AFTER_MS)
-    refusal = intake._refusal_by_time(order, status, MONDAY_MS - MINUTE_MS, None)
+    refusal = intake._refusal_by_time(order, status, UtcMs(MONDAY_MS - MINUTE_MS), None)
     demands = KINDS[kind].dates in {Dates.EVERY_INSTANT, Dates.END_ONLY}
     assert refusal is (Refusal.CLOCK_NOT_TRUSTED if demands else None)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import SetLoad
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.firmware.meter import STEP_MS
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from emulator.firmware.ticks import STEP_MS
 from protocols.documents.bodies import CutOrderBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
@@ -29,7 +29,7 @@ PROFILES = [
 class EverySecond(GuardedMeter):
     """The semantics itself: a step every second of the crystal, whether there is anything to do or not."""
 
-    def next_due_tick(self) -> int:
+    def _next_due(self) -> int:
         return self.stepped_tick + STEP_MS
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from emulator.firmware.effects import Ask, Effect, Persist, SetSupply, Show
 from emulator.firmware.events import Event
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.ticks import Tick
 from protocols.instants import HOUR_MS, SECOND_MS
 from protocols.reasons import Source
 from tests.emulator.firmware.guarded.programs import Step, balances_q, live, programs
@@ -27,10 +28,10 @@ class WatchedMeter(GuardedMeter):
     calls: ClassVar[list[tuple[bool, tuple[Effect, ...], bytes]]] = []
 
     def handle(self, event: Event, at: int) -> tuple[Effect, ...]:
-        return self._watched(self.journal.head.number, super().handle(event, at))
+        return self._watched(self.journal.head.number, super().handle(event, Tick(at)))
 
     def advance(self, until: int) -> tuple[Effect, ...]:
-        return self._watched(self.journal.head.number, super().advance(until))
+        return self._watched(self.journal.head.number, super().advance(Tick(until)))
 
     def _watched(self, before: int, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
         self.calls.append((self.journal.head.number > before, effects, self.image()))

@@ -14,6 +14,7 @@ from emulator.firmware.events import Button, ButtonName, Document, MainsOn
 from emulator.firmware.guarded.image import decode_image
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart
+from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
@@ -226,9 +227,9 @@ def test_a_meter_restored_from_its_image_lives_on_as_if_nothing_had_been(
 def test_a_meter_that_lost_both_slots_keeps_the_supply_and_cuts_nobody() -> None:
     old = Workbench(balance_q=0).meter
     meter = GuardedMeter.restore(old.identity, PROFILE, old.root, None, load_w=1000, head=old.journal.head)
-    meter.advance(30 * DAY_MS)
+    meter.advance(Tick(30 * DAY_MS))
     assert meter.point.supply is Supply.ON
-    assert meter.readout(30 * DAY_MS).glance.clock is ClockStatus.LOST
+    assert meter.readout(Tick(30 * DAY_MS)).glance.clock is ClockStatus.LOST
 
 
 HARM_BODIES: dict[Kind, tuple[str, Body]] = {

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import SetLoad
 from emulator.firmware.guarded.interval import tick_lower_reaches
-from protocols.instants import HOUR_MS, SECOND_MS
+from protocols.instants import HOUR_MS, SECOND_MS, UtcMs
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
 
 
@@ -20,7 +20,9 @@ def test_a_window_that_begins_between_two_seconds_is_seen_however_one_stops(
     start_ms = MONDAY_MS + 2 * HOUR_MS + offset_ms
     bench = Workbench(balance_q=0)
     bench.permit((start_ms, start_ms + HOUR_MS))
-    reached_at = tick_lower_reaches(bench.meter.memory.clock.earliest, start_ms, bench.profile.crystal_ppm)
+    reached_at = tick_lower_reaches(
+        bench.meter.memory.clock.earliest, UtcMs(start_ms), bench.profile.crystal_ppm
+    )
     bench.wait_until(MONDAY_MS + reached_at + stop_ms)
     if with_load:
         bench.do(SetLoad(500))

@@ -11,13 +11,14 @@ from emulator.firmware.guarded import clock as clocks
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.interval import margin_ms
 from emulator.firmware.guarded.witnesses import witnesses
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from emulator.firmware.ticks import Tick
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.limits import CLAIM_AGE_MS_MAX
 from protocols.link.messages import WITNESSES_MAX, Witness
 from protocols.reasons import Source
 
 PPM = 50
-START_MS = 1_593_640_000_000
+START_MS = UtcMs(1_593_640_000_000)
 SPREAD_MS = 1_000
 SOURCES = list(Source)
 
@@ -49,13 +50,13 @@ class Told:
 
     def __init__(self, rate_ppm: int) -> None:
         self.rate_ppm = rate_ppm
-        self.true_ms = START_MS
-        self.clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, PPM)
+        self.true_ms: int = START_MS
+        self.clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), PPM)
         self.last: dict[Source, tuple[int, Word]] = {}
 
     @property
-    def tick(self) -> int:
-        return (self.true_ms - START_MS) * (1_000_000 + self.rate_ppm) // 1_000_000
+    def tick(self) -> Tick:
+        return Tick((self.true_ms - START_MS) * (1_000_000 + self.rate_ppm) // 1_000_000)
 
     def hear(self, number: int, word: Word, lie_ms: int) -> None:
         self.true_ms += word.pause_ms
@@ -67,9 +68,9 @@ class Told:
         told_ms = self.true_ms + word.error_ms + lie_ms
         self.true_ms += word.delay_ms - word.delay_ms // 2 if word.fresh else word.delay_ms
         if word.fresh:
-            clocks.hear_fresh(self.clock, word.source, nonce, told_ms, SPREAD_MS, self.tick, "d")
+            clocks.hear_fresh(self.clock, word.source, nonce, UtcMs(told_ms), SPREAD_MS, self.tick, "d")
         else:
-            clocks.hear_one_way(self.clock, word.source, number, told_ms, SPREAD_MS, self.tick, "d")
+            clocks.hear_one_way(self.clock, word.source, number, UtcMs(told_ms), SPREAD_MS, self.tick, "d")
         before = self.last.get(word.source)
         if before is not None and before[1].fresh and not word.fresh and _tick(self, before[0]) == self.tick:
             # Of two words in one tick the fresh answer is named: it bounds true time on both sides.
@@ -78,7 +79,10 @@ class Told:
 
     def slack_ms(self, since_ms: int) -> int:
         """What estimate and crystal may be off by, for an instant of before."""
-        low, high = clocks.earliest_ms(self.clock, self.tick), clocks.latest_ms(self.clock, self.tick)
+        low, high = (
+            clocks.earliest_ms(self.clock, self.tick),
+            clocks.latest_ms(self.clock, self.tick),
+        )
         assert high is not None
         return (high - low) // 2 + margin_ms(self.true_ms - since_ms, 2 * PPM) + 2
 
@@ -156,23 +160,25 @@ LEDGER: Final = """
 @pytest.mark.parametrize("line", LEDGER.strip().splitlines())
 def test_what_sources_said_and_what_is_read_an_hour_later(line: str) -> None:
     said, wanted = (part.strip().split("; ") for part in line.split("|"))
-    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, PPM)
+    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), PPM)
     tick = -MINUTE_MS
     for number, words in enumerate(said, start=1):
         source, way, error_s = words.split()
         tick += MINUTE_MS
         _say(clock, Source(source), way, number, int(error_s) * 1_000, tick)
     tick += HOUR_MS
-    assert [_words(each, clocks.estimate_ms(clock, tick)) for each in witnesses(clock, tick)] == wanted
+    assert [
+        _words(each, clocks.estimate_ms(clock, Tick(tick))) for each in witnesses(clock, Tick(tick))
+    ] == wanted
 
 
 def _say(clock: Clock, source: Source, way: str, number: int, error_ms: int, tick: int) -> None:
     time_ms = START_MS + tick + error_ms
     if way == "fresh":
-        clocks.ask(clock, source, str(number), tick)
-        clocks.hear_fresh(clock, source, str(number), time_ms, SPREAD_MS, tick, "d")
+        clocks.ask(clock, source, str(number), Tick(tick))
+        clocks.hear_fresh(clock, source, str(number), UtcMs(time_ms), SPREAD_MS, Tick(tick), "d")
     else:
-        clocks.hear_one_way(clock, source, number, time_ms, SPREAD_MS, tick, "d")
+        clocks.hear_one_way(clock, source, number, UtcMs(time_ms), SPREAD_MS, Tick(tick), "d")
 
 
 def _words(witness: Witness, now_ms: int) -> str:
@@ -184,24 +190,24 @@ def _words(witness: Witness, now_ms: int) -> str:
 
 
 def test_what_was_heard_before_lost_ticks_vouches_for_nothing() -> None:
-    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, PPM)
+    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), PPM)
     for number, source in enumerate(SOURCES):
         _say(clock, source, "fresh", number, 0, 0)
-    assert len(witnesses(clock, 0)) == WITNESSES_MAX
-    clocks.begin_epoch(clock, HOUR_MS)
-    assert witnesses(clock, HOUR_MS) == ()
+    assert len(witnesses(clock, Tick(0))) == WITNESSES_MAX
+    clocks.begin_epoch(clock, Tick(HOUR_MS))
+    assert witnesses(clock, Tick(HOUR_MS)) == ()
     _say(clock, Source.HEADEND, "fresh", 9, 0, HOUR_MS)
-    (only,) = witnesses(clock, HOUR_MS)
+    (only,) = witnesses(clock, Tick(HOUR_MS))
     assert (only.source, only.agrees) == (Source.HEADEND, True), (
         "it contradicts nothing while nothing is known"
     )
 
 
 def test_in_a_dispute_both_who_made_it_are_named() -> None:
-    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, 0, PPM)
+    clock = clocks.set_at_commissioning(START_MS, SPREAD_MS, Tick(0), PPM)
     for number, source in enumerate((Source.HEADEND, Source.TIMESERVER)):
         _say(clock, source, "fresh", number, DAY_MS, 0)
-    assert [(each.source, each.offset_ms, each.agrees) for each in witnesses(clock, 0)] == [
+    assert [(each.source, each.offset_ms, each.agrees) for each in witnesses(clock, Tick(0))] == [
         (Source.HEADEND, DAY_MS, False),
         (Source.TIMESERVER, DAY_MS, False),
     ]

@@ -14,6 +14,7 @@ from emulator.firmware.events import AskTime, Channel, Document, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
+from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import Body, CutCalendarBody, HoldBody, LeaseBody, Named, PaymentBody
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.kind_rule import Kind, Role
@@ -30,7 +31,7 @@ from protocols.documents.orders import (
     write_document,
 )
 from protocols.documents.roles import Key, RoleKeys, Root
-from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
+from protocols.instants import DAY_MS, HOUR_MS, UtcMs, ms_from_iso
 from protocols.link.records import OrderJudged
 from protocols.reasons import Energy, Source
 from protocols.spans import Window
@@ -113,12 +114,12 @@ class Workbench:
             ROOT,
             balance_q=self.balance_q,
             load_w=self.load_w,
-            commissioned_ms=self.now_ms,
+            commissioned_ms=UtcMs(self.now_ms),
         )
 
     @property
-    def tick(self) -> int:
-        return (self.now_ms - self.began_ms) * (1_000_000 + self.drift_ppm) // 1_000_000
+    def tick(self) -> Tick:
+        return Tick((self.now_ms - self.began_ms) * (1_000_000 + self.drift_ppm) // 1_000_000)
 
     @property
     def supply(self) -> str:

@@ -9,7 +9,8 @@ from emulator.firmware.effects import Effect, Noted, SetSupply
 from emulator.firmware.events import CardPass, Event, MainsOff, MainsOn, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from protocols.instants import datetime_from_ms, ms_from_datetime
+from emulator.firmware.ticks import Tick
+from protocols.instants import UtcMs, datetime_from_ms, ms_from_datetime
 from protocols.link.records import ClaimHeard, CreditChanged, FaultShown, OrderJudged
 from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import quanta_from_eur
@@ -42,7 +43,7 @@ GAS = replace(WALLONIA, energy=Energy.GAS, emergency_credit_q=quanta_from_eur("1
 KETTLE_W = 1_000
 
 
-def local(text: str) -> int:
+def local(text: str) -> UtcMs:
     """The instant of `2020-07-03 23:01` on a Belgian watch; the first of two where it is shown twice."""
     return ms_from_datetime(datetime.fromisoformat(text).replace(tzinfo=BRUSSELS))
 
@@ -73,17 +74,17 @@ class CardMeter:
         self.start_ms = local(start)
         balance_q = quanta_from_eur(balance_eur)
         self.meter = LegacyMeter(
-            profile, balance_q=balance_q, load_w=load_w, set_ms=self.start_ms, faults=faults, seed=seed
+            profile, balance_q=balance_q, load_w=load_w, set_ms=UtcMs(self.start_ms), faults=faults, seed=seed
         )
         self.effects: list[Effect] = []
         self._cards = 0
 
     def at(self, when: str, event: Event) -> "CardMeter":
-        self.effects += self.meter.handle(event, local(when) - self.start_ms)
+        self.effects += self.meter.handle(event, Tick(local(when) - self.start_ms))
         return self
 
     def until(self, when: str) -> "CardMeter":
-        self.effects += self.meter.advance(local(when) - self.start_ms)
+        self.effects += self.meter.advance(Tick(local(when) - self.start_ms))
         return self
 
     def program(self, when: str, cut: str, name: str = "ores") -> "CardMeter":
@@ -94,7 +95,9 @@ class CardMeter:
 
     def suspend(self, when: str, from_: str, until: str) -> "CardMeter":
         interval_ms = local(from_), local(until)
-        card = CardPass(self._number(), suspend_from_ms=interval_ms[0], suspend_until_ms=interval_ms[1])
+        card = CardPass(
+            self._number(), suspend_from_ms=UtcMs(interval_ms[0]), suspend_until_ms=UtcMs(interval_ms[1])
+        )
         return self.at(when, card)
 
     def top_up(self, when: str, eur: int, payment: str = "p1") -> "CardMeter":
@@ -126,7 +129,7 @@ class CardMeter:
 
     def shows(self, when: str) -> str:
         """What the meter's clock shows while a watch shows `when`."""
-        return watch(self.meter.readout(local(when) - self.start_ms).estimate_ms)
+        return watch(self.meter.readout(Tick(local(when) - self.start_ms)).estimate_ms)
 
     def openings(self) -> list[str]:
         """When it opened, by a watch, and why."""

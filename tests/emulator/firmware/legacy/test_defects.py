@@ -7,6 +7,7 @@ from emulator.firmware.legacy.defects.catalogue import CATALOGUE, defects_named
 from emulator.firmware.legacy.defects.defect import Defect
 from emulator.firmware.legacy.rtc import next_day
 from emulator.firmware.legacy.zone import legal_zone
+from protocols.instants import UtcMs
 from protocols.reasons import Supply
 from protocols.units import eur_from_quanta
 from tests.emulator.firmware.legacy.card_meter import KETTLE_W, CardMeter, seconds_before
@@ -166,7 +167,7 @@ def test_dow_overflow_cuts_on_saturdays_from_13_august_on() -> None:
 
 def test_dow_overflow_is_wrong_on_141_days_of_2020_and_first_on_13_august() -> None:
     [defect] = defects_named(["dow_overflow"], legal_zone("Europe/Brussels"), 0)
-    clock = legal_zone("Europe/Brussels").registers_at(1_577_880_000_000)
+    clock = legal_zone("Europe/Brussels").registers_at(UtcMs(1_577_880_000_000))
     wrong = []
     for _ in range(366):
         if defect.after_midnight(clock).weekday != clock.weekday:

@@ -24,7 +24,8 @@ from emulator.firmware.events import (
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.profile import Profile
-from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
+from emulator.firmware.ticks import Tick
+from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from protocols.units import QUANTA_PER_UEUR
 from tests.emulator.firmware.legacy.card_meter import AUTOMATIC, GAS, WALLONIA, local
 from tests.emulator.firmware.legacy.per_second import PerSecond
@@ -98,11 +99,11 @@ stories: st.SearchStrategy[Story] = st.tuples(profiles, near_edges, st.integers(
 
 def told(meter: LegacyMeter, driver: LegacyMeter | PerSecond, plot: list[tuple[int, Event]]) -> list[object]:
     """Everything it did, call by call, and where it stands in the end."""
-    calls: list[tuple[Effect, ...]] = [driver.handle(event, at) for at, event in plot]
+    calls: list[tuple[Effect, ...]] = [driver.handle(event, Tick(at)) for at, event in plot]
     end = SPAN_MS + 1_234
-    calls.append(driver.advance(end))
-    settle(meter.point.credit, end)
-    return [*calls, meter.point.credit, meter.readout(end), meter.point.supply]
+    calls.append(driver.advance(Tick(end)))
+    settle(meter.point.credit, Tick(end))
+    return [*calls, meter.point.credit, meter.readout(Tick(end)), meter.point.supply]
 
 
 def jumps_as_it_steps(story: Story, faults: tuple[str, ...]) -> None:
@@ -110,7 +111,7 @@ def jumps_as_it_steps(story: Story, faults: tuple[str, ...]) -> None:
 
     def new_meter() -> LegacyMeter:
         credit = {"balance_q": balance_ueur * QUANTA_PER_UEUR, "load_w": 500}
-        return LegacyMeter(profile, **credit, set_ms=start_ms, faults=faults, seed=3)
+        return LegacyMeter(profile, **credit, set_ms=UtcMs(start_ms), faults=faults, seed=3)
 
     jumping, stepping = new_meter(), new_meter()
     assert told(jumping, jumping, plot) == told(stepping, PerSecond(stepping), plot)
@@ -144,11 +145,11 @@ def test_a_fault_at_midnight_is_told_in_its_time_whatever_comes_after(event: Eve
 @given(stories, st.integers(0, SPAN_MS))
 def test_nothing_happens_before_it_is_due(story: Story, until: int) -> None:
     profile, start_ms, balance_ueur, plot = story
-    meter = LegacyMeter(profile, balance_q=balance_ueur * QUANTA_PER_UEUR, load_w=500, set_ms=start_ms)
+    meter = LegacyMeter(profile, balance_q=balance_ueur * QUANTA_PER_UEUR, load_w=500, set_ms=UtcMs(start_ms))
     for at, event in plot:
-        meter.handle(event, at)
-    meter.advance(SPAN_MS)
+        meter.handle(event, Tick(at))
+    meter.advance(Tick(SPAN_MS))
     due = meter.next_due_tick()
     assert due > SPAN_MS
     assert due % SECOND_MS == 0
-    assert meter.advance(min(due - 1, SPAN_MS + until)) == ()
+    assert meter.advance(Tick(min(due - 1, SPAN_MS + until))) == ()

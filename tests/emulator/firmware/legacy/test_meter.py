@@ -19,7 +19,9 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.profile import Reconnect
+from emulator.firmware.ticks import Tick
 from protocols.errors import InputError
+from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, Refusal, Source, Supply, SupplyReason
 from protocols.units import eur_from_quanta
 from tests.emulator.firmware.legacy.card_meter import (
@@ -283,17 +285,17 @@ def test_it_has_no_remote_channel() -> None:
 
 def test_it_believes_its_clock_whole() -> None:
     meter = CardMeter("2020-07-02 12:00").dated_card("2020-07-02 13:00", "2020-07-07 13:00")
-    view = meter.meter.readout(local("2020-07-02 14:00") - meter.start_ms)
+    view = meter.meter.readout(Tick(local("2020-07-02 14:00") - meter.start_ms))
     assert view.glance.clock is ClockStatus.TRUSTED
     assert view.earliest_ms == view.latest_ms == view.estimate_ms == local("2020-07-07 14:00")
 
 
 def test_a_date_is_obeyed_to_the_millisecond() -> None:
     meter = CardMeter("2020-07-02 12:00").program("2020-07-02 12:00", "2020-07-02 12:10")
-    meter.at("2020-07-02 12:01", UnsignedDate(local("2020-07-02 12:09:59") + 400))
+    meter.at("2020-07-02 12:01", UnsignedDate(UtcMs(local("2020-07-02 12:09:59") + 400)))
     tick = local("2020-07-02 12:01") - meter.start_ms
-    assert meter.meter.readout(tick).estimate_ms == local("2020-07-02 12:09:59") + 400
-    assert meter.meter.readout(tick + 599).estimate_ms == local("2020-07-02 12:09:59") + 999
+    assert meter.meter.readout(Tick(tick)).estimate_ms == local("2020-07-02 12:09:59") + 400
+    assert meter.meter.readout(Tick(tick + 599)).estimate_ms == local("2020-07-02 12:09:59") + 999
     # 12:10:00 by its clock is 600 ms away; the main loop sees it in the next whole second.
     assert meter.until("2020-07-02 12:05").openings() == ["2020-07-02 12:01:01 programmed_cut"]
 
@@ -305,4 +307,4 @@ def test_a_meter_without_friendly_hours_is_cut_at_any_hour() -> None:
 
 def test_a_fault_that_is_not_in_the_catalogue_is_refused_with_all_that_are() -> None:
     with pytest.raises(InputError, match=r'faults: "leap_skp"; allowed: backshift_no_day, bcd_hex, '):
-        LegacyMeter(WALLONIA, balance_q=0, load_w=0, set_ms=0, faults=("leap_skip", "leap_skp"))
+        LegacyMeter(WALLONIA, balance_q=0, load_w=0, set_ms=UtcMs(0), faults=("leap_skip", "leap_skp"))

@@ -17,6 +17,7 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.firmware.legacy.meter import LegacyMeter
+from emulator.firmware.ticks import Tick
 from protocols.instants import MINUTE_MS, SECOND_MS
 from tests.emulator.firmware.legacy.card_meter import WALLONIA, CardMeter, local
 from tests.emulator.firmware.legacy.per_second import PerSecond
@@ -58,7 +59,11 @@ PLOT: list[tuple[int, Event]] = [
     (5 * MINUTE_MS + 10 * SECOND_MS, MainsOn()),
     (
         6 * MINUTE_MS,
-        CardPass(4, suspend_from_ms=local("2020-07-01 00:00"), suspend_until_ms=local("2020-07-05 00:02:30")),
+        CardPass(
+            4,
+            suspend_from_ms=local("2020-07-01 00:00"),
+            suspend_until_ms=local("2020-07-05 00:02:30"),
+        ),
     ),
     (6 * MINUTE_MS + 1, CardPass(5, programmed_cut="b", programmed_cut_ms=local("2020-07-06 00:00"))),
     (7 * MINUTE_MS, CardPass(6, restart=True)),
@@ -70,10 +75,10 @@ END = 10 * MINUTE_MS
 def played(pair: tuple[str, str], *, per_second: bool) -> list[object]:
     meter = LegacyMeter(WALLONIA, balance_q=0, load_w=2_000, set_ms=local(START), faults=pair)
     driver = PerSecond(meter) if per_second else meter
-    calls: list[tuple[Effect, ...]] = [driver.handle(event, at) for at, event in PLOT]
-    calls.append(driver.advance(END))
-    settle(meter.point.credit, END)
-    return [*calls, meter.point.credit, meter.readout(END)]
+    calls: list[tuple[Effect, ...]] = [driver.handle(event, Tick(at)) for at, event in PLOT]
+    calls.append(driver.advance(Tick(END)))
+    settle(meter.point.credit, Tick(END))
+    return [*calls, meter.point.credit, meter.readout(Tick(END))]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)

@@ -12,8 +12,9 @@ from emulator.firmware.legacy.defects.line import DefectLine
 from emulator.firmware.legacy.registers import Registers, at_second_of_day, registers_of
 from emulator.firmware.legacy.rtc import FACTORY, Rtc, next_day
 from emulator.firmware.legacy.zone import last_sunday, legal_zone
+from emulator.firmware.ticks import Tick
 from protocols.errors import InputError
-from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms, ms_from_iso
+from protocols.instants import DAY_MS, SECOND_MS, UtcMs, datetime_from_ms, ms_from_iso
 from tests.emulator.firmware.legacy.card_meter import local, watch
 
 ZONES = ("Europe/Brussels", "Europe/London", "Europe/Helsinki", "Asia/Tokyo", "America/Bogota", "UTC")
@@ -45,7 +46,7 @@ def shown(registers: Registers) -> tuple[int, ...]:
 @given(INSTANTS, st.sampled_from(ZONES))
 def test_an_instant_is_converted_as_the_zones_table_does(instant_ms: int, name: str) -> None:
     zone = legal_zone(name)
-    registers = zone.registers_at(instant_ms)
+    registers = zone.registers_at(UtcMs(instant_ms))
     assert shown(registers) == on_the_wall(instant_ms, name)
     assert zone.instant_ms(registers) == instant_ms // SECOND_MS * SECOND_MS
 
@@ -53,12 +54,12 @@ def test_an_instant_is_converted_as_the_zones_table_does(instant_ms: int, name: 
 @given(INSTANTS, st.lists(st.integers(0, 200 * DAY_MS), min_size=1, max_size=4), st.sampled_from(ZONES))
 def test_a_clock_once_set_shows_the_time_of_its_zone(set_ms: int, steps: list[int], name: str) -> None:
     zone = legal_zone(name)
-    rtc = Rtc(zone, DefectLine(()), zone.registers_at(set_ms), -(set_ms % SECOND_MS))
+    rtc = Rtc(zone, DefectLine(()), zone.registers_at(UtcMs(set_ms)), Tick(-(set_ms % SECOND_MS)))
     at = 0
     for step in steps:
-        assert shown(rtc.read(at + step)) == on_the_wall(set_ms + at + step, name)
+        assert shown(rtc.read(Tick(at + step))) == on_the_wall(set_ms + at + step, name)
         at += step
-        assert rtc.advance(at) == []
+        assert rtc.advance(Tick(at)) == []
         assert shown(rtc.registers) == on_the_wall(set_ms + at, name)
 
 
@@ -66,10 +67,10 @@ def test_a_clock_once_set_shows_the_time_of_its_zone(set_ms: int, steps: list[in
 def test_the_next_second_asked_for_is_never_passed_over(set_ms: int, seconds: set[int]) -> None:
     zone = legal_zone("Europe/Brussels")
     set_ms -= set_ms % SECOND_MS
-    rtc = Rtc(zone, DefectLine(()), zone.registers_at(set_ms), 0)
+    rtc = Rtc(zone, DefectLine(()), zone.registers_at(UtcMs(set_ms)), Tick(0))
     seconds.add(rtc.registers.second_of_day)
     due = rtc.next_second_tick(seconds)
-    before, after = rtc.read(due - SECOND_MS), rtc.read(due)
+    before, after = rtc.read(Tick(due - SECOND_MS)), rtc.read(due)
     assert after.second_of_day in seconds or after.date != before.date or after.summer != before.summer
     assert 0 < due <= DAY_MS
     lowest, highest = rtc.registers.second_of_day, before.second_of_day
@@ -80,11 +81,11 @@ def test_summer_time_begins_and_ends_on_last_sundays() -> None:
     assert (last_sunday(2020, 3), last_sunday(2020, 10), last_sunday(2021, 3)) == (29, 25, 28)
     zone = legal_zone("Europe/Brussels")
     set_ms = local("2020-03-29 01:59:59")
-    rtc = Rtc(zone, DefectLine(()), zone.registers_at(set_ms), 0)
-    assert str(rtc.read(1_000)) == "2020-03-29 03:00:00"
-    rtc.set(zone.registers_at(local("2020-10-25 02:59:59")), 0)
-    assert str(rtc.read(1_000)) == "2020-10-25 02:00:00"
-    assert str(rtc.read(3_601_000)) == "2020-10-25 03:00:00"
+    rtc = Rtc(zone, DefectLine(()), zone.registers_at(UtcMs(set_ms)), Tick(0))
+    assert str(rtc.read(Tick(1_000))) == "2020-03-29 03:00:00"
+    rtc.set(zone.registers_at(local("2020-10-25 02:59:59")), Tick(0))
+    assert str(rtc.read(Tick(1_000))) == "2020-10-25 02:00:00"
+    assert str(rtc.read(Tick(3_601_000))) == "2020-10-25 03:00:00"
 
 
 def test_a_clock_set_at_or_past_the_hour_of_change_has_missed_it() -> None:
@@ -92,9 +93,9 @@ def test_a_clock_set_at_or_past_the_hour_of_change_has_missed_it() -> None:
     for hour in ("02:00:00", "02:30:00"):
         standard = replace(zone.registers_at(local("2020-03-29 12:00")), summer=False)
         day_s = sum(int(part) * unit for part, unit in zip(hour.split(":"), (3_600, 60, 1), strict=True))
-        rtc = Rtc(zone, DefectLine(()), at_second_of_day(standard, day_s), 0)
-        assert str(rtc.read(86_400_000)) == f"2020-03-30 {hour}"
-        assert rtc.read(86_400_000).summer is False
+        rtc = Rtc(zone, DefectLine(()), at_second_of_day(standard, day_s), Tick(0))
+        assert str(rtc.read(Tick(86_400_000))) == f"2020-03-30 {hour}"
+        assert rtc.read(Tick(86_400_000)).summer is False
 
 
 def test_the_factory_date_is_a_saturday_at_midnight() -> None:
