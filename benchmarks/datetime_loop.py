@@ -23,7 +23,7 @@ from benchmarks.households import (
     profile,
 )
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
-from emulator.firmware.guarded.identity import SPREAD_PARTS
+from emulator.firmware.guarded.identity import SPREAD_WHOLE
 from emulator.firmware.profile import EmergencyStart
 from protocols.cutting.public_holidays import holiday_name
 from protocols.instants import DAY_MS, datetime_from_ms
@@ -166,7 +166,7 @@ def datetime_meter(life: Life) -> DatetimeMeter:
     return DatetimeMeter(
         Decimal(eur_from_quanta(life.balance_q, 6)),
         life.load_w,
-        identity(life).spread_parts() / SPREAD_PARTS,
+        identity(life).spread_share() / SPREAD_WHOLE,
         Decimal(eur_from_quanta(profile().emergency_credit_q)),
         Decimal(profile().price_ueur_per_kwh) / 1_000_000,
         Decimal(profile().fixed_ueur_per_day) / 1_000_000,

@@ -1,7 +1,7 @@
 """What a meter does to the world: frozen data, performed by a shell in order.
 
 `at_tick` is the tick at which it happened. `Persist` stands before whatever promises its content to the
-world; `Noted` is one entry of the black box, and also what a link publishes as an event.
+world; `RecordEmitted` is one entry of the black box, and also what a link publishes as an event.
 """
 
 from msgspec import Struct
@@ -43,11 +43,11 @@ class Persist(Struct, frozen=True):
     image: bytes
 
 
-class Noted(Struct, frozen=True):
+class RecordEmitted(Struct, frozen=True):
     """A record entered the black box."""
 
     at_tick: Tick
     record: Record
 
 
-Effect = SetSupply | Show | Ask | Persist | Noted
+Effect = SetSupply | Show | Ask | Persist | RecordEmitted

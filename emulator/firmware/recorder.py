@@ -1,30 +1,30 @@
-"""Collects what a meter does during one call, and writes its black box.
+"""Collects the effects of one call of a meter, and appends records to its black box.
 
-A meter's parts share one recorder: they say what they do as it happens, in order; the meter hands
-the collected effects to its caller at the end of the call.
+All parts of a meter share one recorder. Each part emits its effects in the order in which it acts; at the
+end of the call the meter returns the collected effects to its caller.
 """
 
 from typing import Protocol
 
-from emulator.firmware.effects import Effect, Noted, Show
+from emulator.firmware.effects import Effect, RecordEmitted, Show
 from emulator.firmware.ticks import Tick
 from protocols.link.records import Record, ScreenShown
 from protocols.reasons import ScreenCode
 
 
 class BlackBox(Protocol):
-    """Where records are kept: `emulator.firmware.journal.Journal`, or nothing."""
+    """Where records are journalled: `emulator.firmware.journal.Journal`, or nowhere."""
 
     def append(self, at_tick: Tick, record: Record) -> None: ...
 
 
 class Recorder:
-    """Effects of the present call, and the screen as it stands.
+    """The effects of the present call, and what the screen shows.
 
-    `keeps`: the memory must be written before these effects happen.
+    `must_persist`: the image must be written before these effects are performed.
     """
 
-    __slots__ = ("_box", "_effects", "code", "keeps", "text")
+    __slots__ = ("_box", "_effects", "code", "must_persist", "text")
 
     def __init__(self, box: BlackBox | None = None) -> None:
         self._box = box
@@ -32,41 +32,41 @@ class Recorder:
         self._effects: list[Effect] | None = None
         self.code = ScreenCode.NONE
         self.text = ""
-        self.keeps = False
+        self.must_persist = False
 
     def emit(self, effect: Effect) -> None:
         if self._effects is None:
             self._effects = []
         self._effects.append(effect)
 
-    def note(self, at_tick: Tick, record: Record) -> None:
-        """Write a record to the black box and tell the world of it."""
+    def journal(self, at_tick: Tick, record: Record) -> None:
+        """Append a record to the black box, and emit it."""
         if self._box is not None:
             self._box.append(at_tick, record)
-        self.emit(Noted(at_tick, record))
-        self.keeps = True
+        self.emit(RecordEmitted(at_tick, record))
+        self.must_persist = True
 
-    def keep_first(self) -> None:
-        """Have the memory written before the effects of this call, though the black box has not grown."""
-        self.keeps = True
+    def persist_first(self) -> None:
+        """Have the image written before the effects of this call, although no record is journalled."""
+        self.must_persist = True
 
-    def tell(self, at_tick: Tick, record: Record) -> None:
-        """Tell the world without writing: what anyone could send without end must not flush the ring."""
-        self.emit(Noted(at_tick, record))
+    def emit_record(self, at_tick: Tick, record: Record) -> None:
+        """Emit a record without journalling it: what anyone can send without end must not flush the ring."""
+        self.emit(RecordEmitted(at_tick, record))
 
     def show(self, at_tick: Tick, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
-        """Change the screen; showing what already stands there is no effect."""
+        """Change the screen. A text and code that it shows already are no effect."""
         if (text, code) == (self.text, self.code):
             return
         self.text, self.code = text, code
         self.emit(Show(at_tick, text, code))
-        self.note(at_tick, ScreenShown(text, code))
+        self.journal(at_tick, ScreenShown(text, code))
 
     def drain(self) -> tuple[Effect, ...]:
-        """Hand out the effects collected so far."""
+        """Return the effects collected so far, and begin anew."""
         if self._effects is None:
             return ()
         effects = tuple(self._effects)
         self._effects = None
-        self.keeps = False
+        self.must_persist = False
         return effects

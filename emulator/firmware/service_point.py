@@ -109,7 +109,7 @@ class ServicePoint:
         self.leak_test_ends_tick = NEVER
         self._update_flow()
         self.recorder.emit(SetSupply(at_tick, before, to, reason))
-        self.recorder.note(at_tick, SupplyChanged(before, to, reason))
+        self.recorder.journal(at_tick, SupplyChanged(before, to, reason))
 
     def reconnect(self, reason: SupplyReason, at_tick: Tick) -> None:
         """Give the supply back as the profile says: close, or arm for a person to press."""
@@ -129,7 +129,7 @@ class ServicePoint:
         settle(self.credit, at_tick)
         if not start_emergency(self.credit):
             return False
-        self.note_credit(CreditCause.EMERGENCY_START, at_tick)
+        self.journal_credit(CreditCause.EMERGENCY_START, at_tick)
         return True
 
     def press(self, name: ButtonName, at_tick: Tick) -> None:
@@ -159,10 +159,10 @@ class ServicePoint:
             return self.credit.settled_at
         return self.leak_test_ends_tick
 
-    def note_credit(self, cause: CreditCause, at_tick: Tick) -> None:
-        """Tell of a change of credit, settled to `at_tick`."""
+    def journal_credit(self, cause: CreditCause, at_tick: Tick) -> None:
+        """Settle the credit to `at_tick`, and journal that it has changed."""
         settle(self.credit, at_tick)
-        self.recorder.note(
+        self.recorder.journal(
             at_tick,
             CreditChanged(
                 ueur_from_quanta(self.credit.balance_q),

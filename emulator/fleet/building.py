@@ -18,7 +18,7 @@ from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.fleet.files import LinkMemory
 from emulator.links.link import Link
-from emulator.links.reporting import Kept, ReportingMeter
+from emulator.links.reporting import ReportingMeter, StoredMeter
 from emulator.links.unlinked import Observer, UnlinkedMeters
 from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan
 from emulator.world.crystal import Crystal
@@ -72,7 +72,7 @@ def _build_link(
     births = now_ms // SECOND_MS
     if memory is not None:
         images = {each.household.id: each.household.meter.image() for each in made}
-        kept = {name: Kept(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
+        kept = {name: StoredMeter(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
         memory.create(kept, births)
     return Link(link, made, births=births, keep_births=None if memory is None else memory.keep_births)
 

@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from emulator.firmware.journal import Journal
-from emulator.links.reporting import Kept
+from emulator.links.reporting import StoredMeter
 from protocols import slots
 from protocols.chain import Entry, Head
 from protocols.errors import DocumentError, InputError
@@ -54,7 +54,7 @@ class _Births(Struct, frozen=True, array_like=True):
 _line_decoder = msgspec.json.Decoder(_Line)
 _encoder = msgspec.json.Encoder()
 _packer = msgspec.msgpack.Encoder()
-_kept_decoder = msgspec.msgpack.Decoder(Kept)
+_kept_decoder = msgspec.msgpack.Decoder(StoredMeter)
 _births_decoder = msgspec.msgpack.Decoder(_Births)
 
 # ---------------------------------------------------------------------------------------- journal files
@@ -158,7 +158,7 @@ class LinkMemory:
     def exists(self) -> bool:
         return self._path.exists()
 
-    def create(self, kept: Mapping[str, Kept], births: int) -> None:
+    def create(self, kept: Mapping[str, StoredMeter], births: int) -> None:
         """A new file that holds all meters, whole from the first moment. Raises InputError."""
         payloads = [_packer.encode(_Births(births)), *(_packer.encode(kept[meter]) for meter in self._meters)]
         self._write_anew(payloads, _IMAGE_BYTES_AT_FIRST)
@@ -179,7 +179,7 @@ class LinkMemory:
             self._map.close()
             self._map = None
 
-    def read(self, meter: str) -> tuple[Kept | None, list[Entry]]:
+    def read(self, meter: str) -> tuple[StoredMeter | None, list[Entry]]:
         """What is kept of a meter, None where both its slots are lost; and its black box up to there.
 
         Raises InputError where the memory is none of this version's.
@@ -197,7 +197,7 @@ class LinkMemory:
         self._lines[meter] = len(entries)
         return kept, entries
 
-    def write(self, meter: str, kept: Kept, entries: Sequence[Entry]) -> None:
+    def write(self, meter: str, kept: StoredMeter, entries: Sequence[Entry]) -> None:
         """Keep a meter: first its black box, then the image that knows of it. Raises InputError."""
         if entries:
             self._append_journal(meter, entries)

@@ -40,7 +40,7 @@ READ_EVERY_MS: Final = HOUR_MS
 # A controller's birth makes a link say it all again; this is for what even that has missed.
 REPEAT_EVERY_MS: Final = 7 * DAY_MS
 # Fleet-wide orders remembered as told, in one connection: as many as a meter can keep, many times over.
-_TOLD_MAX: Final = 16 * OBJECTS_MAX
+_FLEET_ORDERS_MAX: Final = 16 * OBJECTS_MAX
 
 # (meter, what it did), for who looks at the meters themselves.
 Observer = Callable[[Household[GuardedMeter], tuple[Effect, ...]], None]
@@ -84,7 +84,7 @@ class Link:
         self._controller_birth: int | None = None
         self._controller_away = False
         # How far each meter's events were told before this connection, while nobody knows who heard the rest.
-        self._told_before: dict[str, int] = {}
+        self._confirmed_before: dict[str, int] = {}
         for name_of, meter in self.meters.items():
             self._agenda.put(name_of, meter.household.next_due_ms())
 
@@ -102,17 +102,17 @@ class Link:
         return self._status(online=False)
 
     def connected(self, true_ms: UtcMs) -> list[Outgoing]:
-        """Everything the other end must know: birth, sync, reports, untold events, asks for the time."""
-        said = self.advance(true_ms)
+        """Everything the other end must know: birth, sync, reports, unconfirmed events, asks for the time."""
+        messages = self.advance(true_ms)
         self.online = True
         self._fleet_orders.clear()
         self._controller_away = False
-        self._told_before = {name: meter.confirmed for name, meter in self.meters.items()}
-        said += [self.birth(), *self._say_all(true_ms)]
+        self._confirmed_before = {name: meter.confirmed for name, meter in self.meters.items()}
+        messages += [self.birth(), *self._publish_all(true_ms)]
         if self._read_due_ms is None:
             self._read_due_ms = _after(true_ms, self._read_every_ms, 0)
         self._repeat_due_ms = _after(true_ms, REPEAT_EVERY_MS, _phase_ms(self.name, REPEAT_EVERY_MS))
-        return said
+        return messages
 
     def disconnected(self) -> None:
         """The connection is gone: from now on nothing is said, and nobody is asked."""
@@ -140,8 +140,8 @@ class Link:
         """A message from above. What is for nobody here is counted in `ignored`, and changes nothing."""
         if place.channel is Channel.CONTROLLER:
             return self._hear_controller(payload, true_ms, retained=retained)
-        meters = self._addressed(place, payload)
-        return [said for meter in meters for said in self.apply(meter, Document(payload), true_ms)]
+        meters = self._addressed_meters(place, payload)
+        return [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
 
     def _hear_controller(self, payload: bytes, true_ms: UtcMs, *, retained: bool) -> list[Outgoing]:
         """A controller that was born after us has not heard our greeting: say it again.
@@ -158,29 +158,29 @@ class Link:
             self._controller_birth = status.sequence
         elif retained:
             # It was gone before we came: whoever took our greeting, it was not the controller.
-            for name, number in self._told_before.items():
+            for name, number in self._confirmed_before.items():
                 self.meters[name].confirmed = number
         self._controller_away = not status.online
-        return self._say_all(true_ms) if news and not retained and self.online else []
+        return self._publish_all(true_ms) if news and not retained and self.online else []
 
     def apply(self, meter: str, event: Event, true_ms: UtcMs) -> list[Outgoing]:
         """Something happens at one meter: a button, the mains, lost ticks."""
-        return self._tell(meter, self.meters[meter].household.handle(event, true_ms), true_ms)
+        return self._perform(meter, self.meters[meter].household.handle(event, true_ms), true_ms)
 
     def advance(self, true_ms: UtcMs) -> list[Outgoing]:
         """Let everything due up to and including a true instant happen, in order of time."""
-        said: list[Outgoing] = []
+        messages: list[Outgoing] = []
         while (due_ms := self.next_due_ms()) is not None and due_ms <= true_ms:
             while (meter := self._agenda.pop_due(due_ms)) is not None:
                 household = self.meters[meter[1]].household
-                said += self._tell(meter[1], household.advance(due_ms), due_ms)
+                messages += self._perform(meter[1], household.advance(due_ms), due_ms)
             while (asking := self._asks.pop_due(due_ms)) is not None:
-                said += self._ask(asking[1], due_ms)
+                messages += self._ask(asking[1], due_ms)
             if self._read_due_ms is not None and self._read_due_ms <= due_ms:
-                said += self._read_all(due_ms)
+                messages += self._read_all(due_ms)
             if self._repeat_due_ms is not None and self._repeat_due_ms <= due_ms:
-                said += self._repeat(due_ms)
-        return said
+                messages += self._repeat(due_ms)
+        return messages
 
     def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which `advance` has something to do; None for a link without meters."""
@@ -193,67 +193,67 @@ class Link:
         self.online = False
         self.advance(true_ms)
         for name, meter in self.meters.items():
-            self._tell(name, meter.household.advance(true_ms), true_ms)
+            self._perform(name, meter.household.advance(true_ms), true_ms)
             meter.save()
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _addressed(self, place: Place, payload: bytes) -> Sequence[str]:
+    def _addressed_meters(self, place: Place, payload: bytes) -> Sequence[str]:
         if place.channel is Channel.FLEET_ORDERS:
-            return self._meters_to_tell(payload)
+            return self._fleet_order_meters(payload)
         if place.link == self.name and place.meter in self.meters and not CARRIAGE[place.channel].upward:
             return (place.meter,)
         self.ignored += 1
         return ()
 
-    def _meters_to_tell(self, payload: bytes) -> Sequence[str]:
+    def _fleet_order_meters(self, payload: bytes) -> Sequence[str]:
         """Every meter, once in a connection. An empty payload only clears what the broker retains."""
         digest = sha256(payload).digest()
         if not payload or digest in self._fleet_orders:
             return ()
-        if len(self._fleet_orders) >= _TOLD_MAX:
+        if len(self._fleet_orders) >= _FLEET_ORDERS_MAX:
             self._fleet_orders.clear()
         self._fleet_orders.add(digest)
         return tuple(self.meters)
 
-    def _tell(self, name: str, effects: tuple[Effect, ...], true_ms: UtcMs) -> list[Outgoing]:
+    def _perform(self, name: str, effects: tuple[Effect, ...], true_ms: UtcMs) -> list[Outgoing]:
         meter = self.meters[name]
         self._agenda.put(name, meter.household.next_due_ms())
         if not effects:
             return []
         if self._observe is not None:
             self._observe(meter.household, effects)
-        return meter.tell(effects, meter.household.tick_at(true_ms), online=self.online)
+        return meter.perform(effects, meter.household.tick_at(true_ms), online=self.online)
 
     def _ask(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
         """Each meter has its own place in the six hours, by its name."""
         phase_ms = _phase_ms(meter, self._ask_every_ms) // self._ask_turn_ms * self._ask_turn_ms
         self._asks.put(meter, _after(true_ms, self._ask_every_ms, phase_ms))
-        return [said for source in ASKED for said in self.apply(meter, AskTime(source), true_ms)]
+        return [each for source in ASKED for each in self.apply(meter, AskTime(source), true_ms)]
 
     def _read_all(self, due_ms: UtcMs) -> list[Outgoing]:
         self._read_due_ms = _after(due_ms, self._read_every_ms, 0)
         readings = []
-        said = []
+        messages = []
         for name, meter in self.meters.items():
-            said += self._tell(name, meter.household.advance(due_ms), due_ms)
+            messages += self._perform(name, meter.household.advance(due_ms), due_ms)
             readings.append(meter.read(meter.household.tick_at(due_ms)))
         if not self.online:
-            return said
+            return messages
         place = Place(Channel.READINGS, link=self.name)
         expiry_s = CARRIAGE[Channel.READINGS].expiry_s
-        return said + [
+        return messages + [
             Outgoing(place, payload, expiry_s) for payload in readings_messages(self.name, readings)
         ]
 
-    def _say_all(self, true_ms: UtcMs) -> list[Outgoing]:
+    def _publish_all(self, true_ms: UtcMs) -> list[Outgoing]:
         """What each meter holds, has not told, and how it stands; and each asks for the time."""
-        said = self.sync()
+        messages = self.sync()
         for name, meter in self.meters.items():
-            said += meter.untold()
-            said.append(meter.report(meter.household.tick_at(true_ms)))
-            said += self._ask(name, true_ms)
-        return said
+            messages += meter.unconfirmed()
+            messages.append(meter.report(meter.household.tick_at(true_ms)))
+            messages += self._ask(name, true_ms)
+        return messages
 
     def _repeat(self, due_ms: UtcMs) -> list[Outgoing]:
         self._repeat_due_ms = UtcMs(due_ms + REPEAT_EVERY_MS)

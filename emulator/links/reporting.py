@@ -11,7 +11,7 @@ from typing import Final, Protocol, assert_never
 
 import msgspec
 
-from emulator.firmware.effects import Ask, Effect, Noted, Persist
+from emulator.firmware.effects import Ask, Effect, Persist, RecordEmitted
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
 from emulator.firmware.ticks import Tick
@@ -45,7 +45,7 @@ from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import ClaimVerdict, NoOrder, Source
 
 # Claims that only say that all is well; they are in the black box, and no event.
-_QUIET_FINDINGS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
+_QUIET_VERDICTS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
 # One source alone changes nothing (design §4.1), and is no news.
 _WITNESSES_MIN: Final = 2
 
@@ -62,7 +62,7 @@ class Outgoing:
     number: int = 0
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True):
+class StoredMeter(msgspec.Struct, frozen=True, array_like=True):
     """What the non-volatile memory holds of one meter: its image, and how far its numbers have run.
 
     `confirmed`: the black box has been handed over up to this number.
@@ -78,7 +78,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 class MeterStore(Protocol):
     """Where meters' memories are kept. `entries`: what the black box has gained since the last write."""
 
-    def write(self, meter: str, kept: Kept, entries: Sequence[Entry]) -> None: ...
+    def write(self, meter: str, stored: StoredMeter, entries: Sequence[Entry]) -> None: ...
 
 
 class ReportingMeter:
@@ -88,9 +88,9 @@ class ReportingMeter:
         "_link",
         "_readings",
         "_reported",
-        "_said",
-        "_said_next_possible_ms",
-        "_said_witnesses",
+        "_reported_next_possible_ms",
+        "_reported_state",
+        "_reported_witnesses",
         "_seen",
         "_store",
         "_unsent",
@@ -108,44 +108,44 @@ class ReportingMeter:
         self._reported = self._readings = first_number
         self._seen = self._written = self.confirmed = household.meter.journal.head.number
         self._unsent: dict[int, Entry] = {}
-        self._said = self.household.meter.glance
-        self._said_next_possible_ms: int | None = None
-        self._said_witnesses: frozenset[tuple[Source, bool]] = frozenset()
+        self._reported_state = self.household.meter.glance
+        self._reported_next_possible_ms: int | None = None
+        self._reported_witnesses: frozenset[tuple[Source, bool]] = frozenset()
 
-    def resume(self, kept: Kept, unsent: Sequence[Entry]) -> None:
+    def resume(self, stored: StoredMeter, unsent: Sequence[Entry]) -> None:
         """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
-        self._reported, self._readings, self.confirmed = kept.reported, kept.readings, kept.confirmed
+        self._reported, self._readings, self.confirmed = stored.reported, stored.readings, stored.confirmed
         self._unsent = {entry.number: entry for entry in unsent}
 
     # -- what the meter did -------------------------------------------------------------------
 
-    def tell(self, effects: Sequence[Effect], at_tick: Tick, *, online: bool) -> list[Outgoing]:
+    def perform(self, effects: Sequence[Effect], at_tick: Tick, *, online: bool) -> list[Outgoing]:
         """Perform what has to be kept, and say what has to be said; offline, nothing is said."""
         images = [effect.image for effect in effects if isinstance(effect, Persist)]
         if images:
             # Of several the last: nothing has been said yet, and it is what the black box now ends with.
             self._write(images[-1])
-        number, journaled = self._count_noted(effects)
+        number, all_journalled = self._count_journalled(effects)
         if not online:
             return []
-        told: list[Outgoing] = []
-        changed = self.household.meter.glance != self._said
+        messages: list[Outgoing] = []
+        changed = self.household.meter.glance != self._reported_state
         for effect in effects:
             match effect:
                 case Ask():
-                    told.append(self._ask(effect))
-                case Noted(record=OrderJudged()) if not journaled:
+                    messages.append(self._ask(effect))
+                case RecordEmitted(record=OrderJudged()) if not all_journalled:
                     # Signed by nobody known, too often for the black box: there is no number to receipt.
                     continue
-                case Noted():
-                    told.extend(self._note(number, effect.at_tick, effect.record))
+                case RecordEmitted():
+                    messages.extend(self._messages_of(number, effect.at_tick, effect.record))
                     changed = changed or self._is_news(effect.record, at_tick)
                     number += 1
                 case _:
                     continue
         if changed:
-            told.append(self.report(at_tick))
-        return told
+            messages.append(self.report(at_tick))
+        return messages
 
     def _is_news(self, record: Record, at_tick: Tick) -> bool:
         """Whether the head-end must read the meter back after it.
@@ -156,9 +156,9 @@ class ReportingMeter:
         """
         match record:
             case OrderJudged(kind=Kind.LEASE):
-                return self.household.meter.next_possible_ms(at_tick) != self._said_next_possible_ms
+                return self.household.meter.next_possible_ms(at_tick) != self._reported_next_possible_ms
             case ClaimHeard():
-                return _vouching(self.household.meter.witnesses(at_tick)) != self._said_witnesses
+                return _vouching(self.household.meter.witnesses(at_tick)) != self._reported_witnesses
             case OrderJudged() | CreditChanged() | ClockChanged():
                 return True
             case _:
@@ -171,9 +171,9 @@ class ReportingMeter:
         # As of when the meter last acted: it is not made to act for a report.
         glance, purse = readout.glance, meter.purse
         self._reported += 1
-        self._said = glance
-        self._said_next_possible_ms = readout.next_possible_ms
-        self._said_witnesses = _vouching(vouched)
+        self._reported_state = glance
+        self._reported_next_possible_ms = readout.next_possible_ms
+        self._reported_witnesses = _vouching(vouched)
         report = Reported(
             meter=self.household.id,
             number=self._reported,
@@ -218,19 +218,19 @@ class ReportingMeter:
         """An event has arrived: it need not be told again."""
         self.confirmed = max(self.confirmed, number)
 
-    def untold(self) -> list[Outgoing]:
+    def unconfirmed(self) -> list[Outgoing]:
         """Events that were never confirmed, from the black box: the link was down, or went down."""
         journal = self.household.meter.journal.entries
         entries = {**self._unsent, **{entry.number: entry for entry in journal}}
-        told: list[Outgoing] = []
+        messages: list[Outgoing] = []
         for number in sorted(number for number in entries if number > self.confirmed):
             logged = read_body(entries[number].body)
             if is_event(logged.record):
-                told.append(self._event(number, logged.tick, logged.record))
-        if not told:
+                messages.append(self._event(number, logged.tick, logged.record))
+        if not messages:
             self._unsent.clear()
             self.confirmed = self.household.meter.journal.head.number
-        return told
+        return messages
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -240,20 +240,20 @@ class ReportingMeter:
             return
         journal = self.household.meter.journal
         new = [entry for entry in journal.entries if entry.number > self._written]
-        kept = Kept(image, journal.head, self._reported + 1, self._readings, self.confirmed)
-        self._store.write(self.household.id, kept, new)
+        stored = StoredMeter(image, journal.head, self._reported + 1, self._readings, self.confirmed)
+        self._store.write(self.household.id, stored, new)
         self._written = journal.head.number
 
-    def _count_noted(self, effects: Sequence[Effect]) -> tuple[int, bool]:
+    def _count_journalled(self, effects: Sequence[Effect]) -> tuple[int, bool]:
         """The black box's number of the first of these records, and whether all of them stand in it.
 
         Only a refused order may not: the meter tells of garbage each time, and writes it down once an hour.
         """
         head = self.household.meter.journal.head.number
         first, self._seen = self._seen + 1, head
-        return first, head - first + 1 == sum(isinstance(effect, Noted) for effect in effects)
+        return first, head - first + 1 == sum(isinstance(effect, RecordEmitted) for effect in effects)
 
-    def _note(self, number: int, tick: Tick, record: Record) -> list[Outgoing]:
+    def _messages_of(self, number: int, tick: Tick, record: Record) -> list[Outgoing]:
         if isinstance(record, OrderJudged):
             receipt = self._receipt(number, record)
             return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
@@ -304,7 +304,7 @@ def is_event(record: Record) -> bool:
     """Whether the head-end hears of a record as an event; orders have receipts, screens nobody's business."""
     match record:
         case ClaimHeard():
-            return record.verdict not in _QUIET_FINDINGS
+            return record.verdict not in _QUIET_VERDICTS
         case (
             SupplyChanged() | ClockChanged() | WarningShown() | CreditChanged() | GateJudged() | FaultShown()
         ):

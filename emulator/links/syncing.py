@@ -65,32 +65,33 @@ def holds_of(meter: GuardedMeter) -> MeterHolds:
 
 def sync_messages(link: str, meters: Iterable[GuardedMeter]) -> list[bytes]:
     """As many messages as the size limit asks for; a link without meters says so in one."""
-    parts = list(_parts([holds_of(meter) for meter in meters])) or [()]
+    batches = list(_batches([holds_of(meter) for meter in meters])) or [()]
     return [
-        write_message(Sync(link=link, meters=part, more=number < len(parts)))
-        for number, part in enumerate(parts, start=1)
+        write_message(Sync(link=link, meters=batch, more=number < len(batches)))
+        for number, batch in enumerate(batches, start=1)
     ]
 
 
 def readings_messages(link: str, readings: Sequence[Reading]) -> list[bytes]:
     """Readings in batches."""
     return [
-        write_message(Readings(link=link, readings=part)) for part in _parts(readings, READINGS_PER_BATCH_MAX)
+        write_message(Readings(link=link, readings=batch))
+        for batch in _batches(readings, READINGS_PER_BATCH_MAX)
     ]
 
 
-def _parts(items: Sequence[I], items_max: int | None = None) -> Iterator[tuple[I, ...]]:
-    part: list[I] = []
+def _batches(items: Sequence[I], items_max: int | None = None) -> Iterator[tuple[I, ...]]:
+    batch: list[I] = []
     size = _AROUND_BYTES
     for item in items:
         item_bytes = len(_encoder.encode(item)) + 1
-        if part and (size + item_bytes > PAYLOAD_BYTES_MAX or len(part) == items_max):
-            yield tuple(part)
-            part, size = [], _AROUND_BYTES
-        part.append(item)
+        if batch and (size + item_bytes > PAYLOAD_BYTES_MAX or len(batch) == items_max):
+            yield tuple(batch)
+            batch, size = [], _AROUND_BYTES
+        batch.append(item)
         size += item_bytes
-    if part:
-        yield tuple(part)
+    if batch:
+        yield tuple(batch)
 
 
 def _named(name: str, protection: Protection) -> Named:

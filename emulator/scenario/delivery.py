@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from emulator.firmware.effects import Ask, Effect, Noted
+from emulator.firmware.effects import Ask, Effect, RecordEmitted
 from emulator.firmware.events import (
     AskTime,
     Button,
@@ -161,14 +161,14 @@ class GuardedDelivery:
         lease = self._desk.write_lease(calendar, do.names, at_ms)
         if isinstance(lease, Refusal):
             # Nothing reaches the meter: the office itself refuses to write the lease.
-            yield Noted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, OrderVerdict.REFUSED, lease))
+            yield RecordEmitted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, OrderVerdict.REFUSED, lease))
         else:
             yield from self._deliver(lease, tick)
 
     def _deliver(self, envelope: bytes, tick: Tick, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
             match effect:
-                case Noted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
+                case RecordEmitted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
                     self._desk.receive_receipt(order)
             yield effect
 
@@ -204,8 +204,8 @@ class CardDelivery:
         kind, object_name = _names_of_unsupported(do)
         for effect in self._meter.handle(Document(b""), tick):
             match effect:
-                case Noted(at_tick=at_tick, record=OrderJudged(object="") as record):
-                    yield Noted(at_tick, replace(record, kind=kind, object=object_name))
+                case RecordEmitted(at_tick=at_tick, record=OrderJudged(object="") as record):
+                    yield RecordEmitted(at_tick, replace(record, kind=kind, object=object_name))
                 case _:
                     yield effect
 

@@ -25,7 +25,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import Final
 
-from emulator.firmware.effects import Effect, Noted
+from emulator.firmware.effects import Effect, RecordEmitted
 from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
@@ -243,7 +243,7 @@ class _MeterPlay:
 
     def _absorb(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
-            if not isinstance(effect, Noted):
+            if not isinstance(effect, RecordEmitted):
                 continue
             true_ms = self._true_ms_of(effect.at_tick)
             record = effect.record

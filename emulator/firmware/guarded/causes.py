@@ -14,7 +14,7 @@ from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms
 from emulator.firmware.guarded.gate import begun, next_possible_ms, window_at
 from emulator.firmware.guarded.holds import release_holds
-from emulator.firmware.guarded.identity import SPREAD_PARTS
+from emulator.firmware.guarded.identity import SPREAD_WHOLE
 from emulator.firmware.guarded.interval import tick_lower_reaches
 from emulator.firmware.guarded.known import Known
 from emulator.firmware.guarded.memory import Memory
@@ -83,21 +83,26 @@ def warning_ends_tick(memory: Memory, key: str, profile: Profile) -> Tick:
     return NEVER if began is None else Tick(began + profile.warning_s * SECOND_MS)
 
 
-def spread_ms(window: Window, profile: Profile, parts: int) -> int:
+def spread_ms(window: Window, profile: Profile, spread_share: int) -> int:
     """The meter's own delay after the start of a window, so that a fleet does not open at one instant."""
     quarter_ms = (window.end_ms - window.start_ms) // 4
-    return min(profile.spread_max_s * SECOND_MS, quarter_ms) * parts // SPREAD_PARTS
+    return min(profile.spread_max_s * SECOND_MS, quarter_ms) * spread_share // SPREAD_WHOLE
 
 
-def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, parts: int) -> bool:
+def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, spread_share: int) -> bool:
     """Whether this meter's turn in the present window has come for certain."""
     low_ms = earliest_ms(memory.clock, memory.tick)
     window = window_at(windows, low_ms)
-    return window is not None and low_ms >= window.start_ms + spread_ms(window, profile, parts)
+    return window is not None and low_ms >= window.start_ms + spread_ms(window, profile, spread_share)
 
 
 def next_chance_tick(
-    memory: Memory, causes: Sequence[Cause], known: Known, profile: Profile, parts: int, since_tick: Tick
+    memory: Memory,
+    causes: Sequence[Cause],
+    known: Known,
+    profile: Profile,
+    spread_share: int,
+    since_tick: Tick,
 ) -> Tick:
     """First tick after `since_tick` at which the gate could say yes to a standing cause.
 
@@ -108,24 +113,24 @@ def next_chance_tick(
     if not causes or memory.clock.status is not ClockStatus.TRUSTED or release_holds(memory):
         return NEVER
     low_ms = earliest_ms(memory.clock, since_tick)
-    chance_ms = _possible_from_ms(low_ms, known, profile, parts)
+    chance_ms = _possible_from_ms(low_ms, known, profile, spread_share)
     if chance_ms == low_ms:
         # It may be now, and the step at `since_tick` has done what there was to do.
         turn_ms = _next_turn_ms(causes, known, low_ms)
-        chance_ms = None if turn_ms is None else _possible_from_ms(turn_ms, known, profile, parts)
+        chance_ms = None if turn_ms is None else _possible_from_ms(turn_ms, known, profile, spread_share)
     if chance_ms is None:
         return NEVER
     return max(tick_lower_reaches(memory.clock.earliest, chance_ms, memory.clock.ppm), Tick(since_tick + 1))
 
 
-def _possible_from_ms(from_ms: UtcMs, known: Known, profile: Profile, parts: int) -> UtcMs | None:
+def _possible_from_ms(from_ms: UtcMs, known: Known, profile: Profile, spread_share: int) -> UtcMs | None:
     """The first instant from `from_ms` on in this meter's turn of a window, and outside every hold."""
     while True:
         possible_ms = next_possible_ms(from_ms, known.permission, known.holds)
         window = None if possible_ms is None else window_at(known.permission.windows_ms, possible_ms)
         if possible_ms is None or window is None:
             return None
-        turn_ms = window.start_ms + spread_ms(window, profile, parts)
+        turn_ms = window.start_ms + spread_ms(window, profile, spread_share)
         if possible_ms >= turn_ms:
             return UtcMs(possible_ms)
         from_ms = UtcMs(turn_ms)
@@ -139,6 +144,6 @@ def _next_turn_ms(causes: Sequence[Cause], known: Known, low_ms: UtcMs) -> UtcMs
     windows = known.permission.windows_ms
     turns = [hold.until_ms for hold in known.holds if hold.until_ms > low_ms]
     turns += [c.evidence.order_from_ms for c in causes if c.evidence.order_from_ms > low_ms]
-    place = begun(windows, low_ms)
-    turns += [window.start_ms for window in windows[place : place + 1]]
+    index = begun(windows, low_ms)
+    turns += [window.start_ms for window in windows[index : index + 1]]
     return UtcMs(min(turns)) if turns else None

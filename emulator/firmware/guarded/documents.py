@@ -87,7 +87,7 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     did = obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
         return _refuse(Refused(did, admitted, signed=True), parts, at_tick)
-    parts.recorder.note(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
+    parts.recorder.journal(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
 
@@ -100,7 +100,7 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             return Outcome(SupplyReason.RELEASE)
         case Did.CREDITED:
             pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
-            parts.point.note_credit(CreditCause.TOP_UP, at_tick)
+            parts.point.journal_credit(CreditCause.TOP_UP, at_tick)
             return Outcome(SupplyReason.TOP_UP)
         case Did.EMERGENCY:
             started = parts.point.begin_emergency(at_tick)
@@ -109,7 +109,7 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             tariff = body_of(admitted, TariffBody)
             memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
             memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
-            parts.point.note_credit(CreditCause.TARIFF, at_tick)
+            parts.point.journal_credit(CreditCause.TARIFF, at_tick)
             return _NOTHING
         case _:
             return _after_storing(admitted)
@@ -137,7 +137,7 @@ def _receive_time(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
         found = clock.hear_fresh(state, source, time.nonce, time_ms, time.spread_ms, at_tick, dispute)
     if found is ClaimVerdict.DISPUTED:
         parts.memory.nonces += 1
-    parts.recorder.note(at_tick, ClaimHeard(ClaimSource(source), found, offset_ms, time_ms))
+    parts.recorder.journal(at_tick, ClaimHeard(ClaimSource(source), found, offset_ms, time_ms))
     return Outcome(clock_cause=ClockCause.CRYSTAL_RATE) if found is ClaimVerdict.CRYSTAL_RATE else _NOTHING
 
 
@@ -150,7 +150,7 @@ def _receive_root(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
         return _refuse(Refused(accepted), parts, at_tick)
     parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
-    parts.recorder.note(at_tick, judged)
+    parts.recorder.journal(at_tick, judged)
     return _NOTHING
 
 
@@ -165,9 +165,9 @@ def _refuse(refused: Refused, parts: Parts, at_tick: Tick) -> Outcome:
     if refused.signed or noted_tick is None or at_tick - noted_tick >= _GARBAGE_NOTED_EVERY_MS:
         if not refused.signed:
             parts.memory.garbage_noted_at = at_tick
-        parts.recorder.note(at_tick, record)
+        parts.recorder.journal(at_tick, record)
     else:
-        parts.recorder.tell(at_tick, record)
+        parts.recorder.emit_record(at_tick, record)
     return _NOTHING
 
 

@@ -44,8 +44,8 @@ def judge(asked: Question) -> Verdict:
 
 def window_at(windows: Sequence[Window], instant_ms: int) -> Window | None:
     """The window that contains an instant."""
-    place = begun(windows, instant_ms) - 1
-    return windows[place] if place >= 0 and instant_ms < windows[place].end_ms else None
+    index = begun(windows, instant_ms) - 1
+    return windows[index] if index >= 0 and instant_ms < windows[index].end_ms else None
 
 
 def begun(windows: Sequence[Window], instant_ms: int) -> int:
@@ -66,18 +66,18 @@ def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldS
             continue
         if window_at(permission.windows_ms, instant_ms) is not None:
             return instant_ms
-        place = begun(permission.windows_ms, instant_ms)
-        if place == len(permission.windows_ms):
+        index = begun(permission.windows_ms, instant_ms)
+        if index == len(permission.windows_ms):
             return None
-        instant_ms = permission.windows_ms[place].start_ms
+        instant_ms = permission.windows_ms[index].start_ms
 
 
 def with_near_windows(question: Question) -> Question:
     """The question with only the windows that matter to its verdict: the one it is in, and the next."""
     windows_ms = question.permission.windows_ms
-    place = max(begun(windows_ms, question.interval.earliest_ms) - 1, 0)
+    index = max(begun(windows_ms, question.interval.earliest_ms) - 1, 0)
     return replace(
-        question, permission=replace(question.permission, windows_ms=windows_ms[place : place + 2])
+        question, permission=replace(question.permission, windows_ms=windows_ms[index : index + 2])
     )
 
 

@@ -5,8 +5,8 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-# A spread is a fraction of this.
-SPREAD_PARTS = 1 << 16
+# Shares of the spread are counted in 1/65536.
+SPREAD_WHOLE = 1 << 16
 
 
 class Identity(Struct, frozen=True, gc=False):
@@ -20,6 +20,6 @@ class Identity(Struct, frozen=True, gc=False):
         """A value nobody else can foretell: HMAC-SHA-256 of a purpose and a number never used twice."""
         return hmac.new(self.key, f"{purpose}/{number}".encode(), sha256).hexdigest()[:32]
 
-    def spread_parts(self) -> int:
-        """The meter's fixed share of the spread, in parts of `SPREAD_PARTS`; alike at every start."""
+    def spread_share(self) -> int:
+        """The meter's fixed share of the spread, in 1/`SPREAD_WHOLE`; alike at every start."""
         return int.from_bytes(sha256(b"spread/" + self.id.encode()).digest()[:2], "big")

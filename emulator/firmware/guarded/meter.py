@@ -83,7 +83,7 @@ class GuardedMeter:
         "point",
         "profile",
         "recorder",
-        "spread_parts",
+        "spread_share",
         "stepped_tick",
         "touched_tick",
     )
@@ -109,7 +109,7 @@ class GuardedMeter:
         self.memory = Memory(began, self.point.credit)
         self.stepped_tick: int = -STEP_MS
         self.touched_tick = FIRST_TICK
-        self.spread_parts = identity.spread_parts()
+        self.spread_share = identity.spread_share()
         self._known: Known | None = None
         self._kept_due_tick: Tick | None = None
         self._kept_empty = False
@@ -300,12 +300,12 @@ class GuardedMeter:
             question = self._question(cause)
             verdict = judge(question)
             if verdict.open and causes.has_spread(
-                memory, question.permission.windows_ms, self.profile, self.spread_parts
+                memory, question.permission.windows_ms, self.profile, self.spread_share
             ):
                 self._open(cause, question, verdict, at_tick)
                 return
             if not verdict.open and at_tick == step_at_or_after(complete_tick):
-                self._note_verdict(with_near_windows(question), verdict, at_tick)
+                self._journal_verdict(with_near_windows(question), verdict, at_tick)
 
     def _standing(self) -> tuple[Cause, ...]:
         """The causes that stand; none while the supply side is dead. Mostly there is none."""
@@ -337,7 +337,7 @@ class GuardedMeter:
         since_tick = Tick(self.stepped_tick)
         ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since_tick]
         chance_tick = causes.next_chance_tick(
-            memory, ready, self.known, self.profile, self.spread_parts, since_tick
+            memory, ready, self.known, self.profile, self.spread_share, since_tick
         )
         return min([chance_tick, *(end for end in ends if end > since_tick)])
 
@@ -360,13 +360,13 @@ class GuardedMeter:
 
     def _warn(self, cause: Cause, at_tick: Tick) -> None:
         self.memory.warned = {**self.memory.warned, cause.key: at_tick}
-        self.recorder.note(at_tick, WarningShown(cause.reason, self.profile.warning_s))
+        self.recorder.journal(at_tick, WarningShown(cause.reason, self.profile.warning_s))
         self.recorder.show(at_tick, f"supply may stop: {cause.reason}", ScreenCode.NONE)
 
     def _open(self, cause: Cause, question: Question, verdict: Verdict, at_tick: Tick) -> None:
         """The only place that takes supply away, and the only caller of `switch` to do so."""
         memory, asked = self.memory, with_near_windows(question)
-        self._note_verdict(asked, verdict, at_tick)
+        self._journal_verdict(asked, verdict, at_tick)
         memory.opening = Opening(memory.clock.epoch, at_tick, cause.to, cause.key, asked)
         memory.cut_orders = without(memory.cut_orders, cause.key)
         memory.warned = NO_ENTRIES
@@ -391,8 +391,8 @@ class GuardedMeter:
         if reason is not None:
             self._give_back(reason, at_tick)
 
-    def _note_verdict(self, question: Question, verdict: Verdict, at_tick: Tick) -> None:
-        self.recorder.note(at_tick, GateJudged(verdict.open, verdict.reason, question))
+    def _journal_verdict(self, question: Question, verdict: Verdict, at_tick: Tick) -> None:
+        self.recorder.journal(at_tick, GateJudged(verdict.open, verdict.reason, question))
 
     # -- inputs -------------------------------------------------------------------------------
 
@@ -418,14 +418,14 @@ class GuardedMeter:
                 holds.survive_lost_ticks(self.memory, at_tick)
                 clock.begin_epoch(self.memory.clock, at_tick)
                 lost = isinstance(event, TicksLost)
-                self._note_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)
+                self._journal_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)
             case UnsignedDate():
                 offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at_tick)
                 logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, event.time_ms)
-                self.recorder.note(at_tick, logged)
+                self.recorder.journal(at_tick, logged)
             case CardPass():
                 card = f"card-{event.number}", NoOrder.CARD, "card/2020", 0
-                self.recorder.note(at_tick, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
+                self.recorder.journal(at_tick, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
             case _:
                 assert_never(event)
 
@@ -435,7 +435,7 @@ class GuardedMeter:
         clock.ask(self.memory.clock, event.source, nonce, at_tick)
         # The counter must be in the image before the ask is out: a nonce used twice could be answered
         # with an old answer, whose upper bound would then lie.
-        self.recorder.keep_first()
+        self.recorder.persist_first()
         self.recorder.emit(Ask(at_tick, event.source, nonce))
 
     def _receive(self, event: Document, at_tick: Tick) -> None:
@@ -445,7 +445,7 @@ class GuardedMeter:
         if outcome.give_back is not None:
             self._restore_after_order(outcome.give_back, at_tick)
         if self.memory.clock.status is not status or outcome.clock_cause:
-            self._note_clock(outcome.clock_cause or ClockCause.CLAIM, at_tick)
+            self._journal_clock(outcome.clock_cause or ClockCause.CLAIM, at_tick)
         if outcome.card_accepted:
             # Last, so that what the card brought back does not wipe out that it was taken.
             self.recorder.show(at_tick, "card accepted", ScreenCode.ACCEPTED)
@@ -470,15 +470,15 @@ class GuardedMeter:
         if by_credit and not purse.is_empty(self.point):
             self._give_back(reason, at_tick)
 
-    def _note_clock(self, cause: ClockCause, at_tick: Tick) -> None:
+    def _journal_clock(self, cause: ClockCause, at_tick: Tick) -> None:
         state = self.memory.clock
         if state.status is not ClockStatus.TRUSTED:
             self.memory.warned = NO_ENTRIES
         low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
-        self.recorder.note(at_tick, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
+        self.recorder.journal(at_tick, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
 
     def _finish(self, at_tick: Tick) -> tuple[Effect, ...]:
         """The effects of this call; what was noted is stored before any of them happens."""
-        keeps = self.recorder.keeps
+        keeps = self.recorder.must_persist
         effects = self.recorder.drain()
         return (Persist(at_tick, self.image()), *effects) if keeps else effects

@@ -28,12 +28,12 @@ def step(point: ServicePoint, memory: Memory, at_tick: Tick) -> None:
     """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
     credit = point.credit
     if close_used_up_emergency(credit):
-        point.note_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
+        point.journal_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
     if _starts_by_itself(point):
         point.begin_emergency(at_tick)
     low = credit.balance_q <= point.profile.low_credit_q
     if low and not memory.low_credit_told:
-        point.note_credit(CreditCause.LOW, at_tick)
+        point.journal_credit(CreditCause.LOW, at_tick)
         point.recorder.show(at_tick, "low credit")
     memory.low_credit_told = low
 

@@ -69,19 +69,19 @@ class CardSlot:
         """
         if not card.payment or card.payment in self._paid:
             return True
-        told: list[Acted] = []
-        refused = self._defects.refuses_payment(self._clock.read(at_tick), told)
-        self._clock.tell(told, at_tick)
+        acted: list[Acted] = []
+        refused = self._defects.refuses_payment(self._clock.read(at_tick), acted)
+        self._clock.journal_faults(acted, at_tick)
         object_name = f"payment/{card.payment}"
         if refused:
-            self._note(
+            self._journal(
                 card, Kind.PAYMENT, object_name, Refusal.EXPIRED, at_tick, verdict=OrderVerdict.REFUSED
             )
             return False
         self._paid.add(card.payment)
         pay(self._point.credit, card.top_up_ueur)
-        self._note(card, Kind.PAYMENT, object_name, Did.CREDITED, at_tick)
-        self._point.note_credit(CreditCause.TOP_UP, at_tick)
+        self._journal(card, Kind.PAYMENT, object_name, Did.CREDITED, at_tick)
+        self._point.journal_credit(CreditCause.TOP_UP, at_tick)
         if self._is_cut_for_credit() and not self._dates.blocked and self._point.credit.balance_q > 0:
             self._point.reconnect(SupplyReason.TOP_UP, at_tick)
         return True
@@ -92,29 +92,29 @@ class CardSlot:
         from_ = self._card_date(card.suspend_from_ms, at_tick)
         until = self._card_date(card.suspend_until_ms, at_tick)
         self._dates.suspend(from_, until)
-        self._note(card, Kind.HOLD, SUSPENSION, f"no credit check from {from_} until {until}", at_tick)
+        self._journal(card, Kind.HOLD, SUSPENSION, f"no credit check from {from_} until {until}", at_tick)
 
     def _take_programmed_cut(self, card: CardPass, at_tick: Tick) -> None:
         if not card.programmed_cut or card.programmed_cut_ms is None:
             return
-        told: list[Acted] = []
+        acted: list[Acted] = []
         on_card = self._card_date(card.programmed_cut_ms, at_tick)
-        cut_at = self._defects.cut_date(on_card, self._dates.cut_at, told)
-        self._clock.tell(told, at_tick)
+        cut_at = self._defects.cut_date(on_card, self._dates.cut_at, acted)
+        self._clock.journal_faults(acted, at_tick)
         self._dates.program_cut(card.programmed_cut, cut_at)
-        self._note(card, Kind.CUT_ORDER, f"cut/{card.programmed_cut}", f"programmed for {cut_at}", at_tick)
+        self._journal(card, Kind.CUT_ORDER, f"cut/{card.programmed_cut}", f"programmed for {cut_at}", at_tick)
 
     def _take_cancellation(self, card: CardPass, at_tick: Tick) -> None:
         if card.cancel_cut:
             found = self._dates.cancel_cut(card.cancel_cut)
             effect = "cancelled" if found else "nothing to cancel"
-            self._note(card, Kind.CANCEL_CUT, f"cut/{card.cancel_cut}", effect, at_tick)
+            self._journal(card, Kind.CANCEL_CUT, f"cut/{card.cancel_cut}", effect, at_tick)
 
     def _restart(self, card: CardPass, at_tick: Tick) -> None:
         """Supply again, on emergency credit where there is any to be lent; not against a safety cause."""
         was_cut = self._dates.blocked or self._is_cut_for_credit()
         self._dates.unblock()
-        self._note(card, Kind.RELEASE, RECOVERY, "restarted" if was_cut else "nothing to restart", at_tick)
+        self._journal(card, Kind.RELEASE, RECOVERY, "restarted" if was_cut else "nothing to restart", at_tick)
         if not was_cut:
             return
         self._point.begin_emergency(at_tick)
@@ -126,12 +126,12 @@ class CardSlot:
 
     def _card_date(self, instant_ms: UtcMs, at_tick: Tick) -> Registers:
         """An instant as the card's calendar carries it: in legal local time."""
-        told: list[Acted] = []
-        date = self._defects.card_date(self._zone.registers_at(instant_ms), told)
-        self._clock.tell(told, at_tick)
+        acted: list[Acted] = []
+        date = self._defects.card_date(self._zone.registers_at(instant_ms), acted)
+        self._clock.journal_faults(acted, at_tick)
         return date
 
-    def _note(
+    def _journal(
         self,
         card: CardPass,
         kind: Kind,
@@ -141,4 +141,6 @@ class CardSlot:
         *,
         verdict: OrderVerdict = OrderVerdict.ACCEPTED,
     ) -> None:
-        self._point.recorder.note(at_tick, OrderJudged("", kind, object_name, card.number, verdict, effect))
+        self._point.recorder.journal(
+            at_tick, OrderJudged("", kind, object_name, card.number, verdict, effect)
+        )

@@ -26,10 +26,10 @@ class ObedientClock:
         self._defects = defects
         self._recorder = recorder
         self._heard_ms: UtcMs | None = None
-        told: list[Acted] = []
-        registers = defects.commissioned(zone.registers_at(set_ms), set_ms, told)
+        acted: list[Acted] = []
+        registers = defects.commissioned(zone.registers_at(set_ms), set_ms, acted)
         self._rtc = Rtc(zone, defects, registers, Tick(-(set_ms % SECOND_MS)))
-        self.tell(told, FIRST_TICK)
+        self.journal_faults(acted, FIRST_TICK)
 
     @property
     def registers(self) -> Registers:
@@ -38,8 +38,8 @@ class ObedientClock:
 
     def count_on(self, at_tick: Tick) -> None:
         """Let the registers run on to `at_tick`."""
-        for tick, acted in self._rtc.advance(at_tick):
-            self.tell([acted], step_at_or_after(tick))
+        for tick, each in self._rtc.advance(at_tick):
+            self.journal_faults([each], step_at_or_after(tick))
 
     def next_second_tick(self, seconds_of_day: set[int]) -> Tick:
         """First tick at which the clock reaches one of these times of day, or stops counting linearly."""
@@ -64,44 +64,45 @@ class ObedientClock:
 
     def wake(self, at_tick: Tick) -> None:
         """The mains are back. A sound clock has run on by its cell."""
-        told: list[Acted] = []
+        acted: list[Acted] = []
         before = self._rtc.read(at_tick)
-        after = self._defects.after_power_cut(before, told)
+        after = self._defects.after_power_cut(before, acted)
         if after != before:
             self._fall_to(after, ClockCause.CARD_METER_MAINS_BACK, at_tick)
-        self.tell(told, at_tick)
+        self.journal_faults(acted, at_tick)
 
     def lose_ticks(self, at_tick: Tick) -> None:
         """The cell or the oscillator failed: the registers fall to the factory's date."""
-        told: list[Acted] = []
+        acted: list[Acted] = []
         self._fall_to(
-            self._defects.after_ticks_lost(FACTORY, told), ClockCause.CARD_METER_TICKS_LOST, at_tick
+            self._defects.after_ticks_lost(FACTORY, acted), ClockCause.CARD_METER_TICKS_LOST, at_tick
         )
-        self.tell(told, at_tick)
+        self.journal_faults(acted, at_tick)
 
-    def tell(self, told: list[Acted], at_tick: Tick) -> None:
-        for acted in told:
-            self._recorder.note(at_tick, FaultShown(acted.name, acted.effect))
+    def journal_faults(self, acted: list[Acted], at_tick: Tick) -> None:
+        """Journal the faults that have just changed something."""
+        for each in acted:
+            self._recorder.journal(at_tick, FaultShown(each.name, each.effect))
 
     def _fall_to(self, registers: Registers, cause: ClockCause, at_tick: Tick) -> None:
         self._rtc.set(registers, at_tick)
         shown_ms = self.shown_ms(at_tick)
-        self._recorder.note(at_tick, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
+        self._recorder.journal(at_tick, ClockChanged(ClockStatus.TRUSTED, shown_ms, shown_ms, cause))
 
     def _hear(self, date_ms: UtcMs | None, source: ClaimSource, at_tick: Tick) -> None:
-        told: list[Acted] = []
+        acted: list[Acted] = []
         dates: tuple[UtcMs, ...] = () if date_ms is None else (date_ms,)
-        for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, told):
-            self._obey(heard_ms, source, at_tick, told)
+        for heard_ms in self._defects.dates_heard(dates, self._heard_ms, source, acted):
+            self._obey(heard_ms, source, at_tick, acted)
         if date_ms is not None:
             self._heard_ms = date_ms
-        self.tell(told, at_tick)
+        self.journal_faults(acted, at_tick)
 
-    def _obey(self, date_ms: UtcMs, source: ClaimSource, at_tick: Tick, told: list[Acted]) -> None:
+    def _obey(self, date_ms: UtcMs, source: ClaimSource, at_tick: Tick, acted: list[Acted]) -> None:
         offset_ms = date_ms - self.shown_ms(at_tick)
         now, given = self._rtc.read(at_tick), self._zone.registers_at(date_ms)
-        refused = self._defects.refuses_date(now, given, told)
+        refused = self._defects.refuses_date(now, given, acted)
         if not refused:
-            self._rtc.set(self._defects.date_set(now, given, told), Tick(at_tick - date_ms % SECOND_MS))
+            self._rtc.set(self._defects.date_set(now, given, acted), Tick(at_tick - date_ms % SECOND_MS))
         verdict = ClaimVerdict.REFUSED if refused else ClaimVerdict.OBEYED
-        self._recorder.note(at_tick, ClaimHeard(source, verdict, offset_ms, date_ms))
+        self._recorder.journal(at_tick, ClaimHeard(source, verdict, offset_ms, date_ms))

@@ -88,7 +88,7 @@ class LegacyMeter:
         "_dirty",
         "_friendly",
         "_recorder",
-        "_zero_told",
+        "_zero_journalled",
         "next_step_tick",
         "point",
     )
@@ -112,7 +112,7 @@ class LegacyMeter:
         self._clock = ObedientClock(zone, self._defects, self._recorder, set_ms)
         self._dates = CardDates()
         self._card_slot = CardSlot(zone, self._defects, self._clock, self._dates, self.point)
-        self._zero_told = False
+        self._zero_journalled = False
         self.next_step_tick = FIRST_TICK
         self._dirty = True
 
@@ -199,12 +199,12 @@ class LegacyMeter:
     def _judge_credit(self, now: Registers, at_tick: Tick) -> None:
         credit = self.point.credit
         if close_used_up_emergency(credit):
-            self.point.note_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
+            self.point.journal_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
         if credit.balance_q > 0:
-            self._zero_told = False
-        elif not self._zero_told:
-            self._zero_told = True
-            self.point.note_credit(CreditCause.ZERO, at_tick)
+            self._zero_journalled = False
+        elif not self._zero_journalled:
+            self._zero_journalled = True
+            self.point.journal_credit(CreditCause.ZERO, at_tick)
         if not self.point.is_supplied() or not has_nothing_left(credit) or self._dates.is_suspended(now):
             return
         if self._automatic and self.point.begin_emergency(at_tick):
@@ -214,14 +214,14 @@ class LegacyMeter:
         if untouched and self._friendly is not None:
             if self._defects.is_friendly(self._friendly, now):
                 return
-            self._clock.tell(self._defects.blamed_for_hours(self._friendly, now), at_tick)
+            self._clock.journal_faults(self._defects.blamed_for_hours(self._friendly, now), at_tick)
         self.point.switch(Supply.OFF, SupplyReason.CREDIT, at_tick)
         self._recorder.show(at_tick, "no credit", ScreenCode.TRIANGLE)
 
     def _fire_programmed_cut(self, now: Registers, at_tick: Tick) -> None:
         """The date on the card is reached, or was passed while the clock was set: open, at any hour."""
         cut_id = self._dates.fire_cut()
-        self._recorder.note(
+        self._recorder.journal(
             at_tick,
             OrderJudged("", Kind.CUT_ORDER, f"cut/{cut_id}", 0, OrderVerdict.ACCEPTED, f"fired at {now}"),
         )
@@ -248,7 +248,7 @@ class LegacyMeter:
                 self._press(event.name, at_tick)
             case Document():
                 document = "", NoOrder.UNREADABLE, "", 0
-                self._recorder.note(
+                self._recorder.journal(
                     at_tick, OrderJudged(*document, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
                 )
             case AskTime() | NewEpoch():

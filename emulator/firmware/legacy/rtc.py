@@ -88,9 +88,9 @@ class Rtc:
         if end_s < DAY_S:
             turned_s = end_s + (-HOUR_S if registers.summer else HOUR_S)
             return replace(at_second_of_day(registers, turned_s), summer=not registers.summer)
-        told: list[Acted] = []
-        tomorrow = self._defects.after_midnight(next_day(registers), told)
-        acted.extend((at_tick, each) for each in told)
+        at_midnight: list[Acted] = []
+        tomorrow = self._defects.after_midnight(next_day(registers), at_midnight)
+        acted.extend((at_tick, each) for each in at_midnight)
         return tomorrow
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.why.rules import EventFact, MeterFact, explain
-from emulator.firmware.effects import Noted
+from emulator.firmware.effects import RecordEmitted
 from protocols.documents import drafting
 from protocols.documents.bodies import Named
 from protocols.documents.drafting import Sheet
@@ -26,7 +26,7 @@ BRUSSELS = ZoneInfo("Europe/Brussels")
 
 def told(bench: Workbench) -> list[EventFact]:
     """What a real meter noted, as it comes in."""
-    notes = [effect for effect in bench.effects if isinstance(effect, Noted)]
+    notes = [effect for effect in bench.effects if isinstance(effect, RecordEmitted)]
     return [
         EventFact(
             number=number,

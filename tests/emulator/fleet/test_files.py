@@ -22,7 +22,7 @@ from emulator.fleet.files import (
     read_journal_line,
     write_journal,
 )
-from emulator.links.reporting import Kept
+from emulator.links.reporting import StoredMeter
 from emulator.world.household import Household
 from protocols import slots
 from protocols.chain import GENESIS, Entry, append, verify
@@ -52,7 +52,7 @@ class RecordingMemory:
         self.entries: list[Entry] = []
         self._household = supplied
 
-    def write(self, _meter: str, kept: Kept, entries: Sequence[Entry]) -> None:
+    def write(self, _meter: str, kept: StoredMeter, entries: Sequence[Entry]) -> None:
         payload = msgspec.msgpack.encode(kept)
         writes = slots.write(self.memory, payload)
         self.writes.append((bytes(self.memory), writes, payload))
@@ -91,7 +91,7 @@ def days_of(deeds: list[str]) -> RecordingMemory:
 
 
 def restored(payload: bytes) -> GuardedMeter:
-    kept = msgspec.msgpack.decode(payload, type=Kept)
+    kept = msgspec.msgpack.decode(payload, type=StoredMeter)
     identity = Identity("m1", frozenset(), key_of("m1"))
     meter = GuardedMeter.restore(identity, PROFILE, ROOT, kept.image, load_w=1_000, head=kept.head)
     assert meter.image() == kept.image
@@ -129,7 +129,7 @@ def test_a_household_that_was_cut_is_still_cut_after_a_power_cut_and_can_be_rele
 
 # -- the memory file ----------------------------------------------------------------------------------
 
-KEPT = Kept(b"image", GENESIS, 1, 2, 0)
+KEPT = StoredMeter(b"image", GENESIS, 1, 2, 0)
 
 
 def chain(length: int, body: bytes = b'{"tick":0}') -> list[Entry]:
@@ -158,7 +158,7 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     memory = new_memory(tmp_path)
     assert (memory.read("m1"), memory.births) == ((KEPT, []), 7)
     entries = chain(3)
-    changed = Kept(b"other", entries[-1].head, 5, 6, 2)
+    changed = StoredMeter(b"other", entries[-1].head, 5, 6, 2)
     memory.write("m2", changed, entries)
     memory.keep_births(8)
     again = reopened(memory, tmp_path)
@@ -170,7 +170,7 @@ def test_an_image_that_does_not_fit_makes_the_memory_larger_and_loses_nothing(
     tmp_path: Path, size: int
 ) -> None:
     memory = new_memory(tmp_path)
-    large = Kept(bytes(size), GENESIS, 1, 2, 0)
+    large = StoredMeter(bytes(size), GENESIS, 1, 2, 0)
     memory.write("m2", large, [])
     assert (memory.read("m1")[0], memory.read("m2")[0], memory.births) == (KEPT, large, 7)
     again = reopened(memory, tmp_path)
@@ -193,7 +193,7 @@ def test_both_slots_lost_is_told_apart_from_the_other_meters(tmp_path: Path) -> 
 def test_entries_that_no_image_knows_of_are_cut_off(tmp_path: Path) -> None:
     memory = new_memory(tmp_path)
     entries = chain(3)
-    memory.write("m1", Kept(b"image", entries[1].head, 1, 2, 0), entries)
+    memory.write("m1", StoredMeter(b"image", entries[1].head, 1, 2, 0), entries)
     with (tmp_path / "journals" / "m1.jsonl").open("ab") as file:
         file.write(b'{"number":4,"previous_ha')
     again = reopened(memory, tmp_path)
@@ -204,7 +204,7 @@ def test_entries_that_no_image_knows_of_are_cut_off(tmp_path: Path) -> None:
 def test_a_journal_file_is_cut_back_to_what_a_ring_holds(tmp_path: Path) -> None:
     memory = new_memory(tmp_path)
     entries = chain(JOURNAL_LINES_MAX + 1)
-    memory.write("m1", Kept(b"image", entries[-1].head, 1, 2, 0), entries)
+    memory.write("m1", StoredMeter(b"image", entries[-1].head, 1, 2, 0), entries)
     assert read_journal(tmp_path / "journals" / "m1.jsonl") == entries[-JOURNAL_ENTRIES_MAX:]
 
 

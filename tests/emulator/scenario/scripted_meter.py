@@ -58,7 +58,7 @@ class ScriptedMeter:
         self.heard.append((at_tick, event))
         if isinstance(event, Document):
             record = OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
-            self.point.recorder.note(at_tick, record)
+            self.point.recorder.journal(at_tick, record)
         return self.point.recorder.drain()
 
     def advance(self, until_tick: Tick) -> tuple[Effect, ...]:

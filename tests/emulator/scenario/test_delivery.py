@@ -1,6 +1,6 @@
 """What reaches a guarded meter: documents it can check, answers to its own nonce, numbered times."""
 
-from emulator.firmware.effects import Ask, Effect, Noted
+from emulator.firmware.effects import Ask, Effect, RecordEmitted
 from emulator.firmware.events import AskTime, Channel, Document, Event, UnsignedDate
 from emulator.firmware.ticks import Tick
 from emulator.scenario import model
@@ -59,7 +59,7 @@ class AgreeableMeter(ScriptedMeter):
         order = read_order(open_signed(document.data, OFFICE.root, ORDER_TYPE).payload)
         self.orders.append(order)
         verdict = OrderVerdict.REFUSED if order.kind in self._refused else OrderVerdict.ACCEPTED
-        return (Noted(Tick(at), OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
+        return (RecordEmitted(Tick(at), OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
 
 
 def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
@@ -118,6 +118,6 @@ def test_without_a_lease_to_send_the_office_says_why() -> None:
     for tick in range(17):
         list(delivery.deliver(HOLD, START_MS, Tick(tick)))
     *_, last = delivery.deliver(CALENDAR, START_MS, Tick(17))
-    assert isinstance(last, Noted)
+    assert isinstance(last, RecordEmitted)
     assert last.record == OrderJudged("", "lease", "lease/meter", 0, OrderVerdict.REFUSED, "too_many")
     assert meter.orders[-1].kind == "cut_calendar"

@@ -52,7 +52,7 @@ def close(point: ServicePoint, at: int) -> None:
 
 
 def fault(point: ServicePoint, at: int) -> None:
-    point.recorder.note(Tick(at), FaultShown("date_only", "the hour is dropped"))
+    point.recorder.journal(Tick(at), FaultShown("date_only", "the hour is dropped"))
 
 
 def event(after_ms: int, do: Do, *meters: str, index: int = 0) -> EventSpec:
@@ -304,7 +304,7 @@ def test_a_balance_is_settled_to_the_instant_of_the_expectation_and_left_as_it_w
 
 
 def judged(point: ServicePoint, at: int) -> None:
-    point.recorder.note(Tick(at), GateJudged(False, Because.HOLD, QUESTION))
+    point.recorder.journal(Tick(at), GateJudged(False, Because.HOLD, QUESTION))
 
 
 def test_a_trace_tells_everything_of_one_meter_and_counts_all() -> None:

@@ -38,39 +38,39 @@ class DefectLine:
             shifts |= {shift + more for shift in shifts for more in defect.edge_shifts_s}
         self._edge_shifts_s = tuple(sorted(shifts))
 
-    def commissioned(self, clock: Registers, set_ms: UtcMs, told: list[Acted]) -> Registers:
-        return self._bent(clock, "clock", told, lambda defect, now: defect.commissioned(now, set_ms))
+    def commissioned(self, clock: Registers, set_ms: UtcMs, acted: list[Acted]) -> Registers:
+        return self._bent(clock, "clock", acted, lambda defect, now: defect.commissioned(now, set_ms))
 
-    def after_midnight(self, clock: Registers, told: list[Acted]) -> Registers:
-        return self._bent(clock, "clock", told, lambda defect, now: defect.after_midnight(now))
+    def after_midnight(self, clock: Registers, acted: list[Acted]) -> Registers:
+        return self._bent(clock, "clock", acted, lambda defect, now: defect.after_midnight(now))
 
-    def dates_heard(self, dates: Dates, previous_ms: UtcMs | None, source: str, told: list[Acted]) -> Dates:
+    def dates_heard(self, dates: Dates, previous_ms: UtcMs | None, source: str, acted: list[Acted]) -> Dates:
         for defect in self._defects:
             heard = defect.dates_heard(dates, previous_ms, source)
             if heard != dates:
                 texts = [f"{registers_of(date_ms // SECOND_MS, summer=False)} UTC" for date_ms in heard]
-                told.append(Acted(defect.name, f"dates to obey: {', '.join(texts)}"))
+                acted.append(Acted(defect.name, f"dates to obey: {', '.join(texts)}"))
             dates = heard
         return dates
 
-    def refuses_date(self, clock: Registers, given: Registers, told: list[Acted]) -> bool:
-        return self._refuses(f"date {given}", told, lambda defect: defect.refuses_date(clock, given))
+    def refuses_date(self, clock: Registers, given: Registers, acted: list[Acted]) -> bool:
+        return self._refuses(f"date {given}", acted, lambda defect: defect.refuses_date(clock, given))
 
-    def date_set(self, clock: Registers, given: Registers, told: list[Acted]) -> Registers:
-        return self._bent(given, "date", told, lambda defect, date: defect.date_set(clock, date))
+    def date_set(self, clock: Registers, given: Registers, acted: list[Acted]) -> Registers:
+        return self._bent(given, "date", acted, lambda defect, date: defect.date_set(clock, date))
 
-    def after_power_cut(self, clock: Registers, told: list[Acted]) -> Registers:
-        return self._bent(clock, "clock", told, lambda defect, now: defect.after_power_cut(now))
+    def after_power_cut(self, clock: Registers, acted: list[Acted]) -> Registers:
+        return self._bent(clock, "clock", acted, lambda defect, now: defect.after_power_cut(now))
 
-    def after_ticks_lost(self, clock: Registers, told: list[Acted]) -> Registers:
-        return self._bent(clock, "clock", told, lambda defect, now: defect.after_ticks_lost(now))
+    def after_ticks_lost(self, clock: Registers, acted: list[Acted]) -> Registers:
+        return self._bent(clock, "clock", acted, lambda defect, now: defect.after_ticks_lost(now))
 
-    def card_date(self, date: Registers, told: list[Acted]) -> Registers:
-        return self._bent(date, "date on the card", told, lambda defect, on_card: defect.card_date(on_card))
+    def card_date(self, date: Registers, acted: list[Acted]) -> Registers:
+        return self._bent(date, "date on the card", acted, lambda defect, on_card: defect.card_date(on_card))
 
-    def cut_date(self, date: Registers, replaced: Registers | None, told: list[Acted]) -> Registers:
+    def cut_date(self, date: Registers, replaced: Registers | None, acted: list[Acted]) -> Registers:
         return self._bent(
-            date, "date of the cut", told, lambda defect, on_card: defect.cut_date(on_card, replaced)
+            date, "date of the cut", acted, lambda defect, on_card: defect.cut_date(on_card, replaced)
         )
 
     def read(self, clock: Registers) -> Registers:
@@ -100,22 +100,22 @@ class DefectLine:
             Acted(defect.name, f"not friendly at {clock}") for defect in self._defects if defect.bends_hours
         ]
 
-    def refuses_payment(self, clock: Registers, told: list[Acted]) -> bool:
-        return self._refuses("payment", told, lambda defect: defect.refuses_payment(clock))
+    def refuses_payment(self, clock: Registers, acted: list[Acted]) -> bool:
+        return self._refuses("payment", acted, lambda defect: defect.refuses_payment(clock))
 
     def _bent(
-        self, date: Registers, what: str, told: list[Acted], bend: Callable[[Defect, Registers], Registers]
+        self, date: Registers, what: str, acted: list[Acted], bend: Callable[[Defect, Registers], Registers]
     ) -> Registers:
         for defect in self._defects:
             bent = bend(defect, date)
             if bent.wall != date.wall:
-                told.append(Acted(defect.name, f"{what}: {date} becomes {bent}"))
+                acted.append(Acted(defect.name, f"{what}: {date} becomes {bent}"))
             date = bent
         return date
 
-    def _refuses(self, what: str, told: list[Acted], asks: Callable[[Defect], bool]) -> bool:
+    def _refuses(self, what: str, acted: list[Acted], asks: Callable[[Defect], bool]) -> bool:
         for defect in self._defects:
             if asks(defect):
-                told.append(Acted(defect.name, f"{what} is refused"))
+                acted.append(Acted(defect.name, f"{what} is refused"))
                 return True
         return False

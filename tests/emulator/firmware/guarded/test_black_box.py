@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from emulator.firmware.effects import Noted
+from emulator.firmware.effects import RecordEmitted
 from emulator.firmware.events import Button, ButtonName
 from protocols.documents.bodies import EmergencyCreditBody, TariffBody
 from protocols.documents.kind_rule import Kind
@@ -42,7 +42,7 @@ def test_what_an_hour_of_a_kilowatt_leaves_is_noted_with_each_change(
     bench = Workbench(balance_q=balance_eur * QUANTA_PER_EUR, load_w=1_000).wait(HOUR_MS)
     bench.effects.clear()
     act(bench)
-    noted = [each.record for each in bench.effects if isinstance(each, Noted)]
+    noted = [each.record for each in bench.effects if isinstance(each, RecordEmitted)]
     assert [
         (each.cause, each.balance_ueur / EUR, each.emergency_ueur / EUR)
         for each in noted

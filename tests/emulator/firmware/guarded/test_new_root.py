@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from emulator.firmware.effects import Noted
+from emulator.firmware.effects import RecordEmitted
 from emulator.firmware.events import Document
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import HoldBody
@@ -25,7 +25,7 @@ def without_anna(version: int) -> Root:
 def tell(bench: Workbench, root: Root, *signers: str) -> tuple[str, str]:
     """What the meter makes of a root that these people have signed."""
     envelope = seal(write_root(root), ROOT_TYPE, [SIGNERS[holder] for holder in signers])
-    noted = [each.record for each in bench.do(Document(envelope)) if isinstance(each, Noted)]
+    noted = [each.record for each in bench.do(Document(envelope)) if isinstance(each, RecordEmitted)]
     (judged,) = (record for record in noted if isinstance(record, OrderJudged))
     return judged.verdict, judged.reason
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emulator.firmware.effects import Noted, SetSupply
+from emulator.firmware.effects import RecordEmitted, SetSupply
 from emulator.firmware.events import Button, ButtonName, Document, MainsOn
 from emulator.firmware.guarded.image import decode_image
 from emulator.firmware.guarded.meter import GuardedMeter
@@ -94,12 +94,16 @@ def check_opening(bench: Workbench, opening: SetSupply) -> None:
     released = [at for at, order in bench.accepted if order.kind is Kind.RELEASE and at <= now]
     assert not any(now < at + DAY_MS * 999 // 1000 for at in released), "inside the hours of a release"
     assert clock_at(bench, opening) is ClockStatus.TRUSTED
-    warned = [e.at_tick for e in bench.effects if isinstance(e, Noted) and isinstance(e.record, WarningShown)]
+    warned = [
+        e.at_tick
+        for e in bench.effects
+        if isinstance(e, RecordEmitted) and isinstance(e.record, WarningShown)
+    ]
     assert any(at <= opening.at_tick - bench.profile.warning_s * 1000 for at in warned), "no full warning"
 
 
 def clock_at(bench: Workbench, opening: SetSupply) -> ClockStatus:
-    changes = [e for e in bench.effects[: bench.effects.index(opening)] if isinstance(e, Noted)]
+    changes = [e for e in bench.effects[: bench.effects.index(opening)] if isinstance(e, RecordEmitted)]
     seen = [e.record.status for e in changes if isinstance(e.record, ClockChanged)]
     return seen[-1] if seen else ClockStatus.TRUSTED
 

@@ -1,6 +1,6 @@
 """What a technician on site may do to the clock: have it doubted, and be one witness of two (design §4.1)."""
 
-from emulator.firmware.effects import Noted
+from emulator.firmware.effects import RecordEmitted
 from emulator.firmware.events import NewEpoch
 from protocols.documents.bodies import ReleaseBody
 from protocols.documents.kind_rule import Kind
@@ -21,7 +21,7 @@ def poor() -> Workbench:
 
 
 def clock_changes(bench: Workbench) -> list[tuple[str, str]]:
-    noted = [each.record for each in bench.effects if isinstance(each, Noted)]
+    noted = [each.record for each in bench.effects if isinstance(each, RecordEmitted)]
     return [(each.status.value, each.cause) for each in noted if isinstance(each, ClockChanged)]
 
 

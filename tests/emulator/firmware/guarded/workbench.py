@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import msgspec
 
-from emulator.firmware.effects import Ask, Effect, Noted, SetSupply
+from emulator.firmware.effects import Ask, Effect, RecordEmitted, SetSupply
 from emulator.firmware.events import AskTime, Channel, Document, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
@@ -178,7 +178,7 @@ class Workbench:
     ) -> OrderJudged:
         """Sign as the kind demands, deliver, and return what the meter made of it."""
         effects = self.do(Document(sign(order, signers), channel))
-        noted = [e.record for e in effects if isinstance(e, Noted)]
+        noted = [e.record for e in effects if isinstance(e, RecordEmitted)]
         judged = next(record for record in noted if isinstance(record, OrderJudged))
         if judged.verdict == "accepted":
             self.accepted.append((self.now_ms, order))

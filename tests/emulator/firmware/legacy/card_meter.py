@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from emulator.firmware.effects import Effect, Noted, SetSupply
+from emulator.firmware.effects import Effect, RecordEmitted, SetSupply
 from emulator.firmware.events import CardPass, Event, MainsOff, MainsOn, UnsignedDate
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
@@ -148,20 +148,30 @@ class CardMeter:
         ]
 
     def orders(self) -> Sequence[OrderJudged]:
-        return [e.record for e in self.effects if isinstance(e, Noted) and isinstance(e.record, OrderJudged)]
+        return [
+            e.record
+            for e in self.effects
+            if isinstance(e, RecordEmitted) and isinstance(e.record, OrderJudged)
+        ]
 
     def claims(self) -> Sequence[ClaimHeard]:
-        return [e.record for e in self.effects if isinstance(e, Noted) and isinstance(e.record, ClaimHeard)]
+        return [
+            e.record
+            for e in self.effects
+            if isinstance(e, RecordEmitted) and isinstance(e.record, ClaimHeard)
+        ]
 
     def credit_causes(self) -> list[str]:
         """Why credit changed, each time that it was told."""
-        notes = [effect.record for effect in self.effects if isinstance(effect, Noted)]
+        notes = [effect.record for effect in self.effects if isinstance(effect, RecordEmitted)]
         return [record.cause for record in notes if isinstance(record, CreditChanged)]
 
     def faults(self) -> set[str]:
         """Which defects acted."""
         return {
-            e.record.name for e in self.effects if isinstance(e, Noted) and isinstance(e.record, FaultShown)
+            e.record.name
+            for e in self.effects
+            if isinstance(e, RecordEmitted) and isinstance(e.record, FaultShown)
         }
 
     def _number(self) -> int:
