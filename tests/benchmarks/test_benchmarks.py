@@ -37,7 +37,7 @@ TINY: dict[str, Measure] = {
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_benchmark_gives_figures_above_nothing(name: str) -> None:
+def test_a_benchmark_gives_figures_above_zero(name: str) -> None:
     figures = TINY[name]()
     assert figures
     for figure in figures:
@@ -122,7 +122,7 @@ def test_page_and_json_hold_every_figure() -> None:
     assert (found["figures"][0]["value"], found["figures"][0]["met"]) == (2.0, False)
 
 
-def test_a_benchmark_that_there_is_not_is_said_in_one_line() -> None:
+def test_an_unknown_benchmark_gets_one_line() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "jupm"], cwd=root, capture_output=True, text=True, check=False

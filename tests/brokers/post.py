@@ -1,4 +1,4 @@
-"""A carrier under test with what it heard, and patience: nothing here waits for a fixed time."""
+"""A carrier that records its arrivals, and waits with a time limit: nothing here sleeps for a fixed time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.rim.carrier import Carrier, LastWill, OnConnect
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 class Post(Carrier):
-    """A carrier that keeps what arrives."""
+    """A carrier that records what arrives, in `heard`."""
 
     def __init__(
         self,
@@ -52,17 +52,17 @@ async def running(*carriers: Carrier) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that must come to pass."""
+    """Wait until `condition` is true. Raises AssertionError, with `what`, after `TIMEOUT_S`."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not condition():  # noqa: ASYNC110 # what is waited for knows no event
                 await asyncio.sleep(0.01)
     except TimeoutError:
-        raise AssertionError(f"in {PATIENCE_S:.0f} s it did not happen that {what}") from None
+        raise AssertionError(f"in {TIMEOUT_S:.0f} s it did not happen that {what}") from None
 
 
 def play(story: Callable[[], Awaitable[None]]) -> None:
-    """Run an asynchronous test; a task that is left over would fail it by its warning."""
+    """Run an asynchronous test. A task that is left running makes it fail, by asyncio's warning."""
 
     async def whole() -> None:
         await story()

@@ -1,4 +1,4 @@
-"""Brokers that a test starts, kills and starts again on the same port: each that we name."""
+"""The brokers that we name. A test starts them, kills them, and starts them again on the same port."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from protocols.link.carriage import BrokerAddress
 
 _START_S = 10.0
 _STOP_S = 5.0
-# Debian keeps it in sbin, which is not on everybody's path.
+# Debian installs mosquitto in sbin, which is not on everybody's path.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
 
 
@@ -40,7 +40,7 @@ class Embedded(EmbeddedBroker):
 
 
 class Mosquitto:
-    """Debian's mosquitto, without persistence: nothing of ours relies on it."""
+    """Debian's mosquitto, without persistence, because none of our code relies on persistence."""
 
     def __init__(self, folder: Path, *, anonymous: bool = True) -> None:
         with socket.socket() as probe:

@@ -17,7 +17,7 @@ from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.link.carriage import Arrival, BrokerAddress, Drop, NotConnectedError
 from protocols.link.topics import PREFIX, Channel, Place, link_filters, topic_of
 from protocols.rim.carrier import Carrier
-from tests.brokers.post import PATIENCE_S, play, running, until
+from tests.brokers.post import TIMEOUT_S, play, running, until
 from tests.brokers.running import Embedded, Mosquitto
 
 LINK = "link-1"
@@ -90,7 +90,7 @@ def test_a_handler_that_fails_is_logged_and_counted_and_the_next_message_is_hand
     ]
 
 
-def test_nothing_is_under_way_uncounted(broker: EmbeddedBroker) -> None:
+def test_every_message_is_counted_before_it_is_sent(broker: EmbeddedBroker) -> None:
     count = 300
 
     async def story() -> None:
@@ -130,7 +130,7 @@ def test_small_messages_do_not_wait_for_an_acknowledgement_on_the_way(broker: Em
     play(story)
 
 
-def test_what_comes_after_we_hung_up_is_counted_so_that_nobody_waits_for_it(broker: EmbeddedBroker) -> None:
+def test_arrivals_after_a_disconnect_count_as_failed(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         released = asyncio.Event()
 
@@ -190,7 +190,7 @@ def test_a_payload_that_is_too_long_is_refused_before_it_travels(broker: Embedde
     play(story)
 
 
-def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refused() -> None:
+def test_without_a_broker_the_first_attempt_fails_and_publishing_is_refused() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = BrokerAddress("127.0.0.1", nobody.getsockname()[1], "me", "secret")
@@ -207,7 +207,7 @@ def test_where_nobody_listens_the_first_attempt_says_so_and_publishing_is_refuse
         play(story)
 
 
-def test_a_name_that_is_no_host_is_said() -> None:
+def test_an_unknown_host_name_gets_its_own_message() -> None:
     async def story() -> None:
         carrier = Carrier(BrokerAddress("no-host.invalid"), "here", FILTERS, handle=ignore)
         with pytest.raises(UnreachableError, match=r"^broker mqtt://no-host\.invalid:1883: no such host$"):
@@ -217,7 +217,7 @@ def test_a_name_that_is_no_host_is_said() -> None:
     play(story)
 
 
-def test_a_login_that_is_refused_is_said_without_it(tmp_path: Path) -> None:
+def test_a_refused_login_is_reported_without_the_login(tmp_path: Path) -> None:
     strict = Mosquitto(tmp_path, anonymous=False)
     strict.start()
 
@@ -235,7 +235,7 @@ def test_a_login_that_is_refused_is_said_without_it(tmp_path: Path) -> None:
         strict.stop()
 
 
-def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end() -> None:
+def test_a_cancelled_carrier_leaves_a_silent_listener_at_once() -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
@@ -245,14 +245,14 @@ def test_a_listener_that_is_no_broker_is_left_at_once_when_we_are_told_to_end() 
             task = asyncio.create_task(Carrier(address, "here", FILTERS, handle=ignore).run())
             await asyncio.sleep(0.2)
             task.cancel()
-            # Far less than the patience that a connection is given.
+            # Far less than the time that a connection may take.
             async with asyncio.timeout(1):
                 await asyncio.wait([task])
 
         play(story)
 
 
-def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone() -> None:
+def test_waiting_for_an_acknowledgement_ends_at_once_when_the_broker_is_gone() -> None:
     broker = Embedded()
     broker.start()
 
@@ -275,7 +275,7 @@ def test_who_waits_for_an_acknowledgement_hears_at_once_that_the_broker_is_gone(
         broker.stop()
 
 
-def test_a_greeting_that_fails_is_tried_again_on_a_new_connection(broker: EmbeddedBroker) -> None:
+def test_first_messages_that_fail_are_sent_again_on_a_new_connection(broker: EmbeddedBroker) -> None:
     async def story() -> None:
         attempts = 0
 
@@ -337,7 +337,7 @@ def test_an_orderly_end_publishes_the_last_will_too(broker: EmbeddedBroker) -> N
     play(story)
 
 
-def test_it_ends_when_it_is_told_to_also_in_the_instant_of_an_acknowledgement(
+def test_a_cancellation_in_the_instant_of_an_acknowledgement_is_not_lost(
     broker: EmbeddedBroker,
 ) -> None:
     """bpo-37658: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with the answer."""
@@ -353,7 +353,7 @@ def test_it_ends_when_it_is_told_to_also_in_the_instant_of_an_acknowledgement(
         for _ in range(passes):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+        done, _ = await asyncio.wait([task], timeout=TIMEOUT_S)
         return bool(done)
 
     async def story() -> None:
@@ -362,7 +362,7 @@ def test_it_ends_when_it_is_told_to_also_in_the_instant_of_an_acknowledgement(
     play(story)
 
 
-def test_a_broker_that_stops_answering_is_left_with_what_it_never_confirmed() -> None:
+def test_a_broker_that_stops_answering_is_left_and_its_messages_stay_unconfirmed() -> None:
     broker = Embedded()
     broker.start()
 

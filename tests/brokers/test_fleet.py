@@ -168,7 +168,7 @@ def test_a_fleet_is_cut_by_order_released_to_all_and_leaves_its_last_will(broker
     play(story)
 
 
-def test_a_link_whose_broker_is_killed_comes_back_and_says_how_its_meters_stand(
+def test_a_link_whose_broker_is_killed_reconnects_and_reports_its_meters(
     broker: RunningBroker,
 ) -> None:
     async def story() -> None:

@@ -138,7 +138,9 @@ def test_the_last_will_of_a_link_that_was_killed_is_published_and_retained(broke
     play(story)
 
 
-def test_a_handful_of_retained_messages_reaches_who_comes_later_until_cleared(broker: RunningBroker) -> None:
+def test_a_handful_of_retained_messages_reaches_later_subscribers_until_cleared(
+    broker: RunningBroker,
+) -> None:
     names = [f"hold-{number}" for number in range(20)]
 
     async def story() -> None:
@@ -165,7 +167,7 @@ def test_a_handful_of_retained_messages_reaches_who_comes_later_until_cleared(br
     play(story)
 
 
-def test_a_message_says_how_long_it_is_still_good(broker: RunningBroker) -> None:
+def test_a_message_carries_the_rest_of_its_expiry(broker: RunningBroker) -> None:
     async def story() -> None:
         controller = make_controller(broker)
         async with running(controller), bare_client(broker) as client:
@@ -199,7 +201,7 @@ def test_a_message_that_has_expired_is_not_delivered(broker: RunningBroker) -> N
     play(story)
 
 
-def test_who_was_away_finds_no_order_in_a_queue(broker: RunningBroker) -> None:
+def test_a_link_that_was_offline_finds_no_order_in_a_queue(broker: RunningBroker) -> None:
     async def story() -> None:
         controller = make_controller(broker)
         async with running(controller):

@@ -78,12 +78,12 @@ BAD_PROJECTS = [
     (
         definitions.used,
         {"emulator/a.py": "def cut() -> None: ...\n", "tests/b.py": "from emulator.a import cut\ncut()\n"},
-        "emulator/a.py:1: cut is used by nobody but tests",
+        "emulator/a.py:1: cut is used only by tests",
     ),
     (
         definitions.used,
         {"emulator/a.py": "HOUR_MS: Final = 3_600_000\n"},
-        "emulator/a.py:1: HOUR_MS is used by nobody but tests",
+        "emulator/a.py:1: HOUR_MS is used only by tests",
     ),
 ]
 

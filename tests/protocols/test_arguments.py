@@ -64,7 +64,7 @@ def test_a_span_begins_now_unless_it_is_told_otherwise() -> None:
     ("from_text", "until_text"),
     [(None, "2020-06-30T00:00Z"), ("2020-07-05T00:00Z", "2020-07-04T00:00Z"), (None, "2020-07-01T00:00Z")],
 )
-def test_a_span_that_is_empty_or_over_is_refused(from_text: str | None, until_text: str) -> None:
+def test_a_span_that_is_empty_or_has_ended_is_refused(from_text: str | None, until_text: str) -> None:
     with pytest.raises(InputError, match="allowed: an instant to come, later than --from"):
         read_span(from_text, until_text, NOW_MS)
 
@@ -79,7 +79,7 @@ def test_a_payment_is_exact(text: str, ueur: int) -> None:
 @pytest.mark.parametrize(
     "text", ["0", "0.00", "-5", "1.005", "20,00", "1e3", "", "abc", "1000000.01", "٢٠", "999999999999"]
 )
-def test_a_payment_is_more_than_nothing_and_in_whole_cents(text: str) -> None:
+def test_a_payment_is_above_zero_and_in_whole_cents(text: str) -> None:
     with pytest.raises(InputError, match=r"^--eur: .*; allowed: "):
         read_payment(text)
 
@@ -91,7 +91,7 @@ def test_names_are_what_travels_in_topics() -> None:
             read_name(wrong, "METER")
 
 
-def test_a_basis_is_no_essay() -> None:
+def test_a_basis_that_is_too_long_is_refused() -> None:
     assert read_basis("decree of 18 March 2020, art. 3") == "decree of 18 March 2020, art. 3"
     with pytest.raises(InputError, match=r"^--basis: 257 characters"):
         read_basis("x" * 257)

@@ -83,7 +83,7 @@ def test_a_ring_is_verified_from_the_head_before_its_oldest_entry(
         assert verify(entries[at:]) == 1
 
 
-def test_what_stands_in_one_field_cannot_slide_into_the_next() -> None:
+def test_bytes_of_one_field_cannot_pass_for_bytes_of_the_next() -> None:
     assert append(Head(0, b"ab"), b"c").hash != append(Head(0, b"a"), b"bc").hash
 
 

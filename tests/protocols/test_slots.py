@@ -27,7 +27,7 @@ def store(memory: bytearray, payload: bytes) -> None:
 
 
 @given(payloads=st.lists(PAYLOADS, max_size=6), fill=st.sampled_from([0x00, 0xFF]))
-def test_cut_at_every_byte_of_every_write_the_last_or_the_next_state_is_read(
+def test_a_power_cut_at_any_byte_of_a_write_leaves_the_old_or_the_new_state(
     payloads: list[bytes], fill: int
 ) -> None:
     memory = bytearray([fill]) * memory_bytes(PAYLOAD_BYTES_MAX)
@@ -54,7 +54,7 @@ def blind(_data: bytes, _value: int = 0) -> int:
 @given(
     payloads=st.lists(PAYLOADS, min_size=1, max_size=6), begun_at=st.sampled_from([1, 253, 65_533, 2**32 - 3])
 )
-def test_that_holds_by_the_order_of_the_writes_not_by_luck_with_a_checksum(
+def test_the_order_of_the_writes_protects_the_state_without_the_checksum(
     payloads: list[bytes], begun_at: int
 ) -> None:
     memory = bytearray(memory_bytes(PAYLOAD_BYTES_MAX))
@@ -80,7 +80,7 @@ def test_that_holds_by_the_order_of_the_writes_not_by_luck_with_a_checksum(
 
 
 @given(steps=st.lists(st.tuples(PAYLOADS, st.none() | st.integers(0, 60)), max_size=12))
-def test_writes_go_on_after_any_number_of_interrupted_ones(steps: list[tuple[bytes, int | None]]) -> None:
+def test_writes_work_after_any_number_of_interrupted_writes(steps: list[tuple[bytes, int | None]]) -> None:
     memory = bytearray(memory_bytes(PAYLOAD_BYTES_MAX))
     last: bytes | None = None
     for payload, cut in steps:
@@ -128,7 +128,7 @@ def test_one_lost_slot_leaves_the_other_and_two_leave_nothing(
 
 
 @given(garbage=GARBAGE, payload=PAYLOADS)
-def test_garbage_never_raises_and_is_written_over(garbage: bytes, payload: bytes) -> None:
+def test_garbage_raises_no_error_and_can_be_overwritten(garbage: bytes, payload: bytes) -> None:
     memory = bytearray(garbage)
     read(memory)
     if len(memory) >= memory_bytes(PAYLOAD_BYTES_MAX):

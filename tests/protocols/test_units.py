@@ -84,7 +84,7 @@ def test_amounts_in_euro_are_read_exactly(text: str, ueur: int) -> None:
         *("0.0000001", "1.1234567", "1000000000000", "9" * 5_000),
     ],
 )
-def test_what_is_no_plain_amount_is_refused_in_one_short_line(text: str) -> None:
+def test_a_text_that_is_no_plain_amount_is_refused_in_one_short_line(text: str) -> None:
     with pytest.raises(ValueError, match="allowed: an amount in euro") as refusal:
         ueur_from_eur(text)
     assert "\n" not in str(refusal.value)
@@ -108,7 +108,5 @@ def test_what_is_no_plain_amount_is_refused_in_one_short_line(text: str) -> None
         (QUANTA_PER_UEUR, 6, "0.000001"),
     ],
 )
-def test_a_balance_is_written_plainly_and_never_as_minus_nothing(
-    quanta: int, decimals: int, text: str
-) -> None:
+def test_a_balance_is_written_plainly_and_never_as_minus_zero(quanta: int, decimals: int, text: str) -> None:
     assert eur_from_quanta(quanta, decimals) == text

@@ -75,7 +75,7 @@ def used(project: Project) -> Iterator[Finding]:
     for key, (path, line) in unused.items():
         if key not in ONLY_TESTS_USE:
             name = key.rpartition(":")[2]
-            yield Finding(path, line, f"{name} is used by nobody but tests: delete it, or say what keeps it")
+            yield Finding(path, line, f"{name} is used only by tests: delete it, or say why to keep it")
     for key in sorted(ONLY_TESTS_USE.keys() - unused.keys()):
         path, _, name = key.partition(":")
         yield Finding(path, 1, f"{name} is used, or gone: take it out of ONLY_TESTS_USE")

@@ -77,7 +77,7 @@ def test_ctrl_c_ends_it_within_two_seconds_with_130(home: Path, broker: Embedded
     assert time.monotonic() - interrupted_s < 2
 
 
-def test_a_fleet_with_its_own_broker_says_where_it_is(home: Path) -> None:
+def test_a_fleet_with_its_own_broker_prints_its_address(home: Path) -> None:
     fleet = start(home, "--broker", "embedded", "--root", "root.json", "--meters", "3", "--links", "1")
     assert fleet.stdout is not None
     assert "links 1/1 online; supply: 3 on" in fleet.stdout.readline()

@@ -172,7 +172,7 @@ def test_another_seed_gives_other_households(tmp_path: Path) -> None:
     ]
 
 
-def test_the_timeline_is_plain_text_where_nobody_looks_at_a_terminal(tmp_path: Path) -> None:
+def test_the_timeline_is_plain_text_if_the_output_is_no_terminal(tmp_path: Path) -> None:
     done = run("run", write(tmp_path, "night.toml", NIGHT), cwd=tmp_path)
     head, *timeline, end = done.stdout.splitlines()
     assert head == "a wrong date the evening before  night.toml · 3 meters · seed 7"
@@ -205,7 +205,7 @@ def test_a_failed_expectation_ends_with_1_and_is_explained_on_standard_error(tmp
     assert any("m1    claim    headend says +86,400 s (+1 day): disagrees" in line for line in told[2:])
 
 
-def test_of_many_failures_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
+def test_of_many_failures_the_first_are_printed_and_the_others_counted(tmp_path: Path) -> None:
     write(tmp_path, "many.toml", FAILING.replace("count = 2", "count = 40"))
     done = run("run", "many.toml", cwd=tmp_path)
     assert done.stderr.count("expected armed") == 10
@@ -357,7 +357,7 @@ def test_a_terminal_of_few_characters_gets_escapes(tmp_path: Path) -> None:
     assert rb"on \u2192 off" in done.stdout
 
 
-def test_a_terminal_gets_a_bar_while_it_waits_and_colours_after(tmp_path: Path) -> None:
+def test_a_terminal_gets_a_progress_bar_and_then_colours(tmp_path: Path) -> None:
     name = 'name = "no [/markup] of ours"'
     write(tmp_path, "many.toml", NIGHT.replace("count = 2", "count = 20").replace(NAME, name))
     master, slave = os.openpty()

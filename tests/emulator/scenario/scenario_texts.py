@@ -1,4 +1,4 @@
-"""A right scenario file in parts, so that a test can put a wrong part in the place of one."""
+"""The parts of a right scenario file, so that a test can replace one by a wrong part."""
 
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
@@ -38,5 +38,5 @@ def expectation(arguments: str) -> str:
 
 
 def read(text: str | bytes) -> Scenario:
-    """What a file of this text says."""
+    """The scenario in a file with this text."""
     return read_scenario(text, FILE, shipped_profiles(), FAULTS)

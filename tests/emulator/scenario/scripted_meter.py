@@ -1,4 +1,4 @@
-"""A meter that does what a test tells it to, at the ticks it is told, and notes what it is given."""
+"""A meter that acts at the ticks that a test chooses, and records its inputs."""
 
 from collections.abc import Callable, Mapping
 
@@ -45,7 +45,7 @@ PROFILE = Profile(
 
 
 class ScriptedMeter:
-    """Acts at ticks, refuses documents. `heard`: its inputs, `looked`: where it was advanced to."""
+    """Acts at ticks, refuses documents. `heard`: its inputs; `looked`: the ticks that it was advanced to."""
 
     def __init__(self, script: Mapping[int, Act], balance_q: int = 0, load_w: int = 0) -> None:
         self.point = ServicePoint(PROFILE, Recorder(), balance_q, load_w)
@@ -112,7 +112,7 @@ def scenario(
 def play_scripted(
     played: Scenario, scripts: Mapping[str, Mapping[int, Act]], trace: str | None = None
 ) -> tuple[Played, dict[str, ScriptedMeter]]:
-    """Play with a scripted meter for each of the scenario's; cards bring what the events say."""
+    """Play with a scripted meter in place of each meter of the scenario; events are delivered as cards."""
     meters: dict[str, ScriptedMeter] = {}
 
     def make(

@@ -421,7 +421,7 @@ def test_a_file_without_meters_is_refused() -> None:
     assert problems_of("meters = []\n" + HEAD) == [line]
 
 
-def test_reading_stops_where_nobody_would_read_on() -> None:
+def test_reading_stops_after_the_maximum_of_problems() -> None:
     lines = problems_of(HEAD + METERS + event('do = "walk"') * 1_000)
     assert len(lines) == 101
     assert lines[-1] == "not read further after 100 problems"

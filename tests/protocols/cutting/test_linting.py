@@ -153,7 +153,7 @@ def test_offices_open_for_less_than_the_least_that_must_be_left_permit_no_cut_at
     assert written(lint_instant(ms_from_iso("2020-07-02T10:00:00+02:00"), policy)) == "too_late_in_the_day"
 
 
-def test_no_windows_are_nothing_to_complain_about() -> None:
+def test_a_plan_without_windows_has_no_findings() -> None:
     assert lint_calendar(()) == ()
 
 

@@ -1,4 +1,4 @@
-"""What may stand in the messages of a link: hypothesis strategies, a channel each."""
+"""Hypothesis strategies for the messages of a link, one for each channel."""
 
 import msgspec
 from hypothesis import strategies as st

@@ -98,7 +98,7 @@ def test_an_ipv6_address_is_shown_in_brackets() -> None:
 
 
 @given(attempt=st.integers(1, 10_000), client_id=IDS)
-def test_a_wait_is_never_long_and_never_nothing(attempt: int, client_id: str) -> None:
+def test_a_wait_is_never_zero_and_never_above_the_maximum(attempt: int, client_id: str) -> None:
     assert 50 <= backoff_ms(attempt, client_id) <= 5_000
 
 
@@ -131,7 +131,7 @@ def test_a_harmful_order_sets_its_own_expiry() -> None:
     assert publication(ORDER, b"x", retain=False).retain is False
 
 
-def test_a_payload_beyond_the_limit_is_never_handed_over() -> None:
+def test_a_payload_beyond_the_limit_is_never_published() -> None:
     assert publication(ORDER, bytes(PAYLOAD_BYTES_MAX)).payload
     with pytest.raises(DocumentError, match=r"^orders: 16385 bytes; at most 16384$"):
         publication(ORDER, bytes(PAYLOAD_BYTES_MAX + 1))
@@ -149,7 +149,7 @@ def test_a_payload_beyond_the_limit_is_never_handed_over() -> None:
         (topic_of(ORDER) + "/", 1, 0, Drop.FOREIGN_TOPIC),
     ],
 )
-def test_what_arrives_is_a_place_or_a_reason(
+def test_an_arrival_gets_a_place_or_the_reason_why_it_is_dropped(
     topic: str, length: int, waiting: int, expected: Place | Drop
 ) -> None:
     assert admitted(topic, bytes(length), waiting) == expected

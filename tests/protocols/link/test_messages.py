@@ -39,12 +39,12 @@ KINDS: list[type[Message]] = [Status, Readings, Sync, TimeAsk]
 
 
 @given(message=MESSAGES)
-def test_a_message_comes_back_as_it_went(message: Message) -> None:
+def test_a_message_reads_back_as_it_was_written(message: Message) -> None:
     assert read_message(write_message(message), type(message)) == message
 
 
 @given(report=REPORTS, key=KEYS)
-def test_a_report_comes_back_as_it_went_and_is_authentic(report: Report, key: bytes) -> None:
+def test_a_report_reads_back_as_it_was_written_and_is_authentic(report: Report, key: bytes) -> None:
     read, body, mac = read_report(write_report(report, key))
     assert msgspec.json.encode(read) == msgspec.json.encode(report)
     assert is_authentic(body, mac, key)
@@ -140,7 +140,7 @@ def test_any_one_flipped_bit_of_one_report_is_noticed() -> None:
 
 
 @given(report=REPORTS, key=KEYS, other=KEYS)
-def test_another_key_does_not_speak_for_a_meter(report: Report, key: bytes, other: bytes) -> None:
+def test_a_mac_by_another_key_is_not_authentic(report: Report, key: bytes, other: bytes) -> None:
     _, body, mac = read_report(write_report(report, key))
     assert is_authentic(body, mac, other) == (key == other)
 

@@ -28,7 +28,7 @@ def test_a_verdict_has_the_bytes_that_it_always_had() -> None:
     assert msgspec.json.decode(VERDICT, type=GateJudged) == record
 
 
-def test_what_a_claim_is_noted_with_includes_every_authority_and_what_refuses_it() -> None:
+def test_a_claim_record_can_name_every_authority_and_every_refusal() -> None:
     assert {each.value for each in ClaimSource} == {each.value for each in Source} | {"unsigned"}
     refusals = {ClaimVerdict.NOT_ADDRESSED, ClaimVerdict.UNKNOWN_NONCE, ClaimVerdict.STALE_NUMBER}
     assert {each.value for each in ClaimVerdict} & {each.value for each in Refusal} == refusals
@@ -52,5 +52,5 @@ def test_no_kind_of_record_is_left_out_of_the_list() -> None:
         '["no","record"]',
     ],
 )
-def test_what_a_later_version_may_write_is_told_apart_and_no_error(text: str) -> None:
+def test_a_record_of_a_later_version_is_recognised_without_an_error(text: str) -> None:
     assert read_record(text) is None

@@ -55,7 +55,7 @@ STRANGE = st.text(st.characters(codec="utf-8"), max_size=8)
     topic=st.lists(WORDS | STRANGE, max_size=9).map("/".join)
     | st.lists(WORDS, max_size=6).map(lambda parts: "/".join([PREFIX, *parts]))
 )
-def test_whatever_is_accepted_is_spelt_as_we_spell_it(topic: str) -> None:
+def test_an_accepted_topic_is_spelt_exactly_as_we_write_it(topic: str) -> None:
     place = place_of(topic)
     assert place is None or topic_of(place) == topic
 
@@ -92,7 +92,7 @@ def test_whatever_is_accepted_is_spelt_as_we_spell_it(topic: str) -> None:
         "$SYS/broker/uptime",
     ],
 )
-def test_what_is_not_exactly_ours_is_nobodys(topic: str) -> None:
+def test_a_topic_that_is_not_exactly_ours_names_no_place(topic: str) -> None:
     assert place_of(topic) is None
 
 
