@@ -1,1 +1,1 @@
-"""Speed as ratios, each measured inside one run: `python -m benchmarks`, or `make bench`."""
+"""Measures speed as ratios, each inside one run: `python -m benchmarks`, or `make bench`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…] [--json] [--write]`: measure, and say against what goal."""
+"""`python -m benchmarks [NAME…] [--json] [--write]`: measure, and compare with the goals."""
 
 import sys
 from collections.abc import Callable
@@ -29,7 +29,7 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "release": ("Release of a fleet", lambda tell: release.measure_release(release.Size(), tell)),
 }
 _WRONG_INPUT: Final = 2
-# Of a table that goes into a file.
+# The width of a table that is written to a file.
 _WIDTH: Final = 140
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

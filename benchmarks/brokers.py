@@ -1,4 +1,4 @@
-"""The brokers that are measured: the embedded one, and Debian's mosquitto where it is installed."""
+"""The brokers that are measured: the embedded one, and Debian's mosquitto if it is installed."""
 
 import shutil
 import socket
@@ -28,7 +28,7 @@ def available() -> tuple[str, ...]:
 
 @contextmanager
 def running(name: str) -> Iterator[BrokerAddress]:
-    """A broker of its own on loopback. Raises UnreachableError where it does not start."""
+    """A new broker on loopback. Raises UnreachableError if it does not start."""
     if name == EMBEDDED:
         with EmbeddedBroker() as broker:
             yield broker.address

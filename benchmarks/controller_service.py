@@ -35,7 +35,7 @@ _PATIENCE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """What an operator's command sees of it. `root_envelope`: the root as meters are given it."""
+    """What an operator's command needs of a controller. `root_envelope`: the root in the form for meters."""
 
     engine: Engine
     root_envelope: bytes
@@ -47,7 +47,7 @@ class Controller:
 
 @cache
 def signers() -> dict[str, Signer]:
-    """Everybody's keys; in each process the same."""
+    """Everybody's keys, the same in each process."""
     return {name: Signer.from_seed(sha256(name.encode()).digest()) for name in (*OPERATORS, *MACHINES)}
 
 
@@ -72,7 +72,7 @@ def serving(address: BrokerAddress) -> Iterator[Controller]:
 
 
 async def _until_it_listens(address: BrokerAddress) -> None:
-    """Wait for the controller's birth, which is retained: it says it when it has subscribed."""
+    """Wait for the controller's birth, which is retained: it is published when the subscriptions stand."""
     born = asyncio.Event()
 
     async def hear(_arrival: Arrival) -> None:

@@ -1,4 +1,4 @@
-"""The loop that one writes first: aware datetimes, a time zone and rules in words, every quarter of an hour.
+"""The obvious implementation: aware datetimes, a time zone and rules as text, every quarter of an hour.
 
 A restatement of the guarded meter's rules (credit, emergency credit, low credit, warning, windows, holidays,
 spread, holds, release, lease, orders, limiter, a clock in doubt) that takes the same decisions, to the
@@ -39,7 +39,7 @@ _HOLDS = tuple((datetime_from_ms(from_ms), datetime_from_ms(until_ms)) for from_
 _LEASE_ENDS = _START + timedelta(days=DAYS + 1)
 _WARNING = timedelta(seconds=profile().warning_s)
 _SPREAD_MAX = timedelta(seconds=profile().spread_max_s)
-# What the clock may be wrong by at the start, and what its crystal adds to that.
+# How wrong the clock may be at the start, and how much its crystal adds to that.
 _DOUBT = timedelta(seconds=1)
 _PPM = profile().crystal_ppm
 _HOURS_PER_STEP = Decimal("0.25")
@@ -73,12 +73,12 @@ class DatetimeMeter:
     cut_orders: tuple[tuple[datetime, datetime], ...] = ()
     released_until: datetime | None = None
     warned: datetime | None = None
-    low_credit_told: bool = False
+    low_credit_shown: bool = False
     log: list[tuple[datetime, str]] = field(default_factory=list)
     opened: list[datetime] = field(default_factory=list)
 
     def step(self) -> None:
-        """A quarter of an hour passes; then the rules are asked."""
+        """Let a quarter of an hour pass, then apply the rules."""
         self.now += _QUARTER
         self._spend(self._cost_of_step())
         self._tell_of_low_credit()
@@ -95,7 +95,7 @@ class DatetimeMeter:
             self.opened.append(self.now)
 
     def is_permitted(self) -> bool:
-        """Whether the household could be cut now: at every instant that the clock holds possible."""
+        """Whether the household may be cut now, which must be true at every instant that it may be now."""
         doubt = _DOUBT + (self.now - _START) * _PPM / 1_000_000
         earliest, latest = self.now - doubt, self.now + doubt
         if self.released_until is not None and earliest < self.released_until:
@@ -115,7 +115,7 @@ class DatetimeMeter:
             self.emergency_in_use = True
 
     def _wanted_supply(self) -> Supply | None:
-        """What the supply should become for a cause that stands; None where none does."""
+        """What the supply should become for a cause that stands; None if no cause stands."""
         empty = self.balance <= 0 and not self.emergency_in_use
         ordered = any(begins <= self.now < ends for begins, ends in self.cut_orders)
         darkness = Supply.LIMITED if self.is_protected and profile().has_limiter else Supply.OFF
@@ -149,9 +149,9 @@ class DatetimeMeter:
 
     def _tell_of_low_credit(self) -> None:
         low = self.balance <= self.low_credit
-        if low and not self.low_credit_told:
+        if low and not self.low_credit_shown:
             self.log.append((self.now, "low credit"))
-        self.low_credit_told = low
+        self.low_credit_shown = low
 
 
 def _window_on(day: date) -> tuple[datetime, datetime] | None:

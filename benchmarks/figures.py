@@ -1,4 +1,4 @@
-"""What a benchmark says: figures with their unit and, where the project has set itself one, a goal."""
+"""The results of a benchmark: figures with their unit and, if the project has set one, a goal."""
 
 import gc
 import time
@@ -30,7 +30,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `spread`: the lowest and highest repetition; `note`: what it was measured on."""
+    """One line of the table. `spread`: lowest and highest repetition; `note`: what it was measured on."""
 
     name: str
     value: float
@@ -72,7 +72,7 @@ def alternate(
 
 
 def seconds(run: Callable[[], object], clock: Clock = time.process_time) -> float:
-    """How long one call takes, without the collector of cycles in between."""
+    """How long one call takes, with the garbage collector off."""
     gc.collect()
     was_on = gc.isenabled()
     gc.disable()
@@ -86,12 +86,12 @@ def seconds(run: Callable[[], object], clock: Clock = time.process_time) -> floa
 
 
 def ratios(slower: Sequence[float], faster: Sequence[float]) -> list[float]:
-    """How many times as long one took as the other, repetition by repetition."""
+    """For each repetition, how many times as long one variant took as the other."""
     return [one / other for one, other in zip(slower, faster, strict=True)]
 
 
 def number_text(value: float) -> str:
-    """Three significant digits are all that a measurement like these can bear."""
+    """A number with three significant digits: more would be noise."""
     if value == 0:
         return "0"
     if isinf(value):

@@ -1,4 +1,4 @@
-"""The guarded firmware: what the jump saves, decisions per second of a core, what a meter costs in memory."""
+"""The guarded firmware: what the jump saves, decisions per second of a core, memory per meter."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ from protocols.reasons import ClockStatus, Source, SupplyReason
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each: a full run, and a tiny one for the tests."""
+    """The sizes of a run: the full one, and a tiny one for the tests."""
 
     meters: int = 60
     repetitions: int = 7
@@ -122,7 +122,7 @@ def _questions(meter: GuardedMeter, number: int) -> list[Question]:
 
 
 def measure_memory(size: Size, progress: Progress) -> list[Figure]:
-    """Bytes that each further emulated meter takes: what is reachable from it and from no other meter."""
+    """The bytes of each further emulated meter: the objects reachable from it and from no other meter."""
     one, two = (commission(life) for life in lives(2, 0))
     fresh = own_bytes(one, two)
     for meter in (one, two):
@@ -153,14 +153,14 @@ def measure_memory(size: Size, progress: Progress) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Bytes of one meter: its black box's entries apart from all the rest."""
+    """The bytes of one meter, with its black box's entries counted apart."""
 
     state: int
     black_box: int
 
 
 def own_bytes(meter: GuardedMeter, other: GuardedMeter) -> Held:
-    """What is reachable from `meter` and not from `other`, by sys.getsizeof."""
+    """The size of the objects reachable from `meter` and not from `other`, by sys.getsizeof."""
     shared = _reachable([other])
     box = _reachable([meter.journal.entries])
     own = {key: thing for key, thing in _reachable([meter]).items() if key not in shared}
@@ -181,7 +181,7 @@ def _reachable(roots: Iterable[object]) -> dict[int, object]:
 
 
 def _referents(thing: object) -> Iterable[object]:
-    """What a thing holds. Of records outside the collector's care the collector does not know."""
+    """The objects that an object refers to. The garbage collector does not track structs with `gc=False`."""
     return astuple(thing) if isinstance(thing, Struct) else get_referents(thing)
 
 

@@ -1,7 +1,7 @@
-"""Guarded meters with a fleet's documents in them, and the lives they are put through.
+"""Guarded meters that hold a fleet's documents, and the lives that the benchmarks play on them.
 
-A life is a list of inputs at ticks: loads that change, and a button now and then. The same life is
-played by every variant. All of it follows from a seed.
+A life is a list of inputs at ticks: changes of load, and a button now and then. Every variant plays the same
+life. Everything follows from a seed.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from protocols.units import QUANTA_PER_EUR
 
 SEED: Final = 1
 START_MS: Final = ms_from_iso("2020-06-29T00:00:00+02:00")
-# A lease lives 31 days at most: lives are this long, so that none has to be renewed on the way.
+# A lease lives 31 days at most. Lives are as long, so that none needs a renewal.
 DAYS: Final = 28
 ZONE: Final = "Europe/Brussels"
 RULE: Final = "mon-thu 10:00-15:00"
@@ -57,7 +57,7 @@ class Life:
 
 @cache
 def office() -> Keyring:
-    """Everybody's keys; they outlive every life."""
+    """Everybody's keys; they are valid for longer than any life."""
     return Keyring(SEED, START_MS + _SEASON_DAYS * DAY_MS)
 
 
@@ -86,7 +86,7 @@ def documents() -> tuple[bytes, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WholeFleet:
-    """Makes orders to every meter there is, issued at one instant and good until another."""
+    """Makes orders to the whole fleet, issued at one instant and valid until another."""
 
     issued_ms: int
     until_ms: int
@@ -111,7 +111,7 @@ FLEET: Final = WholeFleet(START_MS, START_MS + (DAYS + 1) * DAY_MS)
 
 
 def lives(meters: int, loads_per_day: int) -> list[Life]:
-    """So many households; `loads_per_day` 0: the load changes once in four days."""
+    """The lives of so many meters; `loads_per_day` 0: the load changes once in four days."""
     return [_life(f"m{number:05d}", loads_per_day) for number in range(meters)]
 
 
@@ -142,7 +142,7 @@ def _life(meter: str, loads_per_day: int) -> Life:
         (at, SetLoad(_chance(meter, f"load {at}", _LOAD_W_MAX)))
         for at in range(every_ms, DAYS * DAY_MS, every_ms)
     ]
-    # Once in these weeks somebody presses the red button, needed or not; not on a quarter of an hour.
+    # Once in these weeks somebody presses the red button, needed or not, and not at a quarter of an hour.
     pressed_at = _chance(meter, "button", DAYS * DAY_MS // SECOND_MS) * SECOND_MS
     inputs.append((pressed_at, Button(ButtonName.RED)))
     return Life(
@@ -162,7 +162,7 @@ def _chance(meter: str, what: str, below: int) -> int:
 
 
 class QuarterMeter(GuardedMeter):
-    """The same rules, evaluated every quarter of an hour whether there is anything to do or not."""
+    """The same rules, evaluated every quarter of an hour, even if nothing can happen."""
 
     __slots__ = ()
 
@@ -171,7 +171,7 @@ class QuarterMeter(GuardedMeter):
 
 
 def jump(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
-    """Each meter is given its inputs, and the end."""
+    """Give each meter its inputs, and advance it to the end."""
     for meter, life in zip(meters, lived, strict=True):
         for at, event in life.inputs:
             meter.handle(event, Tick(at))
@@ -179,7 +179,7 @@ def jump(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
 
 
 def tick(meters: Sequence[GuardedMeter], lived: Sequence[Life]) -> None:
-    """Each meter is woken every quarter of an hour, and given its inputs in between."""
+    """Advance each meter every quarter of an hour, and give it its inputs in between."""
     for meter, life in zip(meters, lived, strict=True):
         place = 0
         for now in range(QUARTER_MS, DAYS * DAY_MS + 1, QUARTER_MS):

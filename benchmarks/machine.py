@@ -1,4 +1,4 @@
-"""What the figures were measured on: without it they mean nothing."""
+"""The machine and the versions with which the figures were measured."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ _LIBRARIES: Final = ("aiomqtt", "cryptography", "iotcore", "msgspec", "paho-mqtt
 
 
 def describe_machine() -> dict[str, str]:
-    """Processor, system, versions; the broker of the system where there is one."""
+    """Processor, system, versions, and the system's broker if there is one."""
     libraries = {name: version(name) for name in _LIBRARIES}
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
@@ -32,7 +32,7 @@ def mosquitto() -> str | None:
 
 
 def mosquitto_version() -> str | None:
-    """As it says itself; None where it is not installed."""
+    """The version that mosquitto prints; None if it is not installed."""
     program = mosquitto()
     if program is None:
         return None

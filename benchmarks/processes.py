@@ -11,7 +11,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Final
 
-# Ours to the part, and the part's to us.
+# The two ends of the pipe: ours, and that of the part.
 Pipe = Connection
 Part = Callable[..., None]
 
@@ -25,7 +25,7 @@ def beside(part: Part, *given: object) -> Iterator[Pipe]:
     Everything given must be picklable, `part` a function of a module. Whoever listens to a part that has
     died meets EOFError.
     """
-    # A new interpreter, not a copy of this one: threads and open files do not survive copying.
+    # A new interpreter, not a fork of this one: threads and open files do not survive a fork.
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_run, args=(part, theirs, *given), daemon=True)

@@ -1,9 +1,9 @@
-"""A thousand meters that are really off, and one release: seconds from its commit to the stored read-back.
+"""One release for a thousand meters that are off: seconds from its commit to the stored report of each meter.
 
-Everything runs at rate 1, each part in a process of its own, as a person runs it: the broker, the fleet with
-four links, the controller on SQLite, and the operator who commits the release and looks at the store. The
-meters were cut by an order that two people signed, inside a window, in an hour that their crystals counted
-before the links ever connected.
+Everything runs at rate 1, each part in its own process, as in production: the broker, the fleet with four
+links, the controller on SQLite, and the operator who commits the release and reads the store. The meters were
+cut by an order that two people signed, inside a window, in an hour that their crystals counted before the
+links first connected.
 """
 
 import asyncio
@@ -47,10 +47,10 @@ from protocols.spans import Window
 
 _LINKS: Final = 4
 _PATIENCE_S: Final = 120.0
-# What has not come back by then never will by itself.
+# The time limit: a meter that is not back by then will not come back by itself.
 _RELEASE_S_MAX: Final = 20.0
 _POLL_S: Final = 0.03
-# Longer than anything waits on its way, so that a store that has not changed for so long will not.
+# If the store has not changed for this long, no message is on its way any more.
 _QUIET_S: Final = 1.0
 # The window began so long ago; the cut came after the warning and the meter's turn in the window.
 _BEFORE_MS: Final = 3 * HOUR_MS
@@ -58,7 +58,7 @@ _BEFORE_MS: Final = 3 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each: a full run, and a tiny one for the tests."""
+    """The sizes of a run: the full one, and a tiny one for the tests."""
 
     meters: int = 1_000
     repetitions: int = 5
@@ -131,7 +131,7 @@ def _effective(controller: Controller, order: str) -> int:
 
 
 def _wait_until_known(controller: Controller, meters: int, events: int) -> None:
-    """Until every meter has said that it is off and why, and the store has not changed for a while."""
+    """Wait until every meter has reported that it is off and why, and the store has stopped changing."""
     give_up_s = time.monotonic() + _PATIENCE_S
     seen, since_s = _standing(controller), time.monotonic()
     while seen.off < meters or seen.events < events or time.monotonic() - since_s < _QUIET_S:
@@ -143,7 +143,7 @@ def _wait_until_known(controller: Controller, meters: int, events: int) -> None:
 
 
 class _Standing(NamedTuple):
-    """Meters known to be off, and what grows or shrinks while anything is on its way."""
+    """The number of meters known to be off, and counts that change while any message is on its way."""
 
     off: int
     events: int
@@ -152,7 +152,7 @@ class _Standing(NamedTuple):
 
 
 def _count_off(session: Session) -> int:
-    """Meters that said last that they are off."""
+    """The number of meters whose last report says that they are off."""
     off = select(func.count()).select_from(MeterRow).where(MeterRow.supply == Supply.OFF)
     return session.exec(off).one()
 
@@ -212,6 +212,6 @@ def _documents(began_ms: int) -> list[bytes]:
 
 
 def _sealed(order: Order) -> bytes:
-    """Signed by as many as its kind asks for."""
+    """An order signed by as many people as its kind needs."""
     holders = {Role.HARM: OPERATORS, Role.PROTECT: OPERATORS[:1]}.get(KINDS[order.kind].role, ("service",))
     return seal(write_document(order), ORDER_TYPE, [signers()[holder] for holder in holders])

@@ -15,10 +15,10 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 _COLUMNS: Final = ("what", "figure", "spread", "goal", "met", "on")
 _HEAD: Final = """# Speed
 
-Written by `python -m benchmarks --write`; `make bench` measures and writes nothing. Ratios are what counts:
-each is taken inside one run, between variants that take turns, and is the median of several repetitions
-(*spread* gives the lowest and the highest). Rates and times belong to the machine below. What the firmware
-and the signatures take is processor time of one core; what goes over a broker is wall time.
+Written by `python -m benchmarks --write`; `make bench` measures and writes nothing. The ratios matter: each
+is measured inside one run, between variants that take turns, and is the median of several repetitions
+(*spread* gives the lowest and the highest). Rates and times are those of the machine below. Firmware and
+signatures are measured in processor time of one core, everything over a broker in wall time.
 """
 _READING: Final = """
 ## How to read it
@@ -27,21 +27,21 @@ _READING: Final = """
   **tick**: the same firmware with the same rules, woken every quarter of an hour. **datetime loop**:
   `benchmarks/datetime_loop.py`, the same rules with aware datetimes, `zoneinfo` and decimals, all asked at
   every quarter of an hour; it opens for the same households in the same quarter. It has no black box, image,
-  signatures or witnesses. One that asked for the permission only once the warning is over would be some
-  three times as fast as this one.
+  signatures or witnesses. A loop that checks the permission only after the warning is over would be about
+  three times as fast.
 - A change of load is an input like any other and costs an event, so the jump saves less the more often loads
-  change: with a change in each quarter of an hour there is nothing left to jump over. Whoever emulates a
-  large fleet for a long time gives it loads that change as seldom as the question allows.
-- **state of a meter**: what is reachable from one more meter and from no other, by `sys.getsizeof`: clock,
-  purses, witnesses, screen. Profile, root, and the documents of a fleet are held once in a process, and a
-  hold of a household's own comes on top; so does the black box, by its entries.
-- **end to end**, **release**: broker, links, controller and whoever counts are processes of their own, as a
-  person runs them. Two cores are few for that: what else runs on the machine is seen at once.
+  change: with a change in each quarter of an hour it saves nothing. To emulate a large fleet for a long time,
+  choose loads that change as seldom as the question allows.
+- **state of a meter**: the objects reachable from one more meter and from no other, by `sys.getsizeof`:
+  clock, purses, witnesses, screen. A process holds profile, root and the documents of a fleet only once. A
+  household's own holds and the entries of its black box are not included.
+- **end to end**, **release**: broker, links, controller and the process that counts are separate, as in
+  production. Two cores are few for that: other programs on the machine change the figures.
 """
 
 
 def tables(figures: Sequence[tuple[str, Figure]]) -> list[Table]:
-    """One line a figure, a table a benchmark."""
+    """One table for each benchmark, one line for each figure."""
     drawn: dict[str, Table] = {}
     for section, figure in figures:
         if section not in drawn:
@@ -62,7 +62,7 @@ def _empty_table(section: str) -> Table:
 
 
 def as_json(figures: Sequence[tuple[str, Figure]], machine: Mapping[str, str]) -> str:
-    """Everything that was measured; `met` null where there is no goal."""
+    """Everything that was measured; `met` is null if there is no goal."""
     measured = [
         {
             "benchmark": section,

@@ -1,4 +1,4 @@
-"""Signed documents: checking them with and without remembered signatures, and taking orders into a meter."""
+"""Signed documents: checking them with and without the cache of checks, and admitting orders at a meter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ _revs = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each: a full run, and a tiny one for the tests."""
+    """The sizes of a run: the full one, and a tiny one for the tests."""
 
     documents: int = 300
     repetitions: int = 7
 
 
 def measure_signatures(size: Size, progress: Progress) -> list[Figure]:
-    """Envelopes with one signature, opened against the root; and reports under a MAC."""
+    """Measure opening envelopes with one signature against the root, and checking reports under a MAC."""
     root = office().root
     known = _holds(size.documents)
     reports = [_report(number) for number in range(size.documents)]
@@ -61,7 +61,7 @@ def measure_signatures(size: Size, progress: Progress) -> list[Figure]:
 
 
 def measure_intake(size: Size, progress: Progress) -> list[Figure]:
-    """Orders taken in by meters, from bytes to an image to be written: each once by one, one by many."""
+    """Measure admitting orders, from bytes to a new image: many orders at one meter, one order at many."""
     orders = min(size.documents, _HOLDS_AT_ONCE)
     release = office().seal_order(FLEET.order(Kind.RELEASE, "release/fleet", ReleaseBody(72)), 1)
     households = lives(size.documents, 0)
@@ -92,7 +92,7 @@ def measure_intake(size: Size, progress: Progress) -> list[Figure]:
 
 
 def _holds(number: int) -> list[bytes]:
-    """So many holds that nobody has seen before: their revisions count all that were ever made."""
+    """New holds that no meter has seen: their revisions count all holds that were made before."""
     return [
         office().seal_order(
             FLEET.order(Kind.HOLD, f"hold/h{place}", HoldBody(START_MS, START_MS + DAY_MS), rev=next(_revs)),

@@ -36,13 +36,13 @@ _LINK: Final = "link-1"
 _PATIENCE_S: Final = 120.0
 _POLL_S: Final = 0.005
 _RECORD: Final = msgspec.Raw(msgspec.json.encode(SupplyChanged(Supply.OFF, Supply.ON, SupplyReason.RELEASE)))
-# Reports that a link has to say at once: 250 meters that were released.
+# Reports that a link publishes at once: 250 meters that were released.
 _AT_ONCE: Final = 750
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each: a full run, and a tiny one for the tests."""
+    """The sizes of a run: the full one, and a tiny one for the tests."""
 
     messages: int = 4_000
     meters: int = 200
@@ -57,7 +57,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """So many reports of so many meters, numbered from `first` on."""
+    """The number of reports and of meters; reports are numbered from `first` on."""
 
     way: Way
     messages: int
@@ -84,7 +84,7 @@ def _take_turns(address: BrokerAddress, size: Size, progress: Progress) -> dict[
     took_s: dict[Way, list[float]] = {way: [] for way in Way}
     with serving(address) as controller, beside(_talk, address) as link:
         numbers = count(1, size.messages)
-        # The meters make themselves known before anything is measured.
+        # The controller learns of the meters before anything is measured.
         _end_to_end(link, controller, Job(Way.WHOLE, size.messages, size.meters, next(numbers)))
         for number in range(size.repetitions):
             for way in Way:
@@ -122,7 +122,7 @@ async def _raw(link: Pipe, address: BrokerAddress, job: Job) -> float:
 
 
 def _begin(link: Pipe, job: Job) -> float:
-    """Let the link begin, when it has ready what is not to be measured; the instant."""
+    """Start the link after its preparations, which are not measured; returns the instant."""
     link.send(job)
     link.recv()
     begun_s = time.perf_counter()
@@ -156,7 +156,7 @@ def _stored(controller: Controller) -> _Stored:
 
 
 def _talk(pipe: Pipe, address: BrokerAddress) -> None:
-    """Do one job after the other, each when it is told to begin."""
+    """Do one job after the other; each begins at a signal through the pipe."""
     asyncio.run(_talking(pipe, address))
 
 
@@ -180,12 +180,12 @@ async def _send_raw(pipe: Pipe, address: BrokerAddress, job: Job) -> None:
     async with _client(address, "raw-out") as sender:
         pipe.send(None)
         await asyncio.to_thread(pipe.recv)
-        # The client itself keeps as many on the way as it was allowed.
+        # The client itself limits the number of messages that wait for an acknowledgement.
         await asyncio.gather(*(sender.publish(topic, payload, qos=1) for topic, payload in payloads))
 
 
 async def _report(carrier: Carrier, job: Job) -> None:
-    """Say it in portions, as a link answers one order after the other."""
+    """Publish in batches, as a link answers one order after the other."""
     said = _said(job)
     while portion := list(islice(said, _AT_ONCE)):
         await asyncio.gather(*(carrier.publish(each.place, each.payload) for each in portion))
@@ -206,14 +206,14 @@ def _client(address: BrokerAddress, name: str) -> aiomqtt.Client:
 
 
 async def _nothing(_arrival: Arrival) -> None:
-    """Nothing comes down in this benchmark that anybody wants."""
+    """Ignore an arrival: this benchmark needs none of the messages to links."""
 
 
 # -- what is reported -------------------------------------------------------------------------------
 
 
 def _said(job: Job) -> Iterator[Outgoing]:
-    """States and events in turn, from one meter after the other, each with a number never used before."""
+    """States and events in turn, from one meter after the other, each with a new number."""
     for place in range(job.messages):
         meter = f"m{place // 2 % job.meters:05d}"
         report = _state(meter, job.first + place) if place % 2 == 0 else _event(meter, job.first + place)
