@@ -1,6 +1,6 @@
 """A store for each test: SQLite in a file of its own; for those that ask for `any_store`, PostgreSQL as well.
 
-`engine` is SQLite, but where a folder or a module says that it is `any_store`.
+`engine` is SQLite, except where a folder or a module overrides it with `any_store`.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from tests.controller.postgresql_server import PostgresqlServer
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a store with nothing in it, migrated once: a copy is forty times faster."""
+    """The file of an empty store, migrated once: to copy it is forty times faster than to migrate."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
     open_store(f"sqlite:///{path}", create=True).dispose()
     return path
@@ -25,7 +25,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
-    """One for all tests of this process."""
+    """One server for all tests of this process."""
     server = PostgresqlServer()
     try:
         server.start()
@@ -36,7 +36,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture(scope="session")
 def postgresql_store(postgresql_server: PostgresqlServer) -> Iterator[Engine]:
-    """One for all tests too, emptied for each: to make a database takes longer than most tests."""
+    """One database for all tests, emptied for each: to create one takes longer than most tests."""
     opened = open_store(postgresql_server.create("relance"), create=True)
     yield opened
     opened.dispose()
@@ -58,7 +58,7 @@ def engine(sqlite_store: Engine) -> Engine:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_store(request: pytest.FixtureRequest) -> Engine:
-    """Each database that we name (design §6), in turn."""
+    """Each database that we support (design §6), in turn."""
     opened: Engine = request.getfixturevalue(f"{request.param}_store")
     if request.param == "postgresql":
         _empty(opened)
@@ -66,7 +66,7 @@ def any_store(request: pytest.FixtureRequest) -> Engine:
 
 
 def _empty(store: Engine) -> None:
-    """Leave our tables with nothing in them, and of what a test has made beside them nothing."""
+    """Empty our tables, and drop tables that tests have made."""
     ours = {"alembic_version", *Table.metadata.tables}
     with writing(store) as session:
         for name in set(inspect(session.connection()).get_table_names()) - ours:

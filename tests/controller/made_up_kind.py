@@ -1,4 +1,4 @@
-"""The whole way of a kind that exists only in the copy of the tree where this runs: a notice for the screen.
+"""A kind that exists only in a copy of the tree, from draft to effect: a notice for the meter's screen.
 
 `test_adding_a_kind` makes the copy and runs this in it: `python -m tests.controller.made_up_kind STORE`.
 """
@@ -18,15 +18,15 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order, Scope
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.link.topics import Channel
-from tests.controller.service_bench import Table, make_link, table
+from tests.controller.service_bench import World, controller_with, make_link
 
 NOTICE = Kind("notice")
 M1 = Scope(meters=("m1",))
 
 
-def draft(laid: Table, text: str) -> Order:
+def draft(world: World, text: str) -> Order:
     body = msgspec.convert({"text": text}, kinds.KINDS[NOTICE].body)
-    return drafting._draft(laid.sheet(NOTICE, "visit"), NOTICE, "visit", M1, body)
+    return drafting._draft(world.sheet(NOTICE, "visit"), NOTICE, "visit", M1, body)
 
 
 def order_state(engine: Engine, order_id: str) -> str:
@@ -41,48 +41,48 @@ def delivery_of(engine: Engine, order_id: str) -> tuple[str, int]:
         return session.exec(query).one()
 
 
-def rev_at_the_meter(laid: Table) -> int:
-    return laid.meter("m1").memory.harm_revs.get("notice/visit", 0)
+def rev_at_the_meter(world: World) -> int:
+    return world.meter("m1").memory.harm_revs.get("notice/visit", 0)
 
 
 async def story(engine: Engine) -> None:
-    async with table(engine, make_link("link-1", ("m1",))) as laid:
-        first = draft(laid, "A technician comes on Monday.")
-        assert first.not_before_ms == laid.now_ms - HOUR_MS
-        assert first.not_after_ms == laid.now_ms + 30 * DAY_MS
+    async with controller_with(engine, make_link("link-1", ("m1",))) as world:
+        first = draft(world, "A technician comes on Monday.")
+        assert first.not_before_ms == world.now_ms - HOUR_MS
+        assert first.not_after_ms == world.now_ms + 30 * DAY_MS
 
-        laid.submit(first)
-        await laid.settle()
-        assert rev_at_the_meter(laid) == 1, "obeyed"
+        world.submit(first)
+        await world.settle()
+        assert rev_at_the_meter(world) == 1, "obeyed"
         assert delivery_of(engine, first.id) == ("effective", 1), "read back"
 
-        second = draft(laid, "A technician comes on Tuesday.")
-        laid.submit(second)
-        await laid.settle()
+        second = draft(world, "A technician comes on Tuesday.")
+        world.submit(second)
+        await world.settle()
         assert order_state(engine, first.id) == "superseded"
-        assert rev_at_the_meter(laid) == 2
+        assert rev_at_the_meter(world) == 2
 
-        laid.disconnect("link-1")
-        await laid.settle()
-        third = draft(laid, "A technician comes on Wednesday.")
-        laid.submit(third)
-        await laid.settle()
-        assert rev_at_the_meter(laid) == 2, "the link is away"
-        laid.connect("link-1")
-        await laid.settle()
-        assert rev_at_the_meter(laid) == 3, "sent at the sync"
+        world.disconnect("link-1")
+        await world.settle()
+        third = draft(world, "A technician comes on Wednesday.")
+        world.submit(third)
+        await world.settle()
+        assert rev_at_the_meter(world) == 2, "the link is away"
+        world.connect("link-1")
+        await world.settle()
+        assert rev_at_the_meter(world) == 3, "sent at the sync"
 
-        laid.lost = {Channel.RECEIPTS, Channel.REPORTED}
-        fourth = draft(laid, "A technician comes on Thursday.")
-        laid.submit(fourth)
-        await laid.settle()
+        world.lost_channels = {Channel.RECEIPTS, Channel.REPORTED}
+        fourth = draft(world, "A technician comes on Thursday.")
+        world.submit(fourth)
+        await world.settle()
         assert delivery_of(engine, fourth.id) == ("sent", 1)
-        await laid.wait(10 * MINUTE_MS, MINUTE_MS)
+        await world.wait(10 * MINUTE_MS, MINUTE_MS)
         state, attempts = delivery_of(engine, fourth.id)
         assert state == "sent", state
         assert attempts > 1, "retried by upkeep"
-        laid.lost = set()
-        await laid.wait(HOUR_MS, 10 * MINUTE_MS)
+        world.lost_channels = set()
+        await world.wait(HOUR_MS, 10 * MINUTE_MS)
         assert delivery_of(engine, fourth.id)[0] == "effective"
 
 

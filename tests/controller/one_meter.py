@@ -1,4 +1,4 @@
-"""One real meter and the controller's side of it: orders decided, of which some arrive and others do not."""
+"""One real meter and the orders that the controller has approved for it, of which some do not arrive."""
 
 from hypothesis import strategies as st
 
@@ -33,16 +33,16 @@ VERBS = (
     "calendar",
     "tariff",
 )
-# A verb, and whether what it makes reaches the meter at once.
+# A verb, and whether its order reaches the meter at once.
 STORIES = st.lists(st.tuples(st.sampled_from(VERBS), st.booleans()), max_size=24)
 
 
-class Desk:
-    """The controller's side of one meter: orders active for it, and how far each has come."""
+class MeterAndOrders:
+    """A real meter, and the orders that are active for it, each with the state of its delivery."""
 
     def __init__(self) -> None:
         self.bench = Workbench()
-        self.standing: dict[str, ActiveOrder] = {}
+        self.active: dict[str, ActiveOrder] = {}
         self.revs: dict[str, int] = {}
         self.number = self.total_ueur = 0
 
@@ -92,25 +92,23 @@ class Desk:
                 return drafting.tariff(self.sheet(Kind.TARIFF, "base"), "base", 300_000, self.number, M1)
 
     def decide(self, verb: str, *, arrives: bool) -> None:
-        """What approval does: the order stands, what it replaces does not."""
+        """Approve an order: it becomes active, and supersedes what it replaces."""
         order = self.draft(verb)
-        self.standing = {
-            name: each for name, each in self.standing.items() if not replaces(order, each.order)
-        }
-        self.standing[order.id] = ActiveOrder(order, DeliveryState.SENT)
+        self.active = {name: each for name, each in self.active.items() if not replaces(order, each.order)}
+        self.active[order.id] = ActiveOrder(order, DeliveryState.SENT)
         if arrives:
             self.deliver(order)
 
     def deliver(self, order: Order) -> None:
         judged = self.bench.send(order)
         state = DeliveryState.STORED if judged.verdict == "accepted" else DeliveryState.REFUSED
-        self.standing[order.id] = ActiveOrder(order, state)
+        self.active[order.id] = ActiveOrder(order, state)
 
     def lacks(self) -> list[str]:
-        """What the meter's own memory lacks of what stands, without asking what it says of itself."""
+        """The active orders that the meter's memory lacks, whatever the meter says of itself."""
         memory = self.bench.meter.memory
         lacking: list[str] = []
-        for order in (each.order for each in self.standing.values()):
+        for order in (each.order for each in self.active.values()):
             held = memory.protections.get(order.object, NOTHING)
             has = True
             match order.kind:
@@ -135,4 +133,4 @@ class Desk:
         return lacking
 
     def sync(self) -> Answer:
-        return answer(holds_of(self.bench.meter), list(self.standing.values()), 1, self.bench.now_ms)
+        return answer(holds_of(self.bench.meter), list(self.active.values()), 1, self.bench.now_ms)

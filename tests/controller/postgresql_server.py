@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own: a cluster in a temporary folder, behind a socket there, gone with the tests."""
+"""A PostgreSQL server for tests: a cluster and a socket in a temporary folder, deleted after the tests."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from controller.database import postgresql
 
 _START_S = 30.0
 _STOP_S = 10.0
-# Nothing here outlives the tests: there is no disk to wait for.
+# The data need not survive a crash, so no commit waits for the disk.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -30,13 +30,13 @@ _SETTINGS = {
 
 
 class PostgresqlServer:
-    """Started by `start`, ended by `stop`."""
+    """A server that `start` starts and `stop` stops."""
 
     def __init__(self) -> None:
-        # Not pytest's own folder: nobody but its owner may look into that, and the server is nobody.
+        # Not below pytest's folder: only its owner may enter that, and the server runs as another user.
         self._folder = Path(tempfile.mkdtemp(prefix="relance-postgresql-"))
         self._process: subprocess.Popen[bytes] | None = None
-        # It refuses to run as root; Debian's package brings a user for it.
+        # PostgreSQL refuses to run as root; Debian's package creates a user for it.
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
             self._as_user = {"user": "postgres", "group": "postgres", "extra_groups": []}

@@ -1,7 +1,7 @@
-"""A controller's service and real links around one table: an in-memory broker, and time that is stepped.
+"""A controller's service and real links in one process: an in-memory broker, and time that is stepped.
 
-`Table` is the world: true time, the broker with what it retains, links with guarded meters, and a service
-on a store. `settle` lets messages run until there are none under way.
+`World` holds true time, the broker with its retained messages, links with guarded meters, and a service on a
+store. `settle` delivers messages until none is in transit.
 """
 
 import asyncio
@@ -85,10 +85,11 @@ def _reporting(link: str, name: str, balance_q: int, profile: Profile) -> Report
 
 
 @dataclass
-class Table:
-    """See the head of this module. `lost`: channels of which nothing arrives at the controller.
+class World:
+    """See the head of this module. `messages`: all that the controller has published.
 
-    `deaf`: the broker is there, and confirms nothing.
+    `lost_channels`: the broker drops what comes up on these. `acknowledges`: whether it confirms what the
+    controller publishes. `connected`: whether the controller reaches the broker.
     """
 
     engine: Engine
@@ -97,12 +98,12 @@ class Table:
     links: dict[str, Link]
     retained: dict[str, bytes] = field(default_factory=dict)
     connected: bool = True
-    deaf: bool = False
-    lost: set[Channel] = field(default_factory=set)
+    acknowledges: bool = True
+    lost_channels: set[Channel] = field(default_factory=set)
     published: Counter[Channel] = field(default_factory=Counter)
-    down: list[tuple[Place, bytes]] = field(default_factory=list)
+    messages: list[tuple[Place, bytes]] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _up: deque[Outgoing] = field(default_factory=deque)
+    _upward: deque[Outgoing] = field(default_factory=deque)
 
     @property
     def now_ms(self) -> UtcMs:
@@ -115,10 +116,10 @@ class Table:
     ) -> None:
         del expiry_s
         await asyncio.sleep(0)
-        if self.deaf or not self.connected:
+        if not self.acknowledges or not self.connected:
             raise NotConnectedError("no broker")
         self.published[place.channel] += 1
-        self.down.append((place, payload))
+        self.messages.append((place, payload))
         if place.channel is Channel.FLEET_ORDERS:
             assert retain
             self.retained[place.order] = payload
@@ -126,21 +127,21 @@ class Table:
                 del self.retained[place.order]
         for link in self.links.values():
             if link.online and place.link in {"", link.name}:
-                self._up.extend(link.receive(place, payload, self.now_ms))
+                self._upward.extend(link.receive(place, payload, self.now_ms))
 
     def connect(self, name: str) -> None:
         link = self.links[name]
         link.will()
-        self._up.extend(link.connected(self.now_ms))
+        self._upward.extend(link.connected(self.now_ms))
         for order, payload in list(self.retained.items()):
-            self._up.extend(link.receive(Place(Channel.FLEET_ORDERS, order=order), payload, self.now_ms))
+            self._upward.extend(link.receive(Place(Channel.FLEET_ORDERS, order=order), payload, self.now_ms))
 
     def disconnect(self, name: str) -> None:
         self.links[name].disconnected()
-        self._up.append(self.links[name].will())
+        self._upward.append(self.links[name].will())
 
     def restart(self) -> None:
-        """The service was killed and is started again, on the same store; nothing else was kept."""
+        """Kill the service and start it again on the same store; everything else is lost."""
         for task in self.tasks:
             task.cancel()
         self.service = Service(self.engine, SERVICE_KEYS, self.clock)
@@ -150,23 +151,23 @@ class Table:
     # -- time ---------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Until nothing is under way."""
+        """Deliver and publish until no message is in transit."""
         while True:
-            while self._up:
-                await self._rise(self._up.popleft())
+            while self._upward:
+                await self._deliver_to_controller(self._upward.popleft())
             if self.service.outbox is not None and self.connected:
                 await self.service.outbox.drain()
-            if not self._up and (not self.connected or await self.service.drained()):
+            if not self._upward and (not self.connected or await self.service.drained()):
                 return
             await asyncio.sleep(0.001)
 
     async def wait(self, ms: int, step_ms: int = HOUR_MS) -> None:
-        """Let time pass for everybody; the service ticks at each step."""
+        """Let time pass for meters and service; the service ticks at each step."""
         end_ms = self.now_ms + ms
         while self.now_ms < end_ms:
             await self.clock.step_to(min(self.now_ms + step_ms, end_ms))
             for link in self.links.values():
-                self._up.extend(link.advance(self.now_ms))
+                self._upward.extend(link.advance(self.now_ms))
             await self.settle()
             await self.tick()
 
@@ -174,25 +175,25 @@ class Table:
         await self.service.jobs.tick_now()
         await self.settle()
 
-    async def _rise(self, said: Outgoing) -> None:
-        if said.place.channel in self.lost:
+    async def _deliver_to_controller(self, message: Outgoing) -> None:
+        if message.place.channel in self.lost_channels:
             return
-        if said.place.channel is Channel.TIME_ASK:
-            await self._answer_as_timeserver(said)
-        await self.service.handle(Arrival(said.place, said.payload))
+        if message.place.channel is Channel.TIME_ASK:
+            await self._answer_as_timeserver(message)
+        await self.service.handle(Arrival(message.place, message.payload))
 
-    async def _answer_as_timeserver(self, said: Outgoing) -> None:
-        ask = read_message(said.payload, TimeAsk)
+    async def _answer_as_timeserver(self, message: Outgoing) -> None:
+        ask = read_message(message.payload, TimeAsk)
         if ask.source is not Source.TIMESERVER:
             return
-        told = TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=self.now_ms, spread_ms=SECOND_MS)
-        answer = seal(write_document(told), TIME_TYPE, [SIGNERS[Source.TIMESERVER]])
-        await self.publish(Place(Channel.TIME_ANSWER, link=said.place.link, meter=ask.meter), answer)
+        honest = TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=self.now_ms, spread_ms=SECOND_MS)
+        answer = seal(write_document(honest), TIME_TYPE, [SIGNERS[Source.TIMESERVER]])
+        await self.publish(Place(Channel.TIME_ANSWER, link=message.place.link, meter=ask.meter), answer)
 
     # -- operators ----------------------------------------------------------------------------
 
     def submit(self, order: Order) -> OrderRow:
-        """Signed by as many people as it takes, and committed as the command line would."""
+        """Sign an order with as many people as it takes, and submit it, as the command line does."""
         with writing(self.engine) as session:
             return orders.submit(session, order, seal_order(order), ROOT, "anna", self.now_ms)
 
@@ -221,7 +222,7 @@ class Table:
         return self.submit(planning.plan_cut(sheet, "c1", (meter,), (from_ms, until_ms)))
 
     def pay(self, payment_id: str, meter: str, amount_ueur: int) -> str:
-        """The id of the statement's order; an empty one where the payment was booked before."""
+        """Book a payment. Returns the id of its order, or nothing where it was booked before."""
         with writing(self.engine) as session:
             booked = payments.draw_statement(session, payment_id, meter, amount_ueur, "anna", self.now_ms)
             if booked.sheet is None:
@@ -244,17 +245,17 @@ def seal_order(order: Order) -> bytes:
 
 
 @asynccontextmanager
-async def table(engine: Engine, *links: Link) -> AsyncIterator[Table]:
-    """A table with a running service, every link connected and settled."""
+async def controller_with(engine: Engine, *links: Link) -> AsyncIterator[World]:
+    """A world with a running service; every link is connected, and all messages are delivered."""
     clock = SteppedClock()
-    laid = Table(engine, clock, Service(engine, SERVICE_KEYS, clock), {link.name: link for link in links})
-    laid.restart()
+    world = World(engine, clock, Service(engine, SERVICE_KEYS, clock), {link.name: link for link in links})
+    world.restart()
     try:
         for link in links:
-            laid.connect(link.name)
-        await laid.settle()
-        yield laid
+            world.connect(link.name)
+        await world.settle()
+        yield world
     finally:
-        for task in laid.tasks:
+        for task in world.tasks:
             task.cancel()
-        await asyncio.gather(*laid.tasks, return_exceptions=True)
+        await asyncio.gather(*world.tasks, return_exceptions=True)

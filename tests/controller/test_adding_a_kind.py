@@ -1,4 +1,4 @@
-"""A kind of order that nobody knows goes the whole way once it has a body, a row and a deed, and no more.
+"""A new kind of order works from draft to effect once it has a body, a row and a deed, and nothing else.
 
 The kind is made up: it is written into a copy of the tree, at the three places that `docs/adding-a-kind.md`
 names, and `made_up_kind` is run there.

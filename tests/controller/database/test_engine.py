@@ -56,7 +56,7 @@ def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
         assert session.exec(select(LinkRow)).all() == []
 
 
-def test_what_a_reader_changes_is_thrown_away(engine: Engine) -> None:
+def test_changes_of_a_reader_are_rolled_back(engine: Engine) -> None:
     with reading(engine) as session:
         session.add(link())
         session.flush()
@@ -64,7 +64,7 @@ def test_what_a_reader_changes_is_thrown_away(engine: Engine) -> None:
         assert session.exec(select(LinkRow)).all() == []
 
 
-def test_a_meter_hangs_on_a_link_and_numbers_are_numbers(engine: Engine) -> None:
+def test_a_meter_needs_a_link_and_an_integer_column_takes_only_integers(engine: Engine) -> None:
     with pytest.raises(IntegrityError), writing(engine) as session:
         session.add(MeterRow(id="m1", link="nowhere", first_seen_ms=1))
     careless = link()
@@ -83,20 +83,20 @@ def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
             assert session.exec(select(LinkRow)).all() == []
 
 
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="no such file; `relance init` makes it"):
         open_store(f"sqlite:///{tmp_path}/none.db")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("Dear diary, " * 100)
     with pytest.raises(InputError, match="file is not a database") as refused:
         open_store(f"sqlite:///{tmp_path}/text.db")
     assert "\n" not in str(refused.value)
 
 
-def test_a_strangers_database_and_one_of_another_version_are_refused(tmp_path: Path) -> None:
+def test_a_foreign_database_and_one_of_another_version_are_refused(tmp_path: Path) -> None:
     for name, found, sql in (
         ("stranger", "not a store of relance", "CREATE TABLE customers (id INTEGER)"),
         ("empty", "not a store of relance", ""),
@@ -115,7 +115,7 @@ def test_a_strangers_database_and_one_of_another_version_are_refused(tmp_path: P
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "://", "sqlite3:///x", "postgres//x::", "http://x"])
-def test_an_address_that_is_none_is_said_with_what_is_allowed(url: str) -> None:
+def test_a_malformed_address_is_refused_with_what_is_allowed(url: str) -> None:
     with pytest.raises((InputError, UnreachableError)) as refused:
         open_store(url)
     assert "\n" not in str(refused.value)

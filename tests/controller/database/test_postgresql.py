@@ -42,7 +42,7 @@ def version_of(engine: Engine) -> object:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def test_an_empty_database_is_no_store_until_one_is_made_in_it(url: str) -> None:
+def test_an_empty_database_becomes_a_store_only_with_create(url: str) -> None:
     kind, line = refused(url)
     assert kind is InputError
     assert "not a store of relance" in line
@@ -52,7 +52,7 @@ def test_an_empty_database_is_no_store_until_one_is_made_in_it(url: str) -> None
     opened.dispose()
 
 
-def test_a_strangers_database_is_refused_and_left_as_it_is(
+def test_a_database_with_foreign_tables_is_refused_and_not_changed(
     url: str, postgresql_server: PostgresqlServer
 ) -> None:
     postgresql_server.administer("CREATE TABLE customers (id BIGINT)", "fresh")
@@ -61,7 +61,7 @@ def test_a_strangers_database_is_refused_and_left_as_it_is(
     postgresql_server.administer("SELECT id FROM customers", "fresh")
 
 
-def test_a_database_a_role_and_a_server_that_are_not_there_are_named(
+def test_a_missing_database_role_or_server_is_named(
     postgresql_server: PostgresqlServer,
 ) -> None:
     there = postgresql_server.url("postgres")
@@ -80,7 +80,7 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in refused("postgresql://anne:secret@127.0.0.1:1/x")[1]
 
 
-def test_without_its_driver_one_line_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_driver_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pg8000", None)
     with pytest.raises(InputError, match=r"PostgreSQL needs the package pg8000, the extra `relance\["):
         open_store("postgresql://localhost/x")
@@ -91,7 +91,7 @@ def test_another_driver_is_refused_with_what_is_allowed() -> None:
         open_store("postgresql+psycopg://localhost/x")
 
 
-def test_who_makes_or_migrates_a_store_at_once_makes_one(
+def test_two_that_create_or_migrate_a_store_at_once_make_one(
     url: str, postgresql_server: PostgresqlServer
 ) -> None:
     def make(_number: int) -> object:
@@ -112,7 +112,7 @@ def test_who_makes_or_migrates_a_store_at_once_makes_one(
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 
 
-def test_a_connection_that_the_server_ends_is_said_and_the_next_one_works(
+def test_a_connection_that_the_server_ends_is_an_error_and_the_next_one_works(
     url: str, postgresql_server: PostgresqlServer
 ) -> None:
     opened = open_store(url, create=True)

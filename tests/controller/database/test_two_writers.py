@@ -1,4 +1,4 @@
-"""Two processes on one store: one writes at a time, a reader sees one state, and none is left hanging."""
+"""Two processes on one store: one writes at a time, a reader sees one state, and no writer waits for ever."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _PATIENCE_S = 30
 
 @pytest.fixture
 def other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
-    """Opens the same store again, as another process would, with less patience."""
+    """Opens the same store again, as another process would, with a shorter wait for the lock."""
     monkeypatch.setattr("controller.database.engine._BUSY_MS", 100)
     url = engine.url.render_as_string(hide_password=False)
     return lambda: open_store(url)
@@ -31,7 +31,7 @@ def value_of(engine: Engine, name: str) -> int:
 
 
 def test_a_writer_that_reads_first_and_writes_later_loses_nothing(engine: Engine) -> None:
-    """Without the lock at the first breath both would read the same value, and one addition would be gone."""
+    """Without a lock at the beginning both would read the same value, and one addition would be lost."""
     with writing(engine) as session:
         session.add(CounterRow(name="sum", value=0))
 

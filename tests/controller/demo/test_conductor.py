@@ -1,4 +1,4 @@
-"""The conductor: time never goes back, nobody is woken early, and the order of the parts changes nothing."""
+"""The conductor: time never goes back, no sleeper wakes early, and the order of the parts changes nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ DUES = st.lists(st.integers(0, 20 * SECOND_MS), max_size=8)
 
 
 class Ledger:
-    """A part that notes when it was moved, and for which instant."""
+    """A part that records when it was advanced, and for which due instant."""
 
     def __init__(self, conductor: Conductor, dues_ms: Sequence[int]) -> None:
         self._conductor = conductor
@@ -30,7 +30,7 @@ class Ledger:
 
 
 async def nothing_to_wait_for() -> None:
-    """The post of a world without messages."""
+    """`until_quiet` of a post without messages."""
     await asyncio.sleep(0)
 
 
@@ -49,7 +49,7 @@ async def conducted(
 
 
 @given(st.lists(DUES, min_size=1, max_size=4))
-def test_time_never_goes_back_and_ends_where_it_was_told_to(parts: list[list[int]]) -> None:
+def test_time_never_goes_back_and_ends_at_the_given_instant(parts: list[list[int]]) -> None:
     until_ms = START_MS + 30 * SECOND_MS
     _, seen = asyncio.run(conducted(parts, until_ms))
     assert seen == sorted(seen)
@@ -70,12 +70,12 @@ def test_parts_in_another_order_are_moved_at_the_same_instants(
     parts: list[list[int]], chance: object
 ) -> None:
     until_ms = START_MS + 30 * SECOND_MS
-    places = list(range(len(parts)))
-    chance.shuffle(places)  # type: ignore[attr-defined] # hypothesis gives a random.Random
+    indices = list(range(len(parts)))
+    chance.shuffle(indices)  # type: ignore[attr-defined] # hypothesis gives a random.Random
     done, seen = asyncio.run(conducted(parts, until_ms))
-    shuffled, seen_too = asyncio.run(conducted([parts[place] for place in places], until_ms))
+    shuffled, seen_too = asyncio.run(conducted([parts[index] for index in indices], until_ms))
     assert seen == seen_too
-    assert [done[place] for place in places] == shuffled
+    assert [done[index] for index in indices] == shuffled
 
 
 @given(st.lists(st.integers(-SECOND_MS, 20 * SECOND_MS), min_size=1, max_size=8))
@@ -104,25 +104,25 @@ def test_sleepers_wake_in_the_order_of_their_instants_and_not_early(sleeps_ms: l
 def test_acts_of_one_instant_happen_in_the_order_of_their_list_and_stir_the_post() -> None:
     async def run() -> tuple[list[str], int]:
         conductor = Conductor(START_MS, nothing_to_wait_for)
-        said: list[str] = []
+        done: list[str] = []
         stirred: list[int] = []
 
         def act(word: str) -> tuple[int, object]:
-            async def say() -> None:
-                said.append(word)
+            async def do() -> None:
+                done.append(word)
 
-            return START_MS + SECOND_MS, say
+            return START_MS + SECOND_MS, do
 
         script = [act("first"), act("second"), act("third")]
         conductor.add(Acts(conductor, script, lambda: stirred.append(1)))  # type: ignore[arg-type]
         while await conductor.step(START_MS + 3 * SECOND_MS):
             pass
-        return said, len(stirred)
+        return done, len(stirred)
 
     assert asyncio.run(run()) == (["first", "second", "third"], 3)
 
 
-def test_at_rate_one_a_second_is_a_second_and_stepped_time_goes_on_from_there() -> None:
+def test_after_a_run_in_real_time_stepped_time_continues_from_there() -> None:
     async def run() -> tuple[int, int]:
         conductor = Conductor(START_MS, nothing_to_wait_for)
         looks = 0

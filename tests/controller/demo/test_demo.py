@@ -24,9 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a small demo on the embedded broker has written."""
     out = tmp_path_factory.mktemp("demo")
     program = start_demo(out, *SMALL)
-    said, complained = program.communicate(timeout=280)
-    assert program.returncode == 0, complained
-    (out / "said.txt").write_text(said)
+    output, errors = program.communicate(timeout=280)
+    assert program.returncode == 0, errors
+    (out / "output.txt").write_text(output)
     return out
 
 
@@ -70,7 +70,7 @@ def test_the_controller_has_seen_the_wrong_date(report: dict[str, Any]) -> None:
     assert report["guarded"]["heard_wrong_date"] > 0
 
 
-def test_the_page_needs_nothing_from_elsewhere(folder: Path) -> None:
+def test_the_page_loads_nothing_from_elsewhere(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     assert not re.search(r"""(src|href)\s*=\s*["']?(?!["'#])""", page)
     assert not re.search(r"url\((?!#)|@import|<script|<link|<iframe|<object", page)
@@ -84,8 +84,8 @@ def test_the_page_tells_three_stories(folder: Path) -> None:
 
 
 def test_without_a_terminal_there_is_a_line_per_simulated_hour(folder: Path) -> None:
-    said = (folder / "said.txt").read_text()
-    hours = re.findall(r"^\w{3} \d\d \w+ 2020 (\d\d):00 \|", said, flags=re.MULTILINE)
+    output = (folder / "output.txt").read_text()
+    hours = re.findall(r"^\w{3} \d\d \w+ 2020 (\d\d):00 \|", output, flags=re.MULTILINE)
     assert len(hours) == 208
     assert all((int(later) - int(sooner)) % 24 == 1 for sooner, later in pairwise(hours))
 
@@ -103,8 +103,8 @@ def test_the_same_seed_takes_the_same_decisions_on_another_broker(
 ) -> None:
     for run in ("first", "second"):  # the first leaves nothing on the broker that the second could meet
         program = start_demo(tmp_path / run, *SMALL, "--broker", str(mosquitto.address))
-        _, complained = program.communicate(timeout=280)
-        assert program.returncode == 0, complained
+        _, errors = program.communicate(timeout=280)
+        assert program.returncode == 0, errors
         other = json.loads((tmp_path / run / "report.json").read_bytes())
         assert other["decisions_sha256"] == report["decisions_sha256"]
         assert other["openings"] == report["openings"]
@@ -122,10 +122,10 @@ def test_ctrl_c_ends_all_parts_within_two_seconds(hours: int, tmp_path: Path) ->
     assert started
     os.kill(program.pid, signal.SIGINT)
     interrupted_s = time.monotonic()
-    _, complained = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=30)
     assert time.monotonic() - interrupted_s < 2
     assert program.returncode == 130
-    assert "Traceback" not in complained
+    assert "Traceback" not in errors
     while any(map(is_running, started)) and time.monotonic() - interrupted_s < 2:
         time.sleep(0.02)
     assert not any(map(is_running, started))
@@ -144,25 +144,25 @@ def test_a_wrong_option_gets_one_line(
     options: tuple[str, ...], status: int, line: str, tmp_path: Path
 ) -> None:
     program = start_demo(tmp_path, *options)
-    _, complained = program.communicate(timeout=60)
-    assert (program.returncode, complained) == (status, line)
+    _, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (status, line)
 
 
-def test_a_broker_that_does_not_answer_ends_it_with_three(tmp_path: Path) -> None:
+def test_a_broker_that_does_not_answer_ends_the_demo_with_status_three(tmp_path: Path) -> None:
     with Embedded() as broker:
         address = broker.address
     (tmp_path / "relance.db").write_text("a controller's own")
     program = start_demo(tmp_path, *SMALL, "--broker", str(address))
-    _, complained = program.communicate(timeout=60)
+    _, errors = program.communicate(timeout=60)
     assert program.returncode == 3
-    assert complained.startswith(f"broker {address}: ")
-    assert complained.count("\n") == 1
+    assert errors.startswith(f"broker {address}: ")
+    assert errors.count("\n") == 1
     # Nothing half done, and nothing that was there before is touched.
     assert [each.name for each in tmp_path.iterdir()] == ["relance.db"]
     assert (tmp_path / "relance.db").read_text() == "a controller's own"
 
 
-def test_a_broker_that_goes_away_ends_it_with_three_and_one_line(tmp_path: Path) -> None:
+def test_a_lost_broker_ends_the_demo_with_status_three_and_one_line(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()
     program = start_demo(tmp_path / "out", *SMALL, "--broker", str(broker.address))
@@ -170,16 +170,16 @@ def test_a_broker_that_goes_away_ends_it_with_three_and_one_line(tmp_path: Path)
     for _ in range(3):
         program.stdout.readline()
     broker.stop()
-    _, complained = program.communicate(timeout=60)
+    _, errors = program.communicate(timeout=60)
     assert program.returncode == 3
-    assert complained == "broker: the connection was lost; the demo needs one that stays\n"
+    assert errors == "broker: the connection was lost; the demo needs one that stays\n"
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_folder_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     program = start_demo(tmp_path / "file", *SMALL)
-    _, complained = program.communicate(timeout=60)
+    _, errors = program.communicate(timeout=60)
     assert program.returncode == 2
-    assert complained.startswith("--out: ")
-    assert complained.count("\n") == 1
+    assert errors.startswith("--out: ")
+    assert errors.count("\n") == 1

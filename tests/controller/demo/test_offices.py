@@ -1,4 +1,4 @@
-"""The way back of 2020: offices, queues, ninety seconds a card."""
+"""How households got their supply back in 2020: offices, queues, ninety seconds a card."""
 
 from itertools import pairwise
 

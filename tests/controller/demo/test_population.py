@@ -40,7 +40,7 @@ def test_every_fleet_has_someone_to_cut_early_and_someone_to_cut_in_the_window(c
 
 
 @given(COUNTS, SEEDS)
-def test_what_a_household_did_lies_where_it_belongs_in_time(count: int, seed: int) -> None:
+def test_acts_of_a_household_happen_in_their_order(count: int, seed: int) -> None:
     for home in households(count, seed):
         if home.reactivation is Reactivation.BEFORE_START:
             assert home.reactivated_ms is not None

@@ -1,4 +1,4 @@
-"""What comes in is taken once, in its own order, and only from whom it says it is."""
+"""Intake takes each message once, whatever the order of arrival, and only from its real sender."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def arrival(report: Report, meter: str | None = None, key: bytes = KEY) -> Arriv
 
 
 def reported(number: int, supply: Supply = Supply.ON, meter: str = "m1", journal: int = 0) -> Reported:
-    """Said when the black box ended with entry `journal`, or else with `number`."""
+    """A report made when the black box ended with entry `journal` (default: `number`)."""
     return Reported(
         meter=meter,
         number=number,
@@ -165,7 +165,7 @@ def test_a_release_is_not_effective_while_the_supply_is_off(engine: Engine) -> N
     assert state(engine, order) == "effective"
 
 
-def test_a_refusal_is_kept_with_the_meters_reason_and_an_acceptance_after_it_counts(engine: Engine) -> None:
+def test_a_refusal_is_stored_with_its_reason_and_a_later_acceptance_counts(engine: Engine) -> None:
     take(engine, arrival(reported(1)))
     order = hold(engine)
     take(engine, arrival(receipt(order, "refused")))
@@ -261,7 +261,7 @@ def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
 
 
 def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
-    def say(sequence: int, *, online: bool) -> None:
+    def send(sequence: int, *, online: bool) -> None:
         status = Status(link="link-1", online=online, sequence=sequence, meters=2)
         take(engine, Arrival(Place(Channel.STATUS, link="link-1"), write_message(status)))
 
@@ -271,10 +271,10 @@ def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
             assert row is not None
             return row.state
 
-    say(2, online=True)
-    say(1, online=False)
+    send(2, online=True)
+    send(1, online=False)
     assert shown() == "online"
-    say(2, online=False)
+    send(2, online=False)
     assert shown() == "offline"
 
 

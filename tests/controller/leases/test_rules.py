@@ -1,4 +1,4 @@
-"""A lease permits a cut only to a meter that stores all that protects it; and it is renewed in time."""
+"""A lease permits cuts only to a meter that holds all its protection, and it is renewed in time."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.reasons import Refusal
-from tests.controller.one_meter import STORIES, Desk
+from tests.controller.one_meter import STORIES, MeterAndOrders
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS
 
 NOW_MS = MONDAY_MS
@@ -49,8 +49,8 @@ def hold(number: int, name: str, meters: tuple[str, ...] = (), days: int = 10) -
 
 def held_by(plans: list[LeasePlan], now_ms: int) -> dict[str, LeaseHeld]:
     found: dict[str, LeaseHeld] = {}
-    for place, plan in enumerate(plans):
-        order = drafting.lease(sheet(100 + place, 1 + place, now_ms), plan.meters, plan.calendar, plan.names)
+    for index, plan in enumerate(plans):
+        order = drafting.lease(sheet(100 + index, 1 + index, now_ms), plan.meters, plan.calendar, plan.names)
         found |= dict.fromkeys(plan.meters, lease_held(order))
     return found
 
@@ -59,31 +59,31 @@ def held_by(plans: list[LeasePlan], now_ms: int) -> dict[str, LeaseHeld]:
 def test_a_meter_that_stores_all_may_be_permitted_and_one_that_lacks_a_hold_may_not(
     story: list[tuple[str, bool]],
 ) -> None:
-    desk = Desk()
-    desk.decide("calendar", arrives=True)
+    pair = MeterAndOrders()
+    pair.decide("calendar", arrives=True)
     for verb, arrives in story:
-        desk.decide(verb, arrives=arrives)
-    protecting = [each.order for each in desk.standing.values() if each.order.kind in (*PROTECTING, *FLOORS)]
-    names = protection_to_name(protecting, desk.bench.now_ms)
+        pair.decide(verb, arrives=arrives)
+    protecting = [each.order for each in pair.active.values() if each.order.kind in (*PROTECTING, *FLOORS)]
+    names = protection_to_name(protecting, pair.bench.now_ms)
     if isinstance(names, Refusal):
         return
-    calendars = [each.order for each in desk.standing.values() if each.order.kind is Kind.CUT_CALENDAR]
+    calendars = [each.order for each in pair.active.values() if each.order.kind is Kind.CUT_CALENDAR]
     (calendar,) = calendars
-    desk.deliver(calendar)
-    desk.bench.send(drafting.lease(sheet(999, 1, desk.bench.now_ms), ("m1",), calendar, names))
+    pair.deliver(calendar)
+    pair.bench.send(drafting.lease(sheet(999, 1, pair.bench.now_ms), ("m1",), calendar, names))
     lacks = [
         each.order
-        for each in desk.standing.values()
+        for each in pair.active.values()
         if each.order.kind in PROTECTING and each.state is not DeliveryState.STORED
     ]
-    complete = known_of(desk.bench.meter.memory).permission.complete
+    complete = known_of(pair.bench.meter.memory).permission.complete
     assert not (complete and lacks), lacks
     for order in protecting:
-        desk.deliver(order)
-    assert known_of(desk.bench.meter.memory).permission.complete
-    for name, protection in desk.bench.meter.memory.protections.items():
+        pair.deliver(order)
+    assert known_of(pair.bench.meter.memory).permission.complete
+    for name, protection in pair.bench.meter.memory.protections.items():
         force = in_force(protection)
-        if force is not None and force.until_ms > desk.bench.now_ms:
+        if force is not None and force.until_ms > pair.bench.now_ms:
             assert name in {named.object for named in names}
 
 
@@ -97,7 +97,7 @@ def test_meters_with_equal_names_share_documents_and_others_have_their_own() -> 
     assert METERS_PER_LEASE_MAX == 200
 
 
-def test_who_was_let_out_of_a_hold_is_not_asked_for_it() -> None:
+def test_a_lease_does_not_name_a_hold_that_was_lifted_for_the_meter() -> None:
     lifted = drafting.lift_moratorium(sheet(3, 2), "mora", Scope(meters=("m2",)))
     plans, _ = plan_leases(["m1", "m2"], [season(), hold(2, "mora"), lifted], NOW_MS)
     assert {plan.meters: [named.object for named in plan.names] for plan in plans} == {
@@ -121,7 +121,7 @@ def test_a_lease_is_due_daily_or_when_what_it_names_has_changed() -> None:
     assert due_leases(newer, held, NOW_MS) == newer
 
 
-def test_a_hold_is_named_two_days_beyond_its_end_and_a_release_beyond_its_hours() -> None:
+def test_a_lease_names_holds_and_releases_until_two_days_after_their_end() -> None:
     mora = hold(1, "mora", days=1)
     assert protection_to_name([mora], NOW_MS + 3 * DAY_MS - 1)
     assert protection_to_name([mora], NOW_MS + 3 * DAY_MS) == ()
@@ -130,14 +130,14 @@ def test_a_hold_is_named_two_days_beyond_its_end_and_a_release_beyond_its_hours(
     assert protection_to_name([release], NOW_MS + 72 * HOUR_MS + 2 * DAY_MS) == ()
 
 
-def test_what_cannot_all_be_named_permits_no_lease() -> None:
+def test_a_meter_with_too_much_protection_to_name_gets_no_lease() -> None:
     many = [hold(number, f"h{number}", days=10) for number in range(1, 66)]
     assert protection_to_name(many, NOW_MS) is Refusal.TOO_MANY
     assert plan_leases(["m1"], [season(99), *many], NOW_MS) == ([], ["m1"])
 
 
 @given(st.integers(1, 64), st.integers(1, 400))
-def test_a_document_of_any_meters_names_fits_the_wire(length: int, count: int) -> None:
+def test_a_lease_fits_into_a_message_whatever_its_meters_are_called(length: int, count: int) -> None:
     meters = [f"{number:0{length}d}"[-64:] for number in range(count)]
     plans, _ = plan_leases(sorted(set(meters)), [season(), hold(2, "mora")], NOW_MS)
     for plan in due_leases(plans, {}, NOW_MS):

@@ -1,4 +1,4 @@
-"""Who told a meter the time last: by its report, and by what its black box has told since."""
+"""The last witnesses of a meter: from its report, and from the claims of its black box since then."""
 
 import sqlite3
 from pathlib import Path
@@ -25,7 +25,7 @@ from tests.controller.exchange.test_intake import NOW_MS, arrival, event, in_mem
 
 
 def witness(source: Source, offset_ms: int, *, fresh: bool = True, heard_ms: int = NOW_MS) -> Witness:
-    """It agrees where it is near."""
+    """A witness that agrees if its offset is below an hour."""
     return Witness(
         source=source, fresh=fresh, agrees=abs(offset_ms) < HOUR_MS, heard_ms=heard_ms, offset_ms=offset_ms
     )
@@ -41,7 +41,7 @@ def claim(number: int, source: str, offset_ms: int, verdict: str = "disagrees", 
 
 
 def shown(engine: Engine, meter: str = "m1") -> tuple[WitnessView, ...]:
-    """As `meters show` has them, which must be as `meters list` has them."""
+    """The witnesses in `meters show`, which must be the same as in `meters list`."""
     with reading(engine) as session:
         listed = {view.id: view.witnesses for view in list_meters(session)}
         assert show_meter(session, meter).witnesses == listed[meter]
@@ -78,7 +78,7 @@ def test_the_witnesses_of_a_report_are_shown_as_it_named_them(engine: Engine) ->
     )
 
 
-def test_an_older_report_does_not_bring_back_its_witnesses_and_none_is_none(engine: Engine) -> None:
+def test_an_older_report_does_not_bring_back_its_witnesses(engine: Engine) -> None:
     take(engine, arrival(report(2, witness(Source.HEADEND, 0))))
     take(engine, arrival(report(1, witness(Source.HEADEND, DAY_MS))))
     assert words(engine) == ["headend 0 agrees"]
@@ -103,23 +103,25 @@ LEDGER = """
 
 
 @pytest.mark.parametrize("line", LEDGER.strip().splitlines())
-def test_what_came_in_and_what_is_shown(engine: Engine, line: str) -> None:
+def test_the_newest_witness_of_each_source_is_shown(engine: Engine, line: str) -> None:
     came, wanted = (part.strip() for part in line.split("|"))
     for number, words in enumerate(came.split("; "), start=1):
-        kind, journal, *told = words.split()
+        kind, journal, *claims = words.split()
         if kind == "C":
-            source, hours = _told(told[0])
+            source, hours = _source_and_hours(claims[0])
             take(engine, claim(int(journal), source, hours * HOUR_MS))
         else:
-            held = [witness(Source(source), hours * HOUR_MS) for source, hours in map(_told, told)]
+            held = [
+                witness(Source(source), hours * HOUR_MS) for source, hours in map(_source_and_hours, claims)
+            ]
             take(engine, arrival(report(number, *held, journal=int(journal))))
     found = [f"{each.source}{(each.offset_ms or 0) // HOUR_MS:+d}" for each in shown(engine)]
     assert " ".join(found) == wanted
 
 
-def _told(words: str) -> tuple[str, int]:
-    at = max(words.find("+"), words.find("-"))
-    return words[:at], int(words[at:])
+def _source_and_hours(words: str) -> tuple[str, int]:
+    sign = max(words.find("+"), words.find("-"))
+    return words[:sign], int(words[sign:])
 
 
 def test_what_the_meter_refused_or_only_logged_is_no_witness(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""The founding of a controller: all of it or none, once, with a root that two people have signed."""
+"""The founding of a controller: complete or not at all, only once, with a root that two people signed."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_operators_are_at_least_two_people_or_refused(names: list[str]) -> None:
         ([f"p{n}" for n in range(33)], "33 given"),
     ],
 )
-def test_a_wrong_crew_is_refused(names: list[str], why: str) -> None:
+def test_a_wrong_list_of_operators_is_refused(names: list[str], why: str) -> None:
     with pytest.raises(InputError) as caught:
         check_operators(names)
     assert why in str(caught.value)
@@ -106,27 +106,27 @@ def test_a_home_that_holds_anything_is_refused(tmp_path: Path) -> None:
             check_unused(tmp_path / name)
 
 
-def test_a_home_that_cannot_be_looked_into_is_one_line(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be looked into: File name too long"):
         check_unused(tmp_path / ("x" * 300))
 
 
-def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made: "), building(tmp_path / "file" / "home"):
         pass
 
 
 def test_a_database_inside_the_home_is_built_with_it() -> None:
-    place = Path("/srv/.home.new")
+    folder = Path("/srv/.home.new")
     inside = settings_from({}, Path("/srv/home"))
-    assert database_while_building(inside, place) == "sqlite:////srv/.home.new/relance.db"
+    assert database_while_building(inside, folder) == "sqlite:////srv/.home.new/relance.db"
     outside = settings_from({}, Path("/srv/home"), "sqlite:////srv/home2/x.db")
-    assert database_while_building(outside, place) == "sqlite:////srv/home2/x.db"
+    assert database_while_building(outside, folder) == "sqlite:////srv/home2/x.db"
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"\xff", b'{"payload":"","payloadType":"x","signatures":[]}'])
-def test_a_broken_root_is_one_line(tmp_path: Path, text: bytes) -> None:
+def test_a_malformed_root_is_an_error_of_one_line(tmp_path: Path, text: bytes) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_root(tmp_path / "root.json")
     (tmp_path / "root.json").write_bytes(text)
@@ -134,7 +134,7 @@ def test_a_broken_root_is_one_line(tmp_path: Path, text: bytes) -> None:
         load_root(tmp_path / "root.json")
 
 
-def test_a_root_that_one_person_signed_is_none(tmp_path: Path) -> None:
+def test_a_root_that_one_person_signed_is_refused(tmp_path: Path) -> None:
     signers = write_keys(tmp_path, ["anne", "bart"], str.upper)
     sealed = seal_root(signers, ["anne", "bart"], NOW_MS)
     payload = read_envelope(sealed).payload

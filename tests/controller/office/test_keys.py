@@ -1,4 +1,4 @@
-"""Keys as files: encrypted, for their owner alone, never written over."""
+"""Key files: encrypted, readable by their owner alone, never overwritten."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +59,7 @@ def test_a_key_opens_with_its_passphrase_and_with_no_other(passphrase: str, othe
 
 
 @pytest.mark.parametrize("bit", [1, 2, 128])
-def test_a_flipped_bit_anywhere_in_a_key_file_is_one_line_and_never_another_key(
+def test_a_flipped_bit_anywhere_in_a_key_file_is_an_error_and_never_another_key(
     tmp_path: Path, bit: int
 ) -> None:
     """The cipher alone would open some of these files, as another key."""
@@ -72,7 +72,7 @@ def test_a_flipped_bit_anywhere_in_a_key_file_is_one_line_and_never_another_key(
         assert outcome_of(tmp_path, "anne", "right") in {made.keyid, "refused"}, at
 
 
-def test_a_key_file_cut_short_anywhere_is_one_line(tmp_path: Path) -> None:
+def test_a_truncated_key_file_is_an_error_of_one_line(tmp_path: Path) -> None:
     create_key(tmp_path, "anne", "right")
     path = key_path(tmp_path, "anne")
     pem = path.read_bytes().rstrip()
@@ -81,7 +81,7 @@ def test_a_key_file_cut_short_anywhere_is_one_line(tmp_path: Path) -> None:
         assert outcome_of(tmp_path, "anne", "right") == "refused"
 
 
-def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_key_files(tmp_path: Path) -> None:
     create_key(tmp_path / "home" / "keys", "anne", "right")
     path = key_path(tmp_path / "home" / "keys", "anne")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -100,7 +100,7 @@ def test_a_key_that_others_may_read_is_warned_of(tmp_path: Path, what: str, mode
     assert f"mode {mode:o}" in warning
 
 
-def test_a_key_is_never_written_over(tmp_path: Path) -> None:
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     create_key(tmp_path, "anne", "right")
     before = key_path(tmp_path, "anne").read_bytes()
     with pytest.raises(InputError, match="exists already"):
@@ -116,14 +116,14 @@ def test_a_key_that_was_made_elsewhere_needs_no_line_before_it(tmp_path: Path) -
     assert load_signer(tmp_path, "anne", "right").public == private.public_key().public_bytes_raw()
 
 
-def test_a_missing_key_names_those_that_are_there(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_key_names_the_keys_that_exist(tmp_path: Path) -> None:
     create_key(tmp_path, "bart", "right")
     create_key(tmp_path, "anne", "right")
     assert holders_in(tmp_path) == ("anne", "bart")
     assert refusal_of(tmp_path, "carl", "right").endswith("no such key; keys there: anne, bart")
 
 
-def test_a_key_that_is_not_of_our_kind_is_refused(tmp_path: Path) -> None:
+def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
     sealed = BestAvailableEncryption(b"right")
     other = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, sealed)
     plain = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -143,7 +143,7 @@ def test_an_empty_passphrase_makes_no_key(tmp_path: Path) -> None:
     assert holders_in(tmp_path) == ()
 
 
-def test_the_fleet_key_is_thirty_two_bytes_or_one_line(tmp_path: Path) -> None:
+def test_a_fleet_key_that_is_not_thirty_two_bytes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "fleet.key"
     with pytest.raises(InputError, match="no such file"):
         load_fleet_key(path)

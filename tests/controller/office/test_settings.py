@@ -1,4 +1,4 @@
-"""Settings: an option before the environment, the environment before the default."""
+"""Settings: an option overrides the environment, the environment overrides the default."""
 
 from pathlib import Path
 
@@ -32,6 +32,6 @@ def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None
     )
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_counts_as_not_set() -> None:
     empty = {"RELANCE_HOME": "", "RELANCE_DATABASE": "", "RELANCE_BROKER": ""}
     assert settings_from(empty) == settings_from({})

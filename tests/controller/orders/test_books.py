@@ -1,4 +1,4 @@
-"""Orders and audit in the store: signed by enough people or not out, all in one transaction, and provable."""
+"""Orders and audit in the store: sent only with enough signatures, in one transaction, and audited."""
 
 from contextlib import suppress
 from functools import cache
@@ -40,7 +40,7 @@ NOW_MS = MONDAY_MS
 
 
 class UndoneError(Exception):
-    """Ends a transaction that shall leave nothing behind."""
+    """Rolls a transaction back."""
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_what_addresses_a_meter_that_is_not_known_is_refused(engine: Engine) -> 
             orders.submit(session, group, signed(group, "anna"), ROOT, "anna", NOW_MS)
 
 
-def test_an_order_that_is_over_is_not_approved_and_one_that_is_out_not_withdrawn(engine: Engine) -> None:
+def test_an_expired_order_is_not_approved_and_a_sent_one_not_withdrawn(engine: Engine) -> None:
     with writing(engine) as session:
         order = lift(session)
         orders.propose(session, order, signed(order, "dora", "eric"), "dora", NOW_MS)
@@ -131,7 +131,7 @@ def test_an_order_that_is_over_is_not_approved_and_one_that_is_out_not_withdrawn
             orders.withdraw(session, order.id, "dora", NOW_MS)
 
 
-def test_harm_is_sent_to_each_meter_within_a_minute_and_forgotten_first(engine: Engine) -> None:
+def test_harm_is_sent_to_each_meter_within_a_minute_and_only_once(engine: Engine) -> None:
     with writing(engine) as session:
         order = lift(session)
         orders.submit(session, order, signed(order, "dora", "eric"), ROOT, "dora", NOW_MS)
@@ -163,7 +163,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("how", BREAKS)
-def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
+def test_any_change_of_the_audit_breaks_its_chain(engine: Engine, how: str) -> None:
     with writing(engine) as session:
         for number in range(4):
             audit.record(session, NOW_MS + number, "anna", AuditAct.SIGN, "m1", step=number)
@@ -173,7 +173,7 @@ def test_whoever_touches_the_audit_breaks_it(engine: Engine, how: str) -> None:
         assert audit.verify_audit(session) is not None
 
 
-def test_the_last_entries_cannot_be_cut_off_unseen_by_who_knows_the_head(engine: Engine) -> None:
+def test_who_knows_the_head_notices_that_the_last_entries_are_missing(engine: Engine) -> None:
     with writing(engine) as session:
         assert audit.head_of(session) == GENESIS
         audit.record(session, NOW_MS, "anna", AuditAct.PROPOSE, "m1")

@@ -1,4 +1,4 @@
-"""Every pair of state and event has an answer; ends are ends; what happened is never refused."""
+"""The state tables: total, without a way out of a final state; a delivery refuses no event."""
 
 import pytest
 from hypothesis import given
@@ -44,7 +44,7 @@ def test_each_event_of_a_delivery_leads_to_one_state() -> None:
 
 
 @given(ORDER_EVENTS)
-def test_nothing_is_active_that_was_not_approved_and_nothing_leaves_an_end(events: list[OrderEvent]) -> None:
+def test_no_order_is_active_without_approval_and_no_final_state_is_left(events: list[OrderEvent]) -> None:
     state, approved = OrderState.DRAFT, False
     for event in events:
         before = state
@@ -59,22 +59,22 @@ def test_nothing_is_active_that_was_not_approved_and_nothing_leaves_an_end(event
 
 
 @given(DELIVERY_EVENTS)
-def test_a_delivery_is_stored_only_by_the_meters_word_and_effective_only_after_it(
+def test_a_delivery_is_stored_only_by_the_meter_and_effective_only_after_that(
     events: list[DeliveryEvent],
 ) -> None:
-    state, told = DeliveryState.QUEUED, False
+    state, confirmed = DeliveryState.QUEUED, False
     for event in events:
         if event is DeliveryEvent.QUEUE:
-            told = False
-        told = told or event in {DeliveryEvent.ACCEPTED, DeliveryEvent.HELD}
+            confirmed = False
+        confirmed = confirmed or event in {DeliveryEvent.ACCEPTED, DeliveryEvent.HELD}
         state = step_delivery(state, event)
         if state in HELD_DELIVERIES:
-            assert told
+            assert confirmed
         if event in {DeliveryEvent.ACCEPTED, DeliveryEvent.HELD}:
             assert state in HELD_DELIVERIES
 
 
-def test_what_a_meter_has_stored_is_taken_back_by_nothing_but_a_sync_without_it() -> None:
+def test_only_a_sync_shows_that_a_meter_has_lost_what_it_stored() -> None:
     for state in HELD_DELIVERIES:
         for event in DeliveryEvent:
             after = step_delivery(state, event)

@@ -1,4 +1,4 @@
-"""What the broker has taken is marked as sent, for those whose message it was and for nobody else."""
+"""An acknowledged message marks the deliveries that it belongs to as sent, and no others."""
 
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -20,7 +20,7 @@ LATER_MS = NOW_MS + 7
 
 
 def declare(engine: Engine, scope: Scope) -> None:
-    """A moratorium to two meters that are known."""
+    """Declare a moratorium, in a store with two meters."""
     with writing(engine) as session:
         session.add(LinkRow(id="link-1", state="online", sequence=1, meters=2, seen_ms=NOW_MS))
         session.flush()

@@ -1,4 +1,4 @@
-"""How far an order has come: progress that says unknown."""
+"""Counts of meters that an order has reached; without an answer a meter counts as unknown."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +8,7 @@ from controller.orders.progress import Reach, progress, reach_of
 
 
 @given(st.dictionaries(st.sampled_from(DeliveryState), st.integers(0, 1_000)), st.booleans())
-def test_progress_adds_up_and_stored_is_only_the_meters_own_word(
+def test_progress_adds_up_and_stored_counts_only_receipts(
     counts: dict[DeliveryState, int], online: bool
 ) -> None:
     shown = progress((reach_of(state, link_online=online), count) for state, count in counts.items())
@@ -18,5 +18,5 @@ def test_progress_adds_up_and_stored_is_only_the_meters_own_word(
         assert shown.sent == 0
 
 
-def test_what_was_sent_to_a_link_that_is_away_is_unknown() -> None:
+def test_an_order_sent_to_an_offline_link_is_unknown() -> None:
     assert reach_of(DeliveryState.SENT, link_online=False) is Reach.UNKNOWN

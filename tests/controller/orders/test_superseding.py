@@ -17,7 +17,7 @@ M1 = Scope(meters=("m1",))
 @pytest.mark.parametrize(
     ("newer", "older"), [("lift", "declare"), ("lift", "shorten"), ("clear_flag", "set_flag")]
 )
-def test_who_undoes_a_kind_takes_the_place_of_its_orders(newer: str, older: str) -> None:
+def test_the_kind_that_undoes_another_supersedes_its_orders(newer: str, older: str) -> None:
     undone, undoes = DRAFTS[older](), replace(DRAFTS[newer](), rev=2)
     assert KINDS[undone.kind].undone_by is undoes.kind
     assert replaces(undoes, undone)
@@ -39,13 +39,13 @@ def test_who_undoes_a_kind_takes_the_place_of_its_orders(newer: str, older: str)
         ("release", "declare", False),
     ],
 )
-def test_what_takes_the_place_of_what(newer: str, older: str, replaced: bool) -> None:
+def test_which_order_supersedes_which(newer: str, older: str, replaced: bool) -> None:
     new = replace(DRAFTS[newer](), rev=2)
     assert replaces(new, DRAFTS[older]()) is replaced
     assert not replaces(DRAFTS[older](), new)
 
 
-def test_a_cancel_takes_the_place_of_the_cut_order_and_of_an_earlier_cancel() -> None:
+def test_a_cancel_supersedes_the_cut_order_and_an_earlier_cancel() -> None:
     at_ms = NOW_MS + DAY_MS + 10 * HOUR_MS
     cut = planning.plan_cut(sheet(1), "c", ("m1",), (at_ms, at_ms + HOUR_MS))
     cancel = drafting.cancel_cut(sheet(2), "c", ("m1",))
@@ -55,7 +55,7 @@ def test_a_cancel_takes_the_place_of_the_cut_order_and_of_an_earlier_cancel() ->
     assert not replaces(replace(cut, rev=3), cancel)
 
 
-def test_a_hold_gives_way_only_to_one_that_holds_as_much() -> None:
+def test_a_hold_is_superseded_only_by_one_that_covers_it() -> None:
     wide = drafting.declare_moratorium(sheet(1), "h", NOW_MS, NOW_MS + 2 * DAY_MS)
     narrow = drafting.declare_moratorium(sheet(2), "h", NOW_MS, NOW_MS + DAY_MS)
     assert not replaces(narrow, wide)

@@ -1,4 +1,4 @@
-"""Every cent is accounted for, and what breaks that is found."""
+"""The ledger accounts for every cent, and finds what violates that."""
 
 import pytest
 from hypothesis import given
@@ -19,11 +19,11 @@ AMOUNTS = st.lists(
 def book(amounts: list[tuple[str, str, int]]) -> list[Payment]:
     last: dict[tuple[str, str], Statement] = {}
     booked = []
-    for place, (meter, issuer, amount_ueur) in enumerate(amounts):
+    for index, (meter, issuer, amount_ueur) in enumerate(amounts):
         made = last[meter, issuer] = next_statement(last.get((meter, issuer)), issuer, amount_ueur)
         booked.append(
             Payment(
-                id=f"p{place}",
+                id=f"p{index}",
                 meter=meter,
                 issuer=issuer,
                 amount_ueur=amount_ueur,
@@ -40,12 +40,12 @@ def test_what_a_meter_is_credited_is_what_was_paid_in_any_order_with_any_repetit
 ) -> None:
     booked = book(amounts)
     assert discrepancies(booked) == []
-    told = booked + booked
-    chance.shuffle(told)  # type: ignore[attr-defined] # hypothesis gives a random.Random
+    sent = booked + booked
+    chance.shuffle(sent)  # type: ignore[attr-defined] # hypothesis gives a random.Random
     for meter in ("m1", "m2"):
         totals: Totals = NO_TOTALS
         credited_ueur = 0
-        for each in told:
+        for each in sent:
             if each.meter == meter:
                 outcome = apply_statement(totals, each.issuer, each.number, each.total_ueur)
                 assert isinstance(outcome, tuple)
@@ -59,20 +59,20 @@ def test_a_payment_that_is_lost_changed_or_doubled_is_found(
     amounts: list[tuple[str, str, int]], data: st.DataObject
 ) -> None:
     booked = book(amounts)
-    place = data.draw(st.integers(0, len(booked) - 1))
+    index = data.draw(st.integers(0, len(booked) - 1))
     broken = data.draw(
         st.sampled_from(
             [
                 [
-                    *booked[:place],
-                    replace(booked[place], amount_ueur=booked[place].amount_ueur + 1),
-                    *booked[place + 1 :],
+                    *booked[:index],
+                    replace(booked[index], amount_ueur=booked[index].amount_ueur + 1),
+                    *booked[index + 1 :],
                 ],
-                [*booked, replace(booked[place], id="again")],
+                [*booked, replace(booked[index], id="again")],
                 [
-                    *booked[:place],
-                    replace(booked[place], number=booked[place].number + 1),
-                    *booked[place + 1 :],
+                    *booked[:index],
+                    replace(booked[index], number=booked[index].number + 1),
+                    *booked[index + 1 :],
                 ],
             ]
         )
@@ -81,6 +81,6 @@ def test_a_payment_that_is_lost_changed_or_doubled_is_found(
 
 
 @pytest.mark.parametrize("amount_ueur", [0, -1, STATEMENT_UEUR_MAX])
-def test_an_amount_that_is_none_or_too_much_is_refused(amount_ueur: int) -> None:
+def test_an_amount_out_of_range_is_refused(amount_ueur: int) -> None:
     with pytest.raises(InputError, match="allowed: more than 0"):
         next_statement(Statement("controller", 1, 1), "controller", amount_ueur)

@@ -1,4 +1,4 @@
-"""How long a release took: percentiles of what the meters have read back."""
+"""How long a release took: percentiles of the times until the meters reported supply."""
 
 import math
 
@@ -18,5 +18,5 @@ def test_a_percentile_is_the_least_that_so_many_do_not_exceed(values: list[int],
     assert all(sum(other <= value for other in values) < needed for value in values if value < found)
 
 
-def test_of_nothing_there_is_no_percentile() -> None:
+def test_an_empty_list_has_no_percentile() -> None:
     assert percentile([], 99) is None

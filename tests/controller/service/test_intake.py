@@ -18,7 +18,7 @@ from tests.controller.service_bench import FLEET_KEY, SteppedClock
 PATIENCE_S = 20.0
 
 
-class Desk:
+class RunningIntake:
     """An intake that runs, and how often it has written."""
 
     def __init__(self, engine: Engine, linger_s: float) -> None:
@@ -41,8 +41,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(engine: Engine, linger_s: float = LINGER_S) -> AsyncIterator[Desk]:
-    opened = Desk(engine, linger_s)
+async def running_intake(engine: Engine, linger_s: float = LINGER_S) -> AsyncIterator[RunningIntake]:
+    opened = RunningIntake(engine, linger_s)
     running = asyncio.create_task(opened.intake.run())
     try:
         yield opened
@@ -55,7 +55,7 @@ def test_what_comes_while_a_batch_lingers_is_written_with_it(
     engine: Engine, linger_s: float, batches: int
 ) -> None:
     async def story() -> None:
-        async with desk(engine, linger_s) as opened:
+        async with running_intake(engine, linger_s) as opened:
             await opened.bring("link-1")
             # One turn of the loop: the first is in hand, and nothing has been written.
             await asyncio.sleep(0)
@@ -74,7 +74,7 @@ def test_a_stream_that_never_pauses_is_written_all_the_same(
     monkeypatch.setattr(intake, "_LINGER_S_MAX", 0.05)
 
     async def story() -> None:
-        async with desk(engine, linger_s=0.02) as opened:
+        async with running_intake(engine, linger_s=0.02) as opened:
             brought = 0
             while not opened.written.is_set():
                 await opened.bring("link-1")
@@ -90,7 +90,7 @@ def test_a_batch_that_is_full_waits_no_longer(engine: Engine, monkeypatch: pytes
     monkeypatch.setattr(intake, "_BATCH_MAX", 10)
 
     async def story() -> None:
-        async with desk(engine, linger_s=10 * PATIENCE_S) as opened:
+        async with running_intake(engine, linger_s=10 * PATIENCE_S) as opened:
             for number in range(11):
                 await opened.bring(f"link-{number}")
             await opened.until_written()

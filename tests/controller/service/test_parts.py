@@ -1,4 +1,4 @@
-"""The parts of the service alone: one instance, a root that fits, honest time, and jobs that only wake."""
+"""Parts of the service: a single instance, a root that lists our keys, the time authority, and the jobs."""
 
 import asyncio
 from pathlib import Path
@@ -31,8 +31,8 @@ from tests.controller.service_bench import (
     ROOT_ENVELOPE,
     SERVICE_KEYS,
     SteppedClock,
+    controller_with,
     make_link,
-    table,
 )
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
@@ -41,43 +41,43 @@ ASK = Place(Channel.TIME_ASK, link="link-1", meter="m1")
 
 @pytest.fixture
 def engine(any_store: Engine) -> Engine:
-    """Who holds the store, who waits for it and who is told are another thing on each database."""
+    """Locks differ from database to database, so each test runs on both."""
     return any_store
 
 
-class Drawer:
-    """Takes what is published."""
+class FakeBroker:
+    """Acknowledges and records what is published."""
 
     def __init__(self) -> None:
         self.connected = True
-        self.taken: list[tuple[Place, bytes]] = []
+        self.published: list[tuple[Place, bytes]] = []
 
     async def publish(
         self, place: Place, payload: bytes, *, expiry_s: int | None = None, retain: bool | None = None
     ) -> None:
         del expiry_s, retain
-        self.taken.append((place, payload))
+        self.published.append((place, payload))
 
 
 def ask(nonce: str = "n" * 32, meter: str = "m1", source: Source = Source.HEADEND) -> bytes:
     return write_message(TimeAsk(meter=meter, source=source, nonce=nonce))
 
 
-def asked(payload: bytes, place: Place = ASK, *, retained: bool = False) -> tuple[Drawer, TimeAuthority]:
-    drawer = Drawer()
-    authority = TimeAuthority(Source.HEADEND, SIGNERS["headend"], SteppedClock(), drawer)
+def asked(payload: bytes, place: Place = ASK, *, retained: bool = False) -> tuple[FakeBroker, TimeAuthority]:
+    broker = FakeBroker()
+    authority = TimeAuthority(Source.HEADEND, SIGNERS["headend"], SteppedClock(), broker)
     asyncio.run(authority.handle(Arrival(place, payload, retained)))
-    return drawer, authority
+    return broker, authority
 
 
 def test_an_authority_answers_the_meters_own_nonce_with_its_own_key() -> None:
-    drawer, _ = asked(ask())
-    ((place, payload),) = drawer.taken
+    broker, _ = asked(ask())
+    ((place, payload),) = broker.published
     assert place == Place(Channel.TIME_ANSWER, link="link-1", meter="m1")
     signed = open_signed(payload, ROOT, TIME_TYPE)
     assert time_source(signed, ROOT) is Source.HEADEND
-    told = read_time(signed.payload)
-    assert told == TimeAnswer(meter="m1", nonce="n" * 32, time_ms=MONDAY_MS, spread_ms=SPREAD_MS)
+    answer = read_time(signed.payload)
+    assert answer == TimeAnswer(meter="m1", nonce="n" * 32, time_ms=MONDAY_MS, spread_ms=SPREAD_MS)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_an_authority_answers_the_meters_own_nonce_with_its_own_key() -> None:
     [ask(source=Source.TIMESERVER), ask(meter="m2"), ask(nonce="short"), b"{}", b"\xff", b""],
     ids=["another authority", "another meter", "no nonce", "no ask", "no text", "nothing"],
 )
-def test_what_is_no_ask_for_it_is_not_answered(payload: bytes) -> None:
-    drawer, authority = asked(payload)
-    assert drawer.taken == []
+def test_an_authority_ignores_what_is_no_ask_for_it(payload: bytes) -> None:
+    broker, authority = asked(payload)
+    assert broker.published == []
     assert authority.ignored.total() == 1
 
 
-def test_an_ask_that_the_broker_kept_is_not_answered() -> None:
-    drawer, _ = asked(ask(), retained=True)
-    assert drawer.taken == []
+def test_a_retained_ask_is_not_answered() -> None:
+    broker, _ = asked(ask(), retained=True)
+    assert broker.published == []
 
 
 def test_one_store_serves_one_instance(engine: Engine) -> None:
@@ -116,38 +116,38 @@ def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
 
 def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
     async def story() -> None:
-        async with table(engine, make_link("link-1", ("m1", "m2"))) as laid:
-            laid.permit()
-            await laid.settle()
-            first = laid.service.jobs.tick(laid.now_ms)
+        async with controller_with(engine, make_link("link-1", ("m1", "m2"))) as world:
+            world.permit()
+            await world.settle()
+            first = world.service.jobs.tick(world.now_ms)
             assert first.leases == 1
-            forgetful = Service(engine, SERVICE_KEYS, laid.clock).jobs
-            for jobs in (laid.service.jobs, forgetful):
-                again = jobs.tick(laid.now_ms)
+            restarted = Service(engine, SERVICE_KEYS, world.clock).jobs
+            for jobs in (world.service.jobs, restarted):
+                again = jobs.tick(world.now_ms)
                 assert (again.leases, again.upkeep.retried, again.upkeep.expired) == (0, 0, 0)
 
     asyncio.run(story())
 
 
-def test_a_clock_a_day_ahead_expires_no_moratorium_and_set_right_again_all_goes_on(engine: Engine) -> None:
+def test_a_controller_clock_a_day_ahead_expires_no_moratorium_and_no_lease_is_lost(engine: Engine) -> None:
     """The incident at the controller itself: leases are early, protection stays, nothing is lost."""
 
     async def story() -> None:
-        async with table(engine, make_link("link-1", ("m1",))) as laid:
-            row = laid.declare("mora", laid.now_ms - DAY_MS, laid.now_ms + DAY_MS // 2)
-            laid.permit()
-            await laid.settle()
-            laid.service.jobs.tick(laid.now_ms + DAY_MS)
+        async with controller_with(engine, make_link("link-1", ("m1",))) as world:
+            row = world.declare("mora", world.now_ms - DAY_MS, world.now_ms + DAY_MS // 2)
+            world.permit()
+            await world.settle()
+            world.service.jobs.tick(world.now_ms + DAY_MS)
             with reading(engine) as session:
                 assert get_order(session, row.id).state == "active"
             (plan,) = [view for view in _leases(engine) if view.order_id is not None]
             assert plan.rev == 1
-            await laid.settle()
-            lease = laid.meter("m1").memory.lease
-            # The meter knows better than to take a lease from tomorrow.
+            await world.settle()
+            lease = world.meter("m1").memory.lease
+            # The meter refuses a lease that was issued tomorrow.
             assert lease is None
-            await laid.wait(4 * DAY_MS, DAY_MS)
-            lease = laid.meter("m1").memory.lease
+            await world.wait(4 * DAY_MS, DAY_MS)
+            lease = world.meter("m1").memory.lease
             assert lease is not None
 
     asyncio.run(story())
@@ -165,14 +165,14 @@ def test_an_expired_root_ends_leases_and_not_protection(engine: Engine) -> None:
     assert secrets.root_envelope != ROOT_ENVELOPE
 
     async def story() -> None:
-        async with table(engine, make_link("link-1", ("m1",))) as laid:
-            laid.permit()
-            await laid.settle()
-            jobs = Service(engine, secrets, laid.clock).jobs
+        async with controller_with(engine, make_link("link-1", ("m1",))) as world:
+            world.permit()
+            await world.settle()
+            jobs = Service(engine, secrets, world.clock).jobs
             assert jobs.tick(MONDAY_MS + DAY_MS).leases == 0
-            laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
-            await laid.settle()
-            assert "hold/mora" in laid.meter("m1").memory.protections
+            world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+            await world.settle()
+            assert "hold/mora" in world.meter("m1").memory.protections
 
     asyncio.run(story())
 
@@ -199,22 +199,24 @@ def test_jobs_tick_when_they_begin_and_stop_when_cancelled(engine: Engine, stepp
 
 def test_a_store_that_another_holds_for_a_while_loses_no_message(engine: Engine) -> None:
     async def story() -> None:
-        async with table(engine, make_link("link-1", ("m1",))) as laid:
+        async with controller_with(engine, make_link("link-1", ("m1",))) as world:
             status = Status(link="link-9", online=True, sequence=1, meters=0)
             with writing(engine) as session:
                 session.connection().execute(text("CREATE TABLE somebody_elses (id TEXT)"))
-                await laid.service.handle(
+                await world.service.handle(
                     Arrival(Place(Channel.STATUS, link="link-9"), write_message(status))
                 )
                 await asyncio.sleep(0)
-            await laid.settle()
+            await world.settle()
             with reading(engine) as session:
                 assert session.get(LinkRow, "link-9") is not None
 
     asyncio.run(story())
 
 
-def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: Engine, tmp_path: Path) -> None:
+def test_a_committed_order_is_published_over_a_real_broker_and_an_ask_is_answered(
+    engine: Engine, tmp_path: Path
+) -> None:
     """`serve` as it runs, a link's connection beside it, and an order that another process commits."""
     del tmp_path
 
@@ -224,7 +226,7 @@ def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: En
         arrived: asyncio.Queue[Place] = asyncio.Queue()
 
         async def handle(arrival: Arrival) -> None:
-            # The controller's own birth is there too, sooner or later.
+            # The controller's own birth arrives too, at any time.
             if arrival.place.channel is not Channel.CONTROLLER:
                 await arrived.put(arrival.place)
 
@@ -236,8 +238,8 @@ def test_a_commit_goes_out_over_a_real_broker_and_the_answer_comes_in(engine: En
         await _until_known(engine, "link-1")
         with writing(engine) as session:
             session.add(MeterRow(id="m1", link="link-1", first_seen_ms=MONDAY_MS))
-        async with table(engine) as desk:
-            desk.declare("mora", MONDAY_MS, MONDAY_MS + DAY_MS)
+        async with controller_with(engine) as world:
+            world.declare("mora", MONDAY_MS, MONDAY_MS + DAY_MS)
         assert (await arrived.get()).channel is Channel.FLEET_ORDERS
         await link.publish(ASK, ask())
         assert (await arrived.get()).channel is Channel.TIME_ANSWER

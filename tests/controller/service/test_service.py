@@ -1,4 +1,4 @@
-"""The whole way, with real meters: from a commit to what a meter reports, and what survives what."""
+"""From a commit to a meter's report, with real meters: with lost messages, absent links, and kills."""
 
 import asyncio
 from collections import Counter
@@ -23,28 +23,35 @@ from protocols.link.carriage import NotConnectedError
 from protocols.link.topics import Channel
 from protocols.reasons import ClockStatus, Supply
 from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
-from tests.controller.service_bench import Table, make_link, table
+from tests.controller.service_bench import World, controller_with, make_link
 
 
 class KilledError(Exception):
-    """The process ends here."""
+    """Stands for a kill of the process."""
 
 
-Story = Callable[[Table], Awaitable[None]]
+Story = Callable[[World], Awaitable[None]]
+
+# A test of the growing pauses between attempts watches so many minutes; the last attempt comes in minute 127.
+_THREE_HOURS_MIN = 180
+_BEFORE_THE_LAST_MIN = 126
+# The window of the cut that tests order: tomorrow, from 10:00 to 11:00 after midnight UTC.
+CUT_FROM_MS = DAY_MS + 10 * HOUR_MS
+CUT_UNTIL_MS = DAY_MS + 11 * HOUR_MS
 
 
-def tell(
+def run_story(
     engine: Engine, story: Story, *links: tuple[str, tuple[str, ...]], balance_q: int | None = None
 ) -> None:
-    """Run a story at a table with these links."""
+    """Run a story in a world with these links (without any: one link with two meters)."""
 
     async def run() -> None:
         purse_q = 1_000 * QUANTA_PER_EUR if balance_q is None else balance_q
         named = links or (("link-1", ("m1", "m2")),)
-        async with table(
+        async with controller_with(
             engine, *(make_link(name, meters, balance_q=purse_q) for name, meters in named)
-        ) as laid:
-            await story(laid)
+        ) as world:
+            await story(world)
 
     asyncio.run(run())
 
@@ -56,8 +63,8 @@ def states(engine: Engine, order_id: str) -> dict[str, str]:
 
 
 def test_a_link_that_connects_makes_its_meters_known(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        with reading(laid.engine) as session:
+    async def story(world: World) -> None:
+        with reading(world.engine) as session:
             meters = list_meters(session)
         assert [(each.id, each.link, each.online) for each in meters] == [
             ("m1", "link-1", True),
@@ -65,337 +72,339 @@ def test_a_link_that_connects_makes_its_meters_known(engine: Engine) -> None:
         ]
         assert all(each.supply == Supply.ON and each.clock == ClockStatus.TRUSTED for each in meters)
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_moratorium_is_stored_and_read_back_by_every_meter_and_retained_for_those_to_come(
     engine: Engine,
 ) -> None:
-    async def story(laid: Table) -> None:
-        row = laid.declare("mora", laid.now_ms, laid.now_ms + 30 * DAY_MS)
+    async def story(world: World) -> None:
+        row = world.declare("mora", world.now_ms, world.now_ms + 30 * DAY_MS)
         assert states(engine, row.id) == {"m1": "queued", "m2": "queued"}
-        await laid.settle()
+        await world.settle()
         assert states(engine, row.id) == {"m1": "effective", "m2": "effective"}
-        assert list(laid.retained) == [row.id]
-        assert in_force(laid.meter("m1").memory.protections["hold/mora"]) is not None
+        assert list(world.retained) == [row.id]
+        assert in_force(world.meter("m1").memory.protections["hold/mora"]) is not None
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
-def test_what_two_people_lift_is_taken_off_the_broker(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.declare("mora", laid.now_ms, laid.now_ms + 30 * DAY_MS)
-        await laid.settle()
-        lift = laid.lift("mora")
-        await laid.settle()
-        assert laid.retained == {}
+def test_a_hold_that_two_people_lift_is_cleared_from_the_broker(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.declare("mora", world.now_ms, world.now_ms + 30 * DAY_MS)
+        await world.settle()
+        lift = world.lift("mora")
+        await world.settle()
+        assert world.retained == {}
         assert states(engine, lift.id) == {"m1": "effective", "m2": "effective"}
-        assert in_force(laid.meter("m1").memory.protections["hold/mora"]) is None
+        assert in_force(world.meter("m1").memory.protections["hold/mora"]) is None
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_meter_that_was_away_gets_what_it_lacks_at_its_sync_and_nothing_at_the_second(
     engine: Engine,
 ) -> None:
-    async def story(laid: Table) -> None:
-        laid.disconnect("link-2")
-        await laid.settle()
-        hold = laid.declare("one", laid.now_ms, laid.now_ms + DAY_MS, Scope(meters=("m1", "m3")))
-        permit = laid.permit()
-        paid = laid.pay("p1", "m3", 5 * UEUR_PER_EUR)
-        await laid.tick()
+    async def story(world: World) -> None:
+        world.disconnect("link-2")
+        await world.settle()
+        hold = world.declare("one", world.now_ms, world.now_ms + DAY_MS, Scope(meters=("m1", "m3")))
+        permit = world.permit()
+        paid = world.pay("p1", "m3", 5 * UEUR_PER_EUR)
+        await world.tick()
         assert states(engine, hold.id) == {"m1": "effective", "m3": "sent"}
-        laid.connect("link-2")
-        await laid.settle()
+        world.connect("link-2")
+        await world.settle()
         for order_id in (hold.id, permit.id, paid):
             assert states(engine, order_id)["m3"] == "effective", order_id
-        memory = laid.meter("m3").memory
+        memory = world.meter("m3").memory
         assert (memory.totals.credited_ueur, memory.lease is not None) == (5 * UEUR_PER_EUR, True)
-        sent = laid.published[Channel.ORDERS]
-        laid.disconnect("link-2")
-        laid.connect("link-2")
-        await laid.settle()
-        assert laid.published[Channel.ORDERS] == sent
+        sent = world.published[Channel.ORDERS]
+        world.disconnect("link-2")
+        world.connect("link-2")
+        await world.settle()
+        assert world.published[Channel.ORDERS] == sent
 
-    tell(engine, story, ("link-1", ("m1", "m2")), ("link-2", ("m3",)))
+    run_story(engine, story, ("link-1", ("m1", "m2")), ("link-2", ("m3",)))
 
 
 def test_a_cut_order_that_did_not_arrive_is_never_sent_again(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.disconnect("link-1")
-        await laid.settle()
-        order = laid.cut("m1", laid.now_ms + DAY_MS + 10 * HOUR_MS, laid.now_ms + DAY_MS + 11 * HOUR_MS)
-        await laid.settle()
+    async def story(world: World) -> None:
+        world.disconnect("link-1")
+        await world.settle()
+        order = world.cut("m1", world.now_ms + CUT_FROM_MS, world.now_ms + CUT_UNTIL_MS)
+        await world.settle()
         assert states(engine, order.id) == {"m1": "sent"}
-        await laid.wait(5 * MINUTE_MS, MINUTE_MS)
+        await world.wait(5 * MINUTE_MS, MINUTE_MS)
         assert states(engine, order.id) == {"m1": "timed_out"}
-        laid.connect("link-1")
-        await laid.settle()
-        await laid.wait(2 * HOUR_MS)
+        world.connect("link-1")
+        await world.settle()
+        await world.wait(2 * HOUR_MS)
         assert states(engine, order.id) == {"m1": "timed_out"}
-        assert laid.meter("m1").memory.cut_orders == {}
+        assert world.meter("m1").memory.cut_orders == {}
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
-def test_harm_waits_for_no_broker(engine: Engine) -> None:
-    """Committed while the broker is away, it is not marked as sent, and is too late a minute later."""
+def test_harm_that_finds_no_broker_times_out_after_a_minute(engine: Engine) -> None:
+    """Committed without a broker, it is not marked as sent, and is too late a minute later."""
 
-    async def story(laid: Table) -> None:
-        laid.connected = False
-        order = laid.cut("m1", laid.now_ms + DAY_MS + 10 * HOUR_MS, laid.now_ms + DAY_MS + 11 * HOUR_MS)
-        assert laid.service.outbox is not None
+    async def story(world: World) -> None:
+        world.connected = False
+        order = world.cut("m1", world.now_ms + CUT_FROM_MS, world.now_ms + CUT_UNTIL_MS)
+        assert world.service.outbox is not None
         with pytest.raises(NotConnectedError):
-            await laid.service.outbox.drain()
+            await world.service.outbox.drain()
         assert states(engine, order.id) == {"m1": "queued"}
-        await laid.wait(2 * MINUTE_MS, MINUTE_MS)
-        laid.connected = True
-        await laid.settle()
+        await world.wait(2 * MINUTE_MS, MINUTE_MS)
+        world.connected = True
+        await world.settle()
         assert states(engine, order.id) == {"m1": "timed_out"}
-        assert laid.meter("m1").memory.cut_orders == {}
+        assert world.meter("m1").memory.cut_orders == {}
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_what_the_broker_did_not_confirm_stays_queued_and_goes_out_later(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        assert laid.service.outbox is not None
-        laid.deaf = True
-        row = laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
+    async def story(world: World) -> None:
+        assert world.service.outbox is not None
+        world.acknowledges = False
+        row = world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
         with pytest.raises(NotConnectedError):
-            await laid.service.outbox.drain()
+            await world.service.outbox.drain()
         assert states(engine, row.id) == {"m1": "queued", "m2": "queued"}
-        laid.deaf = False
-        await laid.settle()
+        world.acknowledges = True
+        await world.settle()
         assert states(engine, row.id) == {"m1": "effective", "m2": "effective"}
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
-def test_a_calendar_is_sent_again_by_no_machine_but_at_a_sync(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.lost = {Channel.RECEIPTS, Channel.REPORTED}
-        row = laid.permit()
-        await laid.settle()
-        laid.lost = set()
-        await laid.wait(10 * MINUTE_MS, 5 * MINUTE_MS)
-        sent = [order_in(payload).id for place, payload in laid.down if place.channel is Channel.ORDERS]
+def test_a_calendar_is_sent_again_only_at_a_sync(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.lost_channels = {Channel.RECEIPTS, Channel.REPORTED}
+        row = world.permit()
+        await world.settle()
+        world.lost_channels = set()
+        await world.wait(10 * MINUTE_MS, 5 * MINUTE_MS)
+        sent = [order_in(payload).id for place, payload in world.messages if place.channel is Channel.ORDERS]
         assert sent.count(row.id) == 2
         assert states(engine, row.id) == {"m1": "timed_out", "m2": "timed_out"}
-        laid.disconnect("link-1")
-        laid.connect("link-1")
-        await laid.settle()
+        world.disconnect("link-1")
+        world.connect("link-1")
+        await world.settle()
         assert states(engine, row.id) == {"m1": "effective", "m2": "effective"}
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_release_whose_report_was_lost_is_asked_for_again_until_it_is_seen(engine: Engine) -> None:
-    """A broker dropped what the meters said after their receipts; with mosquitto's own queue 103 of 1,000."""
+    """Brokers drop reports: mosquitto, when its queue was full, those of 103 meters in 1,000."""
 
-    async def story(laid: Table) -> None:
-        laid.permit()
-        await laid.tick()
-        await laid.wait(2 * DAY_MS)
-        assert laid.meter("m1").point.supply == Supply.OFF
-        laid.lost = {Channel.REPORTED}
-        row = laid.release()
-        await laid.settle()
+    async def story(world: World) -> None:
+        world.permit()
+        await world.tick()
+        await world.wait(2 * DAY_MS)
+        assert world.meter("m1").point.supply == Supply.OFF
+        world.lost_channels = {Channel.REPORTED}
+        row = world.release()
+        await world.settle()
         assert states(engine, row.id) == {"m1": "stored"}
-        await laid.wait(4 * MINUTE_MS, 10 * SECOND_MS)
+        await world.wait(4 * MINUTE_MS, 10 * SECOND_MS)
         with reading(engine) as session:
-            (way,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == row.id))
-            # At first, and after 1 and 2 minutes more; not at each of the 24 ticks.
-            assert (way.state, way.attempts) == ("stored", 3)
-        laid.lost = set()
-        await laid.wait(4 * MINUTE_MS, 10 * SECOND_MS)
+            (delivery,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == row.id))
+            # Attempts: the first, and after 1 and 2 minutes more; not one at each of the 24 ticks.
+            assert (delivery.state, delivery.attempts) == ("stored", 3)
+        world.lost_channels = set()
+        await world.wait(4 * MINUTE_MS, 10 * SECOND_MS)
         assert states(engine, row.id) == {"m1": "effective"}
-        sent = laid.published[Channel.ORDERS]
-        await laid.wait(HOUR_MS, MINUTE_MS)
-        assert laid.published[Channel.ORDERS] == sent
+        sent = world.published[Channel.ORDERS]
+        await world.wait(HOUR_MS, MINUTE_MS)
+        assert world.published[Channel.ORDERS] == sent
 
-    tell(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
+    run_story(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
 
 
 def test_protection_without_a_receipt_is_sent_again_ever_more_seldom_and_never_given_up(
     engine: Engine,
 ) -> None:
-    async def story(laid: Table) -> None:
-        laid.lost = {Channel.RECEIPTS, Channel.REPORTED}
-        hold = laid.declare("mora", laid.now_ms, laid.now_ms + 2 * DAY_MS, Scope(meters=("m1",)))
+    async def story(world: World) -> None:
+        world.lost_channels = {Channel.RECEIPTS, Channel.REPORTED}
+        hold = world.declare("mora", world.now_ms, world.now_ms + 2 * DAY_MS, Scope(meters=("m1",)))
         sent_at: list[int] = []
-        for minute in range(3 * 60):
-            await laid.wait(MINUTE_MS, MINUTE_MS)
-            sent = sum(place.channel is Channel.ORDERS for place, _ in laid.down)
+        for minute in range(_THREE_HOURS_MIN):
+            await world.wait(MINUTE_MS, MINUTE_MS)
+            sent = sum(place.channel is Channel.ORDERS for place, _ in world.messages)
             sent_at += [minute] * (sent - len(sent_at))
-            if minute == 126:
-                # An hour after the last attempt it is shown as given up; the next comes all the same.
+            if minute == _BEFORE_THE_LAST_MIN:
+                # An hour after the last attempt it is shown as timed out; the next attempt comes all the
+                # same.
                 assert states(engine, hold.id) == {"m1": "timed_out"}
-        assert sent_at == [0, 1, 3, 7, 15, 31, 63, 127]
+        # Each wait is twice as long as the one before.
+        assert sent_at == [2**attempt - 1 for attempt in range(8)]
         with reading(engine) as session:
-            (way,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == hold.id))
-            assert (way.state, way.attempts) == ("sent", 8)
-        laid.lost = set()
-        await laid.wait(3 * HOUR_MS)
+            (delivery,) = session.exec(select(DeliveryRow).where(DeliveryRow.order_id == hold.id))
+            assert (delivery.state, delivery.attempts) == ("sent", 8)
+        world.lost_channels = set()
+        await world.wait(3 * HOUR_MS)
         assert states(engine, hold.id) == {"m1": "effective"}
 
-    tell(engine, story, ("link-1", ("m1",)))
+    run_story(engine, story, ("link-1", ("m1",)))
 
 
 def test_a_lease_that_is_renewed_day_by_day_is_sent_once_a_day(engine: Engine) -> None:
-    """It is receipted and no more: that nothing is reported after it is no loss to look for."""
+    """A lease has a receipt and no report after it: the missing report must not cause a retry."""
 
-    async def story(laid: Table) -> None:
-        laid.declare("mora", laid.now_ms, laid.now_ms + 20 * DAY_MS)
-        laid.permit()
-        await laid.tick()
-        await laid.wait(3 * DAY_MS, 10 * MINUTE_MS)
-        sent = Counter(order_in(each).id for place, each in laid.down if place.channel is Channel.ORDERS)
+    async def story(world: World) -> None:
+        world.declare("mora", world.now_ms, world.now_ms + 20 * DAY_MS)
+        world.permit()
+        await world.tick()
+        await world.wait(3 * DAY_MS, 10 * MINUTE_MS)
+        sent = Counter(order_in(each).id for place, each in world.messages if place.channel is Channel.ORDERS)
         # The calendar, and a lease for each of the four days; each to two meters.
         assert sorted(sent.values()) == [2] * 5
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_release_is_effective_only_when_there_is_supply_again(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.permit()
-        await laid.tick()
-        await laid.wait(2 * DAY_MS)
-        assert laid.meter("m1").point.supply == Supply.OFF
+    async def story(world: World) -> None:
+        world.permit()
+        await world.tick()
+        await world.wait(2 * DAY_MS)
+        assert world.meter("m1").point.supply == Supply.OFF
         with reading(engine) as session:
             assert show_meter(session, "m1").supply == Supply.OFF
-        row = laid.release()
-        await laid.settle()
+        row = world.release()
+        await world.settle()
         assert states(engine, row.id) == {"m1": "effective"}
-        assert laid.meter("m1").point.supply == Supply.ON
-        await laid.wait(2 * DAY_MS)
-        assert laid.meter("m1").point.supply == Supply.ON
+        assert world.meter("m1").point.supply == Supply.ON
+        await world.wait(2 * DAY_MS)
+        assert world.meter("m1").point.supply == Supply.ON
 
-    tell(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
+    run_story(engine, story, ("link-1", ("m1",)), balance_q=QUANTA_PER_EUR)
 
 
 def test_leases_are_renewed_daily_and_name_new_protection_at_once(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.permit()
-        await laid.tick()
-        first = laid.meter("m1").memory.lease
+    async def story(world: World) -> None:
+        world.permit()
+        await world.tick()
+        first = world.meter("m1").memory.lease
         assert first is not None
         assert first.names == ()
-        await laid.tick()
-        assert laid.meter("m1").memory.lease == first
-        laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
-        await laid.tick()
-        second = laid.meter("m1").memory.lease
+        await world.tick()
+        assert world.meter("m1").memory.lease == first
+        world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+        await world.tick()
+        second = world.meter("m1").memory.lease
         assert second is not None
         assert [named.object for named in second.names] == ["hold/mora"]
-        await laid.wait(3 * DAY_MS)
-        third = laid.meter("m1").memory.lease
+        await world.wait(3 * DAY_MS)
+        third = world.meter("m1").memory.lease
         assert third is not None
-        assert third.ends_ms > laid.now_ms + 5 * DAY_MS
+        assert third.ends_ms > world.now_ms + 5 * DAY_MS
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_receipt_that_is_lost_is_asked_for_again(engine: Engine) -> None:
-    """As when the service was killed between the broker's word and its commit."""
+    """As when the service is killed between the acknowledgement and its commit."""
 
-    async def story(laid: Table) -> None:
-        laid.lost = {Channel.RECEIPTS, Channel.REPORTED}
-        paid = laid.pay("p1", "m1", 5 * UEUR_PER_EUR)
-        await laid.settle()
+    async def story(world: World) -> None:
+        world.lost_channels = {Channel.RECEIPTS, Channel.REPORTED}
+        paid = world.pay("p1", "m1", 5 * UEUR_PER_EUR)
+        await world.settle()
         assert states(engine, paid) == {"m1": "sent"}
-        laid.lost = set()
-        await laid.wait(10 * MINUTE_MS, MINUTE_MS)
+        world.lost_channels = set()
+        await world.wait(10 * MINUTE_MS, MINUTE_MS)
         assert states(engine, paid) == {"m1": "effective"}
-        assert laid.meter("m1").memory.totals.credited_ueur == 5 * UEUR_PER_EUR
+        assert world.meter("m1").memory.totals.credited_ueur == 5 * UEUR_PER_EUR
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_payment_is_credited_once_whatever_is_repeated(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        first = laid.pay("p1", "m1", 5 * UEUR_PER_EUR)
-        assert laid.pay("p1", "m1", 5 * UEUR_PER_EUR) == ""
-        second = laid.pay("p2", "m1", 7 * UEUR_PER_EUR)
-        await laid.settle()
+    async def story(world: World) -> None:
+        first = world.pay("p1", "m1", 5 * UEUR_PER_EUR)
+        assert world.pay("p1", "m1", 5 * UEUR_PER_EUR) == ""
+        second = world.pay("p2", "m1", 7 * UEUR_PER_EUR)
+        await world.settle()
         assert states(engine, first) == {"m1": "superseded"}
         assert states(engine, second) == {"m1": "effective"}
-        assert laid.meter("m1").memory.totals.credited_ueur == 12 * UEUR_PER_EUR
+        assert world.meter("m1").memory.totals.credited_ueur == 12 * UEUR_PER_EUR
         with reading(engine) as session:
             assert payments.verify_ledger(session) == []
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_kill_before_the_commit_repeats_protection_and_loses_harm(engine: Engine) -> None:
-    """Either side of the broker's word: what was sent but not marked comes again; harm was marked first."""
+    """A kill after the acknowledgement: protection, not yet marked, is sent again; harm was marked before."""
 
-    async def story(laid: Table) -> None:
-        assert laid.service.outbox is not None
-        paid = laid.pay("p1", "m1", 5 * UEUR_PER_EUR)
-        cut = laid.cut("m1", laid.now_ms + DAY_MS + 10 * HOUR_MS, laid.now_ms + DAY_MS + 11 * HOUR_MS)
-        mark = laid.service.outbox._mark_taken
+    async def story(world: World) -> None:
+        assert world.service.outbox is not None
+        paid = world.pay("p1", "m1", 5 * UEUR_PER_EUR)
+        cut = world.cut("m1", world.now_ms + CUT_FROM_MS, world.now_ms + CUT_UNTIL_MS)
+        mark = world.service.outbox._mark_taken
 
         def mark_harm_only(messages: Sequence[Message]) -> None:
             if not messages[0].once:
                 raise KilledError
             mark(messages)
 
-        laid.service.outbox._mark_taken = mark_harm_only  # type: ignore[method-assign] # a kill, at its worst
+        world.service.outbox._mark_taken = mark_harm_only  # type: ignore[method-assign] # a kill at the worst moment
         with pytest.raises(KilledError):
-            await laid.settle()
-        sent = laid.published[Channel.ORDERS]
-        laid.restart()
-        await laid.settle()
-        again = [payload for place, payload in laid.down if place.channel is Channel.ORDERS][sent:]
+            await world.settle()
+        sent = world.published[Channel.ORDERS]
+        world.restart()
+        await world.settle()
+        again = [payload for place, payload in world.messages if place.channel is Channel.ORDERS][sent:]
         assert [order_in(payload).id for payload in again] == [paid]
-        assert laid.meter("m1").memory.totals.credited_ueur == 5 * UEUR_PER_EUR
+        assert world.meter("m1").memory.totals.credited_ueur == 5 * UEUR_PER_EUR
         assert states(engine, paid) == {"m1": "effective"}
         assert states(engine, cut.id)["m1"] in {"sent", "stored", "effective"}
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
-def test_a_service_that_was_killed_goes_on_where_the_database_stands(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.connected = False
-        hold = laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
-        paid = laid.pay("p1", "m2", 5 * UEUR_PER_EUR)
-        laid.restart()
-        laid.connected = True
-        await laid.settle()
-        await laid.tick()
+def test_a_killed_service_continues_from_the_database(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.connected = False
+        hold = world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+        paid = world.pay("p1", "m2", 5 * UEUR_PER_EUR)
+        world.restart()
+        world.connected = True
+        await world.settle()
+        await world.tick()
         for order_id, meter in ((hold.id, "m1"), (hold.id, "m2"), (paid, "m2")):
             assert states(engine, order_id)[meter] == "effective"
         with reading(engine) as session:
             assert audit.verify_audit(session) is None
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_a_report_without_the_meters_own_key_changes_nothing(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        link = laid.links["link-1"]
+    async def story(world: World) -> None:
+        link = world.links["link-1"]
         meter = link.meters["m1"]
         meter.household.meter.identity = meter.household.meter.identity.__class__(
             "m1", frozenset(), b"x" * 32
         )
-        paid = laid.pay("p1", "m1", UEUR_PER_EUR)
-        await laid.settle()
+        paid = world.pay("p1", "m1", UEUR_PER_EUR)
+        await world.settle()
         assert states(engine, paid) == {"m1": "sent"}
-        assert laid.service.intake.refused.total() > 0
+        assert world.service.intake.refused.total() > 0
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_every_act_stands_in_the_audit_and_the_chain_is_whole(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
-        laid.permit()
-        await laid.tick()
-        await laid.wait(2 * DAY_MS)
+    async def story(world: World) -> None:
+        world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+        world.permit()
+        await world.tick()
+        await world.wait(2 * DAY_MS)
         with reading(engine) as session:
             acts = [(each.act.actor, each.act.act) for each in audit.recent(session, 1_000)]
             assert audit.verify_audit(session) is None
@@ -403,33 +412,33 @@ def test_every_act_stands_in_the_audit_and_the_chain_is_whole(engine: Engine) ->
         assert ("service", "approve") in acts
         assert ("service", "answer_sync") not in acts
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 def test_nothing_is_left_in_the_outbox(engine: Engine) -> None:
-    async def story(laid: Table) -> None:
-        laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
-        laid.permit()
-        await laid.tick()
+    async def story(world: World) -> None:
+        world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+        world.permit()
+        await world.tick()
         with reading(engine) as session:
             assert session.exec(select(OutboxRow)).all() == []
-        assert await laid.service.drained()
+        assert await world.service.drained()
 
-    tell(engine, story)
+    run_story(engine, story)
 
 
 @pytest.mark.parametrize("kind", [Kind.HOLD, Kind.CUT_CALENDAR])
 def test_a_meter_that_joins_later_gets_what_is_in_force(engine: Engine, kind: Kind) -> None:
-    async def story(laid: Table) -> None:
+    async def story(world: World) -> None:
         row = (
-            laid.permit()
+            world.permit()
             if kind is Kind.CUT_CALENDAR
-            else laid.declare("mora", laid.now_ms, laid.now_ms + DAY_MS)
+            else world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
         )
-        await laid.settle()
-        laid.links["link-2"] = make_link("link-2", ("m9",))
-        laid.connect("link-2")
-        await laid.settle()
+        await world.settle()
+        world.links["link-2"] = make_link("link-2", ("m9",))
+        world.connect("link-2")
+        await world.settle()
         assert states(engine, row.id)["m9"] == "effective"
 
-    tell(engine, story)
+    run_story(engine, story)

@@ -1,4 +1,4 @@
-"""A home with three operators and three meters, for tests to write into."""
+"""A home with three operators and three meters, copied for each test that writes to it."""
 
 import shutil
 from pathlib import Path
@@ -14,15 +14,15 @@ METERS = ("m00001", "m00002", "m00003")
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made once; never written to."""
-    place = tmp_path_factory.mktemp("seeded") / "home"
-    found_home(place)
-    seed_meters(place, *METERS)
-    return place
+    home = tmp_path_factory.mktemp("seeded") / "home"
+    found_home(home)
+    seed_meters(home, *METERS)
+    return home
 
 
 @pytest.fixture
 def home(seeded: Path, tmp_path: Path) -> Path:
     """A copy of its own for each test."""
-    place = tmp_path / "home"
-    shutil.copytree(seeded, place)
-    return place
+    home = tmp_path / "home"
+    shutil.copytree(seeded, home)
+    return home

@@ -1,4 +1,4 @@
-"""Meters in a store, as if they had come in over the network."""
+"""Meters in a store, as if they had registered over the network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`relance` as a person or a program calls it: in this process for speed, in its own where that matters."""
+"""Calls `relance`: in the process of the test for speed, or in a process of its own where that matters."""
 
 import io
 import json

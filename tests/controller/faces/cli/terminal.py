@@ -1,4 +1,4 @@
-"""A person at a terminal: waits for each prompt, and types."""
+"""A fake person at a pseudo-terminal: waits for each prompt, and types."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""What people do: one protects, two harm; every act stands in outbox, deliveries and audit."""
+"""Acts of people: one may protect, two may harm; every act is in the outbox, the deliveries and the audit."""
 
 from pathlib import Path
 
@@ -137,8 +137,8 @@ def test_a_cut_is_ordered_by_two_and_cancelled_by_one(home: Path) -> None:
 
 
 def test_a_release_is_one_persons_act_for_some_or_for_all(home: Path) -> None:
-    some = done(call(home, "release", "m00002", "m00001", "--hours", "24", "--json")).found["orders"]
-    assert [order["object"] for order in some] == ["release/m00002", "release/m00001"]
+    released = done(call(home, "release", "m00002", "m00001", "--hours", "24", "--json")).found["orders"]
+    assert [order["object"] for order in released] == ["release/m00002", "release/m00001"]
     (everybody,) = done(call(home, "release", "--all", "--json")).found["orders"]
     assert (everybody["object"], everybody["body"], everybody["deliveries"]) == (
         "release/all",
@@ -147,7 +147,7 @@ def test_a_release_is_one_persons_act_for_some_or_for_all(home: Path) -> None:
     )
 
 
-def test_a_release_that_nobody_carries_is_no(home: Path) -> None:
+def test_a_release_that_no_service_sends_ends_with_one(home: Path) -> None:
     """`relance serve` does not run: the wait ends with what is true."""
     ended = call(home, "release", "--all", "--wait", "--patience", "1", "--json")
     assert ended.status == 1

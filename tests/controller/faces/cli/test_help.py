@@ -1,4 +1,4 @@
-"""Every command says what it does, with an example that can be typed."""
+"""The help of every command explains it, with an example that can be typed."""
 
 import re
 import shlex

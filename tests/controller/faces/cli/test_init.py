@@ -1,4 +1,4 @@
-"""`relance init`: once, whole, and never over what is there."""
+"""`relance init`: once, completely, and never over existing files."""
 
 import subprocess
 from hashlib import sha256
@@ -84,7 +84,7 @@ def test_wrong_input_is_one_line_and_leaves_no_home(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_terminal_and_variable_it_says_so(tmp_path: Path) -> None:
+def test_without_terminal_and_variable_init_is_refused(tmp_path: Path) -> None:
     seen = environment(tmp_path / "home")
     del seen["RELANCE_PASSPHRASE"]
     argv = [RELANCE, "init", *CREW]

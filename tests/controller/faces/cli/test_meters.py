@@ -1,4 +1,4 @@
-"""`relance meters`: what each meter said of itself, and why it cut or did not."""
+"""`relance meters`: what each meter has reported, and why it cut or did not."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,8 @@ def test_the_list_shows_interval_witnesses_and_next_opening(home: Path) -> None:
     assert (first["id"], first["link"], first["online"], first["supply"]) == ("m00001", "link-1", True, "on")
     assert (first["earliest_ms"], first["latest_ms"]) == (SEEN_MS - 1_000, SEEN_MS + 1_500)
     assert first["next_possible"] == "2020-07-06T06:00:00Z"
-    told = [(each["source"], each["offset_ms"], each["verdict"]) for each in first["witnesses"]]
-    assert told == [("headend", DAY_MS, "disagrees"), ("card", -1_000, "agrees")]
+    witnesses = [(each["source"], each["offset_ms"], each["verdict"]) for each in first["witnesses"]]
+    assert witnesses == [("headend", DAY_MS, "disagrees"), ("card", -1_000, "agrees")]
     assert first["witnesses"][1] == {
         "source": "card",
         "verdict": "agrees",
@@ -55,7 +55,7 @@ def test_people_see_weekday_zone_and_utc(home: Path) -> None:
         (["--link", "link-2"], 1, 0),
     ],
 )
-def test_nothing_matched_is_no(home: Path, argv: list[str], status: int, count: int) -> None:
+def test_a_list_without_a_match_ends_with_one(home: Path, argv: list[str], status: int, count: int) -> None:
     ended = call(home, "meters", "list", *argv, "--json")
     assert (ended.status, len(ended.found["meters"])) == (status, count)
     if not count:
@@ -92,12 +92,12 @@ def test_all_witnesses_are_shown_of_one_meter_with_the_instant_of_each(home: Pat
 
 def test_why_names_who_vouched_as_of_the_last_report(home: Path) -> None:
     found = call(home, "meters", "why", "m00001", "--json").found["sentences"]
-    told = [each for each in found if each.startswith("Witness")]
-    assert told[0] == (
+    witness_rows = [each for each in found if each.startswith("Witness")]
+    assert witness_rows[0] == (
         "Witness card, at 2020-07-02T20:57:00Z (Thursday 2 July 2020 22:57 (Europe/Brussels)) by the meter's "
         "estimate: at the earliest a date 1 s behind its own clock; it agrees with what the meter believes."
     )
-    assert [each.partition(": ")[2] for each in told[1:]] == [
+    assert [each.partition(": ")[2] for each in witness_rows[1:]] == [
         "a date equal to its own clock; it agrees with what the meter believes.",
         "a date 200 ms behind its own clock; it agrees with what the meter believes.",
     ]
@@ -125,8 +125,8 @@ def test_why_reads_the_black_box_and_says_which_orders_are_missing(home: Path) -
     assert call(home, "moratorium", "declare", "covid", "--until", "2099-01-01T00:00Z").status == 0
     found = call(home, "meters", "why", "m00001", "--json").found
     assert (found["meter"], found["supply"]) == ("m00001", "on")
-    told = " ".join(found["sentences"])
-    assert "Entry 7: headend told it a date 24 h ahead of its own clock" in told
-    assert "hold/covid (revision 1) forbids cuts until 2099-01-01T00:00:00Z" in told
-    assert "the meter has not confirmed it (queued)" in told
+    sentences = " ".join(found["sentences"])
+    assert "Entry 7: headend told it a date 24 h ahead of its own clock" in sentences
+    assert "hold/covid (revision 1) forbids cuts until 2099-01-01T00:00:00Z" in sentences
+    assert "the meter has not confirmed it (queued)" in sentences
     assert call(home, "meters", "why", "m00001").out.splitlines() == found["sentences"]

@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_environment_answers_for_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_passphrase_of_a_machine_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELANCE_PASSPHRASE", "from there")
     assert ask_passphrase("anne", twice=True) == "from there"
     monkeypatch.setenv("RELANCE_PASSPHRASE", "")
@@ -24,7 +24,9 @@ def test_the_environment_answers_for_a_machine(monkeypatch: pytest.MonkeyPatch) 
         ask_passphrase("anne")
 
 
-def test_without_a_terminal_and_without_the_variable_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_and_without_the_variable_there_is_no_passphrase(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("RELANCE_PASSPHRASE", raising=False)
     monkeypatch.setattr(sys, "stdin", io.StringIO("typed\n"))
     with pytest.raises(InputError, match="passphrase of anne: no terminal to ask at; set RELANCE_PASSPHRASE"):

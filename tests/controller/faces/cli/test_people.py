@@ -1,4 +1,4 @@
-"""Who acts when nobody is named, and who may not."""
+"""Who acts without `--as`, and who may not act."""
 
 import errno
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_option_wins_over_the_variable_and_that_over_the_roots_first(
         ("", None, '--as: ""; allowed: 1 to 64 letters'),
     ],
 )
-def test_a_stranger_is_refused_where_they_were_named(
+def test_a_person_without_the_role_is_refused_by_option_or_variable(
     seeded: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, variable: str | None, line: str
 ) -> None:
     monkeypatch.setenv("RELANCE_OPERATOR", variable or "")
@@ -50,7 +50,7 @@ def test_a_stranger_is_refused_where_they_were_named(
     assert str(caught.value).startswith(line)
 
 
-def test_keys_that_nobody_may_look_at_are_one_line(seeded: Path) -> None:
+def test_keys_that_cannot_be_read_are_an_error_of_one_line(seeded: Path) -> None:
     denied = PermissionError(errno.EACCES, "Permission denied")
     with (
         mock.patch.object(Path, "exists", side_effect=denied),

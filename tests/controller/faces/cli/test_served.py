@@ -128,7 +128,7 @@ def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:
 
 
 @pytest.mark.parametrize("verb", ["serve", "timeserver"])
-def test_a_broker_that_is_away_is_one_line(fleet_home: Path, verb: str) -> None:
+def test_a_broker_that_does_not_answer_is_an_error_of_one_line(fleet_home: Path, verb: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -139,7 +139,9 @@ def test_a_broker_that_is_away_is_one_line(fleet_home: Path, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["serve", "timeserver"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "tcp://x", "mqtt://x:0", "mqtt://anne:geheim@x:y"])
-def test_a_broker_that_is_no_address_is_one_line(fleet_home: Path, verb: str, address: str) -> None:
+def test_a_malformed_broker_address_is_an_error_of_one_line(
+    fleet_home: Path, verb: str, address: str
+) -> None:
     ended = call(fleet_home, verb, "--broker", address)
     assert ended.status == 2
     line = ended.one_line()

@@ -1,11 +1,11 @@
-"""What programs see: an instant twice, as milliseconds and in ISO 8601."""
+"""Programs get each instant twice: in milliseconds and in ISO 8601."""
 
 import json
 
 from controller.faces.cli.showing import instants
 
 
-def test_an_instant_that_nobody_knows_is_null_for_programs() -> None:
+def test_an_unknown_instant_is_null_for_programs() -> None:
     assert instants(until=None) == {"until_ms": None, "until": None}
 
 

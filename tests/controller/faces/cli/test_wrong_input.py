@@ -1,4 +1,4 @@
-"""A ledger of wrong input: what was typed, the status, and the one line that says what is allowed."""
+"""A ledger of wrong input: what is typed, the exit status, and the line that says what is allowed."""
 
 import shlex
 import sqlite3
@@ -68,7 +68,9 @@ ROWS = [tuple(cell.strip() for cell in row.split(" | ")) for row in LEDGER.strip
 
 
 @pytest.mark.parametrize(("typed", "status", "line"), [(*row, "")[:3] for row in ROWS])
-def test_the_ledger(seeded: Path, typed: str, status: str, line: str) -> None:
+def test_wrong_input_ends_with_its_status_and_one_line(
+    seeded: Path, typed: str, status: str, line: str
+) -> None:
     ended = call(seeded, *shlex.split(typed.removesuffix(" |")))
     assert ended.status == int(status.removesuffix(" |"))
     assert "Traceback" not in ended.err
@@ -86,18 +88,18 @@ def test_without_a_home_it_says_how_one_is_made(tmp_path: Path) -> None:
     assert line == f"{tmp_path}/none/root.json: no such file; `relance init` makes it"
 
 
-def test_a_store_that_is_away_is_not_reachable(home: Path) -> None:
+def test_a_missing_store_is_unreachable(home: Path) -> None:
     (home / "relance.db").unlink()
     assert "no such file; `relance init` makes it" in refused(call(home, "meters", "list"), 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 5_000])
-def test_a_store_that_is_none_is_wrong_input(home: Path, content: bytes) -> None:
+def test_a_file_that_is_no_store_is_wrong_input(home: Path, content: bytes) -> None:
     (home / "relance.db").write_bytes(content)
     assert "relance.db: " in refused(call(home, "meters", "list"), 2)
 
 
-def test_a_store_that_is_damaged_in_the_middle_is_one_line(home: Path) -> None:
+def test_a_damaged_store_is_an_error_of_one_line(home: Path) -> None:
     data = bytearray((home / "relance.db").read_bytes())
     data[4_096:] = b"\xff" * (len(data) - 4_096)
     (home / "relance.db").write_bytes(data)
@@ -121,7 +123,7 @@ def test_a_store_that_lacks_our_tables_is_wrong_input(home: Path, typed: str) ->
         ("UPDATE signed_order SET kind = 'kindness'", "is not a valid Kind"),
     ],
 )
-def test_an_order_that_is_damaged_in_the_store_is_one_line(home: Path, damage: str, why: str) -> None:
+def test_a_damaged_order_in_the_store_is_an_error_of_one_line(home: Path, damage: str, why: str) -> None:
     call(home, "moratorium", "declare", "heat", "--until", "2099-01-01T00:00Z")
     with closing(sqlite3.connect(home / "relance.db")) as store:
         store.execute(damage)
@@ -153,7 +155,7 @@ def test_a_wrong_passphrase_signs_nothing(home: Path) -> None:
     assert call(home, "orders", "list", "--json").found["orders"] == []
 
 
-def test_a_key_that_is_away_is_said_before_a_passphrase_is_asked_for(home: Path) -> None:
+def test_a_missing_key_is_an_error_before_a_passphrase_is_asked_for(home: Path) -> None:
     key_path(home / "keys", "anne").unlink()
     line = refused(call(home, "release", "--all"), 2)
     assert line.startswith(f"{home}/keys/anne.pem: no such key; keys there: bart, card, carl")
