@@ -11,8 +11,9 @@ from enum import Enum, auto, unique
 
 from controller.demo import night
 from controller.demo.camera import Camera, Change, Fleet
+from controller.demo.choices import chance
 from controller.demo.offices import Offices
-from controller.demo.population import Reactivation, TwinHousehold, chance
+from controller.demo.population import Reactivation, TwinHousehold
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.credit import Emergency
 from emulator.firmware.effects import Effect

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from controller.demo.options import ReplayOptions
 from protocols.errors import InputError
 from protocols.link.carriage import read_address
 
@@ -48,7 +49,7 @@ def demo(
     address = None if broker == EMBEDDED else read_address(broker)
     # Imported here, so that `relance --help` does not load matplotlib.
     from controller.demo.last_lines import print_end  # noqa: PLC0415
-    from controller.demo.replay import ReplayOptions, run_replay  # noqa: PLC0415
+    from controller.demo.replay import run_replay  # noqa: PLC0415
     from controller.demo.report import write_report  # noqa: PLC0415
     from emulator.fleet.embedded_broker import EmbeddedBroker  # noqa: PLC0415
 

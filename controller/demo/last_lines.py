@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from controller.demo.result import Result, report_fields
+from controller.demo.report_fields import report_fields
+from controller.demo.result import Result
 
 
 def print_end(result: Result, as_json: Path, page: Path) -> None:

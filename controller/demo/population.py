@@ -9,11 +9,11 @@ Pure.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from hashlib import blake2b
 from typing import Final
 
 from controller.demo import night
 from emulator.world.household import Load
+from controller.demo.choices import chance, ranked, share
 from emulator.world.loads import HouseholdLoad
 from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
@@ -124,12 +124,6 @@ class TwinHousehold:
         return self.reactivation in {Reactivation.NOT, Reactivation.ON_PAPER}
 
 
-def chance(seed: int, number: int, what: str, below: int) -> int:
-    """A number from 0 to `below` - 1, hashed from the seed, the household and the name of the choice."""
-    digest = blake2b(f"{seed}/{number}/{what}".encode(), digest_size=8, person=b"demo").digest()
-    return int.from_bytes(digest, "big") % below
-
-
 def households(count: int, seed: int) -> list[TwinHousehold]:
     """The households 1 to `count`."""
     numbers = range(1, count + 1)
@@ -140,18 +134,16 @@ def households(count: int, seed: int) -> list[TwinHousehold]:
     settled = [number for number in numbers if number not in set(pending)]
     not_in_order = [number for number in pending if reactivations[number] is Reactivation.NOT]
     # The share is taken from each group by itself, so that a small fleet has such meters in both.
-    wrong = _share(pending, seed, "clock", _CLOCK_SET_WRONG) | _share(
-        settled, seed, "clock", _CLOCK_SET_WRONG
-    )
+    wrong = share(pending, seed, "clock", _CLOCK_SET_WRONG) | share(settled, seed, "clock", _CLOCK_SET_WRONG)
     faults = _faults(pending, seed) | _faults(settled, seed)
-    late = _share(not_in_order, seed, "late", _LATE_REACTIVATION, most=len(not_in_order) - 1)
+    late = share(not_in_order, seed, "late", _LATE_REACTIVATION, most=len(not_in_order) - 1)
     traits = _Traits(
-        gas=_share(numbers, seed, "gas", _GAS),
-        penniless=_share(settled, seed, "penniless", _PENNILESS),
-        comfortable=_share(settled, seed, "comfortable", _COMFORTABLE),
+        gas=share(numbers, seed, "gas", _GAS),
+        penniless=share(settled, seed, "penniless", _PENNILESS),
+        comfortable=share(settled, seed, "comfortable", _COMFORTABLE),
         # Only households in order have flags: the others had not been in touch with the DSO.
-        protected=_share(settled, seed, "protected", _PROTECTED),
-        medical=_share(settled, seed, "medical", _MEDICAL),
+        protected=share(settled, seed, "protected", _PROTECTED),
+        medical=share(settled, seed, "medical", _MEDICAL),
         wrong=wrong,
         late=late,
     )
@@ -205,8 +197,8 @@ def _household(
 
 
 def _reactivations(numbers: Sequence[int], seed: int) -> dict[int, Reactivation]:
-    ranked = _ranked(numbers, seed, "order")
-    total = len(ranked)
+    in_order = ranked(numbers, seed, "order")
+    total = len(in_order)
     not_in_order = max(1, total * _NOT_IN_ORDER // 100)
     on_paper = max(1, total * _IN_ORDER_ON_PAPER // 100)
     before = total * _IN_ORDER_BEFORE_START // 100
@@ -216,7 +208,7 @@ def _reactivations(numbers: Sequence[int], seed: int) -> dict[int, Reactivation]
         + [Reactivation.BEFORE_START] * before
     )
     kinds += [Reactivation.IN_TIME] * max(0, total - len(kinds))
-    return dict(zip(ranked, kinds, strict=False))
+    return dict(zip(in_order, kinds, strict=False))
 
 
 def _reactivated_ms(number: int, seed: int, reactivation: Reactivation) -> int | None:
@@ -282,17 +274,5 @@ def _load(number: int, seed: int, *, gas: bool) -> Load:
 def _faults(numbers: Sequence[int], seed: int) -> dict[int, tuple[str, ...]]:
     """The faults of each meter: dealt by their shares, in the order of a hash."""
     dealt = [faults for percent, faults in FAULTS for _ in range(percent)]
-    ranked = _ranked(numbers, seed, "faults")
-    return {number: dealt[rank * len(dealt) // len(ranked)] for rank, number in enumerate(ranked)}
-
-
-def _share(
-    numbers: Sequence[int], seed: int, what: str, percent: int, most: int | None = None
-) -> frozenset[int]:
-    """`percent` of these numbers, rounded up, but never more than `most`; chosen in the order of a hash."""
-    count = -(-len(numbers) * percent // 100)
-    return frozenset(_ranked(numbers, seed, what)[: count if most is None else min(count, max(most, 0))])
-
-
-def _ranked(numbers: Sequence[int], seed: int, what: str) -> list[int]:
-    return sorted(numbers, key=lambda number: (chance(seed, number, f"rank {what}", 2**64), number))
+    in_order = ranked(numbers, seed, "faults")
+    return {number: dealt[rank * len(dealt) // len(in_order)] for rank, number in enumerate(in_order)}

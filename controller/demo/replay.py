@@ -7,25 +7,22 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, event
-from sqlmodel import col, select
 
-from controller.database.engine import open_store, reading
-from controller.database.tables import ClaimRow
+from controller.database.engine import open_store
 from controller.demo import night
+from controller.demo.gathering import gather
 from controller.demo.live_view import View, shown
 from controller.demo.operators import make_keys
+from controller.demo.options import ReplayOptions
 from controller.demo.own_thread import OwnThread
 from controller.demo.population import TwinHousehold, households
-from controller.demo.result import Confirmations, Heard, Result
+from controller.demo.result import Result
 from controller.demo.stage import STORE_FILE, Stage, staged, store_url
 from controller.demo.sweeping import check_free, sweep
-from controller.orders.views import order_progress
 from controller.service.intake import LINGER_S
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import BrokerAddress
@@ -33,25 +30,6 @@ from protocols.link.carriage import BrokerAddress
 _STORE_FILES: Final = (STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm")
 _LOGS: Final = ("controller", "emulator", "protocols", "mqtt")
 _OBJECTS_BEFORE_COLLECTION: Final = 50_000
-# Honest witnesses differ by less than this: their spread is a second.
-_OFFSET_MS_MIN: Final = 60_000
-_REACHED: Final = (
-    ("declared", "Moratorium until 30 June", night.DECLARED_MS),
-    ("extended", "extended to Friday 3 July, 23:01", night.EXTENDED_MS),
-    ("extended_again", "extended to Monday 6 July, 08:00", night.EXTENDED_AGAIN_MS),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayOptions:
-    """The options of `relance demo`. `broker` is the text for the report; `own_broker`: it is embedded."""
-
-    meters: int
-    seed: int
-    out: Path
-    fast: bool
-    broker: str
-    own_broker: bool
 
 
 def run_replay(options: ReplayOptions, address: BrokerAddress) -> Result:
@@ -60,8 +38,8 @@ def run_replay(options: ReplayOptions, address: BrokerAddress) -> Result:
     Raises UnreachableError without a broker, InputError for a folder that cannot be used.
     """
     began_s = time.monotonic()
-    # The parts log the same failures that the replay itself reports, once: without a handler they are not
-    # printed.
+    # The replay reports failures itself, once. Without a handler `logging` would print the parts' warnings as
+    # well.
     for name in _LOGS:
         logging.getLogger(name).addHandler(logging.NullHandler())
     _empty(options.out)
@@ -135,7 +113,7 @@ async def _play(
             await _release(stage)
             await _conduct(stage, view, night.AFTER_RELEASE_MS)
             await _conduct(stage, view, night.END_MS)
-        return _gathered(options, stage, homes, time.monotonic() - began_s)
+        return gather(options, stage, homes, time.monotonic() - began_s)
 
 
 async def _release(stage: Stage) -> None:
@@ -153,57 +131,6 @@ async def _release(stage: Stage) -> None:
 async def _conduct(stage: Stage, view: View, until_ms: int) -> None:
     while await stage.conductor.step(until_ms):
         await view.look()
-
-
-def _gathered(options: ReplayOptions, stage: Stage, homes: Sequence[TwinHousehold], wall_s: float) -> Result:
-    record = stage.acts.record
-    meters = [stage.guarded_fleet.meter(home.guarded) for home in homes]
-    return Result(
-        seed=options.seed,
-        meters=options.meters,
-        broker=options.broker,
-        homes=homes,
-        changes=stage.camera.changes,
-        heard=_heard(stage.store),
-        reached=_reached(stage.store, record.order_ids, len(homes)),
-        ways_back=stage.card_fleet.ways_back,
-        planned=frozenset(record.planned),
-        wrong_scope=frozenset(record.wrong_scope),
-        meant=frozenset(record.meant),
-        off_before_release=frozenset(record.release.off_before),
-        release_s=record.release.seconds,
-        refused_plan=record.refused_plan,
-        paid_ueur=record.paid_ueur,
-        credited_ueur=sum(meter.holdings().totals.credited_ueur for meter in meters),
-        messages={channel.value: count for channel, count in sorted(stage.post.published.items())},
-        steps=stage.conductor.steps,
-        wall_seconds=wall_s,
-        decisions_sha256=stage.camera.decisions_sha256(),
-        version=version("relance"),
-    )
-
-
-def _heard(store: Engine) -> list[Heard]:
-    """Wrong dates that meters have heard, from the claims in the controller's store."""
-    query = (
-        select(ClaimRow.meter, ClaimRow.received_ms, ClaimRow.source, ClaimRow.offset_ms)
-        .where(col(ClaimRow.offset_ms).is_not(None))
-        .order_by(col(ClaimRow.received_ms), col(ClaimRow.meter))
-    )
-    with reading(store) as session:
-        return [
-            Heard(meter, received_ms, source, offset_ms)
-            for meter, received_ms, source, offset_ms in session.exec(query)
-            if offset_ms is not None and abs(offset_ms) >= _OFFSET_MS_MIN
-        ]
-
-
-def _reached(store: Engine, order_ids: dict[str, str], meters: int) -> list[Confirmations]:
-    with reading(store) as session:
-        return [
-            Confirmations(what, at_ms, order_progress(session, order_ids[key]).stored, meters)
-            for key, what, at_ms in _REACHED
-        ]
 
 
 def _do_not_sync(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from controller.demo import histogram, night
 from controller.demo.camera import Fleet
-from controller.demo.result import Result, percentile, report_fields
+from controller.demo.report_fields import report_fields
+from controller.demo.result import Result, percentile
 from controller.demo.story import stories_of
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError

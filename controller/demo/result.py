@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from controller.demo import night
 from controller.demo.camera import Change, Fleet
@@ -14,8 +14,6 @@ from protocols.instants import MINUTE_MS
 from protocols.reasons import Supply, SupplyReason
 from protocols.spans import Window
 
-SCHEMA: Final = 1
-_UEUR_PER_CENT: Final = 10_000
 _NIGHT_FROM_MS: Final = night.LIE_MS - 120 * MINUTE_MS
 
 
@@ -133,63 +131,3 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
         return None
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
-
-
-def report_fields(result: Result) -> dict[str, Any]:
-    """The content of `report.json`: money in integer cents, instants in UTC milliseconds."""
-    allowed = windows()
-    guarded = result.cuts(Fleet.GUARDED)
-    inside = sum(inside_window(each.true_ms, allowed) for each in guarded)
-    seconds = list(result.release_s.values())
-    hours = [(way.back_ms - way.cut_ms) / 3_600_000 for way in result.ways_back]
-    return {
-        "schema": SCHEMA,
-        "seed": result.seed,
-        "meters": result.meters,
-        "legacy": {
-            "meters": result.meters // 2,
-            "early_cuts": len(result.early(Fleet.LEGACY)),
-            "cuts": len(result.cuts(Fleet.LEGACY)),
-            "night_cuts": len(result.night_cuts(Fleet.LEGACY)),
-            "back_by_card": len(result.ways_back),
-            "back_hours_p50": _rounded(percentile(hours, 50)),
-            "back_hours_p99": _rounded(percentile(hours, 99)),
-        },
-        "guarded": {
-            "meters": result.meters // 2,
-            "early_cuts": len(result.early(Fleet.GUARDED)),
-            "cuts_outside_windows": len(guarded) - inside,
-            "cuts_inside_windows": inside,
-            "heard_wrong_date": len({each.meter for each in result.heard}),
-        },
-        "release": {
-            "meters": len(result.off_before_release),
-            "restored": len(seconds),
-            "seconds_p50": _rounded(percentile(seconds, 50)),
-            "seconds_p99": _rounded(percentile(seconds, 99)),
-        },
-        "topups": {
-            "paid": result.paid_ueur // _UEUR_PER_CENT,
-            "credited": result.credited_ueur // _UEUR_PER_CENT,
-        },
-        "messages": {"published": sum(result.messages.values()), "by_channel": result.messages},
-        "wall_seconds": round(result.wall_seconds, 3),
-        "decisions_sha256": result.decisions_sha256,
-        "broker": result.broker,
-        "version": result.version,
-        "steps": result.steps,
-        "openings": [
-            {
-                "fleet": each.fleet.value,
-                "meter": each.meter,
-                "true_ms": each.true_ms,
-                "reason": each.reason.value,
-                "early": is_early(each, result.planned),
-            }
-            for each in result.openings
-        ],
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

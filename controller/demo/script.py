@@ -12,10 +12,11 @@ from sqlmodel import col, select
 from controller.database.engine import reading
 from controller.database.tables import DeliveryRow
 from controller.demo import night
+from controller.demo.choices import chance
 from controller.demo.conductor import Acts, Conductor
 from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
-from controller.demo.population import Reactivation, ShopPayment, TwinHousehold, chance
+from controller.demo.population import Reactivation, ShopPayment, TwinHousehold
 from controller.orders.life import DeliveryState
 from controller.service.jobs import Jobs
 from emulator.firmware.events import Channel, Document

@@ -1,4 +1,4 @@
-"""What is worked out from a replay: early or not, in a window or not, percentiles; the page on odd input."""
+"""What the report derives from a replay: early cuts, windows, percentiles; and the page on unusual input."""
 
 from dataclasses import replace
 
@@ -9,7 +9,8 @@ from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
 from controller.demo.population import households
 from controller.demo.report import render
-from controller.demo.result import Result, inside_window, is_early, percentile, report_fields, windows
+from controller.demo.report_fields import report_fields
+from controller.demo.result import Result, inside_window, is_early, percentile, windows
 from controller.demo.story import stories_of
 from protocols.instants import ms_from_iso
 from protocols.reasons import Supply, SupplyReason
@@ -102,7 +103,7 @@ def test_money_is_in_integer_cents_and_cuts_are_counted_by_fleet_and_window() ->
     assert (fields["guarded"]["cuts_inside_windows"], fields["guarded"]["cuts_outside_windows"]) == (1, 1)
 
 
-def test_by_mistake_is_who_was_cut_by_the_list_and_had_not_been_meant() -> None:
+def test_cut_by_mistake_are_those_on_the_list_who_were_not_meant() -> None:
     names = ("meant", "wrong", "credit", "before", "on")
     result = replace(
         made(
