@@ -53,7 +53,7 @@ def signers() -> dict[str, Signer]:
 
 def root_in(envelope: bytes) -> Root:
     """The root of this benchmark, checked as the service does."""
-    return checked_root(_secrets(envelope))
+    return checked_root(_service_keys(envelope))
 
 
 @contextmanager
@@ -90,8 +90,8 @@ async def _until_it_listens(address: BrokerAddress) -> None:
 
 def _serve(_pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) -> None:
     engine = open_store(url)
-    asyncio.run(serve(engine, _secrets(root_envelope), address, PacedTime(now_ms())))
+    asyncio.run(serve(engine, _service_keys(root_envelope), address, PacedTime(now_ms())))
 
 
-def _secrets(root_envelope: bytes) -> ServiceKeys:
+def _service_keys(root_envelope: bytes) -> ServiceKeys:
     return ServiceKeys(signers()[SERVICE], signers()[Source.HEADEND], FLEET_KEY, root_envelope)

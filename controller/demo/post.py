@@ -23,7 +23,7 @@ _POLLS_PER_CHECK: Final = 50
 _NAP_S: Final = 0.001
 
 
-class Shell(Protocol):
+class Connection(Protocol):
     """A connection with its counters, such as `protocols.rim.carrier.Carrier`."""
 
     traffic: Traffic
@@ -41,8 +41,8 @@ class Post:
     writers; while it is held, messages gather instead of being stored one by one.
     """
 
-    links: list[Shell] = field(default_factory=list)
-    listeners: list[tuple[Shell, frozenset[Channel]]] = field(default_factory=list)
+    links: list[Connection] = field(default_factory=list)
+    listeners: list[tuple[Connection, frozenset[Channel]]] = field(default_factory=list)
     idle: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
     poke: Callable[[], None] = lambda: None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -51,16 +51,16 @@ class Post:
     _readers: tuple[tuple[int, int], dict[Channel, int]] = ((-1, -1), {})
 
     @property
-    def shells(self) -> Sequence[Shell]:
+    def connections(self) -> Sequence[Connection]:
         """All connections."""
-        return [*self.links, *(shell for shell, _ in self.listeners)]
+        return [*self.links, *(connection for connection, _ in self.listeners)]
 
     @property
     def published(self) -> Counter[Channel]:
         """Published messages by channel, each counted once, however many subscribers it has."""
         total: Counter[Channel] = Counter()
-        for shell in self.shells:
-            total.update(shell.traffic.published)
+        for connection in self.connections:
+            total.update(connection.traffic.published)
         return total
 
     def stir(self) -> None:
@@ -89,7 +89,7 @@ class Post:
         polls = 0
         while True:
             expected, arrived = self._counts()
-            if arrived >= expected and not any(shell.traffic.waiting for shell in self.shells):
+            if arrived >= expected and not any(connection.traffic.waiting for connection in self.connections):
                 return
             polls += 1
             if polls % _POLLS_PER_CHECK == 0:
@@ -100,8 +100,8 @@ class Post:
         """How many arrivals the published messages must cause, and how many there were."""
         readers = self._readers_now()
         expected = arrived = 0
-        for shell in self.shells:
-            traffic = shell.traffic
+        for connection in self.connections:
+            traffic = connection.traffic
             for channel, count in traffic.published.items():
                 expected += count * readers[channel]
             # An empty message, which clears a retained one, arrives too, but is dropped by the carrier.
@@ -118,11 +118,11 @@ class Post:
         return self._readers[1]
 
     def _check(self, deadline: float, expected: int, arrived: int) -> None:
-        for shell in self.shells:
-            if shell.errors:
+        for connection in self.connections:
+            if connection.errors:
                 # A bug in some part: the replay would be worth nothing.
-                raise shell.errors[-1]
-        if not all(shell.connected for shell in self.shells):
+                raise connection.errors[-1]
+        if not all(connection.connected for connection in self.connections):
             raise UnreachableError("broker: the connection was lost; the demo needs one that stays")
         if time.monotonic() > deadline:
             missing = f"{expected - arrived} messages" if expected > arrived else "what was sent"

@@ -77,6 +77,7 @@ class IntakeRefusal(StrEnum):
 class _Messages(Struct):
     """Messages of a batch, sorted by kind; each kind in the order of arrival."""
 
+    # An empty list or dict as default is safe in a msgspec Struct: each instance gets a new one.
     statuses: list[Status] = []
     syncs: list[Sync] = []
     receipts: list[Receipt] = []

@@ -1,7 +1,7 @@
 """The service's periodic jobs (design §6). APScheduler only wakes them; it never decides what is due.
 
 Measured with APScheduler 3.11: when the clock is set ahead, a dated job runs at once; when it is set past the
-job's grace time, the job is dropped silently; when it is set back, every job stops for that long. So there is
+job's grace time, the job is dropped; when it is set back, every job stops for that long. So there is
 only one job, without a date or an argument. What is due is worked out from the database, with the time as an
 argument. A wake-up that does not come is noticed by the event loop's monotonic clock, which nobody can set.
 """

@@ -138,7 +138,7 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
     with single_instance(engine):
         service = Service(engine, keys, timekeeper)
 
-        async def greet() -> None:
+        async def publish_birth() -> None:
             await carrier.publish(Place(Channel.CONTROLLER), _birth(timekeeper, online=True))
 
         def last_will() -> tuple[Place, bytes]:
@@ -149,7 +149,7 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
             "relance-serve",
             controller_filters(),
             handle=service.handle,
-            on_connect=greet,
+            on_connect=publish_birth,
             last_will=last_will,
         )
         service.attach(carrier)

@@ -95,7 +95,7 @@ def _wait(face: Face, statuses: Sequence[OrderStatus], patience_s: int) -> Resto
 
 def _in_words(waited: Restored) -> str:
     if not waited.meters:
-        return "No meter is known yet: those that come will be told."
+        return "No meter is known yet: meters that register later get the order."
     sentence = f"Supply is back at {waited.effective} of {waited.meters} meters"
     if waited.p50_ms is None or waited.p99_ms is None:
         return f"{sentence}."
