@@ -81,14 +81,14 @@ def settle(credit: Credit, at_tick: Tick) -> None:
 
 
 def settled_copy(credit: Credit, at_tick: Tick) -> Credit:
-    """The record as it would be, settled to `at_tick`: for whoever only looks."""
+    """A copy, settled to `at_tick`; the record itself stays as it is."""
     seen = replace(credit)
     settle(seen, at_tick)
     return seen
 
 
 def falls_to_tick(credit: Credit, level_q: int) -> int:
-    """First tick at which the purse in use has fallen to `level_q` or below; NEVER at this rate of 0."""
+    """First tick at which the purse in use has fallen to `level_q` or below; NEVER at a rate of 0."""
     in_use = credit.emergency is _IN_USE
     above_q = (credit.emergency_left_q if in_use else credit.balance_q) - level_q
     if above_q <= 0:
@@ -96,6 +96,8 @@ def falls_to_tick(credit: Credit, level_q: int) -> int:
     rate = rate_q_per_s(credit)
     if rate == 0:
         return NEVER
+    # In thousandths of a quantum: `rate` of them are charged per tick, and `carry_mq` of them are charged
+    # already. The minus signs make `//` round up: a part of a tick counts as a whole one.
     return credit.settled_at - (-(above_q * SECOND_MS - credit.carry_mq) // rate)
 
 

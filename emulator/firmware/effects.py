@@ -1,7 +1,7 @@
-"""What a meter does to the world: frozen data, performed by a shell in order.
+"""What a meter does to the world: frozen data that the caller performs in their order.
 
-`at_tick` is the tick at which it happened. `Persist` stands before whatever promises its content to the
-world; `RecordEmitted` is one entry of the black box, and also what a link publishes as an event.
+`at_tick` is the tick at which it happened. `Persist` comes first, since the other effects promise to the
+world what the image holds.
 """
 
 from msgspec import Struct
@@ -37,14 +37,17 @@ class Ask(Struct, frozen=True):
 
 
 class Persist(Struct, frozen=True):
-    """Write the image to the non-volatile memory before going on."""
+    """Write the image to the non-volatile memory before any later effect is performed."""
 
     at_tick: Tick
     image: bytes
 
 
 class RecordEmitted(Struct, frozen=True):
-    """A record entered the black box."""
+    """A record for whoever watches; a link publishes some of them as events.
+
+    The black box holds it too, unless `Recorder.emit_record` emitted it.
+    """
 
     at_tick: Tick
     record: Record

@@ -33,9 +33,10 @@ _decoder = msgspec.json.Decoder(Logged)
 class Journal:
     """One meter's ring.
 
-    Records are written out and chained when somebody looks: at the head, before anything is kept or told
-    that it vouches for, or at the entries. Until then they wait as they are, which nobody can tell: the bytes
-    are the same, and a process that dies loses what it had not kept, chained or not.
+    Encoding and chaining are lazy: a record is encoded when somebody reads the head or the entries. The head
+    is read before an image is stored and before a report is sent, so that neither vouches for a record that
+    is not chained. The bytes are the same as if each record were encoded at once, and a crash loses the same
+    records: those after the last image.
     """
 
     __slots__ = ("_base", "_entries", "_size", "_waiting")
@@ -48,7 +49,7 @@ class Journal:
 
     @property
     def base(self) -> Head:
-        """The head before the oldest entry kept."""
+        """The head before the oldest entry that the ring still holds."""
         self._write_out()
         return self._base
 

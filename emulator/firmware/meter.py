@@ -1,10 +1,10 @@
-"""What every firmware is to its caller. Both firmwares, the player and the links speak through it.
+"""The interface of every firmware. The player and the links use both firmwares through it.
 
 `handle(event, at_tick)` applies one input at `at_tick`: everything due strictly before `at_tick` happens
 first, what is due at `at_tick` itself waits for `advance`, so that inputs at a tick come before actions
 due at that tick. `advance(until_tick)` lets everything due up to and including `until_tick` happen. Inside,
 a meter acts on whole seconds of its crystal; `next_due_tick` names the next one at which it would act.
-Ticks never go back. What a meter shows is `glance` and `readout`; nobody outside looks into it.
+Ticks never go back. A caller reads a meter by `glance` and `readout` alone, never by its attributes.
 """
 
 from typing import Protocol

@@ -1,6 +1,6 @@
-"""What a meter shows now, as values: for links, faces, views and scenarios, which never look inside it.
+"""What a meter shows now, as values: links, faces, views and scenarios read these and nothing else of it.
 
-Two of them, since one is free and the other is reckoned. Both firmwares give both.
+`Glance` costs nothing; `Readout` settles the credit and ages the clock. Both firmwares give both.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MJ_PER_WH = 3_600_000
 
 
 class Glance(NamedTuple):
-    """What is seen without reckoning: it changes by what happens to the meter, never by time alone.
+    """What can be read without a calculation: inputs and steps change it, the passing of time does not.
 
     `reason`: why the supply last changed. `dispute_nonce`: what a rebase must name; empty without a dispute.
     """

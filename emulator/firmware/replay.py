@@ -1,7 +1,7 @@
-"""The black box asked again: every recorded verdict of the gate, judged anew from its recorded question.
+"""Replays a black box: the gate judges the question of every recorded verdict again.
 
-The cause of an opening in an hour, not "we do not know yet" (design §2.8, §4.4). A verdict that comes
-out otherwise was not made by this gate from this question: the firmware differs, or the record does.
+So the cause of a cut is known within an hour, where the operator of 2020 did not know it (design §2.8, §4.4).
+Where the two verdicts differ, another gate made the recorded one, or the record was changed.
 """
 
 from collections.abc import Iterable, Iterator

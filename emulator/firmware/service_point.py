@@ -1,7 +1,7 @@
 """The side of the meter that faces the household: load, mains, contactor or valve, leak test, purse.
 
 Shared by both firmwares; what differs between them, when to open and what to believe, is theirs.
-Nothing here decides to cut: `switch` is called by a firmware's gate, or by a safety cause.
+Nothing here decides to cut: a firmware decides by its gate and calls `switch`, or a safety cause does.
 
     on ──▶ off         a firmware's decision, or a safety cause
     on ──▶ limited     the limiter in place of darkness

@@ -1,8 +1,7 @@
-"""A fleet's meters, made new or restored from what a folder keeps of them.
+"""Makes a fleet's meters: new ones, or restored from the folder that stores them.
 
-Whoever comes back from a power cut does not know how long it was dark: a meter that is restored goes on
-from its image and is told at once that its ticks were lost (design §4.1), so that its clock is lost until
-two witnesses have answered.
+After a power cut nobody knows how long it lasted. So a restored meter goes on from its image and gets the
+input `TicksLost` first (design §4.1): its clock is lost until two witnesses have answered.
 """
 
 from collections.abc import Sequence

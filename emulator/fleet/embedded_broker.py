@@ -152,15 +152,15 @@ def _reserved(port: int | None) -> socket.socket:
 
 
 def _spawn(config: Path, complaints: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """The process. It ends when our end of its standard input closes: also when we are killed."""
+    """The process. It ends when its standard input closes, which happens even if we are killed."""
     return subprocess.Popen(  # noqa: S603 # our own interpreter, module and file
         # -P: a folder `emulator` where the person stands must not shadow this package.
         [sys.executable, "-P", "-m", "emulator.fleet.embedded_broker", str(config)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=complaints,
-        # Ctrl-C goes to the whole session: without one of its own the broker would be gone before the
-        # parts that want to say goodbye through it.
+        # Ctrl-C goes to the whole session: without a session of its own the broker would end before the
+        # clients that still have a last message to publish.
         start_new_session=True,
     )
 

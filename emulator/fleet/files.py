@@ -5,11 +5,11 @@ A *journal file* holds a meter's black box, one JSON object a line: `{"number", 
 may add what it knows besides.
 
 A *memory file* holds two slots (`protocols.slots`) for the link and for each of its meters, one after the
-other. It appears whole, by renaming, and is mapped: what was put there survives the end of the process at
-any byte. A memory too small for its meter's image is made anew, twice the size, by the same renaming.
+other. It is created by renaming a complete file, and then mapped: a crash at any byte leaves the old state or
+the new one. When an image outgrows its slots, a file of twice the size takes its place, by renaming too.
 
-Order of a write: first the black box, then the image that knows its head. Entries beyond the head of
-the image were never promised to anybody; at the next start they are cut off.
+Order of a write: first the black box, then the image that names its head. Nothing was promised on the
+strength of entries beyond that head; at the next start they are cut off.
 """
 
 import fcntl
@@ -120,7 +120,7 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
 
 
 def _trim_journal(path: Path, head: Head) -> list[Entry]:
-    """Cut off what was written after the last image, or torn, and what a ring would have forgotten."""
+    """Cut off what was written after the last image, a torn line, and what the ring has forgotten."""
     kept: list[Entry] = []
     torn = False
     if path.exists():
@@ -150,7 +150,7 @@ class LinkMemory:
     def __init__(self, folder: Path, link: str, meters: Sequence[str]) -> None:
         self._path = folder / f"{link}.memory"
         self._journals = folder / "journals"
-        self._meters = {meter: place for place, meter in enumerate(meters, start=1)}
+        self._meters = {meter: index for index, meter in enumerate(meters, start=1)}
         self._lines: dict[str, int] = {}
         self._map: mmap.mmap | None = None
 
@@ -180,7 +180,7 @@ class LinkMemory:
             self._map = None
 
     def read(self, meter: str) -> tuple[StoredMeter | None, list[Entry]]:
-        """What is kept of a meter, None where both its slots are lost; and its black box up to there.
+        """What is stored of a meter, None where both its slots are lost; and its black box up to there.
 
         Raises InputError where the memory is none of this version's.
         """
@@ -198,7 +198,7 @@ class LinkMemory:
         return kept, entries
 
     def write(self, meter: str, kept: StoredMeter, entries: Sequence[Entry]) -> None:
-        """Keep a meter: first its black box, then the image that knows of it. Raises InputError."""
+        """Store a meter: first its black box, then the image that names its head. Raises InputError."""
         if entries:
             self._append_journal(meter, entries)
         self._put(self._meters[meter], _packer.encode(kept))
@@ -226,27 +226,27 @@ class LinkMemory:
         if self._lines[meter] > JOURNAL_LINES_MAX:
             self._lines[meter] = len(_trim_journal(path, entries[-1].head))
 
-    def _area(self, place: int) -> memoryview:
+    def _area(self, index: int) -> memoryview:
         assert self._map is not None, "not open"
         area_bytes = len(self._map) // (len(self._meters) + 1)
-        return memoryview(self._map)[place * area_bytes : (place + 1) * area_bytes]
+        return memoryview(self._map)[index * area_bytes : (index + 1) * area_bytes]
 
-    def _read(self, place: int) -> bytes | None:
-        with self._area(place) as area:
+    def _read(self, index: int) -> bytes | None:
+        with self._area(index) as area:
             return slots.read(area)
 
-    def _put(self, place: int, payload: bytes) -> None:
-        with self._area(place) as area:
+    def _put(self, index: int, payload: bytes) -> None:
+        with self._area(index) as area:
             fits = slots.memory_bytes(len(payload)) <= len(area)
             if fits:
                 put(area, slots.write(area, payload))
         if not fits:
-            self._grow(place, payload)
+            self._grow(index, payload)
 
-    def _grow(self, place: int, payload: bytes) -> None:
-        """A larger file with the same states, and this one in its new form."""
+    def _grow(self, index: int, payload: bytes) -> None:
+        """Replace the file by a larger one with the same states and this new one."""
         payloads = [self._read(each) or b"" for each in range(len(self._meters) + 1)]
-        payloads[place] = payload
+        payloads[index] = payload
         size = _IMAGE_BYTES_AT_FIRST
         while size < len(payload):
             size *= 2
@@ -262,10 +262,10 @@ class LinkMemory:
                 # Not sparse: a full disk must be an error here, not a fault at some write to the map.
                 os.posix_fallocate(file.fileno(), 0, area_bytes * len(payloads))
                 empty = bytes(area_bytes)
-                for place, payload in enumerate(payloads):
+                for index, payload in enumerate(payloads):
                     # What was lost stays lost: an empty payload is no state.
                     for offset, data in slots.write(empty, payload) if payload else ():
-                        file.seek(place * area_bytes + offset)
+                        file.seek(index * area_bytes + offset)
                         file.write(data)
             beside.replace(self._path)
         except OSError as error:
@@ -290,7 +290,7 @@ class StateFolder:
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        """Take it. Raises InputError where it cannot be used, or another fleet has it."""
+        """Lock the folder. Raises InputError where it cannot be used, or another fleet holds the lock."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -309,7 +309,7 @@ class StateFolder:
             self._lock = None
 
     def check_choices(self, now: Mapping[str, str | int]) -> None:
-        """Note what the fleet is made with. Raises InputError where the folder knows it otherwise."""
+        """Store the choices that the fleet is made with. Raises InputError where the folder holds others."""
         path = self.folder / "fleet.json"
         try:
             if not path.exists():

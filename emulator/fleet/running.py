@@ -1,4 +1,4 @@
-"""A link that runs: its connection to a broker, and its meters acting when they are due."""
+"""Runs a link: keeps its connection to a broker, and lets its meters act when they are due."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from protocols.timekeeping import Timekeeper
 
 
 class RunningLink:
-    """A link over MQTT: one connection that comes back by itself, and meters that run all the while.
+    """A link over MQTT: it reconnects by itself, and its meters run all the while.
 
     `step` does what is due and publishes it, for a conductor; `run` does so as its timekeeper's time passes.
     """
@@ -30,12 +30,12 @@ class RunningLink:
             last_will=self._last_will,
         )
         self._timekeeper = timekeeper
-        # Messages of one meter must keep their order: whoever makes some publishes them first.
+        # Messages of one meter must keep their order: whoever makes some holds this until they are published.
         self._speaking = asyncio.Lock()
         self._disturbed = asyncio.Event()
 
     async def run(self) -> None:
-        """Carry messages, and let meters act when they are due, until cancelled; a bug ends it as well."""
+        """Carry messages, and let meters act when they are due, until cancelled or a bug ends it."""
         carrying = asyncio.create_task(self.carrier.run())
         try:
             while not carrying.done():
@@ -62,7 +62,7 @@ class RunningLink:
                 await self._publish(self.link.apply(meter, event, self._timekeeper.now_ms()))
 
     def save(self) -> None:
-        """Keep every meter as it stands now."""
+        """Store every meter as it is now."""
         self.link.save(self._timekeeper.now_ms())
 
     async def _wait_for_due(self) -> None:
@@ -90,16 +90,18 @@ class RunningLink:
                 self.link.receive(arrival.place, arrival.payload, now_ms, retained=arrival.retained)
             )
 
-    async def _publish(self, said: Sequence[Outgoing]) -> None:
-        """What somebody waits for before the events that explain it; the carrier bounds what is on its way.
+    async def _publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish events last, since nobody waits for them; the carrier bounds what is in flight.
 
-        Raises NotConnectedError: what is lost is told again.
+        Raises NotConnectedError: what is lost is sent again after the next connect.
         """
-        # Started in their order, and so put on the wire: nobody waits for the slowest of a portion.
-        said = sorted(said, key=_is_explanation)
-        sending = (self.carrier.publish(each.place, each.payload, expiry_s=each.expiry_s) for each in said)
+        # All are started in their order, and sent in it; none waits for the acknowledgement of another.
+        messages = sorted(messages, key=_is_explanation)
+        sending = (
+            self.carrier.publish(each.place, each.payload, expiry_s=each.expiry_s) for each in messages
+        )
         outcomes = await asyncio.gather(*sending, return_exceptions=True)
-        for each, failure in zip(said, outcomes, strict=True):
+        for each, failure in zip(messages, outcomes, strict=True):
             if failure is not None:
                 self.link.disconnected()
                 raise failure

@@ -1,1 +1,1 @@
-"""Many meters on one connection: what each says, what is due next, and what the link publishes. Pure."""
+"""Many meters on one connection: what each reports, what is due next, and what the link publishes. Pure."""

@@ -1,4 +1,4 @@
-"""Who is due next among many: a heap of true instants, whose late entries are simply passed over. Pure."""
+"""Who is due next among many: a heap of true instants; superseded entries are dropped at the top. Pure."""
 
 import heapq
 from collections.abc import Hashable
@@ -38,7 +38,7 @@ class Agenda(Generic[K]):
         return None
 
     def pop_due(self, until_ms: UtcMs) -> tuple[UtcMs, K] | None:
-        """The earliest due up to and including `until_ms`, which is due no more; None where there is none."""
+        """Remove and return the earliest that is due up to and including `until_ms`; None where none is."""
         due_ms = self.next_due_ms()
         if due_ms is None or due_ms > until_ms:
             return None

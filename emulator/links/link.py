@@ -1,18 +1,17 @@
 """A link: the data concentrator that many guarded meters share; its pure half (design §5).
 
-Duty: bring what comes down to the meters it names, let meters act when they are due, and say what
-comes of it, in order. It knows no broker and no clock: a shell gives it messages and true instants, and
-publishes what it returns. States:
+Duty: deliver each message to the meters that it names, let meters act when they are due, and return the
+messages that follow, in order. It knows no broker and no clock: its caller brings messages and true
+instants, and publishes what it returns. States:
 
-    offline    meters run; what they note stays in their black boxes
-    online     from `connected` to `disconnected`; everything is said as it happens
+    offline    meters run; their records stay in their black boxes
+    online     from `connected` to `disconnected`; messages are returned as things happen
 
-At each connect it says all that the other end must know: birth, what every meter holds, the state of
-each, and the events that were never confirmed. Nothing relies on a queue that outlives a connection.
+At each connect it returns everything that the controller must know: the birth, what every meter holds, the
+state of each, and the events that were never confirmed. No queue has to outlive a connection.
 
-A broker takes messages also when there is nobody on the other side to hear them. What it took while the
-controller was away counts as not told; a controller that is born makes the link say it all again, and once
-a week the link does so by itself.
+A broker acknowledges messages also while the controller is offline. Such an acknowledgement confirms
+nothing; the link publishes everything again when a controller is born, and by itself once a week.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,17 +36,17 @@ from protocols.reasons import Source
 ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
 ASK_EVERY_MS: Final = 6 * HOUR_MS
 READ_EVERY_MS: Final = HOUR_MS
-# A controller's birth makes a link say it all again; this is for what even that has missed.
+# A controller's birth makes a link publish everything again; this is for what is lost all the same.
 REPEAT_EVERY_MS: Final = 7 * DAY_MS
-# Fleet-wide orders remembered as told, in one connection: as many as a meter can keep, many times over.
+# Digests of fleet-wide orders delivered in one connection: many times what a meter can store.
 _FLEET_ORDERS_MAX: Final = 16 * OBJECTS_MAX
 
-# (meter, what it did), for who looks at the meters themselves.
+# Called with each meter and its effects, for whoever watches the meters themselves.
 Observer = Callable[[Household[GuardedMeter], tuple[Effect, ...]], None]
 
 
 class Link:
-    """One connection's meters. `births` counts connects; `keep_births` is given each new count to keep.
+    """One connection's meters. `births` counts connects; `keep_births` stores each new count.
 
     `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the
     time, in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that
@@ -83,7 +82,8 @@ class Link:
         self._fleet_orders: set[bytes] = set()
         self._controller_birth: int | None = None
         self._controller_away = False
-        # How far each meter's events were told before this connection, while nobody knows who heard the rest.
+        # The number of each meter's last confirmed event before this connection: until the controller is
+        # known to be online, later acknowledgements may be the broker's alone.
         self._confirmed_before: dict[str, int] = {}
         for name_of, meter in self.meters.items():
             self._agenda.put(name_of, meter.household.next_due_ms())
@@ -95,14 +95,14 @@ class Link:
         return self._status(online=True)
 
     def will(self) -> Outgoing:
-        """What the broker is to publish when the link is gone. Counts the birth that is to follow it."""
+        """The last will, published by the broker when the connection breaks. Counts the birth to follow."""
         self.births += 1
         if self._keep_births is not None:
             self._keep_births(self.births)
         return self._status(online=False)
 
     def connected(self, true_ms: UtcMs) -> list[Outgoing]:
-        """Everything the other end must know: birth, sync, reports, unconfirmed events, asks for the time."""
+        """All that the controller must know: birth, sync, reports, unconfirmed events, asks for the time."""
         messages = self.advance(true_ms)
         self.online = True
         self._fleet_orders.clear()
@@ -115,7 +115,7 @@ class Link:
         return messages
 
     def disconnected(self) -> None:
-        """The connection is gone: from now on nothing is said, and nobody is asked."""
+        """The connection is gone: until the next one no message is returned and no time is asked for."""
         self.online = False
         self._asks = Agenda()
         self._repeat_due_ms = None
@@ -128,7 +128,7 @@ class Link:
         return [Outgoing(place, payload, expiry_s) for payload in payloads]
 
     def confirm(self, sent: Outgoing) -> None:
-        """The broker has taken a message; an event is told if there was somebody to hear it."""
+        """The broker acknowledged a message. An event is confirmed by that while the controller is online."""
         if sent.number and not self._controller_away:
             self.meters[sent.place.meter].confirm(sent.number)
 
@@ -137,16 +137,16 @@ class Link:
     def receive(
         self, place: Place, payload: bytes, true_ms: UtcMs, *, retained: bool = False
     ) -> list[Outgoing]:
-        """A message from above. What is for nobody here is counted in `ignored`, and changes nothing."""
+        """A message for meters of this link. Any other is counted in `ignored`, and changes nothing."""
         if place.channel is Channel.CONTROLLER:
             return self._hear_controller(payload, true_ms, retained=retained)
         meters = self._addressed_meters(place, payload)
         return [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
 
     def _hear_controller(self, payload: bytes, true_ms: UtcMs, *, retained: bool) -> list[Outgoing]:
-        """A controller that was born after us has not heard our greeting: say it again.
+        """A controller that was born after this connection has missed its messages: return them again.
 
-        A retained birth is older than our subscription, and so than our greeting.
+        A retained birth is older than our subscription, and so than those messages.
         """
         try:
             status = read_message(payload, ControllerStatus)
@@ -157,7 +157,7 @@ class Link:
         if status.online:
             self._controller_birth = status.sequence
         elif retained:
-            # It was gone before we came: whoever took our greeting, it was not the controller.
+            # It was offline when we connected: only the broker acknowledged our events.
             for name, number in self._confirmed_before.items():
                 self.meters[name].confirmed = number
         self._controller_away = not status.online
@@ -189,7 +189,7 @@ class Link:
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def save(self, true_ms: UtcMs) -> None:
-        """Keep every meter as it stands, before an end that was announced."""
+        """Store every meter as it is, before an orderly end of the process."""
         self.online = False
         self.advance(true_ms)
         for name, meter in self.meters.items():
@@ -226,7 +226,7 @@ class Link:
         return meter.perform(effects, meter.household.tick_at(true_ms), online=self.online)
 
     def _ask(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
-        """Each meter has its own place in the six hours, by its name."""
+        """Ask for the time now, and again at this meter's own instant of the rhythm."""
         phase_ms = _phase_ms(meter, self._ask_every_ms) // self._ask_turn_ms * self._ask_turn_ms
         self._asks.put(meter, _after(true_ms, self._ask_every_ms, phase_ms))
         return [each for source in ASKED for each in self.apply(meter, AskTime(source), true_ms)]
@@ -247,7 +247,7 @@ class Link:
         ]
 
     def _publish_all(self, true_ms: UtcMs) -> list[Outgoing]:
-        """What each meter holds, has not told, and how it stands; and each asks for the time."""
+        """What each meter holds, its unconfirmed events, its state; and each asks for the time."""
         messages = self.sync()
         for name, meter in self.meters.items():
             messages += meter.unconfirmed()
@@ -267,7 +267,7 @@ class Link:
 
 
 def _phase_ms(name: str, every_ms: int) -> int:
-    """A name's own place in a rhythm, so that not all act at once."""
+    """The phase of a name in a rhythm, so that not all act at once."""
     return int.from_bytes(sha256(b"phase/" + name.encode()).digest()[:8], "big") % every_ms
 
 

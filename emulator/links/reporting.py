@@ -1,8 +1,8 @@
-"""What one meter says on its link: its effects become receipts, events and a report. Pure.
+"""Performs the effects of one meter on a link: they become receipts, events and a report. Pure.
 
-The image is kept before anything is said that it must bear out (design §3): `MeterStore.write` is
-called at each `Persist`, which stands before what it promises. Numbers of reports and readings are kept
-with it and never used twice, also after a power cut.
+The image is stored before any message that promises what it holds (design §3): `MeterStore.write` is called
+at each `Persist`, which is the first effect of its call. The numbers of reports and readings are stored with
+the image, so that none is used twice, not even after a power cut.
 """
 
 from collections.abc import Sequence
@@ -44,9 +44,9 @@ from protocols.link.records import (
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import ClaimVerdict, NoOrder, Source
 
-# Claims that only say that all is well; they are in the black box, and no event.
+# Verdicts on claims in which nobody need take an interest: journalled, and no event.
 _QUIET_VERDICTS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
-# One source alone changes nothing (design §4.1), and is no news.
+# One source alone changes nothing (design §4.1), and is not reported.
 _WITNESSES_MIN: Final = 2
 
 _encoder = msgspec.json.Encoder()
@@ -54,7 +54,7 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way up. `expiry_s` None: none. `number`: of an event, in its meter's black box."""
+    """A message to the controller. `expiry_s` None: no expiry. `number`: of an event in the black box."""
 
     place: Place
     payload: bytes
@@ -63,9 +63,9 @@ class Outgoing:
 
 
 class StoredMeter(msgspec.Struct, frozen=True, array_like=True):
-    """What the non-volatile memory holds of one meter: its image, and how far its numbers have run.
+    """What the non-volatile memory holds of one meter: its image, and the numbers it used last.
 
-    `confirmed`: the black box has been handed over up to this number.
+    `confirmed`: the controller has the black box's events up to this number.
     """
 
     image: bytes
@@ -76,13 +76,13 @@ class StoredMeter(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MeterStore(Protocol):
-    """Where meters' memories are kept. `entries`: what the black box has gained since the last write."""
+    """Stores meters. `entries`: what was journalled since the last write."""
 
     def write(self, meter: str, stored: StoredMeter, entries: Sequence[Entry]) -> None: ...
 
 
 class ReportingMeter:
-    """One guarded meter on a link. Ticks of effects are its own; numbers rise for ever."""
+    """One guarded meter on a link. Its numbers of reports and readings only ever rise."""
 
     __slots__ = (
         "_link",
@@ -113,17 +113,18 @@ class ReportingMeter:
         self._reported_witnesses: frozenset[tuple[Source, bool]] = frozenset()
 
     def resume(self, stored: StoredMeter, unsent: Sequence[Entry]) -> None:
-        """Go on from what was kept. `unsent`: the black box's entries that were never confirmed."""
+        """Go on from what was stored. `unsent`: the black box's entries that were never confirmed."""
         self._reported, self._readings, self.confirmed = stored.reported, stored.readings, stored.confirmed
         self._unsent = {entry.number: entry for entry in unsent}
 
     # -- what the meter did -------------------------------------------------------------------
 
     def perform(self, effects: Sequence[Effect], at_tick: Tick, *, online: bool) -> list[Outgoing]:
-        """Perform what has to be kept, and say what has to be said; offline, nothing is said."""
+        """Perform a meter's effects: store its image, return the messages that follow; none if offline."""
         images = [effect.image for effect in effects if isinstance(effect, Persist)]
         if images:
-            # Of several the last: nothing has been said yet, and it is what the black box now ends with.
+            # Effects of several calls may come together. The last image is enough: no message has been
+            # returned yet, and only that image agrees with the head of the black box.
             self._write(images[-1])
         number, all_journalled = self._count_journalled(effects)
         if not online:
@@ -135,7 +136,7 @@ class ReportingMeter:
                 case Ask():
                     messages.append(self._ask(effect))
                 case RecordEmitted(record=OrderJudged()) if not all_journalled:
-                    # Signed by nobody known, too often for the black box: there is no number to receipt.
+                    # Without a known signer, and emitted without being journalled: a receipt needs a number.
                     continue
                 case RecordEmitted():
                     messages.extend(self._messages_of(number, effect.at_tick, effect.record))
@@ -150,9 +151,9 @@ class ReportingMeter:
     def _is_news(self, record: Record, at_tick: Tick) -> bool:
         """Whether the head-end must read the meter back after it.
 
-        A lease renewed day by day is receipted and no more, as long as it moves no possible cut, and a date
-        that agrees as the last one did is not even told: else a fleet would say every day that nothing has
-        changed.
+        A lease is renewed every day: it gets a receipt, and a report only if it moves the next possible cut.
+        A date that agrees as the last one did gets neither. Else a whole fleet would report every day that
+        nothing has changed.
         """
         match record:
             case OrderJudged(kind=Kind.LEASE):
@@ -168,7 +169,7 @@ class ReportingMeter:
         """The meter's state now, under the next number."""
         meter = self.household.meter
         readout, vouched = meter.readout(at_tick), meter.witnesses(at_tick)
-        # As of when the meter last acted: it is not made to act for a report.
+        # The purse as of the meter's last action: a report must not make it act.
         glance, purse = readout.glance, meter.purse
         self._reported += 1
         self._reported_state = glance
@@ -208,18 +209,18 @@ class ReportingMeter:
         )
 
     def save(self) -> None:
-        """Keep the meter as it stands."""
+        """Store the meter as it is."""
         if self._store is not None:
             self._write(self.household.meter.image())
 
     # -- the black box, handed over -----------------------------------------------------------
 
     def confirm(self, number: int) -> None:
-        """An event has arrived: it need not be told again."""
+        """The controller has the event of this number: it is not sent again."""
         self.confirmed = max(self.confirmed, number)
 
     def unconfirmed(self) -> list[Outgoing]:
-        """Events that were never confirmed, from the black box: the link was down, or went down."""
+        """The messages of all events in the black box that the controller never confirmed."""
         journal = self.household.meter.journal.entries
         entries = {**self._unsent, **{entry.number: entry for entry in journal}}
         messages: list[Outgoing] = []
@@ -235,7 +236,7 @@ class ReportingMeter:
     # -- inside -------------------------------------------------------------------------------
 
     def _write(self, image: bytes) -> None:
-        """One more than was reported is kept: the report that this write goes before has that number."""
+        """Store the image; the number stored is one higher, since the report that follows will use it."""
         if self._store is None:
             return
         journal = self.household.meter.journal
@@ -245,9 +246,9 @@ class ReportingMeter:
         self._written = journal.head.number
 
     def _count_journalled(self, effects: Sequence[Effect]) -> tuple[int, bool]:
-        """The black box's number of the first of these records, and whether all of them stand in it.
+        """The number of the first of these records in the black box, and whether all of them are in it.
 
-        Only a refused order may not: the meter tells of garbage each time, and writes it down once an hour.
+        Only a refused order may be missing: garbage is emitted each time, and journalled once an hour.
         """
         head = self.household.meter.journal.head.number
         first, self._seen = self._seen + 1, head
@@ -260,7 +261,7 @@ class ReportingMeter:
         return [self._event(number, tick, record)] if is_event(record) else []
 
     def _receipt(self, number: int, record: OrderJudged) -> Receipt | None:
-        """None for bytes that were no order at all: nobody could say whose receipt it is."""
+        """None for bytes that were no order: the receipt could name none."""
         order = record.order or (NoOrder.ROOT if record.kind == NoOrder.ROOT else "")
         if not order:
             return None
@@ -296,12 +297,12 @@ class ReportingMeter:
 
 
 def _vouching(heard: Sequence[Witness]) -> frozenset[tuple[Source, bool]]:
-    """Which sources vouch, and which of them disagree; nobody, while there are too few to count."""
+    """Each source with whether it agrees; empty while there are too few witnesses to count."""
     return frozenset((each.source, each.agrees) for each in heard if len(heard) >= _WITNESSES_MIN)
 
 
 def is_event(record: Record) -> bool:
-    """Whether the head-end hears of a record as an event; orders have receipts, screens nobody's business."""
+    """Whether a record is published as an event. Orders get receipts instead; screens concern nobody else."""
     match record:
         case ClaimHeard():
             return record.verdict not in _QUIET_VERDICTS

@@ -1,4 +1,4 @@
-"""What a link says at a connect of all its meters hold, and what it reads, in messages that fit. Pure."""
+"""The messages with what a link's meters hold and with their readings, each within the size limit. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeVar
@@ -21,7 +21,7 @@ from protocols.link.messages import (
 )
 
 FIRMWARE: Final = "guarded"
-# Room for what stands around the items of a message: names of fields, and the link's own.
+# Room for the rest of a message: the names of its fields, and the link's name.
 _AROUND_BYTES: Final = 256
 
 I = TypeVar("I", Reading, MeterHolds)  # noqa: E741 an item
@@ -64,7 +64,7 @@ def holds_of(meter: GuardedMeter) -> MeterHolds:
 
 
 def sync_messages(link: str, meters: Iterable[GuardedMeter]) -> list[bytes]:
-    """As many messages as the size limit asks for; a link without meters says so in one."""
+    """As many messages as the size limit requires; one without meters for a link that has none."""
     batches = list(_batches([holds_of(meter) for meter in meters])) or [()]
     return [
         write_message(Sync(link=link, meters=batch, more=number < len(batches)))

@@ -1,4 +1,4 @@
-"""Meters without a link: the card meters of 2020. They run, and only who looks hears of it. Pure."""
+"""Meters without a link: the card meters of 2020. They run, and publish nothing. Pure."""
 
 from collections.abc import Callable, Iterable
 

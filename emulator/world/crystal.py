@@ -4,7 +4,7 @@ A meter counts the milliseconds of its own crystal from its first power-up. The 
 time. Here is the map between them: `drift_ppm` ticks too many in a million (too few where it is
 below 0), and spans in which the counter stands still because its cell is gone and the mains are off.
 
-The bound the interval clock counts on (design §4.1): between any two instants the counter differs
+The bound that the interval clock relies on (design §4.1): between any two instants the counter differs
 from true running time by at most `|drift_ppm|` in a million and one tick of rounding.
 """
 
@@ -29,13 +29,13 @@ class Crystal:
         self._stopped_at_ms: UtcMs | None = None
 
     def stop(self, true_ms: UtcMs) -> None:
-        """The counter stands still from now on; one that stands already goes on standing."""
+        """Stop the counter now. Of a counter that stands still already nothing changes."""
         self.tick_at(true_ms)  # refuses an instant before the last change
         if self._stopped_at_ms is None:
             self._stopped_at_ms = true_ms
 
     def resume(self, true_ms: UtcMs) -> None:
-        """The counter runs on from where it stood; a running one is left alone."""
+        """Let the counter run on from where it stood. Of a running one nothing changes."""
         self.tick_at(true_ms)  # refuses an instant before the last change
         if self._stopped_at_ms is not None:
             self._stops.append((self._stopped_at_ms, true_ms))

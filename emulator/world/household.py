@@ -1,7 +1,7 @@
-"""One meter where it hangs: its crystal counts, and its household draws. Pure.
+"""One meter with its surroundings: the crystal that counts its ticks, and the load of its household. Pure.
 
-Maps true time to the meter's ticks and brings the load as it changes. What the meter believes of time
-is its own affair.
+Maps true time to the meter's ticks, and brings each change of load as an input. It does not know what the
+meter believes of time.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Household(Generic[M_co]):
     """A meter of any firmware. `began_tick`: what the counter read when the crystal's count began.
 
     `load` gives the W drawn at a true instant; it is asked every `load_every_ms`, and what has changed is
-    drawn from the next whole second of the crystal on: there the meter looks anyway.
+    drawn from the next whole second of the crystal on, since the meter's main loop runs there.
     """
 
     __slots__ = (

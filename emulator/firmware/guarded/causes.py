@@ -115,7 +115,7 @@ def next_chance_tick(
     low_ms = earliest_ms(memory.clock, since_tick)
     chance_ms = _possible_from_ms(low_ms, known, profile, spread_share)
     if chance_ms == low_ms:
-        # It may be now, and the step at `since_tick` has done what there was to do.
+        # A cut is possible now, and the step at `since_tick` has judged it: go on to the next change.
         turn_ms = _next_turn_ms(causes, known, low_ms)
         chance_ms = None if turn_ms is None else _possible_from_ms(turn_ms, known, profile, spread_share)
     if chance_ms is None:

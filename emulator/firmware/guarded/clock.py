@@ -169,7 +169,7 @@ def last_agreed(clock: Clock) -> tuple[int, Tick]:
 def _judge(
     clock: Clock, source: Source, lower: Point, upper: Point | None, tick: Tick, dispute_nonce: str
 ) -> ClaimVerdict:
-    """Apply the rule after a claim was stored, and say what the claim did."""
+    """Apply the rule to the claims held, the newest included; the verdict says what that one changed."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     _forget_old_claims(clock, tick)
     if clock.status is ClockStatus.DISPUTED:
@@ -194,6 +194,8 @@ def _apply_rule(clock: Clock, tick: Tick, dispute_nonce: str) -> ClaimVerdict:
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     floor = None if second_lower is None else lower_ms(second_lower, tick, clock.ppm)
     roof = None if second_upper is None else upper_ms(second_upper, tick, clock.ppm)
+    # Two witnesses say that it is later than the crystal can have counted (the crystal is slow), that it is
+    # earlier (the crystal is fast), or they exclude each other: then no envelope holds true time.
     above = floor is not None and high is not None and floor > high
     below = roof is not None and roof < low
     crossed = floor is not None and roof is not None and floor > roof

@@ -1,7 +1,7 @@
-"""A document's way through the meter: read, admitted, obeyed, noted; and what it asks of the supply.
+"""Handles one document: read it, admit it, obey it, journal it; the outcome says what the supply must do.
 
-What is signed by nobody known is told to the world each time, but written to the black box at most
-once an hour: garbage without end must not flush out the evidence.
+A document without a known signer is refused, and the refusal is emitted each time; but it is journalled at
+most once an hour, because garbage without end must not flush the evidence out of the black box.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Parts:
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What the meter must look at: supply to give back, or a clock that has to be told of."""
+    """What the meter must do next: give the supply back, or journal that the clock has changed."""
 
     give_back: SupplyReason | None = None
     clock_cause: ClockCause | None = None
@@ -66,7 +66,7 @@ _NOTHING: Final = Outcome()
 
 
 def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
-    """Take in one envelope. Whatever it holds, the meter is whole afterwards."""
+    """Handle one envelope. Whatever it holds, the meter's state is consistent afterwards."""
     try:
         payload_type = read_envelope(document.data).payload_type
     except DocumentError:
@@ -93,7 +93,7 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:
-    """What an obeyed order asks of purse and supply."""
+    """Apply an obeyed order to the purse; the outcome says what it asks of the supply."""
     memory = parts.memory
     match did:
         case Did.RELEASED:

@@ -1,4 +1,4 @@
-"""What a guarded meter holds of documents, for whoever must know what it lacks."""
+"""Which documents a guarded meter holds: a sync compares them with what it should hold."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from protocols.documents.statements import Totals
 
 
 class Holdings(Struct, frozen=True, gc=False):
-    """Documents as stored at one moment: tables are replaced and never changed, so that it stays as it is."""
+    """The documents stored at one moment. It never changes: tables are replaced, not edited."""
 
     protections: Mapping[str, Protection]
     calendars: Mapping[str, Calendar]

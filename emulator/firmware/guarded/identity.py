@@ -21,5 +21,5 @@ class Identity(Struct, frozen=True, gc=False):
         return hmac.new(self.key, f"{purpose}/{number}".encode(), sha256).hexdigest()[:32]
 
     def spread_share(self) -> int:
-        """The meter's fixed share of the spread, in 1/`SPREAD_WHOLE`; alike at every start."""
+        """The meter's fixed share of the spread, in 1/`SPREAD_WHOLE`: a hash of its name."""
         return int.from_bytes(sha256(b"spread/" + self.id.encode()).digest()[:2], "big")

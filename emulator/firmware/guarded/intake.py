@@ -1,4 +1,4 @@
-"""Documents from outside: who signed, for whom, still good, and newer than what is held (design §5).
+"""Admits documents: checks signers, addressee, dates and number (design §5).
 
 Duty: turn envelope bytes into an order that this meter accepts, or a refusal; nothing here changes
 the meter. Protection is taken at some instant of the clock's interval, harm only at every instant and
@@ -21,7 +21,7 @@ from protocols.reasons import ClockStatus, Refusal, Source
 
 
 class Refused(Struct, frozen=True, gc=False):
-    """A document that changes nothing. `order` where it could be read that far; `signed` by a known key."""
+    """A document that changes nothing. `order`: None if unreadable; `signed`: by a known key."""
 
     refusal: Refusal
     order: Order | None = None

@@ -48,7 +48,7 @@ def tick_lower_reaches(point: Point, instant_ms: UtcMs, ppm: int) -> Tick:
         return point.tick
     if wanted > NEVER // _MILLION:
         return NEVER
-    # Lower than the answer by a few ticks at most: the margin without its rounding and its 1 ms.
+    # The margin without its rounding and its 1 ms gives an answer that is a few ticks too low at most.
     elapsed_ticks = wanted * (_MILLION - ppm) // (_MILLION - 2 * ppm)
     while elapsed_ticks - margin_ms(elapsed_ticks, ppm) < wanted:
         elapsed_ticks += 1

@@ -1,9 +1,9 @@
-"""What the stored documents say together: worked out when one has come, looked at until the next.
+"""What the stored documents permit and forbid together: a cache, computed anew after each document.
 
 Permission to cut is a lease: a calendar signed by two, kept alive from day to day (design §1.3, §4.2).
 
-Derived from the memory and never part of the image. `GuardedMeter` lets go of it in `_receive`, the
-only way by which documents come and go; all else that changes is asked where it stands.
+It is derived from the memory and not stored in the image. `GuardedMeter._receive` drops it, and documents
+change nowhere else; what changes otherwise (clock, purse, release) is not cached here.
 """
 
 from collections.abc import Mapping

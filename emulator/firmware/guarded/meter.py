@@ -160,7 +160,8 @@ class GuardedMeter:
         self._settle(at_tick)
         self._apply(event, at_tick)
         if not isinstance(event, SetLoad):
-            # A load teaches nothing of what was or may be: it changes only when the purse will be empty.
+            # A new load changes neither the clock nor any document. It changes when the purse will be empty,
+            # and `next_due_tick` finds that anew.
             self._look_again(at_tick)
             self.touched_tick = at_tick
         return self._finish(at_tick)
@@ -177,7 +178,7 @@ class GuardedMeter:
 
     @property
     def glance(self) -> Glance:
-        """What is seen of it without reckoning."""
+        """What can be read of it without a calculation."""
         state, point = self.memory.clock, self.point
         return Glance(point.supply, point.reason, state.status, state.nonce, point.recorder.code)
 
@@ -208,11 +209,11 @@ class GuardedMeter:
         return holdings_of(self.memory, self.root.version)
 
     def witnesses(self, at_tick: Tick) -> tuple[Witness, ...]:
-        """Who told it the time last, the latest first."""
+        """The last claim of each source, the latest first."""
         return witnesses(self.memory.clock, at_tick)
 
     def estimate_ms(self, at_tick: Tick) -> UtcMs:
-        """The instant that it would write beside something that happened at a tick."""
+        """The best estimate of the instant at which something happened, from its tick."""
         return clock.estimate_ms(self.memory.clock, at_tick)
 
     @property
@@ -259,7 +260,7 @@ class GuardedMeter:
             self._step(due_tick)
             self.stepped_tick, self.touched_tick = due_tick, _UNTOUCHED
             self._kept_due_tick = None
-        # The steps jumped over have run too: what comes later at this tick waits for the next one.
+        # The steps that were jumped over would have changed nothing, and count as run.
         passed = until // STEP_MS * STEP_MS
         if passed > self.stepped_tick:  # noqa: PLR1730 `max` is a call, and this runs at every input
             self.stepped_tick = passed
@@ -314,10 +315,10 @@ class GuardedMeter:
         return causes.standing(self.memory, self.point, self.known)
 
     def _cause_due_tick(self) -> Tick:
-        """When a cause or a release must be looked at: found after a step, and kept until the next one.
+        """When a cause or a release must be judged next: a cache, which every step empties.
 
-        All that it follows from changes by steps and by inputs that the next step looks at, but for one
-        thing: the purse runs empty by itself, maybe at a fraction of a second that an input has settled.
+        Only steps change what it depends on, and inputs, after which a step always runs; with one exception:
+        an input settles the purse, and may find it empty in the middle of a second.
         """
         empty = has_nothing_left(self.point.credit)
         if self._kept_due_tick is None or empty is not self._kept_empty:
@@ -333,7 +334,8 @@ class GuardedMeter:
         if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
             return memory.tick
         ends = [causes.warning_ends_tick(memory, cause.key, self.profile) for cause in standing]
-        # Since the last step, not since now: what turned at a fraction of a second waits for the next step.
+        # Count from the last step and not from `memory.tick`: an input between two steps moves `memory.tick`,
+        # but a warning that ended between the two is only seen by the next step.
         since_tick = Tick(self.stepped_tick)
         ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since_tick]
         chance_tick = causes.next_chance_tick(
@@ -478,7 +480,7 @@ class GuardedMeter:
         self.recorder.journal(at_tick, ClockChanged(state.status, low_ms, high_ms, cause, state.nonce))
 
     def _finish(self, at_tick: Tick) -> tuple[Effect, ...]:
-        """The effects of this call; what was noted is stored before any of them happens."""
+        """The effects of this call. Where a record was journalled, `Persist` is the first of them."""
         keeps = self.recorder.must_persist
         effects = self.recorder.drain()
         return (Persist(at_tick, self.image()), *effects) if keeps else effects

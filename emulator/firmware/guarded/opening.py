@@ -1,8 +1,8 @@
-"""The last opening, judged again whenever something new is known (design §4.2).
+"""The last opening, judged again after every input but a load (design §4.2).
 
-Whoever a meter finds it has cut wrongly, it restores by itself: when a hold or a cancellation that
-arrived late would have forbidden any instant of the opening, or when a dispute shows that the clock
-behind it had not been confirmed by two witnesses since. Lost ticks, leases and new calendars alone
+A meter that finds that it cut wrongly restores the supply by itself. It was wrong where a hold or a
+cancellation that came late forbids any instant at which the opening may have been; and where the clock is
+now disputed and no two witnesses have confirmed it since the opening. Lost ticks, leases and new calendars
 restore nothing, since they say nothing about that instant.
 """
 

@@ -1,4 +1,4 @@
-"""What the credit does by itself as time passes: runs low, runs out, falls back on emergency credit."""
+"""What happens to the credit as time passes: it runs low, it runs out, emergency credit starts."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ def is_empty(point: ServicePoint) -> bool:
 
 
 def step(point: ServicePoint, memory: Memory, at_tick: Tick) -> None:
-    """Mark what has been used up, start emergency credit that starts by itself, tell of low credit."""
+    """Close emergency credit that is used up, start it where the profile says so, warn of low credit."""
     credit = point.credit
     if close_used_up_emergency(credit):
         point.journal_credit(CreditCause.EMERGENCY_USED_UP, at_tick)

@@ -1,4 +1,4 @@
-"""What many meters of one process hold alike, as one object: most documents go to a whole fleet.
+"""Keeps one object where many meters of a process hold equal values: most documents go to a whole fleet.
 
 Values only. A *table* is a mapping that is replaced, never changed in place, so that meters may share
 it: the empty one, and those of documents. Its type says so: `Mapping` has no way to write.

@@ -1,4 +1,4 @@
-"""Who told the meter the time last, as people and the head-end read it (design §6: the last two witnesses).
+"""Which sources gave the meter a time last, as people and the head-end read it (design §6: two witnesses).
 
 The clock keeps claims as points on its counter; here they become instants and offsets against the meter's
 own estimate. Nothing is decided here: the rule over witnesses is `clock`'s alone.

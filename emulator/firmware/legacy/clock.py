@@ -2,7 +2,7 @@
 
 Around the registers (`rtc`) stands what happens to them: a date on a card or by hand, the mains
 coming back, the cell failing. There is no doubt in it, no second witness and no limit to a step:
-that is the meter of 2020. Every date heard is told with its offset, which the meter itself ignores.
+that is the meter of 2020. Every date heard is journalled with its offset, which the meter itself ignores.
 """
 
 from emulator.firmware.legacy.defects.line import Acted, DefectLine

@@ -147,7 +147,7 @@ class LegacyMeter:
 
     @property
     def glance(self) -> Glance:
-        """What is seen of it without reckoning. It doubts no date."""
+        """What can be read of it without a calculation. It doubts no date."""
         point = self.point
         return Glance(point.supply, point.reason, ClockStatus.TRUSTED, "", self._recorder.code)
 

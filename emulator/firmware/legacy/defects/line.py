@@ -1,7 +1,7 @@
 """The defects of one meter, in line: each point of the firmware passes all of them, in catalogue order.
 
-What a defect changed is told (`Acted`), for the reader of an emulated journal; the meter itself
-knows nothing of it. Points that are asked every second tell nothing.
+A defect that changed something appends an `Acted` to the caller's list, for the reader of an emulated
+journal; the meter itself knows nothing of it. Points that are asked every second append nothing.
 """
 
 from collections.abc import Callable, Sequence
