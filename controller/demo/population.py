@@ -12,8 +12,8 @@ from enum import StrEnum, unique
 from typing import Final
 
 from controller.demo import night
-from emulator.world.household import Load
 from controller.demo.choices import chance, ranked, share
+from emulator.world.household import Load
 from emulator.world.loads import HouseholdLoad
 from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
