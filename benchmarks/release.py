@@ -27,7 +27,7 @@ from controller.orders.outbox import count_waiting
 from controller.orders.store import draw_sheet, submit
 from controller.orders.views import delivery_counts
 from emulator.firmware.events import Document
-from emulator.fleet.building import Secrets, build_links
+from emulator.fleet.building import FleetSecrets, build_links
 from emulator.fleet.pacing import PacedTime
 from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
@@ -189,7 +189,7 @@ async def _run_links(running_links: Sequence[RunningLink]) -> None:
 def _links_that_were_cut(root_envelope: bytes, meters: int, now_ms: int) -> list[Link]:
     began_ms = now_ms - _BEFORE_MS
     plan = FleetPlan(meters, _LINKS, 1, shipped_profiles()["wallonia-smart"])
-    links = build_links(plan, Secrets(root_in(root_envelope), FLEET_KEY), UtcMs(began_ms), None)
+    links = build_links(plan, FleetSecrets(root_in(root_envelope), FLEET_KEY), UtcMs(began_ms), None)
     documents = _documents(began_ms)
     for link in links:
         for meter in link.meters:

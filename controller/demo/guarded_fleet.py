@@ -17,7 +17,7 @@ from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.fleet.building import Secrets
+from emulator.fleet.building import FleetSecrets
 from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
 from emulator.links.reporting import ReportingMeter
@@ -54,7 +54,7 @@ class GuardedFleet:
         self,
         homes: Sequence[TwinHousehold],
         profile: ProfileData,
-        secrets: Secrets,
+        secrets: FleetSecrets,
         camera: Camera,
         conductor: Conductor,
         pace: Pace,
@@ -113,7 +113,9 @@ class GuardedFleet:
             if due_ms is not None and due_ms <= now_ms:
                 await running.step()
 
-    def _make(self, home: TwinHousehold, profile: ProfileData, secrets: Secrets, link: str) -> ReportingMeter:
+    def _make(
+        self, home: TwinHousehold, profile: ProfileData, secrets: FleetSecrets, link: str
+    ) -> ReportingMeter:
         meter = GuardedMeter(
             Identity(home.guarded, frozenset(), meter_key(secrets.fleet_key, home.guarded)),
             profile.of(home.energy),

@@ -25,7 +25,7 @@ from controller.demo.post import Post
 from controller.demo.script import GuardedActs
 from controller.service.serve import Service, ServiceKeys
 from controller.service.time_service import TimeAuthority
-from emulator.fleet.building import Secrets
+from emulator.fleet.building import FleetSecrets
 from emulator.fleet.running import RunningLink
 from emulator.population.shipped import shipped_profiles
 from protocols.instants import HOUR_MS, UtcMs
@@ -108,7 +108,7 @@ async def staged(
     conductor = Conductor(night.START_MS, post.until_quiet)
     profiles = shipped_profiles()
     card_fleet = CardFleet(homes, profiles[CARD_PROFILE], camera, seed=seed, load_every_ms=LOAD_EVERY_MS)
-    secrets = Secrets(keys.root, keys.fleet_key)
+    secrets = FleetSecrets(keys.root, keys.fleet_key)
     pace = Pace(LOAD_EVERY_MS)
     guarded = GuardedFleet(homes, profiles[GUARDED_PROFILE], secrets, camera, conductor, pace)
     service, controller = _controller(keys, store, address, conductor)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from emulator.fleet.building import Secrets
+from emulator.fleet.building import FleetSecrets
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 from protocols.limits import PAYLOAD_BYTES_MAX
@@ -12,11 +12,11 @@ KEY_FILE: Final = "fleet.key"
 KEY_BYTES: Final = 32
 
 
-def read_secrets(root_file: Path, key_file: Path | None) -> Secrets:
+def read_secrets(root_file: Path, key_file: Path | None) -> FleetSecrets:
     """Root and fleet key; without `key_file` the key is read from the root's folder. Raises InputError."""
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
-    return Secrets(root, _key(path, _content(path, "--fleet-key")))
+    return FleetSecrets(root, _key(path, _content(path, "--fleet-key")))
 
 
 def _root(file: Path, data: bytes) -> Root:

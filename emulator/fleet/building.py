@@ -31,14 +31,14 @@ M = TypeVar("M", bound=Meter)
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class FleetSecrets:
     """What meters are given at manufacture: whom to trust, and the key that each one's own comes from."""
 
     root: Root
     fleet_key: bytes
 
 
-def build_links(plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, folder: Path | None) -> list[Link]:
+def build_links(plan: FleetPlan, secrets: FleetSecrets, now_ms: UtcMs, folder: Path | None) -> list[Link]:
     """The links of a guarded fleet, new or as `folder` keeps them. Raises InputError for a wrong folder.
 
     Numbers of births and reports begin with the instant, so that a fleet made anew under the same names
@@ -62,7 +62,12 @@ def build_unlinked(plan: FleetPlan, now_ms: UtcMs, observe: Observer) -> Unlinke
 
 
 def _build_link(
-    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, meters: Sequence[str], folder: Path | None
+    plan: FleetPlan,
+    secrets: FleetSecrets,
+    now_ms: UtcMs,
+    link: str,
+    meters: Sequence[str],
+    folder: Path | None,
 ) -> Link:
     memory = None if folder is None else LinkMemory(folder, link, meters)
     if memory is not None and memory.exists:
@@ -77,7 +82,7 @@ def _build_link(
 
 
 def _commission(
-    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory | None
+    plan: FleetPlan, secrets: FleetSecrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory | None
 ) -> ReportingMeter:
     made = household_plan(plan, name)
     meter = GuardedMeter(
@@ -92,7 +97,12 @@ def _commission(
 
 
 def _restore_link(
-    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, meters: Sequence[str], memory: LinkMemory
+    plan: FleetPlan,
+    secrets: FleetSecrets,
+    now_ms: UtcMs,
+    link: str,
+    meters: Sequence[str],
+    memory: LinkMemory,
 ) -> Link:
     memory.open()
     made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
@@ -104,7 +114,7 @@ def _restore_link(
 
 
 def _restore(
-    plan: FleetPlan, secrets: Secrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory
+    plan: FleetPlan, secrets: FleetSecrets, now_ms: UtcMs, link: str, name: str, memory: LinkMemory
 ) -> ReportingMeter:
     made = household_plan(plan, name)
     kept, entries = memory.read(name)
@@ -137,7 +147,7 @@ def _household(
     )
 
 
-def _identity(name: str, secrets: Secrets) -> Identity:
+def _identity(name: str, secrets: FleetSecrets) -> Identity:
     return Identity(name, frozenset(), meter_key(secrets.fleet_key, name))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from emulator.firmware.events import Overcurrent
-from emulator.fleet.building import Secrets, build_links
+from emulator.fleet.building import FleetSecrets, build_links
 from emulator.fleet.running import RunningLink
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
@@ -121,7 +121,7 @@ def test_a_fleet_is_cut_by_order_released_to_all_and_leaves_its_last_will(broker
         headend = Headend(broker, time)
         links = [
             RunningLink(link, broker.address, time)
-            for link in build_links(PLAN, Secrets(ROOT, KEY), MONDAY_MS, None)
+            for link in build_links(PLAN, FleetSecrets(ROOT, KEY), MONDAY_MS, None)
         ]
         everybody = set(PLAN.ids())
         async with running(headend):
@@ -177,7 +177,7 @@ def test_a_link_whose_broker_is_killed_reconnects_and_reports_its_meters(
         plan = FleetPlan(3, 1, 7, PLAN.profile)
         (link,) = [
             RunningLink(each, broker.address, time)
-            for each in build_links(plan, Secrets(ROOT, KEY), MONDAY_MS, None)
+            for each in build_links(plan, FleetSecrets(ROOT, KEY), MONDAY_MS, None)
         ]
         async with running(headend):
             task = asyncio.create_task(link.run())

@@ -14,7 +14,7 @@ from emulator.firmware.credit import pay
 from emulator.firmware.events import Channel, Document
 from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.identity import Identity
-from emulator.firmware.guarded.intake import Refused, admit_order, admit_time
+from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.obey import obey
 from emulator.firmware.recorder import Recorder
@@ -70,7 +70,7 @@ def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     try:
         payload_type = read_envelope(document.data).payload_type
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), parts, at_tick)
+        return _refuse(RefusedDocument(Refusal.MALFORMED), parts, at_tick)
     if payload_type == TIME_TYPE:
         return _receive_time(document, parts, at_tick)
     if payload_type == ROOT_TYPE:
@@ -81,12 +81,12 @@ def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
 def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     memory = parts.memory
     admitted = admit_order(document.data, parts.root, parts.identity, memory, at_tick)
-    if isinstance(admitted, Refused):
+    if isinstance(admitted, RefusedDocument):
         return _refuse(admitted, parts, at_tick)
     credited_before_ueur = memory.totals.credited_ueur
     did = obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
-        return _refuse(Refused(did, admitted, signed=True), parts, at_tick)
+        return _refuse(RefusedDocument(did, admitted, signed=True), parts, at_tick)
     parts.recorder.journal(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is Channel.CARD)
@@ -123,7 +123,7 @@ def _after_storing(order: Order) -> Outcome:
 
 def _receive_time(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     admitted = admit_time(document.data, parts.root)
-    if isinstance(admitted, Refused):
+    if isinstance(admitted, RefusedDocument):
         return _refuse(admitted, parts, at_tick)
     source, time = admitted
     state, time_ms = parts.memory.clock, UtcMs(time.time_ms)
@@ -145,16 +145,16 @@ def _receive_root(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     try:
         accepted = accept_root(document.data, parts.root)
     except DocumentError:
-        return _refuse(Refused(Refusal.MALFORMED), parts, at_tick)
+        return _refuse(RefusedDocument(Refusal.MALFORMED), parts, at_tick)
     if isinstance(accepted, Refusal):
-        return _refuse(Refused(accepted), parts, at_tick)
+        return _refuse(RefusedDocument(accepted), parts, at_tick)
     parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
     parts.recorder.journal(at_tick, judged)
     return _NOTHING
 
 
-def _refuse(refused: Refused, parts: Parts, at_tick: Tick) -> Outcome:
+def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
     order = refused.order
     record = (
         OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)

@@ -20,7 +20,7 @@ from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, Refusal, Source
 
 
-class Refused(Struct, frozen=True, gc=False):
+class RefusedDocument(Struct, frozen=True, gc=False):
     """A document that changes nothing. `order`: None if unreadable; `signed`: by a known key."""
 
     refusal: Refusal
@@ -28,25 +28,27 @@ class Refused(Struct, frozen=True, gc=False):
     signed: bool = False
 
 
-def admit_order(data: bytes, root: Root, identity: Identity, memory: Memory, tick: Tick) -> Order | Refused:
+def admit_order(
+    data: bytes, root: Root, identity: Identity, memory: Memory, tick: Tick
+) -> Order | RefusedDocument:
     """An order that was signed by enough people, is meant for this meter, and is good now."""
     try:
         signed = open_signed(data, root, ORDER_TYPE)
         order = read_order(signed.payload)
     except DocumentError:
-        return Refused(Refusal.MALFORMED)
+        return RefusedDocument(Refusal.MALFORMED)
     role = KINDS[order.kind].role
     known = bool(signed.keyids)
     if not meets(signed, root, role):
-        return Refused(Refusal.TOO_FEW_SIGNERS, order, known)
+        return RefusedDocument(Refusal.TOO_FEW_SIGNERS, order, known)
     if not is_addressed(order, identity):
-        return Refused(Refusal.NOT_ADDRESSED, order, known)
+        return RefusedDocument(Refusal.NOT_ADDRESSED, order, known)
     low_ms, high_ms = earliest_ms(memory.clock, tick), latest_ms(memory.clock, tick)
     # A doubted clock refuses harm for its own reason below; a lease is only judged by what is certain.
     if not root_allows(root, role, low_ms if high_ms is None else high_ms):
-        return Refused(Refusal.EXPIRED, order, known)
+        return RefusedDocument(Refusal.EXPIRED, order, known)
     refusal = _refusal_by_time(order, memory.clock.status, low_ms, high_ms)
-    return order if refusal is None else Refused(refusal, order, known)
+    return order if refusal is None else RefusedDocument(refusal, order, known)
 
 
 def is_addressed(order: Order, identity: Identity) -> bool:
@@ -63,16 +65,16 @@ def is_addressed(order: Order, identity: Identity) -> bool:
     return scope.fleet or identity.id in scope.meters
 
 
-def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | Refused:
+def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | RefusedDocument:
     """A time signed by exactly one authority."""
     try:
         signed = open_signed(data, root, TIME_TYPE)
         time = read_time(signed.payload)
     except DocumentError:
-        return Refused(Refusal.MALFORMED)
+        return RefusedDocument(Refusal.MALFORMED)
     source = time_source(signed, root)
     if source is None:
-        return Refused(Refusal.TOO_FEW_SIGNERS)
+        return RefusedDocument(Refusal.TOO_FEW_SIGNERS)
     return source, time
 
 

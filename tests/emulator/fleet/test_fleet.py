@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from emulator.firmware.events import CardPass, Overcurrent
-from emulator.fleet.building import Secrets, build_links, build_unlinked
+from emulator.fleet.building import FleetSecrets, build_links, build_unlinked
 from emulator.fleet.files import LinkMemory
 from emulator.links.link import Link
 from emulator.population.plan import FleetPlan, household_plan
@@ -19,7 +19,7 @@ from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench, sign
 
 PROFILE = shipped_profiles()["wallonia-smart"]
-SECRETS = Secrets(ROOT, b"fleet".ljust(32, b"."))
+SECRETS = FleetSecrets(ROOT, b"fleet".ljust(32, b"."))
 FLEET_ORDER = Place(Channel.FLEET_ORDERS, order="o1")
 
 
