@@ -267,13 +267,14 @@ def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) 
 
 
 def _store_reported(session: Session, reported: dict[str, Reported], now_ms: int) -> None:
-    columns: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = []
     for meter, report in reported.items():
-        found = _meter_columns(report, now_ms)
-        columns = tuple(found)
-        rows.append((*found.values(), meter, report.number))
-    update_newer(session, "meter", columns, "report_number", rows)
+        columns = _meter_columns(report, now_ms)
+        # Every report sets the same columns, so the first one names them for all.
+        names = names or tuple(columns)
+        rows.append((*columns.values(), meter, report.number))
+    update_newer(session, "meter", names, "report_number", rows)
 
 
 def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
