@@ -19,7 +19,7 @@ from controller.demo.operators import Operators
 from controller.demo.population import Reactivation, ShopPayment, TwinHousehold
 from controller.orders.life import DeliveryState
 from controller.service.jobs import Jobs
-from emulator.firmware.events import Channel, Document
+from emulator.firmware.events import Document, DocumentChannel
 from protocols.cutting.planning import PlanRefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import FlagName, Supply
@@ -164,7 +164,7 @@ class GuardedActs:
             self.record.paid_ueur += top_up.amount_ueur
             if top_up.by_card:
                 # The card is faster than the message: the meter gets the same statement twice.
-                card = Document(envelope, Channel.CARD)
+                card = Document(envelope, DocumentChannel.CARD)
                 await self._fleet.running(home.guarded).apply(home.guarded, card)
             if top_up.twice:
                 self._fleet.bring(self._conductor.now_ms() + _COPY_AFTER_MS, home.guarded, Document(envelope))

@@ -13,7 +13,7 @@ from protocols.reasons import Source
 
 
 @unique
-class Channel(StrEnum):
+class DocumentChannel(StrEnum):
     MQTT = "mqtt"
     CARD = "card"
     CODE = "code"
@@ -81,7 +81,7 @@ class Document:
     """A signed envelope arrived: an order, a lease or a time."""
 
     data: bytes
-    channel: Channel = Channel.MQTT
+    channel: DocumentChannel = DocumentChannel.MQTT
 
 
 @dataclass(frozen=True, slots=True)

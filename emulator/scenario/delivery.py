@@ -15,8 +15,8 @@ from emulator.firmware.events import (
     AskTime,
     Button,
     CardPass,
-    Channel,
     Document,
+    DocumentChannel,
     Event,
     Overcurrent,
     SetLoad,
@@ -165,7 +165,9 @@ class GuardedDelivery:
         else:
             yield from self._deliver(lease, tick)
 
-    def _deliver(self, envelope: bytes, tick: Tick, channel: Channel = Channel.MQTT) -> Iterator[Effect]:
+    def _deliver(
+        self, envelope: bytes, tick: Tick, channel: DocumentChannel = DocumentChannel.MQTT
+    ) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
             match effect:
                 case RecordEmitted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):

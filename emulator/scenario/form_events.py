@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.firmware.events import ButtonName, Channel
+from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
@@ -217,7 +217,7 @@ def _top_up(given: Fields, _context: EventContext) -> TopUpSpec:
     top_up = TopUpSpec(
         id=given.identifier("id"),
         amount_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
-        channel=given.one_of("channel", tuple(Channel), Channel.MQTT),
+        channel=given.one_of("channel", tuple(DocumentChannel), DocumentChannel.MQTT),
     )
     if given.right("eur") and top_up.amount_ueur <= 0:
         given.refuse("eur", shown(given.value("eur")), "an amount above 0")

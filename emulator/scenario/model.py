@@ -7,7 +7,7 @@ every instant is in UTC milliseconds, every amount an integer. Events are in pla
 from dataclasses import dataclass
 from typing import Literal
 
-from emulator.firmware.events import ButtonName, Channel
+from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.firmware.profile import Profile
 from protocols.limits import ReleaseHours
 from protocols.reasons import FlagName, Source
@@ -106,7 +106,7 @@ class CancelCutSpec:
 class TopUpSpec:
     id: str
     amount_ueur: int
-    channel: Channel
+    channel: DocumentChannel
 
 
 @dataclass(frozen=True, slots=True)

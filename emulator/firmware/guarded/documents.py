@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from emulator.firmware.credit import pay
-from emulator.firmware.events import Channel, Document
+from emulator.firmware.events import Document, DocumentChannel
 from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
@@ -89,7 +89,7 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
         return _refuse(RefusedDocument(did, admitted, signed=True), parts, at_tick)
     parts.recorder.journal(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
-    return replace(outcome, card_accepted=document.channel is Channel.CARD)
+    return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD)
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:

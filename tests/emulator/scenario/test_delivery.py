@@ -1,7 +1,7 @@
 """What reaches a guarded meter: documents it can check, answers to its own nonce, numbered times."""
 
 from emulator.firmware.effects import Ask, Effect, RecordEmitted
-from emulator.firmware.events import AskTime, Channel, Document, Event, UnsignedDate
+from emulator.firmware.events import AskTime, Document, DocumentChannel, Event, UnsignedDate
 from emulator.firmware.ticks import Tick
 from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
@@ -36,7 +36,7 @@ class AgreeableMeter(ScriptedMeter):
 
     def __init__(self, *refused: str) -> None:
         super().__init__({})
-        self.channels: list[Channel] = []
+        self.channels: list[DocumentChannel] = []
         self.orders: list[Order] = []
         self.times: list[tuple[Source | None, SignedTime]] = []
         self._refused = refused
@@ -99,8 +99,8 @@ def test_a_clock_that_is_set_is_an_unsigned_date() -> None:
 
 
 def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
-    meter = deliver(model.TopUpSpec("p", 1, Channel.CODE), model.ReleaseSpec(72))
-    assert meter.channels == [Channel.CODE, Channel.MQTT]
+    meter = deliver(model.TopUpSpec("p", 1, DocumentChannel.CODE), model.ReleaseSpec(72))
+    assert meter.channels == [DocumentChannel.CODE, DocumentChannel.MQTT]
 
 
 def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.firmware.events import ButtonName, Channel
+from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form_events import READERS
 from emulator.scenario.model import (
@@ -75,7 +75,10 @@ DO_TABLE: list[tuple[str, Do]] = [
         ProgrammedCutSpec("d", T2_MS, T1_MS, T2_MS),
     ),
     ('do = "cancel_cut"\nid = "d"', CancelCutSpec("d")),
-    ('do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"', TopUpSpec("p1", 20_000_000, Channel.CARD)),
+    (
+        'do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"',
+        TopUpSpec("p1", 20_000_000, DocumentChannel.CARD),
+    ),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),
     ('do = "emergency_credit"', EmergencyCreditSpec()),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.firmware.events import Channel
+from emulator.firmware.events import DocumentChannel
 from emulator.scenario.desk import Desk
 from emulator.scenario.model import (
     CutCalendarSpec,
@@ -45,7 +45,7 @@ Write = Callable[[Desk], bytes]
 WRITINGS: dict[Kind, Write] = {
     Kind.HOLD: lambda desk: desk.write_hold(HoldSpec("h", AT_MS, AT_MS + DAY_MS, 1), AT_MS),
     Kind.RELEASE: lambda desk: desk.write_release(ReleaseSpec(72), AT_MS),
-    Kind.PAYMENT: lambda desk: desk.write_payment(TopUpSpec("p", 1, Channel.CODE), AT_MS),
+    Kind.PAYMENT: lambda desk: desk.write_payment(TopUpSpec("p", 1, DocumentChannel.CODE), AT_MS),
     Kind.EMERGENCY_CREDIT: lambda desk: desk.write_emergency_credit(AT_MS),
     Kind.SET_FLAG: lambda desk: desk.write_flag(FlagSpec(FlagName.MEDICAL, True), AT_MS),
     Kind.CANCEL_CUT: lambda desk: desk.write_cancel("c", AT_MS),
@@ -121,9 +121,9 @@ def test_revisions_count_per_object_and_meter() -> None:
 
 def test_the_same_payment_id_is_the_same_statement_and_totals_run_on() -> None:
     desk = desk_of()
-    first = desk.write_payment(TopUpSpec("p1", 20, Channel.MQTT), AT_MS)
-    second = desk.write_payment(TopUpSpec("p2", 5, Channel.CARD), AT_MS + 1)
-    again = desk.write_payment(TopUpSpec("p1", 20, Channel.CARD), AT_MS + 2)
+    first = desk.write_payment(TopUpSpec("p1", 20, DocumentChannel.MQTT), AT_MS)
+    second = desk.write_payment(TopUpSpec("p2", 5, DocumentChannel.CARD), AT_MS + 1)
+    again = desk.write_payment(TopUpSpec("p1", 20, DocumentChannel.CARD), AT_MS + 2)
     assert again == first
     assert body_of(opened(first), PaymentBody) == PaymentBody("controller", 1, 20)
     assert body_of(opened(second), PaymentBody) == PaymentBody("controller", 2, 25)

@@ -10,7 +10,7 @@ from hashlib import sha256
 import msgspec
 
 from emulator.firmware.effects import Ask, Effect, RecordEmitted, SetSupply
-from emulator.firmware.events import AskTime, Channel, Document, Event
+from emulator.firmware.events import AskTime, Document, DocumentChannel, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
@@ -174,7 +174,10 @@ class Workbench:
         )
 
     def send(
-        self, order: Order, signers: tuple[str, ...] | None = None, channel: Channel = Channel.MQTT
+        self,
+        order: Order,
+        signers: tuple[str, ...] | None = None,
+        channel: DocumentChannel = DocumentChannel.MQTT,
     ) -> OrderJudged:
         """Sign as the kind demands, deliver, and return what the meter made of it."""
         effects = self.do(Document(sign(order, signers), channel))
