@@ -13,7 +13,7 @@ from msgspec.structs import astuple, replace
 
 from benchmarks import datetime_loop
 from benchmarks.figures import Figure, Goal, Progress, alternate, figure_of, ratios, seconds
-from benchmarks.households import DAYS, START_MS, Life, QuarterMeter, commission, jump, lives, office, tick
+from benchmarks.households import DAYS, START_MS, Life, QuarterMeter, commission, jump, keyring, lives, tick
 from emulator.firmware.effects import Ask
 from emulator.firmware.events import AskTime, Document
 from emulator.firmware.guarded.gate import judge
@@ -195,5 +195,5 @@ def _hear_the_time(meter: GuardedMeter) -> None:
         answer = TimeAnswer(
             meter=meter.identity.id, nonce=asks[0].nonce, time_ms=START_MS + at, spread_ms=1_000
         )
-        meter.handle(Document(office().seal_time(source, answer)), Tick(at))
+        meter.handle(Document(keyring().seal_time(source, answer)), Tick(at))
     meter.advance(Tick(at + MINUTE_MS))

@@ -16,7 +16,7 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
 from emulator.firmware.ticks import Tick
 from emulator.population.shipped import shipped_profiles
-from emulator.scenario.office import Keyring
+from emulator.scenario.keyring import Keyring
 from emulator.world.loads import QUARTER_MS
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
@@ -56,7 +56,7 @@ class Life:
 
 
 @cache
-def office() -> Keyring:
+def keyring() -> Keyring:
     """Everybody's keys; they are valid for longer than any life."""
     return Keyring(SEED, START_MS + _SEASON_DAYS * DAY_MS)
 
@@ -80,8 +80,8 @@ def documents() -> tuple[bytes, ...]:
     lease = FLEET.order(
         Kind.LEASE, "lease/fleet", LeaseBody(calendar.object, calendar.rev, digest_of(calendar), names)
     )
-    signed = [office().seal_order(calendar, 2), *(office().seal_order(hold, 1) for hold in holds)]
-    return (*signed, office().seal_order(lease, 1))
+    signed = [keyring().seal_order(calendar, 2), *(keyring().seal_order(hold, 1) for hold in holds)]
+    return (*signed, keyring().seal_order(lease, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def commission(life: Life, kind: type[GuardedMeter] = GuardedMeter) -> GuardedMe
     meter = kind(
         identity(life),
         profile(),
-        office().root,
+        keyring().root,
         balance_q=life.balance_q,
         load_w=life.load_w,
         commissioned_ms=START_MS,

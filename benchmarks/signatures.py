@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 
 from benchmarks.figures import Figure, Progress, alternate, figure_of, ratios
-from benchmarks.households import FLEET, START_MS, commission, lives, office
+from benchmarks.households import FLEET, START_MS, commission, keyring, lives
 from emulator.firmware.events import Document
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import HoldBody, ReleaseBody
@@ -33,7 +33,7 @@ class Size:
 
 def measure_signatures(size: Size, progress: Progress) -> list[Figure]:
     """Measure opening envelopes with one signature against the root, and checking reports under a MAC."""
-    root = office().root
+    root = keyring().root
     known = _holds(size.documents)
     reports = [_report(number) for number in range(size.documents)]
 
@@ -63,7 +63,7 @@ def measure_signatures(size: Size, progress: Progress) -> list[Figure]:
 def measure_intake(size: Size, progress: Progress) -> list[Figure]:
     """Measure admitting orders, from bytes to a new image: many orders at one meter, one order at many."""
     orders = min(size.documents, _HOLDS_AT_ONCE)
-    release = office().seal_order(FLEET.order(Kind.RELEASE, "release/fleet", ReleaseBody(72)), 1)
+    release = keyring().seal_order(FLEET.order(Kind.RELEASE, "release/fleet", ReleaseBody(72)), 1)
     households = lives(size.documents, 0)
 
     def by_one() -> Callable[[], object]:
@@ -94,7 +94,7 @@ def measure_intake(size: Size, progress: Progress) -> list[Figure]:
 def _holds(number: int) -> list[bytes]:
     """New holds that no meter has seen: their revisions count all holds that were made before."""
     return [
-        office().seal_order(
+        keyring().seal_order(
             FLEET.order(Kind.HOLD, f"hold/h{place}", HoldBody(START_MS, START_MS + DAY_MS), rev=next(_revs)),
             1,
         )

@@ -5,24 +5,24 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
 from emulator.scenario.delivery import CardDelivery, Delivery, GuardedDelivery
+from emulator.scenario.keyring import Keyring, secret_of
 from emulator.scenario.model import MeterSpec, Scenario
-from emulator.scenario.office import Keyring, secret_of
 from protocols.instants import UtcMs
 
 
-def commission(spec: MeterSpec, scenario: Scenario, office: Keyring, load_w: int) -> tuple[Meter, Delivery]:
+def commission(spec: MeterSpec, scenario: Scenario, keyring: Keyring, load_w: int) -> tuple[Meter, Delivery]:
     """The firmware of a meter, and the delivery of events to it. The scenario's seed makes its secrets."""
     secret = secret_of(scenario.seed, f"meter/{spec.id}")
     if spec.firmware == "guarded":
         guarded = GuardedMeter(
             Identity(spec.id, frozenset(), secret),
             spec.profile,
-            office.root,
+            keyring.root,
             balance_q=spec.balance_q,
             load_w=load_w,
             commissioned_ms=UtcMs(scenario.start_ms),
         )
-        return guarded, GuardedDelivery(guarded, spec.id, office)
+        return guarded, GuardedDelivery(guarded, spec.id, keyring)
     legacy = LegacyMeter(
         spec.profile,
         balance_q=spec.balance_q,

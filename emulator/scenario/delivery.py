@@ -26,6 +26,7 @@ from emulator.firmware.events import (
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
 from emulator.scenario.desk import CALENDAR, LEASE, Desk
+from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
@@ -46,7 +47,6 @@ from emulator.scenario.model import (
     TopUpSpec,
     WitnessSpec,
 )
-from emulator.scenario.office import Keyring
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import OneWayTime, TimeAnswer
 from protocols.instants import UtcMs
@@ -91,15 +91,15 @@ def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: UtcMs) -> UtcMs:
 
 
 class GuardedDelivery:
-    """Delivers signed documents to a guarded meter, and its receipts to the office's desk."""
+    """Delivers signed documents to a guarded meter, and its receipts to the desk."""
 
-    __slots__ = ("_desk", "_meter", "_name", "_numbers", "_office")
+    __slots__ = ("_desk", "_keyring", "_meter", "_name", "_numbers")
 
-    def __init__(self, meter: DisputingMeter, name: str, office: Keyring) -> None:
+    def __init__(self, meter: DisputingMeter, name: str, keyring: Keyring) -> None:
         self._meter = meter
         self._name = name
-        self._office = office
-        self._desk = Desk(office, name)
+        self._keyring = keyring
+        self._desk = Desk(keyring, name)
         self._numbers: dict[Source, int] = {}
 
     def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
@@ -145,7 +145,7 @@ class GuardedDelivery:
         if not do.fresh:
             number = self._numbers[do.source] = self._numbers.get(do.source, 0) + 1
             time = OneWayTime(number=number, time_ms=time_ms, spread_ms=do.spread_ms)
-            yield from self._deliver(self._office.seal_time(do.source, time), tick)
+            yield from self._deliver(self._keyring.seal_time(do.source, time), tick)
             return
         for effect in self._meter.handle(AskTime(do.source), tick):
             yield effect
@@ -153,14 +153,14 @@ class GuardedDelivery:
                 answer = TimeAnswer(
                     meter=self._name, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
                 )
-                yield from self._deliver(self._office.seal_time(do.source, answer), tick)
+                yield from self._deliver(self._keyring.seal_time(do.source, answer), tick)
 
     def _calendar(self, do: CutCalendarSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         calendar, envelope = self._desk.write_calendar(do, at_ms)
         yield from self._deliver(envelope, tick)
         lease = self._desk.write_lease(calendar, do.names, at_ms)
         if isinstance(lease, Refusal):
-            # Nothing reaches the meter: the office itself refuses to write the lease.
+            # Nothing reaches the meter: the desk itself refuses to write the lease.
             yield RecordEmitted(tick, OrderJudged("", Kind.LEASE, LEASE, 0, OrderVerdict.REFUSED, lease))
         else:
             yield from self._deliver(lease, tick)

@@ -1,9 +1,10 @@
-"""One meter's orders at the scenario's office: revisions, payments, and the protection in force.
+"""One meter's orders in a scenario: revisions, payments, and the protection in force.
 
 The desk writes the orders that a scenario names, with the next revision of their object. It records what
 the meter has acknowledged, because a lease names exactly that (design §4.2, §5).
 """
 
+from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CutCalendarSpec,
     FlagSpec,
@@ -13,7 +14,6 @@ from emulator.scenario.model import (
     ShortenHoldSpec,
     TopUpSpec,
 )
-from emulator.scenario.office import Keyring
 from protocols.documents.bodies import (
     Body,
     CancelCutBody,
@@ -55,9 +55,9 @@ class Desk:
     """Writes the orders for one meter, and records which of them it has accepted."""
 
     __slots__ = (
+        "_keyring",
         "_meter",
         "_number",
-        "_office",
         "_payments",
         "_pending",
         "_protections",
@@ -65,8 +65,8 @@ class Desk:
         "_total_ueur",
     )
 
-    def __init__(self, office: Keyring, meter: str) -> None:
-        self._office = office
+    def __init__(self, keyring: Keyring, meter: str) -> None:
+        self._keyring = keyring
         self._meter = meter
         self._number = 0
         self._revs: dict[str, int] = {}
@@ -85,15 +85,15 @@ class Desk:
         body = HoldBody(do.from_ms, do.until_ms)
         order = self._order(Kind.HOLD, f"hold/{do.id}", body, at_ms)
         self._expect(order)
-        return self._office.seal_order(order, do.signatures)
+        return self._keyring.seal_order(order, do.signatures)
 
     def write_lift(self, hold: str, signatures: int, at_ms: int) -> bytes:
         order = self._order(Kind.LIFT_HOLD, f"hold/{hold}", LiftBody(), at_ms)
         self._expect(order)
-        return self._office.seal_order(order, signatures)
+        return self._keyring.seal_order(order, signatures)
 
     def write_shortening(self, do: ShortenHoldSpec, at_ms: int) -> bytes:
-        """The new interval begins where the hold began, as far as the office knows; it is never empty."""
+        """The new interval begins where the hold began, as far as the desk knows; it is never empty."""
         object_name = f"hold/{do.id}"
         held_ms = in_force(self._held(object_name))
         from_ms = at_ms if held_ms is None else held_ms[0]
@@ -102,7 +102,7 @@ class Desk:
         body = HoldFloorBody(from_ms, do.until_ms)
         order = self._order(Kind.SHORTEN_HOLD, object_name, body, at_ms)
         self._expect(order)
-        return self._office.seal_order(order, do.signatures)
+        return self._keyring.seal_order(order, do.signatures)
 
     def write_flag(self, do: FlagSpec, at_ms: int) -> bytes:
         kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
@@ -195,7 +195,7 @@ class Desk:
         )
 
     def _seal(self, order: Order) -> bytes:
-        return self._office.seal_order(order, _SIGNATURES[KINDS[order.kind].role])
+        return self._keyring.seal_order(order, _SIGNATURES[KINDS[order.kind].role])
 
     def _held(self, object_name: str) -> Protection:
         return self._protections.get(object_name, NOTHING)

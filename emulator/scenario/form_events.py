@@ -55,7 +55,7 @@ from protocols.spans import Window
 
 # In the order of design §9, in which messages list them.
 SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.CARD, Source.TECHNICIAN)
-# 0 signatures is a case worth playing; the office has three people for each role.
+# 0 signatures is a case worth playing; the keyring has three people for each role.
 SIGNATURES_MAX: Final = 3
 
 _SPAN_S = (INSTANT_MS_MAX - INSTANT_MS_MIN) // SECOND_MS

@@ -31,6 +31,7 @@ from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
+from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     Do,
     EventSpec,
@@ -41,7 +42,6 @@ from emulator.scenario.model import (
     SetLoadSpec,
     SetMainsSpec,
 )
-from emulator.scenario.office import Keyring
 from emulator.scenario.trace import (
     DETAILS,
     INPUT,
@@ -92,14 +92,14 @@ def play(
     With `trace`, `items` has only that meter's, but all of them; failures and decisions still cover every
     meter. Raises InputError for an event that no document can carry.
     """
-    office = Keyring(scenario.seed, scenario.end_ms)
+    keyring = Keyring(scenario.seed, scenario.end_ms)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
     failures: list[tuple[int, int, int, Failure]] = []
     decisions: list[str] = []
     for index, spec in enumerate(scenario.meters):
         load_w, load_changes = _loads(scenario, spec)
-        meter, delivery = make_meter(spec, scenario, office, load_w)
+        meter, delivery = make_meter(spec, scenario, keyring, load_w)
         played = _MeterPlay(scenario, spec, meter, delivery, is_traced=spec.id == trace, on_record=on_record)
         played.run(merge(load_changes, inputs.get(spec.id, ()), key=itemgetter(0, 1)))
         for number, item in enumerate(played.items):

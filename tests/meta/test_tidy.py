@@ -146,26 +146,16 @@ def test_a_rule_over_all_files_sees_what_is_wrong(
 def test_a_rule_over_all_files_leaves_what_is_right_alone(
     monkeypatch: pytest.MonkeyPatch, rule: ProjectRule, texts: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(definitions, "SHARED_NAMES", {})
     monkeypatch.setattr(definitions, "ONLY_TESTS_USE", {})
     assert list(rule(project_of(texts))) == []
 
 
-def test_the_ratchet_of_shared_names_only_turns_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definitions, "SHARED_NAMES", {"Order": 2, "Gone": 2})
-    once, twice, thrice = (
-        project_of({f"protocols/p{number}.py": "class Order: ...\n" for number in range(count)})
-        for count in (1, 2, 3)
-    )
-    gone = "tools/tidy/definitions.py:1: class Gone is gone: take it out of SHARED_NAMES"
-    assert list(map(str, definitions.classes_once(twice))) == [gone]
-    assert list(map(str, definitions.classes_once(once))) == [
-        "protocols/p0.py:1: class Order is down to 1: lower it in SHARED_NAMES",
-        gone,
+def test_a_class_of_a_third_file_is_told_both_others() -> None:
+    thrice = project_of({f"protocols/p{number}.py": "class Order: ...\n" for number in range(3)})
+    assert list(map(str, definitions.classes_once(thrice))) == [
+        "protocols/p2.py:1: class Order is defined in protocols/p0.py, protocols/p1.py too: "
+        "name this one by what it is"
     ]
-    assert "protocols/p2.py:1: class Order is defined in protocols/p0.py, protocols/p1.py too" in "\n".join(
-        map(str, definitions.classes_once(thrice))
-    )
 
 
 def test_the_list_of_what_only_tests_use_only_gets_shorter(monkeypatch: pytest.MonkeyPatch) -> None:

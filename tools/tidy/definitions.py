@@ -7,11 +7,6 @@ from collections.abc import Iterator
 
 from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 
-# Class names that are defined more than once, and how often: none. The numbers may only fall; a name that
-# is defined once leaves. Public functions may share a name: `read`, `step`, `verify` are called with their
-# module's name in front, and a command's function has the name that a person types.
-SHARED_NAMES: dict[str, int] = {}
-
 # Functions and constants that only tests use, each with the reason to keep it. Without a reason, delete it.
 ONLY_TESTS_USE = {
     "controller/demo/night.py:REACTIVATION_UNTIL_MS": "a date of 2020 that the households' own are held to",
@@ -32,18 +27,16 @@ _READ_BY_OTHERS = ("controller/database/migrations/",)
 
 
 def classes_once(project: Project) -> Iterator[Finding]:
-    """A public class name is defined once in all packages; `SHARED_NAMES` lists the exceptions left."""
-    definitions = _public_classes(project)
-    for name, defined in definitions.items():
-        allowed = SHARED_NAMES.get(name, 1)
+    """A public class name is defined once in all packages.
+
+    Public functions may share a name: `read`, `step`, `verify` are called with their module's name in front,
+    and a command's function has the name that a person types.
+    """
+    for name, defined in _public_classes(project).items():
         path, line = defined[-1]
-        if len(defined) > allowed:
+        if len(defined) > 1:
             others = ", ".join(other for other, _line in defined[:-1])
             yield Finding(path, line, f"class {name} is defined in {others} too: name this one by what it is")
-        if len(defined) < allowed:
-            yield Finding(path, line, f"class {name} is down to {len(defined)}: lower it in SHARED_NAMES")
-    for name in sorted(SHARED_NAMES.keys() - definitions.keys()):
-        yield Finding("tools/tidy/definitions.py", 1, f"class {name} is gone: take it out of SHARED_NAMES")
 
 
 def _public_classes(project: Project) -> dict[str, list[tuple[str, int]]]:

@@ -10,8 +10,8 @@ from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import NEVER, Tick
 from emulator.scenario.delivery import CardDelivery, Delivery
+from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
-from emulator.scenario.office import Keyring
 from emulator.scenario.player import Played, play
 from protocols.instants import UtcMs, ms_from_iso
 from protocols.link.records import OrderJudged

@@ -5,8 +5,8 @@ from emulator.firmware.events import AskTime, Document, DocumentChannel, Event, 
 from emulator.firmware.ticks import Tick
 from emulator.scenario import model
 from emulator.scenario.delivery import GuardedDelivery
+from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import Do
-from emulator.scenario.office import Keyring
 from protocols.documents.bodies import LeaseBody, Named
 from protocols.documents.orders import (
     ORDER_TYPE,

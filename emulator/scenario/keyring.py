@@ -1,6 +1,6 @@
-"""The signing office of a scenario: its people, machines and time authorities, with their keys.
+"""The keys of a scenario: those of its people, machines and time authorities, and the root that names them.
 
-A scenario says what arrives at a meter, not who holds which key. The office makes all keys from the
+A scenario says what arrives at a meter, not who holds which key. The keyring makes all keys from the
 scenario's seed, makes the root that the meters are commissioned with, and signs: `signatures = n` in a file
 means n distinct holders of the role that the order needs. The keys must not be used elsewhere: anybody who
 knows the seed has them.

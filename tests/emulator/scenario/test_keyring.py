@@ -1,4 +1,4 @@
-"""The scenario's office: keys from the seed, and orders a meter can check against the root."""
+"""A scenario's keyring: keys from the seed, and orders a meter can check against the root."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.firmware.events import DocumentChannel
 from emulator.scenario.desk import Desk
+from emulator.scenario.keyring import Keyring, secret_of
 from emulator.scenario.model import (
     CutCalendarSpec,
     FlagSpec,
@@ -17,7 +18,6 @@ from emulator.scenario.model import (
     ShortenHoldSpec,
     TopUpSpec,
 )
-from emulator.scenario.office import Keyring, secret_of
 from protocols.documents.bodies import HoldFloorBody, LeaseBody, Named, PaymentBody, RebaseBody
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
@@ -28,7 +28,7 @@ from protocols.reasons import FlagName, Refusal, Source
 from protocols.spans import Window
 
 AT_MS = ms_from_iso("2020-07-02T20:00:00Z")
-OFFICE = Keyring(7, AT_MS + DAY_MS)
+KEYRING = Keyring(7, AT_MS + DAY_MS)
 CALENDAR = CutCalendarSpec(
     "daily 08:00-09:00", "UTC", "none", AT_MS + 9 * DAY_MS, (Window(AT_MS, AT_MS + 1),), ()
 )
@@ -59,12 +59,12 @@ WRITINGS: dict[Kind, Write] = {
 }
 
 
-def desk_of(meter: str = "m1", office: Keyring = OFFICE) -> Desk:
-    return Desk(office, meter)
+def desk_of(meter: str = "m1", keyring: Keyring = KEYRING) -> Desk:
+    return Desk(keyring, meter)
 
 
 def opened(envelope: bytes) -> Order:
-    return read_order(open_signed(envelope, OFFICE.root, ORDER_TYPE).payload)
+    return read_order(open_signed(envelope, KEYRING.root, ORDER_TYPE).payload)
 
 
 def acknowledge(desk: Desk, envelope: bytes) -> None:
@@ -72,7 +72,7 @@ def acknowledge(desk: Desk, envelope: bytes) -> None:
 
 
 def test_the_root_is_one_that_meters_take() -> None:
-    assert read_root(write_root(OFFICE.root)) == OFFICE.root
+    assert read_root(write_root(KEYRING.root)) == KEYRING.root
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -85,25 +85,25 @@ def test_the_same_seed_makes_the_same_office_and_another_seed_another(seed: int)
 @pytest.mark.parametrize("kind", sorted(WRITINGS))
 def test_every_order_is_signed_by_as_many_as_its_role_needs_and_is_well_formed(kind: Kind) -> None:
     envelope = WRITINGS[kind](desk_of())
-    signed = open_signed(envelope, OFFICE.root, ORDER_TYPE)
+    signed = open_signed(envelope, KEYRING.root, ORDER_TYPE)
     order = opened(envelope)
     assert order.kind is kind
     assert order.scope.meters == ("m1",)
     assert order.issued_at_ms == AT_MS
-    assert meets(signed, OFFICE.root, KINDS[kind].role)
+    assert meets(signed, KEYRING.root, KINDS[kind].role)
 
 
 @pytest.mark.parametrize(("signatures", "enough"), [(0, False), (1, False), (2, True), (3, True)])
 def test_signatures_are_distinct_holders_of_the_role(signatures: int, *, enough: bool) -> None:
-    signed = open_signed(desk_of().write_lift("h", signatures, AT_MS), OFFICE.root, ORDER_TYPE)
+    signed = open_signed(desk_of().write_lift("h", signatures, AT_MS), KEYRING.root, ORDER_TYPE)
     assert len(signed.holders(Role.HARM)) == signatures
-    assert meets(signed, OFFICE.root, Role.HARM) is enough
+    assert meets(signed, KEYRING.root, Role.HARM) is enough
 
 
 @pytest.mark.parametrize("source", list(Source))
 def test_a_time_is_signed_by_its_own_authority(source: Source) -> None:
-    envelope = OFFICE.seal_time(source, OneWayTime(number=1, time_ms=AT_MS, spread_ms=1_000))
-    assert time_source(open_signed(envelope, OFFICE.root, TIME_TYPE), OFFICE.root) is source
+    envelope = KEYRING.seal_time(source, OneWayTime(number=1, time_ms=AT_MS, spread_ms=1_000))
+    assert time_source(open_signed(envelope, KEYRING.root, TIME_TYPE), KEYRING.root) is source
 
 
 def test_revisions_count_per_object_and_meter() -> None:
