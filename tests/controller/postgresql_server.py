@@ -83,7 +83,7 @@ class PostgresqlServer:
         return self.url(database)
 
     def drop(self, database: str) -> None:
-        """Forget a database, whoever is still connected to it."""
+        """Drop a database, even while others are connected to it."""
         self.administer(f"DROP DATABASE {database} WITH (FORCE)")
 
     def administer(self, sql: str, database: str = "postgres") -> None:
@@ -122,7 +122,7 @@ class PostgresqlServer:
 
 
 def _program(name: str) -> str:
-    """The newest one; Debian keeps them off everybody's path."""
+    """The newest program of this name; Debian installs it outside PATH."""
     places = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3].split(".")[0])
     )

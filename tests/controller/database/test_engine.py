@@ -18,7 +18,7 @@ from protocols.errors import InputError, UnreachableError
 
 
 class UndoneError(Exception):
-    """Ends a transaction that shall leave nothing behind."""
+    """Rolls a transaction back."""
 
 
 def link(name: str = "link-1") -> LinkRow:

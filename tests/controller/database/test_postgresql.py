@@ -17,15 +17,15 @@ from tests.controller.postgresql_server import PostgresqlServer
 
 @pytest.fixture
 def url(postgresql_server: PostgresqlServer) -> Iterator[str]:
-    """The address of a database with nothing in it."""
+    """The URL of an empty database."""
     yield postgresql_server.create("fresh")
     postgresql_server.drop("fresh")
 
 
 def refused(url: str) -> tuple[type[RelanceError], str]:
-    """Which error, and its line."""
+    """The class of the error, and its line."""
     with warnings.catch_warnings():
-        # The driver leaves the socket of a connection that came to nothing to the collector.
+        # pg8000 leaves the socket of a failed connection to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         with pytest.raises(RelanceError) as caught:
             open_store(url)

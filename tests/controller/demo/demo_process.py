@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[3]
 
 def start_demo(folder: Path, *options: str) -> "subprocess.Popen[str]":
     """Start it, in its own session, so that a Ctrl-C reaches it and nobody else."""
-    # -P: as installed, whatever the folder one stands in.
+    # -P: the current folder is not on the path, as with the installed program.
     program = [sys.executable, "-P", "-c", "import sys; from controller.main import run; sys.exit(run())"]
     return subprocess.Popen(
         [*program, "demo", "--out", str(folder), *options],

@@ -157,7 +157,7 @@ def test_a_broker_that_does_not_answer_ends_the_demo_with_status_three(tmp_path:
     assert program.returncode == 3
     assert errors.startswith(f"broker {address}: ")
     assert errors.count("\n") == 1
-    # Nothing half done, and nothing that was there before is touched.
+    # No unfinished file is left, and existing files are unchanged.
     assert [each.name for each in tmp_path.iterdir()] == ["relance.db"]
     assert (tmp_path / "relance.db").read_text() == "a controller's own"
 

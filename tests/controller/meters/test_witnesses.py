@@ -149,7 +149,7 @@ def test_whatever_a_meter_says_is_stored_or_refused_and_ends_no_batch(
         for table in (ClaimRow, EventRow, MeterRow, LinkRow):
             session.execute(delete(table))
     held = tuple(witness(each, ms) for each, ms in zip(Source, offsets_ms, strict=False))
-    # Of a firmware to come, or of none: a source may be any word.
+    # A record of a later firmware, or of an intruder: a source may be any text.
     record = {"event": "claim", "source": source, "verdict": "x", "offset_ms": off_ms, "time_ms": told_ms}
     heard = arrival(event(2, record))
     refused = take(engine, arrival(report(1, *held)), heard, arrival(reported(1, meter="m2")))
@@ -188,7 +188,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
         )
     connection.close()
     engine = open_store(f"sqlite:///{path}")
-    # What was known of its witnesses then is shown until it has named them itself.
+    # The witnesses that were known then are shown until the meter has named them itself.
     assert words(engine) == [f"headend {DAY_MS} disagrees"]
     take(engine, arrival(report(2, witness(Source.HEADEND, 0), journal=9)))
     assert words(engine) == ["headend 0 agrees"]

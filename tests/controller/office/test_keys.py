@@ -31,7 +31,7 @@ PASSPHRASES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_
 
 
 def refusal_of(folder: Path, holder: str, passphrase: str) -> str:
-    """The one line with which a key is refused."""
+    """The error line for a refused key."""
     with pytest.raises(InputError) as caught:
         load_signer(folder, holder, passphrase)
     line = str(caught.value)
@@ -41,7 +41,7 @@ def refusal_of(folder: Path, holder: str, passphrase: str) -> str:
 
 
 def outcome_of(folder: Path, holder: str, passphrase: str) -> str:
-    """The keyid that was loaded, or `refused`, in one line."""
+    """The keyid that was loaded; `refused` after an error, which must be one line."""
     try:
         return load_signer(folder, holder, passphrase).keyid
     except InputError as error:
@@ -62,7 +62,7 @@ def test_a_key_opens_with_its_passphrase_and_with_no_other(passphrase: str, othe
 def test_a_flipped_bit_anywhere_in_a_key_file_is_an_error_and_never_another_key(
     tmp_path: Path, bit: int
 ) -> None:
-    """The cipher alone would open some of these files, as another key."""
+    """The cipher alone would decrypt some of these files to another key."""
     made = create_key(tmp_path, "anne", "right")
     path = key_path(tmp_path, "anne")
     pem = path.read_bytes()

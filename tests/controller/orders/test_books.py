@@ -210,7 +210,7 @@ def test_numbers_rise_by_one_and_are_given_back_by_a_rollback(engine: Engine) ->
 
 @cache
 def in_memory() -> Engine:
-    """One store for all examples: each undoes what it did."""
+    """One store for all examples: each rolls its changes back."""
     return open_store("sqlite:///:memory:", create=True)
 
 

@@ -38,7 +38,7 @@ def test_only_a_kind_that_is_revivable_may_be_active_after_it_has_expired() -> N
 
 
 def test_each_event_of_a_delivery_leads_to_one_state() -> None:
-    """The store steps many rows by one UPDATE because of it."""
+    """So one UPDATE can change many deliveries: `deliveries.step_where` relies on this."""
     for event in DeliveryEvent:
         assert len({DELIVERY_LIFE[s, event] for s in DeliveryState if DELIVERY_LIFE[s, event] is not s}) == 1
 

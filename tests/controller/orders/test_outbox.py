@@ -32,7 +32,7 @@ def declare(engine: Engine, scope: Scope) -> None:
 
 
 def take(engine: Engine, count: int) -> int:
-    """The broker takes the first messages; how many are left."""
+    """Acknowledge the first messages; returns how many are left."""
     with writing(engine) as session:
         mark_taken(session, outbox.due_messages(session, NOW_MS, count), LATER_MS)
         return outbox.count_waiting(session)

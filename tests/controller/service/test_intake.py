@@ -19,7 +19,7 @@ PATIENCE_S = 20.0
 
 
 class RunningIntake:
-    """An intake that runs, and how often it has written."""
+    """An intake that runs, and the number of batches that it has written."""
 
     def __init__(self, engine: Engine, linger_s: float) -> None:
         self.batches = 0
@@ -57,7 +57,7 @@ def test_what_comes_while_a_batch_lingers_is_written_with_it(
     async def story() -> None:
         async with running_intake(engine, linger_s) as opened:
             await opened.bring("link-1")
-            # One turn of the loop: the first is in hand, and nothing has been written.
+            # One turn of the event loop: `run` has taken the first message, and has written nothing yet.
             await asyncio.sleep(0)
             await opened.bring("link-2")
             while not opened.intake.drained:

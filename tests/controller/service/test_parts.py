@@ -130,7 +130,7 @@ def test_a_tick_is_done_once_however_often_it_comes(engine: Engine) -> None:
 
 
 def test_a_controller_clock_a_day_ahead_expires_no_moratorium_and_no_lease_is_lost(engine: Engine) -> None:
-    """The incident at the controller itself: leases are early, protection stays, nothing is lost."""
+    """The incident of 2020, but at the controller: its leases come too early, and protection stays."""
 
     async def story() -> None:
         async with controller_with(engine, make_link("link-1", ("m1",))) as world:
@@ -217,7 +217,7 @@ def test_a_store_that_another_holds_for_a_while_loses_no_message(engine: Engine)
 def test_a_committed_order_is_published_over_a_real_broker_and_an_ask_is_answered(
     engine: Engine, tmp_path: Path
 ) -> None:
-    """`serve` as it runs, a link's connection beside it, and an order that another process commits."""
+    """`serve` and a link on one broker; another connection to the store commits the order."""
     del tmp_path
 
     async def story(address: BrokerAddress) -> None:

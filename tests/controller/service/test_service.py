@@ -199,7 +199,7 @@ def test_a_calendar_is_sent_again_only_at_a_sync(engine: Engine) -> None:
 
 
 def test_a_release_whose_report_was_lost_is_asked_for_again_until_it_is_seen(engine: Engine) -> None:
-    """Brokers drop reports: mosquitto, when its queue was full, those of 103 meters in 1,000."""
+    """A broker may drop a report after a receipt: mosquitto's default queue dropped 103 of 1,000."""
 
     async def story(world: World) -> None:
         world.permit()

@@ -13,7 +13,7 @@ METERS = ("m00001", "m00002", "m00003")
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once; never written to."""
+    """A home that is made once, and only read."""
     home = tmp_path_factory.mktemp("seeded") / "home"
     found_home(home)
     seed_meters(home, *METERS)

@@ -40,7 +40,7 @@ def store_of(home: Path) -> Iterator[Session]:
 
 
 def seed_meters(home: Path, *meters: str) -> None:
-    """Meters at one link, each supply on, a trusted clock, a witness that lied after their last report."""
+    """Add meters on one link: supply on, clock trusted, and a wrong date heard after the last report."""
     with store_of(home) as session:
         session.add(LinkRow(id="link-1", state="online", sequence=1, meters=len(meters), seen_ms=SEEN_MS))
         session.flush()

@@ -35,7 +35,7 @@ class Ended:
         return found
 
     def one_line(self) -> str:
-        """The one line of complaint; there is no traceback, and nothing on standard output."""
+        """The one error line; there must be no traceback, and nothing on standard output."""
         assert self.out == ""
         (line,) = self.err.splitlines()
         assert "Traceback" not in line
@@ -43,7 +43,7 @@ class Ended:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """What a call sees: this machine's, without our settings but those given."""
+    """The environment of a call: this process's, without our variables except those given."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("RELANCE_")}
     return ours | {"RELANCE_HOME": str(home), "RELANCE_PASSPHRASE": PASSPHRASE} | more
 

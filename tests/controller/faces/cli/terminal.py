@@ -12,7 +12,7 @@ CTRL_C = b"\x03"
 def type_at_prompts(
     argv: Sequence[str], seen: Mapping[str, str], answers: Sequence[tuple[str, bytes]]
 ) -> tuple[int, str]:
-    """Start a program, type each answer when its prompt has come; its status, and all that was shown."""
+    """Start a program, and type each answer after its prompt; returns its status and all its output."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(argv[0], list(argv), dict(seen))  # noqa: S606 # our own program, without a shell

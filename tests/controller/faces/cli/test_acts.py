@@ -38,7 +38,7 @@ def refused(ended: Ended, status: int = 1) -> str:
 
 
 def waiting(home: Path) -> list[tuple[str, int, int]]:
-    """The outbox: topic, retained, sent at most once."""
+    """The queued messages: topic, whether retained, whether sent at most once."""
     with store_of(home) as session:
         return [(row.topic, row.retain, row.once) for row in session.exec(select(OutboxRow))]
 
@@ -110,7 +110,7 @@ def test_a_calendar_takes_two_people(home: Path) -> None:
 
 
 def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
-    """Tuesday 10 November 2099 comes before a holiday amid the week."""
+    """Tuesday 10 November 2099 is the day before a public holiday."""
     argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")
     ended = call(home, *argv, "--until", "2099-11-10T14:00+01:00")
     assert ended.status == 0
@@ -148,7 +148,7 @@ def test_a_release_is_one_persons_act_for_some_or_for_all(home: Path) -> None:
 
 
 def test_a_release_that_no_service_sends_ends_with_one(home: Path) -> None:
-    """`relance serve` does not run: the wait ends with what is true."""
+    """`relance serve` does not run: the wait ends, and no supply is reported."""
     ended = call(home, "release", "--all", "--wait", "--patience", "1", "--json")
     assert ended.status == 1
     found = ended.found

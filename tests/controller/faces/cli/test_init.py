@@ -18,7 +18,7 @@ CREW = ("--operator", "anne", "--operator", "bart")
 
 
 def digest_of(home: Path) -> str:
-    """All that is in a folder, as one number."""
+    """One digest of all files in a folder."""
     digest = sha256()
     for path in sorted(path for path in home.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(home)} {path.stat().st_mode:o} ".encode() + path.read_bytes())

@@ -10,7 +10,7 @@ from protocols.errors import InputError
 
 
 class Terminal(io.StringIO):
-    """Standard input with a person at it."""
+    """Standard input that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -41,7 +41,7 @@ def running(home: Path, *argv: str, broker: BrokerAddress) -> Iterator[subproces
 
 
 def stop(process: subprocess.Popen[str], by: signal.Signals) -> tuple[int, str]:
-    """How a program ends, and what it complained of."""
+    """The exit status of a program, and its errors."""
     process.send_signal(by)
     _, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, err
@@ -60,7 +60,7 @@ def meters_when(home: Path, count: int) -> list[dict[str, Any]]:
 
 
 def turns() -> Iterator[int]:
-    """A look every tenth of a second, for as long as anybody has patience."""
+    """Poll ten times a second, until the patience of the test is over."""
     waiting = Event()
     for turn in range(int(PATIENCE_S * 10)):
         yield turn
@@ -68,7 +68,7 @@ def turns() -> Iterator[int]:
 
 
 def until_connected(process: subprocess.Popen[str]) -> None:
-    """Until a program with `--verbose` has said that the broker has it."""
+    """Wait until a program with `--verbose` has logged that it is connected."""
     assert process.stderr is not None
     line = process.stderr.readline()
     assert "connected to broker" in line, line
@@ -114,7 +114,7 @@ def check_release(home: Path, at: BrokerAddress) -> None:
 
 
 def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:
-    """The service was killed. What is asked for meanwhile waits in the store."""
+    """The service was killed. Orders that are made meanwhile are queued in the store."""
     ended = call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")
     assert ended.found["order"]["deliveries"] == {"queued": 1}
     with running(home, RELANCE, "serve", broker=at) as served:
