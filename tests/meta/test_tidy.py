@@ -152,9 +152,9 @@ def test_a_rule_over_all_files_leaves_what_is_right_alone(
 
 def test_a_class_of_a_third_file_is_told_both_others() -> None:
     thrice = project_of({f"protocols/p{number}.py": "class Order: ...\n" for number in range(3)})
+    others = "protocols/p0.py, protocols/p1.py"
     assert list(map(str, definitions.classes_once(thrice))) == [
-        "protocols/p2.py:1: class Order is defined in protocols/p0.py, protocols/p1.py too: "
-        "name this one by what it is"
+        f"protocols/p2.py:1: class Order is defined in {others} too: name this one by what it is"
     ]
 
 
