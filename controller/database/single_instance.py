@@ -2,11 +2,12 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DatabaseError
 
 from protocols.errors import InputError
 
@@ -35,7 +36,17 @@ def single_instance(engine: Engine) -> Iterator[None]:
             raise _held_by_another(str(engine.url.database))
         # The lock outlives the transaction. An open transaction would keep VACUUM from removing dead rows.
         connection.commit()
-        yield
+        try:
+            yield
+        finally:
+            _release(connection)
+
+
+def _release(connection: Connection) -> None:
+    """Release the lock at once: the server notices only some time later that a session has ended."""
+    # Where the connection is lost the session has ended, and its lock with it.
+    with suppress(DatabaseError):
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
 
 
 @contextmanager

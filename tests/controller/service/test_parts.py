@@ -103,6 +103,12 @@ def test_one_store_serves_one_instance(engine: Engine) -> None:
         pass
 
 
+def test_a_service_that_has_ended_leaves_its_store_to_the_next_at_once(engine: Engine) -> None:
+    for _ in range(20):
+        with single_instance(engine):
+            pass
+
+
 def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
     stranger = Signer.from_seed(b"s" * 32)
     with pytest.raises(InputError, match="role lease does not list the key of service"):
