@@ -38,6 +38,7 @@ def renew_leases(act: Act) -> int:
     meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
     plans, without = plan_leases(meters, naming, now_ms)
     due = due_leases(plans, leases_held(session), now_ms)
+    issued = 0
     for plan in due:
         order = drafting.lease(act.sheet(Kind.LEASE, "fleet"), plan.meters, plan.calendar, plan.names)
         try:
@@ -45,8 +46,10 @@ def renew_leases(act: Act) -> int:
         except DocumentError:
             # The lease names more than a message holds. Without a lease these meters cut nobody.
             without += plan.meters
+        else:
+            issued += 1
     _record_without_lease(session, len(without), now_ms)
-    return len(due)
+    return issued
 
 
 def leases_held(session: Session) -> dict[str, LeaseHeld]:
