@@ -48,7 +48,10 @@ class SupplyReason(StrEnum):
 
 @unique
 class FlagName(StrEnum):
-    """A household's flags. While any of them is set, its meter never cuts."""
+    """A household's flags. `medical` and `dispute` forbid every cut while they are set.
+
+    `protected` engages the limiter in place of a cut, where the meter has one (design §4.2).
+    """
 
     PROTECTED = "protected"
     MEDICAL = "medical"
@@ -189,7 +192,12 @@ class NoOrder(StrEnum):
 
 @unique
 class Refusal(StrEnum):
-    """Why a meter refuses a document. The state is unchanged."""
+    """Why a meter refuses a document. The state is unchanged.
+
+    A document that cannot be read is `malformed`, whatever is wrong with it. `too_large`, `wrong_type`,
+    `unknown_kind`, `no_such_calendar`, `stale_number` and `no_limiter` are for other firmwares: ours gives
+    none of them, and the controller accepts them all.
+    """
 
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"

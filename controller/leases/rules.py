@@ -50,7 +50,7 @@ def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
     held: dict[str, Protection] = {}
     for order in sorted(orders, key=lambda each: each.rev):
         joined = join_order(held.get(order.object, NOTHING), order)
-        # A refusal means that the order is below a floor: it protects nobody any more.
+        # A refusal means that the order is below a floor: it no longer protects anybody.
         if not isinstance(joined, Refusal):
             held[order.object] = joined
     return held
@@ -74,7 +74,7 @@ def protection_to_name(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...
 def plan_leases(
     meters: Iterable[str], orders: Sequence[Order], now_ms: int
 ) -> tuple[list[LeasePlan], list[str]]:
-    """The leases that should be in force, and the meters that can have none because too much must be named.
+    """The leases that should be in force, and the meters with more protection than one lease can name.
 
     `orders` are the active calendars and protecting orders. A meter without a calendar needs no lease.
     """

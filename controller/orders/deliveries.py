@@ -36,7 +36,7 @@ def add_deliveries(session: Session, order_id: str, meters: Collection[str], now
 def count_attempt(
     session: Session, now_ms: int, *, order_id: str, meters: Sequence[str] | None = None
 ) -> None:
-    """Count a message that the broker has acknowledged (`meters` None: to all meters of the order).
+    """Count a message that was published (`meters` None: to all meters of the order).
 
     Queued deliveries become sent; stored ones stay stored.
     """

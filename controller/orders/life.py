@@ -60,8 +60,8 @@ class DeliveryState(StrEnum):
 class DeliveryEvent(StrEnum):
     """What happens to a delivery.
 
-    `taken`: the broker acknowledged the message; `held`: a sync shows that the meter has the order;
-    `read_back`: a report shows it in effect; `silent`: no receipt came in time.
+    `taken`: the broker acknowledged the message, or harm is about to be published; `held`: a sync shows that
+    the meter has the order; `read_back`: a report shows it in effect; `silent`: no receipt came in time.
     """
 
     QUEUE = "queue"

@@ -37,9 +37,9 @@ def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int
 
 
 def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> None:
-    """Delete these messages, and mark their deliveries as *sent*.
+    """Delete these messages and count an attempt to deliver each: queued deliveries become *sent*.
 
-    After the broker has acknowledged them; with harm, before it is published.
+    Called after the broker's acknowledgement; for harm, before it is published.
     """
     by_order: dict[str, list[str]] = {}
     for message in messages:

@@ -65,7 +65,7 @@ def _expire(session: Session, now_ms: int) -> int:
 
 
 def _retry(session: Session, now_ms: int) -> int:
-    """Send orders again that lack a receipt, or a report after it, over links that are online. Never harm.
+    """Send again, over online links, orders without a receipt or without a report after it; never harm.
 
     A meter answers a copy of an order that it has stored with a receipt and a report. So the state of a
     release becomes known even if its first report was lost. A kind that is sent only until it is stored (a

@@ -46,7 +46,7 @@ class EventFact(Struct, frozen=True, kw_only=True):
 class MeterFact(Struct, frozen=True, kw_only=True):
     """The meter's last report. None: it has never reported.
 
-    `witnesses`: who told it the time, latest first.
+    `witnesses`: the sources of its time, the latest first.
     """
 
     id: str
@@ -67,7 +67,7 @@ class _Entry(Struct, frozen=True):
 def explain(
     meter: MeterFact, events: Sequence[EventFact], orders: Sequence[ActiveOrder], now_ms: int
 ) -> list[Explanation]:
-    """Why the meter is as it is, its state first. `events` in the order of their numbers."""
+    """Why the meter is in its present state; the state first. `events` are sorted by number."""
     read = [(fact, read_record(fact.record)) for fact in events]
     entries = [_Entry(fact.number, fact.time_ms, record) for fact, record in read if record is not None]
     unread = tuple(fact.number for fact, record in read if record is None)
@@ -183,7 +183,7 @@ def _protection(orders: Sequence[ActiveOrder], now_ms: int) -> Iterator[Explanat
 
 
 def _met(question: Question) -> tuple[HoldSpan, ...]:
-    """The holds that share an instant with the interval."""
+    """The holds that overlap the interval."""
     earliest_ms, latest_ms = question.interval.earliest_ms, question.interval.latest_ms
     return tuple(
         hold

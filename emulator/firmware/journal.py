@@ -90,7 +90,7 @@ def write_body(at_tick: Tick, record: Record) -> bytes:
 
 
 def read_body(body: bytes) -> Logged:
-    """An entry's record. Raises DocumentError where the body is none of this firmware's."""
+    """An entry's record. Raises DocumentError if another firmware wrote the body."""
     try:
         return _decoder.decode(body)
     except msgspec.MsgspecError as error:

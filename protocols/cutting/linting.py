@@ -144,7 +144,7 @@ def _windows_met(cuts: tuple[Window, ...], spans: list[Window]) -> int:
 
 
 class _Judge:
-    """The bad spans of a policy over the days of a plan, and the facts about them."""
+    """The spans in which a policy allows no cut, over the days of a plan, and the facts for findings."""
 
     def __init__(self, policy: OfficePolicy, from_ms: int, until_ms: int) -> None:
         self._policy = policy

@@ -25,7 +25,7 @@ from protocols.documents.bodies import (
 )
 from protocols.documents.kind_rule import Dates, Joins, Kind, KindRule, Role, ShownBy, Silence
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.limits import LEASE_MS_MAX, LEASE_RENEWAL_MS
+from protocols.limits import LEASE_LIFE_MS, LEASE_MS_MAX
 
 # A meter accepts harm only if the whole interval of its clock is inside. Intervals are seconds to minutes
 # wide, so an hour is enough, and too short to be misused.
@@ -243,7 +243,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         # Its receipt is enough: a lease that does not change the next possible cut causes no report.
         silence=Silence.UNTIL_STORED,
         dates=Dates.SOME_INSTANT,  # the gate judges its end again, at every instant
-        life_ms=LEASE_RENEWAL_MS,
+        life_ms=LEASE_LIFE_MS,
         backdated_ms=_LEASE_BACKDATED_MS,
         life_ms_max=LEASE_MS_MAX,
     ),

@@ -19,9 +19,10 @@ What holds
   Without floors it holds beyond `REVISIONS_MAX` and with leaps too.
 - A floor that comes to a merged revision and covers only part of it cannot take that part out
   again: more may then be in force than in another order, never less, until a floor reaches its rev.
-- A leap that comes before a floor above what it counts as is lifted by it, and remembered, so that
-  repeating it changes nothing; one that comes after that floor protects until the next floor. A
-  meter that has lifted a leap never `knows` it: no lease that names it permits a cut there.
+- A floor lifts every leap that is already held and counts as at or below it. The meter remembers the
+  lifted leap, so that a repetition changes nothing. A leap that arrives after that floor protects
+  until the next floor. A meter that has lifted a leap never `knows` it: no lease that names it
+  permits a cut there.
 
 Pure. The intervals are UTC milliseconds, half-open, empty where `from_ms == until_ms`.
 """
@@ -174,8 +175,8 @@ def _counted(floor_rev: int, signed: Iterable[int]) -> dict[int, int]:
 def _staying_above(protection: Protection, floor_rev: int) -> frozenset[int]:
     """The signed revs that a new floor leaves.
 
-    A leap that is none any more, seen from the new floor, stays: a new meter may well hear of
-    revision 5001 first and of the floor 5000 under it later.
+    A revision within reach of the new floor is no leap any more, and stays: a new meter may well hear
+    of revision 5001 first and of the floor 5000 under it later.
     """
     signed = _signed(protection)
     before = _counted(protection.floor_rev, signed)

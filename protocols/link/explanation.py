@@ -1,4 +1,4 @@
-"""What can be said of a meter's supply, as values: what `why METER` finds, before it has words (design §6).
+"""The explanation of a meter's supply as values: what `why METER` finds (design §6).
 
 `controller.why.rules` finds them in the black box; `protocols.words` has a sentence for each.
 """
@@ -22,13 +22,13 @@ class LastReport(Struct, frozen=True, kw_only=True):
 
 
 class Unreadable(Struct, frozen=True):
-    """Entries that a newer firmware wrote: any of them may be the last change."""
+    """Entries that this version cannot read. Any of them may be the last change."""
 
     numbers: tuple[int, ...]
 
 
 class NoChange(Struct, frozen=True):
-    """The black box, as far as it came in, has no change of the supply."""
+    """No change of the supply is among the entries that have arrived."""
 
 
 class LastChange(Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class LastChange(Struct, frozen=True, kw_only=True):
 
 
 class VerdictMissing(Struct, frozen=True):
-    """The verdict that led to the last cut has not come in."""
+    """The verdict that led to the last cut has not arrived."""
 
 
 class OpenedForSafety(Struct, frozen=True):
@@ -70,7 +70,7 @@ class CutRefused(Struct, frozen=True, kw_only=True):
 
 
 class Vouched(Struct, frozen=True):
-    """Who told the meter the time, as of its last report."""
+    """A source of the meter's time, as of its last report."""
 
     witness: Witness
 

@@ -1,4 +1,4 @@
-"""The machine's clock. Commands read it once and pass the instant on; services are given the clock."""
+"""The machine's clock. Most commands read it once and pass the instant on; services are given the clock."""
 
 import asyncio
 import time

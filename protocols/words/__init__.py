@@ -1,6 +1,5 @@
-"""Sentences for people: one room a language, and the same sentences in every room.
+"""Sentences for people: one room for each language, with the same functions in each.
 
-What is said is a value (a finding of the linter, an explanation, an order); here it gets its words.
-Nothing is decided here, and nothing but faces imports it. English now; French, Dutch and German come
-with the kiosk.
+It turns values (a finding of the linter, an explanation, an order) into sentences. It decides nothing,
+and only faces and the demo import it. English now; French, Dutch and German come with the kiosk.
 """

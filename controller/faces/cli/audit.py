@@ -61,7 +61,7 @@ def verify(
 def list_acts(
     face: Face,
     *,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last so many.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last N acts.")] = 50,
 ) -> int:
     """List the acts of people and of the service, the latest first."""
     zone = face.zone

@@ -20,7 +20,8 @@ def rebase_one(
     meter: Meter,
     *,
     nonce: Annotated[
-        str | None, typer.Option(metavar="NONCE", help="The dispute's; else that of the last one reported.")
+        str | None,
+        typer.Option(metavar="NONCE", help="Of the dispute; default: the last that the meter reported."),
     ] = None,
 ) -> int:
     """Make a meter whose clock is disputed forget its witnesses and ask them again.

@@ -19,7 +19,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(Fl
 
 @verb(app, "set", "flag set m00042 medical --basis 'certificate of 12 June'", shares=ACTING)
 def set_one(face: Face, meter: Meter, name: Name) -> int:
-    """Protect a household: with a flag set its meter is never cut. One person is enough."""
+    """Protect a household. One person is enough.
+
+    medical and dispute forbid every cut; protected engages the limiter instead, where the meter has one.
+    """
     read_name(meter, "METER")
     flag = _flag(name)
     with face.acting(Kind.SET_FLAG, (meter,)) as act:

@@ -31,11 +31,13 @@ _WAIT_S_MAX: Final = 3_600
 
 def release_meters(
     face: Face,
-    meters: Annotated[list[str] | None, typer.Argument(metavar="METER...", help="Whom; or --all.")] = None,
+    meters: Annotated[
+        list[str] | None, typer.Argument(metavar="METER...", help="Meters to release; or --all.")
+    ] = None,
     *,
     everybody: Annotated[bool, typer.Option("--all", help="The whole fleet.")] = False,
     hours: Annotated[int, typer.Option(metavar="H", help="No cut for so long: 24, 48, 72 or 240.")] = 72,
-    wait: Annotated[bool, typer.Option("--wait", help="Until supply is back, as the meters say.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the meters report supply.")] = False,
     patience_s: Annotated[
         int, typer.Option("--patience", metavar="S", help="Seconds that --wait waits at most.")
     ] = 60,

@@ -68,7 +68,7 @@ def standing(memory: Memory, point: ServicePoint, known: Known) -> tuple[Cause, 
 
 
 def may_stand(memory: Memory, point: ServicePoint) -> bool:
-    """Whether there is any cause at all, be the supply as it may."""
+    """Whether there is any cause at all, whatever the supply is."""
     return has_nothing_left(point.credit) or bool(memory.cut_orders) or memory.limiter_ordered
 
 
@@ -106,8 +106,8 @@ def next_chance_tick(
 ) -> Tick:
     """First tick after `since_tick` at which the gate could say yes to a standing cause.
 
-    Instants outside the windows and their spread, or inside a hold, are passed over: the gate says no to
-    them whatever else is so. Each is judged by the earliest instant possible. The warning's end and a
+    Instants outside the windows and their spread, or inside a hold, are skipped: the gate refuses
+    them in any case. Each is judged by the earliest instant possible. The warning's end and a
     release's are the caller's.
     """
     if not causes or memory.clock.status is not ClockStatus.TRUSTED or release_holds(memory):

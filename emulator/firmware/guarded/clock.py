@@ -1,9 +1,9 @@
 """The interval clock: the crystal judges, dates are only witnesses (design §4.1).
 
-Duty: keep an envelope `[earliest, latest]` that contains true time, under any claims of one lying
+Duty: keep an interval `[earliest, latest]` that contains true time, under any claims of one lying
 source, and say plainly when it cannot. States:
 
-    trusted    the envelope is bounded and the witnesses held do not contradict it
+    trusted    the interval is bounded and the witnesses held do not contradict it
     disputed   two witnesses contradict the crystal or each other; nothing narrows any more until a
                new epoch begins (a rebase by two people, or lost ticks); `nonce` names the dispute
     lost       a new tick epoch began; `latest` is unbounded until two witnesses bound it again
@@ -57,7 +57,7 @@ class Mark(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Hull(NamedTuple):
-    """A small miss: at `tick` the envelope was widened by `added_ms`."""
+    """A small miss: at `tick` the interval was widened by `added_ms`."""
 
     tick: Tick
     added_ms: int
@@ -92,18 +92,18 @@ def earliest_ms(clock: Clock, tick: Tick) -> UtcMs:
 
 
 def latest_ms(clock: Clock, tick: Tick) -> UtcMs | None:
-    """None while the envelope is unbounded."""
+    """None while the interval is unbounded."""
     return None if clock.latest is None else upper_ms(clock.latest, tick, clock.ppm)
 
 
 def estimate_ms(clock: Clock, tick: Tick) -> UtcMs:
-    """What screens and timestamps show: the middle of the envelope, or its lower end if unbounded."""
+    """What screens and timestamps show: the middle of the interval, or its lower end if unbounded."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     return low if high is None else UtcMs((low + high) // 2)
 
 
 def shown_interval_ms(clock: Clock, tick: Tick) -> tuple[UtcMs, UtcMs | None]:
-    """The envelope; in a dispute the hull of both opinions."""
+    """The interval; in a dispute the hull of both opinions."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     if clock.status is not ClockStatus.DISPUTED:
         return low, high
@@ -189,13 +189,13 @@ def _judge(
 
 
 def _apply_rule(clock: Clock, tick: Tick, dispute_nonce: str) -> ClaimVerdict:
-    """Intersect the envelope with `[L, U]`; where they contradict each other, a hull or a dispute."""
+    """Intersect the interval with `[L, U]`; where they contradict each other, a hull or a dispute."""
     second_lower, second_upper = _second_lower(clock, tick), _second_upper(clock, tick)
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     floor = None if second_lower is None else lower_ms(second_lower, tick, clock.ppm)
     roof = None if second_upper is None else upper_ms(second_upper, tick, clock.ppm)
     # Two witnesses say that it is later than the crystal can have counted (the crystal is slow), that it is
-    # earlier (the crystal is fast), or they exclude each other: then no envelope holds true time.
+    # earlier (the crystal is fast), or they exclude each other: then no interval holds true time.
     above = floor is not None and high is not None and floor > high
     below = roof is not None and roof < low
     crossed = floor is not None and roof is not None and floor > roof

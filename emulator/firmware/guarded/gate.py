@@ -32,7 +32,10 @@ class Verdict(Struct, frozen=True, gc=False):
 
 
 def judge(asked: Question) -> Verdict:
-    """Whether the cause may open the supply now. Total: an unknown cause has no evidence."""
+    """Whether the cause may open the supply now. Total: an unknown cause has no evidence.
+
+    Safety is never refused (design §4.2, rule 1). This firmware does not even ask: `ServicePoint` switches.
+    """
     earliest_ms = asked.interval.earliest_ms
     if asked.cause is SupplyReason.SAFETY:
         return Verdict(True, Because.SAFETY, earliest_ms)

@@ -24,7 +24,7 @@ _HOLDING_PREFIXES = ("hold/", "flag/")
 
 
 def spans(protections: Mapping[str, Protection]) -> tuple[HoldSpan, ...]:
-    """All holds in force, in their order of names; the flag `protected` limits and does not hold."""
+    """All holds in force, sorted by name. The flag `protected` is none: it limits in place of a cut."""
     found = []
     for name in sorted(protections):
         if name == FLAG_PROTECTED or not name.startswith(_HOLDING_PREFIXES):

@@ -1,8 +1,9 @@
 """Admits documents: checks signers, addressee, dates and number (design §5).
 
 Duty: turn envelope bytes into an order that this meter accepts, or a refusal; nothing here changes
-the meter. Protection is taken at some instant of the clock's interval, harm only at every instant and
-only by a trusted clock; leases like protection, since the gate judges their end again.
+the meter. Protection is admitted if it is valid at some instant of the clock's interval; harm only if it
+is valid at every instant and the clock is trusted. A lease is admitted like protection, since the gate
+judges its end again.
 """
 
 from msgspec import Struct

@@ -6,7 +6,8 @@ second of the crystal; `advance` jumps over the seconds in which a step would ch
 that tick comes after it.
 
 Supply is taken in one place, `_open`, and only when the gate has said yes, the household's warning
-has run in full and this meter's turn in the window has come. It is given back in `_give_back`.
+has run in full and this meter's turn in the window has come; over-current and leaks are the service
+point's. It is given back in `_give_back`.
 """
 
 from typing import Final, assert_never
@@ -129,7 +130,7 @@ class GuardedMeter:
         """A meter after a power cut, from its image and its journal's head.
 
         No image (both slots lost) is a meter that was never commissioned: it keeps the supply and cuts
-        nobody. Raises DocumentError where the image is none of this firmware's.
+        nobody. Raises DocumentError if another firmware wrote the image.
         """
         meter = cls(
             identity, profile, root, balance_q=0, load_w=load_w, commissioned_ms=UtcMs(INSTANT_MS_MIN)
@@ -366,7 +367,10 @@ class GuardedMeter:
         self.recorder.show(at_tick, f"supply may stop: {cause.reason}", ScreenCode.NONE)
 
     def _open(self, cause: Cause, question: Question, verdict: Verdict, at_tick: Tick) -> None:
-        """The only place that takes supply away, and the only caller of `switch` to do so."""
+        """Take the supply for a cause that the gate judges. Nothing else does, but for safety.
+
+        Over-current and leaks switch the contactor in `ServicePoint`, which asks nobody.
+        """
         memory, asked = self.memory, with_near_windows(question)
         self._journal_verdict(asked, verdict, at_tick)
         memory.opening = Opening(memory.clock.epoch, at_tick, cause.to, cause.key, asked)

@@ -1,8 +1,8 @@
 """The last opening, judged again after every input but a load (design §4.2).
 
-A meter that finds that it cut wrongly restores the supply by itself. It was wrong where a hold or a
-cancellation that came late forbids any instant at which the opening may have been; and where the clock is
-now disputed and no two witnesses have confirmed it since the opening. Lost ticks, leases and new calendars
+A meter that finds that it cut wrongly restores the supply by itself. A cut was wrong in two cases: a hold or
+a cancellation that arrived late forbids at least one instant at which it may have happened; or the clock is
+now disputed, and no two witnesses have confirmed it since the cut. Lost ticks, leases and new calendars
 restore nothing, since they say nothing about that instant.
 """
 

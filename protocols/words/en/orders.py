@@ -1,4 +1,4 @@
-"""What an order does, and for whom."""
+"""What an order does, and which meters it addresses."""
 
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from protocols.documents.bodies import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
+    LeaseBody,
     LimiterBody,
     PaymentBody,
     ReleaseBody,
@@ -19,19 +20,19 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, Scope, body_of
 from protocols.errors import quoted
 from protocols.instants import iso_from_ms
-from protocols.words.en.amounts import eur
+from protocols.words.en.amounts import eur, price
 from protocols.words.en.times import local
 
 _METERS_NAMED_MAX: Final = 5
 
 
 def order_in_words(order: Order, zone: ZoneInfo) -> str:
-    """What an order does, for whom."""
+    """What an order does, for which meters, and its object and revision."""
     return f"{_deed(order, zone)}, {scope_in_words(order.scope)} ({order.object} rev {order.rev})"
 
 
 def scope_in_words(scope: Scope) -> str:
-    """Whom an order addresses."""
+    """The meters that an order addresses."""
     if scope.fleet:
         return "for the whole fleet"
     if scope.group:
@@ -74,8 +75,9 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
         case LimiterBody():
             return f"the limiter is {'engaged' if body.engaged else 'disengaged'}"
         case TariffBody():
-            return (
-                f"energy at {eur(body.price_ueur_per_kwh)} EUR/kWh, {eur(body.fixed_ueur_per_day)} EUR a day"
-            )
-        case _:
+            fixed = f"{price(body.fixed_ueur_per_day)} EUR a day"
+            return f"energy at {price(body.price_ueur_per_kwh)} EUR/kWh, {fixed}"
+        case LeaseBody():
             return f"cuts by {name} stay possible until {iso_from_ms(order.not_after_ms)}"
+        case _:
+            return f"{order.kind.replace('_', ' ')} ({name})"

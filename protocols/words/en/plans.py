@@ -1,4 +1,4 @@
-"""What the linter found in a planned cut, a sentence a finding (design §6)."""
+"""Why the linter refuses a plan, or warns of it: one sentence for each finding (design §6)."""
 
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
@@ -18,12 +18,12 @@ def refusal_in_words(error: PlanRefusedError) -> str:
 
 
 def findings_in_words(findings: Sequence[Finding], policy: OfficePolicy | None = None) -> tuple[str, ...]:
-    """A sentence or two for each finding. `policy` is the one that the linter judged by."""
+    """The text for each finding, with how many more windows break the rule. `policy`: the linter's."""
     return tuple(_with_others(finding, policy or OfficePolicy()) for finding in findings)
 
 
 def finding_in_words(finding: Finding, policy: OfficePolicy) -> str:
-    """Why the cut is bad: when it is, what is wrong, when there is help again."""
+    """When the cut is, which rule it breaks, and when people can get help again."""
     zone = load_zone(policy.zone)
     return f"A cut {_when(finding.span, zone)} {_fault(finding, policy, zone)}."
 

@@ -1,4 +1,4 @@
-"""Instants, dates and durations, in English, with the weekday: nobody shall miss what day a meter meant."""
+"""Instants, dates and durations, in English, with the weekday, so that a wrong day is noticed."""
 
 from datetime import date
 from typing import Final

@@ -1,4 +1,4 @@
-"""Why a meter cut, or did not: a sentence or two for each thing that was found (design §6)."""
+"""Why a meter cut, or did not: sentences for each part of an explanation (design §6)."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -24,7 +24,7 @@ from protocols.link.explanation import (
 from protocols.reasons import Because
 from protocols.words.en.times import local_in_words
 
-# Why a gate stays shut. Holds are named from the verdict's own question; without one, a release held.
+# Why a gate stays shut. Holds in the verdict's question are named; without one, a release's hours forbade it.
 WHY_SHUT: Final = {
     Because.CLOCK_LOST: "the meter did not know the time: no cut with a lost clock",
     Because.CLOCK_DISPUTED: "two dates contradicted each other: no cut with a disputed clock",
@@ -42,12 +42,12 @@ _FIXED: Final[dict[type[Explanation], str]] = {
     OpenedForSafety: "It opened for safety, which no hold forbids.",
 }
 
-# An offset is called whole where it is off by a twentieth of its unit at most: answers are seconds old.
+# An offset counts as whole if it differs by a twentieth of its unit at most: answers are seconds old.
 _NEAR: Final = 20
 
 
 def explanation_in_words(found: Iterable[Explanation], zone: ZoneInfo) -> list[str]:
-    """All that was found, in its order, with instants in UTC and in local time."""
+    """The sentences of an explanation, in its order, with instants in UTC and in local time."""
     writer = _Writer(zone)
     return [sentence for each in found for sentence in writer.sentences(each)]
 
@@ -152,7 +152,7 @@ def _spaced(name: str | None) -> str:
 
 
 def _offset(offset_ms: int) -> str:
-    """`24 h ahead of its own clock`, in the largest unit that it is a whole number of, near enough."""
+    """`24 h ahead of its own clock`, in the largest unit in which it is (nearly) a whole number."""
     if offset_ms == 0:
         return "equal to its own clock"
     size_ms = abs(offset_ms)

@@ -1,0 +1,78 @@
+"""What is said of an order: what it does, for which meters, and its object and revision."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from protocols.documents import drafting
+from protocols.documents.drafting import CalendarRule
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.spans import Window
+from protocols.words.en.orders import order_in_words
+from tests.protocols.documents.drafted import DRAFTS, NOW_MS, sheet
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+MONDAY = "Mon 2020-07-06 00:00 CEST (2020-07-05 22:00 UTC)"
+TUESDAY = "Tue 2020-07-07 00:00 CEST (2020-07-06 22:00 UTC)"
+WINDOW = Window(NOW_MS + 8 * HOUR_MS, NOW_MS + 12 * HOUR_MS)
+RULE = CalendarRule("weekdays 08:00-12:00", "Europe/Brussels", "BE")
+CALENDAR = drafting.unlinted_calendar(sheet(), "s", [WINDOW], RULE, NOW_MS + 2 * DAY_MS)
+
+WORDS: list[tuple[Order, str]] = [
+    (DRAFTS["declare"](), f"no cut (h) from {MONDAY} until {TUESDAY}, for the whole fleet (hold/h rev 1)"),
+    (DRAFTS["shorten"](), f"no cut (h) from {MONDAY} until {TUESDAY}, for the whole fleet (hold/h rev 1)"),
+    (DRAFTS["lift"](), "the hold h is lifted, for the whole fleet (hold/h rev 1)"),
+    (
+        DRAFTS["release"](),
+        "supply back, and no cut for 24 h from then, for the whole fleet (release/all rev 1)",
+    ),
+    (
+        DRAFTS["payment"](),
+        "all payments through controller come to 5.00 EUR, for m1 (payment/controller rev 1)",
+    ),
+    (DRAFTS["emergency"](), "emergency credit is started, for m1 (emergency/credit rev 1)"),
+    (DRAFTS["set_flag"](), "the flag medical is set, for m1 (flag/medical rev 1)"),
+    (DRAFTS["clear_flag"](), "the flag medical is cleared, for m1 (flag/medical rev 1)"),
+    (
+        CALENDAR,
+        (
+            'cuts only in 1 windows ("weekdays 08:00-12:00" in Europe/Brussels, holidays BE), the last until '
+            "Mon 2020-07-06 12:00 CEST (10:00 UTC), for the whole fleet (calendar/s rev 1)"
+        ),
+    ),
+    (
+        drafting.lease(sheet(), tuple(f"m{number}" for number in range(1, 8)), CALENDAR, ()),
+        (
+            "cuts by fleet stay possible until 2020-07-12T22:00:00Z, "
+            "for m1, m2, m3, m4, m5 and 2 more (lease/fleet rev 1)"
+        ),
+    ),
+    (
+        drafting.unlinted_cut(sheet(), "c", ("m1", "m2"), (WINDOW.start_ms, WINDOW.end_ms)),
+        (
+            "cut between Mon 2020-07-06 08:00 CEST (06:00 UTC) and Mon 2020-07-06 12:00 CEST (10:00 UTC), "
+            "for m1, m2 (cut/c rev 1)"
+        ),
+    ),
+    (DRAFTS["cancel"](), "the cut c is cancelled, for m1 (cut/c rev 1)"),
+    (DRAFTS["limiter"](), "the limiter is engaged, for m1 (limiter/m1 rev 1)"),
+    (
+        DRAFTS["tariff"](),
+        "energy at 0.30 EUR/kWh, 0.0001 EUR a day, for the whole fleet (tariff/base rev 1)",
+    ),
+    (
+        drafting.rebase(sheet(), "m1", "a1"),
+        "the clock begins anew and asks its witnesses again, for m1 (clock/m1 rev 1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("order", "words"), WORDS)
+def test_an_order_is_said_in_words(order: Order, words: str) -> None:
+    assert order_in_words(order, BRUSSELS) == words
+
+
+def test_every_kind_of_order_has_words_of_its_own() -> None:
+    assert {order.kind for order, _words in WORDS} == set(Kind)
