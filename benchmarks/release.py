@@ -115,7 +115,7 @@ def _release_all(controller: Controller, meters: int) -> list[float]:
     with writing(controller.engine) as session:
         order = release(draw_sheet(session, Kind.RELEASE, "all", at_ms, "benchmark"), "all")
         sealed = _sealed(order)
-        submit(session, order, sealed, controller.root, OPERATORS[0], at_ms)
+        submit(session, sealed, controller.root, OPERATORS[0], at_ms)
     committed_s = time.perf_counter()
     took: list[float] = []
     while len(took) < meters and time.perf_counter() - committed_s < _RELEASE_S_MAX:

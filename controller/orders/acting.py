@@ -47,7 +47,7 @@ class Act:
         Raises DocumentError where the signed order is too large for a message.
         """
         envelope = seal(write_document(order), ORDER_TYPE, [self.actor.signer])
-        row = orders.submit(self.session, order, envelope, self.root, self.actor.name, self.now_ms)
+        row = orders.submit(self.session, envelope, self.root, self.actor.name, self.now_ms)
         return status_of(self.session, row, self.root)
 
 

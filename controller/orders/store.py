@@ -50,14 +50,13 @@ def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str)
     return Sheet(id=f"o{number:06d}", rev=rev, now_ms=now_ms, basis=basis)
 
 
-def propose(session: Session, order: Order, envelope: bytes, by: str, now_ms: int) -> OrderRow:
-    """Store a new order as a draft, with the signatures that it has so far.
+def propose(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow:
+    """Store the order of an envelope as a draft, with the signatures that it has so far.
 
-    Raises InputError where the envelope holds another document, or the id or revision is taken; RefusedError
-    where a meter that it addresses is not known.
+    Raises InputError where the id or revision is taken; RefusedError where a meter that it addresses is not
+    known; DocumentError for an envelope without an order.
     """
-    if order_in(envelope) != order:
-        raise InputError(f"order {order.id}: the envelope holds another document")
+    order = order_in(envelope)
     if session.get(OrderRow, order.id) is not None:
         raise InputError(f"order {order.id}: is there already")
     targets(session, order.scope)
@@ -130,11 +129,11 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     return row
 
 
-def submit(session: Session, order: Order, envelope: bytes, root: Root, by: str, now_ms: int) -> OrderRow:
+def submit(session: Session, envelope: bytes, root: Root, by: str, now_ms: int) -> OrderRow:
     """Propose an order, and approve it if enough people have signed already; else it stays a draft."""
-    row = propose(session, order, envelope, by, now_ms)
-    if meets(open_signed(envelope, root, ORDER_TYPE), root, KINDS[order.kind].role):
-        return approve(session, order.id, root, by, now_ms)
+    row = propose(session, envelope, by, now_ms)
+    if meets(open_signed(envelope, root, ORDER_TYPE), root, KINDS[Kind(row.kind)].role):
+        return approve(session, row.id, root, by, now_ms)
     return row
 
 

@@ -195,7 +195,7 @@ class World:
     def submit(self, order: Order) -> OrderRow:
         """Sign an order with as many people as it takes, and submit it, as the command line does."""
         with writing(self.engine) as session:
-            return orders.submit(session, order, seal_order(order), ROOT, "anna", self.now_ms)
+            return orders.submit(session, seal_order(order), ROOT, "anna", self.now_ms)
 
     def sheet(self, kind: Kind, name: str) -> drafting.Sheet:
         with writing(self.engine) as session:
@@ -229,7 +229,7 @@ class World:
                 return ""
             made = booked.payment
             order = drafting.payment_statement(booked.sheet, meter, made.issuer, made.number, made.total_ueur)
-            orders.submit(session, order, seal_order(order), ROOT, "anna", self.now_ms)
+            orders.submit(session, seal_order(order), ROOT, "anna", self.now_ms)
             payments.attach(session, payment_id, order.id)
             return order.id
 

@@ -121,7 +121,7 @@ def hold(engine: Engine, meter: str = "m1", kind: Kind = Kind.HOLD) -> str:
             if kind is Kind.RELEASE
             else drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS, scope)
         )
-        return orders.submit(session, order, seal_order(order), ROOT, "anna", NOW_MS).id
+        return orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS).id
 
 
 def state(engine: Engine, order_id: str, meter: str = "m1") -> str:
@@ -224,7 +224,7 @@ def test_a_meter_that_first_speaks_by_a_report_is_sent_what_is_in_force(engine: 
     with writing(engine) as session:
         sheet = orders.draw_sheet(session, Kind.HOLD, "h", NOW_MS, "t")
         order = drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS)
-        orders.submit(session, order, seal_order(order), ROOT, "anna", NOW_MS)
+        orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS)
     take(engine, arrival(reported(1, meter="m2")))
     with reading(engine) as session:
         waiting = [(row.order_id, row.meter) for row in session.exec(select(OutboxRow))]
@@ -236,7 +236,7 @@ def test_harm_to_the_fleet_is_not_sent_to_a_meter_that_joins_later(engine: Engin
     with writing(engine) as session:
         sheet = orders.draw_sheet(session, Kind.LIFT_HOLD, "h", NOW_MS, "t")
         order = drafting.lift_moratorium(sheet, "h")
-        orders.submit(session, order, seal_order(order), ROOT, "dora", NOW_MS)
+        orders.submit(session, seal_order(order), ROOT, "dora", NOW_MS)
     take(engine, arrival(reported(1, meter="m2")))
     with reading(engine) as session:
         waiting = [(row.order_id, row.meter) for row in session.exec(select(OutboxRow))]

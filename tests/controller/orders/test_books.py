@@ -72,9 +72,9 @@ def declare(session: Session, scope: Scope = drafting.FLEET) -> Order:
 def test_one_person_protects_and_two_people_harm(engine: Engine) -> None:
     with writing(engine) as session:
         hold = declare(session)
-        assert orders.submit(session, hold, signed(hold, "anna"), ROOT, "anna", NOW_MS).state == "active"
+        assert orders.submit(session, signed(hold, "anna"), ROOT, "anna", NOW_MS).state == "active"
         order = lift(session)
-        row = orders.submit(session, order, signed(order, "dora"), ROOT, "dora", NOW_MS)
+        row = orders.submit(session, signed(order, "dora"), ROOT, "dora", NOW_MS)
         assert row.state == "draft"
         with pytest.raises(InputError, match="needs 2 of the role harm, different people; signed by dora"):
             orders.approve(session, order.id, ROOT, "dora", NOW_MS)
@@ -88,7 +88,7 @@ def test_one_person_protects_and_two_people_harm(engine: Engine) -> None:
 def test_a_signature_of_nobody_or_of_the_same_person_adds_nothing(engine: Engine) -> None:
     with writing(engine) as session:
         order = lift(session)
-        row = orders.propose(session, order, signed(order, "dora"), "dora", NOW_MS)
+        row = orders.propose(session, signed(order, "dora"), "dora", NOW_MS)
         stranger = Signer.from_seed(b"s" * 32)
         for envelope in (add_signature(row.envelope, stranger), add_signature(row.envelope, SIGNERS["dora"])):
             with pytest.raises(InputError, match="no new signature by a key of the root"):
@@ -101,7 +101,7 @@ def test_a_signature_of_nobody_or_of_the_same_person_adds_nothing(engine: Engine
 def test_approval_queues_deliveries_messages_and_the_audit_together_or_not_at_all(engine: Engine) -> None:
     with suppress(UndoneError), writing(engine) as session:
         order = declare(session)
-        orders.submit(session, order, signed(order, "anna"), ROOT, "anna", NOW_MS)
+        orders.submit(session, signed(order, "anna"), ROOT, "anna", NOW_MS)
         assert len(session.exec(select(DeliveryRow)).all()) == 2
         assert len(session.exec(select(OutboxRow)).all()) == 1
         raise UndoneError
@@ -114,16 +114,16 @@ def test_what_addresses_a_meter_that_is_not_known_is_refused(engine: Engine) -> 
     with writing(engine) as session:
         order = declare(session, Scope(meters=("m1", "m9")))
         with pytest.raises(RefusedError, match='no such meter: "m9"'):
-            orders.submit(session, order, signed(order, "anna"), ROOT, "anna", NOW_MS)
+            orders.submit(session, signed(order, "anna"), ROOT, "anna", NOW_MS)
         group = declare(session, Scope(group="north"))
         with pytest.raises(InputError, match='group "north"; allowed'):
-            orders.submit(session, group, signed(group, "anna"), ROOT, "anna", NOW_MS)
+            orders.submit(session, signed(group, "anna"), ROOT, "anna", NOW_MS)
 
 
 def test_an_expired_order_is_not_approved_and_a_sent_one_not_withdrawn(engine: Engine) -> None:
     with writing(engine) as session:
         order = lift(session)
-        orders.propose(session, order, signed(order, "dora", "eric"), "dora", NOW_MS)
+        orders.propose(session, signed(order, "dora", "eric"), "dora", NOW_MS)
         with pytest.raises(InputError, match="was good until"):
             orders.approve(session, order.id, ROOT, "dora", order.not_after_ms)
         orders.approve(session, order.id, ROOT, "dora", NOW_MS)
@@ -134,7 +134,7 @@ def test_an_expired_order_is_not_approved_and_a_sent_one_not_withdrawn(engine: E
 def test_harm_is_sent_to_each_meter_within_a_minute_and_only_once(engine: Engine) -> None:
     with writing(engine) as session:
         order = lift(session)
-        orders.submit(session, order, signed(order, "dora", "eric"), ROOT, "dora", NOW_MS)
+        orders.submit(session, signed(order, "dora", "eric"), ROOT, "dora", NOW_MS)
         rows = session.exec(select(OutboxRow)).all()
         assert [(row.meter, row.once, row.retain, row.expiry_s) for row in rows] == [
             ("m1", 1, 0, 60),
@@ -146,7 +146,7 @@ def test_harm_is_sent_to_each_meter_within_a_minute_and_only_once(engine: Engine
 def test_a_hold_is_shown_as_its_orders_make_it(engine: Engine) -> None:
     with writing(engine) as session:
         order = declare(session)
-        orders.submit(session, order, signed(order, "anna"), ROOT, "anna", NOW_MS)
+        orders.submit(session, signed(order, "anna"), ROOT, "anna", NOW_MS)
         (view,) = list_holds(session)
         assert (view.from_ms, view.until_ms, view.revs) == (NOW_MS, NOW_MS + DAY_MS, (1,))
         assert (view.progress.stored, view.progress.unknown) == (0, 2)

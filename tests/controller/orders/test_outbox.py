@@ -28,7 +28,7 @@ def declare(engine: Engine, scope: Scope) -> None:
         session.flush()
         sheet = orders.draw_sheet(session, Kind.HOLD, "h", NOW_MS, "t")
         order = drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS, scope)
-        orders.submit(session, order, seal_order(order), ROOT, "anna", NOW_MS)
+        orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS)
 
 
 def take(engine: Engine, count: int) -> int:
