@@ -69,6 +69,10 @@ class Reactivation(StrEnum):
     NOT = "not in order"
 
 
+# Whose card meter holds the date of a cut on the evening of 2 July.
+CUT_PENDING: Final = frozenset({Reactivation.NOT, Reactivation.ON_PAPER})
+
+
 @dataclass(frozen=True, slots=True)
 class ShopPayment:
     """A payment of a household in a shop.
@@ -118,19 +122,12 @@ class TwinHousehold:
         """The id of its meter in the card fleet."""
         return f"c{self.number:05d}"
 
-    @property
-    def cut_pending(self) -> bool:
-        """Whether its card meter holds the date of a cut on the evening of 2 July."""
-        return self.reactivation in {Reactivation.NOT, Reactivation.ON_PAPER}
-
 
 def households(count: int, seed: int) -> list[TwinHousehold]:
     """The households 1 to `count`."""
     numbers = range(1, count + 1)
     reactivations = _reactivations(numbers, seed)
-    pending = [
-        number for number in numbers if reactivations[number] in {Reactivation.NOT, Reactivation.ON_PAPER}
-    ]
+    pending = [number for number in numbers if reactivations[number] in CUT_PENDING]
     settled = [number for number in numbers if number not in set(pending)]
     not_in_order = [number for number in pending if reactivations[number] is Reactivation.NOT]
     # The share is taken from each group by itself, so that a small fleet has such meters in both.
