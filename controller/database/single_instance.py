@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from protocols.errors import InputError
 
@@ -44,8 +44,9 @@ def single_instance(engine: Engine) -> Iterator[None]:
 
 def _release(connection: Connection) -> None:
     """Release the lock at once: the server notices only some time later that a session has ended."""
-    # Where the connection is lost the session has ended, and its lock with it.
-    with suppress(DatabaseError):
+    # Where the connection is lost the session has ended, and its lock with it. pg8000 raises OSError where
+    # the server has reset the connection.
+    with suppress(DBAPIError, OSError):
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
 
 

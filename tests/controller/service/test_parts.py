@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import InterfaceError
 
 from controller.database.engine import reading, writing
 from controller.database.single_instance import single_instance
@@ -103,10 +104,32 @@ def test_one_store_serves_one_instance(engine: Engine) -> None:
         pass
 
 
-def test_a_service_that_has_ended_leaves_its_store_to_the_next_at_once(engine: Engine) -> None:
-    for _ in range(20):
-        with single_instance(engine):
-            pass
+def test_postgresql_gives_the_lock_free_before_it_loses_the_session(postgresql_store: Engine) -> None:
+    lock = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+    held: list[int] = []
+
+    def look(_connection: object) -> None:
+        with postgresql_store.connect() as connection:
+            held.append(connection.execute(lock).scalar_one())
+
+    with single_instance(postgresql_store), postgresql_store.connect() as connection:
+        assert connection.execute(lock).scalar_one() == 1
+        event.listen(postgresql_store, "close_detached", look)
+    event.remove(postgresql_store, "close_detached", look)
+    assert held == [0]
+
+
+@pytest.mark.parametrize("lost", [ConnectionResetError(104, "reset"), InterfaceError("", {}, OSError())])
+def test_a_service_that_loses_its_server_at_the_end_ends_quietly(
+    postgresql_store: Engine, lost: Exception
+) -> None:
+    def lose(*given: object) -> None:
+        if "pg_advisory_unlock" in str(given[2]):
+            raise lost
+
+    with single_instance(postgresql_store):
+        event.listen(postgresql_store, "after_cursor_execute", lose)
+    event.remove(postgresql_store, "after_cursor_execute", lose)
 
 
 def test_a_root_that_does_not_list_our_keys_is_refused() -> None:
