@@ -3,7 +3,18 @@
 import typer
 
 from controller.demo.command import EXAMPLES, demo
-from controller.faces.cli import audit, clock, cut, cut_calendar, flag, lease, meters, moratorium, orders
+from controller.faces.cli import (
+    audit,
+    broker,
+    clock,
+    cut,
+    cut_calendar,
+    flag,
+    lease,
+    meters,
+    moratorium,
+    orders,
+)
 from controller.faces.cli.examples import examples
 from controller.faces.cli.init import init
 from controller.faces.cli.release import release_meters
@@ -51,4 +62,5 @@ app.add_typer(cut.app, name="cut")
 app.add_typer(clock.app, name="clock")
 app.add_typer(orders.app, name="orders")
 app.add_typer(audit.app, name="audit")
+app.add_typer(broker.app, name="broker")
 app.command("demo", epilog=examples(*EXAMPLES))(demo)

@@ -7,6 +7,7 @@ Each comes from an option of the command, else from the environment, else from a
 | `--home`     | `RELANCE_HOME`     | `$XDG_DATA_HOME/relance`, or `~/.local/share/relance`     |
 | `--database` | `RELANCE_DATABASE` | `sqlite:///HOME/relance.db`                               |
 | `--broker`   | `RELANCE_BROKER`   | `mqtt://127.0.0.1:1883`                                   |
+| `--tls`      | `RELANCE_TLS`      | `HOME/broker/serve`, for a broker at `mqtts://`           |
 
 `RELANCE_PASSPHRASE` opens keys. It has no option, since everybody on the machine can see arguments.
 """
@@ -28,6 +29,11 @@ class Settings:
     home: Path
     database: str
     broker: str
+    tls: Path | None = None
+
+    def credentials(self, program: str) -> str:
+        """The folder of a program's credentials for a broker at `mqtts://`; see `relance broker config`."""
+        return str(self.tls or self.home / "broker" / program)
 
     @property
     def keys(self) -> Path:
@@ -50,6 +56,7 @@ def settings_from(
     home: Path | None = None,
     database: str | None = None,
     broker: str | None = None,
+    tls: Path | None = None,
 ) -> Settings:
     """The settings from options (None: not given) and environment; an empty variable counts as not set.
 
@@ -61,6 +68,7 @@ def settings_from(
         home=home,
         database=database or environment.get("RELANCE_DATABASE") or f"sqlite:///{home / 'relance.db'}",
         broker=broker or environment.get("RELANCE_BROKER") or BROKER_DEFAULT,
+        tls=tls or _path_in(environment, "RELANCE_TLS"),
     )
 
 

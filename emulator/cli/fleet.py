@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Final, Never
@@ -26,7 +27,7 @@ from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
-from protocols.link.carriage import read_address
+from protocols.link.carriage import BrokerAddress, read_address
 from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import complain
 from protocols.timekeeping import Timekeeper
@@ -47,13 +48,17 @@ Look = Callable[[], FleetState]
 def run_fleet(
     *,
     broker: Annotated[
-        str, typer.Option(metavar="URL", help="mqtt://[USER:PASSWORD@]HOST[:PORT], or: embedded")
+        str, typer.Option(metavar="URL", help="mqtt[s]://[USER:PASSWORD@]HOST[:PORT], or: embedded")
     ],
     root: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The root that meters trust: HOME/root.json.")
     ] = None,
     fleet_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The fleet's key; default: fleet.key beside the root.")
+    ] = None,
+    tls: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For mqtts: a folder with one of credentials for each link."),
     ] = None,
     meters: Annotated[int, typer.Option(metavar="N", help="How many meters.")] = 20,
     links: Annotated[int, typer.Option(metavar="K", help="How many links share the meters.")] = 2,
@@ -94,7 +99,7 @@ def run_fleet(
     if root is None:
         raise InputError("--root: missing; allowed: the root.json that `relance init` writes")
     secrets = read_secrets(root, fleet_key)
-    address = None if broker == EMBEDDED else read_address(broker)
+    address = None if broker == EMBEDDED else read_address(broker, str(tls or ""))
     with ExitStack() as stack:
         if state is not None:
             stack.enter_context(StateFolder(state)).check_choices(
@@ -103,14 +108,20 @@ def run_fleet(
         if address is None:
             address = stack.enter_context(EmbeddedBroker()).address
             complain(f"broker: {address}")
-        running = [
-            RunningLink(link, address, clock) for link in build_links(plan, secrets, clock.now_ms(), state)
-        ]
+        built = build_links(plan, secrets, clock.now_ms(), state)
+        running = [RunningLink(link, _own_credentials(address, link.name), clock) for link in built]
         try:
             asyncio.run(_run_links(running, clock, as_json=as_json))
         finally:
             for each in running:
                 each.save()
+
+
+def _own_credentials(address: BrokerAddress, link: str) -> BrokerAddress:
+    """The address with the credentials of one link, whose folder has the link's name."""
+    if not address.credentials:
+        return address
+    return replace(address, credentials=str(Path(address.credentials) / link))
 
 
 def _plan(meters: int, links: int, seed: int, firmware: str, profile: str) -> FleetPlan:

@@ -19,6 +19,8 @@ from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.link.topics import CARRIAGE, Channel, Place, place_of, topic_of
 
 PORT: Final = 1883
+# Secure MQTT, as IANA registers it.
+TLS_PORT: Final = 8883
 _PORT_MAX: Final = 65_535
 
 # How long a broker may take to accept a connection or to acknowledge a message.
@@ -40,9 +42,9 @@ _BACKOFF_MS_MAX = 5 * SECOND_MS
 
 # ------------------------------------------------------------------------------------ where the broker is
 
-_ALLOWED = "allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]"
+_ALLOWED = "allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]"
 _URL = re.compile(
-    r"mqtt://(?:([^:@/]+):([^:@/]*)@)?(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?"
+    r"(mqtts?)://(?:([^:@/]+):([^:@/]*)@)?(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?"
 )
 # RFC 1035 §2.3.4. For a longer label the resolver raises an error that is no OSError.
 _LABEL_CHARS_MAX = 63
@@ -50,27 +52,35 @@ _LABEL_CHARS_MAX = 63
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A broker and the login for it. Its text shows no login."""
+    """A broker and the login for it. Its text shows no login.
+
+    `credentials`: the folder with `ca.pem`, `cert.pem` and `key.pem` for TLS; empty: a plain connection.
+    """
 
     host: str
     port: int = PORT
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    credentials: str = ""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt://{host}:{self.port}"
+        return f"mqtt{'s' if self.credentials else ''}://{host}:{self.port}"
 
 
-def read_address(url: str) -> BrokerAddress:
+def read_address(url: str, credentials: str = "") -> BrokerAddress:
     """The address in a broker URL. User and password may hold `%XX` for any byte.
 
-    Raises InputError, whose text never contains the password.
+    `credentials` names the folder that `mqtts` needs, and `mqtt` does not use. Raises InputError, whose text
+    never contains the password.
     """
     match = _URL.fullmatch(url)
     if match is None:
         raise InputError(f"broker {quoted(_without_login(url))}; {_ALLOWED}")
-    user, password, host, port = match.groups()
+    scheme, user, password, host, port = match.groups()
+    secure = scheme == "mqtts"
+    if secure and not credentials:
+        raise InputError(f"broker {quoted(_without_login(url))}: mqtts needs credentials; allowed here: mqtt")
     if port is not None and not 1 <= int(port) <= _PORT_MAX:
         raise InputError(f"broker {quoted(_without_login(url))}: port {port}; allowed: 1 to {_PORT_MAX}")
     host = host.strip("[]")
@@ -78,9 +88,10 @@ def read_address(url: str) -> BrokerAddress:
         raise InputError(f"broker {quoted(_without_login(url))}: host; {_ALLOWED}")
     return BrokerAddress(
         host,
-        PORT if port is None else int(port),
+        (TLS_PORT if secure else PORT) if port is None else int(port),
         None if user is None else _percent_decoded(user),
         None if password is None else _percent_decoded(password),
+        credentials if secure else "",
     )
 
 

@@ -13,10 +13,12 @@ import logging
 import math
 import os
 import socket
+import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, Never
 
 import aiomqtt
@@ -43,6 +45,7 @@ from protocols.link.carriage import (
     publication,
 )
 from protocols.link.topics import Place
+from protocols.rim.tls import client_context
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class Carrier:
     `on_connect` is called once per connection, when the filters are subscribed. After it has ended, `handle`
     gets the arrivals one at a time, in order. `last_will` is called at every connect; its message is also
     published at an orderly end. What a handler raises is logged; errors that are bugs are also kept in
-    `errors`, the newest last.
+    `errors`, the newest last. Raises InputError where the address names credentials that cannot be read.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Carrier:
         self.traffic = Traffic()
         self.errors: deque[Exception] = deque(maxlen=100)
         self._address = address
+        self._tls = client_context(Path(address.credentials)) if address.credentials else None
         self._client_id = client_id
         self._filters = filters
         self._handle = handle
@@ -196,7 +200,7 @@ class Carrier:
         Raises OSError if nobody listens, TimeoutError if nobody answers.
         """
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(self._address.host, self._address.port)
+            _, writer = await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls)
         writer.close()
 
     def _new_client(self) -> aiomqtt.Client:
@@ -211,6 +215,7 @@ class Carrier:
             self._address.port,
             username=self._address.user,
             password=self._address.password,
+            tls_context=self._tls,
             identifier=self._client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
@@ -329,6 +334,10 @@ def _publish_properties(expiry_s: int | None) -> Properties | None:
 
 def _why_unreachable(error: Exception) -> str:
     """Why there is no connection, as a text for a person."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or 'refused'}"
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, TimeoutError):

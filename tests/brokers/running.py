@@ -39,18 +39,20 @@ class Embedded(EmbeddedBroker):
         self.stop()
 
 
-class Mosquitto:
-    """Debian's mosquitto, without persistence, because none of our code relies on persistence."""
+def free_port() -> int:
+    """A port of loopback on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
-    def __init__(self, folder: Path, *, anonymous: bool = True) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port: int = probe.getsockname()[1]
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text(
-            f"listener {self._port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence false\n"
-            "set_tcp_nodelay true\nmax_queued_messages 0\n"
-        )
+
+class ConfiguredMosquitto:
+    """Debian's mosquitto with a configuration that listens on `port`."""
+
+    def __init__(self, config: Path, port: int) -> None:
+        self._config = config
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,12 +77,27 @@ class Mosquitto:
         raise AssertionError(f"mosquitto did not start on port {self._port}")
 
     def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
+        self.signal(signal.SIGKILL)
         self.stop()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(_STOP_S)
             self._process = None
+
+
+class Mosquitto(ConfiguredMosquitto):
+    """Mosquitto without persistence, because none of our code relies on persistence."""
+
+    def __init__(self, folder: Path, *, anonymous: bool = True) -> None:
+        port, config = free_port(), folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence false\n"
+            "set_tcp_nodelay true\nmax_queued_messages 0\n"
+        )
+        super().__init__(config, port)

@@ -15,6 +15,10 @@ Database = Annotated[
 Broker = Annotated[
     str | None, typer.Option("--broker", metavar="URL", help="The MQTT broker; else RELANCE_BROKER.")
 ]
+Tls = Annotated[
+    Path | None,
+    typer.Option("--tls", metavar="DIR", help="Credentials for mqtts://; else RELANCE_TLS."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 As = Annotated[
     str | None,

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from controller.faces.cli.options import Broker, Database, Home
+from controller.broker.rules import SERVE, TIMESERVER
+from controller.faces.cli.options import Broker, Database, Home, Tls
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_lines
 from controller.office.founding import MACHINES_TOGETHER, SERVICE
@@ -30,16 +31,21 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, 
 
 
 def serve_fleet(
-    *, verbose: Verbose = False, home: Home = None, database: Database = None, broker: Broker = None
+    *,
+    verbose: Verbose = False,
+    home: Home = None,
+    database: Database = None,
+    broker: Broker = None,
+    tls: Tls = None,
 ) -> int:
     """Serve the fleet: publish orders, store reports, renew leases, answer with the time as `headend`.
 
     Runs until Ctrl-C (130) or SIGTERM (0). It publishes orders of the other commands as soon as they are in
     the store. A crash and restart lose nothing; after a lost connection it tries the broker again.
     """
-    settings = settings_from(os.environ, home, database, broker)
+    settings = settings_from(os.environ, home, database, broker, tls)
     with open_office(settings) as office:
-        address = _reachable(settings)
+        address = _reachable(settings, SERVE)
         service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
         keys = ServiceKeys(
             service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root)
@@ -50,14 +56,16 @@ def serve_fleet(
     return Exit.DONE
 
 
-def serve_second_time(*, verbose: Verbose = False, home: Home = None, broker: Broker = None) -> int:
+def serve_second_time(
+    *, verbose: Verbose = False, home: Home = None, broker: Broker = None, tls: Tls = None
+) -> int:
     """Answer meters as the time authority `timeserver`: the second witness of their clocks.
 
     It needs no database. Run it on another machine with another source of time, so that the two witnesses do
     not fail together; its home needs only `root.json` and `keys/timeserver.pem`.
     """
-    settings = settings_from(os.environ, home, None, broker)
-    address = _reachable(settings)
+    settings = settings_from(os.environ, home, None, broker, tls)
+    address = _reachable(settings, TIMESERVER)
     (signer,) = _machine_signers(settings, Source.TIMESERVER)
     rule = load_root(settings.root).roles.get(Role.TIME)
     if rule is None or signer.keyid not in rule.keyids:
@@ -80,9 +88,9 @@ def _root_envelope(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _reachable(settings: Settings) -> BrokerAddress:
+def _reachable(settings: Settings, program: str) -> BrokerAddress:
     """The broker's address, after one test connection: a wrong address is an error before anything starts."""
-    address = read_address(settings.broker)
+    address = read_address(settings.broker, settings.credentials(program))
     try:
         socket.create_connection((address.host, address.port), timeout=ANSWER_TIMEOUT_S).close()
     except OSError as error:

@@ -137,7 +137,7 @@ def test_ctrl_c_ends_all_parts_within_two_seconds(hours: int, tmp_path: Path) ->
         (("--meters", "41"), 2, "--meters: 41; allowed: an even number from 20 to 20000\n"),
         (("--meters", "4"), 2, "--meters: 4; allowed: an even number from 20 to 20000\n"),
         (("--seed", "-1"), 2, "--seed: -1; allowed: 0 to 9223372036854775807\n"),
-        (("--broker", "nowhere"), 2, 'broker "nowhere"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]\n'),
+        (("--broker", "nowhere"), 2, 'broker "nowhere"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]\n'),
     ],
 )
 def test_a_wrong_option_gets_one_line(

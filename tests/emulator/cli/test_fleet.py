@@ -175,7 +175,7 @@ WHOLE = (*BROKER, "--root", "root.json")
     ("arguments", "status", "message"),
     [
         (WHOLE, 3, "broker mqtt://127.0.0.1:1: Connection refused"),
-        (("--broker", "localhost", "--root", "root.json"), 2, 'broker "localhost"; allowed: mqtt://'),
+        (("--broker", "localhost", "--root", "root.json"), 2, 'broker "localhost"; allowed: mqtt[s]://'),
         (BROKER, 2, "--root: missing; allowed: the root.json that `relance init` writes"),
         ((*BROKER, "--root", "none.json"), 2, "--root: none.json: cannot be read: No such file"),
         ((*BROKER, "--root", "fleet.key"), 2, "--root: fleet.key: envelope: JSON is malformed"),

@@ -42,16 +42,16 @@ def test_an_address_is_read(url: str, address: BrokerAddress) -> None:
 @pytest.mark.parametrize(
     ("url", "line"),
     [
-        ("", 'broker ""; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("broker:1883", 'broker "broker:1883"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("mqtts://broker", 'broker "mqtts://broker"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("mqtt://broker/path", 'broker "mqtt://broker/path"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
+        ("", 'broker ""; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
+        ("broker:1883", 'broker "broker:1883"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
+        ("mqtts://broker", 'broker "mqtts://broker": mqtts needs credentials; allowed here: mqtt'),
+        ("mqtt://broker/path", 'broker "mqtt://broker/path"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
         ("mqtt://broker:0", 'broker "mqtt://broker:0": port 0; allowed: 1 to 65535'),
         ("mqtt://broker:65536", 'broker "mqtt://broker:65536": port 65536; allowed: 1 to 65535'),
-        ("mqtt://a..b", 'broker "mqtt://a..b": host; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("mqtt://ann:secret@", 'broker "mqtt://…@"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("mqtt://ann:se@cret@host", 'broker "mqtt://…@host"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
-        ("ann:secret@host", 'broker "…@host"; allowed: mqtt://[USER:PASSWORD@]HOST[:PORT]'),
+        ("mqtt://a..b", 'broker "mqtt://a..b": host; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
+        ("mqtt://ann:secret@", 'broker "mqtt://…@"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
+        ("mqtt://ann:se@cret@host", 'broker "mqtt://…@host"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
+        ("ann:secret@host", 'broker "…@host"; allowed: mqtt[s]://[USER:PASSWORD@]HOST[:PORT]'),
     ],
 )
 def test_a_wrong_address_is_one_line_without_the_password(url: str, line: str) -> None:

@@ -1,0 +1,110 @@
+"""Who may say and hear what at the broker: enough for each part to work, and nothing of another link."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paho.mqtt.client import topic_matches_sub
+
+from controller.broker.rules import (
+    SERVE,
+    TIMESERVER,
+    BrokerClient,
+    access_list,
+    merged_links,
+    mosquitto_config,
+    rights_of,
+)
+from protocols.identifiers import ID_FORM
+from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, topic_of
+
+NAMES = st.from_regex(ID_FORM, fullmatch=True).filter(lambda name: len(name) <= 64)
+SERVING = rights_of(BrokerClient(SERVE, False))
+TIMING = rights_of(BrokerClient(TIMESERVER, False))
+
+
+def may(filters: tuple[str, ...], topic: str) -> bool:
+    return any(topic_matches_sub(each, topic) for each in filters)
+
+
+@given(NAMES, NAMES, st.sampled_from(Channel))
+def test_each_message_has_one_side_that_says_it_and_the_other_that_hears_it(
+    link: str, meter: str, channel: Channel
+) -> None:
+    topic = topic_of(Place(channel, link=link, meter=meter, order="o1"))
+    own = rights_of(BrokerClient(link, True))
+    assert may(own.writes, topic) == CARRIAGE[channel].upward == (not may(own.reads, topic))
+    if CARRIAGE[channel].upward:
+        assert may(SERVING.reads, topic)
+        assert not may(SERVING.writes, topic)
+    else:
+        assert may(SERVING.writes, topic)
+
+
+@given(NAMES, NAMES, NAMES, st.sampled_from(Channel))
+def test_a_link_neither_speaks_nor_hears_for_another(
+    link: str, other: str, meter: str, channel: Channel
+) -> None:
+    topic = topic_of(Place(channel, link=other, meter=meter, order="o1"))
+    rights = rights_of(BrokerClient(link, True))
+    own = link == other or not topic.startswith(f"{PREFIX}/links/")
+    assert own or not may((*rights.reads, *rights.writes), topic)
+
+
+@given(NAMES, NAMES, st.sampled_from(Channel))
+def test_a_timeserver_hears_asks_and_says_answers_and_nothing_else(
+    link: str, meter: str, channel: Channel
+) -> None:
+    topic = topic_of(Place(channel, link=link, meter=meter, order="o1"))
+    assert may(TIMING.reads, topic) == (channel is Channel.TIME_ASK)
+    assert may(TIMING.writes, topic) == (channel is Channel.TIME_ANSWER)
+
+
+@given(NAMES, NAMES, st.booleans(), st.booleans(), st.integers(1, 9), st.integers(1, 9))
+def test_no_two_clients_have_the_same_user(
+    one: str, other: str, one_is_link: bool, other_is_link: bool, first: int, second: int
+) -> None:
+    clients = BrokerClient(one, one_is_link, first), BrokerClient(other, other_is_link, second)
+    assert (clients[0].user == clients[1].user) == (clients[0] == clients[1])
+
+
+def test_the_access_list_names_each_client_once_with_its_topics() -> None:
+    text = access_list([BrokerClient("b", True, 2), BrokerClient(TIMESERVER, False)])
+    assert text == (
+        "# Written by `relance broker config`, which writes it anew.\n"
+        "\n"
+        "user link:b:2\n"
+        "topic read relance/v1/controller/status\n"
+        "topic read relance/v1/fleet/orders/+\n"
+        "topic read relance/v1/links/b/meters/+/orders\n"
+        "topic read relance/v1/links/b/meters/+/time/answer\n"
+        "topic write relance/v1/links/b/status\n"
+        "topic write relance/v1/links/b/readings\n"
+        "topic write relance/v1/links/b/sync\n"
+        "topic write relance/v1/links/b/meters/+/receipts\n"
+        "topic write relance/v1/links/b/meters/+/reported\n"
+        "topic write relance/v1/links/b/meters/+/events\n"
+        "topic write relance/v1/links/b/meters/+/time/ask\n"
+        "\n"
+        "user program:timeserver:1\n"
+        "topic read relance/v1/links/+/meters/+/time/ask\n"
+        "topic write relance/v1/links/+/meters/+/time/answer\n"
+    )
+
+
+@pytest.mark.parametrize("line", ["require_certificate true", "allow_anonymous false", "acl_file /b/acl"])
+def test_the_broker_lets_nobody_in_without_a_certificate(line: str) -> None:
+    assert line in mosquitto_config("/b", "127.0.0.1", 8883).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("held", "added", "removed", "after"),
+    [
+        ((), ("b", "a"), (), ("a", "b")),
+        (("a", "b"), ("b",), (), ("a", "b")),
+        (("a", "b"), (), ("a",), ("b",)),
+    ],
+)
+def test_links_are_added_and_taken_away(
+    held: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    assert merged_links(held, added, removed) == after
