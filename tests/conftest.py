@@ -1,12 +1,18 @@
-"""What holds for every test: hypothesis profiles, and no skipped test in CI."""
+"""What holds for every test: Ctrl-C, hypothesis profiles, and no skipped test in CI."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 IN_CI = bool(os.environ.get("CI"))
+
+# A shell starts what it runs in the background (`make test &` in a script) with SIGINT ignored, and a program
+# inherits that from whoever starts it: ours would never end at the Ctrl-C that a test sends them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In CI the examples are always the same, so that a red run can be repeated; at home they are new
 # each time. RELANCE_HYPOTHESIS=more is for a long evening.
