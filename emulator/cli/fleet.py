@@ -23,6 +23,7 @@ from emulator.fleet.embedded_broker import EmbeddedBroker
 from emulator.fleet.files import StateFolder
 from emulator.fleet.pacing import PacedTime
 from emulator.fleet.running import RunningLink
+from emulator.forms.problems import perhaps
 from emulator.population.plan import FleetPlan
 from emulator.population.shipped import shipped_profiles
 from protocols.errors import InputError, quoted
@@ -130,10 +131,13 @@ def _plan(meters: int, links: int, seed: int, firmware: str, profile: str) -> Fl
     if not 1 <= links <= meters:
         raise InputError(f"--links: {links}; allowed: 1 to {meters}, the number of meters")
     if firmware not in (GUARDED, LEGACY):
-        raise InputError(f"--firmware: {quoted(firmware)}; allowed: {GUARDED}, {LEGACY}")
+        allowed = f"{GUARDED}, {LEGACY}{perhaps(firmware, (GUARDED, LEGACY))}"
+        raise InputError(f"--firmware: {quoted(firmware)}; allowed: {allowed}")
     profiles = shipped_profiles()
     if profile not in profiles:
-        raise InputError(f"--profile: {quoted(profile)}; allowed: {', '.join(profiles)}")
+        raise InputError(
+            f"--profile: {quoted(profile)}; allowed: {', '.join(profiles)}{perhaps(profile, profiles)}"
+        )
     return FleetPlan(meters, links, seed, profiles[profile])
 
 

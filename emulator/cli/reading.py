@@ -1,10 +1,10 @@
 """Reads scenario files, from the disk or from the library that ships with the program."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.forms.problems import perhaps
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
@@ -41,11 +41,9 @@ def _content(name: str) -> bytes | str:
         shipped = library()
         if name in shipped:
             return shipped[name]
-        near = get_close_matches(name, shipped, n=1)
-        perhaps = f", perhaps {near[0]}" if near else ""
         raise InputError(
             f"{quoted(name)}: no such file; allowed: a scenario file, or a name that "
-            f"`relance-emulator library` lists{perhaps}"
+            f"`relance-emulator library` lists{perhaps(name, shipped)}"
         ) from None
     except OSError as error:
         raise InputError(f"{quoted(name)}: cannot be read: {error.strerror}") from None

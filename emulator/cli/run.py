@@ -17,13 +17,14 @@ from rich.text import Text
 from emulator.cli.journals import JournalFolder, folders_of
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
+from emulator.forms.problems import perhaps
 from emulator.scenario.commissioning import commission
 from emulator.scenario.model import Scenario
 from emulator.scenario.player import MeterSink, Played, play
 from emulator.scenario.timeline import Part, Timeline, end_line, head_line, plain
 from emulator.scenario.trace import BESIDE_THE_METER, json_end_line, json_line
 from protocols.errors import InputError, quoted
-from protocols.rim.terminal import Exit, complain, discard_stdout
+from protocols.rim.terminal import Exit, complain, discard_stdout, warn
 
 # How many failed expectations of a file are printed in full: in a fleet many fail for one reason.
 FAILURES_SHOWN_MAX: Final = 10
@@ -55,6 +56,7 @@ def run_scenarios(
     `relance-emulator run *.toml --json`.
     """
     scenarios = read_files(files)
+    warn(line for scenario in scenarios for line in scenario.warnings)
     _check_trace(scenarios, trace)
     folders: Sequence[Path | None] = folders_of(scenarios, journal) if journal else [None] * len(scenarios)
     failed = False
@@ -76,7 +78,7 @@ def _check_trace(scenarios: Sequence[Scenario], trace: str | None) -> None:
     known = dict.fromkeys(spec.id for scenario in scenarios for spec in scenario.meters)
     if trace not in known:
         ids = ", ".join(islice(known, IDS_SHOWN_MAX)) + (", ..." if len(known) > IDS_SHOWN_MAX else "")
-        raise InputError(f"--trace: {quoted(trace)}; allowed: {ids}")
+        raise InputError(f"--trace: {quoted(trace)}; allowed: {ids}{perhaps(trace, known)}")
 
 
 def _play(scenario: Scenario, trace: str | None, folder: Path | None) -> Played:

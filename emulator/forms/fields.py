@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from emulator.forms.problems import Problems, key_shown, perhaps, shown
+from emulator.forms.problems import Problems, joined, perhaps, shown
 from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import Rule, parse_rule
 from protocols.cutting.zones import load_zone
@@ -50,12 +50,17 @@ class Fields:
 
     def path(self, key: str) -> str:
         """The full path of a key, for messages."""
-        return f"{self.where}.{key_shown(key)}" if self.where else key_shown(key)
+        return joined(self.where, key)
 
     def refuse(self, key: str, found: str, allowed: str) -> None:
         """Record that the key's value, or its absence, is wrong."""
         self._wrong.add(key)
         self.problems.add(self.path(key), found, allowed)
+
+    def doubt(self, key: str, sentence: str) -> None:
+        """Record a warning: a key's value is allowed, and probably not meant, as the sentence says."""
+        where = self.path(key)
+        self.problems.doubt(where, f"{where}: {shown(self.value(key))} {sentence}")
 
     def finish(self) -> None:
         """Refuse every key that was not asked for."""
@@ -126,7 +131,8 @@ class Fields:
             for choice in allowed:
                 if value == choice:
                     return choice
-        self._refuse_value(key, value, ", ".join(str(choice) for choice in allowed))
+        names = [str(choice) for choice in allowed]
+        self._refuse_value(key, value, ", ".join(names) + perhaps(value, names))
         return allowed[0]
 
     def boolean(self, key: str, *, default: bool | None = None) -> bool:
@@ -265,7 +271,7 @@ class Fields:
 
     def _refuse_line(self, key: str, error: InputError) -> None:
         self._wrong.add(key)
-        self.problems.add_line(str(error))
+        self.problems.add_line(self.path(key), str(error))
 
 
 def instants_allowed() -> str:

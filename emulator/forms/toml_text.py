@@ -8,6 +8,8 @@ import re
 import tomllib
 from typing import Final
 
+from emulator.forms.places import Places
+from emulator.forms.toml_mistakes import allowed_instead
 from protocols.errors import InputError
 from protocols.limits import SCENARIO_BYTES_MAX
 
@@ -46,6 +48,12 @@ def parse_toml(content: str | bytes, file: str) -> dict[str, object]:
         ) from None
 
 
+def places_in(content: str | bytes) -> Places:
+    """Where tables and keys stand in a document that `parse_toml` has read."""
+    text = content if isinstance(content, str) else content.decode("utf-8")
+    return Places(text.removeprefix(_BYTE_ORDER_MARK))
+
+
 def _decoded(content: str | bytes, file: str) -> str:
     if isinstance(content, str):
         return content
@@ -58,12 +66,12 @@ def _decoded(content: str | bytes, file: str) -> str:
 
 
 def _placed(message: str, text: str) -> str:
+    """The parser's message with its place first, and with what is allowed."""
     match = _AT.fullmatch(message)
     if match is None:
-        return message
-    if match[2]:
-        return f"line {match[2]}, column {match[3]}: {match[1]}"
-    return f"{_position(text, len(text))}: {match[1]}"
+        return f"{message}; allowed: {allowed_instead(message)}"
+    where = f"line {match[2]}, column {match[3]}" if match[2] else _position(text, len(text))
+    return f"{where}: {match[1]}; allowed: {allowed_instead(match[1])}"
 
 
 def _position(text: str, index: int) -> str:

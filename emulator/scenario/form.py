@@ -2,20 +2,22 @@
 
 The only entry point is `read_scenario`. It depends only on its arguments: the file's text, the shipped
 profiles and the names of the known faults. A wrong file gives one line per problem, each with the file,
-the key, the value found and what is allowed:
+the line, the key, the value found and what is allowed:
 
-    night.toml: events[3].source: "gps"; allowed: headend, timeserver, card, technician
+    night.toml: line 41: events[3].source: "gps"; allowed: headend, timeserver, card, technician
 
-Tables count from 0, in the order of the file. `forms.fields` reads values, `form_meters`, `form_events` and
+Tables count from 0, in the order of the file. What is allowed and probably not meant becomes a warning of the
+scenario. `forms.fields` reads values, `form_meters`, `form_events` and
 `form_expects` read the tables, `profile_form` the overrides.
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Final
 
 from emulator.forms.fields import Fields
 from emulator.forms.problems import Problems
-from emulator.forms.toml_text import parse_toml
+from emulator.forms.toml_text import parse_toml, places_in
 from emulator.population.profile_form import ProfileData, with_overrides
 from emulator.scenario.form_events import read_events
 from emulator.scenario.form_expects import read_expects
@@ -35,8 +37,11 @@ def read_scenario(
 
     Raises InputError, whose text has one line per problem, each beginning with `file`.
     """
-    problems = Problems(file)
-    top = Fields(problems, "", parse_toml(text, file))
+    tables = parse_toml(text, file)
+    # Searched for at the first problem alone: most files are right.
+    places = cache(lambda: places_in(text))
+    problems = Problems(file, lambda where: places().line(where))
+    top = Fields(problems, "", tables)
     name, span, seed = _read_head(top)
     population = read_population(top, with_overrides(top, profiles), fault_names)
     events = read_events(top, population, span)
@@ -52,6 +57,7 @@ def read_scenario(
         meters=tuple(population.by_id.values()),
         events=events,
         expects=expects,
+        warnings=tuple(problems.warnings),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
+from emulator.scenario.form_doubts import doubt_names, doubt_nights
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
@@ -72,7 +73,7 @@ class EventContext:
 def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tuple[EventSpec, ...]:
     """Every event, sorted by `at`; at equal instants in the order of the file."""
     payments = Payments(population)
-    events: list[EventSpec] = []
+    events: list[tuple[Fields, EventSpec]] = []
     for index, given in enumerate(top.tables("events", SCENARIO_EVENTS_MAX)):
         at_ms = span.read_at(given)
         meters = read_addressed(given, population)
@@ -80,8 +81,9 @@ def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tupl
         if isinstance(do, TopUpSpec):
             payments.check(given, do, meters)
         if at_ms is not None and do is not None:
-            events.append(EventSpec(at_ms, index, meters, do))
-    return tuple(sorted(events, key=lambda event: event.at_ms))
+            events.append((given, EventSpec(at_ms, index, meters, do)))
+    doubt_names(events)
+    return tuple(sorted((event for _, event in events), key=lambda event: event.at_ms))
 
 
 def _read_do(given: Fields, context: EventContext) -> Do | None:
@@ -157,6 +159,7 @@ def _signatures(given: Fields, default: int) -> int:
 
 def _cut_calendar(given: Fields, context: EventContext) -> CutCalendarSpec:
     rule = given.rule("rule")
+    doubt_nights(given, "rule", rule)
     zone = given.zone("zone")
     holidays = given.holidays("holidays")
     until_ms = given.instant_ms("until")

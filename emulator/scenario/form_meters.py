@@ -20,9 +20,8 @@ EVERYONE: Final = "*"
 DEFAULT_PROFILE: Final = "wallonia-card-2020"
 
 _NUMBER = "{n}"
-# How many ids a message shows, and up to how many are searched for a similar one.
+# How many ids a message shows.
 _IDS_SHOWN = 8
-_IDS_COMPARED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,7 @@ def read_addressed(given: Fields, population: Population) -> tuple[str, ...]:
 def _ids_allowed(population: Population, found: str) -> str:
     ids = population.everyone
     more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
-    compared = ids if len(ids) <= _IDS_COMPARED else ()
-    return ", ".join(ids[:_IDS_SHOWN]) + more + perhaps(found, compared)
+    return ", ".join(ids[:_IDS_SHOWN]) + more + perhaps(found, ids)
 
 
 def _read_meters(

@@ -195,6 +195,8 @@ class ExpectSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
+    """`warnings`: a line for each thing that the file may say, and probably does not mean."""
+
     file: str
     name: str
     start_ms: int
@@ -203,3 +205,4 @@ class Scenario:
     meters: tuple[MeterSpec, ...]
     events: tuple[EventSpec, ...]
     expects: tuple[ExpectSpec, ...]
+    warnings: tuple[str, ...] = ()

@@ -71,6 +71,18 @@ def parse_rule(text: str, where: str = "rule") -> Rule:
     return Rule(text=" ".join(text.split()), hours=tuple(hours))
 
 
+def nightly_parts(rule: Rule) -> tuple[str, ...]:
+    """The parts of a rule whose hours run through midnight into the next day."""
+    return tuple(part for each in rule.text.split(";") if _is_nightly(part := each.strip()))
+
+
+def _is_nightly(part: str) -> bool:
+    match = _HOURS.fullmatch(part.rpartition(" ")[2])
+    if match is None or not match[3]:
+        return False
+    return 0 < _second_of_day(match[3], match[4]) < _second_of_day(match[1], match[2])
+
+
 def _parse_part(part: str, where: str) -> list[Hours]:
     days_text, _, hours_text = " ".join(part.split()).rpartition(" ")
     if not days_text:

@@ -249,7 +249,8 @@ def test_with_one_wrong_file_nothing_runs(tmp_path: Path) -> None:
     done = run("run", "right.toml", "wrong.toml", "absent.toml", "--journal", "boxes", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     wrong, absent = done.stderr.splitlines()
-    assert wrong == 'wrong.toml: events[2].source: "gps"; allowed: headend, timeserver, card, technician'
+    place = 'wrong.toml: line 40: events[2].source: "gps"'
+    assert wrong == f"{place}; allowed: headend, timeserver, card, technician"
     assert absent.startswith('"absent.toml": no such file; allowed: ')
     assert not (tmp_path / "boxes").exists()
 
