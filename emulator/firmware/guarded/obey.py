@@ -112,6 +112,8 @@ def _cut_order(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     memory.cuts_seen = {**memory.cuts_seen, order.object: CutSeen(order.rev, order.not_after_ms)}
     stored = CutOrder(order.rev, order.not_before_ms, order.not_after_ms)
     memory.cut_orders = {**memory.cut_orders, order.object: stored}
+    # A warning is about the cut of one revision: this one is another cut, and gets a warning of its own.
+    memory.warned = without(memory.warned, order.object)
     return Did.STORED
 
 

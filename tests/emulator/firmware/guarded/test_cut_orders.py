@@ -1,0 +1,109 @@
+"""A cut order from its storing to its end: each revision is a cut of its own, with a warning of its own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.firmware.effects import SetSupply
+from protocols.documents.bodies import CutOrderBody
+from protocols.documents.kind_rule import Kind
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
+from protocols.link.records import OrderJudged
+from protocols.reasons import Supply
+from tests.emulator.firmware.guarded.workbench import MINUTE_MS, MONDAY_MS, PROFILE, Workbench
+
+EIGHT = MONDAY_MS + 8 * HOUR_MS
+NOON = MONDAY_MS + 12 * HOUR_MS
+WINDOW = (EIGHT, MONDAY_MS + 15 * HOUR_MS)
+NEXT_WINDOW = (WINDOW[0] + DAY_MS, WINDOW[1] + DAY_MS)
+WARNING_MS = PROFILE.warning_s * SECOND_MS
+Interval = tuple[int, int]
+
+
+def permitted() -> Workbench:
+    bench = Workbench()
+    bench.permit(WINDOW, NEXT_WINDOW)
+    return bench
+
+
+def order_cut(bench: Workbench, interval: Interval, name: str = "c1", rev: int | None = None) -> OrderJudged:
+    from_ms, until_ms = interval
+    order = bench.order(
+        Kind.CUT_ORDER, name, CutOrderBody(), rev=rev, not_before_ms=from_ms, not_after_ms=until_ms
+    )
+    return bench.send(order)
+
+
+def cut_at_ms(bench: Workbench) -> int | None:
+    """When the supply was first taken, in the ticks of a true crystal; None where it never was."""
+    taken = (e for e in bench.effects if isinstance(e, SetSupply) and e.after is Supply.OFF)
+    return next((MONDAY_MS + each.at_tick for each in taken), None)
+
+
+# The interval of the first revision, the interval of the second, when the second is stored (the first is at
+# midnight), and the earliest instant at which the second may cut.
+REVISED = {
+    "the old interval is over": ((EIGHT - 4 * HOUR_MS, EIGHT - 2 * HOUR_MS), WINDOW, NOON, NOON + WARNING_MS),
+    "brought forward": ((NOON, WINDOW[1]), WINDOW, EIGHT + MINUTE_MS, EIGHT + MINUTE_MS + WARNING_MS),
+    "moved to the next day": ((NOON, WINDOW[1]), NEXT_WINDOW, NOON - SECOND_MS, NEXT_WINDOW[0]),
+    "the same interval": (
+        (NOON, WINDOW[1]),
+        (NOON, WINDOW[1]),
+        NOON - SECOND_MS,
+        NOON - SECOND_MS + WARNING_MS,
+    ),
+    "stored long before": ((NOON, WINDOW[1]), (EIGHT, WINDOW[1]), MONDAY_MS + MINUTE_MS, EIGHT),
+}
+
+
+@pytest.mark.parametrize("case", REVISED)
+def test_a_new_revision_cuts_after_a_full_warning_of_its_own(case: str) -> None:
+    first, second, stored_ms, earliest_ms = REVISED[case]
+    bench = permitted()
+    order_cut(bench, first)
+    bench.wait_until(stored_ms)
+    assert bench.supply == "on"
+    assert order_cut(bench, second).reason == "stored"
+    assert bench.wait_until(earliest_ms - 1).supply == "on"
+    # The second of the crystal, the second that commissioning left open, and its margin of 50 ppm.
+    assert bench.wait(SECOND_MS + SECOND_MS + 10 * SECOND_MS).supply == "off"
+
+
+def test_a_repetition_of_the_revision_in_force_restarts_no_warning() -> None:
+    bench = permitted()
+    order_cut(bench, WINDOW, rev=1)
+    bench.wait_until(EIGHT - MINUTE_MS)
+    assert order_cut(bench, WINDOW, rev=1).reason == "repeated"
+    assert bench.wait_until(EIGHT + 10 * SECOND_MS).supply == "off"
+
+
+def test_a_revision_of_one_order_restarts_no_warning_of_another() -> None:
+    bench = permitted()
+    order_cut(bench, WINDOW, "a")
+    order_cut(bench, WINDOW, "b")
+    bench.wait_until(EIGHT - MINUTE_MS)
+    order_cut(bench, WINDOW, "a")
+    assert bench.wait_until(EIGHT + 10 * SECOND_MS).supply == "off"
+
+
+edges = st.sampled_from([-3 * HOUR_MS, -HOUR_MS, -SECOND_MS, 0, SECOND_MS, MINUTE_MS, HOUR_MS, 3 * HOUR_MS])
+
+
+@given(
+    revisions=st.lists(
+        st.tuples(st.sampled_from([SECOND_MS, 59 * MINUTE_MS, 3 * HOUR_MS]), edges), min_size=1, max_size=5
+    )
+)
+def test_no_order_cuts_within_the_warning_of_its_last_revision(revisions: list[tuple[int, int]]) -> None:
+    """Each revision is stored some time after the one before, for an interval that begins about then."""
+    bench = permitted()
+    bench.wait_until(EIGHT - 5 * HOUR_MS)
+    stored_ms = []
+    for wait_ms, begins_ms in revisions:
+        bench.wait(wait_ms)
+        judged = order_cut(bench, (bench.now_ms + begins_ms, bench.now_ms + begins_ms + 4 * HOUR_MS))
+        stored_ms += [bench.now_ms] if judged.reason == "stored" else []
+    bench.wait(2 * DAY_MS)
+    cut_ms = cut_at_ms(bench)
+    if cut_ms is not None:
+        assert max(at for at in stored_ms if at <= cut_ms) + WARNING_MS <= cut_ms
