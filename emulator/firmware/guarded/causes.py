@@ -18,6 +18,7 @@ from emulator.firmware.guarded.identity import SPREAD_WHOLE
 from emulator.firmware.guarded.interval import tick_lower_reaches
 from emulator.firmware.guarded.known import Known
 from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.guarded.sharing import without
 from emulator.firmware.profile import Profile
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import NEVER, Tick
@@ -67,6 +68,26 @@ def standing(memory: Memory, point: ServicePoint, known: Known) -> tuple[Cause, 
     return tuple(cause for cause in found if cause.to is not point.supply)
 
 
+def forget_over(memory: Memory) -> bool:
+    """Forget every cut order whose interval the envelope has left behind; True if there was one.
+
+    The clock's status is no matter: to forget a cut is protection, so that doubt needs no second look.
+    """
+    low_ms = earliest_ms(memory.clock, memory.tick)
+    over = [name for name, order in memory.cut_orders.items() if order.until_ms <= low_ms]
+    if over:
+        memory.cut_orders = without(memory.cut_orders, *over)
+    return bool(over)
+
+
+def over_due_tick(memory: Memory) -> Tick:
+    """The next tick at which `forget_over` has something to do; NEVER without an order."""
+    ends_ms = [order.until_ms for order in memory.cut_orders.values()]
+    if not ends_ms:
+        return NEVER
+    return tick_lower_reaches(memory.clock.earliest, UtcMs(min(ends_ms)), memory.clock.ppm)
+
+
 def may_stand(memory: Memory, point: ServicePoint) -> bool:
     """Whether there is any cause at all, whatever the supply is."""
     return has_nothing_left(point.credit) or bool(memory.cut_orders) or memory.limiter_ordered
@@ -96,7 +117,26 @@ def has_spread(memory: Memory, windows: Sequence[Window], profile: Profile, spre
     return window is not None and low_ms >= window.start_ms + spread_ms(window, profile, spread_share)
 
 
-def next_chance_tick(
+def due_tick(
+    memory: Memory,
+    causes: Sequence[Cause],
+    known: Known,
+    profile: Profile,
+    spread_share: int,
+    since_tick: Tick,
+) -> Tick:
+    """When the causes that stand must be judged next; `since_tick` is the step that judged them last."""
+    if not causes and not memory.warned:
+        return NEVER
+    if any(cause.key not in memory.warned for cause in causes) or len(memory.warned) > len(causes):
+        return memory.tick
+    ends = [warning_ends_tick(memory, cause.key, profile) for cause in causes]
+    ready = [cause for cause, end in zip(causes, ends, strict=True) if end <= since_tick]
+    chance_tick = _next_chance_tick(memory, ready, known, profile, spread_share, since_tick)
+    return min([chance_tick, *(end for end in ends if end > since_tick)])
+
+
+def _next_chance_tick(
     memory: Memory,
     causes: Sequence[Cause],
     known: Known,

@@ -45,7 +45,7 @@ from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
-from emulator.firmware.ticks import FIRST_TICK, NEVER, STEP_MS, Tick, step_at_or_after
+from emulator.firmware.ticks import FIRST_TICK, STEP_MS, Tick, step_at_or_after
 from protocols.chain import Head
 from protocols.documents.roles import Root
 from protocols.instants import UtcMs
@@ -283,6 +283,9 @@ class GuardedMeter:
         self.point.step(at_tick)
         purse.step(self.point, self.memory, at_tick)
         holds.update_release(self.memory, at_tick)
+        if causes.forget_over(self.memory):
+            # A power cut, and lost ticks after it, must not bring back what is over.
+            self.recorder.persist_first()
         self._consider(at_tick)
 
     def _consider(self, at_tick: Tick) -> None:
@@ -323,26 +326,21 @@ class GuardedMeter:
         """
         empty = has_nothing_left(self.point.credit)
         if self._kept_due_tick is None or empty is not self._kept_empty:
-            self._kept_due_tick = min(self._find_cause_due_tick(), holds.release_due_tick(self.memory))
+            self._kept_due_tick = min(
+                self._find_cause_due_tick(),
+                holds.release_due_tick(self.memory),
+                causes.over_due_tick(self.memory),
+            )
             self._kept_empty = empty
         return self._kept_due_tick
 
     def _find_cause_due_tick(self) -> Tick:
-        memory = self.memory
-        standing = self._standing()
-        if not standing and not memory.warned:
-            return NEVER
-        if any(cause.key not in memory.warned for cause in standing) or len(memory.warned) > len(standing):
-            return memory.tick
-        ends = [causes.warning_ends_tick(memory, cause.key, self.profile) for cause in standing]
         # Count from the last step and not from `memory.tick`: an input between two steps moves `memory.tick`,
         # but a warning that ended between the two is only seen by the next step.
         since_tick = Tick(self.stepped_tick)
-        ready = [cause for cause, end in zip(standing, ends, strict=True) if end <= since_tick]
-        chance_tick = causes.next_chance_tick(
-            memory, ready, self.known, self.profile, self.spread_share, since_tick
+        return causes.due_tick(
+            self.memory, self._standing(), self.known, self.profile, self.spread_share, since_tick
         )
-        return min([chance_tick, *(end for end in ends if end > since_tick)])
 
     # -- opening and giving back --------------------------------------------------------------
 

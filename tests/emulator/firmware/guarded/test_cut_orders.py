@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.firmware.effects import SetSupply
+from emulator.firmware.effects import Persist, RecordEmitted, SetSupply
+from emulator.firmware.events import MainsOff, MainsOn, TicksLost
+from emulator.firmware.guarded.clock import earliest_ms
+from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import CutOrderBody
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.link.records import OrderJudged
-from protocols.reasons import Supply
+from protocols.link.records import OrderJudged, WarningShown
+from protocols.reasons import Source, Supply
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, MONDAY_MS, PROFILE, Workbench
 
 EIGHT = MONDAY_MS + 8 * HOUR_MS
@@ -107,3 +110,106 @@ def test_no_order_cuts_within_the_warning_of_its_last_revision(revisions: list[t
     cut_ms = cut_at_ms(bench)
     if cut_ms is not None:
         assert max(at for at in stored_ms if at <= cut_ms) + WARNING_MS <= cut_ms
+
+
+# -- an order that is over ---------------------------------------------------------------------------
+
+
+def warnings(bench: Workbench) -> int:
+    records = (each.record for each in bench.effects if isinstance(each, RecordEmitted))
+    return sum(isinstance(record, WarningShown) for record in records)
+
+
+def dip(bench: Workbench) -> None:
+    bench.do(MainsOff())
+    bench.wait(SECOND_MS)
+    bench.do(MainsOn())
+
+
+def restore(bench: Workbench, image: bytes) -> None:
+    """A power cut, after which the meter has an image, and the tick of that image."""
+    old = bench.meter
+    bench.meter = GuardedMeter.restore(
+        old.identity, old.profile, old.root, image, load_w=1000, head=old.journal.head
+    )
+
+
+def test_an_order_that_is_over_is_held_no_more() -> None:
+    bench = permitted()
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS))
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + 2 * HOUR_MS), "c2")
+    assert bench.wait_until(MONDAY_MS + HOUR_MS).meter.holdings().cut_orders == ("cut/c1", "cut/c2")
+    # The second that commissioning left open, the margin of an hour, and a second of the crystal.
+    assert bench.wait(3 * SECOND_MS).meter.holdings().cut_orders == ("cut/c2",)
+    assert bench.wait(HOUR_MS).meter.holdings().cut_orders == ()
+
+
+def test_nobody_is_warned_again_of_a_cut_that_cannot_come() -> None:
+    bench = permitted()
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS))
+    before = bench.wait(SECOND_MS).meter.image()
+    bench.wait(2 * HOUR_MS)
+    assert warnings(bench) == 1
+    dip(bench)
+    bench.wait(HOUR_MS)
+    restore(bench, before)
+    bench.wait(SECOND_MS)
+    dip(bench)
+    bench.wait(HOUR_MS)
+    assert (warnings(bench), bench.meter.holdings().cut_orders) == (1, ())
+
+
+def test_a_power_cut_brings_nothing_back_and_neither_do_ticks_lost_after_it() -> None:
+    bench = permitted()
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS))
+    bench.wait(2 * HOUR_MS)
+    restore(bench, [each.image for each in bench.effects if isinstance(each, Persist)][-1])
+    bench.do(TicksLost())
+    bench.wait(HOUR_MS)
+    assert (warnings(bench), bench.meter.holdings().cut_orders) == (1, ())
+
+
+def test_a_doubted_clock_forgets_it_too() -> None:
+    bench = permitted()
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS))
+    bench.witness(Source.HEADEND, DAY_MS)
+    bench.witness(Source.TIMESERVER, DAY_MS)
+    assert bench.clock == "disputed"
+    assert bench.wait(2 * HOUR_MS).meter.holdings().cut_orders == ()
+
+
+def test_a_recorded_order_that_was_forgotten_does_not_come_back() -> None:
+    bench = permitted()
+    order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS), rev=1)
+    bench.wait(2 * HOUR_MS)
+    assert order_cut(bench, (MONDAY_MS, MONDAY_MS + HOUR_MS), rev=1).reason == "expired"
+
+
+@given(
+    lengths_ms=st.lists(
+        st.sampled_from([SECOND_MS, MINUTE_MS, HOUR_MS, 3 * HOUR_MS]), min_size=1, max_size=3
+    ),
+    program=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, SECOND_MS, MINUTE_MS, HOUR_MS]), st.sampled_from(["look", "dip", "old"])
+        ),
+        max_size=6,
+    ),
+)
+def test_what_is_held_after_a_second_is_not_over(
+    lengths_ms: list[int], program: list[tuple[int, str]]
+) -> None:
+    bench = permitted()
+    for number, length_ms in enumerate(lengths_ms):
+        order_cut(bench, (bench.now_ms, bench.now_ms + length_ms), f"c{number}")
+    image = bench.meter.image()
+    for wait_ms, act in program:
+        bench.wait(wait_ms)
+        if act == "dip":
+            dip(bench)
+        elif act == "old":
+            restore(bench, image)
+        bench.wait(2 * SECOND_MS)
+        memory = bench.meter.memory
+        stepped_ms = earliest_ms(memory.clock, memory.tick) - SECOND_MS
+        assert all(order.until_ms > stepped_ms for order in memory.cut_orders.values())
