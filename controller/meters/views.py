@@ -1,6 +1,7 @@
 """Meters as they last described themselves, as plain values that outlive their session. Reads only."""
 
 from msgspec import Struct
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from controller.database.lookup import existing
@@ -45,16 +46,27 @@ def list_meters(
     supply: str | None = None,
     clock: str | None = None,
     after: str = "",
-    limit: int = 100_000,
+    limit: int | None = None,
 ) -> list[MeterView]:
-    """Meters that match, sorted by id; at most `limit`, beginning after the id `after`."""
+    """Meters that match, sorted by id, beginning after the id `after`; at most `limit`, where it is given."""
     query = select(MeterRow, LinkRow.state).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-    for column, wanted in ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock)):
-        if wanted is not None:
-            query = query.where(col(column) == wanted)
-    rows = session.exec(query.where(col(MeterRow.id) > after).order_by(MeterRow.id).limit(limit)).all()
+    chosen = _conditions(link=link, supply=supply, clock=clock, after=after)
+    rows = session.exec(query.where(*chosen).order_by(MeterRow.id).limit(limit)).all()
     witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
     return [_meter_view(row, state == LinkState.ONLINE, witnesses[row.id]) for row, state in rows]
+
+
+def count_meters(
+    session: Session,
+    *,
+    link: str | None = None,
+    supply: str | None = None,
+    clock: str | None = None,
+    after: str = "",
+) -> int:
+    """How many meters `list_meters` would list without a limit."""
+    chosen = _conditions(link=link, supply=supply, clock=clock, after=after)
+    return session.exec(select(func.count()).select_from(MeterRow).where(*chosen)).one()
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
@@ -63,6 +75,16 @@ def show_meter(session: Session, meter: str) -> MeterView:
     link = session.get(LinkRow, row.link)
     witnesses = last_witnesses(session, [row], meter)
     return _meter_view(row, link is not None and link.state == LinkState.ONLINE, witnesses[meter])
+
+
+def _conditions(
+    *, link: str | None, supply: str | None, clock: str | None, after: str
+) -> list[ColumnElement[bool]]:
+    columns = ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock))
+    return [
+        col(MeterRow.id) > after,
+        *(col(column) == wanted for column, wanted in columns if wanted is not None),
+    ]
 
 
 def _meter_view(

@@ -93,11 +93,13 @@ def verify_audit(session: Session, to_head: Head | None = None) -> int | None:
     return None if row is not None and row.hash == to_head.hash else to_head.number
 
 
-def recent(session: Session, limit: int = 50, subject: str | None = None) -> list[AuditEntry]:
-    """The last acts, the latest first; only those on `subject` where it is given."""
+def recent(
+    session: Session, limit: int = 50, subject: str | None = None, before: int | None = None
+) -> list[AuditEntry]:
+    """The last acts, the latest first; only those on `subject`, and numbered below `before`, where given."""
     found: list[AuditEntry] = []
-    rows = session.exec(select(AuditRow).order_by(col(AuditRow.number).desc()))
-    for row in rows:
+    query = select(AuditRow).order_by(col(AuditRow.number).desc())
+    for row in session.exec(query if before is None else query.where(AuditRow.number < before)):
         act = _acts.decode(row.body)
         if subject is None or act.subject == subject:
             found.append(AuditEntry(row.number, act))

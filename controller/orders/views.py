@@ -1,18 +1,27 @@
 """Orders and deliveries, listed and counted, as plain values that outlive their session. Reads only."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
+from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.meters.registry import LinkState
 from controller.orders.life import DeliveryState
 from controller.orders.progress import Progress, Reach, progress, reach_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Scope
+
+# Orders are numbered as they are made. The clock may have been wrong then, so it does not sort them; a longer
+# number is a later one.
+_IN_SEQUENCE: Final = tuple_(func.length(col(OrderRow.id)), col(OrderRow.id))
+_NEWEST_FIRST: Final = (func.length(col(OrderRow.id)).desc(), col(OrderRow.id).desc())
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -34,6 +43,30 @@ class OrderView(Struct, frozen=True, kw_only=True):
     deliveries: dict[str, int]
 
 
+class OrderFilter(Struct, frozen=True, kw_only=True):
+    """Which orders a list shows; None: whatever it is. `meter`: only orders with a delivery to it.
+
+    Leases are shown only where they are asked for: by `leases`, by their kind, or by the name of one.
+    """
+
+    state: str | None = None
+    kind: str | None = None
+    object: str | None = None
+    meter: str | None = None
+    leases: bool = False
+
+
+class OrderPage(Struct, frozen=True, kw_only=True):
+    """Some of the orders that match. `more`: how many older ones are not among them.
+
+    `leases_hidden`: how many leases match too, and are not counted in `more`.
+    """
+
+    orders: tuple[OrderView, ...]
+    more: int
+    leases_hidden: int
+
+
 class DeliveryView(Struct, frozen=True, kw_only=True):
     """The delivery of an order to one meter."""
 
@@ -52,20 +85,26 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def list_orders(
-    session: Session, *, state: str | None = None, kind: str | None = None, limit: int = 1_000
-) -> list[OrderView]:
-    """Orders, the latest first; only those that match."""
-    query = select(OrderRow)
-    if state is not None:
-        query = query.where(OrderRow.state == state)
-    if kind is not None:
-        query = query.where(OrderRow.kind == kind)
-    rows = session.exec(
-        query.order_by(col(OrderRow.created_ms).desc(), col(OrderRow.id).desc()).limit(limit)
-    ).all()
+def list_orders(session: Session, wanted: OrderFilter, *, before: str | None = None, limit: int) -> OrderPage:
+    """One page of the orders that match, the latest first; `before`: only orders older than this one.
+
+    Raises RefusedError where the meter of the filter, or the order `before`, is not known.
+    """
+    if wanted.meter is not None:
+        existing(session, MeterRow, wanted.meter)
+    matching = _conditions(wanted)
+    if before is not None:
+        existing(session, OrderRow, before)
+        matching.append(tuple_(len(before), before) > _IN_SEQUENCE)
+    shown = matching if _with_leases(wanted) else [*matching, col(OrderRow.kind) != Kind.LEASE]
+    rows = session.exec(select(OrderRow).where(*shown).order_by(*_NEWEST_FIRST).limit(limit)).all()
     counts = delivery_counts(session, [row.id for row in rows])
-    return [_order_view(row, counts.get(row.id, {})) for row in rows]
+    found = _count(session, shown)
+    return OrderPage(
+        orders=tuple(_order_view(row, counts.get(row.id, {})) for row in rows),
+        more=found - len(rows),
+        leases_hidden=_count(session, matching) - found,
+    )
 
 
 def delivery_counts(session: Session, order_ids: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -87,22 +126,24 @@ def list_deliveries(
     order_id: str | None = None,
     meter: str | None = None,
     state: str | None = None,
-    limit: int = 100_000,
+    limit: int | None = None,
 ) -> list[DeliveryView]:
-    """Deliveries, the latest order first; only those that match."""
+    """Deliveries, the latest order first; only those that match. `limit` None: all of them."""
     query = select(DeliveryRow, OrderRow).join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
     wanted = ((DeliveryRow.order_id, order_id), (DeliveryRow.meter, meter), (DeliveryRow.state, state))
     for column, value in wanted:
         if value is not None:
             query = query.where(col(column) == value)
-    rows = session.exec(
-        query.order_by(col(OrderRow.created_ms).desc(), col(OrderRow.id).desc(), DeliveryRow.meter).limit(
-            limit
-        )
-    )
+    rows = session.exec(query.order_by(*_NEWEST_FIRST, col(DeliveryRow.meter)).limit(limit))
     return [
         view_of(row, DeliveryView, kind=order.kind, object=order.object, rev=order.rev) for row, order in rows
     ]
+
+
+def count_deliveries(session: Session, meter: str) -> int:
+    """How many orders have a delivery to this meter."""
+    query = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.meter == meter)
+    return session.exec(query).one()
 
 
 def order_progress(session: Session, order_id: str) -> Progress:
@@ -119,6 +160,24 @@ def order_progress(session: Session, order_id: str) -> Progress:
         for state, link, count in session.exec(query)
     ]
     return progress(reached)
+
+
+def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
+    columns = ((OrderRow.state, wanted.state), (OrderRow.kind, wanted.kind), (OrderRow.object, wanted.object))
+    found = [col(column) == value for column, value in columns if value is not None]
+    if wanted.meter is not None:
+        delivered = select(DeliveryRow.order_id).where(DeliveryRow.meter == wanted.meter)
+        found.append(col(OrderRow.id).in_(delivered))
+    return found
+
+
+def _with_leases(wanted: OrderFilter) -> bool:
+    named = (wanted.object or "").startswith(f"{KINDS[Kind.LEASE].prefix}/")
+    return wanted.leases or named or wanted.kind == Kind.LEASE
+
+
+def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    return session.exec(select(func.count()).select_from(OrderRow).where(*conditions)).one()
 
 
 def _order_view(row: OrderRow, counts: dict[str, int]) -> OrderView:

@@ -16,6 +16,7 @@ from protocols.documents.orders import body_of
 from protocols.link.explanation import (
     ClockDoubted,
     CutRefused,
+    EarlierEntries,
     Explanation,
     LastChange,
     LastReport,
@@ -65,15 +66,24 @@ class _Entry(Struct, frozen=True):
 
 
 def explain(
-    meter: MeterFact, events: Sequence[EventFact], orders: Sequence[ActiveOrder], now_ms: int
+    meter: MeterFact,
+    events: Sequence[EventFact],
+    orders: Sequence[ActiveOrder],
+    now_ms: int,
+    earlier: int = 0,
 ) -> list[Explanation]:
-    """Why the meter is in its present state; the state first. `events` are sorted by number."""
+    """Why the meter is in its present state; the state first.
+
+    `events` are sorted by number; `earlier`: how many older ones are stored, and not among them.
+    """
     read = [(fact, read_record(fact.record)) for fact in events]
     entries = [_Entry(fact.number, fact.time_ms, record) for fact, record in read if record is not None]
     unread = tuple(fact.number for fact, record in read if record is None)
     found: list[Explanation] = [_last_report(meter)]
     if unread:
         found.append(Unreadable(unread))
+    if earlier:
+        found.append(EarlierEntries(earlier))
     found += _last_change(entries)
     found += _last_refusal(entries)
     found += map(Vouched, meter.witnesses)

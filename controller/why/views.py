@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from controller.database.lookup import existing
@@ -14,11 +15,15 @@ from protocols.limits import JOURNAL_ENTRIES_MAX
 
 
 class CaseFile(NamedTuple):
-    """What `why.rules.explain` reads: events in the order of their numbers, orders in that of their revs."""
+    """What `why.rules.explain` reads: events in the order of their numbers, orders in that of their revs.
+
+    `earlier`: how many records of the black box are older than these events.
+    """
 
     meter: MeterFact
     events: list[EventFact]
     orders: list[ActiveOrder]
+    earlier: int = 0
 
 
 def facts_of(session: Session, meter: str) -> CaseFile:
@@ -34,7 +39,9 @@ def facts_of(session: Session, meter: str) -> CaseFile:
         witnesses=held_by(row.witnesses),
     )
     orders = sorted(active_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
-    return CaseFile(fact, _black_box(session, meter), orders)
+    events = _black_box(session, meter)
+    stored = select(func.count()).select_from(EventRow).where(EventRow.meter == meter)
+    return CaseFile(fact, events, orders, session.exec(stored).one() - len(events))
 
 
 def _black_box(session: Session, meter: str) -> list[EventFact]:

@@ -27,6 +27,12 @@ class Unreadable(Struct, frozen=True):
     numbers: tuple[int, ...]
 
 
+class EarlierEntries(Struct, frozen=True):
+    """How many entries are older than those that were considered."""
+
+    count: int
+
+
 class NoChange(Struct, frozen=True):
     """No change of the supply is among the entries that have arrived."""
 
@@ -109,6 +115,7 @@ class NextCut(Struct, frozen=True):
 Explanation = (
     LastReport
     | Unreadable
+    | EarlierEntries
     | NoChange
     | LastChange
     | VerdictMissing

@@ -57,16 +57,21 @@ def verify(
     return Exit.DONE
 
 
-@verb(app, "list", "audit list", "audit list --limit 200 --json")
+@verb(app, "list", "audit list", "audit list --limit 200 --before 1000 --json")
 def list_acts(
     face: Face,
     *,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="The last N acts.")] = 50,
+    before: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only acts numbered below this.")
+    ] = None,
 ) -> int:
     """List the acts of people and of the service, the latest first."""
     zone = face.zone
     with face.office.reading() as session:
-        entries = recent(session, limit)
+        entries = recent(session, limit, before=before)
+    # The chain has no gaps: the number says how many are older.
+    more = entries[-1].number - 1 if entries else 0
     if face.as_json:
         acts = [
             {
@@ -79,7 +84,7 @@ def list_acts(
             }
             for entry in entries
         ]
-        print_json({"acts": acts})
+        print_json({"acts": acts, "more": more, "before": entries[-1].number if more else None})
         return Exit.DONE
     rows = [
         (
@@ -93,6 +98,8 @@ def list_acts(
         for entry in entries
     ]
     print_table("Audit", ("number", "at", "who", "did", "to", "detail"), rows)
+    if more:
+        print_lines(f"and {more} older: add --before {entries[-1].number}, or --limit N")
     return Exit.DONE
 
 

@@ -10,9 +10,9 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
-from controller.meters.views import MeterView, list_meters, show_meter
+from controller.meters.views import MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
-from controller.orders.views import list_deliveries
+from controller.orders.views import count_deliveries, list_deliveries
 from controller.why.rules import explain
 from controller.why.views import facts_of
 from protocols.arguments import check_choice, read_name
@@ -49,6 +49,10 @@ def list_all(
         str | None, typer.Option(metavar="STATUS", help="Only trusted, disputed or lost.")
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="LINK", help="Only the meters of this link.")] = None,
+    after: Annotated[str, typer.Option(metavar="METER", help="Only meters after this one, by id.")] = "",
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=100_000, help="At most N; default: all.")
+    ] = None,
 ) -> int:
     """List meters: supply, clock, believed interval, last two witnesses, next possible opening.
 
@@ -58,15 +62,19 @@ def list_all(
     check_choice(clock, ClockStatus, "--clock")
     zone = face.zone
     with face.office.reading() as session:
-        found = list_meters(session, link=link, supply=supply, clock=clock)
+        found = list_meters(session, link=link, supply=supply, clock=clock, after=after, limit=limit)
+        more = count_meters(session, link=link, supply=supply, clock=clock, after=after) - len(found)
     if face.as_json:
-        print_json({"meters": [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]})
+        listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]
+        print_json({"meters": listed, "more": more, "after": found[-1].id if more else None})
     elif found:
         print_table("Meters", _HEADS, [_row(view, zone) for view in found])
     else:
         print_lines(
             "No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet."
         )
+    if more and not face.as_json:
+        print_lines(f"and {more} more: add --after {found[-1].id}, or a higher --limit")
     return Exit.DONE if found else Exit.NO
 
 
@@ -77,12 +85,13 @@ def show(face: Face, meter: Meter) -> int:
     with face.office.reading() as session:
         view = show_meter(session, read_name(meter, "METER"))
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
+        more = count_deliveries(session, meter) - len(deliveries)
     if face.as_json:
         orders = [
             {"id": each.order_id, "object": each.object, "rev": each.rev, "state": each.state}
             for each in deliveries
         ]
-        print_json(_fields(view, view.witnesses) | {"orders": orders})
+        print_json(_fields(view, view.witnesses) | {"orders": orders, "more_orders": more})
         return Exit.DONE
     at_link = f"{view.link} ({'online' if view.online else 'offline'})"
     lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, zone)}" if view.lease_rev else "none"
@@ -111,6 +120,8 @@ def show(face: Face, meter: Meter) -> int:
         ),
     ]
     print_table("", ("", ""), rows)
+    if more:
+        print_lines(f"and {more} older orders: `relance orders list --meter {meter} --leases` lists all")
     return Exit.DONE
 
 
@@ -120,7 +131,7 @@ def why(face: Face, meter: Meter) -> int:
     zone = face.zone
     with face.office.reading() as session:
         found = facts_of(session, read_name(meter, "METER"))
-    explanation = explain(found.meter, found.events, found.orders, face.now_ms())
+    explanation = explain(found.meter, found.events, found.orders, face.now_ms(), found.earlier)
     sentences = explanation_in_words(explanation, zone)
     if face.as_json:
         fields = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}

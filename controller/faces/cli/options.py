@@ -1,7 +1,7 @@
 """Options that many commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -33,3 +33,11 @@ Zone = Annotated[str, typer.Option(metavar="ZONE", help="Local time is shown in 
 ZONE_DEFAULT = "Europe/Brussels"
 Meter = Annotated[str, typer.Argument(metavar="METER", help="A meter's id, such as m00042.")]
 Meters = Annotated[list[str], typer.Argument(metavar="METER...", help="Meters' ids, such as m00042.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most N; default 50, with --json 1000."),
+]
+
+# How many rows a list shows where `--limit` is not given.
+LISTED_FOR_PEOPLE: Final = 50
+LISTED_FOR_PROGRAMS: Final = 1_000

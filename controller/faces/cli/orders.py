@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.faces.cli.face import Face
+from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
 from controller.faces.cli.order_status import order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
@@ -14,7 +15,14 @@ from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
 from controller.orders.life import OrderState
 from controller.orders.status import OrderStatus, status_by_id
-from controller.orders.views import DeliveryView, OrderView, list_deliveries, list_orders
+from controller.orders.views import (
+    DeliveryView,
+    OrderFilter,
+    OrderPage,
+    OrderView,
+    list_deliveries,
+    list_orders,
+)
 from protocols.arguments import check_choice, read_name
 from protocols.cutting.planning import warnings_of
 from protocols.documents.kind_rule import Kind
@@ -32,40 +40,51 @@ _METERS_SHOWN = 50
 Id = Annotated[str, typer.Argument(metavar="ID", help="An order's id, such as o000007.")]
 State = Annotated[str | None, typer.Option(metavar="STATE", help="Only orders in this state.")]
 Kinds = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only orders of this kind.")]
+Object = Annotated[
+    str | None, typer.Option("--object", metavar="KIND/NAME", help="Only orders of this object: cut/debts.")
+]
+OfMeter = Annotated[str | None, typer.Option("--meter", metavar="METER", help="Only orders to this meter.")]
 
 
-@verb(app, "list", "orders list", "orders list --state draft", "orders list --json")
-def list_all(face: Face, *, state: State = None, kind: Kinds = None) -> int:
+@verb(
+    app,
+    "list",
+    "orders list",
+    "orders list --state draft",
+    "orders list --meter m00042 --leases --limit 200",
+    "orders list --before o000618 --json",
+)
+def list_all(
+    face: Face,
+    *,
+    state: State = None,
+    kind: Kinds = None,
+    object_name: Object = None,
+    meter: OfMeter = None,
+    leases: Annotated[bool, typer.Option("--leases", help="Leases too, which the service issues.")] = False,
+    before: Annotated[str | None, typer.Option(metavar="ID", help="Only orders older than this.")] = None,
+    limit: Limit = None,
+) -> int:
     """List orders, the latest first, with counts of their deliveries.
 
-    Ends with 1 when no order has the state and kind that were asked for.
+    The list says how many older orders it does not show, and how many leases. Ends with 1 when no order is as
+    was asked for.
     """
-    zone = face.zone
-    chosen = (state, kind) != (None, None)
     check_choice(state, OrderState, "--state")
     check_choice(kind, Kind, "--kind")
+    wanted = OrderFilter(state=state, kind=kind, object=object_name, meter=meter, leases=leases)
+    for text, where in ((meter, "--meter"), (before, "--before")):
+        if text is not None:
+            read_name(text, where)
+    most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     with face.office.reading() as session:
-        views = list_orders(session, state=state, kind=kind)
+        page = list_orders(session, wanted, before=before, limit=most)
     if face.as_json:
-        print_json({"orders": [_view_fields(view) for view in views]})
-    elif views:
-        heads = ("id", "state", "object", "rev", "by", "issued", "deliveries")
-        rows = [
-            (
-                view.id,
-                view.state,
-                view.object,
-                str(view.rev),
-                view.created_by,
-                local(view.issued_at_ms, zone),
-                _counts(view.deliveries),
-            )
-            for view in views
-        ]
-        print_table("Orders", heads, rows)
+        print_json(_page_fields(page))
     else:
-        print_lines("No order matches." if chosen else "No order has been made yet.")
-    return Exit.NO if chosen and not views else Exit.DONE
+        _print_page(page, face.zone, chosen=wanted != OrderFilter() or before is not None)
+    chosen = wanted != OrderFilter(leases=leases) or before is not None
+    return Exit.NO if chosen and not page.orders else Exit.DONE
 
 
 @verb(app, "show", "orders show o000007", "orders show o000007 --json")
@@ -126,6 +145,41 @@ def withdraw_one(face: Face, order_id: Id) -> int:
     with acting(office.store, office.root, actor, face.now_ms()) as act:
         status = withdraw(act, order_id)
     return face.show(status)
+
+
+def _print_page(page: OrderPage, zone: ZoneInfo, *, chosen: bool) -> None:
+    if page.orders:
+        heads = ("id", "state", "object", "rev", "by", "issued", "deliveries")
+        rows = [
+            (
+                view.id,
+                view.state,
+                view.object,
+                str(view.rev),
+                view.created_by,
+                local(view.issued_at_ms, zone),
+                _counts(view.deliveries),
+            )
+            for view in page.orders
+        ]
+        print_table("Orders", heads, rows)
+    elif not page.leases_hidden:
+        print_lines("No order matches." if chosen else "No order has been made yet.")
+    else:
+        print_lines("No order but leases matches." if chosen else "No order but leases has been made yet.")
+    if page.more:
+        print_lines(f"and {page.more} more: add --before {page.orders[-1].id}, or --limit N")
+    if page.leases_hidden:
+        print_lines(f"and {page.leases_hidden} of the service's leases: add --leases")
+
+
+def _page_fields(page: OrderPage) -> dict[str, object]:
+    return {
+        "orders": [_view_fields(view) for view in page.orders],
+        "more": page.more,
+        "leases_hidden": page.leases_hidden,
+        "before": page.orders[-1].id if page.more else None,
+    }
 
 
 def _waiting(face: Face, order_id: str) -> OrderStatus:

@@ -8,6 +8,7 @@ from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.link.explanation import (
     ClockDoubted,
     CutRefused,
+    EarlierEntries,
     Explanation,
     LastChange,
     LastReport,
@@ -60,9 +61,8 @@ class _Writer:
         match found:
             case LastReport():
                 return [self._report(found)]
-            case Unreadable():
-                numbers = ", ".join(map(str, found.numbers))
-                return [f"Not readable by this version, and not considered: entry {numbers}."]
+            case Unreadable() | EarlierEntries():
+                return [_left_out(found)]
             case NoChange() | VerdictMissing() | OpenedForSafety():
                 return [_FIXED[type(found)]]
             case LastChange():
@@ -145,6 +145,13 @@ class _Writer:
         )
         name = f"{found.object} (revision {found.rev})"
         return f"{name} forbids cuts until {self._at(found.until_ms)}: {has}."
+
+
+def _left_out(found: Unreadable | EarlierEntries) -> str:
+    if isinstance(found, EarlierEntries):
+        return f"Not considered: the {found.count} oldest entries of its black box."
+    numbers = ", ".join(map(str, found.numbers))
+    return f"Not readable by this version, and not considered: entry {numbers}."
 
 
 def _spaced(name: str | None) -> str:
