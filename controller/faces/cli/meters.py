@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
@@ -86,9 +87,17 @@ def show(face: Face, meter: Meter) -> int:
         view = show_meter(session, read_name(meter, "METER"))
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
+        words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
+    reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
     if face.as_json:
         orders = [
-            {"id": each.order_id, "object": each.object, "rev": each.rev, "state": each.state}
+            {
+                "id": each.order_id,
+                "object": each.object,
+                "rev": each.rev,
+                "state": each.state,
+                "reads": reads[each.order_id],
+            }
             for each in deliveries
         ]
         print_json(_fields(view, view.witnesses) | {"orders": orders, "more_orders": more})
@@ -115,7 +124,7 @@ def show(face: Face, meter: Meter) -> int:
         ("last seen", local(view.last_seen_ms, zone)),
         ("last sync", local(view.synced_ms, zone)),
         *(
-            ("order " + each.order_id, f"{each.object} rev {each.rev}: {each.state} {each.reason}")
+            ("order " + each.order_id, f"{each.object} rev {each.rev}: {reads[each.order_id]} {each.reason}")
             for each in deliveries
         ),
     ]

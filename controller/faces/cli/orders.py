@@ -1,10 +1,13 @@
 """`relance orders`: the orders to the fleet, who signed each, and which meters have it."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
 from controller.faces.cli.order_status import order_fields
@@ -36,6 +39,9 @@ app = typer.Typer(no_args_is_help=True, help="List, show, sign and withdraw orde
 
 # How many meters are listed below an order; `--json` lists all.
 _METERS_SHOWN = 50
+
+# How the deliveries of cut orders are read, by order and meter: see `cuts.views.cut_words`.
+Words = Mapping[str, Mapping[str, str]]
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="An order's id, such as o000007.")]
 State = Annotated[str | None, typer.Option(metavar="STATE", help="Only orders in this state.")]
@@ -79,10 +85,11 @@ def list_all(
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     with face.office.reading() as session:
         page = list_orders(session, wanted, before=before, limit=most)
+        words = cut_words(session, [view.id for view in page.orders], face.now_ms())
     if face.as_json:
-        print_json(_page_fields(page))
+        print_json(_page_fields(page, words))
     else:
-        _print_page(page, face.zone, chosen=wanted != OrderFilter() or before is not None)
+        _print_page(page, words, face.zone, chosen=wanted != OrderFilter() or before is not None)
     chosen = wanted != OrderFilter(leases=leases) or before is not None
     return Exit.NO if chosen and not page.orders else Exit.DONE
 
@@ -94,8 +101,14 @@ def show(face: Face, order_id: Id) -> int:
     with face.office.reading() as session:
         status = status_by_id(session, read_name(order_id, "ID"), face.office.root)
         deliveries = list_deliveries(session, order_id=order_id)
+        words = cut_words(session, [order_id], face.now_ms())
+    reads = _reads(order_id, status.deliveries, words)
+    word_of = words.get(order_id, {})
     if face.as_json:
-        print_json(order_fields(status) | {"meters": [_delivery_fields(each) for each in deliveries]})
+        meters = [
+            _delivery_fields(each) | {"reads": word_of.get(each.meter, each.state)} for each in deliveries
+        ]
+        print_json(order_fields(status) | {"reads": reads, "meters": meters})
         return Exit.DONE
     order = status.order
     print_lines(
@@ -103,12 +116,15 @@ def show(face: Face, order_id: Id) -> int:
         f"State: {status.state}. Signed by {', '.join(status.signed_by) or 'nobody'}.",
         f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
-        f"Meters: {_counts(status.deliveries) or 'not sent yet'}.",
+        f"Meters: {_counts(reads) or 'not sent yet'}.",
     )
     if deliveries:
         heads = ("meter", "state", "sent", "stored", "effective", "reason")
         shown = deliveries[:_METERS_SHOWN]
-        rows = [(each.meter, each.state, *_times(each, zone), each.reason) for each in shown]
+        rows = [
+            (each.meter, word_of.get(each.meter, each.state), *_times(each, zone), each.reason)
+            for each in shown
+        ]
         print_table("", heads, rows)
     if len(deliveries) > _METERS_SHOWN:
         print_lines(f"and {len(deliveries) - _METERS_SHOWN} more meters; --json names all")
@@ -147,7 +163,7 @@ def withdraw_one(face: Face, order_id: Id) -> int:
     return face.show(status)
 
 
-def _print_page(page: OrderPage, zone: ZoneInfo, *, chosen: bool) -> None:
+def _print_page(page: OrderPage, words: Words, zone: ZoneInfo, *, chosen: bool) -> None:
     if page.orders:
         heads = ("id", "state", "object", "rev", "by", "issued", "deliveries")
         rows = [
@@ -158,7 +174,7 @@ def _print_page(page: OrderPage, zone: ZoneInfo, *, chosen: bool) -> None:
                 str(view.rev),
                 view.created_by,
                 local(view.issued_at_ms, zone),
-                _counts(view.deliveries),
+                _counts(_reads(view.id, view.deliveries, words)),
             )
             for view in page.orders
         ]
@@ -173,9 +189,11 @@ def _print_page(page: OrderPage, zone: ZoneInfo, *, chosen: bool) -> None:
         print_lines(f"and {page.leases_hidden} of the service's leases: add --leases")
 
 
-def _page_fields(page: OrderPage) -> dict[str, object]:
+def _page_fields(page: OrderPage, words: Words) -> dict[str, object]:
     return {
-        "orders": [_view_fields(view) for view in page.orders],
+        "orders": [
+            _view_fields(view) | {"reads": _reads(view.id, view.deliveries, words)} for view in page.orders
+        ],
         "more": page.more,
         "leases_hidden": page.leases_hidden,
         "before": page.orders[-1].id if page.more else None,
@@ -185,6 +203,11 @@ def _page_fields(page: OrderPage) -> dict[str, object]:
 def _waiting(face: Face, order_id: str) -> OrderStatus:
     with face.office.reading() as session:
         return status_by_id(session, read_name(order_id, "ID"), face.office.root)
+
+
+def _reads(order_id: str, deliveries: dict[str, int], words: Words) -> dict[str, int]:
+    """The deliveries of an order counted as people read them: a cut is planned before it is done."""
+    return dict(Counter(words[order_id].values())) if order_id in words else deliveries
 
 
 def _counts(deliveries: dict[str, int]) -> str:
