@@ -1,17 +1,67 @@
-"""What has become of planned cuts, by what the meters have told. Reads only."""
+"""Which meters a plan will not cut, and what has become of planned cuts. Reads only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, select
 
-from controller.cuts.rules import carried_out, reading_of
+from controller.cuts.rules import carried_out, not_cut, reading_of
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, EventRow, OrderRow
+from controller.orders.active import standing_orders
 from controller.orders.life import HELD_DELIVERIES, DeliveryState
+from controller.orders.standing import Standing, standing_of
+from controller.orders.store import targets
+from protocols.cutting.hindrances import NotCut
+from protocols.documents.bodies import CutCalendarBody
+from protocols.documents.drafting import FLEET
 from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order, body_of
 from protocols.instants import DAY_MS
 from protocols.link.records import read_record
-from protocols.spans import Span
+from protocols.spans import Span, Window
+
+
+def meters_not_cut(
+    session: Session,
+    meters: Collection[str],
+    interval: Span,
+    now_ms: int,
+    windows: Sequence[Window] | None = None,
+) -> tuple[NotCut, ...]:
+    """The meters among these that a cut inside `interval` will not reach; `windows` as `rules.not_cut`."""
+    orders = standing_orders(session, meters)
+    # Most meters of a fleet have the same orders: their standing is worked out once.
+    known: dict[tuple[tuple[str, str, int | None], ...], Standing] = {}
+    standings: dict[str, Standing] = {}
+    for meter in meters:
+        mine = orders.get(meter, [])
+        key = tuple((each.order.id, each.state, each.stored_ms) for each in mine)
+        if key not in known:
+            known[key] = standing_of(mine, now_ms)
+        standings[meter] = known[key]
+    return not_cut(standings, Span(max(now_ms, interval.from_ms), interval.until_ms), windows)
+
+
+def order_not_cutting(session: Session, order: Order, now_ms: int) -> tuple[NotCut, ...]:
+    """The meters that this cut order or calendar will not cut; none for any other kind."""
+    match order.kind:
+        case Kind.CUT_ORDER:
+            interval = Span(order.not_before_ms, order.not_after_ms)
+            return meters_not_cut(session, order.scope.meters, interval, now_ms)
+        case Kind.CUT_CALENDAR:
+            windows = body_of(order, CutCalendarBody).windows
+            return calendar_not_cutting(session, targets(session, order.scope), windows, now_ms)
+        case _:
+            return ()
+
+
+def calendar_not_cutting(
+    session: Session, meters: Collection[str] | None, windows: Sequence[Window], now_ms: int
+) -> tuple[NotCut, ...]:
+    """The meters that no window of this calendar would cut; `meters` None: the whole fleet."""
+    addressed = targets(session, FLEET) if meters is None else meters
+    interval = Span(windows[0].start_ms, windows[-1].end_ms)
+    return meters_not_cut(session, addressed, interval, now_ms, windows)
 
 
 def cut_words(

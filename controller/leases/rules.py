@@ -11,11 +11,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from controller.orders.standing import protection_of
 from protocols.documents.bodies import LeaseBody, Named, ReleaseBody
 from protocols.documents.kind_rule import Kind
-from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
+from protocols.documents.merging import in_force, named_in_lease
 from protocols.documents.orders import Order, body_of, digest_of
-from protocols.documents.protecting import is_remembered, join_order
+from protocols.documents.protecting import is_remembered
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.limits import OBJECTS_MAX
 from protocols.reasons import Refusal
@@ -43,17 +44,6 @@ class LeaseHeld(Struct, frozen=True, kw_only=True):
     calendar: tuple[str, int, str]
     names: tuple[Named, ...]
     issued_at_ms: int
-
-
-def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
-    """The protection by object that these orders make, joined as a meter joins it."""
-    held: dict[str, Protection] = {}
-    for order in sorted(orders, key=lambda each: each.rev):
-        joined = join_order(held.get(order.object, NOTHING), order)
-        # A refusal means that the order is below a floor: it no longer protects anybody.
-        if not isinstance(joined, Refusal):
-            held[order.object] = joined
-    return held
 
 
 def protection_to_name(orders: Sequence[Order], now_ms: int) -> tuple[Named, ...] | Refusal:

@@ -1,30 +1,54 @@
 """The active orders of each meter, each with the state of its delivery there."""
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, or_, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, OrderRow
-from controller.orders.life import ActiveOrder, DeliveryState, OrderState
+from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState, OrderState
 from controller.orders.store import order_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.protecting import FLOORS
+
+# What still has its effect at a meter that has it, when the order itself has expired.
+_OUTLASTING: Final = (Kind.RELEASE, *FLOORS)
 
 
 def active_orders(session: Session, meters: Collection[str]) -> dict[str, list[ActiveOrder]]:
     """The active orders of each of these meters; a meter without any has no entry."""
-    rows: list[tuple[str, str, str]] = []
+    return _orders_of(session, meters, col(OrderRow.state) == OrderState.ACTIVE)
+
+
+def standing_orders(session: Session, meters: Collection[str]) -> dict[str, list[ActiveOrder]]:
+    """The active orders of each of these meters, and the expired ones that still have an effect."""
+    outlasting = and_(
+        col(OrderRow.state) == OrderState.EXPIRED,
+        col(OrderRow.kind).in_(_OUTLASTING),
+        col(DeliveryRow.state).in_(HELD_DELIVERIES),
+    )
+    return _orders_of(session, meters, or_(col(OrderRow.state) == OrderState.ACTIVE, outlasting))
+
+
+def _orders_of(
+    session: Session, meters: Collection[str], wanted: ColumnElement[bool]
+) -> dict[str, list[ActiveOrder]]:
+    rows: list[tuple[str, str, str, int | None]] = []
     for batch in in_batches(meters):
-        ids = select(OrderRow.id).where(OrderRow.state == OrderState.ACTIVE)
-        query = select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state).where(
-            col(DeliveryRow.meter).in_(batch), col(DeliveryRow.order_id).in_(ids)
+        query = (
+            select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state, DeliveryRow.stored_ms)
+            .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
+            .where(col(DeliveryRow.meter).in_(batch), wanted)
         )
         rows += session.exec(query).all()
     orders = {
         row.id: order_of(row)
-        for batch in in_batches({order_id for _, order_id, _ in rows})
+        for batch in in_batches({order_id for _, order_id, _, _ in rows})
         for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(batch)))
     }
     active: dict[str, list[ActiveOrder]] = {}
-    for meter, order_id, state in rows:
-        active.setdefault(meter, []).append(ActiveOrder(orders[order_id], DeliveryState(state)))
+    for meter, order_id, state, stored_ms in rows:
+        active.setdefault(meter, []).append(ActiveOrder(orders[order_id], DeliveryState(state), stored_ms))
     return active

@@ -76,10 +76,14 @@ class DeliveryEvent(StrEnum):
 
 
 class ActiveOrder(Struct, frozen=True):
-    """An order that is active for a meter, and the state of its delivery there."""
+    """An order that is active for a meter, and the state of its delivery there.
+
+    `stored_ms`: when the meter's receipt came; None: not yet, or not asked for.
+    """
 
     order: Order
     state: DeliveryState
+    stored_ms: int | None = None
 
 
 # An order that was sent is not withdrawn: another order lifts, cancels or clears it. `-`: not allowed.

@@ -5,16 +5,20 @@ from typing import Annotated
 import typer
 
 from controller.cuts.acts import cancel, order_cut
+from controller.cuts.views import meters_not_cut
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meters, Since
+from controller.faces.cli.order_status import not_cut_fields
 from controller.faces.cli.verbs import ACTING, verb
+from controller.meters.registry import check_known
 from protocols.arguments import read_name, read_names, read_span
 from protocols.cutting.planning import check_plan
 from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.limits import SCOPE_METERS_MAX
 from protocols.rim.terminal import warn
-from protocols.spans import Window
+from protocols.spans import Span, Window
+from protocols.words.en.hindrances import not_cut_in_words
 from protocols.words.en.plans import findings_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Order and cancel planned cuts.")
@@ -46,9 +50,13 @@ def order_one(
     read_name(name, "--name")
     addressed = _addressed(meters)
     warn(findings_in_words(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed))))
+    with face.office.reading() as session:
+        check_known(session, addressed)
+        groups = meters_not_cut(session, addressed, Span(*span_ms), face.now_ms())
+    warn(not_cut_in_words(groups, face.zone))
     with face.acting(Kind.CUT_ORDER, addressed) as act:
         status = order_cut(act, name, addressed, span_ms)
-    return face.show(status)
+    return face.show(status, more=not_cut_fields(groups))
 
 
 @verb(app, "cancel", "cut cancel m00042 m00043 --name debts", shares=ACTING)

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from controller.calendars.acts import set_calendar
+from controller.cuts.views import calendar_not_cutting
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import ZONE_DEFAULT, Since
+from controller.faces.cli.order_status import not_cut_fields
 from controller.faces.cli.verbs import ACTING, verb
 from protocols.arguments import read_name, read_span
 from protocols.cutting.cut_calendar import compile_windows
@@ -17,6 +19,7 @@ from protocols.cutting.zones import load_zone
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.rim.terminal import warn
+from protocols.words.en.hindrances import not_cut_in_words
 from protocols.words.en.plans import findings_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Set the windows in which meters may cut.")
@@ -55,7 +58,11 @@ def set_one(
     parsed = parse_rule(rule, "--rule")
     load_zone(zone, "--zone")
     check_holidays(holidays, "--holidays")
-    warn(findings_in_words(check_plan(f"calendar/{name}", compile_windows(parsed, zone, holidays, *span_ms))))
+    windows = compile_windows(parsed, zone, holidays, *span_ms)
+    warn(findings_in_words(check_plan(f"calendar/{name}", windows)))
+    with face.office.reading() as session:
+        groups = calendar_not_cutting(session, None, windows, face.now_ms())
+    warn(not_cut_in_words(groups, load_zone(zone, "--zone")))
     with face.acting(Kind.CUT_CALENDAR) as act:
         status = set_calendar(act, name, CalendarRule(rule, zone, holidays), span_ms)
-    return face.show(status)
+    return face.show(status, more=not_cut_fields(groups))

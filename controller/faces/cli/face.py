@@ -1,7 +1,7 @@
 """One call of a verb: the office it works with, who acts, and how the result is shown."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,10 +91,15 @@ class Face:
         with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
             yield act
 
-    def show(self, status: OrderStatus, *, described: bool = False) -> int:
-        """Print the status of an order. `described`: what the order does was printed before."""
+    def show(
+        self, status: OrderStatus, *, described: bool = False, more: Mapping[str, object] | None = None
+    ) -> int:
+        """Print the status of an order. `described`: what the order does was printed before.
+
+        `more`: further fields of the JSON object.
+        """
         if self.as_json:
-            print_json(order_fields(status))
+            print_json(order_fields(status) | dict(more or {}))
         else:
             print_status(status, self.zone, described=described)
         return Exit.DONE

@@ -1,5 +1,6 @@
 """Shows the status of an order: its fields for programs, and for people what they must type next."""
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import msgspec
 from controller.faces.cli.showing import instants, print_lines
 from controller.orders.life import ENDED_ORDERS
 from controller.orders.status import OrderStatus
+from protocols.cutting.hindrances import NotCut
 from protocols.words.en.orders import order_in_words
 
 
@@ -34,6 +36,21 @@ def order_fields(status: OrderStatus) -> dict[str, Any]:
             not_after=order.not_after_ms,
             changed=status.changed_ms,
         ),
+    }
+
+
+def not_cut_fields(groups: Iterable[NotCut]) -> dict[str, Any]:
+    """In `--json`: the meters that a plan will not cut, by reason."""
+    return {
+        "not_cut": [
+            {
+                "why": group.hindrance.why,
+                "object": group.hindrance.object,
+                "meters": group.meters,
+                **instants(until=group.hindrance.until_ms),
+            }
+            for group in groups
+        ]
     }
 
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from controller.cuts.views import cut_words
+from controller.cuts.views import cut_words, order_not_cutting
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
-from controller.faces.cli.order_status import order_fields
+from controller.faces.cli.order_status import not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, READING, verb
@@ -31,6 +31,7 @@ from protocols.cutting.planning import warnings_of
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.rim.terminal import Exit, warn
+from protocols.words.en.hindrances import not_cut_in_words
 from protocols.words.en.orders import order_in_words
 from protocols.words.en.plans import findings_in_words
 from protocols.words.en.times import local
@@ -146,9 +147,13 @@ def sign_one(
     if not face.as_json:
         print_lines(f"{order_id}: {order_in_words(status.order, face.zone)}.")
     warn(findings_in_words(warnings_of(status.order)))
+    with office.reading() as session:
+        groups = order_not_cutting(session, status.order, face.now_ms())
+    warn(not_cut_in_words(groups, face.zone))
     with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
         status = sign(act, order_id)
-    return face.show(status, described=True)
+    plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}
+    return face.show(status, described=True, more=not_cut_fields(groups) if plans_cuts else None)
 
 
 @verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)

@@ -127,7 +127,7 @@ def test_the_friday_evening_of_2020_is_refused_again(home: Path) -> None:
 
 def test_a_cut_is_ordered_by_two_and_cancelled_by_one(home: Path) -> None:
     argv = ("cut", "order", "m00001", "m00002", "--name", "debts", "--from", "2099-06-02T08:00+02:00")
-    drafted = done(call(home, *argv, "--until", "2099-06-02T11:00+02:00", "--json")).found
+    drafted = call(home, *argv, "--until", "2099-06-02T11:00+02:00", "--json").found
     assert drafted["not_after_ms"] - drafted["not_before_ms"] == 3 * HOUR_MS
     cancelled = done(call(home, "cut", "cancel", "m00001", "--name", "debts", "--json")).found
     assert (cancelled["state"], cancelled["body"]) == ("active", {"cut": "cut/debts"})

@@ -99,3 +99,63 @@ def test_other_orders_are_read_by_the_states_of_their_deliveries(home: Path) -> 
     reach(home, "effective")
     (order,) = call(home, "orders", "list", "--json").found["orders"]
     assert order["reads"] == order["deliveries"] == {"effective": 1}
+
+
+CALENDAR = ("calendar", "set", "--rule", "mon-thu 08:00-12:00", "--from", "2099-05-01T00:00+02:00")
+
+
+def warnings_of(home: Path, *argv: str) -> list[str]:
+    ended = call(home, *argv)
+    assert ended.status == 0, ended
+    return [line.removeprefix("warning: ") for line in ended.err.splitlines()]
+
+
+def set_calendar(home: Path) -> None:
+    assert call(home, *CALENDAR, "--until", "2099-07-01T00:00+02:00").status == 0
+    assert call(home, "orders", "sign", "o000001", "--as", "bart").status == 0
+
+
+def test_who_drafts_and_who_signs_hears_which_meters_will_not_be_cut(home: Path) -> None:
+    set_calendar(home)
+    assert call(home, "moratorium", "declare", "winter", "--until", "2099-06-10T00:00+02:00").status == 0
+    assert call(home, "flag", "set", "m00001", "medical").status == 0
+    told = warnings_of(home, *CUT)
+    until = "Wednesday 10 June 2099 00:00 (Europe/Brussels)"
+    assert told == [
+        f"m00001, m00002 will not be cut: the hold winter forbids it until {until}.",
+        "m00001 will not be cut: the flag medical forbids it until two people clear it.",
+    ]
+    assert warnings_of(home, "orders", "sign", "o000004", "--as", "bart") == told
+
+
+def test_programs_get_the_reasons_as_values_and_the_exit_status_stays_0(home: Path) -> None:
+    assert call(home, "release", "m00002", "--hours", "240").status == 0
+    ended = call(home, *CUT, "--json")
+    assert ended.status == 0
+    (group,) = ended.found["not_cut"]
+    assert (group["why"], group["meters"], group["until"]) == ("no_calendar", ["m00001", "m00002"], None)
+    signed = call(home, "orders", "sign", "o000002", "--as", "bart", "--json")
+    assert (signed.status, signed.found["not_cut"]) == (0, ended.found["not_cut"])
+    assert signed.found["state"] == "active"
+
+
+def test_a_cut_outside_the_calendar_and_one_without_a_lease_are_told(home: Path) -> None:
+    set_calendar(home)
+    assert warnings_of(home, *CUT) == [
+        "m00001, m00002 will not be cut: no lease is in force; `relance serve` issues them."
+    ]
+    other = ("cut", "order", "m00003", "--name", "x", "--from", "2099-07-07T08:00+02:00")
+    told = warnings_of(home, *other, "--until", "2099-07-07T11:00+02:00")
+    assert told == ["m00003 will not be cut: its calendar has no window then."]
+
+
+def test_a_calendar_wholly_inside_a_moratorium_is_told_at_both_signatures(home: Path) -> None:
+    assert call(home, "moratorium", "declare", "winter", "--until", "2099-08-01T00:00+02:00").status == 0
+    (told,) = warnings_of(home, *CALENDAR, "--until", "2099-07-01T00:00+02:00")
+    assert told.startswith("m00001, m00002, m00003 will not be cut: the hold winter forbids it until")
+    assert warnings_of(home, "orders", "sign", "o000002", "--as", "bart") == [told]
+
+
+def test_a_calendar_that_outlives_the_moratorium_is_told_nothing(home: Path) -> None:
+    assert call(home, "moratorium", "declare", "winter", "--until", "2099-06-01T00:00+02:00").status == 0
+    assert warnings_of(home, *CALENDAR, "--until", "2099-07-01T00:00+02:00") == []
