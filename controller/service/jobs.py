@@ -53,7 +53,9 @@ class Jobs:
         timekeeper: Timekeeper,
         lock: asyncio.Lock,
         done: Callable[[], None],
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._engine = engine
         self._root = root
         self._actor = Actor(SERVICE, signer)
@@ -68,6 +70,9 @@ class Jobs:
         """Do what is due at `now_ms`. Idempotent: a second call at once finds nothing to do."""
         with writing(self._engine) as session:
             upkeep = keep_up(session, now_ms)
+        if not self._leads():
+            # Another run with our key issues the leases. Protection was kept up above.
+            return Done(upkeep=upkeep, leases=0)
         with reading(self._engine) as session:
             mark = upkeep_mark(session)
         if self._planned is not None:

@@ -8,7 +8,8 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Engine
@@ -19,19 +20,21 @@ from controller.service.carrying import Carries
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
 from controller.service.outbox import Outbox
+from controller.service.presence import Presence, draw_nonce
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
-from protocols.link.messages import ControllerStatus, write_message
-from protocols.link.topics import Channel, Place, controller_filters, time_filters
+from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
-from protocols.rim.carrier import Carrier
+from protocols.rim.carrier import Carrier, Handle
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
+
+_CLIENT_ID_DIGITS: Final = 12
 
 
 class ServiceKeys(Struct, frozen=True):
@@ -44,18 +47,28 @@ class ServiceKeys(Struct, frozen=True):
 
 
 class Service:
-    """All parts of the service. Pass `handle` to the carrier, `attach` the carrier, then `run`."""
+    """All parts of the service. Pass `handle` to the carrier, `attach` the carrier, then `run`.
 
-    def __init__(self, engine: Engine, keys: ServiceKeys, timekeeper: Timekeeper) -> None:
+    `leads`: whether this run issues leases and answers time; another run with its key may do that instead.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        keys: ServiceKeys,
+        timekeeper: Timekeeper,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.root = checked_root(keys)
         self._engine = engine
+        self._leads = leads
         self._keys = keys
         self._timekeeper = timekeeper
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
         sent = RootSent(self.root.version, keys.root_envelope)
         self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke)
-        self.jobs = Jobs(engine, self.root, keys.service, timekeeper, self._lock, self._poke)
+        self.jobs = Jobs(engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads)
         self._answering: set[asyncio.Task[None]] = set()
         self.outbox: Outbox | None = None
         self.time: TimeAuthority | None = None
@@ -68,6 +81,8 @@ class Service:
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
         if arrival.place.channel is Channel.TIME_ASK:
+            if not self._leads():
+                return  # the run that leads answers
             assert self.time is not None
             # Not awaited: the answers to a thousand meters that ask at once must not delay their reports.
             answering = asyncio.create_task(self.time.handle(arrival))
@@ -136,47 +151,61 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
     tried again until cancelled. Raises as `checked_root` and `single_instance` do.
     """
     with single_instance(engine):
-        service = Service(engine, keys, timekeeper)
-
-        async def publish_birth() -> None:
-            await carrier.publish(Place(Channel.CONTROLLER), _birth(timekeeper, online=True))
-
-        def last_will() -> tuple[Place, bytes]:
-            return Place(Channel.CONTROLLER), _birth(timekeeper, online=False)
-
-        carrier = Carrier(
-            broker,
-            "relance-serve",
-            controller_filters(),
-            handle=service.handle,
-            on_connect=publish_birth,
-            last_will=last_will,
-        )
+        presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, timekeeper)
+        service = Service(engine, keys, timekeeper, lambda: presence.leads)
+        carrier = _present_carrier(presence, broker, controller_filters(), service.handle)
         service.attach(carrier)
         # Moves all objects made so far to the permanent generation. A full collection over them takes a tenth
         # of a second, and would come when a whole fleet answers at once.
         gc.collect()
         gc.freeze()
         try:
-            await until_stopped(carrier, service.run())
+            await until_stopped(carrier, _both(service.run(), presence.run()))
         finally:
             await service.finish()
-
-
-def _birth(timekeeper: Timekeeper, *, online: bool) -> bytes:
-    """The controller's birth or last will. Links sync when its sequence number is new to them."""
-    return write_message(ControllerStatus(online=online, sequence=timekeeper.now_ms()))
 
 
 async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
     """Run one time authority until stopped, as `serve`."""
 
     async def handle(arrival: Arrival) -> None:
-        await authority.handle(arrival)
+        if presence.leads:
+            await authority.handle(arrival)
 
-    carrier = Carrier(broker, f"relance-time-{source}", time_filters(), handle=handle)
+    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, timekeeper)
+    carrier = _present_carrier(presence, broker, time_filters(), handle)
     authority = TimeAuthority(source, signer, timekeeper, carrier)
-    await until_stopped(carrier, asyncio.Event().wait())
+    await until_stopped(carrier, presence.run())
+
+
+def _present_carrier(
+    presence: Presence, broker: BrokerAddress, filters: Sequence[str], handle: Handle
+) -> Carrier:
+    """A carrier that says that this run is there, and hears of others with its key."""
+
+    async def handle_all(arrival: Arrival) -> None:
+        if arrival.place == presence.place:
+            presence.hear(arrival)
+        else:
+            await handle(arrival)
+
+    carrier = Carrier(
+        broker,
+        # Random: with one id for all runs a broker would end each one's connection for the other, for ever.
+        f"relance-{presence.name}-{draw_nonce()[:_CLIENT_ID_DIGITS]}",
+        (*filters, topic_of(presence.place)),
+        handle=handle_all,
+        on_connect=presence.greet,
+        last_will=presence.last_will,
+    )
+    presence.attach(carrier)
+    return carrier
+
+
+async def _both(one: Coroutine[object, object, object], other: Coroutine[object, object, object]) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one)
+        group.create_task(other)
 
 
 async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object]) -> None:

@@ -16,6 +16,7 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
 from protocols.documents.roles import ROOT_TYPE, Root
 from protocols.limits import SIGNATURES_MAX
+from protocols.link.births import BIRTH_TYPE, Birth
 from protocols.link.messages import (
     Authenticated,
     ControllerStatus,
@@ -36,6 +37,7 @@ _REF: Final = "#/components/schemas/{name}"
 # What a channel carries: a bare message, a report with its MAC, or a signed envelope of a type.
 _PLAIN: Final[Mapping[Channel, type]] = {
     Channel.CONTROLLER: ControllerStatus,
+    Channel.TIMESERVER: ControllerStatus,
     Channel.STATUS: Status,
     Channel.READINGS: Readings,
     Channel.SYNC: Sync,
@@ -51,10 +53,11 @@ _SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE),
     Channel.TIME_ANSWER: (TIME_TYPE,),
 }
-_INSIDE: Final = {ORDER_TYPE: "Order", ROOT_TYPE: "Root", TIME_TYPE: "TimeAnswer"}
+_INSIDE: Final = {ORDER_TYPE: "Order", ROOT_TYPE: "Root", TIME_TYPE: "TimeAnswer", BIRTH_TYPE: "Birth"}
 _TITLES: Final[Mapping[Channel, str]] = {
     Channel.FLEET_ORDERS: "A protective order for the whole fleet; an empty payload clears it.",
     Channel.CONTROLLER: "The controller's birth, or its last will; links answer a new birth with their sync.",
+    Channel.TIMESERVER: "The timeserver's birth, or its last will; for other timeservers with its key.",
     Channel.STATUS: "A link's birth, or its last will.",
     Channel.READINGS: "Registers of many meters.",
     Channel.SYNC: "What each meter holds, at every connect.",
@@ -119,7 +122,7 @@ def schema_for_signed(payload_type: str) -> Json:
 
 def schemas() -> Json:
     """Every schema by name, generated from the types; the contents of raw fields are filled in."""
-    types: list[type] = [WireEnvelope, Order, Root, TimeAnswer, Authenticated]
+    types: list[type] = [WireEnvelope, Order, Root, TimeAnswer, Birth, Authenticated]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
     _, generated = msgspec.json.schema_components(

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
 from protocols.documents.bodies import Id, Named
+from protocols.documents.envelope import WireEnvelope
 from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
 from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 
@@ -38,10 +39,13 @@ class ControllerStatus(Struct, frozen=True, kw_only=True):
     """The controller's birth (`online`), or its last will. A link answers a new birth with its sync.
 
     Otherwise the controller would miss, until a link's next connect, what the link published meanwhile.
+    `signed`: the same as a birth in an envelope, which only the holder of the service's key can make (see
+    `protocols.link.births`); None from an older service.
     """
 
     online: bool
     sequence: Int
+    signed: WireEnvelope | None = None
     v: Literal[1] = 1
 
 

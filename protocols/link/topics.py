@@ -22,6 +22,7 @@ class Channel(StrEnum):
 
     FLEET_ORDERS = "fleet/orders"
     CONTROLLER = "controller/status"
+    TIMESERVER = "timeserver/status"
     STATUS = "status"
     READINGS = "readings"
     SYNC = "sync"
@@ -49,6 +50,7 @@ _DAY_S = DAY_MS // 1000
 CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.FLEET_ORDERS: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
     Channel.CONTROLLER: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
+    Channel.TIMESERVER: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
     Channel.STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
     Channel.READINGS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
     Channel.SYNC: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=True),
@@ -74,7 +76,8 @@ class Place(Struct, frozen=True):
 
 
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
-_OF_ALL = (Channel.FLEET_ORDERS, Channel.CONTROLLER)
+_OF_SERVICE = (Channel.CONTROLLER, Channel.TIMESERVER)
+_OF_ALL = (Channel.FLEET_ORDERS, *_OF_SERVICE)
 _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
 
 
@@ -82,7 +85,7 @@ def topic_of(place: Place) -> str:
     """The topic of a place. Its parts are identifiers (`orders.Id`), which hold no separator."""
     if place.channel is Channel.FLEET_ORDERS:
         return f"{PREFIX}/{place.channel}/{place.order}"
-    if place.channel is Channel.CONTROLLER:
+    if place.channel in _OF_SERVICE:
         return f"{PREFIX}/{place.channel}"
     if place.channel in _OF_LINK:
         return f"{PREFIX}/links/{place.link}/{place.channel}"
@@ -94,8 +97,8 @@ def place_of(topic: str) -> Place | None:
     if not topic.startswith(f"{PREFIX}/"):
         return None
     match topic.removeprefix(f"{PREFIX}/").split("/"):
-        case ["controller", "status"]:
-            return Place(Channel.CONTROLLER)
+        case ["controller" | "timeserver", "status"]:
+            return Place(Channel(topic.removeprefix(f"{PREFIX}/")))
         case ["fleet", "orders", order] if _are_ids(order):
             return Place(Channel.FLEET_ORDERS, order=order)
         case ["links", link, last] if last in _OF_LINK and _are_ids(link):

@@ -15,6 +15,7 @@ from controller.office import audit
 from controller.orders.outbox import Message
 from controller.orders.store import order_in
 from controller.payments import store as payments
+from controller.service.serve import Service
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import in_force
 from protocols.documents.orders import Scope
@@ -23,7 +24,7 @@ from protocols.link.carriage import NotConnectedError
 from protocols.link.topics import Channel
 from protocols.reasons import ClockStatus, Supply
 from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
-from tests.controller.service_bench import World, controller_with, make_link
+from tests.controller.service_bench import SERVICE_KEYS, World, controller_with, make_link
 
 
 class KilledError(Exception):
@@ -440,5 +441,26 @@ def test_a_meter_that_joins_later_gets_what_is_in_force(engine: Engine, kind: Ki
         world.connect("link-2")
         await world.settle()
         assert states(engine, row.id)["m9"] == "effective"
+
+    run_story(engine, story)
+
+
+def test_a_run_that_yields_issues_no_lease_and_answers_no_time_and_goes_on_protecting(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.service = Service(engine, SERVICE_KEYS, world.clock, leads=lambda: False)
+        world.service.attach(world)
+        world.tasks.append(asyncio.create_task(world.service.intake.run()))
+        hold = world.declare("mora", world.now_ms, world.now_ms + DAY_MS)
+        paid = world.pay("p1", "m1", 5 * UEUR_PER_EUR)
+        world.permit()
+        asked = world.published[Channel.TIME_ANSWER]
+        world.disconnect("link-1")
+        world.connect("link-1")
+        await world.tick()
+        assert states(engine, hold.id) == {"m1": "effective", "m2": "effective"}
+        assert states(engine, paid) == {"m1": "effective"}
+        assert world.meter("m1").memory.lease is None
+        # Two meters have asked both authorities at the connect; only the timeserver has answered.
+        assert world.published[Channel.TIME_ANSWER] == asked + 2
 
     run_story(engine, story)

@@ -21,12 +21,12 @@ from protocols.link.topics import (
 from tests.protocols.link.link_messages import IDS
 
 OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC]
-OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER]
+OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER]
 OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL)]
 
 PLACES = (
     st.builds(Place, st.just(Channel.FLEET_ORDERS), order=IDS)
-    | st.just(Place(Channel.CONTROLLER))
+    | st.builds(Place, st.sampled_from([Channel.CONTROLLER, Channel.TIMESERVER]))
     | st.builds(Place, st.sampled_from(OF_LINK), link=IDS)
     | st.builds(Place, st.sampled_from(OF_METER), link=IDS, meter=IDS)
 )
@@ -96,16 +96,21 @@ def test_a_topic_that_is_not_exactly_ours_names_no_place(topic: str) -> None:
     assert place_of(topic) is None
 
 
+def comes_down(place: Place) -> bool:
+    """Whether a link is to hear it; timeservers speak among themselves."""
+    return not CARRIAGE[place.channel].upward and place.channel is not Channel.TIMESERVER
+
+
 @given(place=PLACES, link=IDS)
 def test_a_link_hears_nothing_of_other_links(place: Place, link: str) -> None:
     hears = any(matches(each, topic_of(place)) for each in link_filters(link))
-    assert hears == (not CARRIAGE[place.channel].upward and place.link in ("", link))
+    assert hears == (comes_down(place) and place.link in ("", link))
 
 
 @given(place=PLACES)
 def test_a_link_hears_all_that_comes_down_to_it(place: Place) -> None:
     hears = sum(matches(each, topic_of(place)) for each in link_filters(place.link))
-    assert hears == (not CARRIAGE[place.channel].upward)
+    assert hears == comes_down(place)
 
 
 @given(place=PLACES)
@@ -123,7 +128,7 @@ def test_a_time_authority_hears_questions_and_nothing_else(place: Place) -> None
 def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> None:
     """Retained: protection for the fleet, and who is online. Whatever could be harmful expires."""
     assert CARRIAGE.keys() == set(Channel)
-    kept = {Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.STATUS}
+    kept = {Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER, Channel.STATUS}
     assert {c for c, how in CARRIAGE.items() if how.retain} == kept
     assert {c for c, how in CARRIAGE.items() if how.expiry_s is None} == kept
     assert {how.qos for how in CARRIAGE.values()} == {1}
@@ -133,6 +138,7 @@ def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> Non
     ("channel", "topic"),
     [
         (Channel.FLEET_ORDERS, "relance/v1/fleet/orders/o-1"),
+        (Channel.TIMESERVER, "relance/v1/timeserver/status"),
         (Channel.STATUS, "relance/v1/links/link-1/status"),
         (Channel.READINGS, "relance/v1/links/link-1/readings"),
         (Channel.SYNC, "relance/v1/links/link-1/sync"),
