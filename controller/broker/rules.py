@@ -71,12 +71,14 @@ def rights_of(client: BrokerClient) -> TopicRights:
     """What a client needs, and no more."""
     if client.is_link:
         return TopicRights(link_filters(client.name), _upward(client.name))
+    # Each program also hears its own status: another run with its key may be on the broker.
+    status = topic_of(Place(Channel.TIMESERVER if client.name == TIMESERVER else Channel.CONTROLLER))
     answers = topic_of(Place(Channel.TIME_ANSWER, link=ANY, meter=ANY))
     if client.name == TIMESERVER:
-        return TopicRights(time_filters(), (answers,))
+        return TopicRights((*time_filters(), status), (answers, status))
     orders = topic_of(Place(Channel.ORDERS, link=ANY, meter=ANY))
-    for_all = tuple(topic_of(Place(each, order=ANY)) for each in (Channel.CONTROLLER, Channel.FLEET_ORDERS))
-    return TopicRights((*controller_filters(), *time_filters()), (*for_all, orders, answers))
+    for_all = topic_of(Place(Channel.FLEET_ORDERS, order=ANY))
+    return TopicRights((*controller_filters(), *time_filters(), status), (status, for_all, orders, answers))
 
 
 def _upward(link: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from controller.service.carrying import Carries
-from controller.service.rules import BirthHeard, Standing, ask_again, hear, is_forsaken, lead_again
+from controller.service.rules import BirthHeard, RunStanding, ask_again, hear, is_forsaken, lead_again
 from protocols.documents.envelope import Signer
 from protocols.errors import DocumentError, RelanceError
 from protocols.instants import MINUTE_MS, SECOND_MS
@@ -56,7 +56,7 @@ class Presence:
         self._signer = signer
         self._timekeeper = timekeeper
         self._draw = draw
-        self._standing = Standing(nonce=draw(), started_ms=timekeeper.now_ms(), challenge=draw())
+        self._standing = RunStanding(nonce=draw(), started_ms=timekeeper.now_ms(), challenge=draw())
         self._carrier: Carries | None = None
         self._sequence = 0
         self._last_sequence = 0

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from protocols.link.births import Birth
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class RunStanding(Struct, frozen=True, kw_only=True):
     """What a run knows of itself and the others. `leader`: the nonce of the run that leads; empty: this one.
 
     `confirmed`: whether the leader has answered the present challenge. `told`: the nonces of other runs
@@ -33,13 +33,13 @@ class BirthHeard(Struct, frozen=True, kw_only=True):
     known before.
     """
 
-    standing: Standing
+    standing: RunStanding
     answers: str = ""
     announces: bool = False
     met: bool = False
 
 
-def hear(own: Standing, birth: Birth) -> BirthHeard:
+def hear(own: RunStanding, birth: Birth) -> BirthHeard:
     """What follows where another run's birth, authentic under our own key, was heard."""
     if birth.nonce == own.nonce:
         return BirthHeard(standing=own)
@@ -62,16 +62,16 @@ def hear(own: Standing, birth: Birth) -> BirthHeard:
     return BirthHeard(standing=yields, answers=answers, met=met)
 
 
-def ask_again(own: Standing, challenge: str) -> Standing:
+def ask_again(own: RunStanding, challenge: str) -> RunStanding:
     """The standing with a new challenge, which the leader must answer. Who leads keeps its lead."""
     return replace(own, challenge=challenge, confirmed=False)
 
 
-def lead_again(own: Standing) -> Standing:
+def lead_again(own: RunStanding) -> RunStanding:
     """The standing of a run whose leader has gone, or is silent."""
     return replace(own, leader="", confirmed=False, told=own.told - {own.leader})
 
 
-def is_forsaken(own: Standing) -> bool:
+def is_forsaken(own: RunStanding) -> bool:
     """Whether the leader has not answered the present challenge."""
     return bool(own.leader) and not own.confirmed

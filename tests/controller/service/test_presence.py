@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.service.presence import Presence
-from controller.service.rules import Standing, hear, is_forsaken
+from controller.service.rules import RunStanding, hear, is_forsaken
 from controller.service.serve import serve_time
 from protocols.documents.envelope import Signer
 from protocols.errors import DocumentError
@@ -47,7 +47,7 @@ BIRTHS = st.builds(
     answers=NONCES | st.just(""),
 )
 STANDINGS = st.builds(
-    Standing, nonce=NONCES, started_ms=st.integers(min_value=0, max_value=2), challenge=NONCES
+    RunStanding, nonce=NONCES, started_ms=st.integers(min_value=0, max_value=2), challenge=NONCES
 )
 
 
@@ -68,7 +68,7 @@ def test_a_status_without_a_birth_is_that_of_an_older_service() -> None:
 
 @given(own=STANDINGS, births=st.lists(BIRTHS, max_size=8))
 def test_nobody_yields_but_to_a_later_run_that_answers_its_challenge(
-    own: Standing, births: list[Birth]
+    own: RunStanding, births: list[Birth]
 ) -> None:
     standing = own
     for birth in births:
