@@ -23,9 +23,9 @@ from controller.database import postgresql
 from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
 
-SCHEMA_VERSION: Final = "0002"
+SCHEMA_VERSION: Final = "0003"
 # Earlier versions, from which a migration leads to SCHEMA_VERSION.
-_EARLIER: Final = ("0001",)
+_EARLIER: Final = tuple(f"{number:04}" for number in range(1, int(SCHEMA_VERSION)))
 # The version of a database that has tables, but no table of Alembic's.
 _FOREIGN: Final = "foreign"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -53,7 +53,8 @@ class MeterRow(Table, table=True):
     `earliest_ms`, `latest_ms`: the meter's interval of true time at its last report (`latest_ms` None with
     `report_number` > 0: unbounded). `estimate_ms`: the meter's own date then; `reported_ms`: ours.
     `witnesses`: the sources that last gave it the time, the latest first, as JSON of
-    `protocols.link.messages.Witness`.
+    `protocols.link.messages.Witness`. `account`: what went in and out of its purse, as JSON of
+    `protocols.documents.accounts.Account`.
     """
 
     __tablename__ = "meter"
@@ -71,6 +72,7 @@ class MeterRow(Table, table=True):
     latest_ms: int | None = Field(default=None, sa_type=Int64)
     estimate_ms: int | None = Field(default=None, sa_type=Int64)
     witnesses: str | None = Field(default=None, sa_type=TextColumn)
+    account: str | None = Field(default=None, sa_type=TextColumn)
     report_number: int = Field(default=0, sa_type=Int64)
     report_journal: int = Field(default=0, sa_type=Int64)
     reported_ms: int | None = Field(default=None, sa_type=Int64)

@@ -328,6 +328,7 @@ def _meter_columns(report: Reported, now_ms: int) -> dict[str, Value]:
         "next_possible_ms": report.next_possible_ms,
         "dispute_nonce": report.dispute_nonce,
         "code": report.code,
+        "account": None if report.account is None else _encoder.encode(report.account).decode(),
         "witnesses": _encoder.encode(report.witnesses).decode(),
         "reported_ms": now_ms,
         "last_seen_ms": now_ms,

@@ -6,9 +6,11 @@ one before it and its own amount.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum, unique
 
 from msgspec import Struct
 
+from protocols.documents.accounts import Account, Imbalance, differences
 from protocols.documents.statements import Statement
 from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
@@ -54,3 +56,50 @@ def discrepancies(payments: Iterable[Payment]) -> list[str]:
             )
         totals_ueur[key] = payment.number, payment.total_ueur
     return found
+
+
+@unique
+class PurseFault(StrEnum):
+    """What is wrong with a purse. The first two are those of `Imbalance`.
+
+    `ledger`: the meter credited more than was paid, or less than it has confirmed.
+    """
+
+    BALANCE = Imbalance.BALANCE.value
+    EMERGENCY = Imbalance.EMERGENCY.value
+    LEDGER = "ledger"
+
+
+class PurseFinding(Struct, frozen=True, kw_only=True):
+    """`found_q` in place of `expected_q`, both in quanta, in the purse of a meter."""
+
+    meter: str
+    fault: PurseFault
+    expected_q: int
+    found_q: int
+
+
+def purse_findings(
+    meter: str, account: Account, confirmed_ueur: int, paid_ueur: int
+) -> tuple[PurseFinding, ...]:
+    """What is wrong with a meter's purse, to the quantum; empty where nothing is.
+
+    `paid_ueur`: all that the ledger holds for the meter; `confirmed_ueur`: what of it the meter has
+    confirmed. Between the two it may be on its way.
+    """
+    found = [
+        PurseFinding(
+            meter=meter,
+            fault=PurseFault(each.what.value),
+            expected_q=each.expected_q,
+            found_q=each.found_q,
+        )
+        for each in differences(account)
+    ]
+    credited_q = int(account.credited_q)
+    expected_q = min(max(credited_q, confirmed_ueur * QUANTA_PER_UEUR), paid_ueur * QUANTA_PER_UEUR)
+    if credited_q != expected_q:
+        found.append(
+            PurseFinding(meter=meter, fault=PurseFault.LEDGER, expected_q=expected_q, found_q=credited_q)
+        )
+    return tuple(found)

@@ -5,19 +5,31 @@ drafts the statement, signs it and submits the order; `attach` links payment and
 gets no sheet.
 """
 
+import msgspec
 from msgspec import Struct
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, func, select
 
 from controller.database.lookup import existing
 from controller.database.numbers import next_number
-from controller.database.tables import MeterRow, PaymentRow
+from controller.database.tables import DeliveryRow, MeterRow, PaymentRow
 from controller.office import audit
 from controller.office.audit import AuditAct
-from controller.payments.rules import CONTROLLER, Payment, discrepancies, next_statement
+from controller.orders.life import DeliveryState
+from controller.payments.rules import (
+    CONTROLLER,
+    Payment,
+    PurseFinding,
+    discrepancies,
+    next_statement,
+    purse_findings,
+)
+from protocols.documents.accounts import Account
 from protocols.documents.drafting import Sheet
 from protocols.documents.statements import Statement
 from protocols.errors import InputError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
+
+_accounts: msgspec.json.Decoder[Account] = msgspec.json.Decoder(Account)
 
 
 class Booked(Struct, frozen=True):
@@ -95,6 +107,40 @@ def payments_of(session: Session, meter: str | None = None) -> list[Payment]:
 def verify_ledger(session: Session) -> list[str]:
     """The violations of conservation in the store; see `payments.rules.discrepancies`."""
     return discrepancies(payments_of(session))
+
+
+def verify_purses(session: Session) -> list[PurseFinding]:
+    """What is wrong with the purses of all meters that report an account; see `payments.rules`."""
+    paid_ueur = _totals_ueur(session, None)
+    confirmed_ueur = _totals_ueur(session, DeliveryState.EFFECTIVE)
+    rows = session.exec(
+        select(MeterRow.id, MeterRow.account).where(col(MeterRow.account).is_not(None)).order_by(MeterRow.id)
+    )
+    found: list[PurseFinding] = []
+    for meter, account in rows:
+        assert account is not None
+        read = _accounts.decode(account)
+        found += purse_findings(meter, read, confirmed_ueur.get(meter, 0), paid_ueur.get(meter, 0))
+    return found
+
+
+def _totals_ueur(session: Session, state: DeliveryState | None) -> dict[str, int]:
+    """What was paid to each meter; only what its orders in a state of delivery say, where one is given."""
+    query = select(PaymentRow.meter, func.max(PaymentRow.total_ueur)).group_by(
+        col(PaymentRow.meter), col(PaymentRow.issuer)
+    )
+    if state is not None:
+        query = query.join(
+            DeliveryRow,
+            and_(
+                col(DeliveryRow.order_id) == col(PaymentRow.order_id),
+                col(DeliveryRow.meter) == col(PaymentRow.meter),
+            ),
+        ).where(DeliveryRow.state == state)
+    found: dict[str, int] = {}
+    for meter, total_ueur in session.exec(query):
+        found[meter] = found.get(meter, 0) + total_ueur
+    return found
 
 
 def _last(session: Session, meter: str, issuer: str) -> Statement | None:

@@ -9,6 +9,9 @@ payment repays it first. Conservation, at every instant (design §4.3):
 
     balance - (emergency_limit - emergency_left) = start + payments - energy * price - fixed
 
+Beside the purses an `Account` counts what went in and out. Purses and account are added up on their own, so
+that either shows a fault of the other: `protocols.documents.accounts` computes the purses from the account.
+
 The functions work on a plain record of integers so that a rehearsal of a whole fleet runs this same
 source. The caller settles before it changes anything.
 """
@@ -18,6 +21,7 @@ from enum import IntEnum
 from typing import Final
 
 from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
+from protocols.documents.accounts import Account
 from protocols.instants import SECOND_MS
 from protocols.units import (
     QUANTA_PER_S_PER_UEUR_DAY,
@@ -44,7 +48,10 @@ _USED_UP: Final = Emergency.USED_UP
 class Credit:
     """One meter's purses, prices and registers. `drawn_w` is what flows; the supply sets it.
 
-    `settled_at` is a tick; its name is in the image and stays.
+    `settled_at` is a tick; its name is in the image and stays. The fields from `start_q` on are the account
+    since it was opened (see `opened`); None: not yet, as in an image of a firmware that had none.
+    `consumed_mq` and `fixed_mq` end where the present prices began: at the register's `priced_mj`, and at
+    `priced_tick`. What came since is computed from register and ticks.
     """
 
     balance_q: int
@@ -57,6 +64,62 @@ class Credit:
     carry_mq: int = 0
     settled_at: Tick = FIRST_TICK
     energy_mj: int = 0
+    start_q: int | None = None
+    credited_q: int = 0
+    consumed_mq: int = 0
+    fixed_mq: int = 0
+    lent_q: int = 0
+    repaid_q: int = 0
+    priced_mj: int = 0
+    priced_tick: Tick = FIRST_TICK
+
+
+def opened(credit: Credit, credited_ueur: int = 0) -> Credit:
+    """The same record, its account opened now if it was not: it begins with what the purse holds and owes.
+
+    `credited_ueur`: what was ever credited, so that the account and the statements agree from the first
+    report on. `carry_mq` is charged already, so that the account begins with it.
+    """
+    if credit.start_q is None:
+        credit.credited_q = credited_ueur * QUANTA_PER_UEUR
+        credit.lent_q = credit.emergency_limit_q - credit.emergency_left_q
+        credit.start_q = credit.balance_q - credit.lent_q - credit.credited_q
+        credit.fixed_mq = credit.carry_mq
+        credit.priced_mj, credit.priced_tick = credit.energy_mj, credit.settled_at
+    return credit
+
+
+def set_prices(credit: Credit, price_ueur_per_kwh: int, fixed_ueur_per_day: int) -> None:
+    """Charge these prices from now on. Its caller has settled the record."""
+    credit.consumed_mq, credit.fixed_mq = _consumed_mq(credit), _fixed_mq(credit)
+    credit.priced_mj, credit.priced_tick = credit.energy_mj, credit.settled_at
+    credit.price_ueur_per_kwh, credit.fixed_ueur_per_day = price_ueur_per_kwh, fixed_ueur_per_day
+
+
+def _consumed_mq(credit: Credit) -> int:
+    # A watt second costs whole quanta, so that a milliwatt second (mJ) costs whole thousandths of them.
+    energy_mj = credit.energy_mj - credit.priced_mj
+    return credit.consumed_mq + energy_mj * credit.price_ueur_per_kwh * QUANTA_PER_WS_PER_UEUR_KWH
+
+
+def _fixed_mq(credit: Credit) -> int:
+    elapsed_ticks = credit.settled_at - credit.priced_tick
+    return credit.fixed_mq + elapsed_ticks * credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
+
+
+def account_of(credit: Credit) -> Account:
+    """The account of an opened record, as a report carries it. Its caller has settled it."""
+    assert credit.start_q is not None, "the account is opened"
+    return Account(
+        start_q=str(credit.start_q),
+        credited_q=str(credit.credited_q),
+        consumed_mq=str(_consumed_mq(credit)),
+        fixed_mq=str(_fixed_mq(credit)),
+        lent_q=str(credit.lent_q),
+        repaid_q=str(credit.repaid_q),
+        balance_q=str(credit.balance_q),
+        owed_q=str(credit.emergency_limit_q - credit.emergency_left_q),
+    )
 
 
 def rate_q_per_s(credit: Credit) -> int:
@@ -76,6 +139,7 @@ def settle(credit: Credit, at_tick: Tick) -> None:
     if credit.emergency is _IN_USE:
         drawn_q = min(spent_q, credit.emergency_left_q)
         credit.emergency_left_q -= drawn_q
+        credit.lent_q += drawn_q
         spent_q -= drawn_q
     credit.balance_q -= spent_q
 
@@ -138,6 +202,8 @@ def pay(credit: Credit, amount_ueur: int) -> int:
     repaid_q = min(amount_q, credit.emergency_limit_q - credit.emergency_left_q)
     credit.emergency_left_q += repaid_q
     credit.balance_q += amount_q - repaid_q
+    credit.credited_q += amount_q
+    credit.repaid_q += repaid_q
     whole = credit.emergency_left_q == credit.emergency_limit_q
     if whole and (credit.balance_q > 0 or credit.emergency is _USED_UP):
         credit.emergency = _READY

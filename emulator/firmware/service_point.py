@@ -15,6 +15,7 @@ from typing import Final
 
 from emulator.firmware.credit import (
     Credit,
+    opened,
     settle,
     start_emergency,
 )
@@ -56,13 +57,14 @@ class ServicePoint:
     def __init__(self, profile: Profile, recorder: Recorder, balance_q: int, load_w: int) -> None:
         self.profile = profile
         self.recorder = recorder
-        self.credit = Credit(
+        purse = Credit(
             balance_q,
             profile.price_ueur_per_kwh,
             profile.fixed_ueur_per_day,
             profile.emergency_credit_q,
             profile.emergency_credit_q,
         )
+        self.credit = opened(purse)
         self.load_w = load_w
         self.mains_on = True
         self.supply = Supply.ON

@@ -191,6 +191,7 @@ class ReportingMeter:
             dispute_nonce=glance.dispute_nonce,
             code=glance.code,
             witnesses=vouched,
+            account=meter.account,
         )
         return self._sealed(Channel.REPORTED, report)
 

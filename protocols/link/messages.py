@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from protocols.decoding import read_json
+from protocols.documents.accounts import Account
 from protocols.documents.bodies import Id, Named
 from protocols.documents.envelope import WireEnvelope
 from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
@@ -146,7 +147,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     `journal` is the number of the black box's last entry when the report was made. The report confirms every
     order whose receipt has that number or a lower one, whichever of the two messages arrives first.
     `earliest_ms`, `latest_ms`: the interval of the meter's clock; None: unbounded. `witnesses`: the last one
-    of each source that the meter has heard and not forgotten, the latest first.
+    of each source that the meter has heard and not forgotten, the latest first. `account`: what went in and
+    out of the purse; None from an older firmware.
     """
 
     meter: Id
@@ -164,6 +166,7 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     dispute_nonce: Nonce
     code: Text
     witnesses: Annotated[tuple[Witness, ...], Meta(max_length=WITNESSES_MAX)] = ()
+    account: Account | None = None
     v: Literal[1] = 1
 
 

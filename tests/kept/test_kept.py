@@ -96,7 +96,8 @@ def _answers_as_recorded(kept: Path, name: str, *options: str) -> None:
     for command, answer in answers.items():
         ended = call(kept / "home", *command.split(), "--json", *options)
         assert ended.status == 0, (command, ended.err)
-        assert ended.found == answer, command
+        # New keys may stand beside those that programs read already.
+        assert _holds(ended.found, answer), (command, ended.found, answer)
 
 
 def test_a_root_of_version_0_1_is_accepted(kept: Path) -> None:
@@ -105,16 +106,28 @@ def test_a_root_of_version_0_1_is_accepted(kept: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_images_of_version_0_1_are_read_and_written_as_they_were(place: int, kept: Path) -> None:
+def test_images_of_version_0_1_are_read_and_lose_nothing(place: int, kept: Path) -> None:
     memory = LinkMemory(kept / "fleet", f"link-{place + 1}", METERS[place::2])
     memory.open()
     try:
         for meter in METERS[place::2]:
             found, _ = memory.read(meter)
             assert found is not None
-            assert encode_image(decode_image(found.image)) == found.image
+            written = encode_image(decode_image(found.image))
+            # A newer firmware knows more; what the older one knew stands as it was.
+            assert _holds(msgspec.msgpack.decode(written), msgspec.msgpack.decode(found.image))
+            assert encode_image(decode_image(written)) == written
     finally:
         memory.close()
+
+
+def _holds(now: object, before: object) -> bool:
+    """Whether every value of `before` stands in `now` too, in its place."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(name in now and _holds(now[name], value) for name, value in before.items())
+    if isinstance(before, list) and isinstance(now, list):
+        return len(now) == len(before) and all(map(_holds, now, before))
+    return now == before
 
 
 @pytest.mark.parametrize("meter", METERS)

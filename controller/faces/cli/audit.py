@@ -1,6 +1,6 @@
 """`relance audit`: who did what, in a chain of hashes that shows changes made afterwards."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -8,15 +8,22 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
-from controller.payments.store import verify_ledger
+from controller.payments.rules import PurseFault, PurseFinding
+from controller.payments.store import verify_ledger, verify_purses
 from protocols.chain import Head
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
+from protocols.units import eur_from_quanta
 from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 
 _HASH_BYTES = 32
+_PURSE: Final = {
+    PurseFault.BALANCE: "the balance is not what its account adds up to",
+    PurseFault.EMERGENCY: "the emergency credit owed is not what was lent and repaid",
+    PurseFault.LEDGER: "it credited other payments than the ledger holds",
+}
 
 
 @verb(app, "verify", "audit verify", "audit verify --head 128:9f86d0… --json", shares=PLAIN)
@@ -28,13 +35,18 @@ def verify(
         typer.Option(metavar="N:HASH", help="A head noted elsewhere: shows whether entries are missing."),
     ] = None,
 ) -> int:
-    """Check the chain of the audit, and that the ledger adds up. Ends with 1 where either is broken."""
+    """Check the chain of the audit, the ledger and the purses. Ends with 1 where one is broken.
+
+    A meter reports what went in and out of its purse: its balance is computed from that again, to the
+    quantum, and what it credited is compared with the ledger.
+    """
     noted = None if head is None else _head(head)
     with face.office.reading() as session:
         broken = verify_audit(session, noted)
         end = head_of(session)
         discrepancies = verify_ledger(session)
-    whole = broken is None and not discrepancies
+        purses = verify_purses(session)
+    whole = broken is None and not discrepancies and not purses
     if face.as_json:
         print_json(
             {
@@ -43,6 +55,7 @@ def verify(
                 "head": _shown(end),
                 "broken_at": broken,
                 "ledger_discrepancies": discrepancies,
+                "purse_discrepancies": [_finding_fields(each) for each in purses],
             }
         )
         return Exit.DONE if whole else Exit.NO
@@ -50,8 +63,10 @@ def verify(
         raise RefusedError(f"audit: broken at entry {broken} of {end.number}: not what was written then")
     if discrepancies:
         raise RefusedError(f"ledger: {discrepancies[0]}")
+    if purses:
+        raise RefusedError("; ".join(map(_in_english, purses)))
     print_lines(
-        f"The audit is whole: {end.number} entries, and the ledger adds up.",
+        f"The audit is whole: {end.number} entries; the ledger and the purses add up.",
         f"Its head is {_shown(end)}; noted elsewhere, it shows later whether entries are missing.",
     )
     return Exit.DONE
@@ -101,6 +116,24 @@ def list_acts(
     if more:
         print_lines(f"and {more} older: add --before {entries[-1].number}, or --limit N")
     return Exit.DONE
+
+
+def _finding_fields(finding: PurseFinding) -> dict[str, object]:
+    return {
+        "meter": finding.meter,
+        "fault": finding.fault.value,
+        # As strings: JSON readers lose integers beyond 2**53.
+        "expected_q": str(finding.expected_q),
+        "found_q": str(finding.found_q),
+    }
+
+
+def _in_english(finding: PurseFinding) -> str:
+    """One sentence for one fault of a purse."""
+    expected, found = (eur_from_quanta(q, 6) for q in (finding.expected_q, finding.found_q))
+    off_q = finding.found_q - finding.expected_q
+    amounts = f"{found} € in place of {expected} €, {off_q:+} quanta"
+    return f"purse of {finding.meter}: {_PURSE[finding.fault]}: {amounts}"
 
 
 def _shown(head: Head) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from emulator.firmware.credit import pay
+from emulator.firmware.credit import pay, set_prices
 from emulator.firmware.events import Document, DocumentChannel
 from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.identity import Identity
@@ -107,8 +107,7 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
         case Did.TARIFF:
             tariff = body_of(admitted, TariffBody)
-            memory.credit.price_ueur_per_kwh = tariff.price_ueur_per_kwh
-            memory.credit.fixed_ueur_per_day = tariff.fixed_ueur_per_day
+            set_prices(memory.credit, tariff.price_ueur_per_kwh, tariff.fixed_ueur_per_day)
             parts.point.journal_credit(CreditCause.TARIFF, at_tick)
             return _NOTHING
         case _:

@@ -15,6 +15,7 @@ from controller.office import audit
 from controller.orders.outbox import Message
 from controller.orders.store import order_in
 from controller.payments import store as payments
+from controller.payments.rules import PurseFault
 from controller.service.serve import Service
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import in_force
@@ -335,6 +336,22 @@ def test_a_payment_is_credited_once_whatever_is_repeated(engine: Engine) -> None
         assert world.meter("m1").memory.totals.credited_ueur == 12 * UEUR_PER_EUR
         with reading(engine) as session:
             assert payments.verify_ledger(session) == []
+            assert payments.verify_purses(session) == []
+
+    run_story(engine, story)
+
+
+def test_a_purse_that_lost_a_quantum_is_named(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.pay("p1", "m1", 5 * UEUR_PER_EUR)
+        await world.settle()
+        world.meter("m1").memory.credit.balance_q -= 1
+        world.pay("p2", "m1", 7 * UEUR_PER_EUR)
+        await world.settle()
+        with reading(engine) as session:
+            (found,) = payments.verify_purses(session)
+        assert (found.meter, found.fault) == ("m1", PurseFault.BALANCE)
+        assert found.found_q == found.expected_q - 1
 
     run_story(engine, story)
 

@@ -1,0 +1,64 @@
+"""A meter's account: what went in and out of its purse, from which the balance is computed again (§4.3).
+
+Amounts travel as decimal strings, since JSON readers lose integers beyond 2**53 (834 € in quanta). Pure.
+"""
+
+from enum import StrEnum, unique
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+# 63 bits of quanta and three digits more: no purse holds that much.
+Quanta = Annotated[str, Meta(pattern=r"^-?[0-9]{1,24}$(?!\n)")]
+
+_MQ_PER_QUANTUM: Final = 1_000
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Sums since the account was opened, in quanta (`_q`) or thousandths of them (`_mq`).
+
+    `start_q`: the balance then, less what was owed. `credited_q`: all payments. `consumed_mq`: energy at its
+    price. `fixed_mq`: the fixed charge. `lent_q`: drawn from emergency credit; `repaid_q`: given back to it.
+    `balance_q` and `owed_q` are the purses at that instant; they are not made of the sums.
+    """
+
+    start_q: Quanta
+    credited_q: Quanta
+    consumed_mq: Quanta
+    fixed_mq: Quanta
+    lent_q: Quanta
+    repaid_q: Quanta
+    balance_q: Quanta
+    owed_q: Quanta
+
+
+@unique
+class Imbalance(StrEnum):
+    """What does not add up in an account."""
+
+    BALANCE = "balance"
+    EMERGENCY = "emergency"
+
+
+class Difference(Struct, frozen=True):
+    """`found_q` in place of `expected_q`, both in quanta."""
+
+    what: Imbalance
+    expected_q: int
+    found_q: int
+
+
+def differences(account: Account) -> tuple[Difference, ...]:
+    """What the purses hold otherwise than the sums say; empty for an account that adds up.
+
+    balance = start + credited + lent - repaid - (consumed + fixed) rounded down to quanta
+    owed    = lent - repaid
+    """
+    spent_q = (int(account.consumed_mq) + int(account.fixed_mq)) // _MQ_PER_QUANTUM
+    owed_q = int(account.lent_q) - int(account.repaid_q)
+    balance_q = int(account.start_q) + int(account.credited_q) + owed_q - spent_q
+    pairs = (
+        Difference(Imbalance.BALANCE, balance_q, int(account.balance_q)),
+        Difference(Imbalance.EMERGENCY, owed_q, int(account.owed_q)),
+    )
+    return tuple(each for each in pairs if each.expected_q != each.found_q)
