@@ -3,7 +3,7 @@
 Duty: turn envelope bytes into an order that this meter accepts, or a refusal; nothing here changes
 the meter. Protection is admitted if it is valid at some instant of the clock's interval; harm only if it
 is valid at every instant and the clock is trusted. A lease is admitted like protection, since the gate
-judges its end again.
+judges its end again. Of a rebase no date is judged, not even the root's: its nonce is its limit.
 """
 
 from msgspec import Struct
@@ -45,8 +45,10 @@ def admit_order(
     if not is_addressed(order, identity):
         return RefusedDocument(Refusal.NOT_ADDRESSED, order, known)
     low_ms, high_ms = earliest_ms(memory.clock, tick), latest_ms(memory.clock, tick)
+    # A rebase is limited by the dispute's nonce alone: the clock that would judge dates is the one disputed.
+    has_dates = KINDS[order.kind].dates is not Dates.NONE
     # A doubted clock refuses harm for its own reason below; a lease is only judged by what is certain.
-    if not root_allows(root, role, low_ms if high_ms is None else high_ms):
+    if has_dates and not root_allows(root, role, low_ms if high_ms is None else high_ms):
         return RefusedDocument(Refusal.EXPIRED, order, known)
     refusal = _refusal_by_time(order, memory.clock.status, low_ms, high_ms)
     return order if refusal is None else RefusedDocument(refusal, order, known)
