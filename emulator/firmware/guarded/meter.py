@@ -37,7 +37,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.known import Known, known_of
 from emulator.firmware.guarded.memory import Memory, Opening
-from emulator.firmware.guarded.opening import reason_to_restore
+from emulator.firmware.guarded.opening import reason_to_restore, was_by_credit
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import Journal
@@ -288,6 +288,7 @@ class GuardedMeter:
     def _step(self, at_tick: Tick) -> None:
         self.point.step(at_tick)
         purse.step(self.point, self.memory, at_tick)
+        self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
         holds.update_release(self.memory, at_tick)
         if causes.forget_over(self.memory):
             # A power cut, and lost ticks after it, must not bring back what is over.
@@ -474,10 +475,11 @@ class GuardedMeter:
             self._credit_is_back(reason, at_tick)
 
     def _credit_is_back(self, reason: SupplyReason, at_tick: Tick) -> None:
-        """After a payment or the start of emergency credit: undo what the empty purse had led to."""
-        opening = self.memory.opening
-        by_credit = opening is not None and opening.question.cause is SupplyReason.CREDIT
-        if by_credit and not purse.is_empty(self.point):
+        """Undo what the empty purse had led to, once the purse in use has anything left.
+
+        Emergency credit that starts by itself does so in a step, so that every step asks.
+        """
+        if was_by_credit(self.memory) and not purse.is_empty(self.point):
             self._give_back(reason, at_tick)
 
     def _journal_clock(self, cause: ClockCause, at_tick: Tick) -> None:

@@ -30,6 +30,11 @@ def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReas
     return SupplyReason.HOLD if verdict.reason is Because.HOLD else SupplyReason.CUT_ORDER
 
 
+def was_by_credit(memory: Memory) -> bool:
+    """Whether an empty purse led to the last opening, so that credit undoes it."""
+    return memory.opening is not None and memory.opening.question.cause is SupplyReason.CREDIT
+
+
 def _asked_again(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:
     """The question of an opening, asked again with the holds and cancellations known now."""
     return replace(then, holds=holds, evidence=replace(then.evidence, cancelled=cancelled))
