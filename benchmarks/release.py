@@ -113,7 +113,8 @@ def _release_once(address: BrokerAddress, meters: int) -> list[float]:
 def _release_all(controller: Controller, meters: int) -> list[float]:
     at_ms = now_ms()
     with writing(controller.engine) as session:
-        order = release(draw_sheet(session, Kind.RELEASE, "all", at_ms, "benchmark"), "all")
+        keyid = signers()[OPERATORS[0]].keyid
+        order = release(draw_sheet(session, Kind.RELEASE, keyid, at_ms, "benchmark"), keyid)
         sealed = _sealed(order)
         submit(session, sealed, controller.root, OPERATORS[0], at_ms)
     committed_s = time.perf_counter()

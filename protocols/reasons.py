@@ -195,7 +195,7 @@ class Refusal(StrEnum):
     """Why a meter refuses a document. The state is unchanged.
 
     A document that cannot be read is `malformed`, whatever is wrong with it. `too_large`, `wrong_type`,
-    `unknown_kind`, `no_such_calendar`, `stale_number` and `no_limiter` are for other firmwares: ours gives
+    `unknown_kind`, `no_such_calendar` and `no_limiter` are for other firmwares: ours gives
     none of them, and the controller accepts them all.
     """
 

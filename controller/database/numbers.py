@@ -9,7 +9,17 @@ _DRAW = text(
     "ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value"
 )
 
+_RAISE = text(
+    "INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET "
+    "value = CASE WHEN counter.value < :value THEN :value ELSE counter.value END"
+)
+
 
 def next_number(session: Session, name: str) -> int:
     """The next number of the counter `name`, beginning with 1. A rollback gives the number back."""
     return int(session.connection().execute(_DRAW, {"name": name}).scalar_one())
+
+
+def raise_number(session: Session, name: str, value: int) -> None:
+    """Let the counter `name` stand at `value` at least: the next number is above it."""
+    session.connection().execute(_RAISE, {"name": name, "value": value})

@@ -26,6 +26,7 @@ from controller.exchange.sync_answer import RootSent
 from controller.meters.registry import register_link, register_meters
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent, reads_back
+from controller.orders.numbering import note_known_number
 from protocols.documents.kind_rule import Kind
 from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
@@ -208,6 +209,9 @@ def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) 
     for (order_id, event, reason), meters in by_outcome.items():
         for batch in in_batches(meters):
             deliveries.step(session, event, now_ms, order_id=order_id, meters=batch, reason=reason)
+    for receipt in receipts:
+        if isinstance(receipt.known_number, int):
+            note_known_number(session, receipt.order, receipt.meter, receipt.known_number)
     accepted_ones = [receipt for receipt in receipts if receipt.verdict is OrderVerdict.ACCEPTED]
     number_receipts(session, [(each.number, each.order, each.meter) for each in accepted_ones])
     _note_leases(session, [receipt for receipt in accepted_ones if receipt.kind == Kind.LEASE])

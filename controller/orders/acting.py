@@ -19,6 +19,7 @@ from sqlmodel import Session
 from controller.database.engine import writing
 from controller.office.people import Actor
 from controller.orders import store as orders
+from controller.orders.numbering import draw_release_number
 from controller.orders.status import OrderStatus, status_of
 from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import seal
@@ -40,6 +41,11 @@ class Act:
     def sheet(self, kind: Kind, name: str) -> Sheet:
         """An empty sheet for the next revision of `kind/name`."""
         return orders.draw_sheet(self.session, kind, name, self.now_ms, self.basis)
+
+    def release_sheet(self, meters: tuple[str, ...] = ()) -> Sheet:
+        """An empty sheet for a release by the actor's key, numbered for these meters, or for the fleet."""
+        number = draw_release_number(self.session, self.actor.signer.keyid, meters)
+        return orders.new_sheet(self.session, number, self.now_ms, self.basis)
 
     def submit(self, order: Order) -> OrderStatus:
         """Sign an order and submit it: active where one person is enough, else a draft.

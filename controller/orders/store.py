@@ -45,8 +45,13 @@ def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str)
 
     Payments are numbered per meter instead: see `payments.store.draw_statement`.
     """
-    number = next_number(session, "order")
     rev = next_number(session, f"rev/{object_of(kind, name)}")
+    return new_sheet(session, rev, now_ms, basis)
+
+
+def new_sheet(session: Session, rev: int, now_ms: int, basis: str) -> Sheet:
+    """An empty sheet with a new id, for an order whose revision is drawn already."""
+    number = next_number(session, "order")
     return Sheet(id=f"o{number:06d}", rev=rev, now_ms=now_ms, basis=basis)
 
 

@@ -275,6 +275,7 @@ class ReportingMeter:
             verdict=record.verdict,
             reason=record.reason,
             number=number,
+            known_number=record.known_number,
         )
 
     def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:

@@ -41,7 +41,6 @@ from protocols.reasons import Refusal
 
 CALENDAR = "calendar/season"
 LEASE = "lease/meter"
-RELEASE = "release/meter"
 ISSUER = "controller"
 
 # A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
@@ -112,7 +111,9 @@ class Desk:
         return self._seal(order)
 
     def write_release(self, do: ReleaseSpec, at_ms: int) -> bytes:
-        order = self._order(Kind.RELEASE, RELEASE, ReleaseBody(do.hours), at_ms)
+        order = self._order(
+            Kind.RELEASE, f"release/{self._keyring.releasing_key}", ReleaseBody(do.hours), at_ms
+        )
         self._expect(order)
         return self._seal(order)
 

@@ -56,6 +56,11 @@ class Keyring:
             },
         )
 
+    @property
+    def releasing_key(self) -> str:
+        """The key that signs releases and numbers them: that of the first holder of the role."""
+        return self._signers[_HOLDERS[Role.PROTECT][0]].keyid
+
     def seal_order(self, order: Order, signatures: int) -> bytes:
         """The order in its envelope, signed by the first `signatures` holders of the role that it needs.
 

@@ -119,7 +119,8 @@ def record_fields(record: Record) -> dict[str, object]:
                 "nonce": record.nonce,
             }
         case OrderJudged() | CreditChanged() | WarningShown() | ScreenShown() | GateJudged() | FaultShown():
-            return msgspec.structs.asdict(record)
+            fields = msgspec.structs.asdict(record)
+            return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
         case _:
             assert_never(record)
 

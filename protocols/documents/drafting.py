@@ -115,12 +115,14 @@ def unlinted_calendar(
     return _draft(sheet, Kind.CUT_CALENDAR, name, scope, body, ends_ms=until_ms)
 
 
-def release(sheet: Sheet, name: str, hours: int = 72, scope: Scope = FLEET) -> Order:
-    """Restore now, and hold for `hours`. `name`: `all`, or the meter's. Raises InputError."""
+def release(sheet: Sheet, keyid: str, hours: int = 72, scope: Scope = FLEET) -> Order:
+    """Restore now, and hold for `hours`; the revision is the key's next number. Raises InputError.
+
+    `keyid`: the key that will sign, which numbers its releases (`orders.numbering_key`).
+    """
     if hours not in RELEASE_HOURS:
         raise InputError(f"release: {hours} hours; allowed: {', '.join(map(str, RELEASE_HOURS))}")
-    body = ReleaseBody(hours)
-    return _draft(sheet, Kind.RELEASE, name, scope, body)
+    return _draft(sheet, Kind.RELEASE, keyid, scope, ReleaseBody(hours))
 
 
 def payment_statement(sheet: Sheet, meter: str, issuer: str, number: int, total_ueur: int) -> Order:

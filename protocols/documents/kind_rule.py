@@ -101,12 +101,14 @@ class Dates(StrEnum):
     """At which instants of its clock's interval a meter demands that an order is valid.
 
     `every_instant` and `end_only` also demand a trusted clock. `end_only`: an order that begins later is
-    accepted, and kept until then. `none`: the order carries no time that a meter could judge.
+    accepted, and kept until then. `number`: at none where a key numbers the order (`orders.numbering_key`),
+    else at some instant. `none`: the order carries no time that a meter could judge.
     """
 
     EVERY_INSTANT = "every_instant"
     SOME_INSTANT = "some_instant"
     END_ONLY = "end_only"
+    NUMBER = "number"
     NONE = "none"
 
 

@@ -42,17 +42,19 @@ from protocols.spans import Span
 NO_TIME: Final = Span(0, 0)
 
 
-class Revision(Struct, frozen=True):
+class Revision(Struct, frozen=True, omit_defaults=True):
     """One revision as signed, or several merged: then `rev` is the highest of them.
 
     `merged` are the other signed revs inside, the lowest `REVISIONS_MAX` of them; of what is beyond,
     the interval is kept and the number forgotten, which can only make a meter reject a lease.
+    `fingerprint` says which document a numbered release is (`orders.fingerprint_of`); else it is empty.
     """
 
     rev: int
     from_ms: int
     until_ms: int
     merged: tuple[int, ...] = ()
+    fingerprint: str = ""
 
     @property
     def signed(self) -> tuple[int, ...]:
@@ -97,6 +99,27 @@ def declare(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Pr
 def remember(protection: Protection, rev: int) -> Protection | Refusal:
     """Keep a rev without an interval, such as a release's: the firmware counts its hours in ticks."""
     return declare(protection, rev, *NO_TIME)
+
+
+def count_up(protection: Protection, number: int, fingerprint: str) -> Protection | Refusal:
+    """Keep the number of a release that its key numbers (design §5).
+
+    STALE_NUMBER unless it is above the highest number held, or is held from the very same document. The last
+    `REVISIONS_MAX` numbers are held one by one; the highest of those before them is the floor.
+    """
+    if any((each.rev, each.fingerprint) == (number, fingerprint) for each in protection.above):
+        return protection
+    if number <= highest_number(protection):
+        return Refusal.STALE_NUMBER
+    above = (*protection.above, Revision(number, *NO_TIME, fingerprint=fingerprint))
+    if len(above) <= REVISIONS_MAX:
+        return replace(protection, above=above)
+    return Protection(Revision(above[0].rev, *NO_TIME), above[1:])
+
+
+def highest_number(protection: Protection) -> int:
+    """The highest number that a key has released with; 0 if it has not. No number is a leap."""
+    return max((each.rev for each in protection.above), default=protection.floor_rev)
 
 
 def lower(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Protection | Refusal:

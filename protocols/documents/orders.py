@@ -10,6 +10,7 @@ interval in which it is valid; for a cut order that interval is when the cut its
 Design §5.
 """
 
+import re
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
@@ -28,7 +29,7 @@ from protocols.documents.bodies import (
     ObjectName,
     Rev,
 )
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Dates, Kind
 from protocols.documents.kinds import KINDS
 from protocols.errors import DocumentError
 from protocols.limits import (
@@ -97,6 +98,8 @@ SignedTime = TimeAnswer | OneWayTime
 
 B = TypeVar("B", bound=Body)
 
+_KEYID: Final = re.compile(r"[0-9a-f]{64}")
+
 # Size of the cache of bodies: more than the orders that are on their way at once.
 _BODIES_REMEMBERED: Final = 256
 
@@ -138,6 +141,23 @@ def body_of(order: Order, expected: type[B]) -> B:
 def digest_of(order: Order) -> str:
     """The digest by which a lease names a calendar: SHA-256 over the bytes of its body, as hex."""
     return sha256(bytes(order.body)).hexdigest()
+
+
+def numbering_key(order: Order) -> str | None:
+    """The keyid that numbers a release, or None where its dates are judged as those of any protection.
+
+    The object of a numbered release is `release/KEYID`, its rev the number: how often this key has released,
+    over all meters. It must be signed with this key. So a key can use up only its own numbers (design §5).
+    """
+    if KINDS[order.kind].dates is not Dates.NUMBER:
+        return None
+    found = _KEYID.fullmatch(order.object.partition("/")[2])
+    return None if found is None else found.group()
+
+
+def fingerprint_of(order: Order) -> str:
+    """Says which document this is among those of one number: 64 bits of SHA-256 over all that is signed."""
+    return sha256(write_document(order)).hexdigest()[:16]
 
 
 def read_time(payload: bytes) -> SignedTime:

@@ -10,8 +10,8 @@ from typing import Final
 from protocols.documents.bodies import HoldBody, HoldFloorBody
 from protocols.documents.kind_rule import Joins
 from protocols.documents.kinds import KINDS
-from protocols.documents.merging import NO_TIME, Protection, declare, lower, remember
-from protocols.documents.orders import Order, body_of
+from protocols.documents.merging import NO_TIME, Protection, count_up, declare, lower, remember
+from protocols.documents.orders import Order, body_of, fingerprint_of, numbering_key
 from protocols.instants import LATEST_MS
 from protocols.reasons import Refusal
 
@@ -34,6 +34,8 @@ def join_order(held: Protection, order: Order) -> Protection | Refusal:
         case Joins.FROM_ITS_ORDER:
             # It protects from its own begin on, for ever. A cut before that stays right.
             return declare(held, order.rev, order.not_before_ms, LATEST_MS)
+        case Joins.REMEMBERED if numbering_key(order) is not None:
+            return count_up(held, order.rev, fingerprint_of(order))
         case Joins.REMEMBERED:
             return remember(held, order.rev)
         case Joins.FLOOR:

@@ -9,7 +9,7 @@ import hmac
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from protocols.decoding import read_json
 from protocols.documents.accounts import Account
@@ -110,7 +110,7 @@ class Sync(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="report"):
-    """A meter's answer to one order. `kind` and `reason` are those of `records.OrderJudged`."""
+    """A meter's answer to one order. `kind`, `reason`, `known_number` are those of `records.OrderJudged`."""
 
     meter: Id
     order: str
@@ -120,6 +120,7 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="repor
     verdict: OrderVerdict
     reason: str
     number: Int
+    known_number: Int | UnsetType = UNSET
     v: Literal[1] = 1
 
 

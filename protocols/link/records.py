@@ -8,7 +8,7 @@ something happened: an order with its verdict, a claim with its offset, a verdic
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from protocols.link.question import Question
 from protocols.reasons import (
@@ -59,6 +59,8 @@ class OrderJudged(_Record, frozen=True, tag="order"):
 
     `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` if refused, else what it `Did`; in a
     card meter's record it is a sentence. Both are `str`: a reader of JSON cannot tell two enums apart.
+    `known_number`: only for a release that is refused as `stale_number`, the highest number of its key that
+    this meter knows: a release with a higher one is carried out.
     """
 
     order: str
@@ -67,6 +69,7 @@ class OrderJudged(_Record, frozen=True, tag="order"):
     rev: int
     verdict: OrderVerdict
     reason: str = ""
+    known_number: int | UnsetType = UNSET
 
 
 class CreditChanged(_Record, frozen=True, tag="credit"):

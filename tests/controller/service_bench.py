@@ -14,7 +14,9 @@ from sqlalchemy import Engine
 
 from controller.database.engine import writing
 from controller.database.tables import OrderRow
+from controller.office.people import Actor
 from controller.orders import store as orders
+from controller.orders.acting import acting
 from controller.payments import store as payments
 from controller.service.serve import Service, ServiceKeys
 from emulator.firmware.guarded.identity import Identity
@@ -208,8 +210,12 @@ class World:
     def lift(self, name: str) -> OrderRow:
         return self.submit(drafting.lift_moratorium(self.sheet(Kind.LIFT_HOLD, name), name))
 
-    def release(self, name: str = "all", scope: Scope = FLEET) -> OrderRow:
-        return self.submit(drafting.release(self.sheet(Kind.RELEASE, name), name, 72, scope))
+    def release(self, scope: Scope = FLEET) -> OrderRow:
+        """As `relance release` does: numbered by the key that signs."""
+        anna = Actor("anna", SIGNERS["anna"])
+        with acting(self.engine, ROOT, anna, self.now_ms, "test") as act:
+            order = drafting.release(act.release_sheet(scope.meters), anna.signer.keyid, 72, scope)
+        return self.submit(order)
 
     def permit(self) -> OrderRow:
         sheet = self.sheet(Kind.CUT_CALENDAR, "season")

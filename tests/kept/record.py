@@ -2,10 +2,11 @@
 
 - `runs.jsonl.xz`: `run --json` of every shipped scenario;
 - `demo.tar.xz`: what a demo of 40 meters left behind;
+- `demo-0.1.tar.xz`: the same as version 0.1 left it, to be explained as it was then;
 - `home.tar.xz`: a controller's home and a fleet's state as version 0.1 wrote them, with answers to commands.
 
 Whoever means to change behaviour records it anew with `python -m tests.kept.record runs` (or `demo`), and
-says why in the commit. The home is never recorded again: files of 0.1 must stay readable.
+says why in the commit. What 0.1 wrote is never recorded again: its files must stay readable.
 """
 
 import json
@@ -22,6 +23,7 @@ from typing import Any, Final
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs.jsonl.xz"
 DEMO: Final = HERE / "demo.tar.xz"
+DEMO_0_1: Final = HERE / "demo-0.1.tar.xz"
 HOME: Final = HERE / "home.tar.xz"
 DEMO_METERS: Final = 40
 

@@ -7,7 +7,7 @@ most once an hour, because garbage without end must not flush the evidence out o
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from emulator.firmware.credit import pay, set_prices
@@ -23,6 +23,7 @@ from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Kind
+from protocols.documents.merging import highest_number
 from protocols.documents.orders import TIME_TYPE, OneWayTime, Order, body_of
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root
 from protocols.errors import DocumentError
@@ -86,10 +87,18 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     credited_before_ueur = memory.totals.credited_ueur
     did = obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
-        return _refuse(RefusedDocument(did, admitted, signed=True), parts, at_tick)
+        known_number = _known_number(admitted, did, memory)
+        return _refuse(RefusedDocument(did, admitted, True, known_number), parts, at_tick)
     parts.recorder.journal(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD)
+
+
+def _known_number(order: Order, refusal: Refusal, memory: Memory) -> int | None:
+    """What a refused release's key must sign above."""
+    if refusal is not Refusal.STALE_NUMBER:
+        return None
+    return highest_number(memory.protections[order.object])
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:
@@ -158,7 +167,7 @@ def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
     record = (
         OrderJudged("", NoOrder.UNREADABLE, "", 0, OrderVerdict.REFUSED, refused.refusal)
         if order is None
-        else _judged(order, OrderVerdict.REFUSED, refused.refusal)
+        else _judged(order, OrderVerdict.REFUSED, refused.refusal, refused.known_number)
     )
     noted_tick = parts.memory.garbage_noted_at
     if refused.signed or noted_tick is None or at_tick - noted_tick >= _GARBAGE_NOTED_EVERY_MS:
@@ -170,5 +179,8 @@ def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
     return _NOTHING
 
 
-def _judged(order: Order, verdict: OrderVerdict, reason: Did | Refusal) -> OrderJudged:
-    return OrderJudged(order.id, order.kind, order.object, order.rev, verdict, reason)
+def _judged(
+    order: Order, verdict: OrderVerdict, reason: Did | Refusal, known_number: int | None = None
+) -> OrderJudged:
+    known = UNSET if known_number is None else known_number
+    return OrderJudged(order.id, order.kind, order.object, order.rev, verdict, reason, known)

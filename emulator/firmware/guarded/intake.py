@@ -6,6 +6,8 @@ is valid at every instant and the clock is trusted. A lease is admitted like pro
 judges its end again. Of a rebase no date is judged, not even the root's: its nonce is its limit.
 """
 
+from dataclasses import replace
+
 from msgspec import Struct
 
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
@@ -14,19 +16,31 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.ticks import Tick
 from protocols.documents.kind_rule import Dates, Role
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, read_order, read_time
-from protocols.documents.roles import Root, meets, open_signed, root_allows, time_source
+from protocols.documents.orders import (
+    ORDER_TYPE,
+    TIME_TYPE,
+    Order,
+    SignedTime,
+    numbering_key,
+    read_order,
+    read_time,
+)
+from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows, time_source
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, Refusal, Source
 
 
 class RefusedDocument(Struct, frozen=True, gc=False):
-    """A document that changes nothing. `order`: None if unreadable; `signed`: by a known key."""
+    """A document that changes nothing. `order`: None if unreadable; `signed`: by a known key.
+
+    `known_number`: for a release whose number is used up, the highest number of its key; None for the rest.
+    """
 
     refusal: Refusal
     order: Order | None = None
     signed: bool = False
+    known_number: int | None = None
 
 
 def admit_order(
@@ -40,7 +54,7 @@ def admit_order(
         return RefusedDocument(Refusal.MALFORMED)
     role = KINDS[order.kind].role
     known = bool(signed.keyids)
-    if not meets(signed, root, role):
+    if not meets(signed, root, role) or not _is_signed_by_its_key(order, signed):
         return RefusedDocument(Refusal.TOO_FEW_SIGNERS, order, known)
     if not is_addressed(order, identity):
         return RefusedDocument(Refusal.NOT_ADDRESSED, order, known)
@@ -81,15 +95,23 @@ def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | RefusedDo
     return source, time
 
 
+def _is_signed_by_its_key(order: Order, signed: Signed) -> bool:
+    """Whether the key that numbers a release has signed it, and may: nobody uses up the numbers of others."""
+    keyid = numbering_key(order)
+    return keyid is None or bool(
+        replace(signed, keyids=signed.keyids & {keyid}).holders(KINDS[order.kind].role)
+    )
+
+
 def _refusal_by_time(
     order: Order, status: ClockStatus, low_ms: UtcMs, high_ms: UtcMs | None
 ) -> Refusal | None:
     rule = KINDS[order.kind]
     if rule.life_ms_max is not None and order.not_after_ms - order.issued_at_ms > rule.life_ms_max:
         return Refusal.LEASE_TOO_LONG
-    if rule.dates is Dates.NONE:
+    if rule.dates is Dates.NONE or numbering_key(order) is not None:
         return None
-    if rule.dates is Dates.SOME_INSTANT:
+    if rule.dates in (Dates.SOME_INSTANT, Dates.NUMBER):
         return _refusal_at_some_instant(order, low_ms, high_ms)
     if status is not ClockStatus.TRUSTED or high_ms is None:
         return Refusal.CLOCK_NOT_TRUSTED

@@ -25,7 +25,7 @@ from protocols.documents.bodies import (
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, holds_rev
-from protocols.documents.orders import Order, body_of, digest_of
+from protocols.documents.orders import Order, body_of, digest_of, numbering_key
 from protocols.documents.protecting import join_order
 from protocols.documents.statements import apply_statement
 from protocols.instants import HOUR_MS
@@ -55,10 +55,10 @@ def _set_flag(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
 
 
 def _release(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
-    if holds_rev(_held(memory, order), order.rev):
+    if numbering_key(order) is None and holds_rev(_held(memory, order), order.rev):
         return Did.REPEATED
     kept = _protect(order, memory, tick)
-    if isinstance(kept, Refusal):
+    if isinstance(kept, Refusal) or kept is Did.REPEATED:
         return kept
     hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
     return Did.RELEASED

@@ -141,7 +141,7 @@ def test_a_lease_names_what_the_meter_has_acknowledged_and_nothing_else() -> Non
     assert body_of(opened(lease(desk)), LeaseBody).names == (
         Named("flag/medical", 0, (1,)),
         Named("hold/a", 0, (2, 3)),
-        Named("release/meter", 0, (1,)),
+        Named(f"release/{KEYRING.releasing_key}", 0, (1,)),
     )
     acknowledge(desk, desk.write_lift("a", 2, AT_MS))
     assert Named("hold/a", 4, ()) in body_of(opened(lease(desk)), LeaseBody).names

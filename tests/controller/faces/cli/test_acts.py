@@ -138,10 +138,12 @@ def test_a_cut_is_ordered_by_two_and_cancelled_by_one(home: Path) -> None:
 
 def test_a_release_is_one_persons_act_for_some_or_for_all(home: Path) -> None:
     released = done(call(home, "release", "m00002", "m00001", "--hours", "24", "--json")).found["orders"]
-    assert [order["object"] for order in released] == ["release/m00002", "release/m00001"]
+    assert [order["scope"]["meters"] for order in released] == [["m00002"], ["m00001"]]
+    (numbered,) = {order["object"] for order in released}
+    assert [order["rev"] for order in released] == [1, 2]
     (everybody,) = done(call(home, "release", "--all", "--json")).found["orders"]
     assert (everybody["object"], everybody["body"], everybody["deliveries"]) == (
-        "release/all",
+        numbered,
         {"hours": 72},
         {"queued": 3},
     )

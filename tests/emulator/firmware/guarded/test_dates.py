@@ -27,6 +27,7 @@ INTERVALS_MS = {
 FOLLOWS = {
     Dates.EVERY_INSTANT: (None, Refusal.NOT_YET, Refusal.EXPIRED, Refusal.NOT_YET, Refusal.EXPIRED),
     Dates.SOME_INSTANT: (None, None, None, Refusal.NOT_YET, Refusal.EXPIRED),
+    Dates.NUMBER: (None, None, None, Refusal.NOT_YET, Refusal.EXPIRED),
     Dates.END_ONLY: (None, None, Refusal.EXPIRED, None, Refusal.EXPIRED),
     Dates.NONE: (None, None, None, None, None),
 }

@@ -1,0 +1,61 @@
+"""The numbers with which keys release: drawn from the store, above what meters say they know (design §5).
+
+A meter carries out a release whose number is above the highest of its key. A store that was restored from a
+backup draws numbers a second time: the meter refuses such a release and names its own highest number. That is
+kept here, per key and meter, and the next release of that key is numbered above it.
+
+A meter whose key was stolen can name any number. It raises the numbers of others only within `REV_STEP_MAX`;
+beyond that, only releases of this meter alone are numbered above what it says.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlmodel import Session, col, func, select
+
+from controller.database.numbers import next_number, raise_number
+from controller.database.tables import CounterRow, OrderRow
+from protocols.documents.drafting import object_of
+from protocols.documents.kind_rule import Kind
+from protocols.limits import REV_STEP_MAX
+
+_KNOWN: Final = "known/"
+
+
+def note_known_number(session: Session, order_id: str, meter: str, number: int) -> None:
+    """Keep the highest number that a meter named when it refused a release of this store; ignore others."""
+    row = session.get(OrderRow, order_id)
+    if row is not None and row.kind == Kind.RELEASE:
+        raise_number(session, f"{_KNOWN}{row.object}/{meter}", number)
+
+
+def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()) -> int:
+    """The next number of a key for a release of these meters; of the whole fleet where none is named.
+
+    It is above all numbers that the key has given here, and above what these meters say they know.
+    """
+    object_name = object_of(Kind.RELEASE, keyid)
+    number = next_number(session, f"rev/{object_name}")
+    shared = _highest_within_a_step(session, object_name, number)
+    if shared >= number:
+        raise_number(session, f"rev/{object_name}", shared)
+        number = next_number(session, f"rev/{object_name}")
+    names = [f"{_KNOWN}{object_name}/{meter}" for meter in meters]
+    own = select(func.max(CounterRow.value)).where(col(CounterRow.name).in_(names))
+    number = max(number, (session.exec(own).one() or 0) + 1)
+    # One number is one document: a meter answers another document of a number that it has with a refusal.
+    taken = select(OrderRow.rev).where(OrderRow.object == object_name, col(OrderRow.rev) >= number)
+    given = set(session.exec(taken))
+    while number in given:
+        number += 1
+    return number
+
+
+def _highest_within_a_step(session: Session, object_name: str, number: int) -> int:
+    """The highest number that any meter knows of this key, not counting what is no step but a leap."""
+    prefix = f"{_KNOWN}{object_name}/"
+    known = select(func.max(CounterRow.value)).where(
+        col(CounterRow.name).startswith(prefix, autoescape=True),
+        col(CounterRow.value) <= number + REV_STEP_MAX,
+    )
+    return session.exec(known).one() or 0
