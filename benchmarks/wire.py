@@ -26,7 +26,8 @@ from controller.database.engine import reading
 from controller.database.tables import EventRow, MeterRow
 from emulator.links.reporting import Outgoing
 from protocols.link.carriage import IN_FLIGHT_MAX, Arrival, BrokerAddress
-from protocols.link.messages import MeterEvent, Report, Reported, meter_key, write_report
+from protocols.link.keys import meter_key
+from protocols.link.messages import MeterEvent, Report, Reported, write_report
 from protocols.link.records import SupplyChanged
 from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 from protocols.reasons import ClockStatus, Supply, SupplyReason

@@ -35,7 +35,7 @@ class Table(SQLModel):
 
 
 class LinkRow(Table, table=True):
-    """A connection that carries meters. `state`: online or offline; `sequence` counts its births."""
+    """A connection that carries meters. `state`: of `meters.registry.LinkState`; `sequence`: its births."""
 
     __tablename__ = "link"
     __table_args__ = _STRICT
@@ -54,7 +54,8 @@ class MeterRow(Table, table=True):
     `report_number` > 0: unbounded). `estimate_ms`: the meter's own date then; `reported_ms`: ours.
     `witnesses`: the sources that last gave it the time, the latest first, as JSON of
     `protocols.link.messages.Witness`. `account`: what went in and out of its purse, as JSON of
-    `protocols.documents.accounts.Account`.
+    `protocols.documents.accounts.Account`. `holds_number`: of its last authentic holdings; 0: it has never
+    proved any. `claimed`: what words without a MAC say of it, as JSON of `meters.claimed`.
     """
 
     __tablename__ = "meter"
@@ -75,6 +76,8 @@ class MeterRow(Table, table=True):
     account: str | None = Field(default=None, sa_type=TextColumn)
     report_number: int = Field(default=0, sa_type=Int64)
     report_journal: int = Field(default=0, sa_type=Int64)
+    holds_number: int = Field(default=0, sa_type=Int64)
+    claimed: str | None = Field(default=None, sa_type=TextColumn)
     reported_ms: int | None = Field(default=None, sa_type=Int64)
     balance_ueur: int | None = Field(default=None, sa_type=Int64)
     emergency_ueur: int | None = Field(default=None, sa_type=Int64)

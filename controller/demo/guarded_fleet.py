@@ -15,9 +15,8 @@ from controller.demo.population import TwinHousehold
 from controller.demo.pressing import quiet_from_ms
 from emulator.firmware.effects import Effect
 from emulator.firmware.events import Button, ButtonName, Event, SetLoad
-from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.fleet.building import FleetSecrets
+from emulator.fleet.building import FleetSecrets, identity_of
 from emulator.fleet.running import RunningLink
 from emulator.links.link import Link
 from emulator.links.reporting import ReportingMeter
@@ -26,7 +25,7 @@ from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.link.carriage import BrokerAddress
-from protocols.link.messages import meter_key
+from protocols.link.keys import link_key
 from protocols.reasons import Energy, Supply
 
 PROFILE = "wallonia-smart"
@@ -71,6 +70,7 @@ class GuardedFleet:
             Link(
                 f"link-{index + 1}",
                 [self._make(home, profile, secrets, f"link-{index + 1}") for home in homes[index::count]],
+                key=link_key(secrets.fleet_key, f"link-{index + 1}"),
                 births=night.START_MS // 1_000,
                 read_every_ms=READ_EVERY_MS,
                 ask_every_ms=ASK_EVERY_MS,
@@ -117,7 +117,7 @@ class GuardedFleet:
         self, home: TwinHousehold, profile: ProfileData, secrets: FleetSecrets, link: str
     ) -> ReportingMeter:
         meter = GuardedMeter(
-            Identity(home.guarded, frozenset(), meter_key(secrets.fleet_key, home.guarded)),
+            identity_of(home.guarded, secrets.fleet_key),
             profile.of(home.energy),
             secrets.root,
             balance_q=home.balance_q,

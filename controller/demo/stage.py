@@ -30,6 +30,7 @@ from emulator.fleet.running import RunningLink
 from emulator.population.shipped import shipped_profiles
 from protocols.instants import HOUR_MS, UtcMs
 from protocols.link.carriage import Arrival, BrokerAddress
+from protocols.link.keys import asks_key
 from protocols.link.topics import CARRIAGE, Channel, controller_filters, time_filters
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
@@ -163,7 +164,13 @@ def _controller(
     carrier = Carrier(address, "relance-controller", controller_filters(), handle=service.handle)
     service.attach(carrier)
     # Only this authority has the wrong clock: the rest of the service keeps the right one.
-    service.time = TimeAuthority(Source.HEADEND, keys.authority(Source.HEADEND), LyingTime(clock), carrier)
+    service.time = TimeAuthority(
+        Source.HEADEND,
+        keys.authority(Source.HEADEND),
+        LyingTime(clock),
+        carrier,
+        asks=asks_key(keys.fleet_key, Source.HEADEND),
+    )
     return service, carrier
 
 
@@ -175,7 +182,8 @@ def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier
         await held[0].handle(arrival)
 
     carrier = Carrier(address, "relance-timeserver", time_filters(), handle=handle)
-    held.append(TimeAuthority(Source.TIMESERVER, keys.authority(Source.TIMESERVER), clock, carrier))
+    signer, asks = keys.authority(Source.TIMESERVER), asks_key(keys.fleet_key, Source.TIMESERVER)
+    held.append(TimeAuthority(Source.TIMESERVER, signer, clock, carrier, asks=asks))
     return carrier
 
 

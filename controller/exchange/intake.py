@@ -1,8 +1,9 @@
 """Takes messages from the links into the store; a batch of messages is one transaction.
 
-A report counts only with a MAC under its meter's own key. So a link, or an intruder on a link, cannot forge a
-report of a meter. Intake is idempotent: by its number or key a repeated message is recognised, and ignored. A
-refused message changes nothing, and is counted by its reason.
+Only authentic words change what the store knows (`exchange.words`): a meter's under its own key, a link's
+birth under the link's. So neither a link nor an intruder on a link can speak for a meter. Intake is
+idempotent: by its number or key a repeated message is recognised, and ignored. A refused message changes
+nothing, and is counted by its reason.
 
 Receipts and reports of a meter may overtake each other: MQTT orders messages only within one topic (MQTT 5,
 4.6). So their numbers, and not their arrival, decide which report shows a stored order in effect.
@@ -10,9 +11,8 @@ Receipts and reports of a meter may overtake each other: MQTT orders messages on
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from enum import StrEnum, unique
 from functools import cache
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -21,71 +21,40 @@ from sqlmodel import Session, col, select
 
 from controller.database.bulk import Value, in_batches, insert_new, number_receipts, update_newer
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
-from controller.exchange import sync_answer
+from controller.exchange import sync_answer, unverified_words
 from controller.exchange.sync_answer import RootSent
-from controller.meters.registry import register_link, register_meters
+from controller.exchange.words import HeardWords, IntakeRefusal, hear
+from controller.meters.registry import Spoke, known_meters, place_meters, register_link
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent, reads_back
 from controller.orders.numbering import note_known_number
 from protocols.documents.kind_rule import Kind
-from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
-from protocols.link.messages import (
-    Int,
-    MeterEvent,
-    Reading,
-    Readings,
-    Receipt,
-    Report,
-    Reported,
-    Status,
-    Sync,
-    is_authentic,
-    meter_key,
-    read_message,
-    read_report,
-)
+from protocols.link.messages import Int, MeterEvent, MeterHolds, Reading, Receipt, Reported, Status
 from protocols.link.records import ClaimHeard
-from protocols.link.topics import Channel, Place
 from protocols.reasons import NoOrder, OrderVerdict, Supply
 
-M = TypeVar("M", Status, Sync, Readings)
-
-
-# JSON writes the character NUL as this escape only. PostgreSQL stores no NUL, and no text of ours holds one.
-_NUL: Final = b"\\u0000"
-_REPORTS: Final[dict[Channel, type[Report]]] = {
-    Channel.RECEIPTS: Receipt,
-    Channel.REPORTED: Reported,
-    Channel.EVENTS: MeterEvent,
-}
 _CLAIM: Final = ClaimHeard.__struct_config__.tag
 _READING_COLUMNS: Final = ("meter", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
 _EVENT_COLUMNS: Final = ("meter", "number", "time_ms", "received_ms", "event", "record")
 _CLAIM_COLUMNS: Final = ("meter", "number", "source", "verdict", "offset_ms", "time_ms", "received_ms")
 
 
-@unique
-class IntakeRefusal(StrEnum):
-    """Why a message from a link is not taken in."""
+class _Words(Struct):
+    """The words of a batch, sorted by kind; each kind in the order of arrival.
 
-    MALFORMED = "malformed"
-    NOT_AUTHENTIC = "not_authentic"
-    WRONG_PLACE = "wrong_place"
-    NOT_EXPECTED = "not_expected"
-
-
-class _Messages(Struct):
-    """Messages of a batch, sorted by kind; each kind in the order of arrival."""
+    `spoke`: over which link each meter spoke. `syncs`, `unverified`: the words of one arrival, with its link.
+    """
 
     # An empty list or dict as default is safe in a msgspec Struct: each instance gets a new one.
     statuses: list[Status] = []
-    syncs: list[Sync] = []
+    syncs: list[tuple[str, list[MeterHolds]]] = []
     receipts: list[Receipt] = []
     events: list[MeterEvent] = []
     readings: list[Reading] = []
     reported: dict[str, Reported] = {}
-    links: dict[str, str] = {}
+    spoke: dict[str, Spoke] = {}
+    unverified: list[tuple[str, tuple[MeterHolds | Reading, ...]]] = []
 
 
 class _Columns(Struct, frozen=True):
@@ -111,93 +80,83 @@ def take_in(
 ) -> Counter[IntakeRefusal]:
     """Take in a batch, in the caller's transaction. Returns how many were refused, by reason."""
     refused: Counter[IntakeRefusal] = Counter()
-    messages = _Messages()
+    words = _Words()
     for arrival in arrivals:
-        message = _read(arrival, fleet_key)
-        if isinstance(message, IntakeRefusal):
-            refused[message] += 1
+        heard = hear(arrival, fleet_key)
+        if isinstance(heard, IntakeRefusal):
+            refused[heard] += 1
             continue
-        if _needs_new_batch(messages, message):
-            _store(session, messages, root, now_ms)
-            messages = _Messages()
-        _add(messages, message, arrival.place)
-    _store(session, messages, root, now_ms)
+        if heard.forged:
+            refused[IntakeRefusal.NOT_AUTHENTIC] += 1
+        if _needs_new_batch(words, heard):
+            refused += _store(session, words, root, now_ms)
+            words = _Words()
+        _add(words, heard)
+    refused += _store(session, words, root, now_ms)
     return refused
 
 
-def _read(arrival: Arrival, fleet_key: bytes) -> Status | Sync | Readings | Report | IntakeRefusal:
-    place = arrival.place
-    if _NUL in arrival.payload:
-        return IntakeRefusal.MALFORMED
-    try:
-        match place.channel:
-            case Channel.STATUS:
-                return _if_from_its_link(read_message(arrival.payload, Status), place)
-            case Channel.SYNC:
-                return _if_from_its_link(read_message(arrival.payload, Sync), place)
-            case Channel.READINGS:
-                return _if_from_its_link(read_message(arrival.payload, Readings), place)
-            case Channel.RECEIPTS | Channel.REPORTED | Channel.EVENTS:
-                return _read_report(arrival, fleet_key)
-            case _:
-                return IntakeRefusal.NOT_EXPECTED
-    except DocumentError:
-        return IntakeRefusal.MALFORMED
-
-
-def _if_from_its_link(message: M, place: Place) -> M | IntakeRefusal:
-    return message if message.link == place.link else IntakeRefusal.WRONG_PLACE
-
-
-def _read_report(arrival: Arrival, fleet_key: bytes) -> Report | IntakeRefusal:
-    report, body, mac = read_report(arrival.payload)
-    if report.meter != arrival.place.meter or not isinstance(report, _REPORTS[arrival.place.channel]):
-        return IntakeRefusal.WRONG_PLACE
-    return (
-        report if is_authentic(body, mac, meter_key(fleet_key, report.meter)) else IntakeRefusal.NOT_AUTHENTIC
-    )
-
-
-def _needs_new_batch(messages: _Messages, message: Status | Sync | Readings | Report) -> bool:
+def _needs_new_batch(words: _Words, heard: HeardWords) -> bool:
     """Whether what came earlier must be stored first: a sync says what the meter holds after its reports."""
-    return isinstance(message, Sync) and bool(messages.reported or messages.receipts)
+    is_sync = any(isinstance(word, MeterHolds) for word in (*heard.authentic[:1], *heard.unverified[:1]))
+    return is_sync and bool(words.reported or words.receipts)
 
 
-def _add(messages: _Messages, message: Status | Sync | Readings | Report, place: Place) -> None:
-    if isinstance(message, Status):
-        messages.statuses.append(message)
-        return
-    if isinstance(message, Sync):
-        messages.syncs.append(message)
-        return
-    if isinstance(message, Readings):
-        messages.readings.extend(message.readings)
-        messages.links.update({reading.meter: place.link for reading in message.readings})
-        return
-    messages.links[message.meter] = place.link
-    if isinstance(message, Receipt):
-        messages.receipts.append(message)
-    elif isinstance(message, MeterEvent):
-        messages.events.append(message)
-    else:
-        last = messages.reported.get(message.meter)
-        if last is None or last.number < message.number:
-            messages.reported[message.meter] = message
+def _add(words: _Words, heard: HeardWords) -> None:
+    link, holds = heard.link, []
+    for word in heard.authentic:
+        match word:
+            case Status():
+                words.statuses.append(word)
+                continue
+            case MeterHolds():
+                holds.append(word)
+                continue
+            case Reading():
+                words.readings.append(word)
+            case Receipt():
+                words.receipts.append(word)
+            case MeterEvent():
+                words.events.append(word)
+            case Reported():
+                last = words.reported.get(word.meter)
+                if last is None or last.number < word.number:
+                    words.reported[word.meter] = word
+                if word.link:
+                    _note_named(words.spoke, word.meter, Spoke(link, word.number))
+                    continue
+        words.spoke.setdefault(word.meter, Spoke(link))
+    if holds:
+        words.syncs.append((link, holds))
+    if heard.unverified:
+        words.unverified.append((link, heard.unverified))
 
 
-def _store(session: Session, messages: _Messages, root: RootSent, now_ms: int) -> None:
-    for status in messages.statuses:
+def _note_named(spoke: dict[str, Spoke], meter: str, word: Spoke) -> None:
+    """Keep the newest word of a meter that names its link."""
+    if meter not in spoke or spoke[meter].number < word.number:
+        spoke[meter] = word
+
+
+def _store(session: Session, words: _Words, root: RootSent, now_ms: int) -> Counter[IntakeRefusal]:
+    for status in words.statuses:
         register_link(session, status, now_ms)
-    for sync in messages.syncs:
-        sync_answer.answer_sync(session, sync, root, now_ms)
-    sync_answer.welcome(session, register_meters(session, messages.links, now_ms), now_ms)
-    _store_receipts(session, messages.receipts, now_ms)
-    _store_events(session, messages.events, now_ms)
-    _store_readings(session, messages.readings, now_ms)
-    _store_reported(session, messages.reported, now_ms)
-    spoken = messages.reported.keys() | {receipt.meter for receipt in messages.receipts}
+    for link, holds in words.syncs:
+        sync_answer.answer_sync(session, link, holds, root, now_ms)
+    known = known_meters(session, words.spoke)
+    sync_answer.welcome(session, place_meters(session, known, words.spoke, now_ms), now_ms)
+    _store_receipts(session, words.receipts, now_ms)
+    _store_events(session, words.events, now_ms)
+    _store_readings(session, words.readings, now_ms)
+    _store_reported(session, words.reported, now_ms)
+    spoken = words.reported.keys() | {receipt.meter for receipt in words.receipts}
     if spoken:
         _read_back(session, spoken, now_ms)
+    refused: Counter[IntakeRefusal] = Counter()
+    for link, unverified in words.unverified:
+        if not unverified_words.take(session, link, unverified, root, now_ms):
+            refused[IntakeRefusal.UNVERIFIED] += 1
+    return refused
 
 
 def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> None:

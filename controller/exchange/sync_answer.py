@@ -3,7 +3,7 @@
 `exchange.syncing` decides; this module loads the facts and stores the decision, in one transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -12,8 +12,8 @@ from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
-from controller.exchange.syncing import answer
-from controller.meters.registry import register_meters
+from controller.exchange.syncing import Answer, answer
+from controller.meters.registry import KnownMeter, Spoke, known_meters, place_meters
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import deliveries
@@ -23,7 +23,7 @@ from controller.orders.outbox import enqueue_root
 from controller.orders.sending import requeue
 from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.orders import Order
-from protocols.link.messages import MeterHolds, Sync
+from protocols.link.messages import MeterHolds
 
 
 class RootSent(Struct, frozen=True):
@@ -33,33 +33,61 @@ class RootSent(Struct, frozen=True):
     envelope: bytes
 
 
-def answer_sync(session: Session, sync: Sync, root: RootSent, now_ms: int) -> None:
-    """Register the meters of a sync, store what they say of themselves, and queue what they lack."""
-    holds = {each.meter: each for each in sync.meters}
-    register_meters(session, dict.fromkeys(holds, sync.link), now_ms)
-    _store_holds(session, sync.meters, now_ms)
-    add_fleet_deliveries(session, holds.keys(), now_ms)
-    active = active_orders(session, holds.keys())
-    send: dict[str, tuple[Order, list[str]]] = {}
+def answer_sync(
+    session: Session, link: str, holds: Sequence[MeterHolds], root: RootSent, now_ms: int
+) -> None:
+    """Register the meters of an authentic sync, store what they say of themselves, and queue what they lack.
+
+    What is not newer than a meter's last holdings is a repetition, and changes nothing.
+    """
+    known = known_meters(session, [each.meter for each in holds])
+    said = {
+        each.meter: each
+        for each in holds
+        if each.meter not in known or each.number > known[each.meter].holds_number
+    }
+    spoke = {name: Spoke(link, each.number) for name, each in said.items()}
+    place_meters(session, known, spoke, now_ms)
+    _store_holds(session, known, said.values(), now_ms)
+    add_fleet_deliveries(session, said.keys(), now_ms)
+    active = active_orders(session, said.keys())
+    answers = {
+        name: answer(holding, active.get(name, ()), root.version, now_ms) for name, holding in said.items()
+    }
+    _note_held(session, answers, now_ms)
+    roots = [name for name, found in answers.items() if found.root]
+    send_answers(session, link, answers, roots, root, now_ms)
+
+
+def _note_held(session: Session, answers: Mapping[str, Answer], now_ms: int) -> None:
     held: dict[str, list[str]] = {}
-    roots: list[str] = []
-    for meter, holding in holds.items():
-        found = answer(holding, active.get(meter, ()), root.version, now_ms)
-        for order in found.send:
-            send.setdefault(order.id, (order, []))[1].append(meter)
+    for meter, found in answers.items():
         for order in found.held:
             held.setdefault(order.id, []).append(meter)
-        if found.root:
-            roots.append(meter)
     for order_id, meters in held.items():
         for batch in in_batches(meters):
             deliveries.step(session, DeliveryEvent.HELD, now_ms, order_id=order_id, meters=batch)
-    enqueue_root(session, root.envelope, roots, sync.link, now_ms)
+
+
+def send_answers(
+    session: Session,
+    link: str,
+    answers: Mapping[str, Answer],
+    roots: Sequence[str],
+    root: RootSent,
+    now_ms: int,
+) -> None:
+    """Queue what these meters of a link lack, and the root for `roots`."""
+    send: dict[str, tuple[Order, list[str]]] = {}
+    for meter, found in answers.items():
+        for order in found.send:
+            send.setdefault(order.id, (order, []))[1].append(meter)
+    enqueue_root(session, root.envelope, roots, link, now_ms)
     _send(session, list(send.values()), now_ms)
     sent = sum(len(meters) for _, meters in send.values())
     if sent or roots:
         counts = {"orders": sent, "roots": len(roots)}
-        audit.record(session, now_ms, audit.SERVICE, AuditAct.ANSWER_SYNC, sync.link, **counts)
+        audit.record(session, now_ms, audit.SERVICE, AuditAct.ANSWER_SYNC, link, **counts)
 
 
 def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
@@ -97,22 +125,30 @@ def _send(session: Session, found: Sequence[tuple[Order, list[str]]], now_ms: in
         requeue(session, order, meters, now_ms)
 
 
-def _store_holds(session: Session, holds: Sequence[MeterHolds], now_ms: int) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "id": each.meter,
-            "energy": each.energy,
-            "firmware": each.firmware,
-            "profile": each.profile,
-            "supply": each.supply,
-            "clock": each.clock,
-            "lease_rev": each.lease_rev,
-            "lease_ends_ms": each.lease_ends_ms,
-            "root_version": each.root_version,
-            "synced_ms": now_ms,
-            "last_seen_ms": now_ms,
-        }
-        for each in holds
-    ]
-    if rows:
-        session.execute(update(MeterRow), rows)
+def _store_holds(
+    session: Session, known: Mapping[str, KnownMeter], holds: Iterable[MeterHolds], now_ms: int
+) -> None:
+    rows: list[dict[str, Any]] = []
+    states: list[dict[str, Any]] = []
+    for each in holds:
+        rows.append(
+            {
+                "id": each.meter,
+                "energy": each.energy,
+                "firmware": each.firmware,
+                "profile": each.profile,
+                "lease_rev": each.lease_rev,
+                "lease_ends_ms": each.lease_ends_ms,
+                "root_version": each.root_version,
+                "holds_number": each.number,
+                "claimed": None,
+                "synced_ms": now_ms,
+                "last_seen_ms": now_ms,
+            }
+        )
+        # A report that was made later has said it better.
+        if each.meter not in known or each.number > known[each.meter].report_number:
+            states.append({"id": each.meter, "supply": each.supply, "clock": each.clock})
+    for found in (rows, states):
+        if found:
+            session.execute(update(MeterRow), found)

@@ -26,8 +26,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     root: bool
 
 
-def answer(holds: MeterHolds, active: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
-    """What to answer one meter."""
+def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
+    """What to answer one meter. `holds` None: it has not proved what it holds, so only its receipts count.
+
+    The root is then no part of the answer.
+    """
     # Superseded for this meter alone, while the order is active for others: the meter does not lack it.
     active = [each for each in active if each.state is not DeliveryState.SUPERSEDED]
     highest: dict[tuple[Kind, str], int] = {}
@@ -49,14 +52,16 @@ def answer(holds: MeterHolds, active: Sequence[ActiveOrder], root_version: int, 
     return Answer(
         send=tuple(sorted(lacking, key=sending_key)),
         held=tuple(held),
-        root=holds.root_version < root_version,
+        root=holds is not None and holds.root_version < root_version,
     )
 
 
-def _holds(holds: MeterHolds, active: ActiveOrder) -> bool:
+def _holds(holds: MeterHolds | None, active: ActiveOrder) -> bool:
     """Whether the meter has an order: by what its sync says, else (kinds it does not list) by its receipt."""
     order = active.order
     received = active.state in HELD_DELIVERIES
+    if holds is None:
+        return received
     match KINDS[order.kind].shown_by:
         case ShownBy.REVISION:
             named = _named(holds, order.object)

@@ -1,8 +1,13 @@
-"""Registers links and meters by what they send. A meter is known from its first message on."""
+"""Registers links and meters by their own authentic words. A meter is known from the first one on.
+
+A meter is at the link that it names itself, in its newest word that names one: nobody else can move it, and
+no word that was recorded earlier.
+"""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum, unique
 
+from msgspec import Struct
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
@@ -14,10 +19,29 @@ from protocols.link.messages import Status
 
 @unique
 class LinkState(StrEnum):
-    """The state of a link, from its last birth or last will (MQTT 5, 3.1.2.5)."""
+    """The state of a link, from its last birth or last will (MQTT 5, 3.1.2.5).
+
+    `unverified`: no authentic birth has come yet, as with a link of an older firmware.
+    """
 
     ONLINE = "online"
     OFFLINE = "offline"
+    UNVERIFIED = "unverified"
+
+
+class KnownMeter(Struct, frozen=True):
+    """A registered meter: its link, and the numbers of its newest report and holdings."""
+
+    link: str
+    report_number: int
+    holds_number: int
+
+
+class Spoke(Struct, frozen=True):
+    """Over which link a meter spoke. `number`: of its word that names this link itself; 0: none names it."""
+
+    link: str
+    number: int = 0
 
 
 def register_link(session: Session, status: Status, now_ms: int) -> None:
@@ -41,23 +65,30 @@ def check_known(session: Session, meters: Collection[str]) -> None:
         raise not_known(MeterRow, unknown)
 
 
-def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> list[str]:
-    """Register meters, each with its link, or move a known meter to its new link.
+def known_meters(session: Session, meters: Collection[str]) -> dict[str, KnownMeter]:
+    """Those of these meters that are registered."""
+    found: dict[str, KnownMeter] = {}
+    for batch in in_batches(meters):
+        columns = select(MeterRow.id, MeterRow.link, MeterRow.report_number, MeterRow.holds_number)
+        for name, link, report, holds in session.exec(columns.where(col(MeterRow.id).in_(batch))):
+            found[name] = KnownMeter(link, report, holds)
+    return found
+
+
+def place_meters(
+    session: Session, known: Mapping[str, KnownMeter], spoke: Mapping[str, Spoke], now_ms: int
+) -> list[str]:
+    """Register the meters that are not `known`, each with its link; move those that say so themselves.
 
     Returns the meters that were not known before.
     """
-    known: dict[str, str] = {}
-    for batch in in_batches(links):
-        known |= dict(
-            iter(session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(batch))))
-        )
-    moved = {meter: link for meter, link in links.items() if meter in known and known[meter] != link}
-    new = sorted(links.keys() - known.keys())
+    moved = {name: word.link for name, word in spoke.items() if name in known and _moves(known[name], word)}
+    new = sorted(spoke.keys() - known.keys())
     if moved or new:
         # A meter's row references its link, so a link without a birth so far gets a row too.
         link_rows: list[tuple[Value, ...]] = [
-            (link, LinkState.ONLINE.value, 0, 0, now_ms)
-            for link in sorted({links[meter] for meter in (*new, *moved)})
+            (link, LinkState.UNVERIFIED.value, 0, 0, now_ms)
+            for link in sorted({spoke[meter].link for meter in (*new, *moved)})
         ]
         insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms"), link_rows)
     for meter, link in moved.items():
@@ -65,11 +96,16 @@ def register_meters(session: Session, links: Mapping[str, str], now_ms: int) -> 
     columns: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = []
     for meter in new:
-        found = _new_meter(meter, links[meter], now_ms)
+        found = _new_meter(meter, spoke[meter].link, now_ms)
         columns = tuple(found)
         rows.append(tuple(found.values()))
     insert_new(session, "meter", columns, rows)
     return new
+
+
+def _moves(known: KnownMeter, word: Spoke) -> bool:
+    """Whether a meter's own word names another link, and is newer than all that it has said so far."""
+    return word.link != known.link and word.number > max(known.report_number, known.holds_number)
 
 
 def _new_meter(meter: str, link: str, now_ms: int) -> dict[str, Value]:
@@ -79,6 +115,7 @@ def _new_meter(meter: str, link: str, now_ms: int) -> dict[str, Value]:
         "link": link,
         "report_number": 0,
         "report_journal": 0,
+        "holds_number": 0,
         "dispute_nonce": "",
         "code": "",
         "lease_rev": 0,

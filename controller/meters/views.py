@@ -7,12 +7,16 @@ from sqlmodel import Session, col, select
 from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import LinkRow, MeterRow
+from controller.meters.claimed import Claimed, read_claimed
 from controller.meters.registry import LinkState
 from controller.meters.witnesses import WitnessView, last_witnesses
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
-    """A meter as `meters list` shows it. `witnesses`: the last one of each source, the latest first."""
+    """A meter as `meters list` shows it. `witnesses`: the last one of each source, the latest first.
+
+    `claimed`: what an older firmware says of itself without proof.
+    """
 
     id: str
     link: str
@@ -37,6 +41,7 @@ class MeterView(Struct, frozen=True, kw_only=True):
     lease_rev: int
     lease_ends_ms: int
     witnesses: tuple[WitnessView, ...]
+    claimed: Claimed | None = None
 
 
 def list_meters(
@@ -92,4 +97,5 @@ def _meter_view(
     online: bool,  # noqa: FBT001 # a column of the row beside it
     witnesses: tuple[WitnessView, ...],
 ) -> MeterView:
-    return view_of(row, MeterView, online=online, witnesses=witnesses)
+    claimed = read_claimed(row.claimed)
+    return view_of(row, MeterView, online=online, witnesses=witnesses, claimed=claimed)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from controller.database.engine import open_store, writing
 from controller.office.audit import AuditAct, head_of, record
-from controller.office.keys import create_key, new_fleet_key, write_secret
+from controller.office.keys import as_secret, create_key, new_fleet_key, write_secret
 from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
 from protocols.chain import GENESIS
@@ -24,6 +24,7 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 from protocols.errors import InputError, quoted
 from protocols.instants import DAY_MS
+from protocols.link.keys import asks_key
 from protocols.reasons import Source
 
 SERVICE: Final = "service"
@@ -96,7 +97,11 @@ def write_keys(
     folder: Path, operators: Sequence[str], passphrase_of: Callable[[str], str]
 ) -> Mapping[str, Signer]:
     """Write new keys of all operators and machines, and the secret of the fleet, into `folder`."""
-    write_secret(folder / "fleet.key", new_fleet_key())
+    fleet_key = new_fleet_key()
+    write_secret(folder / "fleet.key", as_secret(fleet_key))
+    # The other time authority gets its own part of the fleet's key, and not the key itself.
+    asks = asks_key(fleet_key, Source.TIMESERVER)
+    write_secret(folder / f"{Source.TIMESERVER}.asks", as_secret(asks))
     return {name: create_key(folder / "keys", name, passphrase_of(name)) for name in (*operators, *MACHINES)}
 
 

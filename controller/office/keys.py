@@ -120,12 +120,20 @@ def access_warning(path: Path) -> str | None:
 
 
 def new_fleet_key() -> bytes:
-    """A new secret for a fleet, as `fleet.key` holds it: hex digits and a line feed."""
-    return secrets.token_hex(_FLEET_KEY_BYTES).encode() + b"\n"
+    """A new secret for a fleet, 32 bytes."""
+    return secrets.token_bytes(_FLEET_KEY_BYTES)
+
+
+def as_secret(key: bytes) -> bytes:
+    """A key as its file holds it: hex digits and a line feed."""
+    return key.hex().encode() + b"\n"
 
 
 def load_fleet_key(path: Path) -> bytes:
-    """The secret of the fleet, 32 bytes. Raises InputError for a file that is missing or malformed."""
+    """The secret of the fleet, or one derived from it, 32 bytes.
+
+    Raises InputError for a file that is missing or malformed.
+    """
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except FileNotFoundError:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from protocols.reasons import Source
+
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
 # A folder with this file is a controller's home.
 ROOT_FILE: Final = "root.json"
@@ -49,6 +51,10 @@ class Settings:
     def fleet_key(self) -> Path:
         """The secret from which every meter's own key is derived."""
         return self.home / "fleet.key"
+
+    def asks_key(self, source: Source) -> Path:
+        """The secret with which one time authority checks the asks that are addressed to it."""
+        return self.home / f"{source}.asks"
 
 
 def settings_from(

@@ -65,7 +65,7 @@ def _expire(session: Session, now_ms: int) -> int:
 
 
 def _retry(session: Session, now_ms: int) -> int:
-    """Send again, over online links, orders without a receipt or without a report after it; never harm.
+    """Send again orders without a receipt or a report after it, unless the link is offline; never harm.
 
     A meter answers a copy of an order that it has stored with a receipt and a report. So the state of a
     release becomes known even if its first report was lost. A kind that is sent only until it is stored (a
@@ -87,7 +87,7 @@ def _retry(session: Session, now_ms: int) -> int:
             func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).not_in(_LAPSES),
-            LinkRow.state == LinkState.ONLINE,
+            LinkRow.state != LinkState.OFFLINE,
         )
         .order_by(col(DeliveryRow.sent_ms))
         .limit(_ROWS_AT_ONCE)

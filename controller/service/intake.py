@@ -15,8 +15,9 @@ from typing import Final
 from sqlalchemy import Engine
 
 from controller.database.engine import writing
-from controller.exchange.intake import IntakeRefusal, take_in
+from controller.exchange.intake import take_in
 from controller.exchange.sync_answer import RootSent
+from controller.exchange.words import IntakeRefusal
 from protocols.errors import UnreachableError
 from protocols.link.carriage import Arrival
 from protocols.timekeeping import Timekeeper

@@ -27,6 +27,7 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
+from protocols.link.keys import asks_key
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier, Handle
@@ -76,7 +77,8 @@ class Service:
     def attach(self, carrier: Carries) -> None:
         """Give the service its connection; once, before `run`."""
         self.outbox = Outbox(self._engine, carrier, self._timekeeper, self._lock)
-        self.time = TimeAuthority(Source.HEADEND, self._keys.headend, self._timekeeper, carrier)
+        asks = asks_key(self._keys.fleet_key, Source.HEADEND)
+        self.time = TimeAuthority(Source.HEADEND, self._keys.headend, self._timekeeper, carrier, asks=asks)
 
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
@@ -165,8 +167,10 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
             await service.finish()
 
 
-async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
-    """Run one time authority until stopped, as `serve`."""
+async def serve_time(
+    source: Source, signer: Signer, asks: bytes | None, broker: BrokerAddress, timekeeper: Timekeeper
+) -> None:
+    """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check)."""
 
     async def handle(arrival: Arrival) -> None:
         if presence.leads:
@@ -174,7 +178,7 @@ async def serve_time(source: Source, signer: Signer, broker: BrokerAddress, time
 
     presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, timekeeper)
     carrier = _present_carrier(presence, broker, time_filters(), handle)
-    authority = TimeAuthority(source, signer, timekeeper, carrier)
+    authority = TimeAuthority(source, signer, timekeeper, carrier, asks=asks)
     await until_stopped(carrier, presence.run())
 
 

@@ -13,7 +13,9 @@ from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
+from protocols.link.keys import ask_key
 from protocols.link.messages import TimeAsk, read_message
+from protocols.link.proofs import Proof, Purpose, proof_of
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
@@ -24,13 +26,27 @@ SPREAD_MS: Final = 1_000
 
 
 class TimeAuthority:
-    """Answers asks addressed to `source`, and counts those that it `answered` and `ignored`."""
+    """Answers asks addressed to `source`, and counts those that it `answered` and `ignored`.
 
-    def __init__(self, source: Source, signer: Signer, timekeeper: Timekeeper, carrier: Carries) -> None:
+    `asks` is the key that checks asks to this source (`keys.asks_key`); None: none can be checked. An ask
+    without a MAC, as an older firmware sends it, is answered all the same: an answer is of use to nobody but
+    the meter that made the nonce.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        signer: Signer,
+        timekeeper: Timekeeper,
+        carrier: Carries,
+        *,
+        asks: bytes | None = None,
+    ) -> None:
         self.source = source
         self.answered = 0
         self.ignored: Counter[str] = Counter()
         self._signer = signer
+        self._asks = asks
         self._timekeeper = timekeeper
         self._carrier = carrier
 
@@ -45,12 +61,21 @@ class TimeAuthority:
             if ask.source is not self.source or ask.meter != place.meter:
                 self.ignored["for another"] += 1
                 return
+            if self.proof_of(arrival, ask) is Proof.FORGED:
+                self.ignored["not authentic"] += 1
+                return
             answer = self.answer(ask)
         except DocumentError:
             self.ignored["malformed"] += 1
             return
         await self._carrier.publish(Place(Channel.TIME_ANSWER, link=place.link, meter=place.meter), answer)
         self.answered += 1
+
+    def proof_of(self, arrival: Arrival, ask: TimeAsk) -> Proof:
+        """What the MAC of an ask shows."""
+        if self._asks is None:
+            return Proof.UNVERIFIED
+        return proof_of(arrival.payload, Purpose.ASK, arrival.place.link, ask_key(self._asks, ask.meter))
 
     def answer(self, ask: TimeAsk) -> bytes:
         """The sealed answer to an ask, with the present time. Raises DocumentError for a malformed nonce."""

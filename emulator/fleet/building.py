@@ -16,7 +16,7 @@ from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.fleet.files import LinkMemory
-from emulator.links.link import Link
+from emulator.links.link import ASKED, Link
 from emulator.links.reporting import ReportingMeter, StoredMeter
 from emulator.links.unlinked import Observer, UnlinkedMeters
 from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan
@@ -25,7 +25,7 @@ from emulator.world.household import Household
 from protocols.chain import GENESIS, Entry
 from protocols.documents.roles import Root
 from protocols.instants import SECOND_MS, UtcMs
-from protocols.link.messages import meter_key
+from protocols.link.keys import ask_key, asks_key, link_key, meter_key
 
 M = TypeVar("M", bound=Meter)
 
@@ -78,7 +78,8 @@ def _build_link(
         images = {each.household.id: each.household.meter.image() for each in made}
         kept = {name: StoredMeter(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
         memory.create(kept, births)
-    return Link(link, made, births=births, keep_births=None if memory is None else memory.keep_births)
+    keep_births = None if memory is None else memory.keep_births
+    return Link(link, made, key=link_key(secrets.fleet_key, link), births=births, keep_births=keep_births)
 
 
 def _commission(
@@ -86,7 +87,7 @@ def _commission(
 ) -> ReportingMeter:
     made = household_plan(plan, name)
     meter = GuardedMeter(
-        _identity(name, secrets),
+        identity_of(name, secrets.fleet_key),
         made.profile,
         secrets.root,
         balance_q=made.balance_q,
@@ -107,7 +108,8 @@ def _restore_link(
     memory.open()
     made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
     births = memory.births or now_ms // SECOND_MS
-    restored = Link(link, made, births=births, keep_births=memory.keep_births)
+    key = link_key(secrets.fleet_key, link)
+    restored = Link(link, made, key=key, births=births, keep_births=memory.keep_births)
     for name in meters:
         restored.apply(name, TicksLost(), now_ms)
     return restored
@@ -119,7 +121,7 @@ def _restore(
     made = household_plan(plan, name)
     kept, entries = memory.read(name)
     meter = GuardedMeter.restore(
-        _identity(name, secrets),
+        identity_of(name, secrets.fleet_key),
         made.profile,
         secrets.root,
         None if kept is None else kept.image,
@@ -147,8 +149,10 @@ def _household(
     )
 
 
-def _identity(name: str, secrets: FleetSecrets) -> Identity:
-    return Identity(name, frozenset(), meter_key(secrets.fleet_key, name))
+def identity_of(name: str, fleet_key: bytes) -> Identity:
+    """Who a meter is: its name, and all keys that it is given at manufacture."""
+    asks = {source: ask_key(asks_key(fleet_key, source), name) for source in ASKED}
+    return Identity(name, frozenset(), meter_key(fleet_key, name), asks)
 
 
 def _unconfirmed(entries: Sequence[Entry], confirmed: int) -> list[Entry]:

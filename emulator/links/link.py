@@ -29,6 +29,7 @@ from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs
 from protocols.limits import OBJECTS_MAX
 from protocols.link.messages import ControllerStatus, Status, read_message, write_message
+from protocols.link.proofs import Purpose, with_mac
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source
 
@@ -50,7 +51,7 @@ class Link:
 
     `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the
     time, in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that
-    the meters do.
+    the meters do. `key` proves the link's births and last wills (`keys.link_key`); None: they are unverified.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Link:
         name: str,
         meters: Iterable[ReportingMeter],
         *,
+        key: bytes | None = None,
         births: int = 0,
         keep_births: Callable[[int], None] | None = None,
         read_every_ms: int = READ_EVERY_MS,
@@ -70,6 +72,7 @@ class Link:
         self.births = births
         self.online = False
         self.ignored = 0
+        self._key = key
         self._keep_births = keep_births
         self._read_every_ms = read_every_ms
         self._ask_every_ms = ask_every_ms
@@ -124,7 +127,7 @@ class Link:
         """What each meter holds."""
         place = Place(Channel.SYNC, link=self.name)
         expiry_s = CARRIAGE[Channel.SYNC].expiry_s
-        payloads = sync_messages(self.name, (each.household.meter for each in self.meters.values()))
+        payloads = sync_messages(self.name, [each.holds() for each in self.meters.values()])
         return [Outgoing(place, payload, expiry_s) for payload in payloads]
 
     def confirm(self, sent: Outgoing) -> None:
@@ -258,12 +261,18 @@ class Link:
     def _repeat(self, due_ms: UtcMs) -> list[Outgoing]:
         self._repeat_due_ms = UtcMs(due_ms + REPEAT_EVERY_MS)
         meters = self.meters.values()
-        return self.sync() + [each.report(each.household.tick_at(due_ms)) for each in meters]
+        messages = self.sync() + [each.report(each.household.tick_at(due_ms)) for each in meters]
+        for meter in meters:
+            # The numbers just used must be in the memory before they are out: no ask follows that writes it.
+            meter.save()
+        return messages
 
     def _status(self, *, online: bool) -> Outgoing:
         status = Status(link=self.name, online=online, sequence=self.births, meters=len(self.meters))
-        place = Place(Channel.STATUS, link=self.name)
-        return Outgoing(place, write_message(status), CARRIAGE[Channel.STATUS].expiry_s)
+        place, word = Place(Channel.STATUS, link=self.name), write_message(status)
+        if self._key is not None:
+            word = with_mac(word, Purpose.STATUS, self.name, self._key)
+        return Outgoing(place, word, CARRIAGE[Channel.STATUS].expiry_s)
 
 
 def _phase_ms(name: str, every_ms: int) -> int:

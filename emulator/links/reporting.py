@@ -15,20 +15,22 @@ from emulator.firmware.effects import Ask, Effect, Persist, RecordEmitted
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
 from emulator.firmware.ticks import Tick
+from emulator.links.syncing import holds_of
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
 from protocols.documents.kind_rule import Kind
 from protocols.link.messages import (
     MeterEvent,
+    MeterHolds,
     Reading,
     Receipt,
     Report,
     Reported,
     TimeAsk,
     Witness,
-    write_message,
     write_report,
 )
+from protocols.link.proofs import Purpose, with_mac
 from protocols.link.records import (
     ClaimHeard,
     ClockChanged,
@@ -192,15 +194,21 @@ class ReportingMeter:
             code=glance.code,
             witnesses=vouched,
             account=meter.account,
+            link=self._link,
         )
         return self._sealed(Channel.REPORTED, report)
 
-    def read(self, at_tick: Tick) -> Reading:
-        """The next reading of its register. The caller has advanced the meter to `at_tick`."""
+    def holds(self) -> bytes:
+        """The word that says what the meter holds, under the next number of its reports."""
+        self._reported += 1
+        return self._proven(holds_of(self.household.meter, self._reported), Purpose.HOLDS)
+
+    def read(self, at_tick: Tick) -> bytes:
+        """The word of the next reading of its register. The caller has advanced the meter to `at_tick`."""
         self._readings += 1
         self.save()
         readout = self.household.meter.readout(at_tick)
-        return Reading(
+        reading = Reading(
             meter=self.household.id,
             number=self._readings,
             time_ms=readout.estimate_ms,
@@ -208,6 +216,7 @@ class ReportingMeter:
             balance_ueur=readout.purse.balance_ueur,
             supply=readout.glance.supply,
         )
+        return self._proven(reading, Purpose.READING)
 
     def save(self) -> None:
         """Store the meter as it is."""
@@ -290,7 +299,13 @@ class ReportingMeter:
     def _ask(self, effect: Ask) -> Outgoing:
         ask = TimeAsk(meter=self.household.id, source=effect.source, nonce=effect.nonce)
         place = Place(Channel.TIME_ASK, link=self._link, meter=self.household.id)
-        return Outgoing(place, write_message(ask), CARRIAGE[Channel.TIME_ASK].expiry_s)
+        word, key = _encoder.encode(ask), self.household.meter.identity.ask_keys.get(effect.source)
+        if key is not None:
+            word = with_mac(word, Purpose.ASK, self._link, key)
+        return Outgoing(place, word, CARRIAGE[Channel.TIME_ASK].expiry_s)
+
+    def _proven(self, said: MeterHolds | Reading, purpose: Purpose) -> bytes:
+        return with_mac(_encoder.encode(said), purpose, self._link, self.household.meter.identity.key)
 
     def _sealed(self, channel: Channel, report: Report, number: int = 0) -> Outgoing:
         place = Place(channel, link=self._link, meter=self.household.id)

@@ -1,7 +1,7 @@
 """The messages with what a link's meters hold and with their readings, each within the size limit. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -13,24 +13,20 @@ from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISION
 from protocols.link.messages import (
     CalendarHeld,
     MeterHolds,
-    Reading,
-    Readings,
     StatementHeld,
-    Sync,
-    write_message,
+    write_readings,
+    write_sync,
 )
 
 FIRMWARE: Final = "guarded"
-# Room for the rest of a message: the names of its fields, and the link's name.
-_AROUND_BYTES: Final = 256
-
-I = TypeVar("I", Reading, MeterHolds)  # noqa: E741 an item
+# Room for the rest of a message: the names of its fields, the link's name, and the last word's MAC.
+_AROUND_BYTES: Final = 320
 
 _encoder = msgspec.json.Encoder()
 
 
-def holds_of(meter: GuardedMeter) -> MeterHolds:
-    """What a meter holds, so that the controller can answer with what is missing.
+def holds_of(meter: GuardedMeter, number: int = 0) -> MeterHolds:
+    """What a meter holds, so that the controller can answer with what is missing. `number` is this word's.
 
     A meter that holds more than fits names less of it: what it does not name is sent again, and
     repetition changes nothing.
@@ -57,41 +53,37 @@ def holds_of(meter: GuardedMeter) -> MeterHolds:
         cut_orders=held.cut_orders,
         tombstones=held.tombstones,
         root_version=held.root_version,
+        number=number,
     )
     while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
         holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])
     return holds
 
 
-def sync_messages(link: str, meters: Iterable[GuardedMeter]) -> list[bytes]:
-    """As many messages as the size limit requires; one without meters for a link that has none."""
-    batches = list(_batches([holds_of(meter) for meter in meters])) or [()]
+def sync_messages(link: str, words: Sequence[bytes]) -> list[bytes]:
+    """The words in as many messages as the size limit requires; an empty one for a link without meters."""
+    batches = list(_batches(words)) or [()]
     return [
-        write_message(Sync(link=link, meters=batch, more=number < len(batches)))
-        for number, batch in enumerate(batches, start=1)
+        write_sync(link, batch, more=number < len(batches)) for number, batch in enumerate(batches, start=1)
     ]
 
 
-def readings_messages(link: str, readings: Sequence[Reading]) -> list[bytes]:
+def readings_messages(link: str, words: Sequence[bytes]) -> list[bytes]:
     """Readings in batches."""
-    return [
-        write_message(Readings(link=link, readings=batch))
-        for batch in _batches(readings, READINGS_PER_BATCH_MAX)
-    ]
+    return [write_readings(link, batch) for batch in _batches(words, READINGS_PER_BATCH_MAX)]
 
 
-def _batches(items: Sequence[I], items_max: int | None = None) -> Iterator[tuple[I, ...]]:
-    batch: list[I] = []
+def _batches(words: Sequence[bytes], words_max: int | None = None) -> Iterator[Sequence[bytes]]:
+    batch: list[bytes] = []
     size = _AROUND_BYTES
-    for item in items:
-        item_bytes = len(_encoder.encode(item)) + 1
-        if batch and (size + item_bytes > PAYLOAD_BYTES_MAX or len(batch) == items_max):
-            yield tuple(batch)
+    for word in words:
+        if batch and (size + len(word) + 1 > PAYLOAD_BYTES_MAX or len(batch) == words_max):
+            yield batch
             batch, size = [], _AROUND_BYTES
-        batch.append(item)
-        size += item_bytes
+        batch.append(word)
+        size += len(word) + 1
     if batch:
-        yield tuple(batch)
+        yield batch
 
 
 def _named(name: str, protection: Protection) -> Named:

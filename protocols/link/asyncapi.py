@@ -21,6 +21,8 @@ from protocols.link.messages import (
     Authenticated,
     ControllerStatus,
     MeterEvent,
+    MeterHolds,
+    Reading,
     Readings,
     Receipt,
     Reported,
@@ -28,10 +30,14 @@ from protocols.link.messages import (
     Sync,
     TimeAsk,
 )
+from protocols.link.proofs import MAC_CHARS
 from protocols.link.records import RECORDS
 from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
 
 Json = dict[str, Any]
+
+# The words that carry a short MAC.
+_PROVEN: Final = (Status.__name__, MeterHolds.__name__, Reading.__name__, TimeAsk.__name__)
 
 _REF: Final = "#/components/schemas/{name}"
 # What a channel carries: a bare message, a report with its MAC, or a signed envelope of a type.
@@ -74,12 +80,14 @@ _PARAMETERS: Final[Mapping[str, str]] = {
     "order": "An order's id.",
 }
 _DESCRIPTION: Final = """\
-What a link (a data concentrator with its meters, or a meter alone) exchanges with the head-end over
-MQTT 5. Clean start always; the link subscribes, publishes its status and then its sync, and is answered
-with what is missing. Orders and times are signed envelopes (DSSE v1, Ed25519); a meter's reports carry a
-MAC under the meter's own key. Instants are UTC milliseconds, money is in micro-euro, a payload has at most
-16 KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition changes
-nothing.
+What a link (a data concentrator with its meters, or a meter alone) exchanges with the head-end over MQTT 5.
+Clean start always; the link subscribes, publishes its status and then its sync, and is answered with what is
+missing. Orders and times are signed envelopes (DSSE v1, Ed25519); a meter's reports carry a MAC under the
+meter's own key. Births, holdings, readings and asks carry a short MAC as their last member, `,"mac":"…"}`
+without spaces: the first 16 bytes, as hex, of HMAC-SHA-256 over purpose (`status`, `holds`, `reading`,
+`ask`), line feed, link, line feed, and the object without that member. Without one they are of an older
+firmware, and decide nothing. Instants are UTC milliseconds, money is in micro-euro, a payload has at most 16
+KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition changes nothing.
 """
 
 
@@ -133,6 +141,9 @@ def schemas() -> Json:
     filled["MeterEvent"]["properties"]["record"] = {
         "oneOf": [{"$ref": _REF.format(name=record.__name__)} for record in RECORDS]
     }
+    for name in _PROVEN:
+        # Written as the last member, over the bytes before it: no field of the type (`link.proofs`).
+        filled[name]["properties"]["mac"] = {"type": "string", "pattern": f"^[0-9a-f]{{{MAC_CHARS}}}$"}
     filled["Order"]["allOf"] = [
         {
             "if": {"properties": {"kind": {"const": str(kind)}}},

@@ -2,10 +2,12 @@
 
 JSON by msgspec, versioned, at most 16 KiB. A meter's reports (receipts, reported, events) carry a MAC under
 the meter's own key over the bytes of the report, so that neither a link nor an intruder on it can forge
-them. An unknown field is ignored, so that older receivers read newer senders.
+them. What each meter holds, its readings and its asks, and a link's births carry a short MAC as their last
+member (`protocols.link.proofs`). An unknown field is ignored, so that older receivers read newer senders.
 """
 
 import hmac
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
@@ -27,7 +29,10 @@ WITNESSES_MAX: Final = len(Source)
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """A link's birth (`online`), or its last will. `sequence` counts births: a later one wins."""
+    """A link's birth (`online`), or its last will. `sequence` counts births: a later one wins.
+
+    It carries the link's MAC.
+    """
 
     link: Id
     online: bool
@@ -51,7 +56,10 @@ class ControllerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """One meter's register. `time_ms` is the meter's estimate; `number` rises by one with each reading."""
+    """One meter's register. `time_ms` is the meter's estimate; `number` rises by one with each reading.
+
+    It carries the meter's MAC.
+    """
 
     meter: Id
     number: Int
@@ -82,7 +90,10 @@ class StatementHeld(Struct, frozen=True):
 
 
 class MeterHolds(Struct, frozen=True, kw_only=True):
-    """What one meter holds, so that the controller can send what is missing."""
+    """What one meter holds, so that the controller can send what is missing. It carries the meter's MAC.
+
+    `number` is drawn from the count of the meter's reports: the later of the two words is the newer one.
+    """
 
     meter: Id
     energy: Energy
@@ -98,6 +109,7 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
     cut_orders: tuple[str, ...]
     tombstones: tuple[str, ...]
     root_version: Int
+    number: Int = 0
 
 
 class Sync(Struct, frozen=True, kw_only=True):
@@ -149,7 +161,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     order whose receipt has that number or a lower one, whichever of the two messages arrives first.
     `earliest_ms`, `latest_ms`: the interval of the meter's clock; None: unbounded. `witnesses`: the last one
     of each source that the meter has heard and not forgotten, the latest first. `account`: what went in and
-    out of the purse; None from an older firmware.
+    out of the purse; None from an older firmware. `link` is the link over which the meter says it; empty: an
+    older firmware.
     """
 
     meter: Id
@@ -168,6 +181,7 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     code: Text
     witnesses: Annotated[tuple[Witness, ...], Meta(max_length=WITNESSES_MAX)] = ()
     account: Account | None = None
+    link: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
     v: Literal[1] = 1
 
 
@@ -186,7 +200,10 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
 
 
 class TimeAsk(Struct, frozen=True, kw_only=True):
-    """A meter asks one time authority. Every authority receives it; the one that is named answers."""
+    """A meter asks one time authority. Every authority receives it; the one that is named answers.
+
+    It carries a MAC under the meter's key for asks to that authority (`keys.ask_key`).
+    """
 
     meter: Id
     source: Source
@@ -195,6 +212,23 @@ class TimeAsk(Struct, frozen=True, kw_only=True):
 
 
 Report = Receipt | Reported | MeterEvent
+
+
+class _SyncWords(Struct, frozen=True, kw_only=True):
+    """A `Sync` whose meters are still the bytes that their MACs cover."""
+
+    link: Id
+    meters: tuple[msgspec.Raw, ...]
+    more: bool
+    v: Literal[1] = 1
+
+
+class _ReadingsWords(Struct, frozen=True, kw_only=True):
+    """`Readings` that are still the bytes that their MACs cover."""
+
+    link: Id
+    readings: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=READINGS_PER_BATCH_MAX)]
+    v: Literal[1] = 1
 
 
 class Authenticated(Struct, frozen=True):
@@ -210,6 +244,10 @@ M = TypeVar("M", bound=Message)
 _encoder = msgspec.json.Encoder()
 _authenticated = msgspec.json.Decoder(Authenticated)
 _reports: msgspec.json.Decoder[Receipt | Reported | MeterEvent] = msgspec.json.Decoder(Report)
+_sync_words = msgspec.json.Decoder(_SyncWords)
+_readings_words = msgspec.json.Decoder(_ReadingsWords)
+_holds = msgspec.json.Decoder(MeterHolds)
+_reading = msgspec.json.Decoder(Reading)
 _plain: dict[type, msgspec.json.Decoder[object]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Status, ControllerStatus, Readings, Sync, TimeAsk)
 }
@@ -225,6 +263,36 @@ def read_message(data: bytes, kind: type[M]) -> M:
     message = read_json(_plain[kind], data, kind.__name__.lower())
     assert isinstance(message, kind)
     return message
+
+
+def write_sync(link: str, words: Sequence[bytes], *, more: bool) -> bytes:
+    """A sync that carries the words of these meters exactly as they are."""
+    return _encoder.encode(_SyncWords(link=link, meters=tuple(map(msgspec.Raw, words)), more=more))
+
+
+def write_readings(link: str, words: Sequence[bytes]) -> bytes:
+    """A batch that carries these readings exactly as they are."""
+    return _encoder.encode(_ReadingsWords(link=link, readings=tuple(map(msgspec.Raw, words))))
+
+
+def read_holds(data: bytes) -> tuple[str, list[tuple[MeterHolds, bytes]]]:
+    """The link of a sync, and what each meter holds with its word, whose MAC is not checked yet.
+
+    Raises DocumentError for anything else.
+    """
+    sync = read_json(_sync_words, data, "sync")
+    return sync.link, [(read_json(_holds, bytes(each), "sync"), bytes(each)) for each in sync.meters]
+
+
+def read_readings(data: bytes) -> tuple[str, list[tuple[Reading, bytes]]]:
+    """The link of a batch, and each reading with its word, whose MAC is not checked yet.
+
+    Raises DocumentError for anything else.
+    """
+    batch = read_json(_readings_words, data, "readings")
+    return batch.link, [
+        (read_json(_reading, bytes(each), "readings"), bytes(each)) for each in batch.readings
+    ]
 
 
 def write_report(report: Report, key: bytes) -> bytes:
@@ -246,11 +314,6 @@ def read_report(data: bytes) -> tuple[Report, bytes, str]:
 def is_authentic(body: bytes, mac: str, key: bytes) -> bool:
     """Whether this MAC of a report was made with `key` (HMAC-SHA-256, in constant time)."""
     return hmac.compare_digest(_mac(body, key), mac)
-
-
-def meter_key(fleet_key: bytes, meter: str) -> bytes:
-    """A meter's own key, derived from the fleet's key. The head-end keeps that one, a meter only its own."""
-    return hmac.digest(fleet_key, b"meter/" + meter.encode(), "sha256")
 
 
 def _mac(body: bytes, key: bytes) -> str:

@@ -15,6 +15,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import TIME_TYPE, Scope, TimeAnswer, digest_of, write_document
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.link.carriage import Arrival
+from protocols.link.keys import meter_key
 from protocols.link.messages import (
     ControllerStatus,
     Receipt,
@@ -24,7 +25,6 @@ from protocols.link.messages import (
     Sync,
     TimeAsk,
     is_authentic,
-    meter_key,
     read_message,
     read_report,
     write_message,

@@ -19,9 +19,9 @@ from controller.orders import store as orders
 from controller.orders.acting import acting
 from controller.payments import store as payments
 from controller.service.serve import Service, ServiceKeys
-from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
+from emulator.fleet.building import identity_of
 from emulator.links.link import Link
 from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.world.crystal import Crystal
@@ -36,7 +36,8 @@ from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, Scope, Time
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
 from protocols.link.carriage import Arrival, NotConnectedError
-from protocols.link.messages import TimeAsk, meter_key, read_message
+from protocols.link.keys import link_key
+from protocols.link.messages import TimeAsk, read_message
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.units import QUANTA_PER_EUR
@@ -70,12 +71,13 @@ class SteppedClock:
 def make_link(
     name: str, meters: Sequence[str], *, balance_q: int = 1_000 * QUANTA_PER_EUR, profile: Profile = PROFILE
 ) -> Link:
-    return Link(name, [_reporting(name, meter, balance_q, profile) for meter in meters])
+    made = [_reporting(name, meter, balance_q, profile) for meter in meters]
+    return Link(name, made, key=link_key(FLEET_KEY, name))
 
 
 def _reporting(link: str, name: str, balance_q: int, profile: Profile) -> ReportingMeter:
     meter = GuardedMeter(
-        Identity(name, frozenset(), meter_key(FLEET_KEY, name)),
+        identity_of(name, FLEET_KEY),
         profile,
         ROOT,
         balance_q=balance_q,

@@ -11,6 +11,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
+from controller.meters.claimed import Claimed
 from controller.meters.views import MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import count_deliveries, list_deliveries
@@ -123,6 +124,7 @@ def show(face: Face, meter: Meter) -> int:
         ("last report", local(view.reported_ms, zone)),
         ("last seen", local(view.last_seen_ms, zone)),
         ("last sync", local(view.synced_ms, zone)),
+        *(() if view.claimed is None else [("unverified, without proof", _claimed(view.claimed, zone))]),
         *(
             ("order " + each.order_id, f"{each.object} rev {each.rev}: {reads[each.order_id]} {each.reason}")
             for each in deliveries
@@ -148,6 +150,14 @@ def why(face: Face, meter: Meter) -> int:
     else:
         print_lines(*sentences)
     return Exit.DONE
+
+
+def _claimed(claimed: Claimed, zone: ZoneInfo) -> str:
+    """What an older firmware says: nobody can tell whether it was the meter that said it."""
+    balance = None if claimed.balance_ueur is None else f"{eur(claimed.balance_ueur)} EUR"
+    energy = None if claimed.energy_wh is None else f"{claimed.energy_wh} Wh"
+    said = (claimed.energy, claimed.firmware, claimed.profile, energy, balance)
+    return f"{', '.join(each for each in said if each)}, at {local(claimed.heard_ms, zone)}"
 
 
 def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:
@@ -212,6 +222,17 @@ def _offset(witness: WitnessView) -> str:
     return f"{least}{sign}{size}, {verdict}"
 
 
+def _claimed_fields(claimed: Claimed) -> dict[str, Any]:
+    return {
+        "energy": claimed.energy,
+        "firmware": claimed.firmware,
+        "profile": claimed.profile,
+        "energy_wh": claimed.energy_wh,
+        "balance_ueur": claimed.balance_ueur,
+        **instants(heard=claimed.heard_ms),
+    }
+
+
 def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]:
     return {
         "id": view.id,
@@ -228,6 +249,7 @@ def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]
         "emergency_ueur": view.emergency_ueur,
         "code": view.code,
         "lease_rev": view.lease_rev,
+        **({} if view.claimed is None else {"unverified": _claimed_fields(view.claimed)}),
         **instants(
             earliest=view.earliest_ms,
             latest=view.latest_ms,

@@ -23,6 +23,7 @@ from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
+from protocols.link.keys import asks_key
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
 from protocols.rim.terminal import Exit, warn
@@ -62,7 +63,7 @@ def serve_second_time(
     """Answer meters as the time authority `timeserver`: the second witness of their clocks.
 
     It needs no database. Run it on another machine with another source of time, so that the two witnesses do
-    not fail together; its home needs only `root.json` and `keys/timeserver.pem`.
+    not fail together; its home needs only `root.json`, `keys/timeserver.pem` and timeserver.asks.
     """
     settings = settings_from(os.environ, home, None, broker, tls)
     address = _reachable(settings, TIMESERVER)
@@ -70,9 +71,10 @@ def serve_second_time(
     rule = load_root(settings.root).roles.get(Role.TIME)
     if rule is None or signer.keyid not in rule.keyids:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
+    asks = _asks_key(settings, Source.TIMESERVER)
     _log(verbose=verbose)
     print_lines(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
-    asyncio.run(serve_time(Source.TIMESERVER, signer, address, SystemClock()))
+    asyncio.run(serve_time(Source.TIMESERVER, signer, asks, address, SystemClock()))
     return Exit.DONE
 
 
@@ -81,6 +83,20 @@ def _machine_signers(settings: Settings, *names: str) -> tuple[Signer, ...]:
     warn([] if warning is None else [warning])
     passphrase = ask_passphrase(MACHINES_TOGETHER)
     return tuple(load_signer(settings.keys, name, passphrase) for name in names)
+
+
+def _asks_key(settings: Settings, source: Source) -> bytes | None:
+    """The key that checks asks; of a home that was founded without one, what its fleet's key gives.
+
+    None, with a warning, where there is neither: then every ask is answered, as it was before.
+    """
+    path = settings.asks_key(source)
+    if path.exists():
+        return load_fleet_key(path)
+    if settings.fleet_key.exists():
+        return asks_key(load_fleet_key(settings.fleet_key), source)
+    warn([f"{path}: no such file; asks for the time are answered without a check"])
+    return None
 
 
 def _root_envelope(path: Path) -> bytes:

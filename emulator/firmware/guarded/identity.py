@@ -1,20 +1,29 @@
 """Who a meter is: its name, its groups, and the key that only it and the head-end hold."""
 
 import hmac
+from collections.abc import Mapping
 from hashlib import sha256
 
+import msgspec
 from msgspec import Struct
+
+from emulator.firmware.guarded.sharing import no_entries
+from protocols.reasons import Source
 
 # Shares of the spread are counted in 1/65536.
 SPREAD_WHOLE = 1 << 16
 
 
 class Identity(Struct, frozen=True, gc=False):
-    """`key` signs the meter's reports and makes its nonces; it is set at manufacture."""
+    """`key` signs the meter's reports and makes its nonces; `ask_keys` sign its asks, one for each authority.
+
+    All are set at manufacture.
+    """
 
     id: str
     groups: frozenset[str]
     key: bytes
+    ask_keys: Mapping[Source, bytes] = msgspec.field(default_factory=no_entries)
 
     def nonce(self, purpose: str, number: int) -> str:
         """A value nobody else can foretell: HMAC-SHA-256 of a purpose and a number never used twice."""

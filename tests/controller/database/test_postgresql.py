@@ -103,6 +103,9 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
+            "meter DROP COLUMN account",
+            "meter DROP COLUMN holds_number",
+            "meter DROP COLUMN claimed",
             "meter DROP COLUMN witnesses",
             "meter ADD COLUMN event_number bigint NOT NULL DEFAULT 0",
             "link ADD COLUMN synced_ms bigint",

@@ -20,32 +20,31 @@ from controller.database.tables import (
     OutboxRow,
     ReadingRow,
 )
-from controller.exchange.intake import IntakeRefusal, take_in
+from controller.exchange.intake import take_in
 from controller.exchange.sync_answer import RootSent
+from controller.exchange.words import IntakeRefusal
 from controller.meters.views import show_meter
 from controller.orders import store as orders
-from emulator.links.syncing import holds_of
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival
+from protocols.link.keys import meter_key
 from protocols.link.messages import (
     MeterEvent,
     Reading,
-    Readings,
     Receipt,
     Report,
     Reported,
     Status,
-    Sync,
-    meter_key,
     write_message,
     write_report,
 )
 from protocols.link.records import ClaimHeard, SupplyChanged
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClaimSource, ClaimVerdict, ClockStatus, Supply, SupplyReason
+from tests.controller.exchange.spoken import births, holdings, readings
 from tests.controller.service_bench import seal_order
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench
 
@@ -209,11 +208,10 @@ def test_events_are_kept_by_their_number_and_claims_with_their_offset(engine: En
 
 
 def test_a_meter_with_an_old_root_is_sent_the_new_one_once(engine: Engine) -> None:
-    sync = Sync(link="link-1", meters=(holds_of(Workbench().meter),), more=False)
-    place = Place(Channel.SYNC, link="link-1")
-    for _ in range(2):
+    for number in (1, 2):
+        sync = holdings(KEY, Workbench().meter, number=number)
         with writing(engine) as session:
-            take_in(session, [Arrival(place, write_message(sync))], KEY, RootSent(2, b"new root"), NOW_MS)
+            take_in(session, [sync], KEY, RootSent(2, b"new root"), NOW_MS)
     with reading(engine) as session:
         (row,) = session.exec(select(OutboxRow)).all()
         assert (row.payload, row.meter, row.retain) == (b"new root", "m1", 0)
@@ -246,8 +244,7 @@ def test_harm_to_the_fleet_is_not_sent_to_a_meter_that_joins_later(engine: Engin
 def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
     bench = Workbench()
     bench.permit((NOW_MS, NOW_MS + DAY_MS))
-    sync = Sync(link="link-1", meters=(holds_of(bench.meter),), more=False)
-    take(engine, Arrival(Place(Channel.SYNC, link="link-1"), write_message(sync)))
+    take(engine, holdings(KEY, bench.meter))
     with reading(engine) as session:
         meter = show_meter(session, "m1")
     assert (meter.link, meter.firmware, meter.energy, meter.profile) == (
@@ -262,8 +259,7 @@ def test_a_sync_says_what_each_meter_is(engine: Engine) -> None:
 
 def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
     def send(sequence: int, *, online: bool) -> None:
-        status = Status(link="link-1", online=online, sequence=sequence, meters=2)
-        take(engine, Arrival(Place(Channel.STATUS, link="link-1"), write_message(status)))
+        take(engine, births(KEY, Status(link="link-1", online=online, sequence=sequence, meters=2)))
 
     def shown() -> str:
         with reading(engine) as session:
@@ -278,12 +274,24 @@ def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
     assert shown() == "offline"
 
 
-def test_a_meter_may_move_to_another_link(engine: Engine) -> None:
-    take(engine, arrival(reported(1)))
-    place = Place(Channel.REPORTED, link="link-2", meter="m1")
-    take(engine, Arrival(place, write_report(reported(2), meter_key(KEY, "m1"))))
+def said_over(link: str, number: int, named: str | None = None) -> Arrival:
+    """A report that arrives over `link` and names `named` (default: that link)."""
+    report = msgspec.structs.replace(reported(number), link=link if named is None else named)
+    place = Place(Channel.REPORTED, link=link, meter="m1")
+    return Arrival(place, write_report(report, meter_key(KEY, "m1")))
+
+
+def link_of(engine: Engine) -> str:
     with reading(engine) as session:
-        assert show_meter(session, "m1").link == "link-2"
+        return show_meter(session, "m1").link
+
+
+def test_a_meter_moves_by_its_own_newest_word_that_names_the_link(engine: Engine) -> None:
+    take(engine, said_over("link-1", 1))
+    take(engine, said_over("link-2", 2))
+    assert link_of(engine) == "link-2"
+    take(engine, holdings(KEY, Workbench().meter, link="link-3", number=3))
+    assert link_of(engine) == "link-3"
 
 
 def reading_of(meter: str, number: int) -> Reading:
@@ -298,8 +306,7 @@ def reading_of(meter: str, number: int) -> Reading:
 
 
 def batch(numbers: Sequence[int], meter: str = "m1") -> Arrival:
-    readings = Readings(link="link-1", readings=tuple(reading_of(meter, number) for number in numbers))
-    return Arrival(Place(Channel.READINGS, link="link-1"), write_message(readings))
+    return readings(KEY, *(reading_of(meter, number) for number in numbers))
 
 
 @cache

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, text
 
 from controller.database.engine import SCHEMA_VERSION, open_store, reading, writing
 from controller.database.tables import ClaimRow, EventRow, LinkRow, MeterRow
-from controller.exchange.intake import IntakeRefusal
+from controller.exchange.words import IntakeRefusal
 from controller.meters.views import list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from protocols.instants import DAY_MS, HOUR_MS
@@ -181,6 +181,9 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.executescript(
+            "ALTER TABLE meter DROP COLUMN account;"
+            "ALTER TABLE meter DROP COLUMN holds_number;"
+            "ALTER TABLE meter DROP COLUMN claimed;"
             "ALTER TABLE meter DROP COLUMN witnesses;"
             "ALTER TABLE meter ADD COLUMN event_number INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE link ADD COLUMN synced_ms INTEGER;"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from controller.office.keys import (
     access_warning,
+    as_secret,
     create_key,
     holders_in,
     key_path,
@@ -147,7 +148,7 @@ def test_a_fleet_key_that_is_not_thirty_two_bytes_is_refused(tmp_path: Path) -> 
     path = tmp_path / "fleet.key"
     with pytest.raises(InputError, match="no such file"):
         load_fleet_key(path)
-    write_secret(path, new_fleet_key())
+    write_secret(path, as_secret(new_fleet_key()))
     assert len(load_fleet_key(path)) == 32
     for wrong in ("", "00" * 31, "zz" * 32, "é"):
         path.write_text(wrong, "utf-8")

@@ -10,9 +10,8 @@ from sqlalchemy import Engine
 from controller.exchange.sync_answer import RootSent
 from controller.service import intake
 from controller.service.intake import LINGER_S, Intake
-from protocols.link.carriage import Arrival
-from protocols.link.messages import Status, write_message
-from protocols.link.topics import Channel, Place
+from protocols.link.messages import Status
+from tests.controller.exchange.spoken import births
 from tests.controller.service_bench import FLEET_KEY, SteppedClock
 
 PATIENCE_S = 20.0
@@ -29,7 +28,7 @@ class RunningIntake:
 
     async def bring(self, link: str) -> None:
         status = Status(link=link, online=True, sequence=1, meters=0)
-        await self.intake.handle(Arrival(Place(Channel.STATUS, link=link), write_message(status)))
+        await self.intake.handle(births(FLEET_KEY, status))
 
     async def until_written(self) -> None:
         async with asyncio.timeout(PATIENCE_S):

@@ -27,6 +27,7 @@ from protocols.link.messages import Status, TimeAsk, write_message
 from protocols.link.topics import Channel, Place, link_filters
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
+from tests.controller.exchange.spoken import births
 from tests.controller.service_bench import (
     FLEET_KEY,
     ROOT_ENVELOPE,
@@ -232,9 +233,7 @@ def test_a_store_that_another_holds_for_a_while_loses_no_message(engine: Engine)
             status = Status(link="link-9", online=True, sequence=1, meters=0)
             with writing(engine) as session:
                 session.connection().execute(text("CREATE TABLE somebody_elses (id TEXT)"))
-                await world.service.handle(
-                    Arrival(Place(Channel.STATUS, link="link-9"), write_message(status))
-                )
+                await world.service.handle(births(FLEET_KEY, status))
                 await asyncio.sleep(0)
             await world.settle()
             with reading(engine) as session:
@@ -263,7 +262,8 @@ def test_a_committed_order_is_published_over_a_real_broker_and_an_ask_is_answere
         carrying = asyncio.create_task(link.run())
         await link.first_attempt()
         status = Status(link="link-1", online=True, sequence=1, meters=1)
-        await link.publish(Place(Channel.STATUS, link="link-1"), write_message(status))
+        born = births(FLEET_KEY, status)
+        await link.publish(born.place, born.payload)
         await _until_known(engine, "link-1")
         with writing(engine) as session:
             session.add(MeterRow(id="m1", link="link-1", first_seen_ms=MONDAY_MS))

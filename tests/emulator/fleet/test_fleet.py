@@ -13,7 +13,8 @@ from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs
-from protocols.link.messages import MeterEvent, Reported, Status, meter_key, read_message, read_report
+from protocols.link.keys import meter_key
+from protocols.link.messages import MeterEvent, Reported, Status, read_message, read_report
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench, sign

@@ -1,12 +1,16 @@
 """What a link says of its meters fits its messages, also of a meter that holds as much as it can."""
 
+import msgspec
+
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
+from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.links.syncing import holds_of, sync_messages
 from protocols.documents.bodies import Named
 from protocols.documents.merging import NOTHING, declare
 from protocols.documents.statements import Statement, Totals
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
 from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message
+from protocols.link.proofs import Purpose, with_mac
 from protocols.reasons import Refusal
 from protocols.spans import Window
 from tests.emulator.links.link_bench import household
@@ -31,6 +35,11 @@ def test_a_meter_says_all_it_holds() -> None:
     assert (holds.cut_orders, holds.tombstones) == (("cut/x",), ("cut/y",))
 
 
+def said(meter: GuardedMeter) -> bytes:
+    word: bytes = msgspec.json.encode(holds_of(meter))
+    return with_mac(word, Purpose.HOLDS, "link-1", b"k")
+
+
 def test_a_meter_that_holds_as_much_as_it_can_still_fits_and_names_less() -> None:
     full, other = household("m1").meter, household("m2").meter
     protection = NOTHING
@@ -41,7 +50,7 @@ def test_a_meter_that_holds_as_much_as_it_can_still_fits_and_names_less() -> Non
     names = [f"hold/{number:064d}" for number in range(OBJECTS_MAX)]
     full.memory.protections = dict.fromkeys(names, protection)
     full.memory.tombstones = {f"cut/{number:064d}": 1 for number in range(TOMBSTONES_MAX)}
-    messages = sync_messages("link-1", [full, other])
+    messages = sync_messages("link-1", [said(full), said(other)])
     assert all(len(message) <= PAYLOAD_BYTES_MAX for message in messages)
     syncs = [read_message(message, Sync) for message in messages]
     assert [each.meter for sync in syncs for each in sync.meters] == ["m1", "m2"]

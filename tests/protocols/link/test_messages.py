@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from protocols.errors import DocumentError
 from protocols.limits import ID_CHARS_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
+from protocols.link.keys import meter_key
 from protocols.link.messages import (
     WITNESSES_MAX,
     ControllerStatus,
@@ -25,7 +26,6 @@ from protocols.link.messages import (
     TimeAsk,
     Witness,
     is_authentic,
-    meter_key,
     read_message,
     read_report,
     write_message,

@@ -1,0 +1,126 @@
+"""What an arrival says, and which of its words their senders have proved. Pure (design §5).
+
+A word is *authentic* with a right MAC of the meter or link that it names, over the link that it names. A word
+with a wrong MAC is refused. One without a MAC, as an older firmware sends it, is *unverified*: it is shown,
+and it decides nothing.
+"""
+
+from enum import StrEnum, unique
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from protocols.errors import DocumentError
+from protocols.link.carriage import Arrival
+from protocols.link.keys import link_key, meter_key
+from protocols.link.messages import (
+    MeterEvent,
+    MeterHolds,
+    Reading,
+    Receipt,
+    Report,
+    Reported,
+    Status,
+    is_authentic,
+    read_holds,
+    read_message,
+    read_readings,
+    read_report,
+)
+from protocols.link.proofs import Proof, Purpose, proof_of
+from protocols.link.topics import Channel, Place
+
+# JSON writes the character NUL as this escape only. PostgreSQL stores no NUL, and no text of ours holds one.
+_NUL: Final = b"\\u0000"
+_REPORTS: Final[dict[Channel, type[Report]]] = {
+    Channel.RECEIPTS: Receipt,
+    Channel.REPORTED: Reported,
+    Channel.EVENTS: MeterEvent,
+}
+S = TypeVar("S", MeterHolds, Reading)
+
+
+@unique
+class IntakeRefusal(StrEnum):
+    """Why a message from a link, or a part of it, is not taken in.
+
+    `not_authentic`: a MAC is wrong. `unverified`: there is none, and what it says would decide something.
+    """
+
+    MALFORMED = "malformed"
+    NOT_AUTHENTIC = "not_authentic"
+    UNVERIFIED = "unverified"
+    WRONG_PLACE = "wrong_place"
+    NOT_EXPECTED = "not_expected"
+
+
+class HeardWords(Struct, frozen=True):
+    """The words of one arrival. `forged`: whether a further word in it had a wrong MAC."""
+
+    link: str
+    authentic: tuple[Status | MeterHolds | Reading | Report, ...] = ()
+    unverified: tuple[MeterHolds | Reading, ...] = ()
+    forged: bool = False
+
+
+def hear(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+    """The words of an arrival, or why there are none."""
+    place = arrival.place
+    if _NUL in arrival.payload:
+        return IntakeRefusal.MALFORMED
+    try:
+        match place.channel:
+            case Channel.STATUS:
+                return _hear_status(arrival, fleet_key)
+            case Channel.SYNC:
+                link, holds = read_holds(arrival.payload)
+                return _sorted_by_proof(link, holds, place, Purpose.HOLDS, fleet_key)
+            case Channel.READINGS:
+                link, readings = read_readings(arrival.payload)
+                return _sorted_by_proof(link, readings, place, Purpose.READING, fleet_key)
+            case Channel.RECEIPTS | Channel.REPORTED | Channel.EVENTS:
+                return _hear_report(arrival, fleet_key)
+            case _:
+                return IntakeRefusal.NOT_EXPECTED
+    except DocumentError:
+        return IntakeRefusal.MALFORMED
+
+
+def _hear_status(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+    status, link = read_message(arrival.payload, Status), arrival.place.link
+    if status.link != link:
+        return IntakeRefusal.WRONG_PLACE
+    match proof_of(arrival.payload, Purpose.STATUS, link, link_key(fleet_key, link)):
+        case Proof.AUTHENTIC:
+            return HeardWords(link, (status,))
+        case Proof.FORGED:
+            return IntakeRefusal.NOT_AUTHENTIC
+        case Proof.UNVERIFIED:
+            return IntakeRefusal.UNVERIFIED
+
+
+def _sorted_by_proof(
+    link: str, words: list[tuple[S, bytes]], place: Place, purpose: Purpose, fleet_key: bytes
+) -> HeardWords | IntakeRefusal:
+    if link != place.link:
+        return IntakeRefusal.WRONG_PLACE
+    found: dict[Proof, list[S]] = {proof: [] for proof in Proof}
+    for said, word in words:
+        found[proof_of(word, purpose, link, meter_key(fleet_key, said.meter))].append(said)
+    return HeardWords(
+        link, tuple(found[Proof.AUTHENTIC]), tuple(found[Proof.UNVERIFIED]), bool(found[Proof.FORGED])
+    )
+
+
+def _hear_report(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+    report, body, mac = read_report(arrival.payload)
+    place = arrival.place
+    named = report.link if isinstance(report, Reported) else ""
+    if report.meter != place.meter or not isinstance(report, _REPORTS[place.channel]):
+        return IntakeRefusal.WRONG_PLACE
+    if named not in {"", place.link}:
+        # It was said over another link, and somebody has carried it here.
+        return IntakeRefusal.WRONG_PLACE
+    if not is_authentic(body, mac, meter_key(fleet_key, report.meter)):
+        return IntakeRefusal.NOT_AUTHENTIC
+    return HeardWords(place.link, (report,))
