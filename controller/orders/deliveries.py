@@ -22,6 +22,9 @@ _TIME_COLUMNS: Final = {
 # Deliveries that may be sent, and sent again: no report has shown the order in effect yet.
 _UNPROVEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 
+# How the reason of a refusal by the broker begins (`carriage.BrokerRefusedError.why`).
+_BROKERS_WORD: Final = "broker: "
+
 
 def add_deliveries(session: Session, order_id: str, meters: Collection[str], now_ms: int) -> None:
     """Add deliveries of an order in the first state, queued."""
@@ -51,8 +54,22 @@ def count_attempt(
             state=case(*((col(DeliveryRow.state) == before, then.value) for before, then in after.items())),
             sent_ms=now_ms,
             attempts=col(DeliveryRow.attempts) + 1,
+            # What the broker once refused it takes now; what the meter said of an earlier copy still stands.
+            reason=case(
+                (col(DeliveryRow.reason).startswith(_BROKERS_WORD), ""), else_=col(DeliveryRow.reason)
+            ),
         )
         .execution_options(synchronize_session=False)
+    )
+
+
+def note_refusal(session: Session, why: str, *, order_id: str, meters: Sequence[str] | None = None) -> None:
+    """Note why the broker refused the message of queued deliveries; they stay queued."""
+    where = [col(DeliveryRow.order_id) == order_id, col(DeliveryRow.state) == DeliveryState.QUEUED]
+    if meters is not None:
+        where.append(col(DeliveryRow.meter).in_(meters))
+    session.execute(
+        update(DeliveryRow).where(*where).values(reason=why).execution_options(synchronize_session=False)
     )
 
 

@@ -55,6 +55,22 @@ def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> No
     outbox.drop_messages(session, messages)
 
 
+def mark_refused(session: Session, message: Message, why: str, now_ms: int) -> None:
+    """Show that the broker has refused a message: its deliveries stay queued, with `why` as the reason.
+
+    Harm was marked as sent before; it is given up, and its delivery has timed out.
+    """
+    if message.order_id is None:
+        return
+    meters = [message.meter] if message.meter else None
+    if message.once:
+        deliveries.step(
+            session, DeliveryEvent.SILENT, now_ms, order_id=message.order_id, meters=meters, reason=why
+        )
+    else:
+        deliveries.note_refusal(session, why, order_id=message.order_id, meters=meters)
+
+
 def drop_late(session: Session, now_ms: int) -> int:
     """Delete messages that are too late, and time out their deliveries. Returns how many were deleted."""
     late = outbox.take_late(session, now_ms)

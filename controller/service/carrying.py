@@ -6,7 +6,10 @@ from protocols.link.topics import Place
 
 
 class Carries(Protocol):
-    """`publish` returns after the broker's acknowledgement, and raises NotConnectedError without one."""
+    """`publish` returns after the broker's acknowledgement, and raises NotConnectedError without one.
+
+    It raises BrokerRefusedError where the broker refuses this one message.
+    """
 
     @property
     def connected(self) -> bool: ...

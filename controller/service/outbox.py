@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
 from controller.orders.outbox import Message, due_messages, is_empty
-from controller.orders.sending import mark_taken
+from controller.orders.sending import mark_refused, mark_taken
 from controller.service.carrying import Carries
+from controller.service.putting_off import PuttingOff
 from protocols.errors import RelanceError
-from protocols.link.carriage import NotConnectedError
+from protocols.link.carriage import BrokerRefusedError, NotConnectedError
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ _POLL_EVERY_S: Final = 0.05
 # How long to wait before a broker or a database that did not answer is tried again.
 _RETRY_AFTER_S: Final = 0.25
 _MESSAGES_AT_ONCE: Final = 500
+# How many refused messages one line of the log names.
+_NAMED_MAX: Final = 3
 
 
 class Outbox:
@@ -37,16 +40,18 @@ class Outbox:
         self._lock = lock
         self._poked = asyncio.Event()
         self._draining = asyncio.Lock()
+        self._put_off = PuttingOff()
+        self._seen_seq = 0
 
     def poke(self) -> None:
         """Poll at once: there may be something to send."""
         self._poked.set()
 
     async def is_drained(self) -> bool:
-        """Whether nothing is queued, and nothing awaits the broker's acknowledgement."""
+        """Whether nothing is queued but what the broker refuses, and nothing awaits its acknowledgement."""
         if self._draining.locked():
             return False
-        return await asyncio.to_thread(self._is_empty)
+        return await asyncio.to_thread(self._is_empty, asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Drain, then poll again, until cancelled."""
@@ -69,8 +74,12 @@ class Outbox:
             if not self._carrier.connected:
                 # Before anything is marked: harm that is marked is never sent again.
                 raise NotConnectedError("no broker")
+            now_s = asyncio.get_running_loop().time()
+            if self._put_off.looks_at_all(now_s):
+                self._seen_seq = 0
             while messages := await asyncio.to_thread(self._due):
-                await self._send(messages)
+                self._seen_seq = messages[-1].seq
+                await self._send(self._put_off.ready(messages, now_s))
 
     async def _send(self, messages: Sequence[Message]) -> None:
         harm = [message for message in messages if message.once]
@@ -79,16 +88,29 @@ class Outbox:
         # Started in their order, so that they are sent in it; the carrier bounds how many await
         # acknowledgement.
         outcomes = await asyncio.gather(*map(self._publish, messages), return_exceptions=True)
-        taken = [
-            message
-            for message, outcome in zip(messages, outcomes, strict=True)
-            if outcome is None and not message.once
-        ]
+        answered = list(zip(messages, outcomes, strict=True))
+        taken = [message for message, outcome in answered if outcome is None and not message.once]
         if taken:
             await self._mark(taken)
+            self._put_off.forget(taken)
+        refused = [(each, outcome) for each, outcome in answered if isinstance(outcome, BrokerRefusedError)]
+        if refused:
+            await self._put_off_refused(refused)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BrokerRefusedError):
                 raise outcome
+
+    async def _put_off_refused(self, refused: Sequence[tuple[Message, BrokerRefusedError]]) -> None:
+        """Show and name what the broker has refused; harm is given up, the rest is tried again later."""
+        now_s = asyncio.get_running_loop().time()
+        for message, _ in refused:
+            if not message.once:
+                self._put_off.note(message, now_s)
+        named = [f"{each.order_id or 'a clearing'} to {each.meter or 'the fleet'}" for each, _ in refused]
+        more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+        logger.warning("outbox: %s; not sent: %s%s", refused[0][1], ", ".join(named[:_NAMED_MAX]), more)
+        async with self._lock:
+            await asyncio.to_thread(self._mark_refused, [(each, error.why) for each, error in refused])
 
     async def _publish(self, message: Message) -> None:
         await self._carrier.publish(
@@ -101,12 +123,21 @@ class Outbox:
 
     def _due(self) -> list[Message]:
         with reading(self._engine) as session:
-            return due_messages(session, self._timekeeper.now_ms(), _MESSAGES_AT_ONCE)
+            now_ms = self._timekeeper.now_ms()
+            return due_messages(session, now_ms, _MESSAGES_AT_ONCE, beyond=self._seen_seq)
 
     def _mark_taken(self, messages: Sequence[Message]) -> None:
         with writing(self._engine) as session:
             mark_taken(session, messages, self._timekeeper.now_ms())
 
-    def _is_empty(self) -> bool:
+    def _mark_refused(self, refused: Sequence[tuple[Message, str]]) -> None:
+        with writing(self._engine) as session:
+            for message, why in refused:
+                mark_refused(session, message, why, self._timekeeper.now_ms())
+
+    def _is_empty(self, now_s: float) -> bool:
+        now_ms = self._timekeeper.now_ms()
         with reading(self._engine) as session:
-            return is_empty(session, self._timekeeper.now_ms())
+            if self._put_off.is_empty:
+                return is_empty(session, now_ms)
+            return not self._put_off.ready(due_messages(session, now_ms, _MESSAGES_AT_ONCE), now_s)

@@ -26,7 +26,7 @@ from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
-from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress, BrokerRefusedError, NotConnectedError
 from protocols.link.keys import asks_key
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
@@ -117,10 +117,10 @@ class Service:
         await self.intake.write_rest()
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
-        """Log an answer that failed. A missing broker is not logged: the meter asks again."""
+        """Log an answer that failed. Not where the broker is missing or refuses it: the meter asks again."""
         self._answering.discard(answering)
         failure = None if answering.cancelled() else answering.exception()
-        if failure is not None and not isinstance(failure, NotConnectedError):
+        if failure is not None and not isinstance(failure, BrokerRefusedError | NotConnectedError):
             logger.error("time: an ask could not be answered", exc_info=failure)
 
     def _poke(self) -> None:

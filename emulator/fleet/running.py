@@ -7,7 +7,7 @@ from contextlib import suppress
 from emulator.firmware.events import Event
 from emulator.links.link import Link
 from emulator.links.reporting import Outgoing
-from protocols.link.carriage import Arrival, BrokerAddress, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress, BrokerRefusedError, NotConnectedError
 from protocols.link.topics import Channel, Place, link_filters
 from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Timekeeper
@@ -102,6 +102,8 @@ class RunningLink:
         )
         outcomes = await asyncio.gather(*sending, return_exceptions=True)
         for each, failure in zip(messages, outcomes, strict=True):
+            if isinstance(failure, BrokerRefusedError):
+                continue  # not confirmed: published again with the next sync
             if failure is not None:
                 self.link.disconnected()
                 raise failure

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from protocols.errors import DocumentError, InputError, UnreachableError, quoted
-from protocols.instants import SECOND_MS
+from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError, quoted
+from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.link.topics import CARRIAGE, Channel, Place, place_of, topic_of
 
@@ -37,6 +37,8 @@ WAITING_MAX: Final = 50_000
 # After a connection of at least this length the backoff starts at its shortest wait again.
 STEADY_MS: Final = 10 * SECOND_MS
 
+# Refused topics that one connection remembers: a topic or two of each meter of a large link.
+_REFUSED_MAX: Final = 10_000
 _BACKOFF_MS_MIN = 100
 _BACKOFF_MS_MAX = 5 * SECOND_MS
 
@@ -113,6 +115,18 @@ class NotConnectedError(UnreachableError):
     """
 
 
+class BrokerRefusedError(RefusedError):
+    """The broker refused one message, by a reason code of its acknowledgement (MQTT 5 §3.4.2.1).
+
+    Nobody has received it, and the connection stays. The caller may try again later: somebody may mend the
+    access list. `why` is short, for a delivery's reason: `broker: Not authorized (0x87)`.
+    """
+
+    def __init__(self, topic: str, code: int, name: str) -> None:
+        self.why = f"broker: {name} (0x{code:02x})"
+        super().__init__(f"{topic}: refused by the {self.why}")
+
+
 def backoff_ms(attempt: int, client_id: str) -> int:
     """How long to wait before connecting again; `attempt` 1 is the first repetition.
 
@@ -122,6 +136,43 @@ def backoff_ms(attempt: int, client_id: str) -> int:
     wait_ms: int = min(_BACKOFF_MS_MAX, _BACKOFF_MS_MIN << min(attempt - 1, 16))
     fraction = int.from_bytes(sha256(f"{client_id}/{attempt}".encode()).digest()[:4])
     return wait_ms - wait_ms * fraction // 2**33
+
+
+def ask_again_ms(refusals: int) -> int:
+    """How long to wait before a broker is asked again for what it has refused: a minute, doubled each time.
+
+    At most an hour: a person must mend the broker's access list.
+    """
+    return min(MINUTE_MS << min(refusals, 16), HOUR_MS)
+
+
+class Refusals:
+    """The topics that the broker refuses, each with the time of the next attempt; times are monotonic.
+
+    Some brokers (mosquitto 2.0) end the connection after such an answer. Were a refused topic tried again at
+    each connect, there would be no connection any more for all the others.
+    """
+
+    def __init__(self) -> None:
+        self._refused: dict[str, tuple[int, float, BrokerRefusedError]] = {}
+
+    def standing(self, topic: str, now_s: float) -> BrokerRefusedError | None:
+        """The refusal that still stands; None where the topic may be tried."""
+        if topic not in self._refused:
+            return None
+        _, until_s, error = self._refused[topic]
+        return error if now_s < until_s else None
+
+    def note(self, topic: str, error: BrokerRefusedError, now_s: float) -> None:
+        """The broker has refused the topic once more."""
+        if len(self._refused) >= _REFUSED_MAX:
+            self._refused.clear()
+        count = self._refused[topic][0] if topic in self._refused else 0
+        self._refused[topic] = (count + 1, now_s + ask_again_ms(count) / SECOND_MS, error)
+
+    def forget(self, topic: str) -> None:
+        """The broker takes the topic."""
+        self._refused.pop(topic, None)
 
 
 # ------------------------------------------------------------------------------------------ what is sent
@@ -196,12 +247,14 @@ class Traffic:
     """What one connection has carried since the program started, over all its reconnects.
 
     `published` counts a message before it is sent, so that none is on its way uncounted; a message that the
-    broker did not acknowledge moves to `unconfirmed`. `received` counts an arrival before it waits for its
-    handler; `handled` and `failed` count it after the handler has ended and all that it published is sent.
+    broker did not acknowledge moves to `unconfirmed`, one that it refused to `refused`. `received` counts an
+    arrival before it waits for its handler; `handled` and `failed` count it after the handler has ended and
+    all that it published is sent.
     """
 
     published: Counter[Channel] = field(default_factory=Counter)
     unconfirmed: Counter[Channel] = field(default_factory=Counter)
+    refused: Counter[Channel] = field(default_factory=Counter)
     received: Counter[Channel] = field(default_factory=Counter)
     handled: Counter[Channel] = field(default_factory=Counter)
     failed: Counter[Channel] = field(default_factory=Counter)

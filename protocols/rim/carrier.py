@@ -1,4 +1,4 @@
-"""One connection to a broker that reconnects by itself: the only module that uses aiomqtt (design §5).
+"""One connection to a broker that reconnects by itself: the only room that uses aiomqtt (design §5).
 
 Links and controller use the same connection, and only code that does I/O may import it
 (docs/decisions/0007-one-carrier.md). What can be decided without a network is in `protocols.link.carriage`.
@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Never
@@ -24,6 +24,7 @@ from typing import Final, Never
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from protocols.errors import RelanceError, UnreachableError
@@ -36,15 +37,19 @@ from protocols.link.carriage import (
     STEADY_MS,
     Arrival,
     BrokerAddress,
+    BrokerRefusedError,
     Drop,
     NotConnectedError,
     Publication,
+    Refusals,
     Traffic,
     admitted,
+    ask_again_ms,
     backoff_ms,
     publication,
 )
-from protocols.link.topics import Place
+from protocols.link.topics import Channel, Place
+from protocols.rim.acknowledging import FAILURE_CODE_MIN, AcknowledgingClient
 from protocols.rim.tls import client_context
 
 logger = logging.getLogger(__name__)
@@ -54,8 +59,6 @@ OnConnect = Callable[[], Awaitable[None]]
 LastWill = Callable[[], tuple[Place, bytes]]
 
 _CLOSE_TIMEOUT_S: Final = 0.5
-# MQTT 5 §2.4: reason codes from 0x80 on are failures.
-_FAILURE_CODE_MIN: Final = 0x80
 
 
 class Carrier:
@@ -86,9 +89,10 @@ class Carrier:
         self._handle = handle
         self._on_connect = on_connect
         self._last_will = last_will
-        self._client: aiomqtt.Client | None = None
+        self._client: AcknowledgingClient | None = None
         self._attempted = asyncio.Event()
         self._problem = "not yet connected"
+        self._refusals = Refusals()
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._ack_timeouts: set[asyncio.Timeout] = set()
         self._inbox: asyncio.Queue[Arrival | None] = asyncio.Queue()
@@ -109,23 +113,40 @@ class Carrier:
         """Publish and wait for the broker's acknowledgement (QoS 1), which does not prove delivery.
 
         Expiry and retain None: as in `topics.CARRIAGE`. Raises NotConnectedError without a connection or
-        without the acknowledgement, and DocumentError for a payload that is too long.
+        without the acknowledgement, BrokerRefusedError where the broker refuses this message or has refused
+        its topic lately, and DocumentError for a payload that is too long.
         """
         message = publication(place, payload, expiry_s=expiry_s, retain=retain)
         async with self._in_flight:
             client = self._client
             if client is None:
                 raise NotConnectedError(f"broker {self._address}: {self._problem}")
+            now_s = asyncio.get_running_loop().time()
+            if (standing := self._refusals.standing(message.topic, now_s)) is not None:
+                raise standing
             self.traffic.published[place.channel] += 1
             try:
                 async with self._ack_timeout():
                     await _publish(client, message)
+                self._refusals.forget(message.topic)
+            except BrokerRefusedError as error:
+                self.traffic.published[place.channel] -= 1
+                self._refusals.note(message.topic, error, now_s)
+                self._note_refusal(place.channel, error)
+                raise
             except (aiomqtt.MqttError, TimeoutError) as error:
                 self.traffic.published[place.channel] -= 1
                 self.traffic.unconfirmed[place.channel] += 1
                 # A broker that does not acknowledge one message may acknowledge none: reconnect.
                 self._disconnect(client, _why_unreachable(error))
                 raise NotConnectedError(f"broker {self._address}: {self._problem}") from None
+
+    def _note_refusal(self, channel: Channel, error: BrokerRefusedError) -> None:
+        """Count and log a refusal: each channel's first, then ever more seldom."""
+        self.traffic.refused[channel] += 1
+        count = self.traffic.refused[channel]
+        if count & (count - 1) == 0:
+            logger.warning("%s: %s; refused on this channel so far: %d", self._client_id, error, count)
 
     async def run(self) -> Never:
         """Connect, handle arrivals, and connect again when the connection ends, until cancelled."""
@@ -167,18 +188,22 @@ class Carrier:
                 self._count_unhandled()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[aiomqtt.Client]:
+    async def _connection(self) -> AsyncGenerator[AcknowledgingClient]:
         """A client that is connected and has its subscriptions, until the block ends.
 
         Raises TimeoutError for a broker that does not answer, MqttError for one that refuses.
         """
         client, stack = self._new_client(), AsyncExitStack()
+        again: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await stack.enter_async_context(client)
-                await self._subscribe(client)
+                refused = await self._subscribe(client, self._filters)
+            again = asyncio.create_task(self._subscribe_again(client, refused))
             yield client
         finally:
+            if again is not None:
+                again.cancel()
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                     await stack.aclose()
@@ -186,13 +211,38 @@ class Carrier:
                 # Raised from here it would replace a cancellation that is on its way.
                 logger.debug("%s: no orderly end: %r", self._client_id, error)
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
-        """Subscribe the filters. Raises MqttError where the broker refuses one."""
-        if not self._filters:
-            return
-        codes = await client.subscribe([(each, SubscribeOptions(qos=1)) for each in self._filters])
-        if any(code.value >= _FAILURE_CODE_MIN for code in codes if not isinstance(code, int)):
-            raise aiomqtt.MqttError("the broker refused a subscription")
+    async def _subscribe(self, client: AcknowledgingClient, filters: Sequence[str]) -> list[str]:
+        """Subscribe filters; returns those that the broker refuses. They are logged, the others are heard."""
+        if not filters:
+            return []
+        codes = await client.subscribe([(each, SubscribeOptions(qos=1)) for each in filters])
+        refused = [
+            (each, code)
+            for each, code in zip(filters, codes, strict=True)
+            if isinstance(code, ReasonCode) and code.value >= FAILURE_CODE_MIN
+        ]
+        for each, code in refused:
+            logger.warning(
+                "%s: broker %s refuses to send us %s: %s (0x%02x); asked again later",
+                self._client_id,
+                self._address,
+                each,
+                code,
+                code.value,
+            )
+        return [each for each, _ in refused]
+
+    async def _subscribe_again(self, client: AcknowledgingClient, refused: list[str]) -> None:
+        """Ask again for what the broker has refused, after 1, 2, 4, … minutes, until it is granted."""
+        attempt = 0
+        while refused:
+            await asyncio.sleep(ask_again_ms(attempt) / SECOND_MS)
+            attempt += 1
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    refused = await self._subscribe(client, refused)
+            except (aiomqtt.MqttError, TimeoutError) as error:
+                logger.debug("%s: subscribe: %r", self._client_id, error)
 
     async def _probe(self) -> None:
         """Open and close a plain connection first: aiomqtt connects in a thread, which Ctrl-C cannot stop.
@@ -203,14 +253,14 @@ class Carrier:
             _, writer = await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls)
         writer.close()
 
-    def _new_client(self) -> aiomqtt.Client:
+    def _new_client(self) -> AcknowledgingClient:
         connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves it bare
         connect.MaximumPacketSize = PACKET_BYTES_MAX
         will = None
         if self._last_will is not None:
             message = publication(*self._last_will())
             will = aiomqtt.Will(message.topic, message.payload, message.qos, message.retain)
-        client = aiomqtt.Client(
+        client = AcknowledgingClient(
             self._address.host,
             self._address.port,
             username=self._address.user,
@@ -229,16 +279,25 @@ class Carrier:
         client.pending_calls_threshold = IN_FLIGHT_MAX
         return client
 
-    async def _call_on_connect(self, client: aiomqtt.Client) -> None:
-        """Call `on_connect`. If it fails the peer does not know us: disconnect and connect again."""
-        if self._on_connect is not None and not await self._run_callback("on connect", self._on_connect()):
+    async def _call_on_connect(self, client: AcknowledgingClient) -> None:
+        """Call `on_connect`. If it fails the peer does not know us: disconnect and connect again.
+
+        Not where the broker refuses a message: it would refuse it at the next connection too.
+        """
+        if not await self._run_callback("on connect", self._greet()):
             self._disconnect(client, "the first messages failed")
         self._attempted.set()
         if self.connected:
             logger.info("%s: connected to broker %s", self._client_id, self._address)
 
-    async def _read(self, client: aiomqtt.Client) -> None:
+    async def _greet(self) -> None:
+        if self._on_connect is not None:
+            with suppress(BrokerRefusedError):  # `publish` has logged it
+                await self._on_connect()
+
+    async def _read(self, client: AcknowledgingClient) -> None:
         """Count and queue arrivals, or drop them; aiomqtt has acknowledged them already."""
+        lost = "connection lost"
         try:
             async for message in client.messages:
                 topic, payload = str(message.topic), message.payload
@@ -254,8 +313,11 @@ class Carrier:
                     self._inbox.put_nowait(Arrival(place, payload, message.retain))
         except aiomqtt.MqttError as error:
             logger.debug("%s: %s: %r", self._client_id, error, error.__cause__)
+            if isinstance(error.__cause__, aiomqtt.MqttCodeError):
+                # For instance "Session taken over": another program has our client id (MQTT 5 §3.14.2.1).
+                lost = f"{lost}: {_why_unreachable(error.__cause__)}"
         finally:
-            self._disconnect(client, "connection lost")
+            self._disconnect(client, lost)
 
     def _count_unhandled(self) -> None:
         """Count arrivals that no handler will get as failed, so that `Traffic.waiting` comes down to 0."""
@@ -284,7 +346,7 @@ class Carrier:
         """Await a callback. False if it raised: the error is logged, and the connection stays."""
         try:
             await call
-        except NotConnectedError as error:
+        except (BrokerRefusedError, NotConnectedError) as error:
             logger.debug("%s: %s: %s", self._client_id, name, error)
         except RelanceError as error:
             logger.warning("%s: %s: %s", self._client_id, name, error)
@@ -295,7 +357,7 @@ class Carrier:
             return True
         return False
 
-    def _disconnect(self, client: aiomqtt.Client, problem: str) -> None:
+    def _disconnect(self, client: AcknowledgingClient, problem: str) -> None:
         """Mark the connection as ended, and end every wait for an acknowledgement on it."""
         if self._client is not client:
             return
@@ -305,21 +367,19 @@ class Carrier:
         for timeout in self._ack_timeouts:
             timeout.reschedule(0)
 
-    async def _publish_last_will(self, client: aiomqtt.Client) -> None:
+    async def _publish_last_will(self, client: AcknowledgingClient) -> None:
         """Publish the last will ourselves: a broker discards it at an orderly end (MQTT 5 §3.14.4)."""
         if self._last_will is None or self._client is None:
             return
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await _publish(client, publication(*self._last_will()))
-        except (aiomqtt.MqttError, TimeoutError) as error:
+        except (aiomqtt.MqttError, BrokerRefusedError, TimeoutError) as error:
             logger.debug("%s: the last will was not published: %r", self._client_id, error)
 
 
-async def _publish(client: aiomqtt.Client, message: Publication) -> None:
-    await client.publish(
-        message.topic, message.payload, message.qos, message.retain, _publish_properties(message.expiry_s)
-    )
+async def _publish(client: AcknowledgingClient, message: Publication) -> None:
+    await client.send(message, _publish_properties(message.expiry_s))
 
 
 @lru_cache(maxsize=64)

@@ -1,5 +1,6 @@
 """The brokers that we name. A test starts them, kills them, and starts them again on the same port."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -94,10 +95,15 @@ class ConfiguredMosquitto:
 class Mosquitto(ConfiguredMosquitto):
     """Mosquitto without persistence, because none of our code relies on persistence."""
 
-    def __init__(self, folder: Path, *, anonymous: bool = True) -> None:
+    def __init__(self, folder: Path, *, anonymous: bool = True, access_list: str = "") -> None:
         port, config = free_port(), folder / "mosquitto.conf"
         config.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence false\n"
             "set_tcp_nodelay true\nmax_queued_messages 0\n"
+            # Started by root it would become another user, who may not read the list.
+            + (f"acl_file {folder / 'acl'}\nuser {getpass.getuser()}\n" if access_list else "")
         )
+        if access_list:
+            (folder / "acl").write_text(access_list)
+            (folder / "acl").chmod(0o600)
         super().__init__(config, port)

@@ -35,10 +35,10 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, Scope, TimeAnswer, write_document
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
-from protocols.link.carriage import Arrival, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedError
 from protocols.link.keys import link_key
 from protocols.link.messages import TimeAsk, read_message
-from protocols.link.topics import Channel, Place
+from protocols.link.topics import Channel, Place, topic_of
 from protocols.reasons import Source
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, PROFILE, ROOT, SIGNERS
@@ -92,8 +92,9 @@ def _reporting(link: str, name: str, balance_q: int, profile: Profile) -> Report
 class World:
     """See the head of this module. `messages`: all that the controller has published.
 
-    `lost_channels`: the broker drops what comes up on these. `acknowledges`: whether it confirms what the
-    controller publishes. `connected`: whether the controller reaches the broker.
+    `lost_channels`: the broker drops what comes up on these. `denied`: topics that it refuses, and how often
+    it did is `refusals`. `acknowledges`: whether it confirms what the controller publishes. `connected`:
+    whether the controller reaches the broker.
     """
 
     engine: Engine
@@ -104,6 +105,8 @@ class World:
     connected: bool = True
     acknowledges: bool = True
     lost_channels: set[Channel] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    refusals: int = 0
     published: Counter[Channel] = field(default_factory=Counter)
     messages: list[tuple[Place, bytes]] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -122,6 +125,9 @@ class World:
         await asyncio.sleep(0)
         if not self.acknowledges or not self.connected:
             raise NotConnectedError("no broker")
+        if topic_of(place) in self.denied:
+            self.refusals += 1
+            raise BrokerRefusedError(topic_of(place), 0x87, "Not authorized")
         self.published[place.channel] += 1
         self.messages.append((place, payload))
         if place.channel is Channel.FLEET_ORDERS:
