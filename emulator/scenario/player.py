@@ -58,6 +58,7 @@ from emulator.world.mains import Mains
 from protocols.errors import DocumentError, InputError
 from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.records import Record, SupplyChanged
+from protocols.reasons import Supply, SupplyReason
 
 # How many of a meter's last items are shown with a failed expectation, besides its last change of supply.
 LED_THERE_MAX: Final = 12
@@ -71,12 +72,22 @@ MeterSink = Callable[[MeterSpec, Meter], None]
 
 
 @dataclass(frozen=True, slots=True)
+class MeterOutcome:
+    """What became of one meter: its cuts, each with true time (ms) and reason, and its supply at the end."""
+
+    meter: str
+    cuts: tuple[tuple[UtcMs, SupplyReason], ...]
+    supply: Supply
+
+
+@dataclass(frozen=True, slots=True)
 class Played:
-    """The result of a scenario. `failures` is in the order of `items`."""
+    """The result of a scenario. `failures` is in the order of `items`, `outcomes` in that of the meters."""
 
     items: tuple[Item, ...]
     failures: tuple[Failure, ...]
     decisions_sha256: str
+    outcomes: tuple[MeterOutcome, ...]
 
 
 def play(
@@ -89,14 +100,15 @@ def play(
 ) -> Played:
     """Play all meters of a scenario. The same scenario always gives the same result.
 
-    With `trace`, `items` has only that meter's, but all of them; failures and decisions still cover every
-    meter. Raises InputError for an event that no document can carry.
+    With `trace`, `items` has only that meter's, but all of them; failures, decisions and outcomes still cover
+    every meter. Raises InputError for an event that no document can carry.
     """
     keyring = Keyring(scenario.seed, scenario.end_ms)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
     failures: list[tuple[int, int, int, Failure]] = []
     decisions: list[str] = []
+    outcomes: list[MeterOutcome] = []
     for index, spec in enumerate(scenario.meters):
         load_w, load_changes = _loads(scenario, spec)
         meter, delivery = make_meter(spec, scenario, keyring, load_w)
@@ -107,6 +119,7 @@ def play(
                 ordered.append((item.true_ms, index, number, item))
         failures += [(each.item.true_ms, index, n, each) for n, each in enumerate(played.failures)]
         decisions += played.decisions
+        outcomes.append(played.outcome())
         if on_meter_played is not None:
             on_meter_played(spec, meter)
     in_order = itemgetter(0, 1, 2)
@@ -114,6 +127,7 @@ def play(
         tuple(item for *_, item in sorted(ordered, key=in_order)),
         tuple(failure for *_, failure in sorted(failures, key=in_order)),
         digest_of_decisions(decisions),
+        tuple(outcomes),
     )
 
 
@@ -175,7 +189,7 @@ class _MeterPlay:
         self._crystal = Crystal(spec.drift_ppm, self._now_ms)
         self._mains = Mains(self._crystal)
         self._has_own_load = spec.load_w is None
-        self._cuts = 0
+        self._cuts: list[tuple[UtcMs, SupplyReason]] = []
         self._is_traced = is_traced
         self._on_record = on_record
         self._latest: deque[Item] = deque(maxlen=LED_THERE_MAX)
@@ -195,6 +209,10 @@ class _MeterPlay:
                         self._absorb(self._meter.handle(what, self._tick))
         self._go_to(UtcMs(self._scenario.end_ms))
         self._absorb(self._meter.advance(self._tick))
+
+    def outcome(self) -> MeterOutcome:
+        """What became of the meter, once it has run."""
+        return MeterOutcome(self._spec.id, tuple(self._cuts), self._meter.readout(self._tick).glance.supply)
 
     def _go_to(self, true_ms: UtcMs) -> None:
         self._now_ms = true_ms
@@ -250,7 +268,7 @@ class _MeterPlay:
             if self._on_record is not None:
                 self._on_record(self._spec.id, effect.at_tick, true_ms, record)
             if isinstance(record, SupplyChanged) and is_cut(record.after, record.reason):
-                self._cuts += 1
+                self._cuts.append((true_ms, record.reason))
                 second = true_ms // SECOND_MS
                 self.decisions.append(f"{self._spec.id} {second} opened {record.reason.value}\n")
             self._add(Item(true_ms, self._spec.id, record_event(record), record_fields(record)))
@@ -298,6 +316,6 @@ class _MeterPlay:
             balance_q=readout.purse.balance_q,
             clock=glance.clock,
             code=glance.code,
-            cuts=self._cuts,
+            cuts=len(self._cuts),
             reason=glance.reason,
         )

@@ -1,11 +1,12 @@
 """A played scenario for people: one aligned line per item, in the legal time of each meter (design §9).
 
-    Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z  m1  claim   headend says +86,400 s (+1 day): disagrees
+    Thu 2020-07-02 22:59:00  m1  claim    headend says +86,400 s (+1 day): disagrees
 
-Seconds are shown, milliseconds are not. A line consists of parts with a style each: a colour on a terminal,
-nothing elsewhere.
+Seconds are shown, milliseconds are not; UTC stands in the JSON lines. A line consists of parts with a style
+each: a colour on a terminal, nothing elsewhere. `wrapped` breaks one between its words.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -13,13 +14,17 @@ from typing import Final
 from emulator.scenario.model import Scenario
 from emulator.scenario.trace import Failure, Item
 from protocols.cutting.zones import load_zone
-from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms, iso_from_ms
+from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms
 
 # A text and its style on a terminal.
 Part = tuple[str, str]
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WHEN_WIDTH: Final = len("Thu 2020-07-02 22:59:00")
 _EVENT_WIDTH: Final = 7
+_GAP: Final = 2
+# Narrower than this, the words of an item stand below its columns.
+_WORDS_WIDTH_MIN: Final = 24
 _DAY_S: Final = DAY_MS // SECOND_MS
 _SUPPLY_STYLES: Final = {"on": "bold green", "off": "bold red", "armed": "yellow", "limited": "yellow"}
 
@@ -33,28 +38,78 @@ class Timeline:
 
     def line(self, item: Item) -> list[Part]:
         """One item as one line."""
-        second_ms = item.true_ms - item.true_ms % SECOND_MS
-        local = datetime_from_ms(second_ms, self._zones[item.meter])
         return [
-            (f"{_WEEKDAYS[local.weekday()]} {local:%Y-%m-%d %H:%M:%S}", "bold"),
-            (f"  {iso_from_ms(second_ms)}", "dim"),
+            (self.when(item.meter, item.true_ms), "bold"),
             (f"  {item.meter:<{self._meter_width}}  ", "cyan"),
             (f"{item.event:<{_EVENT_WIDTH}}  ", "dim"),
             *_WORDS[item.event](item.fields),
         ]
 
-    def explain(self, failure: Failure) -> Iterator[str]:
-        """What was expected, what was found, and the items that led there."""
+    @property
+    def indent(self) -> int:
+        """The column in which the words of an item begin."""
+        return _WHEN_WIDTH + self._meter_width + _EVENT_WIDTH + 3 * _GAP
+
+    def when(self, meter: str, true_ms: int) -> str:
+        """An instant in the legal time of a meter, to the second."""
+        local = datetime_from_ms(true_ms - true_ms % SECOND_MS, self._zones[meter])
+        return f"{_WEEKDAYS[local.weekday()]} {local:%Y-%m-%d %H:%M:%S}"
+
+    def explain(self, failure: Failure) -> str:
+        """What was expected and what was found."""
         item = failure.item
-        when = plain(self.line(item)[:2])
         fields = item.fields
-        yield (
-            f"expect[{failure.index}]: {when}: {item.meter}: {fields['key']}: "
-            f"expected {fields['expected']}, found {fields['found']}"
+        return (
+            f"expect[{failure.index}]: {self.when(item.meter, item.true_ms)}: {item.meter}: "
+            f"{fields['key']}: expected {fields['expected']}, found {fields['found']}"
         )
-        yield "  what led there:" if failure.led_there else "  the journal is empty"
+
+    def led_there(self, failure: Failure) -> Iterator[list[Part]]:
+        """The items that led to a failure. Those of one meter at one instant are the same for all of them."""
+        yield [("  what led there:" if failure.led_there else "  the journal is empty", "")]
         for earlier in failure.led_there:
-            yield f"    {plain(self.line(earlier))}"
+            yield [("    ", ""), *self.line(earlier)]
+
+
+def wrapped(line: list[Part], width: int, indent: int) -> Iterator[list[Part]]:
+    """A line as lines of at most `width` columns, broken between words; all but the first are indented.
+
+    A word that is wider stays whole: a name or date that was cut could not be copied.
+    """
+    if sum(len(text) for text, _ in line) <= width:
+        yield line
+        return
+    if width - indent < _WORDS_WIDTH_MIN:
+        indent = _GAP
+    row: list[Part] = []
+    used, gap = 0, ""
+    for word in _words(line):
+        length = sum(len(text) for text, _ in word)
+        if word[0][0].isspace():
+            gap += word[0][0]
+        elif used + len(gap) + length > width and used + len(gap) > indent:
+            yield row
+            row, used, gap = [(" " * indent, ""), *word], indent + length, ""
+        else:
+            row += [(gap, word[0][1]), *word] if gap else word
+            used, gap = used + len(gap) + length, ""
+    yield row
+
+
+def _words(line: list[Part]) -> Iterator[list[Part]]:
+    """Words and the gaps between them. A word may consist of several parts, each with its style."""
+    word: list[Part] = []
+    for text, style in line:
+        for piece in re.findall(r" +|[^ ]+", text):
+            if piece[0] == " " and word:
+                yield word
+                word = []
+            if piece[0] == " ":
+                yield [(piece, style)]
+            else:
+                word.append((piece, style))
+    if word:
+        yield word
 
 
 def plain(parts: list[Part]) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -127,8 +128,16 @@ END_SCHEMA = {
 
 
 def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The program in a pipe, where nothing says how wide lines may be."""
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.run(
-        [PROGRAM, *arguments], cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
+        [PROGRAM, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
 
 
@@ -177,9 +186,7 @@ def test_the_timeline_is_plain_text_if_the_output_is_no_terminal(tmp_path: Path)
     head, *timeline, end = done.stdout.splitlines()
     assert head == "a wrong date the evening before  night.toml · 3 meters · seed 7"
     assert all("\x1b" not in line for line in timeline)
-    assert any(
-        line.startswith("Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z  m1    claim") for line in timeline
-    )
+    assert any(line.startswith("Thu 2020-07-02 22:59:00  m1    claim") for line in timeline)
     assert end.startswith("6 expectations: all held  decisions ")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -197,10 +204,7 @@ def test_a_failed_expectation_ends_with_1_and_is_explained_on_standard_error(tmp
     done = run("run", write(tmp_path, "night.toml", FAILING), cwd=tmp_path)
     assert done.returncode == 1
     told = done.stderr.splitlines()
-    assert told[0] == (
-        "night.toml: expect[0]: Fri 2020-07-03 05:00:00  2020-07-03T03:00:00Z: m1: supply: "
-        "expected armed, found on"
-    )
+    assert told[0] == ("night.toml: expect[0]: Fri 2020-07-03 05:00:00: m1: supply: expected armed, found on")
     assert told[1] == "  what led there:"
     assert any("m1    claim    headend says +86,400 s (+1 day): disagrees" in line for line in told[2:])
 
@@ -210,6 +214,88 @@ def test_of_many_failures_the_first_are_printed_and_the_others_counted(tmp_path:
     done = run("run", "many.toml", cwd=tmp_path)
     assert done.stderr.count("expected armed") == 10
     assert done.stderr.splitlines()[-1] == "many.toml: 31 more expectations failed"
+
+
+def test_what_led_there_is_told_once_for_a_meter_and_an_instant(tmp_path: Path) -> None:
+    twice = FAILING.replace('supply = "armed"\ncuts = 0', 'supply = "armed"\ncuts = 7')
+    done = run("run", write(tmp_path, "night.toml", twice), cwd=tmp_path)
+    assert done.stderr.count(": expected ") == 6
+    assert done.stderr.count("what led there") == 3
+
+
+def test_a_run_ends_with_a_table_of_its_meters(tmp_path: Path) -> None:
+    done = run("run", write(tmp_path, "night.toml", NIGHT), cwd=tmp_path)
+    assert done.stdout.split("\n\n")[1].splitlines()[:-1] == [
+        "meter  cuts  when                     why               at the end",
+        "m1        0                                             on",
+        "old1      1  Fri 2020-07-03 06:01:00  programmed_cut    off",
+        "old2      1  Fri 2020-07-03 06:01:00  programmed_cut    off",
+    ]
+
+
+def test_lines_fit_the_columns_and_no_word_is_broken(tmp_path: Path) -> None:
+    write(tmp_path, "night.toml", FAILING)
+    wide, narrow = (
+        subprocess.run(
+            [PROGRAM, "run", "night.toml"],
+            cwd=tmp_path,
+            env=os.environ | {"COLUMNS": columns},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for columns in ("1000", "80")
+    )
+    assert max(map(len, wide.stdout.splitlines())) > 80
+    for stream in ("stdout", "stderr"):
+        assert max(map(len, getattr(narrow, stream).splitlines())) <= 80
+        assert getattr(narrow, stream).split() == getattr(wide, stream).split()
+
+
+@pytest.mark.parametrize("quiet", ["-q", "--quiet"])
+def test_quiet_is_a_line_a_file_and_what_failed(tmp_path: Path, quiet: str) -> None:
+    write(tmp_path, "a.toml", NIGHT)
+    write(tmp_path, "b.toml", FAILING)
+    done = run("run", quiet, "a.toml", "b.toml", cwd=tmp_path)
+    held, failed = done.stdout.splitlines()
+    assert held.startswith("a.toml: 6 expectations: all held  decisions ")
+    assert failed.startswith("b.toml: 6 expectations: 3 failed  decisions ")
+    assert done.stderr.startswith("b.toml: expect[0]: ")
+    ends = lines(run("run", quiet, "--json", "a.toml", "b.toml", cwd=tmp_path).stdout)
+    assert [(end["event"], end["failed"]) for end in ends] == [("end", 0), ("end", 3)]
+
+
+def test_a_junit_report_has_a_case_for_each_expectation_and_key(tmp_path: Path) -> None:
+    odd = FAILING.replace(NAME, "name = 'a \"b\" <c> & d'")
+    write(tmp_path, "a.toml", NIGHT)
+    write(tmp_path, "b.toml", odd)
+    done = run("run", "a.toml", "b.toml", "--quiet", "--junit", "report.xml", "--trace", "m1", cwd=tmp_path)
+    assert done.returncode == 1
+    held, failed = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 # our own
+    assert (held.attrib["tests"], held.attrib["failures"]) == ("2", "0")
+    assert (failed.attrib["tests"], failed.attrib["failures"]) == ("2", "1")
+    assert failed.attrib["name"] == 'b.toml: a "b" <c> & d'
+    supply, cuts = failed
+    assert (supply.attrib["classname"], supply.attrib["name"]) == ("b.toml", "expect[0].supply of 3 meters")
+    assert list(cuts) == []
+    (told,) = supply
+    assert told.attrib["message"].endswith("m1: supply: expected armed, found on")
+    assert told.text is not None
+    assert [meter for meter in ("m1", "old1", "old2") if f"{meter}: supply: expected" in told.text] == [
+        "m1",
+        "old1",
+        "old2",
+    ]
+
+
+def test_a_hold_that_was_never_declared_is_warned_of_on_standard_error(tmp_path: Path) -> None:
+    lifted = '\n[[events]]\nat = 2020-07-03T00:00:00Z\ndo = "lift_hold"\nid = "moratorum"\n'
+    done = run("run", write(tmp_path, "night.toml", NIGHT + lifted), "--quiet", cwd=tmp_path)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        'warning: night.toml: line 56: events[4].id: "moratorum" is lifted, and no such hold'
+    )
 
 
 def test_a_trace_shows_one_meter_with_its_verdicts_and_faults(tmp_path: Path) -> None:
@@ -264,6 +350,8 @@ def test_with_one_wrong_file_nothing_runs(tmp_path: Path) -> None:
         (["run", "/dev/zero"], f"/dev/zero: {SCENARIO_BYTES_MAX + 1} bytes; allowed: at most"),
         (["run", "night.toml/x"], '"night.toml/x": cannot be read: Not a directory'),
         (["run", "night.toml", "--trace", "m9"], '--trace: "m9"; allowed: m1, old1, old2'),
+        (["run", "night.toml", "--trace", "old3"], '--trace: "old3"; allowed: m1, old1, old2 (perhaps old2)'),
+        (["run", "night.toml", "--junit", "x/y.xml"], "--junit: x/y.xml: cannot be written: No such file"),
         (["run", "night.toml", "--frobnicate"], "No such option: --frobnicate"),
         (["run", "night.toml", "night.toml", "--journal", "x"], "--journal: night.toml and night.toml would"),
         (["run", "night.toml", "--journal", "night.toml"], "--journal: night.toml/night: cannot be written"),

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.firmware.events import ButtonName
 from emulator.scenario import model
 from emulator.scenario.expectation import Comparison
-from emulator.scenario.timeline import Timeline, end_line, head_line, plain
+from emulator.scenario.timeline import Part, Timeline, end_line, head_line, plain, wrapped
 from emulator.scenario.trace import (
     Failure,
     Item,
@@ -168,7 +170,7 @@ def test_every_record_has_its_words_and_its_json(
     record: Record, words: str, fields: dict[str, object]
 ) -> None:
     line = plain(TIMELINE.line(item(record)))
-    assert line == f"Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z  m1          {words}"
+    assert line == f"Thu 2020-07-02 22:59:00  m1          {words}"
     head = {"t": "2020-07-02T20:59:00.004Z", "meter": "m1", "event": record_event(record)}
     assert json.loads(json_line(item(record))) == head | fields
 
@@ -188,12 +190,12 @@ def test_the_columns_of_all_lines_are_aligned() -> None:
 def test_each_meter_is_told_in_the_legal_time_of_its_own_zone() -> None:
     winter_ms = ms_from_iso("2020-12-31T23:30:00Z")
     line = plain(TIMELINE.line(Item(winter_ms, "m1", "screen", {"text": "x", "code": ""})))
-    assert line.startswith("Fri 2021-01-01 00:30:00  2020-12-31T23:30:00Z  m1")
+    assert line.startswith("Fri 2021-01-01 00:30:00  m1")
     elsewhere = replace(spec("m1"), profile=replace(PROFILE, zone="Atlantic/Azores"))
     line = plain(
         Timeline(scenario(elsewhere)).line(Item(winter_ms, "m1", "screen", {"text": "x", "code": ""}))
     )
-    assert line.startswith("Thu 2020-12-31 22:30:00  2020-12-31T23:30:00Z  m1")
+    assert line.startswith("Thu 2020-12-31 22:30:00  m1")
 
 
 def test_an_expectation_says_whether_it_held() -> None:
@@ -206,12 +208,46 @@ def test_an_expectation_says_whether_it_held() -> None:
 def test_a_failure_is_explained_with_what_led_there() -> None:
     failed = Item(AT_MS, "m1", "expect", comparison_fields(Comparison(False, "supply", "on", "off")))
     led_there = (item(SupplyChanged(Supply.ON, Supply.OFF, SupplyReason.CREDIT)),)
-    assert list(TIMELINE.explain(Failure(3, failed, led_there))) == [
-        "expect[3]: Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z: m1: supply: expected on, found off",
+    assert TIMELINE.explain(Failure(3, failed, led_there)) == (
+        "expect[3]: Thu 2020-07-02 22:59:00: m1: supply: expected on, found off"
+    )
+    assert [plain(line) for line in TIMELINE.led_there(Failure(3, failed, led_there))] == [
         "  what led there:",
-        "    Thu 2020-07-02 22:59:00  2020-07-02T20:59:00Z  m1          supply   on → off (credit)",
+        "    Thu 2020-07-02 22:59:00  m1          supply   on → off (credit)",
     ]
-    assert list(TIMELINE.explain(Failure(3, failed, ())))[1:] == ["  the journal is empty"]
+    assert [plain(line) for line in TIMELINE.led_there(Failure(3, failed, ()))] == ["  the journal is empty"]
+
+
+def test_a_line_is_broken_between_words_below_where_its_words_begin() -> None:
+    line = TIMELINE.line(
+        item(OrderJudged("h", "hold", "hold/" + "m" * 30, 3, OrderVerdict.ACCEPTED, "till " * 9))
+    )
+    rows = [plain(row) for row in wrapped(line, 80, TIMELINE.indent)]
+    assert rows[0] == "Thu 2020-07-02 22:59:00  m1          order    hold/" + "m" * 30
+    assert rows[1:] == [
+        " " * TIMELINE.indent + "rev 3 accepted: till till till",
+        " " * TIMELINE.indent + "till till till till till till",
+    ]
+
+
+STYLES = st.sampled_from(["", "red"])
+TEXTS = st.text("ab →", min_size=1, max_size=30)
+
+
+@given(st.lists(st.tuples(TEXTS, STYLES), max_size=8), st.integers(1, 60), st.integers(0, 60))
+def test_no_word_is_broken_lost_or_wider_than_it_must_be(line: list[Part], width: int, indent: int) -> None:
+    rows = list(wrapped(line, width, indent))
+    assert " ".join(plain(row) for row in rows).split() == plain(line).split()
+    longest = max((len(word) for word in plain(line).split()), default=0)
+    blank = len(plain(line)) - len(plain(line).lstrip(" "))
+    for row in rows:
+        assert len(plain(row)) <= max(width, max(indent, 2, blank) + longest)
+
+
+@given(st.lists(st.tuples(TEXTS, STYLES), max_size=8))
+def test_a_line_that_fits_is_left_as_it_is(line: list[Part]) -> None:
+    (row,) = wrapped(line, 10_000, 2)
+    assert plain(row) == plain(line)
 
 
 @pytest.mark.parametrize(
