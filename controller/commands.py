@@ -1,66 +1,163 @@
-"""All commands of `relance`, added to one typer app."""
+"""All commands of `relance`, as rows. The module of one is imported when a person chooses it."""
+
+from collections.abc import Callable
+from typing import Final
 
 import typer
 
-from controller.demo.command import EXAMPLES, demo
-from controller.faces.cli import (
-    audit,
-    broker,
-    clock,
-    cut,
-    cut_calendar,
-    flag,
-    lease,
-    meters,
-    moratorium,
-    orders,
-)
-from controller.faces.cli.examples import examples
-from controller.faces.cli.init import init
-from controller.faces.cli.release import release_meters
-from controller.faces.cli.serve import serve_fleet, serve_second_time
-from controller.faces.cli.topup import top_up_one
-from controller.faces.cli.verbs import ACTING, NAMED, verb
+from protocols.rim.commands import CommandRow, application
 
-app = typer.Typer(
-    name="relance",
-    help="Controls a fleet of prepaid meters: whoever is cut wrongly is back within seconds.",
-    epilog=examples("COMMAND --help"),
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-app.command(
-    "init",
-    epilog=examples(
-        "init --home controller --operator anne --operator bart",
-        "init --operator anne --operator bart --database postgresql://relance@db/relance",
+
+def _init() -> Callable[..., int]:
+    from controller.faces.cli.init import init
+
+    return init
+
+
+def _serve() -> Callable[..., int]:
+    from controller.faces.cli.serve import serve_fleet
+
+    return serve_fleet
+
+
+def _timeserver() -> Callable[..., int]:
+    from controller.faces.cli.serve import serve_second_time
+
+    return serve_second_time
+
+
+def _meters() -> typer.Typer:
+    from controller.faces.cli.meters import app
+
+    return app
+
+
+def _release() -> Callable[..., int]:
+    from controller.faces.cli.release import release_meters
+    from controller.faces.cli.verbs import ACTING, with_shared
+
+    return with_shared(release_meters, ACTING)
+
+
+def _moratorium() -> typer.Typer:
+    from controller.faces.cli.moratorium import app
+
+    return app
+
+
+def _calendar() -> typer.Typer:
+    from controller.faces.cli.cut_calendar import app
+
+    return app
+
+
+def _lease() -> typer.Typer:
+    from controller.faces.cli.lease import app
+
+    return app
+
+
+def _topup() -> Callable[..., int]:
+    from controller.faces.cli.topup import top_up_one
+    from controller.faces.cli.verbs import NAMED, with_shared
+
+    return with_shared(top_up_one, NAMED)
+
+
+def _flag() -> typer.Typer:
+    from controller.faces.cli.flag import app
+
+    return app
+
+
+def _cut() -> typer.Typer:
+    from controller.faces.cli.cut import app
+
+    return app
+
+
+def _clock() -> typer.Typer:
+    from controller.faces.cli.clock import app
+
+    return app
+
+
+def _orders() -> typer.Typer:
+    from controller.faces.cli.orders import app
+
+    return app
+
+
+def _audit() -> typer.Typer:
+    from controller.faces.cli.audit import app
+
+    return app
+
+
+def _broker() -> typer.Typer:
+    from controller.faces.cli.broker import app
+
+    return app
+
+
+def _demo() -> Callable[..., int]:
+    from controller.demo.command import demo
+
+    return demo
+
+
+ROWS: Final = (
+    CommandRow(
+        "init",
+        "Found a controller: keys of people and machines, a root signed by two, an empty database.",
+        _init,
+        (
+            "init --home controller --operator anne --operator bart",
+            "init --operator anne --operator bart --database postgresql://relance@db/relance",
+        ),
     ),
-)(init)
-app.command("serve", epilog=examples("serve --broker mqtt://127.0.0.1:1883", "serve --home controller"))(
-    serve_fleet
+    CommandRow(
+        "serve",
+        "Serve the fleet: publish orders, store reports, renew leases, answer with the time as `headend`.",
+        _serve,
+        ("serve --broker mqtt://127.0.0.1:1883", "serve --home controller"),
+    ),
+    CommandRow(
+        "timeserver",
+        "Answer meters as the time authority `timeserver`: the second witness of their clocks.",
+        _timeserver,
+        ("timeserver --broker mqtt://127.0.0.1:1883", "timeserver --home clock-b"),
+    ),
+    CommandRow("meters", "List, show and explain meters.", _meters),
+    CommandRow(
+        "release",
+        "Give meters their supply back now, and let nothing cut them for some hours. One person is enough.",
+        _release,
+        ("release m00042 m00043 --hours 24", "release --all --wait", "release --all --json"),
+    ),
+    CommandRow("moratorium", "Declare, extend, lift and follow moratoriums.", _moratorium),
+    CommandRow("calendar", "Set the windows in which meters may cut.", _calendar),
+    CommandRow("lease", "Show the leases that permit meters to cut.", _lease),
+    CommandRow(
+        "topup",
+        "Book a payment and send it to a meter as a statement. One person is enough.",
+        _topup,
+        ("topup m00042 --eur 20.00 --id till-7-00123",),
+    ),
+    CommandRow("flag", "Set and clear a household's flags.", _flag),
+    CommandRow("cut", "Order and cancel planned cuts.", _cut),
+    CommandRow("clock", "Settle a meter's disputed clock.", _clock),
+    CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
+    CommandRow("audit", "Verify and read the audit.", _audit),
+    CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),
+    CommandRow(
+        "demo",
+        "Replay the night of 2 July 2020 with emulated meters over real MQTT, and write a report.",
+        _demo,
+        ("demo", "demo --meters 40 --fast", "demo --seed 8 --broker mqtt://localhost --out build/demo-8"),
+    ),
 )
-app.command(
-    "timeserver", epilog=examples("timeserver --broker mqtt://127.0.0.1:1883", "timeserver --home clock-b")
-)(serve_second_time)
-app.add_typer(meters.app, name="meters")
-verb(
-    app,
-    "release",
-    "release m00042 m00043 --hours 24",
-    "release --all --wait",
-    "release --all --json",
-    shares=ACTING,
-)(release_meters)
-app.add_typer(moratorium.app, name="moratorium")
-app.add_typer(cut_calendar.app, name="calendar")
-app.add_typer(lease.app, name="lease")
-verb(app, "topup", "topup m00042 --eur 20.00 --id till-7-00123", shares=NAMED)(top_up_one)
-app.add_typer(flag.app, name="flag")
-app.add_typer(cut.app, name="cut")
-app.add_typer(clock.app, name="clock")
-app.add_typer(orders.app, name="orders")
-app.add_typer(audit.app, name="audit")
-app.add_typer(broker.app, name="broker")
-app.command("demo", epilog=examples(*EXAMPLES))(demo)
+
+app = application(
+    "relance", "Controls a fleet of prepaid meters: whoever is cut wrongly is back within seconds.", ROWS
+)

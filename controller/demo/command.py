@@ -13,11 +13,6 @@ from protocols.link.carriage import read_address
 EMBEDDED: Final = "embedded"
 METERS_MIN: Final = 20
 METERS_MAX: Final = 20_000
-EXAMPLES: Final = (
-    "demo",
-    "demo --meters 40 --fast",
-    "demo --seed 8 --broker mqtt://localhost --out build/demo-8",
-)
 
 
 def demo(

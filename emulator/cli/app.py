@@ -1,23 +1,81 @@
-"""The commands of `relance-emulator`, as one application."""
+"""All commands of `relance-emulator`, as rows. The module of one is imported when it is chosen."""
+
+from collections.abc import Callable
+from typing import Final
 
 import typer
 
-from emulator.cli.faults import list_faults
-from emulator.cli.fleet import run_fleet
-from emulator.cli.journal import journal_app
-from emulator.cli.library import list_library
-from emulator.cli.run import run_scenarios
+from protocols.rim.commands import CommandRow, application
 
-app = typer.Typer(
-    name="relance-emulator",
-    help="Emulated prepaid meters: play scenarios, and see who is cut off, when and why.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+PROGRAM: Final = "relance-emulator"
+
+
+def _run() -> Callable[..., int]:
+    from emulator.cli.run import run_scenarios
+
+    return run_scenarios
+
+
+def _library() -> Callable[..., int]:
+    from emulator.cli.library import list_library
+
+    return list_library
+
+
+def _faults() -> Callable[..., int]:
+    from emulator.cli.faults import list_faults
+
+    return list_faults
+
+
+def _fleet() -> Callable[..., int]:
+    from emulator.cli.fleet import run_fleet
+
+    return run_fleet
+
+
+def _journal() -> typer.Typer:
+    from emulator.cli.journal import journal_app
+
+    return journal_app
+
+
+ROWS: Final = (
+    CommandRow(
+        "run",
+        "Play scenarios and print what happened.",
+        _run,
+        (
+            "run night.toml",
+            "run night.toml --trace m1",
+            "run legacy/night-h2 --json",
+            "run *.toml --quiet --junit report.xml",
+        ),
+    ),
+    CommandRow(
+        "library",
+        "List the shipped scenarios.",
+        _library,
+        ("library", "library --json"),
+    ),
+    CommandRow(
+        "faults",
+        "List the faults a legacy-2020 meter can have.",
+        _faults,
+        ("faults", "faults --json"),
+    ),
+    CommandRow(
+        "fleet",
+        "Run a fleet of emulated meters until Ctrl-C.",
+        _fleet,
+        (
+            "fleet --broker mqtt://localhost --root home/root.json",
+            "fleet --meters 1000 --links 4 --broker embedded --root home/root.json --state fleet",
+        ),
+    ),
+    CommandRow("journal", "Check meters' black boxes.", _journal),
 )
-app.command("run")(run_scenarios)
-app.command("library")(list_library)
-app.command("faults")(list_faults)
-app.command("fleet")(run_fleet)
-app.add_typer(journal_app)
+
+app = application(
+    PROGRAM, "Emulated prepaid meters: play scenarios, and see who is cut off, when and why.", ROWS
+)

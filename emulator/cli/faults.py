@@ -20,8 +20,6 @@ def list_faults(*, as_json: Json = False) -> int:
     `faults = [...]` of a scenario file takes these names. For each the table gives its bugs and
     hypotheses, what it does, what it needs to act, and what a cut that was programmed for
     3 July 2020 23:01 would have looked like.
-
-    Examples: `relance-emulator faults`, `relance-emulator faults --json`.
     """
     if as_json:
         for name, defect in sorted(CATALOGUE.items()):

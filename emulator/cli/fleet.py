@@ -86,9 +86,6 @@ def run_fleet(
     5 seconds.
 
     Ends with 130 at Ctrl-C, 2 if an option or a file is wrong, 3 if the broker does not answer at the start.
-
-    Examples: `relance-emulator fleet --broker mqtt://localhost --root home/root.json`,
-    `relance-emulator fleet --meters 1000 --links 4 --broker embedded --root home/root.json --state fleet`.
     """
     kind = PROFILES.get(firmware, "") if profile is None else profile
     plan = _plan(meters, links, seed, firmware, kind)

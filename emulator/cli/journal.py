@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from emulator.cli.app import PROGRAM
 from emulator.cli.options import Json
 from emulator.firmware.replay import Replayed, replay
 from emulator.fleet.files import read_journal
@@ -16,29 +17,26 @@ from protocols.errors import DocumentError, InputError
 from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
 from protocols.link.question import Question
 from protocols.reasons import Because, SupplyReason
+from protocols.rim.commands import examples
 from protocols.rim.terminal import Exit, complain
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Journal files (METER.jsonl).")]
 
-journal_app = typer.Typer(
-    name="journal", help="Check meters' black boxes.", no_args_is_help=True, rich_markup_mode=None
-)
+journal_app = typer.Typer(name="journal", help="Check meters' black boxes.", no_args_is_help=True)
 
 
-@journal_app.command("verify")
+@journal_app.command("verify", epilog=examples(PROGRAM, "journal verify fleet/journals/*.jsonl"))
 def verify_journals(files: Files, *, as_json: Json = False) -> int:
     """Check that the chain of each journal is whole.
 
     Ends with 0 if all are whole, 1 if one is broken (the output says at which entry), 2 if a file is no
     journal.
-
-    Example: `relance-emulator journal verify fleet/journals/*.jsonl`.
     """
     whole = [_verify_file(file, read_journal(file), as_json=as_json) for file in files]
     return Exit.DONE if all(whole) else Exit.NO
 
 
-@journal_app.command("replay")
+@journal_app.command("replay", epilog=examples(PROGRAM, "journal replay fleet/journals/m00001.jsonl"))
 def replay_journals(
     files: Files,
     *,
@@ -48,8 +46,6 @@ def replay_journals(
 
     Ends with 0 if every verdict is as recorded, 1 if one is not or a chain is broken, 2 if a file is no
     journal.
-
-    Example: `relance-emulator journal replay fleet/journals/m00001.jsonl`.
     """
     found = [_replay_file(file, read_journal(file), as_json=as_json) for file in files]
     return Exit.DONE if all(found) else Exit.NO

@@ -14,8 +14,6 @@ def list_library(*, as_json: Json = False) -> int:
     """List the shipped scenarios.
 
     `relance-emulator run NAME` plays one. Ends with 1 if there is none.
-
-    Examples: `relance-emulator library`, `relance-emulator library --json`.
     """
     names = list(library())
     width = max(map(len, names), default=0)

@@ -50,9 +50,6 @@ def run_scenarios(
 
     At the end a table says of each meter how often it was cut, when and why. All files are read before
     anything runs. Ends with 0 if every expectation held, 1 if one failed, 2 if a file is wrong.
-
-    Examples: `relance-emulator run night.toml`, `relance-emulator run night.toml --trace m1`,
-    `relance-emulator run *.toml --json`, `relance-emulator run *.toml --quiet --junit report.xml`.
     """
     scenarios = read_files(files)
     warn(line for scenario in scenarios for line in scenario.warnings)

@@ -7,7 +7,7 @@ error, and Ctrl-C gives 130.
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
@@ -46,10 +46,11 @@ def exit_of(error: RelanceError) -> Exit:
             return Exit.NO
 
 
-def run_app(app: typer.Typer, *foreign: Foreign) -> int:
+def run_app(app: typer.Typer, foreign: Callable[[], Sequence[Foreign]] = tuple) -> int:
     """Run a command line and return its status.
 
-    `foreign` comes before our own errors. An error that is neither is a bug, and is raised.
+    `foreign` is asked at an error, and comes before our own errors. An error that is neither is a bug, and is
+    raised.
     """
     _escape_what_the_terminal_cannot_show()
     try:
@@ -60,13 +61,13 @@ def run_app(app: typer.Typer, *foreign: Foreign) -> int:
     except BrokenPipeError:
         discard_stdout()
         return Exit.DONE
-    except tuple(each.raised for each in foreign) as error:
-        return _end_with(next(each.as_ours(error) for each in foreign if isinstance(error, each.raised)))
+    except typer.TyperException as error:
+        complain(_with_help(error))
+        return Exit.WRONG_INPUT
+    except tuple(each.raised for each in foreign()) as error:
+        return _end_with(next(each.as_ours(error) for each in foreign() if isinstance(error, each.raised)))
     except RelanceError as error:
         return _end_with(error)
-    except typer.TyperException as error:
-        complain(error.format_message())
-        return Exit.WRONG_INPUT
     except OSError as error:
         # A full disk, an unreadable folder: the operating system's own text says what is wrong.
         _flush_stdout()
@@ -98,6 +99,14 @@ def discard_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def _with_help(error: typer.TyperException) -> str:
+    """One line for a wrong command line, and where the right one is told. Empty if the help was printed."""
+    line, context = error.format_message().rstrip("\n"), getattr(error, "ctx", None)
+    if not line or context is None:
+        return line
+    return f"{line}{'' if line.endswith(('.', '?')) else '.'} Try `{context.command_path} --help`."
 
 
 def _end_with(error: RelanceError) -> Exit:

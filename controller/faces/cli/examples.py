@@ -1,6 +1,8 @@
 """Examples at the end of a command's `--help`."""
 
+from protocols.rim import commands
 
-def examples(*commands: str) -> str:
-    """The epilog that shows `commands`, each on a line of its own as it would be typed."""
-    return "\n\n".join(("**Examples**", *(f"- `relance {command}`" for command in commands)))
+
+def examples(*shown: str) -> str:
+    """The epilog that shows commands of `relance`, each on a line of its own as it would be typed."""
+    return commands.examples("relance", *shown)

@@ -48,20 +48,25 @@ def verb(
     """A decorator that adds a verb to `app`, with `shown` as its examples and `shares` as shared options."""
 
     def add(function: Verb) -> Verb:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        named = {parameter.name for parameter in own}
-        shared = [option for option in shares if option.name not in named]
-
-        def run(**given: object) -> int:
-            chosen = _DEFAULTS | {option: given[option] for option in _DEFAULTS if option in given}
-            arguments = {parameter.name: given[parameter.name] for parameter in own}
-            with Face(Options(**chosen)) as face:
-                return function(face, **arguments)
-
-        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined] # what typer reads
-        run.__annotations__ = {}
-        run.__doc__ = function.__doc__
-        app.command(name, epilog=examples(*shown))(run)
+        app.command(name, epilog=examples(*shown))(with_shared(function, shares))
         return function
 
     return add
+
+
+def with_shared(function: Verb, shares: tuple[Parameter, ...]) -> Callable[..., int]:
+    """A verb as the function that typer reads: its own parameters, and the shared options `shares`."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    named = {parameter.name for parameter in own}
+    shared = [option for option in shares if option.name not in named]
+
+    def run(**given: object) -> int:
+        chosen = _DEFAULTS | {option: given[option] for option in _DEFAULTS if option in given}
+        arguments = {parameter.name: given[parameter.name] for parameter in own}
+        with Face(Options(**chosen)) as face:
+            return function(face, **arguments)
+
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined] # what typer reads
+    run.__annotations__ = {}
+    run.__doc__ = function.__doc__
+    return run

@@ -369,8 +369,8 @@ def test_a_wrong_command_line_gets_one_line_and_2(tmp_path: Path, arguments: lis
 def test_no_argument_at_all_gets_the_help(tmp_path: Path) -> None:
     done = run(cwd=tmp_path)
     assert done.returncode == 2
-    assert "faults" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "faults" in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_help_is_asked_for_and_given_with_an_example_of_every_verb(tmp_path: Pat
     done = run(*verb.split(), "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: relance-emulator" in done.stdout
-    assert verb in {"", "journal"} or f"`relance-emulator {verb}" in done.stdout
+    assert verb == "journal" or f"• relance-emulator {verb}" in done.stdout
 
 
 def test_a_file_that_cannot_be_read_gets_one_line(tmp_path: Path) -> None:

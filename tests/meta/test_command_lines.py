@@ -1,0 +1,112 @@
+"""Both command lines look alike: help without waiting, `-h`, `--version`, completion, and where help is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller import commands
+from emulator.cli import app as emulator_app
+from protocols.rim.commands import CommandRow, load
+
+BIN = Path(sys.executable).parent
+PROGRAMS = {"relance": commands.ROWS, "relance-emulator": emulator_app.ROWS}
+ENTRIES = {"relance": "controller.main", "relance-emulator": "emulator.cli"}
+EVERY_ROW = [(program, row) for program, rows in PROGRAMS.items() for row in rows]
+# What takes long to import, and what no list of commands needs.
+HEAVY = (
+    "aiomqtt",
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "cryptography",
+    "holidays",
+    "iotcore",
+    "jinja2",
+    "matplotlib",
+    "msgspec",
+    "sqlalchemy",
+    "sqlmodel",
+)
+
+
+def ended(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / program, *arguments],
+        env=os.environ | {"COLUMNS": "100"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["--version"]], ids=str)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_help_does_not_need_is_not_imported(program: str, arguments: list[str]) -> None:
+    entry = "run" if program == "relance" else "main"
+    code = (
+        f"import sys; sys.argv = [{program!r}, *{arguments!r}]\n"
+        f"from {ENTRIES[program]} import {entry} as run; run()\n"
+        f"print('imported:', *sorted({set(HEAVY)!r} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "imported:"
+
+
+@pytest.mark.parametrize(("program", "row"), EVERY_ROW, ids=lambda each: getattr(each, "name", each))
+def test_the_list_says_of_a_command_what_its_own_help_begins_with(program: str, row: CommandRow) -> None:
+    command = load(program, row)
+    assert command.name == row.name
+    assert " ".join((command.help or "").strip().split("\n\n")[0].split()) == row.summary
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_minus_h_is_help_everywhere(program: str) -> None:
+    group = "meters" if program == "relance" else "journal"
+    for words in ([], [group], [group, "list" if program == "relance" else "verify"]):
+        short, long = ended(program, *words, "-h"), ended(program, *words, "--help")
+        assert (short.returncode, short.stderr, short.stdout) == (0, "", long.stdout)
+        assert f"Usage: {' '.join([program, *words])}" in short.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_version_is_that_of_the_project(program: str) -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    (number,) = [line.split('"')[1] for line in project.splitlines() if line.startswith("version = ")]
+    done = ended(program, "--version")
+    assert (done.returncode, done.stdout) == (0, f"{program} {number}\n")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_shell_completes_commands_verbs_and_options(program: str) -> None:
+    first = PROGRAMS[program][0].name
+    group, verb = ("meters", "show") if program == "relance" else ("journal", "replay")
+    variable = f"_{program.upper().replace('-', '_')}_COMPLETE"
+    for typed, word, expected in (
+        (f"{program} ", "1", first),
+        (f"{program} {first} --h", "2", "--help"),
+        (f"{program} {group} ", "2", verb),
+    ):
+        done = ended(program, **{variable: "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": word})
+        assert expected in done.stdout.split(), (typed, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "line"),
+    [
+        ("relance", "serv", "No such command 'serv'. Did you mean 'serve'? Try `relance --help`."),
+        ("relance", "meters lst", "No such command 'lst'. Did you mean 'list'? Try `relance meters --help`."),
+        ("relance", "meters show", "Missing argument 'METER'. Try `relance meters show --help`."),
+        ("relance-emulator", "run", "Missing argument 'FILE'. Try `relance-emulator run --help`."),
+        (
+            "relance-emulator",
+            "journal verify --frob x",
+            "No such option: --frob. Try `relance-emulator journal verify --help`.",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_told_where_the_right_one_stands(program: str, typed: str, line: str) -> None:
+    done = ended(program, *typed.split())
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line + "\n")
