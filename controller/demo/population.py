@@ -33,7 +33,7 @@ _MEDICAL: Final = 3
 _CLOCK_SET_WRONG: Final = 70
 _LATE_REACTIVATION: Final = 60
 
-# Faults of card meters, each with its share of a hundred (domain.md §5.5). Without the faults that act when a
+# Faults of card meters, each with its share of a hundred (docs/bugs.md). Without the faults that act when a
 # card is passed: nobody reported any.
 FAULTS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (45, ()),

@@ -28,6 +28,12 @@ def _faults() -> Callable[..., int]:
     return list_faults
 
 
+def _profiles() -> Callable[..., int]:
+    from emulator.cli.profiles import list_profiles
+
+    return list_profiles
+
+
 def _fleet() -> Callable[..., int]:
     from emulator.cli.fleet import run_fleet
 
@@ -62,7 +68,13 @@ ROWS: Final = (
         "faults",
         "List the faults a legacy-2020 meter can have.",
         _faults,
-        ("faults", "faults --json"),
+        ("faults", "faults leap_skip", "faults --json"),
+    ),
+    CommandRow(
+        "profiles",
+        "List the shipped kinds of meter with the value of each parameter.",
+        _profiles,
+        ("profiles", "profiles wallonia-smart", "profiles --json"),
     ),
     CommandRow(
         "fleet",

@@ -1,42 +1,85 @@
 """`relance-emulator faults`: the faults that can be injected into a card meter of 2020."""
 
 import sys
+from typing import Annotated
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
+import typer
 
 from emulator.cli.options import Json
+from emulator.cli.paragraphs import write_line
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.firmware.legacy.defects.defect import Defect
+from emulator.forms.problems import perhaps
+from emulator.scenario.shipped import library
+from protocols.errors import InputError, quoted
 from protocols.rim.terminal import Exit
 
-# The table's width if the output is no terminal: most cells then have at most two lines.
-_WIDTH_ELSEWHERE = 160
+_INDENT = "    "
 
 
-def list_faults(*, as_json: Json = False) -> int:
+def list_faults(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Only these, and all of each."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> int:
     """List the faults a legacy-2020 meter can have.
 
-    `faults = [...]` of a scenario file takes these names. For each the table gives its bugs and
-    hypotheses, what it does, what it needs to act, and what a cut that was programmed for
-    3 July 2020 23:01 would have looked like.
+    `faults = [...]` of a scenario file takes these names. For each the list gives its bugs (B) and hypotheses
+    (H), of which docs/bugs.md tells, and what it does; for one that is named also what it needs to act, what
+    a cut that was programmed for 3 July 2020 23:01 would have looked like, and the scenarios that play it.
     """
-    if as_json:
-        for name, defect in sorted(CATALOGUE.items()):
-            entry = {
-                "name": name,
-                "bugs": defect.bugs,
-                "hypotheses": defect.hypotheses,
-                "does": defect.does,
-                "needs": defect.needs,
-                "predicts": defect.predicts,
-            }
-            sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
-        return Exit.DONE
-    table = Table("name", "bugs", "what it does", "needs", "what it predicts", show_lines=True)
-    for name, defect in sorted(CATALOGUE.items()):
-        numbers = ", ".join((*defect.bugs, *defect.hypotheses))
-        table.add_row(name, numbers, defect.does, defect.needs, defect.predicts)
-    width = None if sys.stdout.isatty() else _WIDTH_ELSEWHERE
-    Console(highlight=False, markup=False, width=width).print(table)
+    chosen = _chosen(names or sorted(CATALOGUE))
+    for name, defect in chosen.items():
+        if as_json:
+            sys.stdout.write(msgspec.json.encode(_entry(name, defect)).decode() + "\n")
+        elif names:
+            _write_whole(name, defect)
+        else:
+            write_line(f"{name}  ({_numbers(defect)})")
+            write_line(defect.does, _INDENT)
+    if not names and not as_json:
+        sys.stdout.write("\n")
+        write_line("`relance-emulator faults NAME` says more of one; docs/bugs.md tells of the numbers.")
     return Exit.DONE
+
+
+def _chosen(names: list[str]) -> dict[str, type[Defect]]:
+    """The faults of these names. Raises InputError for a name that is none."""
+    for name in names:
+        if name not in CATALOGUE:
+            near = perhaps(name, CATALOGUE)
+            allowed = f"a name that `relance-emulator faults` lists{near}"
+            raise InputError(f"NAME: {quoted(name)}; allowed: {allowed}")
+    return {name: CATALOGUE[name] for name in names}
+
+
+def _entry(name: str, defect: type[Defect]) -> dict[str, object]:
+    return {
+        "name": name,
+        "bugs": defect.bugs,
+        "hypotheses": defect.hypotheses,
+        "does": defect.does,
+        "needs": defect.needs,
+        "predicts": defect.predicts,
+    }
+
+
+def _write_whole(name: str, defect: type[Defect]) -> None:
+    write_line(name)
+    played = [path for path in library() if path.endswith(f"/fault-{name}")]
+    for head, text in (
+        ("does", defect.does),
+        ("needs", defect.needs or "nothing more"),
+        ("predicts", defect.predicts),
+        ("stands for", f"{_numbers(defect)} of docs/bugs.md"),
+        ("played by", ", ".join(f"relance-emulator run {path}" for path in played) or "no shipped scenario"),
+    ):
+        write_line(f"{head + ':':<12}{text}", _INDENT, _INDENT + " " * 12)
+
+
+def _numbers(defect: type[Defect]) -> str:
+    return ", ".join((*defect.bugs, *defect.hypotheses))

@@ -15,7 +15,7 @@ from emulator.forms.toml_text import parse_toml
 from protocols.instants import DAY_MS, SECOND_MS
 from protocols.limits import LEASE_MS_MAX, LOAD_W_MAX
 from protocols.reasons import Energy
-from protocols.units import QUANTA_PER_UEUR
+from protocols.units import QUANTA_PER_UEUR, UEUR_PER_EUR, eur_from_quanta
 
 # Emergency credit and alert levels: twenty times the highest that is known.
 PURSE_EUR_MAX: Final = 1_000
@@ -110,6 +110,22 @@ def read_profile(content: str | bytes, file: str, name: str) -> ProfileData:
         electricity=Profile(name=name, energy=Energy.ELECTRICITY, **of_energy[Energy.ELECTRICITY]),
         gas=Profile(name=name, energy=Energy.GAS, **of_energy[Energy.GAS]),
     )
+
+
+def values_of(profile: Profile) -> dict[str, str | int | bool]:
+    """The value of each key, in the form in which a file gives it."""
+    return {key: _in_file(field, getattr(profile, field)) for key, (field, _) in ALL_KEYS.items()}
+
+
+def _in_file(field: str, value: str | int | bool) -> str | int | bool:  # noqa: FBT001 # a value of any key
+    """Money in euro: quanta to the cent, as purses are set; micro-euro with all their digits."""
+    if field.endswith("_q"):
+        return eur_from_quanta(int(value))
+    if "_ueur_" in field:
+        whole, micro = divmod(int(value), UEUR_PER_EUR)
+        digits = f"{micro:06}".rstrip("0")
+        return f"{whole}.{digits:0<2}"
+    return value
 
 
 def read_changes(given: Fields, keys: Mapping[str, tuple[str, _Getter]]) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from emulator.firmware.legacy.defects.catalogue import CATALOGUE
-from emulator.scenario.shipped import library
 from protocols.instants import ms_from_iso
 from protocols.limits import SCENARIO_BYTES_MAX
 
@@ -355,6 +353,11 @@ def test_with_one_wrong_file_nothing_runs(tmp_path: Path) -> None:
         (["run", "night.toml", "--frobnicate"], "No such option: --frobnicate"),
         (["run", "night.toml", "night.toml", "--journal", "x"], "--journal: night.toml and night.toml would"),
         (["run", "night.toml", "--journal", "night.toml"], "--journal: night.toml/night: cannot be written"),
+        (
+            ["faults", "leap_skp"],
+            'NAME: "leap_skp"; allowed: a name that `relance-emulator faults` lists (perhaps',
+        ),
+        (["profiles", "smart"], 'NAME: "smart"; allowed: wallonia-card-2020, flanders-digital'),
         (["fun"], "No such command 'fun'"),
     ],
 )
@@ -374,7 +377,8 @@ def test_no_argument_at_all_gets_the_help(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "run", "library", "faults", "fleet", "journal", "journal verify", "journal replay"]
+    "verb",
+    ["", "run", "library", "faults", "profiles", "fleet", "journal", "journal verify", "journal replay"],
 )
 def test_help_is_asked_for_and_given_with_an_example_of_every_verb(tmp_path: Path, verb: str) -> None:
     done = run(*verb.split(), "--help", cwd=tmp_path)
@@ -477,21 +481,3 @@ def read_until_closed(master: int) -> str:
             if not some:
                 return found.decode()
             found += some
-
-
-# ------------------------------------------------------------------ the other commands
-
-
-def test_the_faults_are_those_of_the_catalogue(tmp_path: Path) -> None:
-    as_json = lines(run("faults", "--json", cwd=tmp_path).stdout)
-    assert [entry["name"] for entry in as_json] == sorted(CATALOGUE)
-    assert all(entry["does"] and entry["predicts"] and entry["bugs"] for entry in as_json)
-    table = run("faults", cwd=tmp_path).stdout
-    assert all(f" {name} " in table for name in CATALOGUE)
-
-
-def test_a_scenario_of_the_library_is_played_by_its_name(tmp_path: Path) -> None:
-    names = [entry["name"] for entry in lines(run("library", "--json", cwd=tmp_path).stdout)]
-    assert names == list(library())
-    for name in names[:1]:
-        assert run("run", str(name), "--json", cwd=tmp_path).returncode in {0, 1}

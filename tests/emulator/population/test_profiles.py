@@ -1,6 +1,7 @@
 """The shipped profiles are what the domain reference says, and a scenario can override every key."""
 
 import dataclasses
+import json
 from importlib import resources
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.population.profile_form import ALL_KEYS, PROFILE_KEYS, TARIFF_KEYS, read_profile
+from emulator.population.profile_form import ALL_KEYS, PROFILE_KEYS, TARIFF_KEYS, read_profile, values_of
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form import read_scenario
 from emulator.scenario.shipped import library
@@ -172,3 +173,13 @@ def test_a_shipped_file_that_lacks_or_invents_a_key_is_refused() -> None:
 def test_the_library_is_named_by_path_and_holds_texts() -> None:
     assert list(library()) == sorted(library())
     assert all(text.strip() and not name.endswith(".toml") for name, text in library().items())
+
+
+@pytest.mark.parametrize("name", list(shipped_profiles()))
+def test_the_values_of_a_profile_written_as_a_file_are_that_profile(name: str) -> None:
+    data = shipped_profiles()[name]
+    text = ""
+    for energy in Energy:
+        values = values_of(data.of(energy))
+        text += f"[{energy}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    assert read_profile(text, "written.toml", name) == data

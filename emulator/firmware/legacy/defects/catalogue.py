@@ -1,4 +1,4 @@
-"""The catalogue of defects (domain.md §5.5): the order in which they act, and by which names they are chosen.
+"""The catalogue of defects (docs/bugs.md): the order in which they act, and by which names they are chosen.
 
 Its order is the line of `defect`: first what befalls the clock, then how a date is converted, then
 arithmetic on it, then digits, and last what cuts a time of day off.

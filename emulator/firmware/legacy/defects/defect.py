@@ -36,9 +36,9 @@ class Defect:
     """A firmware without defect, and the base of every one with."""
 
     name: ClassVar[str]
-    # Numbers of domain.md §5, such as "B01".
+    # Numbers of docs/bugs.md, such as "B01".
     bugs: ClassVar[tuple[str, ...]]
-    # Numbers of the hypotheses of domain.md §2.2, such as "H1".
+    # Numbers of the hypotheses of docs/bugs.md, such as "H1".
     hypotheses: ClassVar[tuple[str, ...]] = ()
     # What it does, in one sentence.
     does: ClassVar[str]
