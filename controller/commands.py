@@ -26,6 +26,13 @@ def _timeserver() -> Callable[..., int]:
     return serve_second_time
 
 
+def _status() -> Callable[..., int]:
+    from controller.faces.cli.status import show_status
+    from controller.faces.cli.verbs import READING, with_shared
+
+    return with_shared(show_status, READING)
+
+
 def _meters() -> typer.Typer:
     from controller.faces.cli.meters import app
 
@@ -127,6 +134,12 @@ ROWS: Final = (
         "Answer meters as the time authority `timeserver`: the second witness of their clocks.",
         _timeserver,
         ("timeserver --broker mqtt://127.0.0.1:1883", "timeserver --home clock-b"),
+    ),
+    CommandRow(
+        "status",
+        "Show whether `relance serve` serves, how many meters are well, and what waits for people.",
+        _status,
+        ("status", "status --watch", "status --json"),
     ),
     CommandRow("meters", "List, show and explain meters.", _meters),
     CommandRow(

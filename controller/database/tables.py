@@ -256,3 +256,25 @@ class SettingRow(Table, table=True):
 
     name: str = Field(primary_key=True, sa_type=TextColumn)
     value: str = Field(sa_type=TextColumn)
+
+
+class ServiceRow(Table, table=True):
+    """The sign of life of a running service, `name`; it deletes its row when it ends in order.
+
+    `run` names the process at random. `tick_ms`: milliseconds since the boot `boot_id` of its machine at the
+    last beat, the `beat`-th, and `began_tick_ms` at the first: whoever reads them needs no wall clock.
+    `connected`: 1 while it has its broker.
+    """
+
+    __tablename__ = "service"
+    __table_args__ = _STRICT
+
+    name: str = Field(primary_key=True, sa_type=TextColumn)
+    run: str = Field(sa_type=TextColumn)
+    host: str = Field(sa_type=TextColumn)
+    boot_id: str = Field(sa_type=TextColumn)
+    began_tick_ms: int = Field(sa_type=Int64)
+    tick_ms: int = Field(sa_type=Int64)
+    beat: int = Field(sa_type=Int64)
+    broker: str = Field(sa_type=TextColumn)
+    connected: int = Field(sa_type=Int64)

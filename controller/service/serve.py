@@ -7,7 +7,9 @@ with stepped time. A kill -9 loses nothing for good: what is not in the database
 import asyncio
 import gc
 import logging
+import secrets
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
@@ -17,8 +19,10 @@ from sqlalchemy import Engine
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
 from controller.service.carrying import Carries
+from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
+from controller.service.liveness import Uptime
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
 from controller.service.time_service import TimeAuthority
@@ -31,6 +35,7 @@ from protocols.link.keys import asks_key
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier, Handle
+from protocols.rim.clocks import boot_id, tick_ms
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
@@ -157,12 +162,22 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
         service = Service(engine, keys, timekeeper, lambda: presence.leads)
         carrier = _present_carrier(presence, broker, controller_filters(), service.handle)
         service.attach(carrier)
+        heart = Heart(
+            engine,
+            secrets.token_hex(8),
+            socket.gethostname(),
+            str(broker),
+            uptime=lambda: Uptime(boot_id(), tick_ms()),
+            connected=lambda: carrier.connected,
+            lock=service.writing,
+        )
         # Moves all objects made so far to the permanent generation. A full collection over them takes a tenth
         # of a second, and would come when a whole fleet answers at once.
         gc.collect()
         gc.freeze()
         try:
-            await until_stopped(carrier, _both(service.run(), presence.run()))
+            async with beating(heart):
+                await until_stopped(carrier, _both(service.run(), presence.run()))
         finally:
             await service.finish()
 

@@ -1,10 +1,17 @@
-"""The machine's clock. Most commands read it once and pass the instant on; services are given the clock."""
+"""The machine's clocks. Most commands read it once and pass the instant on; services are given the clock."""
 
 import asyncio
 import time
+from functools import cache
+from pathlib import Path
 from typing import Final
 
+from protocols.errors import UnreachableError
 from protocols.instants import SECOND_MS, UtcMs
+
+# A random UUID that Linux draws at each boot (random(4), /proc interfaces).
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_NS_PER_MS: Final = 1_000_000
 
 # The longest sleep between two looks at the clock: somebody may set the clock meanwhile.
 _NAP_MS: Final = SECOND_MS
@@ -12,7 +19,21 @@ _NAP_MS: Final = SECOND_MS
 
 def now_ms() -> UtcMs:
     """UTC milliseconds."""
-    return UtcMs(time.time_ns() // 1_000_000)
+    return UtcMs(time.time_ns() // _NS_PER_MS)
+
+
+def tick_ms() -> int:
+    """Milliseconds since the boot, time in suspend included; nobody can set them (clock_gettime(2))."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // _NS_PER_MS
+
+
+@cache
+def boot_id() -> str:
+    """The name of this boot, equal in all processes. Raises UnreachableError where Linux does not tell it."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError as error:
+        raise UnreachableError(f"{_BOOT_ID}: {error.strerror}; the crystal's boot is not known") from None
 
 
 class SystemClock:

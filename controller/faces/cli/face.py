@@ -12,19 +12,21 @@ from zoneinfo import ZoneInfo
 
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.people import choose_operator, open_key
+from controller.faces.cli.presence import look, unserved_in_words
 from controller.faces.cli.showing import print_json
 from controller.meters.registry import check_known
 from controller.office.opening import Office, open_office
 from controller.office.people import Actor
 from controller.office.settings import settings_from
 from controller.orders.acting import Act, acting
+from controller.orders.life import DeliveryState
 from controller.orders.status import OrderStatus
 from protocols.arguments import read_basis
 from protocols.cutting.zones import load_zone
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.rim.clocks import now_ms
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,23 @@ class Face:
     ) -> int:
         """Print the status of an order. `described`: what the order does was printed before.
 
-        `more`: further fields of the JSON object.
+        `more`: further fields of the JSON object. Warns where the order waits for a service that is away.
         """
+        service = self.check_served(status)
         if self.as_json:
-            print_json(order_fields(status) | dict(more or {}))
+            print_json(order_fields(status) | dict(more or {}) | service)
         else:
             print_status(status, self.zone, described=described)
         return Exit.DONE
+
+    def check_served(self, *statuses: OrderStatus) -> dict[str, str]:
+        """Warn where orders wait in the store and no service sends them. Returns the field for `--json`."""
+        waiting = [each.order.id for each in statuses if each.deliveries.get(DeliveryState.QUEUED)]
+        if not waiting:
+            return {}
+        seen = look(self.office)
+        wrong = unserved_in_words(seen)
+        if wrong is not None:
+            more = f" and {len(waiting) - 1} more wait" if len(waiting) > 1 else " waits"
+            warn([f"{wrong}: {waiting[0]}{more} in the store until it serves"])
+        return {"service": seen.presence}

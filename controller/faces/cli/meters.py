@@ -9,6 +9,7 @@ import typer
 from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
+from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
 from controller.meters.claimed import Claimed
@@ -19,7 +20,7 @@ from controller.why.rules import explain
 from controller.why.views import facts_of
 from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
 from protocols.words.en.times import duration, local
 from protocols.words.en.why import explanation_in_words
@@ -66,11 +67,14 @@ def list_all(
     with face.office.reading() as session:
         found = list_meters(session, link=link, supply=supply, clock=clock, after=after, limit=limit)
         more = count_meters(session, link=link, supply=supply, clock=clock, after=after) - len(found)
+    seen = look(face.office)
     if face.as_json:
-        listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN]) for view in found]
-        print_json({"meters": listed, "more": more, "after": found[-1].id if more else None})
+        listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN], seen) for view in found]
+        paging = {"more": more, "after": found[-1].id if more else None}
+        print_json({"meters": listed, **paging, "service": seen.presence})
     elif found:
-        print_table("Meters", _HEADS, [_row(view, zone) for view in found])
+        print_table("Meters", _HEADS, [_row(view, zone, seen) for view in found])
+        warn_unheard(seen)
     else:
         print_lines(
             "No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet."
@@ -89,6 +93,7 @@ def show(face: Face, meter: Meter) -> int:
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
+    seen = look(face.office)
     reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
     if face.as_json:
         orders = [
@@ -101,9 +106,9 @@ def show(face: Face, meter: Meter) -> int:
             }
             for each in deliveries
         ]
-        print_json(_fields(view, view.witnesses) | {"orders": orders, "more_orders": more})
+        print_json(_fields(view, view.witnesses, seen) | {"orders": orders, "more_orders": more})
         return Exit.DONE
-    at_link = f"{view.link} ({'online' if view.online else 'offline'})"
+    at_link = f"{view.link} ({_link_state(view, seen)})"
     lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, zone)}" if view.lease_rev else "none"
     rows = [
         (
@@ -131,6 +136,7 @@ def show(face: Face, meter: Meter) -> int:
         ),
     ]
     print_table("", ("", ""), rows)
+    warn_unheard(seen)
     if more:
         print_lines(f"and {more} older orders: `relance orders list --meter {meter} --leases` lists all")
     return Exit.DONE
@@ -160,10 +166,23 @@ def _claimed(claimed: Claimed, zone: ZoneInfo) -> str:
     return f"{', '.join(each for each in said if each)}, at {local(claimed.heard_ms, zone)}"
 
 
-def _row(view: MeterView, zone: ZoneInfo) -> tuple[str, ...]:
+def warn_unheard(seen: Seen) -> None:
+    """Say that nobody listens: what is shown is what was heard before."""
+    wrong = unserved_in_words(seen)
+    warn([] if wrong is None else [f"{wrong}: shown is what the meters said before"])
+
+
+def _link_state(view: MeterView, seen: Seen) -> str:
+    if not seen.serves:
+        return "not heard"
+    return "online" if view.online else "offline"
+
+
+def _row(view: MeterView, zone: ZoneInfo, seen: Seen) -> tuple[str, ...]:
+    state = _link_state(view, seen)
     return (
         view.id,
-        view.link if view.online else f"{view.link} (offline)",
+        view.link if state == "online" else f"{view.link} ({state})",
         _supply(view),
         view.clock or _UNKNOWN,
         _interval(view, zone),
@@ -233,11 +252,11 @@ def _claimed_fields(claimed: Claimed) -> dict[str, Any]:
     }
 
 
-def _fields(view: MeterView, witnesses: Iterable[WitnessView]) -> dict[str, Any]:
+def _fields(view: MeterView, witnesses: Iterable[WitnessView], seen: Seen) -> dict[str, Any]:
     return {
         "id": view.id,
         "link": view.link,
-        "online": view.online,
+        "online": view.online and seen.serves,
         "energy": view.energy,
         "firmware": view.firmware,
         "profile": view.profile,

@@ -59,10 +59,11 @@ def release_meters(
     if not face.as_json:
         for status in statuses:
             print_status(status, face.zone)
+    service = face.check_served(*statuses)
     waited = _wait(face, statuses, patience_s) if wait else None
     if face.as_json:
         measured = {} if waited is None else msgspec.to_builtins(waited)
-        print_json({"orders": [order_fields(each) for each in statuses], **measured})
+        print_json({"orders": [order_fields(each) for each in statuses], **measured, **service})
     elif waited is not None:
         print_lines(_in_words(waited))
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE

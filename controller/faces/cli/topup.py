@@ -38,6 +38,7 @@ def top_up_one(
     with face.acting(Kind.PAYMENT, (meter,), basis=f"payment {payment_id}"[:TEXT_CHARS_MAX]) as act:
         topped_up = top_up(act, payment_id, meter, amount_ueur)
     paid = topped_up.payment
+    service = face.check_served(topped_up.status)
     if face.as_json:
         payment = {
             "id": payment_id,
@@ -48,7 +49,7 @@ def top_up_one(
             "number": paid.number,
             "total_ueur": paid.total_ueur,
         }
-        print_json({"payment": payment, "order": order_fields(topped_up.status)})
+        print_json({"payment": payment, "order": order_fields(topped_up.status), **service})
         return Exit.DONE
     booked = "booked" if topped_up.is_new else "booked already"
     print_lines(f"Payment {payment_id} of {eur(paid.amount_ueur)} EUR is {booked}.")

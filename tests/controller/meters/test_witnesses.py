@@ -184,6 +184,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
             "ALTER TABLE meter DROP COLUMN account;"
             "ALTER TABLE meter DROP COLUMN holds_number;"
             "ALTER TABLE meter DROP COLUMN claimed;"
+            "DROP TABLE service;"
             "ALTER TABLE meter DROP COLUMN witnesses;"
             "ALTER TABLE meter ADD COLUMN event_number INTEGER NOT NULL DEFAULT 0;"
             "ALTER TABLE link ADD COLUMN synced_ms INTEGER;"

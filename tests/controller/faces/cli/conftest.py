@@ -1,11 +1,11 @@
-"""A home with three operators and three meters, copied for each test that writes to it."""
+"""A home with three operators, three meters and a service that serves, copied for each test that writes."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.controller.faces.cli.fleet import seed_meters
+from tests.controller.faces.cli.fleet import seed_meters, seed_service
 from tests.controller.faces.cli.invocation import found_home
 
 METERS = ("m00001", "m00002", "m00003")
@@ -17,6 +17,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("seeded") / "home"
     found_home(home)
     seed_meters(home, *METERS)
+    seed_service(home)
     return home
 
 

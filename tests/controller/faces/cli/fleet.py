@@ -8,10 +8,11 @@ import msgspec
 from sqlmodel import Session
 
 from controller.database.engine import open_store, writing
-from controller.database.tables import ClaimRow, LinkRow, MeterRow
-from protocols.instants import DAY_MS, MINUTE_MS, ms_from_iso
+from controller.database.tables import ClaimRow, LinkRow, MeterRow, ServiceRow
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, ms_from_iso
 from protocols.link.messages import Witness
 from protocols.reasons import Source
+from protocols.rim.clocks import boot_id, tick_ms
 
 SEEN_MS = ms_from_iso("2020-07-02T20:59:00Z")
 # Said with a report; then the head-end lied, and of that there is an event.
@@ -37,6 +38,23 @@ def store_of(home: Path) -> Iterator[Session]:
             yield session
     finally:
         engine.dispose()
+
+
+def seed_service(home: Path, *, connected: bool = True, age_ms: int = -HOUR_MS) -> None:
+    """As if `relance serve` ran on this machine. By default its last beat lies ahead: it stays young."""
+    sign = ServiceRow(
+        name="serve",
+        run="r1",
+        host="here",
+        boot_id=boot_id(),
+        began_tick_ms=tick_ms() - age_ms - HOUR_MS,
+        tick_ms=tick_ms() - age_ms,
+        beat=7,
+        broker="mqtt://broker:1883",
+        connected=int(connected),
+    )
+    with store_of(home) as session:
+        session.merge(sign)
 
 
 def seed_meters(home: Path, *meters: str) -> None:

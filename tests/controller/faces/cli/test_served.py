@@ -107,6 +107,14 @@ def check_release(home: Path, at: BrokerAddress) -> None:
     assert names == [f"m{number:05}" for number in range(1, METERS + 1)]
     ended = call(home, "release", "--all", "--wait", "--json")
     assert (ended.status, ended.found["effective"]) == (0, METERS), ended
+    status = next(shown for _ in turns() if not (shown := call(home, "status", "--json")).status)
+    assert (status.status, status.found["service"]["broker"], status.found["queued"]) == (0, str(at), 0)
+    assert status.found["meters"] == {
+        "total": METERS,
+        "supply": {"on": METERS},
+        "clock": {"trusted": METERS},
+    }
+    assert [link["online"] for link in status.found["links"]] == [True, True]
     assert 0 <= ended.found["p50_ms"] <= ended.found["p99_ms"]
     second = call_outside(home, "serve", settings={"RELANCE_BROKER": str(at)})
     assert second.status == 2
@@ -124,7 +132,10 @@ def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:
             if deliveries == {"effective": 1}:
                 break
         assert deliveries == {"effective": 1}
+        assert any(call(home, "status").status == 0 for _ in turns())
         assert stop(served, signal.SIGTERM) == (0, "")
+    ended = call(home, "status", "--json")
+    assert (ended.status, ended.found["service"]["presence"]) == (1, "absent")
 
 
 @pytest.mark.parametrize("verb", ["serve", "timeserver"])

@@ -1,0 +1,70 @@
+"""What a person asks first: does the service serve, and what waits for people. Reads only."""
+
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from controller.database.rows import view_of
+from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, ServiceRow
+from controller.orders.life import DeliveryState, OrderState
+from controller.service.liveness import LifeSign
+
+SERVE: Final = "serve"
+
+
+class LinkView(Struct, frozen=True, kw_only=True):
+    """A link, the state that it or its last will told, and how many meters are registered under it."""
+
+    id: str
+    state: str
+    meters: int
+    seen_ms: int
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """Counts of meters by what they last reported (`unknown`: never), and what waits.
+
+    `drafts`: orders that need a further signature; `disputed`: meters whose clock is disputed; `queued`:
+    deliveries that have not left yet.
+    """
+
+    links: tuple[LinkView, ...]
+    meters: int
+    supply: dict[str, int]
+    clock: dict[str, int]
+    drafts: tuple[str, ...]
+    disputed: tuple[str, ...]
+    queued: int
+
+
+def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
+    """The last sign of life of a service; None where it ended in order, or has never run."""
+    row = session.get(ServiceRow, name)
+    return None if row is None else view_of(row, LifeSign)
+
+
+def overview(session: Session) -> Overview:
+    """The fleet in a few numbers."""
+    counted = dict(iter(session.exec(select(MeterRow.link, func.count()).group_by(col(MeterRow.link)))))
+    links = session.exec(select(LinkRow).order_by(LinkRow.id)).all()
+    waiting = col(OrderRow.state).in_((OrderState.DRAFT, OrderState.REHEARSED))
+    drafts = select(OrderRow.id).where(waiting).order_by(func.length(col(OrderRow.id)), col(OrderRow.id))
+    disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "").order_by(MeterRow.id)
+    queued = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == DeliveryState.QUEUED)
+    return Overview(
+        links=tuple(view_of(row, LinkView, meters=counted.get(row.id, 0)) for row in links),
+        meters=sum(counted.values()),
+        supply=_counts(session, MeterRow.supply),
+        clock=_counts(session, MeterRow.clock),
+        drafts=tuple(session.exec(drafts)),
+        disputed=tuple(session.exec(disputed)),
+        queued=session.exec(queued).one(),
+    )
+
+
+def _counts(session: Session, column: str | None) -> dict[str, int]:
+    """Meters by the value of a column; `unknown`: they have never reported it."""
+    query = select(column, func.count()).group_by(col(column)).order_by(col(column))
+    return {value or "unknown": count for value, count in session.exec(query)}

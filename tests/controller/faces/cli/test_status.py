@@ -1,0 +1,115 @@
+"""Commands say when no service serves, and `relance status` shows what a person asks first."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from protocols.instants import MINUTE_MS
+from tests.controller.faces.cli.fleet import seed_service, store_of
+from tests.controller.faces.cli.invocation import call
+
+UNTIL = ("--until", "2099-01-01T00:00Z")
+
+
+def stop_service(home: Path) -> None:
+    """As after an orderly end: no sign of life is left."""
+    with store_of(home) as session:
+        session.connection().execute(text("DELETE FROM service"))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("release", "m00001"),
+        ("release", "--all"),
+        ("moratorium", "declare", "covid", *UNTIL),
+        ("topup", "m00001", "--eur", "20", "--id", "till-1"),
+        ("flag", "set", "m00001", "medical"),
+        ("cut", "cancel", "m00001", "--name", "debts"),
+    ],
+)
+def test_what_protects_says_that_it_waits_where_no_service_runs(home: Path, argv: tuple[str, ...]) -> None:
+    stop_service(home)
+    ended = call(home, *argv)
+    assert ended.status == 0
+    line = "warning: `relance serve` is not running: o000001 waits in the store until it serves\n"
+    assert ended.err == line
+    assert call(home, "status", "--json").found["queued"] in {1, 3}
+
+
+def test_programs_get_the_presence_of_the_service(home: Path) -> None:
+    assert call(home, "release", "m00001", "--json").found["service"] == "serving"
+    stop_service(home)
+    ended = call(home, "release", "m00001", "m00002", "--json")
+    assert ended.found["service"] == "absent"
+    assert "o000002 and 1 more wait in the store" in ended.err
+
+
+def test_a_draft_waits_for_people_and_not_for_the_service(home: Path) -> None:
+    assert call(home, "moratorium", "declare", "covid", *UNTIL).status == 0
+    stop_service(home)
+    assert call(home, "moratorium", "lift", "covid").err == ""
+
+
+@pytest.mark.parametrize(
+    ("connected", "old_ms", "presence", "words"),
+    [
+        (True, 0, "serving", "Service: `relance serve` on here serves at mqtt://broker:1883, for 1 h."),
+        (False, 0, "no_broker", "Service: `relance serve` has no connection to mqtt://broker:1883."),
+        (True, 3 * MINUTE_MS, "silent", "Service: `relance serve` on here gave its last sign of life 3 min"),
+    ],
+)
+def test_status_tells_how_the_service_stands(
+    home: Path, connected: bool, old_ms: int, presence: str, words: str
+) -> None:
+    seed_service(home, connected=connected, age_ms=old_ms)
+    ended = call(home, "status")
+    assert ended.out.startswith(words)
+    found = call(home, "status", "--json")
+    assert found.found["service"]["presence"] == presence
+    assert (ended.status, found.status) == ((0, 0) if presence == "serving" else (1, 1))
+
+
+def test_a_sign_of_an_earlier_boot_is_no_life(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The beats do not go on while one looks."""
+    monkeypatch.setattr("controller.faces.cli.presence.LOOK_MS", 300)
+    with store_of(home) as session:
+        session.connection().execute(text("UPDATE service SET boot_id = 'before'"))
+    ended = call(home, "status")
+    assert ended.status == 1
+    assert "`relance serve` on here gives no sign of life" in ended.out
+
+
+def test_status_counts_what_is_and_what_waits(home: Path) -> None:
+    assert call(home, "flag", "set", "m00001", "medical").status == 0
+    assert call(home, "flag", "clear", "m00001", "medical").status == 0
+    with store_of(home) as session:
+        session.connection().execute(
+            text(
+                "UPDATE meter SET clock = 'disputed', dispute_nonce = 'n1', supply = 'off' "
+                "WHERE id = 'm00002'"
+            )
+        )
+    found = call(home, "status", "--json").found
+    assert found["meters"] == {
+        "total": 3,
+        "supply": {"off": 1, "on": 2},
+        "clock": {"disputed": 1, "trusted": 2},
+    }
+    assert (found["drafts"], found["disputed"], found["queued"]) == (["o000002"], ["m00002"], 1)
+    out = call(home, "status").out
+    assert "Meters: 3. Supply: 1 off, 2 on. Clock: 1 disputed, 2 trusted." in out
+    assert "Waiting for a further signature: o000002; `relance orders list --state draft`." in out
+    assert "Links: 1, 1 of 1 online." in out
+
+
+def test_nobody_is_online_where_nobody_listens(home: Path) -> None:
+    stop_service(home)
+    ended = call(home, "meters", "list", "--json")
+    assert ended.found["service"] == "absent"
+    assert [meter["online"] for meter in ended.found["meters"]] == [False] * 3
+    listed = call(home, "meters", "list")
+    assert "link-1 (not heard)" in listed.out
+    assert "`relance serve` is not running: shown is what the meters said before" in listed.err
+    assert "Links: 1, not heard: nobody listens." in call(home, "status").out
