@@ -18,7 +18,8 @@ _MJ_PER_WH = 3_600_000
 class Glance(NamedTuple):
     """What can be read without a calculation: inputs and steps change it, the passing of time does not.
 
-    `reason`: why the supply last changed. `dispute_nonce`: what a rebase must name; empty without a dispute.
+    `reason`: why the supply last changed; a trip on top of a cut is named first. `dispute_nonce`: what a
+    rebase must name; empty without a dispute.
     """
 
     supply: Supply

@@ -9,6 +9,10 @@ Nothing here decides to cut: a firmware decides by its gate and calls `switch`, 
     off ──▶ armed      reconnection where a person must press (always with gas)
     armed ──▶ on       breaker (electricity), or blue and a leak test passed (gas)
     armed ──▶ off      the leak test failed
+    off ──▶ off        a trip on top of a cut: `beneath` keeps the reason that was there before
+
+While a safety reason stands the supply stays off, whatever reconnects: that only takes `beneath` away. A
+person clears the safety reason at the meter, and gets what is left without it.
 """
 
 from typing import Final
@@ -33,8 +37,8 @@ from protocols.units import ueur_from_quanta
 # some 10 kWh/m³ is 130 W. An appliance left open counts, and is meant to.
 LEAK_FLOW_W_MAX = 130
 
-# Reasons for being off that a person may end at the meter by raising the breaker.
-_RESETTABLE = (SupplyReason.SAFETY, SupplyReason.LEAK)
+# Safety's reasons for being off: a person clears them at the meter, by the breaker or, for gas, by blue.
+_RESETTABLE: Final = (SupplyReason.SAFETY, SupplyReason.LEAK)
 
 _ON: Final = Supply.ON
 _LIMITED: Final = Supply.LIMITED
@@ -44,6 +48,7 @@ class ServicePoint:
     """State of one connection. Ticks (`at_tick`) come from the caller; every change settles credit first."""
 
     __slots__ = (
+        "beneath",
         "credit",
         "leak_test_ends_tick",
         "load_w",
@@ -69,6 +74,7 @@ class ServicePoint:
         self.mains_on = True
         self.supply = Supply.ON
         self.reason = SupplyReason.NONE
+        self.beneath: SupplyReason | None = None
         self.leak_test_ends_tick = NEVER
         self._update_flow()
 
@@ -82,11 +88,16 @@ class ServicePoint:
         reason: SupplyReason,
         load_w: int,
         *,
+        cut_for: SupplyReason | None = None,
         mains_on: bool = True,
     ) -> "ServicePoint":
-        """A connection after a power cut: purse and contactor as they were, a leak test forgotten."""
+        """A connection after a power cut: purse and contactor as they were, a leak test forgotten.
+
+        `cut_for`: the reason of the cut that stands, if one does.
+        """
         point = cls(profile, recorder, 0, load_w)
         point.credit, point.supply, point.reason, point.mains_on = credit, supply, reason, mains_on
+        point.beneath = cut_for if point.is_tripped else None
         point._update_flow()
         return point
 
@@ -107,14 +118,20 @@ class ServicePoint:
         if to is self.supply:
             return
         settle(self.credit, at_tick)
-        before, self.supply, self.reason = self.supply, to, reason
+        before, self.supply, self.reason, self.beneath = self.supply, to, reason, None
         self.leak_test_ends_tick = NEVER
         self._update_flow()
         self.recorder.emit(SetSupply(at_tick, before, to, reason))
         self.recorder.journal(at_tick, SupplyChanged(before, to, reason))
 
     def reconnect(self, reason: SupplyReason, at_tick: Tick) -> None:
-        """Give the supply back as the profile says: close, or arm for a person to press."""
+        """Give the supply back as the profile says: close, or arm for a person to press.
+
+        Nothing that is not at the meter closes on a fault: of a trip on top of a cut only the trip is left.
+        """
+        if self.is_tripped:
+            self.beneath = None
+            return
         if self.supply is Supply.ON or (self.supply is Supply.ARMED and self.profile.arms):
             return
         if self.supply is Supply.LIMITED or not self.profile.arms:
@@ -123,8 +140,16 @@ class ServicePoint:
             self.switch(Supply.ARMED, reason, at_tick)
 
     def trip(self, at_tick: Tick) -> None:
-        """The over-current element opened: the safety cause, which no gate holds back."""
-        self.switch(Supply.OFF, SupplyReason.SAFETY, at_tick)
+        """The over-current element opened: the safety cause, which no gate holds back.
+
+        Where the supply is off already it adds its reason and takes none away.
+        """
+        if self.supply is not Supply.OFF:
+            self.switch(Supply.OFF, SupplyReason.SAFETY, at_tick)
+        elif not self.is_tripped:
+            self.beneath, self.reason = self.reason, SupplyReason.SAFETY
+            self.recorder.emit(SetSupply(at_tick, Supply.OFF, Supply.OFF, SupplyReason.SAFETY))
+            self.recorder.journal(at_tick, SupplyChanged(Supply.OFF, Supply.OFF, SupplyReason.SAFETY))
 
     def begin_emergency(self, at_tick: Tick) -> bool:
         """Start the emergency credit if it can be; True if it did."""
@@ -176,6 +201,11 @@ class ServicePoint:
     def is_supplied(self) -> bool:
         return self.supply is _ON or self.supply is _LIMITED
 
+    @property
+    def is_tripped(self) -> bool:
+        """Whether a safety reason stands, which a person must clear at the meter."""
+        return self.supply is Supply.OFF and self.reason in _RESETTABLE
+
     def _press_red(self, at_tick: Tick) -> None:
         started = self.begin_emergency(at_tick)
         if self.supply is Supply.OFF and self.reason is SupplyReason.CREDIT and started:
@@ -183,19 +213,35 @@ class ServicePoint:
             self.recorder.show(at_tick, "emergency credit: raise the breaker", ScreenCode.NONE)
 
     def _raise_breaker(self, at_tick: Tick) -> None:
-        if self.supply is Supply.ARMED or (self.supply is Supply.OFF and self.reason in _RESETTABLE):
+        if self._is_cut_still(at_tick):
+            return
+        if self.supply is Supply.ARMED or self.is_tripped:
             self.switch(Supply.ON, SupplyReason.BUTTON, at_tick)
             self.recorder.show(at_tick, "", ScreenCode.NONE)
 
     def _press_blue(self, at_tick: Tick) -> None:
-        if self.supply is Supply.OFF:
-            if self.reason is SupplyReason.CREDIT and self.begin_emergency(at_tick):
-                self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
-            elif self.reason in _RESETTABLE:
-                self.switch(Supply.ARMED, SupplyReason.BUTTON, at_tick)
+        # Where blue is what the breaker is for electricity, it asks for gas and not for credit.
+        as_breaker = self.supply is Supply.ARMED or (self.is_tripped and self.beneath is None)
+        started = not as_breaker and self.begin_emergency(at_tick)
+        if self.beneath is SupplyReason.CREDIT and started:
+            self.beneath = None
+        if self._is_cut_still(at_tick):
+            return
+        if self.supply is Supply.OFF and self.reason is SupplyReason.CREDIT and started:
+            self.switch(Supply.ARMED, SupplyReason.EMERGENCY_CREDIT, at_tick)
+        elif self.is_tripped:
+            self.switch(Supply.ARMED, SupplyReason.BUTTON, at_tick)
         if self.supply is Supply.ARMED and self.leak_test_ends_tick == NEVER and self.mains_on:
             self.leak_test_ends_tick = Tick(at_tick + self.profile.leak_test_s * SECOND_MS)
             self.recorder.show(at_tick, f"leak test: {self.profile.leak_test_s} s", ScreenCode.NONE)
+
+    def _is_cut_still(self, at_tick: Tick) -> bool:
+        """Clear a trip that came on top of a cut: the reason that was there before is all that is left."""
+        if self.beneath is None:
+            return False
+        self.reason, self.beneath = self.beneath, None
+        self.recorder.show(at_tick, f"supply off: {self.reason}", ScreenCode.NONE)
+        return True
 
     def _update_flow(self) -> None:
         if not self.mains_on:

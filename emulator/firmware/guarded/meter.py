@@ -37,7 +37,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.known import Known, known_of
 from emulator.firmware.guarded.memory import Memory, Opening
-from emulator.firmware.guarded.opening import reason_to_restore, was_by_credit
+from emulator.firmware.guarded.opening import is_undone_by_credit, is_undone_by_limiter_off, reason_to_restore
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import Journal
@@ -150,6 +150,7 @@ class GuardedMeter:
             memory.supply,
             memory.reason,
             load_w,
+            cut_for=None if memory.opening is None else memory.opening.question.cause,
             mains_on=mains_on,
         )
         meter.stepped_tick = step_at_or_after(memory.tick) - STEP_MS
@@ -390,7 +391,8 @@ class GuardedMeter:
     def _give_back(self, reason: SupplyReason, at_tick: Tick) -> None:
         self.memory.opening = None
         self.point.reconnect(reason, at_tick)
-        self.recorder.show(at_tick, "press to restore" if self.point.supply is Supply.ARMED else "")
+        if not self.point.is_tripped:
+            self.recorder.show(at_tick, "press to restore" if self.point.supply is Supply.ARMED else "")
 
     def _look_again(self, at_tick: Tick) -> None:
         """Judge the last opening by what is known now, and forget it once the supply is back."""
@@ -420,10 +422,11 @@ class GuardedMeter:
                 self.point.set_mains(on=isinstance(event, MainsOn), at_tick=at_tick)
             case Button():
                 self.point.press(event.name, at_tick)
-                if self.point.supply is Supply.LIMITED:
+                if self.point.supply is Supply.LIMITED or self.point.is_tripped:
                     self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
             case Overcurrent():
-                self.memory.opening = None
+                if self.point.supply is not Supply.OFF:
+                    self.memory.opening, self.memory.warned = None, NO_ENTRIES
                 self.point.trip(at_tick)
             case TicksLost() | NewEpoch():
                 holds.survive_lost_ticks(self.memory, at_tick)
@@ -466,10 +469,9 @@ class GuardedMeter:
 
     def _restore_after_order(self, reason: SupplyReason, at_tick: Tick) -> None:
         if reason is SupplyReason.RELEASE:
-            if self.point.reason not in (SupplyReason.SAFETY, SupplyReason.LEAK):
-                self._give_back(reason, at_tick)
+            self._give_back(reason, at_tick)
         elif reason is SupplyReason.LIMITER:
-            if self.point.supply is Supply.LIMITED and not causes.may_stand(self.memory, self.point):
+            if is_undone_by_limiter_off(self.memory):
                 self._give_back(reason, at_tick)
         else:
             self._credit_is_back(reason, at_tick)
@@ -479,7 +481,7 @@ class GuardedMeter:
 
         Emergency credit that starts by itself does so in a step, so that every step asks.
         """
-        if was_by_credit(self.memory) and not purse.is_empty(self.point):
+        if is_undone_by_credit(self.memory, self.point) and not purse.is_empty(self.point):
             self._give_back(reason, at_tick)
 
     def _journal_clock(self, cause: ClockCause, at_tick: Tick) -> None:

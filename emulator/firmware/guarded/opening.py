@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from emulator.firmware.guarded.clock import last_agreed
 from emulator.firmware.guarded.gate import judge
 from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.service_point import ServicePoint
 from protocols.link.question import HoldSpan, Question
-from protocols.reasons import Because, ClockStatus, SupplyReason
+from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
 
 
 def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReason | None:
@@ -30,9 +31,17 @@ def reason_to_restore(memory: Memory, holds: tuple[HoldSpan, ...]) -> SupplyReas
     return SupplyReason.HOLD if verdict.reason is Because.HOLD else SupplyReason.CUT_ORDER
 
 
-def was_by_credit(memory: Memory) -> bool:
+def is_undone_by_credit(memory: Memory, point: ServicePoint) -> bool:
     """Whether an empty purse led to the last opening, so that credit undoes it."""
-    return memory.opening is not None and memory.opening.question.cause is SupplyReason.CREDIT
+    if memory.opening is None:
+        # Images of version 0.1 forgot the opening where a trip came on top of it.
+        return point.supply is Supply.OFF and point.reason is SupplyReason.CREDIT
+    return memory.opening.question.cause is SupplyReason.CREDIT
+
+
+def is_undone_by_limiter_off(memory: Memory) -> bool:
+    """Whether a limiter order led to the last opening, so that the order which ends it undoes it."""
+    return memory.opening is not None and memory.opening.question.cause is SupplyReason.LIMITER
 
 
 def _asked_again(then: Question, holds: tuple[HoldSpan, ...], *, cancelled: bool) -> Question:

@@ -243,7 +243,9 @@ class LegacyMeter:
             case SetLoad():
                 self.point.set_load(event.load_w, at_tick)
             case Overcurrent():
-                self.point.trip(at_tick)
+                # What is off already has no second reason here: the card gives back what it gave before.
+                if self.point.supply is not Supply.OFF:
+                    self.point.trip(at_tick)
             case Button():
                 self._press(event.name, at_tick)
             case Document():
