@@ -1,6 +1,6 @@
 """Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
-from controller.moratoriums.views import InForce, hold_in_force
+from controller.moratoriums.views import InForce, hold_in_force, list_holds
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
 from protocols.documents.drafting import FLEET, declare_moratorium, extend_moratorium, lift_moratorium
@@ -40,14 +40,21 @@ def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
 def lift(act: Act, name: str) -> OrderStatus:
     """End a moratorium early: a draft, until a second person has signed.
 
-    Raises RefusedError where none is in force.
+    A lift is never sent twice by itself: one that did not reach every meter may be decided anew. Raises
+    RefusedError where none is in force, and every meter knows it.
     """
-    _held(act, name)
+    hold = next((each for each in list_holds(act.session) if each.name == name), None)
+    if hold is None or (hold.from_ms is None and hold.progress.stored == hold.progress.total):
+        raise _none_in_force(name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
 
 
 def _held(act: Act, name: str) -> InForce:
     held = hold_in_force(act.session, name)
     if held is None:
-        raise RefusedError(f"no moratorium {name} in force; `relance moratorium status` shows all")
+        raise _none_in_force(name)
     return held
+
+
+def _none_in_force(name: str) -> RefusedError:
+    return RefusedError(f"no moratorium {name} in force; `relance moratorium status` shows all")

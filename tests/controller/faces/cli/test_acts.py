@@ -8,6 +8,8 @@ from sqlmodel import select
 
 from controller.database.tables import OutboxRow
 from controller.office.audit import recent
+from controller.orders import deliveries
+from controller.orders.life import DeliveryEvent
 from protocols.instants import HOUR_MS
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call
@@ -81,6 +83,18 @@ def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:
     (hold,) = done(call(home, "moratorium", "status", "covid", "--json")).found["holds"]
     assert not hold["in_force"]
     assert "waits for no signature" in refused(call(home, "orders", "sign", "o000002", "--as", "bart"))
+
+
+def test_a_lift_that_did_not_reach_every_meter_is_decided_anew(home: Path) -> None:
+    done(call(home, "moratorium", "declare", "covid", *UNTIL))
+    done(call(home, "moratorium", "lift", "covid"))
+    done(call(home, "orders", "sign", "o000002", "--as", "carl"))
+    again = done(call(home, "moratorium", "lift", "covid", "--json")).found
+    assert (again["id"], again["rev"], again["state"]) == ("o000003", 3, "draft")
+    done(call(home, "orders", "sign", "o000003", "--as", "carl"))
+    with store_of(home) as session:
+        deliveries.step(session, DeliveryEvent.ACCEPTED, 1, order_id="o000003")
+    assert "no moratorium covid in force" in refused(call(home, "moratorium", "lift", "covid"))
 
 
 def test_a_calendar_that_would_harm_is_refused_in_words_before_anybody_signs(home: Path) -> None:
