@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check tidy docs bench mutants lock clean
+.PHONY: help setup demo test check tidy docs bench mutants simulate lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -63,6 +63,10 @@ bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run.
 
 mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must see it.
 	@$(BIN)/python -m tools.mutants
+
+SEEDS := 100
+simulate: $(VENV)/dev.stamp ## The whole system from seeds, with faults in all of it: SEEDS=100 or SEEDS=40-60.
+	@$(BIN)/python -m tests.simulation.play $(SEEDS)
 
 # ---------------------------------------------------------------- now and then
 

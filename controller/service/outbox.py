@@ -31,9 +31,13 @@ _NAMED_MAX: Final = 3
 
 
 class Outbox:
-    """Drains the outbox while `run` runs. `poke` makes it poll at once."""
+    """Drains the outbox while `run` runs. `poke` makes it poll at once.
+
+    `poll_every_s` is longer where every act is followed by a `poke`, as in a simulation.
+    """
 
     def __init__(self, engine: Engine, carrier: Carries, timekeeper: Timekeeper, lock: asyncio.Lock) -> None:
+        self.poll_every_s = _POLL_EVERY_S
         self._engine = engine
         self._carrier = carrier
         self._timekeeper = timekeeper
@@ -63,7 +67,7 @@ class Outbox:
                 logger.debug("outbox: %s", error)
                 await asyncio.sleep(_RETRY_AFTER_S)
             try:
-                async with asyncio.timeout(_POLL_EVERY_S):
+                async with asyncio.timeout(self.poll_every_s):
                     await self._poked.wait()
             except TimeoutError:
                 continue

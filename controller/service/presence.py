@@ -115,7 +115,8 @@ class Presence:
 
     async def _was_woken(self) -> bool:
         try:
-            async with asyncio.timeout(_ASK_EVERY_S):
+            # Who leads has nobody to ask.
+            async with asyncio.timeout(None if self.leads else _ASK_EVERY_S):
                 await self._woken.wait()
         except TimeoutError:
             return False

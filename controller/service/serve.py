@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 _CLIENT_ID_DIGITS: Final = 12
 
+Carry = Callable[..., Carrier]
+Draw = Callable[[], str]
+
 
 class ServiceKeys(Struct, frozen=True):
     """The keys that the service signs and checks with, and the sealed root."""
@@ -158,10 +161,7 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
     tried again until cancelled. Raises as `checked_root` and `single_instance` do.
     """
     with single_instance(engine):
-        presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, timekeeper)
-        service = Service(engine, keys, timekeeper, lambda: presence.leads)
-        carrier = _present_carrier(presence, broker, controller_filters(), service.handle)
-        service.attach(carrier)
+        service, presence, carrier = put_together(engine, keys, broker, timekeeper)
         heart = Heart(
             engine,
             secrets.token_hex(8),
@@ -182,23 +182,62 @@ async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timeke
             await service.finish()
 
 
+def put_together(
+    engine: Engine,
+    keys: ServiceKeys,
+    broker: BrokerAddress,
+    timekeeper: Timekeeper,
+    carry: Carry = Carrier,
+    draw: Draw = draw_nonce,
+) -> tuple[Service, Presence, Carrier]:
+    """A service with its connection, and what it says of itself there.
+
+    `carry` makes the connection, `draw` random nonces. All three must run: `Service.run`, `Presence.run` and
+    `Carrier.run`.
+    """
+    presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, timekeeper, draw)
+    service = Service(engine, keys, timekeeper, lambda: presence.leads)
+    carrier = _present_carrier(presence, broker, controller_filters(), service.handle, carry, draw)
+    service.attach(carrier)
+    return service, presence, carrier
+
+
 async def serve_time(
     source: Source, signer: Signer, asks: bytes | None, broker: BrokerAddress, timekeeper: Timekeeper
 ) -> None:
     """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check)."""
+    presence, carrier = answering(source, signer, asks, broker, timekeeper)
+    await until_stopped(carrier, presence.run())
+
+
+def answering(
+    source: Source,
+    signer: Signer,
+    asks: bytes | None,
+    broker: BrokerAddress,
+    timekeeper: Timekeeper,
+    carry: Carry = Carrier,
+    draw: Draw = draw_nonce,
+) -> tuple[Presence, Carrier]:
+    """The connection of a time authority, which answers what arrives there; both must run."""
 
     async def handle(arrival: Arrival) -> None:
         if presence.leads:
             await authority.handle(arrival)
 
-    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, timekeeper)
-    carrier = _present_carrier(presence, broker, time_filters(), handle)
+    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, timekeeper, draw)
+    carrier = _present_carrier(presence, broker, time_filters(), handle, carry, draw)
     authority = TimeAuthority(source, signer, timekeeper, carrier, asks=asks)
-    await until_stopped(carrier, presence.run())
+    return presence, carrier
 
 
 def _present_carrier(
-    presence: Presence, broker: BrokerAddress, filters: Sequence[str], handle: Handle
+    presence: Presence,
+    broker: BrokerAddress,
+    filters: Sequence[str],
+    handle: Handle,
+    carry: Carry,
+    draw: Draw,
 ) -> Carrier:
     """A carrier that says that this run is there, and hears of others with its key."""
 
@@ -208,10 +247,10 @@ def _present_carrier(
         else:
             await handle(arrival)
 
-    carrier = Carrier(
+    carrier = carry(
         broker,
         # Random: with one id for all runs a broker would end each one's connection for the other, for ever.
-        f"relance-{presence.name}-{draw_nonce()[:_CLIENT_ID_DIGITS]}",
+        f"relance-{presence.name}-{draw()[:_CLIENT_ID_DIGITS]}",
         (*filters, topic_of(presence.place)),
         handle=handle_all,
         on_connect=presence.greet,

@@ -1,7 +1,7 @@
 """Runs a link: keeps its connection to a broker, and lets its meters act when they are due."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from emulator.firmware.events import Event
@@ -17,11 +17,18 @@ class RunningLink:
     """A link over MQTT: it reconnects by itself, and its meters run all the while.
 
     `step` does what is due and publishes it, for a conductor; `run` does so as its timekeeper's time passes.
+    `carry` makes the connection.
     """
 
-    def __init__(self, link: Link, address: BrokerAddress, timekeeper: Timekeeper) -> None:
+    def __init__(
+        self,
+        link: Link,
+        address: BrokerAddress,
+        timekeeper: Timekeeper,
+        carry: Callable[..., Carrier] = Carrier,
+    ) -> None:
         self.link = link
-        self.carrier = Carrier(
+        self.carrier = carry(
             address,
             f"relance-{link.name}",
             link_filters(link.name),

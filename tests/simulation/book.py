@@ -1,0 +1,105 @@
+"""The book of documents: everything signed that anybody has published, and what of it truth counts.
+
+A document's number is its place in the store's own order: a lease with a higher number than a hold's was
+signed by a service that knew the hold. A restored store begins a new *life*: what its copy did not hold is
+lost to it, and counts only for meters that have stored it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocols.documents.bodies import HoldBody
+from protocols.documents.envelope import read_envelope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, Order, body_of, read_order
+from protocols.documents.roles import Root, meets, open_signed
+from protocols.errors import DocumentError
+
+
+@dataclass(eq=False, slots=True)
+class Page:
+    """One document. `ours`: it was made at the controller; `lost`: a restored store does not know it.
+
+    `anew`: people have decided the same again, since it did not reach every meter.
+    """
+
+    order: Order
+    at_ms: int
+    life: int
+    number: int
+    ours: bool
+    lost: bool = False
+    anew: bool = False
+
+    def addresses(self, meter: str) -> bool:
+        return self.order.scope.fleet or meter in self.order.scope.meters
+
+    def is_known_to(self, lease: "Page") -> bool:
+        """Whether the service that signed a lease had this document in its store."""
+        if not self.ours or self.lost:
+            return False
+        return self.life < lease.life or (self.life == lease.life and self.number < lease.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment that a clerk was told is booked, and its number among the store's orders."""
+
+    meter: str
+    amount_ueur: int
+    life: int
+    number: int
+
+
+class Book:
+    """All documents with enough signatures, in the order in which truth saw them."""
+
+    def __init__(self, root: Root) -> None:
+        self.life = 0
+        self._root = root
+        self._pages: dict[bytes, Page] = {}
+        self._by_order: dict[tuple[str, str, int], Page] = {}
+
+    def enter(self, envelope: bytes, at_ms: int, *, ours: bool) -> Page | None:
+        """Enter a document; None where it is none, or too few have signed it. A lease is always ours."""
+        try:
+            payload = read_envelope(envelope).payload
+            page = self._pages.get(payload)
+            if page is not None:
+                # One signed copy is enough: a hostile one may come first, and lacks what makes it ours.
+                page.ours = page.ours or ours
+                return page
+            order = read_order(payload)
+            signed = open_signed(envelope, self._root, ORDER_TYPE)
+        except DocumentError:
+            return None
+        if not meets(signed, self._root, KINDS[order.kind].role):
+            return None
+        ours = ours or order.kind is Kind.LEASE
+        number = int(order.id[1:]) if ours else 0
+        page = Page(order, at_ms, self.life, number, ours)
+        self._pages[payload] = page
+        self._by_order[order.id, order.object, order.rev] = page
+        return page
+
+    def judged(self, order: str, name: str, rev: int) -> Page | None:
+        """The document that a meter's verdict is about: the last one published with this id."""
+        return self._by_order.get((order, name, rev))
+
+    def restored(self, last_number: int) -> None:
+        """A copy took the place of the store: what was signed after `last_number` in this life is lost."""
+        for page in self._pages.values():
+            if page.ours and page.life == self.life and page.number > last_number:
+                page.lost = True
+        self.life += 1
+
+    def of(self, *kinds: Kind) -> Iterator[Page]:
+        """The documents of these kinds, the first seen first."""
+        return (page for page in self._pages.values() if page.order.kind in kinds)
+
+
+def hold_covers(page: Page, from_ms: int, until_ms: int) -> bool:
+    """Whether a hold's own interval meets `[from_ms, until_ms)`."""
+    body = body_of(page.order, HoldBody)
+    return body.from_ms < until_ms and from_ms < body.until_ms

@@ -1,0 +1,113 @@
+"""Draws a schedule from a seed: what people do in two days, and what goes wrong meanwhile."""
+
+from typing import Final
+
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from protocols.reasons import FlagName, Source
+from tests.simulation import schedule as do
+from tests.simulation.truth import Lots
+
+_METERS: Final = (3, 8)
+_FIRST_ACT_MS: Final = 10 * MINUTE_MS
+_WEEK_MS: Final = 7 * DAY_MS
+_CLIENTS: Final = ("relance-serve", "relance-timeserver", "relance-link-1", "relance-link-2")
+_OFFSETS_MS: Final = (
+    -400 * DAY_MS, -DAY_MS, -HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, DAY_MS, 60 * DAY_MS,
+)  # fmt: skip
+
+
+def draw(seed: int) -> do.Schedule:
+    """The schedule of a seed: honest parts, people, and a network and machines that fail."""
+    lots = Lots(seed, "schedule")
+    meters = [f"m{number:05d}" for number in range(1, lots.between(*_METERS) + 1)]
+    acts = _Acts(lots, meters)
+    events: list[do.Event] = [acts.draw() for _ in range(lots.between(5, 12))]
+    # Among what a meter holds at most one source lies: all lies of a run have one.
+    liar = lots.of((Source.HEADEND, Source.TIMESERVER))
+    events += [_fault(lots, meters, liar) for _ in range(lots.between(3, 9))]
+    return do.Schedule(seed=seed, meters=len(meters), events=_sorted(events))
+
+
+def _sorted(events: list[do.Event]) -> tuple[do.Event, ...]:
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _instant_ms(lots: Lots) -> int:
+    """Some second of the days of faults; half of them in the hours in which cuts are possible."""
+    if lots.happens(50):
+        return lots.below(2) * DAY_MS + 7 * HOUR_MS + lots.below(9 * 3_600) * SECOND_MS
+    return lots.between(_FIRST_ACT_MS, do.FAULTS_END_MS - HOUR_MS) // SECOND_MS * SECOND_MS
+
+
+def _span_ms(lots: Lots, at_ms: int) -> int:
+    """Some minutes, or some hours; over before the faults end."""
+    longest_ms = do.FAULTS_END_MS - at_ms
+    most_ms = lots.of((MINUTE_MS, HOUR_MS, 8 * HOUR_MS, DAY_MS))
+    return max(SECOND_MS, min(lots.below(most_ms) + SECOND_MS, longest_ms))
+
+
+class _Acts:
+    """Acts of people; names are used again, so that revisions meet."""
+
+    def __init__(self, lots: Lots, meters: list[str]) -> None:
+        self._lots = lots
+        self._meters = meters
+        self._payments = 0
+
+    def draw(self) -> do.Act:
+        lots, at_ms = self._lots, _instant_ms(self._lots)
+        meter = lots.of(self._meters)
+        name = lots.of(("winter", "spring"))
+        flag = lots.of(tuple(FlagName))
+        match lots.below(14):
+            case 0 | 1:
+                from_ms = at_ms + lots.between(-12, 12) * HOUR_MS
+                return do.Declare(name, from_ms, from_ms + lots.between(1, 40) * HOUR_MS, at_ms=at_ms)
+            case 2:
+                return do.Extend(name, at_ms + lots.between(1, 48) * HOUR_MS, at_ms=at_ms)
+            case 3:
+                return do.Lift(name, at_ms=at_ms)
+            case 4:
+                return do.Release(meter, at_ms=at_ms)
+            case 5:
+                return do.Release(at_ms=at_ms)
+            case 6:
+                return do.Flag(meter, flag, at_ms=at_ms)
+            case 7:
+                return do.ClearFlag(meter, flag, at_ms=at_ms)
+            case 8 | 9:
+                from_ms = lots.between(1, 2) * DAY_MS + 8 * HOUR_MS
+                return do.Cut("arrears", meter, from_ms, from_ms + 7 * HOUR_MS, at_ms=at_ms)
+            case 10:
+                return do.CancelCut("arrears", meter, at_ms=at_ms)
+            case _:
+                again = self._payments and lots.happens(20)
+                self._payments += not again
+                return do.TopUp(f"pay-{self._payments}", meter, lots.between(1, 3_000), at_ms=at_ms)
+
+
+def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
+    at_ms = _instant_ms(lots)
+    span_ms = _span_ms(lots, at_ms)
+    match lots.below(12):
+        case 0 | 1:
+            return do.KillService(span_ms, at_ms=at_ms)
+        case 2:
+            return do.KillTimeserver(span_ms, at_ms=at_ms)
+        case 3 | 4:
+            torn = lots.below(2_000) if lots.happens(50) else None
+            return do.KillFleet(min(span_ms, 3 * HOUR_MS), torn, at_ms=at_ms)
+        case 5:
+            return do.KillBroker(span_ms, lots.happens(50), at_ms=at_ms)
+        case 6 | 7:
+            return do.Partition(lots.of(_CLIENTS), span_ms, at_ms=at_ms)
+        case 8:
+            return do.Storm(span_ms, lots.below(60), lots.below(200), lots.below(60), at_ms=at_ms)
+        case 9:
+            return do.Slow(lots.of(_CLIENTS), span_ms, lots.between(100, 90_000), at_ms=at_ms)
+        case 10:
+            return do.Lie(liar, span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)
+        case _:
+            if lots.happens(50):
+                return do.LoseTicks(lots.of(meters), at_ms=at_ms)
+            return do.MainsDip(lots.of(meters), min(span_ms, HOUR_MS), at_ms=at_ms)

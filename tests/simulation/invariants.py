@@ -1,0 +1,159 @@
+"""What must be true when everything has healed, and the money at every hour. Cuts are judged by `watch`."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlmodel import Session, col, select
+
+from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, PaymentRow
+from controller.meters.registry import LinkState
+from controller.orders.life import DeliveryState
+from controller.payments.rules import CONTROLLER
+from controller.payments.store import verify_ledger
+from emulator.firmware.credit import has_nothing_left
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.population.plan import FleetPlan, household_plan
+from protocols.documents.bodies import HoldBody, PaymentBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import body_of
+from protocols.instants import SECOND_MS, iso_from_ms
+from protocols.reasons import ClockStatus, Supply
+from protocols.units import QUANTA_PER_UEUR, QUANTA_PER_WS_PER_UEUR_KWH
+from tests.simulation.book import Book, Page, Paid, hold_covers
+from tests.simulation.watch import Watch
+
+Meters = dict[str, GuardedMeter]
+
+
+def credited_ueur(meter: GuardedMeter) -> int:
+    """What a meter has credited of the controller's payments."""
+    held = meter.memory.totals.of(CONTROLLER)
+    return 0 if held is None else held.total_ueur
+
+
+def paid_ueur(paid: Iterable[Paid], meter: str) -> int:
+    """What was truly paid for a meter."""
+    return sum(each.amount_ueur for each in paid if each.meter == meter)
+
+
+def doubled(meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
+    """No meter has credited more than was paid, and each purse is what start, payments and register say."""
+    paid = tuple(paid)
+    for name, meter in meters.items():
+        if credited_ueur(meter) > paid_ueur(paid, name):
+            yield f"{name} has credited {credited_ueur(meter)} µ€; paid were {paid_ueur(paid, name)} µ€"
+
+
+def purse_is_exact(plan: FleetPlan, name: str, meter: GuardedMeter) -> str | None:
+    """To the quantum: balance - emergency drawn = start + payments - energy * price (design §4.3)."""
+    credit = meter.point.credit
+    spent_mq = credit.energy_mj * credit.price_ueur_per_kwh * QUANTA_PER_WS_PER_UEUR_KWH - credit.carry_mq
+    spent_q, rest_mq = divmod(spent_mq, SECOND_MS)
+    start_q = household_plan(plan, name).balance_q
+    expected_q = start_q + meter.memory.totals.credited_ueur * QUANTA_PER_UEUR - spent_q
+    found_q = credit.balance_q - (credit.emergency_limit_q - credit.emergency_left_q)
+    if rest_mq or found_q != expected_q:
+        return f"{name} has {found_q} quanta; start, payments and register say {expected_q}"
+    return None
+
+
+def lost_money(session: Session, meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
+    """Statements = ledger = what people paid."""
+    paid = tuple(paid)
+    yield from verify_ledger(session)
+    booked: dict[str, int] = {}
+    for row in session.exec(select(PaymentRow).order_by(PaymentRow.id)):
+        booked[row.meter] = booked.get(row.meter, 0) + row.amount_ueur
+    for name, meter in meters.items():
+        truly = paid_ueur(paid, name)
+        if credited_ueur(meter) != truly:
+            yield f"{name} has credited {credited_ueur(meter)} µ€ of {truly} µ€ that were paid"
+        if booked.get(name, 0) != truly:
+            yield f"{name}: the ledger says {booked.get(name, 0)} µ€; paid were {truly} µ€"
+
+
+def missing_protection(book: Book, watch: Watch, meters: Meters, end_ms: int) -> Iterator[str]:
+    """Every protecting act of people has reached each meter that it names."""
+    for page in book.of(Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE, Kind.CANCEL_CUT):
+        if not page.ours or page.lost or watch._is_undone(page, end_ms):
+            continue
+        if page.order.kind is Kind.HOLD and not hold_covers(page, end_ms, end_ms + 1):
+            continue
+        for name in meters:
+            if page.addresses(name) and not _has_or_more(watch, name, page):
+                yield f"{name} never took {page.order.id} {page.order.object} of {iso_from_ms(page.at_ms)}"
+
+
+def _has_or_more(watch: Watch, meter: str, page: Page) -> bool:
+    """Whether a meter took this document, or a later one that protects as much."""
+    for other, _ in watch.of(meter).pages(page.order.kind):
+        if other is page:
+            return True
+        if (
+            other.order.object != page.order.object
+            or other.order.rev < page.order.rev
+            or other.life < page.life
+        ):
+            continue
+        if page.order.kind is not Kind.HOLD:
+            return True
+        body, more = body_of(page.order, HoldBody), body_of(other.order, HoldBody)
+        if more.from_ms <= body.from_ms and body.until_ms <= more.until_ms:
+            return True
+    return False
+
+
+def untrue_effects(session: Session, book: Book, watch: Watch, meters: Meters) -> Iterator[str]:
+    """What the store calls effective has truly come into effect at that meter."""
+    kinds = (Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE, Kind.CANCEL_CUT, Kind.PAYMENT)
+    query = (
+        select(DeliveryRow, OrderRow)
+        .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
+        .where(DeliveryRow.state == DeliveryState.EFFECTIVE, col(OrderRow.kind).in_(kinds))
+        .order_by(OrderRow.id, DeliveryRow.meter)
+    )
+    for delivery, row in session.exec(query):
+        page = book.judged(row.id, row.object, row.rev)
+        if page is None or delivery.meter not in meters:
+            continue
+        if page.order.kind is Kind.PAYMENT:
+            true = credited_ueur(meters[delivery.meter]) >= body_of(page.order, PaymentBody).total_ueur
+        else:
+            true = _has_or_more(watch, delivery.meter, page) or watch._is_undone(page, page.at_ms + 10**12)
+        if not true:
+            yield f"{row.id} {row.object} is called effective at {delivery.meter}, which never took it"
+
+
+def untrue_lists(session: Session, meters: Meters, links: dict[str, str]) -> Iterator[str]:
+    """The lists show who is there, on which link, with which supply."""
+    for link in sorted(set(links.values())):
+        row = session.get(LinkRow, link)
+        if row is None or row.state != LinkState.ONLINE:
+            yield f"{link} is online; the list says {'nothing' if row is None else row.state}"
+    rows = {row.id: row for row in session.exec(select(MeterRow).order_by(MeterRow.id))}
+    for name in sorted(rows.keys() - meters.keys()):
+        yield f"{name} does not exist, and is listed"
+    for name, meter in meters.items():
+        row_ = rows.get(name)
+        if row_ is None:
+            yield f"{name} is not listed"
+        elif row_.link != links[name]:
+            yield f"{name} is on {links[name]}; the list says {row_.link}"
+        elif row_.supply != meter.point.supply:
+            yield f"{name} is {meter.point.supply}; the list says {row_.supply}"
+
+
+def owing(meters: Meters) -> set[str]:
+    """The meters with nothing left whose clock is trusted."""
+    return {name for name, meter in meters.items() if has_nothing_left(meter.point.credit)}
+
+
+def still_supplied(watch: Watch, meters: Meters, owed: set[str], window_ms: tuple[int, int]) -> Iterator[str]:
+    """Whoever owed through the whole window, and whom nothing protected in it, is off at its end."""
+    for name in sorted(owed & owing(meters)):
+        meter = meters[name]
+        leases: list[Page] = [page for page, _ in watch.of(name).pages(Kind.LEASE)][-1:]
+        if any(watch.forbids(name, *window_ms, leases, to=Supply.OFF, meter=meter)):
+            continue
+        if meter.point.supply is Supply.ON:
+            status = "" if meter.memory.clock.status is ClockStatus.TRUSTED else " (clock not trusted)"
+            yield f"{name} owes, nothing protects it, and it has supply after a whole window{status}"

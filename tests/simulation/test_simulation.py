@@ -1,0 +1,70 @@
+"""Seeds of the whole system; see docs/simulation.md. `python -m tests.simulation.play` plays more of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.drawing import draw
+from tests.simulation.run import Outcome, simulate
+from tests.simulation.schedule import Schedule, TopUp, read_schedule, write_schedule
+from tests.simulation.shrinking import shrink
+
+SEEDS = 36
+ROOT = Path(__file__).parents[2]
+KEPT = Path(__file__).parent / "kept"
+
+
+def told(outcome: Outcome) -> str:
+    """What broke, and the end of the trace."""
+    broken = [f"{each.invariant}: {each.text}" for each in outcome.violations]
+    return "\n".join((*outcome.last, *broken))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_nobody_is_harmed_or_silenced(seed: int) -> None:
+    outcome = simulate(draw(seed))
+    assert not outcome.violations, told(outcome)
+
+
+@pytest.mark.parametrize("file", sorted(KEPT.glob("*.json")), ids=lambda file: file.stem)
+def test_a_failure_that_was_kept_is_mended(file: Path, request: pytest.FixtureRequest) -> None:
+    schedule = read_schedule(file.read_bytes())
+    if schedule.breaks:
+        # Strict: the commit that mends it takes `breaks` out of the file.
+        request.applymarker(pytest.mark.xfail(reason=f"breaks: {schedule.breaks}", strict=True))
+    outcome = simulate(schedule)
+    assert not outcome.violations, told(outcome)
+
+
+def test_the_seeds_cut_and_restore_as_they_must() -> None:
+    # A simulation in which nobody is ever cut would hold every invariant.
+    assert sum(simulate(draw(seed)).cuts for seed in range(3)) > 0
+
+
+@pytest.mark.parametrize("seed", [3, 17])
+def test_the_same_seed_leads_to_the_same_trace(seed: int) -> None:
+    # In another process sets of strings have another order.
+    program = (
+        "from tests.simulation.drawing import draw; from tests.simulation.run import simulate; "
+        f"print(simulate(draw({seed})).digest)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "42", "PYTHONPATH": str(ROOT)}
+    other = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    assert {simulate(draw(seed)).digest, simulate(draw(seed)).digest} == {other.stdout.strip()}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_schedule_is_read_as_it_was_written(seed: int) -> None:
+    assert read_schedule(write_schedule(draw(seed))) == draw(seed)
+
+
+def test_a_failure_is_shrunk_to_what_it_needs() -> None:
+    schedule = draw(5)
+    payment = TopUp("only", "m00001", 1, at_ms=1)
+    schedule = Schedule(seed=5, meters=3, events=(*schedule.events[:4], payment, *schedule.events[4:]))
+    assert shrink(schedule, lambda fewer: payment in fewer.events).events == (payment,)
