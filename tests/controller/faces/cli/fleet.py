@@ -30,9 +30,9 @@ WITNESSES = (
 
 
 @contextmanager
-def store_of(home: Path) -> Iterator[Session]:
-    """One transaction in a home's store."""
-    engine = open_store(f"sqlite:///{home}/relance.db")
+def store_of(store: Path | str) -> Iterator[Session]:
+    """One transaction in the store of a home, or in that of a URL."""
+    engine = open_store(store if isinstance(store, str) else f"sqlite:///{store}/relance.db")
     try:
         with writing(engine) as session:
             yield session
@@ -40,8 +40,11 @@ def store_of(home: Path) -> Iterator[Session]:
         engine.dispose()
 
 
-def seed_service(home: Path, *, connected: bool = True, age_ms: int = -HOUR_MS) -> None:
-    """As if `relance serve` ran on this machine. By default its last beat lies ahead: it stays young."""
+def seed_service(store: Path | str, *, connected: bool = True, age_ms: int = -HOUR_MS) -> None:
+    """As if `relance serve` ran on this machine. By default its last beat lies ahead: it stays young.
+
+    `store`: a home, or the URL of a store.
+    """
     sign = ServiceRow(
         name="serve",
         run="r1",
@@ -53,7 +56,7 @@ def seed_service(home: Path, *, connected: bool = True, age_ms: int = -HOUR_MS) 
         broker="mqtt://broker:1883",
         connected=int(connected),
     )
-    with store_of(home) as session:
+    with store_of(store) as session:
         session.merge(sign)
 
 
