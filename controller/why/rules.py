@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from controller.orders.life import HELD_DELIVERIES, ActiveOrder
-from protocols.documents.bodies import HoldBody
-from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import body_of
+from controller.orders.life import ActiveOrder
+from controller.orders.standing import standing_of
+from controller.why.forecast import next_cut, orders_that_bear
 from protocols.link.explanation import (
     ClockDoubted,
     CutRefused,
@@ -20,11 +19,9 @@ from protocols.link.explanation import (
     Explanation,
     LastChange,
     LastReport,
-    NextCut,
     NoChange,
     Opened,
     OpenedForSafety,
-    ProtectedNow,
     Unreadable,
     VerdictMissing,
     Vouched,
@@ -89,9 +86,9 @@ def explain(
     found += map(Vouched, meter.witnesses)
     found += _wrong_dates(entries)
     found += _clock(entries)
-    found += _protection(orders, now_ms)
-    if meter.supply is not None or meter.next_possible_ms is not None:
-        found.append(NextCut(meter.next_possible_ms))
+    standing = standing_of(orders, now_ms)
+    found += orders_that_bear(orders, standing, now_ms)
+    found += next_cut(orders, standing, (meter.next_possible_ms, meter.reported_ms), now_ms)
     return found
 
 
@@ -176,20 +173,6 @@ def _clock(entries: Sequence[_Entry]) -> Iterator[Explanation]:
             if entry.record.status is not ClockStatus.TRUSTED:
                 yield ClockDoubted(entry.number, entry.record.status)
             return
-
-
-def _protection(orders: Sequence[ActiveOrder], now_ms: int) -> Iterator[Explanation]:
-    for each in orders:
-        if each.order.kind is not Kind.HOLD:
-            continue
-        hold = body_of(each.order, HoldBody)
-        if hold.from_ms <= now_ms < hold.until_ms:
-            yield ProtectedNow(
-                object=each.order.object,
-                rev=each.order.rev,
-                until_ms=hold.until_ms,
-                unconfirmed=None if each.state in HELD_DELIVERIES else each.state,
-            )
 
 
 def _met(question: Question) -> tuple[HoldSpan, ...]:

@@ -8,10 +8,13 @@ from sqlmodel import Session, col, select
 from controller.database.lookup import existing
 from controller.database.tables import EventRow, MeterRow
 from controller.meters.witnesses import held_by
-from controller.orders.active import active_orders
+from controller.orders.active import standing_orders
 from controller.orders.life import ActiveOrder
+from controller.orders.standing import standing_of
+from controller.why.forecast import next_cut, orders_that_bear
 from controller.why.rules import EventFact, MeterFact
 from protocols.limits import JOURNAL_ENTRIES_MAX
+from protocols.link.explanation import Explanation
 
 
 class CaseFile(NamedTuple):
@@ -26,6 +29,13 @@ class CaseFile(NamedTuple):
     earlier: int = 0
 
 
+class Outlook(NamedTuple):
+    """What the orders in force do to a meter, and when it may be cut next: see `why.forecast`."""
+
+    bearing: tuple[Explanation, ...]
+    next: tuple[Explanation, ...]
+
+
 def facts_of(session: Session, meter: str) -> CaseFile:
     """The facts about one meter. Raises RefusedError where it is not known."""
     row = existing(session, MeterRow, meter)
@@ -38,10 +48,21 @@ def facts_of(session: Session, meter: str) -> CaseFile:
         reported_ms=row.reported_ms,
         witnesses=held_by(row.witnesses),
     )
-    orders = sorted(active_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
+    orders = sorted(standing_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
     events = _black_box(session, meter)
     stored = select(func.count()).select_from(EventRow).where(EventRow.meter == meter)
     return CaseFile(fact, events, orders, session.exec(stored).one() - len(events))
+
+
+def outlook_of(session: Session, meter: str, now_ms: int) -> Outlook:
+    """What the orders in force do to one meter, and its forecast. Raises RefusedError for an unknown one."""
+    row = existing(session, MeterRow, meter)
+    active = sorted(standing_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
+    standing = standing_of(active, now_ms)
+    return Outlook(
+        bearing=tuple(orders_that_bear(active, standing, now_ms)),
+        next=next_cut(active, standing, (row.next_possible_ms, row.reported_ms), now_ms),
+    )
 
 
 def _black_box(session: Session, meter: str) -> list[EventFact]:

@@ -5,6 +5,7 @@
 
 from msgspec import Struct
 
+from protocols.cutting.hindrances import Hindrance
 from protocols.link.messages import Witness
 from protocols.link.question import HoldSpan, Interval
 from protocols.reasons import Because, ClockStatus, Supply, SupplyReason
@@ -106,10 +107,72 @@ class ProtectedNow(Struct, frozen=True, kw_only=True):
     unconfirmed: str | None
 
 
-class NextCut(Struct, frozen=True):
-    """The first instant at which calendar and holds would permit a cut; None: none that the meter knows."""
+class HoldAhead(Struct, frozen=True, kw_only=True):
+    """A hold that will forbid cuts; `unconfirmed` as in `ProtectedNow`."""
+
+    object: str
+    rev: int
+    from_ms: int
+    until_ms: int
+    unconfirmed: str | None
+
+
+class FlagSet(Struct, frozen=True, kw_only=True):
+    """A flag of the household: it forbids every cut until two people clear it.
+
+    `limits`: it limits in place of a cut, where the meter has a limiter.
+    """
+
+    object: str
+    limits: bool
+    unconfirmed: str | None
+
+
+class ReleaseInForce(Struct, frozen=True, kw_only=True):
+    """A release whose hours run. `until_ms`: their end at the earliest; `left_ms`: what is left of them.
+
+    `unconfirmed` as in `ProtectedNow`: then the hours begin only when the meter has the release.
+    """
+
+    object: str
+    until_ms: int
+    left_ms: int
+    unconfirmed: str | None
+
+
+class CutAhead(Struct, frozen=True, kw_only=True):
+    """A planned cut in force. `windows`: the parts of the calendar's windows inside its interval.
+
+    `first_ms`: when it may happen first by the orders in force; None: not at all, for the `hindrances`.
+    """
+
+    object: str
+    rev: int
+    from_ms: int
+    until_ms: int
+    windows: tuple[Window, ...]
+    first_ms: int | None
+    hindrances: tuple[Hindrance, ...]
+    unconfirmed: str | None
+
+
+class NextCut(Struct, frozen=True, kw_only=True):
+    """The meter's own forecast: the first instant at which it would permit a cut; None: it knows of none.
+
+    `said_ms`: when it reported that. `fresh`: it knew all orders in force then, none of them contradicts it,
+    and the instant is to come.
+    """
 
     instant_ms: int | None
+    said_ms: int | None
+    fresh: bool
+
+
+class NextByOrders(Struct, frozen=True, kw_only=True):
+    """The first instant that the orders in force leave open to a cut; None: none, for the `hindrances`."""
+
+    instant_ms: int | None
+    hindrances: tuple[Hindrance, ...]
 
 
 Explanation = (
@@ -126,5 +189,10 @@ Explanation = (
     | WrongDate
     | ClockDoubted
     | ProtectedNow
+    | HoldAhead
+    | FlagSet
+    | ReleaseInForce
+    | CutAhead
     | NextCut
+    | NextByOrders
 )

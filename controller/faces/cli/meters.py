@@ -9,6 +9,7 @@ import typer
 from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
+from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.showing import instants, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
@@ -17,7 +18,7 @@ from controller.meters.views import MeterView, count_meters, list_meters, show_m
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import count_deliveries, list_deliveries
 from controller.why.rules import explain
-from controller.why.views import facts_of
+from controller.why.views import facts_of, outlook_of
 from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
@@ -92,6 +93,7 @@ def show(face: Face, meter: Meter) -> int:
         view = show_meter(session, read_name(meter, "METER"))
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
+        outlook = outlook_of(session, meter, face.now_ms())
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
     seen = look(face.office)
     reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
@@ -106,7 +108,11 @@ def show(face: Face, meter: Meter) -> int:
             }
             for each in deliveries
         ]
-        print_json(_fields(view, view.witnesses, seen) | {"orders": orders, "more_orders": more})
+        print_json(
+            _fields(view, view.witnesses, seen)
+            | {"orders": orders, "more_orders": more}
+            | outlook_fields(outlook)
+        )
         return Exit.DONE
     at_link = f"{view.link} ({_link_state(view, seen)})"
     lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, zone)}" if view.lease_rev else "none"
@@ -121,7 +127,7 @@ def show(face: Face, meter: Meter) -> int:
         ("true time is within", _interval(view, zone)),
         ("its own estimate", local(view.estimate_ms, zone)),
         *((f"witness {each.source}", _witness(each, zone)) for each in view.witnesses),
-        ("next possible opening", _next(view, zone)),
+        *outlook_rows(outlook, zone),
         ("lease it holds", lease),
         ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
         ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),

@@ -9,7 +9,7 @@ import msgspec
 from controller.faces.cli.showing import instants, print_lines
 from controller.orders.life import ENDED_ORDERS
 from controller.orders.status import OrderStatus
-from protocols.cutting.hindrances import NotCut
+from protocols.cutting.hindrances import Hindrance, NotCut
 from protocols.words.en.orders import order_in_words
 
 
@@ -42,16 +42,13 @@ def order_fields(status: OrderStatus) -> dict[str, Any]:
 def not_cut_fields(groups: Iterable[NotCut]) -> dict[str, Any]:
     """In `--json`: the meters that a plan will not cut, by reason."""
     return {
-        "not_cut": [
-            {
-                "why": group.hindrance.why,
-                "object": group.hindrance.object,
-                "meters": group.meters,
-                **instants(until=group.hindrance.until_ms),
-            }
-            for group in groups
-        ]
+        "not_cut": [hindrance_fields(group.hindrance) | {"meters": group.meters} for group in groups],
     }
+
+
+def hindrance_fields(hindrance: Hindrance) -> dict[str, Any]:
+    """In `--json`: what keeps a meter from cutting."""
+    return {"why": hindrance.why, "object": hindrance.object, **instants(until=hindrance.until_ms)}
 
 
 def print_status(status: OrderStatus, zone: ZoneInfo, *, described: bool = False) -> None:

@@ -12,17 +12,16 @@ from protocols.link.explanation import (
     Explanation,
     LastChange,
     LastReport,
-    NextCut,
     NoChange,
     Opened,
     OpenedForSafety,
-    ProtectedNow,
     Unreadable,
     VerdictMissing,
     Vouched,
     WrongDate,
 )
 from protocols.reasons import Because
+from protocols.words.en.forecast import forecast_in_words
 from protocols.words.en.times import local_in_words
 
 # Why a gate stays shut. Holds in the verdict's question are named; without one, a release's hours forbade it.
@@ -80,10 +79,8 @@ class _Writer:
             case ClockDoubted():
                 doubt = f"its clock is {found.status}; until it is trusted, it cuts nobody"
                 return [f"Entry {found.number}: {doubt}."]
-            case ProtectedNow():
-                return [self._protected(found)]
-            case NextCut():
-                return [self._next(found)]
+            case _:
+                return [forecast_in_words(found, self._zone)]
 
     def _at(self, instant_ms: int) -> str:
         return f"{iso_from_ms(instant_ms)} ({local_in_words(instant_ms, self._zone)})"
@@ -91,11 +88,6 @@ class _Writer:
     def _change(self, found: LastChange) -> str:
         changed = f"supply from {found.before} to {found.after} by {_spaced(found.reason)}"
         return f"Entry {found.number}: {changed}, at {self._at(found.time_ms)} by its own estimate."
-
-    def _next(self, found: NextCut) -> str:
-        if found.instant_ms is None:
-            return "As far as it knows, no cut is possible: no window is ahead."
-        return f"The next instant at which a cut would be possible: {self._at(found.instant_ms)}."
 
     def _report(self, found: LastReport) -> str:
         if found.supply is None or found.reported_ms is None:
@@ -136,15 +128,6 @@ class _Writer:
             f"Witness {witness.source}, at {self._at(witness.heard_ms)} by the meter's estimate: {told}; "
             f"{judged} what the meter believes."
         )
-
-    def _protected(self, found: ProtectedNow) -> str:
-        has = (
-            "the meter has it"
-            if found.unconfirmed is None
-            else f"the meter has not confirmed it ({found.unconfirmed})"
-        )
-        name = f"{found.object} (revision {found.rev})"
-        return f"{name} forbids cuts until {self._at(found.until_ms)}: {has}."
 
 
 def _left_out(found: Unreadable | EarlierEntries) -> str:

@@ -8,11 +8,12 @@ import pytest
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.why.rules import EventFact, MeterFact, explain
 from emulator.firmware.effects import RecordEmitted
+from protocols.cutting.hindrances import Hindrance, Obstacle
 from protocols.documents import drafting
 from protocols.documents.bodies import Named
 from protocols.documents.drafting import Sheet
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.link.explanation import LastReport, NoChange, Unreadable
+from protocols.link.explanation import LastReport, NextByOrders, NoChange, Unreadable
 from protocols.reasons import Because, Source, Supply
 from protocols.units import QUANTA_PER_EUR
 from protocols.words.en.why import WHY_SHUT, explanation_in_words
@@ -107,6 +108,7 @@ def test_a_meter_that_never_spoke_is_unknown() -> None:
     assert found == [
         LastReport(meter="m1", supply=None, supply_reason=None, clock=None, reported_ms=None),
         NoChange(),
+        NextByOrders(instant_ms=None, hindrances=(Hindrance(why=Obstacle.NO_CALENDAR),)),
     ]
     assert explanation_in_words(found, BRUSSELS)[0] == "m1 has never reported: its state is unknown."
 
