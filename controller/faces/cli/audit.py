@@ -5,7 +5,8 @@ from typing import Annotated, Final
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.options import Wide
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
 from controller.payments.rules import PurseFault, PurseFinding
@@ -14,7 +15,6 @@ from protocols.chain import Head
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
 from protocols.units import eur_from_quanta
-from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 
@@ -80,6 +80,7 @@ def list_acts(
     before: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only acts numbered below this.")
     ] = None,
+    wide: Wide = False,
 ) -> int:
     """List the acts of people and of the service, the latest first."""
     zone = face.zone
@@ -104,7 +105,7 @@ def list_acts(
     rows = [
         (
             str(entry.number),
-            local(entry.act.at_ms, zone),
+            moment(entry.act.at_ms, zone, wide=wide),
             entry.act.actor,
             entry.act.act,
             entry.act.subject,
@@ -112,7 +113,7 @@ def list_acts(
         )
         for entry in entries
     ]
-    print_table("Audit", ("number", "at", "who", "did", "to", "detail"), rows)
+    print_table("", ("no.", "at", "who", "did", "to", "detail"), rows, wraps=("to", "detail"))
     if more:
         print_lines(f"and {more} older: add --before {entries[-1].number}, or --limit N")
     return Exit.DONE

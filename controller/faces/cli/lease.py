@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.options import Wide
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
 from controller.leases.views import LeaseView, lease_status
 from protocols.arguments import read_name
 from protocols.rim.terminal import Exit
-from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Show the leases that permit meters to cut.")
 
@@ -19,10 +19,13 @@ app = typer.Typer(no_args_is_help=True, help="Show the leases that permit meters
 def status(
     face: Face,
     meter: Annotated[str | None, typer.Argument(metavar="[METER]", help="Only this meter.")] = None,
+    *,
+    wide: Wide = False,
 ) -> int:
-    """Show which meters may cut at all: the lease sent to each, and the one that it says it holds.
+    """Show which meters may cut at all: the lease given to each, and the one that it says it holds.
 
-    A meter without a lease in force cuts nobody. Ends with 1 when nothing matches.
+    Both by number. A meter that *cuts* does so inside its windows only; without a lease in force it cuts
+    nobody. Ends with 1 when nothing matches.
     """
     zone = face.zone
     named = None if meter is None else read_name(meter, "METER")
@@ -33,20 +36,20 @@ def status(
         alive = sum(view.held_ends_ms > now for view in views)
         print_json({"meters": [_fields(view, now) for view in views], "alive": alive})
     elif views:
-        heads = ("meter", "lease given", "delivery", "until", "lease held", "until", "may cut")
+        heads = ("meter", "given", "delivery", "until", "held", "held until", "cuts")
         rows = [
             (
                 view.meter,
                 str(view.rev) if view.order_id else "none",
                 view.state or "",
-                local(view.ends_ms, zone) if view.order_id else "",
+                moment(view.ends_ms, zone, wide=wide) if view.order_id else "",
                 str(view.held_rev) if view.held_rev else "none",
-                local(view.held_ends_ms, zone) if view.held_rev else "",
-                "inside windows" if view.held_ends_ms > now else "no",
+                moment(view.held_ends_ms, zone, wide=wide) if view.held_rev else "",
+                "yes" if view.held_ends_ms > now else "no",
             )
             for view in views
         ]
-        print_table("Leases", heads, rows)
+        print_table("", heads, rows)
     else:
         print_lines("No meter has come yet." if meter is None else f"No such meter: {meter}.")
     return Exit.DONE if views else Exit.NO

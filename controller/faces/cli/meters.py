@@ -8,10 +8,10 @@ import typer
 
 from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import Meter
+from controller.faces.cli.options import Meter, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
 from controller.meters.claimed import Claimed
 from controller.meters.views import MeterView, count_meters, list_meters, show_meter
@@ -23,28 +23,25 @@ from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
-from protocols.words.en.times import duration, local
+from protocols.words.en.times import age, duration, local
 from protocols.words.en.why import explanation_in_words
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
 
 _UNKNOWN = "unknown"
-_HEADS = (
-    "meter",
-    "link",
-    "supply",
-    "clock",
-    "true time is in",
-    "last witnesses",
-    "next possible opening",
-    "EUR",
+_HEADS = ("meter", "link", "supply", "clock", "heard", "next possible", "EUR")
+_WIDE_HEADS = (
+    *("meter", "link", "state", "heard", "supply", "reason", "clock", "true time from", "width"),
+    *("witnesses", "next possible", "EUR"),
 )
+# The columns of `show` have no heads; the second may wrap.
+_PAIR = ("", " ")
 # How many orders are listed below a meter; `orders list` lists all.
 _ORDERS_SHOWN = 10
 _WITNESSES_SHOWN = 2
 
 
-@verb(app, "list", "meters list", "meters list --supply off --json", "meters list --clock disputed")
+@verb(app, "list", "meters list", "meters list --supply off --json", "meters list --clock disputed --wide")
 def list_all(
     face: Face,
     *,
@@ -57,10 +54,12 @@ def list_all(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=100_000, help="At most N; default: all.")
     ] = None,
+    wide: Wide = False,
 ) -> int:
-    """List meters: supply, clock, believed interval, last two witnesses, next possible opening.
+    """List meters: supply, clock, how long ago each was heard, and the next opening that it forecast.
 
-    Ends with 1 when nothing matches. What a meter has never reported is shown as unknown.
+    `--wide` adds the interval in which it believes the true time, and its last two witnesses. Ends with 1
+    when nothing matches. What a meter has never reported is shown as unknown; a forecast of the past is over.
     """
     check_choice(supply, Supply, "--supply")
     check_choice(clock, ClockStatus, "--clock")
@@ -74,7 +73,10 @@ def list_all(
         paging = {"more": more, "after": found[-1].id if more else None}
         print_json({"meters": listed, **paging, "service": seen.presence})
     elif found:
-        print_table("Meters", _HEADS, [_row(view, zone, seen) for view in found])
+        if wide:
+            print_table("", _WIDE_HEADS, [_wide_row(view, zone, seen) for view in found])
+        else:
+            print_table("", _HEADS, [_row(view, zone, face.now_ms()) for view in found])
         warn_unheard(seen)
     else:
         print_lines(
@@ -141,7 +143,7 @@ def show(face: Face, meter: Meter) -> int:
             for each in deliveries
         ),
     ]
-    print_table("", ("", ""), rows)
+    print_table("", _PAIR, rows, wraps=_PAIR[1:])
     warn_unheard(seen)
     if more:
         print_lines(f"and {more} older orders: `relance orders list --meter {meter} --leases` lists all")
@@ -184,17 +186,38 @@ def _link_state(view: MeterView, seen: Seen) -> str:
     return "online" if view.online else "offline"
 
 
-def _row(view: MeterView, zone: ZoneInfo, seen: Seen) -> tuple[str, ...]:
-    state = _link_state(view, seen)
+def _row(view: MeterView, zone: ZoneInfo, now_ms: int) -> tuple[str, ...]:
+    ago = "never" if view.last_seen_ms is None else age(now_ms - view.last_seen_ms)
     return (
         view.id,
-        view.link if state == "online" else f"{view.link} ({state})",
-        _supply(view),
+        view.link,
+        view.supply or _UNKNOWN,
         view.clock or _UNKNOWN,
-        _interval(view, zone),
-        "\n".join(_witness_in_short(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN])
-        or "none",
-        _next(view, zone),
+        ago if view.online else f"offline {ago}",
+        "over" if (view.next_possible_ms or now_ms) < now_ms else _next(view, zone),
+        _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
+    )
+
+
+def _wide_row(view: MeterView, zone: ZoneInfo, seen: Seen) -> tuple[str, ...]:
+    unbounded = view.earliest_ms is not None and view.latest_ms is None
+    width = "or later" if unbounded else _UNKNOWN
+    if view.earliest_ms is not None and view.latest_ms is not None:
+        width = duration(view.latest_ms - view.earliest_ms)
+    reason = view.supply_reason or _UNKNOWN
+    witnesses = [_witness_in_short(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN]]
+    return (
+        view.id,
+        view.link,
+        _link_state(view, seen),
+        moment(view.last_seen_ms, zone, wide=True),
+        view.supply or _UNKNOWN,
+        reason.replace("_", " "),
+        view.clock or _UNKNOWN,
+        moment(view.earliest_ms, zone, wide=True),
+        width,
+        "; ".join(witnesses) or "none",
+        _next(view, zone, wide=True),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
 
@@ -215,10 +238,10 @@ def _interval(view: MeterView, zone: ZoneInfo) -> str:
     return f"{local(view.earliest_ms, zone)} + {duration(view.latest_ms - view.earliest_ms)}"
 
 
-def _next(view: MeterView, zone: ZoneInfo) -> str:
+def _next(view: MeterView, zone: ZoneInfo, *, wide: bool = False) -> str:
     if view.next_possible_ms is None:
         return _UNKNOWN if view.reported_ms is None else "none"
-    return local(view.next_possible_ms, zone)
+    return moment(view.next_possible_ms, zone, wide=wide)
 
 
 def _witness_in_short(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import Since
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.options import Since, Wide
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import HoldView, list_holds
@@ -75,6 +75,8 @@ def lift_one(face: Face, name: Name) -> int:
 def status(
     face: Face,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one.")] = None,
+    *,
+    wide: Wide = False,
 ) -> int:
     """Show moratoriums, each with counts of meters: stored, sent, refused, unknown.
 
@@ -92,18 +94,18 @@ def status(
     elif not holds:
         print_lines("No moratorium has been declared.")
     else:
-        heads = ("name", "from", "until", "stored", "sent", "refused", "unknown", "last order")
+        heads = ("name", "from", "until", "order", "meters")
         rows = [
             (
                 hold.name,
-                "lifted" if hold.from_ms is None else local(hold.from_ms, zone),
-                "lifted" if hold.until_ms is None else local(hold.until_ms, zone),
-                *(str(number) for number in _progress(hold).values()),
+                "lifted" if hold.from_ms is None else moment(hold.from_ms, zone, wide=wide),
+                "lifted" if hold.until_ms is None else moment(hold.until_ms, zone, wide=wide),
                 hold.order_id,
+                ", ".join(f"{count} {reach}" for reach, count in _progress(hold).items() if count) or "none",
             )
             for hold in holds
         ]
-        print_table("Moratoriums, and meters by how far they have come", heads, rows)
+        print_table("", heads, rows, wraps=("meters",))
     return Exit.DONE
 
 

@@ -33,6 +33,7 @@ Zone = Annotated[str, typer.Option(metavar="ZONE", help="Local time is shown in 
 ZONE_DEFAULT = "Europe/Brussels"
 Meter = Annotated[str, typer.Argument(metavar="METER", help="A meter's id, such as m00042.")]
 Meters = Annotated[list[str], typer.Argument(metavar="METER...", help="Meters' ids, such as m00042.")]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns, instants in UTC.")]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most N; default 50, with --json 1000."),

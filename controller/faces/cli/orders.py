@@ -9,10 +9,10 @@ import typer
 
 from controller.cuts.views import cut_words, order_not_cutting
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
+from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Wide
 from controller.faces.cli.order_status import not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
@@ -71,6 +71,7 @@ def list_all(
     leases: Annotated[bool, typer.Option("--leases", help="Leases too, which the service issues.")] = False,
     before: Annotated[str | None, typer.Option(metavar="ID", help="Only orders older than this.")] = None,
     limit: Limit = None,
+    wide: Wide = False,
 ) -> int:
     """List orders, the latest first, with counts of their deliveries.
 
@@ -83,6 +84,7 @@ def list_all(
     for text, where in ((meter, "--meter"), (before, "--before")):
         if text is not None:
             read_name(text, where)
+    chosen = wanted != OrderFilter(leases=leases) or before is not None
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     with face.office.reading() as session:
         page = list_orders(session, wanted, before=before, limit=most)
@@ -90,13 +92,12 @@ def list_all(
     if face.as_json:
         print_json(_page_fields(page, words))
     else:
-        _print_page(page, words, face.zone, chosen=wanted != OrderFilter() or before is not None)
-    chosen = wanted != OrderFilter(leases=leases) or before is not None
+        _print_page(page, words, face.zone, chosen=chosen, wide=wide)
     return Exit.NO if chosen and not page.orders else Exit.DONE
 
 
 @verb(app, "show", "orders show o000007", "orders show o000007 --json")
-def show(face: Face, order_id: Id) -> int:
+def show(face: Face, order_id: Id, *, wide: Wide = False) -> int:
     """Show an order: what it does, who signed, and its delivery to each meter."""
     zone = face.zone
     with face.office.reading() as session:
@@ -120,13 +121,13 @@ def show(face: Face, order_id: Id) -> int:
         f"Meters: {_counts(reads) or 'not sent yet'}.",
     )
     if deliveries:
-        heads = ("meter", "state", "sent", "stored", "effective", "reason")
+        heads = ("meter", "state", "sent", *(("stored",) if wide else ()), "effective", "reason")
         shown = deliveries[:_METERS_SHOWN]
         rows = [
-            (each.meter, word_of.get(each.meter, each.state), *_times(each, zone), each.reason)
+            (each.meter, word_of.get(each.meter, each.state), *_times(each, zone, wide=wide), each.reason)
             for each in shown
         ]
-        print_table("", heads, rows)
+        print_table("", heads, rows, wraps=("reason",))
     if len(deliveries) > _METERS_SHOWN:
         print_lines(f"and {len(deliveries) - _METERS_SHOWN} more meters; --json names all")
     return Exit.DONE
@@ -168,22 +169,22 @@ def withdraw_one(face: Face, order_id: Id) -> int:
     return face.show(status)
 
 
-def _print_page(page: OrderPage, words: Words, zone: ZoneInfo, *, chosen: bool) -> None:
+def _print_page(page: OrderPage, words: Words, zone: ZoneInfo, *, chosen: bool, wide: bool) -> None:
     if page.orders:
-        heads = ("id", "state", "object", "rev", "by", "issued", "deliveries")
+        more = ("rev", "by") if wide else ()
         rows = [
             (
                 view.id,
                 view.state,
                 view.object,
-                str(view.rev),
-                view.created_by,
-                local(view.issued_at_ms, zone),
+                *((str(view.rev), view.created_by) if wide else ()),
+                moment(view.issued_at_ms, zone, wide=wide),
                 _counts(_reads(view.id, view.deliveries, words)),
             )
             for view in page.orders
         ]
-        print_table("Orders", heads, rows)
+        heads = ("id", "state", "object", *more, "issued", "deliveries")
+        print_table("", heads, rows, wraps=("deliveries",))
     elif not page.leases_hidden:
         print_lines("No order matches." if chosen else "No order has been made yet.")
     else:
@@ -219,11 +220,11 @@ def _counts(deliveries: dict[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(deliveries.items()))
 
 
-def _times(delivery: DeliveryView, zone: ZoneInfo) -> tuple[str, str, str]:
-    """When the delivery was sent, stored and effective, in local time; empty where it was not yet."""
-    instants_ms = (delivery.sent_ms, delivery.stored_ms, delivery.effective_ms)
-    sent, stored, effective = ("" if each_ms is None else local(each_ms, zone) for each_ms in instants_ms)
-    return sent, stored, effective
+def _times(delivery: DeliveryView, zone: ZoneInfo, *, wide: bool) -> tuple[str, ...]:
+    """When the delivery was sent, stored (only `wide`) and effective; empty where it was not yet."""
+    stored = (delivery.stored_ms,) if wide else ()
+    instants_ms = (delivery.sent_ms, *stored, delivery.effective_ms)
+    return tuple("" if each_ms is None else moment(each_ms, zone, wide=wide) for each_ms in instants_ms)
 
 
 def _view_fields(view: OrderView) -> dict[str, object]:

@@ -1,21 +1,29 @@
 """What commands print: one JSON object for programs, sentences and tables for people.
 
-Programs get each instant twice, as `NAME_ms` and as `NAME` in ISO 8601. People get it in their own zone, with
-the weekday and with UTC: so printed, the wrong date of 2 July 2020 would have been noticed.
+Programs get each instant twice, as `NAME_ms` and as `NAME` in ISO 8601. In tables people get it short and in
+their own zone, with the weekday: so printed, the wrong date of 2 July 2020 would have been noticed. `--wide`
+shows it in UTC. A table is plain text, also in a pipe. Nothing in it is ever cut off: a name or a date that
+is shown in part is a wrong one.
 """
 
+import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from protocols.instants import iso_from_ms
+from protocols.words.en.times import short_local
 
-# The width without a terminal: a row seldom takes more than two lines.
-_WIDTH_ELSEWHERE: Final = 180
+_GAP: Final = "  "
+# A column that wraps is never narrower, unless all its words are.
+_WRAPPED_MIN: Final = 12
+# In a column that wraps a longer word, such as a path, goes on in the next line.
+_WORD_MAX: Final = 16
 
 
 def print_json(found: Mapping[str, object]) -> None:
@@ -29,13 +37,37 @@ def print_lines(*lines: str) -> None:
         sys.stdout.write(line + "\n")
 
 
-def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table for a person, as wide as the terminal if there is one."""
-    table = Table(*heads, title=title, title_justify="left", show_lines=False)
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else _WIDTH_ELSEWHERE
-    Console(highlight=False, markup=False, width=width).print(table)
+def print_table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: Collection[str] = ()
+) -> None:
+    """Print a table for a person, one line a row. `wraps`: heads of columns that may take several lines.
+
+    It is as wide as COLUMNS says, else as the terminal; in a pipe without COLUMNS no line is wrapped.
+    """
+    if title:
+        print_lines(title)
+    print_lines(*table_lines(heads, rows, _width(), wraps))
+
+
+def table_lines(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, wraps: Collection[str] = ()
+) -> list[str]:
+    """The lines of a table. `width` None: whatever it takes. Only columns in `wraps` get narrower for it."""
+    cells = [heads, *rows] if any(head.strip() for head in heads) else list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if width is not None:
+        for index, head in enumerate(heads):
+            too_wide = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+            if head in wraps and too_wide > 0:
+                widths[index] = max(_narrowest(cells, index), widths[index] - too_wide)
+    return [line for row in cells for line in _row_lines(row, widths)]
+
+
+def moment(instant_ms: int | None, zone: ZoneInfo, *, wide: bool = False) -> str:
+    """An instant in a table: `Mon 2026-11-30 08:00` in `zone`; `wide`: in UTC, to the millisecond."""
+    if wide and instant_ms is not None:
+        return iso_from_ms(instant_ms)
+    return short_local(instant_ms, zone)
 
 
 def instants(**named_ms: int | None) -> dict[str, Any]:
@@ -45,3 +77,31 @@ def instants(**named_ms: int | None) -> dict[str, Any]:
         fields[f"{name}_ms"] = instant_ms
         fields[name] = None if instant_ms is None else iso_from_ms(instant_ms)
     return fields
+
+
+def _width() -> int | None:
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def _narrowest(cells: Sequence[Sequence[str]], index: int) -> int:
+    """As narrow as a column gets without breaking a word, but for the longest."""
+    longest = max((len(word) for row in cells for word in row[index].split()), default=0)
+    return max(min(longest, _WORD_MAX), min(_WRAPPED_MIN, max(len(row[index]) for row in cells)))
+
+
+def _row_lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    wrapped = [_cell_lines(cell, width) for cell, width in zip(row, widths, strict=True)]
+    height = max(map(len, wrapped))
+    padded = [lines + [""] * (height - len(lines)) for lines in wrapped]
+    return [
+        _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in zip(*padded, strict=True)
+    ]
+
+
+def _cell_lines(cell: str, width: int) -> list[str]:
+    if len(cell) <= width:
+        return [cell]
+    return textwrap.wrap(cell, width, break_on_hyphens=False)

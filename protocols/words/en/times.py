@@ -64,6 +64,24 @@ def local(instant_ms: int | None, zone: ZoneInfo) -> str:
     return f"{weekday} {there.date()} {clock} {there.tzname()} ({utc_day}{utc_clock} UTC)"
 
 
+def short_local(instant_ms: int | None, zone: ZoneInfo) -> str:
+    """`Fri 2020-07-03 23:01`, for tables; with `CEST` where clocks show it twice; `unknown` for None."""
+    if instant_ms is None:
+        return _UNKNOWN
+    there = datetime_from_ms(instant_ms, zone)
+    shown_twice = there.replace(fold=0).utcoffset() != there.replace(fold=1).utcoffset()
+    which = f" {there.tzname()}" if shown_twice else ""
+    return f"{weekday_in_words(there.date())[:3]} {there.date()} {there:%H:%M}{which}"
+
+
+def age(length_ms: int) -> str:
+    """`45 s`, `18 min`, `3 h`, `12 d`: the greatest unit, for a narrow column."""
+    for unit_ms, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
+        if length_ms >= unit_ms:
+            return f"{length_ms // unit_ms} {name}"
+    return f"{max(length_ms, 0) // SECOND_MS} s"
+
+
 def duration(length_ms: int) -> str:
     """`1 d 2 h`, `3 min 20 s`, `2.5 s`: the two greatest units."""
     if length_ms < MINUTE_MS:

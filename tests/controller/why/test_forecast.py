@@ -95,6 +95,14 @@ def test_moratoriums_of_now_and_to_come_are_named() -> None:
     assert "The next instant at which a cut would be possible: 2026-12-01T07:00:00Z" in text
 
 
+def test_a_forecast_inside_a_hold_to_come_does_not_stand() -> None:
+    wednesday = MONDAY + 2 * DAY_MS
+    hold = drafting.declare_moratorium(sheet(8), "later", wednesday, wednesday + DAY_MS, FLEET)
+    text = told(held(CALENDAR, hold), (wednesday, NOW + 1))
+    assert "By the orders in force no cut is possible before 2026-11-30T07:00:00Z" in text
+    assert "The next instant at which" not in text
+
+
 def test_a_planned_cut_is_named_with_the_windows_that_it_covers() -> None:
     text = told(held(CALENDAR, CUT), (MONDAY, NOW + 1))
     assert "cut/debts (revision 1) plans a cut between 2026-11-30T08:00:00Z" in text
