@@ -62,7 +62,7 @@ def check_known(session: Session, meters: Collection[str]) -> None:
     known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(meters))))
     unknown = [meter for meter in meters if meter not in known]
     if unknown:
-        raise not_known(MeterRow, unknown)
+        raise not_known(session, MeterRow, unknown)
 
 
 def known_meters(session: Session, meters: Collection[str]) -> dict[str, KnownMeter]:

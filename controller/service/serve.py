@@ -154,13 +154,20 @@ def checked_root(keys: ServiceKeys) -> Root:
     return root
 
 
-async def serve(engine: Engine, keys: ServiceKeys, broker: BrokerAddress, timekeeper: Timekeeper) -> None:
-    """Serve until SIGTERM or cancellation, then stop in order.
+async def serve(
+    engine: Engine,
+    keys: ServiceKeys,
+    broker: BrokerAddress,
+    timekeeper: Timekeeper,
+    begun: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or cancellation, then stop in order. `begun` is called once no other serves here.
 
     Raises UnreachableError where the broker does not answer the first attempt; a connection lost later is
     tried again until cancelled. Raises as `checked_root` and `single_instance` do.
     """
     with single_instance(engine):
+        begun()
         service, presence, carrier = put_together(engine, keys, broker, timekeeper)
         heart = Heart(
             engine,

@@ -6,13 +6,15 @@ from typing import Annotated, Final
 import typer
 
 from controller.faces.cli.options import Database, Home, Json
-from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, ask_passphrase
+from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, new_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES, MACHINES_TOGETHER, check_operators, check_unused, found
 from controller.office.settings import settings_from
 from protocols.rim.clocks import now_ms
 from protocols.rim.terminal import Exit
 
+_PERSON: Final = "protection alone, and harm together with another. Nobody else may know it."
+_MACHINES: Final = "`relance serve` and `relance timeserver` ask for it when they start."
 _ONE_FOR_ALL: Final = f"{PASSPHRASE_VARIABLE} now opens every key: whoever knows it can sign as any operator."
 
 
@@ -28,7 +30,8 @@ def init(
     """Found a controller: keys of people and machines, a root signed by two, an empty database.
 
     Each operator may protect alone, and harm only together with another. At a terminal every operator types a
-    passphrase of their own; one more passphrase protects the machines' keys.
+    passphrase of their own, of 12 characters or more; one more protects the machines' keys. Whoever slips is
+    asked again.
 
     An existing home is never changed.
     """
@@ -59,6 +62,6 @@ def init(
 
 
 def _ask_all(operators: tuple[str, ...]) -> dict[str, str]:
-    found = {name: ask_passphrase(name, twice=True) for name in operators}
-    machines = ask_passphrase(MACHINES_TOGETHER, twice=True)
+    found = {name: new_passphrase(name, f"With this one {name} signs: {_PERSON}") for name in operators}
+    machines = new_passphrase(MACHINES_TOGETHER, f"This one opens the machines' keys: {_MACHINES}")
     return found | dict.fromkeys(MACHINES, machines)

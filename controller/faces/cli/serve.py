@@ -52,8 +52,11 @@ def serve_fleet(
             service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root)
         )
         _log(verbose=verbose)
-        print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
-        asyncio.run(serve(office.store, keys, address, SystemClock()))
+
+        def begun() -> None:
+            print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
+
+        asyncio.run(serve(office.store, keys, address, SystemClock(), begun))
     return Exit.DONE
 
 

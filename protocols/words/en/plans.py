@@ -13,8 +13,14 @@ from protocols.words.en.times import date_in_words, local_in_words, span_in_word
 
 
 def refusal_in_words(error: PlanRefusedError) -> str:
-    """Why a plan is refused, with every reason, in one line."""
-    return f"{error.what} is refused. {' '.join(findings_in_words(error.findings, error.policy))}"
+    """Why a plan is refused, with every reason, in one line. Of one cut it says once when it would be."""
+    zone = load_zone(error.policy.zone)
+    sentences = findings_in_words(error.findings, error.policy)
+    told: list[str] = []
+    for index, (finding, sentence) in enumerate(zip(error.findings, sentences, strict=True)):
+        again = index > 0 and finding.span == error.findings[index - 1].span
+        told.append(f"It{sentence.removeprefix(_subject(finding, zone))}" if again else sentence)
+    return f"{error.what} is refused. {' '.join(told)}"
 
 
 def findings_in_words(findings: Sequence[Finding], policy: OfficePolicy | None = None) -> tuple[str, ...]:
@@ -25,7 +31,11 @@ def findings_in_words(findings: Sequence[Finding], policy: OfficePolicy | None =
 def finding_in_words(finding: Finding, policy: OfficePolicy) -> str:
     """When the cut is, which rule it breaks, and when people can get help again."""
     zone = load_zone(policy.zone)
-    return f"A cut {_when(finding.span, zone)} {_fault(finding, policy, zone)}."
+    return f"{_subject(finding, zone)} {_fault(finding, policy, zone)}."
+
+
+def _subject(finding: Finding, zone: ZoneInfo) -> str:
+    return f"A cut {_when(finding.span, zone)}"
 
 
 def _with_others(finding: Finding, policy: OfficePolicy) -> str:
@@ -66,7 +76,8 @@ def _fault(finding: Finding, policy: OfficePolicy, zone: ZoneInfo) -> str:
         case LintRule.OFFICES_OVERRUN:
             means = f"{policy.offices} offices, {policy.seconds_per_card} s a card"
             served = f"{finding.served} can be served that day ({means})"
-            return f"may hit {finding.expected} households, and {served}"
+            hit = "1 household" if finding.expected == 1 else f"{finding.expected} households"
+            return f"may hit {hit}, and {served}"
 
 
 def _when(span: Window, zone: ZoneInfo) -> str:

@@ -71,6 +71,7 @@ def test_a_database_serves_one_home(tmp_path: Path) -> None:
         (["init", *CREW, "--operator", "ANNE"], {}, '--operator: "ANNE" is given twice, like "anne"'),
         (["init", *CREW, "--operator", "a/b"], {}, '--operator: "a/b"; allowed: 1 to 64 letters'),
         (["init", *CREW], {"RELANCE_PASSPHRASE": ""}, "RELANCE_PASSPHRASE: empty"),
+        (["init", *CREW], {"RELANCE_PASSPHRASE": "eleven char"}, "RELANCE_PASSPHRASE: 11 characters"),
         (["init", *CREW, "--database", "mysql://x/y"], {}, 'database "mysql://x/y"; allowed: sqlite:///FILE'),
         (["init", *CREW, "--home", "/proc/none/home"], {}, "/proc/none/home: cannot be made: "),
     ],
@@ -101,7 +102,7 @@ def test_at_a_terminal_everybody_has_a_passphrase_of_their_own(tmp_path: Path) -
     seen = environment(home)
     del seen["RELANCE_PASSPHRASE"]
     answers = [
-        (prompt, f"{whose}\n".encode())
+        (prompt, f"{whose} of this test\n".encode())
         for whose in ("anne", "bart", "the machines' keys")
         for prompt in (f"Passphrase of {whose}: ", "The same again: ")
     ]
@@ -109,18 +110,26 @@ def test_at_a_terminal_everybody_has_a_passphrase_of_their_own(tmp_path: Path) -
     assert status == 0, shown
     for holder in holders_in(home / "keys"):
         own = holder if holder in {"anne", "bart"} else "the machines' keys"
-        load_signer(home / "keys", holder, own)
+        load_signer(home / "keys", holder, f"{own} of this test")
+    assert "With this one anne signs: protection alone" in shown
+    assert "This one opens the machines' keys: `relance serve`" in shown
     with pytest.raises(InputError, match="wrong passphrase"):
-        load_signer(home / "keys", "anne", "bart")
+        load_signer(home / "keys", "anne", "bart of this test")
 
 
-def test_two_passphrases_that_differ_make_no_home(tmp_path: Path) -> None:
+def test_two_passphrases_that_differ_are_asked_for_again_and_ctrl_c_leaves_no_home(tmp_path: Path) -> None:
     seen = environment(tmp_path / "home")
     del seen["RELANCE_PASSPHRASE"]
-    answers = [("Passphrase of anne: ", b"one\n"), ("The same again: ", b"two\n")]
-    status, shown = type_at_prompts([RELANCE, "init", *CREW], seen, answers)
-    assert status == 2
-    assert "passphrase of anne: the two differ" in shown
+    answers = [
+        ("Passphrase of anne: ", b"a long one of hers\n"),
+        ("The same again: ", b"a long one of his\n"),
+        ("the two differ; once more", b""),
+        ("Passphrase of anne: ", b"short\n"),
+        ("allowed: 12 characters or more; once more", b""),
+        ("Passphrase of anne: ", CTRL_C),
+    ]
+    status, _shown = type_at_prompts([RELANCE, "init", *CREW], seen, answers)
+    assert status == 130
     assert list(tmp_path.iterdir()) == []
 
 

@@ -118,7 +118,7 @@ def check_release(home: Path, at: BrokerAddress) -> None:
     assert 0 <= ended.found["p50_ms"] <= ended.found["p99_ms"]
     second = call_outside(home, "serve", settings={"RELANCE_BROKER": str(at)})
     assert second.status == 2
-    assert "another `relance serve` runs" in second.err
+    assert "another `relance serve` runs" in second.one_line()
 
 
 def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:

@@ -22,6 +22,9 @@ meters list --supply dark | 2 | --supply: "dark"; allowed: on, off, armed, limit
 meters list --clock late | 2 | --clock: "late"; allowed: trusted, disputed, lost
 meters list --zone Europe/Bruxelles | 2 | --zone: "Europe/Bruxelles"; allowed: an IANA zone
 meters show m9 | 1 | no such meter: "m9"; `relance meters list` shows all
+meters show m1 | 1 | no such meter: "m1"; did you mean m00001? `relance meters list` shows all
+meters why 3 | 1 | no such meter: "3"; did you mean m00003? `relance meters list`
+release M00002 m7 | 1 | no such meter: "M00002", "m7"; did you mean m00002?
 meters show 'm/9' | 2 | METER: "m/9"; allowed: 1 to 64 letters, digits
 meters why m9 | 1 | no such meter: "m9"
 moratorium declare covid | 2 | Missing option '--until'.

@@ -30,7 +30,10 @@ WORDS: list[tuple[Order, str]] = [
     ),
     (
         DRAFTS["payment"](),
-        "all payments through controller come to 5.00 EUR, for m1 (payment/controller rev 1)",
+        (
+            "credit for what was paid through controller so far, 5.00 EUR in all, "
+            "for m1 (payment/controller rev 1)"
+        ),
     ),
     (DRAFTS["emergency"](), "emergency credit is started, for m1 (emergency/credit rev 1)"),
     (DRAFTS["set_flag"](), "the flag medical is set, for m1 (flag/medical rev 1)"),

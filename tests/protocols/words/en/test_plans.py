@@ -90,4 +90,16 @@ def test_a_refused_plan_is_named_with_every_reason() -> None:
     assert said.startswith(
         "cut/night is refused. A cut on Friday 3 July 2020 23:01 (Europe/Brussels) falls on"
     )
-    assert said.count("A cut on") == 4
+    assert (said.count("A cut on"), said.count(" It ")) == (1, 3)
+
+
+def test_a_refusal_says_once_when_the_cut_would_be() -> None:
+    window = Window(ms_from_iso("2026-12-04T18:00+01:00"), ms_from_iso("2026-12-04T20:00+01:00"))
+    with pytest.raises(PlanRefusedError) as refused_plan:
+        check_plan("cut/debts", [window], meters=1)
+    line = refusal_in_words(refused_plan.value)
+    when = "between Friday 4 December 2026 18:00 and 20:00 (Europe/Brussels)"
+    assert line.count(when) == 1
+    assert line.startswith(f"cut/debts is refused. A cut {when} falls on a Friday evening: ")
+    assert line.count(" It ") == len(refused_plan.value.findings) - 1 > 1
+    assert "It may hit 1 household, and" in line
