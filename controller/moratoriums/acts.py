@@ -1,5 +1,7 @@
 """Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
+from difflib import get_close_matches
+
 from controller.moratoriums.views import InForce, hold_in_force, list_holds
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
@@ -45,16 +47,19 @@ def lift(act: Act, name: str) -> OrderStatus:
     """
     hold = next((each for each in list_holds(act.session) if each.name == name), None)
     if hold is None or (hold.from_ms is None and hold.progress.stored == hold.progress.total):
-        raise _none_in_force(name)
+        raise _none_in_force(act, name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
 
 
 def _held(act: Act, name: str) -> InForce:
     held = hold_in_force(act.session, name)
     if held is None:
-        raise _none_in_force(name)
+        raise _none_in_force(act, name)
     return held
 
 
-def _none_in_force(name: str) -> RefusedError:
-    return RefusedError(f"no moratorium {name} in force; `relance moratorium status` shows all")
+def _none_in_force(act: Act, name: str) -> RefusedError:
+    known = [hold.name for hold in list_holds(act.session) if hold.until_ms is not None]
+    meant = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {meant[0]}?" if meant else ";"
+    return RefusedError(f"no moratorium {name} in force{hint} `relance moratorium status` shows all")

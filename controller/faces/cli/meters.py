@@ -23,7 +23,7 @@ from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
-from protocols.words.en.times import age, duration, local
+from protocols.words.en.times import age, duration
 from protocols.words.en.why import explanation_in_words
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
@@ -87,8 +87,8 @@ def list_all(
     return Exit.DONE if found else Exit.NO
 
 
-@verb(app, "show", "meters show m00042", "meters show m00042 --json")
-def show(face: Face, meter: Meter) -> int:
+@verb(app, "show", "meters show m00042", "meters show m00042 --wide", "meters show m00042 --json")
+def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
     """Show all that is known of a meter, and the last orders to it."""
     zone = face.zone
     with face.office.reading() as session:
@@ -116,8 +116,17 @@ def show(face: Face, meter: Meter) -> int:
             | outlook_fields(outlook)
         )
         return Exit.DONE
+
+    def since(instant_ms: int | None) -> str:
+        at = moment(instant_ms, zone, wide=wide)
+        return at if instant_ms is None else f"{at}, {age(face.now_ms() - instant_ms)} ago"
+
     at_link = f"{view.link} ({_link_state(view, seen)})"
-    lease = f"rev {view.lease_rev}, until {local(view.lease_ends_ms, zone)}" if view.lease_rev else "none"
+    lease = (
+        f"rev {view.lease_rev}, until {moment(view.lease_ends_ms, zone, wide=wide)}"
+        if view.lease_rev
+        else "none"
+    )
     rows = [
         (
             "meter",
@@ -126,17 +135,17 @@ def show(face: Face, meter: Meter) -> int:
         ("link", at_link),
         ("supply", _supply(view)),
         ("clock", view.clock or _UNKNOWN),
-        ("true time is within", _interval(view, zone)),
-        ("its own estimate", local(view.estimate_ms, zone)),
-        *((f"witness {each.source}", _witness(each, zone)) for each in view.witnesses),
+        ("true time is within", _interval(view, zone, wide=wide)),
+        ("its own estimate", moment(view.estimate_ms, zone, wide=wide)),
+        *((f"witness {each.source}", _witness(each, zone, wide=wide)) for each in view.witnesses),
         *outlook_rows(outlook, zone),
         ("lease it holds", lease),
         ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
         ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
         ("screen code", view.code or "none"),
-        ("last report", local(view.reported_ms, zone)),
-        ("last seen", local(view.last_seen_ms, zone)),
-        ("last sync", local(view.synced_ms, zone)),
+        ("last report", since(view.reported_ms)),
+        ("last seen", since(view.last_seen_ms)),
+        ("last sync", since(view.synced_ms)),
         *(() if view.claimed is None else [("unverified, without proof", _claimed(view.claimed, zone))]),
         *(
             ("order " + each.order_id, f"{each.object} rev {each.rev}: {reads[each.order_id]} {each.reason}")
@@ -229,13 +238,14 @@ def _supply(view: MeterView) -> str:
     return view.supply if reason in {None, "none"} else f"{view.supply} ({str(reason).replace('_', ' ')})"
 
 
-def _interval(view: MeterView, zone: ZoneInfo) -> str:
+def _interval(view: MeterView, zone: ZoneInfo, *, wide: bool) -> str:
     """The earliest instant of the interval in the last report, and the width of the interval."""
     if view.earliest_ms is None:
         return _UNKNOWN
+    earliest = moment(view.earliest_ms, zone, wide=wide)
     if view.latest_ms is None:
-        return f"{local(view.earliest_ms, zone)} or later"
-    return f"{local(view.earliest_ms, zone)} + {duration(view.latest_ms - view.earliest_ms)}"
+        return f"{earliest} or later"
+    return f"{earliest} + {duration(view.latest_ms - view.earliest_ms)}"
 
 
 def _next(view: MeterView, zone: ZoneInfo, *, wide: bool = False) -> str:
@@ -247,7 +257,7 @@ def _next(view: MeterView, zone: ZoneInfo, *, wide: bool = False) -> str:
 def _witness_in_short(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> str:
     """The witness, and how long before the meter's last report it was heard; both by the meter's clock."""
     if view.estimate_ms is None:
-        when = local(witness.heard_ms, zone)
+        when = moment(witness.heard_ms, zone)
     elif witness.heard_ms > view.estimate_ms:
         when = "since then"
     else:
@@ -255,8 +265,8 @@ def _witness_in_short(view: MeterView, witness: WitnessView, zone: ZoneInfo) -> 
     return f"{witness.source} {_offset(witness)}, {when}"
 
 
-def _witness(witness: WitnessView, zone: ZoneInfo) -> str:
-    return f"{_offset(witness)}, at {local(witness.heard_ms, zone)} by its own estimate"
+def _witness(witness: WitnessView, zone: ZoneInfo, *, wide: bool) -> str:
+    return f"{_offset(witness)}, at {moment(witness.heard_ms, zone, wide=wide)} by its own estimate"
 
 
 def _offset(witness: WitnessView) -> str:

@@ -67,6 +67,7 @@ def test_one_person_declares_and_extends_and_the_fleet_is_told(home: Path) -> No
 def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:
     assert "no moratorium covid in force" in refused(call(home, "moratorium", "lift", "covid"))
     done(call(home, "moratorium", "declare", "covid", *UNTIL))
+    assert "; did you mean covid? `relance" in refused(call(home, "moratorium", "lift", "corvid"))
     ended = done(call(home, "moratorium", "lift", "covid"))
     assert "needs 1 more of 2 people; signed by anne." in ended.out
     assert ended.out.endswith("  relance orders sign o000002 --as bart\n")

@@ -1,5 +1,7 @@
 """Commands say when no service serves, and `relance status` shows what a person asks first."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from sqlalchemy import text
 
 from protocols.instants import MINUTE_MS
 from tests.controller.faces.cli.fleet import seed_service, store_of
-from tests.controller.faces.cli.invocation import call
+from tests.controller.faces.cli.invocation import RELANCE, call, environment
 
 UNTIL = ("--until", "2099-01-01T00:00Z")
 
@@ -113,3 +115,15 @@ def test_nobody_is_online_where_nobody_listens(home: Path) -> None:
     assert "not heard" in listed.out
     assert "`relance serve` is not running: shown is what the meters said before" in listed.err
     assert "Links: 1, not heard: nobody listens." in call(home, "status").out
+
+
+def test_watch_shows_the_status_again_and_again(home: Path) -> None:
+    argv = [RELANCE, "status", "--watch", "--json"]
+    with subprocess.Popen(argv, env=environment(home), stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        try:
+            lines = [json.loads(watching.stdout.readline()) for _ in range(2)]
+            assert watching.poll() is None
+        finally:
+            watching.kill()
+    assert lines[0]["meters"] == lines[1]["meters"]
