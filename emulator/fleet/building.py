@@ -16,7 +16,8 @@ from emulator.firmware.legacy.meter import LegacyMeter
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.fleet.files import LinkMemory
-from emulator.links.link import ASKED, Link
+from emulator.links.asking import ASKED
+from emulator.links.link import Link
 from emulator.links.reporting import ReportingMeter, StoredMeter
 from emulator.links.unlinked import Observer, UnlinkedMeters
 from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan

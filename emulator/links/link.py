@@ -22,6 +22,7 @@ from emulator.firmware.effects import Effect
 from emulator.firmware.events import AskTime, Document, Event
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.links.agenda import Agenda
+from emulator.links.asking import Asking, next_of_rhythm, phase_of
 from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.links.syncing import readings_messages, sync_messages
 from emulator.world.household import Household
@@ -33,8 +34,7 @@ from protocols.link.proofs import Purpose, with_mac
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source
 
-# Each of these is asked at a connect, and again every six hours (design §4.1: width stays bounded).
-ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
+# Every authority is asked at a connect, and again every six hours (design §4.1: width stays bounded).
 ASK_EVERY_MS: Final = 6 * HOUR_MS
 READ_EVERY_MS: Final = HOUR_MS
 # A controller's birth makes a link publish everything again; this is for what is lost all the same.
@@ -75,11 +75,9 @@ class Link:
         self._key = key
         self._keep_births = keep_births
         self._read_every_ms = read_every_ms
-        self._ask_every_ms = ask_every_ms
-        self._ask_turn_ms = 1 if ask_turns is None else ask_every_ms // ask_turns
         self._observe = observe
         self._agenda: Agenda[str] = Agenda()
-        self._asks: Agenda[str] = Agenda()
+        self._asking = Asking(ask_every_ms, 1 if ask_turns is None else ask_every_ms // ask_turns)
         self._read_due_ms: UtcMs | None = None
         self._repeat_due_ms: UtcMs | None = None
         self._fleet_orders: set[bytes] = set()
@@ -113,14 +111,14 @@ class Link:
         self._confirmed_before = {name: meter.confirmed for name, meter in self.meters.items()}
         messages += [self.birth(), *self._publish_all(true_ms)]
         if self._read_due_ms is None:
-            self._read_due_ms = _after(true_ms, self._read_every_ms, 0)
-        self._repeat_due_ms = _after(true_ms, REPEAT_EVERY_MS, _phase_ms(self.name, REPEAT_EVERY_MS))
+            self._read_due_ms = next_of_rhythm(true_ms, self._read_every_ms, 0)
+        self._repeat_due_ms = next_of_rhythm(true_ms, REPEAT_EVERY_MS, phase_of(self.name, REPEAT_EVERY_MS))
         return messages
 
     def disconnected(self) -> None:
         """The connection is gone: until the next one no message is returned and no time is asked for."""
         self.online = False
-        self._asks = Agenda()
+        self._asking.end()
         self._repeat_due_ms = None
 
     def sync(self) -> list[Outgoing]:
@@ -144,7 +142,11 @@ class Link:
         if place.channel is Channel.CONTROLLER:
             return self._hear_controller(payload, true_ms, retained=retained)
         meters = self._addressed_meters(place, payload)
-        return [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
+        messages = [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
+        if place.channel is Channel.TIME_ANSWER:
+            for meter in meters:
+                self._asking.hear(meter, self.meters[meter].household.meter.has_heard)
+        return messages
 
     def _hear_controller(self, payload: bytes, true_ms: UtcMs, *, retained: bool) -> list[Outgoing]:
         """A controller that was born after this connection has missed its messages: return them again.
@@ -177,8 +179,8 @@ class Link:
             while (meter := self._agenda.pop_due(due_ms)) is not None:
                 household = self.meters[meter[1]].household
                 messages += self._perform(meter[1], household.advance(due_ms), due_ms)
-            while (asking := self._asks.pop_due(due_ms)) is not None:
-                messages += self._ask(asking[1], due_ms)
+            while (asking := self._asking.pop_due(due_ms)) is not None:
+                messages += self._ask_again(asking, due_ms)
             if self._read_due_ms is not None and self._read_due_ms <= due_ms:
                 messages += self._read_all(due_ms)
             if self._repeat_due_ms is not None and self._repeat_due_ms <= due_ms:
@@ -187,7 +189,7 @@ class Link:
 
     def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which `advance` has something to do; None for a link without meters."""
-        agendas = (self._agenda.next_due_ms(), self._asks.next_due_ms())
+        agendas = (self._agenda.next_due_ms(), self._asking.next_due_ms())
         dues = (*agendas, self._read_due_ms, self._repeat_due_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
@@ -228,14 +230,22 @@ class Link:
             self._observe(meter.household, effects)
         return meter.perform(effects, meter.household.tick_at(true_ms), online=self.online)
 
-    def _ask(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
-        """Ask for the time now, and again at this meter's own instant of the rhythm."""
-        phase_ms = _phase_ms(meter, self._ask_every_ms) // self._ask_turn_ms * self._ask_turn_ms
-        self._asks.put(meter, _after(true_ms, self._ask_every_ms, phase_ms))
-        return [each for source in ASKED for each in self.apply(meter, AskTime(source), true_ms)]
+    def _ask_all(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
+        """Begin a round of asks for the time now; the next comes at this meter's own phase of the rhythm."""
+        at_tick = self.meters[meter].household.tick_at(true_ms)
+        return self._ask(meter, self._asking.begin(meter, true_ms, at_tick), true_ms)
+
+    def _ask_again(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
+        """Ask whoever is due: all in a round, else those who have not answered, by whatever way."""
+        household = self.meters[meter].household
+        self._asking.hear(meter, household.meter.has_heard)
+        return self._ask(meter, self._asking.ask_again(meter, true_ms, household.tick_at(true_ms)), true_ms)
+
+    def _ask(self, meter: str, sources: Sequence[Source], true_ms: UtcMs) -> list[Outgoing]:
+        return [each for source in sources for each in self.apply(meter, AskTime(source), true_ms)]
 
     def _read_all(self, due_ms: UtcMs) -> list[Outgoing]:
-        self._read_due_ms = _after(due_ms, self._read_every_ms, 0)
+        self._read_due_ms = next_of_rhythm(due_ms, self._read_every_ms, 0)
         readings = []
         messages = []
         for name, meter in self.meters.items():
@@ -255,7 +265,7 @@ class Link:
         for name, meter in self.meters.items():
             messages += meter.unconfirmed()
             messages.append(meter.report(meter.household.tick_at(true_ms)))
-            messages += self._ask(name, true_ms)
+            messages += self._ask_all(name, true_ms)
         return messages
 
     def _repeat(self, due_ms: UtcMs) -> list[Outgoing]:
@@ -273,13 +283,3 @@ class Link:
         if self._key is not None:
             word = with_mac(word, Purpose.STATUS, self.name, self._key)
         return Outgoing(place, word, CARRIAGE[Channel.STATUS].expiry_s)
-
-
-def _phase_ms(name: str, every_ms: int) -> int:
-    """The phase of a name in a rhythm, so that not all act at once."""
-    return int.from_bytes(sha256(b"phase/" + name.encode()).digest()[:8], "big") % every_ms
-
-
-def _after(true_ms: UtcMs, every_ms: int, phase_ms: int) -> UtcMs:
-    """The next instant of a rhythm, after `true_ms`."""
-    return UtcMs((true_ms - phase_ms) // every_ms * every_ms + phase_ms + every_ms)

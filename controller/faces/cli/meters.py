@@ -180,7 +180,7 @@ def _claimed(claimed: Claimed, zone: ZoneInfo) -> str:
     balance = None if claimed.balance_ueur is None else f"{eur(claimed.balance_ueur)} EUR"
     energy = None if claimed.energy_wh is None else f"{claimed.energy_wh} Wh"
     said = (claimed.energy, claimed.firmware, claimed.profile, energy, balance)
-    return f"{', '.join(each for each in said if each)}, at {local(claimed.heard_ms, zone)}"
+    return f"{', '.join(each for each in said if each)}, at {moment(claimed.heard_ms, zone, wide=True)}"
 
 
 def warn_unheard(seen: Seen) -> None:

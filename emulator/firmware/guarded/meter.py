@@ -63,6 +63,7 @@ from protocols.reasons import (
     OrderVerdict,
     Refusal,
     ScreenCode,
+    Source,
     Supply,
     SupplyReason,
 )
@@ -219,6 +220,11 @@ class GuardedMeter:
     def witnesses(self, at_tick: Tick) -> tuple[Witness, ...]:
         """The last claim of each source, the latest first."""
         return witnesses(self.memory.clock, at_tick)
+
+    def has_heard(self, source: Source, since_tick: Tick) -> bool:
+        """Whether a source has answered an ask since then; lost ticks forget every answer."""
+        heard = self.memory.clock.fresh.get(source)
+        return heard is not None and heard.lower.tick >= since_tick
 
     def estimate_ms(self, at_tick: Tick) -> UtcMs:
         """The best estimate of the instant at which something happened, from its tick."""
