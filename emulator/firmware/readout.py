@@ -58,8 +58,8 @@ class Readout:
 
     True time is believed in `[earliest_ms, latest_ms]` (None: unbounded); `estimate_ms` is what a screen
     would show. A card meter believes its register whole. `is_warned`: a cut is announced.
-    `next_possible_ms`: the first instant at which calendar and holds, as known, permit a cut; None: none
-    known, and of a card meter never. `journal_number`: of the black box's last entry; 0 without one.
+    `next_possible_ms`: the first instant at which a cut is possible, if nothing new arrives; None: none, as
+    things stand, and of a card meter never. `journal_number`: of the black box's last entry; 0 without one.
     """
 
     glance: Glance

@@ -24,11 +24,10 @@ _AFTER_EVERY_END: Final = 2**63
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """`next_possible_ms`: the first instant at which calendar and holds, as known, would permit."""
+    """Whether the gate is open, and the first of its rules that decided."""
 
     open: bool
     reason: Because
-    next_possible_ms: int | None
 
 
 def judge(asked: Question) -> Verdict:
@@ -36,13 +35,10 @@ def judge(asked: Question) -> Verdict:
 
     Safety is never refused (design §4.2, rule 1). This firmware does not even ask: `ServicePoint` switches.
     """
-    earliest_ms = asked.interval.earliest_ms
     if asked.cause is SupplyReason.SAFETY:
-        return Verdict(True, Because.SAFETY, earliest_ms)
+        return Verdict(True, Because.SAFETY)
     refusal = _refusal(asked)
-    if refusal is None:
-        return Verdict(True, Because.PERMITTED, earliest_ms)
-    return Verdict(False, refusal, next_possible_ms(earliest_ms, asked.permission, asked.holds))
+    return Verdict(True, Because.PERMITTED) if refusal is None else Verdict(False, refusal)
 
 
 def window_at(windows: Sequence[Window], instant_ms: int) -> Window | None:
@@ -59,7 +55,7 @@ def begun(windows: Sequence[Window], instant_ms: int) -> int:
 def next_possible_ms(from_ms: int, permission: Permission, holds: Sequence[HoldSpan]) -> int | None:
     """The first instant from `from_ms` on inside a window and outside every hold; None: none known.
 
-    Leases are renewed from day to day, so their end is no bound for a forecast.
+    It knows no clock, no release and no lease: `forecast` does.
     """
     instant_ms = from_ms
     while True:

@@ -31,7 +31,8 @@ from emulator.firmware.events import (
 from emulator.firmware.guarded import causes, clock, holds, purse
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import Parts, receive
-from emulator.firmware.guarded.gate import Verdict, judge, next_possible_ms, with_near_windows
+from emulator.firmware.guarded.forecast import forecast_ms
+from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
 from emulator.firmware.guarded.holdings import Holdings, holdings_of
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
@@ -236,9 +237,8 @@ class GuardedMeter:
         return self.memory.tick
 
     def next_possible_ms(self, at_tick: Tick) -> int | None:
-        """The first instant at which calendar and holds, as known, permit a cut; for the household."""
-        low_ms = clock.earliest_ms(self.memory.clock, at_tick)
-        return next_possible_ms(low_ms, self.known.permission, self.known.holds)
+        """When a cut is possible next, if nothing new arrives; None: never, as things stand."""
+        return forecast_ms(self.memory, self.known, at_tick)
 
     @property
     def root(self) -> Root:
