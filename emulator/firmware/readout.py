@@ -6,8 +6,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emulator.firmware.credit import Credit, Emergency, settled_copy
+from emulator.firmware.credit import Credit, Emergency, account_of, settled_copy
 from emulator.firmware.ticks import Tick
+from protocols.documents.accounts import Account
 from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
 from protocols.units import ueur_from_quanta
@@ -31,13 +32,22 @@ class Glance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """Credit and register, settled to a tick. Quanta (`_q`) are exact; see `protocols.units`."""
+    """Credit and register, settled to a tick. Quanta (`_q`) are exact; see `protocols.units`.
+
+    `settled` is the record that they come from, which nobody changes.
+    """
 
     balance_q: int
     emergency_left_q: int
     emergency: Emergency
     drawn_w: int
     energy_mj: int
+    settled: Credit
+
+    @property
+    def account(self) -> Account:
+        """What went in and out of it."""
+        return account_of(self.settled)
 
     @property
     def balance_ueur(self) -> int:
@@ -77,4 +87,4 @@ class Readout:
 def purse_at(credit: Credit, at_tick: Tick) -> Purse:
     """The purse as it stands at a tick; the meter's own is left as it was."""
     now = settled_copy(credit, at_tick)
-    return Purse(now.balance_q, now.emergency_left_q, now.emergency, now.drawn_w, now.energy_mj)
+    return Purse(now.balance_q, now.emergency_left_q, now.emergency, now.drawn_w, now.energy_mj, now)

@@ -193,7 +193,7 @@ class ReportingMeter:
             dispute_nonce=glance.dispute_nonce,
             code=glance.code,
             witnesses=vouched,
-            account=meter.account,
+            account=purse.account,
             link=self._link,
         )
         return self._sealed(Channel.REPORTED, report)

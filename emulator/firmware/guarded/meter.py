@@ -12,7 +12,7 @@ point's. It is given back in `_give_back`.
 
 from typing import Final, assert_never
 
-from emulator.firmware.credit import account_of, has_nothing_left, opened, settle, settled_copy
+from emulator.firmware.credit import has_nothing_left, opened, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
@@ -48,7 +48,6 @@ from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import FIRST_TICK, STEP_MS, Tick, step_at_or_after
 from protocols.chain import Head
-from protocols.documents.accounts import Account
 from protocols.documents.roles import Root
 from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MIN
@@ -208,11 +207,6 @@ class GuardedMeter:
     def purse(self) -> Purse:
         """Credit and register as of the tick to which it has run."""
         return purse_at(self.point.credit, self.memory.tick)
-
-    @property
-    def account(self) -> Account:
-        """What went in and out of the purse, as of the tick to which it has run."""
-        return account_of(settled_copy(self.point.credit, self.memory.tick))
 
     def holdings(self) -> Holdings:
         """What it holds of documents, for a sync."""
