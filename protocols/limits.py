@@ -16,8 +16,15 @@ ID_CHARS_MAX = 64
 TEXT_CHARS_MAX = 256
 # Windows in one cut calendar: weekdays of a season, twice a day; with two signatures it fills a payload.
 WINDOWS_MAX = 350
-# Holds, flags and releases one meter keeps; above it a new object is refused, and an old one never dropped.
+# Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
+# Holds that one person has at one meter, each under its name; what is beyond joins that person's catch-all. A
+# household has a moratorium, a winter, and a few of its own.
+HOLDS_PER_PERSON_MAX = 8
+# Releases without a number, of an older controller, that a meter remembers of one person.
+RELEASES_PER_PERSON_MAX = 8
+# Keys whose release numbers a meter keeps: those of the root, and those of some dozen years before it.
+RELEASE_KEYS_MAX = 128
 # One-person revisions kept above a floor; then the two lowest merge (design §5).
 REVISIONS_MAX = 16
 # A revision further above the highest known counts as highest known + 1 (design §5).
@@ -44,8 +51,8 @@ INSTANT_MS_MAX = 4_102_444_800_000
 STATEMENT_UEUR_MAX = 1_000_000_000_000
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).
 BALANCE_EUR_MAX = 400_000
-# Issuers of statements known to one meter: the controller and its kiosks' offices.
-ISSUERS_MAX = 32
+# Issuers of statements that one person's signature makes known to a meter: the controller and some kiosks.
+ISSUERS_PER_PERSON_MAX = 8
 # Load of a household connection in W: even 3 × 400 A, an industrial connection, draws less.
 LOAD_W_MAX = 1_000_000
 # Journal entries kept in a meter's ring.

@@ -32,11 +32,11 @@ def renew_leases(act: Act) -> int:
     session, now_ms = act.session, act.now_ms
     if not root_allows(act.root, Role.LEASE, now_ms):
         return 0
-    naming = _naming_orders(session)
+    naming, holders = _naming_orders(session)
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
         return 0
     meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
-    plans, without = plan_leases(meters, naming, now_ms)
+    plans, without = plan_leases(meters, naming, now_ms, holders)
     due = due_leases(plans, leases_held(session), now_ms)
     issued = 0
     for plan in due:
@@ -77,8 +77,8 @@ def _record_without_lease(session: Session, meters: int, now_ms: int) -> None:
         audit.record(session, now_ms, audit.SERVICE, AuditAct.LEASE_IMPOSSIBLE, "lease/fleet", meters=meters)
 
 
-def _naming_orders(session: Session) -> list[Order]:
-    """Active calendars and protecting orders. A floor counts even when its order has expired."""
+def _naming_orders(session: Session) -> tuple[list[Order], dict[str, str]]:
+    """Active calendars and protecting orders, and who signed each. A floor counts though it has expired."""
     active = (Kind.CUT_CALENDAR, *PROTECTING, *FLOORS)
     query = select(OrderRow).where(
         or_(
@@ -86,4 +86,6 @@ def _naming_orders(session: Session) -> list[Order]:
             (col(OrderRow.state) == OrderState.EXPIRED) & col(OrderRow.kind).in_(FLOORS),
         )
     )
-    return [orders.order_of(row) for row in session.exec(query.order_by(col(OrderRow.rev)))]
+    rows = session.exec(query.order_by(col(OrderRow.rev))).all()
+    # One person is enough to protect: it is whoever made the order.
+    return [orders.order_of(row) for row in rows], {row.id: row.created_by for row in rows}

@@ -5,8 +5,15 @@ from difflib import get_close_matches
 from controller.moratoriums.views import InForce, hold_in_force, list_holds
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
-from protocols.documents.drafting import FLEET, declare_moratorium, extend_moratorium, lift_moratorium
+from protocols.documents.drafting import (
+    FLEET,
+    declare_moratorium,
+    extend_moratorium,
+    lift_moratorium,
+    object_of,
+)
 from protocols.documents.kind_rule import Kind
+from protocols.documents.merging import CATCH_ALL
 from protocols.documents.orders import Scope
 from protocols.errors import RefusedError
 from protocols.instants import iso_from_ms
@@ -39,14 +46,16 @@ def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
     return act.submit(extend_moratorium(sheet, name, (held.from_ms, held.until_ms), until_ms))
 
 
-def lift(act: Act, name: str) -> OrderStatus:
+def lift(act: Act, name: str, *, unknown: bool = False) -> OrderStatus:
     """End a moratorium early: a draft, until a second person has signed.
 
     A lift is never sent twice by itself: one that did not reach every meter may be decided anew. Raises
-    RefusedError where none is in force, and every meter knows it.
+    RefusedError where none is in force here and every meter knows it, unless it may be `unknown`: what a
+    stolen key signed went to meters without this store. A catch-all is made by meters alone.
     """
     hold = next((each for each in list_holds(act.session) if each.name == name), None)
-    if hold is None or (hold.from_ms is None and hold.progress.stored == hold.progress.total):
+    is_over = hold is None or (hold.from_ms is None and hold.progress.stored == hold.progress.total)
+    if is_over and not unknown and not object_of(Kind.LIFT_HOLD, name).startswith(CATCH_ALL):
         raise _none_in_force(act, name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
 

@@ -19,11 +19,12 @@ from sqlmodel import Session
 from controller.database.engine import writing
 from controller.office.people import Actor
 from controller.orders import store as orders
-from controller.orders.numbering import draw_release_number
+from controller.orders.numbering import draw_floor_rev, draw_release_number
 from controller.orders.status import OrderStatus, status_of
-from protocols.documents.drafting import Sheet
+from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import seal
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Joins, Kind
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
 from protocols.documents.roles import Root
 
@@ -39,7 +40,13 @@ class Act:
     basis: str
 
     def sheet(self, kind: Kind, name: str) -> Sheet:
-        """An empty sheet for the next revision of `kind/name`."""
+        """An empty sheet for the next revision of `kind/name`; a floor is numbered by a leap."""
+        if KINDS[kind].joins is Joins.FLOOR:
+            object_name = object_of(kind, name)
+            # What only this key can sign, nobody knows beforehand.
+            secret = self.actor.signer.private.sign(f"{object_name} {self.now_ms}".encode())
+            rev = draw_floor_rev(self.session, object_name, secret)
+            return orders.new_sheet(self.session, rev, self.now_ms, self.basis)
         return orders.draw_sheet(self.session, kind, name, self.now_ms, self.basis)
 
     def release_sheet(self, meters: tuple[str, ...] = ()) -> Sheet:

@@ -6,9 +6,13 @@ kept here, per key and meter, and the next release of that key is numbered above
 
 A meter whose key was stolen can name any number. It raises the numbers of others only within `REV_STEP_MAX`;
 beyond that, only releases of this meter alone are numbered above what it says.
+
+A floor, which two people put under a hold, is numbered by a leap: above all that one person can have counted
+up to at a meter, at a place that nobody can foretell (`protocols.documents.merging`).
 """
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 from sqlmodel import Session, col, func, select
@@ -17,9 +21,13 @@ from controller.database.numbers import next_number, raise_number
 from controller.database.tables import CounterRow, OrderRow
 from protocols.documents.drafting import object_of
 from protocols.documents.kind_rule import Kind
-from protocols.limits import REV_STEP_MAX
+from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 
 _KNOWN: Final = "known/"
+# Revs that a meter holds of one object: each person's, and those that went into a merged one, for some dozen.
+_REVS_HELD_MAX: Final = 12 * REVISIONS_MAX * (1 + REVISIONS_MAX)
+FLOOR_LEAP_MIN: Final = _REVS_HELD_MAX * REV_STEP_MAX
+_FLOOR_CHANCE_BYTES: Final = 4
 
 
 def note_known_number(session: Session, order_id: str, meter: str, number: int) -> None:
@@ -49,6 +57,14 @@ def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()
     while number in given:
         number += 1
     return number
+
+
+def draw_floor_rev(session: Session, object_name: str, secret: bytes) -> int:
+    """The next revision of an object for a floor; `secret` is known to nobody else, and used once."""
+    chance = int.from_bytes(sha256(b"floor/" + secret).digest()[:_FLOOR_CHANCE_BYTES], "big")
+    rev = next_number(session, f"rev/{object_name}") + FLOOR_LEAP_MIN + chance
+    raise_number(session, f"rev/{object_name}", rev)
+    return rev
 
 
 def _highest_within_a_step(session: Session, object_name: str, number: int) -> int:

@@ -4,7 +4,7 @@ The controller knows this whether the meter has reported or not. It is no promis
 meter's own forecast knows what the meter holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -13,9 +13,10 @@ from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
 from protocols.cutting.hindrances import Hindrance, Obstacle
 from protocols.documents.bodies import CutCalendarBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
-from protocols.documents.merging import NOTHING, Protection, in_force
+from protocols.documents.merging import Protection, in_force
 from protocols.documents.orders import Order, body_of
-from protocols.documents.protecting import FLOORS, PROTECTING, join_order
+from protocols.documents.protecting import FLOORS, PROTECTING
+from protocols.documents.room import is_beyond, join_in_table, without_what_is_over
 from protocols.instants import HOUR_MS
 from protocols.link.question import HoldSpan
 from protocols.reasons import FlagName, Refusal
@@ -24,6 +25,8 @@ from protocols.spans import Span, Window, merge_windows
 _FLAG: Final = "flag/"
 _PROTECTED: Final = f"{_FLAG}{FlagName.PROTECTED}"
 _RELEASE: Final = "release/"
+# Of orders whose signers do not matter: none of them takes anybody's room.
+NOBODY: Final[Mapping[str, str]] = {}
 
 
 class ReleaseRuns(Struct, frozen=True, kw_only=True):
@@ -62,15 +65,22 @@ class Standing(Struct, frozen=True, kw_only=True):
     cuts: tuple[PlannedCut, ...] = ()
 
 
-def protection_of(orders: Iterable[Order]) -> dict[str, Protection]:
-    """The protection by object that these orders make, joined as a meter joins it."""
-    held: dict[str, Protection] = {}
+def protection_of(
+    orders: Iterable[Order], now_ms: int, holders: Mapping[str, str] = NOBODY
+) -> Mapping[str, Protection]:
+    """The protection by object that these orders make, joined as a meter joins it.
+
+    `holders`: who signed each order, by its id; in whose room it counts (`protocols.documents.room`).
+    """
+    table: Mapping[str, Protection] = {}
     for order in sorted(orders, key=lambda each: each.rev):
-        joined = join_order(held.get(order.object, NOTHING), order)
+        holder = holders.get(order.id, "")
+        if is_beyond(table, order, holder):
+            table = without_what_is_over(table, holder, now_ms)
+        joined = join_in_table(table, order, holder)
         # A refusal means that the order is below a floor: it no longer protects anybody.
-        if not isinstance(joined, Refusal):
-            held[order.object] = joined
-    return held
+        table = table if isinstance(joined, Refusal) else joined
+    return table
 
 
 def standing_of(active: Sequence[ActiveOrder], now_ms: int) -> Standing:
@@ -78,7 +88,7 @@ def standing_of(active: Sequence[ActiveOrder], now_ms: int) -> Standing:
     # Superseded for this meter alone, while the order is active for others.
     mine = [each for each in active if each.state is not DeliveryState.SUPERSEDED]
     joining = [each.order for each in mine if each.order.kind in (*PROTECTING, *FLOORS)]
-    forces = {name: in_force(protection) for name, protection in protection_of(joining).items()}
+    forces = {name: in_force(protection) for name, protection in protection_of(joining, now_ms).items()}
     cancelled = {each.order.object: each.order.rev for each in mine if each.order.kind is Kind.CANCEL_CUT}
     return Standing(
         forbidding=tuple(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import Named
-from protocols.documents.merging import Protection
+from protocols.documents.merging import Protection, revs_named
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
 from protocols.link.messages import (
     CalendarHeld,
@@ -88,5 +88,4 @@ def _batches(words: Sequence[bytes], words_max: int | None = None) -> Iterator[S
 
 def _named(name: str, protection: Protection) -> Named:
     """Floor and signed revs above it; of merged ones as many as the message takes, the highest."""
-    signed = [rev for revision in protection.above for rev in revision.signed]
-    return Named(name, protection.floor_rev, tuple(sorted(signed)[-REVISIONS_MAX:]))
+    return Named(name, protection.floor_rev, revs_named(name, protection)[-REVISIONS_MAX:])

@@ -4,6 +4,8 @@ The desk writes the orders that a scenario names, with the next revision of thei
 the meter has acknowledged, because a lease names exactly that (design §4.2, §5).
 """
 
+from collections.abc import Mapping
+
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CutCalendarSpec,
@@ -34,7 +36,7 @@ from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
 from protocols.documents.orders import Order, Scope, digest_of, make_body
-from protocols.documents.protecting import join_order
+from protocols.documents.room import join_in_table
 from protocols.instants import DAY_MS, SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 from protocols.reasons import Refusal
@@ -69,16 +71,16 @@ class Desk:
         self._meter = meter
         self._number = 0
         self._revs: dict[str, int] = {}
-        self._protections: dict[str, Protection] = {}
-        self._pending: dict[str, tuple[str, Protection]] = {}
+        self._protections: Mapping[str, Protection] = {}
+        self._pending: dict[str, tuple[Order, str]] = {}
         self._payments: dict[str, bytes] = {}
         self._total_ueur = 0
 
     def receive_receipt(self, order: str) -> None:
         """Record that the meter has accepted an order: from now on leases name it."""
         if order in self._pending:
-            object_name, protection = self._pending.pop(order)
-            self._protections[object_name] = protection
+            joined = join_in_table(self._protections, *self._pending.pop(order))
+            self._protections = self._protections if isinstance(joined, Refusal) else joined
 
     def write_hold(self, do: HoldSpec, at_ms: int) -> bytes:
         body = HoldBody(do.from_ms, do.until_ms)
@@ -203,9 +205,8 @@ class Desk:
 
     def _expect(self, order: Order) -> None:
         """Prepare the protection that will be in force if the meter accepts this order."""
-        joined = join_order(self._held(order.object), order)
-        if not isinstance(joined, Refusal):
-            self._pending[order.id] = (order.object, joined)
+        by_one = KINDS[order.kind].role is Role.PROTECT
+        self._pending[order.id] = (order, self._keyring.protecting_holder if by_one else "")
 
 
 def _within(instant_ms: int) -> int:

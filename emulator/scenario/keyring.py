@@ -57,9 +57,14 @@ class Keyring:
         )
 
     @property
+    def protecting_holder(self) -> str:
+        """The person who signs what one person may sign, alone or first."""
+        return _HOLDERS[Role.PROTECT][0]
+
+    @property
     def releasing_key(self) -> str:
-        """The key that signs releases and numbers them: that of the first holder of the role."""
-        return self._signers[_HOLDERS[Role.PROTECT][0]].keyid
+        """The key that signs releases and numbers them."""
+        return self._signers[self.protecting_holder].keyid
 
     def seal_order(self, order: Order, signatures: int) -> bytes:
         """The order in its envelope, signed by the first `signatures` holders of the role that it needs.

@@ -29,6 +29,7 @@ from protocols.documents.bodies import (
 )
 from protocols.documents.kind_rule import Kind, KindRule
 from protocols.documents.kinds import KINDS
+from protocols.documents.merging import CATCH_ALL
 from protocols.documents.orders import Order, Scope, digest_of, make_body, read_order, write_document
 from protocols.errors import DocumentError, InputError
 from protocols.instants import iso_from_ms
@@ -72,6 +73,10 @@ def declare_moratorium(
     hold_kind: HoldKind = HoldKind.MORATORIUM,
 ) -> Order:
     """No cut in `[from_ms, until_ms)`, for the fleet or for the households in `scope`. Raises InputError."""
+    if object_of(Kind.HOLD, name).startswith(CATCH_ALL):
+        raise InputError(
+            f"hold/{name}: gathers what a person declares beyond their quota; allowed: another name"
+        )
     return _draft(sheet, Kind.HOLD, name, scope, HoldBody(from_ms, until_ms, hold_kind), ends_ms=until_ms)
 
 

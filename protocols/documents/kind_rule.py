@@ -101,8 +101,9 @@ class Dates(StrEnum):
     """At which instants of its clock's interval a meter demands that an order is valid.
 
     `every_instant` and `end_only` also demand a trusted clock. `end_only`: an order that begins later is
-    accepted, and kept until then. `number`: at none where a key numbers the order (`orders.numbering_key`),
-    else at some instant. `none`: the order carries no time that a meter could judge.
+    accepted, and kept until then; so is protection of `some_instant`. `number`: at none where a key numbers
+    the order (`orders.numbering_key`), else at some instant. `none`: the order carries no time that a meter
+    could judge.
     """
 
     EVERY_INSTANT = "every_instant"
@@ -127,7 +128,8 @@ class KindRule(Struct, frozen=True, kw_only=True):
     one_meter: whether a meter accepts it only if it addresses that meter alone, by name.
     needs_supply: whether a report confirms it only if the supply is on, or a button restores it.
     undone_by: the kind that lifts, clears or cancels it. None: a later order of its own kind, or nothing.
-    quota: how many objects of the kind one person may have in force. None, as for all today: no quota.
+    quota: how many objects of the kind one person may have at a meter; what is beyond joins one object of
+      that person (`room`). None: no quota.
     revivable: whether an order that was expired too early may become active again. False for all today: an
       expired order is issued anew.
     """

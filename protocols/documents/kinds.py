@@ -25,7 +25,7 @@ from protocols.documents.bodies import (
 )
 from protocols.documents.kind_rule import Dates, Joins, Kind, KindRule, Role, ShownBy, Silence
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.limits import LEASE_LIFE_MS, LEASE_MS_MAX
+from protocols.limits import HOLDS_PER_PERSON_MAX, LEASE_LIFE_MS, LEASE_MS_MAX
 
 # A meter accepts harm only if the whole interval of its clock is inside. Intervals are seconds to minutes
 # wide, so an hour is enough, and too short to be misused.
@@ -64,6 +64,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
         undone_by=Kind.LIFT_HOLD,
+        quota=HOLDS_PER_PERSON_MAX,
     ),
     Kind.RELEASE: KindRule(
         role=Role.PROTECT,

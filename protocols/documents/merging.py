@@ -11,14 +11,17 @@ Glossary
   other, but *counts as* the highest below it plus 1: else one person's rev of 2**53 - 1 could
   never be lifted. What a rev counts as is worked out from all revs held, never stored: it does not
   depend on which came first.
-- *Merged revision*: above `REVISIONS_MAX` the two lowest become one: their hull, under the higher rev.
+- *Merged revision*: above `REVISIONS_MAX` of one person the two lowest of that person become one: their
+  hull, under the higher rev. So nobody merges what another person has declared.
 
 What holds
 - Any order and any repetition of the same documents ends in the same value, exactly, while no more
-  than `REVISIONS_MAX` one-person revisions stand above the floor and no rev ever is a leap.
+  than `REVISIONS_MAX` revisions of each person stand above the floor and no rev ever is a leap.
   Without floors it holds beyond `REVISIONS_MAX` and with leaps too.
 - A floor that comes to a merged revision and covers only part of it cannot take that part out
   again: more may then be in force than in another order, never less, until a floor reaches its rev.
+- One person moves no rev further above the floor than `REV_STEP_MAX` for each rev that the meter holds.
+  A floor that is numbered beyond that, at a place that nobody could foretell, lifts all that is held.
 - A floor lifts every leap that is already held and counts as at or below it. The meter remembers the
   lifted leap, so that a repetition changes nothing. A leap that arrives after that floor protects
   until the next floor. A meter that has lifted a leap never `knows` it: no lease that names it
@@ -38,6 +41,8 @@ from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
 from protocols.spans import Span
 
+# The objects that gather what one person declares beyond their quota of holds: see `room`.
+CATCH_ALL: Final = "hold/catch-all."
 # A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.
 NO_TIME: Final = Span(0, 0)
 
@@ -47,6 +52,7 @@ class Revision(Struct, frozen=True, omit_defaults=True):
 
     `merged` are the other signed revs inside, the lowest `REVISIONS_MAX` of them; of what is beyond,
     the interval is kept and the number forgotten, which can only make a meter reject a lease.
+    `holder` is who signed it; empty where an older firmware stored it.
     `fingerprint` says which document a numbered release is (`orders.fingerprint_of`); else it is empty.
     """
 
@@ -54,6 +60,7 @@ class Revision(Struct, frozen=True, omit_defaults=True):
     from_ms: int
     until_ms: int
     merged: tuple[int, ...] = ()
+    holder: str = ""
     fingerprint: str = ""
 
     @property
@@ -78,27 +85,45 @@ class Protection(Struct, frozen=True):
 NOTHING: Final = Protection()
 
 
-def declare(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Protection | Refusal:
-    """Join a one-person revision; the same rev with another interval joins too.
+def declare(
+    protection: Protection, rev: int, from_ms: int, until_ms: int, holder: str = ""
+) -> Protection | Refusal:
+    """Join a revision that `holder` signed; the same rev with another interval joins too.
 
     BELOW_FLOOR for a rev at or below the floor, and for a leap that a floor has lifted.
     """
-    new = _revision(rev, from_ms, until_ms)
-    held = next((each for each in protection.above if rev in each.signed), None)
+    new = _revision(rev, from_ms, until_ms, holder)
+    held = next((each for each in protection.above if rev in each.signed and _is_of(each, holder)), None)
     if held is not None:
         above = [_join(each, new) if each is held else each for each in protection.above]
     elif rev <= protection.floor_rev or (rev in protection.lifted and _is_leap(protection, rev)):
         return Refusal.BELOW_FLOOR
     else:
-        above = sorted((*protection.above, new), key=_rev_of)
-    if len(above) > REVISIONS_MAX:
-        above = [_merge(above[0], above[1]), *above[2:]]
+        above = sorted((*protection.above, new), key=_place_of)
+    own = [each for each in above if each.holder == holder]
+    if len(own) > REVISIONS_MAX:
+        rest = [each for each in above if each not in own[:2]]
+        above = sorted((_merge(own[0], own[1]), *rest), key=_place_of)
     return replace(protection, above=tuple(above))
 
 
-def remember(protection: Protection, rev: int) -> Protection | Refusal:
+def remember(protection: Protection, rev: int, holder: str = "") -> Protection | Refusal:
     """Keep a rev without an interval, such as a release's: the firmware counts its hours in ticks."""
-    return declare(protection, rev, *NO_TIME)
+    return declare(protection, rev, *NO_TIME, holder)
+
+
+def gather(protection: Protection, span: Span, holder: str) -> Protection:
+    """Join an interval to a catch-all, which has one revision above its floor; see `room`."""
+    new = _revision(protection.floor_rev + 1, *span, holder)
+    held = protection.above[0] if protection.above else new
+    return replace(protection, above=(_join(held, new),))
+
+
+def take_out(protection: Protection, holder: str) -> tuple[Protection, Span | None]:
+    """Without the revisions of one person; and their join, None where they protect at no instant."""
+    own = tuple(each for each in protection.above if each.holder == holder)
+    rest = tuple(each for each in protection.above if each.holder != holder)
+    return replace(protection, above=rest), in_force(Protection(None, own))
 
 
 def count_up(protection: Protection, number: int, fingerprint: str) -> Protection | Refusal:
@@ -153,8 +178,13 @@ def holds_rev(protection: Protection, rev: int) -> bool:
 
 
 def knows(protection: Protection | None, named: Named) -> bool:
-    """Whether every revision that a lease names is stored, or lies at or below the floor (design §4.2)."""
+    """Whether every revision that a lease names is stored, or lies at or below the floor (design §4.2).
+
+    A catch-all has no revisions of its own: a lease names its interval, which must lie in that of the meter.
+    """
     held = NOTHING if protection is None else protection
+    if named.object.startswith(CATCH_ALL):
+        return held.floor_rev >= named.floor and _covers(in_force(held), named.revs)
     return held.floor_rev >= named.floor and all(
         rev <= held.floor_rev or holds_rev(held, rev) for rev in named.revs
     )
@@ -168,7 +198,15 @@ def named_in_lease(object_name: str, protection: Protection) -> Named | Refusal:
     """
     if any(each.merged for each in protection.above):
         return Refusal.TOO_MANY
-    return Named(object_name, protection.floor_rev, tuple(each.rev for each in protection.above))
+    revs = revs_named(object_name, protection)
+    return Named(object_name, protection.floor_rev, revs) if len(revs) <= REVISIONS_MAX else Refusal.TOO_MANY
+
+
+def revs_named(object_name: str, protection: Protection) -> tuple[int, ...]:
+    """The signed revs above the floor, ascending; of a catch-all begin and end of what it protects."""
+    if object_name.startswith(CATCH_ALL):
+        return tuple(in_force(Protection(None, protection.above)) or ())
+    return tuple(sorted({rev for each in protection.above for rev in each.signed}))
 
 
 def highest_known(protection: Protection) -> int:
@@ -232,11 +270,20 @@ def _without(revision: Revision, staying: frozenset[int]) -> Revision:
     return replace(revision, rev=rev, merged=tuple(merged))
 
 
-def _revision(rev: int, from_ms: int, until_ms: int) -> Revision:
+def _revision(rev: int, from_ms: int, until_ms: int, holder: str = "") -> Revision:
     """A revision, with every empty interval in the same form, so that equal protection compares equal."""
     assert from_ms <= until_ms, (from_ms, until_ms)
-    return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME))
+    return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME), holder=holder)
 
 
-def _rev_of(revision: Revision) -> int:
-    return revision.rev
+def _place_of(revision: Revision) -> tuple[int, str]:
+    return revision.rev, revision.holder
+
+
+def _is_of(revision: Revision, holder: str) -> bool:
+    """Whether this person signed it, or nobody knows who did."""
+    return revision.holder in {holder, ""}
+
+
+def _covers(force: Span | None, named: tuple[int, ...]) -> bool:
+    return not named or (force is not None and force.from_ms <= min(named) and max(named) <= force.until_ms)

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from protocols.limits import ISSUERS_MAX, REV_MAX, STATEMENT_UEUR_MAX
+from protocols.limits import REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
 
 
@@ -42,19 +42,19 @@ NO_TOTALS: Final = Totals()
 
 
 def apply_statement(
-    totals: Totals, issuer: str, number: int, total_ueur: int
+    totals: Totals, issuer: str, number: int, total_ueur: int, *, has_room: bool = True
 ) -> tuple[Totals, int] | Refusal:
     """The totals with this statement, and the difference to credit (`_ueur`; 0 if it is already held).
 
     OUT_OF_RANGE if number or total is out of bounds, or if the statement contradicts the one held: a
-    running total never falls, and one number has one total. TOO_MANY for one issuer more than a meter
-    keeps. A refusal changes nothing.
+    running total never falls, and one number has one total. TOO_MANY for an issuer that is not known yet
+    where there is no room for another. A refusal changes nothing.
     """
     if not (1 <= number <= REV_MAX and 0 <= total_ueur <= STATEMENT_UEUR_MAX):
         return Refusal.OUT_OF_RANGE
     held = totals.of(issuer)
     if held is None:
-        if len(totals.held) >= ISSUERS_MAX:
+        if not has_room:
             return Refusal.TOO_MANY
         held = Statement(issuer, 0, 0)
     if _contradicts(held, number, total_ueur):

@@ -60,14 +60,22 @@ def extend_one(face: Face, name: Name, *, until: Until) -> int:
 
 
 @verb(app, "lift", "moratorium lift covid-2020 --as anne", "orders sign o000007 --as bart", shares=ACTING)
-def lift_one(face: Face, name: Name) -> int:
+def lift_one(
+    face: Face,
+    name: Name,
+    *,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Also one that is not in the store: a meter may hold it.")
+    ] = False,
+) -> int:
     """End a moratorium before its time.
 
-    Two different people must sign: this command signs first, `orders sign` second.
+    Two different people must sign: this command signs first, `orders sign` second. What a person declared
+    beyond eight names at a meter is lifted as `catch-all.PERSON`.
     """
     read_name(name, "NAME")
     with face.acting(Kind.LIFT_HOLD) as act:
-        lifted = lift(act, name)
+        lifted = lift(act, name, unknown=unknown)
     return face.show(lifted)
 
 

@@ -85,12 +85,12 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     if isinstance(admitted, RefusedDocument):
         return _refuse(admitted, parts, at_tick)
     credited_before_ueur = memory.totals.credited_ueur
-    did = obey(admitted, memory, at_tick)
+    order, did = admitted.order, obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
-        known_number = _known_number(admitted, did, memory)
-        return _refuse(RefusedDocument(did, admitted, True, known_number), parts, at_tick)
-    parts.recorder.journal(at_tick, _judged(admitted, OrderVerdict.ACCEPTED, did))
-    outcome = _follow_up(admitted, did, credited_before_ueur, parts, at_tick)
+        known_number = _known_number(order, did, memory)
+        return _refuse(RefusedDocument(did, order, True, known_number), parts, at_tick)
+    parts.recorder.journal(at_tick, _judged(order, OrderVerdict.ACCEPTED, did))
+    outcome = _follow_up(order, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD)
 
 

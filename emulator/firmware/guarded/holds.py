@@ -11,11 +11,9 @@ from msgspec.structs import replace
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.interval import margin_ms, tick_lower_reaches
 from emulator.firmware.guarded.memory import NO_RELEASE, Memory, ReleaseDate
-from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import NEVER, Tick
 from protocols.documents.merging import Protection, in_force
 from protocols.instants import UtcMs
-from protocols.limits import OBJECTS_MAX
 from protocols.link.question import HoldSpan
 from protocols.reasons import ClockStatus
 
@@ -39,16 +37,6 @@ def is_protected(protections: Mapping[str, Protection]) -> bool:
     """Whether the household's flag `protected` is set."""
     protection = protections.get(FLAG_PROTECTED)
     return protection is not None and in_force(protection) is not None
-
-
-def store(memory: Memory, name: str, protection: Protection, tick: Tick) -> bool:
-    """Keep a joined protection. False where the table is full of protection that is not over."""
-    if name not in memory.protections and len(memory.protections) >= OBJECTS_MAX:
-        _forget_what_is_over(memory, tick)
-        if len(memory.protections) >= OBJECTS_MAX:
-            return False
-    memory.protections = shared_table({**memory.protections, name: shared(protection)})
-    return True
 
 
 def hold_for(memory: Memory, hours_ms: int, tick: Tick) -> None:
@@ -98,16 +86,3 @@ def release_due_tick(memory: Memory) -> Tick:
     if held is None or held.ends_ms is None or memory.clock.status is not ClockStatus.TRUSTED:
         return due
     return min(due, tick_lower_reaches(memory.clock.earliest, held.ends_ms, memory.clock.ppm))
-
-
-def _forget_what_is_over(memory: Memory, tick: Tick) -> None:
-    """Make room: a hold whose end has surely passed. A lease that still names it then says no."""
-    if memory.clock.status is not ClockStatus.TRUSTED:
-        return
-    low_ms = earliest_ms(memory.clock, tick)
-    over = [
-        name
-        for name, protection in memory.protections.items()
-        if (force := in_force(protection)) is not None and force.until_ms <= low_ms
-    ]
-    memory.protections = shared_table(without(memory.protections, *over))

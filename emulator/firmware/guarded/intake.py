@@ -1,7 +1,7 @@
 """Admits documents: checks signers, addressee, dates and number (design §5).
 
 Duty: turn envelope bytes into an order that this meter accepts, or a refusal; nothing here changes
-the meter. Protection is admitted if it is valid at some instant of the clock's interval; harm only if it
+the meter. Protection is admitted if it may not have ended, also before it begins; harm only if it
 is valid at every instant and the clock is trusted. A lease is admitted like protection, since the gate
 judges its end again. Of a rebase no date is judged, not even the root's: its nonce is its limit.
 """
@@ -43,9 +43,20 @@ class RefusedDocument(Struct, frozen=True, gc=False):
     known_number: int | None = None
 
 
+class Admitted(Struct, frozen=True, gc=False):
+    """An order that is good now.
+
+    `holder`: who signed it, for one person's room; of several the first by name. `root`: what admitted it.
+    """
+
+    order: Order
+    holder: str
+    root: Root
+
+
 def admit_order(
     data: bytes, root: Root, identity: Identity, memory: Memory, tick: Tick
-) -> Order | RefusedDocument:
+) -> Admitted | RefusedDocument:
     """An order that was signed by enough people, is meant for this meter, and is good now."""
     try:
         signed = open_signed(data, root, ORDER_TYPE)
@@ -65,7 +76,9 @@ def admit_order(
     if has_dates and not root_allows(root, role, low_ms if high_ms is None else high_ms):
         return RefusedDocument(Refusal.EXPIRED, order, known)
     refusal = _refusal_by_time(order, memory.clock.status, low_ms, high_ms)
-    return order if refusal is None else RefusedDocument(refusal, order, known)
+    if refusal is not None:
+        return RefusedDocument(refusal, order, known)
+    return Admitted(order, min(signed.holders(role)), root)
 
 
 def is_addressed(order: Order, identity: Identity) -> bool:
@@ -111,7 +124,10 @@ def _refusal_by_time(
         return Refusal.LEASE_TOO_LONG
     if rule.dates is Dates.NONE or numbering_key(order) is not None:
         return None
-    if rule.dates in (Dates.SOME_INSTANT, Dates.NUMBER):
+    if rule.role is Role.PROTECT:
+        # Protection for a moment that has not come is stored, not refused.
+        return Refusal.EXPIRED if low_ms >= order.not_after_ms else None
+    if rule.dates is Dates.SOME_INSTANT:
         return _refusal_at_some_instant(order, low_ms, high_ms)
     if status is not ClockStatus.TRUSTED or high_ms is None:
         return Refusal.CLOCK_NOT_TRUSTED

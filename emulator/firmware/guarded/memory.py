@@ -91,7 +91,8 @@ class Memory:
     release's hours are over. `harm_revs` holds the highest rev of each object that only
     two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
     also of those carried out: a repetition must not cut twice. Cut orders issued up to
-    `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room.
+    `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room. `issuers_of` holds, per
+    issuer of statements, the person whose signature made it known here.
     """
 
     clock: Clock
@@ -114,6 +115,7 @@ class Memory:
     cuts_seen: Mapping[str, CutSeen] = field(default_factory=no_entries)
     emergency_revs: tuple[int, ...] = ()
     totals: Totals = NO_TOTALS
+    issuers_of: Mapping[str, str] = field(default_factory=no_entries)
     limiter_ordered: bool = False
     warned: Mapping[str, Tick] = field(default_factory=no_entries)
     low_credit_told: bool = False

@@ -7,29 +7,32 @@ leaves the memory as it was. Supply is not touched here: the meter looks at the 
 from collections.abc import Callable
 from typing import Final
 
-from emulator.firmware.guarded.clock import begin_epoch, earliest_ms
-from emulator.firmware.guarded.holds import hold_for, store, survive_lost_ticks
+from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
+from emulator.firmware.guarded.holds import survive_lost_ticks
+from emulator.firmware.guarded.intake import Admitted
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
+from emulator.firmware.guarded.protect import lower, protect, release, set_flag
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
-    FlagBody,
     LeaseBody,
     LimiterBody,
     PaymentBody,
     RebaseBody,
-    ReleaseBody,
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.merging import NOTHING, Protection, holds_rev
-from protocols.documents.orders import Order, body_of, digest_of, numbering_key
-from protocols.documents.protecting import join_order
+from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.statements import apply_statement
-from protocols.instants import HOUR_MS
-from protocols.limits import BALANCE_EUR_MAX, CUT_ORDERS_MAX, REVISIONS_MAX, TOMBSTONES_MAX
+from protocols.limits import (
+    BALANCE_EUR_MAX,
+    CUT_ORDERS_MAX,
+    ISSUERS_PER_PERSON_MAX,
+    REVISIONS_MAX,
+    TOMBSTONES_MAX,
+)
 from protocols.reasons import Did, Refusal
 from protocols.spans import merge_windows
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
@@ -39,39 +42,27 @@ _CALENDARS_MAX: Final = 4
 _NEVER_SEEN: Final = CutSeen(0, 0)
 
 
-def obey(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
+def obey(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     """Carry an admitted order out in the memory."""
-    return _DEEDS[order.kind](order, memory, tick)
+    of_people = _OF_PEOPLE.get(admitted.order.kind)
+    if of_people is not None:
+        return of_people(admitted, memory, tick)
+    return _DEEDS[admitted.order.kind](admitted.order, memory, tick)
 
 
-def _protect(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
-    return _keep(order, memory, tick, join_order(_held(memory, order), order))
-
-
-def _set_flag(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
-    if order.object != f"flag/{body_of(order, FlagBody).name}":
-        return Refusal.MALFORMED
-    return _protect(order, memory, tick)
-
-
-def _release(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
-    if numbering_key(order) is None and holds_rev(_held(memory, order), order.rev):
-        return Did.REPEATED
-    kept = _protect(order, memory, tick)
-    if isinstance(kept, Refusal) or kept is Did.REPEATED:
-        return kept
-    hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
-    return Did.RELEASED
-
-
-def _pay(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
-    body = body_of(order, PaymentBody)
-    outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur)
+def _pay(admitted: Admitted, memory: Memory, _tick: Tick) -> Did | Refusal:
+    """Credit a statement. A person whose signature made so many issuers known makes no further one known."""
+    body = body_of(admitted.order, PaymentBody)
+    opened = sum(holder == admitted.holder for holder in memory.issuers_of.values())
+    has_room = opened < ISSUERS_PER_PERSON_MAX
+    outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur, has_room=has_room)
     if isinstance(outcome, Refusal):
         return outcome
     totals, difference_ueur = outcome
     if memory.credit.balance_q + difference_ueur * QUANTA_PER_UEUR > BALANCE_EUR_MAX * QUANTA_PER_EUR:
         return Refusal.OUT_OF_RANGE
+    if memory.totals.of(body.issuer) is None:
+        memory.issuers_of = {**memory.issuers_of, body.issuer: admitted.holder}
     memory.totals = totals
     return Did.CREDITED if difference_ueur else Did.REPEATED
 
@@ -83,24 +74,27 @@ def _emergency(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     return Did.EMERGENCY
 
 
-def _cancel_cut(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
+def _cancel_cut(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Leave a tombstone, so that the cancel wins whichever comes first.
 
-    Where the oldest tombstone must make room, every cut order issued before it counts as cancelled.
+    Where the oldest tombstone must make room, every cut order issued before it counts as cancelled, but none
+    issued after the meter stored it: a date in the document reaches no further than the meter's `latest`.
     """
     name = body_of(order, CancelCutBody).cut
     memory.cut_orders = without(memory.cut_orders, name)
     if name in memory.tombstones:
         return Did.REPEATED
-    memory.tombstones = {**memory.tombstones, name: order.issued_at_ms}
+    memory.tombstones = {**memory.tombstones, name: _at_most_latest(order.issued_at_ms, memory, tick)}
     if len(memory.tombstones) > TOMBSTONES_MAX:
         oldest = min(memory.tombstones, key=lambda key: (memory.tombstones[key], key))
-        memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, memory.tombstones[oldest])
+        horizon_ms = _at_most_latest(memory.tombstones[oldest], memory, tick)
+        memory.cuts_cancelled_until_ms = max(memory.cuts_cancelled_until_ms, horizon_ms)
         memory.tombstones = without(memory.tombstones, oldest)
     return Did.STORED
 
 
 def _cut_order(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
+    memory.cuts_cancelled_until_ms = _at_most_latest(memory.cuts_cancelled_until_ms, memory, tick)
     if order.object in memory.tombstones or order.issued_at_ms <= memory.cuts_cancelled_until_ms:
         return Refusal.CANCELLED
     _forget_past_cut_orders(memory, tick)
@@ -168,16 +162,10 @@ def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     return Did.STORED
 
 
-def _held(memory: Memory, order: Order) -> Protection:
-    return memory.protections.get(order.object, NOTHING)
-
-
-def _keep(order: Order, memory: Memory, tick: Tick, joined: Protection | Refusal) -> Did | Refusal:
-    if isinstance(joined, Refusal):
-        return joined
-    if joined == memory.protections.get(order.object):
-        return Did.REPEATED
-    return Did.STORED if store(memory, order.object, joined, tick) else Refusal.TOO_MANY
+def _at_most_latest(instant_ms: int, memory: Memory, tick: Tick) -> int:
+    """Not later than the clock's `latest`; while that is unbounded, as it is, and bounded when it is used."""
+    high_ms = latest_ms(memory.clock, tick)
+    return instant_ms if high_ms is None else min(instant_ms, high_ms)
 
 
 def _harm_seen(order: Order, memory: Memory) -> Did | Refusal | None:
@@ -201,20 +189,24 @@ def _forget_past_cut_orders(memory: Memory, tick: Tick) -> None:
 
 
 _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
-    Kind.HOLD: _protect,
-    Kind.RELEASE: _release,
-    Kind.PAYMENT: _pay,
     Kind.EMERGENCY_CREDIT: _emergency,
-    Kind.SET_FLAG: _set_flag,
     Kind.CANCEL_CUT: _cancel_cut,
     Kind.CUT_CALENDAR: _cut_calendar,
     Kind.CUT_ORDER: _cut_order,
-    Kind.SHORTEN_HOLD: _protect,
-    Kind.LIFT_HOLD: _protect,
-    Kind.CLEAR_FLAG: _protect,
     Kind.LIMITER: _limiter,
     Kind.TARIFF: _tariff,
     Kind.REBASE: _rebase,
     Kind.LEASE: _lease,
 }
-assert _DEEDS.keys() == KINDS.keys(), "every kind has one deed"
+# Those that take the room of whoever signed them, and those that lower it.
+_OF_PEOPLE: Final[dict[Kind, Callable[[Admitted, Memory, Tick], Did | Refusal]]] = {
+    Kind.HOLD: protect,
+    Kind.RELEASE: release,
+    Kind.PAYMENT: _pay,
+    Kind.SET_FLAG: set_flag,
+    Kind.SHORTEN_HOLD: lower,
+    Kind.LIFT_HOLD: lower,
+    Kind.CLEAR_FLAG: lower,
+}
+assert {*_DEEDS, *_OF_PEOPLE} == KINDS.keys(), "every kind has a deed"
+assert not _DEEDS.keys() & _OF_PEOPLE.keys(), "and one only"

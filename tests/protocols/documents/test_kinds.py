@@ -75,8 +75,8 @@ def test_who_undoes_a_kind_stands_on_the_other_side_and_revises_the_same_object(
         assert KINDS[other].joins in {Joins.FLOOR, Joins.TOMBSTONE}
 
 
-def test_nobody_has_a_quota_and_no_expiry_is_undone_today() -> None:
-    assert {rule.quota for rule in KINDS.values()} == {None}
+def test_holds_alone_have_a_quota_and_no_expiry_is_undone_today() -> None:
+    assert {kind: rule.quota for kind, rule in KINDS.items() if rule.quota is not None} == {Kind.HOLD: 8}
     assert not any(rule.revivable for rule in KINDS.values())
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement
-from protocols.limits import ISSUERS_MAX, REV_MAX, STATEMENT_UEUR_MAX
+from protocols.limits import REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
 
 ISSUERS = ("controller", "kiosk-namur", "kiosk-liege")
@@ -95,10 +95,11 @@ def test_a_statement_against_the_one_held(number: int, total_ueur: int, outcome:
         assert found == (held, 0)
 
 
-def test_one_issuer_too_many_is_refused_and_those_held_go_on() -> None:
-    full, _credited = credit([Statement(f"kiosk-{number:02}", 1, 1) for number in range(ISSUERS_MAX)])
+def test_an_issuer_without_room_is_refused_and_those_held_go_on() -> None:
+    full, _credited = credit([Statement(f"kiosk-{number:02}", 1, 1) for number in range(8)])
 
-    assert apply_statement(full, "kiosk-99", 1, 1) is Refusal.TOO_MANY
+    assert apply_statement(full, "kiosk-99", 1, 1, has_room=False) is Refusal.TOO_MANY
+    assert not isinstance(apply_statement(full, "kiosk-07", 2, 5, has_room=False), Refusal)
     assert credit([Statement("kiosk-07", 2, 5)], full)[1] == 4
     assert full.of("kiosk-07") == Statement("kiosk-07", 1, 1)
     assert full.of("kiosk-99") is None

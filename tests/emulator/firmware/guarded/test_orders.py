@@ -24,7 +24,7 @@ from protocols.documents.bodies import (
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
-from protocols.limits import CUT_ORDERS_MAX, OBJECTS_MAX, TOMBSTONES_MAX
+from protocols.limits import CUT_ORDERS_MAX, TOMBSTONES_MAX
 from protocols.reasons import FlagName, Source
 from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
@@ -105,7 +105,7 @@ LIMITS = """
  cut_order   -60     2     stored
  cut_order   -60     1     expired
  hold        1       3600  stored
- hold        2       3600  not_yet
+ hold        2       3600  stored
  hold        -3600   0     stored
  hold        -3600   -1    expired
 """
@@ -174,16 +174,6 @@ def test_a_leap_in_revisions_cannot_put_a_hold_out_of_reach_of_two_people() -> N
     assert _spans(bench) == [("hold/a", M, M + 300 * DAY_MS)]
     bench.send(bench.order(Kind.LIFT_HOLD, "a", LiftBody(), rev=3))
     assert _spans(bench) == []
-
-
-def test_the_table_of_holds_is_bounded_and_never_drops_what_is_in_force() -> None:
-    bench = Workbench()
-    for number in range(OBJECTS_MAX):
-        assert bench.hold(f"h{number}", M, M + HOUR_MS).verdict == "accepted"
-    assert bench.hold("one-too-many", M, M + DAY_MS).reason == "too_many"
-    assert len(_spans(bench)) == OBJECTS_MAX
-    bench.wait(2 * HOUR_MS)
-    assert bench.hold("room-again", M, M + DAY_MS).reason == "stored"
 
 
 def test_tombstones_that_make_room_cancel_every_cut_issued_before() -> None:

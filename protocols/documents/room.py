@@ -1,0 +1,128 @@
+"""How much room one person's protection takes at a meter, and what follows beyond it (design §5, Room).
+
+Each person has a quota of holds (`KindRule.quota`): the holds whose names come first in the order of their
+characters. What that person declares under any other name joins one object, their *catch-all*: from the
+earliest begin to the latest end of all that went into it. So memory is bounded, nothing that protects is
+refused, and which document came first does not matter. A lease names a catch-all by its interval, and two
+people lift it with one document, as they lift any hold.
+
+The meter and the service that writes its leases do this alike, so both do it here. A person is the holder of
+a key. The empty name stands for what an older firmware stored: it has no quota. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from protocols.documents.bodies import HoldBody
+from protocols.documents.kind_rule import Joins, Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.merging import CATCH_ALL, NOTHING, Protection, gather, in_force, take_out
+from protocols.documents.orders import Order, body_of, numbering_key
+from protocols.documents.protecting import join_order
+from protocols.limits import RELEASES_PER_PERSON_MAX
+from protocols.reasons import Refusal
+from protocols.spans import Span
+
+Table = Mapping[str, Protection]
+
+_HOLD: Final = f"{KINDS[Kind.HOLD].prefix}/"
+_RELEASE: Final = f"{KINDS[Kind.RELEASE].prefix}/"
+
+
+class _Room(Struct, frozen=True):
+    """The objects of which one person has so many at most; `gathered`: what is beyond joins a catch-all."""
+
+    prefix: str
+    objects_max: int
+    gathered: bool
+
+
+def catch_all_of(holder: str) -> str:
+    """The object that gathers what this person declares beyond their quota."""
+    return f"{CATCH_ALL}{holder}"
+
+
+def join_in_table(table: Table, order: Order, holder: str) -> Table | Refusal:
+    """The protection of all objects after this order of one of them; the same table if nothing changes.
+
+    `holder`: whose quota it counts against. The kind is one of `protecting.PROTECTING` or `FLOORS`.
+    """
+    name, room = order.object, _room_of(order)
+    if room is not None and name.startswith(CATCH_ALL):
+        # Nobody declares a catch-all: a hold of such a name is beyond the quota of whoever signed it.
+        return _gathered(table, holder, _span_of(order))
+    held = table.get(name, NOTHING)
+    joined = join_order(held, order, holder)
+    if isinstance(joined, Refusal):
+        return joined
+    if joined == held:
+        return table
+    if room is None or not holder:
+        return {**table, name: joined}
+    last = max(_names_of(table, room, holder) | {name})
+    if not is_beyond(table, order, holder):
+        return {**table, name: joined}
+    if last == name:
+        return _gathered(table, holder, _span_of(order)) if room.gathered else table
+    left, span = take_out(table[last], holder)
+    table = {each: value for each, value in {**table, last: left, name: joined}.items() if value != NOTHING}
+    return _gathered(table, holder, span) if room.gathered else table
+
+
+def is_beyond(table: Table, order: Order, holder: str) -> bool:
+    """Whether this person has as many objects as the quota allows, and this order is about one more."""
+    room = _room_of(order)
+    if room is None or not holder:
+        return False
+    return len(_names_of(table, room, holder) | {order.object}) > room.objects_max
+
+
+def without_what_is_over(table: Table, holder: str, now_ms: int) -> Table:
+    """Without the person's holds that ended at or before `now_ms`: they make room, and protect nobody."""
+    return {
+        name: protection
+        for name, protection in table.items()
+        if not (_is_of(protection, holder) and _ends_ms(protection) <= now_ms)
+    }
+
+
+def _room_of(order: Order) -> _Room | None:
+    """The room that this order takes; None for what is bounded otherwise, and for what two people lower."""
+    rule = KINDS[order.kind]
+    if rule.joins is Joins.INTERVAL and rule.quota is not None:
+        return _Room(_HOLD, rule.quota, gathered=True)
+    if rule.joins is Joins.REMEMBERED and numbering_key(order) is None:
+        return _Room(_RELEASE, RELEASES_PER_PERSON_MAX, gathered=False)
+    return None
+
+
+def _names_of(table: Table, room: _Room, holder: str) -> set[str]:
+    """The objects in which this person has a revision above the floor, without the catch-alls."""
+    return {
+        name
+        for name, protection in table.items()
+        if name.startswith(room.prefix) and not name.startswith(CATCH_ALL) and _is_of(protection, holder)
+    }
+
+
+def _is_of(protection: Protection, holder: str) -> bool:
+    return any(each.holder == holder for each in protection.above)
+
+
+def _ends_ms(protection: Protection) -> int | float:
+    force = in_force(protection)
+    return float("inf") if force is None else force.until_ms
+
+
+def _span_of(order: Order) -> Span | None:
+    body = body_of(order, HoldBody)
+    return Span(body.from_ms, body.until_ms)
+
+
+def _gathered(table: Table, holder: str, span: Span | None) -> Table:
+    name = catch_all_of(holder)
+    held = table.get(name, NOTHING)
+    joined = held if span is None else gather(held, span, holder)
+    return table if joined == held else {**table, name: joined}
