@@ -28,6 +28,9 @@ ROOT_TYPE: Final = "application/vnd.relance.root+json"
 _PEOPLE_MIN: Final = {Role.ROOT: 2, Role.HARM: 2}
 # Roles of machines; their keys never stand for a person.
 _MACHINES: Final = frozenset({Role.LEASE, Role.TIME})
+_SHORT_FORM: Final = 2
+# In base64 it leaves room for `SIGNATURES_MAX` signatures in a message of `PAYLOAD_BYTES_MAX`.
+_LONG_FORM_BYTES_MAX: Final = 11_000
 # What an expired root still permits. The expiry is judged by the meter's date, and a signed time corrects
 # that date: so the date must not decide whether the time is accepted.
 _NEVER_EXPIRES: Final = frozenset({Role.PROTECT, Role.TIME, Role.ROOT})
@@ -57,6 +60,29 @@ class Root(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     v: Literal[1] = 1
 
 
+class ShortRoleKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """As `RoleKeys`; `keys` are the places of its keys in the root's list, from 0."""
+
+    threshold: Annotated[int, Meta(ge=1, le=KEYS_MAX)]
+    keys: Annotated[
+        tuple[Annotated[int, Meta(ge=0, lt=KEYS_MAX)], ...], Meta(min_length=1, max_length=KEYS_MAX)
+    ]
+
+
+class ShortRoot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A root of many keys on its way: the keyids, which follow from the public keys, are left out."""
+
+    version: Rev
+    expires_ms: InstantMs
+    keys: Annotated[tuple[Key, ...], Meta(max_length=KEYS_MAX)]
+    roles: dict[Role, ShortRoleKeys]
+    v: Literal[2] = 2
+
+
+class _Form(Struct):
+    v: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A payload, and the keys of the root whose signatures of it are valid. What they may do: `meets`."""
@@ -72,11 +98,16 @@ class Signed:
 
 
 _roots: msgspec.json.Decoder[Root] = msgspec.json.Decoder(Root)
+_short_roots: msgspec.json.Decoder[ShortRoot] = msgspec.json.Decoder(ShortRoot)
+_forms: msgspec.json.Decoder[_Form] = msgspec.json.Decoder(_Form)
 
 
 def read_root(payload: bytes) -> Root:
     """A root from its signed bytes. Raises DocumentError if it is malformed or contradicts itself."""
-    root = read_json(_roots, payload, "root")
+    short = read_json(_forms, payload, "root").v == _SHORT_FORM
+    root = (
+        _from_short(read_json(_short_roots, payload, "root")) if short else read_json(_roots, payload, "root")
+    )
     _check(root)
     return root
 
@@ -93,10 +124,16 @@ def open_first_root(envelope: bytes) -> Root:
 
 
 def write_root(root: Root) -> bytes:
-    """The bytes of a root that are to be signed. Raises DocumentError like `read_root`."""
+    """The bytes of a root that are to be signed. Raises DocumentError like `read_root`.
+
+    A root that would not fit a message with all its signatures takes the short form, which firmware before
+    0.2 cannot read.
+    """
     payload = msgspec.json.encode(root, order="deterministic")
     read_root(payload)
-    return payload
+    if len(payload) <= _LONG_FORM_BYTES_MAX:
+        return payload
+    return msgspec.json.encode(_to_short(root), order="deterministic")
 
 
 def open_signed(data: bytes, root: Root, payload_type: str) -> Signed:
@@ -153,6 +190,37 @@ def time_source(signed: Signed, root: Root) -> Source | None:
     """
     holders = _holders(signed.keyids, root, Role.TIME)
     return Source(min(holders)) if len(holders) == 1 else None
+
+
+def _to_short(root: Root) -> ShortRoot:
+    places = {keyid: place for place, keyid in enumerate(root.keys)}
+    return ShortRoot(
+        version=root.version,
+        expires_ms=root.expires_ms,
+        keys=tuple(root.keys.values()),
+        roles={
+            role: ShortRoleKeys(rule.threshold, tuple(places[keyid] for keyid in rule.keyids))
+            for role, rule in root.roles.items()
+        },
+    )
+
+
+def _from_short(short: ShortRoot) -> Root:
+    """The root that is meant. Raises DocumentError for a key listed twice, or a place without a key."""
+    keyids = [keyid_of(bytes.fromhex(key.public)) for key in short.keys]
+    if len(set(keyids)) < len(keyids):
+        raise DocumentError("root: keys: a key is listed twice")
+    if any(place >= len(keyids) for rule in short.roles.values() for place in rule.keys):
+        raise DocumentError("root: roles: a place without a key")
+    return Root(
+        version=short.version,
+        expires_ms=short.expires_ms,
+        keys=dict(zip(keyids, short.keys, strict=True)),
+        roles={
+            role: RoleKeys(rule.threshold, tuple(keyids[place] for place in rule.keys))
+            for role, rule in short.roles.items()
+        },
+    )
 
 
 def _holders(keyids: frozenset[str], root: Root, role: Role) -> frozenset[str]:

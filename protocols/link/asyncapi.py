@@ -14,7 +14,7 @@ import msgspec
 from protocols.documents.envelope import WireEnvelope
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
-from protocols.documents.roles import ROOT_TYPE, Root
+from protocols.documents.roles import ROOT_TYPE, Root, ShortRoot
 from protocols.limits import SIGNATURES_MAX
 from protocols.link.births import BIRTH_TYPE, Birth
 from protocols.link.messages import (
@@ -130,7 +130,7 @@ def schema_for_signed(payload_type: str) -> Json:
 
 def schemas() -> Json:
     """Every schema by name, generated from the types; the contents of raw fields are filled in."""
-    types: list[type] = [WireEnvelope, Order, Root, TimeAnswer, Birth, Authenticated]
+    types: list[type] = [WireEnvelope, Order, Root, ShortRoot, TimeAnswer, Birth, Authenticated]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
     _, generated = msgspec.json.schema_components(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from controller.office.founding import (
     MACHINES,
+    OPERATORS_MAX,
     building,
     check_operators,
     check_unused,
@@ -141,3 +142,12 @@ def test_a_root_that_one_person_signed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root.json").write_bytes(seal(payload, ROOT_TYPE, [signers["anne"]]))
     with pytest.raises(InputError, match="not signed by as many people"):
         load_root(tmp_path / "root.json")
+
+
+def test_a_home_is_founded_with_as_many_people_as_it_may_have(tmp_path: Path) -> None:
+    names = [f"p{number:063d}" for number in range(OPERATORS_MAX)]
+    home = tmp_path / "home"
+    with building(home) as place:
+        signers = write_keys(place, names, str.upper)
+        write_secret(place / "root.json", seal_root(signers, names, NOW_MS))
+    assert operators_of(load_root(home / "root.json"), Role.HARM) == tuple(names)

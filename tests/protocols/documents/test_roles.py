@@ -1,7 +1,8 @@
 """A threshold counts people: no number of keys, copies or roles makes one person two."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,10 @@ from protocols.documents.roles import (
     write_root,
 )
 from protocols.errors import DocumentError
+from protocols.limits import KEYS_MAX, SIGNATURES_MAX
 from protocols.reasons import Refusal, Source
+
+Change = Callable[[dict[str, Any]], object]
 
 YEAR_END_MS = 1_609_455_600_000
 
@@ -254,3 +258,60 @@ def test_garbage_is_no_root(data: bytes) -> None:
         read_root(data)
     with pytest.raises(DocumentError):
         accept_root(seal(data, ROOT_TYPE, [BEN, CLEO]), ROOT)
+
+
+def crowded(people: int) -> Root:
+    """As many people as a root has room for, each with the longest name that is allowed."""
+    signers = [Signer.from_seed(number.to_bytes(32, "big")) for number in range(1, people + 6)]
+    names = [f"{number:064d}" for number in range(people)] + ["service", *Source]
+    operators, service, times = signers[:people], signers[people], signers[people + 1 :]
+    return Root(
+        version=7,
+        expires_ms=YEAR_END_MS,
+        keys={each.keyid: Key(each.public.hex(), name) for each, name in zip(signers, names, strict=True)},
+        roles={
+            Role.PROTECT: listed(1, *operators),
+            Role.HARM: listed(2, *operators),
+            Role.ROOT: listed(2, *operators),
+            Role.LEASE: listed(1, service),
+            Role.TIME: listed(1, *times),
+        },
+    )
+
+
+@pytest.mark.parametrize("people", [2, 5, 12, 20, KEYS_MAX - 5])
+def test_a_root_of_any_number_of_people_fits_a_message_with_all_its_signatures(people: int) -> None:
+    root = crowded(people)
+    payload = write_root(root)
+    assert read_root(payload) == root
+    operators = [Signer.from_seed(number.to_bytes(32, "big")) for number in range(1, people + 1)]
+    sealed = seal(payload, ROOT_TYPE, operators[:SIGNATURES_MAX])
+    assert open_first_root(sealed) == root
+    assert accept_root(sealed, replace(root, version=6)) == root
+    # Firmware of before reads roots of up to some twenty people as before.
+    assert json.loads(payload)["v"] == (1 if people <= 20 else 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda wire: wire["keys"].append(wire["keys"][0]), "listed twice"),
+        (lambda wire: wire["roles"]["harm"]["keys"].append(39), "place without a key"),
+        (lambda wire: wire["roles"].pop("root"), "root is missing"),
+        (lambda wire: wire["roles"]["harm"]["keys"].append(0), "listed twice"),
+        (lambda wire: wire.update(v=3), "Expected"),
+        (lambda wire: wire.update(more=1), "more"),
+    ],
+)
+def test_a_short_root_that_contradicts_itself_is_not_read(change: Change, says: str) -> None:
+    wire = json.loads(write_root(crowded(30)))
+    change(wire)
+    with pytest.raises(DocumentError, match=says):
+        read_root(json.dumps(wire).encode())
+
+
+def test_a_root_that_contradicts_itself_is_not_written_in_the_short_form_either() -> None:
+    root = crowded(30)
+    unknown = replace(root, roles={**root.roles, Role.HARM: listed(2, STRANGER, *SIGNERS[:2])})
+    with pytest.raises(DocumentError, match="no key"):
+        write_root(unknown)
