@@ -53,6 +53,8 @@ STATEMENT_UEUR_MAX = 1_000_000_000_000
 BALANCE_EUR_MAX = 400_000
 # Issuers of statements that one person's signature makes known to a meter: the controller and some kiosks.
 ISSUERS_PER_PERSON_MAX = 8
+# Issuers of which a meter says the total with each report: at worst those of a dozen people would not fit.
+ISSUERS_TOLD_MAX = 64
 # Load of a household connection in W: even 3 × 400 A, an industrial connection, draws less.
 LOAD_W_MAX = 1_000_000
 # Journal entries kept in a meter's ring.

@@ -97,6 +97,8 @@ class MeterRow(Table, table=True):
 class OrderRow(Table, table=True):
     """An order and its state (design §5). `envelope` holds the signed bytes exactly as they are sent.
 
+    `digest` names the document in it (`envelope.document_digest`), as a receipt does.
+
     `scope` is the JSON of `protocols.documents.orders.Scope`; `changed_ms` is when `state` was last changed.
     """
 
@@ -114,6 +116,7 @@ class OrderRow(Table, table=True):
     not_after_ms: int = Field(sa_type=Int64)
     basis: str = Field(sa_type=TextColumn)
     envelope: bytes = Field(sa_type=LargeBinary)
+    digest: str = Field(default="", sa_type=TextColumn)
     created_by: str = Field(sa_type=TextColumn)
     created_ms: int = Field(sa_type=Int64)
     changed_ms: int = Field(sa_type=Int64)
@@ -124,6 +127,7 @@ class DeliveryRow(Table, table=True):
 
     `sent_ms` is when the broker last acknowledged it, for the `attempts`-th time; `queued_ms`, `stored_ms`,
     `effective_ms` and `closed_ms` are when the delivery came into that state.
+    `receipt_number`: of the receipt that names the digest of the order's document.
     """
 
     __tablename__ = "delivery"

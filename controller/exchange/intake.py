@@ -6,33 +6,31 @@ idempotent: by its number or key a repeated message is recognised, and ignored. 
 nothing, and is counted by its reason.
 
 Receipts and reports of a meter may overtake each other: MQTT orders messages only within one topic (MQTT 5,
-4.6). So their numbers, and not their arrival, decide which report shows a stored order in effect.
+4.6). So their numbers, and not their arrival, decide which report shows a stored order in effect (`proving`).
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, exists, func, or_, true
 from sqlmodel import Session, col, select
 
 from controller.database.bulk import Value, in_batches, insert_new, number_receipts, update_newer
-from controller.database.tables import DeliveryRow, MeterRow, OrderRow
-from controller.exchange import sync_answer, unverified_words
+from controller.database.tables import OrderRow
+from controller.exchange import proving, sync_answer, unverified_words
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
 from controller.meters.registry import Spoke, known_meters, place_meters, register_link
 from controller.orders import deliveries
-from controller.orders.life import DeliveryEvent, reads_back
+from controller.orders.life import DeliveryEvent
 from controller.orders.numbering import note_known_number
 from protocols.documents.kind_rule import Kind
 from protocols.link.carriage import Arrival
 from protocols.link.messages import Int, MeterEvent, MeterHolds, Reading, Receipt, Reported, Status
 from protocols.link.records import ClaimHeard
-from protocols.reasons import NoOrder, OrderVerdict, Supply
+from protocols.reasons import NoOrder, OrderVerdict
 
 _CLAIM: Final = ClaimHeard.__struct_config__.tag
 _READING_COLUMNS: Final = ("meter", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
@@ -145,39 +143,43 @@ def _store(session: Session, words: _Words, root: RootSent, now_ms: int) -> Coun
         sync_answer.answer_sync(session, link, holds, root, now_ms)
     known = known_meters(session, words.spoke)
     sync_answer.welcome(session, place_meters(session, known, words.spoke, now_ms), now_ms)
-    _store_receipts(session, words.receipts, now_ms)
+    refused = _store_receipts(session, words.receipts, now_ms)
     _store_events(session, words.events, now_ms)
     _store_readings(session, words.readings, now_ms)
     _store_reported(session, words.reported, now_ms)
     spoken = words.reported.keys() | {receipt.meter for receipt in words.receipts}
     if spoken:
-        _read_back(session, spoken, now_ms)
-    refused: Counter[IntakeRefusal] = Counter()
+        proving.read_back(session, spoken, now_ms)
+    credited = {meter: report.totals for meter, report in words.reported.items() if report.totals}
+    proving.credit(session, credited, now_ms)
     for link, unverified in words.unverified:
         if not unverified_words.take(session, link, unverified, root, now_ms):
             refused[IntakeRefusal.UNVERIFIED] += 1
     return refused
 
 
-def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> None:
+def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:
+    """Store what receipts say of our orders: one of another document with that id says nothing of it."""
+    told = proving.told_by(session, receipts)
     by_outcome: dict[tuple[str, DeliveryEvent, str], list[str]] = {}
-    for receipt in receipts:
+    for receipt in told.of_our_orders:
         accepted = receipt.verdict is OrderVerdict.ACCEPTED
         event = DeliveryEvent.ACCEPTED if accepted else DeliveryEvent.REFUSED
         by_outcome.setdefault((receipt.order, event, receipt.reason), []).append(receipt.meter)
     for (order_id, event, reason), meters in by_outcome.items():
         for batch in in_batches(meters):
             deliveries.step(session, event, now_ms, order_id=order_id, meters=batch, reason=reason)
-    for receipt in receipts:
+    for receipt in told.of_our_orders:
         if isinstance(receipt.known_number, int):
             note_known_number(session, receipt.order, receipt.meter, receipt.known_number)
-    accepted_ones = [receipt for receipt in receipts if receipt.verdict is OrderVerdict.ACCEPTED]
-    number_receipts(session, [(each.number, each.order, each.meter) for each in accepted_ones])
+    number_receipts(session, [(each.number, each.order, each.meter) for each in told.proofs])
+    accepted_ones = [each for each in told.of_our_orders if each.verdict is OrderVerdict.ACCEPTED]
     _note_leases(session, [receipt for receipt in accepted_ones if receipt.kind == Kind.LEASE])
     roots: list[tuple[Value, ...]] = [
         (each.rev, each.meter, each.rev) for each in accepted_ones if each.kind == NoOrder.ROOT
     ]
     update_newer(session, "meter", ("root_version",), "root_version", roots)
+    return Counter({IntakeRefusal.OTHER_DOCUMENT: told.of_others} if told.of_others else {})
 
 
 def _note_leases(session: Session, receipts: Sequence[Receipt]) -> None:
@@ -238,41 +240,6 @@ def _store_reported(session: Session, reported: dict[str, Reported], now_ms: int
         names = names or tuple(columns)
         rows.append((*columns.values(), meter, report.number))
     update_newer(session, "meter", names, "report_number", rows)
-
-
-def _read_back(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """Mark stored orders of these meters as effective where a report covers the receipt (design §5)."""
-    for batch in in_batches(meters):
-        where = [col(DeliveryRow.meter).in_(batch), _is_covered()]
-        deliveries.step_where(session, DeliveryEvent.READ_BACK, now_ms, where)
-
-
-@cache
-def _is_covered() -> ColumnElement[bool]:
-    """The condition that the meter's last report shows a delivery's order in effect.
-
-    Receipts and reports may overtake each other. The number of the receipt and the number of the black box in
-    the report say which came first at the meter. Cached, since it is the same for every batch and SQLAlchemy
-    takes half a millisecond to build it.
-    """
-    # `reads_back` is asked here for each pair of supply and kind, so that the UPDATE can decide for many
-    # rows.
-    proven = [
-        and_(col(MeterRow.supply) == supply.value, _is_none_of(OrderRow.kind, unproven))
-        for supply in Supply
-        for unproven in [[kind.value for kind in Kind if not reads_back(kind, supply)]]
-    ]
-    return (
-        exists()
-        .where(col(MeterRow.id) == col(DeliveryRow.meter), col(OrderRow.id) == col(DeliveryRow.order_id))
-        # No receipt number: a sync has shown that the meter has the order, so any report is later.
-        .where(col(MeterRow.report_journal) >= func.coalesce(col(DeliveryRow.receipt_number), 0))
-        .where(or_(*proven))
-    )
-
-
-def _is_none_of(column: str, kinds: Sequence[str]) -> ColumnElement[bool]:
-    return col(column).not_in(kinds) if kinds else true()
 
 
 def _meter_columns(report: Reported, now_ms: int) -> dict[str, Value]:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.exchange import proving
 from controller.exchange.syncing import Answer, answer
 from controller.meters.registry import KnownMeter, Spoke, known_meters, place_meters
 from controller.office import audit
@@ -19,7 +20,7 @@ from controller.office.audit import AuditAct
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
-from controller.orders.outbox import enqueue_root
+from controller.orders.outbox import enqueue_missing, enqueue_root
 from controller.orders.sending import requeue
 from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.orders import Order
@@ -55,6 +56,7 @@ def answer_sync(
         name: answer(holding, active.get(name, ()), root.version, now_ms) for name, holding in said.items()
     }
     _note_held(session, answers, now_ms)
+    proving.credit(session, {name: each.statements for name, each in said.items()}, now_ms)
     roots = [name for name, found in answers.items() if found.root]
     send_answers(session, link, answers, roots, root, now_ms)
 
@@ -79,10 +81,15 @@ def send_answers(
 ) -> None:
     """Queue what these meters of a link lack, and the root for `roots`."""
     send: dict[str, tuple[Order, list[str]]] = {}
+    unproven: dict[str, tuple[Order, list[str]]] = {}
     for meter, found in answers.items():
-        for order in found.send:
-            send.setdefault(order.id, (order, []))[1].append(meter)
+        for orders, chosen in ((found.send, send), (found.unproven, unproven)):
+            for order in orders:
+                chosen.setdefault(order.id, (order, []))[1].append(meter)
     enqueue_root(session, root.envelope, roots, link, now_ms)
+    for order, meters in unproven.values():
+        # The meter has it: its delivery stays stored, and the receipt for this copy will name the document.
+        enqueue_missing(session, order, meters, now_ms)
     _send(session, list(send.values()), now_ms)
     sent = sum(len(meters) for _, meters in send.values())
     if sent or roots:

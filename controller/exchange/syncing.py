@@ -19,10 +19,14 @@ from protocols.link.messages import MeterHolds
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The answer to one meter: orders to send, in sequence; orders that it has; whether to send the root."""
+    """The answer to one meter: orders to send, in sequence; orders that it has; whether to send the root.
+
+    `unproven`: orders that it has and of which no receipt names the document; a copy makes it say so.
+    """
 
     send: tuple[Order, ...]
     held: tuple[Order, ...]
+    unproven: tuple[Order, ...]
     root: bool
 
 
@@ -52,6 +56,15 @@ def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version
     return Answer(
         send=tuple(sorted(lacking, key=sending_key)),
         held=tuple(held),
+        unproven=tuple(
+            each.order
+            for each in active
+            if not each.proven
+            and is_sent_again(each.order)
+            and now_ms < each.order.not_after_ms
+            and holds is not None
+            and _holds(holds, each)
+        ),
         root=holds is not None and holds.root_version < root_version,
     )
 

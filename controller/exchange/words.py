@@ -45,6 +45,7 @@ class IntakeRefusal(StrEnum):
     """Why a message from a link, or a part of it, is not taken in.
 
     `not_authentic`: a MAC is wrong. `unverified`: there is none, and what it says would decide something.
+    `other_document`: a receipt that has the id of one of our orders, and is of another document.
     """
 
     MALFORMED = "malformed"
@@ -52,6 +53,7 @@ class IntakeRefusal(StrEnum):
     UNVERIFIED = "unverified"
     WRONG_PLACE = "wrong_place"
     NOT_EXPECTED = "not_expected"
+    OTHER_DOCUMENT = "other_document"
 
 
 class HeardWords(Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import ColumnElement
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, and_, col, or_, select
 
 from controller.database.bulk import in_batches
@@ -35,20 +36,29 @@ def standing_orders(session: Session, meters: Collection[str]) -> dict[str, list
 def _orders_of(
     session: Session, meters: Collection[str], wanted: ColumnElement[bool]
 ) -> dict[str, list[ActiveOrder]]:
-    rows: list[tuple[str, str, str, int | None]] = []
+    rows: list[tuple[str, str, str, int | None, int | None]] = []
     for batch in in_batches(meters):
         query = (
-            select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state, DeliveryRow.stored_ms)
+            select_columns(
+                col(DeliveryRow.meter),
+                col(DeliveryRow.order_id),
+                col(DeliveryRow.state),
+                col(DeliveryRow.stored_ms),
+                col(DeliveryRow.receipt_number),
+            )
             .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
             .where(col(DeliveryRow.meter).in_(batch), wanted)
         )
-        rows += session.exec(query).all()
+        rows += [tuple(row) for row in session.execute(query)]
     orders = {
         row.id: order_of(row)
-        for batch in in_batches({order_id for _, order_id, _, _ in rows})
+        for batch in in_batches({order_id for _, order_id, *_ in rows})
         for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(batch)))
     }
     active: dict[str, list[ActiveOrder]] = {}
-    for meter, order_id, state, stored_ms in rows:
-        active.setdefault(meter, []).append(ActiveOrder(orders[order_id], DeliveryState(state), stored_ms))
+    for meter, order_id, state, stored_ms, receipt in rows:
+        order = orders[order_id]
+        # What was effective before receipts named documents stays so.
+        proven = receipt is not None or order.kind is Kind.PAYMENT or state == DeliveryState.EFFECTIVE
+        active.setdefault(meter, []).append(ActiveOrder(order, DeliveryState(state), stored_ms, proven))
     return active

@@ -105,7 +105,8 @@ def step_where(
     if reason:
         values["reason"] = reason
     if after is DeliveryState.QUEUED:
-        values["closed_ms"] = None
+        # The meter has lost the order, or never had it: no earlier receipt proves anything any more.
+        values["closed_ms"] = values["receipt_number"] = None
     session.execute(
         update(DeliveryRow)
         .where(*where, col(DeliveryRow.state).in_(before))

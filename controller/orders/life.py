@@ -8,7 +8,8 @@ Order: a *draft* may be *rehearsed*, is *approved* by enough people and *active*
 queues its deliveries. *Withdrawn*, *superseded* and *expired* are final.
 
 Delivery: *queued* in the outbox, *sent* once the broker has acknowledged it, *stored* by the meter's receipt,
-*effective* by a later report. *Refused* and *timed out* are not final: the meter may still accept a copy.
+*effective* as `exchange.proving` says. *Refused* and *timed out* are not final: the meter may still accept a
+copy.
 """
 
 from enum import StrEnum, unique
@@ -79,11 +80,13 @@ class ActiveOrder(Struct, frozen=True):
     """An order that is active for a meter, and the state of its delivery there.
 
     `stored_ms`: when the meter's receipt came; None: not yet, or not asked for.
+    `proven`: a receipt of the meter names this very document, or (a payment) no receipt need do so.
     """
 
     order: Order
     state: DeliveryState
     stored_ms: int | None = None
+    proven: bool = True
 
 
 # An order that was sent is not withdrawn: another order lifts, cancels or clears it. `-`: not allowed.

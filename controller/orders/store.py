@@ -29,7 +29,7 @@ from controller.orders.life import (
 from controller.orders.sending import is_retained, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.drafting import Sheet, object_of
-from protocols.documents.envelope import join_signatures, read_envelope
+from protocols.documents.envelope import document_digest, join_signatures, read_envelope
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, Scope, read_order
@@ -77,6 +77,7 @@ def propose(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow
         not_after_ms=order.not_after_ms,
         basis=order.basis,
         envelope=envelope,
+        digest=document_digest(envelope),
         created_by=by,
         created_ms=now_ms,
         changed_ms=now_ms,

@@ -170,7 +170,8 @@ class Link:
 
     def apply(self, meter: str, event: Event, true_ms: UtcMs) -> list[Outgoing]:
         """Something happens at one meter: a button, the mains, lost ticks."""
-        return self._perform(meter, self.meters[meter].household.handle(event, true_ms), true_ms)
+        document = event.data if isinstance(event, Document) else b""
+        return self._perform(meter, self.meters[meter].household.handle(event, true_ms), true_ms, document)
 
     def advance(self, true_ms: UtcMs) -> list[Outgoing]:
         """Let everything due up to and including a true instant happen, in order of time."""
@@ -221,14 +222,16 @@ class Link:
         self._fleet_orders.add(digest)
         return tuple(self.meters)
 
-    def _perform(self, name: str, effects: tuple[Effect, ...], true_ms: UtcMs) -> list[Outgoing]:
+    def _perform(
+        self, name: str, effects: tuple[Effect, ...], true_ms: UtcMs, document: bytes = b""
+    ) -> list[Outgoing]:
         meter = self.meters[name]
         self._agenda.put(name, meter.household.next_due_ms())
         if not effects:
             return []
         if self._observe is not None:
             self._observe(meter.household, effects)
-        return meter.perform(effects, meter.household.tick_at(true_ms), online=self.online)
+        return meter.perform(effects, meter.household.tick_at(true_ms), document, online=self.online)
 
     def _ask_all(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
         """Begin a round of asks for the time now; the next comes at this meter's own phase of the rhythm."""

@@ -15,9 +15,10 @@ from emulator.firmware.effects import Ask, Effect, Persist, RecordEmitted
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
 from emulator.firmware.ticks import Tick
-from emulator.links.syncing import holds_of
+from emulator.links.syncing import holds_of, totals_of
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
+from protocols.documents.envelope import document_digest
 from protocols.documents.kind_rule import Kind
 from protocols.link.messages import (
     MeterEvent,
@@ -121,8 +122,13 @@ class ReportingMeter:
 
     # -- what the meter did -------------------------------------------------------------------
 
-    def perform(self, effects: Sequence[Effect], at_tick: Tick, *, online: bool) -> list[Outgoing]:
-        """Perform a meter's effects: store its image, return the messages that follow; none if offline."""
+    def perform(
+        self, effects: Sequence[Effect], at_tick: Tick, document: bytes = b"", *, online: bool
+    ) -> list[Outgoing]:
+        """Perform a meter's effects: store its image, return the messages that follow; none if offline.
+
+        `document` is the envelope that had these effects, if it was one: a receipt names its digest.
+        """
         images = [effect.image for effect in effects if isinstance(effect, Persist)]
         if images:
             # Effects of several calls may come together. The last image is enough: no message has been
@@ -141,7 +147,7 @@ class ReportingMeter:
                     # Without a known signer, and emitted without being journalled: a receipt needs a number.
                     continue
                 case RecordEmitted():
-                    messages.extend(self._messages_of(number, effect.at_tick, effect.record))
+                    messages.extend(self._messages_of(number, effect.at_tick, effect.record, document))
                     changed = changed or self._is_news(effect.record, at_tick)
                     number += 1
                 case _:
@@ -195,6 +201,7 @@ class ReportingMeter:
             witnesses=vouched,
             account=purse.account,
             link=self._link,
+            totals=totals_of(meter),
         )
         return self._sealed(Channel.REPORTED, report)
 
@@ -264,13 +271,13 @@ class ReportingMeter:
         first, self._seen = self._seen + 1, head
         return first, head - first + 1 == sum(isinstance(effect, RecordEmitted) for effect in effects)
 
-    def _messages_of(self, number: int, tick: Tick, record: Record) -> list[Outgoing]:
+    def _messages_of(self, number: int, tick: Tick, record: Record, document: bytes) -> list[Outgoing]:
         if isinstance(record, OrderJudged):
-            receipt = self._receipt(number, record)
+            receipt = self._receipt(number, record, document)
             return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
         return [self._event(number, tick, record)] if is_event(record) else []
 
-    def _receipt(self, number: int, record: OrderJudged) -> Receipt | None:
+    def _receipt(self, number: int, record: OrderJudged, document: bytes) -> Receipt | None:
         """None for bytes that were no order: the receipt could name none."""
         order = record.order or (NoOrder.ROOT if record.kind == NoOrder.ROOT else "")
         if not order:
@@ -285,6 +292,7 @@ class ReportingMeter:
             reason=record.reason,
             number=number,
             known_number=record.known_number,
+            document=document_digest(document) if document else "",
         )
 
     def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:

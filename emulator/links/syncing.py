@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection, revs_named
-from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
+from protocols.limits import ISSUERS_TOLD_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
 from protocols.link.messages import (
     CalendarHeld,
     MeterHolds,
@@ -47,9 +47,7 @@ def holds_of(meter: GuardedMeter, number: int = 0) -> MeterHolds:
         ),
         lease_rev=0 if lease is None else lease.rev,
         lease_ends_ms=0 if lease is None else lease.ends_ms,
-        statements=tuple(
-            StatementHeld(each.issuer, each.number, each.total_ueur) for each in held.totals.held
-        ),
+        statements=totals_of(meter),
         cut_orders=held.cut_orders,
         tombstones=held.tombstones,
         root_version=held.root_version,
@@ -58,6 +56,12 @@ def holds_of(meter: GuardedMeter, number: int = 0) -> MeterHolds:
     while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
         holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])
     return holds
+
+
+def totals_of(meter: GuardedMeter) -> tuple[StatementHeld, ...]:
+    """What a meter has credited, of each issuer; of too many, the first ones by name."""
+    held = meter.memory.totals.held[:ISSUERS_TOLD_MAX]
+    return tuple(StatementHeld(each.issuer, each.number, each.total_ueur) for each in held)
 
 
 def sync_messages(link: str, words: Sequence[bytes]) -> list[bytes]:

@@ -23,8 +23,10 @@ from protocols.decoding import read_json
 from protocols.errors import DocumentError
 from protocols.limits import PAYLOAD_BYTES_MAX, SIGNATURES_MAX
 
-# Size of the cache of checked signatures: more than the orders and times that are on their way at once.
+# Sizes of the caches of checked signatures and of digests: more than the orders and times that are on their
+# way at once.
 _CHECKS_REMEMBERED = 1024
+_DIGESTS_REMEMBERED = 64
 
 
 class Signature(Struct, frozen=True):
@@ -127,6 +129,16 @@ def read_envelope(data: bytes) -> Envelope:
         payload_type=wire.payload_type,
         signatures=tuple(Signature(each.keyid, _from_base64(each.sig, "sig")) for each in wire.signatures),
     )
+
+
+@lru_cache(maxsize=_DIGESTS_REMEMBERED)
+def document_digest(data: bytes) -> str:
+    """The digest by which a receipt names a document: SHA-256 over the bytes that are signed in it, as hex.
+
+    So copies with more signatures are the same document. Cached, since an order to the fleet reaches many
+    emulated meters. Raises DocumentError if the envelope is malformed.
+    """
+    return sha256(read_envelope(data).payload).hexdigest()
 
 
 def valid_keyids(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:

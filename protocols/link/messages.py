@@ -17,7 +17,7 @@ from protocols.decoding import read_json
 from protocols.documents.accounts import Account
 from protocols.documents.bodies import Id, Named
 from protocols.documents.envelope import WireEnvelope
-from protocols.limits import ID_CHARS_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
+from protocols.limits import ID_CHARS_MAX, ISSUERS_TOLD_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
 from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
@@ -122,7 +122,11 @@ class Sync(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="report"):
-    """A meter's answer to one order. `kind`, `reason`, `known_number` are those of `records.OrderJudged`."""
+    """A meter's answer to one order. `kind`, `reason`, `known_number` are those of `records.OrderJudged`.
+
+    `document` is the digest of the document that it answers (`envelope.document_digest`): an id alone could
+    name two. Empty: an older firmware.
+    """
 
     meter: Id
     order: str
@@ -133,6 +137,7 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="repor
     reason: str
     number: Int
     known_number: Int | UnsetType = UNSET
+    document: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
     v: Literal[1] = 1
 
 
@@ -162,7 +167,7 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     `earliest_ms`, `latest_ms`: the interval of the meter's clock; None: unbounded. `witnesses`: the last one
     of each source that the meter has heard and not forgotten, the latest first. `account`: what went in and
     out of the purse; None from an older firmware. `link` is the link over which the meter says it; empty: an
-    older firmware.
+    older firmware. `totals`: what the meter has credited, of each issuer; of too many, the first by name.
     """
 
     meter: Id
@@ -182,6 +187,7 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     witnesses: Annotated[tuple[Witness, ...], Meta(max_length=WITNESSES_MAX)] = ()
     account: Account | None = None
     link: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
+    totals: Annotated[tuple[StatementHeld, ...], Meta(max_length=ISSUERS_TOLD_MAX)] = ()
     v: Literal[1] = 1
 
 

@@ -104,6 +104,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
             "meter DROP COLUMN account",
+            "signed_order DROP COLUMN digest",
             "meter DROP COLUMN holds_number",
             "meter DROP COLUMN claimed",
             "meter DROP COLUMN witnesses",

@@ -2,31 +2,42 @@
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlmodel import select
 
-from controller.database.engine import reading
+from controller.database.engine import reading, writing
 from controller.database.tables import LinkRow, MeterRow, OutboxRow, ReadingRow
 from controller.exchange.words import IntakeRefusal
 from controller.meters.views import show_meter
+from controller.orders import store as orders
+from controller.payments import store as payments
 from emulator.links.syncing import holds_of
+from protocols.documents import drafting
+from protocols.documents.bodies import HoldBody, ReleaseBody
+from protocols.documents.kind_rule import Kind
+from protocols.instants import DAY_MS
 from protocols.limits import REV_MAX
 from protocols.link.carriage import Arrival
-from protocols.link.messages import MeterHolds, Status
+from protocols.link.messages import MeterHolds, StatementHeld, Status
 from protocols.link.topics import Channel, Place
+from protocols.reasons import Supply
 from tests.controller.exchange.spoken import births, holdings, readings
 from tests.controller.exchange.test_intake import (
+    DIGESTS,
     KEY,
+    NOW_MS,
     arrival,
     hold,
     link_of,
     reading_of,
+    receipt,
     reported,
     said_over,
     state,
     take,
 )
-from tests.emulator.firmware.guarded.workbench import Workbench
+from tests.controller.service_bench import seal_order
+from tests.emulator.firmware.guarded.workbench import ROOT, Workbench
 
 OTHER_KEY = b"x" * 32
 KEYS = pytest.mark.parametrize("forger", [None, OTHER_KEY], ids=["without a MAC", "with a wrong MAC"])
@@ -151,3 +162,109 @@ def test_a_birth_of_a_link_needs_the_links_key_and_a_meters_key_is_none(engine: 
     word = births(KEY, msgspec.structs.replace(status, link="m1")).payload
     swapped = Arrival(Place(Channel.STATUS, link="link-1"), word)
     assert take(engine, swapped) == {IntakeRefusal.WRONG_PLACE: 1}
+
+
+# -- effective --------------------------------------------------------------------------------------
+
+
+def pay(engine: Engine, payment_id: str, amount_ueur: int) -> str:
+    with writing(engine) as session:
+        booked = payments.draw_statement(session, payment_id, "m1", amount_ueur, "anna", NOW_MS)
+        assert booked.sheet is not None
+        paid = booked.payment
+        order = drafting.payment_statement(booked.sheet, "m1", paid.issuer, paid.number, paid.total_ueur)
+        row = orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS)
+        payments.attach(session, payment_id, row.id)
+        DIGESTS[row.id] = row.digest
+        return row.id
+
+
+def credited(number: int, total_ueur: int) -> Arrival:
+    held = (StatementHeld("controller", 1, total_ueur),)
+    return arrival(msgspec.structs.replace(reported(number), link="link-1", totals=held))
+
+
+@KEYS
+def test_a_forged_sync_and_an_old_report_do_not_bring_the_supply_back(
+    engine: Engine, forger: bytes | None
+) -> None:
+    on = arrival(msgspec.structs.replace(reported(2), link="link-1"))
+    take(engine, holdings(KEY, holds(1)), on)
+    take(engine, arrival(msgspec.structs.replace(reported(3, Supply.OFF), link="link-1")))
+    order = hold(engine, kind=Kind.RELEASE)
+    bench = Workbench()
+    bench.send(bench.order(Kind.RELEASE, "h", ReleaseBody(72), rev=1))
+    held = holds_of(bench.meter).protections
+    assert [each.object for each in held] == ["release/h"]
+    take(engine, holdings(forger, holds(REV_MAX, protections=held)), on)
+    assert state(engine, order) == "queued"
+    # The meter's own sync shows that it has the release: stored, and no more.
+    take(engine, holdings(KEY, holds(4, protections=held, supply=Supply.ON)), on)
+    assert state(engine, order) == "stored"
+    take(engine, arrival(reported(5, journal=5)))
+    assert state(engine, order) == "stored"
+    take(engine, arrival(receipt(order, number=6)))
+    assert state(engine, order) == "stored"
+    take(engine, arrival(reported(6, journal=6)))
+    assert state(engine, order) == "effective"
+
+
+def test_a_receipt_for_another_document_with_the_id_of_a_payment_says_nothing_of_the_payment(
+    engine: Engine,
+) -> None:
+    take(engine, arrival(reported(1)))
+    order = pay(engine, "p1", 5_000_000)
+    other = arrival(receipt(order, number=2, document="0" * 64))
+    for verdict in ("accepted", "refused"):
+        other = arrival(receipt(order, verdict, number=2, document="0" * 64))
+        assert take(engine, other, arrival(reported(2))) == {IntakeRefusal.OTHER_DOCUMENT: 1}
+        assert state(engine, order) == "queued"
+    # An older firmware names no document: it has something, and nobody knows that it works.
+    take(engine, arrival(receipt(order, number=3, document="")), arrival(reported(9)))
+    assert state(engine, order) == "stored"
+    take(engine, arrival(receipt(order, number=4)), arrival(reported(10)))
+    assert state(engine, order) == "stored", "not even its own receipt proves a payment: its totals do"
+
+
+def test_a_payment_is_effective_when_the_meters_own_totals_include_it(engine: Engine) -> None:
+    take(engine, arrival(reported(1)))
+    first = pay(engine, "p1", 5_000_000)
+    take(engine, credited(2, 4_999_999))
+    assert state(engine, first) == "queued"
+    take(engine, credited(3, 5_000_000))
+    second = pay(engine, "p2", 3_000_000)
+    take(engine, credited(4, 5_000_000))
+    assert (state(engine, first), state(engine, second)) == ("effective", "queued")
+    take(engine, holdings(KEY, holds(5, statements=(StatementHeld("controller", 2, 8_000_000),))))
+    assert state(engine, second) == "effective"
+
+
+def test_an_order_that_a_sync_shows_without_a_receipt_is_sent_again_until_one_names_it(
+    engine: Engine,
+) -> None:
+    take(engine, holdings(KEY, holds(1)))
+    order = hold(engine)
+    bench = Workbench()
+    bench.send(bench.order(Kind.HOLD, "h", HoldBody(NOW_MS, NOW_MS + DAY_MS), rev=1))
+    held = holds_of(bench.meter).protections
+
+    def sent_at_sync(number: int) -> int:
+        with writing(engine) as session:
+            session.execute(delete(OutboxRow))
+        take(engine, holdings(KEY, holds(number, protections=held)))
+        with reading(engine) as session:
+            return sum(row.order_id == order for row in session.exec(select(OutboxRow)))
+
+    assert (sent_at_sync(2), state(engine, order), sent_at_sync(3)) == (1, "stored", 1)
+    take(engine, arrival(receipt(order, number=7)))
+    assert sent_at_sync(4) == 0
+
+
+def test_an_order_that_the_meter_has_lost_is_not_effective_by_its_earlier_receipt(engine: Engine) -> None:
+    take(engine, holdings(KEY, holds(1)))
+    order = hold(engine)
+    take(engine, arrival(receipt(order, number=7)), arrival(reported(7, journal=7)))
+    assert state(engine, order) == "effective"
+    take(engine, holdings(KEY, holds(8)))
+    take(engine, arrival(reported(9, journal=9)), arrival(receipt(order, number=3, document="")))
+    assert state(engine, order) == "stored"

@@ -51,6 +51,8 @@ from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench
 NOW_MS = MONDAY_MS
 KEY = b"f" * 32
 ROOT_SENT = RootSent(1, b"")
+# The digests of the orders of the test that runs.
+DIGESTS: dict[str, str] = {}
 CHANNELS: dict[type[Report], Channel] = {
     Receipt: Channel.RECEIPTS,
     Reported: Channel.REPORTED,
@@ -83,7 +85,14 @@ def reported(number: int, supply: Supply = Supply.ON, meter: str = "m1", journal
     )
 
 
-def receipt(order: str, verdict: str = "accepted", meter: str = "m1", number: int = 2) -> Receipt:
+def receipt(
+    order: str,
+    verdict: str = "accepted",
+    meter: str = "m1",
+    number: int = 2,
+    document: str | None = None,
+) -> Receipt:
+    """The meter's answer to an order; `document` None: of the order that has this id."""
     return msgspec.convert(
         {
             "report": "receipt",
@@ -95,6 +104,7 @@ def receipt(order: str, verdict: str = "accepted", meter: str = "m1", number: in
             "verdict": verdict,
             "reason": "stored",
             "number": number,
+            "document": DIGESTS.get(order, "") if document is None else document,
         },
         Receipt,
     )
@@ -120,7 +130,9 @@ def hold(engine: Engine, meter: str = "m1", kind: Kind = Kind.HOLD) -> str:
             if kind is Kind.RELEASE
             else drafting.declare_moratorium(sheet, "h", NOW_MS, NOW_MS + DAY_MS, scope)
         )
-        return orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS).id
+        row = orders.submit(session, seal_order(order), ROOT, "anna", NOW_MS)
+        DIGESTS[row.id] = row.digest
+        return row.id
 
 
 def state(engine: Engine, order_id: str, meter: str = "m1") -> str:

@@ -182,6 +182,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "ALTER TABLE meter DROP COLUMN account;"
+            "ALTER TABLE signed_order DROP COLUMN digest;"
             "ALTER TABLE meter DROP COLUMN holds_number;"
             "ALTER TABLE meter DROP COLUMN claimed;"
             "DROP TABLE service;"
