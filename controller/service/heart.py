@@ -11,21 +11,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError
 
 from controller.database.engine import writing
-from controller.database.errors import as_ours
 from controller.database.tables import ServiceRow
 from controller.service.liveness import BEAT_MS, Uptime
+from controller.service.supervising import STORE_ERRORS, Trouble, line_of_store
 from controller.service.views import SERVE
-from protocols.errors import RelanceError
 from protocols.instants import SECOND_MS
 
 logger = logging.getLogger(__name__)
 
 # A change of the connection is written at the next look, not only at the next beat.
 _LOOK_MS: Final = SECOND_MS // 10
-_UNWRITTEN: Final = (RelanceError, DatabaseError)
 
 
 class Heart:
@@ -93,13 +90,16 @@ class Heart:
 
     async def run(self) -> None:
         """Beat at once, every two seconds, and when the connection comes or goes, until cancelled."""
+        trouble = Trouble("sign of life")
         while True:
             written = self._connected()
             try:
                 async with self._lock:
                     await asyncio.to_thread(self.beat)
-            except _UNWRITTEN as error:
-                _complain(error)
+                trouble.over()
+            except STORE_ERRORS as error:
+                # The other parts go on without it, and say themselves what they cannot do.
+                trouble.met(error)
             await self._until_next(connected=written)
 
     async def _until_next(self, *, connected: bool) -> None:
@@ -121,11 +121,5 @@ async def beating(heart: Heart) -> AsyncGenerator[None]:
             await task
         try:
             await asyncio.to_thread(heart.stop)
-        except _UNWRITTEN as error:
-            _complain(error)
-
-
-def _complain(error: Exception) -> None:
-    """The service goes on without a sign of life: its other parts say what they cannot do."""
-    ours = as_ours(error) if isinstance(error, DatabaseError) else error
-    logger.warning("sign of life: %s", ours)
+        except STORE_ERRORS as error:
+            logger.warning("sign of life: %s", line_of_store(error))

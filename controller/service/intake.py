@@ -18,7 +18,7 @@ from controller.database.engine import writing
 from controller.exchange.intake import take_in
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
-from protocols.errors import UnreachableError
+from controller.service.supervising import STORE_ERRORS, VALUE_ERRORS, Trouble, line_of_store
 from protocols.link.carriage import Arrival
 from protocols.timekeeping import Timekeeper
 
@@ -33,8 +33,8 @@ _LINGER_S_MAX: Final = 0.2
 # The bound of the queue: more than a fleet's answers to one order. A full queue blocks the carrier, and so
 # the broker.
 _QUEUE_MAX: Final = 20_000
-# How long to wait before a transaction that the database refused is tried again.
-_RETRY_AFTER_S: Final = 0.25
+# How long an orderly stop waits for the last transaction.
+_REST_S: Final = 2.5
 
 
 class Intake:
@@ -65,6 +65,7 @@ class Intake:
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_QUEUE_MAX)
         self._batch: list[Arrival] = []
         self._unwritten = 0
+        self._trouble = Trouble("intake")
 
     @property
     def drained(self) -> bool:
@@ -98,30 +99,50 @@ class Intake:
             await asyncio.sleep(self.linger_s)
 
     async def write_rest(self) -> None:
-        """Write what is still queued, at an orderly stop, after `run` was cancelled."""
+        """Write what is still queued, at an orderly stop, after `run` was cancelled: in one attempt."""
         # The batch that `run` was writing may be in the store already; repeated messages change nothing.
         batch, self._batch = self._batch, []
         while not self._queue.empty():
             batch.append(self._queue.get_nowait())
-        if batch:
-            await self._write(batch)
+        if not batch:
+            return
+        try:
+            async with asyncio.timeout(_REST_S):
+                await self._write_once(batch)
+        except (*STORE_ERRORS, TimeoutError) as error:
+            why = "no answer" if isinstance(error, TimeoutError) else line_of_store(error)
+            logger.warning(
+                "intake: ends without storing %d received messages: %s; links send them again",
+                len(batch),
+                why,
+            )
+        else:
             self._unwritten -= len(batch)
 
     async def _write(self, batch: Sequence[Arrival]) -> None:
         while True:
             try:
-                async with self._lock:
-                    refused = await asyncio.to_thread(self._take_in, batch)
-            except UnreachableError as error:
-                # A backup may hold the file, or the database may be restarting: the batch is kept.
-                logger.warning("intake: %s; trying again", error)
-                await asyncio.sleep(_RETRY_AFTER_S)
-            except Exception as error:  # noqa: BLE001 # logged with its traceback and the message that caused it
-                await self._write_in_halves(batch, error)
-                return
+                await self._write_once(batch)
+            except STORE_ERRORS as error:
+                # A backup holds the file, the disk is full, the database restarts: the batch is kept.
+                await asyncio.sleep(self._trouble.met(error))
             else:
-                self._count(batch, refused)
+                self._trouble.over()
                 return
+
+    async def _write_once(self, batch: Sequence[Arrival]) -> None:
+        """One transaction. Raises one of STORE_ERRORS where the store takes nothing now."""
+        try:
+            async with self._lock:
+                refused = await asyncio.to_thread(self._take_in, batch)
+        except STORE_ERRORS as error:
+            if not isinstance(error, VALUE_ERRORS):
+                raise
+            await self._write_in_halves(batch, error)
+        except Exception as error:  # noqa: BLE001 # logged with its traceback and the message that caused it
+            await self._write_in_halves(batch, error)
+        else:
+            self._count(batch, refused)
 
     async def _write_in_halves(self, batch: Sequence[Arrival], error: Exception) -> None:
         """Write a batch in halves, since one of its messages meets a bug: only that one is dropped."""
@@ -129,8 +150,8 @@ class Intake:
             logger.error("intake: a bug; dropped %s", batch[0].place, exc_info=error)
             return
         middle = len(batch) // 2
-        await self._write(batch[:middle])
-        await self._write(batch[middle:])
+        await self._write_once(batch[:middle])
+        await self._write_once(batch[middle:])
 
     def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
         with writing(self._engine) as session:

@@ -22,9 +22,9 @@ from controller.office.audit import SERVICE
 from controller.office.people import Actor
 from controller.orders.acting import acting
 from controller.orders.upkeep import UpkeepDone, keep_up
+from controller.service.supervising import STORE_ERRORS, Trouble
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
-from protocols.errors import RelanceError
 from protocols.instants import MINUTE_MS, SECOND_MS
 from protocols.timekeeping import Timekeeper
 
@@ -63,6 +63,7 @@ class Jobs:
         self._lock = lock
         self._done = done
         self._woken = asyncio.Event()
+        self._trouble = Trouble("jobs")
         # Only saves work: without it the next tick would make the same plan again.
         self._planned: tuple[tuple[int, int], int] | None = None
 
@@ -127,6 +128,8 @@ class Jobs:
     async def _tick_safely(self) -> None:
         try:
             await self.tick_now()
-        except RelanceError as error:
+        except STORE_ERRORS as error:
             # For instance the database cannot be reached; the next tick finds the same work.
-            logger.warning("jobs: %s", error)
+            self._trouble.met(error)
+        else:
+            self._trouble.over()

@@ -7,6 +7,7 @@ process. PostgreSQL is polled too; LISTEN could replace that, and is not used ye
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
@@ -16,14 +17,14 @@ from controller.orders.outbox import Message, due_messages, is_empty
 from controller.orders.sending import mark_refused, mark_taken
 from controller.service.carrying import Carries
 from controller.service.putting_off import PuttingOff
-from protocols.errors import RelanceError
+from controller.service.supervising import STORE_ERRORS, Trouble
 from protocols.link.carriage import BrokerRefusedError, NotConnectedError
 from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
 
 _POLL_EVERY_S: Final = 0.05
-# How long to wait before a broker or a database that did not answer is tried again.
+# How long to wait before a broker that did not answer is tried again.
 _RETRY_AFTER_S: Final = 0.25
 _MESSAGES_AT_ONCE: Final = 500
 # How many refused messages one line of the log names.
@@ -46,6 +47,9 @@ class Outbox:
         self._draining = asyncio.Lock()
         self._put_off = PuttingOff()
         self._seen_seq = 0
+        # Sent, and not noted in the store yet.
+        self._unmarked: dict[int, Message] = {}
+        self._trouble = Trouble("outbox")
 
     def poke(self) -> None:
         """Poll at once: there may be something to send."""
@@ -63,9 +67,12 @@ class Outbox:
             self._poked.clear()
             try:
                 await self.drain()
-            except RelanceError as error:
+                self._trouble.over()
+            except NotConnectedError as error:
                 logger.debug("outbox: %s", error)
                 await asyncio.sleep(_RETRY_AFTER_S)
+            except STORE_ERRORS as error:
+                await asyncio.sleep(self._trouble.met(error))
             try:
                 async with asyncio.timeout(self.poll_every_s):
                     await self._poked.wait()
@@ -73,7 +80,11 @@ class Outbox:
                 continue
 
     async def drain(self) -> None:
-        """Send all that is due now. Raises UnreachableError where broker or database did not answer."""
+        """Send all that is due now.
+
+        Raises NotConnectedError where the broker did not answer; an error of the database where it could not
+        be read, or could not note what was sent. Such messages are not sent again by this run.
+        """
         async with self._draining:
             if not self._carrier.connected:
                 # Before anything is marked: harm that is marked is never sent again.
@@ -81,28 +92,52 @@ class Outbox:
             now_s = asyncio.get_running_loop().time()
             if self._put_off.looks_at_all(now_s):
                 self._seen_seq = 0
+            failure: Exception | None = None
             while messages := await asyncio.to_thread(self._due):
                 self._seen_seq = messages[-1].seq
-                await self._send(self._put_off.ready(messages, now_s))
+                ready = self._put_off.ready(messages, now_s)
+                try:
+                    await self._send([each for each in ready if each.seq not in self._unmarked])
+                except NotConnectedError:
+                    raise
+                except STORE_ERRORS as error:
+                    # What the store cannot note now must not hold up what protects.
+                    failure = error
+            if failure is not None:
+                raise failure
 
     async def _send(self, messages: Sequence[Message]) -> None:
         harm = [message for message in messages if message.once]
         if harm:
-            await self._mark(harm)
+            try:
+                await self._mark(harm)
+            except STORE_ERRORS:
+                await self._publish_all([message for message in messages if not message.once])
+                raise
+        await self._publish_all(messages)
+
+    async def _publish_all(self, messages: Sequence[Message]) -> None:
         # Started in their order, so that they are sent in it; the carrier bounds how many await
         # acknowledgement.
         outcomes = await asyncio.gather(*map(self._publish, messages), return_exceptions=True)
         answered = list(zip(messages, outcomes, strict=True))
         taken = [message for message, outcome in answered if outcome is None and not message.once]
-        if taken:
-            await self._mark(taken)
-            self._put_off.forget(taken)
+        self._put_off.forget(taken)
+        await self._note_sent(taken)
         refused = [(each, outcome) for each, outcome in answered if isinstance(outcome, BrokerRefusedError)]
         if refused:
             await self._put_off_refused(refused)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, BrokerRefusedError):
                 raise outcome
+
+    async def _note_sent(self, taken: Sequence[Message]) -> None:
+        """Note in the store what was sent, also what it could not note before."""
+        self._unmarked |= {message.seq: message for message in taken}
+        while batch := list(islice(self._unmarked.values(), _MESSAGES_AT_ONCE)):
+            await self._mark(batch)
+            for message in batch:
+                del self._unmarked[message.seq]
 
     async def _put_off_refused(self, refused: Sequence[tuple[Message, BrokerRefusedError]]) -> None:
         """Show and name what the broker has refused; harm is given up, the rest is tried again later."""

@@ -11,7 +11,8 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from msgspec import Struct
 from sqlalchemy import Engine
@@ -25,6 +26,7 @@ from controller.service.jobs import Jobs
 from controller.service.liveness import Uptime
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
+from controller.service.supervising import supervised
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
@@ -44,6 +46,17 @@ _CLIENT_ID_DIGITS: Final = 12
 
 Carry = Callable[..., Carrier]
 Draw = Callable[[], str]
+
+
+class Stops(Protocol):
+    """Told when a stop begins: by Ctrl-C or an error (`interrupted`), or by SIGTERM."""
+
+    def __call__(self, *, interrupted: bool) -> None: ...
+
+
+def nobody_waits(*, interrupted: bool) -> None:
+    """A stop that nobody limits."""
+    del interrupted
 
 
 class ServiceKeys(Struct, frozen=True):
@@ -115,10 +128,10 @@ class Service:
         """Run until cancelled; with `tick_every_ms` jobs follow the timekeeper, not the machine's clock."""
         assert self.outbox is not None, "attach a carrier first"
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.intake.run(), name="intake")
-            group.create_task(self.outbox.run(), name="outbox")
-            jobs = self.jobs.run() if tick_every_ms is None else self.jobs.run_by(tick_every_ms)
-            group.create_task(jobs, name="jobs")
+            group.create_task(supervised("intake", self.intake.run), name="intake")
+            group.create_task(supervised("outbox", self.outbox.run), name="outbox")
+            jobs = self.jobs.run if tick_every_ms is None else partial(self.jobs.run_by, tick_every_ms)
+            group.create_task(supervised("jobs", jobs), name="jobs")
 
     async def finish(self) -> None:
         """End an orderly stop, after `run` was cancelled: store what has been received."""
@@ -160,8 +173,11 @@ async def serve(
     broker: BrokerAddress,
     timekeeper: Timekeeper,
     begun: Callable[[], None] = lambda: None,
+    stops: Stops = nobody_waits,
 ) -> None:
-    """Serve until SIGTERM or cancellation, then stop in order. `begun` is called once no other serves here.
+    """Serve until SIGTERM or cancellation, then stop in order.
+
+    `begun` is called once no other serves here; `stops` is told when the stop begins.
 
     Raises UnreachableError where the broker does not answer the first attempt; a connection lost later is
     tried again until cancelled. Raises as `checked_root` and `single_instance` do.
@@ -184,7 +200,7 @@ async def serve(
         gc.freeze()
         try:
             async with beating(heart):
-                await until_stopped(carrier, _both(service.run(), presence.run()))
+                await until_stopped(carrier, _both(service.run(), presence.run()), stops)
         finally:
             await service.finish()
 
@@ -210,11 +226,16 @@ def put_together(
 
 
 async def serve_time(
-    source: Source, signer: Signer, asks: bytes | None, broker: BrokerAddress, timekeeper: Timekeeper
+    source: Source,
+    signer: Signer,
+    asks: bytes | None,
+    broker: BrokerAddress,
+    timekeeper: Timekeeper,
+    stops: Stops = nobody_waits,
 ) -> None:
     """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check)."""
     presence, carrier = answering(source, signer, asks, broker, timekeeper)
-    await until_stopped(carrier, presence.run())
+    await until_stopped(carrier, presence.run(), stops)
 
 
 def answering(
@@ -273,7 +294,9 @@ async def _both(one: Coroutine[object, object, object], other: Coroutine[object,
         group.create_task(other)
 
 
-async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object]) -> None:
+async def until_stopped(
+    carrier: Carrier, work: Coroutine[object, object, object], stops: Stops = nobody_waits
+) -> None:
     """Run a carrier and `work` until SIGTERM, cancellation, or the end of either.
 
     Raises UnreachableError where the carrier's first attempt fails.
@@ -285,14 +308,20 @@ async def until_stopped(carrier: Carrier, work: Coroutine[object, object, object
     carrying = asyncio.create_task(carrier.run(), name="carrier")
     working = asyncio.create_task(work, name="work")
     stopping = asyncio.create_task(stopped.wait(), name="stop")
+    attempting = asyncio.create_task(carrier.first_attempt(), name="first attempt")
+    tasks = (carrying, working, stopping, attempting)
     try:
-        await carrier.first_attempt()
+        # A broker that accepts a connection and says nothing must not hold up the stop.
+        await asyncio.wait({attempting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if attempting.done():
+            attempting.result()
         await asyncio.wait({carrying, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in (carrying, working):
             if task.done():
                 task.result()
     finally:
-        for task in (carrying, working, stopping):
+        stops(interrupted=not stopped.is_set())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(carrying, working, stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         loop.remove_signal_handler(signal.SIGTERM)

@@ -26,6 +26,7 @@ from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_addres
 from protocols.link.keys import asks_key
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
+from protocols.rim.ending import Ending
 from protocols.rim.terminal import Exit, warn
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
@@ -45,7 +46,7 @@ def serve_fleet(
     the store. A crash and restart lose nothing; after a lost connection it tries the broker again.
     """
     settings = settings_from(os.environ, home, database, broker, tls)
-    with open_office(settings) as office:
+    with Ending("relance serve") as ending, open_office(settings) as office:
         address = _reachable(settings, SERVE)
         service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
         keys = ServiceKeys(
@@ -56,7 +57,7 @@ def serve_fleet(
         def begun() -> None:
             print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
 
-        asyncio.run(serve(office.store, keys, address, SystemClock(), begun))
+        asyncio.run(serve(office.store, keys, address, SystemClock(), begun, ending.begin))
     return Exit.DONE
 
 
@@ -77,7 +78,8 @@ def serve_second_time(
     asks = _asks_key(settings, Source.TIMESERVER)
     _log(verbose=verbose)
     print_lines(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
-    asyncio.run(serve_time(Source.TIMESERVER, signer, asks, address, SystemClock()))
+    with Ending("relance timeserver") as ending:
+        asyncio.run(serve_time(Source.TIMESERVER, signer, asks, address, SystemClock(), ending.begin))
     return Exit.DONE
 
 
