@@ -31,19 +31,23 @@ _FOREIGN: Final = "foreign"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # How long a writer waits for the lock. Other writers need milliseconds, a backup tool may need seconds.
 _BUSY_MS: Final = 10_000
-# The schemes of a URL, each with its driver.
-_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": postgresql.DRIVER, postgresql.DRIVER: postgresql.DRIVER}
+_SQLITE: Final = "sqlite:///"
+# The schemes of a URL that names a server, each with its driver.
+_DRIVERS: Final = {"postgresql": postgresql.DRIVER, postgresql.DRIVER: postgresql.DRIVER}
+_ALLOWED: Final = "allowed: sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 
 def open_store(url: str, *, create: bool = False) -> Engine:
     """Open the store at `url`: `sqlite:///FILE`, `postgresql://USER@HOST/NAME`, or just the name of a file.
+
+    FILE is the path as it is: no character of it means anything else.
 
     An earlier schema is migrated; with `create` an empty database becomes a store. Raises InputError for a
     malformed URL, a file that is not our database, or a schema of another version; UnreachableError where the
     server does not answer or the file does not exist.
     """
     address = _address(url)
-    shown = address.render_as_string(hide_password=True)
+    shown = _shown(address)
     if address.get_backend_name() == "sqlite" and not create:
         _check_file(address, shown)
     engine = _connect(address)
@@ -55,6 +59,10 @@ def open_store(url: str, *, create: bool = False) -> Engine:
     except OperationalError as error:
         engine.dispose()
         raise UnreachableError(f"{shown}: {first_line(error)}") from None
+    except (TypeError, UnicodeError) as error:
+        # A part of the URL that the driver does not know, or a host name that no name server could have.
+        engine.dispose()
+        raise InputError(f"{shown}: {error}; {_ALLOWED}") from None
     except DatabaseError as error:
         engine.dispose()
         raise InputError(f"{shown}: {first_line(error)}") from None
@@ -96,15 +104,39 @@ def writing(engine: Engine) -> Iterator[Session]:
         raise UnreachableError(f"database: {first_line(error)}") from None
 
 
+def _shown(address: URL) -> str:
+    if address.get_backend_name() == "sqlite":
+        return f"{_SQLITE}{address.database}"
+    return address.render_as_string(hide_password=True)
+
+
 def _address(url: str) -> URL:
-    refused = InputError(f"database {quoted(url)}; allowed: sqlite:///FILE or postgresql://USER@HOST/NAME")
+    path = url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else None if "://" in url else url
+    if path is not None:
+        # Not read as a URL: in a path `?` begins no query and `%` no code of a character.
+        return _file_address(path)
     try:
-        address = make_url(url if "://" in url else f"sqlite:///{url}")
+        address = make_url(url)
     except (ArgumentError, ValueError):
-        raise refused from None
-    if address.drivername not in _DRIVERS:
-        raise refused
+        raise InputError(f"database {quoted(_without_password(url))}; {_ALLOWED}") from None
+    if _DRIVERS.get(address.drivername) is None or not address.username:
+        raise InputError(f"database {quoted(address.render_as_string(hide_password=True))}; {_ALLOWED}")
     return address.set(drivername=_DRIVERS[address.drivername])
+
+
+def _file_address(path: str) -> URL:
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        encoded = b""
+    if not encoded or b"\0" in encoded:
+        raise InputError(f"database {quoted(_SQLITE + path)}; {_ALLOWED}, FILE in UTF-8")
+    return URL.create("sqlite", database=path)
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + ("…@" if "@" in rest else "") + rest.rpartition("@")[2]
 
 
 def _check_file(address: URL, shown: str) -> None:

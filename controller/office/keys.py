@@ -40,6 +40,8 @@ _DER_LONG_FORM: Final = 0x80
 # Any access by the group or by others.
 _FOREIGN_ACCESS: Final = 0o077
 _FLEET_KEY_BYTES: Final = 32
+# OpenSSL takes no longer one (PEM_BUFSIZE is 1,024, with the zero at the end).
+_PASSPHRASE_BYTES_MAX: Final = 1_023
 
 
 def key_path(folder: Path, holder: str) -> Path:
@@ -57,14 +59,25 @@ def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
 
     Raises InputError where the file exists already or cannot be written, and for an empty passphrase.
     """
-    if not passphrase:
-        raise InputError(f"passphrase of {holder}: empty; allowed: any text of one character or more")
+    check_passphrase(passphrase, f"passphrase of {holder}")
     private = Ed25519PrivateKey.generate()
     encryption = BestAvailableEncryption(passphrase.encode())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     signer = Signer(private)
     write_secret(key_path(folder, holder), _KEYID + signer.keyid.encode() + b"\n" + pem)
     return signer
+
+
+def check_passphrase(passphrase: str, where: str) -> None:
+    """Raises InputError for a passphrase that no key can have: empty, too long, or no text."""
+    try:
+        length = len(passphrase.encode())
+    except UnicodeEncodeError:
+        raise InputError(f"{where}: bytes that are no UTF-8; allowed: text") from None
+    if not length:
+        raise InputError(f"{where}: empty; allowed: any text of one character or more")
+    if length > _PASSPHRASE_BYTES_MAX:
+        raise InputError(f"{where}: {length} bytes; allowed: at most {_PASSPHRASE_BYTES_MAX}")
 
 
 def write_secret(path: Path, data: bytes) -> None:

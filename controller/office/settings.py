@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from protocols.errors import InputError, quoted
 from protocols.reasons import Source
 
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
@@ -66,10 +67,14 @@ def settings_from(
 ) -> Settings:
     """The settings from options (None: not given) and environment; an empty variable counts as not set.
 
-    Addresses are not checked here: `database.engine` and `protocols.link.carriage` do that.
+    Raises InputError for a home that cannot be printed. Addresses are not checked here: `database.engine` and
+    `protocols.link.carriage` do that.
     """
     home = home or _path_in(environment, "RELANCE_HOME") or _home_default(environment)
     home = home.expanduser().absolute()
+    if not str(home).isprintable():
+        # Such a path could stand neither in a line nor in JSON.
+        raise InputError(f"home {quoted(str(home))}; allowed: a path of printable characters in UTF-8")
     return Settings(
         home=home,
         database=database or environment.get("RELANCE_DATABASE") or f"sqlite:///{home / 'relance.db'}",

@@ -29,7 +29,7 @@ from emulator.population.shipped import shipped_profiles
 from protocols.errors import InputError, quoted
 from protocols.limits import SCENARIO_METERS_MAX
 from protocols.link.carriage import BrokerAddress, read_address
-from protocols.rim.clocks import now_ms
+from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import complain
 from protocols.timekeeping import Timekeeper
 
@@ -89,7 +89,7 @@ def run_fleet(
     """
     kind = PROFILES.get(firmware, "") if profile is None else profile
     plan = _plan(meters, links, seed, firmware, kind)
-    clock = PacedTime(now_ms(), _rate_permille(rate))
+    clock = PacedTime(checked_now_ms(), _rate_permille(rate))
     if firmware == LEGACY:
         if state is not None:
             raise InputError(f"--state: {LEGACY} keeps nothing over a restart; allowed: with {GUARDED}")

@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from protocols.errors import UnreachableError
-from protocols.instants import SECOND_MS, UtcMs
+from protocols.errors import InputError, UnreachableError
+from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, UtcMs, iso_from_ms
+from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
 # A random UUID that Linux draws at each boot (random(4), /proc interfaces).
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -34,6 +35,19 @@ def boot_id() -> str:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError as error:
         raise UnreachableError(f"{_BOOT_ID}: {error.strerror}; the crystal's boot is not known") from None
+
+
+def checked_now_ms() -> UtcMs:
+    """UTC milliseconds, for a command that dates a document with them.
+
+    Raises InputError, which names the clock, where it shows a date that no document may have.
+    """
+    instant_ms = now_ms()
+    if not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:
+        shown = iso_from_ms(instant_ms) if EARLIEST_MS <= instant_ms <= LATEST_MS else f"{instant_ms} ms"
+        span = f"{iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
+        raise InputError(f"this machine's clock shows {shown}; allowed: {span}; set the clock first")
+    return instant_ms
 
 
 class SystemClock:

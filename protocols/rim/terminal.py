@@ -4,12 +4,14 @@ All programs of this project end alike: no expected error shows a traceback, a c
 error, and Ctrl-C gives 130.
 """
 
+import errno
 import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from typing import TextIO
 
 import typer
 
@@ -52,6 +54,7 @@ def run_app(app: typer.Typer, foreign: Callable[[], Sequence[Foreign]] = tuple) 
     `foreign` is asked at an error, and comes before our own errors. An error that is neither is a bug, and is
     raised.
     """
+    _open_what_is_closed()
     _escape_what_the_terminal_cannot_show()
     try:
         status = app(standalone_mode=False)
@@ -79,7 +82,12 @@ def run_app(app: typer.Typer, foreign: Callable[[], Sequence[Foreign]] = tuple) 
 def complain(line: str) -> None:
     """Print a line on standard error. An empty line prints nothing: typer has printed its help already."""
     if line:
-        sys.stderr.write(line.rstrip("\n") + "\n")
+        try:
+            sys.stderr.write(line.rstrip("\n") + "\n")
+            sys.stderr.flush()
+        except OSError:
+            # There is nowhere to say it; the status still does.
+            _discard(sys.stderr)
 
 
 def warn(sentences: Iterable[str]) -> None:
@@ -96,8 +104,14 @@ def line_of(error: OSError) -> str:
 
 def discard_stdout() -> None:
     """Discard buffered output after the reader has closed the pipe; otherwise the exit would fail on it."""
+    _discard(sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    if isinstance(stream, _ClosedOutput):
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
@@ -107,6 +121,32 @@ def _with_help(error: typer.TyperException) -> str:
     if not line or context is None:
         return line
     return f"{line}{'' if line.endswith(('.', '?')) else '.'} Try `{context.command_path} --help`."
+
+
+class _ClosedOutput(io.StringIO):
+    """Stands for a standard output that was closed before we began (`>&-`): what is printed is an error."""
+
+    def write(self, text: str, /) -> int:  # noqa: ARG002 # it goes nowhere
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def _open_what_is_closed() -> None:
+    """Open /dev/null in the place of each standard stream that is closed.
+
+    Otherwise the next file that we open would take its number, and what somebody prints would go into the
+    store.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 # open until the end
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def _end_with(error: RelanceError) -> Exit:

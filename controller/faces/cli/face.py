@@ -25,7 +25,7 @@ from protocols.arguments import read_basis
 from protocols.cutting.zones import load_zone
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.rim.clocks import now_ms
+from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit, warn
 
 
@@ -69,8 +69,8 @@ class Face:
         return load_zone(self._options.zone, "--zone")
 
     def now_ms(self) -> int:
-        """The present instant, from this machine's clock."""
-        return now_ms()
+        """The present instant, from this machine's clock. Raises InputError for one that is far out."""
+        return checked_now_ms()
 
     def actor(self, role: Role) -> Actor:
         """The person who acts in this role, after they have typed their passphrase.

@@ -10,7 +10,7 @@ from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, new_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES, MACHINES_TOGETHER, check_operators, check_unused, found
 from controller.office.settings import settings_from
-from protocols.rim.clocks import now_ms
+from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
 _PERSON: Final = "protection alone, and harm together with another. Nobody else may know it."
@@ -38,8 +38,9 @@ def init(
     settings = settings_from(os.environ, home, database)
     operators = check_operators(operator)
     check_unused(settings.home)
+    now = checked_now_ms()  # before anybody types a passphrase
     passphrases = _ask_all(operators)
-    found(settings, operators, passphrases.__getitem__, now_ms())
+    found(settings, operators, passphrases.__getitem__, now)
     if as_json:
         print_json(
             {

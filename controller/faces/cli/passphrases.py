@@ -8,6 +8,7 @@ import sys
 from getpass import getpass
 from typing import Final
 
+from controller.office.keys import check_passphrase
 from protocols.errors import InputError
 from protocols.rim.terminal import complain
 
@@ -23,29 +24,29 @@ def ask_passphrase(whose: str) -> str:
     """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
-        return _not_empty(given, PASSPHRASE_VARIABLE)
-    return _not_empty(_typed(f"Passphrase of {whose}: ", whose), f"passphrase of {whose}")
+        return _checked(given, PASSPHRASE_VARIABLE)
+    return _checked(_typed(f"Passphrase of {whose}: ", whose), f"passphrase of {whose}")
 
 
 def new_passphrase(whose: str, opens: str) -> str:
     """A passphrase for a new key: from the environment, else typed twice; a person who slips is asked again.
 
-    `opens`: what it is for, in a sentence. Raises InputError where the one in the environment is too short,
-    or there is no terminal.
+    `opens`: what it is for, in a sentence. Raises InputError where the one in the environment is no good, or
+    there is no terminal.
     """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         wrong = too_short(given)
         if wrong is not None:
             raise InputError(f"{PASSPHRASE_VARIABLE}: {wrong}")
-        return given
+        return _checked(given, PASSPHRASE_VARIABLE)
     if sys.stdin.isatty():
         complain(opens)
     while True:
         text = _typed(f"Passphrase of {whose}: ", whose)
         wrong = too_short(text)
         if wrong is None and _typed("The same again: ", whose) == text:
-            return text
+            return _checked(text, f"passphrase of {whose}")
         complain(f"passphrase of {whose}: {wrong or 'the two differ'}; once more")
 
 
@@ -64,9 +65,10 @@ def _typed(prompt: str, whose: str) -> str:
         return getpass(prompt)
     except EOFError:
         raise InputError(f"passphrase of {whose}: none given") from None
+    except UnicodeDecodeError:
+        raise InputError(f"passphrase of {whose}: bytes that are no UTF-8; allowed: text") from None
 
 
-def _not_empty(text: str, where: str) -> str:
-    if not text:
-        raise InputError(f"{where}: empty; allowed: any text of one character or more")
+def _checked(text: str, where: str) -> str:
+    check_passphrase(text, where)
     return text

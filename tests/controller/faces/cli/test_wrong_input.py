@@ -186,3 +186,46 @@ def test_ctrl_c_at_the_passphrase_signs_nothing(home: Path) -> None:
     status, shown = type_at_prompts(argv, seen, [("Passphrase of anne: ", CTRL_C)])
     assert (status, "Traceback" in shown) == (130, False)
     assert call(home, "orders", "list", "--json").found["orders"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("postgresql://", 'database "postgresql://'),
+        (
+            "postgresql:///x",
+            'database "postgresql:///x"; allowed: sqlite:///FILE or postgresql://USER@HOST/NAME',
+        ),
+        ("postgresql://u@127.0.0.1:1/x?foo=bar", "postgresql+pg8000://u@127.0.0.1:1/x?foo=bar: "),
+        ("sqlite:///", 'database "sqlite:///"; allowed: '),
+        ("sqlite://host/x", 'database "sqlite://host/x"; allowed: '),
+    ],
+)
+def test_a_database_that_cannot_be_named_so_is_wrong_input(home: Path, url: str, line: str) -> None:
+    assert refused(call(home, "meters", "list", "--database", url), 2).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "line"),
+    [
+        ("a" * 2_000, "RELANCE_PASSPHRASE: 2000 bytes; allowed: at most 1023"),
+        ("é" * 512, "RELANCE_PASSPHRASE: 1024 bytes; allowed: at most 1023"),
+        ("horse\udcff", "RELANCE_PASSPHRASE: bytes that are no UTF-8; allowed: text"),
+    ],
+)
+def test_a_passphrase_that_no_key_can_have_is_wrong_input(home: Path, passphrase: str, line: str) -> None:
+    for typed in (("release", "--all"), ("init", "--operator", "a", "--operator", "b")):
+        place = home if typed[0] == "release" else home.parent / "new"
+        ended = call(place, *typed, settings={"RELANCE_PASSPHRASE": passphrase})
+        assert refused(ended, 2) == line
+
+
+def test_a_clock_that_is_far_out_signs_nothing_and_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocols.rim.clocks.now_ms", lambda: 0)
+    for typed in ("release --all", "init --operator a --operator b"):
+        place = home if typed.startswith("release") else home.parent / "new"
+        line = refused(call(place, *typed.split()), 2)
+        assert line.startswith("this machine's clock shows 1970-01-01T00:00:00Z; allowed: 2000-01-01")
+    assert not (home.parent / "new").exists()
