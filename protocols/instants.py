@@ -48,6 +48,16 @@ def iso_from_ms(instant_ms: int) -> str:
     return moment.isoformat(timespec=precision) + "Z"
 
 
+def iso_or_none(instant_ms: int | None) -> str | None:
+    """As `iso_from_ms`; None for None, and outside years 1 to 9999.
+
+    Whatever came from outside or out of a store is shown by this: a faulty register may hold any number.
+    """
+    if instant_ms is None or not EARLIEST_MS <= instant_ms <= LATEST_MS:
+        return None
+    return iso_from_ms(instant_ms)
+
+
 def ms_from_iso(text: str) -> UtcMs:
     """The instant of an ISO 8601 text with an offset. Raises ValueError for any other text."""
     return ms_from_datetime(datetime.fromisoformat(text))

@@ -8,6 +8,7 @@
 The driver is pg8000 (BSD, pure Python); only SQLAlchemy's URL names it.
 """
 
+import logging
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
@@ -39,9 +40,21 @@ def prepare(engine: Engine, busy_ms: int) -> None:
         cursor.close()
         connection.commit()
 
+    pool = type(engine.pool)
+    logging.getLogger(f"{pool.__module__}.{pool.__qualname__}").addFilter(_in_one_line)
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _with_sqlalchemys_class, retval=True)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Say in one line what SQLAlchemy's pool logs with a traceback: a dead connection could not be closed."""
+    if record.exc_info is not None and record.exc_info[1] is not None:
+        line = str(record.exc_info[1]).strip().partition("\n")[0]
+        record.msg, record.args = "database: a connection was lost already: %s", (line,)
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+    return True
 
 
 def _begin(connection: Connection) -> None:

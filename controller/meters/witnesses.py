@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from sqlmodel import Session, and_, col, func, or_, select
 
+from controller.database.damage import read_column
 from controller.database.tables import ClaimRow, MeterRow
 from protocols.link.messages import Witness
 from protocols.reasons import ClaimVerdict, Refusal
@@ -50,14 +51,19 @@ def last_witnesses(
         by_meter.setdefault(claim.meter, {})[claim.source] = _of_claim(claim)
     for row in rows:
         views = by_meter.setdefault(row.id, {})
-        for witness in held_by(row.witnesses):
+        for witness in held_by(row):
             views.setdefault(witness.source.value, _of_report(witness, row.reported_ms or 0))
     return {row.id: tuple(by_meter[row.id].values()) for row in rows}
 
 
-def held_by(column: str | None) -> tuple[Witness, ...]:
-    """The witnesses in the column of a meter's row; empty where it has never reported any."""
-    return () if column is None else _held.decode(column)
+def held_by(row: MeterRow) -> tuple[Witness, ...]:
+    """The witnesses in a meter's row; empty where it has never reported any.
+
+    Raises InputError for a damaged column.
+    """
+    if row.witnesses is None:
+        return ()
+    return read_column(_held.decode, row.witnesses, "meter", row.id, "witnesses")
 
 
 def _claims_since_the_report(session: Session, meter: str | None) -> Sequence[ClaimRow]:

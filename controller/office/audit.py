@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
+from controller.database.damage import read_column
 from controller.database.numbers import next_number
 from controller.database.tables import AuditRow
 from protocols import chain
@@ -100,7 +101,7 @@ def recent(
     found: list[AuditEntry] = []
     query = select(AuditRow).order_by(col(AuditRow.number).desc())
     for row in session.exec(query if before is None else query.where(AuditRow.number < before)):
-        act = _acts.decode(row.body)
+        act = read_column(_acts.decode, row.body, "audit", row.number, "body")
         if subject is None or act.subject == subject:
             found.append(AuditEntry(row.number, act))
         if len(found) >= limit:

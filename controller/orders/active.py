@@ -9,6 +9,7 @@ from sqlmodel import Session, and_, col, or_, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, OrderRow
+from controller.orders.deliveries import state_of
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState, OrderState
 from controller.orders.store import order_of
 from protocols.documents.kind_rule import Kind
@@ -56,9 +57,9 @@ def _orders_of(
         for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(batch)))
     }
     active: dict[str, list[ActiveOrder]] = {}
-    for meter, order_id, state, stored_ms, receipt in rows:
-        order = orders[order_id]
+    for meter, order_id, text, stored_ms, receipt in rows:
+        order, state = orders[order_id], state_of(text, order_id, meter)
         # What was effective before receipts named documents stays so.
-        proven = receipt is not None or order.kind is Kind.PAYMENT or state == DeliveryState.EFFECTIVE
-        active.setdefault(meter, []).append(ActiveOrder(order, DeliveryState(state), stored_ms, proven))
+        proven = receipt is not None or order.kind is Kind.PAYMENT or state is DeliveryState.EFFECTIVE
+        active.setdefault(meter, []).append(ActiveOrder(order, state, stored_ms, proven))
     return active

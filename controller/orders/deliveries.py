@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, insert, update
 from sqlmodel import Session, col
 
+from controller.database.damage import read_column
 from controller.database.tables import DeliveryRow
 from controller.orders.life import DELIVERY_LIFE, DeliveryEvent, DeliveryState
 
@@ -24,6 +25,12 @@ _UNPROVEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STOR
 
 # How the reason of a refusal by the broker begins (`carriage.BrokerRefusedError.why`).
 _BROKERS_WORD: Final = "broker: "
+
+
+def state_of(state: str, order_id: str, meter: str = "") -> DeliveryState:
+    """A stored state. Raises InputError for a damaged column."""
+    key = f"{order_id} to {meter}" if meter else order_id
+    return read_column(DeliveryState, state, "delivery", key, "state")
 
 
 def add_deliveries(session: Session, order_id: str, meters: Collection[str], now_ms: int) -> None:

@@ -8,11 +8,12 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
+from controller.database.damage import read_column
 from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.meters.registry import LinkState
-from controller.orders.life import DeliveryState
+from controller.orders.deliveries import state_of
 from controller.orders.progress import Progress, Reach, progress, reach_of
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
@@ -156,10 +157,13 @@ def order_progress(session: Session, order_id: str) -> Progress:
         .group_by(col(DeliveryRow.state), col(LinkRow.state))
     )
     reached: list[tuple[Reach, int]] = [
-        (reach_of(DeliveryState(state), link_online=link == LinkState.ONLINE), count)
+        (reach_of(state_of(state, order_id), link_online=link == LinkState.ONLINE), count)
         for state, link, count in session.exec(query)
     ]
     return progress(reached)
+
+
+_scopes: msgspec.json.Decoder[Scope] = msgspec.json.Decoder(Scope)
 
 
 def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
@@ -181,5 +185,5 @@ def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
 
 
 def _order_view(row: OrderRow, counts: dict[str, int]) -> OrderView:
-    scope = msgspec.json.decode(row.scope, type=Scope)
+    scope = read_column(_scopes.decode, row.scope, "signed_order", row.id, "scope")
     return view_of(row, OrderView, scope=scope, deliveries=counts)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from sqlmodel import Session, and_, col, func, select
 
+from controller.database.damage import read_column
 from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, PaymentRow
@@ -119,7 +120,7 @@ def verify_purses(session: Session) -> list[PurseFinding]:
     found: list[PurseFinding] = []
     for meter, account in rows:
         assert account is not None
-        read = _accounts.decode(account)
+        read = read_column(_accounts.decode, account, "meter", meter, "account")
         found += purse_findings(meter, read, confirmed_ueur.get(meter, 0), paid_ueur.get(meter, 0))
     return found
 

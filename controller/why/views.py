@@ -46,7 +46,7 @@ def facts_of(session: Session, meter: str) -> CaseFile:
         clock=row.clock,
         next_possible_ms=row.next_possible_ms,
         reported_ms=row.reported_ms,
-        witnesses=held_by(row.witnesses),
+        witnesses=held_by(row),
     )
     orders = sorted(standing_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
     events = _black_box(session, meter)

@@ -14,7 +14,7 @@ from emulator.firmware.replay import Replayed, replay
 from emulator.fleet.files import read_journal
 from protocols.chain import Entry, Head, verify
 from protocols.errors import DocumentError, InputError
-from protocols.instants import EARLIEST_MS, LATEST_MS, iso_from_ms
+from protocols.instants import iso_or_none
 from protocols.link.question import Question
 from protocols.reasons import Because, SupplyReason
 from protocols.rim.commands import examples
@@ -171,9 +171,7 @@ def _verdict(is_open: bool) -> str:  # noqa: FBT001
 
 
 def _instant(instant_ms: int) -> str:
-    if not EARLIEST_MS <= instant_ms <= LATEST_MS:
-        return f"{instant_ms} ms"
-    return iso_from_ms(instant_ms)
+    return iso_or_none(instant_ms) or f"{instant_ms} ms"
 
 
 def _write(line: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from emulator.scenario.expectation import Comparison
 from emulator.scenario.model import Do, OvercurrentSpec, PressSpec, RtcLostSpec, SetLoadSpec, SetMainsSpec
-from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, iso_from_ms
+from protocols.instants import SECOND_MS, iso_from_ms, iso_or_none
 from protocols.link.records import (
     ClaimHeard,
     ClockChanged,
@@ -113,8 +113,8 @@ def record_fields(record: Record) -> dict[str, object]:
         case ClockChanged():
             return {
                 "status": record.status,
-                "earliest": instant_text(record.earliest_ms),
-                "latest": None if record.latest_ms is None else instant_text(record.latest_ms),
+                "earliest": iso_or_none(record.earliest_ms),
+                "latest": None if record.latest_ms is None else iso_or_none(record.latest_ms),
                 "cause": record.cause,
                 "nonce": record.nonce,
             }
@@ -125,11 +125,6 @@ def record_fields(record: Record) -> dict[str, object]:
             assert_never(record)
 
 
-def instant_text(instant_ms: int) -> str | None:
-    """An instant as ISO 8601. None outside years 1 to 9999: a faulty register may hold any number."""
-    return iso_from_ms(instant_ms) if EARLIEST_MS <= instant_ms <= LATEST_MS else None
-
-
 def _claim_fields(record: ClaimHeard) -> dict[str, object]:
     """`offset_s` is the nearest whole second: files give whole seconds, and the crystal adds milliseconds."""
     offset_ms = record.offset_ms
@@ -138,5 +133,5 @@ def _claim_fields(record: ClaimHeard) -> dict[str, object]:
         "verdict": record.verdict,
         "offset_s": None if offset_ms is None else (offset_ms + SECOND_MS // 2) // SECOND_MS,
         "offset_ms": offset_ms,
-        "time": instant_text(record.time_ms),
+        "time": iso_or_none(record.time_ms),
     }

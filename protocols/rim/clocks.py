@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from protocols.errors import InputError, UnreachableError
-from protocols.instants import EARLIEST_MS, LATEST_MS, SECOND_MS, UtcMs, iso_from_ms
+from protocols.instants import SECOND_MS, UtcMs, iso_from_ms, iso_or_none
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
 # A random UUID that Linux draws at each boot (random(4), /proc interfaces).
@@ -44,7 +44,7 @@ def checked_now_ms() -> UtcMs:
     """
     instant_ms = now_ms()
     if not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:
-        shown = iso_from_ms(instant_ms) if EARLIEST_MS <= instant_ms <= LATEST_MS else f"{instant_ms} ms"
+        shown = iso_or_none(instant_ms) or f"{instant_ms} ms"
         span = f"{iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
         raise InputError(f"this machine's clock shows {shown}; allowed: {span}; set the clock first")
     return instant_ms

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from protocols.instants import iso_from_ms
+from protocols.instants import iso_or_none
 from protocols.words.en.times import short_local
 
 _GAP: Final = "  "
@@ -65,17 +65,19 @@ def table_lines(
 
 def moment(instant_ms: int | None, zone: ZoneInfo, *, wide: bool = False) -> str:
     """An instant in a table: `Mon 2026-11-30 08:00` in `zone`; `wide`: in UTC, to the millisecond."""
-    if wide and instant_ms is not None:
-        return iso_from_ms(instant_ms)
-    return short_local(instant_ms, zone)
+    utc = iso_or_none(instant_ms) if wide else None
+    return short_local(instant_ms, zone) if utc is None else utc
 
 
 def instants(**named_ms: int | None) -> dict[str, Any]:
-    """The JSON fields of instants: `until=0` becomes `until_ms` and `until`; None becomes null."""
+    """The JSON fields of instants: `until=0` becomes `until_ms` and `until`; None becomes null.
+
+    An instant outside years 1 to 9999 has its number, and null in the place of its text.
+    """
     fields: dict[str, Any] = {}
     for name, instant_ms in named_ms.items():
         fields[f"{name}_ms"] = instant_ms
-        fields[name] = None if instant_ms is None else iso_from_ms(instant_ms)
+        fields[name] = iso_or_none(instant_ms)
     return fields
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from protocols.cutting.hindrances import Hindrance
-from protocols.instants import MINUTE_MS, iso_from_ms
+from protocols.instants import MINUTE_MS
 from protocols.link.explanation import (
     CutAhead,
     FlagSet,
@@ -16,7 +16,7 @@ from protocols.link.explanation import (
     ReleaseInForce,
 )
 from protocols.words.en.hindrances import why_not
-from protocols.words.en.times import duration, local_in_words
+from protocols.words.en.times import both_in_words, duration
 
 _WINDOWS_NAMED_MAX: Final = 3
 
@@ -93,4 +93,4 @@ def _confirmed(unconfirmed: str | None) -> str:
 
 
 def _at(instant_ms: int, zone: ZoneInfo) -> str:
-    return f"{iso_from_ms(instant_ms)} ({local_in_words(instant_ms, zone)})"
+    return both_in_words(instant_ms, zone)

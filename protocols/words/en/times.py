@@ -5,7 +5,16 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from protocols.cutting.zones import local_date
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, datetime_from_ms
+from protocols.instants import (
+    DAY_MS,
+    EARLIEST_MS,
+    HOUR_MS,
+    LATEST_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    datetime_from_ms,
+    iso_or_none,
+)
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS: Final = (
@@ -29,13 +38,18 @@ def date_in_words(day: date) -> str:
 def local_in_words(instant_ms: int, zone: ZoneInfo) -> str:
     """`Friday 3 July 2020 23:01 (Europe/Brussels)`, with seconds if they are not 0.
 
-    For a time that clocks show twice that night the text says which is meant: `(Europe/Brussels, CET)`.
+    For a time that clocks show twice that night the text says which is meant: `(Europe/Brussels, CET)`. An
+    instant that no calendar has is `unknown (9007199254740991 ms)`.
     """
+    if not _has_a_date(instant_ms):
+        return _without_date(instant_ms)
     return f"{date_in_words(local_date(instant_ms, zone))} {_clock_in_words(instant_ms, zone)}"
 
 
 def span_in_words(start_ms: int, end_ms: int, zone: ZoneInfo) -> str:
     """`Friday 3 July 2020 12:00 and 15:00 (Europe/Brussels)`; over midnight both sides are written out."""
+    if not (_has_a_date(start_ms) and _has_a_date(end_ms)):
+        return f"{local_in_words(start_ms, zone)} and {local_in_words(end_ms, zone)}"
     start = local_in_words(start_ms, zone)
     if local_date(start_ms, zone) != local_date(end_ms, zone):
         return f"{start} and {local_in_words(end_ms, zone)}"
@@ -51,9 +65,14 @@ def _clock_in_words(instant_ms: int, zone: ZoneInfo) -> str:
 
 
 def local(instant_ms: int | None, zone: ZoneInfo) -> str:
-    """`Fri 2020-07-03 23:01 CEST (21:01 UTC)`; with its date where UTC has another; `unknown` for None."""
+    """`Fri 2020-07-03 23:01 CEST (21:01 UTC)`; with its date where UTC has another; `unknown` for None.
+
+    An instant that no calendar has is `unknown (9007199254740991 ms)`.
+    """
     if instant_ms is None:
         return _UNKNOWN
+    if not _has_a_date(instant_ms):
+        return _without_date(instant_ms)
     there = datetime_from_ms(instant_ms, zone)
     utc = datetime_from_ms(instant_ms)
     precision = "seconds" if instant_ms % (60 * SECOND_MS) else "minutes"
@@ -68,6 +87,8 @@ def short_local(instant_ms: int | None, zone: ZoneInfo) -> str:
     """`Fri 2020-07-03 23:01`, for tables; with `CEST` where clocks show it twice; `unknown` for None."""
     if instant_ms is None:
         return _UNKNOWN
+    if not _has_a_date(instant_ms):
+        return _without_date(instant_ms)
     there = datetime_from_ms(instant_ms, zone)
     shown_twice = there.replace(fold=0).utcoffset() != there.replace(fold=1).utcoffset()
     which = f" {there.tzname()}" if shown_twice else ""
@@ -80,6 +101,20 @@ def age(length_ms: int) -> str:
         if length_ms >= unit_ms:
             return f"{length_ms // unit_ms} {name}"
     return f"{max(length_ms, 0) // SECOND_MS} s"
+
+
+def both_in_words(instant_ms: int, zone: ZoneInfo) -> str:
+    """`2020-07-03T21:01:00Z (Friday 3 July 2020 23:01 (Europe/Brussels))`."""
+    utc, there = iso_or_none(instant_ms), local_in_words(instant_ms, zone)
+    return there if utc is None else f"{utc} ({there})"
+
+
+def _has_a_date(instant_ms: int) -> bool:
+    return EARLIEST_MS <= instant_ms <= LATEST_MS
+
+
+def _without_date(instant_ms: int) -> str:
+    return f"{_UNKNOWN} ({instant_ms} ms)"
 
 
 def duration(length_ms: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
+from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.explanation import (
     ClockDoubted,
     CutRefused,
@@ -22,7 +22,7 @@ from protocols.link.explanation import (
 )
 from protocols.reasons import Because
 from protocols.words.en.forecast import forecast_in_words
-from protocols.words.en.times import local_in_words
+from protocols.words.en.times import both_in_words
 
 # Why a gate stays shut. Holds in the verdict's question are named; without one, a release's hours forbade it.
 WHY_SHUT: Final = {
@@ -83,7 +83,7 @@ class _Writer:
                 return [forecast_in_words(found, self._zone)]
 
     def _at(self, instant_ms: int) -> str:
-        return f"{iso_from_ms(instant_ms)} ({local_in_words(instant_ms, self._zone)})"
+        return both_in_words(instant_ms, self._zone)
 
     def _change(self, found: LastChange) -> str:
         changed = f"supply from {found.before} to {found.after} by {_spaced(found.reason)}"

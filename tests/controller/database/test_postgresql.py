@@ -83,7 +83,7 @@ def test_a_password_is_not_shown() -> None:
 def test_without_its_driver_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pg8000", None)
     with pytest.raises(InputError, match=r"PostgreSQL needs the package pg8000, the extra `relance\["):
-        open_store("postgresql://localhost/x")
+        open_store("postgresql://anne@localhost/x")
 
 
 def test_another_driver_is_refused_with_what_is_allowed() -> None:
@@ -118,7 +118,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
 
 
 def test_a_connection_that_the_server_ends_is_an_error_and_the_next_one_works(
-    url: str, postgresql_server: PostgresqlServer
+    url: str, postgresql_server: PostgresqlServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened = open_store(url, create=True)
     end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'fresh'"
@@ -138,3 +138,21 @@ def test_a_connection_that_the_server_ends_is_an_error_and_the_next_one_works(
         session.connection().execute(text("SELECT 1"))
     migrate(opened)
     opened.dispose()
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_a_dead_connection_that_cannot_be_closed_is_one_line(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = open_store(url, create=True)
+    with opened.connect() as connection:
+        dead = connection.connection.dbapi_connection
+        assert dead is not None
+        dead.close()
+    opened.dispose()
+    lines = [(record.getMessage(), record.exc_info) for record in caplog.records if "pool" in record.name]
+    assert lines
+    for line, trace in lines:
+        assert line.startswith("database: a connection was lost already: ")
+        assert "\n" not in line
+        assert trace is None
