@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from emulator.cli.fleet_view import FleetState, state_of_links, state_of_unlinked
+from emulator.cli.fleet_view import ConnectionWatch, FleetState, state_of_links, state_of_unlinked
 from emulator.cli.options import Json
 from emulator.cli.trust import read_secrets
 from emulator.fleet.building import build_links, build_unlinked
@@ -159,14 +159,12 @@ async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_js
             received=sum(traffic.received.total() for traffic in traffics),
         )
 
-    connections = logging.getLogger("protocols.rim.carrier")
-    connections.setLevel(logging.ERROR)
+    # One line for all links instead of one for each, and none in the words of the MQTT library.
+    logging.getLogger("protocols.rim.carrier").setLevel(logging.ERROR)
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)
     try:
         for each in running:
             await each.carrier.first_attempt()
-        if as_json or not sys.stdout.isatty():
-            # Log lost connections from now on. A live table shows them itself.
-            connections.setLevel(logging.WARNING)
         await _show(look, tasks, as_json=as_json)
     finally:
         for task in tasks:
@@ -196,12 +194,18 @@ async def _run_unlinked(plan: FleetPlan, clock: Timekeeper, *, as_json: bool) ->
 
 async def _show(look: Look, tasks: Sequence[asyncio.Task[None]], *, as_json: bool) -> Never:
     """Show the state at intervals until cancelled. Raises what one of `tasks` raised."""
+    watch, is_table = ConnectionWatch(), sys.stdout.isatty() and not as_json
     with _shown(as_json=as_json) as show:
         while True:
             for task in tasks:
                 if task.done():
                     await task
-            show(look())
+            state = look()
+            show(state)
+            said = watch.said(state, asyncio.get_running_loop().time())
+            # A live table shows connections itself; with --json the first state does.
+            if said is not None and not is_table and not (as_json and said.startswith("connected:")):
+                complain(said)
             await asyncio.sleep(LOOK_EVERY_S)
 
 

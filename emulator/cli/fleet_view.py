@@ -67,6 +67,32 @@ class FleetState:
         return table
 
 
+class ConnectionWatch:
+    """Says in words when the links of a fleet lose their broker, and when all are back."""
+
+    def __init__(self) -> None:
+        self._online: int | None = None
+        self._lost_s: float | None = None
+
+    def said(self, state: FleetState, now_s: float) -> str | None:
+        """What is to be said of a state, seen at a second of a clock that never jumps; None: nothing new."""
+        before, self._online = self._online, state.links_online
+        if state.links_online == before or not state.links:
+            return None
+        size = f"{_counted(state.links, 'link')}, {_counted(state.meters, 'meter')}"
+        if state.links_online < state.links:
+            self._lost_s = now_s if self._lost_s is None else self._lost_s
+            return f"connection lost: {state.links_online} of {_counted(state.links, 'link')} online"
+        if self._lost_s is None:
+            return f"connected: {size}"
+        lost_s, self._lost_s = self._lost_s, None
+        return f"connected again after {round(now_s - lost_s)} s: {size}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
 def state_of_links(
     links: list[Link], true_ms: int, *, online: int, published: int, received: int
 ) -> FleetState:

@@ -93,6 +93,7 @@ class Carrier:
         self._attempted = asyncio.Event()
         self._problem = "not yet connected"
         self._refusals = Refusals()
+        self._lost_s: float | None = None
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._ack_timeouts: set[asyncio.Timeout] = set()
         self._inbox: asyncio.Queue[Arrival | None] = asyncio.Queue()
@@ -162,6 +163,7 @@ class Carrier:
             steady = (loop.time() - begun_s) * SECOND_MS >= STEADY_MS
             attempt = 1 if steady else attempt + 1
             if attempt == 1:
+                self._lost_s = self._lost_s or loop.time()
                 logger.warning(
                     "%s: broker %s: %s; trying again", self._client_id, self._address, self._problem
                 )
@@ -288,7 +290,15 @@ class Carrier:
             self._disconnect(client, "the first messages failed")
         self._attempted.set()
         if self.connected:
+            self._say_connected()
+
+    def _say_connected(self) -> None:
+        """Log the connection; also without `--verbose` where its loss was logged."""
+        if self._lost_s is None:
             logger.info("%s: connected to broker %s", self._client_id, self._address)
+            return
+        lost_s, self._lost_s = asyncio.get_running_loop().time() - self._lost_s, None
+        logger.warning("%s: broker %s: connected again after %.0f s", self._client_id, self._address, lost_s)
 
     async def _greet(self) -> None:
         if self._on_connect is not None:

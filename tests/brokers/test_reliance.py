@@ -217,7 +217,9 @@ def test_a_link_that_was_offline_finds_no_order_in_a_queue(broker: RunningBroker
     play(story)
 
 
-def test_after_a_kill_of_the_broker_both_ends_come_back_by_themselves(broker: RunningBroker) -> None:
+def test_after_a_kill_of_the_broker_both_ends_come_back_by_themselves_and_say_so(
+    broker: RunningBroker, caplog: pytest.LogCaptureFixture
+) -> None:
     async def story() -> None:
         births = 0
 
@@ -241,3 +243,5 @@ def test_after_a_kill_of_the_broker_both_ends_come_back_by_themselves(broker: Ru
             await until(lambda: b"up" in controller.payloads and b"down" in link.payloads, "both have heard")
 
     play(story)
+    said = [each.getMessage() for each in caplog.records if each.name == "protocols.rim.carrier"]
+    assert sum("connected again after" in line for line in said) == 2

@@ -126,3 +126,5 @@ def _log(*, verbose: bool) -> None:
     )
     # APScheduler logs every wake-up at INFO: too much.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # The MQTT library's own words ("failed to receive on socket"); the carrier says the same in ours.
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)
