@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -49,10 +50,14 @@ Look = Callable[[], FleetState]
 def run_fleet(
     *,
     broker: Annotated[
-        str, typer.Option(metavar="URL", help="mqtt[s]://[USER:PASSWORD@]HOST[:PORT], or: embedded")
-    ],
+        str | None,
+        typer.Option(
+            metavar="URL", help="mqtt[s]://[USER:PASSWORD@]HOST[:PORT], or: embedded; else RELANCE_BROKER."
+        ),
+    ] = None,
     root: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The root that meters trust: HOME/root.json.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The root that meters trust; else RELANCE_HOME/root.json."),
     ] = None,
     fleet_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The fleet's key; default: fleet.key beside the root.")
@@ -94,8 +99,7 @@ def run_fleet(
         if state is not None:
             raise InputError(f"--state: {LEGACY} keeps nothing over a restart; allowed: with {GUARDED}")
         asyncio.run(_run_unlinked(plan, clock, as_json=as_json))
-    if root is None:
-        raise InputError("--root: missing; allowed: the root.json that `relance init` writes")
+    broker, root = _from_settings(broker, root, os.environ)
     secrets = read_secrets(root, fleet_key)
     address = None if broker == EMBEDDED else read_address(broker, str(tls or ""))
     with ExitStack() as stack:
@@ -120,6 +124,21 @@ def _own_credentials(address: BrokerAddress, link: str) -> BrokerAddress:
     if not address.credentials:
         return address
     return replace(address, credentials=str(Path(address.credentials) / link))
+
+
+def _from_settings(broker: str | None, root: Path | None, environment: Mapping[str, str]) -> tuple[str, Path]:
+    """Broker and root: those given, else those of the environment, as `relance serve` takes them."""
+    broker = broker or environment.get("RELANCE_BROKER")
+    if not broker:
+        raise InputError("--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded, or RELANCE_BROKER")
+    home = environment.get("RELANCE_HOME")
+    if root is None and home:
+        root = Path(home) / "root.json"
+    if root is None:
+        raise InputError(
+            "--root: missing; allowed: the root.json that `relance init` writes, or RELANCE_HOME"
+        )
+    return broker, root
 
 
 def _plan(meters: int, links: int, seed: int, firmware: str, profile: str) -> FleetPlan:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PAGES = ("README.md", "CONTRIBUTING.md")
 OUR_PROGRAMS = ("relance", "relance-emulator", "relance-kiosk", "relance-hil")
-MEANT_AS_THEY_ARE = ("git", "cd", "export", "mosquitto", "mosquitto_sub", "mosquitto_pub")
+MEANT_AS_THEY_ARE = (".", "cp", "git", "cd", "export", "mosquitto", "mosquitto_sub", "mosquitto_pub")
 
 BLOCK = re.compile(
     r"(?:<!-- (?P<run>run)(?:: exit (?P<status>\d+))? -->\s*\n)?^```console\n(?P<text>.*?)^```$",

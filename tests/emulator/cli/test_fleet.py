@@ -45,14 +45,14 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(home: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(home: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [PROGRAM, "fleet", *arguments],
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"COLUMNS": "200"},
+        env=os.environ | {"COLUMNS": "200"} | environment,
     )
 
 
@@ -85,6 +85,15 @@ def test_a_fleet_with_its_own_broker_prints_its_address(home: Path) -> None:
     _, err = fleet.communicate(timeout=10)
     assert fleet.returncode == 130
     assert err.startswith("broker: mqtt://127.0.0.1:")
+
+
+def test_broker_and_root_come_from_the_settings_of_all_programs(home: Path, broker: EmbeddedBroker) -> None:
+    fleet = start(home, "--meters", "3", RELANCE_BROKER=str(broker.address), RELANCE_HOME=str(home))
+    assert fleet.stdout is not None
+    assert "links 2/2 online; supply: 3 on" in fleet.stdout.readline()
+    fleet.send_signal(signal.SIGINT)
+    _, err = fleet.communicate(timeout=10)
+    assert (fleet.returncode, err) == (130, "connected: 2 links, 3 meters\n")
 
 
 def test_card_meters_run_and_exchange_nothing(home: Path) -> None:
@@ -190,7 +199,7 @@ WHOLE = (*BROKER, "--root", "root.json")
         ((*WHOLE, "--firmware", "legacy-2020", "--state", "x"), 2, "--state: legacy-2020 keeps nothing over"),
         ((*WHOLE, "--profile", "gold"), 2, '--profile: "gold"; allowed: wallonia-card-2020, '),
         ((*WHOLE, "--state", "root.json"), 2, "root.json: cannot be used: File exists"),
-        ((), 2, "Missing option '--broker'"),
+        ((), 2, "--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded, or RELANCE_BROKER"),
     ],
 )
 def test_a_wrong_command_line_gets_one_line(
