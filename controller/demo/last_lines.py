@@ -3,8 +3,10 @@
 import sys
 from pathlib import Path
 
+from controller.demo.camera import Fleet
 from controller.demo.report_fields import report_fields
 from controller.demo.result import Result
+from controller.demo.stage import STORE_FILE
 
 
 def print_end(result: Result, as_json: Path, page: Path) -> None:
@@ -27,7 +29,18 @@ def print_end(result: Result, as_json: Path, page: Path) -> None:
         )
     lines += [
         f"Report:         {page} (and {as_json})",
+        *_store_lines(result, page.parent / STORE_FILE),
         f"Decisions:      {fields['decisions_sha256']}",
         f"Took {result.wall_seconds:.0f} s.",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _store_lines(result: Result, store: Path) -> list[str]:
+    """What the store of the replay is good for: a meter's own account of its cut."""
+    cut = [change.meter for change in result.cuts(Fleet.GUARDED)]
+    return [
+        f"Store:          {store}: every order, report and black box of the guarded meters.",
+        "                With a home made by `relance init` you can ask it, for instance:",
+        f"                relance meters why {(cut or ['METER'])[0]} --database sqlite:///{store}",
+    ]

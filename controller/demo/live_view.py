@@ -1,23 +1,21 @@
-"""Shows the running demo: a live picture on a terminal, else a line for each simulated hour."""
+"""Shows the running demo: a live picture on a terminal, else a line for each hour that had an event."""
 
 import asyncio
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
 
 from controller.demo import night
 from controller.demo.camera import Fleet
+from controller.demo.picture import NAMES, Glimpse, clock, headline, picture
 from controller.demo.stage import Stage
-from protocols.cutting.zones import load_zone
-from protocols.instants import HOUR_MS, MINUTE_MS, datetime_from_ms
+from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.reasons import Supply
 
 # How long an hour of the replay takes at least, so that people can watch; and a minute in `_SLOW_MS`.
@@ -28,11 +26,7 @@ _SLOW_MS: Final = (
     (night.WRONG_CUT_MS + 58 * MINUTE_MS, night.WRONG_CUT_MS + 63 * MINUTE_MS),
 )
 _REFRESH_S: Final = 0.1
-_HOURS_SHOWN: Final = 18
-_BAR_CHARS: Final = 40
-_ZONE: Final = load_zone(night.ZONE)
-_NAMES: Final = {Fleet.LEGACY: "card meters", Fleet.GUARDED: "guarded meters"}
-_COLOURS: Final = {Fleet.LEGACY: "dark_orange3", Fleet.GUARDED: "dodger_blue2"}
+_INDENT: Final = "    "
 
 
 class View:
@@ -45,7 +39,8 @@ class View:
         self._hour = night.START_MS // HOUR_MS
         self._minute = -1
         self._shown_s = 0.0
-        self._stepped_s = time.monotonic()
+        self._begun_s = self._stepped_s = time.monotonic()
+        self._told: tuple[object, ...] = ()
 
     async def look(self) -> None:
         """Show the state; call it after each step."""
@@ -55,11 +50,12 @@ class View:
             await self._give_time(hour, minute, now_ms)
         if self._live is None:
             for passed in range(max(self._hour, hour - 24) + 1, hour + 1):
-                sys.stdout.write(self._line(passed) + "\n")
-                sys.stdout.flush()
+                self._tell(passed)
         elif time.monotonic() - self._shown_s >= _REFRESH_S:
             self._shown_s = time.monotonic()
-            self._live.update(self._picture(now_ms), refresh=True)
+            size = self._live.console.size
+            # A row is left for the cursor.
+            self._live.update(picture(self._glimpse(now_ms), size.height - 1, size.width), refresh=True)
         self._hour, self._minute = hour, minute
 
     async def _give_time(self, hour: int, minute: int, now_ms: int) -> None:
@@ -71,47 +67,33 @@ class View:
                 await asyncio.sleep(left_s)
             self._stepped_s = time.monotonic()
 
-    def _line(self, hour: int) -> str:
-        """The supply at the beginning of an hour, and the cuts in the hour before."""
+    def _tell(self, hour: int) -> None:
+        """Write a line about an hour that has passed, and what the timeline says, if anything happened."""
         camera = self._stage.camera
-        parts = [_clock(hour * HOUR_MS)]
-        for fleet in Fleet:
-            supply = camera.supply[fleet]
-            parts.append(
-                f"{_NAMES[fleet]}: {_dark(supply)} dark, {camera.openings_by_hour[fleet][hour - 1]} cut"
+        begun_ms = (hour - 1) * HOUR_MS
+        said = [
+            headline(entry.at_ms) for entry in night.TIMELINE if begun_ms <= entry.at_ms < begun_ms + HOUR_MS
+        ]
+        cuts = [camera.openings_by_hour[fleet][hour - 1] for fleet in Fleet]
+        dark = [_dark(camera.supply[fleet]) for fleet in Fleet]
+        if not said and not any(cuts) and self._told == tuple(dark):
+            return
+        self._told = tuple(dark)
+        fleets = zip(Fleet, dark, cuts, strict=True)
+        supply = [f"{NAMES[fleet]}: {off} dark, {cut} cut" for fleet, off, cut in fleets]
+        sys.stdout.write(" | ".join([clock(hour * HOUR_MS), *supply]) + "\n")
+        for sentence in said:
+            sys.stdout.write(
+                textwrap.fill(f"{sentence}.", 80, initial_indent=_INDENT, subsequent_indent=_INDENT)
             )
-        return " | ".join([*parts, f"{self._stage.post.published.total()} messages"])
+            sys.stdout.write("\n")
+        sys.stdout.flush()
 
-    def _picture(self, now_ms: int) -> Panel:
+    def _glimpse(self, now_ms: int) -> Glimpse:
         camera = self._stage.camera
-        supply = Table("", *(each.value for each in Supply), box=None, padding=(0, 2, 0, 0))
-        for fleet in Fleet:
-            counts = (str(camera.supply[fleet][each]) for each in Supply)
-            supply.add_row(Text(_NAMES[fleet], style=_COLOURS[fleet]), *counts)
-        foot = Text(
-            f"{self._stage.post.published.total():,} messages over MQTT".replace(",", " "), style="dim"
-        )
-        return Panel(
-            Group(supply, Text(), self._openings(now_ms), Text(), foot),
-            title=f"[bold]{_clock(now_ms)}[/bold]",
-            subtitle=_headline(now_ms),
-            padding=(1, 2),
-        )
-
-    def _openings(self, now_ms: int) -> Table:
-        """Cuts of the last hours, a bar per fleet."""
-        camera = self._stage.camera
-        table = Table("hour", "cut by card meters", "cut by guarded meters", box=None, padding=(0, 2, 0, 0))
-        hours = range(now_ms // HOUR_MS - _HOURS_SHOWN + 1, now_ms // HOUR_MS + 1)
-        most = max([_BAR_CHARS, *(camera.openings_by_hour[fleet][hour] for fleet in Fleet for hour in hours)])
-        for hour in hours:
-            cells = []
-            for fleet in Fleet:
-                count = camera.openings_by_hour[fleet][hour]
-                bar = "█" * (-(-count * _BAR_CHARS // most))
-                cells.append(Text(f"{bar} {count}" if count else "", style=_COLOURS[fleet]))
-            table.add_row(datetime_from_ms(hour * HOUR_MS, _ZONE).strftime("%a %H:00"), *cells)
-        return table
+        elapsed_s = time.monotonic() - self._begun_s
+        published = self._stage.post.published.total()
+        return Glimpse(now_ms, camera.supply, camera.openings_by_hour, published, elapsed_s)
 
 
 @contextmanager
@@ -126,13 +108,3 @@ def shown(stage: Stage, *, fast: bool) -> Iterator[View]:
 
 def _dark(supply: dict[Supply, int]) -> int:
     return supply[Supply.OFF] + supply[Supply.ARMED]
-
-
-def _clock(instant_ms: int) -> str:
-    return datetime_from_ms(instant_ms, _ZONE).strftime("%a %d %B %Y %H:%M")
-
-
-def _headline(now_ms: int) -> str:
-    """The first sentence of the last entry of the timeline."""
-    texts = [entry.text for entry in night.TIMELINE if entry.at_ms <= now_ms]
-    return texts[-1].split(". ")[0].rstrip(".") if texts else ""

@@ -212,6 +212,7 @@ class Carrier:
             except (aiomqtt.MqttError, TimeoutError) as error:
                 # Raised from here it would replace a cancellation that is on its way.
                 logger.debug("%s: no orderly end: %r", self._client_id, error)
+            _take_note_of_end(client)
 
     async def _subscribe(self, client: AcknowledgingClient, filters: Sequence[str]) -> list[str]:
         """Subscribe filters; returns those that the broker refuses. They are logged, the others are heard."""
@@ -400,6 +401,13 @@ def _publish_properties(expiry_s: int | None) -> Properties | None:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho leaves it bare
     properties.MessageExpiryInterval = expiry_s
     return properties
+
+
+def _take_note_of_end(client: aiomqtt.Client) -> None:
+    """Look at why a connection ended: where nobody does, asyncio writes about it on standard error."""
+    end = client._disconnected  # noqa: SLF001 # aiomqtt itself leaves it unread where the broker goes first
+    if end.done() and not end.cancelled():
+        end.exception()
 
 
 def _why_unreachable(error: Exception) -> str:
