@@ -21,11 +21,12 @@ from controller.demo.result import Result
 from protocols.cutting.zones import load_zone
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, ms_from_iso
 
-CARD: Final = "#c2500b"
+CARD: Final = "#be4e0b"
 GUARDED: Final = "#1764ab"
 INK: Final = "#22262b"
 _FAINT: Final = "#d9d4c9"
-_WRONG: Final = "#7a1f5c"
+_AXIS: Final = "#8b867c"
+WRONG: Final = "#7a1f5c"
 _ZONE: Final = load_zone(night.ZONE)
 _STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
@@ -33,7 +34,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 11,
     "text.color": INK,
-    "axes.edgecolor": "#8b867c",
+    "axes.edgecolor": _AXIS,
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -53,6 +54,8 @@ _STYLE: Final[dict[Any, Any]] = {
 _ZOOM_FROM_MS: Final = ms_from_iso("2020-07-02T18:00+02:00")
 _ZOOM_UNTIL_MS: Final = ms_from_iso("2020-07-04T00:00+02:00")
 _LABEL: Final = {Fleet.LEGACY: "card meters of 2020", Fleet.GUARDED: "guarded meters"}
+# The variables of the page for the colours of the drawings.
+_THEME: Final = {CARD: "card", GUARDED: "guarded", INK: "ink", WRONG: "wrong", _FAINT: "line", _AXIS: "axis"}
 _COLOUR: Final = {Fleet.LEGACY: CARD, Fleet.GUARDED: GUARDED}
 
 
@@ -84,7 +87,7 @@ def week_histogram(result: Result) -> str:
             axes.set_ylabel("cut per hour")
             _days(axes)
             for at_ms in (night.LIE_MS, night.PLANNED_CUT_MS):
-                axes.axvline(_local(at_ms), color=_WRONG, linewidth=1, linestyle=(0, (4, 3)))
+                axes.axvline(_local(at_ms), color=WRONG, linewidth=1, linestyle=(0, (4, 3)))
         lower.set_xlim(_local(night.START_MS), _local(night.END_MS))
         return _svg(figure, "week")
 
@@ -123,7 +126,7 @@ def offsets_seen(result: Result) -> str:
             [_local(each.received_ms) for each in result.heard],
             [each.offset_ms / HOUR_MS for each in result.heard],
             s=26,
-            color=_WRONG,
+            color=WRONG,
             alpha=0.55,
             linewidths=0,
         )
@@ -134,10 +137,10 @@ def offsets_seen(result: Result) -> str:
         axes.set_ylabel("date heard, against the meter's own")
         if result.heard:
             middle_ms = (night.LIE_MS + night.LIE_ENDS_MS) // 2
-            axes.text(_local(middle_ms), 25.2, "+86,400 seconds: a whole day", ha="center", color=_WRONG)
+            axes.text(_local(middle_ms), 25.2, "+86,400 seconds: a whole day", ha="center", color=WRONG)
         axes.text(_local(night.LIE_MS - 170 * MINUTE_MS), 0.8, "what the meters went on by", color=GUARDED)
         for at_ms in (night.LIE_MS, night.LIE_ENDS_MS):
-            axes.axvline(_local(at_ms), color=_WRONG, linewidth=1, linestyle=(0, (4, 3)))
+            axes.axvline(_local(at_ms), color=WRONG, linewidth=1, linestyle=(0, (4, 3)))
         _hours(axes, 2)
         return _svg(figure, "offsets")
 
@@ -201,7 +204,7 @@ def _mark_night(axes: Axes, *, named: bool) -> None:
         (night.LIE_MS, "22:59\nwrong date", "right"),
         (night.PLANNED_CUT_MS, "Friday 23:01\nplanned ", "right"),
     ):
-        axes.axvline(_local(at_ms), color=_WRONG, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.axvline(_local(at_ms), color=WRONG, linewidth=1.2, linestyle=(0, (4, 3)))
         if named:
             transform: Any = axes.get_xaxis_transform()
             axes.text(
@@ -211,7 +214,7 @@ def _mark_night(axes: Axes, *, named: bool) -> None:
                 transform=transform,
                 ha=side,
                 va="top",
-                color=_WRONG,
+                color=WRONG,
                 size=10,
             )
 
@@ -243,4 +246,11 @@ def _svg(figure: Figure, name: str) -> str:
     element = re.sub(
         r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', element, count=1
     )
-    return element.strip()
+    return _themed(element.strip())
+
+
+def _themed(element: str) -> str:
+    """The drawing in the page's own colours, which are others in the dark; a picture alone keeps its own."""
+    for colour, name in _THEME.items():
+        element = re.sub(f"{colour}(?![0-9a-f])", f"var(--{name}, {colour})", element)
+    return element

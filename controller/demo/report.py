@@ -80,7 +80,12 @@ def render(result: Result) -> str:
         assumed=night.ASSUMED,
         refused=result.refused_plan,
         facts=_facts(result),
-        colours={"card": histogram.CARD, "guarded": histogram.GUARDED, "ink": histogram.INK},
+        colours={
+            "card": histogram.CARD,
+            "guarded": histogram.GUARDED,
+            "wrong": histogram.WRONG,
+            "ink": histogram.INK,
+        },
         version=result.version,
     )
 
