@@ -75,9 +75,12 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def _record_demo() -> None:
+    """A new report and page. The store stays the one of version 0.1: that one must be read for ever."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         replay_demo(folder)
+        with tarfile.open(DEMO) as packed:
+            packed.extract("replay.db", folder, filter="data")
         with tarfile.open(DEMO, "w:xz") as packed:
             for file in ("replay.db", "report.json", "report.html"):
                 packed.add(folder / file, file)
