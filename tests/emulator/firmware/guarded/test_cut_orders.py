@@ -1,5 +1,7 @@
 """A cut order from its storing to its end: each revision is a cut of its own, with a warning of its own."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,12 +9,14 @@ from hypothesis import strategies as st
 from emulator.firmware.effects import Persist, RecordEmitted, SetSupply
 from emulator.firmware.events import MainsOff, MainsOn, TicksLost
 from emulator.firmware.guarded.clock import earliest_ms
+from emulator.firmware.guarded.identity import SPREAD_WHOLE
 from emulator.firmware.guarded.meter import GuardedMeter
-from protocols.documents.bodies import CutOrderBody
+from protocols.documents.bodies import CutCalendarBody, CutOrderBody
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.link.records import OrderJudged, WarningShown
 from protocols.reasons import Source, Supply
+from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, MONDAY_MS, PROFILE, Workbench
 
 EIGHT = MONDAY_MS + 8 * HOUR_MS
@@ -213,3 +217,32 @@ def test_what_is_held_after_a_second_is_not_over(
         memory = bench.meter.memory
         stepped_ms = earliest_ms(memory.clock, memory.tick) - SECOND_MS
         assert all(order.until_ms > stepped_ms for order in memory.cut_orders.values())
+
+
+# -- a calendar sent again inside its window ------------------------------------------------------------
+
+
+def test_a_calendar_sent_again_restarts_no_warning_and_permits_when_a_lease_names_it() -> None:
+    bench = permitted()
+    order_cut(bench, WINDOW)
+    bench.wait_until(EIGHT - MINUTE_MS)
+    assert bench.calendar is not None
+    assert bench.send(bench.calendar).reason == "repeated"
+    bench.calendar = bench.order(Kind.CUT_CALENDAR, "season", CutCalendarBody((Window(EIGHT, NOON),)))
+    assert bench.send(bench.calendar).reason == "stored"
+    assert bench.wait_until(EIGHT + MINUTE_MS).supply == "on", "no lease names it yet"
+    bench.lease()
+    assert bench.wait(10 * SECOND_MS).supply == "off"
+    assert warnings(bench) == 1
+
+
+@pytest.mark.parametrize("begins_ms", [EIGHT, EIGHT + HOUR_MS])
+def test_the_spread_counts_from_the_window_in_force(begins_ms: int) -> None:
+    """A meter with a whole share waits for half an hour after the start of the window that it has now."""
+    bench = Workbench(profile=replace(PROFILE, spread_max_s=1_800), balance_q=0)
+    bench.meter.spread_share = SPREAD_WHOLE
+    bench.permit(WINDOW)
+    bench.wait_until(EIGHT + MINUTE_MS)
+    bench.permit((begins_ms, WINDOW[1]))
+    assert bench.wait_until(begins_ms + 30 * MINUTE_MS - SECOND_MS).supply == "on"
+    assert bench.wait(10 * SECOND_MS).supply == "off"
