@@ -46,7 +46,8 @@ def forecast_in_words(found: ForecastPart, zone: ZoneInfo) -> str:
             return _own_forecast(found, zone)
         case NextByOrders():
             if found.instant_ms is None:
-                return f"By the orders in force no cut is possible: {_reasons(found.hindrances, zone)}."
+                reasons = _reasons(found.hindrances, zone, ahead=True)
+                return f"By the orders in force no cut is possible: {reasons}."
             return f"By the orders in force no cut is possible before {_at(found.instant_ms, zone)}."
 
 
@@ -81,11 +82,11 @@ def _own_forecast(found: NextCut, zone: ZoneInfo) -> str:
         return f"The next instant at which a cut would be possible: {_at(found.instant_ms, zone)}."
     said = "" if found.said_ms is None else f", of {_at(found.said_ms, zone)},"
     named = "none" if found.instant_ms is None else _at(found.instant_ms, zone)
-    return f"The meter's own forecast{said} did not know all of that, or is over: {named}."
+    return f"The meter's own forecast{said} is out of date: {named}."
 
 
-def _reasons(hindrances: Sequence[Hindrance], zone: ZoneInfo) -> str:
-    return "; ".join(why_not(each, zone) for each in hindrances)
+def _reasons(hindrances: Sequence[Hindrance], zone: ZoneInfo, *, ahead: bool = False) -> str:
+    return "; ".join(why_not(each, zone, ahead=ahead) for each in hindrances)
 
 
 def _confirmed(unconfirmed: str | None) -> str:

@@ -21,8 +21,8 @@ def not_cut_in_words(groups: Iterable[NotCut], zone: ZoneInfo) -> list[str]:
     return [f"{_who(group.meters)} will not be cut: {why_not(group.hindrance, zone)}." for group in groups]
 
 
-def why_not(hindrance: Hindrance, zone: ZoneInfo) -> str:
-    """One reason, as a clause: `the moratorium winter forbids it until …`."""
+def why_not(hindrance: Hindrance, zone: ZoneInfo, *, ahead: bool = False) -> str:
+    """One reason, as a clause: `the hold winter forbids it until …`. `ahead`: for all the time to come."""
     name = hindrance.object.partition("/")[2]
     until = "" if hindrance.until_ms is None else f" until {local_in_words(hindrance.until_ms, zone)}"
     match hindrance.why:
@@ -32,6 +32,8 @@ def why_not(hindrance: Hindrance, zone: ZoneInfo) -> str:
             return f"the flag {name} forbids it until two people clear it"
         case Obstacle.RELEASE:
             return f"the hours of a release run{until} at least"
+        case Obstacle.NO_WINDOW if ahead:
+            return "its calendar has no window ahead"
         case _:
             return _FIXED[hindrance.why]
 

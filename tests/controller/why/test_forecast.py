@@ -114,6 +114,11 @@ def test_a_planned_cut_is_named_with_the_windows_that_it_covers() -> None:
 def test_a_forecast_that_is_over_is_no_forecast() -> None:
     text = told(held(CALENDAR), (NOW - 2_000, NOW - 1_000))
     assert "By the orders in force no cut is possible before 2026-11-30T07:00:00Z" in text
+    past = [Window(NOW - HOUR_MS, NOW - 1_000)]
+    over = drafting.unlinted_calendar(sheet(9), "fleet", past, RULE, NOW + 90 * DAY_MS, FLEET)
+    text = told(held(over), (NOW - 2_000, NOW - 1_000))
+    assert "By the orders in force no cut is possible: its calendar has no window ahead." in text
+    assert "is out of date: 2026-11-28T19:35:58Z" in text
 
 
 states = st.sampled_from(DeliveryState)
