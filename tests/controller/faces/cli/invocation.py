@@ -43,8 +43,12 @@ class Ended:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a call: this process's, without our variables except those given."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("RELANCE_")}
+    """The environment of a call: this process's, without its width and our variables but for those given."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "COLUMNS" and not name.startswith("RELANCE_")
+    }
     return ours | {"RELANCE_HOME": str(home), "RELANCE_PASSPHRASE": PASSPHRASE} | more
 
 
