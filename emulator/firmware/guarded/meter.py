@@ -31,19 +31,15 @@ from emulator.firmware.events import (
 from emulator.firmware.guarded import causes, clock, holds, purse
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import Parts, receive
-from emulator.firmware.guarded.forecast import forecast_ms
 from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
-from emulator.firmware.guarded.holdings import Holdings, holdings_of
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
-from emulator.firmware.guarded.known import Known, known_of
 from emulator.firmware.guarded.memory import Memory, Opening
 from emulator.firmware.guarded.opening import is_undone_by_credit, is_undone_by_limiter_off, reason_to_restore
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
-from emulator.firmware.guarded.witnesses import witnesses
+from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.journal import Journal
 from emulator.firmware.profile import Profile
-from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import FIRST_TICK, STEP_MS, Tick, step_at_or_after
@@ -51,7 +47,6 @@ from protocols.chain import Head
 from protocols.documents.roles import Root
 from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MIN
-from protocols.link.messages import Witness
 from protocols.link.question import Flags, Interval, Question
 from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
 from protocols.reasons import (
@@ -63,7 +58,6 @@ from protocols.reasons import (
     OrderVerdict,
     Refusal,
     ScreenCode,
-    Source,
     Supply,
     SupplyReason,
 )
@@ -72,19 +66,12 @@ from protocols.reasons import (
 _UNTOUCHED: Final = Tick(-2 * STEP_MS)
 
 
-class GuardedMeter:
+class GuardedMeter(ShownMeter):
     """One meter. See `emulator.firmware.meter.Meter` for what its caller may rely on."""
 
     __slots__ = (
-        "_first_root",
         "_kept_due_tick",
         "_kept_empty",
-        "_known",
-        "identity",
-        "journal",
-        "memory",
-        "point",
-        "profile",
         "recorder",
         "spread_share",
         "stepped_tick",
@@ -113,7 +100,7 @@ class GuardedMeter:
         self.stepped_tick: int = -STEP_MS
         self.touched_tick = FIRST_TICK
         self.spread_share = identity.spread_share()
-        self._known: Known | None = None
+        self._known = None
         self._kept_due_tick: Tick | None = None
         self._kept_empty = False
 
@@ -179,77 +166,6 @@ class GuardedMeter:
     def next_due_tick(self) -> Tick:
         """The next second of the crystal in which a step might change something."""
         return Tick(self._next_due())
-
-    @property
-    def glance(self) -> Glance:
-        """What can be read of it without a calculation."""
-        state, point = self.memory.clock, self.point
-        return Glance(point.supply, point.reason, state.status, state.nonce, point.recorder.code)
-
-    def readout(self, at_tick: Tick) -> Readout:
-        """Everything that it shows at a tick; in a dispute the interval is the hull of both opinions."""
-        state, point = self.memory.clock, self.point
-        low_ms, high_ms = clock.shown_interval_ms(state, at_tick)
-        return Readout(
-            glance=self.glance,
-            text=point.recorder.text,
-            earliest_ms=low_ms,
-            latest_ms=high_ms,
-            estimate_ms=clock.estimate_ms(state, at_tick),
-            purse=purse_at(point.credit, at_tick),
-            mains_on=point.mains_on,
-            is_warned=bool(self.memory.warned),
-            next_possible_ms=self.next_possible_ms(at_tick),
-            journal_number=self.journal.head.number,
-        )
-
-    @property
-    def purse(self) -> Purse:
-        """Credit and register as of the tick to which it has run."""
-        return purse_at(self.point.credit, self.memory.tick)
-
-    def holdings(self) -> Holdings:
-        """What it holds of documents, for a sync."""
-        return holdings_of(self.memory, self.root.version)
-
-    def witnesses(self, at_tick: Tick) -> tuple[Witness, ...]:
-        """The last claim of each source, the latest first."""
-        return witnesses(self.memory.clock, at_tick)
-
-    def has_heard(self, source: Source, since_tick: Tick) -> bool:
-        """Whether a source has answered an ask since then; lost ticks forget every answer."""
-        heard = self.memory.clock.fresh.get(source)
-        return heard is not None and heard.lower.tick >= since_tick
-
-    def estimate_ms(self, at_tick: Tick) -> UtcMs:
-        """The best estimate of the instant at which something happened, from its tick."""
-        return clock.estimate_ms(self.memory.clock, at_tick)
-
-    @property
-    def tick(self) -> Tick:
-        """The tick to which it has run."""
-        return self.memory.tick
-
-    def next_possible_ms(self, at_tick: Tick) -> int | None:
-        """When a cut is possible next, if nothing new arrives; None: never, as things stand."""
-        return forecast_ms(self.memory, self.known, at_tick)
-
-    @property
-    def root(self) -> Root:
-        """Whom it believes: the last root it accepted, else the one of its manufacture."""
-        return self.memory.root or self._first_root
-
-    @property
-    def known(self) -> Known:
-        """What the stored documents permit and forbid."""
-        if self._known is None:
-            self._known = known_of(self.memory)
-        return self._known
-
-    @property
-    def dispute_nonce(self) -> str:
-        """What a rebase must name; empty while nothing is disputed."""
-        return self.memory.clock.nonce
 
     def image(self) -> bytes:
         """The content of the non-volatile memory as it must stand now."""
