@@ -284,6 +284,17 @@ def test_a_dip_of_the_mains_within_one_second_restarts_the_warning_too() -> None
     assert bench.wait(3000).supply == "off"
 
 
+def test_the_warning_begins_anew_with_every_new_epoch() -> None:
+    bench = poor().wait_until(WINDOW[0] - HOUR_MS)
+    bench.do(TicksLost())
+    bench.wait(30 * MINUTE_MS)
+    bench.do(TicksLost())
+    for source in (Source.HEADEND, Source.TIMESERVER):
+        bench.witness(source)
+    assert bench.wait_until(WINDOW[0] + 30 * MINUTE_MS - 1_000).supply == "on"
+    assert bench.wait(10_000).supply == "off"
+
+
 def test_credit_that_runs_out_between_two_windows_waits_for_the_next() -> None:
     # 20 hours of 1 kW at 0.30 EUR/kWh: used up at 20:00.
     bench = Workbench(balance_q=20 * 3600 * 3 * 1000 * 300_000)
