@@ -95,6 +95,12 @@ def _orders() -> typer.Typer:
     return app
 
 
+def _root() -> typer.Typer:
+    from controller.faces.cli.root import app
+
+    return app
+
+
 def _audit() -> typer.Typer:
     from controller.faces.cli.audit import app
 
@@ -161,6 +167,7 @@ ROWS: Final = (
     CommandRow("cut", "Order and cancel planned cuts.", _cut),
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
+    CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("audit", "Verify and read the audit.", _audit),
     CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),
     CommandRow(

@@ -8,7 +8,7 @@ from typing import Final
 from sqlmodel import Session, col, func, or_, select
 
 from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
-from controller.leases.rules import LeaseHeld, due_leases, lease_held, plan_leases
+from controller.leases.rules import LeaseHeld, demanding_root, due_leases, lease_held, plan_leases
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import store as orders
@@ -37,7 +37,7 @@ def renew_leases(act: Act) -> int:
         return 0
     meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
     plans, without = plan_leases(meters, naming, now_ms, holders)
-    due = due_leases(plans, leases_held(session), now_ms)
+    due = due_leases(demanding_root(plans, act.root.version), leases_held(session), now_ms)
     issued = 0
     for plan in due:
         order = drafting.lease(act.sheet(Kind.LEASE, "fleet"), plan.meters, plan.calendar, plan.names)

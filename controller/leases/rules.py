@@ -14,7 +14,7 @@ from msgspec import Struct
 from controller.orders.standing import NOBODY, protection_of
 from protocols.documents.bodies import LeaseBody, Named, ReleaseBody
 from protocols.documents.kind_rule import Kind
-from protocols.documents.merging import in_force, named_in_lease
+from protocols.documents.merging import ROOT_NAMED, in_force, named_in_lease
 from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.protecting import is_remembered
 from protocols.instants import DAY_MS, HOUR_MS
@@ -22,6 +22,8 @@ from protocols.limits import OBJECTS_MAX
 from protocols.reasons import Refusal
 
 RENEWAL_MS: Final = DAY_MS
+# The version of the root of a founding, with which meters are made.
+FIRST_ROOT: Final = 1
 # A hold is named until two days after its end, so that a controller whose clock is a day ahead still names
 # it.
 _NAMED_BEYOND_MS: Final = 2 * DAY_MS
@@ -60,7 +62,8 @@ def protection_to_name(
         if isinstance(named, Refusal):
             return named
         names.append(named)
-    return tuple(names) if len(names) <= OBJECTS_MAX else Refusal.TOO_MANY
+    # One name is left for the root.
+    return tuple(names) if len(names) < OBJECTS_MAX else Refusal.TOO_MANY
 
 
 def plan_leases(
@@ -89,6 +92,19 @@ def plan_leases(
         for (_, names), (calendar, group) in grouped.items()
     ]
     return plans, sorted(without)
+
+
+def demanding_root(plans: Iterable[LeasePlan], version: int) -> list[LeasePlan]:
+    """The same leases, each of which demands this root or a later one; no lease demands the first.
+
+    Firmware that knows no such demand opens nothing under it: it takes the name for a hold that it lacks.
+    """
+    if version <= FIRST_ROOT:
+        return list(plans)
+    return [
+        LeasePlan(calendar=plan.calendar, names=(*plan.names, Named(ROOT_NAMED, version)), meters=plan.meters)
+        for plan in plans
+    ]
 
 
 def due_leases(plans: Iterable[LeasePlan], held: Mapping[str, LeaseHeld], now_ms: int) -> list[LeasePlan]:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from controller.database.engine import open_store, reading
 from controller.office.people import load_root
+from controller.office.root_store import newer_root
 from controller.office.settings import Settings
 from protocols.documents.roles import Root
 
@@ -35,6 +36,9 @@ def open_office(settings: Settings) -> Iterator[Office]:
     root = load_root(settings.root)
     store = open_store(settings.database)
     try:
+        with reading(store) as session:
+            newer = newer_root(session, root)
+        root = root if newer is None else newer[0]
         yield Office(settings, root, store)
     finally:
         store.dispose()

@@ -106,6 +106,17 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
     session.flush()
 
 
+def spread_root(session: Session, envelope: bytes, now_ms: int) -> None:
+    """Queue a new root for every meter, in the place of an older one that waits."""
+    session.execute(delete(OutboxRow).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter) != ""))
+    by_link: dict[str, list[str]] = {}
+    for meter, link in session.exec(select(MeterRow.id, MeterRow.link)):
+        by_link.setdefault(link, []).append(meter)
+    for link, meters in sorted(by_link.items()):
+        for batch in in_batches(meters):
+            enqueue_root(session, envelope, batch, link, now_ms)
+
+
 def enqueue_clearing(session: Session, order_id: str, now_ms: int) -> None:
     """Queue an empty retained message, which removes a fleet-wide order from the broker (MQTT 5, 3.3.1.3)."""
     row = OutboxRow(topic=_fleet_topic(order_id), retain=1, not_before_ms=now_ms, not_after_ms=INSTANT_MS_MAX)

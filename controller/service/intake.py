@@ -40,8 +40,8 @@ _REST_S: Final = 2.5
 class Intake:
     """Writes messages while `run` runs; `written` is called after each batch.
 
-    `linger_s` is 0 where the caller holds the lock until all messages have arrived, as the demo's conductor
-    does.
+    `root` is what meters get that hold an older one. `linger_s` is 0 where the caller holds the lock until
+    all messages have arrived, as the demo's conductor does.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Intake:
         self.linger_s = LINGER_S
         self._engine = engine
         self._fleet_key = fleet_key
-        self._root = root
+        self.root = root
         self._timekeeper = timekeeper
         self._lock = lock
         self._written = written
@@ -155,7 +155,7 @@ class Intake:
 
     def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
         with writing(self._engine) as session:
-            return take_in(session, batch, self._fleet_key, self._root, self._timekeeper.now_ms())
+            return take_in(session, batch, self._fleet_key, self.root, self._timekeeper.now_ms())
 
     def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()

@@ -20,7 +20,9 @@ from controller.database.engine import reading, writing
 from controller.leases.acts import renew_leases, upkeep_mark
 from controller.office.audit import SERVICE
 from controller.office.people import Actor
+from controller.office.root_store import newer_root
 from controller.orders.acting import acting
+from controller.orders.outbox import spread_root
 from controller.orders.upkeep import UpkeepDone, keep_up
 from controller.service.supervising import STORE_ERRORS, Trouble
 from protocols.documents.envelope import Signer
@@ -54,6 +56,7 @@ class Jobs:
         lock: asyncio.Lock,
         done: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
+        rooted: Callable[[Root, bytes], None] | None = None,
     ) -> None:
         self._leads = leads
         self._engine = engine
@@ -62,6 +65,7 @@ class Jobs:
         self._timekeeper = timekeeper
         self._lock = lock
         self._done = done
+        self._rooted = rooted
         self._woken = asyncio.Event()
         self._trouble = Trouble("jobs")
         # Only saves work: without it the next tick would make the same plan again.
@@ -69,6 +73,7 @@ class Jobs:
 
     def tick(self, now_ms: int) -> Done:
         """Do what is due at `now_ms`. Idempotent: a second call at once finds nothing to do."""
+        self._take_newer_root(now_ms)
         with writing(self._engine) as session:
             upkeep = keep_up(session, now_ms)
         if not self._leads():
@@ -84,6 +89,20 @@ class Jobs:
             leases = renew_leases(act)
             self._planned = upkeep_mark(act.session), now_ms
         return Done(upkeep=upkeep, leases=leases)
+
+    def _take_newer_root(self, now_ms: int) -> None:
+        """Work under the store's root where it is newer, and send it to every meter."""
+        with reading(self._engine) as session:
+            newer = newer_root(session, self._root)
+        if newer is None:
+            return
+        self._root, envelope = newer
+        self._planned = None
+        if self._rooted is not None:
+            self._rooted(self._root, envelope)
+        with writing(self._engine) as session:
+            spread_root(session, envelope, now_ms)
+        logger.warning("jobs: root %d is in force now, and goes to every meter", self._root.version)
 
     async def tick_now(self) -> Done:
         """One tick at the present instant, under the lock of this process's writers."""

@@ -90,7 +90,9 @@ class Service:
         self._lock = asyncio.Lock()
         sent = RootSent(self.root.version, keys.root_envelope)
         self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke)
-        self.jobs = Jobs(engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads)
+        self.jobs = Jobs(
+            engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads, self._take_root
+        )
         self._answering: set[asyncio.Task[None]] = set()
         self.outbox: Outbox | None = None
         self.time: TimeAuthority | None = None
@@ -143,6 +145,11 @@ class Service:
         failure = None if answering.cancelled() else answering.exception()
         if failure is not None and not isinstance(failure, BrokerRefusedError | NotConnectedError):
             logger.error("time: an ask could not be answered", exc_info=failure)
+
+    def _take_root(self, root: Root, envelope: bytes) -> None:
+        """Answer syncs with a root that has gone into force."""
+        self.root = root
+        self.intake.root = RootSent(root.version, envelope)
 
     def _poke(self) -> None:
         if self.outbox is not None:

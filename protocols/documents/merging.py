@@ -41,6 +41,8 @@ from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
 from protocols.spans import Span
 
+# What a lease names to demand a root: its floor is the version that the meter must have.
+ROOT_NAMED: Final = "root/version"
 # The objects that gather what one person declares beyond their quota of holds: see `room`.
 CATCH_ALL: Final = "hold/catch-all."
 # A lift, a cleared flag, and a release (its hours are ticks, not dates) hold at no instant.

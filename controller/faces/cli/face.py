@@ -93,6 +93,14 @@ class Face:
         with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
             yield act
 
+    @contextmanager
+    def acting_as(self, role: Role) -> Iterator[Act]:
+        """An act of a person in this role that makes no order. Raises InputError as `actor`."""
+        _ = self.zone
+        actor = self.actor(role)
+        with acting(self.office.store, self.office.root, actor, self.now_ms()) as act:
+            yield act
+
     def show(
         self, status: OrderStatus, *, described: bool = False, more: Mapping[str, object] | None = None
     ) -> int:

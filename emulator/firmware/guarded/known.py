@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from emulator.firmware.guarded.holds import is_protected, spans
 from emulator.firmware.guarded.memory import Calendar, Lease, Memory
-from protocols.documents.merging import Protection, knows
+from protocols.documents.merging import ROOT_NAMED, Protection, knows
 from protocols.link.question import HoldSpan, Permission
 
 
@@ -25,27 +25,34 @@ class Known(Struct, frozen=True, gc=False):
     is_protected: bool
 
 
-def known_of(memory: Memory) -> Known:
+def known_of(memory: Memory, root_version: int = 1) -> Known:
     """By the documents as they are stored now; one object for all meters that store the same."""
-    return _known(_leased_calendar(memory), memory.lease, tuple(memory.protections.items()))
+    return _known(_leased_calendar(memory), memory.lease, tuple(memory.protections.items()), root_version)
 
 
 # As many as a process may hold of fleets, regions, and households with a hold of their own in hand.
 @lru_cache(maxsize=1024)
 def _known(
-    calendar: Calendar | None, lease: Lease | None, entries: tuple[tuple[str, Protection], ...]
+    calendar: Calendar | None,
+    lease: Lease | None,
+    entries: tuple[tuple[str, Protection], ...],
+    root_version: int,
 ) -> Known:
     protections = dict(entries)
-    return Known(_permitted_by(calendar, lease, protections), spans(protections), is_protected(protections))
+    permission = _permitted_by(calendar, lease, protections, root_version)
+    return Known(permission, spans(protections), is_protected(protections))
 
 
 def _permitted_by(
-    calendar: Calendar | None, lease: Lease | None, protections: Mapping[str, Protection]
+    calendar: Calendar | None,
+    lease: Lease | None,
+    protections: Mapping[str, Protection],
+    root_version: int,
 ) -> Permission:
     """What a lease and the calendar that it keeps alive permit; nothing where either is missing."""
     if calendar is None or lease is None:
         return Permission()
-    return Permission(calendar.windows_ms, lease.ends_ms, _stores_all_named(protections, lease))
+    return Permission(calendar.windows_ms, lease.ends_ms, _stores_all_named(protections, lease, root_version))
 
 
 def _leased_calendar(memory: Memory) -> Calendar | None:
@@ -59,6 +66,11 @@ def _leased_calendar(memory: Memory) -> Calendar | None:
     return calendar
 
 
-def _stores_all_named(protections: Mapping[str, Protection], lease: Lease) -> bool:
-    """Whether every revision the lease names is stored here, or lies at or below a floor."""
-    return all(knows(protections.get(named.object), named) for named in lease.names)
+def _stores_all_named(protections: Mapping[str, Protection], lease: Lease, root_version: int) -> bool:
+    """Whether every revision the lease names is stored here, or lies at or below a floor; and its root."""
+    return all(
+        named.floor <= root_version
+        if named.object == ROOT_NAMED
+        else knows(protections.get(named.object), named)
+        for named in lease.names
+    )

@@ -98,7 +98,7 @@ class ShownMeter:
     def known(self) -> Known:
         """What the stored documents permit and forbid."""
         if self._known is None:
-            self._known = known_of(self.memory)
+            self._known = known_of(self.memory, self.root.version)
         return self._known
 
     @property

@@ -1,0 +1,118 @@
+"""`relance root`: renew the root that says whose keys count, and drop the keys of those who have left."""
+
+from typing import Annotated, Any
+
+import typer
+
+from controller.faces.cli.face import Face
+from controller.faces.cli.showing import print_json, print_lines
+from controller.faces.cli.verbs import NAMED, READING, verb
+from controller.office.root_file import replace_root
+from controller.office.root_store import proposed_root
+from controller.roots import acts
+from controller.roots.acts import RootProposal
+from protocols.documents.envelope import read_envelope
+from protocols.documents.kind_rule import Role
+from protocols.documents.roles import Root, read_root
+from protocols.instants import iso_from_ms
+from protocols.rim.terminal import Exit
+
+app = typer.Typer(no_args_is_help=True, help="Renew the root: whose keys count.")
+
+Countersign = Annotated[
+    bool,
+    typer.Option(
+        "--countersign",
+        help="Sign orders too that stand on dropped keys alone, after you have read the list.",
+    ),
+]
+
+
+@verb(app, "show", "root show", "root show --json", shares=READING)
+def show_root(face: Face) -> int:
+    """Show whose keys count, until when, and the root that waits for a signature."""
+    root = face.office.root
+    with face.office.reading() as session:
+        envelope = proposed_root(session)
+    waiting = None if envelope is None else read_root(read_envelope(envelope).payload)
+    if face.as_json:
+        print_json(_fields(root) | {"proposed": None if waiting is None else _fields(waiting)})
+        return Exit.DONE
+    print_lines(*_in_words(root))
+    if waiting is not None:
+        print_lines("Proposed, and waiting for a signature (`relance root sign`):", *_in_words(waiting))
+    return Exit.DONE
+
+
+@verb(app, "propose", "root propose --as anne", "root propose --drop carl --as anne", shares=NAMED)
+def propose_root(
+    face: Face,
+    *,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A person whose keys count no more.")
+    ] = None,
+    countersign: Countersign = False,
+) -> int:
+    """Propose the next root: the same people for another year, without those who are dropped.
+
+    A second person signs it (`root sign`). Then the service sends it to every meter. What a dropped key has
+    signed stays; nothing new that it signs is obeyed.
+    """
+    with face.acting_as(Role.ROOT) as act:
+        done = acts.propose(act, drop or [], countersign=countersign)
+    return _show(face, done)
+
+
+@verb(app, "sign", "root sign --as bart", shares=NAMED)
+def sign_root(face: Face, *, countersign: Countersign = False) -> int:
+    """Sign the proposed root as a second person."""
+    with face.acting_as(Role.ROOT) as act:
+        done = acts.sign(act, countersign=countersign)
+    return _show(face, done)
+
+
+def _show(face: Face, done: RootProposal) -> int:
+    if done.in_force:
+        replace_root(face.office.settings.root, done.envelope)
+    if face.as_json:
+        shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
+        print_json(_fields(done.root) | shown)
+    else:
+        print_lines(*_in_words(done.root), *_what_next(done))
+    return Exit.NO if done.stranded else Exit.DONE
+
+
+def _what_next(done: RootProposal) -> list[str]:
+    lines = [f"You have signed {each} too." for each in done.countersigned]
+    if done.in_force:
+        return [*lines, "It is in force here, and the service sends it to every meter."]
+    if done.stranded:
+        return [
+            *lines,
+            "It does not go out: these orders in force stand on dropped keys alone.",
+            *(f"  {each}" for each in done.stranded),
+            "Sign them with --countersign, or release, extend or order anew; then `relance root sign`.",
+        ]
+    return [*lines, "It waits for a second person: relance root sign."]
+
+
+def _in_words(root: Root) -> list[str]:
+    people = ", ".join(_people(root))
+    return [f"Root {root.version}, until {iso_from_ms(root.expires_ms)}.", f"People: {people}."]
+
+
+def _people(root: Root) -> list[str]:
+    rule = root.roles.get(Role.ROOT)
+    return sorted({root.keys[keyid].holder for keyid in (() if rule is None else rule.keyids)})
+
+
+def _fields(root: Root) -> dict[str, Any]:
+    roles = {
+        role.value: {
+            "threshold": rule.threshold,
+            "holders": sorted({root.keys[keyid].holder for keyid in rule.keyids}),
+        }
+        for role, rule in root.roles.items()
+    }
+    expires = {"expires_ms": root.expires_ms, "expires": iso_from_ms(root.expires_ms)}
+    return {"version": root.version, **expires, "roles": roles}

@@ -1,0 +1,17 @@
+"""The file of the root in a home: replaced whole, so that a crash leaves the old root or the new one."""
+
+from pathlib import Path
+
+from controller.office.keys import write_secret
+from protocols.errors import InputError
+
+
+def replace_root(path: Path, envelope: bytes) -> None:
+    """Put a new root in the place of the file. Raises InputError where it cannot be written."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    write_secret(new, envelope)
+    try:
+        new.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Roots: whose keys count. Two people renew the root each year, and take away the keys of who has left."""

@@ -1,0 +1,124 @@
+"""The next root: one person proposes it, a second one signs it, and then it goes to every meter (design §5).
+
+No root goes out while an order in force stands on a dropped key alone: a meter that joins later could not
+take that order any more. Whoever proposes or signs can put their own signature under such orders
+(`countersign`); a release is numbered by its key, and is made anew instead.
+"""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+from sqlmodel import col, select
+
+from controller.database.tables import DeliveryRow, OrderRow
+from controller.office.audit import AuditAct, record
+from controller.office.root_store import keep_proposed, proposed_root, put_in_force
+from controller.orders import outbox
+from controller.orders.acting import Act
+from controller.orders.life import DeliveryState, OrderState
+from controller.orders.sending import is_retained
+from controller.orders.store import order_of
+from controller.orders.superseding import is_sent_again
+from controller.roots.rules import dropped_keys, next_root
+from protocols.documents.envelope import add_signature, read_envelope, seal
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.documents.orders import ORDER_TYPE, numbering_key
+from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
+from protocols.errors import RefusedError
+
+# A release that waits for no meter any more has done what it can.
+_WAITING = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
+
+
+class RootProposal(Struct, frozen=True, kw_only=True):
+    """A root after an act: its envelope, and whether it is in force now.
+
+    `stranded`: the orders in force that stand on dropped keys alone, as `id object`; while there are any it
+    does not go out. `countersigned`: those under which this act has put a signature.
+    """
+
+    root: Root
+    envelope: bytes
+    in_force: bool
+    stranded: tuple[str, ...]
+    countersigned: tuple[str, ...]
+
+
+def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) -> RootProposal:
+    """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError."""
+    root = next_root(act.root, dropped, act.now_ms)
+    envelope = seal(write_root(root), ROOT_TYPE, [act.actor.signer])
+    keep_proposed(act.session, envelope)
+    record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}")
+    return _step(act, root, envelope, countersign=countersign)
+
+
+def sign(act: Act, *, countersign: bool = False) -> RootProposal:
+    """Sign the proposed root as a further person. With enough of them it goes into force.
+
+    Raises RefusedError where none waits.
+    """
+    waiting = proposed_root(act.session)
+    if waiting is None:
+        raise RefusedError("no root waits for a signature; `relance root propose` makes one")
+    envelope = add_signature(waiting, act.actor.signer)
+    keep_proposed(act.session, envelope)
+    root = read_root(read_envelope(envelope).payload)
+    record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"root/{root.version}")
+    return _step(act, root, envelope, countersign=countersign)
+
+
+def _step(act: Act, root: Root, envelope: bytes, *, countersign: bool) -> RootProposal:
+    done = _countersign(act, root) if countersign else ()
+    stranded = tuple(f"{row.id} {row.object}" for row in _stranded(act, root))
+    ready = isinstance(accept_root(envelope, act.root), Root) and not stranded
+    if ready:
+        put_in_force(act.session, envelope)
+        record(act.session, act.now_ms, act.actor.name, AuditAct.APPROVE, f"root/{root.version}")
+    return RootProposal(
+        root=root, envelope=envelope, in_force=ready, stranded=stranded, countersigned=tuple(done)
+    )
+
+
+def _stranded(act: Act, new: Root) -> list[OrderRow]:
+    """The orders in force that a meter under the new root would refuse for want of a signer."""
+    gone = dropped_keys(act.root, new)
+    query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, col(OrderRow.kind) != Kind.LEASE)
+    found = []
+    for row in act.session.exec(query.order_by(col(OrderRow.id))):
+        order = order_of(row)
+        if (
+            not gone
+            or not is_sent_again(order)
+            or meets(open_signed(row.envelope, new, ORDER_TYPE), new, KINDS[order.kind].role)
+        ):
+            continue
+        if order.kind is not Kind.RELEASE or _waits(act, row):
+            found.append(row)
+    return found
+
+
+def _waits(act: Act, row: OrderRow) -> bool:
+    waiting = select(DeliveryRow.meter).where(
+        DeliveryRow.order_id == row.id, col(DeliveryRow.state).in_(_WAITING)
+    )
+    return act.session.exec(waiting.limit(1)).first() is not None
+
+
+def _countersign(act: Act, new: Root) -> list[str]:
+    """Put the actor's signature under stranded orders that it may sign; retained copies are sent anew."""
+    signer, done = act.actor.signer, []
+    for row in _stranded(act, new):
+        order = order_of(row)
+        rule = new.roles.get(KINDS[order.kind].role)
+        if numbering_key(order) is not None or rule is None or signer.keyid not in rule.keyids:
+            continue
+        row.envelope = add_signature(row.envelope, signer)
+        act.session.add(row)
+        act.session.flush()
+        if is_retained(order):
+            outbox.enqueue_for_fleet(act.session, order, act.now_ms)
+        record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, row.id, object=row.object)
+        done.append(f"{row.id} {row.object}")
+    return done

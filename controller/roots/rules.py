@@ -1,0 +1,48 @@
+"""The next root: the same people for another year, without those who are dropped (design §5, root)."""
+
+from collections.abc import Collection
+from typing import Final
+
+from msgspec.structs import replace
+
+from protocols.documents.kind_rule import Role
+from protocols.documents.roles import RoleKeys, Root
+from protocols.errors import InputError
+from protocols.instants import DAY_MS
+
+ROOT_LIFE_MS: Final = 365 * DAY_MS
+# Roles of machines, whose keys stay: what runs with them would stop.
+_OF_MACHINES: Final = (Role.LEASE, Role.TIME)
+
+
+def next_root(root: Root, dropped: Collection[str], now_ms: int) -> Root:
+    """The root after `root`, which ends a year after `now_ms` and lists no key of those who are `dropped`.
+
+    Raises InputError for somebody without a key, for a machine, and where a role would have too few people.
+    """
+    holders = {key.holder for key in root.keys.values()}
+    machines = {root.keys[keyid].holder for role in _OF_MACHINES for keyid in _keyids(root, role)}
+    for name in dropped:
+        if name not in holders - machines:
+            allowed = ", ".join(sorted(holders - machines))
+            raise InputError(f"--drop: the root lists no person {name}; allowed: {allowed}")
+    keys = {keyid: key for keyid, key in root.keys.items() if key.holder not in dropped}
+    roles = {
+        role: RoleKeys(rule.threshold, tuple(keyid for keyid in rule.keyids if keyid in keys))
+        for role, rule in root.roles.items()
+    }
+    for role, rule in roles.items():
+        people = {keys[keyid].holder for keyid in rule.keyids}
+        if len(people) < rule.threshold:
+            raise InputError(f"--drop: {role} takes {rule.threshold} people, and {len(people)} would be left")
+    return replace(root, version=root.version + 1, expires_ms=now_ms + ROOT_LIFE_MS, keys=keys, roles=roles)
+
+
+def dropped_keys(old: Root, new: Root) -> frozenset[str]:
+    """The keyids that the old root lists and the new one does not."""
+    return frozenset(old.keys.keys() - new.keys.keys())
+
+
+def _keyids(root: Root, role: Role) -> tuple[str, ...]:
+    rule = root.roles.get(role)
+    return () if rule is None else rule.keyids

@@ -1,0 +1,56 @@
+"""`relance root`: two people renew it or drop a person, and no order in force is left without a signer."""
+
+from pathlib import Path
+
+from controller.office.people import load_root
+from tests.controller.faces.cli.invocation import call
+
+
+def test_two_people_renew_the_root(home: Path) -> None:
+    before = load_root(home / "root.json")
+    assert call(home, "root", "sign").status == 1
+    proposed = call(home, "root", "propose", "--as", "anne", "--json")
+    assert (proposed.status, proposed.found["in_force"], proposed.found["version"]) == (0, False, 2)
+    assert call(home, "root", "show", "--json").found["proposed"]["version"] == 2
+    assert load_root(home / "root.json") == before
+    again = call(home, "root", "sign", "--as", "anne", "--json")
+    assert not again.found["in_force"], "one person signs once"
+    signed = call(home, "root", "sign", "--as", "bart")
+    assert signed.status == 0
+    assert "It is in force here" in signed.out
+    after = load_root(home / "root.json")
+    assert (after.version, after.keys) == (2, before.keys)
+    assert after.expires_ms >= before.expires_ms
+    shown = call(home, "root", "show", "--json").found
+    assert (shown["version"], shown["proposed"]) == (2, None)
+
+
+def test_the_root_of_the_store_counts_where_the_file_is_an_older_one(home: Path) -> None:
+    old = (home / "root.json").read_bytes()
+    call(home, "root", "propose", "--as", "anne")
+    call(home, "root", "sign", "--as", "bart")
+    (home / "root.json").write_bytes(old)
+    assert call(home, "root", "show", "--json").found["version"] == 2
+
+
+def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
+    until = ("--until", "2099-06-02T11:00+02:00")
+    call(home, "moratorium", "declare", "mora", *until, "--as", "carl")
+    call(home, "release", "m00001", "--as", "carl")
+    proposed = call(home, "root", "propose", "--drop", "carl", "--as", "anne")
+    assert proposed.status == 1
+    assert "o000001 hold/mora" in proposed.out
+    assert "stand on dropped keys alone" in proposed.out
+    assert call(home, "root", "sign", "--as", "bart").status == 1
+    signed = call(home, "root", "sign", "--as", "bart", "--countersign", "--json")
+    assert signed.found["countersigned"] == ["o000001 hold/mora"]
+    assert [each.split("/")[0] for each in signed.found["stranded"]] == ["o000002 release"]
+    assert call(home, "release", "m00001", "--as", "anne").status == 0
+    assert call(home, "orders", "show", "o000001", "--json").found["signed_by"] == ["bart", "carl"]
+
+
+def test_nobody_proposes_a_root_of_one_or_drops_a_machine(home: Path) -> None:
+    wrong = call(home, "root", "propose", "--drop", "anne", "--drop", "bart", "--as", "carl")
+    assert (wrong.status, "would be left" in wrong.one_line()) == (2, True)
+    wrong = call(home, "root", "propose", "--drop", "service", "--as", "carl")
+    assert (wrong.status, "allowed: anne, bart, carl" in wrong.one_line()) == (2, True)

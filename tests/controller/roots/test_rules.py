@@ -1,0 +1,37 @@
+"""The next root: a year more, the same people less those who are dropped, and never too few of them."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.roots.rules import ROOT_LIFE_MS, dropped_keys, next_root
+from protocols.documents.kind_rule import Role
+from protocols.documents.roles import read_root, write_root
+from protocols.errors import InputError
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, ROOT, SIGNERS
+
+OPERATORS = tuple(name for role in (Role.PROTECT, Role.HARM, Role.ROOT) for name in PEOPLE[role])
+
+
+@given(st.sets(st.sampled_from(OPERATORS)))
+def test_a_next_root_is_good_or_refused_and_drops_exactly_whom_it_should(dropped: set[str]) -> None:
+    left = {role: [name for name in PEOPLE[role] if name not in dropped] for role in PEOPLE}
+    if any(len(left[role]) < ROOT.roles[role].threshold for role in PEOPLE):
+        with pytest.raises(InputError, match="would be left"):
+            next_root(ROOT, dropped, MONDAY_MS)
+        return
+    root = next_root(ROOT, dropped, MONDAY_MS)
+    assert read_root(write_root(root)) == root
+    assert (root.version, root.expires_ms) == (ROOT.version + 1, MONDAY_MS + ROOT_LIFE_MS)
+    assert dropped_keys(ROOT, root) == {SIGNERS[name].keyid for name in dropped}
+    for role, names in left.items():
+        assert root.roles[role].threshold == ROOT.roles[role].threshold
+        assert root.roles[role].keyids == tuple(SIGNERS[name].keyid for name in names)
+
+
+@pytest.mark.parametrize("dropped", [["nobody"], ["service"], ["headend"], ["anna", "timeserver"]])
+def test_strangers_and_machines_are_not_dropped(dropped: Sequence[str]) -> None:
+    with pytest.raises(InputError, match=r"--drop: the root lists no person .*; allowed: anna, bert"):
+        next_root(ROOT, dropped, MONDAY_MS)
