@@ -8,6 +8,7 @@ from sqlmodel import Session
 from controller.orders.life import DeliveryState
 from controller.orders.status import OrderStatus
 from controller.orders.views import delivery_counts, list_deliveries
+from protocols.reasons import Refusal
 
 # States of a delivery that change no more without a new message from the meter.
 _OVER = (
@@ -44,16 +45,28 @@ def reached(session: Session, order_ids: Sequence[str]) -> Reached:
     return Reached(effective=counts.get(DeliveryState.EFFECTIVE, 0), over=over)
 
 
-def restored(session: Session, statuses: Sequence[OrderStatus]) -> Restored:
-    """How many meters these releases have restored, and how fast."""
-    took_ms = sorted(
-        delivery.effective_ms - status.created_ms
+def refused_by_number(session: Session, statuses: Sequence[OrderStatus]) -> tuple[str, ...]:
+    """The meters that refused these releases for a number that is used up there: signed again, they work."""
+    return tuple(
+        delivery.meter
         for status in statuses
         for delivery in list_deliveries(session, order_id=status.order.id)
-        if delivery.effective_ms is not None
+        if delivery.state == DeliveryState.REFUSED and delivery.reason == Refusal.STALE_NUMBER
     )
+
+
+def restored(session: Session, statuses: Sequence[OrderStatus]) -> Restored:
+    """How many meters these releases have restored, and how fast; a meter of two releases counts once."""
+    took_by_meter_ms: dict[str, int] = {}
+    meters: set[str] = set()
+    for status in statuses:
+        for delivery in list_deliveries(session, order_id=status.order.id):
+            meters.add(delivery.meter)
+            if delivery.effective_ms is not None:
+                took_by_meter_ms.setdefault(delivery.meter, delivery.effective_ms - statuses[0].created_ms)
+    took_ms = sorted(took_by_meter_ms.values())
     return Restored(
-        meters=sum(sum(status.deliveries.values()) for status in statuses),
+        meters=len(meters),
         effective=len(took_ms),
         p50_ms=percentile(took_ms, 50),
         p99_ms=percentile(took_ms, 99),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +92,10 @@ class Face:
         actor = self.actor(KINDS[kind].role)
         with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
             yield act
+
+    def again(self, act: Act) -> AbstractContextManager[Act]:
+        """A further act of the same person, on the same ground, without asking for the passphrase again."""
+        return acting(self.office.store, self.office.root, act.actor, self.now_ms(), act.basis)
 
     @contextmanager
     def acting_as(self, role: Role) -> Iterator[Act]:

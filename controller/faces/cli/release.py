@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from controller.faces.cli.face import Face
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
+from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
 from controller.releases.acts import release_all, release_meter
-from controller.releases.views import Restored, reached, restored
+from controller.releases.views import Restored, reached, refused_by_number, restored
 from protocols.arguments import read_names
 from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
@@ -45,7 +46,8 @@ def release_meters(
     """Give meters their supply back now, and let nothing cut them for some hours. One person is enough.
 
     With `--wait` the command ends with 0 once every meter has reported that its supply is back (a gas meter:
-    that it is armed), and with 1 when that has not happened in time.
+    that it is armed), and with 1 when that has not happened in time. Where a meter refuses a release
+    because its number is used up there, the command signs again above it, once.
     """
     names = _addressed(meters or [], everybody=everybody)
     if hours not in RELEASE_HOURS:
@@ -60,7 +62,13 @@ def release_meters(
         for status in statuses:
             print_status(status, face.zone)
     service = face.check_served(*statuses)
-    waited = _wait(face, statuses, patience_s) if wait else None
+    waited = None
+    if wait:
+        until_ms = face.now_ms() + patience_s * SECOND_MS
+        _wait(face, statuses, until_ms)
+        statuses += _signed_again(face, act, statuses, hours, until_ms)
+        with face.office.reading() as session:
+            waited = restored(session, statuses)
     if face.as_json:
         measured = {} if waited is None else msgspec.to_builtins(waited)
         print_json({"orders": [order_fields(each) for each in statuses], **measured, **service})
@@ -78,9 +86,24 @@ def _addressed(meters: list[str], *, everybody: bool) -> tuple[str, ...]:
     return names
 
 
-def _wait(face: Face, statuses: Sequence[OrderStatus], patience_s: int) -> Restored:
-    """Poll the store until every delivery is over, or the time is up; returns the times until supply."""
-    until_ms = face.now_ms() + patience_s * SECOND_MS
+def _signed_again(
+    face: Face, act: Act, statuses: Sequence[OrderStatus], hours: int, until_ms: int
+) -> list[OrderStatus]:
+    """Release the meters again that refused a number, now above what they named; wait for them too."""
+    with face.office.reading() as session:
+        meters = refused_by_number(session, statuses)
+    if not meters:
+        return []
+    with face.again(act) as further:
+        released = [release_meter(further, meter, hours) for meter in meters]
+    if not face.as_json:
+        print_lines(f"{len(meters)} refused a number that is used up there: signed again above it.")
+    _wait(face, released, until_ms)
+    return released
+
+
+def _wait(face: Face, statuses: Sequence[OrderStatus], until_ms: int) -> None:
+    """Poll the store until every delivery is over, or the time is up."""
     order_ids = [status.order.id for status in statuses]
     total = sum(sum(status.deliveries.values()) for status in statuses)
     with _bar(quiet=face.as_json) as bar:
@@ -92,8 +115,6 @@ def _wait(face: Face, statuses: Sequence[OrderStatus], patience_s: int) -> Resto
             if come.over >= total or face.now_ms() >= until_ms:
                 break
             time.sleep(_POLL_S)
-    with face.office.reading() as session:
-        return restored(session, statuses)
 
 
 def _in_words(waited: Restored) -> str:

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,19 +117,33 @@ def check_release(home: Path, at: BrokerAddress) -> None:
     }
     assert [link["online"] for link in status.found["links"]] == [True, True]
     assert 0 <= ended.found["p50_ms"] <= ended.found["p99_ms"]
+    check_release_of_a_restored_store(home)
     second = call_outside(home, "serve", settings={"RELANCE_BROKER": str(at)})
     assert second.status == 2
     assert "another `relance serve` runs" in second.one_line()
+
+
+def check_release_of_a_restored_store(home: Path) -> None:
+    """The store has lost the release before, and gives its number a second time: it is signed again above."""
+    with sqlite3.connect(home / "relance.db") as connection:
+        connection.execute("UPDATE signed_order SET object = 'release/lost' WHERE kind = 'release'")
+        connection.execute("UPDATE counter SET value = 0 WHERE name LIKE 'rev/release/%'")
+    connection.close()
+    ended = call(home, "release", "m00001", "m00002", "--wait", "--json")
+    assert (ended.status, ended.found["meters"], ended.found["effective"]) == (0, 2, 2), ended
+    refused = [order["rev"] for order in ended.found["orders"] if order["deliveries"] == {"queued": 1}]
+    assert len(refused) > 2, "two at first, and those again that were refused"
 
 
 def check_payment_over_a_restart(home: Path, at: BrokerAddress) -> None:
     """The service was killed. Orders that are made meanwhile are queued in the store."""
     ended = call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")
     assert ended.found["order"]["deliveries"] == {"queued": 1}
+    order_id = ended.found["order"]["id"]
     with running(home, RELANCE, "serve", broker=at) as served:
         deliveries: dict[str, int] = {}
         for _ in turns():
-            deliveries = call(home, "orders", "show", "o000002", "--json").found["deliveries"]
+            deliveries = call(home, "orders", "show", order_id, "--json").found["deliveries"]
             if deliveries == {"effective": 1}:
                 break
         assert deliveries == {"effective": 1}
