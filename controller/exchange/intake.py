@@ -28,7 +28,7 @@ from controller.orders.life import DeliveryEvent
 from controller.orders.numbering import note_known_number
 from protocols.documents.kind_rule import Kind
 from protocols.link.carriage import Arrival
-from protocols.link.messages import Int, MeterEvent, MeterHolds, Reading, Receipt, Reported, Status
+from protocols.link.messages import Int, MeterEvent, MeterHolds, Reading, Receipt, Report, Reported, Status
 from protocols.link.records import ClaimHeard
 from protocols.reasons import NoOrder, OrderVerdict
 
@@ -101,33 +101,40 @@ def _needs_new_batch(words: _Words, heard: HeardWords) -> bool:
 
 
 def _add(words: _Words, heard: HeardWords) -> None:
-    link, holds = heard.link, []
-    for word in heard.authentic:
-        match word:
-            case Status():
-                words.statuses.append(word)
-                continue
-            case MeterHolds():
-                holds.append(word)
-                continue
-            case Reading():
-                words.readings.append(word)
-            case Receipt():
-                words.receipts.append(word)
-            case MeterEvent():
-                words.events.append(word)
-            case Reported():
-                last = words.reported.get(word.meter)
-                if last is None or last.number < word.number:
-                    words.reported[word.meter] = word
-                if word.link:
-                    _note_named(words.spoke, word.meter, Spoke(link, word.number))
-                    continue
-        words.spoke.setdefault(word.meter, Spoke(link))
-    if holds:
-        words.syncs.append((link, holds))
+    """Sort the words of one arrival; all of them are of one kind."""
     if heard.unverified:
-        words.unverified.append((link, heard.unverified))
+        words.unverified.append((heard.link, heard.unverified))
+    if not heard.authentic:
+        return
+    match heard.authentic[0]:
+        case Status() as status:
+            words.statuses.append(status)
+        case MeterHolds():
+            words.syncs.append(
+                (heard.link, [each for each in heard.authentic if isinstance(each, MeterHolds)])
+            )
+        case Reading():
+            spoke = Spoke(heard.link)
+            for reading in heard.authentic:
+                assert isinstance(reading, Reading)
+                words.readings.append(reading)
+                words.spoke.setdefault(reading.meter, spoke)
+        case report:
+            _add_report(words, report, heard.link)
+
+
+def _add_report(words: _Words, report: Report, link: str) -> None:
+    if isinstance(report, Receipt):
+        words.receipts.append(report)
+    elif isinstance(report, MeterEvent):
+        words.events.append(report)
+    else:
+        last = words.reported.get(report.meter)
+        if last is None or last.number < report.number:
+            words.reported[report.meter] = report
+        if report.link:
+            _note_named(words.spoke, report.meter, Spoke(link, report.number))
+    words.spoke.setdefault(report.meter, Spoke(link))
 
 
 def _note_named(spoke: dict[str, Spoke], meter: str, word: Spoke) -> None:

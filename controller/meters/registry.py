@@ -37,7 +37,7 @@ class KnownMeter(Struct, frozen=True):
     holds_number: int
 
 
-class Spoke(Struct, frozen=True):
+class Spoke(Struct, frozen=True, gc=False):
     """Over which link a meter spoke. `number`: of its word that names this link itself; 0: none names it."""
 
     link: str

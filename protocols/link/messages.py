@@ -252,8 +252,6 @@ _authenticated = msgspec.json.Decoder(Authenticated)
 _reports: msgspec.json.Decoder[Receipt | Reported | MeterEvent] = msgspec.json.Decoder(Report)
 _sync_words = msgspec.json.Decoder(_SyncWords)
 _readings_words = msgspec.json.Decoder(_ReadingsWords)
-_holds = msgspec.json.Decoder(MeterHolds)
-_reading = msgspec.json.Decoder(Reading)
 _plain: dict[type, msgspec.json.Decoder[object]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Status, ControllerStatus, Readings, Sync, TimeAsk)
 }
@@ -286,8 +284,8 @@ def read_holds(data: bytes) -> tuple[str, list[tuple[MeterHolds, bytes]]]:
 
     Raises DocumentError for anything else.
     """
-    sync = read_json(_sync_words, data, "sync")
-    return sync.link, [(read_json(_holds, bytes(each), "sync"), bytes(each)) for each in sync.meters]
+    sync, raw = read_message(data, Sync), read_json(_sync_words, data, "sync")
+    return sync.link, list(zip(sync.meters, map(bytes, raw.meters), strict=True))
 
 
 def read_readings(data: bytes) -> tuple[str, list[tuple[Reading, bytes]]]:
@@ -295,10 +293,8 @@ def read_readings(data: bytes) -> tuple[str, list[tuple[Reading, bytes]]]:
 
     Raises DocumentError for anything else.
     """
-    batch = read_json(_readings_words, data, "readings")
-    return batch.link, [
-        (read_json(_reading, bytes(each), "readings"), bytes(each)) for each in batch.readings
-    ]
+    batch, raw = read_message(data, Readings), read_json(_readings_words, data, "readings")
+    return batch.link, list(zip(batch.readings, map(bytes, raw.readings), strict=True))
 
 
 def write_report(report: Report, key: bytes) -> bytes:

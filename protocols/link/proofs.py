@@ -10,13 +10,19 @@ An older firmware sends words without a MAC. They are *unverified*: they can be 
 nothing.
 """
 
+import hashlib
 import hmac
 from enum import StrEnum, unique
+from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 MAC_CHARS: Final = 32
 _BEFORE: Final = b',"mac":"'
 _AFTER: Final = b'"}'
+# The block of SHA-256 (FIPS 180-4 §5.2.1). All our keys are shorter.
+_BLOCK_BYTES: Final = 64
+_KEYS_REMEMBERED: Final = 65_536
 _TAIL_BYTES: Final = len(_BEFORE) + MAC_CHARS + len(_AFTER)
 
 
@@ -57,6 +63,17 @@ def proof_of(word: bytes, purpose: Purpose, link: str, key: bytes) -> Proof:
 def _mac(body: bytes, purpose: Purpose, link: str, key: bytes) -> str:
     # A line feed is in no purpose and in no name, so the parts cannot be taken for one another; and nothing
     # else that this key signs (a report, a nonce's seed) begins so.
-    return hmac.digest(key, b"%b\n%b\n%b" % (purpose.encode(), link.encode(), body), "sha256").hex()[
-        :MAC_CHARS
-    ]
+    inner, outer = (state.copy() for state in _states(key))
+    inner.update(b"%b\n%b\n%b" % (purpose.encode(), link.encode(), body))
+    outer.update(inner.digest())
+    return outer.hexdigest()[:MAC_CHARS]
+
+
+@lru_cache(maxsize=_KEYS_REMEMBERED)
+def _states(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """SHA-256 after the inner and the outer padded key (RFC 2104 §2): half of each HMAC, done once a key.
+
+    A controller checks the readings of many thousand meters; that takes less than half the time so.
+    """
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))
