@@ -35,7 +35,10 @@ class Table(SQLModel):
 
 
 class LinkRow(Table, table=True):
-    """A connection that carries meters. `state`: of `meters.registry.LinkState`; `sequence`: its births."""
+    """A connection that carries meters. `state`: of `meters.registry.LinkState`; `sequence`: its births.
+
+    `epoch` is the life of the link in which they are counted.
+    """
 
     __tablename__ = "link"
     __table_args__ = _STRICT
@@ -45,6 +48,7 @@ class LinkRow(Table, table=True):
     sequence: int = Field(sa_type=Int64)
     meters: int = Field(sa_type=Int64)
     seen_ms: int = Field(sa_type=Int64)
+    epoch: int = Field(default=0, sa_type=Int64)
 
 
 class MeterRow(Table, table=True):
@@ -55,7 +59,8 @@ class MeterRow(Table, table=True):
     `witnesses`: the sources that last gave it the time, the latest first, as JSON of
     `protocols.link.messages.Witness`. `account`: what went in and out of its purse, as JSON of
     `protocols.documents.accounts.Account`. `holds_number`: of its last authentic holdings; 0: it has never
-    proved any. `claimed`: what words without a MAC say of it, as JSON of `meters.claimed`.
+    proved any. `epoch`: the life of the meter in which all numbers here are counted. `claimed`: what words
+    without a MAC say of it, as JSON of `meters.claimed`.
     """
 
     __tablename__ = "meter"
@@ -78,6 +83,7 @@ class MeterRow(Table, table=True):
     report_journal: int = Field(default=0, sa_type=Int64)
     holds_number: int = Field(default=0, sa_type=Int64)
     claimed: str | None = Field(default=None, sa_type=TextColumn)
+    epoch: int = Field(default=0, sa_type=Int64)
     reported_ms: int | None = Field(default=None, sa_type=Int64)
     balance_ueur: int | None = Field(default=None, sa_type=Int64)
     emergency_ueur: int | None = Field(default=None, sa_type=Int64)
@@ -194,6 +200,7 @@ class ReadingRow(Table, table=True):
     __table_args__ = _KEYED
 
     meter: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(default=0, primary_key=True, sa_type=Int64)
     number: int = Field(primary_key=True, sa_type=Int64)
     time_ms: int = Field(sa_type=Int64)
     energy_wh: int = Field(sa_type=Int64)
@@ -208,6 +215,7 @@ class EventRow(Table, table=True):
     __table_args__ = (Index(None, "event", "received_ms"), _KEYED)
 
     meter: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(default=0, primary_key=True, sa_type=Int64)
     number: int = Field(primary_key=True, sa_type=Int64)
     time_ms: int = Field(sa_type=Int64)
     received_ms: int = Field(sa_type=Int64)
@@ -222,12 +230,23 @@ class ClaimRow(Table, table=True):
     __table_args__ = (Index(None, "received_ms"), _KEYED)
 
     meter: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(default=0, primary_key=True, sa_type=Int64)
     number: int = Field(primary_key=True, sa_type=Int64)
     source: str = Field(sa_type=TextColumn)
     verdict: str = Field(sa_type=TextColumn)
     offset_ms: int | None = Field(default=None, sa_type=Int64)
     time_ms: int = Field(sa_type=Int64)
     received_ms: int = Field(sa_type=Int64)
+
+
+class ClosedRow(Table, table=True):
+    """A life of a meter or link that is over: no word of it counts. `name`: `meter/ID` or `link/ID`."""
+
+    __tablename__ = "closed"
+    __table_args__ = _KEYED
+
+    name: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(primary_key=True, sa_type=Int64)
 
 
 class AuditRow(Table, table=True):

@@ -10,7 +10,7 @@ Receipts and reports of a meter may overtake each other: MQTT orders messages on
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import Value, in_batches, insert_new, number_receipts, update_newer
 from controller.database.tables import OrderRow
 from controller.exchange import proving, sync_answer, unverified_words
+from controller.exchange.present import MeterWord, is_present_birth, present_lives
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
 from controller.meters.registry import Spoke, known_meters, place_meters, register_link
@@ -33,15 +34,25 @@ from protocols.link.records import ClaimHeard
 from protocols.reasons import NoOrder, OrderVerdict
 
 _CLAIM: Final = ClaimHeard.__struct_config__.tag
-_READING_COLUMNS: Final = ("meter", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
-_EVENT_COLUMNS: Final = ("meter", "number", "time_ms", "received_ms", "event", "record")
-_CLAIM_COLUMNS: Final = ("meter", "number", "source", "verdict", "offset_ms", "time_ms", "received_ms")
+_READING_COLUMNS: Final = ("meter", "epoch", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
+_EVENT_COLUMNS: Final = ("meter", "epoch", "number", "time_ms", "received_ms", "event", "record")
+_CLAIM_COLUMNS: Final = (
+    "meter",
+    "epoch",
+    "number",
+    "source",
+    "verdict",
+    "offset_ms",
+    "time_ms",
+    "received_ms",
+)
 
 
 class _Words(Struct):
     """The words of a batch, sorted by kind; each kind in the order of arrival.
 
-    `spoke`: over which link each meter spoke. `syncs`, `unverified`: the words of one arrival, with its link.
+    `reported`: the newest of each meter and life. `spoke`: over which link each spoke in that life. `syncs`,
+    `unverified`: the words of one arrival, with its link.
     """
 
     # An empty list or dict as default is safe in a msgspec Struct: each instance gets a new one.
@@ -50,9 +61,36 @@ class _Words(Struct):
     receipts: list[Receipt] = []
     events: list[MeterEvent] = []
     readings: list[Reading] = []
-    reported: dict[str, Reported] = {}
-    spoke: dict[str, Spoke] = {}
+    reported: dict[tuple[str, int], Reported] = {}
+    spoke: dict[tuple[str, int], Spoke] = {}
     unverified: list[tuple[str, tuple[MeterHolds | Reading, ...]]] = []
+
+    def of_meters(self) -> Iterator[MeterWord]:
+        """The authentic words of meters; those first that can prove a new life."""
+        for _, holds in self.syncs:
+            yield from holds
+        yield from self.reported.values()
+        for found in (self.receipts, self.events, self.readings):
+            yield from found
+
+    def meters(self) -> set[str]:
+        """All meters of which there is an authentic word."""
+        return {meter for meter, _ in self.spoke} | {each.meter for _, holds in self.syncs for each in holds}
+
+    def keep_present(self, lives: Mapping[str, int]) -> int:
+        """Drop the words of other lives than these; returns how many there were."""
+        if all(lives[word.meter] == word.epoch for word in self.of_meters()):
+            return 0
+        before = sum(1 for _ in self.of_meters())
+        self.syncs = [
+            (link, [each for each in holds if lives[each.meter] == each.epoch]) for link, holds in self.syncs
+        ]
+        self.receipts = [each for each in self.receipts if lives[each.meter] == each.epoch]
+        self.events = [each for each in self.events if lives[each.meter] == each.epoch]
+        self.readings = [each for each in self.readings if lives[each.meter] == each.epoch]
+        self.reported = {key: each for key, each in self.reported.items() if lives[key[0]] == key[1]}
+        self.spoke = {key: each for key, each in self.spoke.items() if lives[key[0]] == key[1]}
+        return before - sum(1 for _ in self.of_meters())
 
 
 class _Columns(Struct, frozen=True):
@@ -74,9 +112,18 @@ _encoder = msgspec.json.Encoder()
 
 
 def take_in(
-    session: Session, arrivals: Sequence[Arrival], fleet_key: bytes, root: RootSent, now_ms: int
+    session: Session,
+    arrivals: Sequence[Arrival],
+    fleet_key: bytes,
+    root: RootSent,
+    now_ms: int,
+    *,
+    nonce: str = "",
 ) -> Counter[IntakeRefusal]:
-    """Take in a batch, in the caller's transaction. Returns how many were refused, by reason."""
+    """Take in a batch, in the caller's transaction. Returns how many were refused, by reason.
+
+    `nonce`: of the controller's present birth; empty: it has none, and no new life can begin.
+    """
     refused: Counter[IntakeRefusal] = Counter()
     words = _Words()
     for arrival in arrivals:
@@ -87,10 +134,10 @@ def take_in(
         if heard.forged:
             refused[IntakeRefusal.NOT_AUTHENTIC] += 1
         if _needs_new_batch(words, heard):
-            refused += _store(session, words, root, now_ms)
+            refused += _store(session, words, root, now_ms, nonce)
             words = _Words()
         _add(words, heard)
-    refused += _store(session, words, root, now_ms)
+    refused += _store(session, words, root, now_ms, nonce)
     return refused
 
 
@@ -114,55 +161,63 @@ def _add(words: _Words, heard: HeardWords) -> None:
                 (heard.link, [each for each in heard.authentic if isinstance(each, MeterHolds)])
             )
         case Reading():
-            spoke = Spoke(heard.link)
             for reading in heard.authentic:
                 assert isinstance(reading, Reading)
                 words.readings.append(reading)
-                words.spoke.setdefault(reading.meter, spoke)
+                key = reading.meter, reading.epoch
+                if key not in words.spoke:
+                    words.spoke[key] = Spoke(heard.link, epoch=reading.epoch)
         case report:
             _add_report(words, report, heard.link)
 
 
 def _add_report(words: _Words, report: Report, link: str) -> None:
+    key = report.meter, report.epoch
+    named = 0
     if isinstance(report, Receipt):
         words.receipts.append(report)
     elif isinstance(report, MeterEvent):
         words.events.append(report)
     else:
-        last = words.reported.get(report.meter)
-        if last is None or last.number < report.number:
-            words.reported[report.meter] = report
-        if report.link:
-            _note_named(words.spoke, report.meter, Spoke(link, report.number))
-    words.spoke.setdefault(report.meter, Spoke(link))
+        if key not in words.reported or words.reported[key].number < report.number:
+            words.reported[key] = report
+        named = report.number if report.link else 0
+    # The newest word that names its link says where the meter is.
+    if key not in words.spoke or words.spoke[key].number < named:
+        words.spoke[key] = Spoke(link, named, report.epoch)
 
 
-def _note_named(spoke: dict[str, Spoke], meter: str, word: Spoke) -> None:
-    """Keep the newest word of a meter that names its link."""
-    if meter not in spoke or spoke[meter].number < word.number:
-        spoke[meter] = word
-
-
-def _store(session: Session, words: _Words, root: RootSent, now_ms: int) -> Counter[IntakeRefusal]:
+def _store(
+    session: Session, words: _Words, root: RootSent, now_ms: int, nonce: str
+) -> Counter[IntakeRefusal]:
+    refused: Counter[IntakeRefusal] = Counter()
     for status in words.statuses:
-        register_link(session, status, now_ms)
+        if is_present_birth(session, status, nonce):
+            register_link(session, status, now_ms)
+        else:
+            refused[IntakeRefusal.UNKNOWN_EPOCH] += 1
+    known = known_meters(session, words.meters())
+    lives = present_lives(session, known, words.of_meters(), nonce)
+    refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep_present(lives)
     for link, holds in words.syncs:
         sync_answer.answer_sync(session, link, holds, root, now_ms)
-    known = known_meters(session, words.spoke)
-    sync_answer.welcome(session, place_meters(session, known, words.spoke, now_ms), now_ms)
-    refused = _store_receipts(session, words.receipts, now_ms)
+    spoke = {meter: each for (meter, _), each in words.spoke.items()}
+    known = known_meters(session, spoke)
+    sync_answer.welcome(session, place_meters(session, known, spoke, now_ms), now_ms)
+    refused += _store_receipts(session, words.receipts, now_ms)
     _store_events(session, words.events, now_ms)
     _store_readings(session, words.readings, now_ms)
-    _store_reported(session, words.reported, now_ms)
-    spoken = words.reported.keys() | {receipt.meter for receipt in words.receipts}
+    reported = {meter: each for (meter, _), each in words.reported.items()}
+    _store_reported(session, reported, now_ms)
+    spoken = reported.keys() | {receipt.meter for receipt in words.receipts}
     if spoken:
         proving.read_back(session, spoken, now_ms)
-    credited = {meter: report.totals for meter, report in words.reported.items() if report.totals}
+    credited = {meter: report.totals for meter, report in reported.items() if report.totals}
     proving.credit(session, credited, now_ms)
     for link, unverified in words.unverified:
         if not unverified_words.take(session, link, unverified, root, now_ms):
             refused[IntakeRefusal.UNVERIFIED] += 1
-    return refused
+    return +refused
 
 
 def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:
@@ -212,17 +267,26 @@ def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -
         except msgspec.MsgspecError:
             # The meter has signed it all the same, so it is stored unchanged, as "unreadable".
             record = _Columns("unreadable")
-        rows.append((each.meter, each.number, each.time_ms, now_ms, record.event, text))
+        key = each.meter, each.epoch, each.number
+        rows.append((*key, each.time_ms, now_ms, record.event, text))
         if record.event == _CLAIM:
             claim = (record.source, record.verdict, record.offset_ms, record.time_ms)
-            claims.append((each.meter, each.number, *claim, now_ms))
+            claims.append((*key, *claim, now_ms))
     insert_new(session, "meter_event", _EVENT_COLUMNS, rows)
     insert_new(session, "claim", _CLAIM_COLUMNS, claims)
 
 
 def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) -> None:
     rows: list[tuple[Value, ...]] = [
-        (each.meter, each.number, each.time_ms, each.energy_wh, each.balance_ueur, each.supply.value)
+        (
+            each.meter,
+            each.epoch,
+            each.number,
+            each.time_ms,
+            each.energy_wh,
+            each.balance_ueur,
+            each.supply.value,
+        )
         for each in readings
     ]
     insert_new(session, "reading", _READING_COLUMNS, rows)

@@ -47,7 +47,7 @@ def answer_sync(
         for each in holds
         if each.meter not in known or each.number > known[each.meter].holds_number
     }
-    spoke = {name: Spoke(link, each.number) for name, each in said.items()}
+    spoke = {name: Spoke(link, each.number, each.epoch) for name, each in said.items()}
     place_meters(session, known, spoke, now_ms)
     _store_holds(session, known, said.values(), now_ms)
     add_fleet_deliveries(session, said.keys(), now_ms)

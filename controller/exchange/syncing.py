@@ -75,6 +75,8 @@ def _holds(holds: MeterHolds | None, active: ActiveOrder) -> bool:
     received = active.state in HELD_DELIVERIES
     if holds is None:
         return received
+    # A receipt of an earlier life of the meter, or one that names no document, shows nothing.
+    received = received and active.proven
     match KINDS[order.kind].shown_by:
         case ShownBy.REVISION:
             named = _named(holds, order.object)

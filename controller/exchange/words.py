@@ -46,6 +46,7 @@ class IntakeRefusal(StrEnum):
 
     `not_authentic`: a MAC is wrong. `unverified`: there is none, and what it says would decide something.
     `other_document`: a receipt that has the id of one of our orders, and is of another document.
+    `unknown_epoch`: a word of another life of the meter or link, without the nonce that shows it to be new.
     """
 
     MALFORMED = "malformed"
@@ -54,6 +55,7 @@ class IntakeRefusal(StrEnum):
     WRONG_PLACE = "wrong_place"
     NOT_EXPECTED = "not_expected"
     OTHER_DOCUMENT = "other_document"
+    UNKNOWN_EPOCH = "unknown_epoch"
 
 
 class HeardWords(Struct, frozen=True):

@@ -30,25 +30,33 @@ class LinkState(StrEnum):
 
 
 class KnownMeter(Struct, frozen=True):
-    """A registered meter: its link, and the numbers of its newest report and holdings."""
+    """A registered meter: its link, its life, and the numbers of its newest report and holdings."""
 
     link: str
     report_number: int
     holds_number: int
+    epoch: int
 
 
 class Spoke(Struct, frozen=True, gc=False):
-    """Over which link a meter spoke. `number`: of its word that names this link itself; 0: none names it."""
+    """Over which link a meter spoke, and in which life.
+
+    `number`: of its word that names this link itself; 0: none names it.
+    """
 
     link: str
     number: int = 0
+    epoch: int = 0
 
 
 def register_link(session: Session, status: Status, now_ms: int) -> None:
-    """Store a link's birth or last will. The late will of an earlier birth is ignored."""
+    """Store a birth or last will of a link's present life. The late will of an earlier birth is ignored."""
     row = session.get(LinkRow, status.link)
     if row is None:
         row = LinkRow(id=status.link, state=LinkState.OFFLINE, sequence=0, meters=0, seen_ms=now_ms)
+        row.epoch = status.epoch
+    elif row.state == LinkState.UNVERIFIED:
+        row.epoch = status.epoch
     elif status.sequence < row.sequence:
         return
     row.state = LinkState.ONLINE if status.online else LinkState.OFFLINE
@@ -69,9 +77,10 @@ def known_meters(session: Session, meters: Collection[str]) -> dict[str, KnownMe
     """Those of these meters that are registered."""
     found: dict[str, KnownMeter] = {}
     for batch in in_batches(meters):
-        columns = select(MeterRow.id, MeterRow.link, MeterRow.report_number, MeterRow.holds_number)
-        for name, link, report, holds in session.exec(columns.where(col(MeterRow.id).in_(batch))):
-            found[name] = KnownMeter(link, report, holds)
+        query = select(MeterRow).where(col(MeterRow.id).in_(batch))
+        columns = (col(getattr(MeterRow, name)) for name in ("id", *KnownMeter.__struct_fields__))
+        for name, *rest in session.execute(query.with_only_columns(*columns)):
+            found[name] = KnownMeter(*rest)
     return found
 
 
@@ -87,16 +96,16 @@ def place_meters(
     if moved or new:
         # A meter's row references its link, so a link without a birth so far gets a row too.
         link_rows: list[tuple[Value, ...]] = [
-            (link, LinkState.UNVERIFIED.value, 0, 0, now_ms)
+            (link, LinkState.UNVERIFIED.value, 0, 0, now_ms, 0)
             for link in sorted({spoke[meter].link for meter in (*new, *moved)})
         ]
-        insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms"), link_rows)
+        insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms", "epoch"), link_rows)
     for meter, link in moved.items():
         session.execute(update(MeterRow).where(col(MeterRow.id) == meter).values(link=link))
     columns: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = []
     for meter in new:
-        found = _new_meter(meter, spoke[meter].link, now_ms)
+        found = _new_meter(meter, spoke[meter], now_ms)
         columns = tuple(found)
         rows.append(tuple(found.values()))
     insert_new(session, "meter", columns, rows)
@@ -108,11 +117,12 @@ def _moves(known: KnownMeter, word: Spoke) -> bool:
     return word.link != known.link and word.number > max(known.report_number, known.holds_number)
 
 
-def _new_meter(meter: str, link: str, now_ms: int) -> dict[str, Value]:
+def _new_meter(meter: str, spoke: Spoke, now_ms: int) -> dict[str, Value]:
     """The columns of a new meter's row that may not be NULL; a plain INSERT has no defaults of the ORM."""
     return {
         "id": meter,
-        "link": link,
+        "link": spoke.link,
+        "epoch": spoke.epoch,
         "report_number": 0,
         "report_journal": 0,
         "holds_number": 0,

@@ -70,13 +70,19 @@ def _claims_since_the_report(session: Session, meter: str | None) -> Sequence[Cl
     """The last claim of each source that the meter's last report does not cover yet, the latest first."""
     uncovered = or_(col(MeterRow.witnesses).is_(None), col(ClaimRow.number) > col(MeterRow.report_journal))
     query = (
-        select(ClaimRow.meter, ClaimRow.source, func.max(ClaimRow.number).label("number"))
+        select(ClaimRow.meter, ClaimRow.epoch, ClaimRow.source, func.max(ClaimRow.number).label("number"))
         .join(MeterRow, col(MeterRow.id) == col(ClaimRow.meter))
-        .where(uncovered, col(ClaimRow.verdict).not_in(_NO_WITNESS))
-        .group_by(col(ClaimRow.meter), col(ClaimRow.source))
+        .where(
+            col(ClaimRow.epoch) == col(MeterRow.epoch), uncovered, col(ClaimRow.verdict).not_in(_NO_WITNESS)
+        )
+        .group_by(col(ClaimRow.meter), col(ClaimRow.epoch), col(ClaimRow.source))
     )
     last = (query if meter is None else query.where(ClaimRow.meter == meter)).subquery()
-    same_claim = and_(col(ClaimRow.meter) == last.c.meter, col(ClaimRow.number) == last.c.number)
+    same_claim = and_(
+        col(ClaimRow.meter) == last.c.meter,
+        col(ClaimRow.epoch) == last.c.epoch,
+        col(ClaimRow.number) == last.c.number,
+    )
     return session.exec(select(ClaimRow).join(last, same_claim).order_by(col(ClaimRow.number).desc())).all()
 
 

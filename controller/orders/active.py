@@ -10,7 +10,7 @@ from sqlmodel import Session, and_, col, or_, select
 from controller.database.bulk import in_batches
 from controller.database.tables import DeliveryRow, OrderRow
 from controller.orders.deliveries import state_of
-from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState, OrderState
+from controller.orders.life import HELD_DELIVERIES, ActiveOrder, OrderState
 from controller.orders.store import order_of
 from protocols.documents.kind_rule import Kind
 from protocols.documents.protecting import FLOORS
@@ -58,8 +58,8 @@ def _orders_of(
     }
     active: dict[str, list[ActiveOrder]] = {}
     for meter, order_id, text, stored_ms, receipt in rows:
-        order, state = orders[order_id], state_of(text, order_id, meter)
-        # What was effective before receipts named documents stays so.
-        proven = receipt is not None or order.kind is Kind.PAYMENT or state is DeliveryState.EFFECTIVE
+        order = orders[order_id]
+        proven = receipt is not None or order.kind is Kind.PAYMENT
+        state = state_of(text, order_id, meter)
         active.setdefault(meter, []).append(ActiveOrder(order, state, stored_ms, proven))
     return active

@@ -52,6 +52,7 @@ class Intake:
         timekeeper: Timekeeper,
         lock: asyncio.Lock,
         written: Callable[[], None],
+        nonce: str = "",
     ) -> None:
         self.refused: Counter[IntakeRefusal] = Counter()
         self.taken = 0
@@ -62,6 +63,7 @@ class Intake:
         self._timekeeper = timekeeper
         self._lock = lock
         self._written = written
+        self._nonce = nonce
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_QUEUE_MAX)
         self._batch: list[Arrival] = []
         self._unwritten = 0
@@ -155,7 +157,8 @@ class Intake:
 
     def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
         with writing(self._engine) as session:
-            return take_in(session, batch, self._fleet_key, self.root, self._timekeeper.now_ms())
+            now_ms = self._timekeeper.now_ms()
+            return take_in(session, batch, self._fleet_key, self.root, now_ms, nonce=self._nonce)
 
     def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()

@@ -65,6 +65,11 @@ class Presence:
         self._woken = asyncio.Event()
 
     @property
+    def nonce(self) -> str:
+        """Random, one for each run: a word that echoes it was said in this run."""
+        return self._standing.nonce
+
+    @property
     def leads(self) -> bool:
         return not self._standing.leader
 

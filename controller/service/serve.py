@@ -80,6 +80,7 @@ class Service:
         keys: ServiceKeys,
         timekeeper: Timekeeper,
         leads: Callable[[], bool] = lambda: True,
+        nonce: str = "",
     ) -> None:
         self.root = checked_root(keys)
         self._engine = engine
@@ -89,7 +90,7 @@ class Service:
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
         sent = RootSent(self.root.version, keys.root_envelope)
-        self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke)
+        self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke, nonce)
         self.jobs = Jobs(
             engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads, self._take_root
         )
@@ -226,7 +227,7 @@ def put_together(
     `Carrier.run`.
     """
     presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, timekeeper, draw)
-    service = Service(engine, keys, timekeeper, lambda: presence.leads)
+    service = Service(engine, keys, timekeeper, lambda: presence.leads, presence.nonce)
     carrier = _present_carrier(presence, broker, controller_filters(), service.handle, carry, draw)
     service.attach(carrier)
     return service, presence, carrier

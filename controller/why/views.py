@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, select
 
 from controller.database.lookup import existing
 from controller.database.tables import EventRow, MeterRow
@@ -66,7 +66,15 @@ def outlook_of(session: Session, meter: str, now_ms: int) -> Outlook:
 
 
 def _black_box(session: Session, meter: str) -> list[EventFact]:
-    """As many of the last records as a meter's own ring holds."""
-    query = select(EventRow).where(EventRow.meter == meter).order_by(col(EventRow.number).desc())
+    """As many of the last records as a meter's own ring holds, of its present life."""
+    query = (
+        select(EventRow)
+        .join(
+            MeterRow,
+            and_(col(MeterRow.id) == col(EventRow.meter), col(MeterRow.epoch) == col(EventRow.epoch)),
+        )
+        .where(EventRow.meter == meter)
+        .order_by(col(EventRow.number).desc())
+    )
     rows = session.exec(query.limit(JOURNAL_ENTRIES_MAX)).all()
     return [EventFact(number=row.number, time_ms=row.time_ms, record=row.record) for row in reversed(rows)]

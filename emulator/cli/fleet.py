@@ -18,7 +18,7 @@ from rich.live import Live
 
 from emulator.cli.fleet_view import ConnectionWatch, FleetState, state_of_links, state_of_unlinked
 from emulator.cli.options import Json
-from emulator.cli.trust import read_secrets
+from emulator.cli.trust import draw_epoch, read_secrets
 from emulator.fleet.building import build_links, build_unlinked
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from emulator.fleet.files import StateFolder
@@ -110,7 +110,7 @@ def run_fleet(
         if address is None:
             address = stack.enter_context(EmbeddedBroker()).address
             complain(f"broker: {address}")
-        built = build_links(plan, secrets, clock.now_ms(), state)
+        built = build_links(plan, secrets, clock.now_ms(), state, epoch=draw_epoch())
         running = [RunningLink(link, _own_credentials(address, link.name), clock) for link in built]
         try:
             asyncio.run(_run_links(running, clock, as_json=as_json))

@@ -1,12 +1,13 @@
-"""Reads what a fleet gets at manufacture from files: the root that it trusts, and the fleet's key."""
+"""Reads what a fleet gets at manufacture, the root that it trusts and the fleet's key; draws a new life."""
 
 from pathlib import Path
+from secrets import randbelow
 from typing import Final
 
 from emulator.fleet.building import FleetSecrets
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
-from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.limits import PAYLOAD_BYTES_MAX, REV_MAX
 
 KEY_FILE: Final = "fleet.key"
 KEY_BYTES: Final = 32
@@ -17,6 +18,11 @@ def read_secrets(root_file: Path, key_file: Path | None) -> FleetSecrets:
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
     return FleetSecrets(root, _key(path, _content(path, "--fleet-key")))
+
+
+def draw_epoch() -> int:
+    """The number of a new life, for whatever a fleet makes anew: drawn by chance, and never 0."""
+    return 1 + randbelow(REV_MAX)
 
 
 def _root(file: Path, data: bytes) -> Root:

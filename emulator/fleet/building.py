@@ -5,7 +5,7 @@ input `TicksLost` first (design §4.1): its clock is lost until two witnesses ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,20 +33,28 @@ M = TypeVar("M", bound=Meter)
 
 @dataclass(frozen=True, slots=True)
 class FleetSecrets:
-    """What meters are given at manufacture: whom to trust, and the key that each one's own comes from."""
+    """What meters are given at manufacture: whom to trust, and the key that each one's own comes from.
+
+    `epoch`: the life that a meter or link begins when it is made.
+    """
 
     root: Root
     fleet_key: bytes
+    epoch: int = 0
 
 
-def build_links(plan: FleetPlan, secrets: FleetSecrets, now_ms: UtcMs, folder: Path | None) -> list[Link]:
+def build_links(
+    plan: FleetPlan, secrets: FleetSecrets, now_ms: UtcMs, folder: Path | None, *, epoch: int = 0
+) -> list[Link]:
     """The links of a guarded fleet, new or as `folder` keeps them. Raises InputError for a wrong folder.
 
-    Numbers of births and reports begin with the instant, so that a fleet made anew under the same names
-    is not taken for an old one.
+    What is new, or has lost its memory, begins the life `epoch`, which the caller draws by chance: a fleet
+    made anew under the same names is not taken for an old one. Numbers of births and reports begin with the
+    instant all the same, for a controller that knows no lives.
     """
     return [
-        _build_link(plan, secrets, now_ms, link, meters, folder) for link, meters in plan.links_of().items()
+        _build_link(plan, replace(secrets, epoch=epoch), now_ms, link, meters, folder)
+        for link, meters in plan.links_of().items()
     ]
 
 
@@ -78,9 +86,10 @@ def _build_link(
     if memory is not None:
         images = {each.household.id: each.household.meter.image() for each in made}
         kept = {name: StoredMeter(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
-        memory.create(kept, births)
+        memory.create(kept, births, secrets.epoch)
     keep_births = None if memory is None else memory.keep_births
-    return Link(link, made, key=link_key(secrets.fleet_key, link), births=births, keep_births=keep_births)
+    key = link_key(secrets.fleet_key, link)
+    return Link(link, made, key=key, epoch=secrets.epoch, births=births, keep_births=keep_births)
 
 
 def _commission(
@@ -94,6 +103,7 @@ def _commission(
         balance_q=made.balance_q,
         load_w=made.load.load_w(now_ms),
         commissioned_ms=now_ms,
+        epoch=secrets.epoch,
     )
     return ReportingMeter(_household(plan, made, meter, now_ms), link, memory, now_ms)
 
@@ -110,7 +120,8 @@ def _restore_link(
     made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
     births = memory.births or now_ms // SECOND_MS
     key = link_key(secrets.fleet_key, link)
-    restored = Link(link, made, key=key, births=births, keep_births=memory.keep_births)
+    epoch = memory.live_on(secrets.epoch)
+    restored = Link(link, made, key=key, epoch=epoch, births=births, keep_births=memory.keep_births)
     for name in meters:
         restored.apply(name, TicksLost(), now_ms)
     return restored
@@ -128,6 +139,7 @@ def _restore(
         None if kept is None else kept.image,
         load_w=made.load.load_w(now_ms),
         head=GENESIS if kept is None else kept.head,
+        epoch=secrets.epoch,
     )
     household = _household(plan, made, meter, now_ms, began_tick=meter.tick)
     reporting = ReportingMeter(household, link, memory, now_ms)

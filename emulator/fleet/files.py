@@ -48,7 +48,10 @@ class _Line(Struct, frozen=True):
 
 
 class _Births(Struct, frozen=True, array_like=True):
+    """`epoch` is missing in a file of before, and then 0."""
+
     births: int
+    epoch: int = 0
 
 
 _line_decoder = msgspec.json.Decoder(_Line)
@@ -152,15 +155,23 @@ class LinkMemory:
         self._journals = folder / "journals"
         self._meters = {meter: index for index, meter in enumerate(meters, start=1)}
         self._lines: dict[str, int] = {}
+        self._epoch = 0
         self._map: mmap.mmap | None = None
 
     @property
     def exists(self) -> bool:
         return self._path.exists()
 
-    def create(self, kept: Mapping[str, StoredMeter], births: int) -> None:
-        """A new file that holds all meters, whole from the first moment. Raises InputError."""
-        payloads = [_packer.encode(_Births(births)), *(_packer.encode(kept[meter]) for meter in self._meters)]
+    def create(self, kept: Mapping[str, StoredMeter], births: int, epoch: int = 0) -> None:
+        """A new file that holds all meters, whole from the first moment. Raises InputError.
+
+        `epoch`: the life in which the link counts its births.
+        """
+        self._epoch = epoch
+        payloads = [
+            _packer.encode(_Births(births, epoch)),
+            *(_packer.encode(kept[meter]) for meter in self._meters),
+        ]
         self._write_anew(payloads, _IMAGE_BYTES_AT_FIRST)
 
     def open(self) -> None:
@@ -209,8 +220,14 @@ class LinkMemory:
         data = self._read(0)
         return 0 if data is None else _births_decoder.decode(data).births
 
+    def live_on(self, epoch: int) -> int:
+        """The life in which the link counts its births; where that is lost, `epoch` begins."""
+        data = self._read(0)
+        self._epoch = epoch if data is None else _births_decoder.decode(data).epoch
+        return self._epoch
+
     def keep_births(self, births: int) -> None:
-        self._put(0, _packer.encode(_Births(births)))
+        self._put(0, _packer.encode(_Births(births, self._epoch)))
 
     def _journal_path(self, meter: str) -> Path:
         return self._journals / f"{meter}.jsonl"

@@ -26,9 +26,11 @@ from emulator.links.asking import Asking, next_of_rhythm, phase_of
 from emulator.links.reporting import Outgoing, ReportingMeter
 from emulator.links.syncing import readings_messages, sync_messages
 from emulator.world.household import Household
+from protocols.documents.kind_rule import Role
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs
 from protocols.limits import OBJECTS_MAX
+from protocols.link.births import open_birth
 from protocols.link.messages import ControllerStatus, Status, read_message, write_message
 from protocols.link.proofs import Purpose, with_mac
 from protocols.link.topics import CARRIAGE, Channel, Place
@@ -49,9 +51,10 @@ Observer = Callable[[Household[GuardedMeter], tuple[Effect, ...]], None]
 class Link:
     """One connection's meters. `births` counts connects; `keep_births` stores each new count.
 
-    `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the
-    time, in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that
-    the meters do. `key` proves the link's births and last wills (`keys.link_key`); None: they are unverified.
+    `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the time,
+    in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that the meters
+    do. `key` proves the link's births and last wills (`keys.link_key`); None: they are unverified. `epoch` is
+    the life in which its births are counted.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Link:
         meters: Iterable[ReportingMeter],
         *,
         key: bytes | None = None,
+        epoch: int = 0,
         births: int = 0,
         keep_births: Callable[[int], None] | None = None,
         read_every_ms: int = READ_EVERY_MS,
@@ -73,6 +77,9 @@ class Link:
         self.online = False
         self.ignored = 0
         self._key = key
+        self._epoch = epoch
+        # The nonce of the controller's last birth, and the one that the last greeting echoed.
+        self._nonce = self._echoed = ""
         self._keep_births = keep_births
         self._read_every_ms = read_every_ms
         self._observe = observe
@@ -158,6 +165,7 @@ class Link:
         except DocumentError:
             self.ignored += 1
             return []
+        self._hear_nonce(status)
         news = status.online and status.sequence != self._controller_birth
         if status.online:
             self._controller_birth = status.sequence
@@ -166,7 +174,35 @@ class Link:
             for name, number in self._confirmed_before.items():
                 self.meters[name].confirmed = number
         self._controller_away = not status.online
-        return self._publish_all(true_ms) if news and not retained and self.online else []
+        if not self.online or not status.online:
+            return []
+        if self._nonce != self._echoed and self._is_in_a_new_life():
+            # The greeting may have counted for nothing: it did not echo the nonce of this controller.
+            for name, number in self._confirmed_before.items():
+                self.meters[name].confirmed = number
+            return [self.birth(), *self._publish_all(true_ms)]
+        return self._publish_all(true_ms) if news and not retained else []
+
+    def _hear_nonce(self, status: ControllerStatus) -> None:
+        """Echo the nonce of a birth that the service's key has signed; anybody else's changes nothing."""
+        birth = open_birth(status, self._service_keys())
+        if birth is not None and birth.online:
+            self._nonce = birth.nonce
+            for meter in self.meters.values():
+                meter.echo = birth.nonce
+
+    def _service_keys(self) -> dict[str, bytes]:
+        """The service's keys, as the root in force at these meters lists them."""
+        for meter in self.meters.values():
+            root = meter.household.meter.root
+            rule = root.roles.get(Role.LEASE)
+            return {} if rule is None else {key: bytes.fromhex(root.keys[key].public) for key in rule.keyids}
+        return {}
+
+    def _is_in_a_new_life(self) -> bool:
+        """Whether the link or a meter counts in a life that a controller may not know."""
+        lives = [each.household.meter.memory.epoch for each in self.meters.values()]
+        return any((self._epoch, *lives))
 
     def apply(self, meter: str, event: Event, true_ms: UtcMs) -> list[Outgoing]:
         """Something happens at one meter: a button, the mains, lost ticks."""
@@ -264,6 +300,7 @@ class Link:
 
     def _publish_all(self, true_ms: UtcMs) -> list[Outgoing]:
         """What each meter holds, its unconfirmed events, its state; and each asks for the time."""
+        self._echoed = self._nonce
         messages = self.sync()
         for name, meter in self.meters.items():
             messages += meter.unconfirmed()
@@ -281,7 +318,14 @@ class Link:
         return messages
 
     def _status(self, *, online: bool) -> Outgoing:
-        status = Status(link=self.name, online=online, sequence=self.births, meters=len(self.meters))
+        status = Status(
+            link=self.name,
+            online=online,
+            sequence=self.births,
+            meters=len(self.meters),
+            epoch=self._epoch,
+            echo=self._nonce,
+        )
         place, word = Place(Channel.STATUS, link=self.name), write_message(status)
         if self._key is not None:
             word = with_mac(word, Purpose.STATUS, self.name, self._key)

@@ -99,6 +99,7 @@ class ReportingMeter:
         "_unsent",
         "_written",
         "confirmed",
+        "echo",
         "household",
     )
 
@@ -106,6 +107,8 @@ class ReportingMeter:
         self, household: Household[GuardedMeter], link: str, store: MeterStore | None, first_number: int = 0
     ) -> None:
         self.household = household
+        # The nonce of the controller's birth that the link has heard last.
+        self.echo = ""
         self._link = link
         self._store = store
         self._reported = self._readings = first_number
@@ -202,13 +205,15 @@ class ReportingMeter:
             account=purse.account,
             link=self._link,
             totals=totals_of(meter),
+            epoch=meter.memory.epoch,
+            echo=self.echo,
         )
         return self._sealed(Channel.REPORTED, report)
 
     def holds(self) -> bytes:
         """The word that says what the meter holds, under the next number of its reports."""
         self._reported += 1
-        return self._proven(holds_of(self.household.meter, self._reported), Purpose.HOLDS)
+        return self._proven(holds_of(self.household.meter, self._reported, self.echo), Purpose.HOLDS)
 
     def read(self, at_tick: Tick) -> bytes:
         """The word of the next reading of its register. The caller has advanced the meter to `at_tick`."""
@@ -222,6 +227,7 @@ class ReportingMeter:
             energy_wh=readout.purse.energy_wh,
             balance_ueur=readout.purse.balance_ueur,
             supply=readout.glance.supply,
+            epoch=self.household.meter.memory.epoch,
         )
         return self._proven(reading, Purpose.READING)
 
@@ -293,6 +299,7 @@ class ReportingMeter:
             number=number,
             known_number=record.known_number,
             document=document_digest(document) if document else "",
+            epoch=self.household.meter.memory.epoch,
         )
 
     def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:
@@ -301,6 +308,7 @@ class ReportingMeter:
             number=number,
             time_ms=self.household.meter.estimate_ms(tick),
             record=msgspec.Raw(_encoder.encode(record)),
+            epoch=self.household.meter.memory.epoch,
         )
         return self._sealed(Channel.EVENTS, event, number)
 

@@ -25,8 +25,10 @@ _AROUND_BYTES: Final = 320
 _encoder = msgspec.json.Encoder()
 
 
-def holds_of(meter: GuardedMeter, number: int = 0) -> MeterHolds:
-    """What a meter holds, so that the controller can answer with what is missing. `number` is this word's.
+def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds:
+    """What a meter holds, so that the controller can answer with what is missing.
+
+    `number` is this word's; `echo` the nonce of the controller's last birth.
 
     A meter that holds more than fits names less of it: what it does not name is sent again, and
     repetition changes nothing.
@@ -52,6 +54,8 @@ def holds_of(meter: GuardedMeter, number: int = 0) -> MeterHolds:
         tombstones=held.tombstones,
         root_version=held.root_version,
         number=number,
+        epoch=meter.memory.epoch,
+        echo=echo,
     )
     while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
         holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])

@@ -24,6 +24,9 @@ Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 # Every JSON reader and both databases keep 53 bits. A larger number would make the store refuse its batch.
 Int = Annotated[int, Meta(ge=-REV_MAX, le=REV_MAX)]
+# One life of a meter or link, from its commissioning on; drawn by chance, so that no two are the same. Its
+# words are numbered in it, and it says it with each. 0: an older firmware, or an image that such a one wrote.
+Epoch = Annotated[int, Meta(ge=0, le=REV_MAX)]
 # One of each source.
 WITNESSES_MAX: Final = len(Source)
 
@@ -31,13 +34,16 @@ WITNESSES_MAX: Final = len(Source)
 class Status(Struct, frozen=True, kw_only=True):
     """A link's birth (`online`), or its last will. `sequence` counts births: a later one wins.
 
-    It carries the link's MAC.
+    It carries the link's MAC. `echo`: the nonce of the controller's birth that the link has heard last. The
+    controller does not know every `epoch`; one that it does not know counts only with the present nonce.
     """
 
     link: Id
     online: bool
     sequence: Int
     meters: Int
+    epoch: Epoch = 0
+    echo: Nonce = ""
     v: Literal[1] = 1
 
 
@@ -67,6 +73,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     energy_wh: Int
     balance_ueur: Int
     supply: Supply
+    epoch: Epoch = 0
 
 
 class Readings(Struct, frozen=True, kw_only=True):
@@ -110,6 +117,8 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
     tombstones: tuple[str, ...]
     root_version: Int
     number: Int = 0
+    epoch: Epoch = 0
+    echo: Nonce = ""
 
 
 class Sync(Struct, frozen=True, kw_only=True):
@@ -138,6 +147,7 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="repor
     number: Int
     known_number: Int | UnsetType = UNSET
     document: Annotated[str, Meta(max_length=TEXT_CHARS_MAX)] = ""
+    epoch: Epoch = 0
     v: Literal[1] = 1
 
 
@@ -188,6 +198,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     account: Account | None = None
     link: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
     totals: Annotated[tuple[StatementHeld, ...], Meta(max_length=ISSUERS_TOLD_MAX)] = ()
+    epoch: Epoch = 0
+    echo: Nonce = ""
     v: Literal[1] = 1
 
 
@@ -202,6 +214,7 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
     number: Int
     time_ms: Int
     record: msgspec.Raw
+    epoch: Epoch = 0
     v: Literal[1] = 1
 
 

@@ -136,7 +136,7 @@ def _receive_time(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     source, time = admitted
     state, time_ms = parts.memory.clock, UtcMs(time.time_ms)
     offset_ms = time_ms - clock.estimate_ms(state, at_tick)
-    dispute = parts.identity.nonce("dispute", parts.memory.nonces)
+    dispute = parts.identity.nonce("dispute", parts.memory.nonces, parts.memory.epoch)
     if isinstance(time, OneWayTime):
         found = clock.hear_one_way(state, source, time.number, time_ms, time.spread_ms, at_tick, dispute)
     elif time.meter != parts.identity.id:

@@ -25,9 +25,14 @@ class Identity(Struct, frozen=True, gc=False):
     key: bytes
     ask_keys: Mapping[Source, bytes] = msgspec.field(default_factory=no_entries)
 
-    def nonce(self, purpose: str, number: int) -> str:
-        """A value nobody else can foretell: HMAC-SHA-256 of a purpose and a number never used twice."""
-        return hmac.new(self.key, f"{purpose}/{number}".encode(), sha256).hexdigest()[:32]
+    def nonce(self, purpose: str, number: int, epoch: int = 0) -> str:
+        """A value nobody else can foretell: HMAC-SHA-256 of a purpose and a number never used twice.
+
+        A number is never used twice in one life of the meter, `epoch`. Without that a meter made anew under
+        its old id would ask with its old nonces, and answers and rebases recorded then would fit again.
+        """
+        counted = f"{purpose}/{number}" if epoch == 0 else f"{purpose}/{epoch}/{number}"
+        return hmac.new(self.key, counted.encode(), sha256).hexdigest()[:32]
 
     def spread_share(self) -> int:
         """The meter's fixed share of the spread, in 1/`SPREAD_WHOLE`: a hash of its name."""

@@ -92,7 +92,9 @@ class Memory:
     two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
     also of those carried out: a repetition must not cut twice. Cut orders issued up to
     `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room. `issuers_of` holds, per
-    issuer of statements, the person whose signature made it known here.
+    issuer of statements, the person whose signature made it known here. `epoch` is the life of the meter, not
+    that of its ticks: drawn by chance at its commissioning, its nonces and numbers are counted in it. 0: an
+    image from before lives were told apart.
     """
 
     clock: Clock
@@ -120,3 +122,4 @@ class Memory:
     warned: Mapping[str, Tick] = field(default_factory=no_entries)
     low_credit_told: bool = False
     opening: Opening | None = None
+    epoch: int = 0

@@ -88,6 +88,7 @@ class GuardedMeter(ShownMeter):
         load_w: int,
         commissioned_ms: UtcMs,
         spread_ms: int = 1_000,
+        epoch: int = 0,
     ) -> None:
         self.identity = identity
         self.profile = profile
@@ -96,7 +97,7 @@ class GuardedMeter(ShownMeter):
         self.recorder = Recorder(self.journal)
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
         began = clock.set_at_commissioning(commissioned_ms, spread_ms, FIRST_TICK, profile.crystal_ppm)
-        self.memory = Memory(began, self.point.credit)
+        self.memory = Memory(began, self.point.credit, epoch=epoch)
         self.stepped_tick: int = -STEP_MS
         self.touched_tick = FIRST_TICK
         self.spread_share = identity.spread_share()
@@ -115,14 +116,21 @@ class GuardedMeter(ShownMeter):
         load_w: int,
         head: Head,
         mains_on: bool = True,
+        epoch: int = 0,
     ) -> "GuardedMeter":
         """A meter after a power cut, from its image and its journal's head.
 
-        No image (both slots lost) is a meter that was never commissioned: it keeps the supply and cuts
-        nobody. Raises DocumentError if another firmware wrote the image.
+        No image (both slots lost) is a meter that was never commissioned: it keeps the supply, cuts nobody,
+        and begins the life `epoch`. Raises DocumentError if another firmware wrote the image.
         """
         meter = cls(
-            identity, profile, root, balance_q=0, load_w=load_w, commissioned_ms=UtcMs(INSTANT_MS_MIN)
+            identity,
+            profile,
+            root,
+            balance_q=0,
+            load_w=load_w,
+            commissioned_ms=UtcMs(INSTANT_MS_MIN),
+            epoch=epoch,
         )
         meter.journal = Journal(head)
         meter.recorder = Recorder(meter.journal)
@@ -361,7 +369,7 @@ class GuardedMeter(ShownMeter):
 
     def _ask(self, event: AskTime, at_tick: Tick) -> None:
         self.memory.nonces += 1
-        nonce = self.identity.nonce("time", self.memory.nonces)
+        nonce = self.identity.nonce("time", self.memory.nonces, self.memory.epoch)
         clock.ask(self.memory.clock, event.source, nonce, at_tick)
         # The counter must be in the image before the ask is out: a nonce used twice could be answered
         # with an old answer, whose upper bound would then lie.

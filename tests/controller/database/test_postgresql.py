@@ -104,6 +104,17 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
             "meter DROP COLUMN account",
+            *(
+                f"{table} {change}"
+                for table in ("reading", "meter_event", "claim")
+                for change in (
+                    f"DROP CONSTRAINT pk_{table}",
+                    "DROP COLUMN epoch",
+                    f"ADD CONSTRAINT pk_{table} PRIMARY KEY (meter, number)",
+                )
+            ),
+            "link DROP COLUMN epoch",
+            "meter DROP COLUMN epoch",
             "signed_order DROP COLUMN digest",
             "meter DROP COLUMN holds_number",
             "meter DROP COLUMN claimed",
@@ -113,6 +124,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
         postgresql_server.administer("DROP TABLE service", "fresh")
+        postgresql_server.administer("DROP TABLE closed", "fresh")
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 

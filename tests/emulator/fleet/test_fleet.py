@@ -198,3 +198,34 @@ def test_card_meters_run_without_a_link_and_are_seen_by_who_looks() -> None:
     opened_ms = [at_ms for name, at_ms in seen if name == "m00001"][-1]
     assert abs(opened_ms - MONDAY_MS - 2 * HOUR_MS) <= 2_000
     assert (fleet.next_due_ms() or 0) > MONDAY_MS + 3 * HOUR_MS
+
+
+def lives(link: Link) -> set[int]:
+    return {each.household.meter.memory.epoch for each in link.meters.values()}
+
+
+def life_of_birth(link: Link) -> int:
+    return read_message(link.birth().payload, Status).epoch
+
+
+def test_a_fleet_lives_on_from_its_state_and_begins_a_life_without(tmp_path: Path) -> None:
+    (link,) = build_links(plan(2, 1), SECRETS, MONDAY_MS, tmp_path, epoch=7)
+    link.will()
+    assert (lives(link), life_of_birth(link)) == ({7}, 7)
+    (again,) = build_links(plan(2, 1), SECRETS, UtcMs(MONDAY_MS + HOUR_MS), tmp_path, epoch=8)
+    again.will()
+    assert (lives(again), life_of_birth(again)) == ({7}, 7)
+    (anew,) = build_links(plan(2, 1), SECRETS, UtcMs(MONDAY_MS - DAY_MS), None, epoch=9)
+    assert (lives(anew), life_of_birth(anew)) == ({9}, 9)
+
+
+def test_a_meter_that_has_lost_its_memory_begins_a_life(tmp_path: Path) -> None:
+    (link,) = build_links(plan(2, 1), SECRETS, MONDAY_MS, tmp_path, epoch=7)
+    link.will()
+    size = (tmp_path / "link-1.memory").stat().st_size // 3
+    data = bytearray((tmp_path / "link-1.memory").read_bytes())
+    data[size : 2 * size] = bytes(size)
+    (tmp_path / "link-1.memory").write_bytes(bytes(data))
+    (again,) = build_links(plan(2, 1), SECRETS, UtcMs(MONDAY_MS + HOUR_MS), tmp_path, epoch=8)
+    found = {name: each.household.meter.memory.epoch for name, each in again.meters.items()}
+    assert found == {"m00001": 8, "m00002": 7}

@@ -42,6 +42,7 @@ def household(
     load_w: int = 1_000,
     balance_q: int = 1_000 * QUANTA_PER_EUR,
     drift_ppm: int = 0,
+    epoch: int = 0,
 ) -> Household[GuardedMeter]:
     meter = GuardedMeter(
         Identity(name, frozenset(), key_of(name)),
@@ -50,6 +51,7 @@ def household(
         balance_q=balance_q,
         load_w=load_w,
         commissioned_ms=UtcMs(now_ms),
+        epoch=epoch,
     )
     return Household(
         name, meter, Crystal(drift_ppm, UtcMs(now_ms)), lambda _ms: load_w, from_ms=UtcMs(now_ms)

@@ -1,5 +1,7 @@
 """The pure half of a link: what comes down reaches the meters it names, what they do is said in order."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,16 +10,21 @@ from hypothesis import strategies as st
 from emulator.firmware.events import Button, ButtonName, TicksLost
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory
-from emulator.links.link import ASK_EVERY_MS
+from emulator.firmware.ticks import FIRST_TICK
+from emulator.links.link import ASK_EVERY_MS, Link
+from emulator.links.reporting import Outgoing, ReportingMeter
 from protocols.documents.bodies import HoldBody, LeaseBody, ReleaseBody
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, Scope, digest_of
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.limits import PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX
+from protocols.link.births import Birth, signed_status
 from protocols.link.messages import (
     ControllerStatus,
+    MeterEvent,
     Readings,
+    Receipt,
     Reported,
     Status,
     Sync,
@@ -28,7 +35,7 @@ from protocols.link.messages import (
 )
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Source, Supply, SupplyReason
-from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench, sign
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS, Workbench, sign
 from tests.emulator.links.link_bench import LINK, Headend, answer, household, link_of, orders_place
 
 FLEET = Scope(fleet=True)
@@ -379,3 +386,78 @@ def test_messages_stay_within_the_size_limit_and_nothing_is_left_out(stem: str) 
     ]
     assert [reading.meter for batch in batches for reading in batch.readings] == names
     assert all(len(batch.readings) <= READINGS_PER_BATCH_MAX for batch in batches)
+
+
+# -- lives ---------------------------------------------------------------------------------------------
+
+LIFE = 2**52
+
+
+def birth(nonce: str, signer: str = "service") -> bytes:
+    said = Birth(nonce=nonce, challenge="c" * 32, started_ms=MONDAY_MS, online=True)
+    return write_message(signed_status(said, 1, SIGNERS[signer]))
+
+
+def echoes(said: Sequence[Outgoing]) -> list[str]:
+    """What the words of these messages echo."""
+    found: list[str] = []
+    for each in said:
+        if each.place.channel is Channel.STATUS:
+            found.append(read_message(each.payload, Status).echo)
+        elif each.place.channel is Channel.SYNC:
+            found += [holds.echo for holds in read_message(each.payload, Sync).meters]
+        elif each.place.channel is Channel.REPORTED:
+            report, _, _ = read_report(each.payload)
+            assert isinstance(report, Reported)
+            found.append(report.echo)
+    return found
+
+
+def hear(link: Link, payload: bytes, *, retained: bool) -> list[Outgoing]:
+    return link.receive(Place(Channel.CONTROLLER), payload, UtcMs(MONDAY_MS), retained=retained)
+
+
+@pytest.mark.parametrize("life", [0, LIFE])
+def test_a_new_life_greets_again_with_the_nonce_of_the_birth_that_it_hears(life: int) -> None:
+    meter = household("m1", epoch=life)
+    link = Link(LINK, [ReportingMeter(meter, LINK, None)], key=b"k" * 32, epoch=life)
+    link.will()
+    greeted = link.connected(MONDAY_MS)
+    assert echoes(greeted) == ["", "", ""]
+    assert hear(link, birth("a" * 32, signer="anna"), retained=True) == [], "anybody can sign a birth"
+    again = hear(link, birth("a" * 32), retained=True)
+    assert echoes(again) == (["a" * 32] * 3 if life else [])
+    assert hear(link, birth("a" * 32), retained=True) == []
+    link.disconnected()
+    assert set(echoes(link.connected(UtcMs(MONDAY_MS + MINUTE_MS)))) == {"a" * 32}
+
+
+def test_all_that_a_meter_says_names_its_life() -> None:
+    headend = Headend(link_of(household("m1", balance_q=0, epoch=LIFE)))
+    headend.connect()
+    headend.send(hold(Workbench()))
+    headend.hear(headend.link.apply("m1", Button(ButtonName.RED), UtcMs(headend.now_ms)))
+    headend.wait_until(MONDAY_MS + HOUR_MS)
+    assert {type(each) for each in headend.reports} == {Receipt, Reported, MeterEvent}
+    assert {each.epoch for each in headend.reports} == {LIFE}
+    for each in headend.heard:
+        if each.place.channel is Channel.READINGS:
+            assert {read.epoch for read in read_message(each.payload, Readings).readings} == {LIFE}
+
+
+def test_what_was_recorded_of_a_life_fits_no_later_one() -> None:
+    """A meter made anew asks with other nonces: an answer to a question of before is none to its own."""
+    asked = []
+    headends = [Headend(link_of(household("m1", epoch=epoch))) for epoch in (0, 1, LIFE)]
+    for headend in headends:
+        headend.link.will()
+        said = headend.link.connected(MONDAY_MS)
+        asked.append([read_message(e.payload, TimeAsk) for e in said if e.place.channel is Channel.TIME_ASK])
+    nonces = [ask.nonce for asks in asked for ask in asks]
+    assert len(set(nonces)) == len(nonces)
+    assert nonces[0] == household("m1").meter.identity.nonce("time", 1), "an old image goes on as it did"
+    place = Place(Channel.TIME_ANSWER, link=LINK, meter="m1")
+    last = headends[-1]
+    for ask in (*asked[0], *asked[1]):
+        last.hear(last.link.receive(place, answer(ask, MONDAY_MS), MONDAY_MS))
+    assert last.link.meters["m1"].household.meter.witnesses(FIRST_TICK) == ()
