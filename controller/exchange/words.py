@@ -47,6 +47,7 @@ class IntakeRefusal(StrEnum):
     `not_authentic`: a MAC is wrong. `unverified`: there is none, and what it says would decide something.
     `other_document`: a receipt that has the id of one of our orders, and is of another document.
     `unknown_epoch`: a word of another life of the meter or link, without the nonce that shows it to be new.
+    `no_room`: nobody has proved it, and too many such messages wait already.
     """
 
     MALFORMED = "malformed"
@@ -56,6 +57,7 @@ class IntakeRefusal(StrEnum):
     NOT_EXPECTED = "not_expected"
     OTHER_DOCUMENT = "other_document"
     UNKNOWN_EPOCH = "unknown_epoch"
+    NO_ROOM = "no_room"
 
 
 class HeardWords(Struct, frozen=True):
@@ -67,8 +69,23 @@ class HeardWords(Struct, frozen=True):
     forged: bool = False
 
 
+class HeardArrival(Arrival):
+    """An arrival whose words have been heard, so that this is done once."""
+
+    heard: HeardWords
+
+
+def heard_before(arrival: Arrival, heard: HeardWords) -> HeardArrival:
+    """The arrival together with its words."""
+    found = HeardArrival(*arrival)
+    found.heard = heard
+    return found
+
+
 def hear(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
     """The words of an arrival, or why there are none."""
+    if isinstance(arrival, HeardArrival):
+        return arrival.heard
     place = arrival.place
     if _NUL in arrival.payload:
         return IntakeRefusal.MALFORMED

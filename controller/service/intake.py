@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 from controller.database.engine import writing
 from controller.exchange.intake import take_in
 from controller.exchange.sync_answer import RootSent
-from controller.exchange.words import IntakeRefusal
+from controller.exchange.words import IntakeRefusal, hear, heard_before
+from controller.service.aside import Aside
 from controller.service.supervising import STORE_ERRORS, VALUE_ERRORS, Trouble, line_of_store
 from protocols.link.carriage import Arrival
 from protocols.timekeeping import Timekeeper
@@ -35,6 +36,9 @@ _LINGER_S_MAX: Final = 0.2
 _QUEUE_MAX: Final = 20_000
 # How long an orderly stop waits for the last transaction.
 _REST_S: Final = 2.5
+# So many messages that nobody has proved are written in one transaction, when nothing else waits.
+_ASIDE_AT_ONCE: Final = 100
+_LOG_EVERY_S: Final = 1.0
 
 
 class Intake:
@@ -65,6 +69,11 @@ class Intake:
         self._written = written
         self._nonce = nonce
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_QUEUE_MAX)
+        # What nobody has proved waits apart, and is written when nothing else waits.
+        self._aside = Aside()
+        self._arrived = asyncio.Event()
+        self._refused_unlogged: Counter[IntakeRefusal] = Counter()
+        self._logged_s = 0.0
         self._batch: list[Arrival] = []
         self._unwritten = 0
         self._trouble = Trouble("intake")
@@ -75,21 +84,49 @@ class Intake:
         return self._unwritten == 0
 
     async def handle(self, arrival: Arrival) -> None:
-        """Queue one message; waits while the queue is full."""
-        self._unwritten += 1
-        await self._queue.put(arrival)
+        """Queue one message with its proof; waits while the queue is full. What is forged is dropped here."""
+        heard = hear(arrival, self._fleet_key)
+        if isinstance(heard, IntakeRefusal):
+            self._note_refused(heard)
+        elif heard.authentic:
+            self._unwritten += 1
+            await self._queue.put(heard_before(arrival, heard))
+            self._arrived.set()
+        elif heard.forged or not self._aside.put(heard_before(arrival, heard)):
+            self._note_refused(IntakeRefusal.NOT_AUTHENTIC if heard.forged else IntakeRefusal.NO_ROOM)
+        else:
+            self._unwritten += 1
+            self._arrived.set()
 
     async def run(self) -> None:
         """Write batches until cancelled."""
         while True:
-            self._batch = [await self._queue.get()]
+            await self._some()
             await self._linger()
             while len(self._batch) < _BATCH_MAX and not self._queue.empty():
                 self._batch.append(self._queue.get_nowait())
+            if self._queue.empty():
+                self._batch += self._aside.take(_ASIDE_AT_ONCE)
             await self._write(self._batch)
             self._unwritten -= len(self._batch)
             self._batch = []
             self._written()
+
+    async def _some(self) -> None:
+        """Wait until something can be written."""
+        while self._queue.empty() and not self._aside:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _note_refused(self, reason: IntakeRefusal) -> None:
+        """Count a message that was refused before any batch; a flood of them is logged once a second."""
+        self.refused[reason] += 1
+        self._refused_unlogged[reason] += 1
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._logged_s >= _LOG_EVERY_S:
+            self._logged_s = now_s
+            _log_refused(self._refused_unlogged)
+            self._refused_unlogged.clear()
 
     async def _linger(self) -> None:
         """Wait while more messages come and the batch has room for them."""
@@ -164,5 +201,9 @@ class Intake:
         self.taken += len(batch) - refused.total()
         self.refused += refused
         if refused:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
-            logger.warning("intake: refused of %d messages: %s", len(batch), reasons)
+            _log_refused(refused)
+
+
+def _log_refused(refused: Counter[IntakeRefusal]) -> None:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
+    logger.warning("intake: refused messages: %s", reasons)

@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -19,6 +20,7 @@ from sqlalchemy import Engine
 
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
+from controller.service.aside import Aside
 from controller.service.carrying import Carries
 from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
@@ -34,6 +36,7 @@ from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, BrokerRefusedError, NotConnectedError
 from protocols.link.keys import asks_key
+from protocols.link.proofs import Proof
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier, Handle
@@ -95,6 +98,8 @@ class Service:
             engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads, self._take_root
         )
         self._answering: set[asyncio.Task[None]] = set()
+        self._asked_aside = Aside()
+        self._aside_answering: asyncio.Task[None] | None = None
         self.outbox: Outbox | None = None
         self.time: TimeAuthority | None = None
 
@@ -111,9 +116,12 @@ class Service:
                 return  # the run that leads answers
             assert self.time is not None
             # Not awaited: the answers to a thousand meters that ask at once must not delay their reports.
-            answering = asyncio.create_task(self.time.handle(arrival))
-            self._answering.add(answering)
-            answering.add_done_callback(self._answered)
+            if self.time.proof_of(arrival) is not Proof.UNVERIFIED:
+                self._begin(self.time.handle(arrival))
+            elif not self._asked_aside.put(arrival):
+                self.time.ignored["no room"] += 1
+            elif self._aside_answering is None or self._aside_answering.done():
+                self._aside_answering = self._begin(self._answer_aside())
         else:
             await self.intake.handle(arrival)
 
@@ -139,6 +147,22 @@ class Service:
     async def finish(self) -> None:
         """End an orderly stop, after `run` was cancelled: store what has been received."""
         await self.intake.write_rest()
+
+    def _begin(self, answer: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        answering = asyncio.create_task(answer)
+        self._answering.add(answering)
+        answering.add_done_callback(self._answered)
+        return answering
+
+    async def _answer_aside(self) -> None:
+        """Answer asks that nobody has proved, one after the other: they must not delay anything else."""
+        assert self.time is not None
+        while arrivals := self._asked_aside.take(1):
+            # Without a broker the answer would come too late in any case: the meter asks again.
+            with suppress(NotConnectedError):
+                await self.time.handle(arrivals[0])
+            # A broker that acknowledges at once would else let a thousand of them pass in one turn.
+            await asyncio.sleep(0)
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
         """Log an answer that failed. Not where the broker is missing or refuses it: the meter asks again."""

@@ -61,7 +61,7 @@ class TimeAuthority:
             if ask.source is not self.source or ask.meter != place.meter:
                 self.ignored["for another"] += 1
                 return
-            if self.proof_of(arrival, ask) is Proof.FORGED:
+            if self.proof_of(arrival) is Proof.FORGED:
                 self.ignored["not authentic"] += 1
                 return
             answer = self.answer(ask)
@@ -71,11 +71,12 @@ class TimeAuthority:
         await self._carrier.publish(Place(Channel.TIME_ANSWER, link=place.link, meter=place.meter), answer)
         self.answered += 1
 
-    def proof_of(self, arrival: Arrival, ask: TimeAsk) -> Proof:
-        """What the MAC of an ask shows."""
+    def proof_of(self, arrival: Arrival) -> Proof:
+        """What the MAC of an ask shows for the meter of its topic; without a key to check it, nothing."""
         if self._asks is None:
             return Proof.UNVERIFIED
-        return proof_of(arrival.payload, Purpose.ASK, arrival.place.link, ask_key(self._asks, ask.meter))
+        place = arrival.place
+        return proof_of(arrival.payload, Purpose.ASK, place.link, ask_key(self._asks, place.meter))
 
     def answer(self, ask: TimeAsk) -> bytes:
         """The sealed answer to an ask, with the present time. Raises DocumentError for a malformed nonce."""

@@ -28,7 +28,7 @@ from emulator.links.syncing import readings_messages, sync_messages
 from emulator.world.household import Household
 from protocols.documents.kind_rule import Role
 from protocols.errors import DocumentError
-from protocols.instants import DAY_MS, HOUR_MS, UtcMs
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.limits import OBJECTS_MAX
 from protocols.link.births import open_birth
 from protocols.link.messages import ControllerStatus, Status, read_message, write_message
@@ -41,6 +41,8 @@ ASK_EVERY_MS: Final = 6 * HOUR_MS
 READ_EVERY_MS: Final = HOUR_MS
 # A controller's birth makes a link publish everything again; this is for what is lost all the same.
 REPEAT_EVERY_MS: Final = 7 * DAY_MS
+# A link answers births with its sync so often at most: a birth costs nothing, and a sync costs much.
+ANSWER_BIRTH_EVERY_MS: Final = MINUTE_MS
 # Digests of fleet-wide orders delivered in one connection: many times what a meter can store.
 _FLEET_ORDERS_MAX: Final = 16 * OBJECTS_MAX
 
@@ -87,6 +89,8 @@ class Link:
         self._asking = Asking(ask_every_ms, 1 if ask_turns is None else ask_every_ms // ask_turns)
         self._read_due_ms: UtcMs | None = None
         self._repeat_due_ms: UtcMs | None = None
+        self._answered_birth_ms: UtcMs | None = None
+        self._answer_due_ms: UtcMs | None = None
         self._fleet_orders: set[bytes] = set()
         self._controller_birth: int | None = None
         self._controller_away = False
@@ -126,7 +130,7 @@ class Link:
         """The connection is gone: until the next one no message is returned and no time is asked for."""
         self.online = False
         self._asking.end()
-        self._repeat_due_ms = None
+        self._repeat_due_ms = self._answer_due_ms = None
 
     def sync(self) -> list[Outgoing]:
         """What each meter holds."""
@@ -176,12 +180,27 @@ class Link:
         self._controller_away = not status.online
         if not self.online or not status.online:
             return []
-        if self._nonce != self._echoed and self._is_in_a_new_life():
-            # The greeting may have counted for nothing: it did not echo the nonce of this controller.
-            for name, number in self._confirmed_before.items():
-                self.meters[name].confirmed = number
-            return [self.birth(), *self._publish_all(true_ms)]
-        return self._publish_all(true_ms) if news and not retained else []
+        if (news and not retained) or self._greeted_a_stranger():
+            last_ms = self._answered_birth_ms
+            self._answer_due_ms = true_ms if last_ms is None else UtcMs(last_ms + ANSWER_BIRTH_EVERY_MS)
+        return self._answer_birth(true_ms) if self._is_answer_due(true_ms) else []
+
+    def _is_answer_due(self, true_ms: UtcMs) -> bool:
+        return self._answer_due_ms is not None and self._answer_due_ms <= true_ms
+
+    def _answer_birth(self, true_ms: UtcMs) -> list[Outgoing]:
+        """Tell a controller that was born since all that it has missed."""
+        self._answered_birth_ms, self._answer_due_ms = true_ms, None
+        if not self._greeted_a_stranger():
+            return self._publish_all(true_ms)
+        # The greeting may have counted for nothing: it did not echo the nonce of this controller.
+        for name, number in self._confirmed_before.items():
+            self.meters[name].confirmed = number
+        return [self.birth(), *self._publish_all(true_ms)]
+
+    def _greeted_a_stranger(self) -> bool:
+        """Whether the last greeting did not echo the present nonce, and our lives may be new."""
+        return self._nonce != self._echoed and self._is_in_a_new_life()
 
     def _hear_nonce(self, status: ControllerStatus) -> None:
         """Echo the nonce of a birth that the service's key has signed; anybody else's changes nothing."""
@@ -220,6 +239,8 @@ class Link:
                 messages += self._ask_again(asking, due_ms)
             if self._read_due_ms is not None and self._read_due_ms <= due_ms:
                 messages += self._read_all(due_ms)
+            if self._is_answer_due(due_ms):
+                messages += self._answer_birth(due_ms)
             if self._repeat_due_ms is not None and self._repeat_due_ms <= due_ms:
                 messages += self._repeat(due_ms)
         return messages
@@ -227,7 +248,7 @@ class Link:
     def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which `advance` has something to do; None for a link without meters."""
         agendas = (self._agenda.next_due_ms(), self._asking.next_due_ms())
-        dues = (*agendas, self._read_due_ms, self._repeat_due_ms)
+        dues = (*agendas, self._read_due_ms, self._repeat_due_ms, self._answer_due_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def save(self, true_ms: UtcMs) -> None:

@@ -461,3 +461,18 @@ def test_what_was_recorded_of_a_life_fits_no_later_one() -> None:
     for ask in (*asked[0], *asked[1]):
         last.hear(last.link.receive(place, answer(ask, MONDAY_MS), MONDAY_MS))
     assert last.link.meters["m1"].household.meter.witnesses(FIRST_TICK) == ()
+
+
+def test_however_many_births_come_a_link_syncs_once_a_minute() -> None:
+    headend = Headend(link_of(household("m1")))
+    headend.connect()
+    before = channels(headend).count(Channel.SYNC)
+    for sequence in range(1, 201):
+        headend.now_ms += 100
+        payload = write_message(ControllerStatus(online=True, sequence=sequence))
+        headend.send(payload, Place(Channel.CONTROLLER))
+    assert channels(headend).count(Channel.SYNC) == before + 1
+    headend.wait_until(MONDAY_MS + 2 * MINUTE_MS)
+    assert channels(headend).count(Channel.SYNC) == before + 2, "those that came since are answered once"
+    headend.wait_until(MONDAY_MS + HOUR_MS)
+    assert channels(headend).count(Channel.SYNC) == before + 2
