@@ -34,7 +34,7 @@ def _status() -> Callable[..., int]:
 
 
 def _meters() -> typer.Typer:
-    from controller.faces.cli.meters import app
+    from controller.faces.cli.admission import app
 
     return app
 

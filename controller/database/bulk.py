@@ -56,6 +56,19 @@ def number_receipts(session: Session, rows: Sequence[tuple[int, str, str]]) -> N
         )
 
 
+def upsert_counts(session: Session, rows: Sequence[tuple[Value, ...]]) -> None:
+    """Add rows to the quarantine: `(name, link, why, count, first_ms, last_ms)`; counts of a name add up."""
+    if rows:
+        connection = session.connection()
+        marker = _MARKERS[connection.dialect.paramstyle]
+        connection.exec_driver_sql(
+            "INSERT INTO quarantine (name, link, why, count, first_ms, last_ms) "  # noqa: S608 # markers, no values
+            f"VALUES ({', '.join([marker] * 6)}) ON CONFLICT (name) DO UPDATE SET link = excluded.link, "
+            "why = excluded.why, count = quarantine.count + excluded.count, last_ms = excluded.last_ms",
+            list(rows),
+        )
+
+
 @lru_cache(maxsize=32)
 def _insert_sql(table: str, columns: tuple[str, ...], marker: str) -> str:
     names, markers = ", ".join(columns), ", ".join([marker] * len(columns))

@@ -249,6 +249,20 @@ class ClosedRow(Table, table=True):
     epoch: int = Field(primary_key=True, sa_type=Int64)
 
 
+class QuarantineRow(Table, table=True):
+    """A meter or link that is not admitted, and how many messages named it. `why`: of `admission.Waits`."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = _KEYED
+
+    name: str = Field(primary_key=True, sa_type=TextColumn)
+    link: str = Field(sa_type=TextColumn)
+    why: str = Field(sa_type=TextColumn)
+    count: int = Field(sa_type=Int64)
+    first_ms: int = Field(sa_type=Int64)
+    last_ms: int = Field(sa_type=Int64)
+
+
 class AuditRow(Table, table=True):
     """One act, in a chain of hashes (`protocols.chain`). `body` is JSON; see `office.audit`."""
 

@@ -10,7 +10,7 @@ Receipts and reports of a meter may overtake each other: MQTT orders messages on
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -23,7 +23,15 @@ from controller.exchange import proving, sync_answer, unverified_words
 from controller.exchange.present import MeterWord, is_present_birth, present_lives
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
-from controller.meters.registry import Spoke, known_meters, place_meters, register_link
+from controller.meters.admission import Admission, Waiting, Waits, admission_of, quarantine
+from controller.meters.registry import (
+    NOT_HEARD,
+    KnownMeter,
+    Spoke,
+    known_meters,
+    place_meters,
+    register_link,
+)
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent
 from controller.orders.numbering import note_known_number
@@ -63,7 +71,7 @@ class _Words(Struct):
     readings: list[Reading] = []
     reported: dict[tuple[str, int], Reported] = {}
     spoke: dict[tuple[str, int], Spoke] = {}
-    unverified: list[tuple[str, tuple[MeterHolds | Reading, ...]]] = []
+    unverified: list[unverified_words.Heard] = []
 
     def of_meters(self) -> Iterator[MeterWord]:
         """The authentic words of meters; those first that can prove a new life."""
@@ -77,19 +85,21 @@ class _Words(Struct):
         """All meters of which there is an authentic word."""
         return {meter for meter, _ in self.spoke} | {each.meter for _, holds in self.syncs for each in holds}
 
-    def keep_present(self, lives: Mapping[str, int]) -> int:
-        """Drop the words of other lives than these; returns how many there were."""
-        if all(lives[word.meter] == word.epoch for word in self.of_meters()):
+    def keep(self, is_kept: Callable[[str, int], bool]) -> int:
+        """Keep the words for which this says so, by meter and life; returns how many were dropped."""
+        if all(is_kept(word.meter, word.epoch) for word in self.of_meters()):
             return 0
+
+        def keeps(word: MeterWord) -> bool:
+            return is_kept(word.meter, word.epoch)
+
         before = sum(1 for _ in self.of_meters())
-        self.syncs = [
-            (link, [each for each in holds if lives[each.meter] == each.epoch]) for link, holds in self.syncs
-        ]
-        self.receipts = [each for each in self.receipts if lives[each.meter] == each.epoch]
-        self.events = [each for each in self.events if lives[each.meter] == each.epoch]
-        self.readings = [each for each in self.readings if lives[each.meter] == each.epoch]
-        self.reported = {key: each for key, each in self.reported.items() if lives[key[0]] == key[1]}
-        self.spoke = {key: each for key, each in self.spoke.items() if lives[key[0]] == key[1]}
+        self.syncs = [(link, list(filter(keeps, holds))) for link, holds in self.syncs]
+        self.receipts = list(filter(keeps, self.receipts))
+        self.events = list(filter(keeps, self.events))
+        self.readings = list(filter(keeps, self.readings))
+        self.reported = {key: each for key, each in self.reported.items() if is_kept(*key)}
+        self.spoke = {key: each for key, each in self.spoke.items() if is_kept(*key)}
         return before - sum(1 for _ in self.of_meters())
 
 
@@ -197,13 +207,16 @@ def _store(
         else:
             refused[IntakeRefusal.UNKNOWN_EPOCH] += 1
     known = known_meters(session, words.meters())
+    refused[IntakeRefusal.NOT_ADMITTED] += _keep_admitted(session, words, known, now_ms)
+    first_heard = [name for name, meter in known.items() if meter.epoch == NOT_HEARD]
     lives = present_lives(session, known, words.of_meters(), nonce)
-    refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep_present(lives)
+    refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep(lambda meter, epoch: lives.get(meter) == epoch)
     for link, holds in words.syncs:
         sync_answer.answer_sync(session, link, holds, root, now_ms)
     spoke = {meter: each for (meter, _), each in words.spoke.items()}
     known = known_meters(session, spoke)
-    sync_answer.welcome(session, place_meters(session, known, spoke, now_ms), now_ms)
+    new = {*place_meters(session, known, spoke, now_ms), *first_heard}
+    sync_answer.welcome(session, new, now_ms)
     refused += _store_receipts(session, words.receipts, now_ms)
     _store_events(session, words.events, now_ms)
     _store_readings(session, words.readings, now_ms)
@@ -214,10 +227,23 @@ def _store(
         proving.read_back(session, spoken, now_ms)
     credited = {meter: report.totals for meter, report in reported.items() if report.totals}
     proving.credit(session, credited, now_ms)
-    for link, unverified in words.unverified:
-        if not unverified_words.take(session, link, unverified, root, now_ms):
-            refused[IntakeRefusal.UNVERIFIED] += 1
+    refused[IntakeRefusal.UNVERIFIED] += unverified_words.take(session, words.unverified, root, now_ms)
     return +refused
+
+
+def _keep_admitted(session: Session, words: _Words, known: Mapping[str, KnownMeter], now_ms: int) -> int:
+    """While admission is closed, drop the words of meters that are not known; returns how many there were."""
+    strangers = words.meters() - known.keys()
+    if not strangers or admission_of(session) is Admission.OPEN:
+        return 0
+    links = {meter: spoke.link for (meter, _), spoke in words.spoke.items()}
+    links |= {each.meter: link for link, holds in words.syncs for each in holds}
+    quarantine(
+        session,
+        {f"meter/{name}": Waiting(links[name], Waits.NOT_ADMITTED) for name in strangers},
+        now_ms,
+    )
+    return words.keep(lambda meter, _: meter not in strangers)
 
 
 def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:

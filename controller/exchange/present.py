@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from controller.database.tables import LinkRow
 from controller.meters.lives import begin_link_life, begin_meter_lives, closed_lives
-from controller.meters.registry import KnownMeter, LinkState
+from controller.meters.registry import NOT_HEARD, KnownMeter, LinkState
 from protocols.link.messages import MeterEvent, MeterHolds, Reading, Receipt, Reported, Status
 
 MeterWord = MeterHolds | Reading | Receipt | Reported | MeterEvent
@@ -30,6 +30,8 @@ def present_lives(
     begun: dict[str, tuple[int, int]] = {}
     for word in strange:
         proves = isinstance(word, _ECHOING) and nonce != "" and word.echo == nonce
+        # A meter that a person admitted has no life yet that a recording could end.
+        proves = proves or (lives[word.meter] == NOT_HEARD and word.meter not in begun)
         if proves and word.meter in known and (f"meter/{word.meter}", word.epoch) not in closed:
             begun[word.meter] = (known[word.meter].epoch, word.epoch)
             closed.add((f"meter/{word.meter}", known[word.meter].epoch))

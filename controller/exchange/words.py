@@ -48,6 +48,7 @@ class IntakeRefusal(StrEnum):
     `other_document`: a receipt that has the id of one of our orders, and is of another document.
     `unknown_epoch`: a word of another life of the meter or link, without the nonce that shows it to be new.
     `no_room`: nobody has proved it, and too many such messages wait already.
+    `not_admitted`: a meter that is not known, while only a person admits any.
     """
 
     MALFORMED = "malformed"
@@ -58,6 +59,7 @@ class IntakeRefusal(StrEnum):
     OTHER_DOCUMENT = "other_document"
     UNKNOWN_EPOCH = "unknown_epoch"
     NO_ROOM = "no_room"
+    NOT_ADMITTED = "not_admitted"
 
 
 class HeardWords(Struct, frozen=True):
@@ -65,7 +67,7 @@ class HeardWords(Struct, frozen=True):
 
     link: str
     authentic: tuple[Status | MeterHolds | Reading | Report, ...] = ()
-    unverified: tuple[MeterHolds | Reading, ...] = ()
+    unverified: tuple[Status | MeterHolds | Reading, ...] = ()
     forged: bool = False
 
 
@@ -117,7 +119,7 @@ def _hear_status(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefus
         case Proof.FORGED:
             return IntakeRefusal.NOT_AUTHENTIC
         case Proof.UNVERIFIED:
-            return IntakeRefusal.UNVERIFIED
+            return HeardWords(link, unverified=(status,))
 
 
 def _sorted_by_proof(

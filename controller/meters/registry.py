@@ -6,6 +6,7 @@ no word that was recorded earlier.
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum, unique
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import update
@@ -36,6 +37,10 @@ class KnownMeter(Struct, frozen=True):
     report_number: int
     holds_number: int
     epoch: int
+
+
+# The life of a meter that a person has admitted and that has said nothing yet: its first word names its own.
+NOT_HEARD: Final = -1
 
 
 class Spoke(Struct, frozen=True, gc=False):

@@ -38,6 +38,8 @@ class AuditAct(StrEnum):
     PAYMENT = "payment"
     ANSWER_SYNC = "answer_sync"
     LEASE_IMPOSSIBLE = "lease_impossible"
+    ADMIT = "admit"
+    ADMISSION = "admission"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

@@ -123,8 +123,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             "link ADD COLUMN synced_ms bigint",
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
-        postgresql_server.administer("DROP TABLE service", "fresh")
-        postgresql_server.administer("DROP TABLE closed", "fresh")
+        postgresql_server.administer("DROP TABLE service, closed, quarantine", "fresh")
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 

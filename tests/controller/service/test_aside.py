@@ -13,6 +13,7 @@ from controller.database.engine import reading
 from controller.database.tables import LinkRow, MeterRow
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
+from controller.meters.admission import QUARANTINE_MAX, list_quarantine
 from controller.service.aside import Aside
 from controller.service.intake import Intake
 from controller.service.serve import Service
@@ -82,19 +83,29 @@ def test_what_is_proved_is_written_before_all_that_is_not(engine: Engine) -> Non
         assert session.exec(select(MeterRow)).all() == []
 
 
-def test_a_flood_of_births_without_a_key_never_reaches_the_store(engine: Engine) -> None:
+def test_a_flood_of_births_without_a_key_makes_no_link_and_a_bounded_list(engine: Engine) -> None:
     async def story() -> Intake:
         intake = WatchedIntake(engine)
         for number in range(5_000):
             status = Status(link=f"link-{number}", online=True, sequence=1, meters=0)
             await intake.handle(births(b"x" * 32 if number % 2 else None, status))
-        assert intake.drained
+        assert intake.refused == {IntakeRefusal.NOT_AUTHENTIC: 2_500}, "dropped before any queue"
+        running = asyncio.create_task(intake.run())
+        async with asyncio.timeout(PATIENCE_S):
+            while not intake.drained:
+                await intake.written.wait()
+                intake.written.clear()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         return intake
 
     intake = asyncio.run(story())
     assert intake.refused == {IntakeRefusal.UNVERIFIED: 2_500, IntakeRefusal.NOT_AUTHENTIC: 2_500}
     with reading(engine) as session:
         assert session.exec(select(LinkRow)).all() == []
+        waiting = list_quarantine(session)
+    assert (len(waiting), waiting[-1].name) == (QUARANTINE_MAX + 1, "")
+    assert sum(view.count for view in waiting) == 2_500
 
 
 def test_an_ask_that_is_proved_does_not_wait_behind_thousands_that_are_not(engine: Engine) -> None:

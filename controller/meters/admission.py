@@ -1,0 +1,139 @@
+"""Who is admitted: meters that prove who they are, or only those that a person has admitted (design §5).
+
+Whoever names himself on the link and proves nothing waits in a bounded list, with counts, until a person
+looks at it. With admission *closed* a meter that does prove who it is waits there too.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum, unique
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
+
+from controller.database.bulk import Value, upsert_counts
+from controller.database.tables import QuarantineRow, SettingRow
+from controller.meters.registry import NOT_HEARD, Spoke, known_meters, place_meters
+from controller.office import audit
+from controller.office.audit import AuditAct
+from protocols.errors import InputError, RefusedError, quoted
+
+# More than a person looks through. Whoever makes up names fills it, and no more.
+QUARANTINE_MAX: Final = 1_000
+# The row that counts the words of names for which there was no room.
+_MORE: Final = ""
+_SETTING: Final = "meters/admission"
+
+
+@unique
+class Admission(StrEnum):
+    """`open`: a meter that proves who it is, is admitted. `closed`: only one that a person admits."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@unique
+class Waits(StrEnum):
+    """Why a name waits: it proved nothing, or admission is closed."""
+
+    UNVERIFIED = "unverified"
+    NOT_ADMITTED = "not_admitted"
+
+
+class Waiting(Struct, frozen=True):
+    """Messages of a name that waits: over which link, why, and how many."""
+
+    link: str
+    why: Waits
+    count: int = 1
+
+
+def admission_of(session: Session) -> Admission:
+    """Whether admission is open, as it is in a new home."""
+    row = session.get(SettingRow, _SETTING)
+    return Admission.OPEN if row is None else Admission(row.value)
+
+
+def set_admission(session: Session, wanted: Admission, by: str, now_ms: int) -> bool:
+    """Open or close admission. False where it was so already."""
+    if admission_of(session) is wanted:
+        return False
+    row = session.get(SettingRow, _SETTING) or SettingRow(name=_SETTING, value="")
+    row.value = wanted.value
+    session.add(row)
+    audit.record(session, now_ms, by, AuditAct.ADMISSION, wanted.value)
+    return True
+
+
+def quarantine(session: Session, words: Mapping[str, Waiting], now_ms: int) -> None:
+    """Put names (`meter/ID`, `link/ID`) that are not admitted into the list, or count them if it is full."""
+    if not words:
+        return
+    there = set(session.exec(select(QuarantineRow.name).where(col(QuarantineRow.name).in_(list(words)))))
+    room = QUARANTINE_MAX - session.exec(select(func.count()).select_from(QuarantineRow)).one()
+    new = sorted(words.keys() - there)[: max(room, 0)]
+    rows: list[tuple[Value, ...]] = [
+        (name, words[name].link, words[name].why.value, words[name].count, now_ms, now_ms)
+        for name in (*new, *sorted(there))
+    ]
+    more = sum(each.count for each in words.values()) - sum(words[str(row[0])].count for row in rows)
+    if more:
+        rows.append((_MORE, "", Waits.UNVERIFIED.value, more, now_ms, now_ms))
+    upsert_counts(session, rows)
+
+
+def admit(session: Session, meters: Collection[str], link: str | None, by: str, now_ms: int) -> list[str]:
+    """Admit meters: at `link`, or where they were heard. Returns those that were not known before.
+
+    Raises RefusedError for a meter that is not in quarantine where no link is given.
+    """
+    new = sorted(set(meters) - known_meters(session, meters).keys())
+    spoke: dict[str, Spoke] = {}
+    for meter in new:
+        row = session.get(QuarantineRow, f"meter/{meter}")
+        if row is None and link is None:
+            raise RefusedError(f"meter {quoted(meter)}: is not in quarantine; --link says where it will be")
+        spoke[meter] = Spoke(link or (row.link if row is not None else ""), epoch=NOT_HEARD)
+        audit.record(session, now_ms, by, AuditAct.ADMIT, meter, link=spoke[meter].link)
+    place_meters(session, {}, spoke, now_ms)
+    names = [f"meter/{meter}" for meter in meters]
+    session.execute(delete(QuarantineRow).where(col(QuarantineRow.name).in_(names)))
+    return new
+
+
+def read_admission(text: str) -> Admission:
+    """What a person typed. Raises InputError."""
+    try:
+        return Admission(text)
+    except ValueError:
+        raise InputError(f"admission {quoted(text)}; allowed: {', '.join(Admission)}") from None
+
+
+class QuarantineView(Struct, frozen=True, kw_only=True):
+    """A name that waits; `name` empty: all that had no room in the list."""
+
+    name: str
+    link: str
+    why: str
+    count: int
+    first_ms: int
+    last_ms: int
+
+
+def list_quarantine(session: Session) -> list[QuarantineView]:
+    """All that wait, sorted by name; what had no room comes last."""
+    rows = session.exec(select(QuarantineRow)).all()
+    views = [
+        QuarantineView(
+            name=row.name,
+            link=row.link,
+            why=row.why,
+            count=row.count,
+            first_ms=row.first_ms,
+            last_ms=row.last_ms,
+        )
+        for row in rows
+    ]
+    return sorted(views, key=lambda view: (not view.name, view.name))
