@@ -208,5 +208,5 @@ _OF_PEOPLE: Final[dict[Kind, Callable[[Admitted, Memory, Tick], Did | Refusal]]]
     Kind.LIFT_HOLD: lower,
     Kind.CLEAR_FLAG: lower,
 }
-assert {*_DEEDS, *_OF_PEOPLE} == KINDS.keys(), "every kind has a deed"
-assert not _DEEDS.keys() & _OF_PEOPLE.keys(), "and one only"
+assert {*_DEEDS, *_OF_PEOPLE} == KINDS.keys(), "every kind has one deed"
+assert not _DEEDS.keys() & _OF_PEOPLE.keys(), "no kind has two deeds"
