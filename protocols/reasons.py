@@ -229,3 +229,36 @@ class ScreenCode(StrEnum):
     NOT_RELANCED = "8"
     TRIANGLE = "triangle"
     NONE = ""
+
+
+@unique
+class Voice(StrEnum):
+    """Who says what time it is. `fleet`: the reports of all meters with a trusted clock, together."""
+
+    SYSTEM = "system"
+    TIMESERVER = "timeserver"
+    FLEET = "fleet"
+
+
+@unique
+class ClockStanding(StrEnum):
+    """Whether the service knows what time it is."""
+
+    TRUSTED = "trusted"
+    DOUBTFUL = "doubtful"
+
+
+@unique
+class Doubt(StrEnum):
+    """Why the interval is doubtful.
+
+    `alone`: fewer than two voices have spoken; `apart`: no two agree; `wide`: the interval is too wide;
+    `crystal`: two voices contradict the crystal; `unsupported`: no voice agrees with the crystal's interval.
+    """
+
+    NONE = ""
+    ALONE = "alone"
+    APART = "apart"
+    WIDE = "wide"
+    CRYSTAL = "crystal"
+    UNSUPPORTED = "unsupported"

@@ -73,12 +73,15 @@ def rights_of(client: BrokerClient) -> TopicRights:
         return TopicRights(link_filters(client.name), _upward(client.name))
     # Each program also hears its own status: another run with its key may be on the broker.
     status = topic_of(Place(Channel.TIMESERVER if client.name == TIMESERVER else Channel.CONTROLLER))
-    answers = topic_of(Place(Channel.TIME_ANSWER, link=ANY, meter=ANY))
+    times = topic_of(Place(Channel.TIME_ANSWER, link=ANY, meter=ANY))
     if client.name == TIMESERVER:
-        return TopicRights((*time_filters(), status), (answers, status))
+        return TopicRights(
+            (*time_filters(), status), (times, status, topic_of(Place(Channel.SERVICE_ANSWER)))
+        )
     orders = topic_of(Place(Channel.ORDERS, link=ANY, meter=ANY))
     for_all = topic_of(Place(Channel.FLEET_ORDERS, order=ANY))
-    return TopicRights((*controller_filters(), *time_filters(), status), (status, for_all, orders, answers))
+    asks = topic_of(Place(Channel.SERVICE_ASK))
+    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks))
 
 
 def _upward(link: str) -> tuple[str, ...]:

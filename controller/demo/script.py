@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,10 +19,11 @@ from controller.demo.guarded_fleet import GuardedFleet
 from controller.demo.operators import Operators
 from controller.demo.population import Reactivation, ShopPayment, TwinHousehold
 from controller.orders.life import DeliveryState
-from controller.service.jobs import Jobs
+from controller.service.serve import Service
 from emulator.firmware.events import Document, DocumentChannel
 from protocols.cutting.planning import PlanRefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.link.carriage import NotConnectedError
 from protocols.reasons import FlagName, Supply
 from protocols.words.en.plans import findings_in_words
 
@@ -74,7 +76,7 @@ class GuardedActs:
         seed: int,
         fleet: GuardedFleet,
         operators: Operators,
-        jobs: Jobs,
+        service: Service,
         store: Engine,
         conductor: Conductor,
         stir: Callable[[], None],
@@ -84,7 +86,7 @@ class GuardedActs:
         self._seed = seed
         self._fleet = fleet
         self._operators = operators
-        self._jobs = jobs
+        self._service = service
         self._store = store
         self._conductor = conductor
         self.part = Acts(conductor, self._script(), stir)
@@ -114,7 +116,10 @@ class GuardedActs:
         return script
 
     async def _tick(self) -> None:
-        await self._jobs.tick_now()
+        # The timeserver's answer comes after the tick, and is heard in time for the next.
+        with suppress(NotConnectedError):  # the post finds a lost connection, and says so
+            await self._service.clock.ask()
+        await self._service.jobs.tick_now()
 
     async def _set_calendar(self) -> None:
         self.record.order_ids["calendar"] = self._operators.set_calendar()

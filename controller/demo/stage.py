@@ -31,16 +31,19 @@ from emulator.population.shipped import shipped_profiles
 from protocols.instants import HOUR_MS, UtcMs
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import asks_key
+from protocols.link.service_time import machine_of
 from protocols.link.topics import CARRIAGE, Channel, controller_filters, time_filters
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier
-from protocols.timekeeping import Timekeeper
+from protocols.timekeeping import Machine, Timekeeper
 
 # Not the name of a controller's own store: a replay overwrites the last replay, and nothing else.
 STORE_FILE: Final = "replay.db"
 LOAD_EVERY_MS: Final = 2 * HOUR_MS
-_HEARD_BY_CONTROLLER: Final = frozenset(channel for channel, how in CARRIAGE.items() if how.upward)
-_HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK})
+_HEARD_BY_CONTROLLER: Final = frozenset(
+    {Channel.SERVICE_ANSWER, *(channel for channel, how in CARRIAGE.items() if how.upward)}
+)
+_HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK, Channel.SERVICE_ASK})
 
 
 class LyingTime:
@@ -116,7 +119,7 @@ async def staged(
     authority = _authority(keys, address, conductor)
     operators = Operators(store, keys, conductor)
     operators.open_books()
-    acts = GuardedActs(homes, seed, guarded, operators, service.jobs, store, conductor, post.stir)
+    acts = GuardedActs(homes, seed, guarded, operators, service, store, conductor, post.stir)
     conductor.add(CardPart(card_fleet, conductor))
     conductor.add(acts.part)
     conductor.add(guarded)
@@ -133,6 +136,8 @@ async def staged(
         running += [asyncio.create_task(service.intake.run()), asyncio.create_task(service.outbox.run())]
         links = guarded.connect(address)
         await _connect(links, running, post)
+        await service.clock.ask()
+        await post.until_quiet()
         yield Stage(homes, camera, conductor, post, card_fleet, guarded, acts, service, store)
     finally:
         for task in running:
@@ -153,7 +158,7 @@ async def _connect(links: Sequence[RunningLink], running: list[asyncio.Task[None
 
 
 def _controller(
-    keys: Keys, store: Engine, address: BrokerAddress, clock: Timekeeper
+    keys: Keys, store: Engine, address: BrokerAddress, clock: Machine
 ) -> tuple[SteppedService, Carrier]:
     service_keys = ServiceKeys(
         keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope
@@ -163,7 +168,8 @@ def _controller(
     service.intake.linger_s = 0.0
     carrier = Carrier(address, "relance-controller", controller_filters(), handle=service.handle)
     service.attach(carrier)
-    # Only this authority has the wrong clock: the rest of the service keeps the right one.
+    # Only this authority has the wrong clock, behind the back of the service's judgement: the rest keeps the
+    # right one.
     service.time = TimeAuthority(
         Source.HEADEND,
         keys.authority(Source.HEADEND),
@@ -174,7 +180,7 @@ def _controller(
     return service, carrier
 
 
-def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier:
+def _authority(keys: Keys, address: BrokerAddress, clock: Machine) -> Carrier:
     """The second witness, with its own key and its own connection."""
     held: list[TimeAuthority] = []
 
@@ -183,7 +189,9 @@ def _authority(keys: Keys, address: BrokerAddress, clock: Timekeeper) -> Carrier
 
     carrier = Carrier(address, "relance-timeserver", time_filters(), handle=handle)
     signer, asks = keys.authority(Source.TIMESERVER), asks_key(keys.fleet_key, Source.TIMESERVER)
-    held.append(TimeAuthority(Source.TIMESERVER, signer, clock, carrier, asks=asks))
+    held.append(
+        TimeAuthority(Source.TIMESERVER, signer, clock, carrier, asks=asks, machine=machine_of("elsewhere"))
+    )
     return carrier
 
 

@@ -86,7 +86,7 @@ def send_answers(
         for orders, chosen in ((found.send, send), (found.unproven, unproven)):
             for order in orders:
                 chosen.setdefault(order.id, (order, []))[1].append(meter)
-    enqueue_root(session, root.envelope, roots, link, now_ms)
+    enqueue_root(session, root.envelope, roots, link)
     for order, meters in unproven.values():
         # The meter has it: its delivery stays stored, and the receipt for this copy will name the document.
         enqueue_missing(session, order, meters, now_ms)

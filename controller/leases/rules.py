@@ -17,7 +17,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import ROOT_NAMED, in_force, named_in_lease
 from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.protecting import is_remembered
-from protocols.instants import DAY_MS, HOUR_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import OBJECTS_MAX
 from protocols.reasons import Refusal
 
@@ -28,6 +28,8 @@ FIRST_ROOT: Final = 1
 # it.
 _NAMED_BEYOND_MS: Final = 2 * DAY_MS
 METERS_PER_LEASE_MAX: Final = 200
+# A lease that was issued later than this after now was issued by a wrong clock.
+_AHEAD_MS: Final = 2 * MINUTE_MS
 # Bytes that the meters' ids may take in a message of 16 KiB, half of which is base64 and signatures.
 _METER_NAMES_BYTES_MAX: Final = 4 * 1024
 
@@ -128,6 +130,9 @@ def lease_held(order: Order) -> LeaseHeld:
 def _is_due(plan: LeasePlan, held: LeaseHeld | None, now_ms: int) -> bool:
     if held is None or held.names != plan.names or now_ms - held.issued_at_ms >= RENEWAL_MS:
         return True
+    # A wrong clock issued it in the future, where no meter accepts it.
+    if held.issued_at_ms > now_ms + _AHEAD_MS:
+        return True
     return held.calendar != (plan.calendar.object, plan.calendar.rev, digest_of(plan.calendar))
 
 
@@ -149,9 +154,10 @@ def _by_orders(
 
 
 def _calendar_of(orders: Sequence[Order]) -> Order | None:
-    """The calendar that the lease permits: the one issued last."""
+    """The calendar that the lease permits: the last one by the store's numbers, whatever its date says."""
     calendars = [order for order in orders if order.kind is Kind.CUT_CALENDAR]
-    return max(calendars, key=lambda order: (order.issued_at_ms, order.rev), default=None)
+    # Ids are numbered in the order of drafting, with six digits or more.
+    return max(calendars, key=lambda order: (len(order.id), order.id), default=None)
 
 
 def _batches(meters: Sequence[str]) -> Iterator[tuple[str, ...]]:

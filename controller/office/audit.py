@@ -35,6 +35,7 @@ class AuditAct(StrEnum):
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
     EXPIRE = "expire"
+    REVIVE = "revive"
     PAYMENT = "payment"
     ANSWER_SYNC = "answer_sync"
     LEASE_IMPOSSIBLE = "lease_impossible"

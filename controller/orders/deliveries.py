@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, insert, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from controller.database.damage import read_column
 from controller.database.tables import DeliveryRow
@@ -41,6 +41,18 @@ def add_deliveries(session: Session, order_id: str, meters: Collection[str], now
     ]
     if rows:
         session.execute(insert(DeliveryRow), rows)
+
+
+def known_to(session: Session, order_id: str, meters: Sequence[str]) -> set[str]:
+    """Those of at most METERS_AT_ONCE meters that have a delivery of an order."""
+    query = select(DeliveryRow.meter).where(DeliveryRow.order_id == order_id)
+    return set(session.exec(query.where(col(DeliveryRow.meter).in_(meters))))
+
+
+def waiting(session: Session, order_id: str) -> set[str]:
+    """The meters whose delivery of an order is queued."""
+    query = select(DeliveryRow.meter).where(DeliveryRow.order_id == order_id)
+    return set(session.exec(query.where(DeliveryRow.state == DeliveryState.QUEUED)))
 
 
 def count_attempt(
@@ -94,6 +106,16 @@ def step(
     if meters is not None:
         where.append(col(DeliveryRow.meter).in_(meters))
     step_where(session, event, now_ms, where, reason)
+
+
+def queue_ended(session: Session, now_ms: int, *, order_id: str, meters: Sequence[str]) -> None:
+    """Queue again those deliveries to at most METERS_AT_ONCE meters that had expired with their order."""
+    where = [
+        col(DeliveryRow.order_id) == order_id,
+        col(DeliveryRow.meter).in_(meters),
+        col(DeliveryRow.state) == DeliveryState.EXPIRED,
+    ]
+    step_where(session, DeliveryEvent.QUEUE, now_ms, where)
 
 
 def step_where(

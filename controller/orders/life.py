@@ -5,7 +5,8 @@ an entry. `None` says that an order refuses the event in that state. A delivery 
 events report what has happened already.
 
 Order: a *draft* may be *rehearsed*, is *approved* by enough people and *active* from the transaction that
-queues its deliveries. *Withdrawn*, *superseded* and *expired* are final.
+queues its deliveries. *Withdrawn* and *superseded* are final. *Expired* is final but for protection that only
+a wrong clock ended: it is *revived*, and approved again by the signatures that it has.
 
 Delivery: *queued* in the outbox, *sent* once the broker has acknowledged it, *stored* by the meter's receipt,
 *effective* as `exchange.proving` says. *Refused* and *timed out* are not final: the meter may still accept a
@@ -43,6 +44,7 @@ class OrderEvent(StrEnum):
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
     EXPIRE = "expire"
+    REVIVE = "revive"
 
 
 @unique
@@ -91,19 +93,20 @@ class ActiveOrder(Struct, frozen=True):
 
 # An order that was sent is not withdrawn: another order lifts, cancels or clears it. `-`: not allowed.
 _ORDER_TABLE: Final = """
-             rehearse   approve   activate  withdraw   supersede   expire
-draft        rehearsed  approved  -         withdrawn  -           expired
-rehearsed    rehearsed  approved  -         withdrawn  -           expired
-approved     -          -         active    withdrawn  -           expired
-active       -          -         -         -          superseded  expired
-withdrawn    -          -         -         -          -           -
-superseded   -          -         -         -          -           -
-expired      -          -         -         -          -           -
+             rehearse   approve   activate  withdraw   supersede   expire   revive
+draft        rehearsed  approved  -         withdrawn  -           expired  -
+rehearsed    rehearsed  approved  -         withdrawn  -           expired  -
+approved     -          -         active    withdrawn  -           expired  -
+active       -          -         -         -          superseded  expired  -
+withdrawn    -          -         -         -          -           -        -
+superseded   -          -         -         -          -           -        -
+expired      -          -         -         -          -           -        draft
 """
 
 # A receipt that comes after the timeout still counts. A meter may refuse a copy of an order that it has
 # stored (an expired copy, say): it has the order all the same, and the delivery stays stored. A stored
-# delivery is queued again only where a sync shows that the meter has lost the order.
+# delivery is queued again only where a sync shows that the meter has lost the order, an expired one only
+# where its order was revived.
 _DELIVERY_TABLE: Final = """
             queue      taken      accepted   held       refused    read_back  expire     supersede  silent
 queued      queued     sent       stored     stored     refused    queued     expired    superseded timed_out
@@ -111,7 +114,7 @@ sent        queued     sent       stored     stored     refused    sent       ex
 stored      queued     stored     stored     stored     stored     effective  stored     stored     stored
 effective   queued     effective  effective  effective  effective  effective  effective  effective  effective
 refused     queued     refused    stored     stored     refused    refused    expired    superseded refused
-expired     expired    expired    stored     stored     expired    expired    expired    expired    expired
+expired     queued     expired    stored     stored     expired    expired    expired    expired    expired
 superseded  superseded superseded stored     stored     superseded superseded superseded superseded superseded
 timed_out   queued     timed_out  stored     stored     refused    timed_out  expired    superseded timed_out
 """

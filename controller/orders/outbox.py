@@ -7,10 +7,10 @@ again.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import delete, insert
+from sqlalchemy import ColumnElement, and_, delete, insert, or_
 from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
@@ -20,6 +20,9 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order
 from protocols.limits import INSTANT_MS_MAX
 from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, place_of, topic_of
+
+# `not_before_ms` of a message for which no clock is asked.
+_AT_ONCE_MS: Final = 0
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -35,24 +38,32 @@ class Message(Struct, frozen=True, kw_only=True):
     meter: str
 
 
-def enqueue_for_fleet(session: Session, order: Order, now_ms: int) -> None:
+def enqueue_for_fleet(session: Session, order: Order) -> None:
     """Queue one retained message, which reaches all links, and those that subscribe later."""
     row = OutboxRow(
         topic=_fleet_topic(order.id),
         order_id=order.id,
         retain=1,
-        not_before_ms=now_ms,
-        not_after_ms=order.not_after_ms,
+        not_before_ms=_AT_ONCE_MS,
+        not_after_ms=INSTANT_MS_MAX,
     )
     session.add(row)
     session.flush()
 
 
 def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
-    """Queue a message on each meter's own topic; an order that lapses is sent within a minute or never."""
+    """Queue a message on each meter's own topic; an order that lapses is sent within a minute or never.
+
+    Only for an order that lapses does the clock of whoever queues it count: any other is due at once, and
+    stays so until it has been sent or its order has ended.
+    """
     lapses = KINDS[order.kind].silence is Silence.LAPSES
     expiry_s = HARM_EXPIRY_S if lapses else CARRIAGE[Channel.ORDERS].expiry_s
-    not_after_ms = min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000) if lapses else order.not_after_ms
+    due_ms = (
+        (now_ms, min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000))
+        if lapses
+        else (_AT_ONCE_MS, INSTANT_MS_MAX)
+    )
     for batch in in_batches(meters):
         links = session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(batch)))
         rows: list[dict[str, Any]] = [
@@ -62,8 +73,8 @@ def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], 
                 "meter": meter,
                 "expiry_s": expiry_s,
                 "once": int(lapses),
-                "not_before_ms": now_ms,
-                "not_after_ms": not_after_ms,
+                "not_before_ms": due_ms[0],
+                "not_after_ms": due_ms[1],
             }
             for meter, link in sorted(links)
         ]
@@ -84,7 +95,7 @@ def enqueue_missing(session: Session, order: Order, meters: Collection[str], now
         enqueue_for_meters(session, order, [meter for meter in batch if meter not in waiting], now_ms)
 
 
-def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str, now_ms: int) -> None:
+def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str) -> None:
     """Queue the root for meters of one link; skips those for which it is queued already."""
     waiting = set(
         session.exec(
@@ -97,7 +108,7 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
             meter=meter,
             payload=envelope,
             expiry_s=CARRIAGE[Channel.ORDERS].expiry_s,
-            not_before_ms=now_ms,
+            not_before_ms=_AT_ONCE_MS,
             not_after_ms=INSTANT_MS_MAX,
         )
         for meter in meters
@@ -106,7 +117,7 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
     session.flush()
 
 
-def spread_root(session: Session, envelope: bytes, now_ms: int) -> None:
+def spread_root(session: Session, envelope: bytes) -> None:
     """Queue a new root for every meter, in the place of an older one that waits."""
     session.execute(delete(OutboxRow).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter) != ""))
     by_link: dict[str, list[str]] = {}
@@ -114,12 +125,14 @@ def spread_root(session: Session, envelope: bytes, now_ms: int) -> None:
         by_link.setdefault(link, []).append(meter)
     for link, meters in sorted(by_link.items()):
         for batch in in_batches(meters):
-            enqueue_root(session, envelope, batch, link, now_ms)
+            enqueue_root(session, envelope, batch, link)
 
 
-def enqueue_clearing(session: Session, order_id: str, now_ms: int) -> None:
+def enqueue_clearing(session: Session, order_id: str) -> None:
     """Queue an empty retained message, which removes a fleet-wide order from the broker (MQTT 5, 3.3.1.3)."""
-    row = OutboxRow(topic=_fleet_topic(order_id), retain=1, not_before_ms=now_ms, not_after_ms=INSTANT_MS_MAX)
+    row = OutboxRow(
+        topic=_fleet_topic(order_id), retain=1, not_before_ms=_AT_ONCE_MS, not_after_ms=INSTANT_MS_MAX
+    )
     session.add(row)
     session.flush()
 
@@ -135,23 +148,26 @@ def drop(session: Session, order_id: str, meters: Collection[str] | None = None)
         )
 
 
-def due_messages(session: Session, now_ms: int, limit: int, beyond: int = 0) -> list[Message]:
-    """At most `limit` messages to publish now, the oldest first; only those numbered above `beyond`."""
+def due_messages(
+    session: Session, now_ms: int, limit: int, beyond: int = 0, *, harm: bool = True
+) -> list[Message]:
+    """At most `limit` messages to publish now, the oldest first; only those numbered above `beyond`.
+
+    `harm` False, while the service doubts its clock: only what is no harm.
+    """
     query = (
         select(OutboxRow, OrderRow.envelope)
         .outerjoin(OrderRow, col(OrderRow.id) == col(OutboxRow.order_id))
-        .where(
-            OutboxRow.not_before_ms <= now_ms, OutboxRow.not_after_ms > now_ms, col(OutboxRow.seq) > beyond
-        )
+        .where(_is_due(now_ms, harm=harm), col(OutboxRow.seq) > beyond)
         .order_by(col(OutboxRow.seq))
         .limit(limit)
     )
     return [_message(row, envelope) for row, envelope in session.exec(query)]
 
 
-def is_empty(session: Session, now_ms: int) -> bool:
+def is_empty(session: Session, now_ms: int, *, harm: bool = True) -> bool:
     """Whether no message is to be published now; those for later, or too late already, do not count."""
-    waiting = select(OutboxRow.seq).where(OutboxRow.not_before_ms <= now_ms, OutboxRow.not_after_ms > now_ms)
+    waiting = select(OutboxRow.seq).where(_is_due(now_ms, harm=harm))
     return session.exec(waiting.limit(1)).first() is None
 
 
@@ -161,9 +177,9 @@ def drop_messages(session: Session, messages: Sequence[Message]) -> None:
     session.execute(delete(OutboxRow).where(col(OutboxRow.seq).in_(seqs)))
 
 
-def take_late(session: Session, now_ms: int) -> list[tuple[str | None, str]]:
-    """Delete messages that are too late. Returns the order and the meter (empty: the fleet) of each."""
-    late = session.exec(select(OutboxRow).where(OutboxRow.not_after_ms <= now_ms)).all()
+def take_late(session: Session, over_ms: int) -> list[tuple[str | None, str]]:
+    """Delete harm that is too late. Returns the order and the meter of each message."""
+    late = session.exec(select(OutboxRow).where(OutboxRow.once == 1, OutboxRow.not_after_ms <= over_ms)).all()
     for row in late:
         session.delete(row)
     session.flush()
@@ -173,6 +189,14 @@ def take_late(session: Session, now_ms: int) -> list[tuple[str | None, str]]:
 def count_waiting(session: Session) -> int:
     """How many messages are queued, for now or for later."""
     return session.exec(select(func.count()).select_from(OutboxRow)).one()
+
+
+def _is_due(now_ms: int, *, harm: bool) -> ColumnElement[bool]:
+    """What is no harm is due at once, whatever the clock of the machine that has queued it showed."""
+    protection = col(OutboxRow.once) == 0
+    if not harm:
+        return protection
+    return or_(protection, and_(col(OutboxRow.not_before_ms) <= now_ms, col(OutboxRow.not_after_ms) > now_ms))
 
 
 def _message(row: OutboxRow, envelope: bytes | None) -> Message:

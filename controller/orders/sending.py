@@ -24,7 +24,7 @@ def send(session: Session, order: Order, meters: Collection[str], now_ms: int) -
     """Send an order for the first time: add its deliveries, and queue its messages."""
     deliveries.add_deliveries(session, order.id, meters, now_ms)
     if is_retained(order):
-        outbox.enqueue_for_fleet(session, order, now_ms)
+        outbox.enqueue_for_fleet(session, order)
     else:
         outbox.enqueue_for_meters(session, order, meters, now_ms)
 
@@ -34,6 +34,20 @@ def requeue(session: Session, order: Order, meters: Collection[str], now_ms: int
     for batch in in_batches(meters):
         deliveries.step(session, DeliveryEvent.QUEUE, now_ms, order_id=order.id, meters=batch)
     outbox.enqueue_missing(session, order, meters, now_ms)
+
+
+def resume(session: Session, order: Order, meters: Collection[str], now_ms: int) -> None:
+    """Send an order again that had ended: its ended deliveries are queued, and missing ones are added."""
+    known: set[str] = set()
+    for batch in in_batches(meters):
+        known |= deliveries.known_to(session, order.id, batch)
+        deliveries.queue_ended(session, now_ms, order_id=order.id, meters=batch)
+    deliveries.add_deliveries(session, order.id, set(meters) - known, now_ms)
+    if is_retained(order):
+        outbox.enqueue_for_fleet(session, order)
+        return
+    waiting = deliveries.waiting(session, order.id)
+    outbox.enqueue_missing(session, order, waiting & set(meters), now_ms)
 
 
 def mark_taken(session: Session, messages: Sequence[Message], now_ms: int) -> None:
@@ -71,9 +85,9 @@ def mark_refused(session: Session, message: Message, why: str, now_ms: int) -> N
         deliveries.note_refusal(session, why, order_id=message.order_id, meters=meters)
 
 
-def drop_late(session: Session, now_ms: int) -> int:
-    """Delete messages that are too late, and time out their deliveries. Returns how many were deleted."""
-    late = outbox.take_late(session, now_ms)
+def drop_late(session: Session, over_ms: int, now_ms: int) -> int:
+    """Delete harm that is too late, and time out its deliveries. Returns how many messages were deleted."""
+    late = outbox.take_late(session, over_ms)
     for order_id, meter in late:
         if order_id is not None:
             meters = [meter] if meter else None

@@ -26,7 +26,7 @@ from controller.orders.life import (
     OrderState,
     step_order,
 )
-from controller.orders.sending import is_retained, send
+from controller.orders.sending import is_retained, resume, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import document_digest, join_signatures, read_envelope
@@ -155,6 +155,23 @@ def expire(session: Session, row: OrderRow, now_ms: int) -> None:
     _end(session, row, OrderEvent.EXPIRE, audit.SERVICE, now_ms)
 
 
+def revive(session: Session, row: OrderRow, meters: Collection[str], now_ms: int) -> None:
+    """Make an order that only a wrong clock ended active again, for these meters, and send it again.
+
+    The caller has found that enough people had signed it. Meters that joined meanwhile get their delivery;
+    those that hold the order keep it.
+    """
+    state = OrderState(row.state)
+    for event in (OrderEvent.REVIVE, OrderEvent.APPROVE, OrderEvent.ACTIVATE):
+        state = step_order(state, event)
+    row.state = state
+    row.changed_ms = now_ms
+    session.add(row)
+    session.flush()
+    resume(session, order_of(row), meters, now_ms)
+    audit.record(session, now_ms, audit.SERVICE, AuditAct.REVIVE, row.id, object=row.object)
+
+
 def get_order(session: Session, order_id: str) -> OrderRow:
     """The order of this id. Raises RefusedError where there is none."""
     return existing(session, OrderRow, order_id)
@@ -242,5 +259,5 @@ def _end(
         outbox.drop(session, row.id)
         order = order_of(row)
         if is_retained(order):
-            outbox.enqueue_clearing(session, row.id, now_ms)
+            outbox.enqueue_clearing(session, row.id)
     audit.record(session, now_ms, by, AuditAct(event), row.id, object=row.object, successor=successor)

@@ -1,20 +1,23 @@
 """What the service does when time has passed: expire orders, send them again, time out (design §6).
 
 Each step may run at any time and any number of times: it reads the store and does what is missing. A clock
-that jumps makes a step early or late, but it is never done twice, and nothing here can cut anybody off.
+that jumps makes a step early or late, but it is never done twice, and nothing here can cut anybody off. What
+cannot be undone waits until it is certain: `over_ms` is the earliest that it may be now, and None while the
+service doubts its clock.
 """
 
 from typing import Final
 
 from msgspec import Struct
+from sqlalchemy import ColumnElement, case, exists
 from sqlmodel import Session, and_, col, func, or_, select
 
-from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
+from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, OutboxRow
 from controller.meters.registry import LinkState
 from controller.orders import deliveries, outbox, sending
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
-from protocols.documents.kind_rule import Silence
+from protocols.documents.kind_rule import Role, Silence
 from protocols.documents.kinds import KINDS
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.topics import HARM_EXPIRY_S
@@ -27,6 +30,8 @@ _HARM_TIMEOUT_MS: Final = (HARM_EXPIRY_S + 30) * SECOND_MS
 _RETRY_MS: Final = MINUTE_MS
 _RETRY_MS_MAX: Final = 6 * HOUR_MS
 _RETRIES_DOUBLED_MAX: Final = 9
+# How far ahead of ours an instant in the store may be that another clock has written.
+_AHEAD_MS: Final = 2 * MINUTE_MS
 _SILENT: Final = (DeliveryState.SENT, DeliveryState.TIMED_OUT)
 _ROWS_AT_ONCE: Final = 10_000
 
@@ -34,6 +39,7 @@ _LAPSES: Final = tuple(kind.value for kind, rule in KINDS.items() if rule.silenc
 _UNTIL_EFFECTIVE: Final = tuple(
     kind.value for kind, rule in KINDS.items() if rule.silence is Silence.UNTIL_EFFECTIVE
 )
+_PROTECTIVE: Final = tuple(kind.value for kind, rule in KINDS.items() if rule.role is Role.PROTECT)
 _WAITING: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED, OrderState.ACTIVE)
 
 
@@ -46,18 +52,25 @@ class UpkeepDone(Struct, frozen=True, kw_only=True):
     timed_out: int
 
 
-def keep_up(session: Session, now_ms: int) -> UpkeepDone:
-    """Delete late messages, expire orders, send again what is not effective yet, time out deliveries."""
-    dropped = sending.drop_late(session, now_ms)
-    expired = _expire(session, now_ms)
+def keep_up(session: Session, now_ms: int, over_ms: int | None) -> UpkeepDone:
+    """Delete late harm, expire orders, send again what is not effective yet, time out deliveries."""
+    dropped = 0 if over_ms is None else sending.drop_late(session, over_ms, now_ms)
+    expired = 0 if over_ms is None else _expire(session, over_ms, now_ms)
     retried = _retry(session, now_ms)
     timed_out = _time_out(session, now_ms)
     return UpkeepDone(expired=expired, dropped=dropped, retried=retried, timed_out=timed_out)
 
 
-def _expire(session: Session, now_ms: int) -> int:
+def _expire(session: Session, over_ms: int, now_ms: int) -> int:
+    """Expire what is over for certain; protection only after its messages have left the outbox.
+
+    The clock of whoever made the order may have been years behind: the meters judge what they get.
+    """
+    unsent = exists().where(col(OutboxRow.order_id) == col(OrderRow.id), col(OrderRow.kind).in_(_PROTECTIVE))
     over = session.exec(
-        select(OrderRow).where(col(OrderRow.state).in_(_WAITING), OrderRow.not_after_ms <= now_ms)
+        select(OrderRow).where(
+            col(OrderRow.state).in_(_WAITING), col(OrderRow.not_after_ms) <= over_ms, ~unsent
+        )
     ).all()
     for row in over:
         orders.expire(session, row, now_ms)
@@ -71,6 +84,8 @@ def _retry(session: Session, now_ms: int) -> int:
     release becomes known even if its first report was lost. A kind that is sent only until it is stored (a
     lease) is not sent again after that.
     """
+    # A delivery that a sync has shown to be stored may never have been sent: `sent_ms` is NULL then.
+    last_ms = func.coalesce(col(DeliveryRow.sent_ms), col(DeliveryRow.stored_ms))
     query = (
         select(DeliveryRow, OrderRow)
         .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
@@ -83,23 +98,23 @@ def _retry(session: Session, now_ms: int) -> int:
                     col(DeliveryRow.state) == DeliveryState.STORED, col(OrderRow.kind).in_(_UNTIL_EFFECTIVE)
                 ),
             ),
-            # A delivery that a sync has shown to be stored may never have been sent: `sent_ms` is NULL then.
-            func.coalesce(DeliveryRow.sent_ms, DeliveryRow.stored_ms) <= now_ms - _RETRY_MS,
+            # An instant ahead of ours was written by a clock that was wrong: its pause would never end.
+            or_(last_ms + _backoff() <= now_ms, last_ms > now_ms + _AHEAD_MS),
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).not_in(_LAPSES),
             LinkRow.state != LinkState.OFFLINE,
         )
-        .order_by(col(DeliveryRow.sent_ms))
+        # What is due longest comes first. Only what is due is read, so that none waits behind what is not.
+        .order_by(last_ms, col(DeliveryRow.order_id), col(DeliveryRow.meter))
         .limit(_ROWS_AT_ONCE)
     )
     silent: dict[str, list[str]] = {}
     unproven: dict[str, list[str]] = {}
     rows: dict[str, OrderRow] = {}
     for delivery, row in session.exec(query).all():
-        if now_ms - (delivery.sent_ms or delivery.stored_ms or 0) >= _backoff_ms(delivery.attempts):
-            rows[row.id] = row
-            found = silent if delivery.state in _SILENT else unproven
-            found.setdefault(row.id, []).append(delivery.meter)
+        rows[row.id] = row
+        found = silent if delivery.state in _SILENT else unproven
+        found.setdefault(row.id, []).append(delivery.meter)
     for found, send in ((silent, sending.requeue), (unproven, outbox.enqueue_missing)):
         for order_id, meters in found.items():
             send(session, orders.order_of(rows[order_id]), meters, now_ms)
@@ -124,6 +139,10 @@ def _time_out(session: Session, now_ms: int) -> int:
     return count
 
 
-def _backoff_ms(attempts: int) -> int:
-    doubled = min(max(attempts - 1, 0), _RETRIES_DOUBLED_MAX)
-    return min(_RETRY_MS << doubled, _RETRY_MS_MAX)
+def _backoff() -> ColumnElement[int]:
+    """How long a delivery waits for its next attempt, by the attempts made."""
+    waits_ms = [
+        (col(DeliveryRow.attempts) <= 1 + doubled, min(_RETRY_MS << doubled, _RETRY_MS_MAX))
+        for doubled in range(_RETRIES_DOUBLED_MAX)
+    ]
+    return case(*waits_ms, else_=_RETRY_MS_MAX)

@@ -118,7 +118,7 @@ def _countersign(act: Act, new: Root) -> list[str]:
         act.session.add(row)
         act.session.flush()
         if is_retained(order):
-            outbox.enqueue_for_fleet(act.session, order, act.now_ms)
+            outbox.enqueue_for_fleet(act.session, order)
         record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, row.id, object=row.object)
         done.append(f"{row.id} {row.object}")
     return done

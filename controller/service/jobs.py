@@ -23,12 +23,14 @@ from controller.office.people import Actor
 from controller.office.root_store import newer_root
 from controller.orders.acting import acting
 from controller.orders.outbox import spread_root
+from controller.orders.reviving import revive_early_ended
 from controller.orders.upkeep import UpkeepDone, keep_up
+from controller.service.clock import ServiceClock
 from controller.service.supervising import STORE_ERRORS, Trouble
+from controller.timing.store import ClockWritten, write_clock
 from protocols.documents.envelope import Signer
 from protocols.documents.roles import Root
 from protocols.instants import MINUTE_MS, SECOND_MS
-from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Jobs:
         engine: Engine,
         root: Root,
         signer: Signer,
-        timekeeper: Timekeeper,
+        clock: ServiceClock,
         lock: asyncio.Lock,
         done: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
@@ -62,7 +64,7 @@ class Jobs:
         self._engine = engine
         self._root = root
         self._actor = Actor(SERVICE, signer)
-        self._timekeeper = timekeeper
+        self._clock = clock
         self._lock = lock
         self._done = done
         self._rooted = rooted
@@ -71,13 +73,20 @@ class Jobs:
         # Only saves work: without it the next tick would make the same plan again.
         self._planned: tuple[tuple[int, int], int] | None = None
 
-    def tick(self, now_ms: int) -> Done:
-        """Do what is due at `now_ms`. Idempotent: a second call at once finds nothing to do."""
-        self._take_newer_root(now_ms)
+    def tick(self, clock: ClockWritten) -> Done:
+        """Do what is due now, as the service believes. Idempotent: a second call at once finds nothing to do.
+
+        While the clock is doubtful nothing ends, and no lease is renewed.
+        """
+        now, now_ms = clock.judged, clock.judged.estimate_ms
+        self._take_newer_root()
         with writing(self._engine) as session:
-            upkeep = keep_up(session, now_ms)
-        if not self._leads():
-            # Another run with our key issues the leases. Protection was kept up above.
+            write_clock(session, clock)
+            if now.trusted and now.latest_ms is not None:
+                revive_early_ended(session, self._root, now.latest_ms, now_ms)
+            upkeep = keep_up(session, now_ms, now.over_ms)
+        if not now.trusted or not self._leads():
+            # Not trusted, or another run with our key issues the leases. Protection was kept up above.
             return Done(upkeep=upkeep, leases=0)
         with reading(self._engine) as session:
             mark = upkeep_mark(session)
@@ -90,7 +99,7 @@ class Jobs:
             self._planned = upkeep_mark(act.session), now_ms
         return Done(upkeep=upkeep, leases=leases)
 
-    def _take_newer_root(self, now_ms: int) -> None:
+    def _take_newer_root(self) -> None:
         """Work under the store's root where it is newer, and send it to every meter."""
         with reading(self._engine) as session:
             newer = newer_root(session, self._root)
@@ -101,15 +110,19 @@ class Jobs:
         if self._rooted is not None:
             self._rooted(self._root, envelope)
         with writing(self._engine) as session:
-            spread_root(session, envelope, now_ms)
+            spread_root(session, envelope)
         logger.warning("jobs: root %d is in force now, and goes to every meter", self._root.version)
 
     async def tick_now(self) -> Done:
         """One tick at the present instant, under the lock of this process's writers."""
         async with self._lock:
-            done = await asyncio.to_thread(self.tick, self._timekeeper.now_ms())
+            done = await asyncio.to_thread(self._tick_by_the_clock)
         self._done()
         return done
+
+    def wake(self) -> None:
+        """Tick at once: the clock is trusted again."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Tick at once, and whenever woken, until cancelled."""
@@ -134,7 +147,12 @@ class Jobs:
         """Tick every `every_ms` by the timekeeper, which the demo steps, until cancelled."""
         while True:
             await self._tick_safely()
-            await self._timekeeper.sleep_until(self._timekeeper.now_ms() + every_ms)
+            await self._clock.sleep_until(self._clock.now_ms() + every_ms)
+
+    def _tick_by_the_clock(self) -> Done:
+        with reading(self._engine) as session:
+            self._clock.look(session)
+        return self.tick(self._clock.written())
 
     async def _wait(self) -> None:
         self._woken.clear()

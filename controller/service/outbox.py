@@ -16,10 +16,10 @@ from controller.database.engine import reading, writing
 from controller.orders.outbox import Message, due_messages, is_empty
 from controller.orders.sending import mark_refused, mark_taken
 from controller.service.carrying import Carries
+from controller.service.clock import ServiceClock
 from controller.service.putting_off import PuttingOff
 from controller.service.supervising import STORE_ERRORS, Trouble
 from protocols.link.carriage import BrokerRefusedError, NotConnectedError
-from protocols.timekeeping import Timekeeper
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ class Outbox:
     `poll_every_s` is longer where every act is followed by a `poke`, as in a simulation.
     """
 
-    def __init__(self, engine: Engine, carrier: Carries, timekeeper: Timekeeper, lock: asyncio.Lock) -> None:
+    def __init__(self, engine: Engine, carrier: Carries, clock: ServiceClock, lock: asyncio.Lock) -> None:
         self.poll_every_s = _POLL_EVERY_S
         self._engine = engine
         self._carrier = carrier
-        self._timekeeper = timekeeper
+        self._clock = clock
         self._lock = lock
         self._poked = asyncio.Event()
         self._draining = asyncio.Lock()
@@ -161,22 +161,25 @@ class Outbox:
             await asyncio.to_thread(self._mark_taken, messages)
 
     def _due(self) -> list[Message]:
+        now = self._clock.judged()
         with reading(self._engine) as session:
-            now_ms = self._timekeeper.now_ms()
-            return due_messages(session, now_ms, _MESSAGES_AT_ONCE, beyond=self._seen_seq)
+            return due_messages(
+                session, now.estimate_ms, _MESSAGES_AT_ONCE, beyond=self._seen_seq, harm=now.trusted
+            )
 
     def _mark_taken(self, messages: Sequence[Message]) -> None:
         with writing(self._engine) as session:
-            mark_taken(session, messages, self._timekeeper.now_ms())
+            mark_taken(session, messages, self._clock.now_ms())
 
     def _mark_refused(self, refused: Sequence[tuple[Message, str]]) -> None:
         with writing(self._engine) as session:
             for message, why in refused:
-                mark_refused(session, message, why, self._timekeeper.now_ms())
+                mark_refused(session, message, why, self._clock.now_ms())
 
     def _is_empty(self, now_s: float) -> bool:
-        now_ms = self._timekeeper.now_ms()
+        now = self._clock.judged()
         with reading(self._engine) as session:
             if self._put_off.is_empty:
-                return is_empty(session, now_ms)
-            return not self._put_off.ready(due_messages(session, now_ms, _MESSAGES_AT_ONCE), now_s)
+                return is_empty(session, now.estimate_ms, harm=now.trusted)
+            due = due_messages(session, now.estimate_ms, _MESSAGES_AT_ONCE, harm=now.trusted)
+            return not self._put_off.ready(due, now_s)

@@ -22,6 +22,7 @@ from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
 from controller.service.aside import Aside
 from controller.service.carrying import Carries
+from controller.service.clock import ServiceClock
 from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
@@ -37,11 +38,11 @@ from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress, BrokerRefusedError, NotConnectedError
 from protocols.link.keys import asks_key
 from protocols.link.proofs import Proof
+from protocols.link.service_time import machine_of
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier, Handle
-from protocols.rim.clocks import boot_id, tick_ms
-from protocols.timekeeping import Timekeeper
+from protocols.timekeeping import Machine
 
 logger = logging.getLogger(__name__)
 
@@ -81,21 +82,22 @@ class Service:
         self,
         engine: Engine,
         keys: ServiceKeys,
-        timekeeper: Timekeeper,
+        machine: Machine,
         leads: Callable[[], bool] = lambda: True,
         nonce: str = "",
+        draw: Draw = draw_nonce,
     ) -> None:
         self.root = checked_root(keys)
         self._engine = engine
         self._leads = leads
         self._keys = keys
-        self._timekeeper = timekeeper
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
         sent = RootSent(self.root.version, keys.root_envelope)
-        self.intake = Intake(engine, keys.fleet_key, sent, timekeeper, self._lock, self._poke, nonce)
+        self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
+        self.intake = Intake(engine, keys.fleet_key, sent, self.clock, self._lock, self._poke, nonce)
         self.jobs = Jobs(
-            engine, self.root, keys.service, timekeeper, self._lock, self._poke, leads, self._take_root
+            engine, self.root, keys.service, self.clock, self._lock, self._poke, leads, self._take_root
         )
         self._answering: set[asyncio.Task[None]] = set()
         self._asked_aside = Aside()
@@ -105,9 +107,16 @@ class Service:
 
     def attach(self, carrier: Carries) -> None:
         """Give the service its connection; once, before `run`."""
-        self.outbox = Outbox(self._engine, carrier, self._timekeeper, self._lock)
-        asks = asks_key(self._keys.fleet_key, Source.HEADEND)
-        self.time = TimeAuthority(Source.HEADEND, self._keys.headend, self._timekeeper, carrier, asks=asks)
+        self.clock.attach(carrier)
+        self.outbox = Outbox(self._engine, carrier, self.clock, self._lock)
+        self.time = TimeAuthority(
+            Source.HEADEND,
+            self._keys.headend,
+            self.clock,
+            carrier,
+            judged=self.clock.judged,
+            asks=asks_key(self._keys.fleet_key, Source.HEADEND),
+        )
 
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
@@ -122,6 +131,8 @@ class Service:
                 self.time.ignored["no room"] += 1
             elif self._aside_answering is None or self._aside_answering.done():
                 self._aside_answering = self._begin(self._answer_aside())
+        elif arrival.place.channel is Channel.SERVICE_ANSWER:
+            self.clock.handle(arrival)
         else:
             await self.intake.handle(arrival)
 
@@ -141,6 +152,7 @@ class Service:
         async with asyncio.TaskGroup() as group:
             group.create_task(supervised("intake", self.intake.run), name="intake")
             group.create_task(supervised("outbox", self.outbox.run), name="outbox")
+            group.create_task(supervised("clock", self.clock.run), name="clock")
             jobs = self.jobs.run if tick_every_ms is None else partial(self.jobs.run_by, tick_every_ms)
             group.create_task(supervised("jobs", jobs), name="jobs")
 
@@ -175,6 +187,12 @@ class Service:
         """Answer syncs with a root that has gone into force."""
         self.root = root
         self.intake.root = RootSent(root.version, envelope)
+        self.clock.root = root
+
+    def _regained(self) -> None:
+        """The clock is trusted: leases and harm that waited for it are due."""
+        self.jobs.wake()
+        self._poke()
 
     def _poke(self) -> None:
         if self.outbox is not None:
@@ -203,7 +221,7 @@ async def serve(
     engine: Engine,
     keys: ServiceKeys,
     broker: BrokerAddress,
-    timekeeper: Timekeeper,
+    machine: Machine,
     begun: Callable[[], None] = lambda: None,
     stops: Stops = nobody_waits,
 ) -> None:
@@ -216,13 +234,13 @@ async def serve(
     """
     with single_instance(engine):
         begun()
-        service, presence, carrier = put_together(engine, keys, broker, timekeeper)
+        service, presence, carrier = put_together(engine, keys, broker, machine)
         heart = Heart(
             engine,
             secrets.token_hex(8),
             socket.gethostname(),
             str(broker),
-            uptime=lambda: Uptime(boot_id(), tick_ms()),
+            uptime=lambda: Uptime(machine.boot_id, machine.tick_ms()),
             connected=lambda: carrier.connected,
             lock=service.writing,
         )
@@ -241,7 +259,7 @@ def put_together(
     engine: Engine,
     keys: ServiceKeys,
     broker: BrokerAddress,
-    timekeeper: Timekeeper,
+    machine: Machine,
     carry: Carry = Carrier,
     draw: Draw = draw_nonce,
 ) -> tuple[Service, Presence, Carrier]:
@@ -250,8 +268,8 @@ def put_together(
     `carry` makes the connection, `draw` random nonces. All three must run: `Service.run`, `Presence.run` and
     `Carrier.run`.
     """
-    presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, timekeeper, draw)
-    service = Service(engine, keys, timekeeper, lambda: presence.leads, presence.nonce)
+    presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, machine, draw)
+    service = Service(engine, keys, machine, lambda: presence.leads, presence.nonce, draw)
     carrier = _present_carrier(presence, broker, controller_filters(), service.handle, carry, draw)
     service.attach(carrier)
     return service, presence, carrier
@@ -262,11 +280,11 @@ async def serve_time(
     signer: Signer,
     asks: bytes | None,
     broker: BrokerAddress,
-    timekeeper: Timekeeper,
+    machine: Machine,
     stops: Stops = nobody_waits,
 ) -> None:
     """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check)."""
-    presence, carrier = answering(source, signer, asks, broker, timekeeper)
+    presence, carrier = answering(source, signer, asks, broker, machine)
     await until_stopped(carrier, presence.run(), stops)
 
 
@@ -275,7 +293,7 @@ def answering(
     signer: Signer,
     asks: bytes | None,
     broker: BrokerAddress,
-    timekeeper: Timekeeper,
+    machine: Machine,
     carry: Carry = Carrier,
     draw: Draw = draw_nonce,
 ) -> tuple[Presence, Carrier]:
@@ -285,9 +303,11 @@ def answering(
         if presence.leads:
             await authority.handle(arrival)
 
-    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, timekeeper, draw)
+    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, machine, draw)
     carrier = _present_carrier(presence, broker, time_filters(), handle, carry, draw)
-    authority = TimeAuthority(source, signer, timekeeper, carrier, asks=asks)
+    authority = TimeAuthority(
+        source, signer, machine, carrier, asks=asks, machine=machine_of(machine.boot_id)
+    )
     return presence, carrier
 
 

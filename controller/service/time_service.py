@@ -6,9 +6,11 @@ a meter takes the first answer only.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from controller.service.carrying import Carries
+from controller.timing.rules import Judgement
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
@@ -16,6 +18,13 @@ from protocols.link.carriage import Arrival
 from protocols.link.keys import ask_key
 from protocols.link.messages import TimeAsk, read_message
 from protocols.link.proofs import Proof, Purpose, proof_of
+from protocols.link.service_time import (
+    SERVICE_TIME_TYPE,
+    ServiceAnswer,
+    is_authentic_ask,
+    read_ask,
+    write_answer,
+)
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
@@ -30,7 +39,9 @@ class TimeAuthority:
 
     `asks` is the key that checks asks to this source (`keys.asks_key`); None: none can be checked. An ask
     without a MAC, as an older firmware sends it, is answered all the same: an answer is of use to nobody but
-    the meter that made the nonce.
+    the meter that made the nonce. `judged`: what the service believes of its clock, for the authority that
+    runs in it: while that is doubtful nothing is answered. `machine`: the digest of its machine, for an
+    authority that answers the service's own asks too (`service_time.machine_of`); None: it does not.
     """
 
     def __init__(
@@ -41,6 +52,8 @@ class TimeAuthority:
         carrier: Carries,
         *,
         asks: bytes | None = None,
+        judged: Callable[[], Judgement] | None = None,
+        machine: str | None = None,
     ) -> None:
         self.source = source
         self.answered = 0
@@ -49,10 +62,15 @@ class TimeAuthority:
         self._asks = asks
         self._timekeeper = timekeeper
         self._carrier = carrier
+        self._judged = judged
+        self._machine = machine
 
     async def handle(self, arrival: Arrival) -> None:
         """Answer an ask that is addressed to us. Raises NotConnectedError where the answer cannot be sent."""
         place = arrival.place
+        if place.channel is Channel.SERVICE_ASK and not arrival.retained:
+            await self._answer_service(arrival.payload)
+            return
         if arrival.retained or place.channel is not Channel.TIME_ASK:
             self.ignored["not an ask"] += 1
             return
@@ -65,6 +83,9 @@ class TimeAuthority:
                 self.ignored["not authentic"] += 1
                 return
             answer = self.answer(ask)
+            if answer is None:
+                self.ignored["clock doubtful"] += 1
+                return
         except DocumentError:
             self.ignored["malformed"] += 1
             return
@@ -78,12 +99,53 @@ class TimeAuthority:
         place = arrival.place
         return proof_of(arrival.payload, Purpose.ASK, place.link, ask_key(self._asks, place.meter))
 
-    def answer(self, ask: TimeAsk) -> bytes:
-        """The sealed answer to an ask, with the present time. Raises DocumentError for a malformed nonce."""
-        now_ms = self._timekeeper.now_ms()
+    def answer(self, ask: TimeAsk) -> bytes | None:
+        """The sealed answer to an ask, with the present time; None while that is not known.
+
+        Raises DocumentError for a malformed nonce.
+        """
+        found = self._now()
+        if found is None:
+            return None
+        now_ms, spread_ms = found
         body = write_document(
-            TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=now_ms, spread_ms=SPREAD_MS)
+            TimeAnswer(meter=ask.meter, nonce=ask.nonce, time_ms=now_ms, spread_ms=spread_ms)
         )
         # Read back to check the limits: what no meter would accept is not signed.
         read_time(body)
         return seal(body, TIME_TYPE, [self._signer])
+
+    def _now(self) -> tuple[int, int] | None:
+        """The present time, and how far true time may be from it; None while the service doubts its clock."""
+        if self._judged is None:
+            return self._timekeeper.now_ms(), SPREAD_MS
+        found = self._judged()
+        if not found.trusted or found.earliest_ms is None or found.latest_ms is None:
+            return None
+        off_ms = max(found.estimate_ms - found.earliest_ms, found.latest_ms - found.estimate_ms)
+        return found.estimate_ms, max(SPREAD_MS, off_ms)
+
+    async def _answer_service(self, payload: bytes) -> None:
+        """Answer the service's own ask, where it is authentic. Raises as `handle`."""
+        try:
+            ask = read_ask(payload)
+            if self._machine is None or ask.source is not self.source:
+                self.ignored["for another"] += 1
+                return
+            if self._asks is not None and not is_authentic_ask(ask, self._asks):
+                self.ignored["not authentic"] += 1
+                return
+            body = write_answer(
+                ServiceAnswer(
+                    nonce=ask.nonce,
+                    time_ms=self._timekeeper.now_ms(),
+                    spread_ms=SPREAD_MS,
+                    machine=self._machine,
+                )
+            )
+        except DocumentError:
+            self.ignored["malformed"] += 1
+            return
+        answer = seal(body, SERVICE_TIME_TYPE, [self._signer])
+        await self._carrier.publish(Place(Channel.SERVICE_ANSWER), answer)
+        self.answered += 1

@@ -130,8 +130,8 @@ class KindRule(Struct, frozen=True, kw_only=True):
     undone_by: the kind that lifts, clears or cancels it. None: a later order of its own kind, or nothing.
     quota: how many objects of the kind one person may have at a meter; what is beyond joins one object of
       that person (`room`). None: no quota.
-    revivable: whether an order that was expired too early may become active again. False for all today: an
-      expired order is issued anew.
+    revivable: whether an order that only a wrong clock ended becomes active again. Protection does; harm that
+      has expired stays expired.
     """
 
     role: Role

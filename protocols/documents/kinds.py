@@ -65,6 +65,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         retained=True,
         undone_by=Kind.LIFT_HOLD,
         quota=HOLDS_PER_PERSON_MAX,
+        revivable=True,
     ),
     Kind.RELEASE: KindRule(
         role=Role.PROTECT,
@@ -79,6 +80,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
         needs_supply=True,
+        revivable=True,
     ),
     Kind.PAYMENT: KindRule(
         role=Role.PROTECT,
@@ -93,6 +95,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
         one_meter=True,
+        revivable=True,
     ),
     Kind.EMERGENCY_CREDIT: KindRule(
         role=Role.PROTECT,
@@ -106,6 +109,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         life_ms=_EMERGENCY_LIFE_MS,
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
+        revivable=True,
     ),
     Kind.SET_FLAG: KindRule(
         role=Role.PROTECT,
@@ -120,6 +124,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_FLAG_BACKDATED_MS,
         retained=True,
         undone_by=Kind.CLEAR_FLAG,
+        revivable=True,
     ),
     Kind.CANCEL_CUT: KindRule(
         role=Role.PROTECT,
@@ -133,6 +138,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         life_ms=_CANCEL_LIFE_MS,
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
+        revivable=True,
     ),
     # Of the harmful kinds only calendar and tariff are sent again. A calendar permits nothing by itself.
     Kind.CUT_CALENDAR: KindRule(

@@ -32,6 +32,7 @@ from protocols.link.messages import (
 )
 from protocols.link.proofs import MAC_CHARS
 from protocols.link.records import RECORDS
+from protocols.link.service_time import SERVICE_TIME_TYPE, ServiceAnswer, ServiceAsk
 from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, topic_of
 
 Json = dict[str, Any]
@@ -48,6 +49,7 @@ _PLAIN: Final[Mapping[Channel, type]] = {
     Channel.READINGS: Readings,
     Channel.SYNC: Sync,
     Channel.TIME_ASK: TimeAsk,
+    Channel.SERVICE_ASK: ServiceAsk,
 }
 _REPORTS: Final[Mapping[Channel, type]] = {
     Channel.RECEIPTS: Receipt,
@@ -58,8 +60,15 @@ _SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.FLEET_ORDERS: (ORDER_TYPE,),
     Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE),
     Channel.TIME_ANSWER: (TIME_TYPE,),
+    Channel.SERVICE_ANSWER: (SERVICE_TIME_TYPE,),
 }
-_INSIDE: Final = {ORDER_TYPE: "Order", ROOT_TYPE: "Root", TIME_TYPE: "TimeAnswer", BIRTH_TYPE: "Birth"}
+_INSIDE: Final = {
+    ORDER_TYPE: "Order",
+    ROOT_TYPE: "Root",
+    TIME_TYPE: "TimeAnswer",
+    SERVICE_TIME_TYPE: "ServiceAnswer",
+    BIRTH_TYPE: "Birth",
+}
 _TITLES: Final[Mapping[Channel, str]] = {
     Channel.FLEET_ORDERS: "A protective order for the whole fleet; an empty payload clears it.",
     Channel.CONTROLLER: "The controller's birth, or its last will; links answer a new birth with their sync.",
@@ -73,6 +82,8 @@ _TITLES: Final[Mapping[Channel, str]] = {
     Channel.EVENTS: "A record of a meter's black box.",
     Channel.TIME_ASK: "A meter asks a time authority.",
     Channel.TIME_ANSWER: "The authority's answer to the meter's nonce.",
+    Channel.SERVICE_ASK: "The service asks a time authority; no link takes part.",
+    Channel.SERVICE_ANSWER: "The authority's answer to the service's nonce; no link takes part.",
 }
 _PARAMETERS: Final[Mapping[str, str]] = {
     "link": "A connection that carries many meters; a meter alone is a link of one.",
@@ -130,7 +141,16 @@ def schema_for_signed(payload_type: str) -> Json:
 
 def schemas() -> Json:
     """Every schema by name, generated from the types; the contents of raw fields are filled in."""
-    types: list[type] = [WireEnvelope, Order, Root, ShortRoot, TimeAnswer, Birth, Authenticated]
+    types: list[type] = [
+        WireEnvelope,
+        Order,
+        Root,
+        ShortRoot,
+        TimeAnswer,
+        ServiceAnswer,
+        Birth,
+        Authenticated,
+    ]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
     _, generated = msgspec.json.schema_components(

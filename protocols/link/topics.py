@@ -32,12 +32,15 @@ class Channel(StrEnum):
     EVENTS = "events"
     TIME_ASK = "time/ask"
     TIME_ANSWER = "time/answer"
+    SERVICE_ASK = "controller/time/ask"
+    SERVICE_ANSWER = "controller/time/answer"
 
 
 class Carriage(Struct, frozen=True):
     """How a message is published (MQTT 5 §3.3: QoS, RETAIN, Message Expiry Interval).
 
-    `expiry_s` None: it never expires. `upward`: from link to controller.
+    `expiry_s` None: it never expires. `upward`: from link to controller. Between the service and a time
+    authority, where no link takes part, neither is upward.
     """
 
     qos: int
@@ -62,6 +65,8 @@ CARRIAGE: Final[dict[Channel, Carriage]] = {
     # After a minute a question's nonce is old and an answer's interval is wide: neither is worth keeping.
     Channel.TIME_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=True),
     Channel.TIME_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
+    Channel.SERVICE_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
+    Channel.SERVICE_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
 }
 HARM_EXPIRY_S: Final = MINUTE_MS // 1000
 
@@ -76,7 +81,7 @@ class Place(Struct, frozen=True):
 
 
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
-_OF_SERVICE = (Channel.CONTROLLER, Channel.TIMESERVER)
+_OF_SERVICE = (Channel.CONTROLLER, Channel.TIMESERVER, Channel.SERVICE_ASK, Channel.SERVICE_ANSWER)
 _OF_ALL = (Channel.FLEET_ORDERS, *_OF_SERVICE)
 _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
 
@@ -97,7 +102,7 @@ def place_of(topic: str) -> Place | None:
     if not topic.startswith(f"{PREFIX}/"):
         return None
     match topic.removeprefix(f"{PREFIX}/").split("/"):
-        case ["controller" | "timeserver", "status"]:
+        case ["controller" | "timeserver", "status"] | ["controller", "time", "ask" | "answer"]:
             return Place(Channel(topic.removeprefix(f"{PREFIX}/")))
         case ["fleet", "orders", order] if _are_ids(order):
             return Place(Channel.FLEET_ORDERS, order=order)
@@ -121,13 +126,14 @@ def link_filters(link: str) -> tuple[str, ...]:
 
 
 def controller_filters() -> tuple[str, ...]:
-    """What the controller subscribes to: everything that links publish, except time requests."""
+    """What the controller subscribes to: everything that links publish, and answers to its own asks."""
     links = f"{PREFIX}/links/+"
     of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK)
     upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
-    return of_link + tuple(f"{links}/meters/+/{channel}" for channel in upward)
+    of_meter = tuple(f"{links}/meters/+/{channel}" for channel in upward)
+    return (*of_link, *of_meter, f"{PREFIX}/{Channel.SERVICE_ANSWER}")
 
 
 def time_filters() -> tuple[str, ...]:
-    """What a time authority subscribes to: the time requests of all meters."""
-    return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}",)
+    """What a time authority subscribes to: the time requests of all meters, and those of the service."""
+    return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}", f"{PREFIX}/{Channel.SERVICE_ASK}")

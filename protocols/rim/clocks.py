@@ -51,7 +51,14 @@ def checked_now_ms() -> UtcMs:
 
 
 class SystemClock:
-    """The machine's clock as a `protocols.timekeeping.Timekeeper`."""
+    """The machine's clocks as a `protocols.timekeeping.Machine`."""
+
+    @property
+    def boot_id(self) -> str:
+        return boot_id()
+
+    def tick_ms(self) -> int:
+        return tick_ms()
 
     def now_ms(self) -> UtcMs:
         return now_ms()

@@ -38,6 +38,7 @@ from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
 from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedError
 from protocols.link.keys import link_key
 from protocols.link.messages import TimeAsk, read_message
+from protocols.link.service_time import SERVICE_TIME_TYPE, ServiceAnswer, read_ask, write_answer
 from protocols.link.topics import Channel, Place, topic_of
 from protocols.reasons import Source
 from protocols.units import QUANTA_PER_EUR
@@ -49,18 +50,27 @@ SERVICE_KEYS = ServiceKeys(SIGNERS["service"], SIGNERS["headend"], FLEET_KEY, RO
 
 
 class SteppedClock:
-    """A timekeeper that stands still until it is stepped."""
+    """A machine whose clocks stand still until they are stepped.
+
+    `off_ms`: how far its wall clock is from true time, which its crystal counts all the same.
+    """
+
+    boot_id = "bench"
 
     def __init__(self, now_ms: int = MONDAY_MS) -> None:
+        self.off_ms = 0
         self._now_ms = now_ms
         self._stepped = asyncio.Condition()
 
     def now_ms(self) -> UtcMs:
-        return UtcMs(self._now_ms)
+        return UtcMs(self._now_ms + self.off_ms)
+
+    def tick_ms(self) -> int:
+        return self._now_ms - MONDAY_MS
 
     async def sleep_until(self, instant_ms: int) -> None:
         async with self._stepped:
-            await self._stepped.wait_for(lambda: self._now_ms >= instant_ms)
+            await self._stepped.wait_for(lambda: self.now_ms() >= instant_ms)
 
     async def step_to(self, now_ms: int) -> None:
         async with self._stepped:
@@ -90,7 +100,9 @@ def _reporting(link: str, name: str, balance_q: int, profile: Profile) -> Report
 
 @dataclass
 class World:
-    """See the head of this module. `messages`: all that the controller has published.
+    """See the head of this module. `now_ms` is true time. `messages`: all that the controller has published.
+
+    `timeserver_off_ms`: how far the timeserver is from true time; None: it does not answer.
 
     `lost_channels`: the broker drops what comes up on these. `denied`: topics that it refuses, and how often
     it did is `refusals`. `acknowledges`: whether it confirms what the controller publishes. `connected`:
@@ -107,6 +119,7 @@ class World:
     lost_channels: set[Channel] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
     refusals: int = 0
+    timeserver_off_ms: int | None = 0
     published: Counter[Channel] = field(default_factory=Counter)
     messages: list[tuple[Place, bytes]] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -114,7 +127,7 @@ class World:
 
     @property
     def now_ms(self) -> UtcMs:
-        return self.clock.now_ms()
+        return UtcMs(MONDAY_MS + self.clock.tick_ms())
 
     # -- the broker ---------------------------------------------------------------------------
 
@@ -135,6 +148,9 @@ class World:
             self.retained[place.order] = payload
             if not payload:
                 del self.retained[place.order]
+        if place.channel is Channel.SERVICE_ASK:
+            await self._answer_service(payload)
+            return
         for link in self.links.values():
             if link.online and place.link in {"", link.name}:
                 self._upward.extend(link.receive(place, payload, self.now_ms))
@@ -182,8 +198,18 @@ class World:
             await self.tick()
 
     async def tick(self) -> None:
+        if self.connected and self.acknowledges:
+            await self.service.clock.ask()
         await self.service.jobs.tick_now()
         await self.settle()
+
+    async def _answer_service(self, payload: bytes) -> None:
+        if self.timeserver_off_ms is None:
+            return
+        ask, time_ms = read_ask(payload), self.now_ms + self.timeserver_off_ms
+        body = ServiceAnswer(nonce=ask.nonce, time_ms=time_ms, spread_ms=SECOND_MS, machine="another")
+        answer = seal(write_answer(body), SERVICE_TIME_TYPE, [SIGNERS[Source.TIMESERVER]])
+        await self.service.handle(Arrival(Place(Channel.SERVICE_ANSWER), answer))
 
     async def _deliver_to_controller(self, message: Outgoing) -> None:
         if message.place.channel in self.lost_channels:
@@ -265,6 +291,7 @@ async def controller_with(engine: Engine, *links: Link) -> AsyncIterator[World]:
     world = World(engine, clock, Service(engine, SERVICE_KEYS, clock), {link.name: link for link in links})
     world.restart()
     try:
+        await world.service.clock.ask()
         for link in links:
             world.connect(link.name)
         await world.settle()

@@ -5,11 +5,19 @@ from tests.simulation.truth import Truth
 
 
 class SetClock:
-    """A machine's system clock: true time and `offset_ms`. It sleeps by the crystal, as a timer does."""
+    """A machine's system clock: true time and `offset_ms`. It sleeps by the crystal, as a timer does.
 
-    def __init__(self, truth: Truth) -> None:
+    `boot_id` names the machine, which runs through.
+    """
+
+    def __init__(self, truth: Truth, boot_id: str = "one") -> None:
         self.offset_ms = 0
+        self.boot_id = boot_id
         self._truth = truth
+
+    def tick_ms(self) -> int:
+        """Milliseconds of the crystal, which nobody sets."""
+        return self._truth.now_ms()
 
     def now_ms(self) -> UtcMs:
         return UtcMs(self._truth.now_ms() + self.offset_ms)

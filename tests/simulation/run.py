@@ -85,7 +85,7 @@ class _Run:
         self._book = Book(secrets().root)
         self._watch = Watch(self._book, self._trace, self._broken)
         self._torn = TornWrites()
-        self._service_clock, self._time_clock = SetClock(self._truth), SetClock(self._truth)
+        self._service_clock, self._time_clock = SetClock(self._truth), SetClock(self._truth, "another")
         self._clerk_clock = SetClock(self._truth)
         self._headend = Lying(self._service_clock)
         self._controller = Controller(folder, self._broker, self._service_clock, self._headend, self._failed)

@@ -67,7 +67,8 @@ def serve_second_time(
     """Answer meters as the time authority `timeserver`: the second witness of their clocks.
 
     It needs no database. Run it on another machine with another source of time, so that the two witnesses do
-    not fail together; its home needs only `root.json`, `keys/timeserver.pem` and timeserver.asks.
+    not fail together; its home needs only `root.json`, `keys/timeserver.pem` and timeserver.asks. It answers
+    the service too, which trusts its own clock only while a second voice agrees with it.
     """
     settings = settings_from(os.environ, home, None, broker, tls)
     address = _reachable(settings, TIMESERVER)

@@ -18,6 +18,8 @@ from protocols.identifiers import ID_FORM
 from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, topic_of
 
 NAMES = st.from_regex(ID_FORM, fullmatch=True).filter(lambda name: len(name) <= 64)
+OF_THE_TIMESERVER = {Channel.TIMESERVER, Channel.SERVICE_ANSWER}
+BETWEEN_PROGRAMS = {*OF_THE_TIMESERVER, Channel.SERVICE_ASK}
 SERVING = rights_of(BrokerClient(SERVE, False))
 TIMING = rights_of(BrokerClient(TIMESERVER, False))
 
@@ -33,12 +35,12 @@ def test_each_message_has_one_side_that_says_it_and_the_other_that_hears_it(
     topic = topic_of(Place(channel, link=link, meter=meter, order="o1"))
     own = rights_of(BrokerClient(link, True))
     assert may(own.writes, topic) == CARRIAGE[channel].upward
-    assert may(own.reads, topic) == (not CARRIAGE[channel].upward and channel is not Channel.TIMESERVER)
+    assert may(own.reads, topic) == (not CARRIAGE[channel].upward and channel not in BETWEEN_PROGRAMS)
     if CARRIAGE[channel].upward:
         assert may(SERVING.reads, topic)
         assert not may(SERVING.writes, topic)
     else:
-        assert may((TIMING if channel is Channel.TIMESERVER else SERVING).writes, topic)
+        assert may((TIMING if channel in OF_THE_TIMESERVER else SERVING).writes, topic)
 
 
 @given(NAMES, NAMES, NAMES, st.sampled_from(Channel))
@@ -56,8 +58,9 @@ def test_a_timeserver_hears_asks_and_says_answers_and_nothing_else(
     link: str, meter: str, channel: Channel
 ) -> None:
     topic = topic_of(Place(channel, link=link, meter=meter, order="o1"))
-    assert may(TIMING.reads, topic) == (channel in {Channel.TIME_ASK, Channel.TIMESERVER})
-    assert may(TIMING.writes, topic) == (channel in {Channel.TIME_ANSWER, Channel.TIMESERVER})
+    heard = {Channel.TIME_ASK, Channel.SERVICE_ASK, Channel.TIMESERVER}
+    assert may(TIMING.reads, topic) == (channel in heard)
+    assert may(TIMING.writes, topic) == (channel in {Channel.TIME_ANSWER, *OF_THE_TIMESERVER})
 
 
 @given(NAMES, NAMES, st.booleans(), st.booleans(), st.integers(1, 9), st.integers(1, 9))
@@ -88,9 +91,11 @@ def test_the_access_list_names_each_client_once_with_its_topics() -> None:
         "\n"
         "user program:timeserver:1\n"
         "topic read relance/v1/links/+/meters/+/time/ask\n"
+        "topic read relance/v1/controller/time/ask\n"
         "topic read relance/v1/timeserver/status\n"
         "topic write relance/v1/links/+/meters/+/time/answer\n"
         "topic write relance/v1/timeserver/status\n"
+        "topic write relance/v1/controller/time/answer\n"
     )
 
 

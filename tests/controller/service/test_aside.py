@@ -18,16 +18,18 @@ from controller.service.aside import Aside
 from controller.service.intake import Intake
 from controller.service.serve import Service
 from emulator.links.syncing import holds_of
+from protocols.documents.envelope import seal
 from protocols.link.carriage import Arrival
 from protocols.link.keys import ask_key, asks_key
 from protocols.link.messages import Status, TimeAsk
 from protocols.link.proofs import Purpose, with_mac
+from protocols.link.service_time import SERVICE_TIME_TYPE, ServiceAnswer, read_ask, write_answer
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from tests.controller.exchange.spoken import births, holdings
 from tests.controller.service.test_parts import FakeBroker
 from tests.controller.service_bench import FLEET_KEY, SERVICE_KEYS, SteppedClock
-from tests.emulator.firmware.guarded.workbench import Workbench
+from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS, Workbench
 
 PATIENCE_S = 20.0
 
@@ -108,6 +110,16 @@ def test_a_flood_of_births_without_a_key_makes_no_link_and_a_bounded_list(engine
     assert sum(view.count for view in waiting) == 2_500
 
 
+async def trust(service: Service, broker: FakeBroker) -> None:
+    """The timeserver agrees with the service's clock: without that no meter is answered."""
+    await service.clock.ask()
+    _, word = broker.published.pop()
+    answer = ServiceAnswer(nonce=read_ask(word).nonce, time_ms=MONDAY_MS, spread_ms=1_000)
+    sealed = seal(write_answer(answer), SERVICE_TIME_TYPE, [SIGNERS["timeserver"]])
+    service.clock.handle(Arrival(Place(Channel.SERVICE_ANSWER), sealed))
+    assert service.clock.judged().trusted
+
+
 def test_an_ask_that_is_proved_does_not_wait_behind_thousands_that_are_not(engine: Engine) -> None:
     def ask(number: int, *, proved: bool) -> Arrival:
         word = msgspec.json.encode(TimeAsk(meter=f"m{number}", source=Source.HEADEND, nonce="n" * 32))
@@ -119,6 +131,7 @@ def test_an_ask_that_is_proved_does_not_wait_behind_thousands_that_are_not(engin
     async def story() -> tuple[Service, FakeBroker]:
         broker, service = FakeBroker(), Service(engine, SERVICE_KEYS, SteppedClock())
         service.attach(broker)
+        await trust(service, broker)
         for number in range(5_000):
             await service.handle(ask(number, proved=False))
         await service.handle(ask(9_999, proved=True))

@@ -13,10 +13,10 @@ from controller.service.supervising import Trouble, supervised
 from protocols.errors import UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.carriage import Arrival
-from protocols.link.messages import Status, write_message
-from protocols.link.topics import Channel, Place
+from protocols.link.messages import Status
 from protocols.units import UEUR_PER_EUR
-from tests.controller.service_bench import World, controller_with, make_link
+from tests.controller.exchange.spoken import births
+from tests.controller.service_bench import FLEET_KEY, World, controller_with, make_link
 
 FULL = UnreachableError("database: database or disk is full")
 
@@ -66,7 +66,7 @@ def test_an_orderly_stop_ends_where_the_store_takes_nothing_and_says_what_is_mis
                 raise error
 
             monkeypatch.setattr(world.service.intake, "_take_in", refuse)
-            await world.service.handle(status("link-9"))
+            await world.service.handle(born("link-9"))
             await stop(world)
 
     with caplog.at_level(logging.WARNING):
@@ -75,9 +75,8 @@ def test_an_orderly_stop_ends_where_the_store_takes_nothing_and_says_what_is_mis
     assert line.startswith("intake: ends without storing 1 received messages: database: ")
 
 
-def status(link: str) -> Arrival:
-    birth = Status(link=link, online=True, sequence=1, meters=0)
-    return Arrival(Place(Channel.STATUS, link=link), write_message(birth))
+def born(link: str) -> Arrival:
+    return births(FLEET_KEY, Status(link=link, online=True, sequence=1, meters=0))
 
 
 async def stop(world: World) -> None:

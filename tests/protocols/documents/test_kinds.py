@@ -75,9 +75,13 @@ def test_who_undoes_a_kind_stands_on_the_other_side_and_revises_the_same_object(
         assert KINDS[other].joins in {Joins.FLOOR, Joins.TOMBSTONE}
 
 
-def test_holds_alone_have_a_quota_and_no_expiry_is_undone_today() -> None:
+def test_holds_alone_have_a_quota() -> None:
     assert {kind: rule.quota for kind, rule in KINDS.items() if rule.quota is not None} == {Kind.HOLD: 8}
-    assert not any(rule.revivable for rule in KINDS.values())
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_only_of_protection_an_expiry_is_undone(kind: Kind) -> None:
+    assert KINDS[kind].revivable is (KINDS[kind].role is Role.PROTECT)
 
 
 # ------------------------------------------------------------------ true of any row

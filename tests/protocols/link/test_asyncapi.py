@@ -39,6 +39,7 @@ from protocols.link.messages import (
     write_message,
     write_report,
 )
+from protocols.link.service_time import SERVICE_TIME_TYPE
 from protocols.link.topics import CARRIAGE, Channel, Place, topic_of
 from tests.protocols.link.link_messages import MESSAGES, REPORTS, STATUSES
 from tools.docs import TARGET, rendered
@@ -152,6 +153,7 @@ def test_envelopes_are_valid_where_their_type_belongs() -> None:
         ORDER_TYPE: {Channel.ORDERS, Channel.FLEET_ORDERS},
         ROOT_TYPE: {Channel.ORDERS},
         TIME_TYPE: {Channel.TIME_ANSWER},
+        SERVICE_TIME_TYPE: {Channel.SERVICE_ANSWER},
     }.items():
         data = msgspec.json.decode(seal(b"{}", payload_type, [SIGNER]))
         valid = {channel for channel in Channel if VALIDATORS[channel].is_valid(data)}

@@ -22,7 +22,8 @@ from tests.protocols.link.link_messages import IDS
 
 OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC]
 OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER]
-OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL)]
+OF_SERVICE = [Channel.SERVICE_ASK, Channel.SERVICE_ANSWER]
+OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL, *OF_SERVICE)]
 
 PLACES = (
     st.builds(Place, st.just(Channel.FLEET_ORDERS), order=IDS)
@@ -30,6 +31,7 @@ PLACES = (
     | st.builds(Place, st.sampled_from(OF_LINK), link=IDS)
     | st.builds(Place, st.sampled_from(OF_METER), link=IDS, meter=IDS)
 )
+BETWEEN = st.builds(Place, st.sampled_from(OF_SERVICE))
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -40,13 +42,13 @@ def matches(topic_filter: str, topic: str) -> bool:
     )
 
 
-@given(place=PLACES)
+@given(place=PLACES | BETWEEN)
 def test_a_topic_names_the_place_it_was_made_from(place: Place) -> None:
     assert place_of(topic_of(place)) == place
 
 
 WORDS = st.sampled_from(
-    ["relance", "v1", "links", "meters", "fleet", "orders", "status", "time", "ask", "m1", ""]
+    ["relance", "v1", "links", "meters", "fleet", "orders", "controller", "status", "time", "ask", "m1", ""]
 )
 STRANGE = st.text(st.characters(codec="utf-8"), max_size=8)
 
@@ -85,6 +87,9 @@ def test_an_accepted_topic_is_spelt_exactly_as_we_write_it(topic: str) -> None:
         f"{PREFIX}/links/l/meters/m\n/orders",
         f"{PREFIX}/links/l/meters/m/orders\n",
         f"{PREFIX}/links/{'l' * (ID_CHARS_MAX + 1)}/status",
+        f"{PREFIX}/controller/time",
+        f"{PREFIX}/controller/time/ask/now",
+        f"{PREFIX}/controller/ask",
         f"{PREFIX}/fleet/orders",
         f"{PREFIX}/fleet/orders/",
         f"{PREFIX}/fleet/orders/é",
@@ -119,10 +124,17 @@ def test_the_controller_hears_all_that_goes_up_and_nothing_that_comes_down(place
     assert hears == CARRIAGE[place.channel].upward
 
 
-@given(place=PLACES)
+@given(place=PLACES | BETWEEN)
 def test_a_time_authority_hears_questions_and_nothing_else(place: Place) -> None:
     hears = any(matches(each, topic_of(place)) for each in time_filters())
-    assert hears == (place.channel is Channel.TIME_ASK)
+    assert hears == (place.channel in {Channel.TIME_ASK, Channel.SERVICE_ASK})
+
+
+@given(place=BETWEEN, link=IDS)
+def test_no_link_hears_what_service_and_authority_say_to_each_other(place: Place, link: str) -> None:
+    assert not any(matches(each, topic_of(place)) for each in link_filters(link))
+    hears = any(matches(each, topic_of(place)) for each in controller_filters())
+    assert hears == (place.channel is Channel.SERVICE_ANSWER)
 
 
 def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> None:
@@ -148,6 +160,8 @@ def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> Non
         (Channel.EVENTS, "relance/v1/links/link-1/meters/m00001/events"),
         (Channel.TIME_ASK, "relance/v1/links/link-1/meters/m00001/time/ask"),
         (Channel.TIME_ANSWER, "relance/v1/links/link-1/meters/m00001/time/answer"),
+        (Channel.SERVICE_ASK, "relance/v1/controller/time/ask"),
+        (Channel.SERVICE_ANSWER, "relance/v1/controller/time/answer"),
     ],
 )
 def test_topics_are_spelt_as_the_design_has_them(channel: Channel, topic: str) -> None:

@@ -1,0 +1,1 @@
+"""What the service knows of true time, and what a command may take from it."""

@@ -1,0 +1,29 @@
+"""The row in which `serve` writes what it believes of true time, for commands to read.
+
+Nothing is ever read back by `serve`: what a wrong clock wrote must not make a right one doubtful.
+"""
+
+from typing import Final
+
+import msgspec
+from sqlmodel import Session
+
+from controller.database.tables import SettingRow
+from controller.timing.rules import Judgement
+
+_NAME: Final = "service/clock"
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class ClockWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """A judgement of `serve`. `shares_machine`: the timeserver runs on the same machine; None: not known."""
+
+    judged: Judgement
+    shares_machine: bool | None
+
+
+def write_clock(session: Session, written: ClockWritten) -> None:
+    """Replace the row."""
+    row = session.get(SettingRow, _NAME) or SettingRow(name=_NAME, value="")
+    row.value = _encoder.encode(written).decode()
+    session.add(row)
