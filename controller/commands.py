@@ -33,6 +33,13 @@ def _status() -> Callable[..., int]:
     return with_shared(show_status, READING)
 
 
+def _doctor() -> Callable[..., int]:
+    from controller.faces.cli.doctor import examine
+    from controller.faces.cli.verbs import READING, with_shared
+
+    return with_shared(examine, READING)
+
+
 def _meters() -> typer.Typer:
     from controller.faces.cli.admission import app
 
@@ -146,6 +153,12 @@ ROWS: Final = (
         "Show whether `relance serve` serves, how many meters are well, and what waits for people.",
         _status,
         ("status", "status --watch", "status --json"),
+    ),
+    CommandRow(
+        "doctor",
+        "Say whether the service trusts its clock, to whom it compared, and how this machine's clock stands.",
+        _doctor,
+        ("doctor", "doctor --json"),
     ),
     CommandRow("meters", "List, show and explain meters.", _meters),
     CommandRow(

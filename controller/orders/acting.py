@@ -21,23 +21,32 @@ from controller.office.people import Actor
 from controller.orders import store as orders
 from controller.orders.numbering import draw_floor_rev, draw_release_number
 from controller.orders.status import OrderStatus, status_of
+from controller.timing.comparing import ClockComparison, Here, compare
+from controller.timing.rules import DIFFERENCE_MS_MAX
+from controller.timing.store import read_clock
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import seal
-from protocols.documents.kind_rule import Joins, Kind
+from protocols.documents.kind_rule import Joins, Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
 from protocols.documents.roles import Root
+from protocols.errors import RefusedError
+from protocols.instants import SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a verb needs: the open transaction, who acts, the instant, and the legal or operational ground."""
+    """What a verb needs: the open transaction, who acts, the instant, and the legal or operational ground.
+
+    `compared`: the clock of whoever acts beside the service's; None where they are one.
+    """
 
     session: Session
     root: Root
     actor: Actor
     now_ms: int
     basis: str
+    compared: ClockComparison | None = None
 
     def sheet(self, kind: Kind, name: str) -> Sheet:
         """An empty sheet for the next revision of `kind/name`; a floor is numbered by a leap."""
@@ -57,15 +66,38 @@ class Act:
     def submit(self, order: Order) -> OrderStatus:
         """Sign an order and submit it: active where one person is enough, else a draft.
 
-        Raises DocumentError where the signed order is too large for a message.
+        Raises DocumentError where the signed order is too large for a message, RefusedError as `check_clock`.
         """
+        self.check_clock(order.kind)
         envelope = seal(write_document(order), ORDER_TYPE, [self.actor.signer])
         row = orders.submit(self.session, envelope, self.root, self.actor.name, self.now_ms)
         return status_of(self.session, row, self.root)
 
+    def check_clock(self, kind: Kind) -> None:
+        """Raises RefusedError for harm while nobody can say what time it is. Protection is never refused."""
+        if KINDS[kind].role is not Role.HARM or self.compared is None or not self.compared.forbids_harm:
+            return
+        if self.compared.doubtful:
+            raise RefusedError(f"{kind}: the service doubts its clock, so nothing is signed that may harm")
+        raise RefusedError(
+            f"{kind}: this machine's clock and the service's differ, or the service does not run; "
+            f"allowed: less than {DIFFERENCE_MS_MAX // SECOND_MS} s; `relance doctor` says more"
+        )
+
 
 @contextmanager
-def acting(store: Engine, root: Root, actor: Actor, now_ms: int, basis: str = "") -> Iterator[Act]:
-    """One act, committed at the end. Raises UnreachableError where another writer holds the lock."""
+def acting(
+    store: Engine, root: Root, actor: Actor, now_ms: int, basis: str = "", *, here: Here | None = None
+) -> Iterator[Act]:
+    """One act, committed at the end. Raises UnreachableError where another writer holds the lock.
+
+    `here`: the clocks of the machine of whoever acts. Where its clock and the service's differ, what is made
+    is issued by the service's.
+    """
     with writing(store) as session:
-        yield Act(session, root, actor, now_ms, basis)
+        if here is None:
+            yield Act(session, root, actor, now_ms, basis)
+            return
+        written = read_clock(session)
+        compared = compare(None if written is None else written.judged, here)
+        yield Act(session, root, actor, compared.issue_ms, basis, compared)

@@ -6,6 +6,7 @@ from controller.orders import store as orders
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus, status_of
 from protocols.documents.envelope import read_envelope, seal
+from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE
 from protocols.errors import RefusedError
 
@@ -32,10 +33,12 @@ def sign(act: Act, order_id: str) -> OrderStatus:
     """Sign an order as a further person. Once enough people have signed it is approved and sent.
 
     Raises RefusedError where there is no such order, InputError where it waits for no signature or this
-    person has signed it.
+    person has signed it, RefusedError for harm while nobody can say what time it is.
     """
     session, by = act.session, act.actor.name
-    payload = read_envelope(existing(session, OrderRow, order_id).envelope).payload
+    row = existing(session, OrderRow, order_id)
+    act.check_clock(Kind(row.kind))
+    payload = read_envelope(row.envelope).payload
     envelope = seal(payload, ORDER_TYPE, [act.actor.signer])
     row = orders.add_signature(session, order_id, envelope, act.root, by, act.now_ms)
     status = status_of(session, row, act.root)

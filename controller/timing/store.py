@@ -22,8 +22,22 @@ class ClockWritten(msgspec.Struct, frozen=True, kw_only=True):
     shares_machine: bool | None
 
 
+_rows: msgspec.json.Decoder[ClockWritten] = msgspec.json.Decoder(ClockWritten)
+
+
 def write_clock(session: Session, written: ClockWritten) -> None:
     """Replace the row."""
     row = session.get(SettingRow, _NAME) or SettingRow(name=_NAME, value="")
     row.value = _encoder.encode(written).decode()
     session.add(row)
+
+
+def read_clock(session: Session) -> ClockWritten | None:
+    """What `serve` wrote last; None where it never has, or a later version wrote it in another form."""
+    row = session.get(SettingRow, _NAME)
+    if row is None:
+        return None
+    try:
+        return _rows.decode(row.value)
+    except msgspec.MsgspecError:
+        return None

@@ -46,7 +46,7 @@ def order_one(
     Two different people must sign; this command signs first. A dangerous plan is refused with its reasons: on
     a Friday evening, before a weekend or holiday, outside office hours, more than the offices can serve.
     """
-    span_ms = read_span(since, until, face.now_ms())
+    span_ms = read_span(since, until, face.issue_ms())
     read_name(name, "--name")
     addressed = _addressed(meters)
     warn(findings_in_words(check_plan(f"cut/{name}", [Window(*span_ms)], meters=len(addressed))))

@@ -53,7 +53,7 @@ def set_one(
     anybody signs: a window on a Friday evening, before a weekend or holiday, or outside office and
     call-centre hours is refused with its reasons. No option overrides that.
     """
-    span_ms = read_span(since, until, face.now_ms())
+    span_ms = read_span(since, until, face.issue_ms())
     read_name(name, "--name")
     parsed = parse_rule(rule, "--rule")
     load_zone(zone, "--zone")

@@ -21,12 +21,15 @@ from controller.office.settings import settings_from
 from controller.orders.acting import Act, acting
 from controller.orders.life import DeliveryState
 from controller.orders.status import OrderStatus
+from controller.timing.comparing import Here
+from controller.timing.views import ClockSeen, see_clock
 from protocols.arguments import read_basis
 from protocols.cutting.zones import load_zone
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.rim.clocks import checked_now_ms
+from protocols.rim.clocks import boot_id, checked_now_ms, now_ms, tick_ms
 from protocols.rim.terminal import Exit, warn
+from protocols.words.en.service_clock import difference_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,26 @@ class Face:
         """The present instant, from this machine's clock. Raises InputError for one that is far out."""
         return checked_now_ms()
 
+    @cached_property
+    def clock(self) -> ClockSeen:
+        """The service's clock beside this machine's. Raises as `office`."""
+        with self.office.reading() as session:
+            return see_clock(session, self.here())
+
+    def here(self) -> Here:
+        """What this machine's clocks show."""
+        return Here(now_ms(), tick_ms(), boot_id())
+
+    def issue_ms(self) -> int:
+        """The present instant for an order: this machine's, or the service's where theirs differ."""
+        return self.clock.compared.issue_ms
+
+    def warn_of_clocks(self) -> None:
+        """Tell a person where this machine's clock and the service's differ."""
+        compared = self.clock.compared
+        if compared.differs:
+            warn([difference_in_words(compared.offset_ms, differs=True)])
+
     def actor(self, role: Role) -> Actor:
         """The person who acts in this role, after they have typed their passphrase.
 
@@ -89,20 +112,25 @@ class Face:
         with self.office.reading() as session:
             check_known(session, meters)
         ground = read_basis(self._options.basis if basis is None else basis)
+        self.warn_of_clocks()
         actor = self.actor(KINDS[kind].role)
-        with acting(self.office.store, self.office.root, actor, self.now_ms(), ground) as act:
+        with acting(
+            self.office.store, self.office.root, actor, self.now_ms(), ground, here=self.here()
+        ) as act:
             yield act
 
     def again(self, act: Act) -> AbstractContextManager[Act]:
         """A further act of the same person, on the same ground, without asking for the passphrase again."""
-        return acting(self.office.store, self.office.root, act.actor, self.now_ms(), act.basis)
+        return acting(
+            self.office.store, self.office.root, act.actor, self.now_ms(), act.basis, here=self.here()
+        )
 
     @contextmanager
     def acting_as(self, role: Role) -> Iterator[Act]:
         """An act of a person in this role that makes no order. Raises InputError as `actor`."""
         _ = self.zone
         actor = self.actor(role)
-        with acting(self.office.store, self.office.root, actor, self.now_ms()) as act:
+        with acting(self.office.store, self.office.root, actor, self.now_ms(), here=self.here()) as act:
             yield act
 
     def show(

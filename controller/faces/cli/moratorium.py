@@ -36,7 +36,7 @@ def declare_one(face: Face, name: Name, *, until: Until, since: Since = None) ->
 
     One person is enough. It is sent as soon as `relance serve` runs; meters that are offline get it later.
     """
-    from_ms, until_ms = read_span(since, until, face.now_ms())
+    from_ms, until_ms = read_span(since, until, face.issue_ms())
     read_name(name, "NAME")
     try:
         with face.acting(Kind.HOLD) as act:

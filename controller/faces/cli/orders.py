@@ -151,7 +151,8 @@ def sign_one(
     with office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
     warn(not_cut_in_words(groups, face.zone))
-    with acting(office.store, office.root, face.actor(role), face.now_ms()) as act:
+    face.warn_of_clocks()
+    with acting(office.store, office.root, face.actor(role), face.now_ms(), here=face.here()) as act:
         status = sign(act, order_id)
     plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}
     return face.show(status, described=True, more=not_cut_fields(groups) if plans_cuts else None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from protocols.reasons import Doubt, Voice
+from protocols.reasons import Doubt, Standing, Voice
 from protocols.words.en.times import duration
 
 _VOICES: Final = {
@@ -19,6 +19,10 @@ _DOUBTS: Final = {
     Doubt.CRYSTAL: "two clocks contradict the time counted since the machine's boot",
     Doubt.UNSUPPORTED: "no clock agrees with the time counted since the machine's boot",
 }
+# Within so much a clock is called right.
+_RIGHT_MS: Final = 2_000
+NEVER_WRITTEN: Final = "`relance serve` has never run on this store: nothing is known of its clock."
+SHARES_MACHINE: Final = "The timeserver runs on the same machine: if that clock is wrong, both are."
 NOT_DONE: Final = (
     "not done meanwhile: renewing leases, sending harm, expiring orders, answering with the time"
 )
@@ -46,4 +50,18 @@ def compared_in_words(heard: Iterable[tuple[Voice, int]], silent: Iterable[Voice
     return "; ".join([*(voice_in_words(*each) for each in heard), *map(silent_in_words, silent)])
 
 
-_RIGHT_MS: Final = 2_000
+def standing_in_words(standing: Standing, doubt: Doubt) -> str:
+    """Whether the service knew what time it is when it last wrote, why not, and what it does not do."""
+    if standing is Standing.TRUSTED:
+        return "The service trusts its clock"
+    return f"The service doubts its clock: {doubt_in_words(doubt)}; {NOT_DONE}"
+
+
+def difference_in_words(offset_ms: int | None, *, differs: bool) -> str:
+    """How this machine's clock compares with the service's; empty where that is not known."""
+    if offset_ms is None:
+        return ""
+    if not differs:
+        return "This machine's clock agrees with the service's"
+    side = "ahead of" if offset_ms > 0 else "behind"
+    return f"This machine's clock is {duration(abs(offset_ms))} {side} what the service last knew"

@@ -14,6 +14,7 @@ from protocols.errors import UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.carriage import Arrival
 from protocols.link.messages import Status
+from protocols.link.topics import Channel
 from protocols.units import UEUR_PER_EUR
 from tests.controller.exchange.spoken import births
 from tests.controller.service_bench import FLEET_KEY, World, controller_with, make_link
