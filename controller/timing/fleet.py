@@ -30,12 +30,19 @@ class FleetReports:
         self._seen: dict[str, tuple[int, int]] = {}
         self._said: dict[str, Carried] = {}
         self._beyond = ""
+        # When the present round over all pages began, and the last one that is complete.
+        self._round_tick = 0
+        self._whole_tick: int | None = None
 
     def look(self, session: Session, tick: int) -> Carried | None:
         """Look at the next page of meters. Returns what the fleet says; None where no report is recent."""
+        if not self._beyond:
+            self._round_tick = tick
+        # A meter that a whole round has not seen was not known then: its report has come since.
+        unseen = None if self._whole_tick is None else (-1, self._whole_tick)
         rows = _page(session, self._beyond)
         for meter, number, clock, earliest_ms, latest_ms in rows:
-            before = self._seen.get(meter)
+            before = self._seen.get(meter, unseen)
             self._seen[meter] = (number, tick)
             if before is None or number <= before[0] or clock != ClockStatus.TRUSTED:
                 continue
@@ -43,6 +50,8 @@ class FleetReports:
                 continue
             self._said[meter] = claim(earliest_ms, tick, latest_ms, before[1] - REPORT_DELAY_MS)
         self._beyond = rows[-1][0] if len(rows) == _METERS_AT_ONCE else ""
+        if not self._beyond:
+            self._whole_tick = self._round_tick
         self._said = {
             meter: said for meter, said in self._said.items() if tick - said.lower_tick <= CLAIM_AGE_MS_MAX
         }
