@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from protocols.reasons import Doubt, Standing, Voice
+from protocols.reasons import ClockStanding, Doubt, Voice
 from protocols.words.en.times import duration
 
 _VOICES: Final = {
@@ -50,9 +50,9 @@ def compared_in_words(heard: Iterable[tuple[Voice, int]], silent: Iterable[Voice
     return "; ".join([*(voice_in_words(*each) for each in heard), *map(silent_in_words, silent)])
 
 
-def standing_in_words(standing: Standing, doubt: Doubt) -> str:
+def standing_in_words(standing: ClockStanding, doubt: Doubt) -> str:
     """Whether the service knew what time it is when it last wrote, why not, and what it does not do."""
-    if standing is Standing.TRUSTED:
+    if standing is ClockStanding.TRUSTED:
         return "The service trusts its clock"
     return f"The service doubts its clock: {doubt_in_words(doubt)}; {NOT_DONE}"
 
