@@ -10,7 +10,7 @@ Receipts and reports of a meter may overtake each other: MQTT orders messages on
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -81,9 +81,9 @@ class _Words(Struct):
         for found in (self.receipts, self.events, self.readings):
             yield from found
 
-    def meters(self) -> set[str]:
-        """All meters of which there is an authentic word."""
-        return {meter for meter, _ in self.spoke} | {each.meter for _, holds in self.syncs for each in holds}
+    def lives(self) -> set[tuple[str, int]]:
+        """Every meter of which there is an authentic word, with the life in which it spoke."""
+        return set(self.spoke) | {(each.meter, each.epoch) for _, holds in self.syncs for each in holds}
 
     def keep(self, is_kept: Callable[[str, int], bool]) -> int:
         """Keep the words for which this says so, by meter and life; returns how many were dropped."""
@@ -206,15 +206,18 @@ def _store(
             register_link(session, status, now_ms)
         else:
             refused[IntakeRefusal.UNKNOWN_EPOCH] += 1
-    known = known_meters(session, words.meters())
+    known = known_meters(session, {meter for meter, _ in words.lives()})
     refused[IntakeRefusal.NOT_ADMITTED] += _keep_admitted(session, words, known, now_ms)
     first_heard = [name for name, meter in known.items() if meter.epoch == NOT_HEARD]
-    lives = present_lives(session, known, words.of_meters(), nonce)
-    refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep(lambda meter, epoch: lives.get(meter) == epoch)
+    if not _is_one_life_each(words.lives(), known):
+        lives = present_lives(session, known, words.of_meters(), nonce)
+        refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep(lambda meter, epoch: lives.get(meter) == epoch)
+        known = known_meters(session, {meter for meter, _ in words.spoke})
     for link, holds in words.syncs:
         sync_answer.answer_sync(session, link, holds, root, now_ms)
     spoke = {meter: each for (meter, _), each in words.spoke.items()}
-    known = known_meters(session, spoke)
+    if words.syncs:
+        known = known_meters(session, spoke)
     new = {*place_meters(session, known, spoke, now_ms), *first_heard}
     sync_answer.welcome(session, new, now_ms)
     refused += _store_receipts(session, words.receipts, now_ms)
@@ -231,9 +234,15 @@ def _store(
     return +refused
 
 
+def _is_one_life_each(heard: Collection[tuple[str, int]], known: Mapping[str, KnownMeter]) -> bool:
+    """Whether every meter spoke in one life, and in the one that is known of it: as nearly always."""
+    strange = any(meter in known and known[meter].epoch != epoch for meter, epoch in heard)
+    return not strange and len({meter for meter, _ in heard}) == len(heard)
+
+
 def _keep_admitted(session: Session, words: _Words, known: Mapping[str, KnownMeter], now_ms: int) -> int:
     """While admission is closed, drop the words of meters that are not known; returns how many there were."""
-    strangers = words.meters() - known.keys()
+    strangers = {meter for meter, _ in words.lives()} - known.keys()
     if not strangers or admission_of(session) is Admission.OPEN:
         return 0
     links = {meter: spoke.link for (meter, _), spoke in words.spoke.items()}
