@@ -66,7 +66,7 @@ mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must se
 
 SEEDS := 100
 simulate: $(VENV)/dev.stamp ## The whole system from seeds, with faults in all of it: SEEDS=100 or SEEDS=40-60.
-	@$(BIN)/python -m tests.simulation.play $(SEEDS)
+	@$(BIN)/python -m tests.simulation.play $(SEEDS) $(if $(WORSE),--worse)
 
 # ---------------------------------------------------------------- now and then
 

@@ -59,7 +59,7 @@ class Book:
         self.life = 0
         self._root = root
         self._pages: dict[bytes, Page] = {}
-        self._by_order: dict[tuple[str, str, int], Page] = {}
+        self._by_order: dict[tuple[str, str, int], list[Page]] = {}
 
     def enter(self, envelope: bytes, at_ms: int, *, ours: bool) -> Page | None:
         """Enter a document; None where it is none, or too few have signed it. A lease is always ours."""
@@ -80,12 +80,13 @@ class Book:
         number = int(order.id[1:]) if ours else 0
         page = Page(order, at_ms, self.life, number, ours)
         self._pages[payload] = page
-        self._by_order[order.id, order.object, order.rev] = page
+        self._by_order.setdefault((order.id, order.object, order.rev), []).append(page)
         return page
 
-    def judged(self, order: str, name: str, rev: int) -> Page | None:
-        """The document that a meter's verdict is about: the last one published with this id."""
-        return self._by_order.get((order, name, rev))
+    def judged(self, order: str, name: str, rev: int, meter: str) -> Page | None:
+        """The document that a meter's verdict is about: the last one with this id that addresses it."""
+        named = self._by_order.get((order, name, rev), ())
+        return next((page for page in reversed(named) if page.addresses(meter)), None)
 
     def restored(self, last_number: int) -> None:
         """A copy took the place of the store: what was signed after `last_number` in this life is lost."""

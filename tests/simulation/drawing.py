@@ -16,14 +16,21 @@ _OFFSETS_MS: Final = (
 )  # fmt: skip
 
 
-def draw(seed: int) -> do.Schedule:
-    """The schedule of a seed: honest parts, people, and a network and machines that fail."""
+def draw(seed: int, *, worse: bool = False) -> do.Schedule:
+    """The schedule of a seed: honest parts, people, and a network and machines that fail.
+
+    `worse`: wrong clocks of controller and clerks, restored stores, a stolen key and a forging link as well.
+    """
     lots = Lots(seed, "schedule")
     meters = [f"m{number:05d}" for number in range(1, lots.between(*_METERS) + 1)]
     acts = _Acts(lots, meters)
     events: list[do.Event] = [acts.draw() for _ in range(lots.between(5, 12))]
     # Among what a meter holds at most one source lies: all lies of a run have one.
     liar = lots.of((Source.HEADEND, Source.TIMESERVER))
+    if worse:
+        # The controller's wrong clock is its head-end's lie.
+        liar = Source.HEADEND
+        events += [each for _ in range(lots.between(1, 3)) for each in _worse(lots)]
     events += [_fault(lots, meters, liar) for _ in range(lots.between(3, 9))]
     return do.Schedule(seed=seed, meters=len(meters), events=_sorted(events))
 
@@ -111,3 +118,20 @@ def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
             if lots.happens(50):
                 return do.LoseTicks(lots.of(meters), at_ms=at_ms)
             return do.MainsDip(lots.of(meters), min(span_ms, HOUR_MS), at_ms=at_ms)
+
+
+def _worse(lots: Lots) -> list[do.Event]:
+    at_ms = _instant_ms(lots)
+    span_ms = _span_ms(lots, at_ms)
+    match lots.below(6):
+        case 0:
+            return [do.ServiceClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)]
+        case 1:
+            return [do.ClerkClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)]
+        case 2:
+            return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + span_ms)]
+        case 3:
+            return [do.StolenKey(lots.of(tuple(do.Theft)), at_ms=at_ms)]
+        case _:
+            link = lots.of(("link-1", "link-2"))
+            return [do.ForgingLink(lots.of(tuple(do.Forgery)), link, at_ms=at_ms)]

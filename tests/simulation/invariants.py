@@ -1,13 +1,13 @@
 """What must be true when everything has healed, and the money at every hour. Cuts are judged by `watch`."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from sqlmodel import Session, col, select
 
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, PaymentRow
 from controller.meters.registry import LinkState
 from controller.orders.life import DeliveryState
-from controller.payments.rules import CONTROLLER
 from controller.payments.store import verify_ledger
 from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.meter import GuardedMeter
@@ -15,19 +15,24 @@ from emulator.population.plan import FleetPlan, household_plan
 from protocols.documents.bodies import HoldBody, PaymentBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
-from protocols.instants import SECOND_MS, iso_from_ms
+from protocols.instants import HOUR_MS, SECOND_MS, iso_from_ms
 from protocols.reasons import ClockStatus, Supply
-from protocols.units import QUANTA_PER_UEUR, QUANTA_PER_WS_PER_UEUR_KWH
+from protocols.units import QUANTA_PER_UEUR, QUANTA_PER_WS_PER_UEUR_KWH, UEUR_PER_EUR
 from tests.simulation.book import Book, Page, Paid, hold_covers
 from tests.simulation.watch import Watch
+
+# More than a household here uses between two readings.
+_STALE_UEUR: Final = 60 * UEUR_PER_EUR
+_STALE_WH: Final = 100_000
+# A day, and two runs of the jobs.
+_RENEWED_MS: Final = 28 * HOUR_MS
 
 Meters = dict[str, GuardedMeter]
 
 
 def credited_ueur(meter: GuardedMeter) -> int:
-    """What a meter has credited of the controller's payments."""
-    held = meter.memory.totals.of(CONTROLLER)
-    return 0 if held is None else held.total_ueur
+    """What a meter has credited of all payments."""
+    return meter.memory.totals.credited_ueur
 
 
 def paid_ueur(paid: Iterable[Paid], meter: str) -> int:
@@ -112,7 +117,7 @@ def untrue_effects(session: Session, book: Book, watch: Watch, meters: Meters) -
         .order_by(OrderRow.id, DeliveryRow.meter)
     )
     for delivery, row in session.exec(query):
-        page = book.judged(row.id, row.object, row.rev)
+        page = book.judged(row.id, row.object, row.rev, delivery.meter)
         if page is None or delivery.meter not in meters:
             continue
         if page.order.kind is Kind.PAYMENT:
@@ -138,18 +143,46 @@ def untrue_lists(session: Session, meters: Meters, links: dict[str, str]) -> Ite
             yield f"{name} is not listed"
         elif row_.link != links[name]:
             yield f"{name} is on {links[name]}; the list says {row_.link}"
+        elif abs((row_.balance_ueur or 0) - meter.purse.balance_ueur) > _STALE_UEUR:
+            yield f"{name} has {meter.purse.balance_ueur} µ€; the list says {row_.balance_ueur} µ€"
+        elif abs((row_.energy_wh or 0) - meter.purse.energy_wh) > _STALE_WH:
+            yield f"{name} has drawn {meter.purse.energy_wh} Wh; the list says {row_.energy_wh} Wh"
         elif row_.supply != meter.point.supply:
             yield f"{name} is {meter.point.supply}; the list says {row_.supply}"
 
 
+def trusted(meters: Meters) -> Meters:
+    """The meters whose clock is trusted."""
+    return {name: meter for name, meter in meters.items() if meter.memory.clock.status is ClockStatus.TRUSTED}
+
+
+def stale_leases(watch: Watch, meters: Meters, now_ms: int) -> Iterator[str]:
+    """Whoever can be reached has a lease of the last day."""
+    for name in trusted(meters):
+        last_ms = max((page.at_ms for page, _ in watch.of(name).pages(Kind.LEASE)), default=0)
+        if now_ms - last_ms > _RENEWED_MS:
+            yield f"{name} has its last lease from {iso_from_ms(last_ms)}"
+
+
+def late(book: Book, watch: Watch, meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
+    """Whoever can be reached has what was done for it five minutes ago."""
+    paid = tuple(paid)
+    release = max(book.of(Kind.RELEASE), key=lambda page: page.at_ms)
+    for name, meter in meters.items():
+        if not watch.of(name).has(release):
+            yield f"{name} has not taken {release.order.id} {release.order.object}"
+        if credited_ueur(meter) != paid_ueur(paid, name):
+            yield f"{name} has credited {credited_ueur(meter)} µ€; paid were {paid_ueur(paid, name)} µ€"
+
+
 def owing(meters: Meters) -> set[str]:
-    """The meters with nothing left whose clock is trusted."""
+    """The meters with nothing left; what they owe only grows until somebody pays."""
     return {name for name, meter in meters.items() if has_nothing_left(meter.point.credit)}
 
 
 def still_supplied(watch: Watch, meters: Meters, owed: set[str], window_ms: tuple[int, int]) -> Iterator[str]:
     """Whoever owed through the whole window, and whom nothing protected in it, is off at its end."""
-    for name in sorted(owed & owing(meters)):
+    for name in sorted(owed):
         meter = meters[name]
         leases: list[Page] = [page for page, _ in watch.of(name).pages(Kind.LEASE)][-1:]
         if any(watch.forbids(name, *window_ms, leases, to=Supply.OFF, meter=meter)):

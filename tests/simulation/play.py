@@ -21,10 +21,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.play", description=__doc__)
     parser.add_argument("what", nargs="+", help="how many seeds, FIRST-LAST, or files with a schedule")
     parser.add_argument("--shrink", action="store_true", help="take events away from a failure, and print it")
+    parser.add_argument(
+        "--worse", action="store_true", help="wrong controllers, restored stores, hostile people"
+    )
     parser.add_argument("--trace", action="store_true", help="print the end of each trace")
     given = parser.parse_args(arguments)
     failed = played = 0
-    for name, schedule in _schedules(given.what):
+    for name, schedule in _schedules(given.what, worse=given.worse):
         outcome = simulate(schedule)
         played += 1
         if given.trace:
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _schedules(given: Sequence[str]) -> Iterator[tuple[str, Schedule]]:
+def _schedules(given: Sequence[str], *, worse: bool) -> Iterator[tuple[str, Schedule]]:
     """What to play, each with the arguments that play it again."""
     for each in given:
         if each.endswith(".json"):
@@ -46,7 +49,7 @@ def _schedules(given: Sequence[str]) -> Iterator[tuple[str, Schedule]]:
             continue
         first, _, last = each.rpartition("-")
         for seed in range(int(first or 0), int(last)):
-            yield f"{seed}-{seed + 1}", draw(seed)
+            yield f"{seed}-{seed + 1}{' --worse' * worse}", draw(seed, worse=worse)
 
 
 def _tell(name: str, schedule: Schedule, outcome: Outcome) -> None:

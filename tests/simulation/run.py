@@ -15,12 +15,14 @@ from sqlmodel import Session
 from controller.database.engine import reading
 from emulator.firmware.events import Event, MainsOff, MainsOn, TicksLost
 from emulator.fleet import files
+from protocols.documents.kind_rule import Kind
 from protocols.errors import RelanceError
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.topics import Channel
 from protocols.reasons import Source
 from tests.simulation import invariants
 from tests.simulation import schedule as do
+from tests.simulation.adversary import Adversary
 from tests.simulation.book import Book
 from tests.simulation.broker import Broker
 from tests.simulation.clocks import Lying, SetClock
@@ -93,9 +95,11 @@ class _Run:
         plan = fleet_plan(schedule.seed, schedule.meters)
         self._fleet = Fleet(plan, folder, self._broker, self._watch.see, self._failed)
         self._people = People(self._controller, self._clerk_clock, self._book, self._trace, self._truth)
+        self._adversary = Adversary(self._broker, self._truth, plan)
         self._later: set[asyncio.Task[None]] = set()
         self._copied: int | None = None
         self._owed: set[str] = set()
+        self._cut = ""
 
     # -- the course of a run ----------------------------------------------------------------------------
 
@@ -123,7 +127,11 @@ class _Run:
             *((hour * HOUR_MS, self._judge_hour) for hour in range(1, do.END_MS // HOUR_MS)),
             (do.FAULTS_END_MS, self._heal),
             *((do.FAULTS_END_MS + after_ms, self._settle) for after_ms in _SETTLED_AFTER_MS),
-            (do.FAULTS_END_MS + HOUR_MS, self._act_after_healing),
+            (do.FAULTS_END_MS + 40 * MINUTE_MS, self._judge_renewal),
+            (do.FAULTS_END_MS + 50 * MINUTE_MS, self._act_after_healing),
+            (do.FAULTS_END_MS + 55 * MINUTE_MS, self._judge_promptness),
+            (do.FAULTS_END_MS + 2 * HOUR_MS, self._act_cut),
+            (do.FAULTS_END_MS + 2 * HOUR_MS + 5 * MINUTE_MS, self._judge_cut_order),
             (do.JUDGED_FROM_MS - 2 * HOUR_MS, self._note_owing),
             (do.JUDGED_UNTIL_MS + MINUTE_MS, self._judge_window),
         ]
@@ -155,6 +163,10 @@ class _Run:
                 self._watch.mains_failed(event.meter)
                 self._at_meter(event.meter, MainsOff())
                 self._after(event.for_ms, lambda: self._at_meter(event.meter, MainsOn()))
+            case do.StolenKey():
+                self._adversary.steal(event.deed)
+            case do.ForgingLink():
+                self._adversary.forge(event.deed, event.link)
             case do.Partition() | do.Storm() | do.Slow():
                 self._disturb(event)
             case do.Lie() | do.ServiceClock() | do.ClerkClock():
@@ -218,6 +230,7 @@ class _Run:
     def _heal(self) -> None:
         """Everything works again from now on, and nobody does anything wrong."""
         self._trace.add(self._truth.now_ms(), "healed")
+        self._watch.healed_ms = self._truth.now_ms()
         self._calm()
         self._broker.weather.slow_ms.clear()
         self._broker.weather.unreachable.clear()
@@ -260,9 +273,39 @@ class _Run:
     def _judge_hour(self) -> None:
         for found in invariants.doubled(self._meters(), self._people.paid.values()):
             self._broken("no cent doubled", found)
+        with reading(self._controller.store) as session:
+            self._all(
+                "effective is true",
+                invariants.untrue_effects(session, self._book, self._watch, self._meters()),
+            )
+
+    def _act_cut(self) -> None:
+        """Two people order a cut of the richest household, which must be carried out."""
+        meters = invariants.trusted(self._meters())
+        if not meters:
+            return
+        self._cut = max(meters, key=lambda name: (meters[name].purse.balance_ueur, name))
+        self._people.act(do.Cut("healed", self._cut, do.JUDGED_FROM_MS, do.JUDGED_UNTIL_MS, at_ms=0))
+        self._committed()
 
     def _note_owing(self) -> None:
         self._owed = invariants.owing(self._meters())
+        if self._cut:
+            self._owed.add(self._cut)
+
+    def _judge_renewal(self) -> None:
+        found = invariants.stale_leases(self._watch, self._meters(), self._truth.now_ms())
+        self._all("leases are renewed", found)
+
+    def _judge_promptness(self) -> None:
+        found = invariants.late(self._book, self._watch, self._meters(), self._people.paid.values())
+        self._all("protection arrives at once", found)
+
+    def _judge_cut_order(self) -> None:
+        if self._cut and not any(
+            page.order.object == "cut/healed" for page, _ in self._watch.of(self._cut).pages(Kind.CUT_ORDER)
+        ):
+            self._broken("who owes can be cut", f"{self._cut} did not take the cut that two people ordered")
 
     def _judge_window(self) -> None:
         window_ms = (START_MS + do.JUDGED_FROM_MS - 2 * HOUR_MS, START_MS + do.JUDGED_UNTIL_MS)
@@ -278,9 +321,6 @@ class _Run:
                 self._broken("every purse is exact", found)
         with reading(self._controller.store) as session:
             self._all("no cent lost", invariants.lost_money(session, meters, self._people.paid.values()))
-            self._all(
-                "effective is true", invariants.untrue_effects(session, self._book, self._watch, meters)
-            )
             self._all("lists are true", invariants.untrue_lists(session, meters, links))
         found_missing = invariants.missing_protection(self._book, self._watch, meters, end_ms)
         self._all("all protection arrives", found_missing)
@@ -293,8 +333,10 @@ class _Run:
             self._broken(invariant, each)
 
     def _broken(self, invariant: str, what: str) -> None:
-        self._trace.add(self._truth.now_ms(), f"BROKEN {invariant}: {what}")
-        self._violations.append(Violation(invariant, what))
+        found = Violation(invariant, what)
+        if found not in self._violations:
+            self._trace.add(self._truth.now_ms(), f"BROKEN {invariant}: {what}")
+            self._violations.append(found)
 
     # -- inside -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 So a failure is shrunk by taking elements away, and kept as JSON. Instants are milliseconds since the start.
 """
 
+from enum import StrEnum, unique
 from typing import Final
 
 import msgspec
@@ -191,12 +192,52 @@ class Restore(Happening, frozen=True, tag="restore"):
     """The last copy of the store takes its place."""
 
 
+@unique
+class Theft(StrEnum):
+    """What somebody does with one operator's key."""
+
+    JUNK_HOLDS = "junk holds"
+    CLIMBED_HOLD = "climbed hold"
+    JUNK_CANCELS = "junk cancels"
+    LAST_NUMBER = "last number"
+    JUNK_ISSUERS = "junk issuers"
+    GREAT_SUM = "great sum"
+    BORROWED_ID = "borrowed id"
+    LONE_HARM = "lone harm"
+
+
+@unique
+class Forgery(StrEnum):
+    """What somebody with the login of a link, and no key, does."""
+
+    ALL_HELD = "all held"
+    OTHER_LINK = "other link"
+    PHANTOMS = "phantoms"
+    LAST_STATUS = "last status"
+    LAST_READING = "last reading"
+    REPLAY = "replay"
+
+
+class StolenKey(Happening, frozen=True, tag="stolen-key"):
+    """One deed with one operator's key."""
+
+    deed: Theft
+
+
+class ForgingLink(Happening, frozen=True, tag="forging-link"):
+    """One deed of a hostile link, in the name of `link`."""
+
+    deed: Forgery
+    link: str = "link-2"
+
+
 Act = Declare | Extend | Lift | Release | TopUp | Flag | ClearFlag | Cut | CancelCut
 Crash = KillService | KillTimeserver | KillFleet | KillBroker | BackUp | Restore
 Network = Partition | Storm | Slow
 Place = LoseTicks | MainsDip
 WrongClock = Lie | ServiceClock | ClerkClock
-Event = Act | Crash | Network | Place | WrongClock
+Hostile = StolenKey | ForgingLink
+Event = Act | Crash | Network | Place | WrongClock | Hostile
 
 
 class Schedule(Struct, frozen=True, kw_only=True):

@@ -34,7 +34,8 @@ def test_a_failure_that_was_kept_is_mended(file: Path, request: pytest.FixtureRe
     schedule = read_schedule(file.read_bytes())
     if schedule.breaks:
         # Strict: the commit that mends it takes `breaks` out of the file.
-        request.applymarker(pytest.mark.xfail(reason=f"breaks: {schedule.breaks}", strict=True))
+        reason = f"{file.stem.replace('-', ' ')} breaks: {schedule.breaks}"
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
     outcome = simulate(schedule)
     assert not outcome.violations, told(outcome)
 

@@ -15,15 +15,17 @@ from emulator.world.household import Household
 from protocols.documents.bodies import CancelCutBody, CutCalendarBody, FlagBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
-from protocols.instants import HOUR_MS, SECOND_MS, iso_from_ms
+from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.link.records import OrderJudged, WarningShown
-from protocols.reasons import FlagName, OrderVerdict, Supply, SupplyReason
+from protocols.reasons import Did, FlagName, OrderVerdict, Supply, SupplyReason
 from tests.simulation.book import Book, Page, hold_covers
 from tests.simulation.truth import Trace
 
 # A meter counts with its crystal: 50 ppm, and a step of its main loop.
 _PPM: Final = 100
 _STEP_MS: Final = 2 * SECOND_MS
+# How long protection may take once everything works.
+_ARRIVES_WITHIN_MS: Final = 30 * MINUTE_MS
 _SAFETY: Final = (SupplyReason.SAFETY, SupplyReason.LEAK, SupplyReason.LEAK_TEST)
 
 Broken = Callable[[str, str], None]
@@ -59,6 +61,7 @@ class Watch:
     def __init__(self, book: Book, trace: Trace, broken: Broken) -> None:
         self.meters: dict[str, Seen] = {}
         self.last_seen = ""
+        self.healed_ms: int | None = None
         self._book = book
         self._trace = trace
         self._broken = broken
@@ -97,14 +100,16 @@ class Watch:
         self._trace.add(at_ms, f"{meter} {record.verdict} {record.order} {record.object} {record.reason}")
         if record.verdict is not OrderVerdict.ACCEPTED:
             return
-        page = self._book.judged(record.order, record.object, record.rev)
+        page = self._book.judged(record.order, record.object, record.rev, meter)
         if page is None:
             if record.order and record.kind in tuple(Kind):
                 self._broken(
                     "signed", f"{meter} took {record.order} {record.object}, which too few have signed"
                 )
             return
-        if not seen.has(page):
+        # Another release under the number of one that it has: it was repeated, and not carried out.
+        carried_out = record.kind != Kind.RELEASE or record.reason != Did.REPEATED
+        if carried_out and not seen.has(page):
             seen.accepted[id(page)] = (page, at_ms)
             seen.last.append(id(page))
 
@@ -135,7 +140,8 @@ class Watch:
         ]
         if not any(window.start_ms <= at_ms < window.end_ms for window in windows):
             yield "outside every window that two people have signed"
-        leases = [page for page, _ in seen.pages(Kind.LEASE)]
+        # A later lease takes the place of an earlier one.
+        leases = [page for page, _ in seen.pages(Kind.LEASE)][-1:]
         good = [page for page in leases if page.order.not_before_ms <= at_ms < page.order.not_after_ms]
         if not good:
             yield "no lease is good"
@@ -162,15 +168,18 @@ class Watch:
     ) -> Iterator[str]:
         """What truly forbids to take this meter's supply in `[from_ms, until_ms)`.
 
-        That is protection which the meter has stored, or which the service knew as it signed every lease that
-        permits the cut: without it the lease would not have been good.
+        That is protection which the meter has stored, or which the service knew as it signed the lease that
+        permits the cut: without it the lease would not have been good. A while after all has healed it is
+        whatever people have signed.
         """
         seen = self.of(name)
+        healed = self.healed_ms is not None and from_ms >= self.healed_ms + _ARRIVES_WITHIN_MS
         for page in self._book.of(Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE):
             if not page.addresses(name):
                 continue
             taken = seen.accepted.get(id(page))
             named = bool(leases) and all(page.is_known_to(lease) for lease in leases)
+            named = named or (healed and page.ours and not page.lost)
             if taken is None and not (named and page.at_ms < from_ms):
                 continue
             if page.order.kind is Kind.RELEASE:
@@ -194,7 +203,8 @@ class Watch:
             each.order.object == page.order.object
             and (each.order.scope.fleet or each.order.scope == page.order.scope)
             and page.at_ms <= each.at_ms < at_ms
-            and each.order.rev > page.order.rev
+            # What one stolen key signed is undone by two people, however high it has climbed.
+            and (not page.ours or each.order.rev > page.order.rev)
             for each in undone
         )
 
