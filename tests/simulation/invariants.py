@@ -1,4 +1,4 @@
-"""What must be true when everything has healed, and the money at every hour. Cuts are judged by `watch`."""
+"""What must be true when all has healed; money and effects also on the way. `watch` judges cuts."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

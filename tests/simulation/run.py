@@ -124,7 +124,7 @@ class _Run:
         agenda: list[tuple[int, Callable[[], object]]] = [
             (5 * MINUTE_MS, self._act_permit),
             *((event.at_ms, lambda event=event: self._happen(event)) for event in self._schedule.events),
-            *((hour * HOUR_MS, self._judge_hour) for hour in range(1, do.END_MS // HOUR_MS)),
+            *((hour * HOUR_MS, self._judge_meanwhile) for hour in range(2, do.END_MS // HOUR_MS, 2)),
             (do.FAULTS_END_MS, self._heal),
             *((do.FAULTS_END_MS + after_ms, self._settle) for after_ms in _SETTLED_AFTER_MS),
             (do.FAULTS_END_MS + 40 * MINUTE_MS, self._judge_renewal),
@@ -270,7 +270,7 @@ class _Run:
 
     # -- judging ----------------------------------------------------------------------------------------
 
-    def _judge_hour(self) -> None:
+    def _judge_meanwhile(self) -> None:
         for found in invariants.doubled(self._meters(), self._people.paid.values()):
             self._broken("no cent doubled", found)
         with reading(self._controller.store) as session:

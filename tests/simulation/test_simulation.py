@@ -12,7 +12,7 @@ from tests.simulation.run import Outcome, simulate
 from tests.simulation.schedule import Schedule, TopUp, read_schedule, write_schedule
 from tests.simulation.shrinking import shrink
 
-SEEDS = 36
+SEEDS = 30
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).parent / "kept"
 
@@ -45,8 +45,8 @@ def test_the_seeds_cut_and_restore_as_they_must() -> None:
     assert sum(simulate(draw(seed)).cuts for seed in range(3)) > 0
 
 
-@pytest.mark.parametrize("seed", [3, 17])
-def test_the_same_seed_leads_to_the_same_trace(seed: int) -> None:
+def test_the_same_seed_leads_to_the_same_trace() -> None:
+    seed = 17
     # In another process sets of strings have another order.
     program = (
         "from tests.simulation.drawing import draw; from tests.simulation.run import simulate; "
