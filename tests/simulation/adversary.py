@@ -22,7 +22,7 @@ from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, Order, Scope, make_body, write_document
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
-from protocols.limits import ISSUERS_MAX, OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, TOMBSTONES_MAX
+from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, TOMBSTONES_MAX
 from protocols.link.carriage import publication
 from protocols.link.messages import (
     MeterHolds,
@@ -42,6 +42,8 @@ from tests.simulation.schedule import Forgery, Theft
 from tests.simulation.truth import START_MS, Truth
 
 _FAR_MS: Final = ms_from_iso("2099-01-01T00:00Z")
+# What a meter of today could be filled with by one key.
+_JUNK_ISSUERS: Final = 32
 _CLIMBED_REV: Final = 1_000
 _PHANTOMS: Final = 40
 _REPLAYED: Final = (Channel.RECEIPTS, Channel.REPORTED, Channel.EVENTS, Channel.SYNC, Channel.TIME_ANSWER)
@@ -95,7 +97,7 @@ class Adversary:
                 total_ueur = 399_900 * UEUR_PER_EUR
                 yield payment_statement(self._sheet(deed, 0), meter, "kiosk", 1, total_ueur)
             case Theft.JUNK_ISSUERS:
-                for number in range(ISSUERS_MAX):
+                for number in range(_JUNK_ISSUERS):
                     yield payment_statement(self._sheet(deed, number), meter, f"junk-{number}", 1, 0)
             case _:
                 # The next ids of the store, which anybody can foretell.
