@@ -79,8 +79,6 @@ def _record_demo() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         replay_demo(folder)
-        with tarfile.open(DEMO) as packed:
-            packed.extract("replay.db", folder, filter="data")
         with tarfile.open(DEMO, "w:xz") as packed:
             for file in ("replay.db", "report.json", "report.html"):
                 packed.add(folder / file, file)
