@@ -185,7 +185,7 @@ def _print_page(page: OrderPage, words: Words, zone: ZoneInfo, *, chosen: bool, 
             for view in page.orders
         ]
         heads = ("id", "state", "object", *more, "issued", "deliveries")
-        print_table("", heads, rows, wraps=("deliveries",))
+        print_table("", heads, rows, wraps=("deliveries", "object"))
     elif not page.leases_hidden:
         print_lines("No order matches." if chosen else "No order has been made yet.")
     else:

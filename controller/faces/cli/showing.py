@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ def print_lines(*lines: str) -> None:
 
 
 def print_table(
-    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: Collection[str] = ()
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: Sequence[str] = ()
 ) -> None:
     """Print a table for a person, one line a row. `wraps`: heads of columns that may take several lines.
 
@@ -50,15 +50,15 @@ def print_table(
 
 
 def table_lines(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, wraps: Collection[str] = ()
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, wraps: Sequence[str] = ()
 ) -> list[str]:
-    """The lines of a table. `width` None: whatever it takes. Only columns in `wraps` get narrower for it."""
+    """The lines of a table. `width` None: as it comes. Columns in `wraps` alone get narrower, in turn."""
     cells = [heads, *rows] if any(head.strip() for head in heads) else list(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if width is not None:
-        for index, head in enumerate(heads):
+        for index in map(heads.index, wraps):
             too_wide = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-            if head in wraps and too_wide > 0:
+            if too_wide > 0:
                 widths[index] = max(_narrowest(cells, index), widths[index] - too_wide)
     return [line for row in cells for line in _row_lines(row, widths)]
 

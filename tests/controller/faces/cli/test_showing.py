@@ -40,6 +40,14 @@ def test_a_table_without_a_width_has_one_line_a_row() -> None:
     assert len(table_lines(("n", "t"), rows, None, wraps=("t",))) == 3
 
 
+def test_the_column_that_is_named_first_wraps_first() -> None:
+    row = ("release/" + "7" * 64, "1 queued, 2 sent, 3 stored")
+    assert table_lines(("o", "d"), [row], 90, wraps=("d", "o"))[1] == f"{row[0]}  1 queued, 2"
+    narrow = table_lines(("o", "d"), [row], 40, wraps=("d", "o"))
+    assert max(map(len, narrow)) <= 40
+    assert "".join(line.split("  ")[0] for line in narrow[1:]) == row[0]
+
+
 def test_a_time_that_clocks_show_twice_says_which() -> None:
     assert moment(ms_from_iso("2026-10-25T02:30:00+02:00"), BRUSSELS) == "Sun 2026-10-25 02:30 CEST"
     assert moment(ms_from_iso("2026-10-25T02:30:00+01:00"), BRUSSELS) == "Sun 2026-10-25 02:30 CET"
