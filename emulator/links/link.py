@@ -220,7 +220,7 @@ class Link:
 
     def _is_in_a_new_life(self) -> bool:
         """Whether the link or a meter counts in a life that a controller may not know."""
-        lives = [each.household.meter.memory.epoch for each in self.meters.values()]
+        lives = [each.household.meter.epoch for each in self.meters.values()]
         return any((self._epoch, *lives))
 
     def apply(self, meter: str, event: Event, true_ms: UtcMs) -> list[Outgoing]:

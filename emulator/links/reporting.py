@@ -205,7 +205,7 @@ class ReportingMeter:
             account=purse.account,
             link=self._link,
             totals=totals_of(meter),
-            epoch=meter.memory.epoch,
+            epoch=meter.epoch,
             echo=self.echo,
         )
         return self._sealed(Channel.REPORTED, report)
@@ -227,7 +227,7 @@ class ReportingMeter:
             energy_wh=readout.purse.energy_wh,
             balance_ueur=readout.purse.balance_ueur,
             supply=readout.glance.supply,
-            epoch=self.household.meter.memory.epoch,
+            epoch=self.household.meter.epoch,
         )
         return self._proven(reading, Purpose.READING)
 
@@ -299,7 +299,7 @@ class ReportingMeter:
             number=number,
             known_number=record.known_number,
             document=document_digest(document) if document else "",
-            epoch=self.household.meter.memory.epoch,
+            epoch=self.household.meter.epoch,
         )
 
     def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:
@@ -308,7 +308,7 @@ class ReportingMeter:
             number=number,
             time_ms=self.household.meter.estimate_ms(tick),
             record=msgspec.Raw(_encoder.encode(record)),
-            epoch=self.household.meter.memory.epoch,
+            epoch=self.household.meter.epoch,
         )
         return self._sealed(Channel.EVENTS, event, number)
 

@@ -54,7 +54,7 @@ def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds
         tombstones=held.tombstones,
         root_version=held.root_version,
         number=number,
-        epoch=meter.memory.epoch,
+        epoch=meter.epoch,
         echo=echo,
     )
     while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
@@ -64,7 +64,7 @@ def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds
 
 def totals_of(meter: GuardedMeter) -> tuple[StatementHeld, ...]:
     """What a meter has credited, of each issuer; of too many, the first ones by name."""
-    held = meter.memory.totals.held[:ISSUERS_TOLD_MAX]
+    held = meter.totals.held[:ISSUERS_TOLD_MAX]
     return tuple(StatementHeld(each.issuer, each.number, each.total_ueur) for each in held)
 
 

@@ -17,6 +17,7 @@ from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
 from protocols.documents.roles import Root
+from protocols.documents.statements import Totals
 from protocols.instants import UtcMs
 from protocols.link.messages import Witness
 from protocols.reasons import Source
@@ -84,6 +85,16 @@ class ShownMeter:
     def tick(self) -> Tick:
         """The tick to which it has run."""
         return self.memory.tick
+
+    @property
+    def epoch(self) -> int:
+        """The life in which its words are numbered."""
+        return self.memory.epoch
+
+    @property
+    def totals(self) -> Totals:
+        """What it has credited, of each issuer."""
+        return self.memory.totals
 
     def next_possible_ms(self, at_tick: Tick) -> int | None:
         """When a cut is possible next, if nothing new arrives; None: never, as things stand."""
