@@ -54,7 +54,7 @@ def test_a_store_is_the_file_that_its_path_names(empty_store: Path, name: str, f
 def test_a_controller_lives_in_the_home_that_was_named(tmp_path: Path, name: str) -> None:
     home = tmp_path / name
     found_home(home)
-    assert call(home, "orders", "list", "--json").found == {"orders": []}
+    assert call(home, "orders", "list", "--json").found["orders"] == []
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert {"relance.db", "root.json", "keys", "fleet.key"} <= {path.name for path in home.iterdir()}
 

@@ -88,10 +88,11 @@ def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:
 
 def test_a_lift_that_did_not_reach_every_meter_is_decided_anew(home: Path) -> None:
     done(call(home, "moratorium", "declare", "covid", *UNTIL))
-    done(call(home, "moratorium", "lift", "covid"))
+    first = done(call(home, "moratorium", "lift", "covid", "--json")).found
     done(call(home, "orders", "sign", "o000002", "--as", "carl"))
     again = done(call(home, "moratorium", "lift", "covid", "--json")).found
-    assert (again["id"], again["rev"], again["state"]) == ("o000003", 3, "draft")
+    assert (again["id"], again["state"]) == ("o000003", "draft")
+    assert again["rev"] > first["rev"] > 2
     done(call(home, "orders", "sign", "o000003", "--as", "carl"))
     with store_of(home) as session:
         deliveries.step(session, DeliveryEvent.ACCEPTED, 1, order_id="o000003")

@@ -96,7 +96,7 @@ def test_the_environment_may_not_set_a_short_one_for_a_new_key(monkeypatch: pyte
 
 
 def test_the_passphrases_of_our_own_pages_are_long_enough() -> None:
-    pages = [Path("README.md"), *Path("docs").rglob("*.md")]
+    pages = [Path("README.md"), *Path("docs").rglob("*.md"), *Path("docs").glob("*.env")]
     shown = [each for page in pages for each in re.findall(r"RELANCE_PASSPHRASE=(\S+)", page.read_text())]
     assert shown
     assert [each for each in shown if too_short(each.strip("'\"`"))] == []

@@ -210,7 +210,7 @@ def test_a_database_that_cannot_be_named_so_is_wrong_input(home: Path, url: str,
     [
         ("a" * 2_000, "RELANCE_PASSPHRASE: 2000 bytes; allowed: at most 1023"),
         ("é" * 512, "RELANCE_PASSPHRASE: 1024 bytes; allowed: at most 1023"),
-        ("horse\udcff", "RELANCE_PASSPHRASE: bytes that are no UTF-8; allowed: text"),
+        ("a horse at night\udcff", "RELANCE_PASSPHRASE: bytes that are no UTF-8; allowed: text"),
     ],
 )
 def test_a_passphrase_that_no_key_can_have_is_wrong_input(home: Path, passphrase: str, line: str) -> None:
