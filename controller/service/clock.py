@@ -160,7 +160,7 @@ class ServiceClock:
         if news == self._told or (found.doubt is Doubt.ALONE and found.tick_ms < self._patient_tick):
             return
         first, self._told = not self._told, news
-        compared = compared_in_words([(each.voice, each.offset_ms) for each in found.heard], found.silent)
+        compared = compared_in_words([(each.voice, each.apart_ms) for each in found.heard], found.silent)
         if not found.trusted:
             logger.warning("clock: doubtful: %s (%s); %s", doubt_in_words(found.doubt), compared, NOT_DONE)
         elif apart:

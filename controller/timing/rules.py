@@ -105,6 +105,11 @@ class VoiceHeard(Struct, frozen=True, kw_only=True):
     offset_ms: int
     agrees: bool
 
+    @property
+    def apart_ms(self) -> int:
+        """How far a person should be told it is: 0 where it agrees, however wide its interval is."""
+        return 0 if self.agrees else self.offset_ms
+
 
 class Judgement(Struct, frozen=True, kw_only=True):
     """What the service believes at one tick.

@@ -6,7 +6,7 @@ import typer
 
 from controller.faces.cli import meters as meters_face
 from controller.faces.cli.face import Face
-from controller.faces.cli.showing import instants, print_json, print_lines, print_table
+from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, verb
 from controller.meters import acts
 from controller.meters.admission import (
@@ -19,7 +19,6 @@ from controller.meters.admission import (
 from protocols.arguments import read_name
 from protocols.documents.kind_rule import Role
 from protocols.rim.terminal import Exit
-from protocols.words.en.times import local
 
 # These verbs stand beside the others of `relance meters`.
 app = meters_face.app
@@ -46,8 +45,8 @@ def show_quarantine(face: Face) -> int:
                 view.link,
                 _WHY.get(view.why, view.why),
                 str(view.count),
-                local(view.first_ms, zone),
-                local(view.last_ms, zone),
+                moment(view.first_ms, zone),
+                moment(view.last_ms, zone),
             )
             for view in found
         ]

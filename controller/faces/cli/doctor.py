@@ -45,7 +45,7 @@ def examine(face: Face) -> int:
 
 def _heard(seen: ClockSeen) -> list[tuple[Voice, int]]:
     assert seen.written is not None
-    return [(each.voice, each.offset_ms) for each in seen.written.judged.heard]
+    return [(each.voice, each.apart_ms) for each in seen.written.judged.heard]
 
 
 def _fields(seen: ClockSeen) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from controller.timing.rules import (
     DIFFERENCE_MS_MAX,
@@ -15,6 +16,7 @@ from controller.timing.rules import (
     Carried,
     Judgement,
     State,
+    VoiceHeard,
     begin,
     claim,
     fleet_claim,
@@ -223,3 +225,10 @@ def test_the_fleet_is_one_voice_that_a_single_meter_does_not_move(
     assert voice is not None
     assert voice.lower_ms <= true_ms(0) <= voice.upper_ms
     assert fleet_claim([], 0) is None
+
+
+def test_a_voice_that_agrees_is_told_as_one_however_wide_it_is() -> None:
+    """The fleet's reports may have been ten minutes on their way: their middle lies minutes ahead."""
+    wide = VoiceHeard(voice=Voice.FLEET, earliest_ms=0, latest_ms=600_000, offset_ms=297_000, agrees=True)
+    assert wide.apart_ms == 0
+    assert replace(wide, agrees=False).apart_ms == 297_000
