@@ -75,7 +75,6 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def _record_demo() -> None:
-    """A new report and page. The store stays the one of version 0.1: that one must be read for ever."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         replay_demo(folder)

@@ -34,9 +34,6 @@ from tests.kept.record import (
 
 # Tables of a replay in which nothing depends on which of two messages came first.
 STEADY_TABLES = ("audit", "counter", "link", "payment", "signed_order")
-# MessagePack: the key and the value, and what precedes the first entry of the map: two headers, the version.
-_LIFE_0 = b"\xa5epoch\x00"
-_HEAD_BYTES = 5
 METERS = ("m00001", "m00002", "m00003", "m00004", "m00005", "m00006")
 
 
