@@ -22,11 +22,10 @@ from protocols.link.carriage import (
 )
 from protocols.link.topics import Channel, Place, topic_of
 from protocols.rim.carrier import Carrier
-from protocols.rim.clocks import SystemClock
 from tests.brokers.post import Post, play, running, until
 from tests.brokers.refusing import RefusingBroker
 from tests.brokers.running import Mosquitto
-from tests.controller.service_bench import make_link
+from tests.controller.service_bench import SteppedClock, make_link
 
 DENIED = Place(Channel.ORDERS, link="link-1", meter="m1")
 GRANTED = Place(Channel.ORDERS, link="link-1", meter="m2")
@@ -133,9 +132,10 @@ def test_a_link_whose_birth_is_refused_stays_and_publishes_the_rest() -> None:
         broker = refuse_publishing(lambda topic: topic.endswith("link-1/status"))
         async with broker.running() as address:
             link = make_link("link-1", ("m1", "m2"))
-            runs = RunningLink(link, address, SystemClock())
+            # Their own time: by this machine's they would live through years first.
+            runs = RunningLink(link, address, SteppedClock())
             task = asyncio.create_task(runs.run())
-            await until(lambda: any("/events" in topic for topic in broker.topics), "it tells its events")
+            await until(lambda: any("/reported" in topic for topic in broker.topics), "its meters report")
             assert link.online
             assert runs.carrier.traffic.refused[Channel.STATUS] == 1
             assert broker.connects == 1

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -24,11 +24,13 @@ METERS = 5
 
 
 @contextmanager
-def running(home: Path, *argv: str, broker: BrokerAddress) -> Iterator[subprocess.Popen[str]]:
+def running(
+    home: Path, *argv: str, broker: BrokerAddress, settings: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A program that runs until the block ends."""
     process = subprocess.Popen(
         argv,
-        env=environment(home, RELANCE_BROKER=str(broker)),
+        env=environment(home, RELANCE_BROKER=str(broker), **(settings or {})),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

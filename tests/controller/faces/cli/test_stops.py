@@ -19,6 +19,9 @@ from tests.brokers.post import play
 from tests.controller.faces.cli.invocation import RELANCE, found_home
 from tests.controller.faces.cli.test_served import running, stop, until_connected
 
+# Coverage writes a file at the end of each program that it measures: here that would be one more trouble.
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+
 
 @contextmanager
 def full_disk(process: subprocess.Popen[str], _store: Path) -> Iterator[None]:
@@ -56,7 +59,7 @@ def test_it_ends_when_told_to_and_says_what_is_missing(
     found_home(home)
     with (
         EmbeddedBroker() as broker,
-        running(home, RELANCE, "serve", "--verbose", broker=broker.address) as process,
+        running(home, RELANCE, "serve", "--verbose", broker=broker.address, settings=UNMEASURED) as process,
     ):
         until_connected(process)
         with trouble(process, home / "relance.db"):
