@@ -1,10 +1,11 @@
 """The reports of the fleet as one voice of the service's clock (design §6.1).
 
 A report carries the meter's own interval, under the meter's own MAC, and counts only while the meter trusts
-it. `serve` looks at the meters page by page. A number that has risen since the last look is a new report: it
-was received between the two looks. It is taken to have been on its way for at most `REPORT_DELAY_MS`. Reports
-that were longer on their way, when a network returns after hours, make the fleet say that it is earlier: one
-wrong voice, until the next reports.
+it. `serve` looks at the meters page by page. A number that is another than at the last look is a new report,
+received between the two looks: a lower one is of a new life of the meter, and 0 says that this life has not
+reported yet. A report is taken to have been on its way for at most `REPORT_DELAY_MS`. Reports that were
+longer on their way, when a network returns after hours, make the fleet say that it is earlier: one wrong
+voice, until the next reports.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ class FleetReports:
         for meter, number, clock, earliest_ms, latest_ms in rows:
             before = self._seen.get(meter, unseen)
             self._seen[meter] = (number, tick)
-            if before is None or number <= before[0] or clock != ClockStatus.TRUSTED:
+            if before is None or number in {0, before[0]} or clock != ClockStatus.TRUSTED:
                 continue
             if earliest_ms is None or latest_ms is None or not 0 <= latest_ms - earliest_ms <= WIDTH_MS_MAX:
                 continue

@@ -28,6 +28,7 @@ from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock
 from protocols.rim.ending import Ending
 from protocols.rim.terminal import Exit, warn
+from protocols.rim.tls import client_context
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every connection, not only what is wrong.")]
 
@@ -111,8 +112,13 @@ def _root_envelope(path: Path) -> bytes:
 
 
 def _reachable(settings: Settings, program: str) -> BrokerAddress:
-    """The broker's address, after one test connection: a wrong address is an error before anything starts."""
+    """The broker's address, after one test connection: a wrong address is an error before anything starts.
+
+    Credentials that cannot be used are an error before that.
+    """
     address = read_address(settings.broker, settings.credentials(program))
+    if address.credentials:
+        client_context(Path(address.credentials))
     try:
         socket.create_connection((address.host, address.port), timeout=ANSWER_TIMEOUT_S).close()
     except OSError as error:

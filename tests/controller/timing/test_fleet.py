@@ -59,3 +59,19 @@ def test_a_meter_that_doubts_its_clock_and_a_report_that_is_repeated_say_nothing
             update(MeterRow).where(col(MeterRow.id) == "m1").values(report_number=8, clock="disputed")
         )
     assert look(engine, reports, 3 * LOOK_MS) is None
+
+
+def test_a_meter_in_a_new_life_is_heard_though_its_numbers_begin_again(engine: Engine) -> None:
+    reports = FleetReports()
+    add_meter(engine, "m1", 7, 0)
+    assert look(engine, reports, LOOK_MS) is None
+    # Its new life has begun, and what the row says of the time is still of the old one.
+    for number, heard in ((0, False), (1, True)):
+        tick = (2 + number) * LOOK_MS
+        news: dict[str, int] = {"report_number": number}
+        if heard:
+            at_ms = true_ms(tick)
+            news |= {"earliest_ms": at_ms - SECOND_MS, "latest_ms": at_ms + SECOND_MS}
+        with writing(engine) as session:
+            session.execute(update(MeterRow).where(col(MeterRow.id) == "m1").values(**news))
+        assert (look(engine, reports, tick) is not None) is heard
