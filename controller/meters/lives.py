@@ -44,6 +44,7 @@ def begin_meter_lives(session: Session, lives: Mapping[str, tuple[int, int]]) ->
             "root_version": 0,
             "dispute_nonce": "",
             "witnesses": None,
+            "account": None,
         }
         for meter, (_, now) in lives.items()
     ]

@@ -9,7 +9,10 @@ from controller.database.tables import EventRow, LinkRow, MeterRow, ReadingRow
 from controller.exchange.intake import take_in
 from controller.exchange.words import IntakeRefusal
 from controller.meters.views import show_meter
+from controller.payments.rules import PurseFault
+from controller.payments.store import verify_purses
 from controller.why.views import facts_of
+from emulator.firmware.credit import Credit, account_of, opened
 from protocols.link.carriage import Arrival
 from protocols.link.messages import Report, Status
 from protocols.link.records import SupplyChanged
@@ -77,6 +80,16 @@ def test_a_meter_made_anew_is_heard_though_its_numbers_begin_again(engine: Engin
         kept = len(session.exec(select(ReadingRow)).all())
     assert (shown.supply, shown.clock) == (Supply.ON, ClockStatus.DISPUTED)
     assert (events, stored, kept) == ([1], [1, 50], 2)
+
+
+def test_the_account_of_an_old_life_is_not_taken_for_that_of_the_new_one(engine: Engine) -> None:
+    account = account_of(opened(Credit(0, 0, 0, 0, 0), 5_000_000))
+    take(engine, held(FIRST, 100), in_life(FIRST, msgspec.structs.replace(reported(101), account=account)))
+    with reading(engine) as session:
+        assert [each.fault for each in verify_purses(session)] == [PurseFault.LEDGER]
+    take(engine, held(SECOND, 1, NONCE))
+    with reading(engine) as session:
+        assert verify_purses(session) == []
 
 
 def test_a_life_without_the_present_nonce_changes_nothing(engine: Engine) -> None:
