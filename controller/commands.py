@@ -165,7 +165,11 @@ ROWS: Final = (
         "release",
         "Give meters their supply back now, and let nothing cut them for some hours. One person is enough.",
         _release,
-        ("release m00042 m00043 --hours 24", "release --all --wait", "release --all --json"),
+        (
+            "release m00042 m00043 --hours 24",
+            "release --where 'supply==off;link==k01'",
+            "release --all --wait",
+        ),
     ),
     CommandRow("moratorium", "Declare, extend, lift and follow moratoriums.", _moratorium),
     CommandRow("calendar", "Set the windows in which meters may cut.", _calendar),

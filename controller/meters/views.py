@@ -1,5 +1,7 @@
 """Meters as they last described themselves, as plain values that outlive their session. Reads only."""
 
+from typing import Final
+
 from msgspec import Struct
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
@@ -7,9 +9,11 @@ from sqlmodel import Session, col, select
 from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import LinkRow, MeterRow
+from controller.meters.choosing import meters_where
 from controller.meters.claimed import Claimed, read_claimed
 from controller.meters.registry import LinkState
 from controller.meters.witnesses import WitnessView, last_witnesses
+from controller.query.rules import Condition
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
@@ -44,34 +48,49 @@ class MeterView(Struct, frozen=True, kw_only=True):
     claimed: Claimed | None = None
 
 
+class MeterFilter(Struct, frozen=True, kw_only=True):
+    """Which meters a list shows; None: whatever it is. `query`: over `choosing.METER_FIELDS`."""
+
+    link: str | None = None
+    supply: str | None = None
+    clock: str | None = None
+    query: Condition | None = None
+
+
+ALL_METERS: Final = MeterFilter()
+
+
 def list_meters(
     session: Session,
+    wanted: MeterFilter = ALL_METERS,
     *,
-    link: str | None = None,
-    supply: str | None = None,
-    clock: str | None = None,
+    now_ms: int,
     after: str = "",
     limit: int | None = None,
 ) -> list[MeterView]:
     """Meters that match, sorted by id, beginning after the id `after`; at most `limit`, where it is given."""
     query = select(MeterRow, LinkRow.state).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-    chosen = _conditions(link=link, supply=supply, clock=clock, after=after)
+    chosen = _conditions(wanted, now_ms, after)
     rows = session.exec(query.where(*chosen).order_by(MeterRow.id).limit(limit)).all()
     witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
     return [_meter_view(row, state == LinkState.ONLINE, witnesses[row.id]) for row, state in rows]
 
 
-def count_meters(
-    session: Session,
-    *,
-    link: str | None = None,
-    supply: str | None = None,
-    clock: str | None = None,
-    after: str = "",
-) -> int:
+def count_meters(session: Session, wanted: MeterFilter = ALL_METERS, *, now_ms: int, after: str = "") -> int:
     """How many meters `list_meters` would list without a limit."""
-    chosen = _conditions(link=link, supply=supply, clock=clock, after=after)
-    return session.exec(select(func.count()).select_from(MeterRow).where(*chosen)).one()
+    query = select(func.count()).select_from(MeterRow).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
+    return session.exec(query.where(*_conditions(wanted, now_ms, after))).one()
+
+
+def meter_names(session: Session, query: Condition, now_ms: int) -> tuple[str, ...]:
+    """The ids of all meters that a query chooses, sorted."""
+    rows = (
+        select(MeterRow.id)
+        .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
+        .where(meters_where(query, now_ms))
+        .order_by(MeterRow.id)
+    )
+    return tuple(session.exec(rows))
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
@@ -82,13 +101,12 @@ def show_meter(session: Session, meter: str) -> MeterView:
     return _meter_view(row, link is not None and link.state == LinkState.ONLINE, witnesses[meter])
 
 
-def _conditions(
-    *, link: str | None, supply: str | None, clock: str | None, after: str
-) -> list[ColumnElement[bool]]:
-    columns = ((MeterRow.link, link), (MeterRow.supply, supply), (MeterRow.clock, clock))
+def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElement[bool]]:
+    columns = ((MeterRow.link, wanted.link), (MeterRow.supply, wanted.supply), (MeterRow.clock, wanted.clock))
     return [
         col(MeterRow.id) > after,
-        *(col(column) == wanted for column, wanted in columns if wanted is not None),
+        *(col(column) == value for column, value in columns if value is not None),
+        *(() if wanted.query is None else (meters_where(wanted.query, now_ms),)),
     ]
 
 

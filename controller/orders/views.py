@@ -13,8 +13,10 @@ from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.meters.registry import LinkState
+from controller.orders.choosing import orders_where
 from controller.orders.deliveries import state_of
 from controller.orders.progress import Progress, Reach, progress, reach_of
+from controller.query.rules import Condition
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Scope
@@ -48,6 +50,7 @@ class OrderFilter(Struct, frozen=True, kw_only=True):
     """Which orders a list shows; None: whatever it is. `meter`: only orders with a delivery to it.
 
     Leases are shown only where they are asked for: by `leases`, by their kind, or by the name of one.
+    `query`: over `choosing.ORDER_FIELDS`.
     """
 
     state: str | None = None
@@ -55,6 +58,7 @@ class OrderFilter(Struct, frozen=True, kw_only=True):
     object: str | None = None
     meter: str | None = None
     leases: bool = False
+    query: Condition | None = None
 
 
 class OrderPage(Struct, frozen=True, kw_only=True):
@@ -172,6 +176,8 @@ def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
     if wanted.meter is not None:
         delivered = select(DeliveryRow.order_id).where(DeliveryRow.meter == wanted.meter)
         found.append(col(OrderRow.id).in_(delivered))
+    if wanted.query is not None:
+        found.append(orders_where(wanted.query))
     return found
 
 

@@ -8,15 +8,17 @@ import typer
 
 from controller.cuts.views import cut_words
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import Meter, Wide
+from controller.faces.cli.options import Meter, Where, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
+from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
-from controller.meters.views import MeterView, count_meters, list_meters, show_meter
+from controller.meters.views import MeterFilter, MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import count_deliveries, list_deliveries
+from controller.query.rules import read_query
 from controller.why.rules import explain
 from controller.why.views import facts_of, outlook_of
 from protocols.arguments import check_choice, read_name
@@ -41,7 +43,14 @@ _ORDERS_SHOWN = 10
 _WITNESSES_SHOWN = 2
 
 
-@verb(app, "list", "meters list", "meters list --supply off --json", "meters list --clock disputed --wide")
+@verb(
+    app,
+    "list",
+    "meters list",
+    "meters list --supply off --json",
+    "meters list --clock disputed --wide",
+    "meters list --where 'supply==off;(balance<0,heard>2h)'",
+)
 def list_all(
     face: Face,
     *,
@@ -50,6 +59,7 @@ def list_all(
         str | None, typer.Option(metavar="STATUS", help="Only trusted, disputed or lost.")
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="LINK", help="Only the meters of this link.")] = None,
+    where: Where = None,
     after: Annotated[str, typer.Option(metavar="METER", help="Only meters after this one, by id.")] = "",
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=100_000, help="At most N; default: all.")
@@ -60,13 +70,16 @@ def list_all(
 
     `--wide` adds the interval in which it believes the true time, and its last two witnesses. Ends with 1
     when nothing matches. What a meter has never reported is shown as unknown; a forecast of the past is over.
+    Of what `--where` may name, see docs/queries.md.
     """
     check_choice(supply, Supply, "--supply")
     check_choice(clock, ClockStatus, "--clock")
-    zone = face.zone
+    query = None if where is None else read_query(where, METER_FIELDS, "--where")
+    wanted = MeterFilter(link=link, supply=supply, clock=clock, query=query)
+    zone, now_ms = face.zone, face.now_ms()
     with face.office.reading() as session:
-        found = list_meters(session, link=link, supply=supply, clock=clock, after=after, limit=limit)
-        more = count_meters(session, link=link, supply=supply, clock=clock, after=after) - len(found)
+        found = list_meters(session, wanted, now_ms=now_ms, after=after, limit=limit)
+        more = count_meters(session, wanted, now_ms=now_ms, after=after) - len(found)
     seen = look(face.office)
     if face.as_json:
         listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN], seen) for view in found]
@@ -79,9 +92,7 @@ def list_all(
             print_table("", _HEADS, [_row(view, zone, face.now_ms()) for view in found])
         warn_unheard(seen)
     else:
-        print_lines(
-            "No meter matches." if (supply, clock, link) != (None, None, None) else "No meter has come yet."
-        )
+        print_lines("No meter matches." if wanted != MeterFilter() else "No meter has come yet.")
     if more and not face.as_json:
         print_lines(f"and {more} more: add --after {found[-1].id}, or a higher --limit")
     return Exit.DONE if found else Exit.NO

@@ -39,6 +39,11 @@ Limit = Annotated[
     typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most N; default 50, with --json 1000."),
 ]
 
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="QUERY", help="Only those that match: 'supply==off;balance<0'."),
+]
+
 # How many rows a list shows where `--limit` is not given.
 LISTED_FOR_PEOPLE: Final = 50
 LISTED_FOR_PROGRAMS: Final = 1_000

@@ -9,13 +9,14 @@ import typer
 
 from controller.cuts.views import cut_words, order_not_cutting
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Wide
+from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Where, Wide
 from controller.faces.cli.order_status import not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
+from controller.orders.choosing import ORDER_FIELDS
 from controller.orders.life import OrderState
 from controller.orders.status import OrderStatus, status_by_id
 from controller.orders.views import (
@@ -26,6 +27,7 @@ from controller.orders.views import (
     list_deliveries,
     list_orders,
 )
+from controller.query.rules import read_query
 from protocols.arguments import check_choice, read_name
 from protocols.cutting.planning import warnings_of
 from protocols.documents.kind_rule import Kind
@@ -60,6 +62,7 @@ OfMeter = Annotated[str | None, typer.Option("--meter", metavar="METER", help="O
     "orders list --state draft",
     "orders list --meter m00042 --leases --limit 200",
     "orders list --before o000618 --json",
+    "orders list --where 'kind=in=(hold,release);by==anna'",
 )
 def list_all(
     face: Face,
@@ -70,20 +73,22 @@ def list_all(
     meter: OfMeter = None,
     leases: Annotated[bool, typer.Option("--leases", help="Leases too, which the service issues.")] = False,
     before: Annotated[str | None, typer.Option(metavar="ID", help="Only orders older than this.")] = None,
+    where: Where = None,
     limit: Limit = None,
     wide: Wide = False,
 ) -> int:
     """List orders, the latest first, with counts of their deliveries.
 
     The list says how many older orders it does not show, and how many leases. Ends with 1 when no order is as
-    was asked for.
+    was asked for. Of what `--where` may name, see docs/queries.md.
     """
     check_choice(state, OrderState, "--state")
     check_choice(kind, Kind, "--kind")
-    wanted = OrderFilter(state=state, kind=kind, object=object_name, meter=meter, leases=leases)
-    for text, where in ((meter, "--meter"), (before, "--before")):
+    query = None if where is None else read_query(where, ORDER_FIELDS, "--where")
+    wanted = OrderFilter(state=state, kind=kind, object=object_name, meter=meter, leases=leases, query=query)
+    for text, option in ((meter, "--meter"), (before, "--before")):
         if text is not None:
-            read_name(text, where)
+            read_name(text, option)
     chosen = wanted != OrderFilter(leases=leases) or before is not None
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     with face.office.reading() as session:

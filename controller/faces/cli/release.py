@@ -11,10 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.faces.cli.face import Face
+from controller.faces.cli.options import Where
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
+from controller.meters.choosing import METER_FIELDS
+from controller.meters.views import meter_names
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
+from controller.query.rules import read_query
 from controller.releases.acts import release_all, release_meter
 from controller.releases.views import Restored, reached, refused_by_number, restored
 from protocols.arguments import read_names
@@ -37,6 +41,7 @@ def release_meters(
     ] = None,
     *,
     everybody: Annotated[bool, typer.Option("--all", help="The whole fleet.")] = False,
+    where: Where = None,
     hours: Annotated[int, typer.Option(metavar="H", help="No cut for so long: 24, 48, 72 or 240.")] = 72,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the meters report supply.")] = False,
     patience_s: Annotated[
@@ -47,9 +52,12 @@ def release_meters(
 
     With `--wait` the command ends with 0 once every meter has reported that its supply is back (a gas meter:
     that it is armed), and with 1 when that has not happened in time. Where a meter refuses a release
-    because its number is used up there, the command signs again above it, once.
+    because its number is used up there, the command signs again above it, once. `--where` releases the meters
+    that a query chooses (docs/queries.md); it ends with 1 where it chooses nobody.
     """
-    names = _addressed(meters or [], everybody=everybody)
+    names = _addressed(face, meters or [], where, everybody=everybody)
+    if not names and not everybody:
+        return _nobody(face)
     if hours not in RELEASE_HOURS:
         raise InputError(f"--hours: {hours}; allowed: {', '.join(map(str, RELEASE_HOURS))}")
     if not 1 <= patience_s <= _WAIT_S_MAX:
@@ -77,12 +85,29 @@ def release_meters(
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
 
 
-def _addressed(meters: list[str], *, everybody: bool) -> tuple[str, ...]:
-    if everybody == bool(meters):
-        raise InputError("release: allowed: the meters' ids, or --all for the whole fleet; one of them")
-    names = read_names(meters, "METER")
+def _nobody(face: Face) -> int:
+    """Tell that a query has chosen nobody: never the same as everybody."""
+    if face.as_json:
+        print_json({"orders": []})
+    else:
+        print_lines("No meter matches: nobody is released.")
+    return Exit.NO
+
+
+def _addressed(face: Face, meters: list[str], where: str | None, *, everybody: bool) -> tuple[str, ...]:
+    """The meters that are meant; empty for the whole fleet, or where a query chooses nobody."""
+    if [everybody, bool(meters), where is not None].count(True) != 1:
+        raise InputError(
+            "release: allowed: the meters' ids, or --all for the whole fleet, or --where; one of them"
+        )
+    if where is None:
+        names, told = read_names(meters, "METER"), "METER: {} given"
+    else:
+        query = read_query(where, METER_FIELDS, "--where")
+        with face.office.reading() as session:
+            names, told = meter_names(session, query, face.now_ms()), "--where: {} meters match"
     if len(names) > METERS_MAX:
-        raise InputError(f"METER: {len(names)} given; allowed: 1 to {METERS_MAX}, or --all")
+        raise InputError(f"{told.format(len(names))}; allowed: 1 to {METERS_MAX}, or --all")
     return names
 
 

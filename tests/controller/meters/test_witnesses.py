@@ -43,7 +43,7 @@ def claim(number: int, source: str, offset_ms: int, verdict: str = "disagrees", 
 def shown(engine: Engine, meter: str = "m1") -> tuple[WitnessView, ...]:
     """The witnesses in `meters show`, which must be the same as in `meters list`."""
     with reading(engine) as session:
-        listed = {view.id: view.witnesses for view in list_meters(session)}
+        listed = {view.id: view.witnesses for view in list_meters(session, now_ms=0)}
         assert show_meter(session, meter).witnesses == listed[meter]
     return listed[meter]
 

@@ -67,7 +67,7 @@ def states(engine: Engine, order_id: str) -> dict[str, str]:
 def test_a_link_that_connects_makes_its_meters_known(engine: Engine) -> None:
     async def story(world: World) -> None:
         with reading(world.engine) as session:
-            meters = list_meters(session)
+            meters = list_meters(session, now_ms=0)
         assert [(each.id, each.link, each.online) for each in meters] == [
             ("m1", "link-1", True),
             ("m2", "link-1", True),

@@ -148,3 +148,29 @@ def test_why_reads_the_black_box_and_says_which_orders_are_missing(home: Path) -
     assert "hold/covid (revision 1) forbids cuts until 2099-01-01T00:00:00Z" in sentences
     assert "the meter has not confirmed it (queued)" in sentences
     assert call(home, "meters", "why", "m00001").out.splitlines() == found["sentences"]
+
+
+def test_a_query_chooses_the_meters_that_are_listed(home: Path) -> None:
+    ended = call(home, "meters", "list", "--json", "--where", "supply==on;id==m00001")
+    assert [each["id"] for each in ended.found["meters"]] == ["m00001"]
+    nobody = call(home, "meters", "list", "--where", "supply==on;supply==off")
+    assert (nobody.status, nobody.out) == (1, "No meter matches.\n")
+    wrong = call(home, "meters", "list", "--where", "suply==on")
+    assert wrong.status == 2
+    assert 'no field "suply"; near: supply' in wrong.err
+
+
+def test_a_query_chooses_the_orders_that_are_listed(home: Path) -> None:
+    call(home, "release", "m00001")
+    call(home, "release", "m00002", "--basis", "storm")
+    found = call(home, "orders", "list", "--json", "--where", "kind==release;basis==storm").found["orders"]
+    assert [each["basis"] for each in found] == ["storm"]
+
+
+def test_a_query_releases_the_meters_that_it_chooses_and_nobody_where_it_chooses_none(home: Path) -> None:
+    ended = call(home, "release", "--where", "id=in=(m00001,m00002)", "--json")
+    assert len(ended.found["orders"]) == 2
+    nobody = call(home, "release", "--where", "id==nobody")
+    assert (nobody.status, nobody.out) == (1, "No meter matches: nobody is released.\n")
+    for wrong in (["--where", ""], ["--where", "id==m*", "--all"], ["m00001", "--where", "id==m*"]):
+        assert call(home, "release", *wrong).status == 2
