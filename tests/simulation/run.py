@@ -367,7 +367,7 @@ class _Run:
     def _failed(self, name: str, failure: BaseException) -> None:
         if isinstance(failure, PowerCutError):
             self._trace.add(self._truth.now_ms(), "the fleet's host lost its power in a write")
-            self._watch.power_cut()
+            self._watch.power_cut(self._truth.now_ms())
             self._kill(self._fleet, _POWER_BACK_MS)
             return
         self._broken("no part meets a bug", f"{name} ended: {failure!r}")

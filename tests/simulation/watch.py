@@ -24,6 +24,8 @@ from tests.simulation.truth import Trace
 # A meter counts with its crystal: 50 ppm, and a step of its main loop.
 _PPM: Final = 100
 _STEP_MS: Final = 2 * SECOND_MS
+# A meter stores what it takes at once.
+_IN_ONE_WRITE_MS: Final = SECOND_MS
 # How long protection may take once everything works.
 _ARRIVES_WITHIN_MS: Final = 30 * MINUTE_MS
 _SAFETY: Final = (SupplyReason.SAFETY, SupplyReason.LEAK, SupplyReason.LEAK_TEST)
@@ -90,11 +92,13 @@ class Watch:
         """Nobody saw a screen: a warning begins again."""
         self.of(meter).warned_ms.clear()
 
-    def power_cut(self) -> None:
+    def power_cut(self, now_ms: int) -> None:
         """The write that was going on is lost, and with it what the meter had just taken."""
         seen = self.of(self.last_seen)
         for each in seen.last:
-            seen.accepted.pop(each, None)
+            # A write without news, such as a reading's, takes nothing away that was stored before.
+            if each in seen.accepted and now_ms - seen.accepted[each][1] <= _IN_ONE_WRITE_MS:
+                del seen.accepted[each]
 
     def _judged(self, meter: str, seen: Seen, record: OrderJudged, at_ms: int) -> None:
         self._trace.add(at_ms, f"{meter} {record.verdict} {record.order} {record.object} {record.reason}")
