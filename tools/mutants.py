@@ -30,40 +30,65 @@ The mutations themselves stand in `tools/mutations.toml`.
 
 
 @dataclass(frozen=True, slots=True)
-class Mutation:
-    """One rule, and how to break it. `survives` gives the reason if no test can see the difference."""
+class Change:
+    """One text of a file, and what stands in its place while the rule is broken."""
 
-    rule: str
     file: str
     old: str
     new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One rule, and how to break it. `survives` gives the reason if no test can see the difference.
+
+    A rule that stands in several places takes several changes: `file`, `old` and `new` are the first, a table
+    each below `also` the others.
+    """
+
+    rule: str
+    changes: tuple[Change, ...]
     tests: tuple[str, ...]
     survives: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it changes, each once."""
+        return tuple(dict.fromkeys(change.file for change in self.changes))
 
 
 def read_mutations(text: str) -> list[Mutation]:
     """The mutations of a TOML text, in its order."""
-    rows = tomllib.loads(text)["mutation"]
-    return [Mutation(**{**row, "tests": tuple(row["tests"])}) for row in rows]
+    return [
+        Mutation(
+            row["rule"],
+            tuple(Change(each["file"], each["old"], each["new"]) for each in (row, *row.get("also", ()))),
+            tuple(row["tests"]),
+            row.get("survives", ""),
+        )
+        for row in tomllib.loads(text)["mutation"]
+    ]
 
 
-def mutate(source: str, mutation: Mutation) -> str:
-    """The source with the rule broken. Raises ValueError unless `old` occurs exactly once."""
-    found = source.count(mutation.old)
+def mutate(source: str, change: Change) -> str:
+    """The source of a file with one change. Raises ValueError unless `old` occurs exactly once."""
+    found = source.count(change.old)
     if found != 1:
-        raise ValueError(f"{mutation.file}: {mutation.rule!r}: `old` occurs {found} times; once is wanted")
-    return source.replace(mutation.old, mutation.new)
+        raise ValueError(f"{change.file}: {change.old!r} occurs {found} times; once is wanted")
+    return source.replace(change.old, change.new)
 
 
 def seen_by(mutation: Mutation, tree: Path) -> str | None:
     """The first test that fails under the mutation; None if all pass."""
-    path = tree / mutation.file
-    source = path.read_text("utf-8")
-    path.write_text(mutate(source, mutation), "utf-8")
+    sources = {file: (tree / file).read_text("utf-8") for file in mutation.files}
     try:
+        for change in mutation.changes:
+            path = tree / change.file
+            path.write_text(mutate(path.read_text("utf-8"), change), "utf-8")
         return _first_failure(mutation.tests, tree)
     finally:
-        path.write_text(source, "utf-8")
+        for file, source in sources.items():
+            (tree / file).write_text(source, "utf-8")
 
 
 def _first_failure(tests: tuple[str, ...], tree: Path) -> str | None:
@@ -115,7 +140,8 @@ def main(wanted: str = "") -> int:
                 f"`{test}`" if test else f"nothing: {mutation.survives}" if mutation.survives else "NOTHING"
             )
             print(f"{'SURVIVED' if bad else 'seen':8}  {mutation.rule}  ->  {seen}", flush=True)
-            rows.append(f"| {mutation.rule} | `{mutation.file}` | {seen} |\n")
+            files = ", ".join(f"`{file}`" for file in mutation.files)
+            rows.append(f"| {mutation.rule} | {files} | {seen} |\n")
     if not wanted and not survivors:
         TABLE.write_text(HEAD + "".join(rows), "utf-8")
     print(f"{len(rows)} mutations, {survivors} survived")
