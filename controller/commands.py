@@ -172,7 +172,7 @@ ROWS: Final = (
         ),
     ),
     CommandRow("moratorium", "Declare, extend, lift and follow moratoriums.", _moratorium),
-    CommandRow("calendar", "Set the windows in which meters may cut.", _calendar),
+    CommandRow("calendar", "Set and show the windows in which meters may cut.", _calendar),
     CommandRow("lease", "Show the leases that permit meters to cut.", _lease),
     CommandRow(
         "topup",

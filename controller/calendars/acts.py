@@ -7,11 +7,13 @@ from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 
 
-def set_calendar(act: Act, name: str, rule: CalendarRule, span_ms: tuple[int, int]) -> OrderStatus:
+def set_calendar(
+    act: Act, name: str, rule: CalendarRule, span_ms: tuple[int, int], *, eves: bool = True
+) -> OrderStatus:
     """Set windows by a rule in local time, over `[from, until)`: a draft, until a second person has signed.
 
-    Raises InputError for a malformed rule or a span without a window; RefusedError where the linter
-    refuses the plan.
+    `eves` False: without the hours on the eve of closed days. Raises InputError for a malformed rule or a
+    span without a window; RefusedError where the linter refuses the plan.
     """
     sheet = act.sheet(Kind.CUT_CALENDAR, name)
-    return act.submit(plan_calendar(sheet, name, rule, span_ms))
+    return act.submit(plan_calendar(sheet, name, rule, span_ms, eves=eves))

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum, unique
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -59,6 +59,9 @@ class LintRule(StrEnum):
     OUTSIDE_CALL_CENTRE_HOURS = "outside_call_centre_hours"
     TOO_LATE_IN_THE_DAY = "too_late_in_the_day"
     OFFICES_OVERRUN = "offices_overrun"
+
+
+_EVES: Final = frozenset({LintRule.BEFORE_WEEKEND, LintRule.BEFORE_HOLIDAY})
 
 
 @unique
@@ -131,6 +134,24 @@ def lint_calendar(
     return tuple(
         judge.finding(rule, severity, min(spans), _windows_met(cuts, spans), meters_expected)
         for (rule, severity), spans in said_in_order
+    )
+
+
+def without_eves(windows: Iterable[Window], policy: OfficePolicy | None = None) -> tuple[Window, ...]:
+    """The windows without what the linter says of the eves of closed days, be it an error or a warning.
+
+    What is left may still be refused for another reason. Raises InputError like `lint_calendar`.
+    """
+    cuts = merge_windows(windows)
+    if not cuts:
+        return ()
+    judge = _Judge(policy or OfficePolicy(), cuts[0].start_ms, cuts[-1].end_ms)
+    eves = [bad.span for bad in judge.bad_spans() if bad.rule in _EVES]
+    good = complement(eves, cuts[0].start_ms, cuts[-1].end_ms)
+    return merge_windows(
+        Window(max(cut.start_ms, span.start_ms), min(cut.end_ms, span.end_ms))
+        for cut in cuts
+        for span in good
     )
 
 

@@ -7,7 +7,7 @@ nothing of offices and holidays.
 from collections.abc import Sequence
 
 from protocols.cutting.cut_calendar import compile_windows
-from protocols.cutting.linting import Finding, Severity, lint_calendar
+from protocols.cutting.linting import Finding, Severity, lint_calendar, without_eves
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
 from protocols.documents.bodies import CutCalendarBody
@@ -33,16 +33,29 @@ def plan_calendar(
     span_ms: tuple[int, int],
     scope: Scope = FLEET,
     policy: OfficePolicy | None = None,
+    *,
+    eves: bool = True,
 ) -> Order:
     """A cut calendar, its windows compiled from a rule in local time over `span_ms`; two people.
 
-    Raises InputError for a malformed rule, and for no window or more than a document holds;
-    PlanRefusedError for a plan that the linter refuses.
+    `eves`: see `windows_of`. Raises InputError for a malformed rule, and for no window or more than a
+    document holds; PlanRefusedError for a plan that the linter refuses.
     """
-    from_ms, until_ms = span_ms
-    windows = compile_windows(parse_rule(said.rule), said.zone, said.holidays, from_ms, until_ms)
+    windows = windows_of(said, span_ms, policy, eves=eves)
     check_plan(object_of(Kind.CUT_CALENDAR, name), windows, policy)
-    return unlinted_calendar(sheet, name, windows, said, until_ms, scope)
+    return unlinted_calendar(sheet, name, windows, said, span_ms[1], scope)
+
+
+def windows_of(
+    said: CalendarRule, span_ms: tuple[int, int], policy: OfficePolicy | None = None, *, eves: bool = True
+) -> tuple[Window, ...]:
+    """The windows of a rule in local time over `span_ms`.
+
+    `eves` False: without the hours in which the linter finds the eve of closed days. Raises InputError for a
+    malformed rule.
+    """
+    windows = compile_windows(parse_rule(said.rule), said.zone, said.holidays, *span_ms)
+    return windows if eves else without_eves(windows, policy)
 
 
 def plan_cut(

@@ -46,7 +46,7 @@ def print_table(
     """
     if title:
         print_lines(title)
-    print_lines(*table_lines(heads, rows, _width(), wraps))
+    print_lines(*table_lines(heads, rows, line_width(), wraps))
 
 
 def table_lines(
@@ -81,7 +81,8 @@ def instants(**named_ms: int | None) -> dict[str, Any]:
     return fields
 
 
-def _width() -> int | None:
+def line_width() -> int | None:
+    """The width of a line in characters; None in a pipe, where no line is wrapped."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
         return None
     return shutil.get_terminal_size().columns

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.cutting.cut_calendar import compile_windows
-from protocols.cutting.linting import Finding, LintRule, Severity, lint_calendar, lint_instant, refused
+from protocols.cutting.linting import (
+    Finding,
+    LintRule,
+    Severity,
+    lint_calendar,
+    lint_instant,
+    refused,
+    without_eves,
+)
 from protocols.cutting.office_days import OfficePolicy
 from protocols.cutting.rules import parse_rule
 from protocols.cutting.zones import load_zone
@@ -228,3 +236,40 @@ def test_windows_beyond_the_century_or_two_years_are_refused(window: Window) -> 
 def test_every_rule_is_said_by_some_line_of_this_ledger() -> None:
     windows = calendar("daily 00:00-24:00", JULY_2020, "none")
     assert {finding.rule for finding in lint_calendar(windows, meters_expected=1)} == set(LintRule)
+
+
+EVES = {LintRule.BEFORE_WEEKEND, LintRule.BEFORE_HOLIDAY}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60 * 24), st.integers(1, 40)).map(
+            lambda hours: Window(JULY_2020[0] + hours[0] * HOUR_MS, JULY_2020[0] + sum(hours) * HOUR_MS)
+        ),
+        max_size=6,
+    ),
+    st.integers(0, 60 * 24 * 60),
+)
+def test_what_is_left_without_the_eves_is_all_but_the_eves(windows: list[Window], minute: int) -> None:
+    left = without_eves(windows)
+    assert not EVES & {finding.rule for finding in lint_calendar(left)}
+    instant_ms = JULY_2020[0] + minute * MINUTE_MS
+    was, is_left = (any(start <= instant_ms < end for start, end in each) for each in (windows, left))
+    is_eve = bool(EVES & {finding.rule for finding in lint_instant(instant_ms)})
+    assert is_left == (was and not is_eve)
+
+
+def test_a_season_without_its_eves_loses_two_afternoons() -> None:
+    """Before Christmas, and before Easter Monday no window is lost: it follows a Friday."""
+    winter = (ms_from_iso("2026-11-29T00:00+01:00"), ms_from_iso("2027-03-02T00:00+01:00"))
+    season = calendar("mon-thu 08:00-15:00", winter)
+    assert written(lint_calendar(season)) == "before_weekend"
+    left = without_eves(season)
+    assert written(lint_calendar(left)) == ""
+    lost = {(was.start_ms, was.end_ms) for was in season} - {
+        (is_left.start_ms, is_left.end_ms) for is_left in left
+    }
+    assert sorted(datetime_from_ms(start).date().isoformat() for start, _ in lost) == [
+        "2026-12-24",
+        "2026-12-31",
+    ]

@@ -159,3 +159,47 @@ def test_a_calendar_wholly_inside_a_moratorium_is_told_at_both_signatures(home: 
 def test_a_calendar_that_outlives_the_moratorium_is_told_nothing(home: Path) -> None:
     assert call(home, "moratorium", "declare", "winter", "--until", "2099-06-01T00:00+02:00").status == 0
     assert warnings_of(home, *CALENDAR, "--until", "2099-07-01T00:00+02:00") == []
+
+
+SEASON = ("calendar", "set", "--rule", "mon-thu 08:00-15:00", "--until", "2099-01-02T00:00+01:00")
+IN_WINTER = ("--from", "2098-12-01T00:00+01:00")
+
+
+def test_the_eves_are_left_out_on_request_and_what_that_costs_is_said(home: Path) -> None:
+    warned = call(home, *SEASON, *IN_WINTER)
+    assert "comes on the last office day before a holiday" in warned.err
+    ended = call(home, *SEASON, *IN_WINTER, "--without-eves", "--json")
+    assert "before a holiday" not in ended.err
+    cost = ended.found["eves_left_out"]
+    assert cost["windows"] > 0
+    assert cost["length_ms"] == cost["windows"] * 3 * HOUR_MS
+    windows = "1 window is" if cost["windows"] == 1 else f"{cost['windows']} windows are"
+    assert f"warning: without the eves {windows} shorter or gone: {3 * cost['windows']} h of " in ended.err
+
+
+def test_a_calendar_is_drawn_by_months(home: Path) -> None:
+    nothing = call(home, "calendar", "show")
+    assert (nothing.status, nothing.out) == (1, "No calendar is in force: no meter can cut.\n")
+    draft = call(home, *SEASON, *IN_WINTER, "--without-eves", "--json").found["id"]
+    assert call(home, "calendar", "show").status == 1
+    assert (
+        f"calendar/fleet rev 1 ({draft}, draft): mon-thu 08:00-15:00"
+        in call(home, "calendar", "show", draft).out
+    )
+    assert call(home, "orders", "sign", draft, "--as", "bart").status == 0
+    shown = call(home, "calendar", "show").out.splitlines()
+    assert shown[0].startswith(f"calendar/fleet rev 1 ({draft}, active)")
+    assert any(line.startswith("Of the rule, ") and line.endswith(" h are left out.") for line in shown)
+    assert " 1#  2#  3#  4#  5   6   7" in {line.rstrip() for line in shown}
+    assert shown[-1].startswith("# a cut is possible")
+    found = call(home, "calendar", "show", "--json").found["calendars"]
+    assert [each["id"] for each in found] == [draft]
+    assert found[0]["length_ms"] == sum(each["end_ms"] - each["start_ms"] for each in found[0]["windows"])
+
+
+def test_an_order_that_is_no_calendar_is_not_drawn(home: Path) -> None:
+    assert call(home, "release", "m00001").status == 0
+    wrong = call(home, "calendar", "show", "o000001")
+    assert wrong.status == 1
+    assert "o000001 is a release, no cut calendar" in wrong.err
+    assert call(home, "calendar", "show", "o009999").status == 1
