@@ -44,9 +44,12 @@ ASKS_MAX = 16
 # How much hulls may widen the clock's interval in 24 h of ticks (design §4.1, small miss).
 HULL_MS_MAX = 60_000
 HULL_WINDOW_MS = 24 * HOUR_MS
-# Instants accepted from outside: 2000-01-01 to 2100-01-01.
+# Instants accepted from outside: 2000-01-01 to 2200-01-01. A meter stays in its place for some twenty years.
 INSTANT_MS_MIN = 946_684_800_000
-INSTANT_MS_MAX = 4_102_444_800_000
+INSTANT_MS_MAX = 7_258_118_400_000
+# 2100-01-01. It was the last instant that a document could name, and so meant "for ever": protection that
+# ends at exactly this instant never ends. Firmware and controllers of that time refuse any later instant.
+FOR_EVER_MS = 4_102_444_800_000
 # Running total of one issuer's payments to one meter: 1,000,000 €, far below 2**53 µ€.
 STATEMENT_UEUR_MAX = 1_000_000_000_000
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).

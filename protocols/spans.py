@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
+from protocols.limits import FOR_EVER_MS, INSTANT_MS_MAX, INSTANT_MS_MIN
 
 # The range that documents allow. Instants inside the firmware may be any integer.
 InstantMs = Annotated[int, Meta(ge=INSTANT_MS_MIN, le=INSTANT_MS_MAX)]
@@ -27,6 +27,11 @@ class Span(NamedTuple):
 
     from_ms: int
     until_ms: int
+
+
+def protected_until_ms(until_ms: int) -> int:
+    """When protection ends whose document or image says `until_ms`: "for ever" is the end of all dates."""
+    return INSTANT_MS_MAX if until_ms == FOR_EVER_MS else until_ms
 
 
 def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:

@@ -14,7 +14,7 @@ from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.bodies import CancelCutBody, Named, PaymentBody
 from protocols.documents.kind_rule import Joins, Kind, ShownBy
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import Order, body_of, digest_of
+from protocols.documents.orders import Order, body_of, digest_of, good_until_ms
 from protocols.link.messages import MeterHolds
 
 
@@ -46,7 +46,7 @@ def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version
         each.order
         for each in active
         if is_sent_again(each.order)
-        and now_ms < each.order.not_after_ms
+        and now_ms < good_until_ms(each.order)
         and not (
             KINDS[each.order.kind].joins is Joins.LATEST
             and each.order.rev < highest[each.order.kind, each.order.object]
@@ -61,7 +61,7 @@ def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version
             for each in active
             if not each.proven
             and is_sent_again(each.order)
-            and now_ms < each.order.not_after_ms
+            and now_ms < good_until_ms(each.order)
             and holds is not None
             and _holds(holds, each)
         ),

@@ -18,7 +18,7 @@ from controller.database.tables import MeterRow, OrderRow, OutboxRow
 from protocols.documents.kind_rule import Silence
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order
-from protocols.limits import INSTANT_MS_MAX
+from protocols.limits import FOR_EVER_MS
 from protocols.link.topics import CARRIAGE, HARM_EXPIRY_S, Channel, Place, place_of, topic_of
 
 # `not_before_ms` of a message for which no clock is asked.
@@ -45,7 +45,7 @@ def enqueue_for_fleet(session: Session, order: Order) -> None:
         order_id=order.id,
         retain=1,
         not_before_ms=_AT_ONCE_MS,
-        not_after_ms=INSTANT_MS_MAX,
+        not_after_ms=FOR_EVER_MS,
     )
     session.add(row)
     session.flush()
@@ -62,7 +62,7 @@ def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], 
     due_ms = (
         (now_ms, min(order.not_after_ms, now_ms + HARM_EXPIRY_S * 1000))
         if lapses
-        else (_AT_ONCE_MS, INSTANT_MS_MAX)
+        else (_AT_ONCE_MS, FOR_EVER_MS)
     )
     for batch in in_batches(meters):
         links = session.exec(select(MeterRow.id, MeterRow.link).where(col(MeterRow.id).in_(batch)))
@@ -109,7 +109,7 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
             payload=envelope,
             expiry_s=CARRIAGE[Channel.ORDERS].expiry_s,
             not_before_ms=_AT_ONCE_MS,
-            not_after_ms=INSTANT_MS_MAX,
+            not_after_ms=FOR_EVER_MS,
         )
         for meter in meters
         if meter not in waiting
@@ -131,7 +131,7 @@ def spread_root(session: Session, envelope: bytes) -> None:
 def enqueue_clearing(session: Session, order_id: str) -> None:
     """Queue an empty retained message, which removes a fleet-wide order from the broker (MQTT 5, 3.3.1.3)."""
     row = OutboxRow(
-        topic=_fleet_topic(order_id), retain=1, not_before_ms=_AT_ONCE_MS, not_after_ms=INSTANT_MS_MAX
+        topic=_fleet_topic(order_id), retain=1, not_before_ms=_AT_ONCE_MS, not_after_ms=FOR_EVER_MS
     )
     session.add(row)
     session.flush()

@@ -33,7 +33,7 @@ def revive_early_ended(session: Session, root: Root, latest_ms: int, now_ms: int
     query = select(OrderRow).where(
         OrderRow.state == OrderState.EXPIRED,
         col(OrderRow.kind).in_(_REVIVABLE),
-        col(OrderRow.not_after_ms) > latest_ms,
+        orders.is_good_at(latest_ms),
     )
     revived = 0
     for row in session.exec(query.order_by(col(OrderRow.rev))).all():

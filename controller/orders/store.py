@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, or_, select
 
 from controller.database.bulk import in_batches
 from controller.database.lookup import existing
@@ -30,14 +31,16 @@ from controller.orders.sending import is_retained, resume, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import document_digest, join_signatures, read_envelope
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE, Order, Scope, read_order
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, good_until_ms, read_order
 from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
 from protocols.errors import InputError, quoted
 from protocols.instants import iso_from_ms
+from protocols.limits import FOR_EVER_MS
 
 _ORDERS_REMEMBERED: Final = 4_096
+_PROTECTIVE: Final = tuple(kind.value for kind, rule in KINDS.items() if rule.role is Role.PROTECT)
 
 
 def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str) -> Sheet:
@@ -206,6 +209,12 @@ def targets(session: Session, scope: Scope) -> list[str]:
     return sorted(set(scope.meters))
 
 
+def is_good_at(instant_ms: int) -> ColumnElement[bool]:
+    """Whether a row's order is still valid at an instant, in SQL: as `good_until_ms` says it."""
+    for_ever = and_(col(OrderRow.not_after_ms) == FOR_EVER_MS, col(OrderRow.kind).in_(_PROTECTIVE))
+    return or_(col(OrderRow.not_after_ms) > instant_ms, for_ever)
+
+
 def _check_signed(order: Order, signed: Signed, root: Root, now_ms: int) -> None:
     role = KINDS[order.kind].role
     if not meets(signed, root, role):
@@ -216,7 +225,7 @@ def _check_signed(order: Order, signed: Signed, root: Root, now_ms: int) -> None
             f"order {order.id}: {order.kind} needs {needed} of the role {role}, different people; "
             f"signed by {', '.join(holders) or 'nobody'}"
         )
-    if now_ms >= order.not_after_ms:
+    if now_ms >= good_until_ms(order):
         raise InputError(f"order {order.id}: was good until {iso_from_ms(order.not_after_ms)}")
     if not root_allows(root, role, now_ms):
         raise InputError(f"order {order.id}: the root expired {iso_from_ms(root.expires_ms)}; it ends {role}")

@@ -8,6 +8,7 @@ from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Joins
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, Scope, body_of
+from protocols.spans import protected_until_ms
 
 
 def replaces(new: Order, old: Order) -> bool:
@@ -21,7 +22,8 @@ def replaces(new: Order, old: Order) -> bool:
             return False
         case Joins.INTERVAL:
             wide, narrow = body_of(new, HoldBody), body_of(old, HoldBody)
-            return wide.from_ms <= narrow.from_ms and narrow.until_ms <= wide.until_ms
+            ends_ms = protected_until_ms(narrow.until_ms), protected_until_ms(wide.until_ms)
+            return wide.from_ms <= narrow.from_ms and ends_ms[0] <= ends_ms[1]
         case Joins.REMEMBERED:
             return body_of(new, ReleaseBody).hours >= body_of(old, ReleaseBody).hours
         case Joins.LATEST | Joins.FROM_ITS_ORDER:

@@ -68,9 +68,7 @@ def _expire(session: Session, over_ms: int, now_ms: int) -> int:
     """
     unsent = exists().where(col(OutboxRow.order_id) == col(OrderRow.id), col(OrderRow.kind).in_(_PROTECTIVE))
     over = session.exec(
-        select(OrderRow).where(
-            col(OrderRow.state).in_(_WAITING), col(OrderRow.not_after_ms) <= over_ms, ~unsent
-        )
+        select(OrderRow).where(col(OrderRow.state).in_(_WAITING), ~orders.is_good_at(over_ms), ~unsent)
     ).all()
     for row in over:
         orders.expire(session, row, now_ms)

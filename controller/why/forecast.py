@@ -27,7 +27,7 @@ from protocols.link.explanation import (
     ReleaseInForce,
 )
 from protocols.reasons import FlagName
-from protocols.spans import Span, Window
+from protocols.spans import Span, Window, protected_until_ms
 
 _HOLDS: Final = (Kind.HOLD, Kind.SHORTEN_HOLD)
 # What a meter's forecast depends on.
@@ -118,9 +118,11 @@ def _is_in_force(order: Order, standing: Standing) -> bool:
 
 def _hold(order: Order, unconfirmed: str | None, now_ms: int) -> Iterator[Explanation]:
     body = body_of(order, KINDS[order.kind].body)
-    if not isinstance(body, HoldBody | HoldFloorBody) or body.until_ms <= now_ms:
+    if not isinstance(body, HoldBody | HoldFloorBody):
         return
-    name, rev, until_ms = order.object, order.rev, body.until_ms
+    name, rev, until_ms = order.object, order.rev, protected_until_ms(body.until_ms)
+    if until_ms <= now_ms:
+        return
     if body.from_ms <= now_ms:
         yield ProtectedNow(object=name, rev=rev, until_ms=until_ms, unconfirmed=unconfirmed)
     else:

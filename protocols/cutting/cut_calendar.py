@@ -31,7 +31,7 @@ def compile_windows(rule: Rule, zone: str, holidays: str, from_ms: int, until_ms
 
     `zone` is an IANA name; `holidays` is `"none"` or the country whose public holidays are taken out.
     Raises InputError for an unknown zone or country, and for a span that ends before it begins or
-    leaves the years 2000 to 2099 that documents may speak of (`limits`).
+    leaves the years 2000 to 2199 that documents may speak of (`limits`).
     """
     zone_info = load_zone(zone)
     check_holidays(holidays)

@@ -27,15 +27,15 @@ from protocols.documents.bodies import (
     ReleaseBody,
     TariffBody,
 )
-from protocols.documents.kind_rule import Kind, KindRule
+from protocols.documents.kind_rule import Kind, KindRule, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.merging import CATCH_ALL
 from protocols.documents.orders import Order, Scope, digest_of, make_body, read_order, write_document
 from protocols.errors import DocumentError, InputError
 from protocols.instants import iso_from_ms
-from protocols.limits import INSTANT_MS_MAX, RELEASE_HOURS
+from protocols.limits import FOR_EVER_MS, INSTANT_MS_MAX, RELEASE_HOURS
 from protocols.reasons import FlagName, HoldKind
-from protocols.spans import Window
+from protocols.spans import Window, protected_until_ms
 
 FLEET: Final = Scope(fleet=True)
 
@@ -85,7 +85,7 @@ def extend_moratorium(
 ) -> Order:
     """A later end for a hold that is in force. Raises InputError if the end is not later."""
     from_ms, ends_ms = in_force_ms
-    if until_ms <= ends_ms:
+    if protected_until_ms(until_ms) <= ends_ms:
         raise InputError(
             f"hold/{name}: until {iso_from_ms(until_ms)}; allowed: later than {iso_from_ms(ends_ms)}, when "
             "it ends now; to end it sooner is to shorten it, which takes two people"
@@ -218,7 +218,7 @@ def _draft(
         rev=sheet.rev,
         issued_at_ms=sheet.now_ms,
         not_before_ms=not_before_ms,
-        not_after_ms=min(not_after_ms, INSTANT_MS_MAX),
+        not_after_ms=not_after_ms,
         basis=sheet.basis,
         body=make_body(body),
     )
@@ -230,14 +230,21 @@ def _draft(
 
 
 def _interval(rule: KindRule, now_ms: int, begins_ms: int | None, ends_ms: int | None) -> tuple[int, int]:
-    """From when and until when an order of this kind is valid."""
+    """From when and until when an order of this kind is valid.
+
+    Protection that nothing else takes beyond 2100-01-01 is valid for ever rather than some days longer than
+    that: firmware that knows no later instant takes it too.
+    """
     if rule.backdated_ms is not None:
         begins_ms = now_ms - rule.backdated_ms
     if rule.life_ms is not None:
-        ends_ms = max(now_ms, now_ms if ends_ms is None else ends_ms) + rule.life_ms
+        said_ms = max(now_ms, now_ms if ends_ms is None else ends_ms)
+        ends_ms = min(said_ms + rule.life_ms, INSTANT_MS_MAX)
+        if rule.role is Role.PROTECT and said_ms <= FOR_EVER_MS < ends_ms:
+            ends_ms = FOR_EVER_MS
     assert begins_ms is not None, rule
     assert ends_ms is not None, rule
-    return begins_ms, ends_ms
+    return begins_ms, min(ends_ms, INSTANT_MS_MAX)
 
 
 def _one(meter: str) -> Scope:

@@ -39,7 +39,7 @@ from msgspec.structs import replace
 from protocols.documents.bodies import Named
 from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
-from protocols.spans import Span
+from protocols.spans import Span, protected_until_ms
 
 # What a lease names to demand a root: its floor is the version that the meter must have.
 ROOT_NAMED: Final = "root/version"
@@ -125,7 +125,7 @@ def take_out(protection: Protection, holder: str) -> tuple[Protection, Span | No
     """Without the revisions of one person; and their join, None where they protect at no instant."""
     own = tuple(each for each in protection.above if each.holder == holder)
     rest = tuple(each for each in protection.above if each.holder != holder)
-    return replace(protection, above=rest), in_force(Protection(None, own))
+    return replace(protection, above=rest), _joined(Protection(None, own))
 
 
 def count_up(protection: Protection, number: int, fingerprint: str) -> Protection | Refusal:
@@ -166,12 +166,21 @@ def lower(protection: Protection, rev: int, from_ms: int, until_ms: int) -> Prot
 
 
 def in_force(protection: Protection) -> Span | None:
-    """The join of floor and all above; None where nothing protects."""
+    """The join of floor and all above; None where nothing protects. "For ever" ends where all dates end."""
+    span = _joined(protection)
+    return None if span is None else Span(span.from_ms, protected_until_ms(span.until_ms))
+
+
+def _joined(protection: Protection) -> Span | None:
+    """As `in_force`, with the end as the documents say it."""
     held = protection.above if protection.floor is None else (protection.floor, *protection.above)
     spans = [each for each in held if each.from_ms < each.until_ms]
     if not spans:
         return None
-    return Span(min(each.from_ms for each in spans), max(each.until_ms for each in spans))
+    return Span(
+        min(each.from_ms for each in spans),
+        max((each.until_ms for each in spans), key=protected_until_ms),
+    )
 
 
 def holds_rev(protection: Protection, rev: int) -> bool:
@@ -207,7 +216,7 @@ def named_in_lease(object_name: str, protection: Protection) -> Named | Refusal:
 def revs_named(object_name: str, protection: Protection) -> tuple[int, ...]:
     """The signed revs above the floor, ascending; of a catch-all begin and end of what it protects."""
     if object_name.startswith(CATCH_ALL):
-        return tuple(in_force(Protection(None, protection.above)) or ())
+        return tuple(_joined(Protection(None, protection.above)) or ())
     return tuple(sorted({rev for each in protection.above for rev in each.signed}))
 
 
@@ -258,7 +267,8 @@ def _join(held: Revision, new: Revision) -> Revision:
         return held
     if held.from_ms == held.until_ms:
         return replace(held, from_ms=new.from_ms, until_ms=new.until_ms)
-    return replace(held, from_ms=min(held.from_ms, new.from_ms), until_ms=max(held.until_ms, new.until_ms))
+    until_ms = max(held.until_ms, new.until_ms, key=protected_until_ms)
+    return replace(held, from_ms=min(held.from_ms, new.from_ms), until_ms=until_ms)
 
 
 def _merge(lower_one: Revision, higher_one: Revision) -> Revision:
@@ -288,4 +298,6 @@ def _is_of(revision: Revision, holder: str) -> bool:
 
 
 def _covers(force: Span | None, named: tuple[int, ...]) -> bool:
-    return not named or (force is not None and force.from_ms <= min(named) and max(named) <= force.until_ms)
+    if not named or force is None:
+        return not named
+    return force.from_ms <= min(named) and protected_until_ms(max(named)) <= force.until_ms

@@ -29,7 +29,7 @@ from protocols.documents.bodies import (
     ObjectName,
     Rev,
 )
-from protocols.documents.kind_rule import Dates, Kind
+from protocols.documents.kind_rule import Dates, Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.errors import DocumentError
 from protocols.limits import (
@@ -39,7 +39,7 @@ from protocols.limits import (
     SCOPE_METERS_MAX,
     TEXT_CHARS_MAX,
 )
-from protocols.spans import InstantMs
+from protocols.spans import InstantMs, protected_until_ms
 
 ORDER_TYPE: Final = "application/vnd.relance.order+json"
 TIME_TYPE: Final = "application/vnd.relance.time+json"
@@ -153,6 +153,13 @@ def numbering_key(order: Order) -> str | None:
         return None
     found = _KEYID.fullmatch(order.object.partition("/")[2])
     return None if found is None else found.group()
+
+
+def good_until_ms(order: Order) -> int:
+    """When an order stops being valid: its `not_after_ms`; of protection "for ever", the end of all dates."""
+    if KINDS[order.kind].role is Role.PROTECT:
+        return protected_until_ms(order.not_after_ms)
+    return order.not_after_ms
 
 
 def fingerprint_of(order: Order) -> str:

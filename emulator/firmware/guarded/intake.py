@@ -21,6 +21,7 @@ from protocols.documents.orders import (
     TIME_TYPE,
     Order,
     SignedTime,
+    good_until_ms,
     numbering_key,
     read_order,
     read_time,
@@ -126,7 +127,7 @@ def _refusal_by_time(
         return None
     if rule.role is Role.PROTECT:
         # Protection for a moment that has not come is stored, not refused.
-        return Refusal.EXPIRED if low_ms >= order.not_after_ms else None
+        return Refusal.EXPIRED if low_ms >= good_until_ms(order) else None
     if rule.dates is Dates.SOME_INSTANT:
         return _refusal_at_some_instant(order, low_ms, high_ms)
     if status is not ClockStatus.TRUSTED or high_ms is None:
