@@ -27,6 +27,8 @@ from protocols.limits import PAYLOAD_BYTES_MAX, SIGNATURES_MAX
 # way at once.
 _CHECKS_REMEMBERED = 1024
 _DIGESTS_REMEMBERED = 64
+# Envelopes of up to 16 KiB: a document is read several times on its way, and a fleet's by every meter.
+_ENVELOPES_REMEMBERED = 64
 
 
 class Signature(Struct, frozen=True):
@@ -119,8 +121,12 @@ def join_signatures(envelope_bytes: bytes, other_bytes: bytes) -> bytes:
     return _write(msgspec.structs.replace(held, signatures=tuple(signatures.values())))
 
 
+@lru_cache(maxsize=_ENVELOPES_REMEMBERED)
 def read_envelope(data: bytes) -> Envelope:
-    """An envelope from outside. Raises DocumentError if it is malformed or exceeds the limits."""
+    """An envelope from outside. Raises DocumentError if it is malformed or exceeds the limits.
+
+    Cached: a meter reads each document for its type and again for its signers, its link for its digest.
+    """
     wire = read_json(_wire, data, "envelope")
     if len(wire.signatures) > SIGNATURES_MAX:
         raise DocumentError(f"envelope: {len(wire.signatures)} signatures; at most {SIGNATURES_MAX}")

@@ -102,6 +102,8 @@ _KEYID: Final = re.compile(r"[0-9a-f]{64}")
 
 # Size of the cache of bodies: more than the orders that are on their way at once.
 _BODIES_REMEMBERED: Final = 256
+# Objects of releases: one of each key of a root, and those of older commands.
+_NUMBERED_REMEMBERED: Final = 256
 
 _orders = msgspec.json.Decoder(Order)
 _bodies = {kind: msgspec.json.Decoder(rule.body) for kind, rule in KINDS.items()}
@@ -149,9 +151,13 @@ def numbering_key(order: Order) -> str | None:
     The object of a numbered release is `release/KEYID`, its rev the number: how often this key has released,
     over all meters. It must be signed with this key. So a key can use up only its own numbers (design §5).
     """
-    if KINDS[order.kind].dates is not Dates.NUMBER:
-        return None
-    found = _KEYID.fullmatch(order.object.partition("/")[2])
+    return None if KINDS[order.kind].dates is not Dates.NUMBER else _keyid_named_by(order.object)
+
+
+@lru_cache(maxsize=_NUMBERED_REMEMBERED)
+def _keyid_named_by(object_name: str) -> str | None:
+    """Cached: each meter asks it several times of each release, and a fleet's release is the same for all."""
+    found = _KEYID.fullmatch(object_name.partition("/")[2])
     return None if found is None else found.group()
 
 

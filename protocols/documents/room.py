@@ -10,7 +10,7 @@ The meter and the service that writes its leases do this alike, so both do it he
 a key. The empty name stands for what an older firmware stored: it has no quota. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from msgspec import Struct
 from protocols.documents.bodies import HoldBody
 from protocols.documents.kind_rule import Joins, Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.merging import CATCH_ALL, NOTHING, Protection, gather, in_force, take_out
+from protocols.documents.merging import CATCH_ALL, NOTHING, Protection, gather, take_out
 from protocols.documents.orders import Order, body_of, numbering_key
 from protocols.documents.protecting import join_order
 from protocols.limits import RELEASES_PER_PERSON_MAX
@@ -61,9 +61,10 @@ def join_in_table(table: Table, order: Order, holder: str) -> Table | Refusal:
         return table
     if room is None or not holder:
         return {**table, name: joined}
-    last = max(_names_of(table, room, holder) | {name})
-    if not is_beyond(table, order, holder):
+    names = _names_with(name, table, room, holder)
+    if len(names) <= room.objects_max:
         return {**table, name: joined}
+    last = max(names)
     if last == name:
         return _gathered(table, holder, _span_of(order)) if room.gathered else table
     left, span = take_out(table[last], holder)
@@ -76,16 +77,13 @@ def is_beyond(table: Table, order: Order, holder: str) -> bool:
     room = _room_of(order)
     if room is None or not holder:
         return False
-    return len(_names_of(table, room, holder) | {order.object}) > room.objects_max
+    return len(_names_with(order.object, table, room, holder)) > room.objects_max
 
 
 def without_what_is_over(table: Table, holder: str, now_ms: int) -> Table:
     """Without the person's holds that ended at or before `now_ms`: they make room, and protect nobody."""
-    return {
-        name: protection
-        for name, protection in table.items()
-        if not (_is_of(protection, holder) and _ends_ms(protection) <= now_ms)
-    }
+    over = [name for name, each in table.items() if _is_of(each, holder) and _is_over(each, now_ms)]
+    return {name: each for name, each in table.items() if name not in over} if over else table
 
 
 def _room_of(order: Order) -> _Room | None:
@@ -98,22 +96,33 @@ def _room_of(order: Order) -> _Room | None:
     return None
 
 
-def _names_of(table: Table, room: _Room, holder: str) -> set[str]:
-    """The objects in which this person has a revision above the floor, without the catch-alls."""
+def _names_with(name: str, table: Table, room: _Room, holder: str) -> Collection[str]:
+    """The name, and the objects in which this person has a revision above the floor, without the catch-alls.
+
+    The name alone where the table is so short that nobody can be beyond a quota, as at most meters.
+    """
+    if len(table) < room.objects_max:
+        return (name,)
     return {
-        name
-        for name, protection in table.items()
-        if name.startswith(room.prefix) and not name.startswith(CATCH_ALL) and _is_of(protection, holder)
-    }
+        each
+        for each, protection in table.items()
+        if each.startswith(room.prefix) and not each.startswith(CATCH_ALL) and _is_of(protection, holder)
+    } | {name}
 
 
 def _is_of(protection: Protection, holder: str) -> bool:
-    return any(each.holder == holder for each in protection.above)
+    # A loop, since every order walks through all objects, and `any` makes a generator for each.
+    for each in protection.above:  # noqa: SIM110
+        if each.holder == holder:
+            return True
+    return False
 
 
-def _ends_ms(protection: Protection) -> int | float:
-    force = in_force(protection)
-    return float("inf") if force is None else force.until_ms
+def _is_over(protection: Protection, now_ms: int) -> bool:
+    """Whether what is in force ended at or before `now_ms`; what never was in force is not over."""
+    held = protection.above if protection.floor is None else (protection.floor, *protection.above)
+    ends_ms = [each.until_ms for each in held if each.from_ms < each.until_ms]
+    return bool(ends_ms) and max(ends_ms) <= now_ms
 
 
 def _span_of(order: Order) -> Span | None:

@@ -73,6 +73,8 @@ def forget_over(memory: Memory) -> bool:
 
     The clock's status is no matter: to forget a cut is protection, so that doubt needs no second look.
     """
+    if not memory.cut_orders:
+        return False
     low_ms = earliest_ms(memory.clock, memory.tick)
     over = [name for name, order in memory.cut_orders.items() if order.until_ms <= low_ms]
     if over:
@@ -82,10 +84,10 @@ def forget_over(memory: Memory) -> bool:
 
 def over_due_tick(memory: Memory) -> Tick:
     """The next tick at which `forget_over` has something to do; NEVER without an order."""
-    ends_ms = [order.until_ms for order in memory.cut_orders.values()]
-    if not ends_ms:
+    if not memory.cut_orders:
         return NEVER
-    return tick_lower_reaches(memory.clock.earliest, UtcMs(min(ends_ms)), memory.clock.ppm)
+    first_ms = min(order.until_ms for order in memory.cut_orders.values())
+    return tick_lower_reaches(memory.clock.earliest, UtcMs(first_ms), memory.clock.ppm)
 
 
 def may_stand(memory: Memory, point: ServicePoint) -> bool:

@@ -42,7 +42,7 @@ from emulator.firmware.journal import Journal
 from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
-from emulator.firmware.ticks import FIRST_TICK, STEP_MS, Tick, step_at_or_after
+from emulator.firmware.ticks import FIRST_TICK, NEVER, STEP_MS, Tick, step_at_or_after
 from protocols.chain import Head
 from protocols.documents.roles import Root
 from protocols.instants import UtcMs
@@ -267,12 +267,14 @@ class GuardedMeter(ShownMeter):
         return self._kept_due_tick
 
     def _find_cause_due_tick(self) -> Tick:
+        standing = self._standing()
+        if not standing and not self.memory.warned:
+            # As `causes.due_tick` would say, but without finding out what the documents permit.
+            return NEVER
         # Count from the last step and not from `memory.tick`: an input between two steps moves `memory.tick`,
         # but a warning that ended between the two is only seen by the next step.
         since_tick = Tick(self.stepped_tick)
-        return causes.due_tick(
-            self.memory, self._standing(), self.known, self.profile, self.spread_share, since_tick
-        )
+        return causes.due_tick(self.memory, standing, self.known, self.profile, self.spread_share, since_tick)
 
     # -- opening and giving back --------------------------------------------------------------
 

@@ -75,7 +75,10 @@ def _keep(memory: Memory, joined: Mapping[str, Protection] | Refusal) -> Did | R
         return joined
     if joined == memory.protections:
         return Did.REPEATED
-    memory.protections = shared_table({name: shared(each) for name, each in joined.items()})
+    before = memory.protections
+    memory.protections = shared_table(
+        {name: each if before.get(name) is each else shared(each) for name, each in joined.items()}
+    )
     return Did.STORED
 
 
