@@ -24,21 +24,26 @@ from protocols.documents.orders import ORDER_TYPE, Order, Scope, make_body, writ
 from protocols.instants import DAY_MS, HOUR_MS, ms_from_iso
 from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, TOMBSTONES_MAX
 from protocols.link.carriage import publication
+from protocols.link.keys import meter_key
 from protocols.link.messages import (
     MeterHolds,
     Reading,
     Readings,
+    Reported,
     StatementHeld,
     Status,
     Sync,
+    read_report,
     write_message,
+    write_report,
 )
-from protocols.link.topics import Channel, Place, place_of
+from protocols.link.topics import Channel, Place, place_of, topic_of
 from protocols.reasons import ClockStatus, Energy, FlagName, Supply
 from protocols.units import UEUR_PER_EUR
 from tests.simulation.broker import Broker
+from tests.simulation.floods import flood
 from tests.simulation.parts import OPERATORS, secrets
-from tests.simulation.schedule import Forgery, Theft
+from tests.simulation.schedule import Flood, Forgery, Theft
 from tests.simulation.truth import START_MS, Truth
 
 _FAR_MS: Final = ms_from_iso("2099-01-01T00:00Z")
@@ -46,6 +51,7 @@ _FAR_MS: Final = ms_from_iso("2099-01-01T00:00Z")
 _JUNK_ISSUERS: Final = 32
 _CLIMBED_REV: Final = 1_000
 _PHANTOMS: Final = 40
+_STRANGERS: Final = 1_400
 _REPLAYED: Final = (Channel.RECEIPTS, Channel.REPORTED, Channel.EVENTS, Channel.SYNC, Channel.TIME_ANSWER)
 
 
@@ -167,6 +173,37 @@ class Adversary:
                 for place, payload in heard:
                     if place is not None and place.channel in _REPLAYED:
                         self._say(place, payload)
+
+    def flood(self, deed: Flood) -> None:
+        """Say a thing very often, all at once."""
+        if deed is Flood.STRANGERS:
+            for first in range(0, _STRANGERS, _PHANTOMS):
+                self._sync("link-2", [_holds(f"s{first + number:05d}") for number in range(_PHANTOMS)])
+            return
+        for place, payload in flood(deed, self._plan):
+            self._say(place, payload)
+
+    def report_far(self, meter: str) -> None:
+        """Report instants that no clock shows, with the meter's own key; all else as in its last report."""
+        topic = topic_of(Place(Channel.REPORTED, link=self._link_of(meter), meter=meter))
+        last = next((each for each in reversed(self._broker.heard) if each.topic == topic), None)
+        report = None if last is None else read_report(last.payload)[0]
+        if not isinstance(report, Reported):
+            return
+        far = msgspec.structs.replace(
+            report,
+            number=report.number + 1,
+            earliest_ms=REV_MAX,
+            latest_ms=REV_MAX,
+            time_ms=REV_MAX,
+            next_possible_ms=REV_MAX,
+            witnesses=tuple(
+                msgspec.structs.replace(each, heard_ms=-REV_MAX, offset_ms=REV_MAX)
+                for each in report.witnesses
+            ),
+        )
+        key = meter_key(secrets().fleet_key, meter)
+        self._say(Place(Channel.REPORTED, link=self._link_of(meter), meter=meter), write_report(far, key))
 
     def _sync(self, link: str, holds: list[MeterHolds]) -> None:
         """As many messages as the size limit asks for."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.documents.bodies import HoldBody
-from protocols.documents.envelope import read_envelope
+from protocols.documents.envelope import document_digest, read_envelope
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, body_of, read_order
@@ -57,6 +57,8 @@ class Book:
 
     def __init__(self, root: Root) -> None:
         self.life = 0
+        # What the broker has taken: the digest of a document, and the meter of the topic, or none.
+        self.carried: set[tuple[str, str]] = set()
         self._root = root
         self._pages: dict[bytes, Page] = {}
         self._by_order: dict[tuple[str, str, int], list[Page]] = {}
@@ -82,6 +84,13 @@ class Book:
         self._pages[payload] = page
         self._by_order.setdefault((order.id, order.object, order.rev), []).append(page)
         return page
+
+    def carry(self, envelope: bytes, meter: str) -> None:
+        """The broker has taken a document for a meter, or for the fleet where `meter` is empty."""
+        try:
+            self.carried.add((document_digest(envelope), meter))
+        except DocumentError:
+            return
 
     def judged(self, order: str, name: str, rev: int, meter: str) -> Page | None:
         """The document that a meter's verdict is about: the last one with this id that addresses it."""

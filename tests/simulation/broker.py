@@ -22,6 +22,7 @@ from protocols.link.carriage import (
     KEEPALIVE_S,
     Arrival,
     BrokerAddress,
+    BrokerRefusedError,
     Drop,
     NotConnectedError,
     Publication,
@@ -38,18 +39,30 @@ ADDRESS: Final = BrokerAddress("simulation")
 # MQTT 5 §3.1.2.10: a client that is silent for one and a half times its Keep Alive counts as gone.
 _SILENT_S: Final = 1.5 * KEEPALIVE_S
 _RANDOM_PART: Final = r"-[0-9a-f]{12}$"
+# MQTT 5 §3.4.2.1.
+_NOT_AUTHORIZED: Final = 0x87
 _LATENCY_MS: Final = (2, 40)
 
 
 @dataclass(slots=True)
 class Weather:
-    """What the network does to messages, each in a thousand. `slow_ms`: more latency, by client."""
+    """What the network does to messages, each in a thousand. `slow_ms`: more latency, by client.
+
+    `denied`: the meters whose topic of orders the broker's access list denies.
+    """
 
     broken: int = 0
     twice: int = 0
     lost: int = 0
     slow_ms: dict[str, int] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+
+    @property
+    def is_fair(self) -> bool:
+        """Whether every message arrives, and soon, but for those that one topic denies."""
+        troubles = (self.broken, self.twice, self.lost, self.slow_ms, self.unreachable)
+        return not any(troubles)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +80,7 @@ class Broker:
     """One broker. `on` is False while it is killed. `heard`: what it accepted, the newest last."""
 
     def __init__(
-        self, seed: int, trace: Trace, truth: Truth, published: Callable[[bytes, Channel], None]
+        self, seed: int, trace: Trace, truth: Truth, published: Callable[[bytes, Place], None]
     ) -> None:
         self.on = True
         self.weather = Weather()
@@ -119,6 +132,10 @@ class Broker:
         """How long one message takes between this client and the broker."""
         return (self._lots.between(*_LATENCY_MS) + self.weather.slow_ms.get(client_id, 0)) / 1_000
 
+    def denies(self, place: Place) -> bool:
+        """Whether the access list denies this topic."""
+        return place.channel is Channel.ORDERS and place.meter in self.weather.denied
+
     def breaks(self) -> bool:
         """Whether a connection breaks at this message."""
         return self.weather.broken > 0 and self._lots.below(1_000) < self.weather.broken
@@ -153,7 +170,7 @@ class Broker:
         self.heard.append(message)
         place = place_of(message.topic)
         if place is not None:
-            self._published(message.payload, place.channel)
+            self._published(message.payload, place)
         self._trace.mix(b"%d %s %s" % (self._truth.now_ms(), message.topic.encode(), _short(message.payload)))
         if message.retain:
             self._keep(message)
@@ -268,6 +285,9 @@ class ModelCarrier:
             await asyncio.sleep(session.accepted_s - loop.time())
             breaks = self._broker.breaks()
             arrives = not breaks or self._broker.breaks()
+            if not breaks and session.open and self._broker.denies(place):
+                await asyncio.sleep(self._broker.latency_s(self.client_id))
+                raise BrokerRefusedError(message.topic, _NOT_AUTHORIZED, "Not authorized")
             if session.open and self._broker.reaches(self.client_id) and arrives:
                 self._broker.accept(message)
             if breaks or not session.open or not self._broker.reaches(self.client_id):
@@ -316,6 +336,8 @@ class ModelCarrier:
     async def _call(self, callback: Awaitable[None]) -> bool:
         try:
             await callback
+        except BrokerRefusedError:
+            return True
         except RelanceError:
             return False
         except Exception as error:  # noqa: BLE001 # kept, and seen by whoever watches

@@ -15,11 +15,14 @@ _OFFSETS_MS: Final = (
     -400 * DAY_MS, -DAY_MS, -HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, DAY_MS, 60 * DAY_MS,
 )  # fmt: skip
 
+# What one key can do without harm to anybody; the rest is about money.
+_BORNE: Final = tuple(deed for deed in do.Theft if deed not in {do.Theft.LAST_NUMBER, do.Theft.GREAT_SUM})
+
 
 def draw(seed: int, *, worse: bool = False) -> do.Schedule:
-    """The schedule of a seed: honest parts, people, and a network and machines that fail.
+    """The schedule of a seed: people, a network and machines that fail, wrong clocks, somebody hostile.
 
-    `worse`: wrong clocks of controller and clerks, restored stores, a stolen key and a forging link as well.
+    `worse`: a restored store as well, and what one key can still do to money.
     """
     lots = Lots(seed, "schedule")
     meters = [f"m{number:05d}" for number in range(1, lots.between(*_METERS) + 1)]
@@ -30,8 +33,12 @@ def draw(seed: int, *, worse: bool = False) -> do.Schedule:
     if worse:
         # The controller's wrong clock is its head-end's lie.
         liar = Source.HEADEND
-        events += [each for _ in range(lots.between(1, 3)) for each in _worse(lots)]
+        events += [each for _ in range(lots.between(1, 2)) for each in _worse(lots)]
     events += [_fault(lots, meters, liar) for _ in range(lots.between(3, 9))]
+    events += [_hostile(lots, meters, liar) for _ in range(lots.below(5))]
+    if any(isinstance(each, do.ServiceClock) for each in events) or liar is not Source.HEADEND:
+        # What a meter reports is a voice of the service's clock, of which at most one lies.
+        events = [each for each in events if not isinstance(each, do.FarInstants)]
     return do.Schedule(seed=seed, meters=len(meters), events=_sorted(events))
 
 
@@ -96,7 +103,7 @@ class _Acts:
 def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
     at_ms = _instant_ms(lots)
     span_ms = _span_ms(lots, at_ms)
-    match lots.below(12):
+    match lots.below(13):
         case 0 | 1:
             return do.KillService(span_ms, at_ms=at_ms)
         case 2:
@@ -113,6 +120,10 @@ def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
         case 9:
             return do.Slow(lots.of(_CLIENTS), span_ms, lots.between(100, 90_000), at_ms=at_ms)
         case 10:
+            # What a broker refuses is tried again after an hour at most: that is over when all heals.
+            until_ms = do.FAULTS_END_MS - 70 * MINUTE_MS
+            return do.Deny(lots.of(meters), max(SECOND_MS, min(span_ms, until_ms - at_ms)), at_ms=at_ms)
+        case 11:
             return do.Lie(liar, span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)
         case _:
             if lots.happens(50):
@@ -120,18 +131,31 @@ def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
             return do.MainsDip(lots.of(meters), min(span_ms, HOUR_MS), at_ms=at_ms)
 
 
-def _worse(lots: Lots) -> list[do.Event]:
+def _hostile(lots: Lots, meters: list[str], liar: Source) -> do.Event:
+    """A wrong clock of people or of the service, a fleet made anew, or somebody who means harm."""
     at_ms = _instant_ms(lots)
     span_ms = _span_ms(lots, at_ms)
-    match lots.below(6):
-        case 0:
-            return [do.ServiceClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)]
-        case 1:
-            return [do.ClerkClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)]
-        case 2:
-            return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + span_ms)]
-        case 3:
-            return [do.StolenKey(lots.of(tuple(do.Theft)), at_ms=at_ms)]
-        case _:
+    match lots.below(9):
+        case 0 | 1 if liar is Source.HEADEND:
+            # The controller's wrong clock is its head-end's lie.
+            return do.ServiceClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)
+        case 0 | 1 | 8:
+            return do.ClerkClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)
+        case 2 | 3:
+            return do.StolenKey(lots.of(_BORNE), at_ms=at_ms)
+        case 4 | 5:
             link = lots.of(("link-1", "link-2"))
-            return [do.ForgingLink(lots.of(tuple(do.Forgery)), link, at_ms=at_ms)]
+            return do.ForgingLink(lots.of(tuple(do.Forgery)), link, at_ms=at_ms)
+        case 6:
+            return do.FarInstants(lots.of(meters), at_ms=at_ms)
+        case _:
+            return do.MakeAnew(min(span_ms, 3 * HOUR_MS), lots.of(("", "link-1", "link-2")), at_ms=at_ms)
+
+
+def _worse(lots: Lots) -> list[do.Event]:
+    """What the system does not bear yet."""
+    at_ms = _instant_ms(lots)
+    span_ms = _span_ms(lots, at_ms)
+    if lots.happens(50):
+        return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + span_ms)]
+    return [do.StolenKey(lots.of(tuple(do.Theft)), at_ms=at_ms)]

@@ -2,18 +2,25 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Final
+from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlmodel import Session, col, select
 
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, PaymentRow
+from controller.faces.cli import meters as face
+from controller.faces.cli.presence import Seen
 from controller.meters.registry import LinkState
+from controller.meters.views import list_meters
 from controller.orders.life import DeliveryState
 from controller.payments.store import verify_ledger
+from controller.service.liveness import ServiceState
 from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.population.plan import FleetPlan, household_plan
 from protocols.documents.bodies import HoldBody, PaymentBody
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Kind, Silence
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import body_of
 from protocols.instants import HOUR_MS, SECOND_MS, iso_from_ms
 from protocols.reasons import ClockStatus, Supply
@@ -26,6 +33,12 @@ _STALE_UEUR: Final = 60 * UEUR_PER_EUR
 _STALE_WH: Final = 100_000
 # A day, and two runs of the jobs.
 _RENEWED_MS: Final = 28 * HOUR_MS
+
+# How often links may sync while somebody floods them: once a minute each, and at a connect.
+_SYNCS_MAX: Final = 14
+_PROTECTING: Final = (Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE, Kind.CANCEL_CUT)
+_LISTED_IN: Final = ZoneInfo("Europe/Brussels")
+_SEEN: Final = Seen(ServiceState.SERVING, None, None)
 
 Meters = dict[str, GuardedMeter]
 
@@ -78,17 +91,24 @@ def lost_money(session: Session, meters: Meters, paid: Iterable[Paid]) -> Iterat
 
 def missing_protection(book: Book, watch: Watch, meters: Meters, end_ms: int) -> Iterator[str]:
     """Every protecting act of people has reached each meter that it names."""
-    for page in book.of(Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE, Kind.CANCEL_CUT):
+    for page in book.of(*_PROTECTING):
         if not page.ours or page.lost or watch._is_undone(page, end_ms):
             continue
         if page.order.kind is Kind.HOLD and not hold_covers(page, end_ms, end_ms + 1):
             continue
         for name in meters:
-            if page.addresses(name) and not _has_or_more(watch, name, page):
+            # The hours of a release were those of the meter that was there.
+            is_over = page.order.kind is Kind.RELEASE and page.at_ms < watch.of(name).made_ms
+            if page.addresses(name) and not is_over and not has_or_more(watch, name, page):
                 yield f"{name} never took {page.order.id} {page.order.object} of {iso_from_ms(page.at_ms)}"
 
 
-def _has_or_more(watch: Watch, meter: str, page: Page) -> bool:
+def protects(page: Page) -> bool:
+    """Whether somebody waits for this document: it protects a household, or gives it what it has paid."""
+    return page.order.kind in (*_PROTECTING, Kind.PAYMENT)
+
+
+def has_or_more(watch: Watch, meter: str, page: Page) -> bool:
     """Whether a meter took this document, or a later one that protects as much."""
     for other, _ in watch.of(meter).pages(page.order.kind):
         if other is page:
@@ -121,11 +141,49 @@ def untrue_effects(session: Session, book: Book, watch: Watch, meters: Meters) -
         if page is None or delivery.meter not in meters:
             continue
         if page.order.kind is Kind.PAYMENT:
-            true = credited_ueur(meters[delivery.meter]) >= body_of(page.order, PaymentBody).total_ueur
+            credited = max(
+                credited_ueur(meters[delivery.meter]), watch.of(delivery.meter).credited_before_ueur
+            )
+            true = credited >= body_of(page.order, PaymentBody).total_ueur
         else:
-            true = _has_or_more(watch, delivery.meter, page) or watch._is_undone(page, page.at_ms + 10**12)
+            true = (
+                has_or_more(watch, delivery.meter, page)
+                or id(page) in watch.of(delivery.meter).before
+                or watch._is_undone(page, page.at_ms + 10**12)
+            )
         if not true:
             yield f"{row.id} {row.object} is called effective at {delivery.meter}, which never took it"
+
+
+def untrue_sendings(session: Session, book: Book) -> Iterator[str]:
+    """What the store calls sent, the broker has taken; harm is noted before it is sent."""
+    query = (
+        select(DeliveryRow.meter, OrderRow.id, OrderRow.kind, OrderRow.digest)
+        .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
+        .where(DeliveryRow.state == DeliveryState.SENT)
+        .order_by(OrderRow.id, DeliveryRow.meter)
+    )
+    for meter, order, kind, digest in session.exec(query):
+        lapses = KINDS[Kind(kind)].silence is Silence.LAPSES
+        if not lapses and not {(digest, meter), (digest, "")} & book.carried:
+            yield f"{order} is called sent to {meter}, and no broker has taken it"
+
+
+def unlisted(session: Session) -> Iterator[str]:
+    """Every meter can be listed, for people and for programs, whatever it has reported."""
+    for view in list_meters(session):
+        try:
+            face._row(view, _LISTED_IN, view.last_seen_ms or 0)
+            face._wide_row(view, _LISTED_IN, _SEEN)
+            msgspec.json.encode(face._fields(view, view.witnesses, _SEEN))
+        except (ArithmeticError, ValueError, OSError) as error:
+            yield f"{view.id} cannot be listed: {error!r}"
+
+
+def talkative(syncs: int) -> Iterator[str]:
+    """A flood makes no link say over and over what its meters hold."""
+    if syncs > _SYNCS_MAX:
+        yield f"the links synced {syncs} times in ten minutes; at most {_SYNCS_MAX}"
 
 
 def untrue_lists(session: Session, meters: Meters, links: dict[str, str]) -> Iterator[str]:

@@ -23,6 +23,8 @@ from controller.database.engine import open_store, writing
 from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
 from controller.service.serve import Service, ServiceKeys, answering, put_together
 from controller.service.time_service import TimeAuthority
+from controller.timing.store import write_clock
+from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import Profile
 from emulator.fleet.building import FleetSecrets, build_links
 from emulator.fleet.running import RunningLink
@@ -33,12 +35,13 @@ from emulator.population.shipped import shipped_profiles
 from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.roles import Root, read_root
 from protocols.instants import HOUR_MS
+from protocols.limits import REV_MAX
 from protocols.link.keys import asks_key
 from protocols.reasons import Source
 from protocols.units import QUANTA_PER_EUR
 from tests.simulation.broker import ADDRESS, Broker, ModelCarrier
 from tests.simulation.clocks import Lying, SetClock
-from tests.simulation.truth import START_MS, Truth
+from tests.simulation.truth import START_MS, Lots, Truth
 
 OPERATORS: Final = ("anne", "bart")
 LINKS: Final = 2
@@ -168,6 +171,12 @@ class Controller(Program):
         super().kill()
         self.service = None
 
+    def write_clock(self) -> None:
+        """Write what the service believes of its clock, as it does every ten seconds."""
+        if self.service is not None:
+            with writing(self.store) as session:
+                write_clock(session, self.service.clock.written())
+
     def nudge(self) -> None:
         """Something has been committed, or the clock was set: look after what is due now."""
         if self.service is not None and self.service.outbox is not None:
@@ -238,11 +247,17 @@ class Fleet(Program):
         self._broker = broker
         self._observe = observe
         self._truth = Truth()
+        self._lives = Lots(plan.seed, "lives")
+        self._epoch = 0
 
     def start(self) -> None:
         held = secrets()
         made = build_links(
-            self.plan, FleetSecrets(held.root, held.fleet_key), self._truth.now_ms(), self._folder
+            self.plan,
+            FleetSecrets(held.root, held.fleet_key),
+            self._truth.now_ms(),
+            self._folder,
+            epoch=self._epoch,
         )
         self.links = []
         for link in made:
@@ -254,6 +269,24 @@ class Fleet(Program):
         self.runs = True
         for running in self.links:
             self.begin(running.link.name, running.run())
+
+    def forget(self, link: str) -> tuple[str, ...]:
+        """Lose all that the host keeps of a link, or of every link; returns the meters to be made anew."""
+        assert not self.runs
+        self._epoch = self._lives.between(1, REV_MAX)
+        links = {name: meters for name, meters in self.plan.links_of().items() if link in {"", name}}
+        for name, meters in links.items():
+            (self._folder / f"{name}.memory").unlink(missing_ok=True)
+            for meter in meters:
+                (self._folder / "journals" / f"{meter}.jsonl").unlink(missing_ok=True)
+        return tuple(meter for meters in links.values() for meter in meters)
+
+    def meters(self) -> dict[str, GuardedMeter]:
+        """Every meter as it is now, by id."""
+        found = {
+            name: each.household.meter for running in self.links for name, each in running.link.meters.items()
+        }
+        return dict(sorted(found.items()))
 
     def link_of(self, meter: str) -> RunningLink:
         """The running link that carries a meter."""

@@ -22,6 +22,7 @@ from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
 from controller.payments.acts import top_up
 from controller.releases.acts import release_all, release_meter
+from controller.timing.comparing import Here
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
@@ -29,7 +30,7 @@ from protocols.errors import RelanceError
 from protocols.reasons import ClockStatus, FlagName
 from protocols.units import UEUR_PER_EUR
 from tests.simulation import schedule as do
-from tests.simulation.book import Book, Paid
+from tests.simulation.book import Book, Page, Paid
 from tests.simulation.clocks import SetClock
 from tests.simulation.invariants import credited_ueur
 from tests.simulation.parts import OPERATORS, Controller, secrets
@@ -44,10 +45,16 @@ _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 
 
 class People:
-    """The operators, at a machine with a clock of its own."""
+    """The operators, at a machine with a clock of its own. `signed` is told each document of theirs."""
 
     def __init__(
-        self, controller: Controller, clock: SetClock, book: Book, trace: Trace, truth: Truth
+        self,
+        controller: Controller,
+        clock: SetClock,
+        book: Book,
+        trace: Trace,
+        truth: Truth,
+        signed: Callable[[Page], None],
     ) -> None:
         self.paid: dict[str, Paid] = {}
         self._controller = controller
@@ -55,6 +62,7 @@ class People:
         self._book = book
         self._trace = trace
         self._truth = truth
+        self._signed = signed
 
     def permit_cuts(self) -> None:
         """Two people set the calendar of the season."""
@@ -70,8 +78,10 @@ class People:
             self._by_two(f"settle {meter}", lambda act, meter=meter: settle(act, meter))  # type: ignore[misc]
 
     def decide_anew(self, watch: Watch, meters: Iterable[str]) -> None:
-        """Two people lift or clear again what did not reach every meter: nothing sends harm twice."""
+        """Two people lift, clear or permit again what did not reach every meter: nothing sends harm twice."""
         meters = tuple(meters)
+        if not all(any(watch.of(meter).pages(Kind.CUT_CALENDAR)) for meter in meters):
+            self.permit_cuts()
         for page in list(self._book.of(Kind.LIFT_HOLD, Kind.CLEAR_FLAG)):
             reached = all(watch.of(meter).took(page) for meter in meters if page.addresses(meter))
             if not page.ours or page.lost or page.anew or reached:
@@ -95,7 +105,7 @@ class People:
             case do.Lift():
                 self._by_two(event, lambda act: moratoriums.lift(act, event.name))
             case do.Release(meter=""):
-                self._by_one(event, lambda act: release_all(act, RELEASE_HOURS))
+                self.release_all(OPERATORS[0])
             case do.Release():
                 self._by_one(event, lambda act: release_meter(act, event.meter, RELEASE_HOURS))
             case do.Flag():
@@ -109,6 +119,10 @@ class People:
                 self._by_one(event, lambda act: cancel(act, event.name, (event.meter,)))
             case do.TopUp():
                 self._pay(event)
+
+    def release_all(self, by: str) -> None:
+        """One person releases the fleet."""
+        self._by_one(do.Release(at_ms=0), lambda act: release_all(act, RELEASE_HOURS), by)
 
     def forget_lost(self, last_number: int, meters: dict[str, GuardedMeter]) -> None:
         """A copy takes the store's place: who paid since and has no credit gets the money back."""
@@ -135,13 +149,19 @@ class People:
         held = secrets()
         try:
             actor = Actor(by, held.signers[by])
-            with acting(self._controller.store, held.root, actor, self._clock.now_ms(), "simulation") as act:
+            self._controller.write_clock()
+            here = Here(self._clock.now_ms(), self._clock.tick_ms(), self._clock.boot_id)
+            with acting(
+                self._controller.store, held.root, actor, here.now_ms, "simulation", here=here
+            ) as act:
                 status = draft(act)
         except RelanceError as error:
             self._trace.add(self._truth.now_ms(), f"{what}: refused: {error}")
             return None
         self._trace.add(self._truth.now_ms(), f"{what}: {status.order.id} {status.state}")
-        self._book.enter(status.envelope, self._truth.now_ms(), ours=True)
+        page = self._book.enter(status.envelope, self._truth.now_ms(), ours=True)
+        if page is not None:
+            self._signed(page)
         return status
 
     def _by_two(self, what: object, draft: Draft) -> None:

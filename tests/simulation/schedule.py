@@ -170,6 +170,23 @@ class MainsDip(Happening, frozen=True, tag="mains-dip"):
     for_ms: int
 
 
+class Deny(Happening, frozen=True, tag="deny"):
+    """The broker's access list denies the topic of one meter's orders (MQTT 5 §3.4.2.1, 0x87)."""
+
+    meter: str
+    for_ms: int
+
+
+class MakeAnew(Happening, frozen=True, tag="make-anew"):
+    """The meters of a link are made anew under their old ids; of every link where `link` is empty.
+
+    Nothing that their host has kept is left.
+    """
+
+    down_ms: int
+    link: str = ""
+
+
 class ServiceClock(Happening, frozen=True, tag="service-clock"):
     """The system clock of `serve` is set wrong: jobs, dates and answers follow it."""
 
@@ -218,6 +235,16 @@ class Forgery(StrEnum):
     REPLAY = "replay"
 
 
+@unique
+class Flood(StrEnum):
+    """What somebody without any key says very often."""
+
+    BIRTHS = "births"
+    ASKS = "asks"
+    LINKS = "links"
+    STRANGERS = "strangers"
+
+
 class StolenKey(Happening, frozen=True, tag="stolen-key"):
     """One deed with one operator's key."""
 
@@ -231,12 +258,24 @@ class ForgingLink(Happening, frozen=True, tag="forging-link"):
     link: str = "link-2"
 
 
+class FarInstants(Happening, frozen=True, tag="far-instants"):
+    """A meter whose key was stolen reports instants that no clock shows."""
+
+    meter: str
+
+
+class Flooding(Happening, frozen=True, tag="flooding"):
+    """One flood, all at once."""
+
+    deed: Flood
+
+
 Act = Declare | Extend | Lift | Release | TopUp | Flag | ClearFlag | Cut | CancelCut
-Crash = KillService | KillTimeserver | KillFleet | KillBroker | BackUp | Restore
-Network = Partition | Storm | Slow
+Crash = KillService | KillTimeserver | KillFleet | KillBroker | BackUp | Restore | MakeAnew
+Network = Partition | Storm | Slow | Deny
 Place = LoseTicks | MainsDip
 WrongClock = Lie | ServiceClock | ClerkClock
-Hostile = StolenKey | ForgingLink
+Hostile = StolenKey | ForgingLink | FarInstants | Flooding
 Event = Act | Crash | Network | Place | WrongClock | Hostile
 
 

@@ -17,7 +17,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
 from protocols.link.records import OrderJudged, WarningShown
-from protocols.reasons import Did, FlagName, OrderVerdict, Supply, SupplyReason
+from protocols.reasons import Did, FlagName, OrderVerdict, Refusal, Supply, SupplyReason
 from tests.simulation.book import Book, Page, hold_covers
 from tests.simulation.truth import Trace
 
@@ -35,12 +35,18 @@ Broken = Callable[[str, str], None]
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of one meter. `accepted`: documents with the instant at which it took each first."""
+    """What was seen of one meter. `accepted`: documents with the instant at which it took each first.
+
+    `made_ms`: when it was made anew, if ever; `before`, `credited_before_ueur`: what it had taken until then.
+    """
 
     supply: Supply = Supply.ON
     warned_ms: dict[SupplyReason, int] = field(default_factory=dict)
     accepted: dict[int, tuple[Page, int]] = field(default_factory=dict)
     cuts: int = 0
+    made_ms: int = 0
+    before: dict[int, Page] = field(default_factory=dict)
+    credited_before_ueur: int = 0
     last: list[int] = field(default_factory=list)
 
     def pages(self, *kinds: Kind) -> Iterator[tuple[Page, int]]:
@@ -58,15 +64,21 @@ class Seen:
 
 
 class Watch:
-    """`see` is an observer of links. `broken` is told an invariant, and what broke it."""
+    """`see` is an observer of links. `broken` is told an invariant, and what broke it.
 
-    def __init__(self, book: Book, trace: Trace, broken: Broken) -> None:
+    `used_up` is told of a release that a meter refuses, since its number is used up.
+    """
+
+    def __init__(
+        self, book: Book, trace: Trace, broken: Broken, used_up: Callable[[str, Page], None]
+    ) -> None:
         self.meters: dict[str, Seen] = {}
         self.last_seen = ""
         self.healed_ms: int | None = None
         self._book = book
         self._trace = trace
         self._broken = broken
+        self._used_up = used_up
 
     def of(self, meter: str) -> Seen:
         return self.meters.setdefault(meter, Seen())
@@ -92,6 +104,15 @@ class Watch:
         """Nobody saw a screen: a warning begins again."""
         self.of(meter).warned_ms.clear()
 
+    def made_anew(self, meter: str, credited_ueur: int, now_ms: int) -> None:
+        """Another meter stands in the place of this one, and has taken nothing yet."""
+        seen = self.of(meter)
+        before = {**seen.before, **{each: page for each, (page, _) in seen.accepted.items()}}
+        credited_ueur = max(credited_ueur, seen.credited_before_ueur)
+        self.meters[meter] = Seen(
+            cuts=seen.cuts, made_ms=now_ms, before=before, credited_before_ueur=credited_ueur
+        )
+
     def power_cut(self, now_ms: int) -> None:
         """The write that was going on is lost, and with it what the meter had just taken."""
         seen = self.of(self.last_seen)
@@ -102,9 +123,11 @@ class Watch:
 
     def _judged(self, meter: str, seen: Seen, record: OrderJudged, at_ms: int) -> None:
         self._trace.add(at_ms, f"{meter} {record.verdict} {record.order} {record.object} {record.reason}")
-        if record.verdict is not OrderVerdict.ACCEPTED:
-            return
         page = self._book.judged(record.order, record.object, record.rev, meter)
+        if record.verdict is not OrderVerdict.ACCEPTED:
+            if record.reason == Refusal.STALE_NUMBER and page is not None and page.ours:
+                self._used_up(meter, page)
+            return
         if page is None:
             if record.order and record.kind in tuple(Kind):
                 self._broken(
