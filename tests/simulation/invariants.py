@@ -16,6 +16,7 @@ from controller.orders.life import DeliveryState
 from controller.payments.store import verify_ledger
 from controller.service.liveness import ServiceState
 from emulator.firmware.credit import has_nothing_left
+from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.population.plan import FleetPlan, household_plan
 from protocols.documents.bodies import HoldBody, PaymentBody
@@ -212,6 +213,16 @@ def untrue_lists(session: Session, meters: Meters, links: dict[str, str]) -> Ite
 def trusted(meters: Meters) -> Meters:
     """The meters whose clock is trusted."""
     return {name: meter for name, meter in meters.items() if meter.memory.clock.status is ClockStatus.TRUSTED}
+
+
+def certain(meters: Meters) -> Meters:
+    """Those of them that know the time to the hour: a lie leaves a wide interval for six hours."""
+    found: Meters = {}
+    for name, meter in trusted(meters).items():
+        low_ms, high_ms = (end(meter.memory.clock, meter.tick) for end in (earliest_ms, latest_ms))
+        if low_ms is not None and high_ms is not None and high_ms - low_ms < HOUR_MS:
+            found[name] = meter
+    return found
 
 
 def stale_leases(watch: Watch, meters: Meters, now_ms: int) -> Iterator[str]:

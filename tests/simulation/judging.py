@@ -106,8 +106,8 @@ class Judge:
         self._found.all("nobody is made to talk", invariants.talkative(self.syncs))
 
     def choose_cut(self) -> str:
-        """The richest household with a clock that is trusted, which shall be cut; empty for none."""
-        meters = invariants.trusted(self._fleet.meters())
+        """The richest household whose meter knows the time, which shall be cut; empty for none."""
+        meters = invariants.certain(self._fleet.meters())
         self.cut = max(meters, key=lambda name: (meters[name].purse.balance_ueur, name), default="")
         return self.cut
 
