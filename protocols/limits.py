@@ -56,6 +56,10 @@ STATEMENT_UEUR_MAX = 1_000_000_000_000
 BALANCE_EUR_MAX = 400_000
 # Issuers of statements that one person's signature makes known to a meter: the controller and some kiosks.
 ISSUERS_PER_PERSON_MAX = 8
+# Issuers in an issuers document: the controller and its kiosks; with their keys they fill half a payload.
+ISSUERS_MAX = 32
+# Issuers whose totals a meter remembers, also of those that no document names any more.
+ISSUERS_HELD_MAX = 64
 # Issuers of which a meter says the total with each report: at worst those of a dozen people would not fit.
 ISSUERS_TOLD_MAX = 64
 # Load of a household connection in W: even 3 × 400 A, an industrial connection, draws less.

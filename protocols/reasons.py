@@ -171,12 +171,17 @@ class OrderVerdict(StrEnum):
 
 @unique
 class Did(StrEnum):
-    """What an accepted document did."""
+    """What an accepted document did.
+
+    `over_limit`: a payment is above what its issuer may spend now. The meter credits it by itself as soon as
+    the allowance covers it, or at once when two people sign it too.
+    """
 
     STORED = "stored"
     REPEATED = "repeated"
     RELEASED = "released"
     CREDITED = "credited"
+    OVER_LIMIT = "over_limit"
     EMERGENCY = "emergency"
     TARIFF = "tariff"
 
@@ -186,6 +191,7 @@ class NoOrder(StrEnum):
     """In place of a kind, for a judged document that is no order: a root, a card of 2020, broken bytes."""
 
     ROOT = "root"
+    ISSUERS = "issuers"
     CARD = "card"
     UNREADABLE = ""
 
@@ -194,9 +200,10 @@ class NoOrder(StrEnum):
 class Refusal(StrEnum):
     """Why a meter refuses a document. The state is unchanged.
 
-    A document that cannot be read is `malformed`, whatever is wrong with it. `too_large`, `wrong_type`,
-    `unknown_kind`, `no_such_calendar` and `no_limiter` are for other firmwares: ours gives
-    none of them, and the controller accepts them all.
+    A document that cannot be read is `malformed`, whatever is wrong with it. `unknown_issuer`: a payment of
+    an issuer, or of an epoch, that the meter's issuers document does not name; `stale_epoch`: of one that is
+    closed. `too_large`, `wrong_type`, `unknown_kind`, `no_such_calendar` and `no_limiter` are for other
+    firmwares: ours gives none of them, and the controller accepts them all.
     """
 
     TOO_LARGE = "too_large"
@@ -219,6 +226,8 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
     NO_LIMITER = "no_limiter"
     UNSUPPORTED = "unsupported"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    STALE_EPOCH = "stale_epoch"
 
 
 @unique

@@ -52,12 +52,16 @@ class ReleaseBody(Body, frozen=True):
     hours: ReleaseHours = 72
 
 
-class PaymentBody(Body, frozen=True):
-    """A statement: the running total of all payments of one issuer to this meter (design §4.3)."""
+class PaymentBody(Body, frozen=True, omit_defaults=True):
+    """A statement: the running total of all payments of one issuer to this meter (design §4.3).
+
+    `epoch` 0, of a meter without an issuers document, is left out: older firmware does not know the field.
+    """
 
     issuer: Id
     number: Rev
     total_ueur: Ueur
+    epoch: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
 
 
 class EmergencyCreditBody(Body, frozen=True):

@@ -130,9 +130,11 @@ def release(sheet: Sheet, keyid: str, hours: int = 72, scope: Scope = FLEET) -> 
     return _draft(sheet, Kind.RELEASE, keyid, scope, ReleaseBody(hours))
 
 
-def payment_statement(sheet: Sheet, meter: str, issuer: str, number: int, total_ueur: int) -> Order:
-    """The running total of an issuer's payments to one meter. Raises InputError."""
-    body = PaymentBody(issuer, number, total_ueur)
+def payment_statement(
+    sheet: Sheet, meter: str, issuer: str, number: int, total_ueur: int, *, epoch: int = 0
+) -> Order:
+    """The running total of an issuer's payments to one meter in an epoch. Raises InputError."""
+    body = PaymentBody(issuer, number, total_ueur, epoch)
     return _draft(sheet, Kind.PAYMENT, issuer, _one(meter), body)
 
 

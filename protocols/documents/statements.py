@@ -1,72 +1,125 @@
 """Payments as statements: the difference to the running total is credited, once (design §4.3).
 
-Every payment belongs to one *issuer* (the controller, or one offline kiosk). A *statement* is
-`(issuer, number, running total)`; card, network and code carry the same statements. A meter keeps
-the highest of each issuer and credits the difference: a statement that comes twice, late or by a second
-channel changes nothing, and no list of payments is needed. Money is in micro-euro (`_ueur`). Pure.
+Every payment belongs to one *issuer* (the controller, or one offline kiosk; see `issuers`). A *statement* is
+`(issuer, epoch, running total)`; card, network and code carry the same statements. A meter keeps the highest
+of each issuer and credits the difference: a statement that comes twice, late or by a second channel changes
+nothing, and no list of payments is needed. Each epoch of an issuer counts from 0. Epoch 0 is that of a meter
+without an issuers document. Money is in micro-euro (`_ueur`). Pure.
 """
 
-from bisect import insort
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from protocols.limits import REV_MAX, STATEMENT_UEUR_MAX
+from protocols.limits import ISSUERS_HELD_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
 
 
 class Statement(Struct, frozen=True, order=True):
-    """The running total of all payments of `issuer` to one meter, after its `number`-th payment."""
+    """The running total of all payments of `issuer` to one meter in an epoch, after its `number`-th payment.
+
+    `number` is for people and the ledger: it decides nothing.
+    """
 
     issuer: str
     number: int
     total_ueur: int
+    epoch: int = 0
 
 
 class Totals(Struct, frozen=True):
-    """The highest statement of each issuer that one meter holds, ascending by issuer."""
+    """The highest statements that one meter holds, by issuer and epoch.
+
+    Of an issuer it is one in its present epoch, and one in the epoch that was closed last. `closed_ueur`:
+    what was credited in epochs of which no statement is held any more.
+    """
 
     held: tuple[Statement, ...] = ()
+    closed_ueur: int = 0
 
     def of(self, issuer: str) -> Statement | None:
-        """The statement that is held of one issuer."""
-        return next((each for each in self.held if each.issuer == issuer), None)
+        """The statement that is held of one issuer in its present epoch."""
+        return next((each for each in reversed(self.held) if each.issuer == issuer), None)
 
     @property
     def credited_ueur(self) -> int:
         """The sum of all that was ever credited by statements."""
-        return sum(each.total_ueur for each in self.held)
+        return self.closed_ueur + sum(each.total_ueur for each in self.held)
 
 
 NO_TOTALS: Final = Totals()
 
 
 def apply_statement(
-    totals: Totals, issuer: str, number: int, total_ueur: int, *, has_room: bool = True
+    totals: Totals, issuer: str, number: int, total_ueur: int, *, epoch: int = 0, has_room: bool = True
 ) -> tuple[Totals, int] | Refusal:
     """The totals with this statement, and the difference to credit (`_ueur`; 0 if it is already held).
 
-    OUT_OF_RANGE if number or total is out of bounds, or if the statement contradicts the one held: a
-    running total never falls, and one number has one total. TOO_MANY for an issuer that is not known yet
-    where there is no room for another. A refusal changes nothing.
+    The higher total wins, whatever the numbers say: so a number can be used up by nobody. OUT_OF_RANGE if
+    number or total is out of bounds; STALE_EPOCH for an epoch that is closed; UNKNOWN_ISSUER for one that is
+    not opened yet (`open_epochs`). TOO_MANY for an issuer that is not known yet where there is no room for
+    another. A refusal changes nothing.
     """
     if not (1 <= number <= REV_MAX and 0 <= total_ueur <= STATEMENT_UEUR_MAX):
         return Refusal.OUT_OF_RANGE
     held = totals.of(issuer)
+    held_epoch = 0 if held is None else held.epoch
+    if epoch != held_epoch:
+        return Refusal.STALE_EPOCH if epoch < held_epoch else Refusal.UNKNOWN_ISSUER
     if held is None:
         if not has_room:
             return Refusal.TOO_MANY
         held = Statement(issuer, 0, 0)
-    if _contradicts(held, number, total_ueur):
-        return Refusal.OUT_OF_RANGE
-    if number <= held.number:
+    elif total_ueur <= held.total_ueur:
         return totals, 0
-    others = [each for each in totals.held if each.issuer != issuer]
-    insort(others, Statement(issuer, number, total_ueur))
-    return Totals(tuple(others)), total_ueur - held.total_ueur
+    others = [each for each in totals.held if each is not held]
+    taken = Statement(issuer, number, total_ueur, epoch)
+    return Totals(_sorted([*others, taken]), totals.closed_ueur), total_ueur - held.total_ueur
 
 
-def _contradicts(held: Statement, number: int, total_ueur: int) -> bool:
-    if number == held.number:
-        return total_ueur != held.total_ueur
-    return total_ueur < held.total_ueur if number > held.number else total_ueur > held.total_ueur
+def open_epochs(totals: Totals, epochs: Mapping[str, int]) -> Totals | Refusal:
+    """The totals when exactly these issuers may sign, each in its epoch: earlier epochs are closed for good.
+
+    An issuer that is not named any more keeps its totals, so that they are never credited again under its
+    name; one that never credited anything is forgotten. TOO_MANY for more issuers than a meter remembers.
+    """
+    kept: list[Statement] = []
+    closed_ueur = totals.closed_ueur
+    for issuer in sorted({each.issuer for each in totals.held} | epochs.keys()):
+        found = [each for each in totals.held if each.issuer == issuer]
+        if issuer in epochs and (not found or found[-1].epoch < epochs[issuer]):
+            found.append(Statement(issuer, 0, 0, epochs[issuer]))
+        # Of more epochs than two the sum is enough.
+        closed_ueur += sum(each.total_ueur for each in found[:-2])
+        if issuer in epochs or len(found) > 1 or found[0].total_ueur:
+            kept += found[-2:]
+    return _within_room(kept, closed_ueur, epochs)
+
+
+def _within_room(kept: list[Statement], closed_ueur: int, epochs: Mapping[str, int]) -> Totals | Refusal:
+    """Where there are too many, issuers of epoch 0 that nobody names make room, the lowest totals first.
+
+    One person could make such an issuer known. It cannot come back: every document names epochs from 1 on.
+    """
+    surplus = len({each.issuer for each in kept}) - ISSUERS_HELD_MAX
+    if surplus > 0:
+        known = {each.issuer for each in kept if each.epoch} | epochs.keys()
+        over = sorted((each for each in kept if each.issuer not in known), key=_by_total)
+        if len(over) < surplus:
+            return Refusal.TOO_MANY
+        closed_ueur += sum(each.total_ueur for each in over[:surplus])
+        kept = [each for each in kept if each not in over[:surplus]]
+    return Totals(_sorted(kept), closed_ueur)
+
+
+def _sorted(held: Iterable[Statement]) -> tuple[Statement, ...]:
+    return tuple(sorted(held, key=_by_issuer_and_epoch))
+
+
+def _by_issuer_and_epoch(statement: Statement) -> tuple[str, int]:
+    return statement.issuer, statement.epoch
+
+
+def _by_total(statement: Statement) -> tuple[int, str]:
+    return statement.total_ueur, statement.issuer

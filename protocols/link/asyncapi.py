@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from protocols.documents.envelope import WireEnvelope
+from protocols.documents.issuers import ISSUERS_TYPE, Issuers
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
 from protocols.documents.roles import ROOT_TYPE, Root, ShortRoot
@@ -58,13 +59,14 @@ _REPORTS: Final[Mapping[Channel, type]] = {
 }
 _SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.FLEET_ORDERS: (ORDER_TYPE,),
-    Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE),
+    Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE, ISSUERS_TYPE),
     Channel.TIME_ANSWER: (TIME_TYPE,),
     Channel.SERVICE_ANSWER: (SERVICE_TIME_TYPE,),
 }
 _INSIDE: Final = {
     ORDER_TYPE: "Order",
     ROOT_TYPE: "Root",
+    ISSUERS_TYPE: "Issuers",
     TIME_TYPE: "TimeAnswer",
     SERVICE_TIME_TYPE: "ServiceAnswer",
     BIRTH_TYPE: "Birth",
@@ -76,7 +78,7 @@ _TITLES: Final[Mapping[Channel, str]] = {
     Channel.STATUS: "A link's birth, or its last will.",
     Channel.READINGS: "Registers of many meters.",
     Channel.SYNC: "What each meter holds, at every connect.",
-    Channel.ORDERS: "An order, or a new root document, for one meter.",
+    Channel.ORDERS: "An order, a new root, or the issuers of payments, for one meter.",
     Channel.RECEIPTS: "What a meter made of an order.",
     Channel.REPORTED: "A meter's state after a change.",
     Channel.EVENTS: "A record of a meter's black box.",
@@ -146,6 +148,7 @@ def schemas() -> Json:
         Order,
         Root,
         ShortRoot,
+        Issuers,
         TimeAnswer,
         ServiceAnswer,
         Birth,

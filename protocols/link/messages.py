@@ -90,16 +90,23 @@ class CalendarHeld(Struct, frozen=True):
     digest: str
 
 
-class StatementHeld(Struct, frozen=True):
+class StatementHeld(Struct, frozen=True, omit_defaults=True):
+    """The highest statement of an issuer in an epoch; `epoch` 0 is left out.
+
+    Of an issuer a meter may hold two: of its present epoch, and of the one that was closed last.
+    """
+
     issuer: str
     number: Int
     total_ueur: Int
+    epoch: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
 
 
 class MeterHolds(Struct, frozen=True, kw_only=True):
     """What one meter holds, so that the controller can send what is missing. It carries the meter's MAC.
 
     `number` is drawn from the count of the meter's reports: the later of the two words is the newer one.
+    `issuers_version`: of its issuers document, 0 where it has none; absent from an older firmware.
     """
 
     meter: Id
@@ -116,6 +123,7 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
     cut_orders: tuple[str, ...]
     tombstones: tuple[str, ...]
     root_version: Int
+    issuers_version: Int | UnsetType = UNSET
     number: Int = 0
     epoch: Epoch = 0
     echo: Nonce = ""

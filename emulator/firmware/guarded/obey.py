@@ -55,7 +55,9 @@ def _pay(admitted: Admitted, memory: Memory, _tick: Tick) -> Did | Refusal:
     body = body_of(admitted.order, PaymentBody)
     opened = sum(holder == admitted.holder for holder in memory.issuers_of.values())
     has_room = opened < ISSUERS_PER_PERSON_MAX
-    outcome = apply_statement(memory.totals, body.issuer, body.number, body.total_ueur, has_room=has_room)
+    outcome = apply_statement(
+        memory.totals, body.issuer, body.number, body.total_ueur, epoch=body.epoch, has_room=has_room
+    )
     if isinstance(outcome, Refusal):
         return outcome
     totals, difference_ueur = outcome

@@ -65,7 +65,8 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
         case ReleaseBody():
             return f"supply back, and no cut for {body.hours} h from then"
         case PaymentBody():
-            return f"credit for what was paid through {body.issuer} so far, {eur(body.total_ueur)} EUR in all"
+            issuer = f"{body.issuer} in its epoch {body.epoch}" if body.epoch else body.issuer
+            return f"credit for what was paid through {issuer} so far, {eur(body.total_ueur)} EUR in all"
         case FlagBody():
             return f"the flag {body.name} is {'set' if order.kind is Kind.SET_FLAG else 'cleared'}"
         case CutCalendarBody():

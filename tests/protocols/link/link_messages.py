@@ -99,11 +99,12 @@ HOLDINGS = st.builds(
     lease_rev=COUNTS,
     lease_ends_ms=NUMBERS,
     statements=st.lists(
-        st.builds(StatementHeld, issuer=TEXTS, number=COUNTS, total_ueur=COUNTS), max_size=2
+        st.builds(StatementHeld, issuer=TEXTS, number=COUNTS, total_ueur=COUNTS, epoch=COUNTS), max_size=2
     ).map(tuple),
     cut_orders=st.lists(TEXTS, max_size=2).map(tuple),
     tombstones=st.lists(TEXTS, max_size=2).map(tuple),
     root_version=COUNTS,
+    issuers_version=COUNTS | st.just(msgspec.UNSET),
 )
 SYNCS = st.builds(Sync, link=IDS, meters=st.lists(HOLDINGS, max_size=2).map(tuple), more=st.booleans())
 TIME_ASKS = st.builds(TimeAsk, meter=IDS, source=st.sampled_from(Source), nonce=TEXTS)

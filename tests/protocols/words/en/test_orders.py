@@ -35,6 +35,13 @@ WORDS: list[tuple[Order, str]] = [
             "for m1 (payment/controller rev 1)"
         ),
     ),
+    (
+        drafting.payment_statement(sheet(), "m1", "controller", 1, 5_000_000, epoch=2),
+        (
+            "credit for what was paid through controller in its epoch 2 so far, 5.00 EUR in all, "
+            "for m1 (payment/controller rev 1)"
+        ),
+    ),
     (DRAFTS["emergency"](), "emergency credit is started, for m1 (emergency/credit rev 1)"),
     (DRAFTS["set_flag"](), "the flag medical is set, for m1 (flag/medical rev 1)"),
     (DRAFTS["clear_flag"](), "the flag medical is cleared, for m1 (flag/medical rev 1)"),
