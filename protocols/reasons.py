@@ -151,9 +151,13 @@ class ClockCause(StrEnum):
 
 @unique
 class CreditCause(StrEnum):
-    """What changed the credit, or which threshold (`low`, `zero`) it crossed."""
+    """What changed the credit, or which threshold (`low`, `zero`) it crossed.
+
+    `allowance`: a payment that was over its issuer's limit is credited, since the allowance covers it now.
+    """
 
     TOP_UP = "top_up"
+    ALLOWANCE = "allowance"
     EMERGENCY_START = "emergency_start"
     EMERGENCY_USED_UP = "emergency_used_up"
     LOW = "low"

@@ -62,6 +62,9 @@ def run_fleet(
     fleet_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The fleet's key; default: fleet.key beside the root.")
     ] = None,
+    issuers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Who signs payments; else issuers.json there.")
+    ] = None,
     tls: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="For mqtts: a folder with one of credentials for each link."),
@@ -100,16 +103,11 @@ def run_fleet(
             raise InputError(f"--state: {LEGACY} keeps nothing over a restart; allowed: with {GUARDED}")
         asyncio.run(_run_unlinked(plan, clock, as_json=as_json))
     broker, root = _from_settings(broker, root, os.environ)
-    secrets = read_secrets(root, fleet_key)
-    address = None if broker == EMBEDDED else read_address(broker, str(tls or ""))
+    secrets = read_secrets(root, fleet_key, issuers)
+    given = None if broker == EMBEDDED else read_address(broker, str(tls or ""))
     with ExitStack() as stack:
-        if state is not None:
-            stack.enter_context(StateFolder(state)).check_choices(
-                {"meters": meters, "links": links, "seed": seed, "profile": kind}
-            )
-        if address is None:
-            address = stack.enter_context(EmbeddedBroker()).address
-            complain(f"broker: {address}")
+        _keep_in(state, stack, plan, kind)
+        address = _embedded(stack) if given is None else given
         built = build_links(plan, secrets, clock.now_ms(), state, epoch=draw_epoch())
         running = [RunningLink(link, _own_credentials(address, link.name), clock) for link in built]
         try:
@@ -117,6 +115,21 @@ def run_fleet(
         finally:
             for each in running:
                 each.save()
+
+
+def _keep_in(state: Path | None, stack: ExitStack, plan: FleetPlan, kind: str) -> None:
+    """Lock the folder of a fleet's memories, and check that it is of such a fleet. Raises InputError."""
+    if state is not None:
+        stack.enter_context(StateFolder(state)).check_choices(
+            {"meters": plan.meters, "links": plan.links, "seed": plan.seed, "profile": kind}
+        )
+
+
+def _embedded(stack: ExitStack) -> BrokerAddress:
+    """A broker of the fleet's own, until the stack is closed."""
+    address = stack.enter_context(EmbeddedBroker()).address
+    complain(f"broker: {address}")
+    return address
 
 
 def _own_credentials(address: BrokerAddress, link: str) -> BrokerAddress:

@@ -1,23 +1,33 @@
-"""Reads what a fleet gets at manufacture, the root that it trusts and the fleet's key; draws a new life."""
+"""Reads what a fleet gets at manufacture: root, issuers, and the fleet's key; draws a new life."""
 
 from pathlib import Path
 from secrets import randbelow
 from typing import Final
 
 from emulator.fleet.building import FleetSecrets
+from protocols.documents.issuers import Issuers, accept_issuers
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 from protocols.limits import PAYLOAD_BYTES_MAX, REV_MAX
+from protocols.reasons import Refusal
 
 KEY_FILE: Final = "fleet.key"
+ISSUERS_FILE: Final = "issuers.json"
 KEY_BYTES: Final = 32
 
 
-def read_secrets(root_file: Path, key_file: Path | None) -> FleetSecrets:
-    """Root and fleet key; without `key_file` the key is read from the root's folder. Raises InputError."""
+def read_secrets(root_file: Path, key_file: Path | None, issuers_file: Path | None = None) -> FleetSecrets:
+    """Root, fleet key and issuers; what is not given is read from the root's folder. Raises InputError.
+
+    A folder without issuers is of a home that names none: a person's signature is enough for a payment.
+    """
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
-    return FleetSecrets(root, _key(path, _content(path, "--fleet-key")))
+    return FleetSecrets(
+        root,
+        _key(path, _content(path, "--fleet-key")),
+        issuers=_issuers(issuers_file, root_file.parent / ISSUERS_FILE, root),
+    )
 
 
 def draw_epoch() -> int:
@@ -31,6 +41,19 @@ def _root(file: Path, data: bytes) -> Root:
     except DocumentError as error:
         allowed = "the root.json that `relance init` writes"
         raise InputError(f"--root: {file}: {error}; allowed: {allowed}") from None
+
+
+def _issuers(given: Path | None, beside: Path, root: Root) -> Issuers | None:
+    if given is None and not beside.exists():
+        return None
+    file = beside if given is None else given
+    try:
+        accepted = accept_issuers(_content(file, "--issuers"), root, None)
+    except DocumentError as error:
+        raise InputError(f"--issuers: {file}: {error}; allowed: a signed issuers.json") from None
+    if isinstance(accepted, Refusal):
+        raise InputError(f"--issuers: {file}: {accepted}; allowed: signed by as many people as harm needs")
+    return accepted
 
 
 def _key(file: Path, data: bytes) -> bytes:

@@ -24,6 +24,7 @@ from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan
 from emulator.world.crystal import Crystal
 from emulator.world.household import Household
 from protocols.chain import GENESIS, Entry
+from protocols.documents.issuers import Issuers
 from protocols.documents.roles import Root
 from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.keys import ask_key, asks_key, link_key, meter_key
@@ -35,12 +36,14 @@ M = TypeVar("M", bound=Meter)
 class FleetSecrets:
     """What meters are given at manufacture: whom to trust, and the key that each one's own comes from.
 
-    `epoch`: the life that a meter or link begins when it is made.
+    `epoch`: the life that a meter or link begins when it is made. `issuers`: who may sign payments; None in a
+    home that names none.
     """
 
     root: Root
     fleet_key: bytes
     epoch: int = 0
+    issuers: Issuers | None = None
 
 
 def build_links(
@@ -104,6 +107,7 @@ def _commission(
         load_w=made.load.load_w(now_ms),
         commissioned_ms=now_ms,
         epoch=secrets.epoch,
+        issuers=secrets.issuers,
     )
     return ReportingMeter(_household(plan, made, meter, now_ms), link, memory, now_ms)
 
@@ -140,6 +144,7 @@ def _restore(
         load_w=made.load.load_w(now_ms),
         head=GENESIS if kept is None else kept.head,
         epoch=secrets.epoch,
+        issuers=secrets.issuers,
     )
     household = _household(plan, made, meter, now_ms, began_tick=meter.tick)
     reporting = ReportingMeter(household, link, memory, now_ms)

@@ -285,7 +285,7 @@ class ReportingMeter:
 
     def _receipt(self, number: int, record: OrderJudged, document: bytes) -> Receipt | None:
         """None for bytes that were no order: the receipt could name none."""
-        order = record.order or (NoOrder.ROOT if record.kind == NoOrder.ROOT else "")
+        order = record.order or (record.kind if record.kind in {NoOrder.ROOT, NoOrder.ISSUERS} else "")
         if not order:
             return None
         return Receipt(

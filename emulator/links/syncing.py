@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection, revs_named
+from protocols.documents.statements import Statement
 from protocols.limits import ISSUERS_TOLD_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
 from protocols.link.messages import (
     CalendarHeld,
@@ -53,6 +54,7 @@ def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds
         cut_orders=held.cut_orders,
         tombstones=held.tombstones,
         root_version=held.root_version,
+        issuers_version=held.issuers_version,
         number=number,
         epoch=meter.epoch,
         echo=echo,
@@ -63,9 +65,21 @@ def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds
 
 
 def totals_of(meter: GuardedMeter) -> tuple[StatementHeld, ...]:
-    """What a meter has credited, of each issuer; of too many, the first ones by name."""
-    held = meter.totals.held[:ISSUERS_TOLD_MAX]
-    return tuple(StatementHeld(each.issuer, each.number, each.total_ueur) for each in held)
+    """What a meter has credited, of each issuer and epoch.
+
+    Of too many, those of the issuers in force come first, and of the rest the first ones by name.
+    """
+    issuers = meter.issuers
+    named = set() if issuers is None else {each.name for each in issuers.issuers}
+    held = sorted(meter.totals.held, key=lambda each: each.issuer not in named)[:ISSUERS_TOLD_MAX]
+    return tuple(
+        StatementHeld(each.issuer, each.number, each.total_ueur, each.epoch)
+        for each in sorted(held, key=_place)
+    )
+
+
+def _place(statement: Statement) -> tuple[str, int]:
+    return statement.issuer, statement.epoch
 
 
 def sync_messages(link: str, words: Sequence[bytes]) -> list[bytes]:

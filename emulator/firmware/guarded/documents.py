@@ -17,11 +17,13 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.obey import obey
+from emulator.firmware.guarded.paying import take_issuers
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
+from protocols.documents.issuers import ISSUERS_TYPE, accept_issuers
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import highest_number
 from protocols.documents.orders import TIME_TYPE, OneWayTime, Order, body_of
@@ -76,6 +78,8 @@ def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
         return _receive_time(document, parts, at_tick)
     if payload_type == ROOT_TYPE:
         return _receive_root(document, parts, at_tick)
+    if payload_type == ISSUERS_TYPE:
+        return _receive_issuers(document, parts, at_tick)
     return _receive_order(document, parts, at_tick)
 
 
@@ -158,6 +162,21 @@ def _receive_root(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
         return _refuse(RefusedDocument(accepted), parts, at_tick)
     parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
+    parts.recorder.journal(at_tick, judged)
+    return _NOTHING
+
+
+def _receive_issuers(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
+    try:
+        accepted = accept_issuers(document.data, parts.root, parts.memory.issuers)
+    except DocumentError:
+        return _refuse(RefusedDocument(Refusal.MALFORMED), parts, at_tick)
+    if isinstance(accepted, Refusal):
+        return _refuse(RefusedDocument(accepted), parts, at_tick)
+    refusal = take_issuers(parts.memory, accepted, at_tick)
+    if refusal is not None:
+        return _refuse(RefusedDocument(refusal), parts, at_tick)
+    judged = OrderJudged("", NoOrder.ISSUERS, "issuers", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
     parts.recorder.journal(at_tick, judged)
     return _NOTHING
 

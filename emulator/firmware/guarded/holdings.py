@@ -19,6 +19,7 @@ class Holdings(Struct, frozen=True, gc=False):
     cut_orders: tuple[str, ...]
     tombstones: tuple[str, ...]
     root_version: int
+    issuers_version: int
 
 
 def holdings_of(memory: Memory, root_version: int) -> Holdings:
@@ -31,4 +32,5 @@ def holdings_of(memory: Memory, root_version: int) -> Holdings:
         tuple(sorted(memory.cut_orders)),
         tuple(sorted(memory.tombstones)),
         root_version,
+        0 if memory.issuers is None else memory.issuers.version,
     )

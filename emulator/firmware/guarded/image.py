@@ -40,5 +40,6 @@ def _share(memory: Memory) -> Memory:
     memory.protections = shared_table(memory.protections)
     memory.calendars = shared_table(memory.calendars)
     memory.harm_revs = shared_table(memory.harm_revs)
+    memory.issuers = None if memory.issuers is None else shared(memory.issuers)
     memory.lease = None if memory.lease is None else shared(memory.lease)
     return memory

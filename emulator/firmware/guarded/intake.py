@@ -14,13 +14,16 @@ from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.ticks import Tick
-from protocols.documents.kind_rule import Dates, Role
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.issuers import Issuers, has_issued
+from protocols.documents.kind_rule import Dates, Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
     ORDER_TYPE,
     TIME_TYPE,
     Order,
     SignedTime,
+    body_of,
     good_until_ms,
     numbering_key,
     read_order,
@@ -48,11 +51,13 @@ class Admitted(Struct, frozen=True, gc=False):
     """An order that is good now.
 
     `holder`: who signed it, for one person's room; of several the first by name. `root`: what admitted it.
+    `countersigned`: an issuer's statement that enough people for harm have signed too.
     """
 
     order: Order
     holder: str
     root: Root
+    countersigned: bool = False
 
 
 def admit_order(
@@ -65,9 +70,13 @@ def admit_order(
     except DocumentError:
         return RefusedDocument(Refusal.MALFORMED)
     role = KINDS[order.kind].role
-    known = bool(signed.keyids)
-    if not meets(signed, root, role) or not _is_signed_by_its_key(order, signed):
-        return RefusedDocument(Refusal.TOO_FEW_SIGNERS, order, known)
+    issuers = memory.issuers if order.kind is Kind.PAYMENT else None
+    if issuers is None:
+        known, refusal = bool(signed.keyids), _refusal_by_signers(order, signed)
+    else:
+        known, refusal = _judged_by_issuer(data, order, signed, issuers)
+    if refusal is not None:
+        return RefusedDocument(refusal, order, known)
     if not is_addressed(order, identity):
         return RefusedDocument(Refusal.NOT_ADDRESSED, order, known)
     low_ms, high_ms = earliest_ms(memory.clock, tick), latest_ms(memory.clock, tick)
@@ -79,6 +88,10 @@ def admit_order(
     refusal = _refusal_by_time(order, memory.clock.status, low_ms, high_ms)
     if refusal is not None:
         return RefusedDocument(refusal, order, known)
+    if issuers is not None:
+        # No key of an issuer counts as a person's, not even where a root names it later.
+        people = replace(signed, keyids=signed.keyids - {each.keyid for each in issuers.issuers})
+        return Admitted(order, "", root, meets(people, root, Role.HARM))
     return Admitted(order, min(signed.holders(role)), root)
 
 
@@ -107,6 +120,26 @@ def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | RefusedDo
     if source is None:
         return RefusedDocument(Refusal.TOO_FEW_SIGNERS)
     return source, time
+
+
+def _refusal_by_signers(order: Order, signed: Signed) -> Refusal | None:
+    enough = meets(signed, signed.root, KINDS[order.kind].role) and _is_signed_by_its_key(order, signed)
+    return None if enough else Refusal.TOO_FEW_SIGNERS
+
+
+def _judged_by_issuer(
+    data: bytes, order: Order, signed: Signed, issuers: Issuers
+) -> tuple[bool, Refusal | None]:
+    """Whether a known key signed a statement, and why it is none of an issuer and epoch in force."""
+    body = body_of(order, PaymentBody)
+    issuer = issuers.of(body.issuer)
+    if issuer is None:
+        return bool(signed.keyids), Refusal.UNKNOWN_ISSUER
+    issued = has_issued(data, issuer)
+    refusal = None if issued else Refusal.TOO_FEW_SIGNERS
+    if body.epoch != issuer.epoch:
+        refusal = Refusal.STALE_EPOCH if body.epoch < issuer.epoch else Refusal.UNKNOWN_ISSUER
+    return issued or bool(signed.keyids), refusal
 
 
 def _is_signed_by_its_key(order: Order, signed: Signed) -> bool:

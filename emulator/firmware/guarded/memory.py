@@ -17,9 +17,10 @@ from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.sharing import no_entries
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from protocols.documents.bodies import Named
+from protocols.documents.issuers import Issuers
 from protocols.documents.merging import Protection
 from protocols.documents.roles import Root
-from protocols.documents.statements import NO_TOTALS, Totals
+from protocols.documents.statements import NO_TOTALS, Statement, Totals
 from protocols.instants import UtcMs
 from protocols.link.question import Question
 from protocols.reasons import Supply, SupplyReason
@@ -73,6 +74,13 @@ class ReleaseDate(Struct, frozen=True, gc=False):
     left_ms: int
 
 
+class Allowance(Struct, frozen=True, gc=False):
+    """What an issuer could credit at `tick`; from then on it grows."""
+
+    level_ueur: int
+    tick: Tick
+
+
 class Opening(Struct, frozen=True, gc=False):
     """The last opening, with all that was known then: `question` can be judged again."""
 
@@ -92,9 +100,10 @@ class Memory:
     two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
     also of those carried out: a repetition must not cut twice. Cut orders issued up to
     `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room. `issuers_of` holds, per
-    issuer of statements, the person whose signature made it known here. `epoch` is the life of the meter, not
-    that of its ticks: drawn by chance at its commissioning, its nonces and numbers are counted in it. 0: an
-    image from before lives were told apart.
+    issuer of statements, the person whose signature made it known here, while there is no `issuers` document.
+    `allowances` holds what each of its issuers may credit, `waiting` a statement above that. `epoch` is the
+    life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
+    counted in it. 0: an image from before lives were told apart.
     """
 
     clock: Clock
@@ -123,3 +132,6 @@ class Memory:
     low_credit_told: bool = False
     opening: Opening | None = None
     epoch: int = 0
+    issuers: Issuers | None = None
+    allowances: Mapping[str, Allowance] = field(default_factory=no_entries)
+    waiting: Mapping[str, Statement] = field(default_factory=no_entries)

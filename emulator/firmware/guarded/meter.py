@@ -12,7 +12,7 @@ point's. It is given back in `_give_back`.
 
 from typing import Final, assert_never
 
-from emulator.firmware.credit import has_nothing_left, opened, settle
+from emulator.firmware.credit import has_nothing_left, opened, pay, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
@@ -28,7 +28,7 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from emulator.firmware.guarded import causes, clock, holds, purse
+from emulator.firmware.guarded import causes, clock, holds, paying, purse
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import Parts, receive
 from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
@@ -44,6 +44,7 @@ from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import FIRST_TICK, NEVER, STEP_MS, Tick, step_at_or_after
 from protocols.chain import Head
+from protocols.documents.issuers import Issuers
 from protocols.documents.roles import Root
 from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MIN
@@ -54,6 +55,7 @@ from protocols.reasons import (
     ClaimVerdict,
     ClockCause,
     ClockStatus,
+    CreditCause,
     NoOrder,
     OrderVerdict,
     Refusal,
@@ -89,6 +91,7 @@ class GuardedMeter(ShownMeter):
         commissioned_ms: UtcMs,
         spread_ms: int = 1_000,
         epoch: int = 0,
+        issuers: Issuers | None = None,
     ) -> None:
         self.identity = identity
         self.profile = profile
@@ -98,6 +101,7 @@ class GuardedMeter(ShownMeter):
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
         began = clock.set_at_commissioning(commissioned_ms, spread_ms, FIRST_TICK, profile.crystal_ppm)
         self.memory = Memory(began, self.point.credit, epoch=epoch)
+        self._is_given(issuers)
         self.stepped_tick: int = -STEP_MS
         self.touched_tick = FIRST_TICK
         self.spread_share = identity.spread_share()
@@ -117,6 +121,7 @@ class GuardedMeter(ShownMeter):
         head: Head,
         mains_on: bool = True,
         epoch: int = 0,
+        issuers: Issuers | None = None,
     ) -> "GuardedMeter":
         """A meter after a power cut, from its image and its journal's head.
 
@@ -131,6 +136,7 @@ class GuardedMeter(ShownMeter):
             load_w=load_w,
             commissioned_ms=UtcMs(INSTANT_MS_MIN),
             epoch=epoch,
+            issuers=issuers,
         )
         meter.journal = Journal(head)
         meter.recorder = Recorder(meter.journal)
@@ -138,6 +144,7 @@ class GuardedMeter(ShownMeter):
             clock.begin_epoch(meter.memory.clock, FIRST_TICK)
         else:
             meter.memory = decode_image(image)
+            meter._is_given(issuers)
         memory = meter.memory
         meter.point = ServicePoint.restore(
             profile,
@@ -152,6 +159,12 @@ class GuardedMeter(ShownMeter):
         meter.stepped_tick = step_at_or_after(memory.tick) - STEP_MS
         meter.touched_tick = memory.tick
         return meter
+
+    def _is_given(self, issuers: Issuers | None) -> None:
+        """Issuers of its manufacture, or from the hand of who restores it: they count where it holds none."""
+        if issuers is not None and self.memory.issuers is None:
+            refusal = paying.take_issuers(self.memory, issuers, self.memory.tick)
+            assert refusal is None, "issuers of epoch 0 make room"
 
     def handle(self, event: Event, at_tick: Tick) -> tuple[Effect, ...]:
         """Apply one input at `at_tick`; what is due before it happens first."""
@@ -212,6 +225,8 @@ class GuardedMeter(ShownMeter):
 
     def _step(self, at_tick: Tick) -> None:
         self.point.step(at_tick)
+        if self.memory.waiting:
+            self._credit_waiting(at_tick)
         purse.step(self.point, self.memory, at_tick)
         self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
         holds.update_release(self.memory, at_tick)
@@ -219,6 +234,16 @@ class GuardedMeter(ShownMeter):
             # A power cut, and lost ticks after it, must not bring back what is over.
             self.recorder.persist_first()
         self._consider(at_tick)
+
+    def _credit_waiting(self, at_tick: Tick) -> None:
+        """Credit what waited for its issuer's allowance, and give the supply back as any payment does."""
+        waiting, paid_ueur = self.memory.waiting, paying.credit_waiting(self.memory, at_tick)
+        if self.memory.waiting is not waiting:
+            self.recorder.persist_first()
+        if paid_ueur:
+            pay(self.point.credit, paid_ueur)
+            self.point.journal_credit(CreditCause.ALLOWANCE, at_tick)
+            self._credit_is_back(SupplyReason.TOP_UP, at_tick)
 
     def _consider(self, at_tick: Tick) -> None:
         """Warn for every cause that stands, and open for the first that may."""
@@ -262,6 +287,7 @@ class GuardedMeter(ShownMeter):
                 self._find_cause_due_tick(),
                 holds.release_due_tick(self.memory),
                 causes.over_due_tick(self.memory),
+                paying.due_tick(self.memory),
             )
             self._kept_empty = empty
         return self._kept_due_tick
@@ -356,6 +382,7 @@ class GuardedMeter(ShownMeter):
                 self.point.trip(at_tick)
             case TicksLost() | NewEpoch():
                 holds.survive_lost_ticks(self.memory, at_tick)
+                paying.begin_allowances(self.memory, at_tick)
                 clock.begin_epoch(self.memory.clock, at_tick)
                 lost = isinstance(event, TicksLost)
                 self._journal_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)

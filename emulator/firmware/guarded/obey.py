@@ -11,6 +11,7 @@ from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
+from emulator.firmware.guarded.paying import begin_allowances, pay
 from emulator.firmware.guarded.protect import lower, protect, release, set_flag
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import Tick
@@ -19,23 +20,18 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     LeaseBody,
     LimiterBody,
-    PaymentBody,
     RebaseBody,
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, body_of, digest_of
-from protocols.documents.statements import apply_statement
 from protocols.limits import (
-    BALANCE_EUR_MAX,
     CUT_ORDERS_MAX,
-    ISSUERS_PER_PERSON_MAX,
     REVISIONS_MAX,
     TOMBSTONES_MAX,
 )
 from protocols.reasons import Did, Refusal
 from protocols.spans import merge_windows
-from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
 # Calendars under different names that one meter stores; a lease keeps one of them alive.
 _CALENDARS_MAX: Final = 4
@@ -48,25 +44,6 @@ def obey(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     if of_people is not None:
         return of_people(admitted, memory, tick)
     return _DEEDS[admitted.order.kind](admitted.order, memory, tick)
-
-
-def _pay(admitted: Admitted, memory: Memory, _tick: Tick) -> Did | Refusal:
-    """Credit a statement. A person whose signature made so many issuers known makes no further one known."""
-    body = body_of(admitted.order, PaymentBody)
-    opened = sum(holder == admitted.holder for holder in memory.issuers_of.values())
-    has_room = opened < ISSUERS_PER_PERSON_MAX
-    outcome = apply_statement(
-        memory.totals, body.issuer, body.number, body.total_ueur, epoch=body.epoch, has_room=has_room
-    )
-    if isinstance(outcome, Refusal):
-        return outcome
-    totals, difference_ueur = outcome
-    if memory.credit.balance_q + difference_ueur * QUANTA_PER_UEUR > BALANCE_EUR_MAX * QUANTA_PER_EUR:
-        return Refusal.OUT_OF_RANGE
-    if memory.totals.of(body.issuer) is None:
-        memory.issuers_of = {**memory.issuers_of, body.issuer: admitted.holder}
-    memory.totals = totals
-    return Did.CREDITED if difference_ueur else Did.REPEATED
 
 
 def _emergency(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
@@ -160,6 +137,7 @@ def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     if not memory.clock.nonce or nonce != memory.clock.nonce:
         return Refusal.UNKNOWN_NONCE
     survive_lost_ticks(memory, tick)
+    begin_allowances(memory, tick)
     begin_epoch(memory.clock, tick)
     return Did.STORED
 
@@ -204,7 +182,7 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
 _OF_PEOPLE: Final[dict[Kind, Callable[[Admitted, Memory, Tick], Did | Refusal]]] = {
     Kind.HOLD: protect,
     Kind.RELEASE: release,
-    Kind.PAYMENT: _pay,
+    Kind.PAYMENT: pay,
     Kind.SET_FLAG: set_flag,
     Kind.SHORTEN_HOLD: lower,
     Kind.LIFT_HOLD: lower,

@@ -16,6 +16,7 @@ from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
+from protocols.documents.issuers import Issuers
 from protocols.documents.roles import Root
 from protocols.documents.statements import Totals
 from protocols.instants import UtcMs
@@ -95,6 +96,11 @@ class ShownMeter:
     def totals(self) -> Totals:
         """What it has credited, of each issuer."""
         return self.memory.totals
+
+    @property
+    def issuers(self) -> Issuers | None:
+        """Who may sign payments; None where a person of role protect may."""
+        return self.memory.issuers
 
     def next_possible_ms(self, at_tick: Tick) -> int | None:
         """When a cut is possible next, if nothing new arrives; None: never, as things stand."""

@@ -17,6 +17,7 @@ from emulator.fleet.files import read_journal
 from protocols.chain import verify
 from protocols.documents.bodies import HoldBody
 from protocols.documents.envelope import seal
+from protocols.documents.issuers import ISSUERS_TYPE, write_issuers
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.documents.roles import ROOT_TYPE, write_root
@@ -25,7 +26,7 @@ from protocols.link.messages import MeterHolds, Receipt, Reported, Status, Sync,
 from protocols.link.topics import Channel, Place, controller_filters
 from protocols.reasons import ClockStatus
 from tests.brokers.post import Post, play, running, until
-from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS, Workbench, sign
+from tests.emulator.firmware.guarded.workbench import ISSUERS, ROOT, SIGNERS, Workbench, sign
 
 PROGRAM = Path(sys.executable).with_name("relance-emulator")
 
@@ -190,6 +191,9 @@ WHOLE = (*BROKER, "--root", "root.json")
         ((*BROKER, "--root", "fleet.key"), 2, "--root: fleet.key: envelope: JSON is malformed"),
         ((*BROKER, "--root", "alone.json"), 2, "--root: alone.json: root: not signed by as many people as"),
         ((*WHOLE, "--fleet-key", "root.json"), 2, "--fleet-key: root.json: allowed: 32 bytes as hex"),
+        ((*WHOLE, "--issuers", "none.json"), 2, "--issuers: none.json: cannot be read: No such file"),
+        ((*WHOLE, "--issuers", "root.json"), 2, "--issuers: root.json: envelope: payloadType"),
+        ((*WHOLE, "--issuers", "gina.json"), 2, "--issuers: gina.json: too_few_signers; allowed: signed by"),
         ((*WHOLE, "--meters", "0"), 2, "--meters: 0; allowed: 1 to 100000"),
         ((*WHOLE, "--links", "21"), 2, "--links: 21; allowed: 1 to 20"),
         ((*WHOLE, "--meters", "many"), 2, "Invalid value for '--meters': Input should be a valid integer"),
@@ -206,6 +210,7 @@ def test_a_wrong_command_line_gets_one_line(
     home: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     (home / "alone.json").write_bytes(seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"]]))
+    (home / "gina.json").write_bytes(seal(write_issuers(ISSUERS), ISSUERS_TYPE, [SIGNERS["gina"]]))
     found, line = refused(home, *arguments)
     assert message in line
     assert found == status

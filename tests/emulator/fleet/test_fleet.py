@@ -1,23 +1,46 @@
 """A fleet from its seed: what each meter is, how links share them, and how it comes back from a power cut."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+from emulator.cli.trust import read_secrets
 from emulator.firmware.events import CardPass, Overcurrent
 from emulator.fleet.building import FleetSecrets, build_links, build_unlinked
 from emulator.fleet.files import LinkMemory
 from emulator.links.link import Link
+from emulator.links.reporting import Outgoing
 from emulator.population.plan import FleetPlan, household_plan
 from emulator.population.shipped import shipped_profiles
-from protocols.documents.bodies import HoldBody, ReleaseBody
+from protocols.documents.bodies import HoldBody, PaymentBody, ReleaseBody
+from protocols.documents.envelope import document_digest, seal
+from protocols.documents.issuers import ISSUERS_TYPE, write_issuers
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import Scope
+from protocols.documents.orders import ORDER_TYPE, Scope, write_document
+from protocols.documents.roles import ROOT_TYPE, write_root
+from protocols.documents.statements import Statement, Totals
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs
 from protocols.link.keys import meter_key
-from protocols.link.messages import MeterEvent, Reported, Status, read_message, read_report
+from protocols.link.messages import (
+    MeterEvent,
+    Receipt,
+    Reported,
+    StatementHeld,
+    Status,
+    read_message,
+    read_report,
+)
 from protocols.link.topics import Channel, Place
 from protocols.reasons import ClockStatus, Energy, Supply, SupplyReason
-from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, Workbench, sign
+from tests.emulator.firmware.guarded.workbench import (
+    ISSUERS,
+    MONDAY_MS,
+    ROOT,
+    SIGNERS,
+    Workbench,
+    machine,
+    sign,
+)
 
 PROFILE = shipped_profiles()["wallonia-smart"]
 SECRETS = FleetSecrets(ROOT, b"fleet".ljust(32, b"."))
@@ -229,3 +252,63 @@ def test_a_meter_that_has_lost_its_memory_begins_a_life(tmp_path: Path) -> None:
     (again,) = build_links(plan(2, 1), SECRETS, UtcMs(MONDAY_MS + HOUR_MS), tmp_path, epoch=8)
     found = {name: each.household.meter.memory.epoch for name, each in again.meters.items()}
     assert found == {"m00001": 8, "m00002": 7}
+
+
+def statement(bench: Workbench, total_ueur: int) -> bytes:
+    body = PaymentBody("controller", 1, total_ueur, 1)
+    order = bench.order(Kind.PAYMENT, "controller", body, scope=Scope(meters=("m00001",)))
+    return seal(write_document(order), ORDER_TYPE, [machine("service")])
+
+
+def test_a_payment_over_the_limit_comes_by_itself_and_the_report_says_it(tmp_path: Path) -> None:
+    secrets = replace(SECRETS, issuers=ISSUERS)
+    (link,) = build_links(plan(1, 1), secrets, MONDAY_MS, tmp_path)
+    place = Place(Channel.ORDERS, link="link-1", meter="m00001")
+    link.will()
+    link.connected(MONDAY_MS)
+    envelope = statement(Workbench(), 100_000_000)
+    told = [read_report(each.payload)[0] for each in link.receive(place, envelope, MONDAY_MS)]
+    receipt = next(each for each in told if isinstance(each, Receipt))
+    assert (receipt.verdict, receipt.reason) == ("accepted", "over_limit")
+    assert receipt.document == document_digest(envelope)
+
+    # An hour of the crystal, then a restart that keeps it and takes the ticks: a day is not enough either.
+    link.advance(UtcMs(MONDAY_MS + HOUR_MS))
+    later_ms = MONDAY_MS + 2 * HOUR_MS
+    (again,) = build_links(plan(1, 1), secrets, UtcMs(later_ms), tmp_path)
+    again.will()
+    again.connected(UtcMs(later_ms))
+    meter = again.meters["m00001"].household.meter
+    assert meter.totals == Totals((Statement("controller", 0, 0, 1),))
+    said = again.advance(UtcMs(later_ms + 4 * HOUR_MS))
+    report = next(each for each in (read_report(out.payload)[0] for out in said if _is_report(out)))
+    assert isinstance(report, Reported)
+    assert report.totals == (StatementHeld("controller", 1, 100_000_000, 1),)
+
+
+def _is_report(out: Outgoing) -> bool:
+    return out.place.channel is Channel.REPORTED
+
+
+def test_an_issuers_document_is_answered_with_a_receipt() -> None:
+    (link,) = build_links(plan(1, 1), SECRETS, MONDAY_MS, None)
+    link.will()
+    link.connected(MONDAY_MS)
+    envelope = seal(write_issuers(ISSUERS), ISSUERS_TYPE, [SIGNERS["dora"], SIGNERS["eric"]])
+    said = link.receive(Place(Channel.ORDERS, link="link-1", meter="m00001"), envelope, MONDAY_MS)
+    receipt = read_report(said[0].payload)[0]
+    assert isinstance(receipt, Receipt)
+    assert (receipt.order, receipt.kind, receipt.rev) == ("issuers", "issuers", 1)
+    assert (receipt.verdict, receipt.document) == ("accepted", document_digest(envelope))
+
+
+def test_a_fleet_takes_the_issuers_beside_its_root(tmp_path: Path) -> None:
+    root = tmp_path / "root.json"
+    root.write_bytes(seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]]))
+    (tmp_path / "fleet.key").write_text("ab" * 32)
+    assert read_secrets(root, None).issuers is None
+    signed = seal(write_issuers(ISSUERS), ISSUERS_TYPE, [SIGNERS["dora"], SIGNERS["eric"]])
+    (tmp_path / "other.json").write_bytes(signed)
+    assert read_secrets(root, None, tmp_path / "other.json").issuers == ISSUERS
+    (tmp_path / "issuers.json").write_bytes(signed)
+    assert read_secrets(root, None).issuers == ISSUERS

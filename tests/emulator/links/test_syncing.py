@@ -4,15 +4,25 @@ import msgspec
 
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.guarded.paying import take_issuers
+from emulator.firmware.ticks import FIRST_TICK
 from emulator.links.syncing import holds_of, sync_messages
 from protocols.documents.bodies import Named
 from protocols.documents.merging import NOTHING, declare
 from protocols.documents.statements import Statement, Totals
-from protocols.limits import OBJECTS_MAX, PAYLOAD_BYTES_MAX, REV_MAX, REVISIONS_MAX, TOMBSTONES_MAX
+from protocols.limits import (
+    ISSUERS_TOLD_MAX,
+    OBJECTS_MAX,
+    PAYLOAD_BYTES_MAX,
+    REV_MAX,
+    REVISIONS_MAX,
+    TOMBSTONES_MAX,
+)
 from protocols.link.messages import CalendarHeld, StatementHeld, Sync, read_message
 from protocols.link.proofs import Purpose, with_mac
 from protocols.reasons import Refusal
 from protocols.spans import Window
+from tests.emulator.firmware.guarded.workbench import issuers_of
 from tests.emulator.links.link_bench import household
 
 
@@ -33,6 +43,20 @@ def test_a_meter_says_all_it_holds() -> None:
     assert (holds.lease_rev, holds.lease_ends_ms, holds.root_version) == (9, 777, 1)
     assert holds.statements == (StatementHeld("controller", 2, 5_000_000),)
     assert (holds.cut_orders, holds.tombstones) == (("cut/x",), ("cut/y",))
+    assert holds.issuers_version == 0
+
+
+def test_a_meter_names_both_epochs_of_its_issuers_and_those_in_force_before_others() -> None:
+    meter = household().meter
+    assert take_issuers(meter.memory, issuers_of(7, zoe=("zoe", 2, 1)), FIRST_TICK) is None
+    others = tuple(Statement(f"a{number:03}", 1, 1) for number in range(ISSUERS_TOLD_MAX))
+    of_zoe = (Statement("zoe", 3, 30, 1), Statement("zoe", 0, 0, 2))
+    meter.memory.totals = Totals((*others, *of_zoe))
+    holds = holds_of(meter)
+    assert holds.issuers_version == 7
+    assert len(holds.statements) == ISSUERS_TOLD_MAX
+    assert holds.statements[-2:] == (StatementHeld("zoe", 3, 30, 1), StatementHeld("zoe", 0, 0, 2))
+    assert b'"epoch"' not in msgspec.json.encode(holds.statements[0]), "older readers know no epoch"
 
 
 def said(meter: GuardedMeter) -> bytes:

@@ -35,7 +35,7 @@ from protocols.documents.bodies import (
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
 from protocols.reasons import FlagName, Source
-from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench
+from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench, issuers_of
 
 Act = Callable[[Workbench], object]
 Step = tuple[int, str, Act]
@@ -104,6 +104,25 @@ def _pay(cents: int) -> tuple[str, Act]:
     return _act(f"pay {cents}", act)
 
 
+def _state(cents: int, *signers: str) -> tuple[str, Act]:
+    """A statement of the present epoch; of a meter without issuers one that nobody may sign."""
+
+    def act(bench: Workbench) -> None:
+        held = bench.meter.memory.totals.of("controller")
+        total_ueur, epoch = (0, 1) if held is None else (held.total_ueur, held.epoch)
+        bench.state(total_ueur + cents * 10_000, *signers, epoch=epoch)
+
+    return _act(f"state {cents} {signers}", act)
+
+
+def _name_issuers(epoch: int, ueur_per_day: int) -> tuple[str, Act]:
+    def act(bench: Workbench) -> None:
+        version = bench.meter.holdings().issuers_version + 1
+        bench.name_issuers(issuers_of(version, controller=("service", epoch, ueur_per_day)))
+
+    return _act(f"name issuers {epoch} {ueur_per_day}", act)
+
+
 def _rebase(bench: Workbench) -> None:
     bench.give(Kind.REBASE, "m1", RebaseBody(bench.meter.dispute_nonce or "none"))
 
@@ -138,6 +157,9 @@ _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.builds(_cut, names, short_ms, lengths_ms),
     names.map(lambda name: _order(Kind.CANCEL_CUT, name, CancelCutBody(f"cut/{name}"))),
     st.sampled_from([0, 1, 8, 30, 1200, 5000]).map(_pay),
+    st.builds(_name_issuers, st.sampled_from([1, 1, 2]), st.sampled_from([1_000_000, 86_400_000])),
+    st.builds(_state, st.sampled_from([0, 1, 100, 101, 8640, 8646]), st.just("service")),
+    st.builds(_state, st.sampled_from([1, 5000]), st.just("service"), st.just("dora"), st.just("eric")),
     flag_names.map(lambda name: _order(Kind.SET_FLAG, name, FlagBody(name))),
     flag_names.map(lambda name: _order(Kind.CLEAR_FLAG, name, FlagBody(name))),
     st.booleans().map(lambda on: _order(Kind.LIMITER, "m1", LimiterBody(on))),

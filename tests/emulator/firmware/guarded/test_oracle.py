@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 from emulator.firmware.events import SetLoad
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.firmware.ticks import STEP_MS
 from protocols.documents.bodies import CutOrderBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
 from tests.emulator.firmware.guarded.programs import SECOND_Q, Step, balances_q, live, programs
-from tests.emulator.firmware.guarded.workbench import GAS, MINUTE_MS, MONDAY_MS, PROFILE, Workbench, trace
+from tests.emulator.firmware.guarded.workbench import (
+    GAS,
+    MINUTE_MS,
+    MONDAY_MS,
+    PROFILE,
+    EverySecond,
+    Workbench,
+    trace,
+)
 
 QUICK = replace(PROFILE, warning_s=60, spread_max_s=90, low_credit_q=10**12, fixed_ueur_per_day=50_000)
 PROFILES = [
@@ -24,13 +31,6 @@ PROFILES = [
     replace(QUICK, reconnect=Reconnect.ARM, warning_s=0),
     replace(GAS, warning_s=60, leak_test_s=120),
 ]
-
-
-class EverySecond(GuardedMeter):
-    """The semantics itself: a step every second of the crystal, whether there is anything to do or not."""
-
-    def _next_due(self) -> int:
-        return self.stepped_tick + STEP_MS
 
 
 @settings(max_examples=200)

@@ -14,9 +14,10 @@ from emulator.firmware.events import AskTime, Document, DocumentChannel, Event
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
-from emulator.firmware.ticks import Tick
+from emulator.firmware.ticks import STEP_MS, Tick
 from protocols.documents.bodies import Body, CutCalendarBody, HoldBody, LeaseBody, Named, PaymentBody
 from protocols.documents.envelope import Signer, seal
+from protocols.documents.issuers import ISSUERS_TYPE, Issuer, Issuers, write_issuers
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import (
@@ -69,6 +70,7 @@ PEOPLE = {
     Role.TIME: tuple(Source),
     Role.ROOT: ("gina", "hugo"),
 }
+PERSONS = {*PEOPLE[Role.PROTECT], *PEOPLE[Role.HARM], *PEOPLE[Role.ROOT]}
 SIGNERS = {
     holder: Signer.from_seed(sha256(holder.encode()).digest())
     for holders in PEOPLE.values()
@@ -87,6 +89,38 @@ ROOT = Root(
 )
 
 
+def issuers_of(version: int = 1, **issuers: tuple[str, int, int]) -> Issuers:
+    """A document that names issuers, each as (owner of its key, epoch, allowance in µ€ a day)."""
+    return Issuers(
+        version=version,
+        issuers=tuple(
+            Issuer(
+                name=name,
+                epoch=epoch,
+                public=machine(owner).public.hex(),
+                allowance_ueur_per_day=allowance_ueur,
+            )
+            for name, (owner, epoch, allowance_ueur) in issuers.items()
+        ),
+    )
+
+
+def machine(owner: str) -> Signer:
+    """The key of an issuer, which no root names."""
+    return Signer.from_seed(sha256(f"machine/{owner}".encode()).digest())
+
+
+# The controller may credit 86.40 € a day: a thousandth of a euro each second.
+ISSUERS = issuers_of(controller=("service", 1, 86_400_000))
+
+
+class EverySecond(GuardedMeter):
+    """The semantics itself: a step every second of the crystal, whether there is anything to do or not."""
+
+    def _next_due(self) -> int:
+        return self.stepped_tick + STEP_MS
+
+
 @dataclass(slots=True)
 class Workbench:
     """One meter and the time of day."""
@@ -97,6 +131,7 @@ class Workbench:
     now_ms: int = MONDAY_MS
     drift_ppm: int = 0
     meter_class: type[GuardedMeter] = GuardedMeter
+    issuers: Issuers | None = None
     meter: GuardedMeter = field(init=False)
     began_ms: int = field(init=False)
     effects: list[Effect] = field(default_factory=list)
@@ -115,6 +150,7 @@ class Workbench:
             balance_q=self.balance_q,
             load_w=self.load_w,
             commissioned_ms=UtcMs(self.now_ms),
+            issuers=self.issuers,
         )
 
     @property
@@ -180,10 +216,16 @@ class Workbench:
         channel: DocumentChannel = DocumentChannel.MQTT,
     ) -> OrderJudged:
         """Sign as the kind demands, deliver, and return what the meter made of it."""
-        effects = self.do(Document(sign(order, signers), channel))
+        return self.deliver(sign(order, signers), order, channel)
+
+    def deliver(
+        self, envelope: bytes, order: Order | None = None, channel: DocumentChannel = DocumentChannel.MQTT
+    ) -> OrderJudged:
+        """Hand over an envelope as it is; `order` is what it holds, where it is one."""
+        effects = self.do(Document(envelope, channel))
         noted = [e.record for e in effects if isinstance(e, RecordEmitted)]
         judged = next(record for record in noted if isinstance(record, OrderJudged))
-        if judged.verdict == "accepted":
+        if judged.verdict == "accepted" and order is not None:
             self.accepted.append((self.now_ms, order))
         return judged
 
@@ -207,6 +249,20 @@ class Workbench:
 
     def pay(self, number: int, total_ueur: int) -> OrderJudged:
         return self.give(Kind.PAYMENT, "controller", PaymentBody("controller", number, total_ueur))
+
+    def state(
+        self, total_ueur: int, *owners: str, epoch: int = 1, issuer: str = "controller", number: int = 1
+    ) -> OrderJudged:
+        """A statement signed with the issuers' keys of these owners, or with keys of people."""
+        body = PaymentBody(issuer, number, total_ueur, epoch)
+        order = self.order(Kind.PAYMENT, issuer, body)
+        signers = [SIGNERS[owner] if owner in PERSONS else machine(owner) for owner in owners or ("service",)]
+        return self.deliver(seal(write_document(order), ORDER_TYPE, signers), order)
+
+    def name_issuers(self, issuers: Issuers, *people: str) -> OrderJudged:
+        """An issuers document, signed by two people who may harm, or by those named."""
+        signers = [SIGNERS[who] for who in people or ("dora", "eric")]
+        return self.deliver(seal(write_issuers(issuers), ISSUERS_TYPE, signers))
 
     # -- time ---------------------------------------------------------------------------------
 
