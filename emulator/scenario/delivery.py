@@ -34,6 +34,7 @@ from emulator.scenario.model import (
     EmergencyCreditSpec,
     FlagSpec,
     HoldSpec,
+    IssuersSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     PressSpec,
@@ -49,9 +50,10 @@ from emulator.scenario.model import (
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import OneWayTime, TimeAnswer
+from protocols.documents.statements import Totals
 from protocols.instants import UtcMs
 from protocols.link.records import OrderJudged
-from protocols.reasons import OrderVerdict, Refusal, Source
+from protocols.reasons import NoOrder, OrderVerdict, Refusal, Source
 
 
 class Delivery(Protocol):
@@ -61,10 +63,13 @@ class Delivery(Protocol):
 
 
 class DisputingMeter(Meter, Protocol):
-    """A meter that names its dispute, for `rebase`; `""` when there is none."""
+    """A meter that names its dispute, for `rebase`, `""` when there is none; and what it has credited."""
 
     @property
     def dispute_nonce(self) -> str: ...
+
+    @property
+    def totals(self) -> Totals: ...
 
 
 def physical_event(do: Do) -> Event | None:
@@ -113,6 +118,8 @@ class GuardedDelivery:
                 yield from self._calendar(do, at_ms, tick)
             case TopUpSpec():
                 yield from self._deliver(self._desk.write_payment(do, at_ms), tick, do.channel)
+            case IssuersSpec():
+                yield from self._name_issuers(do, at_ms, tick)
             case _:
                 yield from self._deliver(self._write(do, at_ms), tick)
 
@@ -154,6 +161,18 @@ class GuardedDelivery:
                     meter=self._name, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
                 )
                 yield from self._deliver(self._keyring.seal_time(do.source, answer), tick)
+
+    def _name_issuers(self, do: IssuersSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
+        """The document, and once it is taken what the epochs before it never credited."""
+        taken = False
+        for effect in self._deliver(self._desk.write_issuers(do), tick):
+            match effect:
+                case RecordEmitted(record=OrderJudged(kind=NoOrder.ISSUERS)):
+                    taken = True
+            yield effect
+        again = self._desk.begin_epoch(do.epoch, self._meter.totals.credited_ueur, at_ms) if taken else None
+        if again is not None:
+            yield from self._deliver(again, tick)
 
     def _calendar(self, do: CutCalendarSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         calendar, envelope = self._desk.write_calendar(do, at_ms)
@@ -238,8 +257,10 @@ class CardDelivery:
                 return None
 
 
-def _names_of_unsupported(do: Do) -> tuple[Kind, str]:
+def _names_of_unsupported(do: Do) -> tuple[Kind | NoOrder, str]:
     match do:
+        case IssuersSpec():
+            return NoOrder.ISSUERS, "issuers"
         case FlagSpec():
             return (Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG), f"flag/{do.name}"
         case CutCalendarSpec():

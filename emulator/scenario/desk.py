@@ -11,6 +11,7 @@ from emulator.scenario.model import (
     CutCalendarSpec,
     FlagSpec,
     HoldSpec,
+    IssuersSpec,
     ProgrammedCutSpec,
     ReleaseSpec,
     ShortenHoldSpec,
@@ -32,6 +33,7 @@ from protocols.documents.bodies import (
     RebaseBody,
     ReleaseBody,
 )
+from protocols.documents.issuers import Issuer, Issuers
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
@@ -56,13 +58,17 @@ class Desk:
     """Writes the orders for one meter, and records which of them it has accepted."""
 
     __slots__ = (
+        "_epoch",
+        "_issuers_version",
         "_keyring",
         "_meter",
         "_number",
+        "_paid_ueur",
         "_payments",
         "_pending",
         "_protections",
         "_revs",
+        "_stated",
         "_total_ueur",
     )
 
@@ -73,8 +79,10 @@ class Desk:
         self._revs: dict[str, int] = {}
         self._protections: Mapping[str, Protection] = {}
         self._pending: dict[str, tuple[Order, str]] = {}
-        self._payments: dict[str, bytes] = {}
-        self._total_ueur = 0
+        # In which epoch a payment was stated, and its statement.
+        self._payments: dict[str, tuple[int, bytes]] = {}
+        self._issuers_version = self._epoch = self._stated = 0
+        self._paid_ueur = self._total_ueur = 0
 
     def receive_receipt(self, order: str) -> None:
         """Record that the meter has accepted an order: from now on leases name it."""
@@ -156,12 +164,48 @@ class Desk:
         return self._seal(self._order(Kind.CANCEL_CUT, name, CancelCutBody(name), at_ms))
 
     def write_payment(self, do: TopUpSpec, at_ms: int) -> bytes:
-        """The statement of a payment. The same id is the same payment and gives the same bytes again."""
+        """The statement of a payment. The same id is the same payment and gives the same bytes again.
+
+        One that an earlier epoch stated gives the total of the present one.
+        """
         if do.id not in self._payments:
+            self._paid_ueur += do.amount_ueur
             self._total_ueur += do.amount_ueur
-            body = PaymentBody(ISSUER, len(self._payments) + 1, self._total_ueur)
-            self._payments[do.id] = self._seal(self._order(Kind.PAYMENT, f"payment/{ISSUER}", body, at_ms))
-        return self._payments[do.id]
+        epoch, envelope = self._payments.get(do.id, (None, b""))
+        if epoch != self._epoch:
+            envelope = self._write_statement(at_ms)
+            self._payments[do.id] = self._epoch, envelope
+        return self._keyring.countersign(envelope) if do.countersigned else envelope
+
+    def write_issuers(self, do: IssuersSpec) -> bytes:
+        """The next issuers document, which names the one issuer of a scenario."""
+        self._issuers_version += 1
+        issuer = Issuer(
+            name=ISSUER,
+            epoch=do.epoch,
+            public=self._keyring.issuer(do.epoch).public.hex(),
+            allowance_ueur_per_day=do.allowance_ueur_per_day,
+        )
+        return self._keyring.seal_issuers(
+            Issuers(version=self._issuers_version, issuers=(issuer,)), do.signatures
+        )
+
+    def begin_epoch(self, epoch: int, credited_ueur: int, at_ms: int) -> bytes | None:
+        """The meter has taken a document: state in a new epoch what the meter never credited.
+
+        `credited_ueur` by the meter's own word. None where the epoch is no new one, or nothing is missing.
+        """
+        if epoch == self._epoch:
+            return None
+        self._epoch, self._stated = epoch, 0
+        self._total_ueur = self._paid_ueur - credited_ueur
+        return self._write_statement(at_ms) if self._total_ueur else None
+
+    def _write_statement(self, at_ms: int) -> bytes:
+        self._stated += 1
+        body = PaymentBody(ISSUER, self._stated, self._total_ueur, self._epoch)
+        order = self._order(Kind.PAYMENT, f"payment/{ISSUER}", body, at_ms)
+        return self._keyring.seal_statement(order, self._epoch) if self._epoch else self._seal(order)
 
     def write_emergency_credit(self, at_ms: int) -> bytes:
         return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))

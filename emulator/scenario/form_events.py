@@ -22,6 +22,7 @@ from emulator.scenario.model import (
     EventSpec,
     FlagSpec,
     HoldSpec,
+    IssuersSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     PressSpec,
@@ -48,6 +49,7 @@ from protocols.limits import (
     LOAD_W_MAX,
     OBJECTS_MAX,
     RELEASE_HOURS,
+    REV_MAX,
     SCENARIO_EVENTS_MAX,
     WINDOWS_MAX,
 )
@@ -221,10 +223,22 @@ def _top_up(given: Fields, _context: EventContext) -> TopUpSpec:
         id=given.identifier("id"),
         amount_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
         channel=given.one_of("channel", tuple(DocumentChannel), DocumentChannel.MQTT),
+        countersigned=given.boolean("countersigned", default=False),
     )
     if given.right("eur") and top_up.amount_ueur <= 0:
         given.refuse("eur", shown(given.value("eur")), "an amount above 0")
     return top_up
+
+
+def _issuers(given: Fields, _context: EventContext) -> IssuersSpec:
+    issuers = IssuersSpec(
+        epoch=given.integer("epoch", 1, REV_MAX, 1),
+        allowance_ueur_per_day=given.ueur("eur_per_day", 0, BALANCE_EUR_MAX),
+        signatures=_signatures(given, 2),
+    )
+    if given.right("eur_per_day") and issuers.allowance_ueur_per_day <= 0:
+        given.refuse("eur_per_day", shown(given.value("eur_per_day")), "an amount above 0")
+    return issuers
 
 
 def _flag(given: Fields, _context: EventContext) -> FlagSpec:
@@ -244,6 +258,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "programmed_cut": _programmed_cut,
     "cancel_cut": _cancel_cut,
     "top_up": _top_up,
+    "issuers": _issuers,
     "release": lambda given, _context: ReleaseSpec(given.one_of("hours", RELEASE_HOURS, 72)),
     "emergency_credit": lambda _given, _context: EmergencyCreditSpec(),
     "rebase": lambda _given, _context: RebaseSpec(),

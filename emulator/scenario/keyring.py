@@ -8,7 +8,8 @@ knows the seed has them.
 
 from hashlib import blake2b
 
-from protocols.documents.envelope import Signer, seal
+from protocols.documents.envelope import Signer, add_signature, seal
+from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, write_document
@@ -38,9 +39,10 @@ def secret_of(seed: int, owner: str) -> bytes:
 class Keyring:
     """The keys of everybody in a scenario, and the root that names them."""
 
-    __slots__ = ("_signers", "root")
+    __slots__ = ("_seed", "_signers", "root")
 
     def __init__(self, seed: int, end_ms: int) -> None:
+        self._seed = seed
         self._signers = {
             holder: Signer.from_seed(secret_of(seed, f"holder/{holder}"))
             for holders in _HOLDERS.values()
@@ -74,6 +76,25 @@ class Keyring:
         holders = _HOLDERS[KINDS[order.kind].role][:signatures]
         signers = [self._signers[holder] for holder in holders]
         return seal(write_document(order), ORDER_TYPE, signers)
+
+    def issuer(self, epoch: int) -> Signer:
+        """The key of the scenario's issuer in an epoch; no root names it."""
+        return Signer.from_seed(secret_of(self._seed, f"issuer/{epoch}"))
+
+    def seal_statement(self, order: Order, epoch: int) -> bytes:
+        """A payment's statement in its envelope, signed with the issuer's key of its epoch."""
+        return seal(write_document(order), ORDER_TYPE, [self.issuer(epoch)])
+
+    def countersign(self, envelope: bytes) -> bytes:
+        """The envelope with the signatures of two people who may harm."""
+        for holder in _HOLDERS[Role.HARM][: _THRESHOLDS[Role.HARM]]:
+            envelope = add_signature(envelope, self._signers[holder])
+        return envelope
+
+    def seal_issuers(self, issuers: Issuers, signatures: int) -> bytes:
+        """An issuers document, signed by the first `signatures` of the people who may harm."""
+        signers = [self._signers[holder] for holder in _HOLDERS[Role.HARM][:signatures]]
+        return seal(write_issuers(issuers), ISSUERS_TYPE, signers)
 
     def seal_time(self, source: Source, time: SignedTime) -> bytes:
         """A time in its envelope, signed by its authority."""

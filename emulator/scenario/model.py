@@ -104,9 +104,21 @@ class CancelCutSpec:
 
 @dataclass(frozen=True, slots=True)
 class TopUpSpec:
+    """`countersigned`: two people sign its statement too, so that no allowance limits it."""
+
     id: str
     amount_ueur: int
     channel: DocumentChannel
+    countersigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IssuersSpec:
+    """People name the scenario's issuer: payments after it are signed with the issuer's key of this epoch."""
+
+    epoch: int
+    allowance_ueur_per_day: int
+    signatures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,7 @@ Do = (
     | ProgrammedCutSpec
     | CancelCutSpec
     | TopUpSpec
+    | IssuersSpec
     | ReleaseSpec
     | EmergencyCreditSpec
     | RebaseSpec

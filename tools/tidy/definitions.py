@@ -9,7 +9,6 @@ from tools.tidy.project import PACKAGES, Finding, Project, ProjectRule
 
 # Functions and constants that only tests use, each with the reason to keep it. Without a reason, delete it.
 ONLY_TESTS_USE = {
-    "protocols/documents/issuers.py:write_issuers": "the document as two people sign it",
     "controller/demo/night.py:REACTIVATION_UNTIL_MS": "a date of 2020 that the households' own are held to",
     "protocols/documents/drafting.py:emergency_credit": "a kind of order that no verb has yet",
     "protocols/documents/drafting.py:limiter": "a kind of order that no verb has yet",

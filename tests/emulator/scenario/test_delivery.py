@@ -20,6 +20,7 @@ from protocols.documents.orders import (
     read_time,
 )
 from protocols.documents.roles import open_signed, time_source
+from protocols.documents.statements import NO_TOTALS
 from protocols.instants import DAY_MS, UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import FlagName, OrderVerdict, Source
@@ -33,6 +34,7 @@ class AgreeableMeter(ScriptedMeter):
     """Asks with one nonce, and accepts every order but those of the kinds it is told to refuse."""
 
     dispute_nonce = ""
+    totals = NO_TOTALS
 
     def __init__(self, *refused: str) -> None:
         super().__init__({})

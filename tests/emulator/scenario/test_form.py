@@ -14,6 +14,7 @@ from emulator.scenario.model import (
     EmergencyCreditSpec,
     FlagSpec,
     HoldSpec,
+    IssuersSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     PressSpec,
@@ -78,6 +79,15 @@ DO_TABLE: list[tuple[str, Do]] = [
     (
         'do = "top_up"\nid = "p1"\neur = "20.00"\nchannel = "card"',
         TopUpSpec("p1", 20_000_000, DocumentChannel.CARD),
+    ),
+    (
+        'do = "top_up"\nid = "p1"\neur = "20.00"\ncountersigned = true',
+        TopUpSpec("p1", 20_000_000, DocumentChannel.MQTT, countersigned=True),
+    ),
+    ('do = "issuers"\neur_per_day = "500"', IssuersSpec(1, 500_000_000, 2)),
+    (
+        'do = "issuers"\nepoch = 3\neur_per_day = "0.5"\nsignatures = 1',
+        IssuersSpec(3, 500_000, 1),
     ),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),

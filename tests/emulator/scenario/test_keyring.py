@@ -129,6 +129,12 @@ def test_the_same_payment_id_is_the_same_statement_and_totals_run_on() -> None:
     assert body_of(opened(second), PaymentBody) == PaymentBody("controller", 2, 25)
 
 
+def test_the_issuers_key_is_its_own_in_each_epoch_and_none_of_the_root() -> None:
+    keys = [KEYRING.issuer(epoch).public.hex() for epoch in (1, 2)]
+    assert len(set(keys)) == 2
+    assert not set(keys) & {key.public for key in KEYRING.root.keys.values()}
+
+
 def test_a_lease_names_what_the_meter_has_acknowledged_and_nothing_else() -> None:
     desk = desk_of()
     hold = HoldSpec("a", AT_MS, AT_MS + DAY_MS, 1)

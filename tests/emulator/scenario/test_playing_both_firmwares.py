@@ -9,6 +9,7 @@ from emulator.scenario.form import read_scenario
 from emulator.scenario.model import Scenario
 from emulator.scenario.player import Played, play
 from emulator.scenario.trace import Item, json_line
+from protocols.instants import ms_from_iso
 
 HEAD = """
 [scenario]
@@ -195,6 +196,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         event("03T10:00:00", "flag", 'name = "medical"', "value = true", meters='["old"]'),
         event("03T10:00:00", "rebase", meters='["old"]'),
         event("03T10:00:00", "emergency_credit", meters='["old"]'),
+        event("03T10:00:00", "issuers", 'eur_per_day = "5"', meters='["old"]'),
         CALENDAR.replace('"new"', '"old"'),
     )
     orders = [(item.fields["object"], item.fields["reason"]) for item in told(result, "old", "order")]
@@ -203,6 +205,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         ("flag/medical", "unsupported"),
         ("clock/meter", "unsupported"),
         ("emergency/meter", "unsupported"),
+        ("issuers", "unsupported"),
     ]
 
 
@@ -234,7 +237,69 @@ def test_every_event_there_is_can_be_played_twice_alike() -> None:
         event("03T15:07:00", "overcurrent"),
         event("03T15:08:00", "rebase"),
         event("03T15:09:00", "top_up", 'id = "p"', 'eur = "1"'),
+        event("03T15:10:00", "issuers", 'eur_per_day = "5"'),
+        event("03T15:11:00", "top_up", 'id = "q"', 'eur = "9"'),
     ]
     first, second = played(*everything), played(*everything)
     assert first == second
     assert len(first.items) > len(everything)
+
+
+def judged(result: Played) -> list[tuple[object, object]]:
+    return [(item.fields["object"], item.fields["reason"]) for item in told(result, "new", "order")]
+
+
+def pay(at: str, name: str, eur: str, *more: str) -> str:
+    return event(at, "top_up", f'id = "{name}"', f'eur = "{eur}"', *more, meters='["new"]')
+
+
+def name_issuers(at: str, *more: str) -> str:
+    return event(at, "issuers", 'eur_per_day = "86.40"', *more, meters='["new"]')
+
+
+def test_a_payment_over_the_issuers_limit_comes_by_itself_or_by_two_people() -> None:
+    result = played(
+        BOTH,
+        name_issuers("03T10:00:00"),
+        pay("03T10:00:01", "a", "86.50"),
+        pay("03T12:00:00", "b", "500"),
+        pay("03T12:00:01", "b", "500", "countersigned = true"),
+    )
+    assert judged(result) == [
+        ("issuers", "stored"),
+        ("payment/controller", "over_limit"),
+        ("payment/controller", "over_limit"),
+        ("payment/controller", "credited"),
+    ]
+    credit = [(item.true_ms, item.fields["cause"]) for item in told(result, "new", "credit")]
+    begun_ms = ms_from_iso("2020-07-03T10:00:00+02:00")
+    assert [cause for _true_ms, cause in credit] == ["allowance", "top_up"]
+    assert 99_000 <= credit[0][0] - begun_ms <= 101_000
+
+
+def test_a_new_epoch_states_again_what_the_old_one_never_credited() -> None:
+    result = played(
+        BOTH,
+        pay("03T09:00:00", "before", "10"),
+        name_issuers("03T10:00:00"),
+        pay("03T10:00:01", "a", "50"),
+        pay("03T10:00:02", "b", "60"),
+        name_issuers("03T10:01:00", "epoch = 2", "signatures = 1"),
+        name_issuers("03T10:02:00", "epoch = 2"),
+        pay("03T10:03:00", "a", "50"),
+    )
+    assert judged(result) == [
+        ("payment/controller", "credited"),
+        ("issuers", "stored"),
+        ("payment/controller", "credited"),
+        ("payment/controller", "over_limit"),
+        ("", "too_few_signers"),
+        ("issuers", "stored"),
+        ("payment/controller", "credited"),
+        ("payment/controller", "repeated"),
+    ]
+    # The 60 EUR that waited are paid in the new epoch; the same payment again is no news.
+    before, after = (item.fields["balance_ueur"] for item in told(result, "new", "credit")[-2:])
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert 59_990_000 < after - before < 60_000_000
