@@ -172,7 +172,7 @@ def untrue_sendings(session: Session, book: Book) -> Iterator[str]:
 
 def unlisted(session: Session) -> Iterator[str]:
     """Every meter can be listed, for people and for programs, whatever it has reported."""
-    for view in list_meters(session):
+    for view in list_meters(session, now_ms=0):
         try:
             face._row(view, _LISTED_IN, view.last_seen_ms or 0)
             face._wide_row(view, _LISTED_IN, _SEEN)
