@@ -21,10 +21,11 @@ from emulator.world.loads import QUARTER_MS
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
 from protocols.documents.bodies import Body, CutCalendarBody, HoldBody, LeaseBody, Named
+from protocols.documents.issuers import Issuer, Issuers
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order, Scope, digest_of, make_body
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, ms_from_iso
-from protocols.units import QUANTA_PER_EUR
+from protocols.units import QUANTA_PER_EUR, UEUR_PER_EUR
 
 SEED: Final = 1
 START_MS: Final = ms_from_iso("2020-06-29T00:00:00+02:00")
@@ -65,6 +66,14 @@ def keyring() -> Keyring:
 def profile() -> Profile:
     """The communicating meter of Wallonia, for electricity."""
     return replace(shipped_profiles()["wallonia-smart"].electricity, name="benchmark")
+
+
+@cache
+def issuers() -> Issuers:
+    """The one issuer of the fleet's payments, as `relance init` names it."""
+    public = keyring().issuer(1).public.hex()
+    named = Issuer(name="controller", epoch=1, public=public, allowance_ueur_per_day=500 * UEUR_PER_EUR)
+    return Issuers(version=1, issuers=(named,))
 
 
 @cache
@@ -129,6 +138,7 @@ def commission(life: Life, kind: type[GuardedMeter] = GuardedMeter) -> GuardedMe
         balance_q=life.balance_q,
         load_w=life.load_w,
         commissioned_ms=START_MS,
+        issuers=issuers(),
     )
     for document in documents():
         meter.handle(Document(document), Tick(0))

@@ -10,8 +10,8 @@ from typing import Final
 
 from emulator.firmware.guarded.intake import Admitted
 from emulator.firmware.guarded.memory import Allowance, Memory
-from emulator.firmware.guarded.sharing import NO_ENTRIES, shared, without
-from emulator.firmware.ticks import NEVER, Tick
+from emulator.firmware.guarded.sharing import NO_ENTRIES, shared, shared_table, without
+from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.issuers import Issuer, Issuers
 from protocols.documents.orders import body_of
@@ -93,6 +93,9 @@ def take_issuers(memory: Memory, issuers: Issuers, tick: Tick) -> Refusal | None
                 waits[new.name] = memory.waiting[new.name]
     memory.issuers, memory.totals = shared(issuers), totals
     memory.allowances, memory.waiting = allowances, waits or NO_ENTRIES
+    if tick == FIRST_TICK:
+        # At its commissioning a meter holds what all others do; later few are alike.
+        memory.totals, memory.allowances = shared(totals), shared_table(allowances)
     memory.issuers_of = NO_ENTRIES
     return None
 

@@ -7,7 +7,7 @@ from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.sharing import NO_ENTRIES, shared_table, without
 from protocols.instants import DAY_MS
 from tests.emulator.firmware.guarded.programs import Step, live, programs
-from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
+from tests.emulator.firmware.guarded.workbench import ISSUERS, MONDAY_MS, Workbench
 
 
 @given(program=programs)
@@ -21,6 +21,17 @@ def test_what_happens_to_one_meter_changes_nothing_in_another(program: list[Step
     live(one, program)
     assert other.meter.image() == before
     assert not NO_ENTRIES
+
+
+def test_meters_of_one_document_share_it_until_one_is_paid() -> None:
+    one, other = Workbench(issuers=ISSUERS), Workbench(issuers=ISSUERS)
+    for name in ("issuers", "totals", "allowances"):
+        assert getattr(one.meter.memory, name) is getattr(other.meter.memory, name)
+    before = other.meter.image()
+    one.state(50_000_000)
+    one.state(90_000_000)
+    assert other.meter.image() == before
+    assert decode_image(before).issuers is one.meter.issuers
 
 
 @given(program=programs)
