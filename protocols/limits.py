@@ -18,11 +18,15 @@ TEXT_CHARS_MAX = 256
 WINDOWS_MAX = 350
 # Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
-# Holds that one person has at one meter, each under its name; what is beyond joins that person's catch-all. A
+# Holds that one key has at one meter, each under its name; what is beyond joins its person's catch-all. A
 # household has a moratorium, a winter, and a few of its own.
-HOLDS_PER_PERSON_MAX = 8
-# Releases without a number, of an older controller, that a meter remembers of one person.
-RELEASES_PER_PERSON_MAX = 8
+HOLDS_PER_KEY_MAX = 8
+# Releases without a number, of an older controller, that a meter remembers of one key.
+RELEASES_PER_KEY_MAX = 8
+# Holds that a void keeps: more than one person's to the whole fleet; with two signatures they fill a payload.
+KEPT_MAX = 56
+# Voided keys that a meter remembers: all of a root. Beyond that it forgets those that its root does not list.
+VOIDED_KEYS_MAX = KEYS_MAX
 # Keys whose release numbers a meter keeps: those of the root, and those of some dozen years before it.
 RELEASE_KEYS_MAX = 128
 # One-person revisions kept above a floor; then the two lowest merge (design §5).

@@ -12,13 +12,15 @@ from controller.leases.rules import LeaseHeld, demanding_root, due_leases, lease
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import store as orders
+from controller.orders import voids
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
+from controller.orders.standing import Signers
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.orders import Order
 from protocols.documents.protecting import FLOORS, PROTECTING
-from protocols.documents.roles import root_allows
+from protocols.documents.roles import Root, root_allows
 from protocols.errors import DocumentError
 
 _WITHOUT_LEASE: Final = "leases/meters_without"
@@ -32,11 +34,11 @@ def renew_leases(act: Act) -> int:
     session, now_ms = act.session, act.now_ms
     if not root_allows(act.root, Role.LEASE, now_ms):
         return 0
-    naming, holders = _naming_orders(session)
+    naming, signers = _naming_orders(session, act.root)
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
         return 0
     meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
-    plans, without = plan_leases(meters, naming, now_ms, holders)
+    plans, without = plan_leases(meters, naming, now_ms, signers)
     due = due_leases(demanding_root(plans, act.root.version), leases_held(session), now_ms)
     issued = 0
     for plan in due:
@@ -77,7 +79,7 @@ def _record_without_lease(session: Session, meters: int, now_ms: int) -> None:
         audit.record(session, now_ms, audit.SERVICE, AuditAct.LEASE_IMPOSSIBLE, "lease/fleet", meters=meters)
 
 
-def _naming_orders(session: Session) -> tuple[list[Order], dict[str, str]]:
+def _naming_orders(session: Session, root: Root) -> tuple[list[Order], Signers]:
     """Active calendars and protecting orders, and who signed each. A floor counts though it has expired."""
     active = (Kind.CUT_CALENDAR, *PROTECTING, *FLOORS)
     query = select(OrderRow).where(
@@ -87,5 +89,7 @@ def _naming_orders(session: Session) -> tuple[list[Order], dict[str, str]]:
         )
     )
     rows = session.exec(query.order_by(col(OrderRow.rev))).all()
-    # One person is enough to protect: it is whoever made the order.
-    return [orders.order_of(row) for row in rows], {row.id: row.created_by for row in rows}
+    voided = voids.voided_keys(session)
+    return [orders.order_of(row) for row in rows], {
+        row.id: voids.protectors_of(row, root, voided) for row in rows
+    }

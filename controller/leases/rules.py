@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from controller.orders.standing import NOBODY, protection_of
+from controller.orders.standing import NOBODY, Signers, protection_of
 from protocols.documents.bodies import LeaseBody, Named, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import ROOT_NAMED, in_force, named_in_lease
@@ -51,12 +51,12 @@ class LeaseHeld(Struct, frozen=True, kw_only=True):
 
 
 def protection_to_name(
-    orders: Sequence[Order], now_ms: int, holders: Mapping[str, str] = NOBODY
+    orders: Sequence[Order], now_ms: int, signers: Signers = NOBODY
 ) -> tuple[Named, ...] | Refusal:
     """What a lease must name, by object. TOO_MANY where it cannot name all: then there can be no lease."""
     running = [order for order in orders if not is_remembered(order.object) or _runs(order, now_ms)]
     names: list[Named] = []
-    for name, protection in sorted(protection_of(running, now_ms, holders).items()):
+    for name, protection in sorted(protection_of(running, now_ms, signers).items()):
         force = in_force(protection)
         if not is_remembered(name) and (force is None or force.until_ms + _NAMED_BEYOND_MS <= now_ms):
             continue
@@ -69,12 +69,12 @@ def protection_to_name(
 
 
 def plan_leases(
-    meters: Iterable[str], orders: Sequence[Order], now_ms: int, holders: Mapping[str, str] = NOBODY
+    meters: Iterable[str], orders: Sequence[Order], now_ms: int, signers: Signers = NOBODY
 ) -> tuple[list[LeasePlan], list[str]]:
     """The leases that should be in force, and the meters with more protection than one lease can name.
 
-    `orders` are the active calendars and protecting orders; `holders`: who signed each, by its id. A meter
-    without a calendar needs no lease.
+    `orders`: active calendars and protecting orders; `signers`: the keys that signed each, by its id. A
+    meter without a calendar needs no lease.
     """
     grouped: dict[tuple[str, tuple[Named, ...]], tuple[Order, list[str]]] = {}
     without: list[str] = []
@@ -83,7 +83,7 @@ def plan_leases(
         if calendar is None:
             continue
         names = protection_to_name(
-            [order for order in own_orders if order.kind is not Kind.CUT_CALENDAR], now_ms, holders
+            [order for order in own_orders if order.kind is not Kind.CUT_CALENDAR], now_ms, signers
         )
         if isinstance(names, Refusal):
             without += group

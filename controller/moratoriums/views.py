@@ -1,6 +1,6 @@
 """Holds as their orders make them, and how many meters each has reached. Reads only."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from controller.orders.life import OrderState
 from controller.orders.progress import Progress
 from controller.orders.store import order_of
 from controller.orders.views import order_progress
+from controller.orders.voids import ended_by_void
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import NOTHING, in_force
 from protocols.documents.protecting import join_order
@@ -18,7 +19,10 @@ from protocols.reasons import Refusal
 
 
 class HoldView(Struct, frozen=True, kw_only=True):
-    """A hold, joined from its orders. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order."""
+    """A hold, joined from its orders. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order.
+
+    `order_id`: its latest order; of a hold that a void has lifted, the void. Then `voided` is true.
+    """
 
     name: str
     from_ms: int | None
@@ -27,14 +31,19 @@ class HoldView(Struct, frozen=True, kw_only=True):
     order_id: str
     fleet: bool
     progress: Progress
+    voided: bool = False
 
 
 def list_holds(session: Session) -> list[HoldView]:
-    """Holds with an active order, by name. All orders of a hold are joined, whichever meters they address."""
+    """Holds with an active order, or that a void has lifted, by name.
+
+    All orders of a hold are joined, whichever meters they address.
+    """
     found: dict[str, list[OrderRow]] = {}
     for row in _hold_rows(session):
         found.setdefault(row.object, []).append(row)
-    return [_hold_view(session, name, rows) for name, rows in sorted(found.items())]
+    views = [_hold_view(session, name, rows) for name, rows in found.items()]
+    return sorted((*views, *_voided(session, found)), key=lambda view: view.name)
 
 
 class InForce(NamedTuple):
@@ -56,6 +65,25 @@ def _hold_rows(session: Session) -> Sequence[OrderRow]:
     kinds = (Kind.HOLD, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD)
     query = select(OrderRow).where(col(OrderRow.kind).in_(kinds), OrderRow.state == OrderState.ACTIVE)
     return session.exec(query.order_by(col(OrderRow.rev))).all()
+
+
+def _voided(session: Session, standing: Collection[str]) -> Iterator[HoldView]:
+    """Holds of which nothing stands, since two people have voided the key that had signed it."""
+    query = select(OrderRow).where(OrderRow.kind == Kind.HOLD, OrderRow.state == OrderState.SUPERSEDED)
+    rows = [row for row in session.exec(query.order_by(col(OrderRow.rev))) if row.object not in standing]
+    voids = ended_by_void(session, rows)
+    last = {row.object: row for row in rows if row.id in voids}
+    for name, row in last.items():
+        yield HoldView(
+            name=name.removeprefix("hold/"),
+            from_ms=None,
+            until_ms=None,
+            revs=(row.rev,),
+            order_id=voids[row.id],
+            fleet=order_of(row).scope.fleet,
+            progress=order_progress(session, voids[row.id]),
+            voided=True,
+        )
 
 
 def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldView:

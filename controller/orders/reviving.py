@@ -5,13 +5,14 @@ Whatever is not over for certain is active again, with its deliveries and its re
 expired stays expired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from controller.database.tables import OrderRow
 from controller.orders import store as orders
+from controller.orders import voids
 from controller.orders.life import OrderState
 from controller.orders.superseding import covers, replaces
 from protocols.documents.kind_rule import Kind
@@ -35,12 +36,13 @@ def revive_early_ended(session: Session, root: Root, latest_ms: int, now_ms: int
         col(OrderRow.kind).in_(_REVIVABLE),
         orders.is_good_at(latest_ms),
     )
+    voided = voids.voided_keys(session)
     revived = 0
     for row in session.exec(query.order_by(col(OrderRow.rev))).all():
-        if not _was_approved(row, root):
+        if not _was_approved(row, root, voided):
             continue
         order = orders.order_of(row)
-        later = _replacements(session, row, order, root)
+        later = _replacements(session, row, order, root, voided)
         if any(covers(each.scope, order.scope) for each in later):
             continue
         gone = {meter for each in later for meter in each.scope.meters}
@@ -50,19 +52,25 @@ def revive_early_ended(session: Session, root: Root, latest_ms: int, now_ms: int
     return revived
 
 
-def _replacements(session: Session, row: OrderRow, order: Order, root: Root) -> Sequence[Order]:
+def _replacements(
+    session: Session, row: OrderRow, order: Order, root: Root, voided: Collection[str]
+) -> Sequence[Order]:
     """Orders that have replaced this one since, for some of its meters or for all."""
     query = select(OrderRow).where(
         OrderRow.object == row.object, OrderRow.rev > row.rev, col(OrderRow.state).in_(_WAS_IN_FORCE)
     )
-    found = [orders.order_of(each) for each in session.exec(query).all() if _was_approved(each, root)]
+    found = [orders.order_of(each) for each in session.exec(query).all() if _was_approved(each, root, voided)]
     return [each for each in found if replaces(each, order)]
 
 
-def _was_approved(row: OrderRow, root: Root) -> bool:
-    """Whether enough people have signed: a draft expires too. What cannot be read is revived by nobody."""
+def _was_approved(row: OrderRow, root: Root, voided: Collection[str]) -> bool:
+    """Whether enough people have signed: a draft expires too. What cannot be read is revived by nobody.
+
+    The signature of a voided key counts for no protection.
+    """
     try:
         signed = open_signed(row.envelope, root, ORDER_TYPE)
     except DocumentError:
         return False
+    signed = orders.counted(orders.order_of(row), signed, voided)
     return meets(signed, root, KINDS[Kind(row.kind)].role)

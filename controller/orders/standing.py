@@ -14,8 +14,9 @@ from protocols.cutting.hindrances import Hindrance, Obstacle
 from protocols.documents.bodies import CutCalendarBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import Protection, in_force
-from protocols.documents.orders import Order, body_of
+from protocols.documents.orders import Order, body_of, short_keyid
 from protocols.documents.protecting import FLOORS, PROTECTING
+from protocols.documents.roles import SignedBy
 from protocols.documents.room import is_beyond, join_in_table, without_what_is_over
 from protocols.instants import HOUR_MS
 from protocols.link.question import HoldSpan
@@ -25,8 +26,10 @@ from protocols.spans import Span, Window, merge_windows
 _FLAG: Final = "flag/"
 _PROTECTED: Final = f"{_FLAG}{FlagName.PROTECTED}"
 _RELEASE: Final = "release/"
+Signers = Mapping[str, tuple[SignedBy, ...]]
 # Of orders whose signers do not matter: none of them takes anybody's room.
-NOBODY: Final[Mapping[str, str]] = {}
+NOBODY: Final[Signers] = {}
+_UNKNOWN: Final = (SignedBy("", ""),)
 
 
 class ReleaseRuns(Struct, frozen=True, kw_only=True):
@@ -66,20 +69,21 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def protection_of(
-    orders: Iterable[Order], now_ms: int, holders: Mapping[str, str] = NOBODY
+    orders: Iterable[Order], now_ms: int, signers: Signers = NOBODY
 ) -> Mapping[str, Protection]:
     """The protection by object that these orders make, joined as a meter joins it.
 
-    `holders`: who signed each order, by its id; in whose room it counts (`protocols.documents.room`).
+    `signers`: the keys that signed each order, by its id; in whose room it counts (`documents.room`).
     """
     table: Mapping[str, Protection] = {}
     for order in sorted(orders, key=lambda each: each.rev):
-        holder = holders.get(order.id, "")
-        if is_beyond(table, order, holder):
-            table = without_what_is_over(table, holder, now_ms)
-        joined = join_in_table(table, order, holder)
-        # A refusal means that the order is below a floor: it no longer protects anybody.
-        table = table if isinstance(joined, Refusal) else joined
+        for holder, keyid in signers.get(order.id, _UNKNOWN):
+            key = short_keyid(keyid)
+            if is_beyond(table, order, holder, key):
+                table = without_what_is_over(table, holder, now_ms, key)
+            joined = join_in_table(table, order, holder, key)
+            # A refusal means that the order is below a floor: it no longer protects anybody.
+            table = table if isinstance(joined, Refusal) else joined
     return table
 
 

@@ -6,6 +6,7 @@ what is queued (design §6).
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +21,7 @@ from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
-from controller.orders import deliveries, outbox
+from controller.orders import deliveries, outbox, voids
 from controller.orders.life import (
     DeliveryEvent,
     OrderEvent,
@@ -29,12 +30,14 @@ from controller.orders.life import (
 )
 from controller.orders.sending import is_retained, resume, send
 from controller.orders.superseding import covers, replaces
+from protocols.documents.bodies import VoidBody
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import document_digest, join_signatures, read_envelope
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE, Order, Scope, good_until_ms, read_order
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, body_of, good_until_ms, read_order
 from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
+from protocols.documents.voiding import counting
 from protocols.errors import InputError, quoted
 from protocols.instants import iso_from_ms
 from protocols.limits import FOR_EVER_MS
@@ -124,9 +127,11 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     row = get_order(session, order_id)
     state = step_order(OrderState(row.state), OrderEvent.APPROVE)
     order, signed = order_of(row), open_signed(row.envelope, root, ORDER_TYPE)
-    _check_signed(order, signed, root, now_ms)
+    _check_signed(order, signed, counted(order, signed, voids.voided_keys(session)), root, now_ms)
     meters = targets(session, order.scope)
     _supersede(session, order, meters, by, now_ms)
+    if order.kind is Kind.VOID:
+        _take_away(session, order, root, by, now_ms)
     row.state = step_order(state, OrderEvent.ACTIVATE)
     row.changed_ms = now_ms
     session.add(row)
@@ -144,6 +149,16 @@ def submit(session: Session, envelope: bytes, root: Root, by: str, now_ms: int) 
     if meets(open_signed(envelope, root, ORDER_TYPE), root, KINDS[Kind(row.kind)].role):
         return approve(session, row.id, root, by, now_ms)
     return row
+
+
+def counted(order: Order, signed: Signed, voided: Collection[str]) -> Signed:
+    """The signers of an order without those whose key two people have voided."""
+    return replace(signed, keyids=counting(order, signed.keyids, voided))
+
+
+def supersede(session: Session, row: OrderRow, by: str, now_ms: int, successor: str) -> None:
+    """End an active order in whose place another one stands; its queued messages are deleted."""
+    _end(session, row, OrderEvent.SUPERSEDE, by, now_ms, successor=successor)
 
 
 def withdraw(session: Session, order_id: str, by: str, now_ms: int) -> OrderRow:
@@ -215,15 +230,17 @@ def is_good_at(instant_ms: int) -> ColumnElement[bool]:
     return or_(col(OrderRow.not_after_ms) > instant_ms, for_ever)
 
 
-def _check_signed(order: Order, signed: Signed, root: Root, now_ms: int) -> None:
+def _check_signed(order: Order, before: Signed, signed: Signed, root: Root, now_ms: int) -> None:
+    """`signed`: the signatures that count, among those of `before`. Raises InputError as `approve`."""
     role = KINDS[order.kind].role
     if not meets(signed, root, role):
         rule = root.roles.get(role)
         needed = 1 if rule is None else rule.threshold
         holders = sorted(signed.holders(role))
+        voided = "; a key that is voided protects nobody anew" if signed.keyids != before.keyids else ""
         raise InputError(
             f"order {order.id}: {order.kind} needs {needed} of the role {role}, different people; "
-            f"signed by {', '.join(holders) or 'nobody'}"
+            f"signed by {', '.join(holders) or 'nobody'}{voided}"
         )
     if now_ms >= good_until_ms(order):
         raise InputError(f"order {order.id}: was good until {iso_from_ms(order.not_after_ms)}")
@@ -243,6 +260,14 @@ def _supersede(session: Session, order: Order, meters: Collection[str], by: str,
             for batch in in_batches(meters):
                 deliveries.step(session, DeliveryEvent.SUPERSEDE, now_ms, order_id=old.id, meters=batch)
             outbox.drop(session, old.id, meters)
+
+
+def _take_away(session: Session, void: Order, root: Root, by: str, now_ms: int) -> None:
+    """End what stands on the voided key alone: the meters keep it no more, and nobody is sent it again."""
+    keyid = body_of(void, VoidBody).key
+    for row in voids.standing_on(session, root, keyid):
+        supersede(session, row, by, now_ms, void.id)
+    voids.note_voided(session, keyid, void.id)
 
 
 def _rivals(session: Session, order: Order, meters: Collection[str]) -> Sequence[OrderRow]:

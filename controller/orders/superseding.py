@@ -28,7 +28,8 @@ def replaces(new: Order, old: Order) -> bool:
             return body_of(new, ReleaseBody).hours >= body_of(old, ReleaseBody).hours
         case Joins.LATEST | Joins.FROM_ITS_ORDER:
             return True
-        case Joins.EACH:
+        case Joins.EACH | Joins.TAKEN_AWAY:
+            # A void ends orders of other objects (`store.approve`); a second one of the same key adds to it.
             return False
 
 

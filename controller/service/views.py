@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, ServiceRow
 from controller.orders.life import DeliveryState, OrderState
+from controller.orders.voids import voided_by
 from controller.service.liveness import LifeSign
 
 SERVE: Final = "serve"
@@ -26,8 +27,8 @@ class LinkView(Struct, frozen=True, kw_only=True):
 class Overview(Struct, frozen=True, kw_only=True):
     """Counts of meters by what they last reported (`unknown`: never), and what waits.
 
-    `drafts`: orders that need a further signature; `disputed`: meters whose clock is disputed; `queued`:
-    deliveries that have not left yet.
+    `drafts`: orders that need a further signature; `voided`: the orders that have voided a key; `disputed`:
+    meters whose clock is disputed; `queued`: deliveries that have not left yet.
     """
 
     links: tuple[LinkView, ...]
@@ -37,6 +38,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     drafts: tuple[str, ...]
     disputed: tuple[str, ...]
     queued: int
+    voided: tuple[str, ...] = ()
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -61,6 +63,7 @@ def overview(session: Session) -> Overview:
         drafts=tuple(session.exec(drafts)),
         disputed=tuple(session.exec(disputed)),
         queued=session.exec(queued).one(),
+        voided=tuple(sorted(voided_by(session).values(), key=lambda each: (len(each), each))),
     )
 
 

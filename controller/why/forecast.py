@@ -10,7 +10,7 @@ from typing import Final
 from controller.orders.life import HELD_DELIVERIES, ActiveOrder, DeliveryState
 from controller.orders.standing import Standing, first_chance_ms, hindrances_of
 from protocols.cutting.hindrances import Obstacle
-from protocols.documents.bodies import HoldBody, HoldFloorBody
+from protocols.documents.bodies import HoldBody, HoldFloorBody, VoidBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, body_of
@@ -21,6 +21,7 @@ from protocols.link.explanation import (
     Explanation,
     FlagSet,
     HoldAhead,
+    KeyVoided,
     NextByOrders,
     NextCut,
     ProtectedNow,
@@ -31,13 +32,13 @@ from protocols.spans import Span, Window, protected_until_ms
 
 _HOLDS: Final = (Kind.HOLD, Kind.SHORTEN_HOLD)
 # What a meter's forecast depends on.
-_BEARS: Final = (*PROTECTING, *FLOORS, Kind.CUT_CALENDAR)
+_BEARS: Final = (*PROTECTING, *FLOORS, Kind.VOID, Kind.CUT_CALENDAR)
 # Without these the controller knows no window; the meter may still have one.
 _UNKNOWN_WINDOWS: Final = frozenset({Obstacle.NO_CALENDAR, Obstacle.NO_WINDOW})
 
 
 def orders_that_bear(active: Sequence[ActiveOrder], standing: Standing, now_ms: int) -> Iterator[Explanation]:
-    """What the orders in force do to the meter: the release, flags, holds, and the cuts that are planned."""
+    """What the orders in force do to the meter: the release, flags, holds, voids, planned cuts."""
     release = standing.release
     if release is not None:
         yield ReleaseInForce(
@@ -53,6 +54,9 @@ def orders_that_bear(active: Sequence[ActiveOrder], standing: Standing, now_ms: 
         if each.order.kind is Kind.SET_FLAG and _is_in_force(each.order, standing):
             limits = each.order.object == f"flag/{FlagName.PROTECTED}"
             yield FlagSet(object=each.order.object, limits=limits, unconfirmed=unconfirmed)
+        elif each.order.kind is Kind.VOID:
+            holder = body_of(each.order, VoidBody).holder
+            yield KeyVoided(object=each.order.object, holder=holder, unconfirmed=unconfirmed)
         elif each.order.kind in _HOLDS:
             yield from _hold(each.order, unconfirmed, now_ms)
     for cut in standing.cuts:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from protocols.identifiers import ID_FORM
 from protocols.limits import (
     ID_CHARS_MAX,
+    KEPT_MAX,
     OBJECTS_MAX,
     REV_MAX,
     REVISIONS_MAX,
@@ -105,6 +106,29 @@ class HoldFloorBody(Body, frozen=True):
 
 class LiftBody(Body, frozen=True):
     """A two-person floor with an empty interval."""
+
+
+class Kept(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold that a void leaves: one revision of it and its interval, as `keeper` has signed it too."""
+
+    object: ObjectName
+    rev: Rev
+    from_ms: InstantMs
+    until_ms: InstantMs
+
+
+class VoidBody(Body, frozen=True):
+    """Takes away all protection that one key has signed, and names what still protects (design §5, void).
+
+    `holder`: whose key it is; what an older firmware stored of that person, without the key, goes as well.
+    `keeper`: the keyid, among the signers of the void, in whose room `keeps` stand; empty where nothing is
+    kept.
+    """
+
+    key: Digest
+    holder: Id
+    keeps: Annotated[tuple[Kept, ...], Meta(max_length=KEPT_MAX)] = ()
+    keeper: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
 
 
 class LimiterBody(Body, frozen=True):

@@ -18,6 +18,7 @@ from protocols.documents.bodies import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
+    Kept,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -26,6 +27,7 @@ from protocols.documents.bodies import (
     RebaseBody,
     ReleaseBody,
     TariffBody,
+    VoidBody,
 )
 from protocols.documents.kind_rule import Kind, KindRule, Role
 from protocols.documents.kinds import KINDS
@@ -101,6 +103,15 @@ def shorten_moratorium(sheet: Sheet, name: str, from_ms: int, until_ms: int, sco
 def lift_moratorium(sheet: Sheet, name: str, scope: Scope = FLEET) -> Order:
     """The end of a hold; two people. Raises InputError."""
     return _draft(sheet, Kind.LIFT_HOLD, name, scope, LiftBody())
+
+
+def void(sheet: Sheet, keyid: str, holder: str, keeps: tuple[Kept, ...], keeper: str) -> Order:
+    """Take away what this key has signed for the fleet, but for `keeps`; two people. Raises InputError.
+
+    `keeper`: the keyid of whoever drafts it, under whose signature `keeps` stand from now on.
+    """
+    body = VoidBody(keyid, holder, keeps, keeper if keeps else "")
+    return _draft(sheet, Kind.VOID, keyid, FLEET, body)
 
 
 def unlinted_calendar(

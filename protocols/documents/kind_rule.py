@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SHORTEN_HOLD = "shorten_hold"
     LIFT_HOLD = "lift_hold"
     CLEAR_FLAG = "clear_flag"
+    VOID = "void"
     LIMITER = "limiter"
     TARIFF = "tariff"
     REBASE = "rebase"
@@ -51,6 +52,8 @@ class Joins(StrEnum):
       supersedes it.
     `floor`: two people lower the protection of the object; it supersedes every lower revision.
     `tombstone`: the object is void for ever; it supersedes every lower revision.
+    `taken_away`: two people take away all protection that one key has signed, in whatever object; it
+      supersedes the orders that stand on that key alone, and none of its own kind.
     `latest`: only the highest revision counts; it supersedes the lower ones.
     `each`: every revision acts once; none supersedes another.
     """
@@ -60,6 +63,7 @@ class Joins(StrEnum):
     REMEMBERED = "remembered"
     FLOOR = "floor"
     TOMBSTONE = "tombstone"
+    TAKEN_AWAY = "taken_away"
     LATEST = "latest"
     EACH = "each"
 

@@ -22,10 +22,11 @@ from protocols.documents.bodies import (
     RebaseBody,
     ReleaseBody,
     TariffBody,
+    VoidBody,
 )
 from protocols.documents.kind_rule import Dates, Joins, Kind, KindRule, Role, ShownBy, Silence
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.limits import HOLDS_PER_PERSON_MAX, LEASE_LIFE_MS, LEASE_MS_MAX
+from protocols.limits import HOLDS_PER_KEY_MAX, LEASE_LIFE_MS, LEASE_MS_MAX
 
 # A meter accepts harm only if the whole interval of its clock is inside. Intervals are seconds to minutes
 # wide, so an hour is enough, and too short to be misused.
@@ -47,6 +48,8 @@ _LONG_LIFE_MS: Final = 3_650 * DAY_MS
 # A harmful order is carried out at once or not at all; this is only how long people may take to sign it.
 _HARM_LIFE_MS: Final = 7 * DAY_MS
 _TARIFF_LIFE_MS: Final = 28 * DAY_MS
+# A void is sent again to meters that were away. Later two people decide anew: by then the key is dropped.
+_VOID_LIFE_MS: Final = 28 * DAY_MS
 
 # Ranks are tens, so that a kind can be put between two. Protection comes first. The lease comes last: it
 # may permit a cut, and names all that must arrive before it.
@@ -64,7 +67,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         backdated_ms=_PROTECTION_BACKDATED_MS,
         retained=True,
         undone_by=Kind.LIFT_HOLD,
-        quota=HOLDS_PER_PERSON_MAX,
+        quota=HOLDS_PER_KEY_MAX,
         revivable=True,
     ),
     Kind.RELEASE: KindRule(
@@ -140,7 +143,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         retained=True,
         revivable=True,
     ),
-    # Of the harmful kinds only calendar and tariff are sent again. A calendar permits nothing by itself.
+    # Of the harmful kinds only calendar, tariff and void are sent again. They permit nothing by themselves.
     Kind.CUT_CALENDAR: KindRule(
         role=Role.HARM,
         prefix="calendar",
@@ -202,6 +205,19 @@ KINDS: Final[dict[Kind, KindRule]] = {
         silence=Silence.LAPSES,
         dates=Dates.EVERY_INSTANT,
         life_ms=_HARM_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.VOID: KindRule(
+        role=Role.HARM,
+        prefix="void",
+        body=VoidBody,
+        joins=Joins.TAKEN_AWAY,
+        shown_by=ShownBy.RECEIPT,
+        # After all protection, so that what its signers protect anew is there first.
+        resent_rank=75,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_VOID_LIFE_MS,
         backdated_ms=_HARM_BACKDATED_MS,
     ),
     Kind.LIMITER: KindRule(

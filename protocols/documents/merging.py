@@ -11,12 +11,12 @@ Glossary
   other, but *counts as* the highest below it plus 1: else one person's rev of 2**53 - 1 could
   never be lifted. What a rev counts as is worked out from all revs held, never stored: it does not
   depend on which came first.
-- *Merged revision*: above `REVISIONS_MAX` of one person the two lowest of that person become one: their
-  hull, under the higher rev. So nobody merges what another person has declared.
+- *Merged revision*: above `REVISIONS_MAX` of one key the two lowest of that key become one: their hull, under
+  the higher rev. So nobody merges what another key has declared, and each key's part can be taken away.
 
 What holds
 - Any order and any repetition of the same documents ends in the same value, exactly, while no more
-  than `REVISIONS_MAX` revisions of each person stand above the floor and no rev ever is a leap.
+  than `REVISIONS_MAX` revisions of each key stand above the floor and no rev ever is a leap.
   Without floors it holds beyond `REVISIONS_MAX` and with leaps too.
 - A floor that comes to a merged revision and covers only part of it cannot take that part out
   again: more may then be in force than in another order, never less, until a floor reaches its rev.
@@ -54,7 +54,8 @@ class Revision(Struct, frozen=True, omit_defaults=True):
 
     `merged` are the other signed revs inside, the lowest `REVISIONS_MAX` of them; of what is beyond,
     the interval is kept and the number forgotten, which can only make a meter reject a lease.
-    `holder` is who signed it; empty where an older firmware stored it.
+    `holder` is who signed it, `key` with which key, by its `orders.short_keyid`; each is empty where an older
+    firmware stored it. A document with several signers is one revision for each of their keys.
     `fingerprint` says which document a numbered release is (`orders.fingerprint_of`); else it is empty.
     """
 
@@ -64,6 +65,7 @@ class Revision(Struct, frozen=True, omit_defaults=True):
     merged: tuple[int, ...] = ()
     holder: str = ""
     fingerprint: str = ""
+    key: str = ""
 
     @property
     def signed(self) -> tuple[int, ...]:
@@ -88,44 +90,51 @@ NOTHING: Final = Protection()
 
 
 def declare(
-    protection: Protection, rev: int, from_ms: int, until_ms: int, holder: str = ""
+    protection: Protection, rev: int, from_ms: int, until_ms: int, holder: str = "", key: str = ""
 ) -> Protection | Refusal:
-    """Join a revision that `holder` signed; the same rev with another interval joins too.
+    """Join a revision that `holder` signed with `key`; the same rev with another interval joins too.
 
     BELOW_FLOOR for a rev at or below the floor, and for a leap that a floor has lifted.
     """
-    new = _revision(rev, from_ms, until_ms, holder)
-    held = next((each for each in protection.above if rev in each.signed and _is_of(each, holder)), None)
+    new = _revision(rev, from_ms, until_ms, holder, key)
+    held = next((each for each in protection.above if rev in each.signed and _may_be_of(each, new)), None)
     if held is not None:
         above = [_join(each, new) if each is held else each for each in protection.above]
     elif rev <= protection.floor_rev or (rev in protection.lifted and _is_leap(protection, rev)):
         return Refusal.BELOW_FLOOR
     else:
         above = sorted((*protection.above, new), key=_place_of)
-    own = [each for each in above if each.holder == holder]
+    own = [each for each in above if is_of(each, holder, key)]
     if len(own) > REVISIONS_MAX:
         rest = [each for each in above if each not in own[:2]]
         above = sorted((_merge(own[0], own[1]), *rest), key=_place_of)
     return replace(protection, above=tuple(above))
 
 
-def remember(protection: Protection, rev: int, holder: str = "") -> Protection | Refusal:
+def remember(protection: Protection, rev: int, holder: str = "", key: str = "") -> Protection | Refusal:
     """Keep a rev without an interval, such as a release's: the firmware counts its hours in ticks."""
-    return declare(protection, rev, *NO_TIME, holder)
+    return declare(protection, rev, *NO_TIME, holder, key)
 
 
-def gather(protection: Protection, span: Span, holder: str) -> Protection:
-    """Join an interval to a catch-all, which has one revision above its floor; see `room`."""
-    new = _revision(protection.floor_rev + 1, *span, holder)
-    held = protection.above[0] if protection.above else new
-    return replace(protection, above=(_join(held, new),))
+def gather(protection: Protection, span: Span, holder: str, key: str = "") -> Protection:
+    """Join an interval to a catch-all, which has one revision of each key above its floor; see `room`."""
+    new = _revision(protection.floor_rev + 1, *span, holder, key)
+    held = next((each for each in protection.above if is_of(each, holder, key)), None)
+    rest = (each for each in protection.above if each is not held)
+    joined = new if held is None else _join(held, new)
+    return replace(protection, above=tuple(sorted((*rest, joined), key=_place_of)))
 
 
-def take_out(protection: Protection, holder: str) -> tuple[Protection, Span | None]:
-    """Without the revisions of one person; and their join, None where they protect at no instant."""
-    own = tuple(each for each in protection.above if each.holder == holder)
-    rest = tuple(each for each in protection.above if each.holder != holder)
+def take_out(protection: Protection, holder: str, key: str = "") -> tuple[Protection, Span | None]:
+    """Without the revisions of one key; and their join, None where they protect at no instant."""
+    own = tuple(each for each in protection.above if is_of(each, holder, key))
+    rest = tuple(each for each in protection.above if each not in own)
     return replace(protection, above=rest), _joined(Protection(None, own))
+
+
+def is_of(revision: Revision, holder: str, key: str) -> bool:
+    """Whether it counts as this key's: so does what its holder signed with a key that nobody has noted."""
+    return revision.key == key if revision.key and key else revision.holder == holder
 
 
 def count_up(protection: Protection, number: int, fingerprint: str) -> Protection | Refusal:
@@ -282,19 +291,19 @@ def _without(revision: Revision, staying: frozenset[int]) -> Revision:
     return replace(revision, rev=rev, merged=tuple(merged))
 
 
-def _revision(rev: int, from_ms: int, until_ms: int, holder: str = "") -> Revision:
+def _revision(rev: int, from_ms: int, until_ms: int, holder: str = "", key: str = "") -> Revision:
     """A revision, with every empty interval in the same form, so that equal protection compares equal."""
     assert from_ms <= until_ms, (from_ms, until_ms)
-    return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME), holder=holder)
+    return Revision(rev, *((from_ms, until_ms) if from_ms < until_ms else NO_TIME), holder=holder, key=key)
 
 
-def _place_of(revision: Revision) -> tuple[int, str]:
-    return revision.rev, revision.holder
+def _place_of(revision: Revision) -> tuple[int, str, str]:
+    return revision.rev, revision.holder, revision.key
 
 
-def _is_of(revision: Revision, holder: str) -> bool:
-    """Whether this person signed it, or nobody knows who did."""
-    return revision.holder in {holder, ""}
+def _may_be_of(revision: Revision, new: Revision) -> bool:
+    """Whether a rev that is held may be this very document: the same key signed it, or nobody knows whose."""
+    return not revision.holder or is_of(revision, new.holder, new.key)
 
 
 def _covers(force: Span | None, named: tuple[int, ...]) -> bool:

@@ -98,6 +98,7 @@ SignedTime = TimeAnswer | OneWayTime
 
 B = TypeVar("B", bound=Body)
 
+_SHORT_KEYID_CHARS: Final = 16
 _KEYID: Final = re.compile(r"[0-9a-f]{64}")
 
 # Size of the cache of bodies: more than the orders that are on their way at once.
@@ -166,6 +167,15 @@ def good_until_ms(order: Order) -> int:
     if KINDS[order.kind].role is Role.PROTECT:
         return protected_until_ms(order.not_after_ms)
     return order.not_after_ms
+
+
+def short_keyid(keyid: str) -> str:
+    """The first 64 bits of a keyid: by these a meter notes which key signed.
+
+    To find a second key with the same ones takes 2**64 attempts, and would only put what that key signs
+    beside what the first one has signed.
+    """
+    return keyid[:_SHORT_KEYID_CHARS]
 
 
 def fingerprint_of(order: Order) -> str:

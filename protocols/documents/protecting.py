@@ -22,23 +22,23 @@ FLOORS: Final = tuple(kind for kind, rule in KINDS.items() if rule.joins is Join
 _REMEMBERED: Final = tuple(f"{rule.prefix}/" for rule in KINDS.values() if rule.joins is Joins.REMEMBERED)
 
 
-def join_order(held: Protection, order: Order, holder: str = "") -> Protection | Refusal:
+def join_order(held: Protection, order: Order, holder: str = "", key: str = "") -> Protection | Refusal:
     """The protection of an object after this order of it is stored, or why it is refused.
 
-    `holder` is the person who signed it. The kind is one of `PROTECTING` or `FLOORS`. Raises DocumentError
-    for a body of another kind.
+    `holder` is the person who signed it, with `key`. The kind is one of `PROTECTING` or `FLOORS`. Raises
+    DocumentError for a body of another kind.
     """
     match KINDS[order.kind].joins:
         case Joins.INTERVAL:
             hold = body_of(order, HoldBody)
-            return declare(held, order.rev, hold.from_ms, hold.until_ms, holder)
+            return declare(held, order.rev, hold.from_ms, hold.until_ms, holder, key)
         case Joins.FROM_ITS_ORDER:
             # It protects from its own begin on, for ever. A cut before that stays right.
-            return declare(held, order.rev, order.not_before_ms, LATEST_MS, holder)
+            return declare(held, order.rev, order.not_before_ms, LATEST_MS, holder, key)
         case Joins.REMEMBERED if numbering_key(order) is not None:
             return count_up(held, order.rev, fingerprint_of(order))
         case Joins.REMEMBERED:
-            return remember(held, order.rev, holder)
+            return remember(held, order.rev, holder, key)
         case Joins.FLOOR:
             floor = body_of(order, KINDS[order.kind].body)
             keeps_ms = (floor.from_ms, floor.until_ms) if isinstance(floor, HoldFloorBody) else NO_TIME

@@ -6,9 +6,9 @@ role only where the role lists its key; no role implies another, so that the roo
 all that a key can do. An expired root ends harm and leases, never protection.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -83,6 +83,13 @@ class _Form(Struct):
     v: int = 1
 
 
+class SignedBy(NamedTuple):
+    """A key that signed a document: the person who holds it, and its keyid; empty where nobody noted it."""
+
+    holder: str
+    keyid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A payload, and the keys of the root whose signatures of it are valid. What they may do: `meets`."""
@@ -95,6 +102,10 @@ class Signed:
     def holders(self, role: Role) -> frozenset[str]:
         """The distinct holders who have signed with a key that the root lists for `role`."""
         return _holders(self.keyids, self.root, role)
+
+    def signers(self, role: Role) -> tuple[SignedBy, ...]:
+        """The keys, with their holders, that have signed and that the root lists for `role`, by name."""
+        return signers_of(self.keyids, self.root, role)
 
 
 _roots: msgspec.json.Decoder[Root] = msgspec.json.Decoder(Root)
@@ -156,6 +167,13 @@ def meets(signed: Signed, root: Root, role: Role) -> bool:
     """Whether enough distinct holders of `role` have signed."""
     rule = root.roles.get(role)
     return rule is not None and len(_holders(signed.keyids, root, role)) >= rule.threshold
+
+
+def signers_of(keyids: Collection[str], root: Root, role: Role) -> tuple[SignedBy, ...]:
+    """The keys among `keyids` that the root lists for `role`, with their holders, by name."""
+    rule = root.roles.get(role)
+    listed: tuple[str, ...] = () if rule is None else rule.keyids
+    return tuple(sorted(SignedBy(root.keys[keyid].holder, keyid) for keyid in listed if keyid in keyids))
 
 
 def root_allows(root: Root, role: Role, latest_ms: int | None) -> bool:

@@ -128,6 +128,17 @@ class FlagSet(Struct, frozen=True, kw_only=True):
     unconfirmed: str | None
 
 
+class KeyVoided(Struct, frozen=True, kw_only=True):
+    """Two people have lifted all protection that a key of `holder` had signed. `object`: `void/KEYID`.
+
+    `unconfirmed` as in `ProtectedNow`: then the meter may still hold it.
+    """
+
+    object: str
+    holder: str
+    unconfirmed: str | None
+
+
 class ReleaseInForce(Struct, frozen=True, kw_only=True):
     """A release whose hours run. `until_ms`: their end at the earliest; `left_ms`: what is left of them.
 
@@ -191,6 +202,7 @@ Explanation = (
     | ProtectedNow
     | HoldAhead
     | FlagSet
+    | KeyVoided
     | ReleaseInForce
     | CutAhead
     | NextCut

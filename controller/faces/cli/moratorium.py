@@ -126,6 +126,7 @@ def _fields(hold: HoldView) -> dict[str, Any]:
     return {
         "name": hold.name,
         "in_force": hold.until_ms is not None,
+        "voided": hold.voided,
         **instants(**{"from": hold.from_ms}, until=hold.until_ms),
         "revs": hold.revs,
         "order": hold.order_id,

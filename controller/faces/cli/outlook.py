@@ -12,6 +12,7 @@ from protocols.link.explanation import (
     Explanation,
     FlagSet,
     HoldAhead,
+    KeyVoided,
     NextByOrders,
     NextCut,
     ProtectedNow,
@@ -46,6 +47,11 @@ def outlook_fields(outlook: Outlook) -> dict[str, Any]:
             ],
             "release": next(iter(_releases(parts)), None),
             "flags": [part.object for part in parts if isinstance(part, FlagSet)],
+            "voids": [
+                {"object": part.object, "holder": part.holder, "unconfirmed": part.unconfirmed}
+                for part in parts
+                if isinstance(part, KeyVoided)
+            ],
             "holds": [_hold(part) for part in parts if isinstance(part, ProtectedNow | HoldAhead)],
             "cuts": [_cut(part) for part in parts if isinstance(part, CutAhead)],
         }

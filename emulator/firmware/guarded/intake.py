@@ -4,6 +4,7 @@ Duty: turn envelope bytes into an order that this meter accepts, or a refusal; n
 the meter. Protection is admitted if it may not have ended, also before it begins; harm only if it
 is valid at every instant and the clock is trusted. A lease is admitted like protection, since the gate
 judges its end again. Of a rebase no date is judged, not even the root's: its nonce is its limit.
+What a voided key has signed for protection counts as not signed, under whatever root (`voiding.counting`).
 """
 
 from dataclasses import replace
@@ -29,7 +30,8 @@ from protocols.documents.orders import (
     read_order,
     read_time,
 )
-from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows, time_source
+from protocols.documents.roles import Root, Signed, SignedBy, meets, open_signed, root_allows, time_source
+from protocols.documents.voiding import counting
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
 from protocols.reasons import ClockStatus, Refusal, Source
@@ -50,14 +52,19 @@ class RefusedDocument(Struct, frozen=True, gc=False):
 class Admitted(Struct, frozen=True, gc=False):
     """An order that is good now.
 
-    `holder`: who signed it, for one person's room; of several the first by name. `root`: what admitted it.
-    `countersigned`: an issuer's statement that enough people for harm have signed too.
+    `signers`: whose room it takes, by name; none of a statement that an issuer has signed. `root`: what
+    admitted it. `countersigned`: an issuer's statement that enough people for harm have signed too.
     """
 
     order: Order
-    holder: str
+    signers: tuple[SignedBy, ...]
     root: Root
     countersigned: bool = False
+
+    @property
+    def holder(self) -> str:
+        """Who signed it; of several the first by name, and of none nobody: an empty name."""
+        return self.signers[0].holder if self.signers else ""
 
 
 def admit_order(
@@ -72,7 +79,9 @@ def admit_order(
     role = KINDS[order.kind].role
     issuers = memory.issuers if order.kind is Kind.PAYMENT else None
     if issuers is None:
-        known, refusal = bool(signed.keyids), _refusal_by_signers(order, signed)
+        known = bool(signed.keyids)
+        signed = replace(signed, keyids=counting(order, signed.keyids, memory.voided))
+        refusal = _refusal_by_signers(order, signed)
     else:
         known, refusal = _judged_by_issuer(data, order, signed, issuers)
     if refusal is not None:
@@ -91,8 +100,8 @@ def admit_order(
     if issuers is not None:
         # No key of an issuer counts as a person's, not even where a root names it later.
         people = replace(signed, keyids=signed.keyids - {each.keyid for each in issuers.issuers})
-        return Admitted(order, "", root, meets(people, root, Role.HARM))
-    return Admitted(order, min(signed.holders(role)), root)
+        return Admitted(order, (), root, meets(people, root, Role.HARM))
+    return Admitted(order, signed.signers(role), root)
 
 
 def is_addressed(order: Order, identity: Identity) -> bool:

@@ -81,6 +81,13 @@ class Allowance(Struct, frozen=True, gc=False):
     tick: Tick
 
 
+class KeyHours(Struct, frozen=True, gc=False):
+    """The hours of one key's releases: the tick at which they end, and what lost ticks left of them."""
+
+    ends_at: Tick = NO_RELEASE
+    date: ReleaseDate | None = None
+
+
 class Opening(Struct, frozen=True, gc=False):
     """The last opening, with all that was known then: `question` can be judged again."""
 
@@ -95,10 +102,11 @@ class Opening(Struct, frozen=True, gc=False):
 class Memory:
     """Everything that survives a power cut.
 
-    `warned` holds, per cause, the tick its warning began. `release_ends_at` is the tick at which a
-    release's hours are over. `harm_revs` holds the highest rev of each object that only
-    two people may revise; `cuts_seen` the rev and the end of each cut order that could still be good,
-    also of those carried out: a repetition must not cut twice. Cut orders issued up to
+    `warned` holds, per cause, the tick its warning began. `release_ends_at` is the tick at which a release's
+    hours are over; it and `release_date` join the hours that `released_by` keeps per key. `voided`: the
+    short keyids of the keys whose protection two people have taken away. `harm_revs` holds the highest rev
+    of each object that only two people may revise; `cuts_seen` the rev and the end of each cut order that
+    could still be good, also of those carried out: a repetition must not cut twice. Cut orders issued up to
     `cuts_cancelled_until_ms` count as cancelled: tombstones that had to make room. `issuers_of` holds, per
     issuer of statements, the person whose signature made it known here, while there is no `issuers` document.
     `allowances` holds what each of its issuers may credit, `waiting` a statement above that. `epoch` is the
@@ -117,6 +125,8 @@ class Memory:
     protections: Mapping[str, Protection] = field(default_factory=no_entries)
     release_ends_at: Tick = NO_RELEASE
     release_date: ReleaseDate | None = None
+    released_by: Mapping[str, KeyHours] = field(default_factory=no_entries)
+    voided: tuple[str, ...] = ()
     calendars: Mapping[str, Calendar] = field(default_factory=no_entries)
     lease: Lease | None = None
     cut_orders: Mapping[str, CutOrder] = field(default_factory=no_entries)

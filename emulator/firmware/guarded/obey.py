@@ -12,7 +12,7 @@ from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
 from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
 from emulator.firmware.guarded.paying import begin_allowances, pay
-from emulator.firmware.guarded.protect import lower, protect, release, set_flag
+from emulator.firmware.guarded.protect import lower, protect, release, set_flag, void
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
@@ -187,6 +187,7 @@ _OF_PEOPLE: Final[dict[Kind, Callable[[Admitted, Memory, Tick], Did | Refusal]]]
     Kind.SHORTEN_HOLD: lower,
     Kind.LIFT_HOLD: lower,
     Kind.CLEAR_FLAG: lower,
+    Kind.VOID: void,
 }
 assert {*_DEEDS, *_OF_PEOPLE} == KINDS.keys(), "every kind has one deed"
 assert not _DEEDS.keys() & _OF_PEOPLE.keys(), "no kind has two deeds"

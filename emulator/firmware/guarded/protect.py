@@ -1,34 +1,38 @@
 """What an accepted order does to the protection of a meter: holds, flags and releases (design §5).
 
 Like the deeds in `obey`, each takes an admitted order and returns what it did, or a refusal that leaves
-the memory as it was. One person's orders take that person's room (`protocols.documents.room`); what two
-people lower takes room only where nothing of one person is left above the floor.
+the memory as it was. An order takes the room of each key that signed it (`protocols.documents.room`); what
+two people lower takes room only where nothing of one person is left above the floor.
 """
 
 from collections.abc import Mapping
 
 from emulator.firmware.guarded.clock import earliest_ms
-from emulator.firmware.guarded.holds import hold_for
+from emulator.firmware.guarded.holds import forget_hours, hold_for
 from emulator.firmware.guarded.intake import Admitted
 from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import Tick
-from protocols.documents.bodies import FlagBody, ReleaseBody
+from protocols.documents.bodies import FlagBody, ReleaseBody, VoidBody
 from protocols.documents.merging import NOTHING, Protection, holds_rev, in_force
-from protocols.documents.orders import body_of, numbering_key
-from protocols.documents.roles import Root
+from protocols.documents.orders import Order, body_of, numbering_key, short_keyid
+from protocols.documents.roles import Root, SignedBy
 from protocols.documents.room import is_beyond, join_in_table, without_what_is_over
+from protocols.documents.voiding import as_hold, is_well_formed, take_away
 from protocols.instants import HOUR_MS
-from protocols.limits import OBJECTS_MAX, RELEASE_KEYS_MAX
+from protocols.limits import OBJECTS_MAX, RELEASE_KEYS_MAX, VOIDED_KEYS_MAX
 from protocols.reasons import ClockStatus, Did, Refusal
 
 
 def protect(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     """Join what one person declares. It is never refused for lack of room."""
     table = memory.protections
-    if memory.clock.status is ClockStatus.TRUSTED and is_beyond(table, admitted.order, admitted.holder):
-        table = without_what_is_over(table, admitted.holder, earliest_ms(memory.clock, tick))
-    return _keep(memory, join_in_table(table, admitted.order, admitted.holder))
+    for signer in admitted.signers:
+        joined = _joined(memory, table, admitted.order, signer, tick)
+        if isinstance(joined, Refusal):
+            return joined
+        table = joined
+    return _keep(memory, table)
 
 
 def set_flag(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
@@ -41,16 +45,44 @@ def set_flag(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
 def release(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     """Remember a release, and hold for its hours of ticks."""
     order = admitted.order
-    numbered = numbering_key(order) is not None
-    if not numbered and holds_rev(memory.protections.get(order.object, NOTHING), order.rev):
+    numbered = numbering_key(order)
+    if numbered is None and holds_rev(memory.protections.get(order.object, NOTHING), order.rev):
         return Did.REPEATED
     kept = protect(admitted, memory, tick)
-    if isinstance(kept, Refusal) or (numbered and kept is Did.REPEATED):
+    if isinstance(kept, Refusal) or (numbered is not None and kept is Did.REPEATED):
         return kept
-    if numbered:
+    if numbered is not None:
         _forget_keys(memory, admitted.root)
-    hold_for(memory, body_of(order, ReleaseBody).hours * HOUR_MS, tick)
+    hours_ms = body_of(order, ReleaseBody).hours * HOUR_MS
+    keyids = [numbered] if numbered is not None else [signer.keyid for signer in admitted.signers]
+    for keyid in keyids:
+        hold_for(memory, hours_ms, tick, short_keyid(keyid))
     return Did.RELEASED
+
+
+def void(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
+    """Take away what one key has protected, remember the key, and declare again what the void keeps.
+
+    TOO_MANY where as many keys are voided as a root has, and this root lists all of them.
+    """
+    order, body = admitted.order, body_of(admitted.order, VoidBody)
+    keeper = next((signer for signer in admitted.signers if signer.keyid == body.keeper), None)
+    if not is_well_formed(order, body, [signer.keyid for signer in admitted.signers]):
+        return Refusal.MALFORMED
+    voided = _voided_with(memory.voided, short_keyid(body.key), admitted.root)
+    if isinstance(voided, Refusal):
+        return voided
+    before = memory.voided, memory.release_ends_at, memory.release_date
+    table = take_away(memory.protections, body.key, body.holder)
+    for kept in body.keeps if keeper is not None else ():
+        joined = _joined(memory, table, as_hold(order, kept), keeper, tick)
+        # Refused is only what two people have lifted since: it stays lifted.
+        table = table if isinstance(joined, Refusal) else joined
+    kept_table = _keep(memory, table)
+    memory.voided = voided
+    forget_hours(memory, short_keyid(body.key))
+    after = memory.voided, memory.release_ends_at, memory.release_date
+    return Did.STORED if before != after else kept_table
 
 
 def lower(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
@@ -68,6 +100,26 @@ def lower(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     idle = [name for name in others if _is_idle(memory.protections[name], low_ms)]
     memory.protections = shared_table(without(memory.protections, idle[0])) if idle else before
     return kept if idle else Refusal.TOO_MANY
+
+
+def _joined(
+    memory: Memory, table: Mapping[str, Protection], order: Order, signer: SignedBy | None, tick: Tick
+) -> Mapping[str, Protection] | Refusal:
+    """The table after an order of this signer, whose holds that are over make room where it needs some."""
+    holder, key = ("", "") if signer is None else (signer.holder, short_keyid(signer.keyid))
+    if memory.clock.status is ClockStatus.TRUSTED and is_beyond(table, order, holder, key):
+        table = without_what_is_over(table, holder, earliest_ms(memory.clock, tick), key)
+    return join_in_table(table, order, holder, key)
+
+
+def _voided_with(voided: tuple[str, ...], key: str, root: Root) -> tuple[str, ...] | Refusal:
+    """The voided keys with one more. Of too many, one goes that the root does not list: it counts no more."""
+    together = tuple(sorted({*voided, key}))
+    if len(together) <= VOIDED_KEYS_MAX:
+        return together
+    listed = {short_keyid(keyid) for keyid in root.keys}
+    gone = next((each for each in together if each not in listed and each != key), None)
+    return Refusal.TOO_MANY if gone is None else tuple(each for each in together if each != gone)
 
 
 def _keep(memory: Memory, joined: Mapping[str, Protection] | Refusal) -> Did | Refusal:

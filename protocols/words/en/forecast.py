@@ -10,6 +10,7 @@ from protocols.link.explanation import (
     CutAhead,
     FlagSet,
     HoldAhead,
+    KeyVoided,
     NextByOrders,
     NextCut,
     ProtectedNow,
@@ -19,8 +20,11 @@ from protocols.words.en.hindrances import why_not
 from protocols.words.en.times import both_in_words, duration
 
 _WINDOWS_NAMED_MAX: Final = 3
+_KEYID_CHARS: Final = 16
 
-ForecastPart = ProtectedNow | HoldAhead | FlagSet | ReleaseInForce | CutAhead | NextCut | NextByOrders
+ForecastPart = (
+    ProtectedNow | HoldAhead | FlagSet | KeyVoided | ReleaseInForce | CutAhead | NextCut | NextByOrders
+)
 
 
 def forecast_in_words(found: ForecastPart, zone: ZoneInfo) -> str:
@@ -38,6 +42,10 @@ def forecast_in_words(found: ForecastPart, zone: ZoneInfo) -> str:
                 "limits in place of a cut, where the meter has a limiter" if found.limits else "forbids cuts"
             )
             return f"{found.object} {does}, until two people clear it: {_confirmed(found.unconfirmed)}."
+        case KeyVoided():
+            name = f"{found.object[: len('void/') + _KEYID_CHARS]}"
+            does = f"lifts all protection that this key of {found.holder} alone had signed"
+            return f"{name} {does}: {_confirmed(found.unconfirmed)}."
         case ReleaseInForce():
             return _release(found, zone)
         case CutAhead():

@@ -14,10 +14,11 @@ from protocols.documents.bodies import (
     PaymentBody,
     ReleaseBody,
     TariffBody,
+    VoidBody,
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import Order, Scope, body_of
+from protocols.documents.orders import Order, Scope, body_of, short_keyid
 from protocols.errors import quoted
 from protocols.instants import iso_from_ms
 from protocols.words.en.amounts import eur, price
@@ -78,6 +79,11 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
         case TariffBody():
             fixed = f"{price(body.fixed_ueur_per_day)} EUR a day"
             return f"energy at {price(body.price_ueur_per_kwh)} EUR/kWh, {fixed}"
+        case VoidBody():
+            kept = ", ".join(dict.fromkeys(each.object for each in body.keeps))
+            key = f"the key {short_keyid(body.key)} of {body.holder}"
+            lifted = f"all protection that {key} alone has signed is lifted"
+            return f"{lifted}, but for {kept}" if kept else lifted
         case LeaseBody():
             return f"cuts by {name} stay possible until {iso_from_ms(order.not_after_ms)}"
         case _:

@@ -14,7 +14,7 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents import drafting
 from protocols.documents.room import catch_all_of
 from protocols.instants import DAY_MS
-from protocols.limits import HOLDS_PER_PERSON_MAX
+from protocols.limits import HOLDS_PER_KEY_MAX
 from protocols.link.topics import Channel, Place
 from tests.controller.service_bench import World, controller_with, make_link, seal_order
 from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS
@@ -46,7 +46,7 @@ def test_a_lease_names_what_a_meter_has_gathered(engine: Engine) -> None:
         world.permit()
         await world.settle()
         until_ms = world.now_ms + 20 * DAY_MS
-        for number in range(HOLDS_PER_PERSON_MAX + 4):
+        for number in range(HOLDS_PER_KEY_MAX + 4):
             world.declare(f"h{number:02}", world.now_ms + 10 * DAY_MS, until_ms + number)
         await world.wait(2 * DAY_MS)
         known = world.meter("m1").known
@@ -80,13 +80,13 @@ def test_a_hold_that_never_was_in_the_store_is_lifted_by_two_though_it_was_climb
 
 def test_a_catch_all_is_lifted_by_its_name(engine: Engine) -> None:
     async def story(world: World) -> None:
-        for number in range(HOLDS_PER_PERSON_MAX + 2):
+        for number in range(HOLDS_PER_KEY_MAX + 2):
             world.declare(f"h{number:02}", world.now_ms, world.now_ms + DAY_MS)
         await world.settle()
         name = catch_all_of("anna")
         assert name in holds(world.meter("m1"))
         await lift(world, name.partition("/")[2])
         assert name not in holds(world.meter("m1"))
-        assert len(holds(world.meter("m1"))) == HOLDS_PER_PERSON_MAX
+        assert len(holds(world.meter("m1"))) == HOLDS_PER_KEY_MAX
 
     run_story(engine, story)

@@ -22,6 +22,7 @@ cut_order        harm    cut       latest         cut_order -    lapses         
 shorten_hold     harm    hold      floor          floor     -    lapses          every_instant 7    60
 lift_hold        harm    hold      floor          floor     -    lapses          every_instant 7    60
 clear_flag       harm    flag      floor          floor     -    lapses          every_instant 7    60
+void             harm    void      taken_away     receipt   75   lapses          every_instant 28   60
 limiter          harm    limiter   latest         receipt   -    lapses          every_instant 7    60
 tariff           harm    tariff    latest         receipt   80   lapses          every_instant 28   60
 rebase           harm    clock     latest         receipt   -    lapses          none          7    60

@@ -18,6 +18,7 @@ from protocols.documents.bodies import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
+    Kept,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -26,6 +27,7 @@ from protocols.documents.bodies import (
     RebaseBody,
     ReleaseBody,
     TariffBody,
+    VoidBody,
 )
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
@@ -60,6 +62,7 @@ from protocols.reasons import FlagName, HoldKind
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 REVS = st.integers(1, REV_MAX)
 INSTANTS = st.integers(INSTANT_MS_MIN, INSTANT_MS_MAX)
+KEYIDS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 SPANS = st.tuples(INSTANTS, INSTANTS).filter(lambda span: span[0] != span[1]).map(sorted)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 NAMED = st.builds(
@@ -82,6 +85,13 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
     CutOrderBody: st.builds(CutOrderBody),
     HoldFloorBody: SPANS.map(lambda span: HoldFloorBody(*span)),
     LiftBody: st.builds(LiftBody),
+    VoidBody: st.builds(
+        VoidBody,
+        KEYIDS,
+        IDS,
+        st.lists(st.builds(Kept, IDS.map("hold/".__add__), REVS, INSTANTS, INSTANTS), max_size=4).map(tuple),
+        KEYIDS,
+    ),
     LimiterBody: st.builds(LimiterBody, st.booleans()),
     TariffBody: st.builds(TariffBody, st.integers(0, 10**8), st.integers(0, 10**8)),
     RebaseBody: st.builds(RebaseBody, IDS),
@@ -89,7 +99,7 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
         LeaseBody,
         IDS.map("calendar/".__add__),
         REVS,
-        st.binary(min_size=32, max_size=32).map(bytes.hex),
+        KEYIDS,
         st.lists(NAMED, max_size=4).map(tuple),
     ),
 }
@@ -166,7 +176,7 @@ def test_a_body_of_another_kind_is_refused(written: tuple[Order, Body], other: K
 
 def test_harm_takes_two_people_lease_the_service_and_protection_one() -> None:
     harm = {Kind.CUT_CALENDAR, Kind.CUT_ORDER, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG}
-    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.REBASE}
+    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.REBASE, Kind.VOID}
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.HARM} == harm
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.LEASE} == {Kind.LEASE}
     assert set(KINDS) == set(Kind)

@@ -22,13 +22,13 @@ from protocols.documents.merging import (
 )
 from protocols.documents.orders import Order, Scope, body_of, make_body
 from protocols.documents.room import catch_all_of, is_beyond, join_in_table, without_what_is_over
-from protocols.limits import HOLDS_PER_PERSON_MAX, REV_MAX, REV_STEP_MAX, REVISIONS_MAX
+from protocols.limits import HOLDS_PER_KEY_MAX, REV_MAX, REV_STEP_MAX, REVISIONS_MAX
 from protocols.reasons import Refusal
 
 Table = Mapping[str, Protection]
 Signed = tuple[Order, str]
 HOLDERS = ("anna", "bert")
-NAMES = tuple(f"h{number:02}" for number in range(HOLDS_PER_PERSON_MAX + 4))
+NAMES = tuple(f"h{number:02}" for number in range(HOLDS_PER_KEY_MAX + 4))
 
 
 def order(kind: Kind, name: str, rev: int, body: Body) -> Order:
@@ -100,7 +100,7 @@ def test_a_persons_room_is_bounded(signed: list[Signed]) -> None:
     table = told(signed)
     for holder in HOLDERS:
         own = [name for name, held in table.items() if any(each.holder == holder for each in held.above)]
-        assert len(own) <= HOLDS_PER_PERSON_MAX + 1
+        assert len(own) <= HOLDS_PER_KEY_MAX + 1
         catch_all = table.get(catch_all_of(holder), NOTHING)
         assert len(catch_all.above) <= 1
 
@@ -153,7 +153,7 @@ def test_what_one_person_climbed_two_people_lift_with_one_document(revs: list[in
 
 
 def test_a_lease_names_a_catch_all_by_its_interval() -> None:
-    full = told([(hold(name, 1, 5, 6), "anna") for name in NAMES[:HOLDS_PER_PERSON_MAX]])
+    full = told([(hold(name, 1, 5, 6), "anna") for name in NAMES[:HOLDS_PER_KEY_MAX]])
     name = catch_all_of("anna")
     assert name not in full
     table = told([(hold("x", 7, 10, 20), "anna"), (hold("y", 9, 15, 30), "anna")], full)

@@ -21,7 +21,7 @@ from protocols.documents.orders import Order
 from protocols.documents.room import catch_all_of
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, ms_from_iso
 from protocols.limits import (
-    HOLDS_PER_PERSON_MAX,
+    HOLDS_PER_KEY_MAX,
     ISSUERS_PER_PERSON_MAX,
     OBJECTS_MAX,
     RELEASE_KEYS_MAX,
@@ -62,13 +62,13 @@ def test_one_persons_junk_leaves_room_for_release_moratorium_and_flag_of_everybo
         release = bench.order(Kind.RELEASE, SIGNERS[who].keyid, ReleaseBody(24))
         assert bench.send(release, (who,)).reason == "released"
     assert "hold/winter-bert" in in_force(bench)
-    assert len(bench.meter.memory.protections) <= 2 * (HOLDS_PER_PERSON_MAX + 1) + 1 + 2
+    assert len(bench.meter.memory.protections) <= 2 * (HOLDS_PER_KEY_MAX + 1) + 1 + 2
 
 
 def test_two_people_undo_what_one_key_declared() -> None:
     bench = Workbench(balance_q=0)
     junk_holds(bench)
-    assert len(in_force(bench)) == HOLDS_PER_PERSON_MAX + 1
+    assert len(in_force(bench)) == HOLDS_PER_KEY_MAX + 1
     assert catch_all_of("anna") in in_force(bench)
     for name in sorted(in_force(bench)):
         lift = bench.order(Kind.LIFT_HOLD, name.partition("/")[2], LiftBody(), rev=5_000_000)
@@ -80,7 +80,7 @@ def test_two_people_undo_what_one_key_declared() -> None:
 
 def test_a_hold_beyond_the_quota_restores_what_was_cut_inside_it() -> None:
     bench = Workbench(balance_q=0)
-    for number in range(HOLDS_PER_PERSON_MAX):
+    for number in range(HOLDS_PER_KEY_MAX):
         bench.hold(f"a{number}", M + 20 * DAY_MS, M + 21 * DAY_MS)
     bench.permit((M, M + 10 * DAY_MS))
     assert bench.wait(2 * HOUR_MS).supply == "off"
@@ -93,7 +93,7 @@ def test_a_lease_names_a_catch_all_that_must_have_come() -> None:
     bench = Workbench(balance_q=0)
     named = Named(catch_all_of("anna"), 0, (M + 20 * DAY_MS, M + 22 * DAY_MS))
     bench.permit((M, M + 10 * DAY_MS), names=(named,))
-    for number in range(HOLDS_PER_PERSON_MAX + 1):
+    for number in range(HOLDS_PER_KEY_MAX + 1):
         bench.hold(f"a{number}", M + 20 * DAY_MS, M + 21 * DAY_MS)
     assert bench.wait(3 * HOUR_MS).supply == "on"
     bench.hold("b", M + 21 * DAY_MS, M + 22 * DAY_MS)
@@ -102,7 +102,7 @@ def test_a_lease_names_a_catch_all_that_must_have_come() -> None:
 
 def test_holds_that_are_over_make_room_while_the_clock_is_trusted() -> None:
     bench = Workbench()
-    for number in range(HOLDS_PER_PERSON_MAX):
+    for number in range(HOLDS_PER_KEY_MAX):
         bench.hold(f"a{number}", M, M + HOUR_MS)
     bench.wait(2 * HOUR_MS)
     bench.hold("b", M, M + DAY_MS)

@@ -66,6 +66,21 @@ WORDS: list[tuple[Order, str]] = [
             "for m1, m2 (cut/c rev 1)"
         ),
     ),
+    (
+        DRAFTS["void"](),
+        (
+            "all protection that the key 0000000000000000 of carl alone has signed is lifted, "
+            "but for hold/h, "
+            f"for the whole fleet (void/{'0' * 64} rev 1)"
+        ),
+    ),
+    (
+        drafting.void(sheet(), "0" * 64, "carl", (), "1" * 64),
+        (
+            "all protection that the key 0000000000000000 of carl alone has signed is lifted, "
+            f"for the whole fleet (void/{'0' * 64} rev 1)"
+        ),
+    ),
     (DRAFTS["cancel"](), "the cut c is cancelled, for m1 (cut/c rev 1)"),
     (DRAFTS["limiter"](), "the limiter is engaged, for m1 (limiter/m1 rev 1)"),
     (
