@@ -6,13 +6,15 @@ and signed as the file's root demands: so the home of another machine that share
 
 from typing import Final
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from controller.database.tables import SettingRow
 from protocols.documents.roles import Root, accept_root
 
 _IN_FORCE: Final = "root/in_force"
 _PROPOSED: Final = "root/proposed"
+_COUNTERSIGNING: Final = "root/countersigning"
+_DROPPED: Final = "dropped/"
 
 
 def stored_root(session: Session) -> bytes | None:
@@ -34,17 +36,38 @@ def newer_root(session: Session, current: Root) -> tuple[Root, bytes] | None:
     return (found, envelope) if isinstance(found, Root) else None
 
 
-def keep_proposed(session: Session, envelope: bytes) -> None:
-    """Keep a root that waits for signatures, in the place of any other."""
+def keep_proposed(session: Session, envelope: bytes, *, countersign: bool) -> None:
+    """Keep a root that waits for signatures, in the place of any other.
+
+    `countersign`: whoever signs it also signs the orders that stand on dropped keys alone.
+    """
     _write(session, _PROPOSED, envelope)
+    _write(session, _COUNTERSIGNING, b"yes" if countersign else b"no")
+
+
+def is_countersigning(session: Session) -> bool:
+    """Whether the root that waits was proposed so that its signers sign stranded orders too."""
+    return _read(session, _COUNTERSIGNING) == b"yes"
+
+
+def dropped_holders(session: Session) -> dict[str, str]:
+    """The person whose key it was, by the keyid of each key that a root has dropped."""
+    rows = session.exec(select(SettingRow).where(col(SettingRow.name).startswith(_DROPPED)))
+    return {row.name.removeprefix(_DROPPED): row.value for row in rows}
+
+
+def note_dropped(session: Session, keyid: str, holder: str) -> None:
+    """Keep whose key it was: a void may name it later."""
+    _write(session, _DROPPED + keyid, holder.encode())
 
 
 def put_in_force(session: Session, envelope: bytes) -> None:
     """Make a root that is signed by enough people the one in force."""
     _write(session, _IN_FORCE, envelope)
-    row = session.get(SettingRow, _PROPOSED)
-    if row is not None:
-        session.delete(row)
+    for name in (_PROPOSED, _COUNTERSIGNING):
+        row = session.get(SettingRow, name)
+        if row is not None:
+            session.delete(row)
 
 
 def _read(session: Session, name: str) -> bytes | None:

@@ -2,7 +2,8 @@
 
 No root goes out while an order in force stands on a dropped key alone: a meter that joins later could not
 take that order any more. Whoever proposes or signs can put their own signature under such orders
-(`countersign`); a release is numbered by its key, and is made anew instead.
+(`countersign`); a release is numbered by its key, and is made anew instead. Asked for at the proposal, it
+holds for everybody who signs it.
 """
 
 from collections.abc import Collection
@@ -12,18 +13,25 @@ from sqlmodel import col, select
 
 from controller.database.tables import DeliveryRow, OrderRow
 from controller.office.audit import AuditAct, record
-from controller.office.root_store import keep_proposed, proposed_root, put_in_force
-from controller.orders import outbox
+from controller.office.root_store import (
+    is_countersigning,
+    keep_proposed,
+    note_dropped,
+    proposed_root,
+    put_in_force,
+)
 from controller.orders.acting import Act
+from controller.orders.countersigning import countersign as sign_too
+from controller.orders.countersigning import may_countersign
 from controller.orders.life import DeliveryState, OrderState
-from controller.orders.sending import is_retained
 from controller.orders.store import order_of
 from controller.orders.superseding import is_sent_again
+from controller.orders.voids import keyids_in
 from controller.roots.rules import dropped_keys, next_root
 from protocols.documents.envelope import add_signature, read_envelope, seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE, numbering_key
+from protocols.documents.orders import ORDER_TYPE
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
 from protocols.errors import RefusedError
 
@@ -35,7 +43,8 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     """A root after an act: its envelope, and whether it is in force now.
 
     `stranded`: the orders in force that stand on dropped keys alone, as `id object`; while there are any it
-    does not go out. `countersigned`: those under which this act has put a signature.
+    does not go out. `countersigned`: those under which this act has put a signature,
+    or that it has made anew; `countersigning`: whoever signs this root does the same.
     """
 
     root: Root
@@ -43,13 +52,14 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     in_force: bool
     stranded: tuple[str, ...]
     countersigned: tuple[str, ...]
+    countersigning: bool
 
 
 def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) -> RootProposal:
     """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError."""
     root = next_root(act.root, dropped, act.now_ms)
     envelope = seal(write_root(root), ROOT_TYPE, [act.actor.signer])
-    keep_proposed(act.session, envelope)
+    keep_proposed(act.session, envelope, countersign=countersign)
     record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}")
     return _step(act, root, envelope, countersign=countersign)
 
@@ -62,8 +72,9 @@ def sign(act: Act, *, countersign: bool = False) -> RootProposal:
     waiting = proposed_root(act.session)
     if waiting is None:
         raise RefusedError("no root waits for a signature; `relance root propose` makes one")
+    countersign = countersign or is_countersigning(act.session)
     envelope = add_signature(waiting, act.actor.signer)
-    keep_proposed(act.session, envelope)
+    keep_proposed(act.session, envelope, countersign=countersign)
     root = read_root(read_envelope(envelope).payload)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"root/{root.version}")
     return _step(act, root, envelope, countersign=countersign)
@@ -75,9 +86,16 @@ def _step(act: Act, root: Root, envelope: bytes, *, countersign: bool) -> RootPr
     ready = isinstance(accept_root(envelope, act.root), Root) and not stranded
     if ready:
         put_in_force(act.session, envelope)
+        for keyid in dropped_keys(act.root, root):
+            note_dropped(act.session, keyid, act.root.keys[keyid].holder)
         record(act.session, act.now_ms, act.actor.name, AuditAct.APPROVE, f"root/{root.version}")
     return RootProposal(
-        root=root, envelope=envelope, in_force=ready, stranded=stranded, countersigned=tuple(done)
+        root=root,
+        envelope=envelope,
+        in_force=ready,
+        stranded=stranded,
+        countersigned=tuple(done),
+        countersigning=countersign,
     )
 
 
@@ -107,18 +125,10 @@ def _waits(act: Act, row: OrderRow) -> bool:
 
 
 def _countersign(act: Act, new: Root) -> list[str]:
-    """Put the actor's signature under stranded orders that it may sign; retained copies are sent anew."""
-    signer, done = act.actor.signer, []
+    """Put the stranded orders that the actor may sign on the actor's key."""
+    keyid, done = act.actor.signer.keyid, []
     for row in _stranded(act, new):
-        order = order_of(row)
-        rule = new.roles.get(KINDS[order.kind].role)
-        if numbering_key(order) is not None or rule is None or signer.keyid not in rule.keyids:
-            continue
-        row.envelope = add_signature(row.envelope, signer)
-        act.session.add(row)
-        act.session.flush()
-        if is_retained(order):
-            outbox.enqueue_for_fleet(act.session, order)
-        record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, row.id, object=row.object)
-        done.append(f"{row.id} {row.object}")
+        if may_countersign(act, row, new) and keyid not in keyids_in(row.envelope):
+            signed = sign_too(act, row)
+            done.append(f"{signed.id} {signed.object}")
     return done

@@ -23,7 +23,7 @@ Countersign = Annotated[
     bool,
     typer.Option(
         "--countersign",
-        help="Sign orders too that stand on dropped keys alone, after you have read the list.",
+        help="Sign orders that stand on dropped keys alone, or release anew; so does who signs the root.",
     ),
 ]
 
@@ -56,7 +56,7 @@ def propose_root(
     """Propose the next root: the same people for another year, without those who are dropped.
 
     A second person signs it (`root sign`). Then the service sends it to every meter. What a dropped key has
-    signed stays; nothing new that it signs is obeyed.
+    signed stays, until two people void it (`relance void`); nothing new that it signs is obeyed.
     """
     with face.acting_as(Role.ROOT) as act:
         done = acts.propose(act, drop or [], countersign=countersign)
@@ -76,6 +76,7 @@ def _show(face: Face, done: RootProposal) -> int:
         replace_root(face.office.settings.root, done.envelope)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
+        shown["countersigning"] = done.countersigning
         print_json(_fields(done.root) | shown)
     else:
         print_lines(*_in_words(done.root), *_what_next(done))
@@ -87,11 +88,16 @@ def _what_next(done: RootProposal) -> list[str]:
     if done.in_force:
         return [*lines, "It is in force here, and the service sends it to every meter."]
     if done.stranded:
+        then = (
+            "Whoever signs the root signs them too: `relance root sign`."
+            if done.countersigning
+            else "Sign them with --countersign, or release, extend or order anew; then `relance root sign`."
+        )
         return [
             *lines,
             "It does not go out: these orders in force stand on dropped keys alone.",
             *(f"  {each}" for each in done.stranded),
-            "Sign them with --countersign, or release, extend or order anew; then `relance root sign`.",
+            then,
         ]
     return [*lines, "It waits for a second person: relance root sign."]
 

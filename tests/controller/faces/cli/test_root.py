@@ -43,10 +43,32 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     assert "stand on dropped keys alone" in proposed.out
     assert call(home, "root", "sign", "--as", "bart").status == 1
     signed = call(home, "root", "sign", "--as", "bart", "--countersign", "--json")
-    assert signed.found["countersigned"] == ["o000001 hold/mora"]
-    assert [each.split("/")[0] for each in signed.found["stranded"]] == ["o000002 release"]
-    assert call(home, "release", "m00001", "--as", "anne").status == 0
-    assert call(home, "orders", "show", "o000001", "--json").found["signed_by"] == ["bart", "carl"]
+    assert signed.status == 0
+    hold, release = signed.found["countersigned"]
+    assert (hold, release.split("/")[0]) == ("o000001 hold/mora", "o000003 release")
+    assert (signed.found["stranded"], signed.found["in_force"]) == ([], True)
+    assert call(home, "orders", "show", "o000001", "--json").found["signed_by"] == ["bart"]
+    old, new = (call(home, "orders", "show", order, "--json").found for order in ("o000002", "o000003"))
+    assert (old["state"], new["state"], new["signed_by"]) == ("superseded", "active", ["bart"])
+    assert (new["scope"], new["body"]) == (old["scope"], old["body"])
+
+
+def test_a_root_proposed_with_countersigning_always_ends_in_force(home: Path) -> None:
+    """Also where the second signer alone can give what an order lacks, and asks for nothing."""
+    span = ("--from", "2099-05-01T00:00+02:00", "--until", "2099-06-30T11:00+02:00")
+    made = call(home, "calendar", "set", "--rule", "mon-thu 08:00-12:00", *span, "--as", "carl", "--json")
+    assert made.found["id"] == "o000001"
+    assert call(home, "orders", "sign", "o000001", "--as", "anne").status == 0
+    call(home, "moratorium", "declare", "mora", "--until", "2099-06-02T11:00+02:00", "--as", "carl")
+    call(home, "release", "--all", "--as", "carl")
+    asked = call(home, "root", "propose", "--drop", "carl", "--countersign", "--as", "anne", "--json")
+    proposed = asked.found
+    assert proposed["countersigning"]
+    assert [each.split()[1].split("/")[0] for each in proposed["countersigned"]] == ["hold", "release"]
+    assert proposed["stranded"] == [f"o000001 {made.found['object']}"], "anne has signed it already"
+    signed = call(home, "root", "sign", "--as", "bart", "--json")
+    assert (signed.status, signed.found["in_force"]) == (0, True)
+    assert signed.found["countersigned"] == proposed["stranded"]
 
 
 def test_nobody_proposes_a_root_of_one_or_drops_a_machine(home: Path) -> None:
