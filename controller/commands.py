@@ -108,6 +108,12 @@ def _root() -> typer.Typer:
     return app
 
 
+def _void() -> typer.Typer:
+    from controller.faces.cli.void import app
+
+    return app
+
+
 def _audit() -> typer.Typer:
     from controller.faces.cli.audit import app
 
@@ -185,6 +191,7 @@ ROWS: Final = (
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
+    CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
     CommandRow("audit", "Verify and read the audit.", _audit),
     CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),
     CommandRow(

@@ -54,6 +54,7 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
         f"Links: {len(view.links)}, {heard}." if view.links else "Links: none has come yet.",
         f"Meters: {view.meters}. Supply: {_counts(view.supply)}. Clock: {_counts(view.clock)}.",
         f"Waiting for a further signature: {_named(view.drafts, 'relance orders list --state draft')}.",
+        *([f"Keys voided by: {_named(view.voided, 'relance void list')}."] if view.voided else []),
         f"Disputed clocks: {_named(view.disputed, 'relance meters list --clock disputed')}.",
         f"Deliveries that have not left yet: {view.queued}.",
     ]
@@ -103,6 +104,7 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         ],
         "meters": {"total": view.meters, "supply": view.supply, "clock": view.clock},
         "drafts": view.drafts,
+        "voided": view.voided,
         "disputed": view.disputed,
         "queued": view.queued,
     }
