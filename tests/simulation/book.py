@@ -21,7 +21,8 @@ from protocols.errors import DocumentError
 class Page:
     """One document. `ours`: it was made at the controller; `lost`: a restored store does not know it.
 
-    `anew`: people have decided the same again, since it did not reach every meter.
+    `anew`: people have decided the same again, since it did not reach every meter. `keyids`: of all who have
+    signed it.
     """
 
     order: Order
@@ -31,6 +32,7 @@ class Page:
     ours: bool
     lost: bool = False
     anew: bool = False
+    keyids: frozenset[str] = frozenset()
 
     def addresses(self, meter: str) -> bool:
         return self.order.scope.fleet or meter in self.order.scope.meters
@@ -69,6 +71,7 @@ class Book:
             payload = read_envelope(envelope).payload
             page = self._pages.get(payload)
             if page is not None:
+                page.keyids |= open_signed(envelope, self._root, ORDER_TYPE).keyids
                 # One signed copy is enough: a hostile one may come first, and lacks what makes it ours.
                 page.ours = page.ours or ours
                 return page
@@ -80,7 +83,7 @@ class Book:
             return None
         ours = ours or order.kind is Kind.LEASE
         number = int(order.id[1:]) if ours else 0
-        page = Page(order, at_ms, self.life, number, ours)
+        page = Page(order, at_ms, self.life, number, ours, keyids=signed.keyids)
         self._pages[payload] = page
         self._by_order.setdefault((order.id, order.object, order.rev), []).append(page)
         return page

@@ -43,7 +43,7 @@ from tests.simulation.broker import ADDRESS, Broker, ModelCarrier
 from tests.simulation.clocks import Lying, SetClock
 from tests.simulation.truth import START_MS, Lots, Truth
 
-OPERATORS: Final = ("anne", "bart")
+OPERATORS: Final = ("anne", "bart", "carl")
 LINKS: Final = 2
 # Dear enough that some households have nothing left within three days.
 _PRICE_UEUR_PER_KWH: Final = 4_000_000

@@ -4,7 +4,8 @@ What is refused is refused, and traced; a person then does something else. `paid
 every payment of which the clerk was told that it is booked.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -17,12 +18,15 @@ from controller.database.tables import MeterRow
 from controller.households.acts import clear_household_flag, set_household_flag
 from controller.moratoriums import acts as moratoriums
 from controller.office.people import Actor
+from controller.office.root_store import newer_root
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
 from controller.payments.acts import top_up
 from controller.releases.acts import release_all, release_meter
+from controller.roots import acts as roots
 from controller.timing.comparing import Here
+from controller.voids.acts import KEEP_ALL, propose
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
@@ -57,6 +61,7 @@ class People:
         signed: Callable[[Page], None],
     ) -> None:
         self.paid: dict[str, Paid] = {}
+        self._second = OPERATORS[1]
         self._controller = controller
         self._clock = clock
         self._book = book
@@ -119,9 +124,12 @@ class People:
                 self._by_one(event, lambda act: cancel(act, event.name, (event.meter,)))
             case do.TopUp():
                 self._pay(event)
+            case do.VoidKey():
+                self._void_second(event)
 
-    def release_all(self, by: str) -> None:
-        """One person releases the fleet."""
+    def release_all(self, by: str = "") -> None:
+        """One person releases the fleet; the second operator, or who has come in their place."""
+        by = by or self._second
         self._by_one(do.Release(at_ms=0), lambda act: release_all(act, RELEASE_HOURS), by)
 
     def forget_lost(self, last_number: int, meters: dict[str, GuardedMeter]) -> None:
@@ -135,6 +143,36 @@ class People:
                 if left_ueur < 0 and paid.life == self._book.life and paid.number > last_number:
                     del self.paid[payment]
 
+    def _void_second(self, event: do.VoidKey) -> None:
+        stolen, self._second = self._second, OPERATORS[2]
+
+        def draft(act: Act) -> OrderStatus:
+            void = propose(act, stolen, [KEEP_ALL]).void
+            assert void is not None, stolen
+            return void
+
+        self._by_two(event, draft)
+        for by, step in ((OPERATORS[0], self._propose_root), (self._second, roots.sign)):
+            with self._act(by) as act:
+                proposed = step(act)
+            in_force = "in force" if proposed.in_force else f"waits: {proposed.stranded}"
+            self._trace.add(self._truth.now_ms(), f"{by}: root {proposed.root.version} {in_force}")
+
+    def _propose_root(self, act: Act) -> roots.RootProposal:
+        return roots.propose(act, [OPERATORS[1]], countersign=True)
+
+    @contextmanager
+    def _act(self, by: str) -> Iterator[Act]:
+        held = secrets()
+        self._controller.write_clock()
+        here = Here(self._clock.now_ms(), self._clock.tick_ms(), self._clock.boot_id)
+        with reading(self._controller.store) as session:
+            newer = newer_root(session, held.root)
+        root = held.root if newer is None else newer[0]
+        actor = Actor(by, held.signers[by])
+        with acting(self._controller.store, root, actor, here.now_ms, "simulation", here=here) as act:
+            yield act
+
     def _pay(self, event: do.TopUp) -> None:
         status = self._by_one(
             event,
@@ -146,14 +184,8 @@ class People:
             self.paid[event.payment] = paid
 
     def _by_one(self, what: object, draft: Draft, by: str = OPERATORS[0]) -> OrderStatus | None:
-        held = secrets()
         try:
-            actor = Actor(by, held.signers[by])
-            self._controller.write_clock()
-            here = Here(self._clock.now_ms(), self._clock.tick_ms(), self._clock.boot_id)
-            with acting(
-                self._controller.store, held.root, actor, here.now_ms, "simulation", here=here
-            ) as act:
+            with self._act(by) as act:
                 status = draft(act)
         except RelanceError as error:
             self._trace.add(self._truth.now_ms(), f"{what}: refused: {error}")
@@ -167,7 +199,7 @@ class People:
     def _by_two(self, what: object, draft: Draft) -> None:
         status = self._by_one(what, draft)
         if status is not None:
-            self._by_one(f"signs {status.order.id}", lambda act: sign(act, status.order.id), OPERATORS[1])
+            self._by_one(f"signs {status.order.id}", lambda act: sign(act, status.order.id), self._second)
 
     def _disputed(self, session: Session) -> list[str]:
         asked = select(MeterRow.id).where(

@@ -28,7 +28,6 @@ from tests.simulation.broker import Broker
 from tests.simulation.clocks import Lying, SetClock
 from tests.simulation.judging import Found, Judge, Violation
 from tests.simulation.parts import (
-    OPERATORS,
     Controller,
     Fleet,
     PowerCutError,
@@ -319,7 +318,7 @@ class _Run:
         self._adversary.flood(self._flood)
         self._judge.syncs = 0
         # Not by whom most releases were signed: theirs shall arrive by themselves.
-        self._people.release_all(OPERATORS[1])
+        self._people.release_all()
         for number, meter in enumerate(self._fleet.plan.ids()):
             self._people.act(do.TopUp(f"healed-{number}", meter, 1, at_ms=0))
         self._committed()

@@ -96,6 +96,10 @@ class CancelCut(Happening, frozen=True, tag="cancel-cut"):
     meter: str
 
 
+class VoidKey(Happening, frozen=True, tag="void-key"):
+    """Two people void the key of the second operator, which was stolen, keep what is theirs, and drop it."""
+
+
 # ------------------------------------------------------------------------------------------- what goes wrong
 
 
@@ -270,7 +274,7 @@ class Flooding(Happening, frozen=True, tag="flooding"):
     deed: Flood
 
 
-Act = Declare | Extend | Lift | Release | TopUp | Flag | ClearFlag | Cut | CancelCut
+Act = Declare | Extend | Lift | Release | TopUp | Flag | ClearFlag | Cut | CancelCut | VoidKey
 Crash = KillService | KillTimeserver | KillFleet | KillBroker | BackUp | Restore | MakeAnew
 Network = Partition | Storm | Slow | Deny
 Place = LoseTicks | MainsDip

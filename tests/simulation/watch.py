@@ -12,7 +12,7 @@ from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.effects import Effect, RecordEmitted, SetSupply
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.world.household import Household
-from protocols.documents.bodies import CancelCutBody, CutCalendarBody, FlagBody, ReleaseBody
+from protocols.documents.bodies import CancelCutBody, CutCalendarBody, FlagBody, ReleaseBody, VoidBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, iso_from_ms
@@ -209,7 +209,7 @@ class Watch:
             named = named or (healed and page.ours and not page.lost)
             if taken is None and not (named and page.at_ms < from_ms):
                 continue
-            if page.order.kind is Kind.RELEASE:
+            if page.order.kind is Kind.RELEASE and not self._is_voided(page, until_ms):
                 hours_ms = body_of(page.order, ReleaseBody).hours * HOUR_MS
                 since_ms = page.at_ms if taken is None else taken[1]
                 if from_ms >= since_ms + hours_ms - hours_ms * _PPM // 10**6:
@@ -224,7 +224,9 @@ class Watch:
             yield f"{page.order.object} of {iso_from_ms(page.at_ms)} stands"
 
     def _is_undone(self, page: Page, at_ms: int) -> bool:
-        """Whether two people have lifted or cleared it, later than it was signed."""
+        """Whether two people have lifted or cleared it, later than it was signed, or voided its key."""
+        if self._is_voided(page, at_ms):
+            return True
         undone = self._book.of(Kind.LIFT_HOLD, Kind.SHORTEN_HOLD, Kind.CLEAR_FLAG)
         return any(
             each.order.object == page.order.object
@@ -234,6 +236,12 @@ class Watch:
             and (not page.ours or each.order.rev > page.order.rev)
             for each in undone
         )
+
+    def _is_voided(self, page: Page, at_ms: int) -> bool:
+        """Whether two people have voided each key that has signed it, whenever it was signed."""
+        voids = [each for each in self._book.of(Kind.VOID) if each.at_ms < at_ms]
+        gone = {body_of(each.order, VoidBody).key for each in voids}
+        return page.keyids <= gone
 
 
 def _flag_forbids(page: Page, to: Supply, meter: GuardedMeter) -> bool:
