@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Engine
@@ -36,8 +37,10 @@ _LINGER_S_MAX: Final = 0.2
 _QUEUE_MAX: Final = 20_000
 # How long an orderly stop waits for the last transaction.
 _REST_S: Final = 2.5
-# So many messages that nobody has proved are written in one transaction, when nothing else waits.
+# So many messages that nobody has proved are written in one transaction, when nothing else waits. Then they
+# rest so many times as long as that took: whoever floods us takes a tenth of the store's time at most.
 _ASIDE_AT_ONCE: Final = 100
+_ASIDE_RESTS: Final = 9
 _LOG_EVERY_S: Final = 1.0
 
 
@@ -71,9 +74,10 @@ class Intake:
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(_QUEUE_MAX)
         # What nobody has proved waits apart, and is written when nothing else waits.
         self._aside = Aside()
+        self._aside_due_s = 0.0
         self._arrived = asyncio.Event()
         self._refused_unlogged: Counter[IntakeRefusal] = Counter()
-        self._logged_s = 0.0
+        self._log_due: asyncio.TimerHandle | None = None
         self._batch: list[Arrival] = []
         self._unwritten = 0
         self._trouble = Trouble("intake")
@@ -87,16 +91,19 @@ class Intake:
         """Queue one message with its proof; waits while the queue is full. What is forged is dropped here."""
         heard = hear(arrival, self._fleet_key)
         if isinstance(heard, IntakeRefusal):
-            self._note_refused(heard)
+            self._note_refused(Counter([heard]))
         elif heard.authentic:
             self._unwritten += 1
             await self._queue.put(heard_before(arrival, heard))
             self._arrived.set()
         elif heard.forged or not self._aside.put(heard_before(arrival, heard)):
-            self._note_refused(IntakeRefusal.NOT_AUTHENTIC if heard.forged else IntakeRefusal.NO_ROOM)
+            self._note_refused(
+                Counter([IntakeRefusal.NOT_AUTHENTIC if heard.forged else IntakeRefusal.NO_ROOM])
+            )
         else:
             self._unwritten += 1
-            self._arrived.set()
+            if len(self._aside) == 1:
+                self._arrived.set()
 
     async def run(self) -> None:
         """Write batches until cancelled."""
@@ -105,28 +112,54 @@ class Intake:
             await self._linger()
             while len(self._batch) < _BATCH_MAX and not self._queue.empty():
                 self._batch.append(self._queue.get_nowait())
-            if self._queue.empty():
-                self._batch += self._aside.take(_ASIDE_AT_ONCE)
-            await self._write(self._batch)
-            self._unwritten -= len(self._batch)
-            self._batch = []
-            self._written()
+            if self._batch:
+                await self._write_batch()
+            if self._queue.empty() and self._aside_rest_s() == 0:
+                await self._write_aside()
+
+    async def _write_batch(self) -> None:
+        await self._write(self._batch)
+        self._unwritten -= len(self._batch)
+        self._batch = []
+        self._written()
+
+    async def _write_aside(self) -> None:
+        """Write some of what nobody has proved, in a transaction of its own, and let the rest of it rest."""
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        self._batch = self._aside.take(_ASIDE_AT_ONCE)
+        await self._write_batch()
+        ended_s = loop.time()
+        self._aside_due_s = ended_s + _ASIDE_RESTS * (ended_s - begun_s) if self.linger_s else 0
+
+    def _aside_rest_s(self) -> float | None:
+        """How long what nobody has proved must still wait; None where there is none."""
+        return max(0.0, self._aside_due_s - asyncio.get_running_loop().time()) if self._aside else None
 
     async def _some(self) -> None:
         """Wait until something can be written."""
-        while self._queue.empty() and not self._aside:
+        while self._queue.empty() and (rest_s := self._aside_rest_s()) != 0:
             self._arrived.clear()
-            await self._arrived.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await self._arrived.wait()
 
-    def _note_refused(self, reason: IntakeRefusal) -> None:
-        """Count a message that was refused before any batch; a flood of them is logged once a second."""
-        self.refused[reason] += 1
-        self._refused_unlogged[reason] += 1
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._logged_s >= _LOG_EVERY_S:
-            self._logged_s = now_s
-            _log_refused(self._refused_unlogged)
-            self._refused_unlogged.clear()
+    def _note_refused(self, refused: Counter[IntakeRefusal]) -> None:
+        """Count refused messages, and log the first at once; a flood of them is logged once a second."""
+        self.refused += refused
+        self._refused_unlogged += refused
+        if self._log_due is None:
+            self._log_refused()
+
+    def _log_refused(self) -> None:
+        """Log what was refused since the last line, if anything was; the next line is a second away."""
+        self._log_due = None
+        if not self._refused_unlogged:
+            return
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self._refused_unlogged.items()))
+        logger.warning("intake: refused messages: %s", reasons)
+        self._refused_unlogged.clear()
+        self._log_due = asyncio.get_running_loop().call_later(_LOG_EVERY_S, self._log_refused)
 
     async def _linger(self) -> None:
         """Wait while more messages come and the batch has room for them."""
@@ -199,11 +232,5 @@ class Intake:
 
     def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()
-        self.refused += refused
         if refused:
-            _log_refused(refused)
-
-
-def _log_refused(refused: Counter[IntakeRefusal]) -> None:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
-    logger.warning("intake: refused messages: %s", reasons)
+            self._note_refused(refused)

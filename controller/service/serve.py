@@ -47,6 +47,8 @@ from protocols.timekeeping import Machine
 logger = logging.getLogger(__name__)
 
 _CLIENT_ID_DIGITS: Final = 12
+# How often an ask is answered that nobody has proved. One answer takes some 0.4 ms of a core.
+_ASIDE_EVERY_S: Final = 0.004
 
 Carry = Callable[..., Carrier]
 Draw = Callable[[], str]
@@ -173,8 +175,8 @@ class Service:
             # Without a broker the answer would come too late in any case: the meter asks again.
             with suppress(NotConnectedError):
                 await self.time.handle(arrivals[0])
-            # A broker that acknowledges at once would else let a thousand of them pass in one turn.
-            await asyncio.sleep(0)
+            # So slowly that a flood of them takes a tenth of a core at most.
+            await asyncio.sleep(_ASIDE_EVERY_S)
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
         """Log an answer that failed. Not where the broker is missing or refuses it: the meter asks again."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, Never
 
 import aiomqtt
+from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -175,18 +176,18 @@ class Carrier:
         self._inbox = asyncio.Queue()
         async with self._connection() as client:
             self._client = client
-            reader = asyncio.create_task(self._read(client))
+            watcher = asyncio.create_task(self._watch(client))
             try:
                 await self._call_on_connect(client)
                 await self._handle_inbox()
-                if reader.done():
-                    reader.result()  # raises what a bug in `_read` raised, and so ends `run`
+                if watcher.done():
+                    watcher.result()  # raises what a bug in `_watch` raised, and so ends `run`
             except asyncio.CancelledError:
                 await self._publish_last_will(client)
                 raise
             finally:
                 self._client = None
-                reader.cancel()
+                watcher.cancel()
                 self._count_unhandled()
 
     @asynccontextmanager
@@ -276,6 +277,7 @@ class Carrier:
             timeout=math.inf,
             will=will,
             properties=connect,
+            arrived=self._arrived,
             # Otherwise each message takes 44 ms: Nagle's algorithm waits for a delayed acknowledgement.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -306,27 +308,31 @@ class Carrier:
             with suppress(BrokerRefusedError):  # `publish` has logged it
                 await self._on_connect()
 
-    async def _read(self, client: AcknowledgingClient) -> None:
-        """Count and queue arrivals, or drop them; aiomqtt has acknowledged them already."""
+    def _arrived(self, message: MQTTMessage) -> None:
+        """Count and queue an arrival, or drop it; it is acknowledged in either case."""
+        topic, payload = message.topic, message.payload
+        assert isinstance(payload, bytes)
+        place = admitted(topic, payload, self._inbox.qsize())
+        if isinstance(place, Drop):
+            self.traffic.dropped[place] += 1
+            logger.debug("%s: dropped %d bytes on %s: %s", self._client_id, len(payload), topic, place)
+        else:
+            self.traffic.received[place.channel] += 1
+            self._inbox.put_nowait(Arrival(place, payload, message.retain))
+
+    async def _watch(self, client: AcknowledgingClient) -> None:
+        """Say how the connection ended."""
         lost = "connection lost"
         try:
-            async for message in client.messages:
-                topic, payload = str(message.topic), message.payload
-                assert isinstance(payload, bytes)
-                place = admitted(topic, payload, self._inbox.qsize())
-                if isinstance(place, Drop):
-                    self.traffic.dropped[place] += 1
-                    logger.debug(
-                        "%s: dropped %d bytes on %s: %s", self._client_id, len(payload), topic, place
-                    )
-                else:
-                    self.traffic.received[place.channel] += 1
-                    self._inbox.put_nowait(Arrival(place, payload, message.retain))
+            await client.ended()
         except aiomqtt.MqttError as error:
             logger.debug("%s: %s: %r", self._client_id, error, error.__cause__)
             if isinstance(error.__cause__, aiomqtt.MqttCodeError):
                 # For instance "Session taken over": another program has our client id (MQTT 5 §3.14.2.1).
                 lost = f"{lost}: {_why_unreachable(error.__cause__)}"
+            elif error.__cause__ is not None and not isinstance(error.__cause__, OSError):
+                # A broker that sends what is no MQTT, or a bug in `_arrived`: not the network.
+                logger.warning("%s: the connection ended: %r", self._client_id, error.__cause__)
         finally:
             self._disconnect(client, lost)
 

@@ -15,7 +15,7 @@ from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
 from controller.meters.admission import QUARANTINE_MAX, list_quarantine
 from controller.service.aside import Aside
-from controller.service.intake import Intake
+from controller.service.intake import LINGER_S, Intake
 from controller.service.serve import Service
 from emulator.links.syncing import holds_of
 from protocols.documents.envelope import seal
@@ -83,6 +83,55 @@ def test_what_is_proved_is_written_before_all_that_is_not(engine: Engine) -> Non
     assert intake.refused == {IntakeRefusal.UNVERIFIED: 500}
     with reading(engine) as session:
         assert session.exec(select(MeterRow)).all() == []
+
+
+def test_what_is_not_proved_rests_after_each_transaction_and_what_is_proved_does_not_wait_for_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.service.intake._ASIDE_RESTS", 10**9)
+
+    async def story() -> WatchedIntake:
+        intake = WatchedIntake(engine)
+        intake.linger_s = LINGER_S
+        for arrival in phantoms(300):
+            await intake.handle(arrival)
+        running = asyncio.create_task(intake.run())
+        async with asyncio.timeout(PATIENCE_S):
+            for sequence in (1, 2):
+                await intake.written.wait()
+                intake.written.clear()
+                status = Status(link="link-1", online=True, sequence=sequence, meters=0)
+                await intake.handle(births(FLEET_KEY, status))
+            await intake.written.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return intake
+
+    intake = asyncio.run(story())
+    assert intake.batches == [[Channel.SYNC] * 100, [Channel.STATUS], [Channel.STATUS]]
+    assert not intake.drained
+
+
+def test_a_flood_of_refusals_is_logged_at_once_and_then_once_a_second(
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.service.intake._LOG_EVERY_S", 0.05)
+
+    async def story() -> None:
+        intake = WatchedIntake(engine)
+        for number in range(500):
+            status = Status(link=f"link-{number}", online=True, sequence=1, meters=0)
+            await intake.handle(births(b"x" * 32, status))
+        assert len(caplog.messages) == 1
+        async with asyncio.timeout(PATIENCE_S):
+            while len(caplog.messages) < 2:  # noqa: ASYNC110 # it has no event
+                await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+    assert [line.split()[-2:] for line in caplog.messages] == [
+        ["1", "not_authentic"],
+        ["499", "not_authentic"],
+    ]
 
 
 def test_a_flood_of_births_without_a_key_makes_no_link_and_a_bounded_list(engine: Engine) -> None:
