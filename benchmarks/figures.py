@@ -90,6 +90,11 @@ def ratios(slower: Sequence[float], faster: Sequence[float]) -> list[float]:
     return [one / other for one, other in zip(slower, faster, strict=True)]
 
 
+def at(percent: int, ascending: Sequence[float]) -> float:
+    """The nearest-rank percentile."""
+    return ascending[-(-len(ascending) * percent // 100) - 1]
+
+
 def number_text(value: float) -> str:
     """A number with three significant digits: more would be noise."""
     if value == 0:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 
 from benchmarks.brokers import EMBEDDED, available, running
 from benchmarks.controller_service import FLEET_KEY, OPERATORS, Controller, root_in, serving, signers
-from benchmarks.figures import Figure, Goal, Progress, figure_of
+from benchmarks.figures import Figure, Goal, Progress, at, figure_of
 from benchmarks.households import WholeFleet
 from benchmarks.processes import Pipe, beside
 from controller.database.engine import reading, writing
@@ -81,11 +81,6 @@ def measure_release(size: Size, progress: Progress) -> list[Figure]:
             figure_of(f"release, p99, {name}", [at(99, each) for each in took], "s", goal=goal, note=note),
         ]
     return figures
-
-
-def at(percent: int, ascending: Sequence[float]) -> float:
-    """The nearest-rank percentile."""
-    return ascending[-(-len(ascending) * percent // 100) - 1]
 
 
 # -- the operator -----------------------------------------------------------------------------------

@@ -34,7 +34,12 @@ _READING: Final = """
   choose loads that change as seldom as the question allows.
 - **state of a meter**: the objects reachable from one more meter and from no other, by `sys.getsizeof`:
   clock, purses, witnesses, screen. A process holds profile, root and the documents of a fleet only once. A
-  household's own holds and the entries of its black box are not included.
+  household's own holds and the entries of its black box are not included. The bound leaves room for a dozen
+  tables that are empty at most meters, such as the issuers by the person who made them known. One hostile key
+  adds at most 32 KiB to the image (`tests/emulator/firmware/guarded/test_room.py`).
+- **a flood**: somebody without a key sends bursts with pauses between them; an honest top-up counts from the
+  instant at which it was due to the meter's proof in the store. Behind a broker all that we hear comes over
+  one connection, so a burst is read before what came after it.
 - **end to end**, **release**: broker, links, controller and the process that counts are separate, as in
   production. Two cores are few for that: other programs on the machine change the figures.
 """

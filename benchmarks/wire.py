@@ -114,7 +114,7 @@ def _end_to_end(link: Pipe, controller: Controller, job: Job) -> float:
 
 async def _raw(link: Pipe, address: BrokerAddress, job: Job) -> float:
     """Seconds from the first publication to the last arrival."""
-    async with _client(address, "raw-in") as receiver:
+    async with client_of(address, "raw-in") as receiver:
         await receiver.subscribe("raw/#", qos=1)
         begun_s = _begin(link, job)
         async with asyncio.timeout(_PATIENCE_S):
@@ -178,7 +178,7 @@ async def _talking(pipe: Pipe, address: BrokerAddress) -> None:
 
 async def _send_raw(pipe: Pipe, address: BrokerAddress, job: Job) -> None:
     payloads = [(f"raw/{topic_of(each.place)}", each.payload) for each in _said(job)]
-    async with _client(address, "raw-out") as sender:
+    async with client_of(address, "raw-out") as sender:
         pipe.send(None)
         await asyncio.to_thread(pipe.recv)
         # The client itself limits the number of messages that wait for an acknowledgement.
@@ -192,7 +192,8 @@ async def _report(carrier: Carrier, job: Job) -> None:
         await asyncio.gather(*(carrier.publish(each.place, each.payload) for each in portion))
 
 
-def _client(address: BrokerAddress, name: str) -> aiomqtt.Client:
+def client_of(address: BrokerAddress, name: str) -> aiomqtt.Client:
+    """A plain client that does not wait for one acknowledgement before it sends the next message."""
     client = aiomqtt.Client(
         address.host,
         address.port,

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import firmware, release, report, signatures, wire
+from benchmarks import firmware, flood, release, report, signatures, wire
 from benchmarks.brokers import EMBEDDED
+from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
 from benchmarks.figures import Figure, Goal, figure_of, number_text, ratios
 from benchmarks.households import DAYS, START_MS, QuarterMeter, commission, jump, lives, tick
+from controller.exchange.words import IntakeRefusal, hear
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.world.loads import QUARTER_MS
 from protocols.instants import DAY_MS, datetime_from_ms
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.link.carriage import Arrival
+from protocols.link.topics import Channel, place_of, topic_of
 from protocols.units import eur_from_quanta
 
 Measure = Callable[[], list[Figure]]
@@ -32,6 +37,9 @@ TINY: dict[str, Measure] = {
     "signatures": lambda: signatures.measure_signatures(signatures.Size(3, 1), print),
     "intake": lambda: signatures.measure_intake(signatures.Size(3, 1), print),
     "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
+    "floods": lambda: flood.measure_floods(
+        flood.Size(4, 3, 0.01, 0.05, 500, (EMBEDDED,), ("births of controllers",)), print
+    ),
     "release": lambda: release.measure_release(release.Size(4, 1, (EMBEDDED,)), print),
 }
 
@@ -44,6 +52,25 @@ def test_a_benchmark_gives_figures_above_zero(name: str) -> None:
         assert figure.value > 0, figure
         assert figure.spread is None or figure.spread[0] <= figure.value <= figure.spread[1]
     assert len({(figure.name, figure.note) for figure in figures}) == len(figures)
+
+
+@pytest.mark.parametrize("name", flood.FLOODS)
+def test_a_flood_has_the_form_of_honest_words_and_proves_nothing(name: str) -> None:
+    _, burst = flood.FLOODS[name]
+    sent = list(burst(0))
+    assert bool(sent) == (name != "no flood")
+    for place, payload in sent:
+        assert place_of(topic_of(place)) == place
+        assert len(payload) <= PAYLOAD_BYTES_MAX
+        heard = hear(Arrival(place, payload), FLEET_KEY)
+        if place.channel in {Channel.CONTROLLER, Channel.TIME_ASK}:
+            assert heard is IntakeRefusal.NOT_EXPECTED, "others hear these"
+        elif isinstance(heard, IntakeRefusal):
+            assert heard is IntakeRefusal.NOT_AUTHENTIC
+        else:
+            assert heard.unverified
+            assert not heard.authentic
+    assert not {payload for _, payload in sent} & {payload for _, payload in burst(1)}
 
 
 def test_the_tick_that_is_measured_against_cuts_the_same_households_no_sooner() -> None:
