@@ -58,8 +58,8 @@ tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot
 docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml and the table of the kinds of order.
 	@$(BIN)/python -m tools.docs
 
-bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run.
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run; BEFORE=PATH: against another checkout.
+	@$(BIN)/python -m $(if $(BEFORE),benchmarks.before '$(BEFORE)',benchmarks)
 
 mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must see it.
 	@$(BIN)/python -m tools.mutants

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import firmware, flood, release, report, signatures, wire
+from benchmarks import before, firmware, flood, release, report, signatures, wire
 from benchmarks.brokers import EMBEDDED
 from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
@@ -157,3 +157,10 @@ def test_an_unknown_benchmark_gets_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "jupm" in done.stderr
+
+
+def test_two_checkouts_are_compared_turn_by_turn_in_what_both_measure() -> None:
+    ours = [{"a": 10.0, "new": 1.0}, {"a": 30.0, "new": 1.0}, {"a": 9.0, "new": 1.0}]
+    others = [{"a": 10.0, "old": 1.0}, {"a": 10.0, "old": 1.0}, {"a": 10.0, "old": 1.0}]
+    (found,) = before.compare(ours, others)
+    assert (found.name, found.value, found.spread) == ("a", 1.0, (0.9, 3.0))
