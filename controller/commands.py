@@ -203,5 +203,8 @@ ROWS: Final = (
 )
 
 app = application(
-    "relance", "Controls a fleet of prepaid meters: whoever is cut wrongly is back within seconds.", ROWS
+    "relance",
+    "Controls a fleet of prepaid meters: whoever is cut wrongly is back within seconds.",
+    ROWS,
+    ("controller.faces.cli", "controller.demo"),
 )

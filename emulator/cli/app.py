@@ -89,5 +89,8 @@ ROWS: Final = (
 )
 
 app = application(
-    PROGRAM, "Emulated prepaid meters: play scenarios, and see who is cut off, when and why.", ROWS
+    PROGRAM,
+    "Emulated prepaid meters: play scenarios, and see who is cut off, when and why.",
+    ROWS,
+    ("emulator.cli",),
 )

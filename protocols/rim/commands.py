@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from protocols.rim.late import late_imports
+
 HELP_OPTIONS = ("-h", "--help")
 
 
@@ -35,8 +37,13 @@ def examples(program: str, *commands: str) -> str:
     return "\n\n".join(("**Examples**", *(f"- `{program} {command}`" for command in commands)))
 
 
-def application(program: str, summary: str, rows: Sequence[CommandRow]) -> typer.Typer:
-    """A program of these commands."""
+def application(
+    program: str, summary: str, rows: Sequence[CommandRow], packages: tuple[str, ...]
+) -> typer.Typer:
+    """A program of these commands.
+
+    Their modules are in `packages`; what those import from elsewhere waits while help alone is shown.
+    """
 
     class Commands(TyperGroup):
         """The program's commands. Lists and completion get their texts; whoever takes one loads it."""
@@ -44,7 +51,7 @@ def application(program: str, summary: str, rows: Sequence[CommandRow]) -> typer
         def __init__(self, **settings: Any) -> None:  # noqa: ANN401 # as typer's own
             super().__init__(**settings)
             self.commands = _Commands(program, rows)
-            self._listed = {row.name: _UnloadedCommand(program, row) for row in rows}
+            self._listed = {row.name: _UnloadedCommand(program, row, packages) for row in rows}
 
         def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 # as typer calls it
             return list(self._listed)
@@ -98,13 +105,23 @@ class _Commands(dict[str, Any]):
 class _UnloadedCommand(TyperCommand):
     """What the list of commands and completion show of a command, until it is chosen."""
 
-    def __init__(self, program: str, row: CommandRow) -> None:
+    def __init__(self, program: str, row: CommandRow, packages: tuple[str, ...]) -> None:
         super().__init__(row.name, help=row.summary, rich_markup_mode="markdown")
         self._program = program
         self._row = row
+        self._packages = packages
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 # as typer's own
-        return load(self._program, self._row).make_context(info_name, args, parent=parent, **extra)
+        if not _asks_for_help_alone(args):
+            return load(self._program, self._row).make_context(info_name, args, parent=parent, **extra)
+        with late_imports(*self._packages):
+            command = load(self._program, self._row)
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+def _asks_for_help_alone(args: Sequence[str]) -> bool:
+    """Whether help is shown whatever the words mean: an option before it might take `-h` as its value."""
+    return bool(args) and args[-1] in HELP_OPTIONS and not any(word.startswith("-") for word in args[:-1])
 
 
 def _with_version(program: str) -> Callable[..., None]:

@@ -1,15 +1,19 @@
 """Both command lines look alike: help without waiting, `-h`, `--version`, completion, and where help is."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from controller import commands
 from emulator.cli import app as emulator_app
-from protocols.rim.commands import CommandRow, load
+from protocols.rim.commands import CommandRow, _asks_for_help_alone, load
 
 BIN = Path(sys.executable).parent
 PROGRAMS = {"relance": commands.ROWS, "relance-emulator": emulator_app.ROWS}
@@ -53,6 +57,64 @@ def test_what_help_does_not_need_is_not_imported(program: str, arguments: list[s
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "imported:"
+
+
+# What the verbs do is done with these; their help needs none of them.
+WORKING = tuple(name for name in HEAVY if name not in {"asyncio", "cryptography", "msgspec"})
+EVERY_HELP = """
+import json, sys
+from typer.testing import CliRunner
+from {module} import app
+helps = {{path: CliRunner().invoke(app, [*path.split(), "--help"]).output for path in sys.argv[1:]}}
+print(json.dumps([helps, sorted({working!r} & set(sys.modules))]))
+"""
+
+
+def verbs(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every command and verb that can be typed."""
+    if path:
+        yield " ".join(path)
+    for name, each in getattr(command, "commands", {}).items():
+        yield from verbs(each, (*path, name))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_help_of_every_verb_is_whole_and_loads_nothing_that_only_the_work_needs(program: str) -> None:
+    """In a process that has loaded nothing yet, against the help of verbs that are loaded whole."""
+    app = {"relance": commands.app, "relance-emulator": emulator_app.app}[program]
+    paths = list(verbs(get_command(app)))
+    assert len(paths) >= 8
+    module = {"relance": "controller.commands", "relance-emulator": "emulator.cli.app"}[program]
+    code = EVERY_HELP.format(module=module, working=set(WORKING))
+    width = os.environ | {"COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *paths], env=width, capture_output=True, text=True, check=True
+    )
+    helps, loaded = json.loads(done.stdout)
+    assert loaded == []
+    for path in paths:
+        whole = CliRunner().invoke(app, [*path.split(), "--help"], env={"COLUMNS": "100"}).output
+        assert helps[path] == whole, path
+
+
+def test_an_option_that_takes_minus_h_as_its_value_is_done_by_whole_modules() -> None:
+    assert _asks_for_help_alone(["list", "--help"])
+    assert _asks_for_help_alone(["-h"])
+    assert not _asks_for_help_alone(["--basis", "-h"])
+    assert not _asks_for_help_alone(["list"])
+    assert not _asks_for_help_alone([])
+
+
+def test_what_was_loaded_for_help_is_loaded_whole_for_the_work() -> None:
+    code = (
+        "import sys; from protocols.rim.late import late_imports\n"
+        "with late_imports('controller.faces.cli'):\n"
+        "    from controller.faces.cli import release as for_help\n"
+        "from controller.faces.cli import release as whole\n"
+        "print(type(for_help.InputError).__name__, isinstance(whole.InputError, type))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["_Late", "True"]
 
 
 @pytest.mark.parametrize(("program", "row"), EVERY_ROW, ids=lambda each: getattr(each, "name", each))
