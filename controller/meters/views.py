@@ -19,11 +19,13 @@ from controller.query.rules import Condition
 class MeterView(Struct, frozen=True, kw_only=True):
     """A meter as `meters list` shows it. `witnesses`: the last one of each source, the latest first.
 
-    `claimed`: what an older firmware says of itself without proof.
+    `claimed`: what an older firmware says of itself without proof. `link_state`: of `registry.LinkState`; of
+    an unverified link nobody knows whether it is online.
     """
 
     id: str
     link: str
+    link_state: str
     online: bool
     energy: str | None
     firmware: str | None
@@ -73,7 +75,7 @@ def list_meters(
     chosen = _conditions(wanted, now_ms, after)
     rows = session.exec(query.where(*chosen).order_by(MeterRow.id).limit(limit)).all()
     witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
-    return [_meter_view(row, state == LinkState.ONLINE, witnesses[row.id]) for row, state in rows]
+    return [_meter_view(row, state, witnesses[row.id]) for row, state in rows]
 
 
 def count_meters(session: Session, wanted: MeterFilter = ALL_METERS, *, now_ms: int, after: str = "") -> int:
@@ -98,7 +100,7 @@ def show_meter(session: Session, meter: str) -> MeterView:
     row = existing(session, MeterRow, meter)
     link = session.get(LinkRow, row.link)
     witnesses = last_witnesses(session, [row], meter)
-    return _meter_view(row, link is not None and link.state == LinkState.ONLINE, witnesses[meter])
+    return _meter_view(row, LinkState.OFFLINE if link is None else link.state, witnesses[meter])
 
 
 def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElement[bool]]:
@@ -112,8 +114,9 @@ def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElem
 
 def _meter_view(
     row: MeterRow,
-    online: bool,  # noqa: FBT001 # a column of the row beside it
+    link_state: str,  # a column of the link's row
     witnesses: tuple[WitnessView, ...],
 ) -> MeterView:
     claimed = read_claimed(row.claimed)
-    return view_of(row, MeterView, online=online, witnesses=witnesses, claimed=claimed)
+    online = link_state == LinkState.ONLINE
+    return view_of(row, MeterView, link_state=link_state, online=online, witnesses=witnesses, claimed=claimed)

@@ -15,6 +15,7 @@ from controller.faces.cli.showing import instants, moment, print_json, print_lin
 from controller.faces.cli.verbs import verb
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
+from controller.meters.registry import LinkState
 from controller.meters.views import MeterFilter, MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import count_deliveries, list_deliveries
@@ -203,7 +204,7 @@ def warn_unheard(seen: Seen) -> None:
 def _link_state(view: MeterView, seen: Seen) -> str:
     if not seen.serves:
         return "not heard"
-    return "online" if view.online else "offline"
+    return view.link_state
 
 
 def _row(view: MeterView, zone: ZoneInfo, now_ms: int) -> tuple[str, ...]:
@@ -213,7 +214,7 @@ def _row(view: MeterView, zone: ZoneInfo, now_ms: int) -> tuple[str, ...]:
         view.link,
         view.supply or _UNKNOWN,
         view.clock or _UNKNOWN,
-        ago if view.online else f"offline {ago}",
+        f"offline {ago}" if view.link_state == LinkState.OFFLINE else ago,
         "over" if (view.next_possible_ms or now_ms) < now_ms else _next(view, zone),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
