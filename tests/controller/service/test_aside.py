@@ -134,6 +134,21 @@ def test_a_flood_of_refusals_is_logged_at_once_and_then_once_a_second(
     ]
 
 
+def test_what_nobody_has_proved_is_written_at_an_orderly_stop_after_what_is(engine: Engine) -> None:
+    async def story() -> WatchedIntake:
+        intake = WatchedIntake(engine)
+        for arrival in phantoms(250):
+            await intake.handle(arrival)
+        await intake.handle(births(FLEET_KEY, Status(link="link-1", online=True, sequence=1, meters=0)))
+        await intake.write_rest()
+        return intake
+
+    intake = asyncio.run(story())
+    assert intake.drained
+    assert [batch[0] for batch in intake.batches] == [Channel.STATUS, Channel.SYNC]
+    assert intake.refused == {IntakeRefusal.UNVERIFIED: 250}
+
+
 def test_a_flood_of_births_without_a_key_makes_no_link_and_a_bounded_list(engine: Engine) -> None:
     async def story() -> Intake:
         intake = WatchedIntake(engine)
