@@ -87,6 +87,8 @@ class _Writer:
 
     def _change(self, found: LastChange) -> str:
         changed = f"supply from {found.before} to {found.after} by {_spaced(found.reason)}"
+        if found.before == found.after:
+            changed = f"supply stays {found.after}, now by {_spaced(found.reason)}"
         return f"Entry {found.number}: {changed}, at {self._at(found.time_ms)} by its own estimate."
 
     def _report(self, found: LastReport) -> str:

@@ -13,8 +13,8 @@ from protocols.documents import drafting
 from protocols.documents.bodies import Named
 from protocols.documents.drafting import Sheet
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.link.explanation import LastReport, NextByOrders, NoChange, Unreadable
-from protocols.reasons import Because, Source, Supply
+from protocols.link.explanation import LastChange, LastReport, NextByOrders, NoChange, Unreadable
+from protocols.reasons import Because, Source, Supply, SupplyReason
 from protocols.units import QUANTA_PER_EUR
 from protocols.words.en.why import WHY_SHUT, explanation_in_words
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, Workbench
@@ -65,6 +65,14 @@ def test_a_cut_is_explained_by_its_own_verdict() -> None:
     assert "Its gate was open: clock trusted" in text
     assert "The window was 2020-07-06T07:00:00Z (Monday 6 July 2020 09:00 (Europe/Brussels))" in text
     assert "Holds it knew of: none" in text
+
+
+def test_a_reason_that_is_added_to_a_supply_that_is_off_is_no_change_of_it() -> None:
+    change = LastChange(
+        number=7, before=Supply.OFF, after=Supply.OFF, reason=SupplyReason.SAFETY, time_ms=MONDAY_MS
+    )
+    (line,) = explanation_in_words([change], BRUSSELS)
+    assert line.startswith("Entry 7: supply stays off, now by safety, at ")
 
 
 def test_the_absence_of_a_cut_is_explained_by_the_hold_that_forbade_it() -> None:
