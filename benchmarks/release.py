@@ -172,7 +172,7 @@ def _run_fleet(pipe: Pipe, root_envelope: bytes, meters: int, address: BrokerAdd
     links = _links_that_were_cut(root_envelope, meters, clock.now_ms())
     cut = [each for link in links for each in link.meters.values()]
     off = sum(each.household.meter.glance.supply is Supply.OFF for each in cut)
-    pipe.send((off, sum(len(each.unconfirmed()) for each in cut)))
+    pipe.send((off, sum(len(each.untold(clock.now_ms(), 10_000)) for each in cut)))
     asyncio.run(_run_links([RunningLink(link, address, clock) for link in links]))
 
 

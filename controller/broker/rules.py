@@ -81,7 +81,8 @@ def rights_of(client: BrokerClient) -> TopicRights:
     orders = topic_of(Place(Channel.ORDERS, link=ANY, meter=ANY))
     for_all = topic_of(Place(Channel.FLEET_ORDERS, order=ANY))
     asks = topic_of(Place(Channel.SERVICE_ASK))
-    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks))
+    acks = topic_of(Place(Channel.ACKS, link=ANY))
+    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks, acks))
 
 
 def _upward(link: str) -> tuple[str, ...]:

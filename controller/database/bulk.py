@@ -56,6 +56,20 @@ def number_receipts(session: Session, rows: Sequence[tuple[int, str, str]]) -> N
         )
 
 
+def upsert(
+    session: Session,
+    table: str,
+    keys: tuple[str, ...],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Value, ...]],
+) -> None:
+    """Insert rows. Of a row whose key exists the other columns are replaced."""
+    if rows:
+        connection = session.connection()
+        sql = _upsert_sql(table, keys, columns, _MARKERS[connection.dialect.paramstyle])
+        connection.exec_driver_sql(sql, list(rows))
+
+
 def upsert_counts(session: Session, rows: Sequence[tuple[Value, ...]]) -> None:
     """Add rows to the quarantine: `(name, link, why, count, first_ms, last_ms)`; counts of a name add up."""
     if rows:
@@ -74,6 +88,14 @@ def _insert_sql(table: str, columns: tuple[str, ...], marker: str) -> str:
     names, markers = ", ".join(columns), ", ".join([marker] * len(columns))
     # S608: the names are our own, and the values are bound parameters.
     return f"INSERT INTO {table} ({names}) VALUES ({markers}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+@lru_cache(maxsize=32)
+def _upsert_sql(table: str, keys: tuple[str, ...], columns: tuple[str, ...], marker: str) -> str:
+    names, markers = ", ".join(columns), ", ".join([marker] * len(columns))
+    sets = ", ".join(f"{each} = excluded.{each}" for each in columns if each not in keys)
+    inserts = f"INSERT INTO {table} ({names}) VALUES ({markers})"  # noqa: S608 # as above
+    return f"{inserts} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}"
 
 
 @lru_cache(maxsize=32)

@@ -58,7 +58,8 @@ class MeterRow(Table, table=True):
     `report_number` > 0: unbounded). `estimate_ms`: the meter's own date then; `reported_ms`: ours.
     `witnesses`: the sources that last gave it the time, the latest first, as JSON of
     `protocols.link.messages.Witness`. `account`: what went in and out of its purse, as JSON of
-    `protocols.documents.accounts.Account`. `holds_number`: of its last authentic holdings; 0: it has never
+    `protocols.documents.accounts.Account`. `last_event`, `oldest_entry`: of its black box, as its last report
+    said; 0: an older firmware. `holds_number`: of its last authentic holdings; 0: it has never
     proved any. `epoch`: the life of the meter in which all numbers here are counted. `claimed`: what words
     without a MAC say of it, as JSON of `meters.claimed`.
     """
@@ -81,6 +82,8 @@ class MeterRow(Table, table=True):
     account: str | None = Field(default=None, sa_type=TextColumn)
     report_number: int = Field(default=0, sa_type=Int64)
     report_journal: int = Field(default=0, sa_type=Int64)
+    last_event: int = Field(default=0, sa_type=Int64)
+    oldest_entry: int = Field(default=0, sa_type=Int64)
     holds_number: int = Field(default=0, sa_type=Int64)
     claimed: str | None = Field(default=None, sa_type=TextColumn)
     epoch: int = Field(default=0, sa_type=Int64)
@@ -221,6 +224,22 @@ class EventRow(Table, table=True):
     received_ms: int = Field(sa_type=Int64)
     event: str = Field(sa_type=TextColumn)
     record: str = Field(sa_type=TextColumn)
+
+
+class BlackBoxRow(Table, table=True):
+    """Which entries of a black box are stored: all up to `upto`, and the spans `beyond` (`black_boxes`).
+
+    `lost`: the spans up to `upto` that nobody has any more. Spans are JSON: `[[first,last],…]`.
+    """
+
+    __tablename__ = "black_box"
+    __table_args__ = _KEYED
+
+    meter: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(primary_key=True, sa_type=Int64)
+    upto: int = Field(sa_type=Int64)
+    beyond: str = Field(sa_type=TextColumn)
+    lost: str = Field(sa_type=TextColumn)
 
 
 class ClaimRow(Table, table=True):

@@ -24,6 +24,7 @@ from controller.exchange.present import MeterWord, is_present_birth, present_liv
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
 from controller.meters.admission import Admission, Waiting, Waits, admission_of, quarantine
+from controller.meters.black_boxes import note_events
 from controller.meters.registry import (
     NOT_HEARD,
     KnownMeter,
@@ -307,6 +308,7 @@ def _store_events(session: Session, events: Sequence[MeterEvent], now_ms: int) -
         if record.event == _CLAIM:
             claim = (record.source, record.verdict, record.offset_ms, record.time_ms)
             claims.append((*key, *claim, now_ms))
+    note_events(session, events)
     insert_new(session, "meter_event", _EVENT_COLUMNS, rows)
     insert_new(session, "claim", _CLAIM_COLUMNS, claims)
 
@@ -359,6 +361,8 @@ def _meter_columns(report: Reported, now_ms: int) -> dict[str, Value]:
         "estimate_ms": report.time_ms,
         "report_number": report.number,
         "report_journal": report.journal,
+        "last_event": report.last_event,
+        "oldest_entry": report.oldest_entry,
         "balance_ueur": report.balance_ueur,
         "emergency_ueur": report.emergency_ueur,
         "next_possible_ms": report.next_possible_ms,

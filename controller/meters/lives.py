@@ -37,6 +37,8 @@ def begin_meter_lives(session: Session, lives: Mapping[str, tuple[int, int]]) ->
             "epoch": now,
             "report_number": 0,
             "report_journal": 0,
+            "last_event": 0,
+            "oldest_entry": 0,
             "holds_number": 0,
             "reading_number": 0,
             "lease_rev": 0,

@@ -55,14 +55,20 @@ class Spoke(Struct, frozen=True, gc=False):
 
 
 def register_link(session: Session, status: Status, now_ms: int) -> None:
-    """Store a birth or last will of a link's present life. The late will of an earlier birth is ignored."""
+    """Store a birth or last will of a link's present life.
+
+    Whatever order they come in, and however often: the latest birth counts, and its last will ends it for
+    good. A birth and its will have one number.
+    """
     row = session.get(LinkRow, status.link)
     if row is None:
         row = LinkRow(id=status.link, state=LinkState.OFFLINE, sequence=0, meters=0, seen_ms=now_ms)
         row.epoch = status.epoch
     elif row.state == LinkState.UNVERIFIED:
         row.epoch = status.epoch
-    elif status.sequence < row.sequence:
+    elif status.sequence < row.sequence or (
+        status.sequence == row.sequence and row.state == LinkState.OFFLINE
+    ):
         return
     row.state = LinkState.ONLINE if status.online else LinkState.OFFLINE
     row.sequence, row.meters, row.seen_ms = status.sequence, status.meters, now_ms
@@ -130,6 +136,8 @@ def _new_meter(meter: str, spoke: Spoke, now_ms: int) -> dict[str, Value]:
         "epoch": spoke.epoch,
         "report_number": 0,
         "report_journal": 0,
+        "last_event": 0,
+        "oldest_entry": 0,
         "holds_number": 0,
         "dispute_nonce": "",
         "code": "",

@@ -45,7 +45,7 @@ _LOG_EVERY_S: Final = 1.0
 
 
 class Intake:
-    """Writes messages while `run` runs; `written` is called after each batch.
+    """Writes messages while `run` runs; `written` is called with each batch that is in the store.
 
     `root` is what meters get that hold an older one. `linger_s` is 0 where the caller holds the lock until
     all messages have arrived, as the demo's conductor does.
@@ -58,7 +58,7 @@ class Intake:
         root: RootSent,
         timekeeper: Timekeeper,
         lock: asyncio.Lock,
-        written: Callable[[], None],
+        written: Callable[[Sequence[Arrival]], None],
         nonce: str = "",
     ) -> None:
         self.refused: Counter[IntakeRefusal] = Counter()
@@ -120,8 +120,8 @@ class Intake:
     async def _write_batch(self) -> None:
         await self._write(self._batch)
         self._unwritten -= len(self._batch)
-        self._batch = []
-        self._written()
+        written, self._batch = self._batch, []
+        self._written(written)
 
     async def _write_aside(self) -> None:
         """Write some of what nobody has proved, in a transaction of its own, and let the rest of it rest."""

@@ -1,4 +1,4 @@
-"""The service, put together: carrier, intake, outbox, head-end time and jobs (design §6).
+"""The service, put together: carrier, intake, acknowledging, outbox, head-end time and jobs (design §6).
 
 `Service` creates neither connection nor clock: both are arguments, so that the demo runs it in one process
 with stepped time. A kill -9 loses nothing for good: what is not in the database is sent again.
@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
+from controller.service.acking import Acking
 from controller.service.aside import Aside
 from controller.service.carrying import Carries
 from controller.service.clock import ServiceClock
@@ -97,9 +98,10 @@ class Service:
         self._lock = asyncio.Lock()
         sent = RootSent(self.root.version, keys.root_envelope)
         self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
-        self.intake = Intake(engine, keys.fleet_key, sent, self.clock, self._lock, self._poke, nonce)
+        self.acking = Acking(engine, keys.fleet_key, self._lock)
+        self.intake = Intake(engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce)
         self.jobs = Jobs(
-            engine, self.root, keys.service, self.clock, self._lock, self._poke, leads, self._take_root
+            engine, self.root, keys.service, self.clock, self._lock, self._ticked, leads, self._take_root
         )
         self._answering: set[asyncio.Task[None]] = set()
         self._asked_aside = Aside()
@@ -110,6 +112,7 @@ class Service:
     def attach(self, carrier: Carries) -> None:
         """Give the service its connection; once, before `run`."""
         self.clock.attach(carrier)
+        self.acking.attach(carrier)
         self.outbox = Outbox(self._engine, carrier, self.clock, self._lock)
         self.time = TimeAuthority(
             Source.HEADEND,
@@ -123,6 +126,7 @@ class Service:
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
         if arrival.place.channel is Channel.TIME_ASK:
+            self.acking.hear(arrival.place.link)
             if not self._leads():
                 return  # the run that leads answers
             assert self.time is not None
@@ -155,6 +159,7 @@ class Service:
             group.create_task(supervised("intake", self.intake.run), name="intake")
             group.create_task(supervised("outbox", self.outbox.run), name="outbox")
             group.create_task(supervised("clock", self.clock.run), name="clock")
+            group.create_task(supervised("acknowledging", self.acking.run), name="acknowledging")
             jobs = self.jobs.run if tick_every_ms is None else partial(self.jobs.run_by, tick_every_ms)
             group.create_task(supervised("jobs", jobs), name="jobs")
 
@@ -190,6 +195,14 @@ class Service:
         self.root = root
         self.intake.root = RootSent(root.version, envelope)
         self.clock.root = root
+
+    def _stored(self, batch: Sequence[Arrival]) -> None:
+        self.acking.note(batch)
+        self._poke()
+
+    def _ticked(self) -> None:
+        self.acking.look()
+        self._poke()
 
     def _regained(self) -> None:
         """The clock is trusted: leases and harm that waited for it are due."""

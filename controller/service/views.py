@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, ServiceRow
+from controller.meters.black_boxes import count_gaps
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.service.liveness import LifeSign
@@ -28,7 +29,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """Counts of meters by what they last reported (`unknown`: never), and what waits.
 
     `drafts`: orders that need a further signature; `voided`: the orders that have voided a key; `disputed`:
-    meters whose clock is disputed; `queued`: deliveries that have not left yet.
+    meters whose clock is disputed; `queued`: deliveries that have not left yet; `gaps`: meters of whose
+    black box entries are missing.
     """
 
     links: tuple[LinkView, ...]
@@ -38,6 +40,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     drafts: tuple[str, ...]
     disputed: tuple[str, ...]
     queued: int
+    gaps: int
     voided: tuple[str, ...] = ()
 
 
@@ -64,6 +67,7 @@ def overview(session: Session) -> Overview:
         disputed=tuple(session.exec(disputed)),
         queued=session.exec(queued).one(),
         voided=tuple(sorted(voided_by(session).values(), key=lambda each: (len(each), each))),
+        gaps=count_gaps(session),
     )
 
 

@@ -19,6 +19,7 @@ from protocols.link.explanation import (
     Explanation,
     LastChange,
     LastReport,
+    MissingEntries,
     NoChange,
     Opened,
     OpenedForSafety,
@@ -68,10 +69,12 @@ def explain(
     orders: Sequence[ActiveOrder],
     now_ms: int,
     earlier: int = 0,
+    missing: MissingEntries | None = None,
 ) -> list[Explanation]:
     """Why the meter is in its present state; the state first.
 
-    `events` are sorted by number; `earlier`: how many older ones are stored, and not among them.
+    `events` are sorted by number; `earlier`: how many older ones are stored, and not among them. `missing`:
+    what the store lacks of them.
     """
     read = [(fact, read_record(fact.record)) for fact in events]
     entries = [_Entry(fact.number, fact.time_ms, record) for fact, record in read if record is not None]
@@ -81,6 +84,8 @@ def explain(
         found.append(Unreadable(unread))
     if earlier:
         found.append(EarlierEntries(earlier))
+    if missing is not None and (missing.asked or missing.lost):
+        found.append(missing)
     found += _last_change(entries)
     found += _last_refusal(entries)
     found += map(Vouched, meter.witnesses)

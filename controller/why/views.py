@@ -7,6 +7,7 @@ from sqlmodel import Session, and_, col, select
 
 from controller.database.lookup import existing
 from controller.database.tables import EventRow, MeterRow
+from controller.meters.black_boxes import boxes_of, missing_of
 from controller.meters.witnesses import held_by
 from controller.orders.active import standing_orders
 from controller.orders.life import ActiveOrder
@@ -14,19 +15,20 @@ from controller.orders.standing import standing_of
 from controller.why.forecast import next_cut, orders_that_bear
 from controller.why.rules import EventFact, MeterFact
 from protocols.limits import JOURNAL_ENTRIES_MAX
-from protocols.link.explanation import Explanation
+from protocols.link.explanation import Explanation, MissingEntries
 
 
 class CaseFile(NamedTuple):
     """What `why.rules.explain` reads: events in the order of their numbers, orders in that of their revs.
 
-    `earlier`: how many records of the black box are older than these events.
+    `earlier`: how many records of the black box are older than these events. `missing`: what it lacks.
     """
 
     meter: MeterFact
     events: list[EventFact]
     orders: list[ActiveOrder]
     earlier: int = 0
+    missing: MissingEntries = MissingEntries((), ())
 
 
 class Outlook(NamedTuple):
@@ -51,7 +53,10 @@ def facts_of(session: Session, meter: str) -> CaseFile:
     orders = sorted(standing_orders(session, [meter]).get(meter, ()), key=lambda each: each.order.rev)
     events = _black_box(session, meter)
     stored = select(func.count()).select_from(EventRow).where(EventRow.meter == meter)
-    return CaseFile(fact, events, orders, session.exec(stored).one() - len(events))
+    box = boxes_of(session, [(row.id, row.epoch)])[row.id, row.epoch]
+    missing = missing_of(box, row.last_event, row.oldest_entry)
+    earlier = session.exec(stored).one() - len(events)
+    return CaseFile(fact, events, orders, earlier, MissingEntries(missing.asked, missing.lost))
 
 
 def outlook_of(session: Session, meter: str, now_ms: int) -> Outlook:

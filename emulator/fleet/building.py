@@ -23,7 +23,7 @@ from emulator.links.unlinked import Observer, UnlinkedMeters
 from emulator.population.plan import FleetPlan, HouseholdPlan, household_plan
 from emulator.world.crystal import Crystal
 from emulator.world.household import Household
-from protocols.chain import GENESIS, Entry
+from protocols.chain import GENESIS
 from protocols.documents.issuers import Issuers
 from protocols.documents.roles import Root
 from protocols.instants import SECOND_MS, UtcMs
@@ -149,7 +149,7 @@ def _restore(
     household = _household(plan, made, meter, now_ms, began_tick=meter.tick)
     reporting = ReportingMeter(household, link, memory, now_ms)
     if kept is not None:
-        reporting.resume(kept, _unconfirmed(entries, kept.confirmed))
+        reporting.resume(kept, entries)
     return reporting
 
 
@@ -171,7 +171,3 @@ def identity_of(name: str, fleet_key: bytes) -> Identity:
     """Who a meter is: its name, and all keys that it is given at manufacture."""
     asks = {source: ask_key(asks_key(fleet_key, source), name) for source in ASKED}
     return Identity(name, frozenset(), meter_key(fleet_key, name), asks)
-
-
-def _unconfirmed(entries: Sequence[Entry], confirmed: int) -> list[Entry]:
-    return [entry for entry in entries if entry.number > confirmed]

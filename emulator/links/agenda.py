@@ -28,6 +28,10 @@ class Agenda(Generic[K]):
         self._due_ms[key] = (due_ms, self._number)
         heapq.heappush(self._heap, (due_ms, self._number, key))
 
+    def has(self, key: K) -> bool:
+        """Whether an instant of `key` is to come."""
+        return key in self._due_ms
+
     def next_due_ms(self) -> UtcMs | None:
         """The earliest instant; None where nobody is due."""
         while self._heap:

@@ -8,10 +8,13 @@ instants, and publishes what it returns. States:
     online     from `connected` to `disconnected`; messages are returned as things happen
 
 At each connect it returns everything that the controller must know: the birth, what every meter holds, the
-state of each, and the events that were never confirmed. No queue has to outlive a connection.
+state of each, and the events that the controller does not have (`telling`). No queue has to outlive a
+connection.
 
-A broker acknowledges messages also while the controller is offline. Such an acknowledgement confirms
-nothing; the link publishes everything again when a controller is born, and by itself once a week.
+A broker acknowledges messages also while the controller is offline. Such an acknowledgement shows nothing;
+the link publishes everything again when a controller is born, and by itself once a week. The controller
+acknowledges the numbers of events itself, and says with that which birth of the link it has heard: a link
+that it lists as offline says its birth again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +27,7 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.links.agenda import Agenda
 from emulator.links.asking import Asking, next_of_rhythm, phase_of
 from emulator.links.reporting import Outgoing, ReportingMeter
+from emulator.links.retelling import Retelling
 from emulator.links.syncing import readings_messages, sync_messages
 from emulator.world.household import Household
 from protocols.documents.kind_rule import Role
@@ -31,7 +35,8 @@ from protocols.errors import DocumentError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from protocols.limits import OBJECTS_MAX
 from protocols.link.births import open_birth
-from protocols.link.messages import ControllerStatus, Status, read_message, write_message
+from protocols.link.messages import ControllerStatus, Status, read_acks, read_message, write_message
+from protocols.link.numbers import Numbers
 from protocols.link.proofs import Purpose, with_mac
 from protocols.link.topics import CARRIAGE, Channel, Place
 from protocols.reasons import Source
@@ -43,6 +48,8 @@ READ_EVERY_MS: Final = HOUR_MS
 REPEAT_EVERY_MS: Final = 7 * DAY_MS
 # A link answers births with its sync so often at most: a birth costs nothing, and a sync costs much.
 ANSWER_BIRTH_EVERY_MS: Final = MINUTE_MS
+# A birth that was not heard is said again so often at most: anybody can claim that it was not.
+BIRTH_AGAIN_MS: Final = MINUTE_MS
 # Digests of fleet-wide orders delivered in one connection: many times what a meter can store.
 _FLEET_ORDERS_MAX: Final = 16 * OBJECTS_MAX
 
@@ -94,9 +101,12 @@ class Link:
         self._fleet_orders: set[bytes] = set()
         self._controller_birth: int | None = None
         self._controller_away = False
-        # The number of each meter's last confirmed event before this connection: until the controller is
-        # known to be online, later acknowledgements may be the broker's alone.
-        self._confirmed_before: dict[str, int] = {}
+        # The events of each meter that the controller had before this connection: until it is known to be
+        # online, what the broker takes may have reached nobody.
+        self._there_before: dict[str, Numbers] = {}
+        self._retelling = Retelling(self.meters)
+        self._said_birth_ms: UtcMs | None = None
+        self._birth_due_ms: UtcMs | None = None
         for name_of, meter in self.meters.items():
             self._agenda.put(name_of, meter.household.next_due_ms())
 
@@ -114,13 +124,13 @@ class Link:
         return self._status(online=False)
 
     def connected(self, true_ms: UtcMs) -> list[Outgoing]:
-        """All that the controller must know: birth, sync, reports, unconfirmed events, asks for the time."""
+        """All that the controller must know: birth, sync, reports, asks for the time, events."""
         messages = self.advance(true_ms)
         self.online = True
         self._fleet_orders.clear()
         self._controller_away = False
-        self._confirmed_before = {name: meter.confirmed for name, meter in self.meters.items()}
-        messages += [self.birth(), *self._publish_all(true_ms)]
+        self._there_before = {name: meter.telling.there for name, meter in self.meters.items()}
+        messages += [self._say_birth(true_ms), *self._publish_all(true_ms)]
         if self._read_due_ms is None:
             self._read_due_ms = next_of_rhythm(true_ms, self._read_every_ms, 0)
         self._repeat_due_ms = next_of_rhythm(true_ms, REPEAT_EVERY_MS, phase_of(self.name, REPEAT_EVERY_MS))
@@ -130,7 +140,8 @@ class Link:
         """The connection is gone: until the next one no message is returned and no time is asked for."""
         self.online = False
         self._asking.end()
-        self._repeat_due_ms = self._answer_due_ms = None
+        self._repeat_due_ms = self._answer_due_ms = self._birth_due_ms = None
+        self._retelling.end()
 
     def sync(self) -> list[Outgoing]:
         """What each meter holds."""
@@ -140,9 +151,9 @@ class Link:
         return [Outgoing(place, payload, expiry_s) for payload in payloads]
 
     def confirm(self, sent: Outgoing) -> None:
-        """The broker acknowledged a message. An event is confirmed by that while the controller is online."""
+        """The broker took a message: all that an older controller, while it is online, lets us know."""
         if sent.number and not self._controller_away:
-            self.meters[sent.place.meter].confirm(sent.number)
+            self.meters[sent.place.meter].telling.taken(sent.number)
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -152,6 +163,8 @@ class Link:
         """A message for meters of this link. Any other is counted in `ignored`, and changes nothing."""
         if place.channel is Channel.CONTROLLER:
             return self._hear_controller(payload, true_ms, retained=retained)
+        if place.channel is Channel.ACKS and place.link == self.name:
+            return self._hear_acks(payload, true_ms)
         meters = self._addressed_meters(place, payload)
         messages = [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
         if place.channel is Channel.TIME_ANSWER:
@@ -175,8 +188,7 @@ class Link:
             self._controller_birth = status.sequence
         elif retained:
             # It was offline when we connected: only the broker acknowledged our events.
-            for name, number in self._confirmed_before.items():
-                self.meters[name].confirmed = number
+            self._take_back()
         self._controller_away = not status.online
         if not self.online or not status.online:
             return []
@@ -194,9 +206,45 @@ class Link:
         if not self._greeted_a_stranger():
             return self._publish_all(true_ms)
         # The greeting may have counted for nothing: it did not echo the nonce of this controller.
-        for name, number in self._confirmed_before.items():
-            self.meters[name].confirmed = number
-        return [self.birth(), *self._publish_all(true_ms)]
+        self._take_back()
+        return [self._say_birth(true_ms), *self._publish_all(true_ms)]
+
+    def _take_back(self) -> None:
+        """What the broker alone has taken since we connected is to be told again."""
+        for name, there in self._there_before.items():
+            if not self.meters[name].telling.acknowledges:
+                self.meters[name].telling.there = there
+
+    def _say_birth(self, true_ms: UtcMs) -> Outgoing:
+        self._said_birth_ms, self._birth_due_ms = true_ms, None
+        return self.birth()
+
+    def _hear_acks(self, payload: bytes, true_ms: UtcMs) -> list[Outgoing]:
+        """Let each meter know what of its black box is there; say our birth again if it was not heard."""
+        try:
+            acks, words = read_acks(payload)
+        except DocumentError:
+            self.ignored += 1
+            return []
+        if acks.link != self.name or not self.online:
+            self.ignored += 1
+            return []
+        for acked, word in zip(acks.meters, words, strict=True):
+            meter = self.meters.get(acked.meter)
+            if meter is None or not meter.hear_ack(acked, word):
+                self.ignored += 1
+            else:
+                self._retelling.begin([acked.meter], true_ms)
+        if acks.births == self.births or self._key is None:
+            self._birth_due_ms = None
+        elif self._birth_due_ms is None:
+            last_ms = true_ms if self._said_birth_ms is None else self._said_birth_ms
+            self._birth_due_ms = max(true_ms, UtcMs(last_ms + BIRTH_AGAIN_MS))
+        return [*self._birth_again(true_ms), *self._retelling.tell(true_ms)]
+
+    def _birth_again(self, true_ms: UtcMs) -> list[Outgoing]:
+        is_due = self._birth_due_ms is not None and self._birth_due_ms <= true_ms
+        return [self._say_birth(true_ms)] if is_due else []
 
     def _greeted_a_stranger(self) -> bool:
         """Whether the last greeting did not echo the present nonce, and our lives may be new."""
@@ -241,14 +289,16 @@ class Link:
                 messages += self._read_all(due_ms)
             if self._is_answer_due(due_ms):
                 messages += self._answer_birth(due_ms)
+            messages += self._birth_again(due_ms)
+            messages += self._retelling.tell(due_ms)
             if self._repeat_due_ms is not None and self._repeat_due_ms <= due_ms:
                 messages += self._repeat(due_ms)
         return messages
 
     def next_due_ms(self) -> UtcMs | None:
         """The next true instant at which `advance` has something to do; None for a link without meters."""
-        agendas = (self._agenda.next_due_ms(), self._asking.next_due_ms())
-        dues = (*agendas, self._read_due_ms, self._repeat_due_ms, self._answer_due_ms)
+        agendas = (each.next_due_ms() for each in (self._agenda, self._asking, self._retelling))
+        dues = (*agendas, self._read_due_ms, self._repeat_due_ms, self._answer_due_ms, self._birth_due_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def save(self, true_ms: UtcMs) -> None:
@@ -288,7 +338,11 @@ class Link:
             return []
         if self._observe is not None:
             self._observe(meter.household, effects)
-        return meter.perform(effects, meter.household.tick_at(true_ms), document, online=self.online)
+        at_tick = meter.household.tick_at(true_ms)
+        messages = meter.perform(effects, at_tick, true_ms, document, online=self.online)
+        if self.online:
+            self._retelling.note(name, true_ms)
+        return messages
 
     def _ask_all(self, meter: str, true_ms: UtcMs) -> list[Outgoing]:
         """Begin a round of asks for the time now; the next comes at this meter's own phase of the rhythm."""
@@ -320,14 +374,15 @@ class Link:
         ]
 
     def _publish_all(self, true_ms: UtcMs) -> list[Outgoing]:
-        """What each meter holds, its unconfirmed events, its state; and each asks for the time."""
+        """What each meter holds, its state, and its events that are not there; and each asks for the time."""
         self._echoed = self._nonce
         messages = self.sync()
         for name, meter in self.meters.items():
-            messages += meter.unconfirmed()
+            meter.telling.begin_anew()
             messages.append(meter.report(meter.household.tick_at(true_ms)))
             messages += self._ask_all(name, true_ms)
-        return messages
+        self._retelling.begin(self.meters, true_ms)
+        return messages + self._retelling.tell(true_ms)
 
     def _repeat(self, due_ms: UtcMs) -> list[Outgoing]:
         self._repeat_due_ms = UtcMs(due_ms + REPEAT_EVERY_MS)

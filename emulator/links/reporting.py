@@ -16,11 +16,15 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.journal import read_body
 from emulator.firmware.ticks import Tick
 from emulator.links.syncing import holds_of, totals_of
+from emulator.links.telling import Telling
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
 from protocols.documents.envelope import document_digest
 from protocols.documents.kind_rule import Kind
+from protocols.instants import UtcMs
+from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.messages import (
+    Acked,
     MeterEvent,
     MeterHolds,
     Reading,
@@ -31,7 +35,7 @@ from protocols.link.messages import (
     Witness,
     write_report,
 )
-from protocols.link.proofs import Purpose, with_mac
+from protocols.link.proofs import Proof, Purpose, proof_of, with_mac
 from protocols.link.records import (
     ClaimHeard,
     ClockChanged,
@@ -68,7 +72,8 @@ class Outgoing:
 class StoredMeter(msgspec.Struct, frozen=True, array_like=True):
     """What the non-volatile memory holds of one meter: its image, and the numbers it used last.
 
-    `confirmed`: the controller has the black box's events up to this number.
+    `confirmed`: the controller has the black box's events up to this number. `last_event`: the number of the
+    last event; 0 in a memory of before.
     """
 
     image: bytes
@@ -76,6 +81,7 @@ class StoredMeter(msgspec.Struct, frozen=True, array_like=True):
     reported: int
     readings: int
     confirmed: int
+    last_event: int = 0
 
 
 class MeterStore(Protocol):
@@ -88,6 +94,7 @@ class ReportingMeter:
     """One guarded meter on a link. Its numbers of reports and readings only ever rise."""
 
     __slots__ = (
+        "_kept",
         "_link",
         "_readings",
         "_reported",
@@ -96,11 +103,10 @@ class ReportingMeter:
         "_reported_witnesses",
         "_seen",
         "_store",
-        "_unsent",
         "_written",
-        "confirmed",
         "echo",
         "household",
+        "telling",
     )
 
     def __init__(
@@ -112,21 +118,36 @@ class ReportingMeter:
         self._link = link
         self._store = store
         self._reported = self._readings = first_number
-        self._seen = self._written = self.confirmed = household.meter.journal.head.number
-        self._unsent: dict[int, Entry] = {}
+        self._seen = self._written = household.meter.journal.head.number
+        # What was in the black box when this meter was restored, the oldest first.
+        self._kept: Sequence[Entry] = ()
+        self.telling = Telling(self._seen, self._seen)
         self._reported_state = self.household.meter.glance
         self._reported_next_possible_ms: int | None = None
         self._reported_witnesses: frozenset[tuple[Source, bool]] = frozenset()
 
-    def resume(self, stored: StoredMeter, unsent: Sequence[Entry]) -> None:
-        """Go on from what was stored. `unsent`: the black box's entries that were never confirmed."""
-        self._reported, self._readings, self.confirmed = stored.reported, stored.readings, stored.confirmed
-        self._unsent = {entry.number: entry for entry in unsent}
+    def resume(self, stored: StoredMeter, entries: Sequence[Entry]) -> None:
+        """Go on from what was stored. `entries`: what is left of the black box, the oldest first."""
+        self._reported, self._readings = stored.reported, stored.readings
+        self._kept = _last_run(entries, stored.head.number)
+        # The number stored may be that of the event before: the last entries say more. Where they are lost,
+        # nobody knows what they were, and nothing is claimed of them.
+        last_event = next(
+            (each.number for each in reversed(self._kept) if is_event(read_body(each.body).record)),
+            stored.last_event if self._kept else stored.head.number,
+        )
+        self.telling = Telling(stored.confirmed, last_event)
 
     # -- what the meter did -------------------------------------------------------------------
 
     def perform(
-        self, effects: Sequence[Effect], at_tick: Tick, document: bytes = b"", *, online: bool
+        self,
+        effects: Sequence[Effect],
+        at_tick: Tick,
+        now_ms: UtcMs,
+        document: bytes = b"",
+        *,
+        online: bool,
     ) -> list[Outgoing]:
         """Perform a meter's effects: store its image, return the messages that follow; none if offline.
 
@@ -139,6 +160,7 @@ class ReportingMeter:
             self._write(images[-1])
         number, all_journalled = self._count_journalled(effects)
         if not online:
+            self._note_events(number, effects, all_journalled=all_journalled)
             return []
         messages: list[Outgoing] = []
         changed = self.household.meter.glance != self._reported_state
@@ -150,7 +172,9 @@ class ReportingMeter:
                     # Without a known signer, and emitted without being journalled: a receipt needs a number.
                     continue
                 case RecordEmitted():
-                    messages.extend(self._messages_of(number, effect.at_tick, effect.record, document))
+                    messages.extend(
+                        self._messages_of(number, effect.at_tick, effect.record, document, now_ms)
+                    )
                     changed = changed or self._is_news(effect.record, at_tick)
                     number += 1
                 case _:
@@ -205,6 +229,8 @@ class ReportingMeter:
             account=purse.account,
             link=self._link,
             totals=totals_of(meter),
+            last_event=self.telling.last_event,
+            oldest_entry=self.oldest_entry,
             epoch=meter.epoch,
             echo=self.echo,
         )
@@ -213,6 +239,7 @@ class ReportingMeter:
     def holds(self) -> bytes:
         """The word that says what the meter holds, under the next number of its reports."""
         self._reported += 1
+        self.telling.greeted(self._reported)
         return self._proven(holds_of(self.household.meter, self._reported, self.echo), Purpose.HOLDS)
 
     def read(self, at_tick: Tick) -> bytes:
@@ -238,23 +265,32 @@ class ReportingMeter:
 
     # -- the black box, handed over -----------------------------------------------------------
 
-    def confirm(self, number: int) -> None:
-        """The controller has the event of this number: it is not sent again."""
-        self.confirmed = max(self.confirmed, number)
+    @property
+    def entries(self) -> list[Entry]:
+        """What the black box holds, the oldest first and without a gap."""
+        journal = self.household.meter.journal
+        oldest = self.oldest_entry
+        return [*(each for each in self._kept if each.number >= oldest), *journal.entries]
 
-    def unconfirmed(self) -> list[Outgoing]:
-        """The messages of all events in the black box that the controller never confirmed."""
-        journal = self.household.meter.journal.entries
-        entries = {**self._unsent, **{entry.number: entry for entry in journal}}
-        messages: list[Outgoing] = []
-        for number in sorted(number for number in entries if number > self.confirmed):
-            logged = read_body(entries[number].body)
-            if is_event(logged.record):
-                messages.append(self._event(number, logged.tick, logged.record))
-        if not messages:
-            self._unsent.clear()
-            self.confirmed = self.household.meter.journal.head.number
-        return messages
+    @property
+    def oldest_entry(self) -> int:
+        """The number of the oldest entry that the black box holds; of the next one, where it holds none."""
+        journal = self.household.meter.journal
+        base = journal.base.number
+        if not self._kept or self._kept[-1].number != base:
+            return base + 1
+        return max(self._kept[0].number, journal.head.number - JOURNAL_ENTRIES_MAX + 1)
+
+    def hear_ack(self, acked: Acked, word: bytes) -> bool:
+        """Take what the controller acknowledges; False for a word that is not authentic, or not a new one."""
+        meter = self.household.meter
+        proof = proof_of(word, Purpose.ACK, self._link, meter.identity.key)
+        return proof is Proof.AUTHENTIC and self.telling.acknowledge(acked, meter.epoch)
+
+    def untold(self, now_ms: UtcMs, most: int) -> list[Outgoing]:
+        """The next messages of events that the controller does not have, the oldest first."""
+        due = self.telling.due(self.entries, is_event, now_ms, most)
+        return [self._event(number, after, each.tick, each.record) for number, after, each in due]
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -264,7 +300,8 @@ class ReportingMeter:
             return
         journal = self.household.meter.journal
         new = [entry for entry in journal.entries if entry.number > self._written]
-        stored = StoredMeter(image, journal.head, self._reported + 1, self._readings, self.confirmed)
+        upto, last_event = self.telling.there.upto, self.telling.last_event
+        stored = StoredMeter(image, journal.head, self._reported + 1, self._readings, upto, last_event)
         self._store.write(self.household.id, stored, new)
         self._written = journal.head.number
 
@@ -277,11 +314,27 @@ class ReportingMeter:
         first, self._seen = self._seen + 1, head
         return first, head - first + 1 == sum(isinstance(effect, RecordEmitted) for effect in effects)
 
-    def _messages_of(self, number: int, tick: Tick, record: Record, document: bytes) -> list[Outgoing]:
+    def _note_events(self, number: int, effects: Sequence[Effect], *, all_journalled: bool) -> None:
+        """Remember the number of the last event among these effects; the first record has `number`."""
+        for effect in effects:
+            if not isinstance(effect, RecordEmitted):
+                continue
+            if isinstance(effect.record, OrderJudged) and not all_journalled:
+                continue
+            if is_event(effect.record):
+                self.telling.happened(number)
+            number += 1
+
+    def _messages_of(
+        self, number: int, tick: Tick, record: Record, document: bytes, now_ms: UtcMs
+    ) -> list[Outgoing]:
         if isinstance(record, OrderJudged):
             receipt = self._receipt(number, record, document)
             return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
-        return [self._event(number, tick, record)] if is_event(record) else []
+        if not is_event(record):
+            return []
+        after = self.telling.happened(number, now_ms)
+        return [self._event(number, after, tick, record)]
 
     def _receipt(self, number: int, record: OrderJudged, document: bytes) -> Receipt | None:
         """None for bytes that were no order: the receipt could name none."""
@@ -302,10 +355,11 @@ class ReportingMeter:
             epoch=self.household.meter.epoch,
         )
 
-    def _event(self, number: int, tick: Tick, record: Record) -> Outgoing:
+    def _event(self, number: int, after: int, tick: Tick, record: Record) -> Outgoing:
         event = MeterEvent(
             meter=self.household.id,
             number=number,
+            after=after,
             time_ms=self.household.meter.estimate_ms(tick),
             record=msgspec.Raw(_encoder.encode(record)),
             epoch=self.household.meter.epoch,
@@ -332,6 +386,14 @@ class ReportingMeter:
 def _vouching(heard: Sequence[Witness]) -> frozenset[tuple[Source, bool]]:
     """Each source with whether it agrees; empty while there are too few witnesses to count."""
     return frozenset((each.source, each.agrees) for each in heard if len(heard) >= _WITNESSES_MIN)
+
+
+def _last_run(entries: Sequence[Entry], head: int) -> Sequence[Entry]:
+    """The entries without a gap that end at `head`, as many as the black box holds; none for another end."""
+    first = len(entries)
+    while first and entries[first - 1].number == head - (len(entries) - first):
+        first -= 1
+    return entries[first:][-JOURNAL_ENTRIES_MAX:]
 
 
 def is_event(record: Record) -> bool:

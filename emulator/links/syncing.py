@@ -1,6 +1,6 @@
 """The messages with what a link's meters hold and with their readings, each within the size limit. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -10,18 +10,18 @@ from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import Named
 from protocols.documents.merging import Protection, revs_named
 from protocols.documents.statements import Statement
-from protocols.limits import ISSUERS_TOLD_MAX, PAYLOAD_BYTES_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
+from protocols.limits import ISSUERS_TOLD_MAX, READINGS_PER_BATCH_MAX, REVISIONS_MAX
 from protocols.link.messages import (
+    WORD_BYTES_MAX,
     CalendarHeld,
     MeterHolds,
     StatementHeld,
+    in_messages,
     write_readings,
     write_sync,
 )
 
 FIRMWARE: Final = "guarded"
-# Room for the rest of a message: the names of its fields, the link's name, and the last word's MAC.
-_AROUND_BYTES: Final = 320
 
 _encoder = msgspec.json.Encoder()
 
@@ -59,7 +59,7 @@ def holds_of(meter: GuardedMeter, number: int = 0, echo: str = "") -> MeterHolds
         epoch=meter.epoch,
         echo=echo,
     )
-    while holds.protections and len(_encoder.encode(holds)) > PAYLOAD_BYTES_MAX - _AROUND_BYTES:
+    while holds.protections and len(_encoder.encode(holds)) > WORD_BYTES_MAX:
         holds = replace(holds, protections=holds.protections[: len(holds.protections) // 2])
     return holds
 
@@ -84,7 +84,7 @@ def _place(statement: Statement) -> tuple[str, int]:
 
 def sync_messages(link: str, words: Sequence[bytes]) -> list[bytes]:
     """The words in as many messages as the size limit requires; an empty one for a link without meters."""
-    batches = list(_batches(words)) or [()]
+    batches = list(in_messages(words)) or [()]
     return [
         write_sync(link, batch, more=number < len(batches)) for number, batch in enumerate(batches, start=1)
     ]
@@ -92,20 +92,7 @@ def sync_messages(link: str, words: Sequence[bytes]) -> list[bytes]:
 
 def readings_messages(link: str, words: Sequence[bytes]) -> list[bytes]:
     """Readings in batches."""
-    return [write_readings(link, batch) for batch in _batches(words, READINGS_PER_BATCH_MAX)]
-
-
-def _batches(words: Sequence[bytes], words_max: int | None = None) -> Iterator[Sequence[bytes]]:
-    batch: list[bytes] = []
-    size = _AROUND_BYTES
-    for word in words:
-        if batch and (size + len(word) + 1 > PAYLOAD_BYTES_MAX or len(batch) == words_max):
-            yield batch
-            batch, size = [], _AROUND_BYTES
-        batch.append(word)
-        size += len(word) + 1
-    if batch:
-        yield batch
+    return [write_readings(link, batch) for batch in in_messages(words, READINGS_PER_BATCH_MAX)]
 
 
 def _named(name: str, protection: Protection) -> Named:

@@ -19,6 +19,8 @@ from protocols.documents.roles import ROOT_TYPE, Root, ShortRoot
 from protocols.limits import SIGNATURES_MAX
 from protocols.link.births import BIRTH_TYPE, Birth
 from protocols.link.messages import (
+    Acked,
+    Acks,
     Authenticated,
     ControllerStatus,
     MeterEvent,
@@ -39,7 +41,7 @@ from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, to
 Json = dict[str, Any]
 
 # The words that carry a short MAC.
-_PROVEN: Final = (Status.__name__, MeterHolds.__name__, Reading.__name__, TimeAsk.__name__)
+_PROVEN: Final = tuple(each.__name__ for each in (Status, MeterHolds, Reading, TimeAsk, Acked))
 
 _REF: Final = "#/components/schemas/{name}"
 # What a channel carries: a bare message, a report with its MAC, or a signed envelope of a type.
@@ -49,6 +51,7 @@ _PLAIN: Final[Mapping[Channel, type]] = {
     Channel.STATUS: Status,
     Channel.READINGS: Readings,
     Channel.SYNC: Sync,
+    Channel.ACKS: Acks,
     Channel.TIME_ASK: TimeAsk,
     Channel.SERVICE_ASK: ServiceAsk,
 }
@@ -78,6 +81,7 @@ _TITLES: Final[Mapping[Channel, str]] = {
     Channel.STATUS: "A link's birth, or its last will.",
     Channel.READINGS: "Registers of many meters.",
     Channel.SYNC: "What each meter holds, at every connect.",
+    Channel.ACKS: "What the controller has stored of the black boxes of a link's meters.",
     Channel.ORDERS: "An order, a new root, or the issuers of payments, for one meter.",
     Channel.RECEIPTS: "What a meter made of an order.",
     Channel.REPORTED: "A meter's state after a change.",
@@ -96,11 +100,12 @@ _DESCRIPTION: Final = """\
 What a link (a data concentrator with its meters, or a meter alone) exchanges with the head-end over MQTT 5.
 Clean start always; the link subscribes, publishes its status and then its sync, and is answered with what is
 missing. Orders and times are signed envelopes (DSSE v1, Ed25519); a meter's reports carry a MAC under the
-meter's own key. Births, holdings, readings and asks carry a short MAC as their last member, `,"mac":"…"}`
-without spaces: the first 16 bytes, as hex, of HMAC-SHA-256 over purpose (`status`, `holds`, `reading`,
-`ask`), line feed, link, line feed, and the object without that member. Without one they are of an older
-firmware, and decide nothing. Instants are UTC milliseconds, money is in micro-euro, a payload has at most 16
-KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition changes nothing.
+meter's own key. Births, holdings, readings, asks and acknowledgements carry a short MAC as their last member,
+`,"mac":"…"}` without spaces: the first 16 bytes, as hex, of HMAC-SHA-256 over purpose (`status`, `holds`,
+`reading`, `ask`, `ack`), line feed, link, line feed, and the object without that member. Without one they are
+of an older firmware, and decide nothing. Instants are UTC milliseconds, money is in micro-euro, a payload has
+at most 16 KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition
+changes nothing.
 """
 
 

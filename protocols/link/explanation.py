@@ -34,6 +34,16 @@ class EarlierEntries(Struct, frozen=True):
     count: int
 
 
+class MissingEntries(Struct, frozen=True):
+    """Entries of the black box that have not arrived: each span with its first and last number.
+
+    `asked`: the meter holds them, and is asked for them. `lost`: it does not hold them any more.
+    """
+
+    asked: tuple[tuple[int, int], ...]
+    lost: tuple[tuple[int, int], ...]
+
+
 class NoChange(Struct, frozen=True):
     """No change of the supply is among the entries that have arrived."""
 
@@ -190,6 +200,7 @@ Explanation = (
     LastReport
     | Unreadable
     | EarlierEntries
+    | MissingEntries
     | NoChange
     | LastChange
     | VerdictMissing

@@ -2,12 +2,13 @@
 
 JSON by msgspec, versioned, at most 16 KiB. A meter's reports (receipts, reported, events) carry a MAC under
 the meter's own key over the bytes of the report, so that neither a link nor an intruder on it can forge
-them. What each meter holds, its readings and its asks, and a link's births carry a short MAC as their last
-member (`protocols.link.proofs`). An unknown field is ignored, so that older receivers read newer senders.
+them. What each meter holds, its readings and its asks, a link's births, and what the controller acknowledges
+to a meter carry a short MAC as their last member (`protocols.link.proofs`). An unknown field is ignored, so
+that older receivers read newer senders.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
@@ -17,7 +18,15 @@ from protocols.decoding import read_json
 from protocols.documents.accounts import Account
 from protocols.documents.bodies import Id, Named
 from protocols.documents.envelope import WireEnvelope
-from protocols.limits import ID_CHARS_MAX, ISSUERS_TOLD_MAX, READINGS_PER_BATCH_MAX, REV_MAX, TEXT_CHARS_MAX
+from protocols.limits import (
+    ID_CHARS_MAX,
+    ISSUERS_TOLD_MAX,
+    PAYLOAD_BYTES_MAX,
+    READINGS_PER_BATCH_MAX,
+    REV_MAX,
+    TEXT_CHARS_MAX,
+)
+from protocols.link.numbers import SPANS_MAX
 from protocols.reasons import ClockStatus, Energy, OrderVerdict, Source, Supply, SupplyReason
 
 Nonce = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
@@ -27,6 +36,10 @@ Int = Annotated[int, Meta(ge=-REV_MAX, le=REV_MAX)]
 # One life of a meter or link, from its commissioning on; drawn by chance, so that no two are the same. Its
 # words are numbered in it, and it says it with each. 0: an older firmware, or an image that such a one wrote.
 Epoch = Annotated[int, Meta(ge=0, le=REV_MAX)]
+# Room for the rest of a batch: the names of its fields, the link's name, and the last word's MAC.
+_AROUND_BYTES: Final = 320
+# So large may a word be that fits into a batch alone.
+WORD_BYTES_MAX: Final = PAYLOAD_BYTES_MAX - _AROUND_BYTES
 # One of each source.
 WITNESSES_MAX: Final = len(Source)
 
@@ -186,6 +199,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     of each source that the meter has heard and not forgotten, the latest first. `account`: what went in and
     out of the purse; None from an older firmware. `link` is the link over which the meter says it; empty: an
     older firmware. `totals`: what the meter has credited, of each issuer; of too many, the first by name.
+    `last_event`: the number of the last entry of the black box that is told as an event; 0: none, or an older
+    firmware. `oldest_entry`: the lowest number that the black box still holds; 0: an older firmware.
     """
 
     meter: Id
@@ -206,6 +221,8 @@ class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="rep
     account: Account | None = None
     link: Annotated[str, Meta(max_length=ID_CHARS_MAX)] = ""
     totals: Annotated[tuple[StatementHeld, ...], Meta(max_length=ISSUERS_TOLD_MAX)] = ()
+    last_event: Int = 0
+    oldest_entry: Int = 0
     epoch: Epoch = 0
     echo: Nonce = ""
     v: Literal[1] = 1
@@ -215,13 +232,15 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
     """One record of the black box with its number in the chain.
 
     `record` is one of `protocols.link.records`, as the bytes that the chain's hash covers. The controller
-    stores it unchanged, even if a newer firmware wrote it and this version cannot read it.
+    stores it unchanged, even if a newer firmware wrote it and this version cannot read it. `after`: no entry
+    between that number and this one is told as an event, so that a gap shows; unset: an older firmware.
     """
 
     meter: Id
     number: Int
     time_ms: Int
     record: msgspec.Raw
+    after: Int | UnsetType = UNSET
     epoch: Epoch = 0
     v: Literal[1] = 1
 
@@ -235,6 +254,34 @@ class TimeAsk(Struct, frozen=True, kw_only=True):
     meter: Id
     source: Source
     nonce: Nonce
+    v: Literal[1] = 1
+
+
+class Acked(Struct, frozen=True, kw_only=True):
+    """What the controller has stored of one meter's black box, in the meter's life `epoch`.
+
+    All entries up to `upto`, and the spans `beyond`, each with its first and last number; what it leaves out
+    is told again. `heard`: the number of the meter's newest report or holdings that the controller knows; it
+    shows that this is no recording. It carries the meter's MAC.
+    """
+
+    meter: Id
+    epoch: Epoch
+    heard: Int
+    upto: Int
+    beyond: Annotated[tuple[tuple[Int, Int], ...], Meta(max_length=SPANS_MAX)] = ()
+
+
+class Acks(Struct, frozen=True, kw_only=True):
+    """Acknowledgements to the meters of one link; none where only `births` is to be told.
+
+    `births`: the number of the birth by which the controller lists the link as online; 0: it lists it as
+    offline. A link that knows better says its birth again. It is a hint, and needs no proof.
+    """
+
+    link: Id
+    births: Int
+    meters: tuple[Acked, ...]
     v: Literal[1] = 1
 
 
@@ -258,6 +305,15 @@ class _ReadingsWords(Struct, frozen=True, kw_only=True):
     v: Literal[1] = 1
 
 
+class _AcksWords(Struct, frozen=True, kw_only=True):
+    """`Acks` whose words are still the bytes that their MACs cover."""
+
+    link: Id
+    births: Int
+    meters: tuple[msgspec.Raw, ...]
+    v: Literal[1] = 1
+
+
 class Authenticated(Struct, frozen=True):
     """A report's bytes and their MAC: HMAC-SHA-256 with the meter's key, as hex."""
 
@@ -265,7 +321,7 @@ class Authenticated(Struct, frozen=True):
     mac: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
-Message = Status | ControllerStatus | Readings | Sync | TimeAsk
+Message = Status | ControllerStatus | Readings | Sync | TimeAsk | Acks
 M = TypeVar("M", bound=Message)
 
 _encoder = msgspec.json.Encoder()
@@ -273,8 +329,9 @@ _authenticated = msgspec.json.Decoder(Authenticated)
 _reports: msgspec.json.Decoder[Receipt | Reported | MeterEvent] = msgspec.json.Decoder(Report)
 _sync_words = msgspec.json.Decoder(_SyncWords)
 _readings_words = msgspec.json.Decoder(_ReadingsWords)
+_acks_words = msgspec.json.Decoder(_AcksWords)
 _plain: dict[type, msgspec.json.Decoder[object]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Status, ControllerStatus, Readings, Sync, TimeAsk)
+    kind: msgspec.json.Decoder(kind) for kind in (Status, ControllerStatus, Readings, Sync, TimeAsk, Acks)
 }
 
 
@@ -298,6 +355,34 @@ def write_sync(link: str, words: Sequence[bytes], *, more: bool) -> bytes:
 def write_readings(link: str, words: Sequence[bytes]) -> bytes:
     """A batch that carries these readings exactly as they are."""
     return _encoder.encode(_ReadingsWords(link=link, readings=tuple(map(msgspec.Raw, words))))
+
+
+def write_acks(link: str, births: int, words: Sequence[bytes]) -> bytes:
+    """Acknowledgements that carry these words exactly as they are."""
+    return _encoder.encode(_AcksWords(link=link, births=births, meters=tuple(map(msgspec.Raw, words))))
+
+
+def read_acks(data: bytes) -> tuple[Acks, list[bytes]]:
+    """Acknowledgements, and the word of each meter, whose MAC is not checked yet.
+
+    Raises DocumentError for anything else.
+    """
+    acks, raw = read_message(data, Acks), read_json(_acks_words, data, "acks")
+    return acks, list(map(bytes, raw.meters))
+
+
+def in_messages(words: Sequence[bytes], words_max: int | None = None) -> Iterator[Sequence[bytes]]:
+    """The words in batches that each fit into a message with what stands around them."""
+    batch: list[bytes] = []
+    size = _AROUND_BYTES
+    for word in words:
+        if batch and (size + len(word) + 1 > PAYLOAD_BYTES_MAX or len(batch) == words_max):
+            yield batch
+            batch, size = [], _AROUND_BYTES
+        batch.append(word)
+        size += len(word) + 1
+    if batch:
+        yield batch
 
 
 def read_holds(data: bytes) -> tuple[str, list[tuple[MeterHolds, bytes]]]:

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     HOLDS = "holds"
     READING = "reading"
     ASK = "ask"
+    ACK = "ack"
 
 
 @unique

@@ -26,6 +26,7 @@ class Channel(StrEnum):
     STATUS = "status"
     READINGS = "readings"
     SYNC = "sync"
+    ACKS = "acks"
     ORDERS = "orders"
     RECEIPTS = "receipts"
     REPORTED = "reported"
@@ -57,6 +58,8 @@ CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
     Channel.READINGS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
     Channel.SYNC: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=True),
+    # What it acknowledges is soon told again, and better.
+    Channel.ACKS: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
     # Protection waits an hour for a link that is briefly offline; a harmful order is published with 60 s.
     Channel.ORDERS: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=False),
     Channel.RECEIPTS: Carriage(qos=1, retain=False, expiry_s=_DAY_S, upward=True),
@@ -80,7 +83,7 @@ class Place(Struct, frozen=True):
     order: str = ""
 
 
-_OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC)
+_OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS)
 _OF_SERVICE = (Channel.CONTROLLER, Channel.TIMESERVER, Channel.SERVICE_ASK, Channel.SERVICE_ANSWER)
 _OF_ALL = (Channel.FLEET_ORDERS, *_OF_SERVICE)
 _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
@@ -119,16 +122,17 @@ def _are_ids(*parts: str) -> bool:
 
 
 def link_filters(link: str) -> tuple[str, ...]:
-    """What a link subscribes to: the controller's births, the fleet's orders, all messages to its meters."""
+    """What a link subscribes to: the controller's births, the fleet's orders, all to it and its meters."""
     meters = f"{PREFIX}/links/{link}/meters/+"
     for_all = (f"{PREFIX}/{Channel.CONTROLLER}", f"{PREFIX}/fleet/orders/+")
-    return (*for_all, f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
+    to_meters = (f"{meters}/{Channel.ORDERS}", f"{meters}/{Channel.TIME_ANSWER}")
+    return (*for_all, *to_meters, f"{PREFIX}/links/{link}/{Channel.ACKS}")
 
 
 def controller_filters() -> tuple[str, ...]:
     """What the controller subscribes to: everything that links publish, and answers to its own asks."""
     links = f"{PREFIX}/links/+"
-    of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK)
+    of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK if CARRIAGE[channel].upward)
     upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
     of_meter = tuple(f"{links}/meters/+/{channel}" for channel in upward)
     return (*of_link, *of_meter, f"{PREFIX}/{Channel.SERVICE_ANSWER}")

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlmodel import Session, col, select
 
-from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, PaymentRow
+from controller.database.tables import DeliveryRow, EventRow, LinkRow, MeterRow, OrderRow, PaymentRow
 from controller.faces.cli import meters as face
 from controller.faces.cli.presence import Seen
+from controller.meters.black_boxes import boxes_of, missing_of
 from controller.meters.registry import LinkState
 from controller.meters.views import list_meters
 from controller.orders.life import DeliveryState
@@ -18,12 +19,16 @@ from controller.service.liveness import ServiceState
 from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.journal import read_body
+from emulator.links.link import Link
+from emulator.links.reporting import ReportingMeter, is_event
 from emulator.population.plan import FleetPlan, household_plan
 from protocols.documents.bodies import HoldBody, PaymentBody
 from protocols.documents.kind_rule import Kind, Silence
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import body_of
 from protocols.instants import HOUR_MS, SECOND_MS, iso_from_ms
+from protocols.link.records import read_record
 from protocols.reasons import ClockStatus, Supply
 from protocols.units import QUANTA_PER_UEUR, QUANTA_PER_WS_PER_UEUR_KWH, UEUR_PER_EUR
 from tests.simulation.book import Book, Page, Paid, hold_covers
@@ -208,6 +213,35 @@ def untrue_lists(session: Session, meters: Meters, links: dict[str, str]) -> Ite
             yield f"{name} has drawn {meter.purse.energy_wh} Wh; the list says {row_.energy_wh} Wh"
         elif row_.supply != meter.point.supply:
             yield f"{name} is {meter.point.supply}; the list says {row_.supply}"
+
+
+def lost_entries(session: Session, links: Iterable[Link]) -> Iterator[str]:
+    """Every entry of a black box that concerns the controller is in the store, as the meter wrote it."""
+    for link in links:
+        for name, meter in link.meters.items():
+            yield from _lost_entries(session, name, meter)
+
+
+def _lost_entries(session: Session, name: str, meter: ReportingMeter) -> Iterator[str]:
+    epoch = meter.household.meter.epoch
+    query = select(EventRow).where(EventRow.meter == name, EventRow.epoch == epoch)
+    stored = {row.number: row.record for row in session.exec(query)}
+    entries = {entry.number: read_body(entry.body).record for entry in meter.entries}
+    told = {number: record for number, record in entries.items() if is_event(record)}
+    for number, record in told.items():
+        if number not in stored:
+            yield f"{name}: entry {number} is in the black box, and not in the store"
+        elif read_record(stored[number]) != record:
+            yield f"{name}: entry {number} is another one in the store"
+    row = session.get(MeterRow, name)
+    if row is None:
+        return
+    missing = missing_of(boxes_of(session, [(name, epoch)])[name, epoch], row.last_event, row.oldest_entry)
+    if missing.asked:
+        yield f"{name}: the store waits for {missing.asked}"
+    named = {number for first, last in missing.lost for number in range(first, last + 1)}
+    if wrong := sorted(named & told.keys()):
+        yield f"{name}: entries {wrong} are called lost, and the black box has them"
 
 
 def trusted(meters: Meters) -> Meters:

@@ -143,6 +143,8 @@ class Judge:
             lost = invariants.lost_money(session, meters, self._people.paid.values())
             self._found.all("no cent lost", lost)
             self._found.all("lists are true", invariants.untrue_lists(session, meters, links))
+            running = [each.link for each in self._fleet.links]
+            self._found.all("no entry of a black box is lost", invariants.lost_entries(session, running))
         missing = invariants.missing_protection(self._book, self._watch, meters, end_ms)
         self._found.all("all protection arrives", missing)
         for program in (self._controller, self._timeserver, self._fleet):

@@ -177,11 +177,13 @@ def why(face: Face, meter: Meter) -> int:
     zone = face.zone
     with face.office.reading() as session:
         found = facts_of(session, read_name(meter, "METER"))
-    explanation = explain(found.meter, found.events, found.orders, face.now_ms(), found.earlier)
+    missing = found.missing
+    explanation = explain(found.meter, found.events, found.orders, face.now_ms(), found.earlier, missing)
     sentences = explanation_in_words(explanation, zone)
     if face.as_json:
         fields = {"supply": found.meter.supply, "clock": found.meter.clock, "sentences": sentences}
-        print_json({"meter": meter, **fields})
+        gaps = {"missing": missing.asked, "lost": missing.lost}
+        print_json({"meter": meter, **fields, "black_box": gaps})
     else:
         print_lines(*sentences)
     return Exit.DONE

@@ -12,6 +12,7 @@ from protocols.link.explanation import (
     Explanation,
     LastChange,
     LastReport,
+    MissingEntries,
     NoChange,
     Opened,
     OpenedForSafety,
@@ -62,6 +63,8 @@ class _Writer:
                 return [self._report(found)]
             case Unreadable() | EarlierEntries():
                 return [_left_out(found)]
+            case MissingEntries():
+                return _missing(found)
             case NoChange() | VerdictMissing() | OpenedForSafety():
                 return [_FIXED[type(found)]]
             case LastChange():
@@ -137,6 +140,22 @@ def _left_out(found: Unreadable | EarlierEntries) -> str:
         return f"Not considered: the {found.count} oldest entries of its black box."
     numbers = ", ".join(map(str, found.numbers))
     return f"Not readable by this version, and not considered: entry {numbers}."
+
+
+def _missing(found: MissingEntries) -> list[str]:
+    sentences = []
+    if found.asked:
+        sentences.append(f"{_spans(found.asked)} of its black box are missing; the meter is asked for them.")
+    if found.lost:
+        why = "it does not hold them any more"
+        sentences.append(f"{_spans(found.lost)} of its black box are lost: {why}.")
+    return sentences
+
+
+def _spans(spans: Iterable[tuple[int, int]]) -> str:
+    return "Entries " + ", ".join(
+        f"{first} to {last}" if first < last else f"{first}" for first, last in spans
+    )
 
 
 def _spaced(name: str | None) -> str:

@@ -81,6 +81,7 @@ def test_the_access_list_names_each_client_once_with_its_topics() -> None:
         "topic read relance/v1/fleet/orders/+\n"
         "topic read relance/v1/links/b/meters/+/orders\n"
         "topic read relance/v1/links/b/meters/+/time/answer\n"
+        "topic read relance/v1/links/b/acks\n"
         "topic write relance/v1/links/b/status\n"
         "topic write relance/v1/links/b/readings\n"
         "topic write relance/v1/links/b/sync\n"

@@ -23,6 +23,7 @@ from controller.database.tables import (
 from controller.exchange.intake import take_in
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
+from controller.meters.black_boxes import Missing, boxes_of, count_gaps, give_up_lost, missing_of
 from controller.meters.views import show_meter
 from controller.orders import store as orders
 from protocols.documents import drafting
@@ -53,6 +54,7 @@ KEY = b"f" * 32
 ROOT_SENT = RootSent(1, b"")
 # The digests of the orders of the test that runs.
 DIGESTS: dict[str, str] = {}
+CHANGE = SupplyChanged(Supply.ON, Supply.OFF, SupplyReason.CREDIT)
 CHANNELS: dict[type[Report], Channel] = {
     Receipt: Channel.RECEIPTS,
     Reported: Channel.REPORTED,
@@ -114,6 +116,13 @@ def event(number: int, record: object, meter: str = "m1") -> MeterEvent:
     return MeterEvent(
         meter=meter, number=number, time_ms=NOW_MS, record=msgspec.Raw(msgspec.json.encode(record))
     )
+
+
+def told(number: int, after: int) -> Arrival:
+    """An event of a firmware that says which event came before."""
+    word = msgspec.structs.replace(event(number, CHANGE), after=after)
+    place = Place(Channel.EVENTS, link="link-1", meter="m1")
+    return Arrival(place, write_report(word, meter_key(KEY, "m1")))
 
 
 def take(engine: Engine, *arrivals: Arrival) -> Counter[IntakeRefusal]:
@@ -284,6 +293,37 @@ def test_a_link_is_as_its_latest_birth_says(engine: Engine) -> None:
     assert shown() == "online"
     send(2, online=False)
     assert shown() == "offline"
+    send(2, online=True)
+    assert shown() == "offline", "a birth that comes late or again, after its own last will"
+    send(3, online=True)
+    send(2, online=False)
+    assert shown() == "online", "a last will that comes late or again, after the next birth"
+
+
+def test_the_store_says_which_entries_of_a_black_box_it_lacks_and_which_are_lost(engine: Engine) -> None:
+    def missing() -> Missing:
+        with reading(engine) as session:
+            row = session.get(MeterRow, "m1")
+            assert row is not None
+            box = boxes_of(session, [("m1", 0)])["m1", 0]
+            return missing_of(box, row.last_event, row.oldest_entry)
+
+    take(engine, *(told(each, after=each - 2) for each in (2, 4, 10)))
+    assert missing() == Missing((), ()), "no report has said yet which is the last"
+    said = msgspec.structs.replace(reported(5), last_event=14, oldest_entry=1)
+    place = Place(Channel.REPORTED, link="link-1", meter="m1")
+    take(engine, Arrival(place, write_report(said, meter_key(KEY, "m1"))))
+    assert missing() == Missing(((5, 8), (11, 14)), ())
+    said = msgspec.structs.replace(reported(6), last_event=14, oldest_entry=8)
+    take(engine, Arrival(place, write_report(said, meter_key(KEY, "m1"))))
+    assert missing() == Missing(((8, 8), (11, 14)), ((5, 7),))
+    with writing(engine) as session:
+        assert (count_gaps(session), give_up_lost(session, 10), give_up_lost(session, 10)) == (1, 1, 0)
+    assert missing() == Missing(((8, 8), (11, 14)), ((5, 7),)), "named for good"
+    take(engine, told(14, after=7))
+    assert missing() == Missing((), ((5, 7),))
+    with reading(engine) as session:
+        assert count_gaps(session) == 0
 
 
 def said_over(link: str, number: int, named: str | None = None) -> Arrival:

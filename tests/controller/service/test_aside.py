@@ -1,6 +1,7 @@
 """A flood without a key delays nobody who has one: what is proved comes first, the rest has little room."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -46,8 +47,12 @@ class WatchedIntake(Intake):
         self.batches: list[list[Channel]] = []
         self.written = asyncio.Event()
         root = RootSent(1, b"")
-        super().__init__(engine, FLEET_KEY, root, SteppedClock(), asyncio.Lock(), self.written.set)
+        super().__init__(engine, FLEET_KEY, root, SteppedClock(), asyncio.Lock(), self._written_one)
         self.linger_s = 0.0
+
+    def _written_one(self, batch: Sequence[Arrival]) -> None:
+        del batch
+        self.written.set()
 
     def _take_in(self, batch):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 # as the method that it wraps
         self.batches.append([arrival.place.channel for arrival in batch])

@@ -20,7 +20,7 @@ from protocols.link.topics import (
 )
 from tests.protocols.link.link_messages import IDS
 
-OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC]
+OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS]
 OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER]
 OF_SERVICE = [Channel.SERVICE_ASK, Channel.SERVICE_ANSWER]
 OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL, *OF_SERVICE)]
