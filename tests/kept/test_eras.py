@@ -223,7 +223,7 @@ def test_a_controller_of_today_understands_firmware_of_before(era: str, found: E
     """It knows each meter by its own word, and takes an order as effective only where receipts prove it."""
     refused = _replay(found, engine)
     with reading(engine) as session:
-        meters = list_meters(session)
+        meters = list_meters(session, now_ms=0)
         states = {
             (row.kind, delivery.state)
             for row, delivery in session.exec(
