@@ -103,6 +103,8 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
+            "meter DROP COLUMN last_event",
+            "meter DROP COLUMN oldest_entry",
             "meter DROP COLUMN account",
             *(
                 f"{table} {change}"
@@ -123,7 +125,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             "link ADD COLUMN synced_ms bigint",
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
-        postgresql_server.administer("DROP TABLE service, closed, quarantine", "fresh")
+        postgresql_server.administer("DROP TABLE service, closed, quarantine, black_box", "fresh")
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 
