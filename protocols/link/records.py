@@ -59,8 +59,8 @@ class OrderJudged(_Record, frozen=True, tag="order"):
 
     `kind` is the order's `Kind`, or a `NoOrder`. `reason` is a `Refusal` if refused, else what it `Did`; in a
     card meter's record it is a sentence. Both are `str`: a reader of JSON cannot tell two enums apart.
-    `known_number`: only for a release that is refused as `stale_number`, the highest number of its key that
-    this meter knows: a release with a higher one is carried out.
+    `known_number`: only for an order that is refused as `stale_number`, `stale_rev` or `below_floor`, the
+    number that this meter holds of its object: one with a higher number is taken.
     """
 
     order: str

@@ -16,6 +16,7 @@ from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
 from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.guarded.numbers import known_number
 from emulator.firmware.guarded.obey import obey
 from emulator.firmware.guarded.paying import take_issuers
 from emulator.firmware.recorder import Recorder
@@ -25,7 +26,6 @@ from protocols.documents.bodies import LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, accept_issuers
 from protocols.documents.kind_rule import Kind
-from protocols.documents.merging import highest_number
 from protocols.documents.orders import TIME_TYPE, OneWayTime, Order, body_of
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root
 from protocols.errors import DocumentError
@@ -91,18 +91,10 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     credited_before_ueur = memory.totals.credited_ueur
     order, did = admitted.order, obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
-        known_number = _known_number(order, did, memory)
-        return _refuse(RefusedDocument(did, order, True, known_number), parts, at_tick)
+        return _refuse(RefusedDocument(did, order, True, known_number(order, did, memory)), parts, at_tick)
     parts.recorder.journal(at_tick, _judged(order, OrderVerdict.ACCEPTED, did))
     outcome = _follow_up(order, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD)
-
-
-def _known_number(order: Order, refusal: Refusal, memory: Memory) -> int | None:
-    """What a refused release's key must sign above."""
-    if refusal is not Refusal.STALE_NUMBER:
-        return None
-    return highest_number(memory.protections[order.object])
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:
@@ -199,7 +191,7 @@ def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
 
 
 def _judged(
-    order: Order, verdict: OrderVerdict, reason: Did | Refusal, known_number: int | None = None
+    order: Order, verdict: OrderVerdict, reason: Did | Refusal, number: int | None = None
 ) -> OrderJudged:
-    known = UNSET if known_number is None else known_number
+    known = UNSET if number is None else number
     return OrderJudged(order.id, order.kind, order.object, order.rev, verdict, reason, known)

@@ -40,7 +40,7 @@ from protocols.reasons import ClockStatus, Refusal, Source
 class RefusedDocument(Struct, frozen=True, gc=False):
     """A document that changes nothing. `order`: None if unreadable; `signed`: by a known key.
 
-    `known_number`: for a release whose number is used up, the highest number of its key; None for the rest.
+    `known_number`: where a higher number would be taken, what the meter holds (`numbers`); None for the rest.
     """
 
     refusal: Refusal

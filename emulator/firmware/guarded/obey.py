@@ -21,6 +21,7 @@ from protocols.documents.bodies import (
     LeaseBody,
     LimiterBody,
     RebaseBody,
+    TariffBody,
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
@@ -79,7 +80,7 @@ def _cut_order(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     _forget_past_cut_orders(memory, tick)
     seen = memory.cuts_seen.get(order.object, _NEVER_SEEN)
     if order.rev <= seen.rev:
-        return Did.REPEATED if order.rev == seen.rev else Refusal.STALE_REV
+        return _again(same=_is_cut_held(order, seen, memory))
     if seen is _NEVER_SEEN and len(memory.cuts_seen) >= CUT_ORDERS_MAX:
         return Refusal.TOO_MANY
     memory.cuts_seen = {**memory.cuts_seen, order.object: CutSeen(order.rev, order.not_after_ms)}
@@ -91,9 +92,10 @@ def _cut_order(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
 
 
 def _cut_calendar(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
-    seen = _harm_seen(order, memory)
-    if seen is not None:
-        return seen
+    held = memory.calendars.get(order.object)
+    if _is_seen(order, memory):
+        same = held is not None and (held.rev, held.digest) == (order.rev, digest_of(order))
+        return _again(same=same)
     if order.object not in memory.calendars and len(memory.calendars) >= _CALENDARS_MAX:
         return Refusal.TOO_MANY
     _mark_harm_seen(order, memory)
@@ -104,29 +106,31 @@ def _cut_calendar(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
 
 
 def _lease(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
-    if memory.lease is not None and order.rev <= memory.lease.rev:
-        return Did.REPEATED if order.rev == memory.lease.rev else Refusal.STALE_REV
     body = body_of(order, LeaseBody)
     lease = Lease(
         order.rev, body.calendar, body.calendar_rev, body.calendar_digest, order.not_after_ms, body.names
     )
+    if memory.lease is not None and order.rev <= memory.lease.rev:
+        return _again(same=lease == memory.lease)
     memory.lease = shared(lease)
     return Did.STORED
 
 
 def _limiter(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
-    seen = _harm_seen(order, memory)
-    if seen is not None:
-        return seen
+    engaged = body_of(order, LimiterBody).engaged
+    if _is_seen(order, memory):
+        return _again(same=_is_latest(order, memory) and engaged == memory.limiter_ordered)
     _mark_harm_seen(order, memory)
-    memory.limiter_ordered = body_of(order, LimiterBody).engaged
+    memory.limiter_ordered = engaged
     return Did.STORED
 
 
 def _tariff(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
-    seen = _harm_seen(order, memory)
-    if seen is not None:
-        return seen
+    if _is_seen(order, memory):
+        tariff, credit = body_of(order, TariffBody), memory.credit
+        prices = (credit.price_ueur_per_kwh, credit.fixed_ueur_per_day)
+        same = prices == (tariff.price_ueur_per_kwh, tariff.fixed_ueur_per_day)
+        return _again(same=_is_latest(order, memory) and same)
     _mark_harm_seen(order, memory)
     return Did.TARIFF
 
@@ -148,12 +152,28 @@ def _at_most_latest(instant_ms: int, memory: Memory, tick: Tick) -> int:
     return instant_ms if high_ms is None else min(instant_ms, high_ms)
 
 
-def _harm_seen(order: Order, memory: Memory) -> Did | Refusal | None:
-    """Harm is taken in rising revs only; the same rev again is a repetition and changes nothing."""
-    seen = memory.harm_revs.get(order.object, 0)
-    if order.rev < seen:
-        return Refusal.STALE_REV
-    return Did.REPEATED if order.rev == seen else None
+def _again(*, same: bool) -> Did | Refusal:
+    """A number that is not new: the same document is a repetition, another one is refused.
+
+    A restored store gives a number twice, for another document: it must learn that this one was not obeyed.
+    """
+    return Did.REPEATED if same else Refusal.STALE_REV
+
+
+def _is_seen(order: Order, memory: Memory) -> bool:
+    """Harm is taken in rising revs only."""
+    return order.rev <= memory.harm_revs.get(order.object, 0)
+
+
+def _is_latest(order: Order, memory: Memory) -> bool:
+    return order.rev == memory.harm_revs.get(order.object, 0)
+
+
+def _is_cut_held(order: Order, seen: CutSeen, memory: Memory) -> bool:
+    """Whether this is the cut that the meter holds, or has carried out: then only its end is kept."""
+    held = memory.cut_orders.get(order.object)
+    from_ms = order.not_before_ms if held is None else held.from_ms
+    return (order.rev, order.not_before_ms, order.not_after_ms) == (seen.rev, from_ms, seen.until_ms)
 
 
 def _mark_harm_seen(order: Order, memory: Memory) -> None:
