@@ -20,6 +20,7 @@ from controller.office.audit import AuditAct
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
+from controller.orders.numbering import note_held, numbers_held
 from controller.orders.outbox import enqueue_missing, enqueue_root
 from controller.orders.sending import requeue
 from controller.orders.superseding import is_sent_again, sending_key
@@ -50,6 +51,7 @@ def answer_sync(
     spoke = {name: Spoke(link, each.number, each.epoch) for name, each in said.items()}
     place_meters(session, known, spoke, now_ms)
     _store_holds(session, known, said.values(), now_ms)
+    note_held(session, {name: numbers_held(each) for name, each in said.items()})
     add_fleet_deliveries(session, said.keys(), now_ms)
     active = active_orders(session, said.keys())
     answers = {

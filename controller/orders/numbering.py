@@ -1,4 +1,7 @@
-"""The numbers with which keys release: drawn from the store, above what meters say they know (design §5).
+"""The numbers of orders: drawn from the store, above what meters say they hold (design §5).
+
+A store that was restored from a backup does not know what it has given since. What meters prove that they
+hold, and the number that a refusal names, are kept by object and meter; the next number is above them.
 
 A meter carries out a release whose number is above the highest of its key. A store that was restored from a
 backup draws numbers a second time: the meter refuses such a release and names its own highest number. That is
@@ -11,7 +14,7 @@ A floor, which two people put under a hold, is numbered by a leap: above all tha
 up to at a meter, at a place that nobody can foretell (`protocols.documents.merging`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -19,22 +22,71 @@ from sqlmodel import Session, col, func, select
 
 from controller.database.numbers import next_number, raise_number
 from controller.database.tables import CounterRow, OrderRow
+from protocols.documents.bodies import Named
 from protocols.documents.drafting import object_of
 from protocols.documents.kind_rule import Kind
-from protocols.limits import REV_STEP_MAX, REVISIONS_MAX
+from protocols.documents.merging import CATCH_ALL, Protection, Revision, highest_known
+from protocols.limits import REV_MAX, REV_STEP_MAX, REVISIONS_MAX
+from protocols.link.messages import MeterHolds
 
 _KNOWN: Final = "known/"
 # Revs that a meter holds of one object: each person's, and those that went into a merged one, for some dozen.
 _REVS_HELD_MAX: Final = 12 * REVISIONS_MAX * (1 + REVISIONS_MAX)
 FLOOR_LEAP_MIN: Final = _REVS_HELD_MAX * REV_STEP_MAX
 _FLOOR_CHANCE_BYTES: Final = 4
+# The lower half of all numbers.
+BELIEVED_MAX: Final = REV_MAX // 2
+_LEASE: Final = object_of(Kind.LEASE, "fleet")
+_RELEASE: Final = object_of(Kind.RELEASE, "")
 
 
 def note_known_number(session: Session, order_id: str, meter: str, number: int) -> None:
-    """Keep the highest number that a meter named when it refused a release of this store; ignore others."""
+    """Keep the number that a meter named when it refused an order of this store; ignore others.
+
+    Only where this store has not given it, or has given it twice: an old copy that came late says nothing.
+    """
     row = session.get(OrderRow, order_id)
-    if row is not None and row.kind == Kind.RELEASE:
+    if row is None:
+        return
+    given = session.get(CounterRow, f"rev/{row.object}")
+    if number == row.rev or given is None or number > given.value:
         raise_number(session, f"{_KNOWN}{row.object}/{meter}", number)
+
+
+def note_held(session: Session, held: Mapping[str, Mapping[str, int]]) -> None:
+    """Keep what meters prove that they hold, by meter and object, where this store has not given it."""
+    objects = {f"rev/{name}" for numbers in held.values() for name in numbers}
+    query = select(CounterRow.name, CounterRow.value).where(col(CounterRow.name).in_(objects))
+    given = dict(iter(session.exec(query)))
+    for meter, numbers in held.items():
+        for name, number in numbers.items():
+            if number > given.get(f"rev/{name}", 0):
+                raise_number(session, f"{_KNOWN}{name}/{meter}", number)
+
+
+def numbers_held(holds: MeterHolds) -> dict[str, int]:
+    """The number that a meter holds of each object that its holdings number; a leap counts as one step."""
+    found = {each.object: _number_of(each) for each in holds.protections}
+    found |= {each.object: each.rev for each in holds.calendars}
+    return found | {_LEASE: holds.lease_rev}
+
+
+def draw_rev(session: Session, object_name: str) -> int:
+    """The next revision of an object: above all that this store has given, and that meters are known to hold.
+
+    A number in the upper half of all numbers is believed of nobody: a meter whose key was stolen can lift a
+    counter, and leaves as many numbers as anybody will need.
+    """
+    number = next_number(session, f"rev/{object_name}")
+    known = select(func.max(CounterRow.value)).where(
+        col(CounterRow.name).startswith(f"{_KNOWN}{object_name}/", autoescape=True),
+        col(CounterRow.value) <= BELIEVED_MAX,
+    )
+    highest = session.exec(known).one() or 0
+    if highest >= number:
+        raise_number(session, f"rev/{object_name}", highest)
+        number = next_number(session, f"rev/{object_name}")
+    return number
 
 
 def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()) -> int:
@@ -62,7 +114,7 @@ def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()
 def draw_floor_rev(session: Session, object_name: str, secret: bytes) -> int:
     """The next revision of an object for a floor; `secret` is known to nobody else, and used once."""
     chance = int.from_bytes(sha256(b"floor/" + secret).digest()[:_FLOOR_CHANCE_BYTES], "big")
-    rev = next_number(session, f"rev/{object_name}") + FLOOR_LEAP_MIN + chance
+    rev = draw_rev(session, object_name) + FLOOR_LEAP_MIN + chance
     raise_number(session, f"rev/{object_name}", rev)
     return rev
 
@@ -75,3 +127,13 @@ def _highest_within_a_step(session: Session, object_name: str, number: int) -> i
         col(CounterRow.value) <= number + REV_STEP_MAX,
     )
     return session.exec(known).one() or 0
+
+
+def _number_of(named: Named) -> int:
+    if named.object.startswith(CATCH_ALL):
+        # Its revs are the begin and end of what it protects.
+        return named.floor
+    if named.object.startswith(_RELEASE):
+        return max((named.floor, *named.revs))
+    above = tuple(Revision(rev, 0, 0) for rev in sorted(named.revs) if rev > named.floor)
+    return highest_known(Protection(Revision(named.floor, 0, 0), above))

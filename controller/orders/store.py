@@ -28,6 +28,7 @@ from controller.orders.life import (
     OrderState,
     step_order,
 )
+from controller.orders.numbering import draw_rev
 from controller.orders.sending import is_retained, resume, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.bodies import VoidBody
@@ -51,7 +52,7 @@ def draw_sheet(session: Session, kind: Kind, name: str, now_ms: int, basis: str)
 
     Payments are numbered per meter instead: see `payments.store.draw_statement`.
     """
-    rev = next_number(session, f"rev/{object_of(kind, name)}")
+    rev = draw_rev(session, object_of(kind, name))
     return new_sheet(session, rev, now_ms, basis)
 
 

@@ -15,7 +15,6 @@ ONLY_TESTS_USE = {
     "protocols/documents/drafting.py:shorten_moratorium": "a floor with an interval; no verb has it yet",
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
-    "protocols/documents/merging.py:highest_known": "the number that a clearing floor must follow",
     "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",
     "protocols/link/asyncapi.py:schema_for_topic": "tests validate live traffic with it",
     "protocols/units.py:quanta_from_eur": "amounts in tests of the firmware, as a scenario writes them",
