@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.tables import OrderRow
 from controller.orders.life import OrderState
+from controller.orders.numbering import numbers_not_given
 from controller.orders.progress import Progress
 from controller.orders.store import order_of
 from controller.orders.views import order_progress
@@ -44,6 +45,22 @@ def list_holds(session: Session) -> list[HoldView]:
         found.setdefault(row.object, []).append(row)
     views = [_hold_view(session, name, rows) for name, rows in found.items()]
     return sorted((*views, *_voided(session, found)), key=lambda view: view.name)
+
+
+class ForgottenHold(Struct, frozen=True, kw_only=True):
+    """A hold that meters know by a number above all that this store has given. `number`: the highest."""
+
+    name: str
+    meters: int
+    number: int
+
+
+def list_forgotten(session: Session) -> list[ForgottenHold]:
+    """What meters were told of holds, and this store does not know: declared or lifted before a restore."""
+    return [
+        ForgottenHold(name=name, meters=len(numbers), number=numbers[-1])
+        for name, numbers in numbers_not_given(session, Kind.HOLD).items()
+    ]
 
 
 class InForce(NamedTuple):

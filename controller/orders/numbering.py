@@ -71,6 +71,20 @@ def numbers_held(holds: MeterHolds) -> dict[str, int]:
     return found | {_LEASE: holds.lease_rev}
 
 
+def numbers_not_given(session: Session, kind: Kind) -> dict[str, tuple[int, ...]]:
+    """By name, the numbers that meters know of objects of this kind above all given here; one a meter."""
+    prefix = f"{_KNOWN}{object_of(kind, '')}"
+    query = select(CounterRow.name, CounterRow.value)
+    given = f"rev/{object_of(kind, '')}"
+    values = dict(iter(session.exec(query.where(col(CounterRow.name).startswith(given, autoescape=True)))))
+    found: dict[str, list[int]] = {}
+    for row, number in session.exec(query.where(col(CounterRow.name).startswith(prefix, autoescape=True))):
+        name, _, _ = row.removeprefix(prefix).rpartition("/")
+        if number > values.get(f"{given}{name}", 0):
+            found.setdefault(name, []).append(number)
+    return {name: tuple(sorted(numbers)) for name, numbers in sorted(found.items())}
+
+
 def draw_rev(session: Session, object_name: str) -> int:
     """The next revision of an object: above all that this store has given, and that meters are known to hold.
 

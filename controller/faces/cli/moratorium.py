@@ -9,7 +9,7 @@ from controller.faces.cli.options import Since, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
-from controller.moratoriums.views import HoldView, list_holds
+from controller.moratoriums.views import ForgottenHold, HoldView, list_forgotten, list_holds
 from protocols.arguments import read_instant, read_name, read_span
 from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
@@ -89,17 +89,21 @@ def status(
     """Show moratoriums, each with counts of meters: stored, sent, refused, unknown.
 
     *Stored* means that the meter itself has confirmed it. Without an answer a meter counts as unknown.
+    Where meters know a moratorium by a number that this store never gave (it was restored, or somebody has
+    signed outside it), that is said too.
     """
     zone = face.zone
     if name is not None:
         read_name(name, "NAME")
     with face.office.reading() as session:
         holds = [hold for hold in list_holds(session) if name in {None, hold.name}]
-    if name is not None and not holds:
+        forgotten = [hold for hold in list_forgotten(session) if name in {None, hold.name}]
+    if name is not None and not holds and not forgotten:
         raise RefusedError(f"no moratorium {name}: none of this name has been declared")
     if face.as_json:
-        print_json({"holds": [_fields(hold) for hold in holds]})
-    elif not holds:
+        print_json({"holds": [_fields(hold) for hold in holds], "not_in_this_store": forgotten})
+        return Exit.DONE
+    if not holds:
         print_lines("No moratorium has been declared.")
     else:
         heads = ("name", "from", "until", "order", "meters")
@@ -114,7 +118,16 @@ def status(
             for hold in holds
         ]
         print_table("", heads, rows, wraps=("meters",))
+    print_lines(*map(_forgotten, forgotten))
     return Exit.DONE
+
+
+def _forgotten(hold: ForgottenHold) -> str:
+    who = "1 meter knows" if hold.meters == 1 else f"{hold.meters} meters know"
+    return (
+        f"{who} {hold.name} by number {hold.number}, which this store has not given. They may be protected by"
+        f" it. Declare it again, or end it: relance moratorium lift {hold.name} --unknown"
+    )
 
 
 def _progress(hold: HoldView) -> dict[str, int]:

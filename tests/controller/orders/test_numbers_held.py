@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from controller.database.engine import reading, writing
 from controller.database.tables import CounterRow, DeliveryRow, OrderRow
+from controller.moratoriums.views import ForgottenHold, list_forgotten
 from controller.orders.numbering import BELIEVED_MAX, draw_rev, note_held, note_known_number
 from protocols.documents import drafting
 from protocols.documents.drafting import FLEET, Sheet
@@ -72,6 +73,22 @@ def test_protection_is_numbered_above_a_lift_that_the_store_has_forgotten(
         await world.wait(2 * MINUTE_MS, MINUTE_MS)
         assert {state for state, _ in states(engine, again)} <= {"stored", "effective"}
         assert all(world.meter(name).memory.protections["hold/winter"].above for name in ("m1", "m2"))
+
+    run_story(engine, story)
+
+
+def test_protection_that_the_store_has_forgotten_is_listed_until_it_is_declared_above(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        span_ms = (world.now_ms, world.now_ms + 9 * DAY_MS)
+        world.declare("summer", *span_ms)
+        await obeyed(world, drafting.declare_moratorium(forgotten(world, 7), "winter", *span_ms), "m1", "m2")
+        world.connect("link-1")
+        await world.settle()
+        with reading(engine) as session:
+            assert list_forgotten(session) == [ForgottenHold(name="winter", meters=2, number=7)]
+        assert world.declare("winter", *span_ms).rev == 8
+        with reading(engine) as session:
+            assert list_forgotten(session) == []
 
     run_story(engine, story)
 
