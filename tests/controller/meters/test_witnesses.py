@@ -181,8 +181,10 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.executescript(
+            "ALTER TABLE meter DROP COLUMN last_event;"
+            "ALTER TABLE meter DROP COLUMN oldest_entry;"
             "ALTER TABLE meter DROP COLUMN account;"
-            "DROP TABLE closed; DROP TABLE quarantine;"
+            "DROP TABLE closed; DROP TABLE quarantine; DROP TABLE black_box;"
             "ALTER TABLE link DROP COLUMN epoch;"
             "ALTER TABLE meter DROP COLUMN epoch;"
             "CREATE TABLE c (meter TEXT NOT NULL, number INTEGER NOT NULL, source TEXT NOT NULL, "
