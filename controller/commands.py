@@ -102,6 +102,12 @@ def _orders() -> typer.Typer:
     return app
 
 
+def _issuers() -> typer.Typer:
+    from controller.faces.cli.issuers import app
+
+    return app
+
+
 def _root() -> typer.Typer:
     from controller.faces.cli.root import app
 
@@ -182,7 +188,7 @@ ROWS: Final = (
     CommandRow("lease", "Show the leases that permit meters to cut.", _lease),
     CommandRow(
         "topup",
-        "Book a payment and send it to a meter as a statement. One person is enough.",
+        "Take a payment and send it to a meter as a statement. One person is enough.",
         _topup,
         ("topup m00042 --eur 20.00 --id till-7-00123",),
     ),
@@ -191,6 +197,7 @@ ROWS: Final = (
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
+    CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
     CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
     CommandRow("audit", "Verify and read the audit.", _audit),
     CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),

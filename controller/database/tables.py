@@ -60,8 +60,9 @@ class MeterRow(Table, table=True):
     `protocols.link.messages.Witness`. `account`: what went in and out of its purse, as JSON of
     `protocols.documents.accounts.Account`. `last_event`, `oldest_entry`: of its black box, as its last report
     said; 0: an older firmware. `holds_number`: of its last authentic holdings; 0: it has never
-    proved any. `epoch`: the life of the meter in which all numbers here are counted. `claimed`: what words
-    without a MAC say of it, as JSON of `meters.claimed`.
+    proved any. `epoch`: the life of the meter in which all numbers here are counted.
+    `issuers_version`: of its issuers document; 0: it has none; -1: its firmware knows none.
+    `claimed`: what words without a MAC say of it, as JSON of `meters.claimed`.
     """
 
     __tablename__ = "meter"
@@ -101,6 +102,7 @@ class MeterRow(Table, table=True):
     first_seen_ms: int = Field(sa_type=Int64)
     last_seen_ms: int | None = Field(default=None, sa_type=Int64)
     synced_ms: int | None = Field(default=None, sa_type=Int64)
+    issuers_version: int | None = Field(default=None, sa_type=Int64)
 
 
 class OrderRow(Table, table=True):
@@ -180,7 +182,10 @@ class OutboxRow(Table, table=True):
 
 
 class PaymentRow(Table, table=True):
-    """A payment. `id` is given by whoever took the money; `number` and `total_ueur` are its statement."""
+    """A payment. `id` is given by whoever took the money; `number`, `epoch`, `total_ueur`: its statement.
+
+    `found`: 1 for money that the meter holds and no payment here explains; it has no order.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (UniqueConstraint("meter", "issuer", "number"), _STRICT)
@@ -192,6 +197,26 @@ class PaymentRow(Table, table=True):
     number: int = Field(sa_type=Int64)
     total_ueur: int = Field(sa_type=Int64)
     order_id: str | None = Field(default=None, foreign_key="signed_order.id", sa_type=TextColumn)
+    created_by: str = Field(sa_type=TextColumn)
+    created_ms: int = Field(sa_type=Int64)
+    epoch: int = Field(default=0, sa_type=Int64)
+    found: int = Field(default=0, sa_type=Int64)
+
+
+class PaymentRequestRow(Table, table=True):
+    """What a clerk asks the service to book: `envelope` holds the request, signed by the clerk.
+
+    `state`: of `payments.requests.RequestState`. `id` is the payment's.
+    """
+
+    __tablename__ = "payment_request"
+    __table_args__ = _STRICT
+
+    id: str = Field(primary_key=True, sa_type=TextColumn)
+    meter: str = Field(foreign_key="meter.id", sa_type=TextColumn)
+    amount_ueur: int = Field(sa_type=Int64)
+    envelope: bytes = Field(sa_type=LargeBinary)
+    state: str = Field(index=True, sa_type=TextColumn)
     created_by: str = Field(sa_type=TextColumn)
     created_ms: int = Field(sa_type=Int64)
 

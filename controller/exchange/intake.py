@@ -21,6 +21,7 @@ from controller.database.bulk import Value, in_batches, insert_new, number_recei
 from controller.database.tables import OrderRow
 from controller.exchange import proving, sync_answer, unverified_words
 from controller.exchange.present import MeterWord, is_present_birth, present_lives
+from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
 from controller.meters.admission import Admission, Waiting, Waits, admission_of, quarantine
@@ -130,11 +131,14 @@ def take_in(
     now_ms: int,
     *,
     nonce: str = "",
+    purses: PursesHeard | None = None,
 ) -> Counter[IntakeRefusal]:
     """Take in a batch, in the caller's transaction. Returns how many were refused, by reason.
 
-    `nonce`: of the controller's present birth; empty: it has none, and no new life can begin.
+    `nonce`: of the controller's present birth; empty: it has none, and no new life can begin. `purses`: notes
+    what meters of a present life say that they have credited.
     """
+    purses = PursesHeard() if purses is None else purses
     refused: Counter[IntakeRefusal] = Counter()
     words = _Words()
     for arrival in arrivals:
@@ -145,10 +149,10 @@ def take_in(
         if heard.forged:
             refused[IntakeRefusal.NOT_AUTHENTIC] += 1
         if _needs_new_batch(words, heard):
-            refused += _store(session, words, root, now_ms, nonce)
+            refused += _store(session, words, root, now_ms, nonce, purses)
             words = _Words()
         _add(words, heard)
-    refused += _store(session, words, root, now_ms, nonce)
+    refused += _store(session, words, root, now_ms, nonce, purses)
     return refused
 
 
@@ -199,7 +203,7 @@ def _add_report(words: _Words, report: Report, link: str) -> None:
 
 
 def _store(
-    session: Session, words: _Words, root: RootSent, now_ms: int, nonce: str
+    session: Session, words: _Words, root: RootSent, now_ms: int, nonce: str, purses: PursesHeard
 ) -> Counter[IntakeRefusal]:
     refused: Counter[IntakeRefusal] = Counter()
     for status in words.statuses:
@@ -216,6 +220,8 @@ def _store(
         known = known_meters(session, {meter for meter, _ in words.spoke})
     for link, holds in words.syncs:
         sync_answer.answer_sync(session, link, holds, root, now_ms)
+        for each in holds:
+            purses.hear_holdings(each)
     spoke = {meter: each for (meter, _), each in words.spoke.items()}
     if words.syncs:
         known = known_meters(session, spoke)
@@ -231,6 +237,8 @@ def _store(
         proving.read_back(session, spoken, now_ms)
     credited = {meter: report.totals for meter, report in reported.items() if report.totals}
     proving.credit(session, credited, now_ms)
+    for report in reported.values():
+        purses.hear_report(report)
     refused[IntakeRefusal.UNVERIFIED] += unverified_words.take(session, words.unverified, root, now_ms)
     return +refused
 

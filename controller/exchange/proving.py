@@ -62,18 +62,21 @@ def told_by(session: Session, receipts: Sequence[Receipt]) -> Told:
 
 def credit(session: Session, totals: Mapping[str, Sequence[StatementHeld]], now_ms: int) -> None:
     """Mark payments as effective that the meters' own totals include."""
-    held = {(name, each.issuer): each.total_ueur for name, found in totals.items() for each in found}
+    held = {
+        (name, each.issuer, each.epoch): each.total_ueur for name, found in totals.items() for each in found
+    }
     paid: list[tuple[str, str]] = []
     for batch in in_batches(totals):
         query = (
-            select(PaymentRow.order_id, PaymentRow.meter, PaymentRow.issuer, PaymentRow.total_ueur)
+            select(PaymentRow)
             .join(DeliveryRow, col(DeliveryRow.order_id) == col(PaymentRow.order_id))
             .where(col(PaymentRow.meter).in_(batch), col(DeliveryRow.state).in_(_UNCREDITED))
         )
         paid += [
-            (order_id, meter)
-            for order_id, meter, issuer, total_ueur in session.exec(query)
-            if order_id is not None and held.get((meter, issuer), 0) >= total_ueur
+            (each.order_id, each.meter)
+            for each in session.exec(query)
+            if each.order_id is not None
+            and held.get((each.meter, each.issuer, each.epoch), 0) >= each.total_ueur
         ]
     for order_id, meter in paid:
         for event in (DeliveryEvent.HELD, DeliveryEvent.READ_BACK):

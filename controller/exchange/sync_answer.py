@@ -17,6 +17,7 @@ from controller.exchange.syncing import Answer, answer
 from controller.meters.registry import KnownMeter, Spoke, known_meters, place_meters
 from controller.office import audit
 from controller.office.audit import AuditAct
+from controller.office.issuers_store import IssuersSealed
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
@@ -29,10 +30,14 @@ from protocols.link.messages import MeterHolds
 
 
 class RootSent(Struct, frozen=True):
-    """The version of the root in force, and its signed envelope as it is sent to meters."""
+    """The version of the root in force, and its signed envelope as it is sent to meters.
+
+    `issuers`: the issuers document in force, which is sent alike; None where there is none.
+    """
 
     version: int
     envelope: bytes
+    issuers: IssuersSealed | None = None
 
 
 def answer_sync(
@@ -54,8 +59,10 @@ def answer_sync(
     note_held(session, {name: numbers_held(each) for name, each in said.items()})
     add_fleet_deliveries(session, said.keys(), now_ms)
     active = active_orders(session, said.keys())
+    issuers_version = 0 if root.issuers is None else root.issuers.issuers.version
     answers = {
-        name: answer(holding, active.get(name, ()), root.version, now_ms) for name, holding in said.items()
+        name: answer(holding, active.get(name, ()), root.version, now_ms, issuers_version)
+        for name, holding in said.items()
     }
     _note_held(session, answers, now_ms)
     proving.credit(session, {name: each.statements for name, each in said.items()}, now_ms)
@@ -89,6 +96,10 @@ def send_answers(
             for order in orders:
                 chosen.setdefault(order.id, (order, []))[1].append(meter)
     enqueue_root(session, root.envelope, roots, link)
+    if root.issuers is not None:
+        # Before any statement: a meter takes none of an issuer or epoch that it does not know.
+        lacking = [name for name, found in answers.items() if found.issuers]
+        enqueue_root(session, root.issuers.envelope, lacking, link)
     for order, meters in unproven.values():
         # The meter has it: its delivery stays stored, and the receipt for this copy will name the document.
         enqueue_missing(session, order, meters, now_ms)
@@ -149,6 +160,7 @@ def _store_holds(
                 "lease_rev": each.lease_rev,
                 "lease_ends_ms": each.lease_ends_ms,
                 "root_version": each.root_version,
+                "issuers_version": each.issuers_version if isinstance(each.issuers_version, int) else -1,
                 "holds_number": each.number,
                 "claimed": None,
                 "synced_ms": now_ms,

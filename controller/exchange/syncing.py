@@ -21,6 +21,8 @@ from protocols.link.messages import MeterHolds
 class Answer(Struct, frozen=True, kw_only=True):
     """The answer to one meter: orders to send, in sequence; orders that it has; whether to send the root.
 
+    `issuers`: whether to send the issuers document.
+
     `unproven`: orders that it has and of which no receipt names the document; a copy makes it say so.
     """
 
@@ -28,9 +30,16 @@ class Answer(Struct, frozen=True, kw_only=True):
     held: tuple[Order, ...]
     unproven: tuple[Order, ...]
     root: bool
+    issuers: bool = False
 
 
-def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version: int, now_ms: int) -> Answer:
+def answer(
+    holds: MeterHolds | None,
+    active: Sequence[ActiveOrder],
+    root_version: int,
+    now_ms: int,
+    issuers_version: int = 0,
+) -> Answer:
     """What to answer one meter. `holds` None: it has not proved what it holds, so only its receipts count.
 
     The root is then no part of the answer.
@@ -66,6 +75,9 @@ def answer(holds: MeterHolds | None, active: Sequence[ActiveOrder], root_version
             and _holds(holds, each)
         ),
         root=holds is not None and holds.root_version < root_version,
+        issuers=holds is not None
+        and isinstance(holds.issuers_version, int)
+        and holds.issuers_version < issuers_version,
     )
 
 
@@ -86,7 +98,8 @@ def _holds(holds: MeterHolds | None, active: ActiveOrder) -> bool:
             return named is not None and order.rev <= named.floor
         case ShownBy.STATEMENT:
             body = body_of(order, PaymentBody)
-            return any(each.issuer == body.issuer and each.number >= body.number for each in holds.statements)
+            stated = (each for each in holds.statements if each.issuer == body.issuer)
+            return any(each.epoch == body.epoch and each.total_ueur >= body.total_ueur for each in stated)
         case ShownBy.TOMBSTONE:
             # A full meter forgets its oldest tombstones, so a receipt counts as well.
             return received or body_of(order, CancelCutBody).cut in holds.tombstones

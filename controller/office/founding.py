@@ -4,6 +4,7 @@ Everything is built in a temporary folder beside the new home. One rename at the
 So an interrupted `init` leaves no home behind, and a home that exists is complete.
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +16,14 @@ from sqlmodel import Session
 
 from controller.database.engine import open_store, writing
 from controller.office.audit import AuditAct, head_of, record
+from controller.office.issuers_store import put_issuers_in_force
+from controller.office.issuing import first_issuers
 from controller.office.keys import as_secret, create_key, new_fleet_key, write_secret
 from controller.office.settings import ROOT_FILE, Settings
 from protocols.arguments import read_name
 from protocols.chain import GENESIS
 from protocols.documents.envelope import Signer, seal
+from protocols.documents.issuers import ISSUERS_TYPE, write_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 from protocols.errors import InputError, quoted
@@ -32,6 +36,8 @@ SERVICE: Final = "service"
 MACHINES: Final = (SERVICE, *Source)
 # What the prompt for their passphrase calls them: one passphrase opens all machine keys.
 MACHINES_TOGETHER: Final = "the machines' keys"
+# Keys of the controller as an issuer, one an epoch: no key of the root.
+_ISSUER_KEYS: Final = re.compile(r"issuer-[0-9]+")
 OPERATORS_MIN: Final = 2
 # A root holds a limited number of keys, and an envelope of signatures; no DSO that we know needs more.
 OPERATORS_MAX: Final = 32
@@ -52,7 +58,7 @@ def check_operators(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         read_name(name, "--operator")
         folded = name.casefold()
-        if folded in MACHINES:
+        if folded in MACHINES or _ISSUER_KEYS.fullmatch(folded):
             raise InputError(
                 f"--operator: {quoted(name)} is the name of a machine's key; allowed: a person's"
             )
@@ -123,6 +129,17 @@ def seal_root(signers: Mapping[str, Signer], operators: Sequence[str], now_ms: i
     return seal(write_root(root), ROOT_TYPE, [signers[name] for name in operators[:_PEOPLE_WHO_HARM]])
 
 
+def issuer_key_name(epoch: int) -> str:
+    """The name of the file of the controller's key as an issuer, in one epoch."""
+    return f"issuer-{epoch}"
+
+
+def seal_issuers(issuer: Signer, signers: Mapping[str, Signer], operators: Sequence[str]) -> bytes:
+    """The first issuers document, signed by two operators: the controller alone."""
+    payload = write_issuers(first_issuers(issuer.public))
+    return seal(payload, ISSUERS_TYPE, [signers[name] for name in operators[:_PEOPLE_WHO_HARM]])
+
+
 def database_while_building(settings: Settings, folder: Path) -> str:
     """The URL of the database before the rename: a database inside the home is still inside `folder`."""
     prefix = f"sqlite:///{settings.home}/"
@@ -140,13 +157,17 @@ def found(
     """
     with building(settings.home) as folder:
         signers = write_keys(folder, operators, passphrase_of)
+        issuer = create_key(folder / "keys", issuer_key_name(1), passphrase_of(SERVICE))
+        issuers = seal_issuers(issuer, signers, operators)
         write_secret(folder / settings.root.name, seal_root(signers, operators, now_ms))
+        write_secret(folder / settings.issuers.name, issuers)
         engine = open_store(database_while_building(settings, folder), create=True)
         try:
             with writing(engine) as session:
                 if head_of(session) != GENESIS:
                     raise InputError(f"{settings.database}: serves another home already; nothing was changed")
                 open_audit(session, signers, operators, now_ms, home=str(settings.home))
+                put_issuers_in_force(session, issuers)
         finally:
             engine.dispose()
 

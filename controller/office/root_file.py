@@ -1,4 +1,4 @@
-"""The file of the root in a home: replaced whole, so that a crash leaves the old root or the new one."""
+"""Sealed files of a home, root and issuers: replaced whole, so that a crash leaves the old or the new."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from controller.office.keys import write_secret
 from protocols.errors import InputError
 
 
-def replace_root(path: Path, envelope: bytes) -> None:
-    """Put a new root in the place of the file. Raises InputError where it cannot be written."""
+def replace_sealed(path: Path, envelope: bytes) -> None:
+    """Put a new document in the place of the file. Raises InputError where it cannot be written."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     write_secret(new, envelope)

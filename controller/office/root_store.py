@@ -9,6 +9,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from controller.database.tables import SettingRow
+from controller.office.sealed_store import drop_sealed, keep_sealed, sealed
 from protocols.documents.roles import Root, accept_root
 
 _IN_FORCE: Final = "root/in_force"
@@ -19,12 +20,12 @@ _DROPPED: Final = "dropped/"
 
 def stored_root(session: Session) -> bytes | None:
     """The envelope of the root in force; None where no root has followed that of the founding."""
-    return _read(session, _IN_FORCE)
+    return sealed(session, _IN_FORCE)
 
 
 def proposed_root(session: Session) -> bytes | None:
     """The envelope of the root that waits for signatures; None where none does."""
-    return _read(session, _PROPOSED)
+    return sealed(session, _PROPOSED)
 
 
 def newer_root(session: Session, current: Root) -> tuple[Root, bytes] | None:
@@ -41,13 +42,13 @@ def keep_proposed(session: Session, envelope: bytes, *, countersign: bool) -> No
 
     `countersign`: whoever signs it also signs the orders that stand on dropped keys alone.
     """
-    _write(session, _PROPOSED, envelope)
-    _write(session, _COUNTERSIGNING, b"yes" if countersign else b"no")
+    keep_sealed(session, _PROPOSED, envelope)
+    keep_sealed(session, _COUNTERSIGNING, b"yes" if countersign else b"no")
 
 
 def is_countersigning(session: Session) -> bool:
     """Whether the root that waits was proposed so that its signers sign stranded orders too."""
-    return _read(session, _COUNTERSIGNING) == b"yes"
+    return sealed(session, _COUNTERSIGNING) == b"yes"
 
 
 def dropped_holders(session: Session) -> dict[str, str]:
@@ -58,24 +59,11 @@ def dropped_holders(session: Session) -> dict[str, str]:
 
 def note_dropped(session: Session, keyid: str, holder: str) -> None:
     """Keep whose key it was: a void may name it later."""
-    _write(session, _DROPPED + keyid, holder.encode())
+    keep_sealed(session, _DROPPED + keyid, holder.encode())
 
 
 def put_in_force(session: Session, envelope: bytes) -> None:
     """Make a root that is signed by enough people the one in force."""
-    _write(session, _IN_FORCE, envelope)
+    keep_sealed(session, _IN_FORCE, envelope)
     for name in (_PROPOSED, _COUNTERSIGNING):
-        row = session.get(SettingRow, name)
-        if row is not None:
-            session.delete(row)
-
-
-def _read(session: Session, name: str) -> bytes | None:
-    row = session.get(SettingRow, name)
-    return None if row is None else row.value.encode()
-
-
-def _write(session: Session, name: str, envelope: bytes) -> None:
-    row = session.get(SettingRow, name) or SettingRow(name=name, value="")
-    row.value = envelope.decode()
-    session.add(row)
+        drop_sealed(session, name)

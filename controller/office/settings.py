@@ -23,6 +23,7 @@ from protocols.reasons import Source
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
 # A folder with this file is a controller's home.
 ROOT_FILE: Final = "root.json"
+ISSUERS_FILE: Final = "issuers.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Settings:
     def root(self) -> Path:
         """The sealed root document."""
         return self.home / ROOT_FILE
+
+    @property
+    def issuers(self) -> Path:
+        """The sealed issuers document, for fleets that are made from this home."""
+        return self.home / ISSUERS_FILE
 
     @property
     def fleet_key(self) -> Path:

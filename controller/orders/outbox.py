@@ -96,10 +96,14 @@ def enqueue_missing(session: Session, order: Order, meters: Collection[str], now
 
 
 def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str) -> None:
-    """Queue the root for meters of one link; skips those for which it is queued already."""
+    """Queue a document that is no order (root, issuers) for meters of a link, where it is not queued yet."""
     waiting = set(
         session.exec(
-            select(OutboxRow.meter).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter).in_(meters))
+            select(OutboxRow.meter).where(
+                col(OutboxRow.order_id).is_(None),
+                col(OutboxRow.meter).in_(meters),
+                OutboxRow.payload == envelope,
+            )
         )
     )
     session.add_all(
@@ -118,8 +122,7 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
 
 
 def spread_root(session: Session, envelope: bytes) -> None:
-    """Queue a new root for every meter, in the place of an older one that waits."""
-    session.execute(delete(OutboxRow).where(col(OutboxRow.order_id).is_(None), col(OutboxRow.meter) != ""))
+    """Queue a new root, or new issuers, for every meter. An older one that waits does no harm."""
     by_link: dict[str, list[str]] = {}
     for meter, link in session.exec(select(MeterRow.id, MeterRow.link)):
         by_link.setdefault(link, []).append(meter)

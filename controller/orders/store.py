@@ -129,19 +129,43 @@ def approve(session: Session, order_id: str, root: Root, by: str, now_ms: int) -
     state = step_order(OrderState(row.state), OrderEvent.APPROVE)
     order, signed = order_of(row), open_signed(row.envelope, root, ORDER_TYPE)
     _check_signed(order, signed, counted(order, signed, voids.voided_keys(session)), root, now_ms)
-    meters = targets(session, order.scope)
-    _supersede(session, order, meters, by, now_ms)
     if order.kind is Kind.VOID:
         _take_away(session, order, root, by, now_ms)
+    _activate(session, row, order, state, by, now_ms, signed=signed.holders(KINDS[order.kind].role))
+    return row
+
+
+def issue(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow:
+    """Propose a statement that an issuer's key has signed, and make it active at once.
+
+    The root does not know that key: the meters judge it by their issuers document.
+    """
+    row = propose(session, envelope, by, now_ms)
+    state = step_order(OrderState(row.state), OrderEvent.APPROVE)
+    _activate(session, row, order_of(row), state, by, now_ms, signed=())
+    return row
+
+
+def _activate(
+    session: Session,
+    row: OrderRow,
+    order: Order,
+    state: OrderState,
+    by: str,
+    now_ms: int,
+    *,
+    signed: Collection[str],
+) -> None:
+    meters = targets(session, order.scope)
+    _supersede(session, order, meters, by, now_ms)
     row.state = step_order(state, OrderEvent.ACTIVATE)
     row.changed_ms = now_ms
     session.add(row)
     session.flush()
     send(session, order, meters, now_ms)
-    holders = ", ".join(sorted(signed.holders(KINDS[order.kind].role)))
+    holders = ", ".join(sorted(signed))
     act = AuditAct.APPROVE
     audit.record(session, now_ms, by, act, order.id, object=order.object, signed=holders, meters=len(meters))
-    return row
 
 
 def submit(session: Session, envelope: bytes, root: Root, by: str, now_ms: int) -> OrderRow:

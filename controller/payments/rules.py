@@ -1,8 +1,8 @@
 """The ledger: payments become statements, and nothing is ever lost or credited twice (design §4.3).
 
-A statement is `(issuer, number, running total)` for one meter. Conservation: for every meter and issuer
-the amounts of all payments add up to the highest total, and the numbers are 1, 2, 3, …, each total the
-one before it and its own amount.
+A statement is `(issuer, epoch, running total)` for one meter. Conservation: for every meter and issuer the
+amounts of all payments of an epoch add up to its highest total, each total is the one before it and its own
+amount, and numbers rise. (A payment that a closed epoch never credited has moved on to a later number.)
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,9 @@ from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
-# The issuer of payments that are booked at the controller; each kiosk is an issuer of its own.
-CONTROLLER = "controller"
-
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """A booked payment, with its statement."""
+    """A booked payment, with its statement. `found`: the meter held it, and no payment explains it."""
 
     id: str
     meter: str
@@ -29,32 +26,39 @@ class Payment(Struct, frozen=True, kw_only=True):
     amount_ueur: int
     number: int
     total_ueur: int
+    epoch: int = 0
+    found: bool = False
 
 
-def next_statement(last: Statement | None, issuer: str, amount_ueur: int) -> Statement:
-    """The statement after one more payment. Raises InputError for an amount out of range."""
-    before_ueur = 0 if last is None else last.total_ueur
+def next_statement(last: Statement | None, issuer: str, amount_ueur: int, epoch: int = 0) -> Statement:
+    """The statement after one more payment: numbers go on, and the total of each epoch begins at 0.
+
+    Raises InputError for an amount out of range.
+    """
+    before_ueur = 0 if last is None or last.epoch != epoch else last.total_ueur
     if not 0 < amount_ueur <= STATEMENT_UEUR_MAX - before_ueur:
         allowed_eur = eur_from_quanta((STATEMENT_UEUR_MAX - before_ueur) * QUANTA_PER_UEUR)
         shown_eur = eur_from_quanta(amount_ueur * QUANTA_PER_UEUR, 6)
         raise InputError(f"payment of {shown_eur} €; allowed: more than 0 and at most {allowed_eur} €")
-    return Statement(issuer, 1 if last is None else last.number + 1, before_ueur + amount_ueur)
+    return Statement(issuer, 1 if last is None else last.number + 1, before_ueur + amount_ueur, epoch)
 
 
 def discrepancies(payments: Iterable[Payment]) -> list[str]:
     """The violations of conservation, as sentences; empty where the ledger adds up."""
     found: list[str] = []
-    totals_ueur: dict[tuple[str, str], tuple[int, int]] = {}
+    last: dict[tuple[str, str], Payment] = {}
     for payment in sorted(payments, key=lambda each: (each.meter, each.issuer, each.number)):
         key = payment.meter, payment.issuer
-        number, total_ueur = totals_ueur.get(key, (0, 0))
-        expected = (number + 1, total_ueur + payment.amount_ueur)
-        if (payment.number, payment.total_ueur) != expected:
+        before = last.get(key)
+        number = 0 if before is None else before.number
+        goes_on = before is not None and before.epoch == payment.epoch
+        expected_ueur = payment.amount_ueur + (before.total_ueur if before is not None and goes_on else 0)
+        if payment.number <= number or payment.total_ueur != expected_ueur:
             found.append(
                 f"meter {payment.meter}, issuer {payment.issuer}: payment {payment.id} made statement "
-                f"{payment.number} of {payment.total_ueur} µ€; expected {expected[0]} of {expected[1]} µ€"
+                f"{payment.number} of {payment.total_ueur} µ€; expected above {number}, {expected_ueur} µ€"
             )
-        totals_ueur[key] = payment.number, payment.total_ueur
+        last[key] = payment
     return found
 
 

@@ -5,6 +5,8 @@ drafts the statement, signs it and submits the order; `attach` links payment and
 gets no sheet.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 from sqlmodel import Session, and_, col, func, select
@@ -15,9 +17,9 @@ from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, PaymentRow
 from controller.office import audit
 from controller.office.audit import AuditAct
+from controller.office.issuing import CONTROLLER
 from controller.orders.life import DeliveryState
 from controller.payments.rules import (
-    CONTROLLER,
     Payment,
     PurseFinding,
     discrepancies,
@@ -48,6 +50,7 @@ def draw_statement(
     by: str,
     now_ms: int,
     *,
+    epoch: int = 0,
     issuer: str = CONTROLLER,
     basis: str = "payment",
 ) -> Booked:
@@ -65,7 +68,7 @@ def draw_statement(
             raise InputError(f"payment {quoted(payment_id)}: booked already, {booked}; an id is one payment")
         return Booked(_payment(row), None)
     existing(session, MeterRow, meter)
-    statement = next_statement(_last(session, meter, issuer), issuer, amount_ueur)
+    statement = next_statement(_last(session, meter, issuer), issuer, amount_ueur, epoch)
     row = PaymentRow(
         id=payment_id,
         meter=meter,
@@ -75,12 +78,104 @@ def draw_statement(
         total_ueur=statement.total_ueur,
         created_by=by,
         created_ms=now_ms,
+        epoch=epoch,
     )
     session.add(row)
     session.flush()
     audit.record(session, now_ms, by, AuditAct.PAYMENT, meter, id=payment_id, amount_ueur=amount_ueur)
+    return Booked(_payment(row), _sheet(session, statement, now_ms, basis))
+
+
+def book_found(
+    session: Session, meter: str, epoch: int, held_ueur: int, now_ms: int, issuer: str = CONTROLLER
+) -> int:
+    """Book what a meter holds of an issuer's epoch and the ledger does not know; returns the sum (`_ueur`).
+
+    `held_ueur`: by the meter's own authentic word. A restored store has forgotten payments, or somebody
+    signed with a stolen key: the next statement must stand above it either way.
+    """
+    last = _last(session, meter, issuer)
+    known_ueur = _total_ueur(session, meter, issuer, epoch)
+    if held_ueur <= known_ueur or (last is not None and last.epoch > epoch):
+        # Of a closed epoch no further statement is made, so that nothing has to stand above it.
+        return 0
+    found_ueur = held_ueur - known_ueur
+    number = 1 if last is None else last.number + 1
+    row = PaymentRow(
+        id=f"found.{meter}.{number}",
+        meter=meter,
+        issuer=issuer,
+        amount_ueur=found_ueur,
+        number=number,
+        total_ueur=held_ueur,
+        created_by=audit.SERVICE,
+        created_ms=now_ms,
+        epoch=epoch,
+        found=1,
+    )
+    session.add(row)
+    session.flush()
+    act = AuditAct.FIND_PAYMENT
+    audit.record(session, now_ms, audit.SERVICE, act, meter, id=row.id, amount_ueur=found_ueur)
+    return found_ueur
+
+
+def uncredited(
+    session: Session, meter: str, epoch: int, held_ueur: Mapping[int, int], issuer: str = CONTROLLER
+) -> list[str]:
+    """The ids of payments in epochs before this one that the meter never credited, in their sequence.
+
+    `held_ueur`: what the meter holds of each epoch, as far as it says so: of the present one, and of the one
+    that it closed last. Payments of an epoch before that were looked at when it was closed.
+    """
+    closed = {of for of in held_ueur if of < epoch}
+    query = (
+        select(PaymentRow)
+        .join(
+            DeliveryRow,
+            and_(
+                col(DeliveryRow.order_id) == col(PaymentRow.order_id),
+                col(DeliveryRow.meter) == col(PaymentRow.meter),
+            ),
+        )
+        .where(
+            PaymentRow.meter == meter,
+            PaymentRow.issuer == issuer,
+            PaymentRow.epoch < epoch,
+            col(DeliveryRow.state) != DeliveryState.EFFECTIVE,
+        )
+        .order_by(col(PaymentRow.number))
+    )
+    return [
+        row.id
+        for row in session.exec(query)
+        if (row.epoch in closed or not closed) and row.total_ueur > held_ueur.get(row.epoch, 0)
+    ]
+
+
+def move(session: Session, payment_id: str, epoch: int, now_ms: int) -> Booked:
+    """Give a payment a statement in a new epoch: in its old one the meter will never credit it."""
+    row = session.get(PaymentRow, payment_id)
+    assert row is not None, payment_id
+    statement = next_statement(_last(session, row.meter, row.issuer), row.issuer, row.amount_ueur, epoch)
+    row.number, row.total_ueur, row.epoch = statement.number, statement.total_ueur, epoch
+    row.order_id = None
+    session.add(row)
+    session.flush()
+    audit.record(session, now_ms, audit.SERVICE, AuditAct.MOVE_PAYMENT, row.meter, id=row.id)
+    return Booked(_payment(row), _sheet(session, statement, now_ms, f"payment {payment_id}"))
+
+
+def _sheet(session: Session, statement: Statement, now_ms: int, basis: str) -> Sheet:
     order_id = f"o{next_number(session, 'order'):06d}"
-    return Booked(_payment(row), Sheet(id=order_id, rev=statement.number, now_ms=now_ms, basis=basis))
+    return Sheet(id=order_id, rev=statement.number, now_ms=now_ms, basis=basis)
+
+
+def _total_ueur(session: Session, meter: str, issuer: str, epoch: int) -> int:
+    query = select(func.max(PaymentRow.total_ueur)).where(
+        PaymentRow.meter == meter, PaymentRow.issuer == issuer, PaymentRow.epoch == epoch
+    )
+    return session.exec(query).one() or 0
 
 
 def attach(session: Session, payment_id: str, order_id: str) -> None:
@@ -89,6 +184,12 @@ def attach(session: Session, payment_id: str, order_id: str) -> None:
     assert row is not None, payment_id
     row.order_id = order_id
     session.add(row)
+
+
+def payment_of(session: Session, payment_id: str) -> Payment | None:
+    """The booked payment of this id; None where it was not booked."""
+    row = session.get(PaymentRow, payment_id)
+    return None if row is None else _payment(row)
 
 
 def order_id_of(session: Session, payment_id: str) -> str | None:
@@ -128,7 +229,7 @@ def verify_purses(session: Session) -> list[PurseFinding]:
 def _totals_ueur(session: Session, state: DeliveryState | None) -> dict[str, int]:
     """What was paid to each meter; only what its orders in a state of delivery say, where one is given."""
     query = select(PaymentRow.meter, func.max(PaymentRow.total_ueur)).group_by(
-        col(PaymentRow.meter), col(PaymentRow.issuer)
+        col(PaymentRow.meter), col(PaymentRow.issuer), col(PaymentRow.epoch)
     )
     if state is not None:
         query = query.join(
@@ -151,7 +252,7 @@ def _last(session: Session, meter: str, issuer: str) -> Statement | None:
         .order_by(col(PaymentRow.number).desc())
         .limit(1)
     ).first()
-    return None if row is None else Statement(issuer, row.number, row.total_ueur)
+    return None if row is None else Statement(issuer, row.number, row.total_ueur, row.epoch)
 
 
 def _payment(row: PaymentRow) -> Payment:
@@ -162,4 +263,6 @@ def _payment(row: PaymentRow) -> Payment:
         amount_ueur=row.amount_ueur,
         number=row.number,
         total_ueur=row.total_ueur,
+        epoch=row.epoch,
+        found=bool(row.found),
     )

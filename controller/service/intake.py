@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import writing
 from controller.exchange.intake import take_in
+from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal, hear, heard_before
 from controller.service.aside import Aside
@@ -60,7 +61,9 @@ class Intake:
         lock: asyncio.Lock,
         written: Callable[[Sequence[Arrival]], None],
         nonce: str = "",
+        purses: PursesHeard | None = None,
     ) -> None:
+        self._purses = purses
         self.refused: Counter[IntakeRefusal] = Counter()
         self.taken = 0
         self.linger_s = LINGER_S
@@ -230,7 +233,15 @@ class Intake:
     def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
         with writing(self._engine) as session:
             now_ms = self._timekeeper.now_ms()
-            return take_in(session, batch, self._fleet_key, self.root, now_ms, nonce=self._nonce)
+            return take_in(
+                session,
+                batch,
+                self._fleet_key,
+                self.root,
+                now_ms,
+                nonce=self._nonce,
+                purses=self._purses,
+            )
 
     def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from controller.database.engine import reading, writing
 from controller.leases.acts import renew_leases, upkeep_mark
 from controller.office.audit import SERVICE
+from controller.office.issuers_store import IssuersSealed, issuers_in_force
 from controller.office.people import Actor
 from controller.office.root_store import newer_root
 from controller.orders.acting import acting
@@ -59,7 +60,11 @@ class Jobs:
         done: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
         rooted: Callable[[Root, bytes], None] | None = None,
+        issued: Callable[[IssuersSealed], None] | None = None,
+        issuers: IssuersSealed | None = None,
     ) -> None:
+        self._issued = issued
+        self._issuers_version = 0 if issuers is None else issuers.issuers.version
         self._leads = leads
         self._engine = engine
         self._root = root
@@ -80,6 +85,7 @@ class Jobs:
         """
         now, now_ms = clock.judged, clock.judged.estimate_ms
         self._take_newer_root()
+        self._take_newer_issuers()
         with writing(self._engine) as session:
             write_clock(session, clock)
             if now.trusted and now.latest_ms is not None:
@@ -112,6 +118,19 @@ class Jobs:
         with writing(self._engine) as session:
             spread_root(session, envelope)
         logger.warning("jobs: root %d is in force now, and goes to every meter", self._root.version)
+
+    def _take_newer_issuers(self) -> None:
+        """Sign and answer by the store's issuers where they are newer, and send them to every meter."""
+        with reading(self._engine) as session:
+            sealed = issuers_in_force(session)
+        if sealed is None or sealed.issuers.version <= self._issuers_version:
+            return
+        self._issuers_version = sealed.issuers.version
+        if self._issued is not None:
+            self._issued(sealed)
+        with writing(self._engine) as session:
+            spread_root(session, sealed.envelope)
+        logger.warning("jobs: issuers %d are in force now, and go to every meter", self._issuers_version)
 
     async def tick_now(self) -> Done:
         """One tick at the present instant, under the lock of this process's writers."""

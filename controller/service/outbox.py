@@ -6,7 +6,7 @@ process. PostgreSQL is polled too; LISTEN could replace that, and is not used ye
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -31,13 +31,26 @@ _MESSAGES_AT_ONCE: Final = 500
 _NAMED_MAX: Final = 3
 
 
+async def nothing_to_prepare() -> None:
+    """An outbox that others fill."""
+
+
 class Outbox:
     """Drains the outbox while `run` runs. `poke` makes it poll at once.
 
-    `poll_every_s` is longer where every act is followed by a `poke`, as in a simulation.
+    `poll_every_s` is longer where every act is followed by a `poke`, as in a simulation. `prepare` is awaited
+    before each drain: what it makes is sent at once.
     """
 
-    def __init__(self, engine: Engine, carrier: Carries, clock: ServiceClock, lock: asyncio.Lock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        carrier: Carries,
+        clock: ServiceClock,
+        lock: asyncio.Lock,
+        prepare: Callable[[], Awaitable[None]] = nothing_to_prepare,
+    ) -> None:
+        self._prepare = prepare
         self.poll_every_s = _POLL_EVERY_S
         self._engine = engine
         self._carrier = carrier
@@ -86,6 +99,7 @@ class Outbox:
         be read, or could not note what was sent. Such messages are not sent again by this run.
         """
         async with self._draining:
+            await self._prepare()
             if not self._carrier.connected:
                 # Before anything is marked: harm that is marked is never sent again.
                 raise NotConnectedError("no broker")

@@ -18,10 +18,13 @@ from typing import Final, Protocol
 from msgspec import Struct
 from sqlalchemy import Engine
 
+from controller.database.engine import reading
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
+from controller.office.issuers_store import IssuersSealed, issuers_in_force
 from controller.service.acking import Acking
 from controller.service.aside import Aside
+from controller.service.booking import Booking, FindsKey, no_keys
 from controller.service.carrying import Carries
 from controller.service.clock import ServiceClock
 from controller.service.heart import Heart, beating
@@ -67,12 +70,16 @@ def nobody_waits(*, interrupted: bool) -> None:
 
 
 class ServiceKeys(Struct, frozen=True):
-    """The keys that the service signs and checks with, and the sealed root."""
+    """The keys that the service signs and checks with, and the sealed root.
+
+    `find_issuer`: the key of an issuer in force, if it is in the home.
+    """
 
     service: Signer
     headend: Signer
     fleet_key: bytes
     root_envelope: bytes
+    find_issuer: FindsKey = no_keys
 
 
 class Service:
@@ -96,12 +103,27 @@ class Service:
         self._keys = keys
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
-        sent = RootSent(self.root.version, keys.root_envelope)
+        with reading(engine) as session:
+            issuers = issuers_in_force(session)
+        sent = RootSent(self.root.version, keys.root_envelope, issuers)
         self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
         self.acking = Acking(engine, keys.fleet_key, self._lock)
-        self.intake = Intake(engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce)
+        self.booking = Booking(engine, self.root, self.clock, self._lock, keys.find_issuer)
+        self.booking.take_issuers()
+        self.intake = Intake(
+            engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce, self.booking.purses
+        )
         self.jobs = Jobs(
-            engine, self.root, keys.service, self.clock, self._lock, self._ticked, leads, self._take_root
+            engine,
+            self.root,
+            keys.service,
+            self.clock,
+            self._lock,
+            self._ticked,
+            leads,
+            self._take_root,
+            self._take_issuers,
+            issuers,
         )
         self._answering: set[asyncio.Task[None]] = set()
         self._asked_aside = Aside()
@@ -113,7 +135,7 @@ class Service:
         """Give the service its connection; once, before `run`."""
         self.clock.attach(carrier)
         self.acking.attach(carrier)
-        self.outbox = Outbox(self._engine, carrier, self.clock, self._lock)
+        self.outbox = Outbox(self._engine, carrier, self.clock, self._lock, self.booking.book_due)
         self.time = TimeAuthority(
             Source.HEADEND,
             self._keys.headend,
@@ -150,6 +172,7 @@ class Service:
     async def drained(self) -> bool:
         """Whether all that was received is stored, and all that is due has been sent."""
         quiet = self.intake.drained and not self._answering
+        quiet = quiet and not await asyncio.to_thread(self.booking.is_due)
         return quiet and (self.outbox is None or await self.outbox.is_drained())
 
     async def run(self, *, tick_every_ms: int | None = None) -> None:
@@ -192,8 +215,8 @@ class Service:
 
     def _take_root(self, root: Root, envelope: bytes) -> None:
         """Answer syncs with a root that has gone into force."""
-        self.root = root
-        self.intake.root = RootSent(root.version, envelope)
+        self.root = self.booking.root = root
+        self.intake.root = RootSent(root.version, envelope, self.intake.root.issuers)
         self.clock.root = root
 
     def _stored(self, batch: Sequence[Arrival]) -> None:
@@ -202,6 +225,12 @@ class Service:
 
     def _ticked(self) -> None:
         self.acking.look()
+        self._poke()
+
+    def _take_issuers(self, issuers: IssuersSealed) -> None:
+        """Answer syncs with issuers that have gone into force, and sign as they say."""
+        self.intake.root = RootSent(self.root.version, self.intake.root.envelope, issuers)
+        self.booking.take_issuers()
         self._poke()
 
     def _regained(self) -> None:

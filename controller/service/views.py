@@ -7,10 +7,18 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from controller.database.rows import view_of
-from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, ServiceRow
+from controller.database.tables import (
+    DeliveryRow,
+    LinkRow,
+    MeterRow,
+    OrderRow,
+    PaymentRequestRow,
+    ServiceRow,
+)
 from controller.meters.black_boxes import count_gaps
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
+from controller.payments.requests import RequestState
 from controller.service.liveness import LifeSign
 
 SERVE: Final = "serve"
@@ -29,8 +37,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """Counts of meters by what they last reported (`unknown`: never), and what waits.
 
     `drafts`: orders that need a further signature; `voided`: the orders that have voided a key; `disputed`:
-    meters whose clock is disputed; `queued`: deliveries that have not left yet; `gaps`: meters of whose
-    black box entries are missing.
+    meters whose clock is disputed; `queued`: deliveries that have not left yet; `payments_requested`: not
+    booked yet; `gaps`: meters of whose black box entries are missing.
     """
 
     links: tuple[LinkView, ...]
@@ -40,6 +48,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     drafts: tuple[str, ...]
     disputed: tuple[str, ...]
     queued: int
+    payments_requested: int
     gaps: int
     voided: tuple[str, ...] = ()
 
@@ -58,6 +67,11 @@ def overview(session: Session) -> Overview:
     drafts = select(OrderRow.id).where(waiting).order_by(func.length(col(OrderRow.id)), col(OrderRow.id))
     disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "").order_by(MeterRow.id)
     queued = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == DeliveryState.QUEUED)
+    requested = (
+        select(func.count())
+        .select_from(PaymentRequestRow)
+        .where(PaymentRequestRow.state == RequestState.REQUESTED)
+    )
     return Overview(
         links=tuple(view_of(row, LinkView, meters=counted.get(row.id, 0)) for row in links),
         meters=sum(counted.values()),
@@ -66,6 +80,7 @@ def overview(session: Session) -> Overview:
         drafts=tuple(session.exec(drafts)),
         disputed=tuple(session.exec(disputed)),
         queued=session.exec(queued).one(),
+        payments_requested=session.exec(requested).one(),
         voided=tuple(sorted(voided_by(session).values(), key=lambda each: (len(each), each))),
         gaps=count_gaps(session),
     )

@@ -174,10 +174,12 @@ class People:
             yield act
 
     def _pay(self, event: do.TopUp) -> None:
-        status = self._by_one(
-            event,
-            lambda act: top_up(act, event.payment, event.meter, event.cents * _UEUR_PER_CENT).status,
-        )
+        def pay(act: Act) -> OrderStatus:
+            status = top_up(act, event.payment, event.meter, event.cents * _UEUR_PER_CENT).status
+            assert status is not None, "no issuers are in force here: the clerk's key signs"
+            return status
+
+        status = self._by_one(event, pay)
         if status is not None and event.payment not in self.paid:
             number = int(status.order.id[1:])
             paid = Paid(event.meter, event.cents * _UEUR_PER_CENT, self._book.life, number)

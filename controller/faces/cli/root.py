@@ -7,7 +7,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, READING, verb
-from controller.office.root_file import replace_root
+from controller.office.root_file import replace_sealed
 from controller.office.root_store import proposed_root
 from controller.roots import acts
 from controller.roots.acts import RootProposal
@@ -73,7 +73,7 @@ def sign_root(face: Face, *, countersign: Countersign = False) -> int:
 
 def _show(face: Face, done: RootProposal) -> int:
     if done.in_force:
-        replace_root(face.office.settings.root, done.envelope)
+        replace_sealed(face.office.settings.root, done.envelope)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         shown["countersigning"] = done.countersigning

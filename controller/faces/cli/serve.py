@@ -13,13 +13,14 @@ from controller.broker.rules import SERVE, TIMESERVER
 from controller.faces.cli.options import Broker, Database, Home, Tls
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_lines
-from controller.office.founding import MACHINES_TOGETHER, SERVICE
-from controller.office.keys import load_fleet_key, load_signer
+from controller.office.founding import MACHINES_TOGETHER, SERVICE, issuer_key_name
+from controller.office.keys import holders_in, load_fleet_key, load_signer
 from controller.office.opening import open_office
 from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
 from controller.service.serve import ServiceKeys, serve, serve_time
 from protocols.documents.envelope import Signer
+from protocols.documents.issuers import Issuer
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
@@ -49,10 +50,20 @@ def serve_fleet(
     settings = settings_from(os.environ, home, database, broker, tls)
     with Ending("relance serve") as ending, open_office(settings) as office:
         address = _reachable(settings, SERVE)
-        service, headend = _machine_signers(settings, SERVICE, Source.HEADEND)
-        keys = ServiceKeys(
-            service, headend, load_fleet_key(settings.fleet_key), _root_envelope(settings.root)
+        passphrase = _machine_passphrase(settings, SERVICE, Source.HEADEND)
+        service, headend = (
+            load_signer(settings.keys, name, passphrase) for name in (SERVICE, Source.HEADEND)
         )
+
+        def find_issuer(issuer: Issuer) -> Signer | None:
+            name = issuer_key_name(issuer.epoch)
+            if name not in holders_in(settings.keys):
+                return None
+            signer = load_signer(settings.keys, name, passphrase)
+            return signer if signer.public.hex() == issuer.public else None
+
+        root = _root_envelope(settings.root)
+        keys = ServiceKeys(service, headend, load_fleet_key(settings.fleet_key), root, find_issuer)
         _log(verbose=verbose)
 
         def begun() -> None:
@@ -73,7 +84,8 @@ def serve_second_time(
     """
     settings = settings_from(os.environ, home, None, broker, tls)
     address = _reachable(settings, TIMESERVER)
-    (signer,) = _machine_signers(settings, Source.TIMESERVER)
+    passphrase = _machine_passphrase(settings, Source.TIMESERVER)
+    signer = load_signer(settings.keys, Source.TIMESERVER, passphrase)
     rule = load_root(settings.root).roles.get(Role.TIME)
     if rule is None or signer.keyid not in rule.keyids:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
@@ -85,11 +97,10 @@ def serve_second_time(
     return Exit.DONE
 
 
-def _machine_signers(settings: Settings, *names: str) -> tuple[Signer, ...]:
+def _machine_passphrase(settings: Settings, *names: str) -> str:
     warning = key_warning(settings, *names)
     warn([] if warning is None else [warning])
-    passphrase = ask_passphrase(MACHINES_TOGETHER)
-    return tuple(load_signer(settings.keys, name, passphrase) for name in names)
+    return ask_passphrase(MACHINES_TOGETHER)
 
 
 def _asks_key(settings: Settings, source: Source) -> bytes | None:

@@ -60,6 +60,11 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
         *([f"Keys voided by: {_named(view.voided, 'relance void list')}."] if view.voided else []),
         f"Disputed clocks: {_named(view.disputed, 'relance meters list --clock disputed')}.",
         f"Deliveries that have not left yet: {view.queued}.",
+        *(
+            [f"Payments that are not booked yet: {view.payments_requested}."]
+            if view.payments_requested
+            else []
+        ),
         f"Black boxes with missing entries: {view.gaps}.",
     ]
 
@@ -111,5 +116,6 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "voided": view.voided,
         "disputed": view.disputed,
         "queued": view.queued,
+        "payments_requested": view.payments_requested,
         "black_boxes_with_gaps": view.gaps,
     }

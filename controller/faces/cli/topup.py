@@ -1,22 +1,29 @@
-"""`relance topup`: book a payment, and send its statement to the meter (design §4.3)."""
+"""`relance topup`: take a payment, and send its statement to the meter (design §4.3)."""
 
-from typing import Annotated
+import time
+from typing import Annotated, Any, Final
 
 import typer
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.order_status import order_fields, print_status
+from controller.faces.cli.presence import look, unserved_in_words
 from controller.faces.cli.showing import print_json, print_lines
-from controller.payments.acts import top_up
+from controller.orders.acting import Act
+from controller.payments.acts import ToppedUp, top_up, topped_up
+from controller.payments.requests import RequestState
 from protocols.arguments import read_name, read_payment
 from protocols.documents.kind_rule import Kind
 from protocols.limits import TEXT_CHARS_MAX
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 from protocols.units import UEUR_PER_EUR
 from protocols.words.en.amounts import eur
 
 _UEUR_PER_CENT = UEUR_PER_EUR // 100
+# The service books within a tenth of a second where it has heard the meter.
+_WAIT_S: Final = 2.0
+_POLL_S: Final = 0.05
 
 
 def top_up_one(
@@ -28,30 +35,65 @@ def top_up_one(
         str, typer.Option("--id", metavar="X", help="The payment's own id: the same id is the same payment.")
     ],
 ) -> int:
-    """Book a payment and send it to a meter as a statement. One person is enough.
+    """Take a payment and send it to a meter as a statement. One person is enough.
 
+    The service books what this command requests, and signs the statement with the controller's own key. Until
+    it has heard the meter, or while none serves, the payment is *requested*: it is kept, and booked then.
     Repeat the command with the same id to see the status of the payment: it is not booked twice.
     """
     read_name(meter, "METER")
     amount_ueur = read_payment(amount_eur)
     read_name(payment_id, "--id")
     with face.acting(Kind.PAYMENT, (meter,), basis=f"payment {payment_id}"[:TEXT_CHARS_MAX]) as act:
-        topped_up = top_up(act, payment_id, meter, amount_ueur)
-    paid = topped_up.payment
-    service = face.check_served(topped_up.status)
+        taken = top_up(act, payment_id, meter, amount_ueur)
+    unserved = None
+    if taken.state is RequestState.REQUESTED:
+        seen = look(face.office)
+        unserved = unserved_in_words(seen)
+        later = taken if unserved is not None else _wait(face, act, payment_id)
+        taken = ToppedUp(is_new=taken.is_new, state=later.state, payment=later.payment, status=later.status)
+    service = {} if taken.status is None else face.check_served(taken.status)
+    if taken.status is None:
+        service = {"service": look(face.office).presence}
     if face.as_json:
-        payment = {
-            "id": payment_id,
-            "meter": meter,
-            "new": topped_up.is_new,
-            "amount_cents": paid.amount_ueur // _UEUR_PER_CENT,
-            "amount_ueur": paid.amount_ueur,
-            "number": paid.number,
-            "total_ueur": paid.total_ueur,
-        }
-        print_json({"payment": payment, "order": order_fields(topped_up.status), **service})
+        order = None if taken.status is None else order_fields(taken.status)
+        print_json({"payment": _fields(payment_id, meter, amount_ueur, taken), "order": order, **service})
         return Exit.DONE
-    booked = "booked" if topped_up.is_new else "booked already"
-    print_lines(f"Payment {payment_id} of {eur(paid.amount_ueur)} EUR is {booked}.")
-    print_status(topped_up.status, face.zone)
+    _print(face, payment_id, amount_ueur, taken)
+    if taken.status is None and unserved is not None:
+        warn([f"{unserved}: payment {payment_id} waits in the store until it serves"])
     return Exit.DONE
+
+
+def _wait(face: Face, act: Act, payment_id: str) -> ToppedUp:
+    """Wait a moment for the service to book a request."""
+    until_s = time.monotonic() + _WAIT_S
+    while True:
+        with face.again(act) as further:
+            found = topped_up(further, payment_id)
+        if found.state is not RequestState.REQUESTED or time.monotonic() >= until_s:
+            return found
+        time.sleep(_POLL_S)
+
+
+def _fields(payment_id: str, meter: str, amount_ueur: int, taken: ToppedUp) -> dict[str, Any]:
+    paid = taken.payment
+    return {
+        "id": payment_id,
+        "meter": meter,
+        "new": taken.is_new,
+        "state": taken.state,
+        "amount_cents": amount_ueur // _UEUR_PER_CENT,
+        "amount_ueur": amount_ueur,
+        "number": None if paid is None else paid.number,
+        "total_ueur": None if paid is None else paid.total_ueur,
+    }
+
+
+def _print(face: Face, payment_id: str, amount_ueur: int, taken: ToppedUp) -> None:
+    again = "" if taken.is_new else " already"
+    print_lines(f"Payment {payment_id} of {eur(amount_ueur)} EUR is {taken.state}{again}.")
+    if taken.status is None:
+        print_lines("The service books it as soon as it has heard the meter; the same command shows how far.")
+    else:
+        print_status(taken.status, face.zone)

@@ -103,6 +103,9 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
+            "payment DROP COLUMN epoch",
+            "payment DROP COLUMN found",
+            "meter DROP COLUMN issuers_version",
             "meter DROP COLUMN last_event",
             "meter DROP COLUMN oldest_entry",
             "meter DROP COLUMN account",
@@ -125,7 +128,9 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             "link ADD COLUMN synced_ms bigint",
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
-        postgresql_server.administer("DROP TABLE service, closed, quarantine, black_box", "fresh")
+        postgresql_server.administer(
+            "DROP TABLE service, closed, quarantine, black_box, payment_request", "fresh"
+        )
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
 

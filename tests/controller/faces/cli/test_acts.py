@@ -173,17 +173,35 @@ def test_a_release_that_no_service_sends_ends_with_one(home: Path) -> None:
     assert (found["meters"], found["effective"], found["p50_ms"], found["p99_ms"]) == (3, 0, None, None)
 
 
-def test_a_payment_is_booked_once_however_often_it_is_sent(home: Path) -> None:
+def test_a_payment_is_requested_once_however_often_it_is_sent(home: Path) -> None:
     first = done(call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")).found
     assert first["payment"] == {
         "id": "till-1",
         "meter": "m00001",
         "new": True,
+        "state": "requested",
         "amount_cents": 2_000,
         "amount_ueur": 20_000_000,
-        "number": 1,
-        "total_ueur": 20_000_000,
+        "number": None,
+        "total_ueur": None,
     }
+    assert (first["order"], first["service"]) == (None, "serving")
+    again = done(call(home, "topup", "m00001", "--eur", "20", "--id", "till-1", "--json")).found
+    assert again["payment"] == first["payment"] | {"new": False}
+    elsewhere = refused(call(home, "topup", "m00002", "--eur", "20", "--id", "till-1"), 2)
+    assert "requested already, 20.00 EUR for m00001" in elsewhere
+    told = done(call(home, "topup", "m00001", "--eur", "20", "--id", "till-1"))
+    assert told.out.startswith("Payment till-1 of 20.00 EUR is requested already.")
+    verified = done(call(home, "audit", "verify", "--json")).found
+    assert (verified["whole"], verified["ledger_discrepancies"]) == (True, [])
+
+
+def test_a_meter_whose_firmware_knows_no_issuers_gets_a_statement_of_the_clerk(home: Path) -> None:
+    with store_of(home) as session:
+        session.connection().execute(text("UPDATE meter SET issuers_version = -1 WHERE id = 'm00001'"))
+    first = done(call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1", "--json")).found
+    paid = (first["payment"]["state"], first["payment"]["number"], first["payment"]["total_ueur"])
+    assert paid == ("booked", 1, 20_000_000)
     again = done(call(home, "topup", "m00001", "--eur", "20", "--id", "till-1", "--json")).found
     assert again["payment"] == first["payment"] | {"new": False}
     assert again["order"]["id"] == first["order"]["id"]
@@ -191,8 +209,25 @@ def test_a_payment_is_booked_once_however_often_it_is_sent(home: Path) -> None:
     assert second["order"]["body"] == {"issuer": "controller", "number": 2, "total_ueur": 20_500_000}
     elsewhere = refused(call(home, "topup", "m00002", "--eur", "20", "--id", "till-1"), 2)
     assert "booked already, 20.00 EUR for m00001 by controller" in elsewhere
-    verified = done(call(home, "audit", "verify", "--json")).found
-    assert (verified["whole"], verified["ledger_discrepancies"]) == (True, [])
+
+
+def test_issuers_take_two_people(home: Path) -> None:
+    shown = done(call(home, "issuers", "show", "--json")).found
+    (first,) = shown["issuers"]["issuers"]
+    assert (shown["issuers"]["version"], first["name"], first["epoch"]) == (1, "controller", 1)
+    assert first["allowance_eur_per_day"] == "500.00"
+    proposed = done(call(home, "issuers", "propose", "--new-epoch", "--allowance", "controller=80", "--json"))
+    assert proposed.found["in_force"] is False
+    assert done(call(home, "issuers", "show", "--json")).found["issuers"]["version"] == 1
+    signed = done(call(home, "issuers", "sign", "--as", "bart", "--json")).found
+    (second,) = signed["issuers"]
+    assert (signed["in_force"], second["epoch"], second["allowance_ueur_per_day"]) == (True, 2, 80_000_000)
+    assert second["keyid"] != first["keyid"]
+    assert "no issuers wait for a signature" in refused(call(home, "issuers", "sign", "--as", "carl"))
+    assert "nothing would change" in refused(call(home, "issuers", "propose"), 2)
+    wrong = refused(call(home, "issuers", "propose", "--allowance", "kiosk=5"), 2)
+    assert wrong == 'issuer "kiosk"; allowed: controller'
+    assert "allowed: NAME=EUR" in refused(call(home, "issuers", "propose", "--allowance", "controller"), 2)
 
 
 def test_a_flag_is_set_by_one_and_cleared_by_two(home: Path) -> None:
@@ -241,6 +276,8 @@ def test_an_audit_that_was_cut_short_is_found_out_by_its_head(home: Path) -> Non
 
 
 def test_a_ledger_that_does_not_add_up_is_found_out(home: Path) -> None:
+    with store_of(home) as session:
+        session.connection().execute(text("UPDATE meter SET issuers_version = -1 WHERE id = 'm00001'"))
     done(call(home, "topup", "m00001", "--eur", "20.00", "--id", "till-1"))
     with store_of(home) as session:
         session.connection().execute(text("UPDATE payment SET amount_ueur = 19000000"))

@@ -26,7 +26,6 @@ def stop_service(home: Path) -> None:
         ("release", "m00001"),
         ("release", "--all"),
         ("moratorium", "declare", "covid", *UNTIL),
-        ("topup", "m00001", "--eur", "20", "--id", "till-1"),
         ("flag", "set", "m00001", "medical"),
         ("cut", "cancel", "m00001", "--name", "debts"),
     ],
@@ -38,6 +37,15 @@ def test_what_protects_says_that_it_waits_where_no_service_runs(home: Path, argv
     line = "warning: `relance serve` is not running: o000001 waits in the store until it serves\n"
     assert ended.err == line
     assert call(home, "status", "--json").found["queued"] in {1, 3}
+
+
+def test_a_payment_says_that_it_waits_where_no_service_runs(home: Path) -> None:
+    stop_service(home)
+    ended = call(home, "topup", "m00001", "--eur", "20", "--id", "till-1")
+    assert ended.status == 0
+    line = "warning: `relance serve` is not running: payment till-1 waits in the store until it serves\n"
+    assert ended.err == line
+    assert call(home, "status", "--json").found["payments_requested"] == 1
 
 
 def test_programs_get_the_presence_of_the_service(home: Path) -> None:

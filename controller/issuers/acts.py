@@ -1,0 +1,63 @@
+"""The next issuers document: one person proposes it, a second one signs it, then it goes to every meter."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from controller.office.audit import AuditAct, record
+from controller.office.issuers_store import (
+    issuers_in_force,
+    keep_proposed_issuers,
+    proposed_issuers,
+    put_issuers_in_force,
+)
+from controller.office.issuing import next_issuers
+from controller.orders.acting import Act
+from protocols.documents.envelope import add_signature, read_envelope, seal
+from protocols.documents.issuers import ISSUERS_TYPE, Issuers, accept_issuers, read_issuers, write_issuers
+from protocols.errors import RefusedError
+
+
+class IssuersProposal(Struct, frozen=True, kw_only=True):
+    """A document after an act, with its envelope; whether it is in force now."""
+
+    issuers: Issuers
+    envelope: bytes
+    in_force: bool
+
+
+def propose_issuers(
+    act: Act, new_keys: Mapping[str, str], allowances_ueur: Mapping[str, int]
+) -> IssuersProposal:
+    """Make the next document and sign it first. Another one that waits is given up. Raises InputError."""
+    current = issuers_in_force(act.session)
+    issuers = next_issuers(None if current is None else current.issuers, new_keys, allowances_ueur)
+    envelope = seal(write_issuers(issuers), ISSUERS_TYPE, [act.actor.signer])
+    record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"issuers/{issuers.version}")
+    return _step(act, envelope)
+
+
+def sign_issuers(act: Act) -> IssuersProposal:
+    """Sign the proposed document as a further person. With enough of them it goes into force.
+
+    Raises RefusedError where none waits.
+    """
+    waiting = proposed_issuers(act.session)
+    if waiting is None:
+        raise RefusedError("no issuers wait for a signature; `relance issuers propose` makes a document")
+    envelope = add_signature(waiting.envelope, act.actor.signer)
+    record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"issuers/{waiting.issuers.version}")
+    return _step(act, envelope)
+
+
+def _step(act: Act, envelope: bytes) -> IssuersProposal:
+    issuers = read_issuers(read_envelope(envelope).payload)
+    current = issuers_in_force(act.session)
+    accepted = accept_issuers(envelope, act.root, None if current is None else current.issuers)
+    in_force = isinstance(accepted, Issuers)
+    if in_force:
+        put_issuers_in_force(act.session, envelope)
+        record(act.session, act.now_ms, act.actor.name, AuditAct.APPROVE, f"issuers/{issuers.version}")
+    else:
+        keep_proposed_issuers(act.session, envelope)
+    return IssuersProposal(issuers=issuers, envelope=envelope, in_force=in_force)
