@@ -4,21 +4,30 @@ from controller.database.lookup import existing
 from controller.database.tables import OrderRow
 from controller.orders import store as orders
 from controller.orders.acting import Act
+from controller.orders.life import OrderState
 from controller.orders.status import OrderStatus, status_of
+from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope, seal
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import ORDER_TYPE
+from protocols.documents.orders import ORDER_TYPE, body_of
 from protocols.errors import RefusedError
 
 
 def check_signable(status: OrderStatus, by: str) -> None:
     """Raises RefusedError where an order waits for no signature, or this person has signed it already."""
     order_id = status.order.id
-    if not status.waits:
+    if not status.waits and not is_countersignable(status):
         raise RefusedError(f"{order_id} is {status.state}: it waits for no signature")
     if by in status.signed_by:
         others = " or ".join(status.others) or "nobody else there is"
         raise RefusedError(f"{by} has signed {order_id} already; it takes a different person: {others}")
+
+
+def is_countersignable(status: OrderStatus) -> bool:
+    """Whether two people may still sign it: a statement of an issuer's key may be over its allowance."""
+    order = status.order
+    issued = order.kind is Kind.PAYMENT and body_of(order, PaymentBody).epoch > 0
+    return issued and status.state == OrderState.ACTIVE
 
 
 def check_withdrawable(status: OrderStatus) -> None:
@@ -32,6 +41,8 @@ def check_withdrawable(status: OrderStatus) -> None:
 def sign(act: Act, order_id: str) -> OrderStatus:
     """Sign an order as a further person. Once enough people have signed it is approved and sent.
 
+    A statement of an issuer's key that two people sign too goes out again, above the allowance.
+
     Raises RefusedError where there is no such order, InputError where it waits for no signature or this
     person has signed it, RefusedError for harm while nobody can say what time it is.
     """
@@ -40,6 +51,9 @@ def sign(act: Act, order_id: str) -> OrderStatus:
     act.check_clock(Kind(row.kind))
     payload = read_envelope(row.envelope).payload
     envelope = seal(payload, ORDER_TYPE, [act.actor.signer])
+    if is_countersignable(status_of(session, row, act.root)):
+        row = orders.countersign(session, order_id, envelope, act.root, by, act.now_ms)
+        return status_of(session, row, act.root)
     row = orders.add_signature(session, order_id, envelope, act.root, by, act.now_ms)
     status = status_of(session, row, act.root)
     if status.missing:

@@ -29,7 +29,7 @@ from controller.orders.life import (
     step_order,
 )
 from controller.orders.numbering import draw_rev
-from controller.orders.sending import is_retained, resume, send
+from controller.orders.sending import is_retained, requeue, resume, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.bodies import VoidBody
 from protocols.documents.drafting import Sheet, object_of
@@ -143,6 +143,30 @@ def issue(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow:
     row = propose(session, envelope, by, now_ms)
     state = step_order(OrderState(row.state), OrderEvent.APPROVE)
     _activate(session, row, order_of(row), state, by, now_ms, signed=())
+    return row
+
+
+def countersign(
+    session: Session, order_id: str, envelope: bytes, root: Root, by: str, now_ms: int
+) -> OrderRow:
+    """Add a person's signature to a statement that is in force; with two for harm it is sent again.
+
+    The document stays the same, so that nothing is credited twice. Raises InputError where no further key of
+    the root has signed.
+    """
+    row = get_order(session, order_id)
+    before = open_signed(row.envelope, root, ORDER_TYPE).keyids
+    row.envelope = join_signatures(row.envelope, envelope)
+    signed = open_signed(row.envelope, root, ORDER_TYPE)
+    if not signed.keyids - before:
+        raise InputError(f"order {order_id}: no new signature by a key of the root")
+    session.add(row)
+    session.flush()
+    holders = sorted({root.keys[keyid].holder for keyid in signed.keyids - before})
+    audit.record(session, now_ms, by, AuditAct.SIGN, order_id, holders=", ".join(holders))
+    if meets(signed, root, Role.HARM):
+        order = order_of(row)
+        requeue(session, order, targets(session, order.scope), now_ms)
     return row
 
 

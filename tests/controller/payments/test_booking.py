@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from controller.database.engine import open_store, reading, writing
-from controller.database.tables import LinkRow, MeterRow, OrderRow, PaymentRequestRow, PaymentRow
+from controller.database.tables import LinkRow, MeterRow, OrderRow, OutboxRow, PaymentRequestRow, PaymentRow
 from controller.exchange.purses import PurseHeard, PursesHeard
 from controller.office.issuers_store import put_issuers_in_force
 from controller.office.issuing import CONTROLLER, first_issuers
 from controller.office.people import Actor
 from controller.orders.acting import Act
+from controller.orders.acts import sign
 from controller.payments.acts import ToppedUp, top_up, topped_up
 from controller.payments.booking import IssuingAs, book, is_due
 from controller.payments.requests import KNOWS_NO_ISSUERS, RequestState
@@ -25,7 +26,9 @@ from controller.payments.store import verify_ledger
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import Signer, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuer, Issuers, has_issued, write_issuers
-from protocols.documents.orders import Order, body_of, read_order
+from protocols.documents.kind_rule import Role
+from protocols.documents.orders import ORDER_TYPE, Order, body_of, read_order
+from protocols.documents.roles import meets, open_signed
 from protocols.errors import InputError, RefusedError
 from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS
 
@@ -167,6 +170,30 @@ def test_who_may_take_no_payment_books_nothing(home: Engine) -> None:
         assert session.get_one(PaymentRequestRow, "p1").state == RequestState.REFUSED
         with pytest.raises(RefusedError, match="the service refused it"):
             top_up(act(session), "p1", "m1", 90 * EUR)
+
+
+def test_two_people_sign_a_statement_over_the_allowance_and_it_goes_out_again(home: Engine) -> None:
+    purses = PursesHeard()
+    take(home, "p1", 900 * EUR)
+    heard(purses, 1, {1: 0})
+    with writing(home) as session:
+        book(session, purses, issuing(), ROOT, NOW_MS)
+        (row,) = session.exec(select(OrderRow)).all()
+        for message in session.exec(select(OutboxRow)):
+            session.delete(message)
+    sent = []
+    for by in ("dora", "eric"):
+        with writing(home) as session:
+            sign(act(session, by), row.id)
+            sent.append(len(session.exec(select(OutboxRow)).all()))
+    assert sent == [0, 1]
+    with reading(home) as session:
+        signed = session.get_one(OrderRow, row.id)
+        assert has_issued(signed.envelope, issuer(1))
+        assert meets(open_signed(signed.envelope, ROOT, ORDER_TYPE), ROOT, Role.HARM)
+        assert signed.digest == row.digest
+    with writing(home) as session, pytest.raises(InputError, match="no new signature"):
+        sign(act(session, "eric"), row.id)
 
 
 def test_one_id_is_one_payment(home: Engine) -> None:
