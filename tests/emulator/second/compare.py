@@ -1,0 +1,47 @@
+"""Plays a scenario on the firmware and on the second meter, and says where they differ.
+
+python -m tests.emulator.second.compare 0-1000
+"""
+
+import sys
+
+from emulator.scenario.commissioning import commission
+from emulator.scenario.player import MeterMaker, play
+from tests.emulator.second.scenarios import START_MS, scenario_of
+from tests.emulator.second.second_delivery import commission_second
+
+Change = tuple[int, dict[str, object]]
+
+
+def changes(seed: int, make_meter: MeterMaker) -> list[Change]:
+    """Each change of the supply, with its milliseconds since the start."""
+    played = play(scenario_of(seed), make_meter)
+    return [(each.true_ms - START_MS, each.fields) for each in played.items if each.event == "supply"]
+
+
+def difference(seed: int) -> tuple[Change | None, Change | None] | None:
+    """The first change in which the firmware and the second meter differ; None where they agree."""
+    firmware, second = changes(seed, commission), changes(seed, commission_second)
+    if firmware == second:
+        return None
+    for place in range(max(len(firmware), len(second))):
+        one, other = (each[place] if place < len(each) else None for each in (firmware, second))
+        if one != other:
+            return one, other
+    raise AssertionError(seed)
+
+
+def _main(span: str) -> int:
+    first, _, last = span.partition("-")
+    failed = 0
+    for seed in range(int(first), int(last or first) + 1):
+        found = difference(seed)
+        if found is not None:
+            failed += 1
+            sys.stdout.write(f"seed {seed}: firmware {found[0]}, second meter {found[1]}\n")
+    sys.stdout.write(f"{failed} differ\n")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1]))

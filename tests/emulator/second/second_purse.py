@@ -1,0 +1,55 @@
+"""Credit once more, read from the design (§4.3): exact integers, charged by the millisecond."""
+
+from dataclasses import dataclass
+
+from emulator.firmware.profile import Profile
+
+# A watt for a millisecond at 1 µ€/kWh, and a millisecond of 1 µ€ a day, in thousandths of a quantum (§3).
+_MQ_PER_WMS = 3
+_MQ_PER_MS_A_DAY = 125
+_MQ_PER_UEUR = 10_800_000 * 1_000
+_MQ_PER_Q = 1_000
+
+
+@dataclass
+class SecondPurse:
+    """The balance and the emergency credit. `used_up`: emptied, and to be repaid in full before it starts."""
+
+    profile: Profile
+    balance_q: int
+
+    def __post_init__(self) -> None:
+        self.balance_mq = self.balance_q * _MQ_PER_Q
+        self.size_mq = self.left_mq = self.profile.emergency_credit_q * _MQ_PER_Q
+        self.in_use = False
+        self.used_up = False
+
+    def charge(self, drawn_w: int, ticks: int) -> None:
+        """What `ticks` milliseconds cost; from the emergency credit while that is in use."""
+        energy_mq = drawn_w * self.profile.price_ueur_per_kwh * _MQ_PER_WMS
+        spent_mq = ticks * (energy_mq + self.profile.fixed_ueur_per_day * _MQ_PER_MS_A_DAY)
+        if self.in_use:
+            lent_mq = min(spent_mq, self.left_mq)
+            self.left_mq -= lent_mq
+            spent_mq -= lent_mq
+        self.balance_mq -= spent_mq
+
+    def pay(self, amount_ueur: int) -> None:
+        """A payment repays the emergency credit first."""
+        amount_mq = amount_ueur * _MQ_PER_UEUR
+        repaid_mq = min(amount_mq, self.size_mq - self.left_mq)
+        self.left_mq += repaid_mq
+        self.balance_mq += amount_mq - repaid_mq
+        if self.left_mq == self.size_mq:
+            self.used_up = False
+            self.in_use = self.in_use and self.balance_mq <= 0
+
+    def has_something(self) -> bool:
+        return self.balance_mq > 0 or (self.in_use and self.left_mq > 0)
+
+    def can_start(self) -> bool:
+        return self.balance_mq <= 0 and self.size_mq > 0 and not self.in_use and not self.used_up
+
+    def close_where_empty(self) -> None:
+        if self.in_use and self.left_mq == 0:
+            self.in_use, self.used_up = False, True
