@@ -5,6 +5,7 @@ signs, as before: each payment is booked, and credited exactly once, either way.
 """
 
 from msgspec import Struct
+from sqlmodel import Session
 
 from controller.office.issuers_store import issuers_in_force
 from controller.orders.acting import Act
@@ -16,6 +17,7 @@ from controller.payments.store import Booked, attach, draw_statement, order_id_o
 from protocols.documents.drafting import payment_statement
 from protocols.documents.envelope import seal
 from protocols.documents.payment_requests import PAYMENT_REQUEST_TYPE, PaymentRequest, write_request
+from protocols.documents.roles import Root
 from protocols.errors import InputError, RefusedError
 
 
@@ -49,19 +51,19 @@ def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
     request = PaymentRequest(id=payment_id, meter=meter, amount_ueur=amount_ueur, basis=act.basis)
     envelope = seal(write_request(request), PAYMENT_REQUEST_TYPE, [act.actor.signer])
     is_new = keep_request(session, request, envelope, act.actor.name, act.now_ms)
-    return ToppedUp(is_new=is_new, state=_state_of(act, payment_id))
+    return ToppedUp(is_new=is_new, state=_state_of(session, payment_id))
 
 
-def topped_up(act: Act, payment_id: str) -> ToppedUp:
+def topped_up(session: Session, root: Root, payment_id: str) -> ToppedUp:
     """How far a payment has come that was requested. Raises RefusedError where the service refused it."""
-    paid = payment_of(act.session, payment_id)
+    paid = payment_of(session, payment_id)
     if paid is None:
-        return ToppedUp(is_new=False, state=_state_of(act, payment_id))
-    return _booked(act, Booked(paid, None))
+        return ToppedUp(is_new=False, state=_state_of(session, payment_id))
+    return _known(session, root, paid)
 
 
-def _state_of(act: Act, payment_id: str) -> RequestState:
-    row = request_of(act.session, payment_id)
+def _state_of(session: Session, payment_id: str) -> RequestState:
+    row = request_of(session, payment_id)
     assert row is not None, payment_id
     state = RequestState(row.state)
     if state is RequestState.REFUSED:
@@ -76,8 +78,13 @@ def _booked(act: Act, booked: Booked) -> ToppedUp:
         status = act.submit(order)
         attach(act.session, paid.id, order.id)
         return ToppedUp(is_new=True, state=RequestState.BOOKED, payment=paid, status=status)
-    order_id = order_id_of(act.session, paid.id)
+    return _known(act.session, act.root, paid)
+
+
+def _known(session: Session, root: Root, paid: Payment) -> ToppedUp:
+    """A payment that was booked before, and how far its statement has come."""
+    order_id = order_id_of(session, paid.id)
     if order_id is None:
         raise InputError(f"payment {paid.id}: was booked elsewhere and has no statement here")
-    status = status_of(act.session, get_order(act.session, order_id), act.root)
+    status = status_of(session, get_order(session, order_id), root)
     return ToppedUp(is_new=False, state=RequestState.BOOKED, payment=paid, status=status)

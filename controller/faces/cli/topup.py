@@ -4,13 +4,13 @@ import time
 from typing import Annotated, Any, Final
 
 import typer
+from msgspec import structs
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.presence import look, unserved_in_words
 from controller.faces.cli.showing import print_json, print_lines
-from controller.orders.acting import Act
 from controller.payments.acts import ToppedUp, top_up, topped_up
 from controller.payments.requests import RequestState
 from protocols.arguments import read_name, read_payment
@@ -46,15 +46,16 @@ def top_up_one(
     read_name(payment_id, "--id")
     with face.acting(Kind.PAYMENT, (meter,), basis=f"payment {payment_id}"[:TEXT_CHARS_MAX]) as act:
         taken = top_up(act, payment_id, meter, amount_ueur)
-    unserved = None
+    unserved: str | None = None
+    service: dict[str, str] = {}
     if taken.state is RequestState.REQUESTED:
         seen = look(face.office)
         unserved = unserved_in_words(seen)
-        later = taken if unserved is not None else _wait(face, act, payment_id)
-        taken = ToppedUp(is_new=taken.is_new, state=later.state, payment=later.payment, status=later.status)
-    service = {} if taken.status is None else face.check_served(taken.status)
-    if taken.status is None:
-        service = {"service": look(face.office).presence}
+        service = {"service": seen.presence}
+        if unserved is None:
+            taken = _wait(face, payment_id, is_new=taken.is_new)
+    if taken.status is not None:
+        service = face.check_served(taken.status)
     if face.as_json:
         order = None if taken.status is None else order_fields(taken.status)
         print_json({"payment": _fields(payment_id, meter, amount_ueur, taken), "order": order, **service})
@@ -65,14 +66,14 @@ def top_up_one(
     return Exit.DONE
 
 
-def _wait(face: Face, act: Act, payment_id: str) -> ToppedUp:
+def _wait(face: Face, payment_id: str, *, is_new: bool) -> ToppedUp:
     """Wait a moment for the service to book a request."""
     until_s = time.monotonic() + _WAIT_S
     while True:
-        with face.again(act) as further:
-            found = topped_up(further, payment_id)
+        with face.office.reading() as session:
+            found = topped_up(session, face.office.root, payment_id)
         if found.state is not RequestState.REQUESTED or time.monotonic() >= until_s:
-            return found
+            return structs.replace(found, is_new=is_new)
         time.sleep(_POLL_S)
 
 

@@ -103,7 +103,7 @@ def test_a_request_is_booked_once_the_meter_was_heard_and_signed_with_the_issuer
         (row,) = session.exec(select(OrderRow)).all()
         assert has_issued(row.envelope, issuer(1))
         assert (row.state, row.created_by) == ("active", "service")
-        assert topped_up(act(session), "p1").payment is not None
+        assert topped_up(session, ROOT, "p1").payment is not None
     with writing(home) as session:
         assert book(session, purses, issuing(), ROOT, NOW_MS).requested == 0
         assert statements(session) == [(1, 20 * EUR)]
