@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from sqlmodel import Session
 
+from controller.meters.documents_held import issuers_version_held
 from controller.office.audit import AuditAct, record
 from controller.office.issuers_store import (
     issuers_in_force,
@@ -11,7 +13,7 @@ from controller.office.issuers_store import (
     proposed_issuers,
     put_issuers_in_force,
 )
-from controller.office.issuing import next_issuers
+from controller.office.issuing import CONTROLLER, next_epoch, next_issuers
 from controller.orders.acting import Act
 from protocols.documents.envelope import add_signature, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, accept_issuers, read_issuers, write_issuers
@@ -26,12 +28,21 @@ class IssuersProposal(Struct, frozen=True, kw_only=True):
     in_force: bool
 
 
+def controllers_next_epoch(session: Session) -> int:
+    """The epoch that the controller's issuer begins with the next document: its key is named by it."""
+    current = issuers_in_force(session)
+    version = 0 if current is None else current.issuers.version
+    known = None if current is None else current.issuers.of(CONTROLLER)
+    return next_epoch(known, issuers_version_held(session, version) - version)
+
+
 def propose_issuers(
     act: Act, new_keys: Mapping[str, str], allowances_ueur: Mapping[str, int]
 ) -> IssuersProposal:
     """Make the next document and sign it first. Another one that waits is given up. Raises InputError."""
     current = issuers_in_force(act.session)
-    issuers = next_issuers(None if current is None else current.issuers, new_keys, allowances_ueur)
+    above = issuers_version_held(act.session, 0 if current is None else current.issuers.version)
+    issuers = next_issuers(None if current is None else current.issuers, new_keys, allowances_ueur, above)
     envelope = seal(write_issuers(issuers), ISSUERS_TYPE, [act.actor.signer])
     record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"issuers/{issuers.version}")
     return _step(act, envelope)

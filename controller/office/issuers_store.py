@@ -45,6 +45,11 @@ def put_issuers_in_force(session: Session, envelope: bytes) -> None:
     drop_sealed(session, _PROPOSED)
 
 
+def keep_issuers_signed(session: Session, envelope: bytes) -> None:
+    """Keep the document in force with one more signature."""
+    keep_sealed(session, _IN_FORCE, envelope)
+
+
 def _read(session: Session, name: str) -> IssuersSealed | None:
     envelope = sealed(session, name)
     return (

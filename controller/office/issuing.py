@@ -22,20 +22,28 @@ def first_issuers(public: bytes) -> Issuers:
 
 
 def next_issuers(
-    current: Issuers | None, new_keys: Mapping[str, str], allowances_ueur: Mapping[str, int]
+    current: Issuers | None,
+    new_keys: Mapping[str, str],
+    allowances_ueur: Mapping[str, int],
+    above: int = 0,
 ) -> Issuers:
     """The document after this one. `new_keys`: of issuers that begin their next epoch, as hex.
+
+    `above`: a version that meters are known to hold; this one is later.
 
     An issuer that is not there yet begins its first. Raises InputError for an allowance out of range, or of
     an issuer that is not there, for a change of nothing, and for too many issuers.
     """
     held = {} if current is None else {each.name: each for each in current.issuers}
+    version = 0 if current is None else current.version
+    skipped = max(above - version, 0)
     for name, public in new_keys.items():
         known = held.get(name)
+        epoch = next_epoch(known, skipped)
         held[name] = (
-            Issuer(name=name, epoch=1, public=public, allowance_ueur_per_day=ALLOWANCE_UEUR_PER_DAY)
+            Issuer(name=name, epoch=epoch, public=public, allowance_ueur_per_day=ALLOWANCE_UEUR_PER_DAY)
             if known is None
-            else replace(known, epoch=known.epoch + 1, public=public)
+            else replace(known, epoch=epoch, public=public)
         )
     for name, allowance_ueur in allowances_ueur.items():
         if name not in held:
@@ -51,4 +59,12 @@ def next_issuers(
     issuers = tuple(held[name] for name in sorted(held))
     if current is not None and issuers == current.issuers:
         raise InputError("issuers: nothing would change; allowed: a new epoch, or another allowance")
-    return Issuers(version=1 if current is None else current.version + 1, issuers=issuers)
+    return Issuers(version=version + skipped + 1, issuers=issuers)
+
+
+def next_epoch(known: Issuer | None, skipped: int) -> int:
+    """The epoch that an issuer begins next; so many documents were made that are not known here.
+
+    Each of them can have begun one.
+    """
+    return (0 if known is None else known.epoch) + 1 + skipped

@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from controller.database.tables import SettingRow
+from controller.database.numbers import raise_number
+from controller.database.tables import CounterRow, SettingRow
 from controller.office.sealed_store import drop_sealed, keep_sealed, sealed
 from protocols.documents.roles import Root, accept_root
 
@@ -16,6 +17,7 @@ _IN_FORCE: Final = "root/in_force"
 _PROPOSED: Final = "root/proposed"
 _COUNTERSIGNING: Final = "root/countersigning"
 _DROPPED: Final = "dropped/"
+_SEEN: Final = "root-seen"
 
 
 def stored_root(session: Session) -> bytes | None:
@@ -35,6 +37,17 @@ def newer_root(session: Session, current: Root) -> tuple[Root, bytes] | None:
         return None
     found = accept_root(envelope, current)
     return (found, envelope) if isinstance(found, Root) else None
+
+
+def note_root_seen(session: Session, version: int) -> None:
+    """Keep that this root has been in force, which the store may have lost."""
+    raise_number(session, _SEEN, version)
+
+
+def root_seen(session: Session) -> int:
+    """The highest version that is known to have been in force beside that of the store; 0: none."""
+    row = session.get(CounterRow, _SEEN)
+    return 0 if row is None else row.value
 
 
 def keep_proposed(session: Session, envelope: bytes, *, countersign: bool) -> None:

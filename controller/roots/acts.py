@@ -12,13 +12,16 @@ from msgspec import Struct
 from sqlmodel import col, select
 
 from controller.database.tables import DeliveryRow, OrderRow
+from controller.meters.documents_held import root_version_held
 from controller.office.audit import AuditAct, record
+from controller.office.issuers_store import issuers_in_force, keep_issuers_signed
 from controller.office.root_store import (
     is_countersigning,
     keep_proposed,
     note_dropped,
     proposed_root,
     put_in_force,
+    root_seen,
 )
 from controller.orders.acting import Act
 from controller.orders.countersigning import countersign as sign_too
@@ -29,7 +32,8 @@ from controller.orders.superseding import is_sent_again
 from controller.orders.voids import keyids_in
 from controller.roots.rules import dropped_keys, next_root
 from protocols.documents.envelope import add_signature, read_envelope, seal
-from protocols.documents.kind_rule import Kind
+from protocols.documents.issuers import ISSUERS_TYPE
+from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
@@ -42,9 +46,9 @@ _WAITING = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 class RootProposal(Struct, frozen=True, kw_only=True):
     """A root after an act: its envelope, and whether it is in force now.
 
-    `stranded`: the orders in force that stand on dropped keys alone, as `id object`; while there are any it
-    does not go out. `countersigned`: those under which this act has put a signature,
-    or that it has made anew; `countersigning`: whoever signs this root does the same.
+    `stranded`: the orders in force that stand on dropped keys alone, as `id object`, and the issuers as
+    `issuers/VERSION`; while there are any it does not go out. `countersigned`: those under which this act has
+    put a signature, or that it has made anew; `countersigning`: whoever signs this root does the same.
     """
 
     root: Root
@@ -57,7 +61,8 @@ class RootProposal(Struct, frozen=True, kw_only=True):
 
 def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) -> RootProposal:
     """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError."""
-    root = next_root(act.root, dropped, act.now_ms)
+    above = max(root_version_held(act.session, act.root.version), root_seen(act.session))
+    root = next_root(act.root, dropped, act.now_ms, above)
     envelope = seal(write_root(root), ROOT_TYPE, [act.actor.signer])
     keep_proposed(act.session, envelope, countersign=countersign)
     record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}")
@@ -82,7 +87,7 @@ def sign(act: Act, *, countersign: bool = False) -> RootProposal:
 
 def _step(act: Act, root: Root, envelope: bytes, *, countersign: bool) -> RootProposal:
     done = _countersign(act, root) if countersign else ()
-    stranded = tuple(f"{row.id} {row.object}" for row in _stranded(act, root))
+    stranded = (*(f"{row.id} {row.object}" for row in _stranded(act, root)), *_stranded_issuers(act, root))
     ready = isinstance(accept_root(envelope, act.root), Root) and not stranded
     if ready:
         put_in_force(act.session, envelope)
@@ -117,6 +122,16 @@ def _stranded(act: Act, new: Root) -> list[OrderRow]:
     return found
 
 
+def _stranded_issuers(act: Act, new: Root) -> tuple[str, ...]:
+    """The issuers in force, if a meter that is made later would refuse them for want of signers."""
+    sealed = issuers_in_force(act.session)
+    if sealed is None or not dropped_keys(act.root, new):
+        return ()
+    if meets(open_signed(sealed.envelope, new, ISSUERS_TYPE), new, Role.HARM):
+        return ()
+    return (f"issuers/{sealed.issuers.version}",)
+
+
 def _waits(act: Act, row: OrderRow) -> bool:
     waiting = select(DeliveryRow.meter).where(
         DeliveryRow.order_id == row.id, col(DeliveryRow.state).in_(_WAITING)
@@ -131,4 +146,17 @@ def _countersign(act: Act, new: Root) -> list[str]:
         if may_countersign(act, row, new) and keyid not in keyids_in(row.envelope):
             signed = sign_too(act, row)
             done.append(f"{signed.id} {signed.object}")
-    return done
+    return [*done, *_countersign_issuers(act, new)]
+
+
+def _countersign_issuers(act: Act, new: Root) -> list[str]:
+    sealed = issuers_in_force(act.session)
+    keyid = act.actor.signer.keyid
+    if sealed is None or not _stranded_issuers(act, new) or keyid in keyids_in(sealed.envelope):
+        return []
+    if keyid not in new.roles[Role.HARM].keyids:
+        return []
+    keep_issuers_signed(act.session, add_signature(sealed.envelope, act.actor.signer))
+    name = f"issuers/{sealed.issuers.version}"
+    record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, name)
+    return [name]

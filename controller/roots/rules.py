@@ -15,8 +15,10 @@ ROOT_LIFE_MS: Final = 365 * DAY_MS
 _OF_MACHINES: Final = (Role.LEASE, Role.TIME)
 
 
-def next_root(root: Root, dropped: Collection[str], now_ms: int) -> Root:
+def next_root(root: Root, dropped: Collection[str], now_ms: int, above: int = 0) -> Root:
     """The root after `root`, which ends a year after `now_ms` and lists no key of those who are `dropped`.
+
+    `above`: a version that meters are known to hold; this one is later.
 
     Raises InputError for somebody without a key, for a machine, and where a role would have too few people.
     """
@@ -35,7 +37,8 @@ def next_root(root: Root, dropped: Collection[str], now_ms: int) -> Root:
         people = {keys[keyid].holder for keyid in rule.keyids}
         if len(people) < rule.threshold:
             raise InputError(f"--drop: {role} takes {rule.threshold} people, and {len(people)} would be left")
-    return replace(root, version=root.version + 1, expires_ms=now_ms + ROOT_LIFE_MS, keys=keys, roles=roles)
+    version = max(root.version, above) + 1
+    return replace(root, version=version, expires_ms=now_ms + ROOT_LIFE_MS, keys=keys, roles=roles)
 
 
 def dropped_keys(old: Root, new: Root) -> frozenset[str]:

@@ -64,7 +64,7 @@ class Jobs:
         issuers: IssuersSealed | None = None,
     ) -> None:
         self._issued = issued
-        self._issuers_version = 0 if issuers is None else issuers.issuers.version
+        self._issuers = issuers
         self._leads = leads
         self._engine = engine
         self._root = root
@@ -76,7 +76,7 @@ class Jobs:
         self._woken = asyncio.Event()
         self._trouble = Trouble("jobs")
         # Only saves work: without it the next tick would make the same plan again.
-        self._planned: tuple[tuple[int, int], int] | None = None
+        self._planned: tuple[tuple[int, int, int], int] | None = None
 
     def tick(self, clock: ClockWritten) -> Done:
         """Do what is due now, as the service believes. Idempotent: a second call at once finds nothing to do.
@@ -123,14 +123,18 @@ class Jobs:
         """Sign and answer by the store's issuers where they are newer, and send them to every meter."""
         with reading(self._engine) as session:
             sealed = issuers_in_force(session)
-        if sealed is None or sealed.issuers.version <= self._issuers_version:
+        before = self._issuers
+        if sealed is None or sealed == before:
             return
-        self._issuers_version = sealed.issuers.version
+        self._issuers = sealed
         if self._issued is not None:
             self._issued(sealed)
+        if before is not None and sealed.issuers.version <= before.issuers.version:
+            # The same document, with one more signature: meters that hold it keep it.
+            return
         with writing(self._engine) as session:
             spread_root(session, sealed.envelope)
-        logger.warning("jobs: issuers %d are in force now, and go to every meter", self._issuers_version)
+        logger.warning("jobs: issuers %d are in force now, and go to every meter", sealed.issuers.version)
 
     async def tick_now(self) -> Done:
         """One tick at the present instant, under the lock of this process's writers."""

@@ -76,10 +76,11 @@ def propose_issuers(
     amounts = dict(_allowance(text) for text in allowance or [])
     with face.office.reading() as session:
         now = issuers_in_force(session)
+        epoch = acts.controllers_next_epoch(session)
     known = None if now is None else now.issuers.of(CONTROLLER)
     keys = {}
     if new_epoch or known is None:
-        keys[CONTROLLER] = _key(face, 1 if known is None else known.epoch + 1)
+        keys[CONTROLLER] = _key(face, epoch)
     with face.acting_as(Role.HARM) as act:
         done = acts.propose_issuers(act, keys, amounts)
     return _show(face, done)

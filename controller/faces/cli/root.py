@@ -7,6 +7,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, READING, verb
+from controller.office.issuers_store import issuers_in_force
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import proposed_root
 from controller.roots import acts
@@ -74,6 +75,7 @@ def sign_root(face: Face, *, countersign: Countersign = False) -> int:
 def _show(face: Face, done: RootProposal) -> int:
     if done.in_force:
         replace_sealed(face.office.settings.root, done.envelope)
+        _write_issuers(face)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         shown["countersigning"] = done.countersigning
@@ -81,6 +83,14 @@ def _show(face: Face, done: RootProposal) -> int:
     else:
         print_lines(*_in_words(done.root), *_what_next(done))
     return Exit.NO if done.stranded else Exit.DONE
+
+
+def _write_issuers(face: Face) -> None:
+    """The home's copy, for fleets that are made from it: with the signatures that the new root demands."""
+    with face.office.reading() as session:
+        sealed = issuers_in_force(session)
+    if sealed is not None:
+        replace_sealed(face.office.settings.issuers, sealed.envelope)
 
 
 def _what_next(done: RootProposal) -> list[str]:
@@ -95,7 +105,7 @@ def _what_next(done: RootProposal) -> list[str]:
         )
         return [
             *lines,
-            "It does not go out: these orders in force stand on dropped keys alone.",
+            "It does not go out: these are in force and stand on dropped keys alone.",
             *(f"  {each}" for each in done.stranded),
             then,
         ]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from controller.office.people import load_root
+from protocols.documents.issuers import Issuers, accept_issuers
 from tests.controller.faces.cli.invocation import call
 
 
@@ -69,6 +70,17 @@ def test_a_root_proposed_with_countersigning_always_ends_in_force(home: Path) ->
     signed = call(home, "root", "sign", "--as", "bart", "--json")
     assert (signed.status, signed.found["in_force"]) == (0, True)
     assert signed.found["countersigned"] == proposed["stranded"]
+
+
+def test_the_issuers_are_signed_anew_where_a_signer_is_dropped(home: Path) -> None:
+    """A meter that is made later under the new root takes them."""
+    asked = call(home, "root", "propose", "--drop", "bart", "--as", "anne", "--json")
+    assert (asked.status, asked.found["stranded"]) == (1, ["issuers/1"])
+    assert call(home, "root", "sign", "--as", "carl", "--json").found["stranded"] == ["issuers/1"]
+    signed = call(home, "root", "sign", "--as", "carl", "--countersign", "--json").found
+    assert (signed["in_force"], signed["countersigned"]) == (True, ["issuers/1"])
+    root = load_root(home / "root.json")
+    assert isinstance(accept_issuers((home / "issuers.json").read_bytes(), root, None), Issuers)
 
 
 def test_nobody_proposes_a_root_of_one_or_drops_a_machine(home: Path) -> None:
