@@ -82,7 +82,8 @@ def rights_of(client: BrokerClient) -> TopicRights:
     for_all = topic_of(Place(Channel.FLEET_ORDERS, order=ANY))
     asks = topic_of(Place(Channel.SERVICE_ASK))
     acks = topic_of(Place(Channel.ACKS, link=ANY))
-    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks, acks))
+    mark = topic_of(Place(Channel.MARK))
+    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks, acks, mark))
 
 
 def _upward(link: str) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """Counters that rise by one and give no number twice: revisions, order ids, audit entries."""
 
-from sqlalchemy import text
-from sqlmodel import Session
+from sqlalchemy import text, update
+from sqlmodel import Session, col
+
+from controller.database.tables import CounterRow
 
 # The same statement on both databases. It locks the counter's row: the next writer waits for our commit.
 _DRAW = text(
@@ -23,3 +25,10 @@ def next_number(session: Session, name: str) -> int:
 def raise_number(session: Session, name: str, value: int) -> None:
     """Let the counter `name` stand at `value` at least: the next number is above it."""
     session.connection().execute(_RAISE, {"name": name, "value": value})
+
+
+def lift_numbers(session: Session, prefix: str, by: int, highest: int) -> None:
+    """Let every counter whose name begins so stand higher by `by`; not one that stands above `highest`."""
+    named = col(CounterRow.name).startswith(prefix, autoescape=True)
+    lifted = update(CounterRow).where(named, col(CounterRow.value) <= highest)
+    session.execute(lifted.values(value=CounterRow.value + by))

@@ -41,7 +41,7 @@ from protocols.timekeeping import Machine, Timekeeper
 STORE_FILE: Final = "replay.db"
 LOAD_EVERY_MS: Final = 2 * HOUR_MS
 _HEARD_BY_CONTROLLER: Final = frozenset(
-    {Channel.SERVICE_ANSWER, *(channel for channel, how in CARRIAGE.items() if how.upward)}
+    {Channel.SERVICE_ANSWER, Channel.MARK, *(channel for channel, how in CARRIAGE.items() if how.upward)}
 )
 _HEARD_BY_AUTHORITY: Final = frozenset({Channel.TIME_ASK, Channel.SERVICE_ASK})
 

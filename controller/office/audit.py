@@ -45,6 +45,7 @@ class AuditAct(StrEnum):
     LEASE_IMPOSSIBLE = "lease_impossible"
     ADMIT = "admit"
     ADMISSION = "admission"
+    FIND_LOSS = "find_loss"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

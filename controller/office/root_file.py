@@ -9,9 +9,9 @@ from protocols.errors import InputError
 def replace_sealed(path: Path, envelope: bytes) -> None:
     """Put a new document in the place of the file. Raises InputError where it cannot be written."""
     new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    write_secret(new, envelope)
     try:
+        new.unlink(missing_ok=True)
+        write_secret(new, envelope)
         new.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None

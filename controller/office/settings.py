@@ -55,6 +55,11 @@ class Settings:
         return self.home / ISSUERS_FILE
 
     @property
+    def mark(self) -> Path:
+        """How far the store has counted, signed by the service."""
+        return self.home / "mark.json"
+
+    @property
     def fleet_key(self) -> Path:
         """The secret from which every meter's own key is derived."""
         return self.home / "fleet.key"

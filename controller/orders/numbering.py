@@ -20,7 +20,7 @@ from typing import Final
 
 from sqlmodel import Session, col, func, select
 
-from controller.database.numbers import next_number, raise_number
+from controller.database.numbers import lift_numbers, next_number, raise_number
 from controller.database.tables import CounterRow, OrderRow
 from protocols.documents.bodies import Named
 from protocols.documents.drafting import object_of
@@ -30,13 +30,15 @@ from protocols.limits import REV_MAX, REV_STEP_MAX, REVISIONS_MAX
 from protocols.link.messages import MeterHolds
 
 _KNOWN: Final = "known/"
+# Above this the first number of an object is drawn; there is none in a store that never was behind.
+_BASE: Final = "rev-base"
 # Revs that a meter holds of one object: each person's, and those that went into a merged one, for some dozen.
 _REVS_HELD_MAX: Final = 12 * REVISIONS_MAX * (1 + REVISIONS_MAX)
 FLOOR_LEAP_MIN: Final = _REVS_HELD_MAX * REV_STEP_MAX
 _FLOOR_CHANCE_BYTES: Final = 4
 # The lower half of all numbers.
 BELIEVED_MAX: Final = REV_MAX // 2
-_LEASE: Final = object_of(Kind.LEASE, "fleet")
+LEASE: Final = object_of(Kind.LEASE, "fleet")
 _RELEASE: Final = object_of(Kind.RELEASE, "")
 
 
@@ -68,7 +70,16 @@ def numbers_held(holds: MeterHolds) -> dict[str, int]:
     """The number that a meter holds of each object that its holdings number; a leap counts as one step."""
     found = {each.object: _number_of(each) for each in holds.protections}
     found |= {each.object: each.rev for each in holds.calendars}
-    return found | {_LEASE: holds.lease_rev}
+    return found | {LEASE: holds.lease_rev}
+
+
+def numbers_known(session: Session, object_name: str) -> dict[str, int]:
+    """By meter, the number of this object that it is known to hold, where this store has not given it."""
+    prefix = f"{_KNOWN}{object_name}/"
+    query = select(CounterRow.name, CounterRow.value).where(
+        col(CounterRow.name).startswith(prefix, autoescape=True), col(CounterRow.value) <= BELIEVED_MAX
+    )
+    return {name.removeprefix(prefix): value for name, value in session.exec(query)}
 
 
 def numbers_not_given(session: Session, kind: Kind) -> dict[str, tuple[int, ...]]:
@@ -91,7 +102,7 @@ def draw_rev(session: Session, object_name: str) -> int:
     A number in the upper half of all numbers is believed of nobody: a meter whose key was stolen can lift a
     counter, and leaves as many numbers as anybody will need.
     """
-    number = next_number(session, f"rev/{object_name}")
+    number = _next_rev(session, object_name)
     known = select(func.max(CounterRow.value)).where(
         col(CounterRow.name).startswith(f"{_KNOWN}{object_name}/", autoescape=True),
         col(CounterRow.value) <= BELIEVED_MAX,
@@ -99,8 +110,18 @@ def draw_rev(session: Session, object_name: str) -> int:
     highest = session.exec(known).one() or 0
     if highest >= number:
         raise_number(session, f"rev/{object_name}", highest)
-        number = next_number(session, f"rev/{object_name}")
+        number = _next_rev(session, object_name)
     return number
+
+
+def lift_revs(session: Session, by: int) -> None:
+    """Number every object higher by `by`: so many numbers at most were given of each, and are not known here.
+
+    What has no number yet begins above them.
+    """
+    lift_numbers(session, "rev/", by, BELIEVED_MAX)
+    base = session.get(CounterRow, _BASE)
+    raise_number(session, _BASE, by + (0 if base is None else base.value))
 
 
 def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()) -> int:
@@ -109,11 +130,11 @@ def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()
     It is above all numbers that the key has given here, and above what these meters say they know.
     """
     object_name = object_of(Kind.RELEASE, keyid)
-    number = next_number(session, f"rev/{object_name}")
+    number = _next_rev(session, object_name)
     shared = _highest_within_a_step(session, object_name, number)
     if shared >= number:
         raise_number(session, f"rev/{object_name}", shared)
-        number = next_number(session, f"rev/{object_name}")
+        number = _next_rev(session, object_name)
     names = [f"{_KNOWN}{object_name}/{meter}" for meter in meters]
     own = select(func.max(CounterRow.value)).where(col(CounterRow.name).in_(names))
     number = max(number, (session.exec(own).one() or 0) + 1)
@@ -131,6 +152,15 @@ def draw_floor_rev(session: Session, object_name: str, secret: bytes) -> int:
     rev = draw_rev(session, object_name) + FLOOR_LEAP_MIN + chance
     raise_number(session, f"rev/{object_name}", rev)
     return rev
+
+
+def _next_rev(session: Session, object_name: str) -> int:
+    number = next_number(session, f"rev/{object_name}")
+    base = session.get(CounterRow, _BASE) if number == 1 else None
+    if base is not None:
+        raise_number(session, f"rev/{object_name}", base.value)
+        number = next_number(session, f"rev/{object_name}")
+    return number
 
 
 def _highest_within_a_step(session: Session, object_name: str, number: int) -> int:

@@ -39,7 +39,7 @@ class Outbox:
     """Drains the outbox while `run` runs. `poke` makes it poll at once.
 
     `poll_every_s` is longer where every act is followed by a `poke`, as in a simulation. `prepare` is awaited
-    before each drain: what it makes is sent at once.
+    before each drain: what it makes is sent at once. `leave_mark` is awaited before messages are sent.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class Outbox:
         clock: ServiceClock,
         lock: asyncio.Lock,
         prepare: Callable[[], Awaitable[None]] = nothing_to_prepare,
+        leave_mark: Callable[[], Awaitable[None]] = nothing_to_prepare,
     ) -> None:
         self._prepare = prepare
+        self._leave_mark = leave_mark
         self.poll_every_s = _POLL_EVERY_S
         self._engine = engine
         self._carrier = carrier
@@ -109,6 +111,8 @@ class Outbox:
             failure: Exception | None = None
             while messages := await asyncio.to_thread(self._due):
                 self._seen_seq = messages[-1].seq
+                # After they were read: it counts all that they number.
+                await self._leave_mark()
                 ready = self._put_off.ready(messages, now_s)
                 try:
                     await self._send([each for each in ready if each.seq not in self._unmarked])

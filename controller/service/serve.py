@@ -10,9 +10,10 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
 from controller.service.liveness import Uptime
+from controller.service.marking import Marking
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
 from controller.service.supervising import supervised
@@ -72,7 +74,7 @@ def nobody_waits(*, interrupted: bool) -> None:
 class ServiceKeys(Struct, frozen=True):
     """The keys that the service signs and checks with, and the sealed root.
 
-    `find_issuer`: the key of an issuer in force, if it is in the home.
+    `find_issuer`: the key of an issuer in force, if it is in the home. `mark`: the file of the store's mark.
     """
 
     service: Signer
@@ -80,6 +82,7 @@ class ServiceKeys(Struct, frozen=True):
     fleet_key: bytes
     root_envelope: bytes
     find_issuer: FindsKey = no_keys
+    mark: Path | None = None
 
 
 class Service:
@@ -110,6 +113,9 @@ class Service:
         self.acking = Acking(engine, keys.fleet_key, self._lock)
         self.booking = Booking(engine, self.root, self.clock, self._lock, keys.find_issuer)
         self.booking.take_issuers()
+        self.marking = Marking(
+            engine, self.root, keys.service, self.clock, self._lock, self._mark_heard, keys.mark
+        )
         self.intake = Intake(
             engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce, self.booking.purses
         )
@@ -125,6 +131,7 @@ class Service:
             self._take_issuers,
             issuers,
         )
+        self._mark_due = True
         self._answering: set[asyncio.Task[None]] = set()
         self._asked_aside = Aside()
         self._aside_answering: asyncio.Task[None] | None = None
@@ -135,7 +142,8 @@ class Service:
         """Give the service its connection; once, before `run`."""
         self.clock.attach(carrier)
         self.acking.attach(carrier)
-        self.outbox = Outbox(self._engine, carrier, self.clock, self._lock, self.booking.book_due)
+        self.marking.attach(carrier)
+        self.outbox = Outbox(self._engine, carrier, self.clock, self._lock, self._prepare, self.marking.leave)
         self.time = TimeAuthority(
             Source.HEADEND,
             self._keys.headend,
@@ -161,6 +169,8 @@ class Service:
                 self._aside_answering = self._begin(self._answer_aside())
         elif arrival.place.channel is Channel.SERVICE_ANSWER:
             self.clock.handle(arrival)
+        elif arrival.place.channel is Channel.MARK:
+            await self.marking.hear(arrival)
         else:
             await self.intake.handle(arrival)
 
@@ -215,7 +225,7 @@ class Service:
 
     def _take_root(self, root: Root, envelope: bytes) -> None:
         """Answer syncs with a root that has gone into force."""
-        self.root = self.booking.root = root
+        self.root = self.booking.root = self.marking.root = root
         self.intake.root = RootSent(root.version, envelope, self.intake.root.issuers)
         self.clock.root = root
 
@@ -223,8 +233,20 @@ class Service:
         self.acking.note(batch)
         self._poke()
 
+    async def _prepare(self) -> None:
+        """Before each drain: what is due is booked, and the mark is left that is due."""
+        await self.booking.book_due()
+        if self._mark_due:
+            self._mark_due = False
+            await self.marking.leave()
+
+    def _mark_heard(self) -> None:
+        self._mark_due = True
+        self._regained()
+
     def _ticked(self) -> None:
         self.acking.look()
+        self._mark_due = True
         self._poke()
 
     def _take_issuers(self, issuers: IssuersSealed) -> None:
@@ -314,7 +336,9 @@ def put_together(
     """
     presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, machine, draw)
     service = Service(engine, keys, machine, lambda: presence.leads, presence.nonce, draw)
-    carrier = _present_carrier(presence, broker, controller_filters(), service.handle, carry, draw)
+    carrier = _present_carrier(
+        presence, broker, controller_filters(), service.handle, carry, draw, service.marking.greet
+    )
     service.attach(carrier)
     return service, presence, carrier
 
@@ -362,8 +386,17 @@ def _present_carrier(
     handle: Handle,
     carry: Carry,
     draw: Draw,
+    connected: Callable[[], Awaitable[None]] | None = None,
 ) -> Carrier:
-    """A carrier that says that this run is there, and hears of others with its key."""
+    """A carrier that says that this run is there, and hears of others with its key.
+
+    `connected` is awaited after that, at each connect.
+    """
+
+    async def greet() -> None:
+        await presence.greet()
+        if connected is not None:
+            await connected()
 
     async def handle_all(arrival: Arrival) -> None:
         if arrival.place == presence.place:
@@ -377,7 +410,7 @@ def _present_carrier(
         f"relance-{presence.name}-{draw()[:_CLIENT_ID_DIGITS]}",
         (*filters, topic_of(presence.place)),
         handle=handle_all,
-        on_connect=presence.greet,
+        on_connect=greet,
         last_will=presence.last_will,
     )
     presence.attach(carrier)

@@ -19,6 +19,7 @@ from controller.meters.black_boxes import count_gaps
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.payments.requests import RequestState
+from controller.restores.views import found_losses
 from controller.service.liveness import LifeSign
 
 SERVE: Final = "serve"
@@ -38,7 +39,8 @@ class Overview(Struct, frozen=True, kw_only=True):
 
     `drafts`: orders that need a further signature; `voided`: the orders that have voided a key; `disputed`:
     meters whose clock is disputed; `queued`: deliveries that have not left yet; `payments_requested`: not
-    booked yet; `gaps`: meters of whose black box entries are missing.
+    booked yet; `gaps`: meters of whose black box entries are missing; `lost_entries`: of the audit, since a
+    backup was restored.
     """
 
     links: tuple[LinkView, ...]
@@ -51,6 +53,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     payments_requested: int
     gaps: int
     voided: tuple[str, ...] = ()
+    lost_entries: int = 0
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -83,6 +86,7 @@ def overview(session: Session) -> Overview:
         payments_requested=session.exec(requested).one(),
         voided=tuple(sorted(voided_by(session).values(), key=lambda each: (len(each), each))),
         gaps=count_gaps(session),
+        lost_entries=sum(each.entries for each in found_losses(session)),
     )
 
 

@@ -18,6 +18,7 @@ from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
 from protocols.documents.roles import ROOT_TYPE, Root, ShortRoot
 from protocols.limits import SIGNATURES_MAX
 from protocols.link.births import BIRTH_TYPE, Birth
+from protocols.link.marks import MARK_TYPE, StoreMark
 from protocols.link.messages import (
     Acked,
     Acks,
@@ -65,6 +66,7 @@ _SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.ORDERS: (ORDER_TYPE, ROOT_TYPE, ISSUERS_TYPE),
     Channel.TIME_ANSWER: (TIME_TYPE,),
     Channel.SERVICE_ANSWER: (SERVICE_TIME_TYPE,),
+    Channel.MARK: (MARK_TYPE,),
 }
 _INSIDE: Final = {
     ORDER_TYPE: "Order",
@@ -73,6 +75,7 @@ _INSIDE: Final = {
     TIME_TYPE: "TimeAnswer",
     SERVICE_TIME_TYPE: "ServiceAnswer",
     BIRTH_TYPE: "Birth",
+    MARK_TYPE: "StoreMark",
 }
 _TITLES: Final[Mapping[Channel, str]] = {
     Channel.FLEET_ORDERS: "A protective order for the whole fleet; an empty payload clears it.",
@@ -90,6 +93,7 @@ _TITLES: Final[Mapping[Channel, str]] = {
     Channel.TIME_ANSWER: "The authority's answer to the meter's nonce.",
     Channel.SERVICE_ASK: "The service asks a time authority; no link takes part.",
     Channel.SERVICE_ANSWER: "The authority's answer to the service's nonce; no link takes part.",
+    Channel.MARK: "How far the controller's store has counted; for the controller itself.",
 }
 _PARAMETERS: Final[Mapping[str, str]] = {
     "link": "A connection that carries many meters; a meter alone is a link of one.",
@@ -157,6 +161,7 @@ def schemas() -> Json:
         TimeAnswer,
         ServiceAnswer,
         Birth,
+        StoreMark,
         Authenticated,
     ]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]

@@ -35,6 +35,7 @@ class Channel(StrEnum):
     TIME_ANSWER = "time/answer"
     SERVICE_ASK = "controller/time/ask"
     SERVICE_ANSWER = "controller/time/answer"
+    MARK = "controller/mark"
 
 
 class Carriage(Struct, frozen=True):
@@ -70,6 +71,8 @@ CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.TIME_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
     Channel.SERVICE_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
     Channel.SERVICE_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
+    # A store that is restored after years must still find it.
+    Channel.MARK: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
 }
 HARM_EXPIRY_S: Final = MINUTE_MS // 1000
 
@@ -84,7 +87,13 @@ class Place(Struct, frozen=True):
 
 
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS)
-_OF_SERVICE = (Channel.CONTROLLER, Channel.TIMESERVER, Channel.SERVICE_ASK, Channel.SERVICE_ANSWER)
+_OF_SERVICE = (
+    Channel.CONTROLLER,
+    Channel.TIMESERVER,
+    Channel.SERVICE_ASK,
+    Channel.SERVICE_ANSWER,
+    Channel.MARK,
+)
 _OF_ALL = (Channel.FLEET_ORDERS, *_OF_SERVICE)
 _OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
 
@@ -107,6 +116,8 @@ def place_of(topic: str) -> Place | None:
     match topic.removeprefix(f"{PREFIX}/").split("/"):
         case ["controller" | "timeserver", "status"] | ["controller", "time", "ask" | "answer"]:
             return Place(Channel(topic.removeprefix(f"{PREFIX}/")))
+        case ["controller", "mark"]:
+            return Place(Channel.MARK)
         case ["fleet", "orders", order] if _are_ids(order):
             return Place(Channel.FLEET_ORDERS, order=order)
         case ["links", link, last] if last in _OF_LINK and _are_ids(link):
@@ -130,12 +141,12 @@ def link_filters(link: str) -> tuple[str, ...]:
 
 
 def controller_filters() -> tuple[str, ...]:
-    """What the controller subscribes to: everything that links publish, and answers to its own asks."""
+    """What the controller subscribes to: all that links publish, answers to its own asks, and its mark."""
     links = f"{PREFIX}/links/+"
     of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK if CARRIAGE[channel].upward)
     upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
     of_meter = tuple(f"{links}/meters/+/{channel}" for channel in upward)
-    return (*of_link, *of_meter, f"{PREFIX}/{Channel.SERVICE_ANSWER}")
+    return (*of_link, *of_meter, f"{PREFIX}/{Channel.SERVICE_ANSWER}", f"{PREFIX}/{Channel.MARK}")
 
 
 def time_filters() -> tuple[str, ...]:

@@ -114,6 +114,7 @@ class World:
     service: Service
     links: dict[str, Link]
     retained: dict[str, bytes] = field(default_factory=dict)
+    mark: bytes = b""
     connected: bool = True
     acknowledges: bool = True
     lost_channels: set[Channel] = field(default_factory=set)
@@ -148,6 +149,10 @@ class World:
             self.retained[place.order] = payload
             if not payload:
                 del self.retained[place.order]
+        if place.channel is Channel.MARK:
+            assert retain
+            self.mark = payload
+            return
         if place.channel is Channel.SERVICE_ASK:
             await self._answer_service(payload)
             return
@@ -166,11 +171,16 @@ class World:
         self.links[name].disconnected()
         self._upward.append(self.links[name].will())
 
-    def restart(self) -> None:
+    async def hear_mark(self) -> None:
+        """The broker delivers the mark that it has retained, as to each new subscriber."""
+        if self.mark:
+            await self.service.handle(Arrival(Place(Channel.MARK), self.mark, retained=True))
+
+    def restart(self, keys: ServiceKeys = SERVICE_KEYS) -> None:
         """Kill the service and start it again on the same store; everything else is lost."""
         for task in self.tasks:
             task.cancel()
-        self.service = Service(self.engine, SERVICE_KEYS, self.clock)
+        self.service = Service(self.engine, keys, self.clock)
         self.service.attach(self)
         self.tasks = [asyncio.create_task(self.service.intake.run())]
 

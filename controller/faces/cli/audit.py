@@ -1,16 +1,22 @@
 """`relance audit`: who did what, in a chain of hashes that shows changes made afterwards."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
+from msgspec import to_builtins
 
 from controller.faces.cli.face import Face
+from controller.faces.cli.losses import loss_in_words
 from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
 from controller.payments.rules import PurseFault, PurseFinding
 from controller.payments.store import verify_ledger, verify_purses
+from controller.restores.home import loss_not_recorded
+from controller.restores.rules import Loss
+from controller.restores.views import FoundLoss, found_losses
 from protocols.chain import Head
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
@@ -37,6 +43,9 @@ def verify(
 ) -> int:
     """Check the chain of the audit, the ledger and the purses. Ends with 1 where one is broken.
 
+    A store that was restored from a backup has lost entries: it ends with 1 too, until a --head is given that
+    was noted since. The service's mark in the home and on the broker shows that.
+
     A meter reports what went in and out of its purse: its balance is computed from that again, to the
     quantum, and what it credited is compared with the ledger.
     """
@@ -46,7 +55,11 @@ def verify(
         end = head_of(session)
         discrepancies = verify_ledger(session)
         purses = verify_purses(session)
-    whole = broken is None and not discrepancies and not purses
+        lost = found_losses(session, 0 if noted is None else noted.number)
+    new = loss_not_recorded(face.office)
+    if new is not None:
+        lost.append(FoundLoss(after=new.after, entries=new.entries, found_at=0))
+    whole = broken is None and not discrepancies and not purses and not lost
     if face.as_json:
         print_json(
             {
@@ -54,6 +67,7 @@ def verify(
                 "entries": end.number,
                 "head": _shown(end),
                 "broken_at": broken,
+                "lost": [to_builtins(each) for each in lost],
                 "ledger_discrepancies": discrepancies,
                 "purse_discrepancies": [_finding_fields(each) for each in purses],
             }
@@ -61,6 +75,8 @@ def verify(
         return Exit.DONE if whole else Exit.NO
     if broken is not None:
         raise RefusedError(f"audit: broken at entry {broken} of {end.number}: not what was written then")
+    if lost:
+        raise RefusedError(_lost_in_words(lost, end))
     if discrepancies:
         raise RefusedError(f"ledger: {discrepancies[0]}")
     if purses:
@@ -117,6 +133,13 @@ def list_acts(
     if more:
         print_lines(f"and {more} older: add --before {entries[-1].number}, or --limit N")
     return Exit.DONE
+
+
+def _lost_in_words(lost: Sequence[FoundLoss], end: Head) -> str:
+    """The losses, and how a person says that they know of them."""
+    told = [loss_in_words(Loss(after=each.after, entries=each.entries)) for each in lost]
+    known = f"`relance audit verify --head {_shown(end)}` takes that as known"
+    return "; ".join([*told, known] if all(each.found_at for each in lost) else told)
 
 
 def _finding_fields(finding: PurseFinding) -> dict[str, object]:

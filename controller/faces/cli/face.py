@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.people import choose_operator, open_key
 from controller.faces.cli.presence import look, unserved_in_words
@@ -114,6 +115,7 @@ class Face:
         ground = read_basis(self._options.basis if basis is None else basis)
         self.warn_of_clocks()
         actor = self.actor(KINDS[kind].role)
+        mind_losses(self.office, self.issue_ms())
         with acting(
             self.office.store, self.office.root, actor, self.now_ms(), ground, here=self.here()
         ) as act:
@@ -130,6 +132,7 @@ class Face:
         """An act of a person in this role that makes no order. Raises InputError as `actor`."""
         _ = self.zone
         actor = self.actor(role)
+        mind_losses(self.office, self.issue_ms())
         with acting(self.office.store, self.office.root, actor, self.now_ms(), here=self.here()) as act:
             yield act
 

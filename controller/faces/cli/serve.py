@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from controller.broker.rules import SERVE, TIMESERVER
+from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.options import Broker, Database, Home, Tls
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_lines
@@ -26,7 +27,7 @@ from protocols.errors import InputError, UnreachableError
 from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
 from protocols.link.keys import asks_key
 from protocols.reasons import Source
-from protocols.rim.clocks import SystemClock
+from protocols.rim.clocks import SystemClock, checked_now_ms
 from protocols.rim.ending import Ending
 from protocols.rim.terminal import Exit, warn
 from protocols.rim.tls import client_context
@@ -63,8 +64,10 @@ def serve_fleet(
             return signer if signer.public.hex() == issuer.public else None
 
         root = _root_envelope(settings.root)
-        keys = ServiceKeys(service, headend, load_fleet_key(settings.fleet_key), root, find_issuer)
+        fleet_key = load_fleet_key(settings.fleet_key)
+        keys = ServiceKeys(service, headend, fleet_key, root, find_issuer, settings.mark)
         _log(verbose=verbose)
+        mind_losses(office, checked_now_ms())
 
         def begun() -> None:
             print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")

@@ -66,6 +66,11 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
             else []
         ),
         f"Black boxes with missing entries: {view.gaps}.",
+        *(
+            [f"Entries of the audit lost by a restored backup: {view.lost_entries}; `relance audit verify`."]
+            if view.lost_entries
+            else []
+        ),
     ]
 
 
@@ -118,4 +123,5 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "queued": view.queued,
         "payments_requested": view.payments_requested,
         "black_boxes_with_gaps": view.gaps,
+        "lost_entries": view.lost_entries,
     }

@@ -19,7 +19,7 @@ from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, topic_of
 
 NAMES = st.from_regex(ID_FORM, fullmatch=True).filter(lambda name: len(name) <= 64)
 OF_THE_TIMESERVER = {Channel.TIMESERVER, Channel.SERVICE_ANSWER}
-BETWEEN_PROGRAMS = {*OF_THE_TIMESERVER, Channel.SERVICE_ASK}
+BETWEEN_PROGRAMS = {*OF_THE_TIMESERVER, Channel.SERVICE_ASK, Channel.MARK}
 SERVING = rights_of(BrokerClient(SERVE, False))
 TIMING = rights_of(BrokerClient(TIMESERVER, False))
 

@@ -22,7 +22,7 @@ from tests.protocols.link.link_messages import IDS
 
 OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS]
 OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER]
-OF_SERVICE = [Channel.SERVICE_ASK, Channel.SERVICE_ANSWER]
+OF_SERVICE = [Channel.SERVICE_ASK, Channel.SERVICE_ANSWER, Channel.MARK]
 OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL, *OF_SERVICE)]
 
 PLACES = (
@@ -131,16 +131,16 @@ def test_a_time_authority_hears_questions_and_nothing_else(place: Place) -> None
 
 
 @given(place=BETWEEN, link=IDS)
-def test_no_link_hears_what_service_and_authority_say_to_each_other(place: Place, link: str) -> None:
+def test_no_link_hears_what_programs_say_to_each_other_or_to_themselves(place: Place, link: str) -> None:
     assert not any(matches(each, topic_of(place)) for each in link_filters(link))
     hears = any(matches(each, topic_of(place)) for each in controller_filters())
-    assert hears == (place.channel is Channel.SERVICE_ANSWER)
+    assert hears == (place.channel in {Channel.SERVICE_ANSWER, Channel.MARK})
 
 
 def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> None:
-    """Retained: protection for the fleet, and who is online. Whatever could be harmful expires."""
+    """Retained: protection for the fleet, who is online, how far a store has counted. Harm expires."""
     assert CARRIAGE.keys() == set(Channel)
-    kept = {Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER, Channel.STATUS}
+    kept = {Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER, Channel.STATUS, Channel.MARK}
     assert {c for c, how in CARRIAGE.items() if how.retain} == kept
     assert {c for c, how in CARRIAGE.items() if how.expiry_s is None} == kept
     assert {how.qos for how in CARRIAGE.values()} == {1}
@@ -162,6 +162,7 @@ def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> Non
         (Channel.TIME_ANSWER, "relance/v1/links/link-1/meters/m00001/time/answer"),
         (Channel.SERVICE_ASK, "relance/v1/controller/time/ask"),
         (Channel.SERVICE_ANSWER, "relance/v1/controller/time/answer"),
+        (Channel.MARK, "relance/v1/controller/mark"),
     ],
 )
 def test_topics_are_spelt_as_the_design_has_them(channel: Channel, topic: str) -> None:

@@ -1,0 +1,29 @@
+"""A home whose store is behind the mark beside it: then the store alone was restored from a backup."""
+
+from controller.database.engine import writing
+from controller.office.opening import Office
+from controller.restores.acts import account_for, unknown_loss
+from controller.restores.mark_file import read_mark
+from controller.restores.rules import Loss
+
+
+def account_for_home(office: Office, now_ms: int) -> Loss | None:
+    """Number on above what the store has lost, as the mark in the home shows; None where nothing is new.
+
+    Raises InputError and DocumentError as `read_mark`.
+    """
+    mark = read_mark(office.settings.mark, office.root)
+    if mark is None or loss_not_recorded(office) is None:
+        # Only a store that is behind is written to.
+        return None
+    with writing(office.store) as session:
+        return account_for(session, mark, office.root.version, now_ms)
+
+
+def loss_not_recorded(office: Office) -> Loss | None:
+    """What the store has lost and does not know of yet. Raises as `account_for_home`."""
+    mark = read_mark(office.settings.mark, office.root)
+    if mark is None:
+        return None
+    with office.reading() as session:
+        return unknown_loss(session, mark)

@@ -1,0 +1,41 @@
+"""The mark in the home: beside the store, so that a store that is restored alone finds it."""
+
+from pathlib import Path
+
+from controller.office.root_file import replace_sealed
+from protocols.documents.kind_rule import Role
+from protocols.documents.roles import Root
+from protocols.errors import InputError
+from protocols.link.marks import StoreMark, open_mark
+
+
+def read_mark(path: Path, root: Root) -> StoreMark | None:
+    """The mark in a file, signed by the service's key; None where there is no file.
+
+    Raises InputError for a file that cannot be read, or whose mark nobody has signed who may; DocumentError
+    for one that is no mark.
+    """
+    try:
+        envelope = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    mark = open_mark(envelope, service_keys(root))
+    if mark is None:
+        raise InputError(
+            f"{path}: not signed by the service's key; allowed: what `relance serve` wrote there"
+        )
+    return mark
+
+
+def service_keys(root: Root) -> dict[str, bytes]:
+    """The keys of the service, by keyid."""
+    rule = root.roles.get(Role.LEASE)
+    keyids = () if rule is None else rule.keyids
+    return {keyid: bytes.fromhex(root.keys[keyid].public) for keyid in keyids}
+
+
+def write_mark(path: Path, envelope: bytes) -> None:
+    """Put a mark in the place of the last one. Raises InputError where it cannot be written."""
+    replace_sealed(path, envelope)
