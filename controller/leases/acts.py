@@ -8,13 +8,21 @@ from typing import Final
 from sqlmodel import Session, col, func, or_, select
 
 from controller.database.tables import AuditRow, MeterRow, OrderRow, SettingRow
-from controller.leases.rules import LeaseHeld, demanding_root, due_leases, lease_held, plan_leases
+from controller.leases.rules import (
+    LeaseHeld,
+    demanding_root,
+    due_leases,
+    lease_held,
+    lease_outnumbered,
+    plan_leases,
+)
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import store as orders
 from controller.orders import voids
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
+from controller.orders.numbering import LEASE, numbers_known
 from controller.orders.standing import Signers
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind, Role
@@ -57,17 +65,23 @@ def renew_leases(act: Act) -> int:
 def leases_held(session: Session) -> dict[str, LeaseHeld]:
     """What the latest lease for each meter says, whether the meter has received it or not."""
     query = select(OrderRow).where(OrderRow.kind == Kind.LEASE, OrderRow.state == OrderState.ACTIVE)
+    known = numbers_known(session, LEASE)
     held: dict[str, LeaseHeld] = {}
     for row in session.exec(query.order_by(col(OrderRow.rev))):
         order = orders.order_of(row)
-        held |= dict.fromkeys(order.scope.meters, lease_held(order))
+        said = lease_held(order)
+        outnumbered = [meter for meter in order.scope.meters if known.get(meter, 0) >= row.rev]
+        before = {meter: held.get(meter) for meter in outnumbered}
+        held |= dict.fromkeys(order.scope.meters, said)
+        held |= {meter: lease_outnumbered(said, before[meter]) for meter in outnumbered}
     return held
 
 
-def upkeep_mark(session: Session) -> tuple[int, int]:
+def upkeep_mark(session: Session) -> tuple[int, int, int]:
     """A value that changes with everything that leases depend on: equal marks mean the same plan."""
     acts = session.exec(select(func.max(AuditRow.number))).one()
-    return acts or 0, session.exec(select(func.count()).select_from(MeterRow)).one()
+    meters = session.exec(select(func.count()).select_from(MeterRow)).one()
+    return acts or 0, meters, sum(numbers_known(session, LEASE).values())
 
 
 def _record_without_lease(session: Session, meters: int, now_ms: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from controller.orders.standing import NOBODY, Signers, protection_of
 from protocols.documents.bodies import LeaseBody, Named, ReleaseBody
@@ -30,6 +31,7 @@ _NAMED_BEYOND_MS: Final = 2 * DAY_MS
 METERS_PER_LEASE_MAX: Final = 200
 # A lease that was issued later than this after now was issued by a wrong clock.
 _AHEAD_MS: Final = 2 * MINUTE_MS
+REFUSED_AGAIN_MS: Final = HOUR_MS
 # Bytes that the meters' ids may take in a message of 16 KiB, half of which is base64 and signatures.
 _METER_NAMES_BYTES_MAX: Final = 4 * 1024
 
@@ -43,11 +45,16 @@ class LeasePlan(Struct, frozen=True, kw_only=True):
 
 
 class LeaseHeld(Struct, frozen=True, kw_only=True):
-    """What the latest lease for a meter says."""
+    """What the latest lease for a meter says.
+
+    `again_ms`: the meter holds a later number, and never takes this lease; from then on it gets another one.
+    None: nothing is known against it.
+    """
 
     calendar: tuple[str, int, str]
     names: tuple[Named, ...]
     issued_at_ms: int
+    again_ms: int | None = None
 
 
 def protection_to_name(
@@ -127,8 +134,20 @@ def lease_held(order: Order) -> LeaseHeld:
     return LeaseHeld(calendar=calendar, names=body.names, issued_at_ms=order.issued_at_ms)
 
 
+def lease_outnumbered(held: LeaseHeld, before: LeaseHeld | None) -> LeaseHeld:
+    """The lease of a meter that holds a later number: a store that was restored has given this one twice.
+
+    Another is issued at once; but one in an hour where the lease `before` was refused as well, since a thief
+    of a meter's key can refuse each.
+    """
+    wait_ms = 0 if before is None or before.again_ms is None else REFUSED_AGAIN_MS
+    return replace(held, again_ms=held.issued_at_ms + wait_ms)
+
+
 def _is_due(plan: LeasePlan, held: LeaseHeld | None, now_ms: int) -> bool:
     if held is None or held.names != plan.names or now_ms - held.issued_at_ms >= RENEWAL_MS:
+        return True
+    if held.again_ms is not None and now_ms >= held.again_ms:
         return True
     # A wrong clock issued it in the future, where no meter accepts it.
     if held.issued_at_ms > now_ms + _AHEAD_MS:
