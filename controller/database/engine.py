@@ -142,7 +142,9 @@ def _without_password(url: str) -> str:
 def _check_file(address: URL, shown: str) -> None:
     """Raises UnreachableError for a missing file: SQLite would create an empty one, and then lack tables."""
     if address.database and address.database != ":memory:" and not Path(address.database).exists():
-        raise UnreachableError(f"{shown}: no such file; `relance init` makes it")
+        raise UnreachableError(
+            f"{shown}: no such file; `relance init` makes it, or `relance init --new-store` anew"
+        )
 
 
 def _connect(address: URL) -> Engine:

@@ -28,10 +28,14 @@ class StillInForceError(RefusedError):
 
 
 def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> OrderStatus:
-    """Forbid cuts in `[from_ms, until_ms)`, by one person. Raises StillInForceError where one is in force."""
-    held = hold_in_force(act.session, name)
-    if held is not None and held.until_ms > act.now_ms:
-        raise StillInForceError(name, held.until_ms)
+    """Forbid cuts in `[from_ms, until_ms)`, by one person.
+
+    Raises StillInForceError where one is in force; but one that a meter has refused is declared again, above
+    the number that the meter named.
+    """
+    held = next((each for each in list_holds(act.session) if each.name == name), None)
+    if held is not None and (held.until_ms or 0) > act.now_ms and not held.progress.refused:
+        raise StillInForceError(name, held.until_ms or 0)
     sheet = act.sheet(Kind.HOLD, name)
     return act.submit(declare_moratorium(sheet, name, from_ms, until_ms, scope))
 

@@ -172,6 +172,26 @@ def found(
             engine.dispose()
 
 
+def found_store(settings: Settings, root: Root, now_ms: int) -> None:
+    """Make an empty store for a home whose store is lost: with its issuers, and nothing else.
+
+    Raises InputError where there is a store with an audit already; then nothing is changed.
+    """
+    issuers = settings.issuers.read_bytes() if settings.issuers.exists() else None
+    engine = open_store(settings.database, create=True)
+    try:
+        with writing(engine) as session:
+            if head_of(session) != GENESIS:
+                raise InputError(f"{settings.database}: holds a controller's audit; nothing was changed")
+            for keyid in root.roles[Role.PROTECT].keyids:
+                holder = root.keys[keyid].holder
+                record(session, now_ms, holder, AuditAct.INIT, f"key/{keyid}", home=str(settings.home))
+            if issuers is not None:
+                put_issuers_in_force(session, issuers)
+    finally:
+        engine.dispose()
+
+
 def open_audit(
     session: Session, signers: Mapping[str, Signer], operators: Sequence[str], now_ms: int, **detail: str
 ) -> None:

@@ -1,6 +1,6 @@
 """`relance moratorium`: forbid cuts for some time. One person declares and extends it, two lift it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
 from protocols.words.en.times import local
+
+# Of what only meters know, so many names are shown to a person.
+_FORGOTTEN_MAX: Final = 20
 
 app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow moratoriums.")
 
@@ -118,8 +121,24 @@ def status(
             for hold in holds
         ]
         print_table("", heads, rows, wraps=("meters",))
-    print_lines(*map(_forgotten, forgotten))
+        print_lines(
+            *(
+                f"{hold.name} was refused by {hold.progress.refused} of its meters: declare it again, and it"
+                " is numbered above what they hold."
+                for hold in holds
+                if _told_refused(hold)
+            )
+        )
+    # One stolen meter can make up any names: they come last, and few of them are shown.
+    forgotten.sort(key=lambda hold: (-hold.meters, hold.name))
+    print_lines(*map(_forgotten, forgotten[:_FORGOTTEN_MAX]))
+    if len(forgotten) > _FORGOTTEN_MAX:
+        print_lines(f"and {len(forgotten) - _FORGOTTEN_MAX} more that only meters know: add --json")
     return Exit.DONE
+
+
+def _told_refused(hold: HoldView) -> bool:
+    return hold.until_ms is not None and hold.progress.refused > 0
 
 
 def _forgotten(hold: ForgottenHold) -> str:
