@@ -7,6 +7,7 @@ the system clock beside it.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Final
 
@@ -66,6 +67,7 @@ class ServiceClock:
         self._asked: dict[str, int] = {}
         self._shares_machine: bool | None = None
         self._told: tuple[object, ...] = ()
+        self._woken = asyncio.Event()
         self._patient_tick = machine.tick_ms() + _PATIENCE_MS
 
     def attach(self, carrier: Carries) -> None:
@@ -99,14 +101,21 @@ class ServiceClock:
             if said is not None:
                 self._state = rules.hear(self._state, Voice.FLEET, said)
 
+    def connected(self) -> None:
+        """There is a broker now: ask at once. Meters that greet soon want the time from a trusted clock."""
+        self._woken.set()
+
     async def run(self) -> None:
         """Ask the timeserver every minute, and more often while the clock is doubtful, until cancelled."""
         while True:
+            self._woken.clear()
             try:
                 await self.ask()
             except NotConnectedError as error:
                 logger.debug("clock: %s", error)
-            await asyncio.sleep(_ASK_EVERY_S if self.judged().trusted else _ASK_AGAIN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_EVERY_S if self.judged().trusted else _ASK_AGAIN_S):
+                    await self._woken.wait()
 
     async def ask(self) -> None:
         """Ask the timeserver once. Raises NotConnectedError without a broker."""

@@ -153,6 +153,11 @@ class Service:
             asks=asks_key(self._keys.fleet_key, Source.HEADEND),
         )
 
+    async def connected(self) -> None:
+        """There is a broker now: the time is asked for at once, and the mark is left there too."""
+        self.clock.connected()
+        await self.marking.greet()
+
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
         if arrival.place.channel is Channel.TIME_ASK:
@@ -337,7 +342,7 @@ def put_together(
     presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, machine, draw)
     service = Service(engine, keys, machine, lambda: presence.leads, presence.nonce, draw)
     carrier = _present_carrier(
-        presence, broker, controller_filters(), service.handle, carry, draw, service.marking.greet
+        presence, broker, controller_filters(), service.handle, carry, draw, service.connected
     )
     service.attach(carrier)
     return service, presence, carrier
@@ -390,13 +395,13 @@ def _present_carrier(
 ) -> Carrier:
     """A carrier that says that this run is there, and hears of others with its key.
 
-    `connected` is awaited after that, at each connect.
+    `connected` is awaited at each connect, before this run says so.
     """
 
     async def greet() -> None:
-        await presence.greet()
         if connected is not None:
             await connected()
+        await presence.greet()
 
     async def handle_all(arrival: Arrival) -> None:
         if arrival.place == presence.place:
