@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check tidy docs bench mutants simulate lock clean
+.PHONY: help setup demo test check tidy docs bench mutants simulate kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -67,6 +67,13 @@ mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must se
 SEEDS := 100
 simulate: $(VENV)/dev.stamp ## The whole system from seeds, with faults in all of it: SEEDS=100 or SEEDS=40-60.
 	@$(BIN)/python -m tests.simulation.play $(SEEDS) $(if $(WORSE),--worse)
+
+KILLS := 50
+SEED := 1
+RUNS := 1
+kills: $(VENV)/dev.stamp ## Kill every real process again and again: KILLS=50, SEED=1, and RUNS=1 of them from that seed on.
+	@tools/need-package mosquitto=mosquitto
+	@$(BIN)/python -m tests.kills.play $(KILLS) $(SEED) $(RUNS)
 
 # ---------------------------------------------------------------- now and then
 

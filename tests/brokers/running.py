@@ -29,6 +29,8 @@ class RunningBroker(Protocol):
 
     def kill(self) -> None: ...
 
+    def signal(self, number: signal.Signals) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -36,8 +38,11 @@ class Embedded(EmbeddedBroker):
     """The default broker."""
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.stop()
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
 
 
 def free_port() -> int:
