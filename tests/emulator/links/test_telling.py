@@ -224,6 +224,26 @@ def test_what_was_published_while_nobody_listened_is_told_when_the_first_control
     assert run.store.events == events_of(run.meter)
 
 
+def test_what_the_broker_takes_counts_for_nothing_while_a_controller_acknowledges() -> None:
+    run = Run()
+    run.connect()
+    pressed(run, 1)
+    run.ack()
+    assert run.meter.telling.acknowledges
+    run.lossy = True
+    pressed(run, 2)
+    run.lossy = False
+    lost = events_of(run.meter).keys() - run.store.events.keys()
+    assert lost, "the broker took them, and nobody else"
+    assert not any(number in run.meter.telling.there for number in lost)
+    run.wait(MINUTE_MS)
+    assert run.store.events == events_of(run.meter)
+    # And where even that is lost, it is told a third time.
+    run.store = Store()
+    run.wait(2 * MINUTE_MS)
+    assert lost <= run.store.events.keys()
+
+
 def test_an_older_controller_that_never_acknowledges_is_told_once() -> None:
     run = Run()
     run.connect()
