@@ -70,6 +70,11 @@ def dropped_holders(session: Session) -> dict[str, str]:
     return {row.name.removeprefix(_DROPPED): row.value for row in rows}
 
 
+def holders_of_keys(session: Session, root: Root) -> dict[str, str]:
+    """Who holds or held each key, by keyid: of the root, and of those that it has dropped."""
+    return dropped_holders(session) | {keyid: key.holder for keyid, key in root.keys.items()}
+
+
 def note_dropped(session: Session, keyid: str, holder: str) -> None:
     """Keep whose key it was: a void may name it later."""
     keep_sealed(session, _DROPPED + keyid, holder.encode())

@@ -52,14 +52,14 @@ def _orders_of(
         )
         rows += [tuple(row) for row in session.execute(query)]
     orders = {
-        row.id: order_of(row)
+        row.id: (order_of(row), row.created_by)
         for batch in in_batches({order_id for _, order_id, *_ in rows})
         for row in session.exec(select(OrderRow).where(col(OrderRow.id).in_(batch)))
     }
     active: dict[str, list[ActiveOrder]] = {}
     for meter, order_id, text, stored_ms, receipt in rows:
-        order = orders[order_id]
+        order, by = orders[order_id]
         proven = receipt is not None or order.kind is Kind.PAYMENT
         state = state_of(text, order_id, meter)
-        active.setdefault(meter, []).append(ActiveOrder(order, state, stored_ms, proven))
+        active.setdefault(meter, []).append(ActiveOrder(order, state, stored_ms, proven, by))
     return active

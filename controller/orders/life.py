@@ -83,12 +83,14 @@ class ActiveOrder(Struct, frozen=True):
 
     `stored_ms`: when the meter's receipt came; None: not yet, or not asked for.
     `proven`: a receipt of the meter names this very document, or (a payment) no receipt need do so.
+    `by`: who made the order.
     """
 
     order: Order
     state: DeliveryState
     stored_ms: int | None = None
     proven: bool = True
+    by: str = ""
 
 
 # An order that was sent is not withdrawn: another order lifts, cancels or clears it. `-`: not allowed.

@@ -36,10 +36,12 @@ class ReleaseRuns(Struct, frozen=True, kw_only=True):
     """A release whose hours run. `until_ms`: their end at the earliest: the meter counts its own ticks.
 
     `left_ms`: what is left of them; `unconfirmed`: the state of the delivery where the meter has not
-    confirmed it, so that all its hours are still to come.
+    confirmed it, so that all its hours are still to come. `by`: who made it.
     """
 
     object: str
+    rev: int
+    by: str
     until_ms: int
     left_ms: int
     unconfirmed: str | None
@@ -179,7 +181,12 @@ def _release_of(active: Sequence[ActiveOrder], now_ms: int) -> ReleaseRuns | Non
         if now_ms < until_ms:
             left_ms = until_ms - now_ms
             runs = ReleaseRuns(
-                object=each.order.object, until_ms=until_ms, left_ms=left_ms, unconfirmed=_unconfirmed(each)
+                object=each.order.object,
+                rev=each.order.rev,
+                by=each.by,
+                until_ms=until_ms,
+                left_ms=left_ms,
+                unconfirmed=_unconfirmed(each),
             )
             running.append(runs)
     return max(running, key=lambda each: each.until_ms, default=None)

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, func, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, tuple_
 from sqlmodel import Session, col, select
 
 from controller.database.damage import read_column
@@ -49,7 +49,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
 class OrderFilter(Struct, frozen=True, kw_only=True):
     """Which orders a list shows; None: whatever it is. `meter`: only orders with a delivery to it.
 
-    Leases are shown only where they are asked for: by `leases`, by their kind, or by the name of one.
+    `object`: its name, or `release/PERSON` for all releases of a person, whatever key numbers them. Leases
+    are shown only where they are asked for: by `leases`, by their kind, or by the name of one.
     `query`: over `choosing.ORDER_FIELDS`.
     """
 
@@ -79,6 +80,7 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     kind: str
     object: str
     rev: int
+    created_by: str
     meter: str
     state: str
     attempts: int
@@ -141,7 +143,15 @@ def list_deliveries(
             query = query.where(col(column) == value)
     rows = session.exec(query.order_by(*_NEWEST_FIRST, col(DeliveryRow.meter)).limit(limit))
     return [
-        view_of(row, DeliveryView, kind=order.kind, object=order.object, rev=order.rev) for row, order in rows
+        view_of(
+            row,
+            DeliveryView,
+            kind=order.kind,
+            object=order.object,
+            rev=order.rev,
+            created_by=order.created_by,
+        )
+        for row, order in rows
     ]
 
 
@@ -171,14 +181,25 @@ _scopes: msgspec.json.Decoder[Scope] = msgspec.json.Decoder(Scope)
 
 
 def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
-    columns = ((OrderRow.state, wanted.state), (OrderRow.kind, wanted.kind), (OrderRow.object, wanted.object))
+    columns = ((OrderRow.state, wanted.state), (OrderRow.kind, wanted.kind))
     found = [col(column) == value for column, value in columns if value is not None]
+    if wanted.object is not None:
+        found.append(_is_called(wanted.object))
     if wanted.meter is not None:
         delivered = select(DeliveryRow.order_id).where(DeliveryRow.meter == wanted.meter)
         found.append(col(OrderRow.id).in_(delivered))
     if wanted.query is not None:
         found.append(orders_where(wanted.query))
     return found
+
+
+def _is_called(name: str) -> ColumnElement[bool]:
+    """Orders of the object of this name, or the releases of a person: they are listed as `release/anna`."""
+    prefix, _, person = name.partition("/")
+    called = col(OrderRow.object) == name
+    if prefix != KINDS[Kind.RELEASE].prefix:
+        return called
+    return or_(called, and_(col(OrderRow.kind) == Kind.RELEASE, col(OrderRow.created_by) == person))
 
 
 def _with_leases(wanted: OrderFilter) -> bool:

@@ -20,7 +20,7 @@ from controller.voids.views import key_named
 from protocols.documents import drafting
 from protocols.documents.bodies import HoldBody, Kept
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import Order, body_of
+from protocols.documents.orders import Order, body_of, keyid_named_by
 from protocols.documents.roles import SignedBy
 from protocols.errors import InputError, RefusedError
 
@@ -72,9 +72,14 @@ def _chosen(rows: Sequence[OrderRow], keep: Collection[str]) -> list[OrderRow]:
         return list(rows) if KEEP_ALL in keep else []
     for each in keep:
         if not any(each in {row.id, row.object} for row in rows):
-            allowed = ", ".join(f"{row.id} {row.object}" for row in rows) or "nothing stands on it"
+            allowed = ", ".join(map(_named, rows)) or "nothing stands on it"
             raise InputError(f"--keep: {each} does not stand on this key alone; allowed: {allowed}")
     return [row for row in rows if {row.id, row.object} & set(keep)]
+
+
+def _named(row: OrderRow) -> str:
+    """The order and its object; not where that is a key's, whose 64 digits nobody types."""
+    return row.id if keyid_named_by(row.object) is not None else f"{row.id} {row.object}"
 
 
 def _kept(order: Order) -> tuple[Kept, ...]:

@@ -43,6 +43,8 @@ def orders_that_bear(active: Sequence[ActiveOrder], standing: Standing, now_ms: 
     if release is not None:
         yield ReleaseInForce(
             object=release.object,
+            rev=release.rev,
+            by=release.by,
             until_ms=release.until_ms,
             left_ms=release.left_ms,
             unconfirmed=release.unconfirmed,

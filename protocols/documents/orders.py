@@ -152,12 +152,15 @@ def numbering_key(order: Order) -> str | None:
     The object of a numbered release is `release/KEYID`, its rev the number: how often this key has released,
     over all meters. It must be signed with this key. So a key can use up only its own numbers (design §5).
     """
-    return None if KINDS[order.kind].dates is not Dates.NUMBER else _keyid_named_by(order.object)
+    return None if KINDS[order.kind].dates is not Dates.NUMBER else keyid_named_by(order.object)
 
 
 @lru_cache(maxsize=_NUMBERED_REMEMBERED)
-def _keyid_named_by(object_name: str) -> str | None:
-    """Cached: each meter asks it several times of each release, and a fleet's release is the same for all."""
+def keyid_named_by(object_name: str) -> str | None:
+    """The keyid in an object such as `release/KEYID`; None where it is named otherwise.
+
+    Cached: each meter asks it several times of each release, and a fleet's release is the same for all.
+    """
     found = _KEYID.fullmatch(object_name.partition("/")[2])
     return None if found is None else found.group()
 

@@ -152,10 +152,13 @@ class KeyVoided(Struct, frozen=True, kw_only=True):
 class ReleaseInForce(Struct, frozen=True, kw_only=True):
     """A release whose hours run. `until_ms`: their end at the earliest; `left_ms`: what is left of them.
 
-    `unconfirmed` as in `ProtectedNow`: then the hours begin only when the meter has the release.
+    `unconfirmed` as in `ProtectedNow`: then the hours begin only when the meter has the release. `by`: who
+    made it, as far as that is known.
     """
 
     object: str
+    rev: int
+    by: str
     until_ms: int
     left_ms: int
     unconfirmed: str | None

@@ -1,6 +1,6 @@
 """`relance audit`: who did what, in a chain of hashes that shows changes made afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -12,15 +12,18 @@ from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
+from controller.office.root_store import holders_of_keys
 from controller.payments.rules import PurseFault, PurseFinding
 from controller.payments.store import verify_ledger, verify_purses
 from controller.restores.home import loss_not_recorded
 from controller.restores.rules import Loss
 from controller.restores.views import FoundLoss, found_losses
 from protocols.chain import Head
+from protocols.documents.orders import keyid_named_by
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit
 from protocols.units import eur_from_quanta
+from protocols.words.en.orders import object_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 
@@ -102,6 +105,7 @@ def list_acts(
     zone = face.zone
     with face.office.reading() as session:
         entries = recent(session, limit, before=before)
+        holders = holders_of_keys(session, face.office.root)
     # The chain has no gaps: the number says how many are older.
     more = entries[-1].number - 1 if entries else 0
     if face.as_json:
@@ -125,7 +129,7 @@ def list_acts(
             entry.act.actor,
             entry.act.act,
             entry.act.subject,
-            ", ".join(f"{name} {value}" for name, value in entry.act.detail.items() if value is not None),
+            _detail_in_words(entry.act.detail, holders),
         )
         for entry in entries
     ]
@@ -140,6 +144,15 @@ def _lost_in_words(lost: Sequence[FoundLoss], end: Head) -> str:
     told = [loss_in_words(Loss(after=each.after, entries=each.entries)) for each in lost]
     known = f"`relance audit verify --head {_shown(end)}` takes that as known"
     return "; ".join([*told, known] if all(each.found_at for each in lost) else told)
+
+
+def _detail_in_words(detail: Mapping[str, object], holders: Mapping[str, str]) -> str:
+    """What an act says of itself. `holders`: by keyid, who is named in the place of a key."""
+    shown = {name: value for name, value in detail.items() if value is not None}
+    named = str(shown.get("object", ""))
+    if (keyid := keyid_named_by(named)) is not None:
+        shown["object"] = object_in_words(named, holders.get(keyid, ""))
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 def _finding_fields(finding: PurseFinding) -> dict[str, object]:

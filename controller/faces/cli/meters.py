@@ -18,7 +18,7 @@ from controller.meters.claimed import Claimed
 from controller.meters.registry import LinkState
 from controller.meters.views import MeterFilter, MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
-from controller.orders.views import count_deliveries, list_deliveries
+from controller.orders.views import DeliveryView, count_deliveries, list_deliveries
 from controller.query.rules import read_query
 from controller.why.rules import explain
 from controller.why.views import facts_of, outlook_of
@@ -26,6 +26,7 @@ from protocols.arguments import check_choice, read_name
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
+from protocols.words.en.orders import revision_in_words
 from protocols.words.en.times import age, duration
 from protocols.words.en.why import explanation_in_words
 
@@ -159,10 +160,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         ("last seen", since(view.last_seen_ms)),
         ("last sync", since(view.synced_ms)),
         *(() if view.claimed is None else [("unverified, without proof", _claimed(view.claimed, zone))]),
-        *(
-            ("order " + each.order_id, f"{each.object} rev {each.rev}: {reads[each.order_id]} {each.reason}")
-            for each in deliveries
-        ),
+        *(("order " + each.order_id, _order(each, reads[each.order_id])) for each in deliveries),
     ]
     print_table("", _PAIR, rows, wraps=_PAIR[1:])
     warn_unheard(seen)
@@ -187,6 +185,12 @@ def why(face: Face, meter: Meter) -> int:
     else:
         print_lines(*sentences)
     return Exit.DONE
+
+
+def _order(delivery: DeliveryView, reads: str) -> str:
+    """An order to the meter: its revision, and how its delivery is read."""
+    named = revision_in_words(delivery.object, delivery.rev, delivery.created_by)
+    return f"{named}: {reads} {delivery.reason}"
 
 
 def _claimed(claimed: Claimed, zone: ZoneInfo) -> str:

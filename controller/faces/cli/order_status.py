@@ -58,7 +58,7 @@ def print_status(status: OrderStatus, zone: ZoneInfo, *, described: bool = False
     """
     order = status.order
     if not described:
-        print_lines(f"{order.id}: {order_in_words(order, zone)}.")
+        print_lines(f"{order.id}: {order_in_words(order, zone, status.created_by)}.")
     if status.missing:
         people = f"needs {status.missing} more of {status.threshold} people"
         other = status.others[0] if status.others else "NAME"

@@ -34,7 +34,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.hindrances import not_cut_in_words
-from protocols.words.en.orders import order_in_words
+from protocols.words.en.orders import object_in_words, order_in_words
 from protocols.words.en.plans import findings_in_words
 from protocols.words.en.times import local
 
@@ -119,7 +119,7 @@ def show(face: Face, order_id: Id, *, wide: Wide = False) -> int:
         return Exit.DONE
     order = status.order
     print_lines(
-        f"{order.id}: {order_in_words(order, zone)}.",
+        f"{order.id}: {order_in_words(order, zone, status.created_by)}.",
         f"State: {status.state}. Signed by {', '.join(status.signed_by) or 'nobody'}.",
         f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
@@ -151,7 +151,7 @@ def sign_one(
     choose_operator(office.root, role, by)
     check_signable(status, by)
     if not face.as_json:
-        print_lines(f"{order_id}: {order_in_words(status.order, face.zone)}.")
+        print_lines(f"{order_id}: {order_in_words(status.order, face.zone, status.created_by)}.")
     warn(findings_in_words(warnings_of(status.order)))
     with office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
@@ -182,7 +182,7 @@ def _print_page(page: OrderPage, words: Words, zone: ZoneInfo, *, chosen: bool, 
             (
                 view.id,
                 view.state,
-                view.object,
+                object_in_words(view.object, view.created_by),
                 *((str(view.rev), view.created_by) if wide else ()),
                 moment(view.issued_at_ms, zone, wide=wide),
                 _counts(_reads(view.id, view.deliveries, words)),

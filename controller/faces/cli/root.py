@@ -1,5 +1,6 @@
 """`relance root`: renew the root that says whose keys count, and drop the keys of those who have left."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,14 +10,16 @@ from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.office.issuers_store import issuers_in_force
 from controller.office.root_file import replace_sealed
-from controller.office.root_store import proposed_root
+from controller.office.root_store import holders_of_keys, proposed_root
 from controller.roots import acts
 from controller.roots.acts import RootProposal
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Role
+from protocols.documents.orders import keyid_named_by
 from protocols.documents.roles import Root, read_root
 from protocols.instants import iso_from_ms
 from protocols.rim.terminal import Exit
+from protocols.words.en.orders import object_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Renew the root: whose keys count.")
 
@@ -81,7 +84,9 @@ def _show(face: Face, done: RootProposal) -> int:
         shown["countersigning"] = done.countersigning
         print_json(_fields(done.root) | shown)
     else:
-        print_lines(*_in_words(done.root), *_what_next(done))
+        with face.office.reading() as session:
+            holders = holders_of_keys(session, face.office.root)
+        print_lines(*_in_words(done.root), *_what_next(done, holders))
     return Exit.NO if done.stranded else Exit.DONE
 
 
@@ -93,8 +98,8 @@ def _write_issuers(face: Face) -> None:
         replace_sealed(face.office.settings.issuers, sealed.envelope)
 
 
-def _what_next(done: RootProposal) -> list[str]:
-    lines = [f"You have signed {each} too." for each in done.countersigned]
+def _what_next(done: RootProposal, holders: Mapping[str, str]) -> list[str]:
+    lines = [f"You have signed {_named(each, holders)} too." for each in done.countersigned]
     if done.in_force:
         return [*lines, "It is in force here, and the service sends it to every meter."]
     if done.stranded:
@@ -106,10 +111,16 @@ def _what_next(done: RootProposal) -> list[str]:
         return [
             *lines,
             "It does not go out: these are in force and stand on dropped keys alone.",
-            *(f"  {each}" for each in done.stranded),
+            *(f"  {_named(each, holders)}" for each in done.stranded),
             then,
         ]
     return [*lines, "It waits for a second person: relance root sign."]
+
+
+def _named(order: str, holders: Mapping[str, str]) -> str:
+    """An order and its object, `o000007 hold/frost`, with the holder's name in the place of a key."""
+    order_id, _, name = order.partition(" ")
+    return f"{order_id} {object_in_words(name, holders.get(keyid_named_by(name) or '', ''))}"
 
 
 def _in_words(root: Root) -> list[str]:

@@ -65,7 +65,9 @@ def show_one(face: Face, key: Key) -> int:
     elif not standing:
         print_lines(f"Nothing in force stands on the {_key(found)} alone.")
     else:
-        print_lines(f"These orders in force stand on the {_key(found)} alone:", *_listed(face, standing))
+        print_lines(
+            f"These orders in force stand on the {_key(found)} alone:", *_listed(face, found, standing)
+        )
     return Exit.DONE
 
 
@@ -91,20 +93,21 @@ def _print_proposal(face: Face, proposal: VoidProposal) -> None:
     if proposal.void is None:
         print_lines(
             f"Nothing is drafted. These orders in force stand on the {_key(proposal.key)} alone:",
-            *_listed(face, standing),
+            *_listed(face, proposal.key, standing),
             "Say what stays: --keep ORDER for each, --keep all, or --keep none.",
         )
         return
     for head, stays in (("Stays, since you sign it too:", True), ("Ends with the void:", False)):
         chosen = [order for order, kept in proposal.standing if kept is stays]
         if chosen:
-            print_lines(head, *_listed(face, chosen))
+            print_lines(head, *_listed(face, proposal.key, chosen))
     print_status(proposal.void, face.zone)
     face.check_served(proposal.void)
 
 
-def _listed(face: Face, orders: list[Order]) -> list[str]:
-    return [f"  {order.id}: {order_in_words(order, face.zone)}" for order in orders]
+def _listed(face: Face, key: SignedBy, orders: list[Order]) -> list[str]:
+    """Orders that this key alone has signed, a line each."""
+    return [f"  {order.id}: {order_in_words(order, face.zone, key.holder)}" for order in orders]
 
 
 def _key(key: SignedBy) -> str:

@@ -17,10 +17,10 @@ from protocols.link.explanation import (
     ReleaseInForce,
 )
 from protocols.words.en.hindrances import why_not
+from protocols.words.en.orders import object_in_words, revision_in_words
 from protocols.words.en.times import both_in_words, duration
 
 _WINDOWS_NAMED_MAX: Final = 3
-_KEYID_CHARS: Final = 16
 
 ForecastPart = (
     ProtectedNow | HoldAhead | FlagSet | KeyVoided | ReleaseInForce | CutAhead | NextCut | NextByOrders
@@ -43,9 +43,8 @@ def forecast_in_words(found: ForecastPart, zone: ZoneInfo) -> str:
             )
             return f"{found.object} {does}, until two people clear it: {_confirmed(found.unconfirmed)}."
         case KeyVoided():
-            name = f"{found.object[: len('void/') + _KEYID_CHARS]}"
             does = f"lifts all protection that this key of {found.holder} alone had signed"
-            return f"{name} {does}: {_confirmed(found.unconfirmed)}."
+            return f"{object_in_words(found.object, '')} {does}: {_confirmed(found.unconfirmed)}."
         case ReleaseInForce():
             return _release(found, zone)
         case CutAhead():
@@ -61,11 +60,12 @@ def forecast_in_words(found: ForecastPart, zone: ZoneInfo) -> str:
 
 def _release(found: ReleaseInForce, zone: ZoneInfo) -> str:
     left = duration(found.left_ms // MINUTE_MS * MINUTE_MS)
+    name = revision_in_words(found.object, found.rev, found.by)
     if found.unconfirmed is not None:
         begins = "they begin when the meter has it"
-        return f"{found.object} forbids cuts for {left}; {begins}: {_confirmed(found.unconfirmed)}."
+        return f"{name} forbids cuts for {left}; {begins}: {_confirmed(found.unconfirmed)}."
     until = f"at least until {_at(found.until_ms, zone)}"
-    return f"{found.object} forbids cuts for {left} more, {until}: {_confirmed(None)}."
+    return f"{name} forbids cuts for {left} more, {until}: {_confirmed(None)}."
 
 
 def _cut(found: CutAhead, zone: ZoneInfo) -> str:

@@ -18,18 +18,39 @@ from protocols.documents.bodies import (
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import Order, Scope, body_of, short_keyid
+from protocols.documents.orders import Order, Scope, body_of, keyid_named_by, short_keyid
 from protocols.errors import quoted
 from protocols.instants import iso_from_ms
 from protocols.words.en.amounts import eur, price
 from protocols.words.en.times import local
 
 _METERS_NAMED_MAX: Final = 5
+_RELEASE: Final = f"{KINDS[Kind.RELEASE].prefix}/"
 
 
-def order_in_words(order: Order, zone: ZoneInfo) -> str:
-    """What an order does, for which meters, and its object and revision."""
-    return f"{_deed(order, zone)}, {scope_in_words(order.scope)} ({order.object} rev {order.rev})"
+def order_in_words(order: Order, zone: ZoneInfo, by: str) -> str:
+    """What an order does, for which meters, and its object and revision. `by`: who made it."""
+    revision = revision_in_words(order.object, order.rev, by)
+    return f"{_deed(order, zone)}, {scope_in_words(order.scope)} ({revision})"
+
+
+def revision_in_words(name: str, rev: int, by: str) -> str:
+    """`hold/frost rev 2`, or `release/anna no. 3`: what a key numbers has no revisions. `by`: who made it."""
+    numbered = keyid_named_by(name) is not None and name.startswith(_RELEASE)
+    return f"{object_in_words(name, by)} {'no.' if numbered else 'rev'} {rev}"
+
+
+def object_in_words(name: str, by: str) -> str:
+    """An object as people read it: its name, but never the 64 digits of a key.
+
+    A release by a key is named by the person who made it (`by`; empty: not known), anything else of a key,
+    such as a void, by the key's first digits.
+    """
+    keyid = keyid_named_by(name)
+    if keyid is None:
+        return name
+    kind = name.removesuffix(keyid)
+    return f"{kind}{by if by and kind == _RELEASE else short_keyid(keyid)}"
 
 
 def scope_in_words(scope: Scope) -> str:

@@ -15,7 +15,9 @@ WINTER = HoldSpan("hold/winter", NOW - 1, NOW + 90 * HOUR_MS)
 
 
 def released(until_ms: int, meter: str) -> Standing:
-    runs = ReleaseRuns(object=f"release/{meter}", until_ms=until_ms, left_ms=1, unconfirmed=None)
+    runs = ReleaseRuns(
+        object=f"release/{meter}", rev=1, by="anna", until_ms=until_ms, left_ms=1, unconfirmed=None
+    )
     return Standing(windows=WINDOWS, leased=True, release=runs)
 
 

@@ -29,7 +29,9 @@ standings = st.builds(
     forbidding=st.lists(spans.map(lambda span: HoldSpan("hold/x", *span)), max_size=4).map(tuple),
     release=st.none()
     | st.integers(0, 40).map(
-        lambda end: ReleaseRuns(object="release/m1", until_ms=end, left_ms=end, unconfirmed=None)
+        lambda end: ReleaseRuns(
+            object="release/m1", rev=1, by="anna", until_ms=end, left_ms=end, unconfirmed=None
+        )
     ),
 )
 calendars = st.none() | st.lists(spans.map(lambda span: Window(*span)), max_size=4).map(tuple)

@@ -51,7 +51,7 @@ def told(active: list[ActiveOrder], said: tuple[int | None, int | None]) -> str:
 
 def test_a_release_is_named_with_its_hours_and_delays_the_forecast() -> None:
     text = told(held(CALENDAR, RELEASE, stored_ms=NOW - HOUR_MS), (MONDAY, NOW))
-    assert "release/m1 forbids cuts for 2 d 23 h more, at least until 2026-12-01T18:36:00Z" in text
+    assert "release/m1 rev 1 forbids cuts for 2 d 23 h more, at least until 2026-12-01T18:36:00Z" in text
     assert "By the orders in force no cut is possible before 2026-12-02T07:00:00Z" in text
     assert "The meter's own forecast, of 2026-11-28T19:36:00Z" in text
     assert "The next instant at which a cut would be possible" not in text

@@ -94,7 +94,7 @@ def test_a_meter_is_shown_with_the_orders_to_it(home: Path) -> None:
     shown = call(home, "meters", "show", "m00001", "--json").found
     [order] = shown["orders"]
     assert (order["id"], order["rev"], order["state"], order["reads"]) == ("o000001", 1, "queued", "queued")
-    assert f"{order['object']} rev 1: queued" in call(home, "meters", "show", "m00001").out
+    assert "release/anne no. 1: queued" in call(home, "meters", "show", "m00001").out
 
 
 def test_all_witnesses_are_shown_of_one_meter_with_the_instant_of_each(home: Path) -> None:

@@ -10,7 +10,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.spans import Window
-from protocols.words.en.orders import order_in_words
+from protocols.words.en.orders import order_in_words, revision_in_words
 from tests.protocols.documents.drafted import DRAFTS, NOW_MS, sheet
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -71,14 +71,14 @@ WORDS: list[tuple[Order, str]] = [
         (
             "all protection that the key 0000000000000000 of carl alone has signed is lifted, "
             "but for hold/h, "
-            f"for the whole fleet (void/{'0' * 64} rev 1)"
+            "for the whole fleet (void/0000000000000000 rev 1)"
         ),
     ),
     (
         drafting.void(sheet(), "0" * 64, "carl", (), "1" * 64),
         (
             "all protection that the key 0000000000000000 of carl alone has signed is lifted, "
-            f"for the whole fleet (void/{'0' * 64} rev 1)"
+            "for the whole fleet (void/0000000000000000 rev 1)"
         ),
     ),
     (DRAFTS["cancel"](), "the cut c is cancelled, for m1 (cut/c rev 1)"),
@@ -96,8 +96,22 @@ WORDS: list[tuple[Order, str]] = [
 
 @pytest.mark.parametrize(("order", "words"), WORDS)
 def test_an_order_is_said_in_words(order: Order, words: str) -> None:
-    assert order_in_words(order, BRUSSELS) == words
+    assert order_in_words(order, BRUSSELS, "anna") == words
 
 
 def test_every_kind_of_order_has_words_of_its_own() -> None:
     assert {order.kind for order, _words in WORDS} == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "words"),
+    [
+        ("hold/frost", "anna", "hold/frost rev 2"),
+        (f"release/{'a' * 64}", "anna", "release/anna no. 2"),
+        (f"release/{'a' * 64}", "", "release/aaaaaaaaaaaaaaaa no. 2"),  # nobody knows whose key it was
+        ("release/m1", "anna", "release/m1 rev 2"),  # of before releases were numbered by keys
+        (f"void/{'a' * 64}", "anna", "void/aaaaaaaaaaaaaaaa rev 2"),  # anna voided it; the key is another's
+    ],
+)
+def test_a_person_stands_in_the_place_of_a_key(name: str, by: str, words: str) -> None:
+    assert revision_in_words(name, 2, by) == words
