@@ -11,7 +11,6 @@ import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -24,7 +23,7 @@ from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
 from controller.office.issuers_store import IssuersSealed, issuers_in_force
 from controller.service.acking import Acking
-from controller.service.aside import Aside
+from controller.service.answering import Answering
 from controller.service.booking import Booking, FindsKey, no_keys
 from controller.service.carrying import Carries
 from controller.service.clock import ServiceClock
@@ -35,15 +34,15 @@ from controller.service.liveness import Uptime
 from controller.service.marking import Marking
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
+from controller.service.root_watch import RootWatch
 from controller.service.supervising import supervised
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
-from protocols.link.carriage import Arrival, BrokerAddress, BrokerRefusedError, NotConnectedError
+from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import asks_key
-from protocols.link.proofs import Proof
 from protocols.link.service_time import machine_of
 from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
@@ -53,8 +52,6 @@ from protocols.timekeeping import Machine
 logger = logging.getLogger(__name__)
 
 _CLIENT_ID_DIGITS: Final = 12
-# How often an ask is answered that nobody has proved. One answer takes some 0.4 ms of a core.
-_ASIDE_EVERY_S: Final = 0.004
 
 Carry = Callable[..., Carrier]
 Draw = Callable[[], str]
@@ -132,9 +129,7 @@ class Service:
             issuers,
         )
         self._mark_due = True
-        self._answering: set[asyncio.Task[None]] = set()
-        self._asked_aside = Aside()
-        self._aside_answering: asyncio.Task[None] | None = None
+        self._answering = Answering()
         self.outbox: Outbox | None = None
         self.time: TimeAuthority | None = None
 
@@ -165,13 +160,7 @@ class Service:
             if not self._leads():
                 return  # the run that leads answers
             assert self.time is not None
-            # Not awaited: the answers to a thousand meters that ask at once must not delay their reports.
-            if self.time.proof_of(arrival) is not Proof.UNVERIFIED:
-                self._begin(self.time.handle(arrival))
-            elif not self._asked_aside.put(arrival):
-                self.time.ignored["no room"] += 1
-            elif self._aside_answering is None or self._aside_answering.done():
-                self._aside_answering = self._begin(self._answer_aside())
+            self._answering.take(self.time, arrival)
         elif arrival.place.channel is Channel.SERVICE_ANSWER:
             self.clock.handle(arrival)
         elif arrival.place.channel is Channel.MARK:
@@ -186,7 +175,7 @@ class Service:
 
     async def drained(self) -> bool:
         """Whether all that was received is stored, and all that is due has been sent."""
-        quiet = self.intake.drained and not self._answering
+        quiet = self.intake.drained and self._answering.is_quiet
         quiet = quiet and not await asyncio.to_thread(self.booking.is_due)
         return quiet and (self.outbox is None or await self.outbox.is_drained())
 
@@ -204,29 +193,6 @@ class Service:
     async def finish(self) -> None:
         """End an orderly stop, after `run` was cancelled: store what has been received."""
         await self.intake.write_rest()
-
-    def _begin(self, answer: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        answering = asyncio.create_task(answer)
-        self._answering.add(answering)
-        answering.add_done_callback(self._answered)
-        return answering
-
-    async def _answer_aside(self) -> None:
-        """Answer asks that nobody has proved, one after the other: they must not delay anything else."""
-        assert self.time is not None
-        while arrivals := self._asked_aside.take(1):
-            # Without a broker the answer would come too late in any case: the meter asks again.
-            with suppress(NotConnectedError):
-                await self.time.handle(arrivals[0])
-            # So slowly that a flood of them takes a tenth of a core at most.
-            await asyncio.sleep(_ASIDE_EVERY_S)
-
-    def _answered(self, answering: asyncio.Task[None]) -> None:
-        """Log an answer that failed. Not where the broker is missing or refuses it: the meter asks again."""
-        self._answering.discard(answering)
-        failure = None if answering.cancelled() else answering.exception()
-        if failure is not None and not isinstance(failure, BrokerRefusedError | NotConnectedError):
-            logger.error("time: an ask could not be answered", exc_info=failure)
 
     def _take_root(self, root: Root, envelope: bytes) -> None:
         """Answer syncs with a root that has gone into force."""
@@ -355,10 +321,20 @@ async def serve_time(
     broker: BrokerAddress,
     machine: Machine,
     stops: Stops = nobody_waits,
+    *,
+    watch: RootWatch | None = None,
 ) -> None:
-    """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check)."""
-    presence, carrier = answering(source, signer, asks, broker, machine)
-    await until_stopped(carrier, presence.run(), stops)
+    """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check).
+
+    `watch`: the root of its home; while that does not list its key, nothing is answered.
+    """
+    if watch is None:
+        presence, carrier = answering(source, signer, asks, broker, machine)
+        work = presence.run()
+    else:
+        presence, carrier = answering(source, signer, asks, broker, machine, may=lambda: watch.counts)
+        work = _both(presence.run(), watch.run())
+    await until_stopped(carrier, work, stops)
 
 
 def answering(
@@ -369,13 +345,15 @@ def answering(
     machine: Machine,
     carry: Carry = Carrier,
     draw: Draw = draw_nonce,
+    may: Callable[[], bool] = lambda: True,
 ) -> tuple[Presence, Carrier]:
-    """The connection of a time authority, which answers what arrives there; both must run."""
+    """The connection of a time authority, which answers what arrives there while it `may`; both must run."""
 
     async def handle(arrival: Arrival) -> None:
-        if presence.leads:
-            await authority.handle(arrival)
+        if presence.leads and may():
+            answers.take(authority, arrival)
 
+    answers = Answering()
     presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, machine, draw)
     carrier = _present_carrier(presence, broker, time_filters(), handle, carry, draw)
     authority = TimeAuthority(

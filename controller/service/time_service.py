@@ -93,11 +93,23 @@ class TimeAuthority:
         self.answered += 1
 
     def proof_of(self, arrival: Arrival) -> Proof:
-        """What the MAC of an ask shows for the meter of its topic; without a key to check it, nothing."""
+        """What the MAC of an ask shows: that of a meter for its topic, or the service's own.
+
+        Without a key to check it, nothing.
+        """
         if self._asks is None:
             return Proof.UNVERIFIED
         place = arrival.place
+        if place.channel is Channel.SERVICE_ASK:
+            return self._proof_of_service(arrival.payload)
         return proof_of(arrival.payload, Purpose.ASK, place.link, ask_key(self._asks, place.meter))
+
+    def _proof_of_service(self, payload: bytes) -> Proof:
+        assert self._asks is not None, "without a key nothing can be checked"
+        try:
+            return Proof.AUTHENTIC if is_authentic_ask(read_ask(payload), self._asks) else Proof.FORGED
+        except DocumentError:
+            return Proof.FORGED
 
     def answer(self, ask: TimeAsk) -> bytes | None:
         """The sealed answer to an ask, with the present time; None while that is not known.

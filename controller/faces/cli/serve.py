@@ -19,6 +19,7 @@ from controller.office.keys import holders_in, load_fleet_key, load_signer
 from controller.office.opening import open_office
 from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
+from controller.service.root_watch import RootWatch
 from controller.service.serve import ServiceKeys, serve, serve_time
 from protocols.documents.envelope import Signer
 from protocols.documents.issuers import Issuer
@@ -83,20 +84,24 @@ def serve_second_time(
 
     It needs no database. Run it on another machine with another source of time, so that the two witnesses do
     not fail together; its home needs only `root.json`, `keys/timeserver.pem` and timeserver.asks. It answers
-    the service too, which trusts its own clock only while a second voice agrees with it.
+    the service too, which trusts its own clock only while a second voice agrees with it. It takes a new
+    `root.json` of its home while it runs.
     """
     settings = settings_from(os.environ, home, None, broker, tls)
     address = _reachable(settings, TIMESERVER)
     passphrase = _machine_passphrase(settings, Source.TIMESERVER)
     signer = load_signer(settings.keys, Source.TIMESERVER, passphrase)
-    rule = load_root(settings.root).roles.get(Role.TIME)
-    if rule is None or signer.keyid not in rule.keyids:
+    watch = RootWatch(settings.root, load_root(settings.root), signer)
+    if not watch.counts:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
     asks = _asks_key(settings, Source.TIMESERVER)
     _log(verbose=verbose)
     print_lines(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
     with Ending("relance timeserver") as ending:
-        asyncio.run(serve_time(Source.TIMESERVER, signer, asks, address, SystemClock(), ending.begin))
+        serving = serve_time(
+            Source.TIMESERVER, signer, asks, address, SystemClock(), ending.begin, watch=watch
+        )
+        asyncio.run(serving)
     return Exit.DONE
 
 
