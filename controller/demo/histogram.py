@@ -1,12 +1,12 @@
-"""The pictures of the report, as SVG inside the page: they load no font, file or address.
+"""The pictures of the report: as SVG inside the page, which loads no font, file or address; and as PNG.
 
 The card fleet is orange, the guarded one blue: people with any kind of colour vision can tell them apart.
 """
 
 import io
 import re
-from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -17,9 +17,10 @@ from matplotlib.ticker import MaxNLocator
 
 from controller.demo import night
 from controller.demo.camera import Fleet
+from controller.demo.curves import COUNTED_MS, NIGHT_MS, WEEK_MS, cuts_by_hour, dark_counts
 from controller.demo.result import Result
 from protocols.cutting.zones import load_zone
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms, ms_from_iso
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, datetime_from_ms
 
 CARD: Final = "#be4e0b"
 GUARDED: Final = "#1764ab"
@@ -51,57 +52,56 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
 }
-_ZOOM_FROM_MS: Final = ms_from_iso("2020-07-02T18:00+02:00")
-_ZOOM_UNTIL_MS: Final = ms_from_iso("2020-07-04T00:00+02:00")
 _LABEL: Final = {Fleet.LEGACY: "card meters of 2020", Fleet.GUARDED: "guarded meters"}
 # The variables of the page for the colours of the drawings.
 _THEME: Final = {CARD: "card", GUARDED: "guarded", INK: "ink", WRONG: "wrong", _FAINT: "line", _AXIS: "axis"}
+# 9.6 inches wide: enough for half a page of print, or a slide.
+_PNG_DPI: Final = 200
 _COLOUR: Final = {Fleet.LEGACY: CARD, Fleet.GUARDED: GUARDED}
 
 
-def night_histogram(result: Result) -> str:
+def night_histogram(result: Result) -> Figure:
     """Cuts per hour around the night, one fleet above the other, on one scale."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 5.0), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
         for axes, fleet in ((upper, Fleet.LEGACY), (lower, Fleet.GUARDED)):
-            _bars(axes, result, fleet, _ZOOM_FROM_MS, _ZOOM_UNTIL_MS, HOUR_MS)
+            _bars(axes, result, fleet, NIGHT_MS)
             _mark_night(axes, named=axes is upper)
             axes.set_title(_LABEL[fleet], color=_COLOUR[fleet])
             axes.set_ylabel("cut per hour")
             _hours(axes, 3)
-        if not _between(result, Fleet.GUARDED, _ZOOM_FROM_MS, _ZOOM_UNTIL_MS):
+        if not any(cuts_by_hour(result, Fleet.GUARDED, *NIGHT_MS).values()):
             lower.text(0.5, 0.45, "nobody", transform=lower.transAxes, ha="center", color=GUARDED, size=15)
-        lower.set_xlim(_local(_ZOOM_FROM_MS), _local(_ZOOM_UNTIL_MS))
-        return _svg(figure, "night")
+        lower.set_xlim(*map(_local, NIGHT_MS))
+        return figure
 
 
-def week_histogram(result: Result) -> str:
+def week_histogram(result: Result) -> Figure:
     """Cuts per hour over the whole replay, each fleet on its own scale."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
         for axes, fleet in ((upper, Fleet.LEGACY), (lower, Fleet.GUARDED)):
-            _bars(axes, result, fleet, night.START_MS, night.END_MS, HOUR_MS)
+            _bars(axes, result, fleet, WEEK_MS)
             axes.set_title(_LABEL[fleet], color=_COLOUR[fleet])
             axes.set_ylabel("cut per hour")
             _days(axes)
             for at_ms in (night.LIE_MS, night.PLANNED_CUT_MS):
                 axes.axvline(_local(at_ms), color=WRONG, linewidth=1, linestyle=(0, (4, 3)))
-        lower.set_xlim(_local(night.START_MS), _local(night.END_MS))
-        return _svg(figure, "week")
+        lower.set_xlim(*map(_local, WEEK_MS))
+        return figure
 
 
-def dark_over_time(result: Result) -> str:
+def dark_over_time(result: Result) -> Figure:
     """Households without supply, hour by hour, in both fleets."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 3.4), layout="constrained")
         axes = figure.subplots()
-        instants = range(night.START_MS, night.END_MS + 1, 15 * MINUTE_MS)
         for fleet in Fleet:
-            counts = _dark_counts(result, fleet, instants)
+            counts = dark_counts(result, fleet, COUNTED_MS)
             axes.step(
-                [_local(each) for each in instants],
+                [_local(each_ms) for each_ms in COUNTED_MS],
                 counts,
                 where="post",
                 color=_COLOUR[fleet],
@@ -111,13 +111,13 @@ def dark_over_time(result: Result) -> str:
             )
         axes.set_ylabel("households in the dark")
         axes.set_ylim(bottom=0)
-        axes.set_xlim(_local(night.START_MS), _local(night.END_MS))
+        axes.set_xlim(*map(_local, WEEK_MS))
         axes.legend(frameon=False, loc="upper left")
         _days(axes)
-        return _svg(figure, "dark")
+        return figure
 
 
-def offsets_seen(result: Result) -> str:
+def offsets_seen(result: Result) -> Figure:
     """Wrong dates that guarded meters refused: how far off each was, and when the controller received it."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
@@ -142,10 +142,10 @@ def offsets_seen(result: Result) -> str:
         for at_ms in (night.LIE_MS, night.LIE_ENDS_MS):
             axes.axvline(_local(at_ms), color=WRONG, linewidth=1, linestyle=(0, (4, 3)))
         _hours(axes, 2)
-        return _svg(figure, "offsets")
+        return figure
 
 
-def ways_back(result: Result) -> str:
+def ways_back(result: Result) -> Figure:
     """How long it took until there was supply again: hours by card, seconds by release."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 3.4), layout="constrained")
@@ -162,41 +162,28 @@ def ways_back(result: Result) -> str:
         by_release.set_title("by release, over the network", color=GUARDED)
         by_release.set_xlabel("seconds from the order to the meter's word")
         by_release.set_xlim(left=0)
-        return _svg(figure, "back")
+        return figure
 
 
-def _bars(axes: Axes, result: Result, fleet: Fleet, from_ms: int, until_ms: int, bin_ms: int) -> None:
-    starts = range(from_ms // bin_ms * bin_ms, until_ms, bin_ms)
-    counts = dict.fromkeys(starts, 0)
-    for change in _between(result, fleet, from_ms, until_ms):
-        counts[change // bin_ms * bin_ms] += 1
+DRAWN: Final = {
+    "night": night_histogram,
+    "dark": dark_over_time,
+    "offsets": offsets_seen,
+    "back": ways_back,
+    "week": week_histogram,
+}
+
+
+def _bars(axes: Axes, result: Result, fleet: Fleet, span_ms: tuple[int, int]) -> None:
+    counts = cuts_by_hour(result, fleet, *span_ms)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    width = bin_ms / DAY_MS
     axes.bar(
-        [_local(start) for start in starts],
+        [_local(start_ms) for start_ms in counts],
         list(counts.values()),
-        width=width * 0.92,
+        width=HOUR_MS / DAY_MS * 0.92,
         align="edge",
         color=_COLOUR[fleet],
     )
-
-
-def _between(result: Result, fleet: Fleet, from_ms: int, until_ms: int) -> list[int]:
-    return [each.true_ms for each in result.cuts(fleet) if from_ms <= each.true_ms < until_ms]
-
-
-def _dark_counts(result: Result, fleet: Fleet, instants: Sequence[int]) -> list[int]:
-    changes = sorted((each for each in result.changes if each.fleet is fleet), key=lambda each: each.true_ms)
-    dark: set[str] = set()
-    counts: list[int] = []
-    index = 0
-    for instant_ms in instants:
-        while index < len(changes) and changes[index].true_ms <= instant_ms:
-            change = changes[index]
-            (dark.add if change.after in {"off", "armed"} else dark.discard)(change.meter)
-            index += 1
-        counts.append(len(dark))
-    return counts
 
 
 def _mark_night(axes: Axes, *, named: bool) -> None:
@@ -234,10 +221,10 @@ def _local(instant_ms: int) -> Any:  # noqa: ANN401 # a date is a number to matp
     return moment
 
 
-def _svg(figure: Figure, name: str) -> str:
+def as_svg(figure: Figure, name: str) -> str:
     """The SVG element alone, without the XML header, metadata, and ids that other pictures have too."""
     out = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": f"relance {name}"}):
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": f"relance {name}"}):
         figure.savefig(out, format="svg", transparent=True)
     text = out.getvalue()
     element = text[text.index("<svg") :]
@@ -247,6 +234,12 @@ def _svg(figure: Figure, name: str) -> str:
         r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', element, count=1
     )
     return _themed(element.strip())
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Save a drawing on white paper. Raises OSError where the file cannot be written."""
+    with mpl.rc_context(_STYLE):
+        figure.savefig(path, format="png", dpi=_PNG_DPI, facecolor="white")
 
 
 def _themed(element: str) -> str:

@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from controller.demo.camera import Fleet
+from controller.demo.report import ReportFiles
 from controller.demo.report_fields import report_fields
 from controller.demo.result import Result
 from controller.demo.stage import STORE_FILE
 
 
-def print_end(result: Result, as_json: Path, page: Path) -> None:
+def print_end(result: Result, files: ReportFiles) -> None:
     """Print the counts of cuts, the speed of the release, and the paths of the report."""
     fields = report_fields(result)
     legacy, guarded, release = fields["legacy"], fields["guarded"], fields["release"]
@@ -28,8 +29,9 @@ def print_end(result: Result, as_json: Path, page: Path) -> None:
             f"99 % within {slow:.2f} s."
         )
     lines += [
-        f"Report:         {page} (and {as_json})",
-        *_store_lines(result, page.parent / STORE_FILE),
+        f"Report:         {files.page} (and {files.as_json})",
+        f"Curves:         {files.curves}/: each as PNG, and its numbers as CSV",
+        *_store_lines(result, files.page.parent / STORE_FILE),
         f"Decisions:      {fields['decisions_sha256']}",
         f"Took {result.wall_seconds:.0f} s.",
     ]
@@ -40,7 +42,7 @@ def _store_lines(result: Result, store: Path) -> list[str]:
     """What the store of the replay is good for: a meter's own account of its cut."""
     cut = [change.meter for change in result.cuts(Fleet.GUARDED)]
     return [
-        f"Store:          {store}: every order, report and black box of the guarded meters.",
-        "                With a home made by `relance init` you can ask it, for instance:",
-        f"                relance meters why {(cut or ['METER'])[0]} --database sqlite:///{store}",
+        f"Store:          {store}: orders, reports, black boxes",
+        "                With a home made by `relance init` you can ask it:",
+        f"  relance meters why {(cut or ['METER'])[0]} --database sqlite:///{store}",
     ]

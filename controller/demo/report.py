@@ -1,8 +1,10 @@
 """Writes the result of a replay as `report.json`, for programs, and `report.html`, for people.
 
-The page is one file with all pictures, styles and texts inside: it opens without a network.
+The page is one file with all pictures, styles and texts inside: it opens without a network. Beside it, in
+`curves/`, each picture stands as a PNG, and the numbers that it shows as a CSV file.
 """
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,7 @@ from markupsafe import Markup
 
 from controller.demo import histogram, night
 from controller.demo.camera import Fleet
+from controller.demo.curves import Curve, curves_of
 from controller.demo.report_fields import report_fields
 from controller.demo.result import Result, percentile
 from controller.demo.story import stories_of
@@ -21,6 +24,7 @@ from protocols.errors import InputError
 from protocols.instants import HOUR_MS, datetime_from_ms
 
 TEMPLATE: Final = "report.html.j2"
+CURVES: Final = "curves"
 _ZONE: Final = load_zone(night.ZONE)
 _WHOSE: Final = {
     night.Whose.CARD: "card meters",
@@ -47,15 +51,36 @@ class Picture:
     description: str
 
 
-def write_report(result: Result, folder: Path) -> tuple[Path, Path]:
-    """Write both files. Raises InputError where the folder cannot be written."""
-    as_json, page = folder / "report.json", folder / "report.html"
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """What was written; `curves` is a folder with a PNG and a CSV file for each picture."""
+
+    page: Path
+    as_json: Path
+    curves: Path
+
+
+def write_report(result: Result, folder: Path) -> ReportFiles:
+    """Write all files. Raises InputError where the folder cannot be written."""
+    files = ReportFiles(folder / "report.html", folder / "report.json", folder / CURVES)
     try:
-        as_json.write_bytes(msgspec.json.format(msgspec.json.encode(report_fields(result)), indent=2) + b"\n")
-        page.write_text(render(result), encoding="utf-8")
+        in_json = msgspec.json.format(msgspec.json.encode(report_fields(result)), indent=2)
+        files.as_json.write_bytes(in_json + b"\n")
+        files.page.write_text(render(result), encoding="utf-8")
+        files.curves.mkdir(exist_ok=True)
+        for name, curve in curves_of(result).items():
+            histogram.save_png(histogram.DRAWN[name](result), files.curves / f"{name}.png")
+            _write_csv(curve, files.curves / f"{name}.csv")
     except OSError as error:
         raise InputError(f"--out: {folder}: cannot be written: {error.strerror}") from None
-    return as_json, page
+    return files
+
+
+def _write_csv(curve: Curve, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(curve.heads)
+        writer.writerows(curve.rows)
 
 
 def render(result: Result) -> str:
@@ -87,6 +112,7 @@ def render(result: Result) -> str:
             "ink": histogram.INK,
         },
         version=result.version,
+        curves=CURVES,
     )
 
 
@@ -123,13 +149,13 @@ def _pictures(result: Result) -> dict[str, Picture]:
     heard = len({each.meter for each in result.heard})
     return {
         "night": Picture(
-            Markup(histogram.night_histogram(result)),  # noqa: S704 # drawn here, from numbers
+            _drawn(result, "night"),
             "How many households were cut in each hour, from Thursday evening to Friday midnight.",
             f"Two rows of bars. Card meters: {night_cuts} cuts in the night of 2 July, most between 22:00 "
             f"and midnight. Guarded meters: {len(result.night_cuts(Fleet.GUARDED)) or 'none'}.",
         ),
         "dark": Picture(
-            Markup(histogram.dark_over_time(result)),  # noqa: S704
+            _drawn(result, "dark"),
             "Households without supply, over the nine days. The blue line rises on Monday: cuts in "
             "daylight, inside the permitted hours, and then the mistake of act two; it falls with the "
             "release.",
@@ -137,23 +163,28 @@ def _pictures(result: Result) -> dict[str, Picture]:
             "3 July.",
         ),
         "offsets": Picture(
-            Markup(histogram.offsets_seen(result)),  # noqa: S704
+            _drawn(result, "offsets"),
             "Every dot is a date that a guarded meter was told and did not take, as the controller saw it: "
             f"{heard} meters told of a clock that was a whole day ahead. Nobody had been cut by it.",
             "A row of dots at plus 24 hours, from 23:00 to 09:00; the meters themselves stay at zero.",
         ),
         "back": Picture(
-            Markup(histogram.ways_back(result)),  # noqa: S704
+            _drawn(result, "back"),
             "The way back. On the left hours, on the right seconds.",
             "Two histograms: hours in the dark by card; seconds by release.",
         ),
         "week": Picture(
-            Markup(histogram.week_histogram(result)),  # noqa: S704
+            _drawn(result, "week"),
             "All cuts of the nine days, by hour. Guarded meters cut on Monday, between 08:00 and 15:00, "
             "and at no other time: they are not simply dead.",
             "Two rows of bars over nine days.",
         ),
     }
+
+
+def _drawn(result: Result, name: str) -> Markup:
+    svg = histogram.as_svg(histogram.DRAWN[name](result), name)
+    return Markup(svg)  # noqa: S704 # drawn here, from numbers
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
