@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -20,6 +21,7 @@ from protocols.documents.roles import Root, read_root
 from protocols.instants import iso_from_ms
 from protocols.rim.terminal import Exit
 from protocols.words.en.orders import object_in_words
+from protocols.words.en.times import local
 
 app = typer.Typer(no_args_is_help=True, help="Renew the root: whose keys count.")
 
@@ -42,9 +44,11 @@ def show_root(face: Face) -> int:
     if face.as_json:
         print_json(_fields(root) | {"proposed": None if waiting is None else _fields(waiting)})
         return Exit.DONE
-    print_lines(*_in_words(root))
+    print_lines(*_in_words(root, face.zone))
     if waiting is not None:
-        print_lines("Proposed, and waiting for a signature (`relance root sign`):", *_in_words(waiting))
+        print_lines(
+            "Proposed, and waiting for a signature (`relance root sign`):", *_in_words(waiting, face.zone)
+        )
     return Exit.DONE
 
 
@@ -86,7 +90,7 @@ def _show(face: Face, done: RootProposal) -> int:
     else:
         with face.office.reading() as session:
             holders = holders_of_keys(session, face.office.root)
-        print_lines(*_in_words(done.root), *_what_next(done, holders))
+        print_lines(*_in_words(done.root, face.zone), *_what_next(done, holders))
     return Exit.NO if done.stranded else Exit.DONE
 
 
@@ -123,9 +127,9 @@ def _named(order: str, holders: Mapping[str, str]) -> str:
     return f"{order_id} {object_in_words(name, holders.get(keyid_named_by(name) or '', ''))}"
 
 
-def _in_words(root: Root) -> list[str]:
+def _in_words(root: Root, zone: ZoneInfo) -> list[str]:
     people = ", ".join(_people(root))
-    return [f"Root {root.version}, until {iso_from_ms(root.expires_ms)}.", f"People: {people}."]
+    return [f"Root {root.version}, until {local(root.expires_ms, zone)}.", f"People: {people}."]
 
 
 def _people(root: Root) -> list[str]:

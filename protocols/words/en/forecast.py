@@ -18,7 +18,7 @@ from protocols.link.explanation import (
 )
 from protocols.words.en.hindrances import why_not
 from protocols.words.en.orders import object_in_words, revision_in_words
-from protocols.words.en.times import both_in_words, duration
+from protocols.words.en.times import duration, local
 
 _WINDOWS_NAMED_MAX: Final = 3
 
@@ -102,4 +102,4 @@ def _confirmed(unconfirmed: str | None) -> str:
 
 
 def _at(instant_ms: int, zone: ZoneInfo) -> str:
-    return both_in_words(instant_ms, zone)
+    return local(instant_ms, zone)

@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from protocols.cutting.hindrances import Hindrance, NotCut, Obstacle
-from protocols.words.en.times import local_in_words
+from protocols.words.en.times import local
 
 _NAMED_MAX: Final = 5
 _FIXED: Final = {
@@ -24,7 +24,7 @@ def not_cut_in_words(groups: Iterable[NotCut], zone: ZoneInfo) -> list[str]:
 def why_not(hindrance: Hindrance, zone: ZoneInfo, *, ahead: bool = False) -> str:
     """One reason, as a clause: `the hold winter forbids it until …`. `ahead`: for all the time to come."""
     name = hindrance.object.partition("/")[2]
-    until = "" if hindrance.until_ms is None else f" until {local_in_words(hindrance.until_ms, zone)}"
+    until = "" if hindrance.until_ms is None else f" until {local(hindrance.until_ms, zone)}"
     match hindrance.why:
         case Obstacle.HOLD:
             return f"the hold {name} forbids it{until}"

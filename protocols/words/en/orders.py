@@ -20,7 +20,6 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, Scope, body_of, keyid_named_by, short_keyid
 from protocols.errors import quoted
-from protocols.instants import iso_from_ms
 from protocols.words.en.amounts import eur, price
 from protocols.words.en.times import local
 
@@ -106,6 +105,6 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
             lifted = f"all protection that {key} alone has signed is lifted"
             return f"{lifted}, but for {kept}" if kept else lifted
         case LeaseBody():
-            return f"cuts by {name} stay possible until {iso_from_ms(order.not_after_ms)}"
+            return f"cuts by {name} stay possible until {local(order.not_after_ms, zone)}"
         case _:
             return f"{order.kind.replace('_', ' ')} ({name})"

@@ -13,7 +13,6 @@ from protocols.instants import (
     MINUTE_MS,
     SECOND_MS,
     datetime_from_ms,
-    iso_or_none,
 )
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -101,12 +100,6 @@ def age(length_ms: int) -> str:
         if length_ms >= unit_ms:
             return f"{length_ms // unit_ms} {name}"
     return f"{max(length_ms, 0) // SECOND_MS} s"
-
-
-def both_in_words(instant_ms: int, zone: ZoneInfo) -> str:
-    """`2020-07-03T21:01:00Z (Friday 3 July 2020 23:01 (Europe/Brussels))`."""
-    utc, there = iso_or_none(instant_ms), local_in_words(instant_ms, zone)
-    return there if utc is None else f"{utc} ({there})"
 
 
 def _has_a_date(instant_ms: int) -> bool:

@@ -23,7 +23,7 @@ from protocols.link.explanation import (
 )
 from protocols.reasons import Because
 from protocols.words.en.forecast import forecast_in_words
-from protocols.words.en.times import both_in_words
+from protocols.words.en.times import local
 
 # Why a gate stays shut. Holds in the verdict's question are named; without one, a release's hours forbade it.
 WHY_SHUT: Final = {
@@ -86,7 +86,7 @@ class _Writer:
                 return [forecast_in_words(found, self._zone)]
 
     def _at(self, instant_ms: int) -> str:
-        return both_in_words(instant_ms, self._zone)
+        return local(instant_ms, self._zone)
 
     def _change(self, found: LastChange) -> str:
         changed = f"supply from {found.before} to {found.after} by {_spaced(found.reason)}"

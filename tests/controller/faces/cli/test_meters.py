@@ -1,6 +1,7 @@
 """`relance meters`: what each meter has reported, and why it cut or did not."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_why_names_who_vouched_as_of_the_last_report(home: Path) -> None:
     found = call(home, "meters", "why", "m00001", "--json").found["sentences"]
     witness_rows = [each for each in found if each.startswith("Witness")]
     assert witness_rows[0] == (
-        "Witness card, at 2020-07-02T20:57:00Z (Thursday 2 July 2020 22:57 (Europe/Brussels)) by the meter's "
+        "Witness card, at Thu 2020-07-02 22:57 CEST (20:57 UTC) by the meter's "
         "estimate: at the earliest a date 1 s behind its own clock; it agrees with what the meter believes."
     )
     assert [each.partition(": ")[2] for each in witness_rows[1:]] == [
@@ -145,7 +146,7 @@ def test_why_reads_the_black_box_and_says_which_orders_are_missing(home: Path) -
     assert (found["meter"], found["supply"]) == ("m00001", "on")
     sentences = " ".join(found["sentences"])
     assert "Entry 7: headend told it a date 24 h ahead of its own clock" in sentences
-    assert "hold/covid (revision 1) forbids cuts until 2099-01-01T00:00:00Z" in sentences
+    assert "hold/covid (revision 1) forbids cuts until Thu 2099-01-01 01:00 CET (00:00 UTC)" in sentences
     assert "the meter has not confirmed it (queued)" in sentences
     assert call(home, "meters", "why", "m00001").out.splitlines() == found["sentences"]
 
@@ -174,3 +175,13 @@ def test_a_query_releases_the_meters_that_it_chooses_and_nobody_where_it_chooses
     assert (nobody.status, nobody.out) == (1, "No meter matches: nobody is released.\n")
     for wrong in (["--where", ""], ["--where", "id==m*", "--all"], ["m00001", "--where", "id==m*"]):
         assert call(home, "release", *wrong).status == 2
+
+
+def test_sentences_and_tables_tell_time_in_one_way(home: Path) -> None:
+    call(home, "moratorium", "declare", "frost", "--until", "2099-01-01T00:00+01:00")
+    call(home, "release", "m00001")
+    told = ("meters show m00001", "meters why m00001", "moratorium status", "orders list", "root show")
+    said = "\n".join(call(home, *command.split()).out for command in told)
+    assert "Thu 2099-01-01 00:00 CET (2098-12-31 23:00 UTC)" in said
+    assert "Thu 2099-01-01 00:00" in said
+    assert re.search(r"\dT\d\d:|day \d+ [A-Z]|\(Europe/Brussels\)", said) is None

@@ -55,7 +55,7 @@ WORDS: list[tuple[Order, str]] = [
     (
         drafting.lease(sheet(), tuple(f"m{number}" for number in range(1, 8)), CALENDAR, ()),
         (
-            "cuts by fleet stay possible until 2020-07-12T22:00:00Z, "
+            "cuts by fleet stay possible until Mon 2020-07-13 00:00 CEST (2020-07-12 22:00 UTC), "
             "for m1, m2, m3, m4, m5 and 2 more (lease/fleet rev 1)"
         ),
     ),
