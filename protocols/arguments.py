@@ -1,6 +1,7 @@
 """Reads what a person types: returns a checked value, or raises InputError with what is allowed."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 from protocols.errors import InputError, quoted
@@ -34,7 +35,13 @@ def check_choice(text: str | None, allowed: Iterable[str], where: str) -> None:
     """Raises InputError for a word that is not in a closed list. None means that nothing was chosen."""
     words = list(allowed)
     if text is not None and text not in words:
-        raise InputError(f"{where}: {quoted(text)}; allowed: {', '.join(words)}")
+        raise InputError(f"{where}: {quoted(text)}{did_you_mean(text, words)} allowed: {', '.join(words)}")
+
+
+def did_you_mean(text: str, words: Iterable[str]) -> str:
+    """`; did you mean trusted?` where one of the words is near, else `;`: the middle of an error's line."""
+    near = get_close_matches(text[:ID_CHARS_MAX], list(words), n=1)
+    return f"; did you mean {near[0]}?" if near else ";"
 
 
 def read_instant(text: str, where: str) -> int:

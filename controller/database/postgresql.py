@@ -75,9 +75,15 @@ def _with_sqlalchemys_class(context: ExceptionContext) -> DBAPIError | None:
         # The server refused the connection. pg8000 then fails to close it, and raises only this second error.
         error = error.__context__
         answer = _answer(error)
-    message = ServerError(answer.get("M", str(context.original_exception)))
+    message = ServerError(answer.get("M") or _line_of(context.original_exception))
     kind = _kind(answer.get("C", ""), type(known))
     return kind(context.statement, known.params, message, connection_invalidated=known.connection_invalidated)
+
+
+def _line_of(error: BaseException | None) -> str:
+    """What the driver says; where it made no connection, what the machine says, as it tells more."""
+    cause = None if error is None else error.__cause__ or error.__context__
+    return f"no connection: {cause.strerror or cause}" if isinstance(cause, OSError) else str(error)
 
 
 def _answer(error: BaseException | None) -> dict[str, str]:

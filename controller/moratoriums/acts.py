@@ -1,10 +1,9 @@
 """Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
-from difflib import get_close_matches
-
 from controller.moratoriums.views import InForce, hold_in_force, list_holds
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
+from protocols.arguments import did_you_mean
 from protocols.documents.drafting import (
     FLEET,
     declare_moratorium,
@@ -73,6 +72,5 @@ def _held(act: Act, name: str) -> InForce:
 
 def _none_in_force(act: Act, name: str) -> RefusedError:
     known = [hold.name for hold in list_holds(act.session) if hold.until_ms is not None]
-    meant = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {meant[0]}?" if meant else ";"
+    hint = did_you_mean(name, known)
     return RefusedError(f"no moratorium {name} in force{hint} `relance moratorium status` shows all")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from controller.office.keys import access_warning, key_path, load_signer
 from controller.office.settings import Settings
-from protocols.arguments import read_name
+from protocols.arguments import did_you_mean, read_name
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
@@ -25,7 +25,9 @@ def load_root(path: Path) -> Root:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; `relance init` makes it") from None
+        raise InputError(
+            f"{path}: no such file; `relance init` makes it, and --home or RELANCE_HOME names another home"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     try:
@@ -46,7 +48,8 @@ def check_may(root: Root, role: Role, name: str, where: str) -> None:
     holders = operators_of(root, role)
     if name not in holders:
         listed = ", ".join(holders) or "nobody"
-        raise InputError(f"{where}: {read_name(name, where)} may not {role}; allowed: {listed}")
+        hint = did_you_mean(name, holders)
+        raise InputError(f"{where}: {read_name(name, where)} may not {role}{hint} allowed: {listed}")
 
 
 def key_warning(settings: Settings, *names: str) -> str | None:

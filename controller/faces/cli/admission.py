@@ -16,6 +16,7 @@ from controller.meters.admission import (
     list_quarantine,
     read_admission,
 )
+from controller.meters.views import show_meter
 from protocols.arguments import read_name
 from protocols.documents.kind_rule import Role
 from protocols.rim.terminal import Exit
@@ -74,10 +75,12 @@ def admit_meters(
     at = None if link is None else read_name(link, "--link")
     actor = face.actor(Role.PROTECT)
     new = acts.admit_meters(face.office.store, names, at, actor, face.now_ms())
+    with face.office.reading() as session:
+        links = {name: show_meter(session, name).link for name in names}
     if face.as_json:
         print_json({"admitted": new, "known_before": sorted(set(names) - set(new))})
     else:
-        print_lines(*(f"{name}: {'admitted' if name in new else 'was known before'}." for name in names))
+        print_lines(*(_admitted(name, links[name], at, is_new=name in new) for name in names))
     return Exit.DONE
 
 
@@ -103,6 +106,14 @@ def change_admission(
         )
         print_lines(f"Admission is {found}: {meaning}.")
     return Exit.DONE
+
+
+def _admitted(meter: str, link: str, wanted: str | None, *, is_new: bool) -> str:
+    """What became of a meter that was to be admitted, at the link `wanted` if one was named."""
+    if is_new:
+        return f"{meter}: admitted, at {link}."
+    moves = "" if wanted in {None, link} else f"; it moves to {wanted} by its own word alone"
+    return f"{meter}: is known already, at {link}; nothing has changed{moves}."
 
 
 def _fields(view: QuarantineView) -> dict[str, object]:

@@ -20,7 +20,7 @@ from controller.office.opening import Office, open_office
 from controller.office.people import Actor
 from controller.office.settings import settings_from
 from controller.orders.acting import Act, acting
-from controller.orders.life import DeliveryState
+from controller.orders.life import DeliveryState, OrderState
 from controller.orders.status import OrderStatus
 from controller.timing.comparing import Here
 from controller.timing.views import ClockSeen, see_clock
@@ -152,7 +152,7 @@ class Face:
 
     def check_served(self, *statuses: OrderStatus) -> dict[str, str]:
         """Warn where orders wait in the store and no service sends them. Returns the field for `--json`."""
-        waiting = [each.order.id for each in statuses if each.deliveries.get(DeliveryState.QUEUED)]
+        waiting = [each.order.id for each in statuses if _is_queued(each)]
         if not waiting:
             return {}
         seen = look(self.office)
@@ -161,3 +161,9 @@ class Face:
             more = f" and {len(waiting) - 1} more wait" if len(waiting) > 1 else " waits"
             warn([f"{wrong}: {waiting[0]}{more} in the store until it serves"])
         return {"service": seen.presence}
+
+
+def _is_queued(status: OrderStatus) -> bool:
+    """Whether an order waits to be sent; to a fleet of which no meter has come it has no delivery yet."""
+    unsent = status.state == OrderState.ACTIVE and status.order.scope.fleet and not status.deliveries
+    return bool(unsent or status.deliveries.get(DeliveryState.QUEUED))

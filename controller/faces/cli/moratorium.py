@@ -10,7 +10,7 @@ from controller.faces.cli.showing import instants, moment, print_json, print_lin
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import ForgottenHold, HoldView, list_forgotten, list_holds
-from protocols.arguments import read_instant, read_name, read_span
+from protocols.arguments import did_you_mean, read_instant, read_name, read_span
 from protocols.documents.kind_rule import Kind
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
@@ -99,10 +99,13 @@ def status(
     if name is not None:
         read_name(name, "NAME")
     with face.office.reading() as session:
-        holds = [hold for hold in list_holds(session) if name in {None, hold.name}]
-        forgotten = [hold for hold in list_forgotten(session) if name in {None, hold.name}]
+        all_holds, all_forgotten = list_holds(session), list_forgotten(session)
+    holds = [hold for hold in all_holds if name in {None, hold.name}]
+    forgotten = [hold for hold in all_forgotten if name in {None, hold.name}]
     if name is not None and not holds and not forgotten:
-        raise RefusedError(f"no moratorium {name}: none of this name has been declared")
+        names = [*(hold.name for hold in all_holds), *(hold.name for hold in all_forgotten)]
+        hint = did_you_mean(name, names)
+        raise RefusedError(f"no moratorium {name}{hint} `relance moratorium status` shows all")
     if face.as_json:
         print_json({"holds": [_fields(hold) for hold in holds], "not_in_this_store": forgotten})
         return Exit.DONE

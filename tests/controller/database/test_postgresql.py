@@ -68,8 +68,8 @@ def test_a_missing_database_role_or_server_is_named(
     for url, words in (
         (postgresql_server.url("nowhere"), 'database "nowhere" does not exist'),
         (there.replace("postgres@", "nobody@"), 'role "nobody" does not exist'),
-        (f"{there}.not", "communication error"),
-        ("postgresql://anne@127.0.0.1:1/x", "Can't create a connection to host 127.0.0.1 and port 1"),
+        (f"{there}.not", "no connection: No such file or directory"),
+        ("postgresql://anne@127.0.0.1:1/x", "127.0.0.1:1/x: no connection: Connection refused"),
     ):
         kind, line = refused(url)
         assert kind is UnreachableError

@@ -36,6 +36,17 @@ def test_quarantine_shows_who_waits_and_admit_ends_it(home: Path) -> None:
     assert call(home, "meters", "admit", "m00077", "--as", "anne").status == 1
 
 
+def test_a_meter_that_is_known_is_told_apart_and_stays_where_it_is(home: Path) -> None:
+    admit = ("meters", "admit", "--as", "anne", "m00001")
+    assert call(home, *admit).out == "m00001: is known already, at link-1; nothing has changed.\n"
+    assert call(home, *admit, "m00077", "--link", "link-9").out == (
+        "m00001: is known already, at link-1; nothing has changed; "
+        "it moves to link-9 by its own word alone.\n"
+        "m00077: admitted, at link-9.\n"
+    )
+    assert call(home, "meters", "show", "m00001", "--json").found["link"] == "link-1"
+
+
 def test_admission_is_shown_closed_and_opened_and_stands_in_the_audit(home: Path) -> None:
     assert call(home, "meters", "admission", "--json").found == {"admission": "open"}
     assert call(home, "meters", "admission", "closed", "--as", "anne", "--json").found == {

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from protocols.instants import MINUTE_MS
 from tests.controller.faces.cli.fleet import seed_service, store_of
-from tests.controller.faces.cli.invocation import RELANCE, call, environment
+from tests.controller.faces.cli.invocation import RELANCE, call, environment, found_home
 
 UNTIL = ("--until", "2099-01-01T00:00Z")
 
@@ -37,6 +37,17 @@ def test_what_protects_says_that_it_waits_where_no_service_runs(home: Path, argv
     line = "warning: `relance serve` is not running: o000001 waits in the store until it serves\n"
     assert ended.err == line
     assert call(home, "status", "--json").found["queued"] in {1, 3}
+
+
+def test_an_order_to_a_fleet_of_which_no_meter_has_come_waits_for_the_service_too(tmp_path: Path) -> None:
+    found_home(tmp_path / "home")
+    ended = call(tmp_path / "home", "release", "--all")
+    assert ended.status == 0
+    assert (
+        ended.err == "warning: `relance serve` is not running: o000001 waits in the store until it serves\n"
+    )
+    drafted = call(tmp_path / "home", "release", "--all", "--json").found
+    assert (drafted["orders"][0]["deliveries"], drafted["service"]) == ({}, "absent")
 
 
 def test_a_payment_says_that_it_waits_where_no_service_runs(home: Path) -> None:

@@ -20,6 +20,10 @@ meters lst | 2 | No such command 'lst'.
 meters show | 2 | Missing argument 'METER'.
 meters list --supply dark | 2 | --supply: "dark"; allowed: on, off, armed, limited
 meters list --clock late | 2 | --clock: "late"; allowed: trusted, disputed, lost
+meters list --clock dispute | 2 | --clock: "dispute"; did you mean disputed? allowed: trusted, disputed, lost
+orders list --state drafft | 2 | --state: "drafft"; did you mean draft? allowed: draft, rehearsed
+flag set m00001 medicall | 2 | NAME: "medicall"; did you mean medical? allowed: protected
+release --all --as ann | 2 | --as: ann may not protect; did you mean anne? allowed: anne, bart, carl
 meters list --zone Europe/Bruxelles | 2 | --zone: "Europe/Bruxelles"; allowed: an IANA zone
 meters show m9 | 1 | no such meter: "m9"; `relance meters list` shows all
 meters show m1 | 1 | no such meter: "m1"; did you mean m00001? `relance meters list` shows all
@@ -36,7 +40,7 @@ release --all --as dora | 2 | --as: dora may not protect; allowed: anne, bart, c
 moratorium lift x --as service | 2 | --as: service may not harm; allowed: anne
 moratorium extend covid --until 2099-01-01T00:00Z | 1 | no moratorium covid in force
 moratorium lift covid | 1 | no moratorium covid in force
-moratorium status covid | 1 | no moratorium covid: none of this name
+moratorium status covid | 1 | no moratorium covid; `relance moratorium status` shows all
 moratorium status 'co vid' | 2 | NAME: "co vid"; allowed: 1 to 64 letters
 calendar set --rule x --until 2099-01-01T00:00Z | 2 | --rule: part 1: "x"; allowed: DAYS HH:MM-HH:MM
 calendar set --rule 'mon 8-9' --until 2099-01-01T00:00Z | 2 | --rule: part 1: "8-9"; allowed: HH:MM-HH:MM
@@ -88,7 +92,8 @@ def refused(ended: Ended, status: int) -> str:
 
 def test_without_a_home_it_says_how_one_is_made(tmp_path: Path) -> None:
     line = refused(call_outside(tmp_path / "none", "meters", "list"), 2)
-    assert line == f"{tmp_path}/none/root.json: no such file; `relance init` makes it"
+    missing = f"{tmp_path}/none/root.json: no such file"
+    assert line == f"{missing}; `relance init` makes it, and --home or RELANCE_HOME names another home"
 
 
 def test_a_missing_store_is_unreachable(home: Path) -> None:
