@@ -34,6 +34,7 @@ from controller.service.liveness import Uptime
 from controller.service.marking import Marking
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
+from controller.service.roll_call import Roll, RollCall
 from controller.service.root_watch import RootWatch
 from controller.service.supervising import supervised
 from controller.service.time_service import TimeAuthority
@@ -261,10 +262,11 @@ async def serve(
     machine: Machine,
     begun: Callable[[], None] = lambda: None,
     stops: Stops = nobody_waits,
+    came: Callable[[Roll], None] = lambda _roll: None,
 ) -> None:
     """Serve until SIGTERM or cancellation, then stop in order.
 
-    `begun` is called once no other serves here; `stops` is told when the stop begins.
+    `begun` is called once no other serves here; `stops` is told when the stop begins, `came` who has come.
 
     Raises UnreachableError where the broker does not answer the first attempt; a connection lost later is
     tried again until cancelled. Raises as `checked_root` and `single_instance` do.
@@ -287,7 +289,8 @@ async def serve(
         gc.freeze()
         try:
             async with beating(heart):
-                await until_stopped(carrier, _both(service.run(), presence.run()), stops)
+                calling = supervised("roll call", RollCall(engine, came).run)
+                await until_stopped(carrier, _all(service.run(), presence.run(), calling), stops)
         finally:
             await service.finish()
 
@@ -333,7 +336,7 @@ async def serve_time(
         work = presence.run()
     else:
         presence, carrier = answering(source, signer, asks, broker, machine, may=lambda: watch.counts)
-        work = _both(presence.run(), watch.run())
+        work = _all(presence.run(), watch.run())
     await until_stopped(carrier, work, stops)
 
 
@@ -400,10 +403,10 @@ def _present_carrier(
     return carrier
 
 
-async def _both(one: Coroutine[object, object, object], other: Coroutine[object, object, object]) -> None:
+async def _all(*works: Coroutine[object, object, object]) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(one)
-        group.create_task(other)
+        for work in works:
+            group.create_task(work)
 
 
 async def until_stopped(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from controller.office.keys import holders_in, load_fleet_key, load_signer
 from controller.office.opening import open_office
 from controller.office.people import key_warning, load_root
 from controller.office.settings import Settings, settings_from
+from controller.service.roll_call import Roll
 from controller.service.root_watch import RootWatch
 from controller.service.serve import ServiceKeys, serve, serve_time
 from protocols.documents.envelope import Signer
@@ -73,7 +75,7 @@ def serve_fleet(
         def begun() -> None:
             print_lines(f"relance serve: {settings.home} at {address}; Ctrl-C stops it.")
 
-        asyncio.run(serve(office.store, keys, address, SystemClock(), begun, ending.begin))
+        asyncio.run(serve(office.store, keys, address, SystemClock(), begun, ending.begin, _tell_who_came))
     return Exit.DONE
 
 
@@ -143,6 +145,15 @@ def _reachable(settings: Settings, program: str) -> BrokerAddress:
     except OSError as error:
         raise UnreachableError(f"broker {address}: {error.strerror or 'no answer'}") from None
     return address
+
+
+def _tell_who_came(roll: Roll) -> None:
+    if not roll.links:
+        print_lines("No link has come yet.")
+    else:
+        meters = "1 meter" if roll.meters == 1 else f"{roll.meters:,} meters"
+        print_lines(f"Links online: {roll.online} of {roll.links}, with {meters} in all.")
+    sys.stdout.flush()
 
 
 def _log(*, verbose: bool) -> None:
