@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError, quoted
-from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
+from protocols.instants import MINUTE_MS, SECOND_MS
 from protocols.limits import PAYLOAD_BYTES_MAX
 from protocols.link.topics import CARRIAGE, Channel, Place, place_of, topic_of
 
@@ -41,6 +41,7 @@ STEADY_MS: Final = 10 * SECOND_MS
 _REFUSED_MAX: Final = 10_000
 _BACKOFF_MS_MIN = 100
 _BACKOFF_MS_MAX = 5 * SECOND_MS
+_ASK_AGAIN_MS_MAX = 5 * MINUTE_MS
 
 # ------------------------------------------------------------------------------------ where the broker is
 
@@ -139,11 +140,12 @@ def backoff_ms(attempt: int, client_id: str) -> int:
 
 
 def ask_again_ms(refusals: int) -> int:
-    """How long to wait before a broker is asked again for what it has refused: a minute, doubled each time.
+    """How long to wait before a broker is asked again for what it has refused: 1, 2, 4, then 5 minutes.
 
-    At most an hour: a person must mend the broker's access list.
+    A release may wait for the person who mends the broker's access list, and must not wait long after that.
+    More often would harm the others, where each refusal ends the connection.
     """
-    return min(MINUTE_MS << min(refusals, 16), HOUR_MS)
+    return min(MINUTE_MS << min(refusals, 16), _ASK_AGAIN_MS_MAX)
 
 
 class Refusals:

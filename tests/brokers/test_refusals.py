@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.fleet.running import RunningLink
 from protocols.errors import RefusedError
-from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.instants import MINUTE_MS
 from protocols.link.carriage import (
     Arrival,
     BrokerRefusedError,
@@ -99,10 +99,10 @@ def test_a_filter_that_was_refused_is_asked_for_again_until_it_is_granted(
 
 @given(refusals=st.integers(min_value=0, max_value=10_000))
 @settings(max_examples=30)
-def test_the_wait_doubles_from_a_minute_to_an_hour(refusals: int) -> None:
+def test_the_wait_doubles_from_a_minute_to_five(refusals: int) -> None:
     wait_ms = ask_again_ms(refusals)
-    assert MINUTE_MS <= wait_ms <= HOUR_MS
-    assert ask_again_ms(refusals + 1) == min(2 * wait_ms, HOUR_MS)
+    assert MINUTE_MS <= wait_ms <= 5 * MINUTE_MS
+    assert ask_again_ms(refusals + 1) == min(2 * wait_ms, 5 * MINUTE_MS)
 
 
 @given(
