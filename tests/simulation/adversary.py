@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from controller.office.issuing import ALLOWANCE_UEUR_PER_DAY, CONTROLLER
 from emulator.population.plan import FleetPlan
 from protocols.documents.bodies import CutOrderBody, LiftBody, Named
 from protocols.documents.drafting import (
@@ -40,15 +41,18 @@ from protocols.link.messages import (
 from protocols.link.topics import Channel, Place, place_of, topic_of
 from protocols.reasons import ClockStatus, Energy, FlagName, Supply
 from protocols.units import UEUR_PER_EUR
+from tests.simulation.book import THIEFS
 from tests.simulation.broker import Broker
 from tests.simulation.floods import flood
-from tests.simulation.parts import OPERATORS, secrets
-from tests.simulation.schedule import Flood, Forgery, Theft
+from tests.simulation.parts import OPERATORS, issuer_signer, secrets
+from tests.simulation.schedule import Counterfeit, Flood, Forgery, Theft
 from tests.simulation.truth import START_MS, Truth
 
 _FAR_MS: Final = ms_from_iso("2099-01-01T00:00Z")
 # What a meter of today could be filled with by one key.
 _JUNK_ISSUERS: Final = 32
+# Just below what a purse can hold (`protocols.limits.BALANCE_EUR_MAX`).
+_GREAT_SUM_UEUR: Final = 399_900 * UEUR_PER_EUR
 _CLIMBED_REV: Final = 1_000
 _PHANTOMS: Final = 40
 _STRANGERS: Final = 1_400
@@ -99,9 +103,7 @@ class Adversary:
             case Theft.LAST_NUMBER:
                 yield payment_statement(self._sheet(deed, 0, REV_MAX), meter, "controller", REV_MAX, 10**9)
             case Theft.GREAT_SUM:
-                # Just below what a purse can hold (`protocols.limits.BALANCE_EUR_MAX`).
-                total_ueur = 399_900 * UEUR_PER_EUR
-                yield payment_statement(self._sheet(deed, 0), meter, "kiosk", 1, total_ueur)
+                yield payment_statement(self._sheet(deed, 0), meter, "kiosk", 1, _GREAT_SUM_UEUR)
             case Theft.JUNK_ISSUERS:
                 for number in range(_JUNK_ISSUERS):
                     yield payment_statement(self._sheet(deed, number), meter, f"junk-{number}", 1, 0)
@@ -121,7 +123,7 @@ class Adversary:
     def _harm(self, kind: Kind, name: str, body: LiftBody | CutOrderBody) -> Order:
         now_ms = self._truth.now_ms()
         return Order(
-            id=f"x-{kind}",
+            id=f"{THIEFS}{kind}",
             kind=kind,
             object=object_of(kind, name),
             scope=Scope(meters=tuple(self._plan.ids())),
@@ -133,8 +135,31 @@ class Adversary:
             body=make_body(body),
         )
 
+    def counterfeit(self, deed: Counterfeit, epoch: int) -> None:
+        """Sign statements with the key of an issuer's epoch, one for each meter."""
+        issuer, number, total_ueur = CONTROLLER, 1, 0
+        match deed:
+            case Counterfeit.ALLOWANCE | Counterfeit.NEXT_EPOCH | Counterfeit.OTHER_ISSUER:
+                total_ueur = ALLOWANCE_UEUR_PER_DAY
+            case Counterfeit.MORE:
+                total_ueur = ALLOWANCE_UEUR_PER_DAY * 8 // 5
+            case Counterfeit.GREAT_SUM:
+                total_ueur = _GREAT_SUM_UEUR
+            case Counterfeit.LAST_NUMBER:
+                number, total_ueur = REV_MAX, 100 * UEUR_PER_EUR
+            case Counterfeit.NO_MONEY:
+                number = REV_MAX
+        if deed is Counterfeit.OTHER_ISSUER:
+            issuer = "kiosk"
+        stated = epoch + (deed is Counterfeit.NEXT_EPOCH)
+        for meter in self._plan.ids():
+            sheet = Sheet(f"{THIEFS}{deed.name.lower()}-{epoch}-{meter}", number, self._truth.now_ms(), "")
+            order = payment_statement(sheet, meter, issuer, number, total_ueur, epoch=stated)
+            envelope = seal(write_document(order), ORDER_TYPE, [issuer_signer(epoch)])
+            self._say(Place(Channel.ORDERS, link=self._link_of(meter), meter=meter), envelope)
+
     def _sheet(self, deed: Theft, number: int, rev: int = 1) -> Sheet:
-        return Sheet(f"x-{deed.replace(' ', '-')}-{number}", rev, self._truth.now_ms(), "")
+        return Sheet(f"{THIEFS}{deed.replace(' ', '-')}-{number}", rev, self._truth.now_ms(), "")
 
     # -- without a key ----------------------------------------------------------------------------------
 

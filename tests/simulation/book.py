@@ -7,14 +7,19 @@ lost to it, and counts only for meters that have stored it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from protocols.documents.bodies import HoldBody
+from protocols.documents.bodies import HoldBody, PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
+from protocols.documents.issuers import Issuer, Issuers, has_issued
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, body_of, read_order
-from protocols.documents.roles import Root, meets, open_signed
+from protocols.documents.roles import Root, Signed, meets, open_signed
 from protocols.errors import DocumentError
+
+# How the id of an order begins that somebody else than the controller has made.
+THIEFS: Final = "x-"
 
 
 @dataclass(eq=False, slots=True)
@@ -44,29 +49,33 @@ class Page:
         return self.life < lease.life or (self.life == lease.life and self.number < lease.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """A payment that a clerk was told is booked, and its number among the store's orders."""
-
-    meter: str
-    amount_ueur: int
-    life: int
-    number: int
-
-
 class Book:
-    """All documents with enough signatures, in the order in which truth saw them."""
+    """All documents with enough signatures, in the order in which truth saw them.
 
-    def __init__(self, root: Root) -> None:
+    `issuers`: those that the home began with; None for a home of before, in which people sign statements.
+    """
+
+    def __init__(self, root: Root, issuers: Issuers | None) -> None:
         self.life = 0
         # What the broker has taken: the digest of a document, and the meter of the topic, or none.
         self.carried: set[tuple[str, str]] = set()
         self._root = root
+        self._people_pay = issuers is None
+        self._issuers: dict[tuple[str, int], Issuer] = {}
+        if issuers is not None:
+            self.name_issuers(issuers)
         self._pages: dict[bytes, Page] = {}
         self._by_order: dict[tuple[str, str, int], list[Page]] = {}
 
+    def name_issuers(self, issuers: Issuers) -> None:
+        """Two people have put this document in force."""
+        self._issuers |= {(each.name, each.epoch): each for each in issuers.issuers}
+
     def enter(self, envelope: bytes, at_ms: int, *, ours: bool) -> Page | None:
-        """Enter a document; None where it is none, or too few have signed it. A lease is always ours."""
+        """Enter a document; None where it is none, or too few have signed it.
+
+        A lease is always ours, and so is what an issuer's key has signed, but for a thief's.
+        """
         try:
             payload = read_envelope(envelope).payload
             page = self._pages.get(payload)
@@ -79,14 +88,24 @@ class Book:
             signed = open_signed(envelope, self._root, ORDER_TYPE)
         except DocumentError:
             return None
-        if not meets(signed, self._root, KINDS[order.kind].role):
+        if not self._is_signed(envelope, order, signed):
             return None
-        ours = ours or order.kind is Kind.LEASE
+        issued = order.kind in (Kind.LEASE, Kind.PAYMENT)
+        ours = ours or (issued and not order.id.startswith(THIEFS))
         number = int(order.id[1:]) if ours else 0
         page = Page(order, at_ms, self.life, number, ours, keyids=signed.keyids)
         self._pages[payload] = page
         self._by_order.setdefault((order.id, order.object, order.rev), []).append(page)
         return page
+
+    def _is_signed(self, envelope: bytes, order: Order, signed: Signed) -> bool:
+        """Whether enough people have signed, or the issuer that was named in that epoch."""
+        if order.kind is Kind.PAYMENT:
+            body = body_of(order, PaymentBody)
+            if body.epoch or not self._people_pay:
+                issuer = self._issuers.get((body.issuer, body.epoch))
+                return issuer is not None and has_issued(envelope, issuer)
+        return meets(signed, self._root, KINDS[order.kind].role)
 
     def carry(self, envelope: bytes, meter: str) -> None:
         """The broker has taken a document for a meter, or for the fleet where `meter` is empty."""

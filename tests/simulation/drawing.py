@@ -1,5 +1,6 @@
 """Draws a schedule from a seed: what people do in two days, and what goes wrong meanwhile."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
@@ -15,15 +16,19 @@ _OFFSETS_MS: Final = (
     -400 * DAY_MS, -DAY_MS, -HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, DAY_MS, 60 * DAY_MS,
 )  # fmt: skip
 
-# What one key can do without harm to anybody; the rest is about money.
-_BORNE: Final = tuple(deed for deed in do.Theft if deed not in {do.Theft.LAST_NUMBER, do.Theft.GREAT_SUM})
+# In how many homes of a hundred no issuers are named: people sign statements there, as before.
+_OF_BEFORE: Final = 15
+# What one person's key can still do to money in such a home.
+_MONEY: Final = frozenset({do.Theft.LAST_NUMBER, do.Theft.GREAT_SUM})
 
 
 def draw(seed: int, *, worse: bool = False) -> do.Schedule:
     """The schedule of a seed: people, a network and machines that fail, wrong clocks, somebody hostile.
 
-    `worse`: a restored store as well, and what one key can still do to money.
+    `worse`: a restored store as well.
     """
+    issuers = not Lots(seed, "issuers").happens(_OF_BEFORE)
+    thefts = tuple(deed for deed in do.Theft if issuers or deed not in _MONEY)
     lots = Lots(seed, "schedule")
     meters = [f"m{number:05d}" for number in range(1, lots.between(*_METERS) + 1)]
     acts = _Acts(lots, meters)
@@ -35,11 +40,17 @@ def draw(seed: int, *, worse: bool = False) -> do.Schedule:
         liar = Source.HEADEND
         events += [each for _ in range(lots.between(1, 2)) for each in _worse(lots)]
     events += [_fault(lots, meters, liar) for _ in range(lots.between(3, 9))]
-    events += [_hostile(lots, meters, liar) for _ in range(lots.below(5))]
+    events += [_hostile(lots, meters, liar, thefts) for _ in range(lots.below(5))]
+    if issuers:
+        events += _money(Lots(seed, "money"), meters)
+    if any(isinstance(each, do.MakeAnew | do.Restore) for each in events):
+        # A meter made anew carries nothing over from an epoch that is closed, and a restored store knows no
+        # epoch that began after its copy.
+        events = [each for each in events if not isinstance(each, do.NewEpoch)]
     if any(isinstance(each, do.ServiceClock) for each in events) or liar is not Source.HEADEND:
         # What a meter reports is a voice of the service's clock, of which at most one lies.
         events = [each for each in events if not isinstance(each, do.FarInstants)]
-    return do.Schedule(seed=seed, meters=len(meters), events=_sorted(events))
+    return do.Schedule(seed=seed, meters=len(meters), events=_sorted(events), issuers=issuers)
 
 
 def _sorted(events: list[do.Event]) -> tuple[do.Event, ...]:
@@ -131,7 +142,7 @@ def _fault(lots: Lots, meters: list[str], liar: Source) -> do.Event:
             return do.MainsDip(lots.of(meters), min(span_ms, HOUR_MS), at_ms=at_ms)
 
 
-def _hostile(lots: Lots, meters: list[str], liar: Source) -> do.Event:
+def _hostile(lots: Lots, meters: list[str], liar: Source, thefts: Sequence[do.Theft]) -> do.Event:
     """A wrong clock of people or of the service, a fleet made anew, or somebody who means harm."""
     at_ms = _instant_ms(lots)
     span_ms = _span_ms(lots, at_ms)
@@ -142,7 +153,7 @@ def _hostile(lots: Lots, meters: list[str], liar: Source) -> do.Event:
         case 0 | 1 | 8:
             return do.ClerkClock(span_ms, lots.of(_OFFSETS_MS), at_ms=at_ms)
         case 2 | 3:
-            return do.StolenKey(lots.of(_BORNE), at_ms=at_ms)
+            return do.StolenKey(lots.of(thefts), at_ms=at_ms)
         case 4 | 5:
             link = lots.of(("link-1", "link-2"))
             return do.ForgingLink(lots.of(tuple(do.Forgery)), link, at_ms=at_ms)
@@ -155,7 +166,24 @@ def _hostile(lots: Lots, meters: list[str], liar: Source) -> do.Event:
 def _worse(lots: Lots) -> list[do.Event]:
     """What the system does not bear yet."""
     at_ms = _instant_ms(lots)
-    span_ms = _span_ms(lots, at_ms)
-    if lots.happens(50):
-        return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + span_ms)]
-    return [do.StolenKey(lots.of(tuple(do.Theft)), at_ms=at_ms)]
+    return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + _span_ms(lots, at_ms))]
+
+
+def _money(lots: Lots, meters: list[str]) -> list[do.Event]:
+    """What is about money where issuers are named: great sums, a stolen key, new epochs."""
+    events: list[do.Event] = []
+    if lots.happens(30):
+        at_ms = _instant_ms(lots)
+        cents = lots.between(50_001, 90_000)
+        events.append(do.TopUp("great", lots.of(meters), cents, at_ms=at_ms))
+        if lots.happens(50):
+            events.append(do.Countersign("great", at_ms=at_ms + lots.between(1, 60) * MINUTE_MS))
+    thefts = lots.below(3) if lots.happens(50) else 0
+    events += [
+        do.StolenIssuer(lots.of(tuple(do.Counterfeit)), at_ms=_instant_ms(lots)) for _ in range(thefts)
+    ]
+    if lots.happens(20):
+        events.append(do.Unpaid(lots.of(meters), lots.between(1, 80_000), at_ms=_instant_ms(lots)))
+    if lots.happens(30):
+        events.append(do.NewEpoch(at_ms=_instant_ms(lots)))
+    return events

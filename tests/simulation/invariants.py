@@ -14,7 +14,6 @@ from controller.meters.black_boxes import boxes_of, missing_of
 from controller.meters.registry import LinkState
 from controller.meters.views import list_meters
 from controller.orders.life import DeliveryState
-from controller.payments.store import verify_ledger
 from controller.service.liveness import ServiceState
 from emulator.firmware.credit import has_nothing_left
 from emulator.firmware.guarded.clock import earliest_ms, latest_ms
@@ -31,7 +30,8 @@ from protocols.instants import HOUR_MS, SECOND_MS, iso_from_ms
 from protocols.link.records import read_record
 from protocols.reasons import ClockStatus, Supply
 from protocols.units import QUANTA_PER_UEUR, QUANTA_PER_WS_PER_UEUR_KWH, UEUR_PER_EUR
-from tests.simulation.book import Book, Page, Paid, hold_covers
+from tests.simulation.book import Book, Page, hold_covers
+from tests.simulation.money import has_credited
 from tests.simulation.watch import Watch
 
 # More than a household here uses between two readings.
@@ -49,24 +49,6 @@ _SEEN: Final = Seen(ServiceState.SERVING, None, None)
 Meters = dict[str, GuardedMeter]
 
 
-def credited_ueur(meter: GuardedMeter) -> int:
-    """What a meter has credited of all payments."""
-    return meter.memory.totals.credited_ueur
-
-
-def paid_ueur(paid: Iterable[Paid], meter: str) -> int:
-    """What was truly paid for a meter."""
-    return sum(each.amount_ueur for each in paid if each.meter == meter)
-
-
-def doubled(meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
-    """No meter has credited more than was paid, and each purse is what start, payments and register say."""
-    paid = tuple(paid)
-    for name, meter in meters.items():
-        if credited_ueur(meter) > paid_ueur(paid, name):
-            yield f"{name} has credited {credited_ueur(meter)} µ€; paid were {paid_ueur(paid, name)} µ€"
-
-
 def purse_is_exact(plan: FleetPlan, name: str, meter: GuardedMeter) -> str | None:
     """To the quantum: balance - emergency drawn = start + payments - energy * price (design §4.3)."""
     credit = meter.point.credit
@@ -78,21 +60,6 @@ def purse_is_exact(plan: FleetPlan, name: str, meter: GuardedMeter) -> str | Non
     if rest_mq or found_q != expected_q:
         return f"{name} has {found_q} quanta; start, payments and register say {expected_q}"
     return None
-
-
-def lost_money(session: Session, meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
-    """Statements = ledger = what people paid."""
-    paid = tuple(paid)
-    yield from verify_ledger(session)
-    booked: dict[str, int] = {}
-    for row in session.exec(select(PaymentRow).order_by(PaymentRow.id)):
-        booked[row.meter] = booked.get(row.meter, 0) + row.amount_ueur
-    for name, meter in meters.items():
-        truly = paid_ueur(paid, name)
-        if credited_ueur(meter) != truly:
-            yield f"{name} has credited {credited_ueur(meter)} µ€ of {truly} µ€ that were paid"
-        if booked.get(name, 0) != truly:
-            yield f"{name}: the ledger says {booked.get(name, 0)} µ€; paid were {truly} µ€"
 
 
 def missing_protection(book: Book, watch: Watch, meters: Meters, end_ms: int) -> Iterator[str]:
@@ -114,6 +81,13 @@ def protects(page: Page) -> bool:
     return page.order.kind in (*_PROTECTING, Kind.PAYMENT)
 
 
+def has_come(watch: Watch, name: str, meter: GuardedMeter, page: Page) -> bool:
+    """Whether a document has done what it is there for: what two people countersign is credited."""
+    if page.order.kind is Kind.PAYMENT and len(page.keyids) > 1:
+        return has_credited(meter, body_of(page.order, PaymentBody))
+    return has_or_more(watch, name, page)
+
+
 def has_or_more(watch: Watch, meter: str, page: Page) -> bool:
     """Whether a meter took this document, or a later one that protects as much."""
     for other, _ in watch.of(meter).pages(page.order.kind):
@@ -133,6 +107,19 @@ def has_or_more(watch: Watch, meter: str, page: Page) -> bool:
     return False
 
 
+def unpaid(session: Session, payment: str, book: Book, watch: Watch) -> Iterator[str]:
+    """A payment that was requested some minutes ago is booked, and its meter has taken the statement."""
+    row = session.get(PaymentRow, payment)
+    if row is None or row.order_id is None:
+        yield f"payment {payment} is not booked in calm weather"
+        return
+    order = session.get(OrderRow, row.order_id)
+    assert order is not None, row.order_id
+    page = book.judged(order.id, order.object, order.rev, row.meter)
+    if page is None or not has_or_more(watch, row.meter, page):
+        yield f"{row.meter} has not taken {row.order_id}, the statement of {payment}, in calm weather"
+
+
 def untrue_effects(session: Session, book: Book, watch: Watch, meters: Meters) -> Iterator[str]:
     """What the store calls effective has truly come into effect at that meter."""
     kinds = (Kind.HOLD, Kind.SET_FLAG, Kind.RELEASE, Kind.CANCEL_CUT, Kind.PAYMENT)
@@ -147,10 +134,9 @@ def untrue_effects(session: Session, book: Book, watch: Watch, meters: Meters) -
         if page is None or delivery.meter not in meters:
             continue
         if page.order.kind is Kind.PAYMENT:
-            credited = max(
-                credited_ueur(meters[delivery.meter]), watch.of(delivery.meter).credited_before_ueur
-            )
-            true = credited >= body_of(page.order, PaymentBody).total_ueur
+            body = body_of(page.order, PaymentBody)
+            before_ueur = watch.of(delivery.meter).credited_before_ueur
+            true = has_credited(meters[delivery.meter], body) or before_ueur >= body.total_ueur
         else:
             true = (
                 has_or_more(watch, delivery.meter, page)
@@ -267,15 +253,12 @@ def stale_leases(watch: Watch, meters: Meters, now_ms: int) -> Iterator[str]:
             yield f"{name} has its last lease from {iso_from_ms(last_ms)}"
 
 
-def late(book: Book, watch: Watch, meters: Meters, paid: Iterable[Paid]) -> Iterator[str]:
-    """Whoever can be reached has what was done for it five minutes ago."""
-    paid = tuple(paid)
+def late(book: Book, watch: Watch, meters: Meters) -> Iterator[str]:
+    """Whoever can be reached has the release that was signed five minutes ago."""
     release = max(book.of(Kind.RELEASE), key=lambda page: page.at_ms)
-    for name, meter in meters.items():
+    for name in meters:
         if not watch.of(name).has(release):
             yield f"{name} has not taken {release.order.id} {release.order.object}"
-        if credited_ueur(meter) != paid_ueur(paid, name):
-            yield f"{name} has credited {credited_ueur(meter)} µ€; paid were {paid_ueur(paid, name)} µ€"
 
 
 def owing(meters: Meters) -> set[str]:

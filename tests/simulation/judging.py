@@ -8,7 +8,7 @@ from msgspec import Struct
 from controller.database.engine import reading
 from protocols.documents.kind_rule import Kind
 from protocols.instants import HOUR_MS, iso_from_ms
-from tests.simulation import invariants
+from tests.simulation import invariants, money
 from tests.simulation import schedule as do
 from tests.simulation.book import Book, Page
 from tests.simulation.parts import Controller, Fleet, Timeserver
@@ -77,17 +77,25 @@ class Judge:
     def meanwhile(self) -> None:
         """What holds at every instant."""
         meters = self._fleet.meters()
-        self._found.all("no cent doubled", invariants.doubled(meters, self._people.paid.values()))
+        self._found.all("no cent doubled", money.doubled(self._people.till, self._stolen(meters), meters))
         with reading(self._controller.store) as session:
             untrue = invariants.untrue_effects(session, self._book, self._watch, meters)
             self._found.all("effective is true", untrue)
             self._found.all("sent is true", invariants.untrue_sendings(session, self._book))
             self._found.all("lists can be shown", invariants.unlisted(session))
 
+    def payment(self, payment: str, denied: set[str]) -> None:
+        """A payment was requested some minutes ago, and nothing has held it up but for `denied` meters."""
+        if self._people.till.paid[payment].meter in denied:
+            return
+        with reading(self._controller.store) as session:
+            self._found.all(_PROMPT, invariants.unpaid(session, payment, self._book, self._watch))
+
     def arrival(self, page: Page, denied: set[str]) -> None:
         """A document was signed some minutes ago, and nothing has held it up but for `denied` meters."""
-        for name in sorted(self._fleet.meters().keys() - denied):
-            if page.addresses(name) and not invariants.has_or_more(self._watch, name, page):
+        meters = self._fleet.meters()
+        for name in sorted(meters.keys() - denied):
+            if page.addresses(name) and not invariants.has_come(self._watch, name, meters[name], page):
                 what = f"{page.order.id} {page.order.object} of {iso_from_ms(page.at_ms)}"
                 self._found.add(_PROMPT, f"{name} has not taken {what} in calm weather")
 
@@ -98,8 +106,10 @@ class Judge:
 
     def promptness(self) -> None:
         """Healed, and flooded: what has just been released and paid."""
-        paid = self._people.paid.values()
-        self._found.all(_PROMPT, invariants.late(self._book, self._watch, self._fleet.meters(), paid))
+        meters = self._fleet.meters()
+        self._found.all(_PROMPT, invariants.late(self._book, self._watch, meters))
+        with reading(self._controller.store) as session:
+            self._found.all(_PROMPT, money.late(self._people.till, session, meters))
 
     def flood(self) -> None:
         """Some minutes after the flood."""
@@ -140,7 +150,7 @@ class Judge:
         exact = (invariants.purse_is_exact(self._fleet.plan, *each) for each in meters.items())
         self._found.all("every purse is exact", (found for found in exact if found is not None))
         with reading(self._controller.store) as session:
-            lost = invariants.lost_money(session, meters, self._people.paid.values())
+            lost = money.lost(self._people.till, self._stolen(meters), session, meters)
             self._found.all("no cent lost", lost)
             self._found.all("lists are true", invariants.untrue_lists(session, meters, links))
             running = [each.link for each in self._fleet.links]
@@ -149,6 +159,13 @@ class Judge:
         self._found.all("all protection arrives", missing)
         for program in (self._controller, self._timeserver, self._fleet):
             self._found.all(_NO_BUG, map(repr, program.errors()))
+
+    def _stolen(self, meters: money.Meters) -> dict[str, int]:
+        now_ms = self._truth.now_ms()
+        return {
+            name: money.stolen_ueur(self._watch, name, meter, now_ms, START_MS)
+            for name, meter in meters.items()
+        }
 
     def bug(self, what: str) -> None:
         """A part has ended by itself, or has logged an error."""

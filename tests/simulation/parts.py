@@ -20,7 +20,15 @@ from sqlalchemy import Engine, event
 from sqlalchemy.util import LRUCache
 
 from controller.database.engine import open_store, writing
-from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
+from controller.office.founding import (
+    MACHINES,
+    SERVICE,
+    issuer_key_name,
+    open_audit,
+    seal_issuers,
+    seal_root,
+)
+from controller.office.issuers_store import put_issuers_in_force
 from controller.service.serve import Service, ServiceKeys, answering, put_together
 from controller.service.time_service import TimeAuthority
 from controller.timing.store import write_clock
@@ -33,6 +41,7 @@ from emulator.population.plan import FleetPlan
 from emulator.population.profile_form import ProfileData
 from emulator.population.shipped import shipped_profiles
 from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.issuers import Issuer, Issuers, read_issuers
 from protocols.documents.roles import Root, read_root
 from protocols.instants import HOUR_MS
 from protocols.limits import REV_MAX
@@ -67,24 +76,40 @@ class PowerCutError(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Every key of a run, derived from nothing secret."""
+    """Every key of a run, derived from nothing secret; and the issuers that a home begins with."""
 
     signers: Mapping[str, Signer]
     fleet_key: bytes
     root_envelope: bytes
     root: Root
+    issuers_envelope: bytes
+    issuers: Issuers
 
 
 @cache
 def secrets() -> Secrets:
     """The keys of every run."""
-    signers = {
-        name: Signer.from_seed(sha256(f"simulation key {name}".encode()).digest())
-        for name in (*OPERATORS, *MACHINES)
-    }
+    signers = {name: _signer(name) for name in (*OPERATORS, *MACHINES)}
     envelope = seal_root(signers, OPERATORS, START_MS)
     root = read_root(read_envelope(envelope).payload)
-    return Secrets(signers, sha256(b"simulation fleet").digest(), envelope, root)
+    issuers_envelope = seal_issuers(issuer_signer(1), signers, OPERATORS)
+    issuers = read_issuers(read_envelope(issuers_envelope).payload)
+    return Secrets(signers, sha256(b"simulation fleet").digest(), envelope, root, issuers_envelope, issuers)
+
+
+@cache
+def issuer_signer(epoch: int) -> Signer:
+    """The controller's key as an issuer in an epoch."""
+    return _signer(issuer_key_name(epoch))
+
+
+def find_issuer(issuer: Issuer) -> Signer:
+    """The key of the controller as an issuer, as it lies in the home."""
+    return issuer_signer(issuer.epoch)
+
+
+def _signer(name: str) -> Signer:
+    return Signer.from_seed(sha256(f"simulation key {name}".encode()).digest())
 
 
 class Program:
@@ -137,13 +162,15 @@ class Controller(Program):
         clock: SetClock,
         headend: Lying,
         failed: Callable[[str, BaseException], None],
+        *,
+        issuers: bool,
     ) -> None:
         super().__init__(failed)
         self._file = folder / "relance.db"
         self._copy = folder / "backup.db"
         self._broker = broker
         self._clock = clock
-        self._file.write_bytes(_empty_store())
+        self._file.write_bytes(_empty_store(issuers=issuers))
         self.store = _opened(self._file)
         self.service: Service | None = None
         self._headend = headend
@@ -151,7 +178,9 @@ class Controller(Program):
     def start(self) -> None:
         held = secrets()
         signers = held.signers
-        keys = ServiceKeys(signers[SERVICE], signers[Source.HEADEND], held.fleet_key, held.root_envelope)
+        keys = ServiceKeys(
+            signers[SERVICE], signers[Source.HEADEND], held.fleet_key, held.root_envelope, find_issuer
+        )
         service, presence, carrier = put_together(
             self.store, keys, ADDRESS, self._clock, self._broker.carry, self._broker.draw_nonce
         )
@@ -239,8 +268,11 @@ class Fleet(Program):
         broker: Broker,
         observe: Observer,
         failed: Callable[[str, BaseException], None],
+        *,
+        issuers: bool,
     ) -> None:
         super().__init__(failed)
+        self._issuers = secrets().issuers if issuers else None
         self.links: list[RunningLink] = []
         self.plan = plan
         self._folder = folder / "fleet"
@@ -254,7 +286,7 @@ class Fleet(Program):
         held = secrets()
         made = build_links(
             self.plan,
-            FleetSecrets(held.root, held.fleet_key),
+            FleetSecrets(held.root, held.fleet_key, issuers=self._issuers),
             self._truth.now_ms(),
             self._folder,
             epoch=self._epoch,
@@ -340,13 +372,15 @@ def _without_sync(connection: sqlite3.Connection, _record: object) -> None:
 
 
 @cache
-def _empty_store() -> bytes:
-    """A store as `init` leaves it, made once for all runs of this process."""
+def _empty_store(*, issuers: bool) -> bytes:
+    """A store as `init` leaves it, made once for all runs of this process; one of before has no issuers."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "empty.db")
         store = open_store(f"sqlite:///{file}", create=True)
         with writing(store) as session:
             open_audit(session, secrets().signers, OPERATORS, START_MS)
+            if issuers:
+                put_issuers_in_force(session, secrets().issuers_envelope)
         store.dispose()
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,7 +1,7 @@
 """People: they sign with the acts that the commands call, each act one transaction; and they pay.
 
-What is refused is refused, and traced; a person then does something else. `paid` is what was truly paid:
-every payment of which the clerk was told that it is booked.
+What is refused is refused, and traced; a person then does something else. `till` is what was truly paid:
+every payment of which the clerk was told that it is requested or booked.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,28 +16,31 @@ from controller.cuts.acts import cancel, order_cut
 from controller.database.engine import reading
 from controller.database.tables import MeterRow
 from controller.households.acts import clear_household_flag, set_household_flag
+from controller.issuers.acts import propose_issuers, sign_issuers
 from controller.moratoriums import acts as moratoriums
+from controller.office.issuers_store import issuers_in_force
+from controller.office.issuing import CONTROLLER
 from controller.office.people import Actor
 from controller.office.root_store import newer_root
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
 from controller.payments.acts import top_up
+from controller.payments.store import order_id_of
 from controller.releases.acts import release_all, release_meter
 from controller.roots import acts as roots
 from controller.timing.comparing import Here
 from controller.voids.acts import KEEP_ALL, propose
-from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.errors import RelanceError
 from protocols.reasons import ClockStatus, FlagName
 from protocols.units import UEUR_PER_EUR
 from tests.simulation import schedule as do
-from tests.simulation.book import Book, Page, Paid
+from tests.simulation.book import Book, Page
 from tests.simulation.clocks import SetClock
-from tests.simulation.invariants import credited_ueur
-from tests.simulation.parts import OPERATORS, Controller, secrets
+from tests.simulation.money import Paid, Till
+from tests.simulation.parts import OPERATORS, Controller, issuer_signer, secrets
 from tests.simulation.truth import START_MS, Trace, Truth
 from tests.simulation.watch import Watch
 
@@ -49,7 +52,10 @@ _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 
 
 class People:
-    """The operators, at a machine with a clock of its own. `signed` is told each document of theirs."""
+    """The operators, at a machine with a clock of its own.
+
+    `signed` is told each document of theirs, `requested` each payment that the service is to book.
+    """
 
     def __init__(
         self,
@@ -59,8 +65,9 @@ class People:
         trace: Trace,
         truth: Truth,
         signed: Callable[[Page], None],
+        requested: Callable[[str], None],
     ) -> None:
-        self.paid: dict[str, Paid] = {}
+        self.till = Till()
         self._second = OPERATORS[1]
         self._controller = controller
         self._clock = clock
@@ -68,6 +75,7 @@ class People:
         self._trace = trace
         self._truth = truth
         self._signed = signed
+        self._requested = requested
 
     def permit_cuts(self) -> None:
         """Two people set the calendar of the season."""
@@ -122,26 +130,35 @@ class People:
                 self._by_two(event, lambda act: order_cut(act, event.name, (event.meter,), span_ms))
             case do.CancelCut():
                 self._by_one(event, lambda act: cancel(act, event.name, (event.meter,)))
-            case do.TopUp():
-                self._pay(event)
             case do.VoidKey():
                 self._void_second(event)
+            case _:
+                self._move_money(event)
+
+    def _move_money(self, event: do.Money) -> None:
+        match event:
+            case do.TopUp():
+                self._pay(event)
+            case do.Countersign():
+                self._countersign(event)
+            case do.NewEpoch():
+                self._begin_epoch(event)
 
     def release_all(self, by: str = "") -> None:
         """One person releases the fleet; the second operator, or who has come in their place."""
         by = by or self._second
         self._by_one(do.Release(at_ms=0), lambda act: release_all(act, RELEASE_HOURS), by)
 
-    def forget_lost(self, last_number: int, meters: dict[str, GuardedMeter]) -> None:
-        """A copy takes the store's place: who paid since and has no credit gets the money back."""
-        for name, meter in meters.items():
-            left_ueur = credited_ueur(meter)
-            for payment, paid in list(self.paid.items()):
-                if paid.meter != name:
-                    continue
-                left_ueur -= paid.amount_ueur
-                if left_ueur < 0 and paid.life == self._book.life and paid.number > last_number:
-                    del self.paid[payment]
+    def request_unpaid(self, event: do.Unpaid) -> None:
+        """Whoever has stolen the second operator's key requests, at the store, a payment of nobody."""
+        unpaid = Paid(event.meter, event.cents * _UEUR_PER_CENT)
+        try:
+            with self._act(OPERATORS[1]) as act:
+                top_up(act, f"unpaid-{event.at_ms}", unpaid.meter, unpaid.amount_ueur)
+        except RelanceError as error:
+            self._trace.add(self._truth.now_ms(), f"{event}: refused: {error}")
+        else:
+            self.till.unpaid.append(unpaid)
 
     def _void_second(self, event: do.VoidKey) -> None:
         stolen, self._second = self._second, OPERATORS[2]
@@ -174,16 +191,44 @@ class People:
             yield act
 
     def _pay(self, event: do.TopUp) -> None:
-        def pay(act: Act) -> OrderStatus:
-            status = top_up(act, event.payment, event.meter, event.cents * _UEUR_PER_CENT).status
-            assert status is not None, "no issuers are in force here: the clerk's key signs"
-            return status
+        amount_ueur = event.cents * _UEUR_PER_CENT
+        try:
+            with self._act(OPERATORS[0]) as act:
+                taken = top_up(act, event.payment, event.meter, amount_ueur)
+        except RelanceError as error:
+            self._trace.add(self._truth.now_ms(), f"{event}: refused: {error}")
+            return
+        self._trace.add(self._truth.now_ms(), f"{event}: {taken.state}")
+        self.till.take(event.payment, Paid(event.meter, amount_ueur), is_new=taken.is_new)
+        if taken.status is None:
+            self._requested(event.payment)
+            return
+        page = self._book.enter(taken.status.envelope, self._truth.now_ms(), ours=True)
+        if page is not None:
+            self._signed(page)
 
-        status = self._by_one(event, pay)
-        if status is not None and event.payment not in self.paid:
-            number = int(status.order.id[1:])
-            paid = Paid(event.meter, event.cents * _UEUR_PER_CENT, self._book.life, number)
-            self.paid[event.payment] = paid
+    def _countersign(self, event: do.Countersign) -> None:
+        """Two people sign what the service has booked, one after the other."""
+        with reading(self._controller.store) as session:
+            order = order_id_of(session, event.payment)
+        if order is None:
+            self._trace.add(self._truth.now_ms(), f"{event}: is not booked")
+            return
+        for by in (OPERATORS[0], self._second):
+            self._by_one(event, lambda act: sign(act, order), by)
+
+    def _begin_epoch(self, event: do.NewEpoch) -> None:
+        with reading(self._controller.store) as session:
+            sealed = issuers_in_force(session)
+        known = None if sealed is None else sealed.issuers.of(CONTROLLER)
+        public = issuer_signer(1 if known is None else known.epoch + 1).public.hex()
+        with self._act(OPERATORS[0]) as act:
+            propose_issuers(act, {CONTROLLER: public}, {})
+        with self._act(self._second) as act:
+            done = sign_issuers(act)
+        assert done.in_force, event
+        self._book.name_issuers(done.issuers)
+        self._trace.add(self._truth.now_ms(), f"{event}: issuers {done.issuers.version}")
 
     def _by_one(self, what: object, draft: Draft, by: str = OPERATORS[0]) -> OrderStatus | None:
         try:

@@ -20,7 +20,7 @@ from protocols.errors import RelanceError
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
-from tests.simulation import invariants
+from tests.simulation import invariants, money
 from tests.simulation import schedule as do
 from tests.simulation.adversary import Adversary
 from tests.simulation.book import Book, Page
@@ -85,19 +85,28 @@ class _Run:
         self._truth = Truth()
         self._found = Found(self._trace, self._truth)
         self._broker = Broker(schedule.seed, self._trace, self._truth, self._published)
-        self._book = Book(secrets().root)
+        has_issuers = schedule.issuers
+        self._book = Book(secrets().root, secrets().issuers if has_issuers else None)
         self._watch = Watch(self._book, self._trace, self._found.add, self._used_up)
         self._torn = TornWrites()
         self._service_clock, self._time_clock = SetClock(self._truth), SetClock(self._truth, "another")
         # People sit at the service's machine, or at another.
         self._clerk_clock = SetClock(self._truth, "one" if schedule.seed % 2 == 0 else "office")
         self._headend = Lying(self._service_clock)
-        self._controller = Controller(folder, self._broker, self._service_clock, self._headend, self._failed)
+        self._controller = Controller(
+            folder, self._broker, self._service_clock, self._headend, self._failed, issuers=has_issuers
+        )
         self._timeserver = Timeserver(self._broker, self._time_clock, self._failed)
         plan = fleet_plan(schedule.seed, schedule.meters)
-        self._fleet = Fleet(plan, folder, self._broker, self._watch.see, self._failed)
+        self._fleet = Fleet(plan, folder, self._broker, self._watch.see, self._failed, issuers=has_issuers)
         self._people = People(
-            self._controller, self._clerk_clock, self._book, self._trace, self._truth, self._signed
+            self._controller,
+            self._clerk_clock,
+            self._book,
+            self._trace,
+            self._truth,
+            self._signed,
+            self._requested,
         )
         parts = (self._controller, self._timeserver, self._fleet)
         self._judge = Judge(self._found, parts, self._book, self._watch, self._people, self._truth)
@@ -181,6 +190,10 @@ class _Run:
                 self._after(event.for_ms, lambda: self._at_meter(event.meter, MainsOn()))
             case do.StolenKey():
                 self._adversary.steal(event.deed)
+            case do.Unpaid():
+                self._people.request_unpaid(event)
+            case do.StolenIssuer():
+                self._adversary.counterfeit(event.deed, event.epoch)
             case do.ForgingLink():
                 self._adversary.forge(event.deed, event.link)
             case do.FarInstants():
@@ -278,8 +291,11 @@ class _Run:
         if self._copied is None:
             return
         self._controller.kill()
-        self._people.forget_lost(self._copied, self._fleet.meters())
+        with reading(self._controller.store) as session:
+            credited = money.credited_payments(session, self._fleet.meters())
         self._controller.restore()
+        with reading(self._controller.store) as session:
+            self._people.till.restored(credited, money.known_payments(session))
         self._book.restored(self._copied)
         self._start(self._controller)
         self._committed()
@@ -302,7 +318,7 @@ class _Run:
         meters = self._fleet.meters()
         self._kill(self._fleet, event.down_ms)
         for name in self._fleet.forget(event.link):
-            self._watch.made_anew(name, invariants.credited_ueur(meters[name]), self._truth.now_ms())
+            self._watch.made_anew(name, money.credited_ueur(meters[name]), self._truth.now_ms())
 
     def _act_permit(self) -> None:
         self._people.permit_cuts()
@@ -340,15 +356,28 @@ class _Run:
 
     def _signed(self, page: Page) -> None:
         """Somebody has signed a document: if it protects, and nothing holds it up, it is there soon."""
-        if invariants.protects(page) and self._is_calm():
-            unrest = self._unrest
-            self._after(_PROMPT_MS, lambda: self._judge_arrival(page, unrest))
+        if invariants.protects(page):
+            self._judge_soon(lambda denied: self._judge.arrival(page, denied))
 
-    def _judge_arrival(self, page: Page, unrest: int) -> None:
-        # A restored store gives numbers twice; people then have to look what was refused.
-        if self._unrest == unrest and self._is_calm() and not self._book.life:
-            now_ms = self._truth.now_ms()
-            self._judge.arrival(page, {name for name, over_ms in self._denied_ms.items() if over_ms > now_ms})
+    def _requested(self, payment: str) -> None:
+        """Somebody has taken a payment, which the service is to book."""
+        self._judge_soon(lambda denied: self._judge.payment(payment, denied))
+
+    def _judge_soon(self, judge: Callable[[set[str]], None]) -> None:
+        """Judge in a while what has just been done, if nothing holds it up until then.
+
+        `judge` is told whose messages the broker denies.
+        """
+        unrest = self._unrest
+
+        def look() -> None:
+            # A restored store gives numbers twice; people then have to look what was refused.
+            if self._unrest == unrest and self._is_calm() and not self._book.life:
+                now_ms = self._truth.now_ms()
+                judge({name for name, over_ms in self._denied_ms.items() if over_ms > now_ms})
+
+        if self._is_calm():
+            self._after(_PROMPT_MS, look)
 
     # -- inside -----------------------------------------------------------------------------------------
 

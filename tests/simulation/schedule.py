@@ -96,6 +96,16 @@ class CancelCut(Happening, frozen=True, tag="cancel-cut"):
     meter: str
 
 
+class Countersign(Happening, frozen=True, tag="countersign"):
+    """Two people sign the statement of a payment too, which may be above an allowance."""
+
+    payment: str
+
+
+class NewEpoch(Happening, frozen=True, tag="new-epoch"):
+    """Two people give the controller, as an issuer, a new key in a new epoch; a home of before its first."""
+
+
 class VoidKey(Happening, frozen=True, tag="void-key"):
     """Two people void the key of the second operator, which was stolen, keep what is theirs, and drop it."""
 
@@ -228,6 +238,19 @@ class Theft(StrEnum):
 
 
 @unique
+class Counterfeit(StrEnum):
+    """What somebody does with an issuer's key."""
+
+    ALLOWANCE = "one day's allowance"
+    MORE = "more than one day's"
+    GREAT_SUM = "great sum"
+    LAST_NUMBER = "last number"
+    NO_MONEY = "no money"
+    NEXT_EPOCH = "next epoch"
+    OTHER_ISSUER = "other issuer"
+
+
+@unique
 class Forgery(StrEnum):
     """What somebody with the login of a link, and no key, does."""
 
@@ -255,6 +278,20 @@ class StolenKey(Happening, frozen=True, tag="stolen-key"):
     deed: Theft
 
 
+class Unpaid(Happening, frozen=True, tag="unpaid"):
+    """The key of the second operator, which was stolen, requests a payment that nobody has made."""
+
+    meter: str
+    cents: int
+
+
+class StolenIssuer(Happening, frozen=True, tag="stolen-issuer"):
+    """One deed with the key that the controller has as an issuer in an epoch."""
+
+    deed: Counterfeit
+    epoch: int = 1
+
+
 class ForgingLink(Happening, frozen=True, tag="forging-link"):
     """One deed of a hostile link, in the name of `link`."""
 
@@ -274,21 +311,26 @@ class Flooding(Happening, frozen=True, tag="flooding"):
     deed: Flood
 
 
-Act = Declare | Extend | Lift | Release | TopUp | Flag | ClearFlag | Cut | CancelCut | VoidKey
+Money = TopUp | Countersign | NewEpoch
+Act = Declare | Extend | Lift | Release | Flag | ClearFlag | Cut | CancelCut | VoidKey | Money
 Crash = KillService | KillTimeserver | KillFleet | KillBroker | BackUp | Restore | MakeAnew
 Network = Partition | Storm | Slow | Deny
 Place = LoseTicks | MainsDip
 WrongClock = Lie | ServiceClock | ClerkClock
-Hostile = StolenKey | ForgingLink | FarInstants | Flooding
+Hostile = StolenKey | StolenIssuer | Unpaid | ForgingLink | FarInstants | Flooding
 Event = Act | Crash | Network | Place | WrongClock | Hostile
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """One run. `breaks`: the invariant that a kept failure breaks as things stand; empty for none."""
+    """One run. `breaks`: the invariant that a kept failure breaks as things stand; empty for none.
+
+    `issuers`: whether the home is one that `init` makes today; else it is one of before, without issuers.
+    """
 
     seed: int
     meters: int
     events: tuple[Event, ...]
+    issuers: bool = True
     breaks: str = ""
 
 
