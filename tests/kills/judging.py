@@ -21,7 +21,7 @@ from protocols.link.records import OrderJudged, SupplyChanged, read_record
 from protocols.reasons import Did, OrderVerdict, Supply
 from tests.kills.black_boxes import BlackBoxes, Cut, Written, cuts_of
 from tests.simulation import invariants
-from tests.simulation.book import Paid
+from tests.simulation.money import Paid, Till, lost
 
 # A second's warning, less a crystal's drift and a step of the meter's main loop.
 _WARNED_TICKS_MIN: Final = 998
@@ -75,7 +75,8 @@ def judge(
         found.wrong += missing
     exact = (invariants.purse_is_exact(plan, *each) for each in meters.items())
     found.wrong += (each for each in exact if each is not None)
-    found.wrong += invariants.lost_money(session, meters, facts.paid)
+    till = Till({str(number): each for number, each in enumerate(facts.paid)})
+    found.wrong += lost(till, dict.fromkeys(meters, 0), session, meters)
     found.wrong += undelivered(session)
     return found
 

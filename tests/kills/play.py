@@ -56,7 +56,7 @@ from tests.kills.plan import (
     draw,
 )
 from tests.kills.running import COMMAND_S, EMULATOR, Command, Site
-from tests.simulation.book import Paid
+from tests.simulation.money import Paid
 
 _LOOK_EVERY_S: Final = 0.05
 # From the signatures under the calendar until the first blow.
@@ -181,7 +181,7 @@ class Run:
                 self.wrong.append(f"{errand.what} {errand.name}: {ended.err}")
             self._again.append(errand)
         elif errand.what is What.PAY:
-            self.paid[errand.name] = Paid(errand.meter, errand.cents * _UEUR_PER_CENT, 0, 0)
+            self.paid[errand.name] = Paid(errand.meter, errand.cents * _UEUR_PER_CENT)
         elif errand.what is What.RELEASE:
             (order,) = ended.found["orders"]
             self.released.setdefault(errand.meter, []).append(order["id"])
