@@ -192,7 +192,7 @@ ROWS: Final = (
         _topup,
         ("topup m00042 --eur 20.00 --id till-7-00123",),
     ),
-    CommandRow("flag", "Set and clear a household's flags.", _flag),
+    CommandRow("flag", "Set, clear and list households' flags.", _flag),
     CommandRow("cut", "Order and cancel planned cuts.", _cut),
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),

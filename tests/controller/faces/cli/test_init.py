@@ -67,7 +67,7 @@ def test_a_database_serves_one_home(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "settings", "line"),
     [
-        (["init"], {}, "Missing option '--operator'."),
+        (["init"], {}, "--operator: 0 given; allowed: 2 to 32 people"),
         (["init", "--operator", "anne"], {}, "--operator: 1 given; allowed: 2 to 32 people"),
         (["init", *CREW, "--operator", "ANNE"], {}, '--operator: "ANNE" is given twice, like "anne"'),
         (["init", *CREW, "--operator", "a/b"], {}, '--operator: "a/b"; allowed: 1 to 64 letters'),

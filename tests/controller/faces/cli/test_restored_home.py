@@ -174,3 +174,8 @@ def test_a_home_that_has_lost_its_store_gets_an_empty_one_that_numbers_above(hom
     assert (released.status, released.err.count("restored")) == (0, 0)
     assert rev_of(home, order_of(released)) > 1
     assert call(home, "issuers", "show").status == 0
+
+
+def test_a_new_store_needs_a_home(tmp_path: Path) -> None:
+    assert "root.json: no such file" in call(tmp_path / "none", "init", "--new-store").one_line()
+    assert not (tmp_path / "none").exists()
