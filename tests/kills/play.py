@@ -240,7 +240,7 @@ class Run:
         self.wrong += chains(self.site)
         meters = meters_of(plan, self.site)
         facts = Facts(self.windows_ms, FLAGGED, self.released, tuple(self.paid.values()))
-        with _office(self.site.home) as office, reading(office.store) as session:
+        with office_of(self.site.home) as office, reading(office.store) as session:
             found = judge(session, self.boxes, meters, plan, facts)
         audit = self.site.call("audit", "verify")
         if audit.status:
@@ -250,7 +250,7 @@ class Run:
 
     @contextmanager
     def _acting(self, name: str) -> Iterator[Act]:
-        with _office(self.site.home) as office:
+        with office_of(self.site.home) as office:
             actor = open_actor(office.settings, office.root, name, PASSPHRASE)
             with acting(office.store, office.root, actor, now_ms(), "kills") as act:
                 yield act
@@ -285,18 +285,18 @@ class Run:
 
     def _arrived(self, *kinds: Kind) -> bool:
         """Whether there are orders of each kind, and every meter has what names it."""
-        with _office(self.site.home) as office, reading(office.store) as session:
+        with office_of(self.site.home) as office, reading(office.store) as session:
             return not any(undelivered(session, kinds))
 
     def _can_answer(self) -> bool:
         """Whether both who tell the time are connected, and the service trusts its own."""
-        with _office(self.site.home) as office, reading(office.store) as session:
+        with office_of(self.site.home) as office, reading(office.store) as session:
             written = read_clock(session)
         connected = all(map(self.site.is_connected, (Part.SERVE, Part.TIMESERVER)))
         return connected and written is not None and written.judged.trusted
 
     def _gaps(self) -> int:
-        with _office(self.site.home) as office, reading(office.store) as session:
+        with office_of(self.site.home) as office, reading(office.store) as session:
             return count_gaps(session)
 
 
@@ -370,7 +370,8 @@ def chains(site: Site) -> Iterator[str]:
 
 
 @contextmanager
-def _office(home: Path) -> Iterator[Office]:
+def office_of(home: Path) -> Iterator[Office]:
+    """The office of a home, as its commands open it."""
     with open_office(settings_from({}, home, None)) as office:
         yield office
 

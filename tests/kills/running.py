@@ -16,9 +16,10 @@ from tests.kills.plan import LINKS, METERS, How, Part
 
 # A program that ends by itself, since its broker is away, is started again after this, as systemd would.
 _AGAIN_S: Final = 0.3
-_END_S: Final = 10.0
+_END_S: Final = 60.0
 EMULATOR: Final = str(Path(sys.executable).with_name("relance-emulator"))
-COMMAND_S: Final = 60.0
+# A machine that has much else to do takes its time.
+COMMAND_S: Final = 180.0
 
 
 class Struck(Protocol):
@@ -201,7 +202,7 @@ class Site:
         until_s = time.monotonic() + patience_s
         while not (found := holds()) and time.monotonic() < until_s:
             self.keep()
-            time.sleep(0.1)
+            time.sleep(0.5)
         return found
 
     def stop(self) -> None:
