@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check tidy docs bench mutants simulate kills lock clean
+.PHONY: help setup demo test tear check tidy docs bench mutants simulate kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -42,6 +42,9 @@ test: $(VENV)/dev.stamp ## All tests, with coverage.
 	@$(BIN)/coverage run -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+tear: $(VENV)/dev.stamp ## Power lost at every byte of the card, in every way: some minutes.
+	@RELANCE_TEAR_EVERY=1 $(BIN)/python -m pytest -n $(WORKERS) tests/cardreader/test_tears.py
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, tidiness.
 	$(BIN)/ruff format --check --quiet .

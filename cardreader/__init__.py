@@ -1,1 +1,1 @@
-"""The card itself, its readers and the kiosk. The card application arrives with its own release."""
+"""The card itself, who speaks to it, and (later) its readers and the kiosk in front of them."""

@@ -40,5 +40,19 @@ def ask_key(asks: bytes, meter: str) -> bytes:
     return _derived(asks, meter)
 
 
+def cards_key(fleet_key: bytes) -> bytes:
+    """The key from which the issuer's keys of every card and the keys of kiosks derive."""
+    return _derived(fleet_key, "cards")
+
+
+def card_key(key: bytes) -> bytes:
+    """A meter's key for cards, derived from its `meter_key`: with it the meter opens its own cards.
+
+    The MAC of a report covers a JSON object, and that of a word begins with its purpose and a line feed: so
+    neither is ever this derivation.
+    """
+    return _derived(key, "card-keys")
+
+
 def _derived(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, purpose.encode(), "sha256")

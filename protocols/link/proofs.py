@@ -1,10 +1,10 @@
 """How a word carries its proof: a short MAC as its last member (design §5).
 
 A *word* is one JSON object by which a meter or a link says something of itself: a birth, what a meter holds,
-a reading, an ask. Its last member is `,"mac":"…"}`, written without spaces: the first 16 bytes of
-HMAC-SHA-256 as hex. The MAC covers what the word is (its purpose), the link that it comes over, and all bytes
-of the object as they are without that member. So a receiver that knows fewer fields checks all of them, one
-that knows no MAC ignores it, and a word that was recorded on one link proves nothing on another.
+a reading, an ask, its state on a card. Its last member is `,"mac":"…"}`, written without spaces: the first 16
+bytes of HMAC-SHA-256 as hex. The MAC covers what the word is (its purpose), the link that it comes over, and
+all bytes of the object as they are without that member. So a receiver that knows fewer fields checks all of
+them, one that knows no MAC ignores it, and a word that was recorded on one link proves nothing on another.
 
 An older firmware sends words without a MAC. They are *unverified*: they can be shown, and they decide
 nothing.
@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     READING = "reading"
     ASK = "ask"
     ACK = "ack"
+    CARD = "card"
 
 
 @unique

@@ -23,6 +23,7 @@ NOUNS = "The rooms of the controller stand on each other in this order"
 FACES = "A face asks acts and views: it knows no database and no SQL"
 ACTS = "Acts and views know no face, no sentence, no terminal and no clock"
 CARRIER = "Pure code does not touch the rim"
+CARDS = "The rooms of the card stand on each other in this order"
 ROOMS = "The rooms of protocols stand on each other in this order"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
 
@@ -31,6 +32,15 @@ BROKEN_IMPORTS = [
     ("protocols/seeded.py", "import emulator", DOWN, "protocols.seeded -> emulator (l."),
     ("protocols/seeded.py", "from controller import keys", DOWN, "protocols.seeded -> controller"),
     ("cardreader/seeded.py", "import emulator.firmware", DOWN, "cardreader.seeded -> emulator.firmware"),
+    (
+        "cardreader/files/seeded.py",
+        "import cardreader.card.store",
+        CARDS,
+        "cardreader.files.seeded -> cardreader.card.store",
+    ),
+    ("cardreader/card/seeded.py", "import cardreader.host.session", CARDS, "card.seeded -> cardreader.host"),
+    ("cardreader/card/seeded.py", "import secrets", PURE, "cardreader.card.seeded -> secrets"),
+    ("cardreader/host/seeded.py", "import protocols.rim.clocks", CARRIER, "seeded -> protocols.rim.clocks"),
     ("emulator/seeded.py", "import controller", DOWN, "emulator.seeded -> controller"),
     ("controller/seeded.py", "import hil", DOWN, "controller.seeded -> hil"),
     (

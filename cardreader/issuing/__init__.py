@@ -1,0 +1,1 @@
+"""Cards from the factory to a household, their replacement and their end."""
