@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 
+from cardreader.cli import app as kiosk_commands
 from controller import commands
 from emulator.cli import app as emulator_commands
 from tools.tidy import signs
@@ -66,6 +67,7 @@ RIGHT_SIGNS = [
 PROGRAMS: dict[str, Any] = {
     "relance": typer.main.get_command(commands.app),
     "relance-emulator": typer.main.get_command(emulator_commands.app),
+    "relance-kiosk": typer.main.get_command(kiosk_commands.app),
 }
 
 

@@ -1,0 +1,45 @@
+"""All commands of `relance-kiosk`, as rows. The module of one is imported when it is chosen."""
+
+from collections.abc import Callable
+from typing import Final
+
+import typer
+
+from protocols.rim.commands import CommandRow, application
+
+PROGRAM: Final = "relance-kiosk"
+
+
+def _issue() -> Callable[..., int]:
+    from cardreader.cli.issue import issue_cards
+
+    return issue_cards
+
+
+def _card() -> typer.Typer:
+    from cardreader.cli.card import card_app
+
+    return card_app
+
+
+ROWS: Final = (
+    CommandRow(
+        "issue",
+        "Make cards of households.",
+        _issue,
+        (
+            "issue --reader virtual:card.bin",
+            "issue --reader virtual:card.bin --meter m00042 --reference 5414000000042 --json",
+            "issue --reader virtual:new.bin --meter m00042 --epoch 2 --fleet-key home/fleet.key",
+            "issue --list cards.csv --out cards --json",
+        ),
+    ),
+    CommandRow("card", "Look into a card, and speak to it.", _card),
+)
+
+app = application(
+    PROGRAM,
+    "Cards of prepaid meters: make them, look into them, speak to them.",
+    ROWS,
+    ("cardreader.cli",),
+)

@@ -1,0 +1,273 @@
+"""`relance-kiosk card dump|export|apdu|script`: for people with cards in hand."""
+
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from cardreader.card.store import Store
+from cardreader.channel.keys import KeySet, generation_key, issuer_keys, kiosk_keys, meter_keys_of_fleet
+from cardreader.channel.scp03 import CHALLENGE_BYTES
+from cardreader.cli.app import PROGRAM
+from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
+from cardreader.cli.showing import card_fields, file_fields, files_of, parts_of
+from cardreader.cli.talking import AnsweredLine, Line, is_done, read_commands, read_script, talk
+from cardreader.files.access import KeyHolder
+from cardreader.files.documents import DocumentSlot
+from cardreader.files.identity import Pairing
+from cardreader.files.layout import FILES, PAIRING, CardFile, file_named, stored_as
+from cardreader.host.session import HostSession, ask, select_application
+from cardreader.iso7816 import instructions as iso
+from cardreader.iso7816.status import meaning
+from cardreader.readers.virtual import VirtualCard, read_reader
+from protocols.arguments import check_choice
+from protocols.errors import InputError, quoted
+from protocols.rim.commands import examples
+from protocols.rim.terminal import Exit
+
+Reader = Annotated[str, typer.Argument(metavar="virtual:FILE", help="The card.")]
+Holder = Annotated[
+    str | None,
+    typer.Option("--as", metavar="HOLDER", help="In a session with the keys of issuer, kiosk or meter."),
+]
+
+# A script is typed by a person, or made for a test.
+_SCRIPT_BYTES_MAX: Final = 1024 * 1024
+
+card_app = typer.Typer(name="card", help="Look into a card, and speak to it.", no_args_is_help=True)
+
+
+@card_app.command(
+    "dump", epilog=examples(PROGRAM, "card dump virtual:card.bin", "card dump virtual:card.bin --json")
+)
+def dump_card(
+    reader: Reader,
+    only: Annotated[
+        list[str] | None, typer.Option("--file", metavar="NAME", help="Only this file; may be repeated.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Show all that lies on a card, but no key.
+
+    It reads the memory of the virtual card itself, and needs no key. Ends with 1 where something on the card
+    cannot be read.
+    """
+    chosen = [_file(name) for name in only or ()]
+    with VirtualCard(read_reader(reader, "CARD")) as card:
+        store = Store(card.memory)
+        whole = card_fields(store)
+        shown = [file_fields(file, data) for file, data in files_of(store) if not chosen or file in chosen]
+    if as_json:
+        for fields in ([] if chosen else [{"card": whole}]) + shown:
+            _write(_encode(fields))
+    else:
+        for line in _lines([] if chosen else [whole], shown, every=bool(chosen)):
+            _write(line)
+    return Exit.NO if any(part["error"] for fields in shown for part in fields["parts"]) else Exit.DONE
+
+
+@card_app.command("export", epilog=examples(PROGRAM, "card export virtual:card.bin --out files"))
+def export_card(
+    reader: Reader,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder, which is made.")],
+    *,
+    as_json: Json = False,
+) -> int:
+    """Write each file of a card into a folder, documents as the JSON that they are. No key is written.
+
+    Ends with 2 where the folder cannot be written; files of these names in it are replaced.
+    """
+    with VirtualCard(read_reader(reader, "CARD")) as card:
+        files = [(file, parts_of(file, data)) for file, data in files_of(Store(card.memory))]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for file, parts in files:
+            suffix = "json" if file.content is DocumentSlot else "bin"
+            for number, part in enumerate(parts, start=1):
+                name = file.name if not file.records_max else f"{file.name}-{number}"
+                path = out / f"{name}.{suffix}"
+                path.write_bytes(part)
+                fields = {"file": file.name, "path": str(path), "bytes": len(part)}
+                _write(_encode(fields) if as_json else f"{path}  {len(part)} bytes")
+    except OSError as error:
+        raise InputError(f"--out: {error.filename or out}: cannot be written: {error.strerror}") from None
+    return Exit.DONE
+
+
+@card_app.command(
+    "apdu",
+    epilog=examples(
+        PROGRAM,
+        "card apdu virtual:card.bin 00A4040009F04255444745540001 00B0810000",
+        "card apdu virtual:card.bin --as kiosk 00B0820000",
+    ),
+)
+def send_apdus(
+    reader: Reader,
+    apdus: Annotated[list[str], typer.Argument(metavar="APDU...", help="Commands as hex digits.")],
+    holder: Holder = None,
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Send commands to a card, one after the other, and print its answers with their meaning.
+
+    What the card commits is in its file afterwards. Ends with 1 where the card refuses a command.
+    """
+    lines, keys = read_commands(apdus), office_key(fleet_key, practice)
+    told = _talk(reader, lines, holder, generation, keys, as_json=as_json)
+    return Exit.DONE if all(is_done(each.answer) for each in told) else Exit.NO
+
+
+@card_app.command(
+    "script",
+    epilog=examples(
+        PROGRAM, "card script virtual:card.bin visit.apdus", "card script virtual:card.bin - --json"
+    ),
+)
+def play_script(
+    reader: Reader,
+    script: Annotated[str, typer.Argument(metavar="SCRIPT", help="A file of commands; - is standard input.")],
+    holder: Holder = None,
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Send the commands of a script, and compare the answers with what it expects.
+
+    A line is `HEX`, `HEX -> EXPECTED`, `reset`, empty or a comment (#); in EXPECTED x is any digit, * any
+    number of them. Ends with 1 where an answer is another one.
+    """
+    lines, keys = read_script(_script(script), script), office_key(fleet_key, practice)
+    told = _talk(reader, lines, holder, generation, keys, as_json=as_json)
+    return Exit.DONE if all(each.fits for each in told) else Exit.NO
+
+
+def _talk(
+    reader: str,
+    lines: Sequence[Line],
+    holder: str | None,
+    generation: int,
+    office: OfficeKey,
+    *,
+    as_json: bool,
+) -> list[AnsweredLine]:
+    """Sends the lines and prints each answer as it comes."""
+    check_choice(holder, [each.name.lower() for each in KeyHolder], "--as")
+    told = list[AnsweredLine]()
+    with VirtualCard(read_reader(reader, "CARD")) as card:
+        session = None if holder is None else _session(card, KeyHolder[holder.upper()], generation, office)
+        for each in talk(card, lines, session):
+            told.append(each)
+            for line in [_encode(_told_fields(each))] if as_json else _told_lines(each):
+                _write(line)
+    return told
+
+
+def _session(card: VirtualCard, holder: KeyHolder, generation: int, office: OfficeKey) -> HostSession:
+    """A session with the keys that this office gives to a holder for this card."""
+    select_application(card)
+    serial = ask(card, iso.DATA_SERIAL)
+    # Only a virtual card shows its pairing without a key; a meter knows it.
+    pairing = Pairing.decode(Store(card.memory).read(stored_as(PAIRING)))
+    keys: KeySet
+    match holder:
+        case KeyHolder.ISSUER:
+            keys = issuer_keys(office.key, serial)
+        case KeyHolder.KIOSK:
+            keys = kiosk_keys(generation_key(office.key, generation), generation, serial)
+        case KeyHolder.METER:
+            keys = meter_keys_of_fleet(office.key, pairing.meter, serial, pairing.epoch)
+    return HostSession.open(card, keys, secrets.token_bytes(CHALLENGE_BYTES))
+
+
+def _file(name: str) -> CardFile:
+    found = file_named(name)
+    if found is None:
+        allowed = ", ".join(each.name for each in FILES)
+        raise InputError(f"--file: {quoted(name)}; allowed: {allowed}")
+    return found
+
+
+def _script(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read(_SCRIPT_BYTES_MAX + 1) if name == "-" else _read(Path(name))
+        text = data.decode()
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: not UTF-8") from None
+    if len(data) > _SCRIPT_BYTES_MAX:
+        raise InputError(f"{name}: too long; allowed: {_SCRIPT_BYTES_MAX} bytes")
+    return text
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_SCRIPT_BYTES_MAX + 1)
+
+
+def _told_fields(told: AnsweredLine) -> dict[str, Any]:
+    answer = told.answer
+    return {
+        "line": told.line.number,
+        "command": "reset" if told.line.command is None else told.line.command.hex(),
+        "data": None if answer is None else answer.data.hex(),
+        "status": None if answer is None else f"{answer.status:04x}",
+        "meaning": None if answer is None else meaning(answer.status),
+        "expected": told.line.expected,
+        "fits": told.fits,
+    }
+
+
+def _told_lines(told: AnsweredLine) -> list[str]:
+    if told.line.command is None or told.answer is None:
+        return ["> reset"]
+    answer = told.answer
+    data = f"{answer.data.hex()} " if answer.data else ""
+    lines = [f"> {told.line.command.hex()}", f"< {data}{answer.status:04X}  {meaning(answer.status)}"]
+    if not told.fits:
+        lines.append(f"! line {told.line.number}: expected {told.line.expected}")
+    return lines
+
+
+def _lines(
+    whole: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], *, every: bool
+) -> list[str]:
+    """The text for a person; empty files are left out unless they were asked for."""
+    lines = list[str]()
+    for card in whole:
+        keys = (f"{each['holder']} {each['version']} ({each['tries']} tries)" for each in card["keys"])
+        lines.append(f"keys: {', '.join(keys)}; room: {card['free_bytes']} bytes")
+    for fields in shown:
+        if not fields["parts"] and not every:
+            continue
+        lines.append(f"{fields['file']} ({fields['fid']}): {fields['bytes']} bytes")
+        lines += [f"  {part['error'] or _value_text(part['value'])}" for part in fields["parts"]]
+    return lines
+
+
+def _value_text(value: Mapping[str, Any]) -> str:
+    texts = (
+        f"{name}: {each if isinstance(each, str | int) else _encode(each)}"
+        for name, each in value.items()
+        if each != ""
+    )
+    return ", ".join(texts)
+
+
+def _encode(fields: Any) -> str:  # noqa: ANN401 # any JSON
+    return msgspec.json.encode(fields).decode()
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")

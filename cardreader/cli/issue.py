@@ -1,0 +1,213 @@
+"""`relance-kiosk issue`: a virgin card, or a new file, becomes the card of a household; one or many."""
+
+import csv
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from cardreader.card.factory import make_blank_card
+from cardreader.card.store import WholeMemory
+from cardreader.channel.keys import issuer_keys
+from cardreader.channel.scp03 import CHALLENGE_BYTES
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    FleetKey,
+    Generation,
+    Json,
+    OfficeKey,
+    Practice,
+    office_key,
+    warn_of_practice,
+)
+from cardreader.files.identity import EPOCH_MAX, REFERENCE_CHARS, SERIAL_BYTES, is_reference
+from cardreader.host.session import ask
+from cardreader.iso7816 import instructions as iso
+from cardreader.issuing.kit import CardOrder, make_kit
+from cardreader.issuing.personalising import letters_held, personalise
+from cardreader.readers.virtual import VirtualCard, read_reader
+from protocols.arguments import check_choice, read_name
+from protocols.errors import InputError, RelanceError, quoted
+from protocols.reasons import Energy
+from protocols.rim.clocks import checked_now_ms
+from protocols.rim.terminal import Exit, complain
+
+# The household of `issue` without --meter, in practice.
+_PRACTICE_METER: Final = "m1"
+_COLUMNS: Final = ("meter", "energy", "reference", "epoch")
+# A line of a list is a few dozen characters; a list of all card meters of a country is shorter.
+_LIST_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+class CardWish(msgspec.Struct, frozen=True):
+    """Whose card it is, as a person says it."""
+
+    meter: str
+    energy: str = Energy.ELECTRICITY
+    reference: str = ""
+    epoch: int = 1
+
+
+def issue_cards(
+    reader: Annotated[
+        str | None, typer.Option(metavar="virtual:FILE", help="The card; a file that is not there is made.")
+    ] = None,
+    meter: Annotated[str | None, typer.Option(metavar="METER", help="The meter that it is for.")] = None,
+    energy: Annotated[str, typer.Option(help="electricity or gas.")] = Energy.ELECTRICITY,
+    reference: Annotated[str, typer.Option(metavar="DIGITS", help="The customer's 13 digits.")] = "",
+    epoch: Annotated[
+        int, typer.Option(metavar="N", help="Which card of this meter it is; a replacement has the next.")
+    ] = 1,
+    serial: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Serial number of a new file; default: by chance.")
+    ] = None,
+    cards: Annotated[
+        Path | None, typer.Option("--list", metavar="CSV", help="Many: meter,energy,reference,epoch a line.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --list: the folder of the new files.")
+    ] = None,
+    station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Make cards of households.
+
+    A card that is the household's already is left as it is. Ends with 1 if a card belongs to somebody else,
+    or if one of a list was not made; each card of a list has its own result.
+    """
+    office = office_key(fleet_key, practice)
+    station = read_name(station, "--station")
+    if (reader is None) == (cards is None) or (cards is None) != (out is None):
+        raise InputError("allowed: --reader virtual:FILE, or --list CSV with --out DIR")
+    if reader is None:
+        assert cards is not None
+        assert out is not None
+        return _issue_list(cards, out, office, generation, station, as_json=as_json)
+    if meter is None and not office.practice:
+        raise InputError("--meter: missing; allowed with --fleet-key: the name of a meter")
+    wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch)
+    path = read_reader(reader, "--reader")
+    serial_bytes = _serial(serial)
+    warn_of_practice(office)
+    done = _issue(path, wish, office, generation, station, serial_bytes)
+    _write(_json_line(done) if as_json else _sentence(done))
+    return Exit.DONE
+
+
+def _issue(
+    path: Path, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
+) -> dict[str, object]:
+    """One card. Returns what was done, for people and programs."""
+    meter = read_name(wish.meter, "--meter")
+    check_choice(wish.energy, list(Energy), "--energy")
+    if wish.reference and not is_reference(wish.reference):
+        raise InputError(f"--reference: {quoted(wish.reference)}; allowed: {REFERENCE_CHARS} digits")
+    if not 1 <= wish.epoch <= EPOCH_MAX:
+        raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
+    is_new = not path.exists()
+    if is_new:
+        memory, number = WholeMemory(), secrets.token_bytes(SERIAL_BYTES) if serial is None else serial
+        make_blank_card(memory, number, issuer_keys(office.key, number))
+        VirtualCard.create(path, memory)
+    elif serial is not None:
+        raise InputError(f"--serial: {path} is a card already; allowed for a new file")
+    with VirtualCard(path) as card:
+        held = letters_held(card)
+        found = ask(card, iso.DATA_SERIAL)
+        wanted = CardOrder(found, Energy(wish.energy), meter, wish.epoch, wish.reference, generation)
+        kit = make_kit(office.key, wanted, held)
+        changed = personalise(card, kit, secrets.token_bytes(CHALLENGE_BYTES), station, checked_now_ms())
+    return {
+        "card": found.hex(),
+        "file": str(path),
+        "meter": meter,
+        "energy": wish.energy,
+        "reference": wish.reference,
+        "epoch": wish.epoch,
+        "generation": generation,
+        "practice": office.practice,
+        "did": "issued" if changed else "unchanged",
+    }
+
+
+def _issue_list(
+    cards: Path, out: Path, office: OfficeKey, generation: int, station: str, *, as_json: bool
+) -> int:
+    wishes = list(_read_list(cards))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {out}: cannot be made: {error.strerror}") from None
+    warn_of_practice(office)
+    failed = 0
+    for line, wish in wishes:
+        try:
+            path = out / f"{read_name(wish.meter, 'meter')}.card"
+            done = _issue(path, wish, office, generation, station, None)
+        except RelanceError as error:
+            failed += 1
+            if as_json:
+                _write(_json_line({"meter": wish.meter, "did": "failed", "why": str(error)}))
+            complain(f"{cards}: line {line}: {error}")
+        else:
+            _write(_json_line(done) if as_json else _sentence(done))
+    if not as_json:
+        _write(f"{len(wishes) - failed} of {len(wishes)} cards")
+    return Exit.NO if failed or not wishes else Exit.DONE
+
+
+def _read_list(path: Path) -> Iterator[tuple[int, CardWish]]:
+    """The households of a CSV file, each with its line. Raises InputError."""
+    try:
+        text = path.read_text("utf-8") if path.stat().st_size <= _LIST_BYTES_MAX else None
+    except OSError as error:
+        raise InputError(f"--list: {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"--list: {path}: not UTF-8") from None
+    if text is None:
+        raise InputError(f"--list: {path}: too long; allowed: {_LIST_BYTES_MAX} bytes")
+    rows = csv.DictReader(text.splitlines())
+    strange = [name for name in rows.fieldnames or () if name not in _COLUMNS]
+    if strange or "meter" not in (rows.fieldnames or ()):
+        raise InputError(f"--list: {path}: columns; allowed: {', '.join(_COLUMNS)}; needed: meter")
+    for row in rows:
+        given = {name: value for name, value in row.items() if name in _COLUMNS and value}
+        try:
+            yield rows.line_num, msgspec.convert(given, CardWish, strict=False)
+        except msgspec.ValidationError as error:
+            raise InputError(f"--list: {path}: line {rows.line_num}: {error}") from None
+
+
+def _serial(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        serial = bytes.fromhex(text)
+    except ValueError:
+        serial = b""
+    if len(serial) != SERIAL_BYTES:
+        raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
+    return serial
+
+
+def _sentence(done: dict[str, object]) -> str:
+    did = "issued" if done["did"] == "issued" else "it is the household's already"
+    return (
+        f"card {done['card']} ({done['file']}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"
+    )
+
+
+def _json_line(fields: dict[str, object]) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")

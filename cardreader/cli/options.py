@@ -1,0 +1,58 @@
+"""Options that several commands share, and the keys that they mean."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from protocols.errors import InputError
+from protocols.rim.terminal import warn
+
+Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]
+FleetKey = Annotated[
+    Path | None,
+    typer.Option("--fleet-key", metavar="FILE", help="The fleet's key, as `relance init` makes it."),
+]
+Practice = Annotated[
+    str,
+    typer.Option("--practice", metavar="SEED", help="Without --fleet-key: keys for practice, of this seed."),
+]
+Generation = Annotated[
+    int, typer.Option("--generation", metavar="N", min=0, max=65_535, help="Of the kiosks' keys.")
+]
+
+PRACTICE_SEED: Final = "practice"
+_KEY_BYTES: Final = 32
+
+
+class OfficeKey(NamedTuple):
+    """The key from which every card's keys derive. `practice`: it is no fleet's."""
+
+    key: bytes
+    practice: bool
+
+
+def office_key(file: Path | None, seed: str) -> OfficeKey:
+    """The key of this file, or the one for practice of this seed. Raises InputError."""
+    if file is None:
+        return OfficeKey(sha256(b"relance practice cards: " + seed.encode()).digest(), practice=True)
+    try:
+        with file.open("rb") as opened:
+            # A file of any size is refused by its first bytes.
+            key = bytes.fromhex(opened.read(4 * _KEY_BYTES).decode("ascii"))
+    except FileNotFoundError:
+        raise InputError(f"--fleet-key: {file}: no such file; `relance init` makes one") from None
+    except OSError as error:
+        raise InputError(f"--fleet-key: {file}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InputError(f"--fleet-key: {file}: no fleet key; allowed: {_KEY_BYTES} bytes as hex")
+    return OfficeKey(key, practice=False)
+
+
+def warn_of_practice(office: OfficeKey) -> None:
+    """Says on standard error that keys are for practice."""
+    if office.practice:
+        warn(["practice keys: no real meter and no real kiosk opens such a card (--fleet-key FILE)"])
