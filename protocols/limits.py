@@ -86,3 +86,9 @@ SCENARIO_BYTES_MAX = 4 * 1024 * 1024
 SCENARIO_METERS_MAX = 100_000
 SCENARIO_EVENTS_MAX = 20_000
 SCENARIO_DAYS_MAX = 3_660
+# Rows of a file of households: all electricity connections of Belgium.
+HOUSEHOLDS_MAX = 6_000_000
+# One line of such a file: its dozen cells, each quoted and full, in UTF-8.
+FILE_LINE_BYTES_MAX = 16 * 1024
+# Free groups that one household is in: a street, a round of a technician, a few campaigns.
+GROUPS_PER_HOUSEHOLD_MAX = 16

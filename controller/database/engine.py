@@ -23,7 +23,7 @@ from controller.database import postgresql
 from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
 
-SCHEMA_VERSION: Final = "0010"
+SCHEMA_VERSION: Final = "0012"
 # Earlier versions, from which a migration leads to SCHEMA_VERSION.
 _EARLIER: Final = tuple(f"{number:04}" for number in range(1, int(SCHEMA_VERSION)))
 # The version of a database that has tables, but no table of Alembic's.
@@ -83,7 +83,7 @@ def migrate(engine: Engine) -> None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Session]:
+def reading(engine: Engine | Connection) -> Iterator[Session]:
     """A session that sees one state of the store; its changes are rolled back."""
     with Session(engine, autoflush=False) as session:
         yield session
@@ -91,7 +91,7 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Session]:
+def writing(engine: Engine | Connection) -> Iterator[Session]:
     """A session that is one transaction: committed at the end, rolled back by an exception.
 
     Rows stay readable after the commit. Raises UnreachableError where another writer holds the lock too long.
@@ -102,6 +102,20 @@ def writing(engine: Engine) -> Iterator[Session]:
             yield session
     except OperationalError as error:
         raise UnreachableError(f"database: {first_line(error)}") from None
+
+
+@contextmanager
+def one_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection for `reading` and then `writing`, which keeps its temporary tables until it is closed.
+
+    Only it sees them, and to fill them locks nothing of the store: neither on SQLite nor on PostgreSQL.
+    """
+    with engine.connect() as connection:
+        try:
+            yield connection
+        finally:
+            # Not back into the pool: the next user would find the tables.
+            connection.invalidate()
 
 
 def _shown(address: URL) -> str:

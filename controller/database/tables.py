@@ -105,6 +105,41 @@ class MeterRow(Table, table=True):
     issuers_version: int | None = Field(default=None, sa_type=Int64)
 
 
+class HouseholdRow(Table, table=True):
+    """A connection to the grid and who lives behind it, as the DSO's file says. Its meter may be silent yet.
+
+    `meter`: the id under which its meter speaks; the EAN itself where nobody has named one. `energy`,
+    `profile`, `firmware`, `link`: what the meter should be; what it says itself stands in `MeterRow`.
+    `groups`, `flags`: words, sorted, with a blank between them. None: not known, or none.
+    """
+
+    __tablename__ = "household"
+    __table_args__ = (Index(None, "meter", unique=True), _KEYED)
+
+    ean: str = Field(primary_key=True, sa_type=TextColumn)
+    meter: str = Field(sa_type=TextColumn)
+    area: str | None = Field(default=None, sa_type=TextColumn)
+    dso: str | None = Field(default=None, sa_type=TextColumn)
+    category: str | None = Field(default=None, sa_type=TextColumn)
+    energy: str | None = Field(default=None, sa_type=TextColumn)
+    profile: str | None = Field(default=None, sa_type=TextColumn)
+    firmware: str | None = Field(default=None, sa_type=TextColumn)
+    link: str | None = Field(default=None, sa_type=TextColumn)
+    groups: str | None = Field(default=None, sa_type=TextColumn)
+    language: str | None = Field(default=None, sa_type=TextColumn)
+    flags: str | None = Field(default=None, sa_type=TextColumn)
+
+
+class HouseholdGroupRow(Table, table=True):
+    """A free group that a household is in: the words of `HouseholdRow.groups`, each with its own row."""
+
+    __tablename__ = "household_group"
+    __table_args__ = (Index(None, "ean"), _KEYED)
+
+    name: str = Field(primary_key=True, sa_type=TextColumn)
+    ean: str = Field(primary_key=True, sa_type=TextColumn)
+
+
 class OrderRow(Table, table=True):
     """An order and its state (design §5). `envelope` holds the signed bytes exactly as they are sent.
 

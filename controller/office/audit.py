@@ -46,6 +46,8 @@ class AuditAct(StrEnum):
     ADMIT = "admit"
     ADMISSION = "admission"
     FIND_LOSS = "find_loss"
+    IMPORT = "import"
+    GROUP = "group"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

@@ -129,7 +129,8 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
         postgresql_server.administer(
-            "DROP TABLE service, closed, quarantine, black_box, payment_request", "fresh"
+            "DROP TABLE service, closed, quarantine, black_box, payment_request, household, household_group",
+            "fresh",
         )
         postgresql_server.administer("UPDATE alembic_version SET version_num = '0001'", "fresh")
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3

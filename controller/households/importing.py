@@ -1,0 +1,124 @@
+"""Takes a file of households into the store: all of it, or nothing and all that is wrong with it.
+
+To take the same file again changes nothing. A file is read once, beside the store (`staging`).
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session
+
+from controller.database.engine import one_connection, reading, writing
+from controller.households import staging
+from controller.households.rules import RowProblem, Values, read_heads, read_row
+from controller.households.staging import ChangedValue, Counts
+from controller.households.table_file import Row
+from controller.office import audit
+from controller.office.audit import AuditAct
+from protocols.errors import InputError
+from protocols.limits import HOUSEHOLDS_MAX
+
+_ROWS_AT_ONCE: Final = 5_000
+# More than a person reads; the count says how many there are.
+PROBLEMS_MAX: Final = 100
+CHANGES_MAX: Final = 1_000
+_WORDS_MAX: Final = 50
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What a file says, and what of it is wrong: with `problems` nothing is stored.
+
+    `wrong`: how many cells and rows are wrong in all. `changes`: of the first CHANGES_MAX changed rows.
+    `new_words`: areas, DSOs, categories and groups that were not known before.
+    """
+
+    rows: int
+    counts: Counts = Counts(0, 0, 0)
+    changes: tuple[ChangedValue, ...] = ()
+    new_words: dict[str, list[str]] = {}
+    problems: tuple[RowProblem, ...] = ()
+    wrong: int = 0
+
+
+class _Wrong:
+    """The wrong cells of a file: all are counted, the first are kept."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: list[RowProblem] = []
+
+    def add(self, problems: Iterable[RowProblem]) -> None:
+        for problem in problems:
+            self.count += 1
+            if len(self.kept) < PROBLEMS_MAX:
+                self.kept.append(problem)
+
+
+def import_households(
+    store: Engine, rows: Iterator[Row], where: str, by: str | None, now_ms: int
+) -> Imported:
+    """Take in the rows of a file, heads first, in one transaction. `by`: who does it; None: a dry run.
+
+    Raises InputError for a file that is no table of households at all, UnreachableError where another writer
+    holds the lock too long.
+    """
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{where}: empty; allowed: a row of heads, and a row for each household")
+    heads = read_heads(first[1], where)
+    wrong = _Wrong()
+    with one_connection(store) as connection:
+        count = _stage_all(connection, rows, heads, wrong, where)
+        if wrong.count:
+            return Imported(rows=count, problems=tuple(wrong.kept), wrong=wrong.count)
+        with reading(connection) if by is None else writing(connection) as session:
+            found = _compared(session, heads, count)
+            if by is not None and (found.counts.new or found.counts.changed):
+                staging.take_over(session, groups="groups" in heads)
+                told = {"rows": count, "new": found.counts.new, "changed": found.counts.changed}
+                audit.record(session, now_ms, by, AuditAct.IMPORT, where, **told)
+    return found
+
+
+def _stage_all(
+    connection: Connection, rows: Iterator[Row], heads: tuple[str, ...], wrong: _Wrong, where: str
+) -> int:
+    """Read and stage all rows; returns how many. Once one is wrong the rest are only read."""
+    with Session(connection) as session, session.begin():
+        staging.prepare(session)
+    count = 0
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        count += len(batch)
+        if count > HOUSEHOLDS_MAX:
+            raise InputError(f"{where}: more than {HOUSEHOLDS_MAX} rows; allowed: several files")
+        read: list[tuple[int, Values]] = []
+        for row, cells in batch:
+            values = read_row(row, cells, heads)
+            if isinstance(values, list):
+                wrong.add(values)
+            else:
+                read.append((row, values))
+        with Session(connection) as session, session.begin():
+            staging.stage(session, read)
+    with Session(connection) as session, session.begin():
+        staging.end_staging(session)
+        wrong.add(staging.named_twice(session, PROBLEMS_MAX))
+    wrong.kept.sort(key=lambda problem: problem.row)
+    return count
+
+
+def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
+    """What the staged rows change; nothing where a meter would be at two connections."""
+    counts = staging.compare(session, heads)
+    shared = staging.shared_meters(session, PROBLEMS_MAX)
+    if shared:
+        return Imported(rows=count, problems=tuple(shared), wrong=len(shared))
+    return Imported(
+        rows=count,
+        counts=counts,
+        changes=tuple(staging.changes(session, CHANGES_MAX)),
+        new_words=staging.new_words(session, _WORDS_MAX),
+    )

@@ -1,0 +1,195 @@
+"""A file of households beside the store, in temporary tables: compared with it, then taken over at once.
+
+Nobody waits for a file to be read: the tables belong to one connection (`engine.one_connection`), and to fill
+them locks nothing. Only `take_over` needs the writers' lock, and it is one transaction: all or nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import (
+    Column,
+    MetaData,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlmodel import Session, col
+
+from controller.database.bulk import fill
+from controller.database.columns import Int64, TextColumn
+from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.households.rules import COLUMNS, RowProblem, Values
+
+_SAME, _NEW, _CHANGED = range(3)
+_EAN: Final = COLUMNS.index("ean")
+_GROUPS: Final = COLUMNS.index("groups")
+# Columns whose new values are told: a slip of the pen makes one.
+_NAMING: Final = ("area", "dso", "category")
+
+_METADATA: Final = MetaData()
+_TEMPORARY: Final[dict[str, Any]] = {"prefixes": ["TEMPORARY"]}
+_STAGED: Final = Table(
+    "staged_household",
+    _METADATA,
+    Column("row", Int64()),
+    *(Column(name, TextColumn()) for name in COLUMNS),
+    Column("change", Int64()),
+    **_TEMPORARY,
+)
+_STAGED_GROUP: Final = Table(
+    "staged_group", _METADATA, Column("name", TextColumn()), Column("ean", TextColumn()), **_TEMPORARY
+)
+_HOUSEHOLD: Final = HouseholdRow.__table__  # type: ignore[attr-defined] # what SQLModel makes of the class
+_GROUP: Final = HouseholdGroupRow.__table__  # type: ignore[attr-defined] # as above
+
+
+class ChangedValue(Struct, frozen=True):
+    """What a file changes of a household: the column, what is stored, and what it becomes."""
+
+    row: int
+    ean: str
+    column: str
+    before: str | None
+    after: str | None
+
+
+class Counts(Struct, frozen=True):
+    """How many rows are new, change something, or say what is stored."""
+
+    new: int
+    changed: int
+    same: int
+
+
+def prepare(session: Session) -> None:
+    """Make the temporary tables of this connection."""
+    _METADATA.create_all(session.connection(), checkfirst=False)
+
+
+def stage(session: Session, rows: Sequence[tuple[int, Values]]) -> None:
+    """Put rows of the file beside the store."""
+    # New until `compare` finds it in the store.
+    filled = [(row, *values, _NEW) for row, values in rows]
+    fill(session, _STAGED.name, ("row", *COLUMNS, "change"), filled)
+    groups = [
+        (name, values[_EAN])
+        for _, values in rows
+        if values[_GROUPS]
+        for name in (values[_GROUPS] or "").split()
+    ]
+    fill(session, _STAGED_GROUP.name, ("name", "ean"), groups)
+
+
+def end_staging(session: Session) -> None:
+    """Make lookups by EAN and by meter fast, once all rows are there."""
+    connection = session.connection()
+    for table, column in (
+        ("staged_household", "ean"),
+        ("staged_household", "meter"),
+        ("staged_group", "ean"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX ix_{table}_{column} ON {table} ({column})")
+
+
+def named_twice(session: Session, limit: int) -> list[RowProblem]:
+    """Rows with the EAN of an earlier row."""
+    first = select(_STAGED.c.ean, func.min(_STAGED.c.row).label("row")).group_by(_STAGED.c.ean)
+    several = first.having(func.count() > 1).subquery()
+    later = (
+        select(_STAGED.c.row, _STAGED.c.ean, several.c.row)
+        .join(several, several.c.ean == _STAGED.c.ean)
+        .where(_STAGED.c.row > several.c.row)
+        .order_by(_STAGED.c.row)
+        .limit(limit)
+    )
+    return [
+        RowProblem(row, "ean", ean, f"each EAN once; it is in row {before} already")
+        for row, ean, before in session.execute(later)
+    ]
+
+
+def compare(session: Session, columns: Sequence[str]) -> Counts:
+    """Complete the staged rows by what is stored, and mark what they change. `columns`: of the file."""
+    stored = _STAGED.c.ean == _HOUSEHOLD.c.ean
+    silent = {name: _HOUSEHOLD.c[name] for name in COLUMNS if name not in {*columns, "meter"}}
+    named = func.coalesce(_STAGED.c.meter, _HOUSEHOLD.c.meter)
+    session.execute(update(_STAGED).values(meter=named, change=_SAME, **silent).where(stored))
+    session.execute(update(_STAGED).values(meter=_STAGED.c.ean).where(_STAGED.c.meter.is_(None)))
+    differs = or_(*(_STAGED.c[name].is_distinct_from(_HOUSEHOLD.c[name]) for name in COLUMNS))
+    session.execute(update(_STAGED).values(change=_CHANGED).where(stored, differs))
+    counted = select(_STAGED.c.change, func.count()).group_by(_STAGED.c.change)
+    found = {int(change): int(count) for change, count in session.execute(counted)}
+    return Counts(found.get(_NEW, 0), found.get(_CHANGED, 0), found.get(_SAME, 0))
+
+
+def shared_meters(session: Session, limit: int) -> list[RowProblem]:
+    """Rows whose meter is at another connection too, in the file or in the store; after `compare`."""
+    other = _STAGED.alias("other")
+    within = (
+        select(_STAGED.c.row, _STAGED.c.meter, func.min(other.c.ean))
+        .join(other, and_(other.c.meter == _STAGED.c.meter, other.c.ean != _STAGED.c.ean))
+        .group_by(_STAGED.c.row, _STAGED.c.meter)
+    )
+    staged_eans = select(other.c.ean).where(other.c.ean == _HOUSEHOLD.c.ean)
+    beside = (
+        select(_STAGED.c.row, _STAGED.c.meter, _HOUSEHOLD.c.ean)
+        .join(_HOUSEHOLD, _HOUSEHOLD.c.meter == _STAGED.c.meter)
+        .where(_STAGED.c.ean != _HOUSEHOLD.c.ean, not_(staged_eans.exists()))
+    )
+    both = within.union(beside).subquery()
+    found = session.execute(select(*both.c).order_by(both.c[0]).limit(limit))
+    return [
+        RowProblem(row, "meter", meter, f"a meter at one connection only; this one is at {ean}")
+        for row, meter, ean in found
+    ]
+
+
+def changes(session: Session, limit: int) -> Iterator[ChangedValue]:
+    """What the first changed rows change, column by column, in the order of the file."""
+    pairs = [(_STAGED.c[name], _HOUSEHOLD.c[name]) for name in COLUMNS]
+    query = (
+        select(_STAGED.c.row, *(column for pair in pairs for column in pair))
+        .join(_HOUSEHOLD, _HOUSEHOLD.c.ean == _STAGED.c.ean)
+        .where(_STAGED.c.change == _CHANGED)
+        .order_by(_STAGED.c.row)
+        .limit(limit)
+    )
+    for row, *values in session.execute(query):
+        for name, after, before in zip(COLUMNS, values[::2], values[1::2], strict=True):
+            if after != before:
+                yield ChangedValue(row, values[0], name, before, after)
+
+
+def new_words(session: Session, limit: int) -> dict[str, list[str]]:
+    """The areas, DSOs, categories and groups that no household has so far; at most `limit` of each."""
+    found = {name: _new(session, _STAGED.c[name], _HOUSEHOLD.c[name], limit) for name in _NAMING}
+    found["groups"] = _new(session, _STAGED_GROUP.c.name, _GROUP.c.name, limit)
+    return {name: words for name, words in found.items() if words}
+
+
+def _new(session: Session, staged: Column[Any], stored: Column[Any], limit: int) -> list[str]:
+    known = select(literal(1)).where(stored == staged).exists()
+    query = select(staged).where(staged.is_not(None), not_(known)).distinct().order_by(staged).limit(limit)
+    return list(session.scalars(query))
+
+
+def take_over(session: Session, *, groups: bool) -> None:
+    """Store what is new or changed. `groups`: the file names groups, so that they replace those stored."""
+    moved = select(_STAGED.c.ean).where(_STAGED.c.change != _SAME)
+    # Deleted first: two households of the file may have exchanged their meters.
+    session.execute(delete(HouseholdRow).where(col(HouseholdRow.ean).in_(moved)))
+    taken = select(*(_STAGED.c[name] for name in COLUMNS)).where(_STAGED.c.change != _SAME)
+    session.execute(insert(_HOUSEHOLD).from_select(list(COLUMNS), taken))
+    if groups:
+        session.execute(delete(HouseholdGroupRow).where(col(HouseholdGroupRow.ean).in_(moved)))
+        named = select(_STAGED_GROUP.c.name, _STAGED_GROUP.c.ean).where(_STAGED_GROUP.c.ean.in_(moved))
+        session.execute(insert(_GROUP).from_select(["name", "ean"], named))

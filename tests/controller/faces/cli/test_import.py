@@ -1,0 +1,74 @@
+"""`relance meters import`: what a person sees of a file of households."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.controller.faces.cli.invocation import call
+from tests.controller.households.households import ean
+
+
+def written(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    file = folder / "fleet.csv"
+    file.write_bytes(text.encode(encoding))
+    return str(file)
+
+
+def test_a_file_is_tried_then_stored_and_the_same_again_changes_nothing(home: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, f"EAN;area\r\n{ean(1)};Namur\r\n{ean(2)};Liège\r\n", "utf-8-sig")
+    tried = call(home, "meters", "import", file, "--dry-run")
+    assert tried.status == 0
+    assert tried.out.splitlines() == [
+        "2 rows: 2 new, 0 changed, 0 as before.",
+        "area: so far no household had Liège, Namur",
+        "A dry run: nothing is stored.",
+    ]
+    first = call(home, "meters", "import", file, "--json").found
+    assert (first["new"], first["stored"], first["new_words"]) == (2, True, {"area": ["Liège", "Namur"]})
+    again = call(home, "meters", "import", file)
+    assert again.out == "2 rows: 0 new, 0 changed, 2 as before.\n"
+    changed = written(tmp_path, f"ean,area\n{ean(1)},Liège\n")
+    assert f"row 2, {ean(1)}: area: Namur becomes Liège" in call(home, "meters", "import", changed).out
+
+
+def test_every_wrong_row_is_named_with_its_column_and_nothing_is_stored(home: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, f"ean,language\n{ean(1)},fr\n{ean(2)[:-1]}x,fr\n{ean(3)},xx\n")
+    ended = call(home, "meters", "import", file)
+    assert (ended.status, ended.out) == (2, "")
+    assert [line.removeprefix(f"{file}: ").partition("; ")[0] for line in ended.err.splitlines()] == [
+        f'row 3, ean: "{ean(2)[:-1]}x"',
+        'row 4, language: "xx"',
+        "2 wrong: nothing is stored.",
+    ]
+    shown = call(home, "meters", "import", file, "--json")
+    assert (shown.status, shown.found["stored"], shown.found["wrong"]) == (2, False, 2)
+    assert [each["row"] for each in shown.found["problems"]] == [3, 4]
+    assert call(home, "meters", "import", written(tmp_path, f"ean\n{ean(1)}\n"), "--json").found["new"] == 1
+
+
+def test_a_latin_1_file_is_read_where_that_is_said(home: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, f"ean;area\n{ean(1)};Liège\n", "latin-1")
+    assert "--encoding latin-1" in call(home, "meters", "import", file).err
+    declared = call(home, "meters", "import", file, "--encoding", "latin-1", "--json").found
+    assert declared["new_words"] == {"area": ["Liège"]}
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["none.csv"], "none.csv: No such file or directory"),
+        (["--encoding", "utf-7"], "allowed: utf-8, latin-1"),
+        (["--delimiter", ";"], "allowed: comma, semicolon"),
+        (["--as", "nobody"], "allowed: anne, bart, carl"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(home: Path, tmp_path: Path, argv: list[str], words: str) -> None:
+    file = [] if argv[0] == "none.csv" else [written(tmp_path, f"ean\n{ean(1)}\n")]
+    ended = call(home, "meters", "import", *file, *argv)
+    assert ended.status == 2
+    assert words in ended.one_line()
+
+
+def test_a_folder_is_no_file(home: Path, tmp_path: Path) -> None:
+    ended = call(home, "meters", "import", str(tmp_path))
+    assert (ended.status, ended.one_line()) == (2, f"{tmp_path}: Is a directory")

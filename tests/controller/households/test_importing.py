@@ -1,0 +1,179 @@
+"""A file of households in the store: all or nothing, the same file twice, and a model in plain Python."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
+
+from controller.database.engine import reading, writing
+from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.households import importing
+from controller.households.staging import ChangedValue, Counts
+from controller.office.audit import recent
+from protocols.errors import InputError
+from tests.controller.households.households import ean, members, named_groups, stored, take_file
+
+HEADS = "ean,meter,area,groups,flags"
+
+
+def test_a_file_makes_households_known(engine: Engine) -> None:
+    found = take_file(engine, HEADS, f"{ean(1)},m1,Liège,winter b,medical", f"{ean(2)},,,,")
+    assert (found.rows, found.counts, found.changes) == (2, Counts(2, 0, 0), ())
+    assert stored(engine) == {
+        ean(1): {"ean": ean(1), "meter": "m1", "area": "Liège", "groups": "b winter", "flags": "medical"},
+        ean(2): {"ean": ean(2), "meter": ean(2)},
+    }
+    assert members(engine) == {("winter", ean(1)), ("b", ean(1))}
+    assert found.new_words == {"area": ["Liège"], "groups": ["b", "winter"]}
+
+
+def test_a_changed_row_says_what_it_changes_and_a_missing_column_nothing(engine: Engine) -> None:
+    take_file(engine, HEADS, f"{ean(1)},m1,Namur,a,medical", f"{ean(2)},m2,Namur,a,")
+    found = take_file(engine, "EAN;Area;Meter", f"{ean(2)};Mons;", f"{ean(1)};Namur;")
+    assert found.counts == Counts(0, 1, 1)
+    assert found.changes == (ChangedValue(2, ean(2), "area", "Namur", "Mons"),)
+    assert stored(engine)[ean(2)] == {"ean": ean(2), "meter": "m2", "area": "Mons", "groups": "a"}
+    assert members(engine) == {("a", ean(1)), ("a", ean(2))}
+    emptied = take_file(engine, "ean,area,groups", f"{ean(1)},,")
+    assert [(each.column, each.before, each.after) for each in emptied.changes] == [
+        ("area", "Namur", None),
+        ("groups", "a", None),
+    ]
+    assert members(engine) == {("a", ean(2))}
+
+
+@pytest.mark.parametrize(
+    ("lines", "problems"),
+    [
+        (
+            [f"{ean(1)},,,,", f"{ean(2)},,,,", f"{ean(1)},,,,"],
+            [(4, "ean", "each EAN once; it is in row 2 already")],
+        ),
+        (
+            [f"{ean(1)},m7,,,", f"{ean(2)},m7,,,"],
+            [
+                (2, "meter", f"a meter at one connection only; this one is at {ean(2)}"),
+                (3, "meter", f"a meter at one connection only; this one is at {ean(1)}"),
+            ],
+        ),
+        ([f"{ean(1)},m9,,,"], [(2, "meter", f"a meter at one connection only; this one is at {ean(9)}")]),
+        (
+            [f"{ean(1)},,,,", "123,,,,ill"],
+            [(3, "ean", "18 digits"), (3, "flags", "protected, medical, dispute")],
+        ),
+    ],
+    ids=["twice", "a shared meter", "a meter elsewhere", "wrong cells"],
+)
+def test_one_wrong_row_and_nothing_is_stored(
+    engine: Engine, lines: list[str], problems: list[tuple[int, str, str]]
+) -> None:
+    take_file(engine, HEADS, f"{ean(9)},m9,,,")
+    before = stored(engine)
+    found = take_file(engine, HEADS, *lines)
+    assert [(each.row, each.column) for each in found.problems] == [each[:2] for each in problems]
+    for problem, (_, _, allowed) in zip(found.problems, problems, strict=True):
+        assert problem.allowed.startswith(allowed)
+    assert found.wrong == len(problems)
+    assert stored(engine) == before
+
+
+def test_households_may_exchange_their_meters(engine: Engine) -> None:
+    take_file(engine, HEADS, f"{ean(1)},m1,,,", f"{ean(2)},m2,,,")
+    assert take_file(engine, HEADS, f"{ean(1)},m2,,,", f"{ean(2)},m1,,,").counts == Counts(0, 2, 0)
+    assert [row["meter"] for row in stored(engine).values()] == ["m2", "m1"]
+
+
+def test_a_dry_run_says_the_same_and_stores_nothing(engine: Engine) -> None:
+    lines = (HEADS, f"{ean(1)},m1,Namur,a,")
+    dry = take_file(engine, *lines, by=None)
+    assert stored(engine) == {}
+    assert take_file(engine, *lines) == dry
+
+
+def test_the_audit_has_what_was_stored_and_nothing_else(engine: Engine) -> None:
+    take_file(engine, HEADS, f"{ean(1)},m1,Namur,a,", at_ms=7)
+    take_file(engine, HEADS, f"{ean(1)},m1,Namur,a,")
+    take_file(engine, HEADS, f"{ean(2)},,,,", by=None)
+    with reading(engine) as session:
+        acts = [entry.act for entry in recent(session)]
+    assert [(each.act, each.actor, each.subject, each.at_ms) for each in acts] == [
+        ("import", "anne", "fleet.csv", 7)
+    ]
+    assert acts[0].detail == {"rows": 1, "new": 1, "changed": 0}
+
+
+def test_all_wrong_cells_are_counted_and_the_first_are_kept(engine: Engine) -> None:
+    found = take_file(engine, "ean", *(["x"] * (importing.PROBLEMS_MAX + 5)))
+    assert (len(found.problems), found.wrong) == (importing.PROBLEMS_MAX, importing.PROBLEMS_MAX + 5)
+
+
+def test_a_file_longer_than_allowed_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "HOUSEHOLDS_MAX", 2)
+    with pytest.raises(InputError, match="more than 2 rows; allowed: several files"):
+        take_file(engine, "ean", *map(ean, range(3)))
+    assert stored(engine) == {}
+
+
+# -- against a model ------------------------------------------------------------------------------
+
+CELLS = {
+    "area": st.sampled_from(["", "Namur", "Liège", 'a "b", c']),
+    "category": st.sampled_from(["", "protected"]),
+    "groups": st.sampled_from(["", "a", "b a", "c"]),
+    "flags": st.sampled_from(["", "medical", "dispute medical"]),
+}
+FILES = st.lists(st.sampled_from(sorted(CELLS)), unique=True).flatmap(
+    lambda heads: st.dictionaries(
+        st.integers(1, 5), st.fixed_dictionaries({head: CELLS[head] for head in heads}), min_size=1
+    )
+)
+
+
+def lines_of(file: dict[int, dict[str, str]]) -> list[str]:
+    heads = list(next(iter(file.values())))
+
+    def quoted(cell: str) -> str:
+        return '"' + cell.replace('"', '""') + '"'
+
+    return [
+        ",".join(["ean", *heads]),
+        *(",".join([ean(number), *(quoted(row[head]) for head in heads)]) for number, row in file.items()),
+    ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(FILES, min_size=1, max_size=3))
+def test_the_store_knows_what_the_last_file_said_of_each_column(
+    engine: Engine, files: list[dict[int, dict[str, str]]]
+) -> None:
+    with writing(engine) as session:
+        for table in (HouseholdRow, HouseholdGroupRow):
+            session.execute(delete(table))
+    model: dict[int, dict[str, str]] = {}
+    for file in files:
+        before = {number: dict(row) for number, row in model.items()}
+        for number, row in file.items():
+            model.setdefault(number, {}).update(row)
+        found = take_file(engine, *lines_of(file))
+        new = len(file.keys() - before.keys())
+        same = sum(1 for number in file if number in before and known(before[number]) == known(model[number]))
+        assert found.counts == Counts(new, len(file) - new - same, same)
+        assert {change.ean for change in found.changes} == {
+            ean(number)
+            for number in file
+            if number in before and known(before[number]) != known(model[number])
+        }
+        assert take_file(engine, *lines_of(file)).counts == Counts(0, 0, len(file)), "twice changes nothing"
+    rows = stored(engine)
+    assert rows == {
+        ean(number): {"ean": ean(number), "meter": ean(number), **known(row)} for number, row in model.items()
+    }
+    assert members(engine) == named_groups(rows.values())
+
+
+def known(row: dict[str, str]) -> dict[str, str]:
+    return {
+        name: " ".join(sorted(value.split())) if name in {"groups", "flags"} else value
+        for name, value in row.items()
+        if value
+    }
