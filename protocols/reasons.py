@@ -59,6 +59,16 @@ class FlagName(StrEnum):
 
 
 @unique
+class Language(StrEnum):
+    """The languages in which households are written to, by their codes of ISO 639-1."""
+
+    FRENCH = "fr"
+    DUTCH = "nl"
+    GERMAN = "de"
+    ENGLISH = "en"
+
+
+@unique
 class HoldKind(StrEnum):
     """Why a hold was declared. For people and reports; a meter treats all kinds alike."""
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from controller.database.tables import MeterRow, OrderRow
+from controller.database.tables import HouseholdRow, MeterRow, OrderRow
 from protocols.errors import RefusedError, quoted
 
 R = TypeVar("R", MeterRow, OrderRow)
@@ -34,6 +34,13 @@ def existing(session: Session, table: type[R], key: str) -> R:
 def not_known(session: Session, table: type[R], keys: Sequence[str]) -> RefusedError:
     """The error for ids that no row has, with the ids that may be meant."""
     noun, listing = _NOUNS[table]
+    if table is MeterRow:
+        expected = session.exec(select(HouseholdRow).where(col(HouseholdRow.meter).in_(keys))).first()
+        if expected is not None:
+            return RefusedError(
+                f"meter {quoted(expected.meter)}: has never spoken, so nothing can be delivered to it; "
+                f"the DSO's file names it at EAN {expected.ean}"
+            )
     wanted = {form for key in keys for form in similar_ids(key, noun[0])}
     query = select(table.id).where(func.lower(col(table.id)).in_(sorted(wanted))).order_by(table.id)
     meant = session.exec(query.limit(_MEANT_MAX)).all()

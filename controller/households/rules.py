@@ -16,10 +16,8 @@ from msgspec import Struct
 from protocols.errors import InputError, quoted
 from protocols.identifiers import EAN_DIGITS, check_digit, is_ean, is_id
 from protocols.limits import GROUPS_PER_HOUSEHOLD_MAX, ID_CHARS_MAX
-from protocols.reasons import Energy, FlagName
+from protocols.reasons import Energy, FlagName, Language
 
-# The languages in which households are written to (ISO 639-1).
-LANGUAGES: Final = ("fr", "nl", "de", "en")
 # All columns that a file may have; `ean` it must have. In this order values are stored.
 COLUMNS: Final = (
     *("ean", "meter", "area", "dso", "category", "energy", "profile", "firmware", "link", "groups"),
@@ -177,6 +175,6 @@ _READERS: Final[dict[str, Callable[[str], str | None]]] = {
     "firmware": _text,
     "link": _id,
     "groups": _groups,
-    "language": _choice(LANGUAGES),
+    "language": _choice(tuple(Language)),
     "flags": _flags,
 }

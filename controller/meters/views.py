@@ -1,15 +1,24 @@
 """Meters as they last described themselves, as plain values that outlive their session. Reads only."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Select, func, union_all
 from sqlmodel import Session, col, select
 
-from controller.database.lookup import existing
+from controller.database.bulk import in_batches
+from controller.database.lookup import not_known
 from controller.database.rows import view_of
-from controller.database.tables import LinkRow, MeterRow
-from controller.meters.choosing import meters_where
+from controller.database.tables import HouseholdRow, LinkRow, MeterRow
+from controller.meters.behind import (
+    HouseholdView,
+    count_expected,
+    expected_ids,
+    household_at,
+    household_view,
+)
+from controller.meters.choosing import expected_where, meters_where
 from controller.meters.claimed import Claimed, read_claimed
 from controller.meters.registry import LinkState
 from controller.meters.witnesses import WitnessView, last_witnesses
@@ -20,7 +29,8 @@ class MeterView(Struct, frozen=True, kw_only=True):
     """A meter as `meters list` shows it. `witnesses`: the last one of each source, the latest first.
 
     `claimed`: what an older firmware says of itself without proof. `link_state`: of `registry.LinkState`; of
-    an unverified link nobody knows whether it is online.
+    an unverified link nobody knows whether it is online. `household`: who is behind it, where the DSO's file
+    says so. `expected`: only the file names it, and it has never spoken.
     """
 
     id: str
@@ -48,6 +58,8 @@ class MeterView(Struct, frozen=True, kw_only=True):
     lease_ends_ms: int
     witnesses: tuple[WitnessView, ...]
     claimed: Claimed | None = None
+    household: HouseholdView | None = None
+    expected: bool = False
 
 
 class MeterFilter(Struct, frozen=True, kw_only=True):
@@ -61,6 +73,10 @@ class MeterFilter(Struct, frozen=True, kw_only=True):
 
 ALL_METERS: Final = MeterFilter()
 
+# In the place of a link's state, where nobody knows whether the meter is there.
+_NEVER: Final = "never heard"
+Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
+
 
 def list_meters(
     session: Session,
@@ -70,37 +86,72 @@ def list_meters(
     after: str = "",
     limit: int | None = None,
 ) -> list[MeterView]:
-    """Meters that match, sorted by id, beginning after the id `after`; at most `limit`, where it is given."""
-    query = select(MeterRow, LinkRow.state).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-    chosen = _conditions(wanted, now_ms, after)
-    rows = session.exec(query.where(*chosen).order_by(MeterRow.id).limit(limit)).all()
-    witnesses = last_witnesses(session, [row for row, _ in rows]) if rows else {}
-    return [_meter_view(row, state, witnesses[row.id]) for row, state in rows]
+    """Meters that match, sorted by id, beginning after the id `after`; at most `limit`, where it is given.
+
+    Those among them that have never spoken, and that only the DSO's file names.
+    """
+    spoken = _spoken(select(MeterRow.id)).where(*_conditions(wanted, now_ms, after))
+    silent = _expected_conditions(wanted, after)
+    if silent is None:
+        named = spoken.order_by(MeterRow.id).limit(limit)
+    else:
+        # Each part ends at the limit by itself; the database knows in which order it goes on after an id.
+        parts = (spoken.order_by(MeterRow.id).limit(limit).subquery(), expected_ids(silent, limit).subquery())
+        both = union_all(*(select(*part.c) for part in parts)).subquery()
+        named = select(*both.c).order_by(*both.c).limit(limit)
+    names = list(session.scalars(named))
+    found = _views(session, names)
+    return [found[name] for name in names]
 
 
 def count_meters(session: Session, wanted: MeterFilter = ALL_METERS, *, now_ms: int, after: str = "") -> int:
     """How many meters `list_meters` would list without a limit."""
-    query = select(func.count()).select_from(MeterRow).join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-    return session.exec(query.where(*_conditions(wanted, now_ms, after))).one()
+    query = _spoken(select(func.count()).select_from(MeterRow))
+    spoken = session.exec(query.where(*_conditions(wanted, now_ms, after))).one()
+    silent = _expected_conditions(wanted, after)
+    return spoken if silent is None else spoken + count_expected(session, silent)
 
 
 def meter_names(session: Session, query: Condition, now_ms: int) -> tuple[str, ...]:
-    """The ids of all meters that a query chooses, sorted."""
-    rows = (
-        select(MeterRow.id)
-        .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-        .where(meters_where(query, now_ms))
-        .order_by(MeterRow.id)
-    )
+    """The ids of all meters that a query chooses and that have spoken, sorted."""
+    rows = _spoken(select(MeterRow.id)).where(meters_where(query, now_ms)).order_by(MeterRow.id)
     return tuple(session.exec(rows))
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
     """One meter with its last witnesses. Raises RefusedError where it is not known."""
-    row = existing(session, MeterRow, meter)
+    row = session.get(MeterRow, meter)
+    household = household_at(session, meter)
+    if row is None:
+        if household is None or household.meter != meter:
+            raise not_known(session, MeterRow, [meter])
+        return _expected_view(household)
     link = session.get(LinkRow, row.link)
-    witnesses = last_witnesses(session, [row], meter)
-    return _meter_view(row, LinkState.OFFLINE if link is None else link.state, witnesses[meter])
+    witnesses = last_witnesses(session, [row])
+    state = LinkState.OFFLINE if link is None else link.state
+    return _meter_view(row, state, witnesses[meter], household)
+
+
+def _spoken(query: Q) -> Q:
+    """A query for meters that have spoken, joined with their links, and outside with their households."""
+    linked = query.join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
+    return linked.outerjoin(HouseholdRow, col(HouseholdRow.meter) == MeterRow.id)
+
+
+def _views(session: Session, names: Sequence[str]) -> dict[str, MeterView]:
+    """The meters of these ids, those that have never spoken among them."""
+    found: dict[str, MeterView] = {}
+    for batch in in_batches(names):
+        query = _spoken(select(MeterRow, LinkRow.state, HouseholdRow)).where(col(MeterRow.id).in_(batch))
+        rows = session.exec(query).all()
+        witnesses = last_witnesses(session, [row for row, _, _ in rows]) if rows else {}
+        for row, state, household in rows:
+            found[row.id] = _meter_view(row, state, witnesses[row.id], household)
+        silent = [name for name in batch if name not in found]
+        if silent:
+            households = select(HouseholdRow).where(col(HouseholdRow.meter).in_(silent))
+            found |= {row.meter: _expected_view(row) for row in session.exec(households)}
+    return found
 
 
 def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElement[bool]]:
@@ -112,11 +163,45 @@ def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElem
     ]
 
 
+def _expected_conditions(wanted: MeterFilter, after: str) -> list[ColumnElement[bool]] | None:
+    """The same for households; None where a meter that has never spoken cannot match."""
+    if wanted.supply is not None or wanted.clock is not None:
+        return None
+    return [
+        col(HouseholdRow.meter) > after,
+        *(() if wanted.link is None else (col(HouseholdRow.link) == wanted.link,)),
+        *(() if wanted.query is None else (expected_where(wanted.query),)),
+    ]
+
+
 def _meter_view(
     row: MeterRow,
     link_state: str,  # a column of the link's row
     witnesses: tuple[WitnessView, ...],
+    household: HouseholdRow | None,
 ) -> MeterView:
-    claimed = read_claimed(row.claimed)
-    online = link_state == LinkState.ONLINE
-    return view_of(row, MeterView, link_state=link_state, online=online, witnesses=witnesses, claimed=claimed)
+    return view_of(
+        row,
+        MeterView,
+        link_state=link_state,
+        online=link_state == LinkState.ONLINE,
+        witnesses=witnesses,
+        claimed=read_claimed(row.claimed),
+        household=None if household is None else household_view(household),
+        expected=False,
+    )
+
+
+def _expected_view(row: HouseholdRow) -> MeterView:
+    """A meter of which nobody has heard: all that it would say of itself is not known."""
+    unheard = MeterRow(id=row.meter, link=row.link or "", first_seen_ms=0)
+    return view_of(
+        unheard,
+        MeterView,
+        link_state=_NEVER,
+        online=False,
+        witnesses=(),
+        claimed=None,
+        household=household_view(row),
+        expected=True,
+    )

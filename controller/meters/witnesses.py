@@ -39,15 +39,13 @@ class WitnessView(Struct, frozen=True, kw_only=True):
     received_ms: int
 
 
-def last_witnesses(
-    session: Session, rows: Sequence[MeterRow], meter: str | None = None
-) -> dict[str, tuple[WitnessView, ...]]:
+def last_witnesses(session: Session, rows: Sequence[MeterRow]) -> dict[str, tuple[WitnessView, ...]]:
     """For each of these meters the last time from each source, the latest first.
 
-    `meter`: the id of the only row, so that the claims of other meters are not read.
+    At most `bulk.METERS_AT_ONCE` meters, so that one statement takes their names.
     """
     by_meter: dict[str, dict[str, WitnessView]] = {}
-    for claim in _claims_since_the_report(session, meter):
+    for claim in _claims_since_the_report(session, [row.id for row in rows]):
         by_meter.setdefault(claim.meter, {})[claim.source] = _of_claim(claim)
     for row in rows:
         views = by_meter.setdefault(row.id, {})
@@ -66,18 +64,21 @@ def held_by(row: MeterRow) -> tuple[Witness, ...]:
     return read_column(_held.decode, row.witnesses, "meter", row.id, "witnesses")
 
 
-def _claims_since_the_report(session: Session, meter: str | None) -> Sequence[ClaimRow]:
-    """The last claim of each source that the meter's last report does not cover yet, the latest first."""
+def _claims_since_the_report(session: Session, meters: Sequence[str]) -> Sequence[ClaimRow]:
+    """The last claim of each source that a meter's last report does not cover yet, the latest first."""
     uncovered = or_(col(MeterRow.witnesses).is_(None), col(ClaimRow.number) > col(MeterRow.report_journal))
     query = (
         select(ClaimRow.meter, ClaimRow.epoch, ClaimRow.source, func.max(ClaimRow.number).label("number"))
         .join(MeterRow, col(MeterRow.id) == col(ClaimRow.meter))
         .where(
-            col(ClaimRow.epoch) == col(MeterRow.epoch), uncovered, col(ClaimRow.verdict).not_in(_NO_WITNESS)
+            col(ClaimRow.meter).in_(meters),
+            col(ClaimRow.epoch) == col(MeterRow.epoch),
+            uncovered,
+            col(ClaimRow.verdict).not_in(_NO_WITNESS),
         )
         .group_by(col(ClaimRow.meter), col(ClaimRow.epoch), col(ClaimRow.source))
     )
-    last = (query if meter is None else query.where(ClaimRow.meter == meter)).subquery()
+    last = query.subquery()
     same_claim = and_(
         col(ClaimRow.meter) == last.c.meter,
         col(ClaimRow.epoch) == last.c.epoch,

@@ -1,6 +1,6 @@
 """Makes a condition of SQL from a query, the same on SQLite and on PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_
@@ -8,7 +8,10 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_
 from controller.query.rules import AllOf, AnyOf, Condition, FieldTest, Operator, Value
 
 Column = SQLColumnExpression[Any]
-Columns = Mapping[str, Column]
+# What stands for a field of which a row may have several values: whether it has this one; for None, whether
+# it has none. The condition is never NULL.
+Has = Callable[[Value | None], ColumnElement[bool]]
+Columns = Mapping[str, Column | Has]
 
 _ESCAPE: Final = "\\"
 _ANY: Final = "*"
@@ -27,13 +30,15 @@ def where(condition: Condition, columns: Columns) -> ColumnElement[bool]:
 
 def _compared(comparison: FieldTest, columns: Columns) -> ColumnElement[bool]:
     column = columns[comparison.field]
-    equal = [_equal(column, value) for value in comparison.values]
+    has = (lambda value: is_equal(column, value)) if isinstance(column, SQLColumnExpression) else column
+    equal = [has(value) for value in comparison.values]
     match comparison.operator:
         case Operator.EQUAL | Operator.IN:
             return or_(*equal)
         case Operator.UNEQUAL | Operator.OUT:
             return and_(*(~each for each in equal))
     (value,) = comparison.values
+    assert isinstance(column, SQLColumnExpression), comparison
     match comparison.operator:
         case Operator.LESS:
             return column < value
@@ -45,7 +50,7 @@ def _compared(comparison: FieldTest, columns: Columns) -> ColumnElement[bool]:
             return column >= value
 
 
-def _equal(column: Column, value: Value | None) -> ColumnElement[bool]:
+def is_equal(column: Column, value: Value | None) -> ColumnElement[bool]:
     """Equality that is never NULL, so that its opposite holds for what is not known."""
     if value is None:
         return column.is_(None)

@@ -7,12 +7,20 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.cuts.views import cut_words
+from controller.faces.cli.behind import (
+    WHO_HEADS,
+    WIDE_WHO_HEADS,
+    household_fields,
+    household_rows,
+    who_row,
+)
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter, Where, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
+from controller.meters.behind import meter_of
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
 from controller.meters.registry import LinkState
@@ -52,6 +60,7 @@ _WITNESSES_SHOWN = 2
     "meters list --supply off --json",
     "meters list --clock disputed --wide",
     "meters list --where 'supply==off;(balance<0,heard>2h)'",
+    "meters list --who --where 'dso==ORES;flag==medical'",
 )
 def list_all(
     face: Face,
@@ -66,13 +75,17 @@ def list_all(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=100_000, help="At most N; default: all.")
     ] = None,
+    who: Annotated[
+        bool, typer.Option("--who", help="Who is behind each meter, in place of how it is.")
+    ] = False,
     wide: Wide = False,
 ) -> int:
     """List meters: supply, clock, how long ago each was heard, and the next opening that it forecast.
 
-    `--wide` adds the interval in which it believes the true time, and its last two witnesses. Ends with 1
-    when nothing matches. What a meter has never reported is shown as unknown; a forecast of the past is over.
-    Of what `--where` may name, see docs/queries.md.
+    Meters that only the DSO's file names are among them: nobody has ever heard those. `--wide` adds the
+    interval in which a meter believes the true time, and its last two witnesses; `--who --wide` all of the
+    file's columns. Ends with 1 when nothing matches. What a meter has never reported is shown as unknown; a
+    forecast of the past is over. Of what `--where` may name, see docs/queries.md.
     """
     check_choice(supply, Supply, "--supply")
     check_choice(clock, ClockStatus, "--clock")
@@ -87,6 +100,9 @@ def list_all(
         listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN], seen) for view in found]
         paging = {"more": more, "after": found[-1].id if more else None}
         print_json({"meters": listed, **paging, "service": seen.presence})
+    elif found and who:
+        heads = WIDE_WHO_HEADS if wide else WHO_HEADS
+        print_table("", heads, [who_row(view, wide=wide) for view in found])
     elif found:
         if wide:
             print_table("", _WIDE_HEADS, [_wide_row(view, zone, seen) for view in found])
@@ -102,13 +118,17 @@ def list_all(
 
 @verb(app, "show", "meters show m00042", "meters show m00042 --wide", "meters show m00042 --json")
 def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
-    """Show all that is known of a meter, and the last orders to it."""
+    """Show all that is known of a meter and of who is behind it, and the last orders to it.
+
+    A household's EAN names its meter.
+    """
     zone = face.zone
     with face.office.reading() as session:
-        view = show_meter(session, read_name(meter, "METER"))
+        meter = meter_of(session, read_name(meter, "METER"))
+        view = show_meter(session, meter)
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
-        outlook = outlook_of(session, meter, face.now_ms())
+        outlook = None if view.expected else outlook_of(session, meter, face.now_ms())
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
     seen = look(face.office)
     reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
@@ -126,40 +146,15 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         print_json(
             _fields(view, view.witnesses, seen)
             | {"orders": orders, "more_orders": more}
-            | outlook_fields(outlook)
+            | ({} if outlook is None else outlook_fields(outlook))
         )
         return Exit.DONE
 
-    def since(instant_ms: int | None) -> str:
-        at = moment(instant_ms, zone, wide=wide)
-        return at if instant_ms is None else f"{at}, {age(face.now_ms() - instant_ms)} ago"
-
-    at_link = f"{view.link} ({_link_state(view, seen)})"
-    lease = (
-        f"rev {view.lease_rev}, until {moment(view.lease_ends_ms, zone, wide=wide)}"
-        if view.lease_rev
-        else "none"
-    )
     rows = [
-        (
-            "meter",
-            f"{view.id}, {view.energy or _UNKNOWN}, {view.firmware or _UNKNOWN}, {view.profile or _UNKNOWN}",
-        ),
-        ("link", at_link),
-        ("supply", _supply(view)),
-        ("clock", view.clock or _UNKNOWN),
-        ("true time is within", _interval(view, zone, wide=wide)),
-        ("its own estimate", moment(view.estimate_ms, zone, wide=wide)),
-        *((f"witness {each.source}", _witness(each, zone, wide=wide)) for each in view.witnesses),
-        *outlook_rows(outlook, zone),
-        ("lease it holds", lease),
-        ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
-        ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
-        ("screen code", view.code or "none"),
-        ("last report", since(view.reported_ms)),
-        ("last seen", since(view.last_seen_ms)),
-        ("last sync", since(view.synced_ms)),
-        *(() if view.claimed is None else [("unverified, without proof", _claimed(view.claimed, zone))]),
+        *_identity_rows(view, seen),
+        *_state_rows(view, face, wide=wide),
+        *([] if outlook is None else outlook_rows(outlook, zone)),
+        *_memory_rows(view, face, wide=wide),
         *(("order " + each.order_id, _order(each, reads[each.order_id])) for each in deliveries),
     ]
     print_table("", _PAIR, rows, wraps=_PAIR[1:])
@@ -174,7 +169,8 @@ def why(face: Face, meter: Meter) -> int:
     """Explain a cut, or its absence, in sentences, from what was received of the meter's own black box."""
     zone = face.zone
     with face.office.reading() as session:
-        found = facts_of(session, read_name(meter, "METER"))
+        meter = meter_of(session, read_name(meter, "METER"))
+        found = facts_of(session, meter)
     missing = found.missing
     explanation = explain(found.meter, found.events, found.orders, face.now_ms(), found.earlier, missing)
     sentences = explanation_in_words(explanation, zone)
@@ -193,6 +189,48 @@ def _order(delivery: DeliveryView, reads: str) -> str:
     return f"{named}: {reads} {delivery.reason}"
 
 
+def _identity_rows(view: MeterView, seen: Seen) -> list[tuple[str, str]]:
+    words = (view.id, view.energy or _UNKNOWN, view.firmware or _UNKNOWN, view.profile or _UNKNOWN)
+    return [
+        ("meter", ", ".join(words)),
+        ("link", f"{view.link or _UNKNOWN} ({_link_state(view, seen)})"),
+        *household_rows(view),
+    ]
+
+
+def _state_rows(view: MeterView, face: Face, *, wide: bool) -> list[tuple[str, str]]:
+    zone = face.zone
+    return [
+        ("supply", _supply(view)),
+        ("clock", view.clock or _UNKNOWN),
+        ("true time is within", _interval(view, zone, wide=wide)),
+        ("its own estimate", moment(view.estimate_ms, zone, wide=wide)),
+        *((f"witness {each.source}", _witness(each, zone, wide=wide)) for each in view.witnesses),
+    ]
+
+
+def _memory_rows(view: MeterView, face: Face, *, wide: bool) -> list[tuple[str, str]]:
+    zone = face.zone
+    # Of a meter that has never spoken nobody knows that there is none.
+    none = _UNKNOWN if view.expected else "none"
+
+    def since(instant_ms: int | None) -> str:
+        at = moment(instant_ms, zone, wide=wide)
+        return at if instant_ms is None else f"{at}, {age(face.now_ms() - instant_ms)} ago"
+
+    lease = f"rev {view.lease_rev}, until {moment(view.lease_ends_ms, zone, wide=wide)}"
+    return [
+        ("lease it holds", lease if view.lease_rev else none),
+        ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
+        ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
+        ("screen code", view.code or none),
+        ("last report", since(view.reported_ms)),
+        ("last seen", since(view.last_seen_ms)),
+        ("last sync", since(view.synced_ms)),
+        *(() if view.claimed is None else [("unverified, without proof", _claimed(view.claimed, zone))]),
+    ]
+
+
 def _claimed(claimed: Claimed, zone: ZoneInfo) -> str:
     """What an older firmware says: nobody can tell whether it was the meter that said it."""
     balance = None if claimed.balance_ueur is None else f"{eur(claimed.balance_ueur)} EUR"
@@ -208,7 +246,7 @@ def warn_unheard(seen: Seen) -> None:
 
 
 def _link_state(view: MeterView, seen: Seen) -> str:
-    if not seen.serves:
+    if not seen.serves and not view.expected:
         return "not heard"
     return view.link_state
 
@@ -217,7 +255,7 @@ def _row(view: MeterView, zone: ZoneInfo, now_ms: int) -> tuple[str, ...]:
     ago = "never" if view.last_seen_ms is None else age(now_ms - view.last_seen_ms)
     return (
         view.id,
-        view.link,
+        view.link or _UNKNOWN,
         view.supply or _UNKNOWN,
         view.clock or _UNKNOWN,
         f"offline {ago}" if view.link_state == LinkState.OFFLINE else ago,
@@ -235,7 +273,7 @@ def _wide_row(view: MeterView, zone: ZoneInfo, seen: Seen) -> tuple[str, ...]:
     witnesses = [_witness_in_short(view, each, zone) for each in view.witnesses[:_WITNESSES_SHOWN]]
     return (
         view.id,
-        view.link,
+        view.link or _UNKNOWN,
         _link_state(view, seen),
         moment(view.last_seen_ms, zone, wide=True),
         view.supply or _UNKNOWN,
@@ -312,7 +350,7 @@ def _claimed_fields(claimed: Claimed) -> dict[str, Any]:
 def _fields(view: MeterView, witnesses: Iterable[WitnessView], seen: Seen) -> dict[str, Any]:
     return {
         "id": view.id,
-        "link": view.link,
+        "link": view.link or None,
         "online": view.online and seen.serves,
         "energy": view.energy,
         "firmware": view.firmware,
@@ -325,6 +363,7 @@ def _fields(view: MeterView, witnesses: Iterable[WitnessView], seen: Seen) -> di
         "emergency_ueur": view.emergency_ueur,
         "code": view.code,
         "lease_rev": view.lease_rev,
+        **household_fields(view),
         **({} if view.claimed is None else {"unverified": _claimed_fields(view.claimed)}),
         **instants(
             earliest=view.earliest_ms,

@@ -14,6 +14,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Where
 from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
+from controller.meters.behind import count_silent
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.views import meter_names
 from controller.orders.acting import Act
@@ -26,7 +27,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 
 # Each named meter takes an order of its own; for more meters one order to the fleet is the right one.
 METERS_MAX: Final = 512
@@ -106,6 +107,8 @@ def _addressed(face: Face, meters: list[str], where: str | None, *, everybody: b
         query = read_query(where, METER_FIELDS, "--where")
         with face.office.reading() as session:
             names, told = meter_names(session, query, face.now_ms()), "--where: {} meters match"
+            silent = count_silent(session, query)
+        warn([f"{silent} more match that have never spoken: they are not released"] if silent else [])
     if len(names) > METERS_MAX:
         raise InputError(f"{told.format(len(names))}; allowed: 1 to {METERS_MAX}, or --all")
     return names

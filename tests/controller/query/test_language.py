@@ -125,7 +125,10 @@ def test_a_text_means(text: str, meant: Condition) -> None:
     ("text", "told"),
     [
         ("", "--where: empty, which chooses nobody; allowed: a query, such as supply==off"),
-        ("suply==off", '--where: no field "suply"; near: supply; allowed: balance, clock, code, '),
+        (
+            "suply==off",
+            '--where: no field "suply"; near: supply; allowed: area, balance, category, clock, code, ',
+        ),
         ("supply==of", '--where: supply: "of"; allowed: on, off, armed, limited'),
         ("supply<off", '--where: supply: "<"; allowed: == != =in= =out='),
         ("supply=off", '--where: character 7: "=off"; allowed: one of == != < <= > >= =in= =out='),

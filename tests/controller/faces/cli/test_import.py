@@ -72,3 +72,57 @@ def test_a_wrong_argument_is_one_line(home: Path, tmp_path: Path, argv: list[str
 def test_a_folder_is_no_file(home: Path, tmp_path: Path) -> None:
     ended = call(home, "meters", "import", str(tmp_path))
     assert (ended.status, ended.one_line()) == (2, f"{tmp_path}: Is a directory")
+
+
+# -- who is behind a meter ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def peopled(home: Path, tmp_path: Path) -> Path:
+    """A home of which a file names m00001 and a meter that has never spoken."""
+    file = written(
+        tmp_path,
+        "ean,meter,area,dso,category,energy,link,groups,flags\n"
+        f"{ean(1)},m00001,Namur,ORES,ordinary,gas,link-1,winter,medical\n"
+        f"{ean(2)},,Namur,,,electricity,link-7,,\n",
+    )
+    assert call(home, "meters", "import", file).status == 0
+    return home
+
+
+def test_the_list_has_those_that_never_spoke_and_who_is_behind_them(peopled: Path) -> None:
+    found = {each["id"]: each for each in call(peopled, "meters", "list", "--json").found["meters"]}
+    assert list(found) == [ean(2), "m00001", "m00002", "m00003"]
+    assert (found[ean(2)]["expected"], found[ean(2)]["supply"], found[ean(2)]["link"]) == (
+        True,
+        None,
+        "link-7",
+    )
+    assert found["m00001"]["household"]["groups"] == ["winter"]
+    assert (found["m00001"]["expected"], found["m00002"]["household"]) == (False, None)
+    out = call(peopled, "meters", "list", "--who").out.splitlines()
+    assert out[2].split() == ["m00001", ean(1), "Namur", "ORES", "ordinary", "electricity", "medical"]
+    assert max(map(len, out)) <= 80
+    wide = call(peopled, "meters", "list", "--who", "--wide", "--where", "group==winter").out
+    assert wide.splitlines()[1].split()[-4:] == ["winter", "unknown", "unknown", "link-1"]
+
+
+def test_a_meter_is_shown_with_its_household_and_where_they_differ(peopled: Path) -> None:
+    out = call(peopled, "meters", "show", ean(1)).out
+    assert out.startswith("meter ")
+    assert "m00001, electricity" in out
+    assert "differs from the DSO's file    energy electricity, not gas" in out
+    assert "link link-1, not" not in out
+    silent = call(peopled, "meters", "show", ean(2))
+    assert silent.status == 0
+    assert "link-7 (never heard)" in silent.out
+    assert "unknown: no file of the DSO names this meter" in call(peopled, "meters", "show", "m00002").out
+
+
+def test_nothing_is_delivered_to_a_meter_that_never_spoke_and_that_is_said(peopled: Path) -> None:
+    for verb in (["meters", "why"], ["release"]):
+        ended = call(peopled, *verb, ean(2))
+        assert (ended.status, "has never spoken" in ended.one_line()) == (1, True)
+    ended = call(peopled, "release", "--where", "area==Namur", "--json")
+    assert [each["scope"]["meters"] for each in ended.found["orders"]] == [["m00001"]]
+    assert "warning: 1 more match that have never spoken: they are not released" in ended.err

@@ -1,0 +1,72 @@
+"""Who is behind a meter, as the DSO's file says; and meters that are expected and have never spoken."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Select, func
+from sqlmodel import Session, col, select
+
+from controller.database.rows import view_of
+from controller.database.tables import HouseholdRow, MeterRow
+from controller.meters.choosing import expected_where
+from controller.query.rules import Condition
+
+Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
+
+
+class HouseholdView(Struct, frozen=True, kw_only=True):
+    """A household. `energy`, `profile`, `firmware`, `link`: what its meter should be, and where."""
+
+    ean: str
+    meter: str
+    area: str | None
+    dso: str | None
+    category: str | None
+    energy: str | None
+    profile: str | None
+    firmware: str | None
+    link: str | None
+    language: str | None
+    groups: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+def household_view(row: HouseholdRow) -> HouseholdView:
+    """A household as a value that outlives its session."""
+    groups, flags = (tuple((words or "").split()) for words in (row.groups, row.flags))
+    return view_of(row, HouseholdView, groups=groups, flags=flags)
+
+
+def household_at(session: Session, name: str) -> HouseholdRow | None:
+    """The household with this EAN, or with a meter of this id; None where there is none."""
+    query = select(HouseholdRow).where(HouseholdRow.meter == name)
+    return session.get(HouseholdRow, name) or session.exec(query).first()
+
+
+def meter_of(session: Session, name: str) -> str:
+    """The id of the meter that a person names: by its id, or by the EAN of its household."""
+    if session.get(MeterRow, name) is not None:
+        return name
+    row = session.get(HouseholdRow, name)
+    return name if row is None else row.meter
+
+
+def expected_ids(conditions: Sequence[ColumnElement[bool]], limit: int | None) -> Select[str]:
+    """The ids of the meters that have never spoken and that only the DSO's file names, as a query."""
+    return _silent(select(HouseholdRow.meter), conditions).order_by(HouseholdRow.meter).limit(limit)
+
+
+def count_expected(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """How many `expected_ids` would name without a limit."""
+    return session.exec(_silent(select(func.count()).select_from(HouseholdRow), conditions)).one()
+
+
+def count_silent(session: Session, query: Condition) -> int:
+    """How many meters a query chooses that have never spoken, so that nothing can be delivered to them."""
+    return count_expected(session, [expected_where(query)])
+
+
+def _silent(query: Q, conditions: Sequence[ColumnElement[bool]]) -> Q:
+    joined = query.outerjoin(MeterRow, col(MeterRow.id) == HouseholdRow.meter)
+    return joined.where(col(MeterRow.id).is_(None), *conditions)
