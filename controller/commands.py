@@ -46,6 +46,12 @@ def _meters() -> typer.Typer:
     return app
 
 
+def _groups() -> typer.Typer:
+    from controller.faces.cli.groups import app
+
+    return app
+
+
 def _release() -> Callable[..., int]:
     from controller.faces.cli.release import release_meters
     from controller.faces.cli.verbs import ACTING, with_shared
@@ -173,6 +179,7 @@ ROWS: Final = (
         ("doctor", "doctor --json"),
     ),
     CommandRow("meters", "List, show and explain meters.", _meters),
+    CommandRow("groups", "List and show groups of households; add and remove members.", _groups),
     CommandRow(
         "release",
         "Give meters their supply back now, and let nothing cut them for some hours. One person is enough.",

@@ -90,5 +90,7 @@ SCENARIO_DAYS_MAX = 3_660
 HOUSEHOLDS_MAX = 6_000_000
 # One line of such a file: its dozen cells, each quoted and full, in UTF-8.
 FILE_LINE_BYTES_MAX = 16 * 1024
+# Households that come into a group, or leave it, in one act: others wait for the store meanwhile.
+GROUP_ACT_MAX = 100_000
 # Free groups that one household is in: a street, a round of a technician, a few campaigns.
 GROUPS_PER_HOUSEHOLD_MAX = 16

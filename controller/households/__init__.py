@@ -1,1 +1,1 @@
-"""A household's flags: one person sets them, two clear them."""
+"""Households: who is behind each meter, by the DSO's file; and their flags, set by one, cleared by two."""

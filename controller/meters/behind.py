@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, func
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow, MeterRow
@@ -52,9 +53,14 @@ def meter_of(session: Session, name: str) -> str:
     return name if row is None else row.meter
 
 
-def expected_ids(conditions: Sequence[ColumnElement[bool]], limit: int | None) -> Select[str]:
+def expected_ids(conditions: Sequence[ColumnElement[bool]], limit: int | None) -> SelectOfScalar[str]:
     """The ids of the meters that have never spoken and that only the DSO's file names, as a query."""
     return _silent(select(HouseholdRow.meter), conditions).order_by(HouseholdRow.meter).limit(limit)
+
+
+def silent_households(conditions: Sequence[ColumnElement[bool]]) -> SelectOfScalar[str]:
+    """The EANs of the households whose meter has never spoken, as a query."""
+    return _silent(select(HouseholdRow.ean), conditions)
 
 
 def count_expected(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:

@@ -17,6 +17,7 @@ from controller.meters.behind import (
     expected_ids,
     household_at,
     household_view,
+    silent_households,
 )
 from controller.meters.choosing import expected_where, meters_where
 from controller.meters.claimed import Claimed, read_claimed
@@ -116,6 +117,14 @@ def meter_names(session: Session, query: Condition, now_ms: int) -> tuple[str, .
     """The ids of all meters that a query chooses and that have spoken, sorted."""
     rows = _spoken(select(MeterRow.id)).where(meters_where(query, now_ms)).order_by(MeterRow.id)
     return tuple(session.exec(rows))
+
+
+def chosen_households(session: Session, query: Condition, now_ms: int) -> list[str]:
+    """The EANs of all households that a query chooses by their meters, whether these have spoken or not."""
+    spoken = _spoken(select(HouseholdRow.ean).select_from(MeterRow)).where(
+        col(HouseholdRow.ean).is_not(None), meters_where(query, now_ms)
+    )
+    return [*session.exec(spoken), *session.exec(silent_households([expected_where(query)]))]
 
 
 def show_meter(session: Session, meter: str) -> MeterView:
