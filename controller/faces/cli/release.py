@@ -29,8 +29,12 @@ from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
 from protocols.rim.terminal import Exit, warn
 
-# Each named meter takes an order of its own; for more meters one order to the fleet is the right one.
-METERS_MAX: Final = 512
+# Each meter takes an order of its own; so many are signed in one transaction, which others wait for.
+_ORDERS_AT_ONCE: Final = 512
+# A group of meters; for more of them one order to the fleet is the right one.
+METERS_MAX: Final = 10_000
+# More orders than these are told by their first and last.
+_ORDERS_SHOWN: Final = 20
 _POLL_S: Final = 0.1
 _WAIT_S_MAX: Final = 3_600
 
@@ -64,12 +68,16 @@ def release_meters(
     if not 1 <= patience_s <= _WAIT_S_MAX:
         raise InputError(f"--patience: {patience_s}; allowed: 1 to {_WAIT_S_MAX}")
     with face.acting(Kind.RELEASE, names) as act:
+        first = names[:_ORDERS_AT_ONCE]
         statuses = (
-            [release_all(act, hours)] if everybody else [release_meter(act, name, hours) for name in names]
+            [release_all(act, hours)] if everybody else [release_meter(act, name, hours) for name in first]
         )
+    for start in range(_ORDERS_AT_ONCE, len(names), _ORDERS_AT_ONCE):
+        with face.again(act) as further:
+            later = names[start : start + _ORDERS_AT_ONCE]
+            statuses += [release_meter(further, name, hours) for name in later]
     if not face.as_json:
-        for status in statuses:
-            print_status(status, face.zone)
+        _print_all(face, statuses)
     service = face.check_served(*statuses)
     waited = None
     if wait:
@@ -84,6 +92,15 @@ def release_meters(
     elif waited is not None:
         print_lines(_in_words(waited))
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
+
+
+def _print_all(face: Face, statuses: Sequence[OrderStatus]) -> None:
+    if len(statuses) <= _ORDERS_SHOWN:
+        for status in statuses:
+            print_status(status, face.zone)
+        return
+    ids = [status.order.id for status in statuses]
+    print_lines(f"{len(ids)} meters are released, by orders {ids[0]} to {ids[-1]}.")
 
 
 def _nobody(face: Face) -> int:

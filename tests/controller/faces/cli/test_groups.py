@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.faces.cli import release
 from tests.controller.faces.cli.invocation import call
 from tests.controller.households.households import ean
 
@@ -66,3 +67,16 @@ def test_what_is_no_group_is_refused_in_one_line(peopled: Path, argv: list[str],
     ended = call(peopled, "groups", *argv)
     assert ended.status == 2
     assert words in ended.one_line()
+
+
+def test_a_group_of_more_meters_than_one_transaction_takes_is_released(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "_ORDERS_AT_ONCE", 2)
+    monkeypatch.setattr(release, "_ORDERS_SHOWN", 2)
+    told = call(home, "release", "--where", "id==m*")
+    assert told.out == "3 meters are released, by orders o000001 to o000003.\n"
+    for meter in ("m00001", "m00002", "m00003"):
+        assert len(call(home, "meters", "show", meter, "--json").found["orders"]) == 1
+    monkeypatch.setattr(release, "METERS_MAX", 2)
+    assert "3 meters match; allowed: 1 to 2" in call(home, "release", "--where", "id==m*").err
