@@ -103,6 +103,14 @@ class Because(StrEnum):
 
 
 @unique
+class PaymentMode(StrEnum):
+    """When a household pays: before it consumes, or afterwards. Only `prepaid` is ever cut for credit."""
+
+    PREPAID = "prepaid"
+    CREDIT = "credit"
+
+
+@unique
 class Source(StrEnum):
     """A time authority: who signs the time, whatever carries it."""
 

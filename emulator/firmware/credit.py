@@ -23,6 +23,7 @@ from typing import Final
 from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
 from protocols.documents.accounts import Account
 from protocols.instants import SECOND_MS
+from protocols.reasons import PaymentMode
 from protocols.units import (
     QUANTA_PER_S_PER_UEUR_DAY,
     QUANTA_PER_UEUR,
@@ -42,6 +43,7 @@ class Emergency(IntEnum):
 _READY: Final = Emergency.READY
 _IN_USE: Final = Emergency.IN_USE
 _USED_UP: Final = Emergency.USED_UP
+_ON_CREDIT: Final = PaymentMode.CREDIT
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class Credit:
     repaid_q: int = 0
     priced_mj: int = 0
     priced_tick: Tick = FIRST_TICK
+    mode: PaymentMode = PaymentMode.PREPAID
 
 
 def opened(credit: Credit, credited_ueur: int = 0) -> Credit:
@@ -171,14 +174,26 @@ def empty_tick(credit: Credit) -> int:
 
 
 def has_nothing_left(credit: Credit) -> bool:
-    """The evidence for a cut: balance at or below 0 and no emergency credit in use has anything left."""
+    """The evidence for a cut: balance at or below 0 and no emergency credit in use has anything left.
+
+    In credit mode there is none: a balance below 0 is what the household owes.
+    """
+    if credit.mode is _ON_CREDIT:
+        return False
     left = credit.emergency is _IN_USE and credit.emergency_left_q > 0
     return credit.balance_q <= 0 and not left
 
 
+def can_start_emergency(credit: Credit) -> bool:
+    """Only an untouched purse, and only at or below 0; in credit mode nobody needs it."""
+    if credit.balance_q > 0 or credit.emergency is not _READY or credit.emergency_limit_q == 0:
+        return False
+    return credit.mode is not _ON_CREDIT
+
+
 def start_emergency(credit: Credit) -> bool:
-    """Begin to draw on the emergency purse; only an untouched one, and only at or below 0."""
-    if credit.emergency is not _READY or credit.emergency_limit_q == 0 or credit.balance_q > 0:
+    """Begin to draw on the emergency purse, if it can be."""
+    if not can_start_emergency(credit):
         return False
     credit.emergency = _IN_USE
     return True

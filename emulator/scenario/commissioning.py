@@ -21,6 +21,7 @@ def commission(spec: MeterSpec, scenario: Scenario, keyring: Keyring, load_w: in
             balance_q=spec.balance_q,
             load_w=load_w,
             commissioned_ms=UtcMs(scenario.start_ms),
+            mode=spec.mode,
         )
         return guarded, GuardedDelivery(guarded, spec.id, keyring)
     legacy = LegacyMeter(

@@ -10,7 +10,7 @@ from emulator.population.profile_form import CRYSTAL_PPM_MAX, ProfileData
 from emulator.scenario.model import MeterSpec
 from protocols.identifiers import is_id
 from protocols.limits import BALANCE_EUR_MAX, LOAD_W_MAX, SCENARIO_METERS_MAX
-from protocols.reasons import Energy
+from protocols.reasons import Energy, PaymentMode
 from protocols.units import QUANTA_PER_UEUR
 
 Firmware = Literal["guarded", "legacy-2020"]
@@ -109,6 +109,9 @@ def _read_meters(
     if faults and firmware == "guarded" and given.right("firmware"):
         given.refuse("faults", "faults of a guarded meter", 'faults with firmware = "legacy-2020" only')
     drift_ppm = given.integer("drift_ppm", -CRYSTAL_PPM_MAX, CRYSTAL_PPM_MAX, 0)
+    mode = given.one_of("mode", tuple(PaymentMode), PaymentMode.PREPAID)
+    if mode is PaymentMode.CREDIT and firmware != "guarded" and given.right("firmware", "mode"):
+        given.refuse("mode", shown(mode.value), 'credit with firmware = "guarded" only')
     given.finish()
     for meter in ids:
         if meter in by_id:
@@ -122,6 +125,7 @@ def _read_meters(
             load_w=load_w,
             faults=faults,
             drift_ppm=drift_ppm,
+            mode=mode,
         )
 
 

@@ -10,13 +10,13 @@ from typing import Literal
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.firmware.profile import Profile
 from protocols.limits import ReleaseHours
-from protocols.reasons import FlagName, Source
+from protocols.reasons import FlagName, PaymentMode, Source
 from protocols.spans import Window
 
 
 @dataclass(frozen=True, slots=True)
 class MeterSpec:
-    """One meter. `load_w` None: the load of a household, from the seed."""
+    """One meter. `load_w` None: the load of a household, from the seed. `mode`: guarded meters only."""
 
     id: str
     firmware: Literal["guarded", "legacy-2020"]
@@ -25,6 +25,7 @@ class MeterSpec:
     load_w: int | None
     faults: tuple[str, ...]
     drift_ppm: int
+    mode: PaymentMode = PaymentMode.PREPAID
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ from protocols.reasons import (
     CreditCause,
     NoOrder,
     OrderVerdict,
+    PaymentMode,
     Refusal,
     ScreenCode,
     Supply,
@@ -92,6 +93,7 @@ class GuardedMeter(ShownMeter):
         spread_ms: int = 1_000,
         epoch: int = 0,
         issuers: Issuers | None = None,
+        mode: PaymentMode = PaymentMode.PREPAID,
     ) -> None:
         self.identity = identity
         self.profile = profile
@@ -99,6 +101,7 @@ class GuardedMeter(ShownMeter):
         self.journal = Journal()
         self.recorder = Recorder(self.journal)
         self.point = ServicePoint(profile, self.recorder, balance_q, load_w)
+        self.point.credit.mode = mode
         began = clock.set_at_commissioning(commissioned_ms, spread_ms, FIRST_TICK, profile.crystal_ppm)
         self.memory = Memory(began, self.point.credit, epoch=epoch)
         self._is_given(issuers)

@@ -4,6 +4,7 @@ from typing import Final
 
 from emulator.firmware.credit import (
     Emergency,
+    can_start_emergency,
     close_used_up_emergency,
     empty_tick,
     falls_to_tick,
@@ -13,10 +14,10 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import NEVER, Tick
-from protocols.reasons import CreditCause
+from protocols.reasons import CreditCause, PaymentMode
 
-_READY: Final = Emergency.READY
 _IN_USE: Final = Emergency.IN_USE
+_ON_CREDIT: Final = PaymentMode.CREDIT
 
 
 def is_empty(point: ServicePoint) -> bool:
@@ -31,7 +32,7 @@ def step(point: ServicePoint, memory: Memory, at_tick: Tick) -> None:
         point.journal_credit(CreditCause.EMERGENCY_USED_UP, at_tick)
     if _starts_by_itself(point):
         point.begin_emergency(at_tick)
-    low = credit.balance_q <= point.profile.low_credit_q
+    low = _is_low(point)
     if low and not memory.low_credit_told:
         point.journal_credit(CreditCause.LOW, at_tick)
         point.recorder.show(at_tick, "low credit")
@@ -42,17 +43,24 @@ def due_tick(point: ServicePoint, memory: Memory) -> int:
     """The next tick at which `step` would change something."""
     credit = point.credit
     low_q = point.profile.low_credit_q
-    if memory.low_credit_told != (credit.balance_q <= low_q) or _starts_by_itself(point):
+    if memory.low_credit_told != _is_low(point) or _starts_by_itself(point):
         return credit.settled_at
     if credit.emergency is _IN_USE:
         return empty_tick(credit)
+    if credit.mode is _ON_CREDIT:
+        return NEVER
     if credit.balance_q > 0:
         return falls_to_tick(credit, 0 if memory.low_credit_told or low_q < 0 else low_q)
     return NEVER if memory.low_credit_told else falls_to_tick(credit, low_q)
 
 
-def _starts_by_itself(point: ServicePoint) -> bool:
+def _is_low(point: ServicePoint) -> bool:
+    """Whether the household is told that its credit runs low; on credit there is none to run low."""
     credit = point.credit
-    if credit.balance_q > 0 or credit.emergency is not _READY or credit.emergency_limit_q == 0:
+    return credit.balance_q <= point.profile.low_credit_q and credit.mode is not _ON_CREDIT
+
+
+def _starts_by_itself(point: ServicePoint) -> bool:
+    if not can_start_emergency(point.credit):
         return False
     return point.profile.emergency_start is EmergencyStart.AUTOMATIC

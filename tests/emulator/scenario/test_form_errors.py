@@ -248,6 +248,12 @@ METER_CASES = [
         '"12.34"\ndrift_ppm = 0.5',
         "meters[0].drift_ppm: 0.5; allowed: an integer from -100000 to 100000",
     ),
+    ('"12.34"', '"12.34"\nmode = "postpaid"', 'meters[0].mode: "postpaid"; allowed: prepaid, credit'),
+    (
+        '"-0.50"',
+        '"-0.50"\nmode = "credit"',
+        'meters[1].mode: "credit"; allowed: credit with firmware = "guarded" only',
+    ),
     (
         '"12.34"',
         '"12.34"\nfaults = ["date_only"]',

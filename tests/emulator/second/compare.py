@@ -5,22 +5,42 @@ python -m tests.emulator.second.compare 0-1000
 
 import sys
 
+from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.meter import Meter
 from emulator.scenario.commissioning import commission
+from emulator.scenario.model import MeterSpec
 from emulator.scenario.player import MeterMaker, play
 from tests.emulator.second.scenarios import START_MS, scenario_of
 from tests.emulator.second.second_delivery import commission_second
+from tests.emulator.second.second_meter import SecondMeter
 
 Change = tuple[int, dict[str, object]]
 
 
 def changes(seed: int, make_meter: MeterMaker) -> list[Change]:
-    """Each change of the supply, with its milliseconds since the start."""
-    played = play(scenario_of(seed), make_meter)
-    return [(each.true_ms - START_MS, each.fields) for each in played.items if each.event == "supply"]
+    """Each change of the supply, with its milliseconds since the start; last, the credit at the end."""
+    scenario = scenario_of(seed)
+    left: list[Change] = []
+
+    def look(_spec: MeterSpec, meter: Meter) -> None:
+        left.append((scenario.end_ms - START_MS, _credit_of(meter)))
+
+    played = play(scenario, make_meter, on_meter_played=look)
+    supply = [(each.true_ms - START_MS, each.fields) for each in played.items if each.event == "supply"]
+    return supply + left
+
+
+def _credit_of(meter: Meter) -> dict[str, object]:
+    """What either meter holds and owes, in whole quanta."""
+    if isinstance(meter, SecondMeter):
+        return meter.purse.in_quanta()
+    assert isinstance(meter, GuardedMeter)
+    credit = meter.memory.credit
+    return {"held_q": credit.balance_q + credit.emergency_left_q - credit.emergency_limit_q}
 
 
 def difference(seed: int) -> tuple[Change | None, Change | None] | None:
-    """The first change in which the firmware and the second meter differ; None where they agree."""
+    """The first change, or the credit at the end, in which the two differ; None where they agree."""
     firmware, second = changes(seed, commission), changes(seed, commission_second)
     if firmware == second:
         return None

@@ -32,7 +32,7 @@ from emulator.scenario.model import (
     WitnessSpec,
 )
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from protocols.reasons import Energy, FlagName, Source
+from protocols.reasons import Energy, FlagName, PaymentMode, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
 
@@ -48,9 +48,9 @@ _SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.TECHNICIAN, Source.
 
 def scenario_of(seed: int) -> Scenario:
     """One meter for some hours; the same seed is the same scenario."""
-    chance = Random(seed)
+    chance, chance_of_money = Random(seed), Random(f"{seed}/money")
     hours = chance.choice([6, 10, 20])
-    meter = _meter(chance)
+    meter = replace(_meter(chance), mode=_mode(chance_of_money))
     drawn: list[tuple[int, Do]] = []
     for _ in range(chance.choice([6, 12, 25, 40])):
         drawn += _event(chance, START_MS + chance.randrange(1, hours * 3_600) * SECOND_MS)
@@ -77,6 +77,10 @@ def _meter(chance: Random) -> MeterSpec:
         faults=(),
         drift_ppm=chance.choice([0, 0, 20, -50, 50]),
     )
+
+
+def _mode(chance: Random) -> PaymentMode:
+    return PaymentMode.CREDIT if chance.random() < 1 / 10 else PaymentMode.PREPAID
 
 
 def _profile(chance: Random, shipped: Profile) -> Profile:

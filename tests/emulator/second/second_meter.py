@@ -43,7 +43,7 @@ class SecondMeter:
         assert spec.profile.spread_max_s == 0, "the share of a window's spread is the firmware's own"
         self.profile = spec.profile
         self.clock = SecondClock(scenario.start_ms, spec.profile.crystal_ppm)
-        self.purse = SecondPurse(spec.profile, spec.balance_q)
+        self.purse = SecondPurse(spec.profile, spec.balance_q, spec.mode)
         self.memory = SecondMemory()
         self.tick = 0
         self.load_w = load_w

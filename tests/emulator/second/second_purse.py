@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from emulator.firmware.profile import Profile
+from protocols.reasons import PaymentMode
 
 # A watt for a millisecond at 1 µ€/kWh, and a millisecond of 1 µ€ a day, in thousandths of a quantum (§3).
 _MQ_PER_WMS = 3
@@ -17,6 +18,7 @@ class SecondPurse:
 
     profile: Profile
     balance_q: int
+    mode: PaymentMode
 
     def __post_init__(self) -> None:
         self.balance_mq = self.balance_q * _MQ_PER_Q
@@ -44,10 +46,18 @@ class SecondPurse:
             self.used_up = False
             self.in_use = self.in_use and self.balance_mq <= 0
 
+    def in_quanta(self) -> dict[str, object]:
+        """What it holds and owes: a part of a quantum is charged when the whole one is spent."""
+        held_mq = self.balance_mq + self.left_mq - self.size_mq
+        return {"held_q": -(-held_mq // _MQ_PER_Q)}
+
     def has_something(self) -> bool:
-        return self.balance_mq > 0 or (self.in_use and self.left_mq > 0)
+        on_credit = self.mode is PaymentMode.CREDIT
+        return on_credit or self.balance_mq > 0 or (self.in_use and self.left_mq > 0)
 
     def can_start(self) -> bool:
+        if self.mode is PaymentMode.CREDIT:
+            return False
         return self.balance_mq <= 0 and self.size_mq > 0 and not self.in_use and not self.used_up
 
     def close_where_empty(self) -> None:

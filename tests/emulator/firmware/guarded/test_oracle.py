@@ -13,6 +13,7 @@ from emulator.firmware.profile import EmergencyStart, Profile, Reconnect
 from protocols.documents.bodies import CutOrderBody, ReleaseBody
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.reasons import PaymentMode
 from tests.emulator.firmware.guarded.programs import SECOND_Q, Step, balances_q, live, programs
 from tests.emulator.firmware.guarded.workbench import (
     GAS,
@@ -38,13 +39,16 @@ PROFILES = [
     profile=st.sampled_from(PROFILES),
     balance_q=balances_q,
     drift_ppm=st.sampled_from([0, 0, 20, -50]),
+    mode=st.sampled_from([PaymentMode.PREPAID, *PaymentMode]),
     program=programs,
 )
 def test_the_jump_equals_the_per_second_loop(
-    profile: Profile, balance_q: int, drift_ppm: int, program: list[Step]
+    profile: Profile, balance_q: int, drift_ppm: int, mode: PaymentMode, program: list[Step]
 ) -> None:
-    jump = Workbench(profile=profile, balance_q=balance_q, drift_ppm=drift_ppm)
-    loop = Workbench(profile=profile, balance_q=balance_q, drift_ppm=drift_ppm, meter_class=EverySecond)
+    jump, loop = (
+        Workbench(profile=profile, balance_q=balance_q, drift_ppm=drift_ppm, mode=mode, meter_class=kind)
+        for kind in (GuardedMeter, EverySecond)
+    )
     for bench in (jump, loop):
         live(bench, program)
     assert trace(jump.effects) == trace(loop.effects)

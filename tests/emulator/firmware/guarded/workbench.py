@@ -34,7 +34,7 @@ from protocols.documents.orders import (
 from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs, ms_from_iso
 from protocols.link.records import OrderJudged
-from protocols.reasons import Energy, Source
+from protocols.reasons import Energy, PaymentMode, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
 
@@ -132,6 +132,7 @@ class Workbench:
     drift_ppm: int = 0
     meter_class: type[GuardedMeter] = GuardedMeter
     issuers: Issuers | None = None
+    mode: PaymentMode = PaymentMode.PREPAID
     meter: GuardedMeter = field(init=False)
     began_ms: int = field(init=False)
     effects: list[Effect] = field(default_factory=list)
@@ -151,6 +152,7 @@ class Workbench:
             load_w=self.load_w,
             commissioned_ms=UtcMs(self.now_ms),
             issuers=self.issuers,
+            mode=self.mode,
         )
 
     @property
