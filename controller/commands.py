@@ -102,6 +102,12 @@ def _clock() -> typer.Typer:
     return app
 
 
+def _tariff() -> typer.Typer:
+    from controller.faces.cli.tariff import app
+
+    return app
+
+
 def _orders() -> typer.Typer:
     from controller.faces.cli.orders import app
 
@@ -202,6 +208,7 @@ ROWS: Final = (
     CommandRow("flag", "Set, clear and list households' flags.", _flag),
     CommandRow("cut", "Order and cancel planned cuts.", _cut),
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
+    CommandRow("tariff", "Set what energy and days cost, by register.", _tariff),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),

@@ -7,7 +7,14 @@ from typing import Final
 from protocols.errors import InputError, quoted
 from protocols.identifiers import is_id
 from protocols.instants import iso_from_ms, ms_from_iso
-from protocols.limits import ID_CHARS_MAX, INSTANT_MS_MAX, INSTANT_MS_MIN, STATEMENT_UEUR_MAX, TEXT_CHARS_MAX
+from protocols.limits import (
+    ID_CHARS_MAX,
+    INSTANT_MS_MAX,
+    INSTANT_MS_MIN,
+    PRICE_UEUR_MAX,
+    STATEMENT_UEUR_MAX,
+    TEXT_CHARS_MAX,
+)
 from protocols.units import UEUR_PER_EUR, ueur_from_eur
 
 _INSTANT_ALLOWED: Final = (
@@ -80,6 +87,17 @@ def read_payment(text: str) -> int:
     if not 0 < ueur <= STATEMENT_UEUR_MAX or ueur % _UEUR_PER_CENT:
         most = STATEMENT_UEUR_MAX // UEUR_PER_EUR
         raise InputError(f"--eur: {quoted(text)}; allowed: whole cents from 0.01 to {most}")
+    return ueur
+
+
+def read_price(text: str, where: str) -> int:
+    """A price per kWh, or a charge a day, in micro-euro: 0 or more. Raises InputError."""
+    try:
+        ueur = ueur_from_eur(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    if not 0 <= ueur <= PRICE_UEUR_MAX:
+        raise InputError(f"{where}: {quoted(text)}; allowed: 0 to {PRICE_UEUR_MAX // UEUR_PER_EUR}")
     return ueur
 
 

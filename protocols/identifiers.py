@@ -1,4 +1,4 @@
-"""What an identifier is: the name of a meter, a link, an order or an object; and the EAN of a connection.
+"""What an identifier is: the name of a meter, a link, an order, an object, a register; the EAN of a connection.
 
 Identifiers travel in topics and file names, so they hold no separator of either.
 """
@@ -11,7 +11,11 @@ from protocols.limits import ID_CHARS_MAX
 # The form only; `ID_CHARS_MAX` limits the length.
 ID_FORM: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
+# A register as IEC 62056-61 writes it, without its last group: medium-channel:quantity.kind.tariff.
+OBIS_FORM: Final = r"[0-9]{1,3}-[0-9]{1,3}:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
+
 _ID: Final = re.compile(ID_FORM)
+_OBIS: Final = re.compile(OBIS_FORM)
 
 # The number of a connection to the grid in Belgium: a GSRN of GS1, its last digit a check digit.
 EAN_DIGITS: Final = 18
@@ -35,3 +39,8 @@ def check_digit(digits: str) -> str:
 def is_ean(text: str) -> bool:
     """Whether a text is an EAN: 18 digits, and the last one is the check digit of the others."""
     return _EAN.fullmatch(text) is not None and text[-1] == check_digit(text[:-1])
+
+
+def is_obis(text: str) -> bool:
+    """Whether a text names a register, as `1-0:1.8.1` does."""
+    return _OBIS.fullmatch(text) is not None

@@ -16,6 +16,14 @@ ID_CHARS_MAX = 64
 TEXT_CHARS_MAX = 256
 # Windows in one cut calendar: weekdays of a season, twice a day; with two signatures it fills a payload.
 WINDOWS_MAX = 350
+# Registers of one tariff, each with its price: peak, off-peak, and two more.
+REGISTERS_MAX = 4
+# Registers on which one meter counts in its life: those of a tariff, and those of a tariff before it.
+REGISTERS_HELD_MAX = 8
+# Switches of registers in one tariff: the weekdays of a year, twice a day; they fill a payload.
+SWITCHES_MAX = 530
+# A price per kWh, and a fixed charge a day: 100 EUR, far above any.
+PRICE_UEUR_MAX = 100_000_000
 # Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
 # Holds that one key has at one meter, each under its name; what is beyond joins its person's catch-all. A

@@ -64,13 +64,14 @@ def discrepancies(payments: Iterable[Payment]) -> list[str]:
 
 @unique
 class PurseFault(StrEnum):
-    """What is wrong with a purse. The first two are those of `Imbalance`.
+    """What is wrong with a purse. The first three are those of `Imbalance`.
 
     `ledger`: the meter credited more than was paid, or less than it has confirmed.
     """
 
     BALANCE = Imbalance.BALANCE.value
     EMERGENCY = Imbalance.EMERGENCY.value
+    REGISTERS = Imbalance.REGISTERS.value
     LEDGER = "ledger"
 
 

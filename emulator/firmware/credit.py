@@ -16,12 +16,13 @@ The functions work on a plain record of integers so that a rehearsal of a whole 
 source. The caller settles before it changes anything.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
-from protocols.documents.accounts import Account
+from protocols.documents.accounts import Account, RegisterSum
 from protocols.instants import SECOND_MS
 from protocols.reasons import PaymentMode
 from protocols.units import (
@@ -46,6 +47,17 @@ _USED_UP: Final = Emergency.USED_UP
 _ON_CREDIT: Final = PaymentMode.CREDIT
 
 
+class Counted(NamedTuple):
+    """What one register of a tariff was charged with while it was in use."""
+
+    energy_mj: int = 0
+    charged_mq: int = 0
+
+
+_NOTHING_COUNTED: Final = Counted()
+_NO_REGISTERS: Final[Mapping[str, Counted]] = {}
+
+
 @dataclass(slots=True)
 class Credit:
     """One meter's purses, prices and registers. `drawn_w` is what flows; the supply sets it.
@@ -53,7 +65,8 @@ class Credit:
     `settled_at` is a tick; its name is in the image and stays. The fields from `start_q` on are the account
     since it was opened (see `opened`); None: not yet, as in an image of a firmware that had none.
     `consumed_mq` and `fixed_mq` end where the present prices began: at the register's `priced_mj`, and at
-    `priced_tick`. What came since is computed from register and ticks.
+    `priced_tick`. What came since is computed from register and ticks. `register`: the tariff's register in
+    use, empty for none; `counted`: what was charged on each until the present prices began.
     """
 
     balance_q: int
@@ -75,6 +88,8 @@ class Credit:
     priced_mj: int = 0
     priced_tick: Tick = FIRST_TICK
     mode: PaymentMode = PaymentMode.PREPAID
+    register: str = ""
+    counted: Mapping[str, Counted] = field(default_factory=lambda: _NO_REGISTERS)
 
 
 def opened(credit: Credit, credited_ueur: int = 0) -> Credit:
@@ -92,11 +107,27 @@ def opened(credit: Credit, credited_ueur: int = 0) -> Credit:
     return credit
 
 
-def set_prices(credit: Credit, price_ueur_per_kwh: int, fixed_ueur_per_day: int) -> None:
-    """Charge these prices from now on. Its caller has settled the record."""
+def set_prices(
+    credit: Credit, price_ueur_per_kwh: int, fixed_ueur_per_day: int, *, register: str = ""
+) -> None:
+    """Charge these prices from now on, and count them on a register. Its caller has settled the record."""
+    credit.counted, credit.register = _counted(credit), register
     credit.consumed_mq, credit.fixed_mq = _consumed_mq(credit), _fixed_mq(credit)
     credit.priced_mj, credit.priced_tick = credit.energy_mj, credit.settled_at
     credit.price_ueur_per_kwh, credit.fixed_ueur_per_day = price_ueur_per_kwh, fixed_ueur_per_day
+
+
+def _counted(credit: Credit) -> Mapping[str, Counted]:
+    """What each register was charged with so far."""
+    if not credit.register:
+        return credit.counted
+    before = credit.counted.get(credit.register, _NOTHING_COUNTED)
+    charged_mq = _consumed_mq(credit) - credit.consumed_mq + _fixed_mq(credit) - credit.fixed_mq
+    now = Counted(
+        before.energy_mj + credit.energy_mj - credit.priced_mj,
+        before.charged_mq + charged_mq,
+    )
+    return {**credit.counted, credit.register: now}
 
 
 def _consumed_mq(credit: Credit) -> int:
@@ -122,6 +153,10 @@ def account_of(credit: Credit) -> Account:
         repaid_q=str(credit.repaid_q),
         balance_q=str(credit.balance_q),
         owed_q=str(credit.emergency_limit_q - credit.emergency_left_q),
+        registers=tuple(
+            RegisterSum(obis, str(each.energy_mj), str(each.charged_mq))
+            for obis, each in sorted(_counted(credit).items())
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
-from emulator.scenario.desk import CALENDAR, LEASE, Desk
+from emulator.scenario.desk import CALENDAR, LEASE, TARIFF, Desk
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
@@ -45,6 +45,7 @@ from emulator.scenario.model import (
     SetClockSpec,
     SetLoadSpec,
     ShortenHoldSpec,
+    TariffSpec,
     TopUpSpec,
     WitnessSpec,
 )
@@ -143,6 +144,8 @@ class GuardedDelivery:
                 return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
             case FlagSpec():
                 return self._desk.write_flag(do, at_ms)
+            case TariffSpec():
+                return self._desk.write_tariff(do, at_ms)
             case _:
                 raise AssertionError(f"no document carries {do}")
 
@@ -265,6 +268,8 @@ def _names_of_unsupported(do: Do) -> tuple[Kind | NoOrder, str]:
             return (Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG), f"flag/{do.name}"
         case CutCalendarSpec():
             return Kind.CUT_CALENDAR, CALENDAR
+        case TariffSpec():
+            return Kind.TARIFF, TARIFF
         case RebaseSpec():
             return Kind.REBASE, "clock/meter"
         case EmergencyCreditSpec():

@@ -15,6 +15,7 @@ from emulator.scenario.model import (
     ProgrammedCutSpec,
     ReleaseSpec,
     ShortenHoldSpec,
+    TariffSpec,
     TopUpSpec,
 )
 from protocols.documents.bodies import (
@@ -32,6 +33,7 @@ from protocols.documents.bodies import (
     PaymentBody,
     RebaseBody,
     ReleaseBody,
+    TariffBody,
 )
 from protocols.documents.issuers import Issuer, Issuers
 from protocols.documents.kind_rule import Kind, Role
@@ -45,6 +47,7 @@ from protocols.reasons import Refusal
 
 CALENDAR = "calendar/season"
 LEASE = "lease/meter"
+TARIFF = "tariff/meter"
 ISSUER = "controller"
 
 # A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
@@ -206,6 +209,10 @@ class Desk:
         body = PaymentBody(ISSUER, self._stated, self._total_ueur, self._epoch)
         order = self._order(Kind.PAYMENT, f"payment/{ISSUER}", body, at_ms)
         return self._keyring.seal_statement(order, self._epoch) if self._epoch else self._seal(order)
+
+    def write_tariff(self, do: TariffSpec, at_ms: int) -> bytes:
+        body = TariffBody(do.price_ueur_per_kwh, do.fixed_ueur_per_day, do.registers, do.switches)
+        return self._seal(self._order(Kind.TARIFF, TARIFF, body, at_ms))
 
     def write_emergency_credit(self, at_ms: int) -> bytes:
         return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))

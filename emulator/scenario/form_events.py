@@ -14,6 +14,7 @@ from emulator.scenario.form_doubts import doubt_names, doubt_nights
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
+from emulator.scenario.form_tariffs import read_tariff
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
@@ -259,6 +260,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "cancel_cut": _cancel_cut,
     "top_up": _top_up,
     "issuers": _issuers,
+    "tariff": lambda given, context: read_tariff(given, context.at_ms),
     "release": lambda given, _context: ReleaseSpec(given.one_of("hours", RELEASE_HOURS, 72)),
     "emergency_credit": lambda _given, _context: EmergencyCreditSpec(),
     "rebase": lambda _given, _context: RebaseSpec(),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.firmware.profile import Profile
+from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.limits import ReleaseHours
 from protocols.reasons import FlagName, PaymentMode, Source
 from protocols.spans import Window
@@ -123,6 +124,16 @@ class IssuersSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TariffSpec:
+    """`registers` and `switches` are already compiled, from the event's instant to the file's `until`."""
+
+    price_ueur_per_kwh: int
+    fixed_ueur_per_day: int
+    registers: tuple[RegisterPrice, ...] = ()
+    switches: tuple[Switch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSpec:
     hours: ReleaseHours
 
@@ -171,6 +182,7 @@ Do = (
     | CancelCutSpec
     | TopUpSpec
     | IssuersSpec
+    | TariffSpec
     | ReleaseSpec
     | EmergencyCreditSpec
     | RebaseSpec

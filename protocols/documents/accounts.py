@@ -8,18 +8,29 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from protocols.limits import REGISTERS_HELD_MAX
+
 # 63 bits of quanta and three digits more: no purse holds that much.
 Quanta = Annotated[str, Meta(pattern=r"^-?[0-9]{1,24}$(?!\n)")]
 
 _MQ_PER_QUANTUM: Final = 1_000
 
 
-class Account(Struct, frozen=True, kw_only=True):
+class RegisterSum(Struct, frozen=True):
+    """What was counted while a tariff's register was in use: energy, and what it and the days cost."""
+
+    obis: str
+    energy_mj: Quanta
+    charged_mq: Quanta
+
+
+class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sums since the account was opened, in quanta (`_q`) or thousandths of them (`_mq`).
 
     `start_q`: the balance then, less what was owed. `credited_q`: all payments. `consumed_mq`: energy at its
     price. `fixed_mq`: the fixed charge. `lent_q`: drawn from emergency credit; `repaid_q`: given back to it.
-    `balance_q` and `owed_q` are the purses at that instant; they are not made of the sums.
+    `balance_q` and `owed_q` are the purses at that instant; they are not made of the sums. `registers`: what
+    of `consumed_mq` and `fixed_mq` was charged on each register; the rest while none was in use.
     """
 
     start_q: Quanta
@@ -30,6 +41,7 @@ class Account(Struct, frozen=True, kw_only=True):
     repaid_q: Quanta
     balance_q: Quanta
     owed_q: Quanta
+    registers: Annotated[tuple[RegisterSum, ...], Meta(max_length=REGISTERS_HELD_MAX)] = ()
 
 
 @unique
@@ -38,6 +50,7 @@ class Imbalance(StrEnum):
 
     BALANCE = "balance"
     EMERGENCY = "emergency"
+    REGISTERS = "registers"
 
 
 class Difference(Struct, frozen=True):
@@ -53,12 +66,15 @@ def differences(account: Account) -> tuple[Difference, ...]:
 
     balance = start + credited + lent - repaid - (consumed + fixed) rounded down to quanta
     owed    = lent - repaid
+    registers, together: at most consumed + fixed
     """
     spent_q = (int(account.consumed_mq) + int(account.fixed_mq)) // _MQ_PER_QUANTUM
+    on_registers_q = sum(int(each.charged_mq) for each in account.registers) // _MQ_PER_QUANTUM
     owed_q = int(account.lent_q) - int(account.repaid_q)
     balance_q = int(account.start_q) + int(account.credited_q) + owed_q - spent_q
     pairs = (
         Difference(Imbalance.BALANCE, balance_q, int(account.balance_q)),
         Difference(Imbalance.EMERGENCY, owed_q, int(account.owed_q)),
+        Difference(Imbalance.REGISTERS, min(on_registers_q, spent_q), on_registers_q),
     )
     return tuple(each for each in pairs if each.expected_q != each.found_q)

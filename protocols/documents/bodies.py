@@ -4,18 +4,21 @@ Which kind carries which body stands in `kinds`; the order around it is `orders.
 strictly: a field that is missing, unknown or out of range is refused.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-from protocols.identifiers import ID_FORM
+from protocols.identifiers import ID_FORM, OBIS_FORM
 from protocols.limits import (
     ID_CHARS_MAX,
     KEPT_MAX,
     OBJECTS_MAX,
+    PRICE_UEUR_MAX,
+    REGISTERS_MAX,
     REV_MAX,
     REVISIONS_MAX,
     STATEMENT_UEUR_MAX,
+    SWITCHES_MAX,
     TEXT_CHARS_MAX,
     WINDOWS_MAX,
     ReleaseHours,
@@ -137,11 +140,35 @@ class LimiterBody(Body, frozen=True):
     engaged: bool
 
 
-class TariffBody(Body, frozen=True):
-    """Prices from now on. Register switches come with a later schema."""
+Price = Annotated[int, Meta(ge=0, le=PRICE_UEUR_MAX)]
+Obis = Annotated[str, Meta(pattern=rf"^{OBIS_FORM}$(?!\n)")]
 
-    price_ueur_per_kwh: Annotated[int, Meta(ge=0, le=100_000_000)]
-    fixed_ueur_per_day: Annotated[int, Meta(ge=0, le=100_000_000)]
+
+class RegisterPrice(Struct, frozen=True, forbid_unknown_fields=True):
+    """A register that a tariff names, and what counts while it is in use."""
+
+    obis: Obis
+    price_ueur_per_kwh: Price
+    fixed_ueur_per_day: Price
+
+
+class Switch(NamedTuple):
+    """From `at_ms` on the register at this place of the tariff is in use, counted from 1; 0: none."""
+
+    at_ms: InstantMs
+    register: Annotated[int, Meta(ge=0, le=REGISTERS_MAX)]
+
+
+class TariffBody(Body, frozen=True, omit_defaults=True):
+    """Prices from now on; `registers` and `switches` say when other prices count (design §4.3).
+
+    Switches are sorted. A tariff without registers leaves both out: older firmware does not know them.
+    """
+
+    price_ueur_per_kwh: Price
+    fixed_ueur_per_day: Price
+    registers: Annotated[tuple[RegisterPrice, ...], Meta(max_length=REGISTERS_MAX)] = ()
+    switches: Annotated[tuple[Switch, ...], Meta(max_length=SWITCHES_MAX)] = ()
 
 
 class RebaseBody(Body, frozen=True):

@@ -25,7 +25,9 @@ from protocols.documents.bodies import (
     Named,
     PaymentBody,
     RebaseBody,
+    RegisterPrice,
     ReleaseBody,
+    Switch,
     TariffBody,
     VoidBody,
 )
@@ -190,10 +192,19 @@ def limiter(sheet: Sheet, meter: str, *, engaged: bool) -> Order:
 
 
 def tariff(
-    sheet: Sheet, name: str, price_ueur_per_kwh: int, fixed_ueur_per_day: int, scope: Scope = FLEET
+    sheet: Sheet,
+    name: str,
+    price_ueur_per_kwh: int,
+    fixed_ueur_per_day: int,
+    scope: Scope = FLEET,
+    registers: tuple[RegisterPrice, ...] = (),
+    switches: tuple[Switch, ...] = (),
 ) -> Order:
-    """Prices from now on; two people. Raises InputError."""
-    body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day)
+    """Prices from now on; two people. Raises InputError.
+
+    What `cutting.switches` compiles from rules in local time says when which register is in use.
+    """
+    body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day, registers, switches)
     return _draft(sheet, Kind.TARIFF, name, scope, body)
 
 

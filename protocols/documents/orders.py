@@ -28,6 +28,7 @@ from protocols.documents.bodies import (
     Id,
     ObjectName,
     Rev,
+    TariffBody,
 )
 from protocols.documents.kind_rule import Dates, Kind, Role
 from protocols.documents.kinds import KINDS
@@ -205,3 +206,17 @@ def _check_body(order: Order) -> None:
         edges = [edge for window in body.windows for edge in window]
         if any(later <= sooner for sooner, later in pairwise(edges)):
             raise DocumentError("order: body: windows must be sorted, disjoint and not empty")
+    if isinstance(body, TariffBody):
+        _check_registers(body)
+
+
+def _check_registers(tariff: TariffBody) -> None:
+    names = [each.obis for each in tariff.registers]
+    if tariff.switches and not names:
+        raise DocumentError("order: body: a tariff without registers has nothing to switch")
+    if len({*names}) < len(names):
+        raise DocumentError("order: body: each register stands in a tariff once")
+    if any(later.at_ms <= sooner.at_ms for sooner, later in pairwise(tariff.switches)):
+        raise DocumentError("order: body: switches must be sorted, at different instants")
+    if any(each.register > len(names) for each in tariff.switches):
+        raise DocumentError("order: body: a switch names a register that the tariff has not")

@@ -18,16 +18,19 @@ unnoticed. Functions work on a `Clock`; ticks, keys' verdicts and nonces come fr
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from emulator.firmware.guarded.interval import Point, lower_ms, upper_ms
+from emulator.firmware.guarded.interval import Point, lower_ms, tick_lower_reaches, upper_ms
 from emulator.firmware.guarded.sharing import NO_ENTRIES, no_entries, without
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from protocols.instants import UtcMs
 from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
 from protocols.reasons import ClaimVerdict, ClockStatus, Source
+
+# How much more than the ticks between two readings the estimate may grow: both margins are rounded.
+_ESTIMATE_ROUNDED_MS: Final = 1
 
 
 class Fresh(Struct, frozen=True, gc=False):
@@ -100,6 +103,15 @@ def estimate_ms(clock: Clock, tick: Tick) -> UtcMs:
     """What screens and timestamps show: the middle of the interval, or its lower end if unbounded."""
     low, high = earliest_ms(clock, tick), latest_ms(clock, tick)
     return low if high is None else UtcMs((low + high) // 2)
+
+
+def tick_near_estimate(clock: Clock, instant_ms: UtcMs, since_tick: Tick) -> Tick:
+    """A tick, from `since_tick` on, a few ms before the estimate reaches an instant; never a later one."""
+    if clock.latest is None:
+        return max(since_tick, tick_lower_reaches(clock.earliest, instant_ms, clock.ppm))
+    # The margins of both bounds grow alike, up to their rounding: the estimate goes on as the ticks do.
+    ahead_ms = instant_ms - estimate_ms(clock, since_tick) - _ESTIMATE_ROUNDED_MS
+    return Tick(since_tick + max(ahead_ms, 0))
 
 
 def shown_interval_ms(clock: Clock, tick: Tick) -> tuple[UtcMs, UtcMs | None]:

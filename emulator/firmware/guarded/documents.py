@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from emulator.firmware.credit import pay, set_prices
+from emulator.firmware.credit import pay
 from emulator.firmware.events import Document, DocumentChannel
-from emulator.firmware.guarded import clock
+from emulator.firmware.guarded import clock, registers
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
 from emulator.firmware.guarded.memory import Memory
@@ -111,8 +111,7 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             started = parts.point.begin_emergency(at_tick)
             return Outcome(SupplyReason.EMERGENCY_CREDIT if started else None)
         case Did.TARIFF:
-            tariff = body_of(admitted, TariffBody)
-            set_prices(memory.credit, tariff.price_ueur_per_kwh, tariff.fixed_ueur_per_day)
+            registers.begin(memory, body_of(admitted, TariffBody), at_tick)
             parts.point.journal_credit(CreditCause.TARIFF, at_tick)
             return _NOTHING
         case _:

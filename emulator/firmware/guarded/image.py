@@ -41,5 +41,6 @@ def _share(memory: Memory) -> Memory:
     memory.calendars = shared_table(memory.calendars)
     memory.harm_revs = shared_table(memory.harm_revs)
     memory.issuers = None if memory.issuers is None else shared(memory.issuers)
+    memory.tariff = None if memory.tariff is None else shared(memory.tariff)
     memory.lease = None if memory.lease is None else shared(memory.lease)
     return memory

@@ -16,7 +16,7 @@ from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.sharing import no_entries
 from emulator.firmware.ticks import FIRST_TICK, Tick
-from protocols.documents.bodies import Named
+from protocols.documents.bodies import Named, TariffBody
 from protocols.documents.issuers import Issuers
 from protocols.documents.merging import Protection
 from protocols.documents.roles import Root
@@ -111,7 +111,8 @@ class Memory:
     issuer of statements, the person whose signature made it known here, while there is no `issuers` document.
     `allowances` holds what each of its issuers may credit, `waiting` a statement above that. `epoch` is the
     life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
-    counted in it. 0: an image from before lives were told apart.
+    counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
+    registers; else its prices are in `credit` alone.
     """
 
     clock: Clock
@@ -145,3 +146,4 @@ class Memory:
     issuers: Issuers | None = None
     allowances: Mapping[str, Allowance] = field(default_factory=no_entries)
     waiting: Mapping[str, Statement] = field(default_factory=no_entries)
+    tariff: TariffBody | None = None

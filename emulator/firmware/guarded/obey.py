@@ -7,6 +7,7 @@ leaves the memory as it was. Supply is not touched here: the meter looks at the 
 from collections.abc import Callable
 from typing import Final
 
+from emulator.firmware.guarded import registers
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
@@ -126,11 +127,11 @@ def _limiter(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
 
 
 def _tariff(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
+    tariff = body_of(order, TariffBody)
     if _is_seen(order, memory):
-        tariff, credit = body_of(order, TariffBody), memory.credit
-        prices = (credit.price_ueur_per_kwh, credit.fixed_ueur_per_day)
-        same = prices == (tariff.price_ueur_per_kwh, tariff.fixed_ueur_per_day)
-        return _again(same=_is_latest(order, memory) and same)
+        return _again(same=_is_latest(order, memory) and registers.is_in_force(memory, tariff))
+    if not registers.has_room(memory, tariff):
+        return Refusal.TOO_MANY
     _mark_harm_seen(order, memory)
     return Did.TARIFF
 

@@ -12,6 +12,7 @@ from protocols.documents.bodies import (
     LeaseBody,
     LimiterBody,
     PaymentBody,
+    RegisterPrice,
     ReleaseBody,
     TariffBody,
     VoidBody,
@@ -78,6 +79,20 @@ def _deed(order: Order, zone: ZoneInfo) -> str:
     return _deed_of_body(order, name, zone)
 
 
+def _tariff_in_words(body: TariffBody, zone: ZoneInfo) -> str:
+    prices = [_prices_in_words(body)]
+    prices += [f"while {each.obis} is in use {_prices_in_words(each)}" for each in body.registers]
+    if not body.switches:
+        return "; ".join(prices)
+    last = body.switches[-1]
+    return f"{'; '.join(prices)}; {len(body.switches)} switches, the last {local(last.at_ms, zone)}"
+
+
+def _prices_in_words(prices: TariffBody | RegisterPrice) -> str:
+    fixed = f"{price(prices.fixed_ueur_per_day)} EUR a day"
+    return f"energy at {price(prices.price_ueur_per_kwh)} EUR/kWh, {fixed}"
+
+
 def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
     body: Body = body_of(order, KINDS[order.kind].body)
     match body:
@@ -97,8 +112,7 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
         case LimiterBody():
             return f"the limiter is {'engaged' if body.engaged else 'disengaged'}"
         case TariffBody():
-            fixed = f"{price(body.fixed_ueur_per_day)} EUR a day"
-            return f"energy at {price(body.price_ueur_per_kwh)} EUR/kWh, {fixed}"
+            return _tariff_in_words(body, zone)
         case VoidBody():
             kept = ", ".join(dict.fromkeys(each.object for each in body.keeps))
             key = f"the key {short_keyid(body.key)} of {body.holder}"

@@ -26,9 +26,11 @@ from emulator.scenario.model import (
     SetLoadSpec,
     SetMainsSpec,
     ShortenHoldSpec,
+    TariffSpec,
     TopUpSpec,
     WitnessSpec,
 )
+from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
 from protocols.reasons import Energy, FlagName, Source
 from protocols.spans import Window
@@ -88,6 +90,30 @@ DO_TABLE: list[tuple[str, Do]] = [
     (
         'do = "issuers"\nepoch = 3\neur_per_day = "0.5"\nsignatures = 1',
         IssuersSpec(3, 500_000, 1),
+    ),
+    (
+        'do = "tariff"\neur_per_kwh = "0.30"\nfixed_eur_per_day = "0.24"',
+        TariffSpec(300_000, 240_000),
+    ),
+    (
+        """do = "tariff"
+eur_per_kwh = "0.30"
+fixed_eur_per_day = "0.24"
+zone = "UTC"
+holidays = "none"
+until = 2020-07-04T00:00:00Z
+registers = [
+  { obis = "1-0:1.8.1", eur_per_kwh = "0.4", fixed_eur_per_day = "0", rule = "fri 08:00-09:00" },
+]""",
+        TariffSpec(
+            300_000,
+            240_000,
+            (RegisterPrice("1-0:1.8.1", 400_000, 0),),
+            (
+                Switch(ms_from_iso("2020-07-03T08:00:00Z"), 1),
+                Switch(ms_from_iso("2020-07-03T09:00:00Z"), 0),
+            ),
+        ),
     ),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),

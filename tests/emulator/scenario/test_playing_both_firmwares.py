@@ -197,6 +197,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         event("03T10:00:00", "rebase", meters='["old"]'),
         event("03T10:00:00", "emergency_credit", meters='["old"]'),
         event("03T10:00:00", "issuers", 'eur_per_day = "5"', meters='["old"]'),
+        event("03T10:00:00", "tariff", 'eur_per_kwh = "1"', 'fixed_eur_per_day = "0"', meters='["old"]'),
         CALENDAR.replace('"new"', '"old"'),
     )
     orders = [(item.fields["object"], item.fields["reason"]) for item in told(result, "old", "order")]
@@ -206,6 +207,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         ("clock/meter", "unsupported"),
         ("emergency/meter", "unsupported"),
         ("issuers", "unsupported"),
+        ("tariff/meter", "unsupported"),
     ]
 
 

@@ -5,6 +5,7 @@ python -m tests.emulator.second.compare 0-1000
 
 import sys
 
+from emulator.firmware.credit import account_of
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.meter import Meter
 from emulator.scenario.commissioning import commission
@@ -36,7 +37,15 @@ def _credit_of(meter: Meter) -> dict[str, object]:
         return meter.purse.in_quanta()
     assert isinstance(meter, GuardedMeter)
     credit = meter.memory.credit
-    return {"held_q": credit.balance_q + credit.emergency_left_q - credit.emergency_limit_q}
+    registers = {
+        each.obis: sums
+        for each in account_of(credit).registers
+        if any(sums := (int(each.energy_mj), int(each.charged_mq)))
+    }
+    return {
+        "held_q": credit.balance_q + credit.emergency_left_q - credit.emergency_limit_q,
+        "registers": registers,
+    }
 
 
 def difference(seed: int) -> tuple[Change | None, Change | None] | None:

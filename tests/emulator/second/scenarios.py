@@ -28,9 +28,11 @@ from emulator.scenario.model import (
     SetLoadSpec,
     SetMainsSpec,
     ShortenHoldSpec,
+    TariffSpec,
     TopUpSpec,
     WitnessSpec,
 )
+from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Energy, FlagName, PaymentMode, Source
 from protocols.spans import Window
@@ -58,6 +60,8 @@ def scenario_of(seed: int) -> Scenario:
         for _ in range(3):
             at_ms = START_MS + chance.randrange(1, hours * 3_600 - 1) * SECOND_MS
             drawn += [(at_ms, _witness(Source.HEADEND)), (at_ms + SECOND_MS, _witness(Source.TIMESERVER))]
+    if chance_of_money.random() < 1 / 2:
+        drawn += _money(chance_of_money, hours)
     end_ms = START_MS + hours * HOUR_MS
     inside = sorted(((at_ms, do) for at_ms, do in drawn if at_ms < end_ms), key=lambda each: each[0])
     events = tuple(
@@ -77,6 +81,29 @@ def _meter(chance: Random) -> MeterSpec:
         faults=(),
         drift_ppm=chance.choice([0, 0, 20, -50, 50]),
     )
+
+
+def _money(chance: Random, hours: int) -> list[tuple[int, Do]]:
+    """Orders about money, at any second."""
+    found: list[tuple[int, Do]] = []
+    for _ in range(chance.choice([1, 2, 4])):
+        at_ms = START_MS + chance.randrange(0, hours * 3_600) * SECOND_MS
+        found.append((at_ms + chance.choice([0, 0, 300]), _tariff(chance, at_ms)))
+    return found
+
+
+def _tariff(chance: Random, at_ms: int) -> TariffSpec:
+    """Switches some minutes apart, also ones that are past, and of a day that is not this one."""
+    prices = [(250_000, 0), (2_000_000, 0), (0, 300_000), (1_000_000, 7)]
+    registers = tuple(
+        RegisterPrice(f"1-0:1.8.{place}", *chance.choice(prices)) for place in range(1, chance.choice([2, 3]))
+    )
+    edge_ms = at_ms + chance.choice([-120, -5, 0, 30, 24 * 60]) * MINUTE_MS
+    switches: list[Switch] = []
+    for _ in range(chance.choice([0, 1, 5, 20]) if registers else 0):
+        switches.append(Switch(edge_ms, chance.randrange(len(registers) + 1)))
+        edge_ms += chance.choice([1, 999, 1_000, 61_000, 20 * MINUTE_MS, 3 * HOUR_MS])
+    return TariffSpec(*chance.choice(prices), registers, tuple(switches))
 
 
 def _mode(chance: Random) -> PaymentMode:

@@ -42,7 +42,7 @@ class SecondClock:
     marks: dict[Source, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.vouched_ms = self.start_ms
+        self.vouched_ms = self.start_ms - 1_000
         self.lower = Point(self.start_ms - 1_000, 0)
         self.upper: Point | None = Point(self.start_ms + 1_000, 0)
 
@@ -62,6 +62,11 @@ class SecondClock:
 
     def latest_ms(self, tick: int) -> int:
         return NEVER_MS if self.upper is None else self.high(self.upper, tick)
+
+    def estimate_ms(self, tick: int) -> int:
+        """The middle of the envelope; its lower end while it has no upper one."""
+        low_ms, high_ms = self.earliest_ms(tick), self.latest_ms(tick)
+        return low_ms if self.upper is None else (low_ms + high_ms) // 2
 
     def last_agreed(self) -> tuple[int, int]:
         """When two sources last agreed: the second-latest of their marks."""

@@ -20,6 +20,7 @@ from emulator.scenario.model import (
     Scenario,
     SetClockSpec,
     ShortenHoldSpec,
+    TariffSpec,
     TopUpSpec,
     WitnessSpec,
 )
@@ -70,8 +71,8 @@ class SecondDelivery:
                 self._cancel(do)
             case ReleaseSpec():
                 self._meter.release(do.hours)
-            case TopUpSpec():
-                self._pay(do)
+            case TopUpSpec() | TariffSpec():
+                self._money(do, at_ms)
             case EmergencyCreditSpec():
                 self._meter.start_emergency_credit()
             case SetClockSpec():
@@ -131,6 +132,13 @@ class SecondDelivery:
         meter.memory.orders.pop(name, None)
         if meter.cut_for == name:
             meter.restore(SupplyReason.CUT_ORDER)
+
+    def _money(self, do: TopUpSpec | TariffSpec, at_ms: int) -> None:
+        if isinstance(do, TopUpSpec):
+            self._pay(do)
+        elif self._takes_harm(at_ms):
+            self._meter.purse.tariff = do
+            self._meter.purse.look(self._meter.clock.estimate_ms(self._meter.tick))
 
     def _pay(self, do: TopUpSpec) -> None:
         if do.id not in self._totals_ueur:

@@ -120,6 +120,7 @@ class SecondMeter:
         low_ms, high_ms = self.interval_ms()
         for name in [name for name, order in self.memory.orders.items() if order.until_ms <= low_ms]:
             del self.memory.orders[name]
+        self.purse.look(self.clock.estimate_ms(self.tick))
         self.purse.close_where_empty()
         if self.profile.emergency_start is EmergencyStart.AUTOMATIC:
             self.start_emergency_credit()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from emulator.firmware.profile import Profile
+from emulator.scenario.model import TariffSpec
 from protocols.reasons import PaymentMode
 
 # A watt for a millisecond at 1 µ€/kWh, and a millisecond of 1 µ€ a day, in thousandths of a quantum (§3).
@@ -25,16 +26,28 @@ class SecondPurse:
         self.size_mq = self.left_mq = self.profile.emergency_credit_q * _MQ_PER_Q
         self.in_use = False
         self.used_up = False
+        self.tariff = TariffSpec(self.profile.price_ueur_per_kwh, self.profile.fixed_ueur_per_day)
+        self.register = 0
+        self.on_registers: dict[str, list[int]] = {}
 
     def charge(self, drawn_w: int, ticks: int) -> None:
         """What `ticks` milliseconds cost; from the emergency credit while that is in use."""
-        energy_mq = drawn_w * self.profile.price_ueur_per_kwh * _MQ_PER_WMS
-        spent_mq = ticks * (energy_mq + self.profile.fixed_ueur_per_day * _MQ_PER_MS_A_DAY)
+        prices = self.tariff.registers[self.register - 1] if self.register else self.tariff
+        energy_mq = drawn_w * prices.price_ueur_per_kwh * _MQ_PER_WMS
+        spent_mq = ticks * (energy_mq + prices.fixed_ueur_per_day * _MQ_PER_MS_A_DAY)
+        if self.register:
+            sums = self.on_registers.setdefault(self.tariff.registers[self.register - 1].obis, [0, 0])
+            sums[0], sums[1] = sums[0] + drawn_w * ticks, sums[1] + spent_mq
         if self.in_use:
             lent_mq = min(spent_mq, self.left_mq)
             self.left_mq -= lent_mq
             spent_mq -= lent_mq
         self.balance_mq -= spent_mq
+
+    def look(self, estimate_ms: int) -> None:
+        """The register of the last switch at or before the estimate; before the first one none."""
+        past = [each.register for each in self.tariff.switches if each.at_ms <= estimate_ms]
+        self.register = past[-1] if past else 0
 
     def pay(self, amount_ueur: int) -> None:
         """A payment repays the emergency credit first."""
@@ -49,7 +62,8 @@ class SecondPurse:
     def in_quanta(self) -> dict[str, object]:
         """What it holds and owes: a part of a quantum is charged when the whole one is spent."""
         held_mq = self.balance_mq + self.left_mq - self.size_mq
-        return {"held_q": -(-held_mq // _MQ_PER_Q)}
+        registers = {name: tuple(sums) for name, sums in self.on_registers.items() if any(sums)}
+        return {"held_q": -(-held_mq // _MQ_PER_Q), "registers": registers}
 
     def has_something(self) -> bool:
         on_credit = self.mode is PaymentMode.CREDIT

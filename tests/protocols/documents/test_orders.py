@@ -25,7 +25,9 @@ from protocols.documents.bodies import (
     Named,
     PaymentBody,
     RebaseBody,
+    RegisterPrice,
     ReleaseBody,
+    Switch,
     TariffBody,
     VoidBody,
 )
@@ -74,6 +76,22 @@ WINDOWS = (
     .map(lambda edges: tuple(zip(edges[::2], edges[1::2], strict=False)))
 )
 
+PRICES = st.integers(0, 10**8)
+OBIS = st.from_regex(r"[0-9]{1,3}-[0-9]{1,3}:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True)
+REGISTERS = st.lists(
+    st.builds(RegisterPrice, OBIS, PRICES, PRICES), max_size=4, unique_by=lambda each: each.obis
+)
+
+
+@st.composite
+def tariffs(draw: st.DrawFn) -> TariffBody:
+    """Of any registers, each switch to one of them or to none."""
+    registers = draw(REGISTERS)
+    edges_ms = sorted(draw(st.lists(INSTANTS, max_size=9, unique=True))) if registers else []
+    switches = tuple(Switch(at_ms, draw(st.integers(0, len(registers)))) for at_ms in edges_ms)
+    return TariffBody(draw(PRICES), draw(PRICES), tuple(registers), switches)
+
+
 BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
     HoldBody: SPANS.map(lambda span: HoldBody(span[0], span[1], HoldKind.WINTER)),
     ReleaseBody: st.sampled_from(RELEASE_HOURS).map(ReleaseBody),
@@ -93,7 +111,7 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
         KEYIDS,
     ),
     LimiterBody: st.builds(LimiterBody, st.booleans()),
-    TariffBody: st.builds(TariffBody, st.integers(0, 10**8), st.integers(0, 10**8)),
+    TariffBody: tariffs(),
     RebaseBody: st.builds(RebaseBody, IDS),
     LeaseBody: st.builds(
         LeaseBody,
@@ -202,10 +220,27 @@ def calendar(*edges_h: tuple[int, int]) -> dict[str, Any]:
     return {"kind": "cut_calendar", "object": "calendar/season-2020", "body": {"windows": windows}}
 
 
+def priced(registers: list[str], *switches: tuple[int, int]) -> dict[str, Any]:
+    prices = {"price_ueur_per_kwh": 1, "fixed_ueur_per_day": 0}
+    body = prices | {
+        "registers": [{"obis": obis} | prices for obis in registers],
+        "switches": [[NOON_MS + later, place] for later, place in switches],
+    }
+    return {"kind": "tariff", "object": "tariff/base", "body": body}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({}, ""),
+        (priced(["1-0:1.8.1", "1-0:1.8.2"], (0, 1), (1, 2), (2, 0)), ""),
+        (priced(["1-0:1.8.1", "1-0:1.8.1"]), "each register stands in a tariff once"),
+        (priced(["1-0:1.8.1"], (1, 1), (1, 0)), "switches must be sorted, at different instants"),
+        (priced(["1-0:1.8.1"], (0, 2)), "a switch names a register that the tariff has not"),
+        (priced(["1-0:1.8.1"], (0, 5)), "at `$.switches[0][1]`"),
+        (priced([], (0, 0)), "a tariff without registers has nothing to switch"),
+        (priced(["1.8.1"]), "at `$.registers[0].obis`"),
+        (priced([f"1-0:1.8.{place}" for place in range(5)]), "at `$.registers`"),
         ({"kind": "hang"}, "Invalid enum value 'hang' - at `$.kind`"),
         ({"object": "flag/medical"}, "object 'flag/medical'; a hold revises hold/NAME"),
         ({"object": "hold/../x"}, "at `$.object`"),

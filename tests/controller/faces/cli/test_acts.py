@@ -125,6 +125,24 @@ def test_a_calendar_takes_two_people(home: Path) -> None:
     assert len(waiting(home)) == 3
 
 
+def test_a_tariff_with_registers_takes_two_people_and_reaches_the_meters_that_it_names(home: Path) -> None:
+    argv = ("tariff", "set", "m00001", "--name", "dual", "--eur-per-kwh", "0.30", "--eur-per-day", "0.24")
+    registers = (
+        *("--register", "1-0:1.8.1 0.40 0.24 mon-fri 07:00-22:00"),
+        *("--register", "1-0:1.8.2 0.20 0.24 rest"),
+    )
+    span = ("--from", "2099-06-01T00:00+02:00", "--until", "2099-06-08T00:00+02:00")
+    found = done(call(home, *argv, *registers, *span, "--json")).found
+    assert (found["state"], found["signatures_missing"]) == ("draft", 1)
+    assert [each["obis"] for each in found["body"]["registers"]] == ["1-0:1.8.1", "1-0:1.8.2"]
+    # Whit Monday is a holiday: four days with two switches, around them the rest, and the end.
+    assert [place for _, place in found["body"]["switches"]] == [2, *(1, 2) * 4, 0]
+    signed = done(call(home, "orders", "sign", found["id"], "--as", "bart"))
+    assert "while 1-0:1.8.1 is in use energy at 0.40 EUR/kWh, 0.24 EUR a day" in signed.out
+    assert "is active, for 1 meter" in signed.out
+    assert [once for topic, _, once in waiting(home) if "m00001" in topic] == [1]
+
+
 def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
     """Tuesday 10 November 2099 is the day before a public holiday."""
     argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")

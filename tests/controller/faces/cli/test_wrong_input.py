@@ -62,6 +62,11 @@ cut order m00001 --until 2099-06-02T10:00Z | 2 | Missing option '--name'.
 cut order m9 --name x --from 2099-06-02T08:00Z --until 2099-06-02T09:00Z | 1 | no such meter: "m9"
 flag set m00001 poor | 2 | NAME: "poor"; allowed: protected, medical, dispute
 clock rebase m00001 | 1 | meter m00001 has reported no dispute
+tariff set --name x --eur-per-kwh 0.3 --eur-per-day 101 | 2 | --eur-per-day: "101"; allowed: 0 to 100
+tariff set --name x --eur-per-kwh 0.3 --eur-per-day 0 --until 2099-06-02T10:00Z | 2 | --until: allowed: with --register
+tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1.8.1 0 0' | 2 | --register: "1.8.1 0 0"; allowed: such
+tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1-0:1.8.1 0 0 rest' | 2 | --until: allowed: with
+tariff set m9 --name x --eur-per-kwh 0 --eur-per-day 0 | 1 | no such meter: "m9"
 orders show o9 | 1 | no such order: "o9"; `relance orders list` shows all
 orders sign o9 --as bart | 1 | no such order: "o9"
 orders sign o000001 | 2 | Missing option '--as'.

@@ -5,6 +5,7 @@ crystal and the ends of warnings and windows; amounts are multiples of what one 
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from hypothesis import strategies as st
 
@@ -29,7 +30,9 @@ from protocols.documents.bodies import (
     LiftBody,
     LimiterBody,
     RebaseBody,
+    RegisterPrice,
     ReleaseBody,
+    Switch,
     TariffBody,
 )
 from protocols.documents.kind_rule import Kind
@@ -47,6 +50,7 @@ WAITS_MS = st.sampled_from(
         *(5 * MINUTE_MS, 15 * MINUTE_MS - 1, 15 * MINUTE_MS),
     ]
 )
+_PAUSES_MS = (1, 999, 1_000, 1_001, 60_000, 5 * MINUTE_MS)
 LIES_MS = st.sampled_from([0, 0, 0, 30_000, -30_000, DAY_MS, -DAY_MS, HOUR_MS])
 
 
@@ -93,6 +97,18 @@ def _cut(name: str, start_ms: int, length_ms: int) -> tuple[str, Act]:
         bench.send(order)
 
     return _act(f"cut {name} {start_ms} {length_ms}", act)
+
+
+def _switch_registers(from_ms: int, pauses_ms: list[int]) -> tuple[str, Act]:
+    """A tariff with two registers, in use by turns with none; the first switch may be past."""
+    registers = (RegisterPrice("1-0:1.8.1", 1_000_000, 0), RegisterPrice("1-0:1.8.2", 0, 86_400))
+
+    def act(bench: Workbench) -> None:
+        edges_ms = accumulate(pauses_ms, initial=bench.now_ms + from_ms)
+        switches = tuple(Switch(at_ms, place % 3) for place, at_ms in enumerate(edges_ms, 1))
+        bench.give(Kind.TARIFF, "m1", TariffBody(300_000, 0, registers, switches))
+
+    return _act(f"tariff, switched {from_ms} {pauses_ms}", act)
 
 
 def _pay(cents: int) -> tuple[str, Act]:
@@ -166,6 +182,7 @@ _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.sampled_from([0, 300_000, 1_000_000]).map(
         lambda price: _order(Kind.TARIFF, "m1", TariffBody(price, 86_400))
     ),
+    st.builds(_switch_registers, short_ms, st.lists(st.sampled_from(_PAUSES_MS), max_size=6)),
     st.just(_order(Kind.RELEASE, "m1", ReleaseBody(24))),
     st.just(_order(Kind.EMERGENCY_CREDIT, "m1", EmergencyCreditBody())),
     st.just(_act("rebase", _rebase)),

@@ -1,0 +1,1 @@
+"""Tariffs: what energy and days cost, by which register, and from when."""
