@@ -108,6 +108,19 @@ def _tariff() -> typer.Typer:
     return app
 
 
+def _debt() -> typer.Typer:
+    from controller.faces.cli.debt import app
+
+    return app
+
+
+def _refund() -> Callable[..., int]:
+    from controller.faces.cli.refund import refund_one
+    from controller.faces.cli.verbs import ACTING, with_shared
+
+    return with_shared(refund_one, ACTING)
+
+
 def _orders() -> typer.Typer:
     from controller.faces.cli.orders import app
 
@@ -209,6 +222,13 @@ ROWS: Final = (
     CommandRow("cut", "Order and cancel planned cuts.", _cut),
     CommandRow("clock", "Settle a meter's disputed clock.", _clock),
     CommandRow("tariff", "Set what energy and days cost, by register.", _tariff),
+    CommandRow("debt", "Put a debt on a meter, and say how payments bring it back.", _debt),
+    CommandRow(
+        "refund",
+        "Take money out of a purse that was paid back to the household in another way.",
+        _refund,
+        ("refund m00042 --eur 20.00 --basis 'move of 1 June' --as anne", "orders sign o000012 --as bart"),
+    ),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),

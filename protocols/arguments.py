@@ -8,6 +8,7 @@ from protocols.errors import InputError, quoted
 from protocols.identifiers import is_id
 from protocols.instants import iso_from_ms, ms_from_iso
 from protocols.limits import (
+    DEBT_UEUR_MAX,
     ID_CHARS_MAX,
     INSTANT_MS_MAX,
     INSTANT_MS_MIN,
@@ -92,12 +93,21 @@ def read_payment(text: str) -> int:
 
 def read_price(text: str, where: str) -> int:
     """A price per kWh, or a charge a day, in micro-euro: 0 or more. Raises InputError."""
+    return _read_ueur(text, where, PRICE_UEUR_MAX)
+
+
+def read_cap(text: str, where: str) -> int:
+    """A debt, or a cap of what is brought of one, in micro-euro: 0 or more. Raises InputError."""
+    return _read_ueur(text, where, DEBT_UEUR_MAX)
+
+
+def _read_ueur(text: str, where: str, most_ueur: int) -> int:
     try:
         ueur = ueur_from_eur(text)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
-    if not 0 <= ueur <= PRICE_UEUR_MAX:
-        raise InputError(f"{where}: {quoted(text)}; allowed: 0 to {PRICE_UEUR_MAX // UEUR_PER_EUR}")
+    if not 0 <= ueur <= most_ueur:
+        raise InputError(f"{where}: {quoted(text)}; allowed: 0 to {most_ueur // UEUR_PER_EUR}")
     return ueur
 
 

@@ -24,6 +24,10 @@ REGISTERS_HELD_MAX = 8
 SWITCHES_MAX = 530
 # A price per kWh, and a fixed charge a day: 100 EUR, far above any.
 PRICE_UEUR_MAX = 100_000_000
+# Debt that was ever put on one meter: as much as a purse holds.
+DEBT_UEUR_MAX = 400_000_000_000
+# The period of a debt's cap: a day to a year.
+DEBT_DAYS_MAX = 366
 # Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
 # Holds that one key has at one meter, each under its name; what is beyond joins its person's catch-all. A

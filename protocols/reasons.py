@@ -181,6 +181,8 @@ class CreditCause(StrEnum):
     LOW = "low"
     ZERO = "zero"
     TARIFF = "tariff"
+    DEBT = "debt"
+    REFUND = "refund"
 
 
 @unique

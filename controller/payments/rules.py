@@ -64,7 +64,7 @@ def discrepancies(payments: Iterable[Payment]) -> list[str]:
 
 @unique
 class PurseFault(StrEnum):
-    """What is wrong with a purse. The first three are those of `Imbalance`.
+    """What is wrong with a purse. All but the last are those of `Imbalance`.
 
     `ledger`: the meter credited more than was paid, or less than it has confirmed.
     """
@@ -72,6 +72,7 @@ class PurseFault(StrEnum):
     BALANCE = Imbalance.BALANCE.value
     EMERGENCY = Imbalance.EMERGENCY.value
     REGISTERS = Imbalance.REGISTERS.value
+    DEBT = Imbalance.DEBT.value
     LEDGER = "ledger"
 
 

@@ -66,7 +66,8 @@ class Credit:
     since it was opened (see `opened`); None: not yet, as in an image of a firmware that had none.
     `consumed_mq` and `fixed_mq` end where the present prices began: at the register's `priced_mj`, and at
     `priced_tick`. What came since is computed from register and ticks. `register`: the tariff's register in
-    use, empty for none; `counted`: what was charged on each until the present prices began.
+    use, empty for none; `counted`: what was charged on each until the present prices began. `debt_q`: what
+    is owed of the debt `debt_set_q`; `recovered_q`: what payments brought of it; `refunded_q`: paid back out.
     """
 
     balance_q: int
@@ -88,6 +89,10 @@ class Credit:
     priced_mj: int = 0
     priced_tick: Tick = FIRST_TICK
     mode: PaymentMode = PaymentMode.PREPAID
+    debt_q: int = 0
+    debt_set_q: int = 0
+    recovered_q: int = 0
+    refunded_q: int = 0
     register: str = ""
     counted: Mapping[str, Counted] = field(default_factory=lambda: _NO_REGISTERS)
 
@@ -153,6 +158,10 @@ def account_of(credit: Credit) -> Account:
         repaid_q=str(credit.repaid_q),
         balance_q=str(credit.balance_q),
         owed_q=str(credit.emergency_limit_q - credit.emergency_left_q),
+        debt_set_q=str(credit.debt_set_q),
+        recovered_q=str(credit.recovered_q),
+        debt_q=str(credit.debt_q),
+        refunded_q=str(credit.refunded_q),
         registers=tuple(
             RegisterSum(obis, str(each.energy_mj), str(each.charged_mq))
             for obis, each in sorted(_counted(credit).items())
@@ -242,16 +251,24 @@ def close_used_up_emergency(credit: Credit) -> bool:
     return True
 
 
-def pay(credit: Credit, amount_ueur: int) -> int:
-    """Credit a payment: emergency credit is repaid first, the rest goes to the balance.
+def left_of_payment_q(credit: Credit, amount_ueur: int) -> int:
+    """What a payment leaves when it has repaid the emergency credit."""
+    return max(amount_ueur * QUANTA_PER_UEUR - credit.emergency_limit_q + credit.emergency_left_q, 0)
 
-    Returns the quanta that went to the emergency purse. A purse repaid in full is ready again as soon
-    as the balance is above 0; until then a household that lives on it goes on living on it.
+
+def pay(credit: Credit, amount_ueur: int, to_debt_q: int = 0) -> int:
+    """Credit a payment: emergency credit is repaid first, of the rest `to_debt_q` goes to the debt.
+
+    What is left goes to the balance. Returns the quanta that went to the emergency purse. A purse repaid in
+    full is ready again as soon as the balance is above 0; until then a household that lives on it goes on
+    living on it.
     """
     amount_q = amount_ueur * QUANTA_PER_UEUR
     repaid_q = min(amount_q, credit.emergency_limit_q - credit.emergency_left_q)
     credit.emergency_left_q += repaid_q
-    credit.balance_q += amount_q - repaid_q
+    credit.balance_q += amount_q - repaid_q - to_debt_q
+    credit.debt_q -= to_debt_q
+    credit.recovered_q += to_debt_q
     credit.credited_q += amount_q
     credit.repaid_q += repaid_q
     whole = credit.emergency_left_q == credit.emergency_limit_q

@@ -25,11 +25,12 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
-from emulator.scenario.desk import CALENDAR, LEASE, TARIFF, Desk
+from emulator.scenario.desk import CALENDAR, DEBT, LEASE, REFUND, TARIFF, Desk
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
+    DebtSpec,
     Do,
     EmergencyCreditSpec,
     FlagSpec,
@@ -40,6 +41,7 @@ from emulator.scenario.model import (
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
+    RefundSpec,
     ReleaseSpec,
     RtcLostSpec,
     SetClockSpec,
@@ -144,10 +146,19 @@ class GuardedDelivery:
                 return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
             case FlagSpec():
                 return self._desk.write_flag(do, at_ms)
-            case TariffSpec():
-                return self._desk.write_tariff(do, at_ms)
+            case TariffSpec() | DebtSpec() | RefundSpec():
+                return self._write_about_money(do, at_ms)
             case _:
                 raise AssertionError(f"no document carries {do}")
+
+    def _write_about_money(self, do: TariffSpec | DebtSpec | RefundSpec, at_ms: UtcMs) -> bytes:
+        match do:
+            case TariffSpec():
+                return self._desk.write_tariff(do, at_ms)
+            case DebtSpec():
+                return self._desk.write_debt(do, at_ms)
+            case RefundSpec():
+                return self._desk.write_refund(do, at_ms)
 
     def _witness(self, do: WitnessSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Fresh: asked and answered at the same tick. One-way: the next number of its source."""
@@ -270,6 +281,10 @@ def _names_of_unsupported(do: Do) -> tuple[Kind | NoOrder, str]:
             return Kind.CUT_CALENDAR, CALENDAR
         case TariffSpec():
             return Kind.TARIFF, TARIFF
+        case DebtSpec():
+            return Kind.DEBT, DEBT
+        case RefundSpec():
+            return Kind.REFUND, REFUND
         case RebaseSpec():
             return Kind.REBASE, "clock/meter"
         case EmergencyCreditSpec():

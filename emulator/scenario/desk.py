@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CutCalendarSpec,
+    DebtSpec,
     FlagSpec,
     HoldSpec,
     IssuersSpec,
     ProgrammedCutSpec,
+    RefundSpec,
     ReleaseSpec,
     ShortenHoldSpec,
     TariffSpec,
@@ -23,6 +25,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     CutOrderBody,
+    DebtBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -32,6 +35,7 @@ from protocols.documents.bodies import (
     Named,
     PaymentBody,
     RebaseBody,
+    RefundBody,
     ReleaseBody,
     TariffBody,
 )
@@ -48,6 +52,8 @@ from protocols.reasons import Refusal
 CALENDAR = "calendar/season"
 LEASE = "lease/meter"
 TARIFF = "tariff/meter"
+DEBT = "debt/meter"
+REFUND = "refund/meter"
 ISSUER = "controller"
 
 # A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
@@ -213,6 +219,15 @@ class Desk:
     def write_tariff(self, do: TariffSpec, at_ms: int) -> bytes:
         body = TariffBody(do.price_ueur_per_kwh, do.fixed_ueur_per_day, do.registers, do.switches)
         return self._seal(self._order(Kind.TARIFF, TARIFF, body, at_ms))
+
+    def write_debt(self, do: DebtSpec, at_ms: int) -> bytes:
+        body = DebtBody(
+            do.total_ueur, do.share_permille, do.payment_cap_ueur, do.period_cap_ueur, do.period_days
+        )
+        return self._seal(self._order(Kind.DEBT, DEBT, body, at_ms))
+
+    def write_refund(self, do: RefundSpec, at_ms: int) -> bytes:
+        return self._seal(self._order(Kind.REFUND, REFUND, RefundBody(do.total_ueur), at_ms))
 
     def write_emergency_credit(self, at_ms: int) -> bytes:
         return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))

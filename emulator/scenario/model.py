@@ -134,6 +134,24 @@ class TariffSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DebtSpec:
+    """All debt that was ever put on the meter, and how payments bring it back."""
+
+    total_ueur: int
+    share_permille: int
+    payment_cap_ueur: int
+    period_cap_ueur: int
+    period_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSpec:
+    """All that was ever paid back out of the purse."""
+
+    total_ueur: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSpec:
     hours: ReleaseHours
 
@@ -183,6 +201,8 @@ Do = (
     | TopUpSpec
     | IssuersSpec
     | TariffSpec
+    | DebtSpec
+    | RefundSpec
     | ReleaseSpec
     | EmergencyCreditSpec
     | RebaseSpec

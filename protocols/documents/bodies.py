@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from protocols.identifiers import ID_FORM, OBIS_FORM
 from protocols.limits import (
+    DEBT_DAYS_MAX,
+    DEBT_UEUR_MAX,
     ID_CHARS_MAX,
     KEPT_MAX,
     OBJECTS_MAX,
@@ -169,6 +171,30 @@ class TariffBody(Body, frozen=True, omit_defaults=True):
     fixed_ueur_per_day: Price
     registers: Annotated[tuple[RegisterPrice, ...], Meta(max_length=REGISTERS_MAX)] = ()
     switches: Annotated[tuple[Switch, ...], Meta(max_length=SWITCHES_MAX)] = ()
+
+
+Debt = Annotated[int, Meta(ge=0, le=DEBT_UEUR_MAX)]
+
+
+class DebtBody(Body, frozen=True, omit_defaults=True):
+    """Debt on a meter, and how payments bring it back (design §4.3).
+
+    `total_ueur`: all debt that was ever put on the meter; what payments have brought is not taken off.
+    `share_permille`: thousandths of what a payment leaves after emergency credit. A cap of the highest amount
+    is none; the period is one of ticks.
+    """
+
+    total_ueur: Debt
+    share_permille: Annotated[int, Meta(ge=0, le=1_000)]
+    payment_cap_ueur: Debt = DEBT_UEUR_MAX
+    period_cap_ueur: Debt = DEBT_UEUR_MAX
+    period_days: Annotated[int, Meta(ge=1, le=DEBT_DAYS_MAX)] = 7
+
+
+class RefundBody(Body, frozen=True):
+    """A statement of what was paid back out of a purse: the running total of all refunds of this meter."""
+
+    total_ueur: Debt
 
 
 class RebaseBody(Body, frozen=True):

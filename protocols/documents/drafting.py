@@ -14,6 +14,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     CutOrderBody,
+    DebtBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -25,6 +26,7 @@ from protocols.documents.bodies import (
     Named,
     PaymentBody,
     RebaseBody,
+    RefundBody,
     RegisterPrice,
     ReleaseBody,
     Switch,
@@ -206,6 +208,16 @@ def tariff(
     """
     body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day, registers, switches)
     return _draft(sheet, Kind.TARIFF, name, scope, body)
+
+
+def debt(sheet: Sheet, meter: str, body: DebtBody) -> Order:
+    """Debt on a meter, and how payments bring it back; two people. Raises InputError."""
+    return _draft(sheet, Kind.DEBT, meter, _one(meter), body)
+
+
+def refund(sheet: Sheet, meter: str, total_ueur: int) -> Order:
+    """The running total of what was paid back out of a purse; two people. Raises InputError."""
+    return _draft(sheet, Kind.REFUND, meter, _one(meter), RefundBody(total_ueur))
 
 
 def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:

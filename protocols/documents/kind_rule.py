@@ -27,6 +27,8 @@ class Kind(StrEnum):
     VOID = "void"
     LIMITER = "limiter"
     TARIFF = "tariff"
+    DEBT = "debt"
+    REFUND = "refund"
     REBASE = "rebase"
     LEASE = "lease"
 

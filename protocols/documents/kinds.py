@@ -11,6 +11,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     CutOrderBody,
+    DebtBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -20,6 +21,7 @@ from protocols.documents.bodies import (
     LimiterBody,
     PaymentBody,
     RebaseBody,
+    RefundBody,
     ReleaseBody,
     TariffBody,
     VoidBody,
@@ -143,7 +145,8 @@ KINDS: Final[dict[Kind, KindRule]] = {
         retained=True,
         revivable=True,
     ),
-    # Of the harmful kinds only calendar, tariff and void are sent again. They permit nothing by themselves.
+    # Of the harmful kinds only calendar, void and those about money are sent again. They permit nothing by
+    # themselves.
     Kind.CUT_CALENDAR: KindRule(
         role=Role.HARM,
         prefix="calendar",
@@ -243,6 +246,32 @@ KINDS: Final[dict[Kind, KindRule]] = {
         dates=Dates.EVERY_INSTANT,
         life_ms=_TARIFF_LIFE_MS,
         backdated_ms=_HARM_BACKDATED_MS,
+    ),
+    Kind.DEBT: KindRule(
+        role=Role.HARM,
+        prefix="debt",
+        body=DebtBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=82,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_TARIFF_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+        one_meter=True,
+    ),
+    Kind.REFUND: KindRule(
+        role=Role.HARM,
+        prefix="refund",
+        body=RefundBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=84,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_TARIFF_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+        one_meter=True,
     ),
     Kind.REBASE: KindRule(
         role=Role.HARM,

@@ -30,6 +30,8 @@ app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
 _HASH_BYTES = 32
 _PURSE: Final = {
     PurseFault.BALANCE: "the balance is not what its account adds up to",
+    PurseFault.REGISTERS: "its registers were charged more than the whole account",
+    PurseFault.DEBT: "the debt is not what was put on it less what payments brought",
     PurseFault.EMERGENCY: "the emergency credit owed is not what was lent and repaid",
     PurseFault.LEDGER: "it credited other payments than the ledger holds",
 }

@@ -10,9 +10,8 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from emulator.firmware.credit import pay
 from emulator.firmware.events import Document, DocumentChannel
-from emulator.firmware.guarded import clock, registers
+from emulator.firmware.guarded import clock, debts, registers
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
 from emulator.firmware.guarded.memory import Memory
@@ -66,6 +65,8 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 _NOTHING: Final = Outcome()
+# Orders that have changed the credit once they are stored.
+_MONEY: Final = {Kind.DEBT: CreditCause.DEBT, Kind.REFUND: CreditCause.REFUND}
 
 
 def receive(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
@@ -104,7 +105,7 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
         case Did.RELEASED:
             return Outcome(SupplyReason.RELEASE)
         case Did.CREDITED:
-            pay(memory.credit, memory.totals.credited_ueur - credited_before_ueur)
+            debts.pay_in(memory, memory.totals.credited_ueur - credited_before_ueur, at_tick)
             parts.point.journal_credit(CreditCause.TOP_UP, at_tick)
             return Outcome(SupplyReason.TOP_UP)
         case Did.EMERGENCY:
@@ -114,6 +115,10 @@ def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Part
             registers.begin(memory, body_of(admitted, TariffBody), at_tick)
             parts.point.journal_credit(CreditCause.TARIFF, at_tick)
             return _NOTHING
+        case Did.STORED if admitted.kind in _MONEY:
+            parts.point.journal_credit(_MONEY[admitted.kind], at_tick)
+            # A debt that is lowered gives back what payments have brought beyond it.
+            return Outcome(SupplyReason.TOP_UP)
         case _:
             return _after_storing(admitted)
 

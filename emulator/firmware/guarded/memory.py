@@ -81,6 +81,17 @@ class Allowance(Struct, frozen=True, gc=False):
     tick: Tick
 
 
+class Debt(Struct, frozen=True, gc=False):
+    """How payments bring a debt back. `taken_q`: since `began`, of what the cap of a period allows."""
+
+    share_permille: int
+    payment_cap_ueur: int
+    period_cap_ueur: int
+    period_days: int
+    began: Tick
+    taken_q: int = 0
+
+
 class KeyHours(Struct, frozen=True, gc=False):
     """The hours of one key's releases: the tick at which they end, and what lost ticks left of them."""
 
@@ -112,7 +123,7 @@ class Memory:
     `allowances` holds what each of its issuers may credit, `waiting` a statement above that. `epoch` is the
     life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
     counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
-    registers; else its prices are in `credit` alone.
+    registers; else its prices are in `credit` alone. `debt`: the terms of a debt, whose sums are in `credit`.
     """
 
     clock: Clock
@@ -147,3 +158,4 @@ class Memory:
     allowances: Mapping[str, Allowance] = field(default_factory=no_entries)
     waiting: Mapping[str, Statement] = field(default_factory=no_entries)
     tariff: TariffBody | None = None
+    debt: Debt | None = None

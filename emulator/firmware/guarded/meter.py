@@ -12,7 +12,7 @@ point's. It is given back in `_give_back`.
 
 from typing import Final, assert_never
 
-from emulator.firmware.credit import has_nothing_left, opened, pay, settle
+from emulator.firmware.credit import has_nothing_left, opened, settle
 from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
@@ -28,7 +28,7 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from emulator.firmware.guarded import causes, clock, holds, paying, purse, registers
+from emulator.firmware.guarded import causes, clock, debts, holds, paying, purse, registers
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import Parts, receive
 from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
@@ -245,7 +245,7 @@ class GuardedMeter(ShownMeter):
         if self.memory.waiting is not waiting:
             self.recorder.persist_first()
         if paid_ueur:
-            pay(self.point.credit, paid_ueur)
+            debts.pay_in(self.memory, paid_ueur, at_tick)
             self.point.journal_credit(CreditCause.ALLOWANCE, at_tick)
             self._credit_is_back(SupplyReason.TOP_UP, at_tick)
 

@@ -7,7 +7,7 @@ leaves the memory as it was. Supply is not touched here: the meter looks at the 
 from collections.abc import Callable
 from typing import Final
 
-from emulator.firmware.guarded import registers
+from emulator.firmware.guarded import debts, registers
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
@@ -19,9 +19,11 @@ from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
+    DebtBody,
     LeaseBody,
     LimiterBody,
     RebaseBody,
+    RefundBody,
     TariffBody,
 )
 from protocols.documents.kind_rule import Kind
@@ -34,6 +36,7 @@ from protocols.limits import (
 )
 from protocols.reasons import Did, Refusal
 from protocols.spans import merge_windows
+from protocols.units import QUANTA_PER_UEUR
 
 # Calendars under different names that one meter stores; a lease keeps one of them alive.
 _CALENDARS_MAX: Final = 4
@@ -136,6 +139,30 @@ def _tariff(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     return Did.TARIFF
 
 
+def _debt(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
+    body = body_of(order, DebtBody)
+    if _is_seen(order, memory):
+        return _again(same=_is_latest(order, memory) and debts.is_in_force(memory, body))
+    if not debts.has_room(memory.credit, body):
+        return Refusal.OUT_OF_RANGE
+    _mark_harm_seen(order, memory)
+    debts.begin(memory, body, tick)
+    return Did.STORED
+
+
+def _refund(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
+    total_ueur = body_of(order, RefundBody).total_ueur
+    if total_ueur * QUANTA_PER_UEUR <= memory.credit.refunded_q:
+        return Did.REPEATED
+    if _is_seen(order, memory):
+        return _again(same=False)
+    if not debts.can_refund(memory.credit, total_ueur):
+        return Refusal.OUT_OF_RANGE
+    _mark_harm_seen(order, memory)
+    debts.refund(memory.credit, total_ueur)
+    return Did.STORED
+
+
 def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
     nonce = body_of(order, RebaseBody).nonce
@@ -196,6 +223,8 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
     Kind.CUT_ORDER: _cut_order,
     Kind.LIMITER: _limiter,
     Kind.TARIFF: _tariff,
+    Kind.DEBT: _debt,
+    Kind.REFUND: _refund,
     Kind.REBASE: _rebase,
     Kind.LEASE: _lease,
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controller.payments.rules import Payment, discrepancies, next_statement, purse_findings
-from protocols.documents.accounts import Account
+from protocols.documents.accounts import Account, RegisterSum
 from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement
 from protocols.errors import InputError
 from protocols.limits import STATEMENT_UEUR_MAX
@@ -120,6 +120,19 @@ def account(credited_eur: int, balance_eur: int, owed_eur: int = 0) -> Account:
         (account(20, 19), 20, 20, (("balance", 20, 19),)),
         (replace(account(20, 20), owed_q=str(5 * E)), 20, 20, (("emergency", 0, 5),)),
         (account(20, 25, owed_eur=5), 20, 20, ()),
+        # Of 20 EUR five went to a debt, and two were refunded.
+        (
+            replace(account(20, 13), recovered_q=str(5 * E), debt_set_q=str(5 * E), refunded_q=str(2 * E)),
+            20,
+            20,
+            (),
+        ),
+        (replace(account(20, 20), debt_set_q=str(5 * E)), 20, 20, (("debt", 5, 0),)),
+        (
+            replace(account(20, 20), registers=(RegisterSum("1-0:1.8.1", "0", str(3_000 * E)),)),
+            *(20, 20),
+            (("registers", 0, 3),),
+        ),
     ],
 )
 def test_a_purse_is_compared_with_its_account_and_the_ledger(

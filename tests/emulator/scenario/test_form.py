@@ -10,6 +10,7 @@ from emulator.scenario.form_events import READERS
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
+    DebtSpec,
     Do,
     EmergencyCreditSpec,
     FlagSpec,
@@ -20,6 +21,7 @@ from emulator.scenario.model import (
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
+    RefundSpec,
     ReleaseSpec,
     RtcLostSpec,
     SetClockSpec,
@@ -32,6 +34,7 @@ from emulator.scenario.model import (
 )
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
+from protocols.limits import DEBT_UEUR_MAX
 from protocols.reasons import Energy, FlagName, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
@@ -115,6 +118,18 @@ registers = [
             ),
         ),
     ),
+    (
+        'do = "debt"\neur = "9"\nshare_permille = 350',
+        DebtSpec(9_000_000, 350, DEBT_UEUR_MAX, DEBT_UEUR_MAX, 7),
+    ),
+    (
+        (
+            'do = "debt"\neur = "9"\nshare_permille = 1\npayment_cap_eur = "2"\nperiod_cap_eur = "3"\n'
+            "period_days = 30"
+        ),
+        DebtSpec(9_000_000, 1, 2_000_000, 3_000_000, 30),
+    ),
+    ('do = "refund"\neur = "9"', RefundSpec(9_000_000)),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),
     ('do = "emergency_credit"', EmergencyCreditSpec()),

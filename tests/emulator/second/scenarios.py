@@ -11,6 +11,7 @@ from emulator.population.shipped import shipped_profiles
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
+    DebtSpec,
     Do,
     EmergencyCreditSpec,
     EventSpec,
@@ -22,6 +23,7 @@ from emulator.scenario.model import (
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
+    RefundSpec,
     ReleaseSpec,
     RtcLostSpec,
     Scenario,
@@ -34,6 +36,7 @@ from emulator.scenario.model import (
 )
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from protocols.limits import DEBT_UEUR_MAX
 from protocols.reasons import Energy, FlagName, PaymentMode, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR, QUANTA_PER_UEUR
@@ -44,6 +47,7 @@ _WINDOWS_MAX: Final = 30
 _HOLDS: Final = ("a", "b")
 _CUTS: Final = ("p", "q", "r")
 _PAID_UEUR: Final = {"t": 500_000, "u": 1_000_000, "v": 5_000_000, "w": 20_000}
+_TOTALS_UEUR: Final = (0, 1, 100_000, 900_000, 3_000_000)
 _LIES_MS: Final = (0, 0, 0, 500, -500, 3_000, -20_000, DAY_MS, -DAY_MS, 60 * DAY_MS)
 _SOURCES: Final = (Source.HEADEND, Source.TIMESERVER, Source.TECHNICIAN, Source.CARD)
 
@@ -88,8 +92,24 @@ def _money(chance: Random, hours: int) -> list[tuple[int, Do]]:
     found: list[tuple[int, Do]] = []
     for _ in range(chance.choice([1, 2, 4])):
         at_ms = START_MS + chance.randrange(0, hours * 3_600) * SECOND_MS
-        found.append((at_ms + chance.choice([0, 0, 300]), _tariff(chance, at_ms)))
+        orders: list[Do] = [
+            _tariff(chance, at_ms),
+            _debt(chance),
+            RefundSpec(chance.choice(_TOTALS_UEUR)),
+        ]
+        found.append((at_ms + chance.choice([0, 0, 300]), chance.choice(orders)))
     return found
+
+
+def _debt(chance: Random) -> DebtSpec:
+    """Shares that leave a rest, and caps below and above what is paid."""
+    return DebtSpec(
+        total_ueur=chance.choice(_TOTALS_UEUR),
+        share_permille=chance.choice([0, 333, 350, 1_000]),
+        payment_cap_ueur=chance.choice([10_001, 400_000, DEBT_UEUR_MAX]),
+        period_cap_ueur=chance.choice([0, 150_000, DEBT_UEUR_MAX]),
+        period_days=chance.choice([1, 7]),
+    )
 
 
 def _tariff(chance: Random, at_ms: int) -> TariffSpec:

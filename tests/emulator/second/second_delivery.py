@@ -8,6 +8,7 @@ from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
+    DebtSpec,
     Do,
     EmergencyCreditSpec,
     FlagSpec,
@@ -16,6 +17,7 @@ from emulator.scenario.model import (
     MeterSpec,
     ProgrammedCutSpec,
     RebaseSpec,
+    RefundSpec,
     ReleaseSpec,
     Scenario,
     SetClockSpec,
@@ -71,7 +73,7 @@ class SecondDelivery:
                 self._cancel(do)
             case ReleaseSpec():
                 self._meter.release(do.hours)
-            case TopUpSpec() | TariffSpec():
+            case TopUpSpec() | TariffSpec() | DebtSpec() | RefundSpec():
                 self._money(do, at_ms)
             case EmergencyCreditSpec():
                 self._meter.start_emergency_credit()
@@ -133,12 +135,21 @@ class SecondDelivery:
         if meter.cut_for == name:
             meter.restore(SupplyReason.CUT_ORDER)
 
-    def _money(self, do: TopUpSpec | TariffSpec, at_ms: int) -> None:
+    def _money(self, do: TopUpSpec | TariffSpec | DebtSpec | RefundSpec, at_ms: int) -> None:
+        """All but payments is harm. A debt that is lowered may give credit back, and so supply."""
+        meter = self._meter
         if isinstance(do, TopUpSpec):
             self._pay(do)
         elif self._takes_harm(at_ms):
-            self._meter.purse.tariff = do
-            self._meter.purse.look(self._meter.clock.estimate_ms(self._meter.tick))
+            match do:
+                case TariffSpec():
+                    meter.purse.tariff = do
+                    meter.purse.look(meter.clock.estimate_ms(meter.tick))
+                case DebtSpec():
+                    meter.purse.set_debt(do, meter.tick)
+                    meter.restore_credit(SupplyReason.TOP_UP)
+                case RefundSpec():
+                    meter.purse.refund(do.total_ueur)
 
     def _pay(self, do: TopUpSpec) -> None:
         if do.id not in self._totals_ueur:
@@ -147,7 +158,7 @@ class SecondDelivery:
         more_ueur = self._totals_ueur[do.id] - self._credited_ueur
         if more_ueur > 0:
             self._credited_ueur += more_ueur
-            self._meter.purse.pay(more_ueur)
+            self._meter.purse.pay(more_ueur, self._meter.tick)
             self._meter.restore_credit(SupplyReason.TOP_UP)
 
     def _takes_harm(self, at_ms: int, until_ms: int | None = None) -> bool:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from emulator.firmware.profile import Profile
-from emulator.scenario.model import TariffSpec
+from emulator.scenario.model import DebtSpec, TariffSpec
+from protocols.instants import DAY_MS
 from protocols.reasons import PaymentMode
 
 # A watt for a millisecond at 1 µ€/kWh, and a millisecond of 1 µ€ a day, in thousandths of a quantum (§3).
@@ -28,6 +29,9 @@ class SecondPurse:
         self.used_up = False
         self.tariff = TariffSpec(self.profile.price_ueur_per_kwh, self.profile.fixed_ueur_per_day)
         self.register = 0
+        self.terms: DebtSpec | None = None
+        self.period_began = self.taken_mq = 0
+        self.debt_set_mq = self.recovered_mq = self.refunded_mq = 0
         self.on_registers: dict[str, list[int]] = {}
 
     def charge(self, drawn_w: int, ticks: int) -> None:
@@ -49,12 +53,14 @@ class SecondPurse:
         past = [each.register for each in self.tariff.switches if each.at_ms <= estimate_ms]
         self.register = past[-1] if past else 0
 
-    def pay(self, amount_ueur: int) -> None:
-        """A payment repays the emergency credit first."""
+    def pay(self, amount_ueur: int, tick: int) -> None:
+        """A payment repays the emergency credit first; of the rest a share goes to the debt."""
         amount_mq = amount_ueur * _MQ_PER_UEUR
         repaid_mq = min(amount_mq, self.size_mq - self.left_mq)
         self.left_mq += repaid_mq
-        self.balance_mq += amount_mq - repaid_mq
+        share_mq = self._share_mq(amount_mq - repaid_mq, tick)
+        self.recovered_mq += share_mq
+        self.balance_mq += amount_mq - repaid_mq - share_mq
         if self.left_mq == self.size_mq:
             self.used_up = False
             self.in_use = self.in_use and self.balance_mq <= 0
@@ -63,7 +69,42 @@ class SecondPurse:
         """What it holds and owes: a part of a quantum is charged when the whole one is spent."""
         held_mq = self.balance_mq + self.left_mq - self.size_mq
         registers = {name: tuple(sums) for name, sums in self.on_registers.items() if any(sums)}
-        return {"held_q": -(-held_mq // _MQ_PER_Q), "registers": registers}
+        return {
+            "held_q": -(-held_mq // _MQ_PER_Q),
+            "registers": registers,
+            "debt_q": (self.debt_set_mq - self.recovered_mq) // _MQ_PER_Q,
+            "refunded_q": self.refunded_mq // _MQ_PER_Q,
+        }
+
+    def set_debt(self, terms: DebtSpec, tick: int) -> None:
+        """A debt and its terms; a period begins. What was recovered beyond it goes to the balance."""
+        self.terms, self.period_began, self.taken_mq = terms, tick, 0
+        self.debt_set_mq = terms.total_ueur * _MQ_PER_UEUR
+        self.balance_mq += max(self.recovered_mq - self.debt_set_mq, 0)
+        self.recovered_mq = min(self.recovered_mq, self.debt_set_mq)
+
+    def refund(self, total_ueur: int) -> None:
+        """What the total adds is taken from the balance, if that holds it."""
+        more_mq = total_ueur * _MQ_PER_UEUR - self.refunded_mq
+        if 0 < more_mq <= self.balance_mq:
+            self.refunded_mq += more_mq
+            self.balance_mq -= more_mq
+
+    def _share_mq(self, rest_mq: int, tick: int) -> int:
+        terms, owed_mq = self.terms, self.debt_set_mq - self.recovered_mq
+        if terms is None or owed_mq == 0:
+            return 0
+        while tick >= self.period_began + terms.period_days * DAY_MS:
+            self.period_began += terms.period_days * DAY_MS
+            self.taken_mq = 0
+        caps_mq = (
+            terms.payment_cap_ueur * _MQ_PER_UEUR,
+            terms.period_cap_ueur * _MQ_PER_UEUR - self.taken_mq,
+            owed_mq,
+        )
+        share_mq = min(rest_mq * terms.share_permille // 1_000 // _MQ_PER_Q * _MQ_PER_Q, *caps_mq)
+        self.taken_mq += share_mq
+        return share_mq
 
     def has_something(self) -> bool:
         on_credit = self.mode is PaymentMode.CREDIT

@@ -25,6 +25,8 @@ clear_flag       harm    flag      floor          floor     -    lapses         
 void             harm    void      taken_away     receipt   75   lapses          every_instant 28   60
 limiter          harm    limiter   latest         receipt   -    lapses          every_instant 7    60
 tariff           harm    tariff    latest         receipt   80   lapses          every_instant 28   60
+debt             harm    debt      latest         receipt   82   lapses          every_instant 28   60
+refund           harm    refund    latest         receipt   84   lapses          every_instant 28   60
 rebase           harm    clock     latest         receipt   -    lapses          none          7    60
 lease            lease   lease     latest         lease     90   until_stored    some_instant  7    60
 """
@@ -62,7 +64,11 @@ def test_each_kind_is_what_it_was() -> None:
 
 
 def test_what_is_true_of_one_kind_alone() -> None:
-    assert [kind for kind, rule in KINDS.items() if rule.one_meter] == [Kind.PAYMENT]
+    assert [kind for kind, rule in KINDS.items() if rule.one_meter] == [
+        Kind.PAYMENT,
+        Kind.DEBT,
+        Kind.REFUND,
+    ]
     assert [kind for kind, rule in KINDS.items() if rule.needs_supply] == [Kind.RELEASE]
     assert {kind: rule.life_ms_max for kind, rule in KINDS.items() if rule.life_ms_max is not None} == {
         Kind.LEASE: 31 * DAY_MS

@@ -14,6 +14,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     CutOrderBody,
+    DebtBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -25,6 +26,7 @@ from protocols.documents.bodies import (
     Named,
     PaymentBody,
     RebaseBody,
+    RefundBody,
     RegisterPrice,
     ReleaseBody,
     Switch,
@@ -51,6 +53,7 @@ from protocols.instants import HOUR_MS
 from protocols.limits import (
     CLAIM_SPREAD_MS_MAX,
     CLAIM_SPREAD_MS_MIN,
+    DEBT_UEUR_MAX,
     ID_CHARS_MAX,
     INSTANT_MS_MAX,
     INSTANT_MS_MIN,
@@ -112,6 +115,15 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     LimiterBody: st.builds(LimiterBody, st.booleans()),
     TariffBody: tariffs(),
+    DebtBody: st.builds(
+        DebtBody,
+        st.integers(0, DEBT_UEUR_MAX),
+        st.integers(0, 1_000),
+        st.integers(0, DEBT_UEUR_MAX),
+        st.integers(0, DEBT_UEUR_MAX),
+        st.integers(1, 366),
+    ),
+    RefundBody: st.builds(RefundBody, st.integers(0, DEBT_UEUR_MAX)),
     RebaseBody: st.builds(RebaseBody, IDS),
     LeaseBody: st.builds(
         LeaseBody,
@@ -194,7 +206,7 @@ def test_a_body_of_another_kind_is_refused(written: tuple[Order, Body], other: K
 
 def test_harm_takes_two_people_lease_the_service_and_protection_one() -> None:
     harm = {Kind.CUT_CALENDAR, Kind.CUT_ORDER, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG}
-    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.REBASE, Kind.VOID}
+    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.DEBT, Kind.REFUND, Kind.REBASE, Kind.VOID}
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.HARM} == harm
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.LEASE} == {Kind.LEASE}
     assert set(KINDS) == set(Kind)

@@ -143,6 +143,37 @@ def test_a_tariff_with_registers_takes_two_people_and_reaches_the_meters_that_it
     assert [once for topic, _, once in waiting(home) if "m00001" in topic] == [1]
 
 
+def test_a_debt_takes_two_people_and_says_its_terms(home: Path) -> None:
+    argv = ("debt", "set", "m00001", "--eur", "120", "--share", "350", "--period-cap", "5", "--json")
+    found = done(call(home, *argv)).found
+    assert (found["state"], found["signatures_missing"]) == ("draft", 1)
+    assert found["body"] == {
+        "total_ueur": 120_000_000,
+        "share_permille": 350,
+        "period_cap_ueur": 5_000_000,
+    }
+    signed = done(call(home, "orders", "sign", found["id"], "--as", "bart"))
+    assert "to which 35 % of each payment goes, at most 5.00 EUR in 7 days" in signed.out
+
+
+def test_refunds_of_a_meter_add_up_and_one_waits_at_a_time(home: Path) -> None:
+    refund = ("refund", "m00001", "--eur", "20")
+    first = done(call(home, *refund, "--json")).found
+    assert "refund o000001 of m00001 waits for a signature" in refused(call(home, *refund))
+    done(call(home, "orders", "withdraw", first["id"]))
+    second = done(call(home, *refund, "--json")).found
+    done(call(home, "orders", "sign", second["id"], "--as", "bart"))
+    third = done(call(home, *refund, "--json")).found
+    assert [each["body"]["total_ueur"] for each in (first, second, third)] == [
+        20_000_000,
+        20_000_000,
+        40_000_000,
+    ]
+    assert done(call(home, "refund", "m00002", "--eur", "1", "--json")).found["body"] == {
+        "total_ueur": 1_000_000
+    }
+
+
 def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
     """Tuesday 10 November 2099 is the day before a public holiday."""
     argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")

@@ -63,10 +63,14 @@ cut order m9 --name x --from 2099-06-02T08:00Z --until 2099-06-02T09:00Z | 1 | n
 flag set m00001 poor | 2 | NAME: "poor"; allowed: protected, medical, dispute
 clock rebase m00001 | 1 | meter m00001 has reported no dispute
 tariff set --name x --eur-per-kwh 0.3 --eur-per-day 101 | 2 | --eur-per-day: "101"; allowed: 0 to 100
-tariff set --name x --eur-per-kwh 0.3 --eur-per-day 0 --until 2099-06-02T10:00Z | 2 | --until: allowed: with --register
-tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1.8.1 0 0' | 2 | --register: "1.8.1 0 0"; allowed: such
-tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1-0:1.8.1 0 0 rest' | 2 | --until: allowed: with
+tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --until 2099-06-02T10:00Z | 2 | --until: allowed
+tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1.8.1 0 0' | 2 | --register: "1.8.1 0 0"
+tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1-0:1.8.1 0 0 rest' | 2 | --until: allowed
 tariff set m9 --name x --eur-per-kwh 0 --eur-per-day 0 | 1 | no such meter: "m9"
+debt set m00001 --eur 400001 --share 5 | 2 | --eur: "400001"; allowed: 0 to 400000
+debt set m00001 --eur 5 --share 1001 | 2 | Invalid value for '--share'
+debt set m00001 --eur 5 --share 5 --payment-cap x | 2 | --payment-cap:
+refund m00001 --eur 0 | 2 | --eur: "0"; allowed: whole cents from 0.01
 orders show o9 | 1 | no such order: "o9"; `relance orders list` shows all
 orders sign o9 --as bart | 1 | no such order: "o9"
 orders sign o000001 | 2 | Missing option '--as'.

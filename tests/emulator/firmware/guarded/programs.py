@@ -24,12 +24,14 @@ from emulator.firmware.events import (
 from protocols.documents.bodies import (
     CancelCutBody,
     CutOrderBody,
+    DebtBody,
     EmergencyCreditBody,
     FlagBody,
     HoldFloorBody,
     LiftBody,
     LimiterBody,
     RebaseBody,
+    RefundBody,
     RegisterPrice,
     ReleaseBody,
     Switch,
@@ -111,6 +113,10 @@ def _switch_registers(from_ms: int, pauses_ms: list[int]) -> tuple[str, Act]:
     return _act(f"tariff, switched {from_ms} {pauses_ms}", act)
 
 
+def _set_debt(cents: int, share_permille: int) -> tuple[str, Act]:
+    return _order(Kind.DEBT, "m1", DebtBody(cents * 10_000, share_permille, period_cap_ueur=15_000))
+
+
 def _pay(cents: int) -> tuple[str, Act]:
     def act(bench: Workbench) -> None:
         held = bench.meter.memory.totals.of("controller")
@@ -183,6 +189,8 @@ _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
         lambda price: _order(Kind.TARIFF, "m1", TariffBody(price, 86_400))
     ),
     st.builds(_switch_registers, short_ms, st.lists(st.sampled_from(_PAUSES_MS), max_size=6)),
+    st.builds(_set_debt, st.sampled_from([0, 1, 9, 5_000]), st.sampled_from([0, 333, 1_000])),
+    st.sampled_from([1, 100, 2_000]).map(lambda cents: _order(Kind.REFUND, "m1", RefundBody(cents * 10_000))),
     st.just(_order(Kind.RELEASE, "m1", ReleaseBody(24))),
     st.just(_order(Kind.EMERGENCY_CREDIT, "m1", EmergencyCreditBody())),
     st.just(_act("rebase", _rebase)),

@@ -8,6 +8,7 @@ from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
     CutOrderBody,
+    DebtBody,
     FlagBody,
     HoldBody,
     HoldFloorBody,
@@ -35,6 +36,7 @@ SUBJECTS: dict[Kind, tuple[str, tuple[Body, Body]]] = {
     Kind.CUT_ORDER: ("c", (CutOrderBody(), CutOrderBody())),
     Kind.LIMITER: ("m1", (LimiterBody(True), LimiterBody(False))),
     Kind.TARIFF: ("base", (TariffBody(300_000, 0), TariffBody(400_000, 1))),
+    Kind.DEBT: ("m1", (DebtBody(5, 300), DebtBody(5, 400))),
     Kind.LEASE: (
         "fleet",
         (LeaseBody("calendar/season", 1, "0" * 64, ()), LeaseBody("calendar/season", 2, "0" * 64, ())),
@@ -64,6 +66,11 @@ def shows(bench: Workbench, order: Order) -> bool:
             return memory.limiter_ordered is (body[0] == LimiterBody(True) and b"true" in bytes(order.body))
         case Kind.TARIFF:
             return f":{memory.credit.price_ueur_per_kwh}".encode() in bytes(order.body)
+        case Kind.DEBT:
+            debt = memory.debt
+            return debt is not None and f'"share_permille":{debt.share_permille}'.encode() in bytes(
+                order.body
+            )
         case Kind.LEASE:
             lease = memory.lease
             return lease is not None and (lease.rev, lease.ends_ms) == (order.rev, order.not_after_ms)

@@ -195,7 +195,8 @@ class Ledger:
         credit = self.bench.meter.point.credit
         paid_q = self.bench.meter.memory.totals.credited_ueur * 10_800_000
         charged_mq = credit.energy_mj * 300_000 * 3 + credit.settled_at * 86_399 * 125
-        return divmod((self.start_q + paid_q) * 1000 - charged_mq, 1000)
+        out_q = credit.recovered_q + credit.refunded_q
+        return divmod((self.start_q + paid_q - out_q) * 1000 - charged_mq, 1000)
 
 
 @settings(max_examples=60)

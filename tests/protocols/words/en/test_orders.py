@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocols.documents import drafting
+from protocols.documents.bodies import DebtBody
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
@@ -86,6 +87,21 @@ WORDS: list[tuple[Order, str]] = [
     (
         DRAFTS["tariff"](),
         "energy at 0.30 EUR/kWh, 0.0001 EUR a day, for the whole fleet (tariff/base rev 1)",
+    ),
+    (
+        drafting.debt(sheet(), "m1", DebtBody(120_000_000, 350, 20_000_000, 5_000_000, 30)),
+        (
+            "a debt of 120.00 EUR in all, to which 35 % of each payment goes, at most 20.00 EUR of one, "
+            "at most 5.00 EUR in 30 days, for m1 (debt/m1 rev 1)"
+        ),
+    ),
+    (
+        drafting.debt(sheet(), "m1", DebtBody(0, 5)),
+        "a debt of 0.00 EUR in all, to which 0.5 % of each payment goes, for m1 (debt/m1 rev 1)",
+    ),
+    (
+        drafting.refund(sheet(), "m1", 20_000_000),
+        "refunds out of the credit, 20.00 EUR in all, for m1 (refund/m1 rev 1)",
     ),
     (
         drafting.rebase(sheet(), "m1", "a1"),

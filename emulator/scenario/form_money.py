@@ -1,16 +1,16 @@
-"""`do = "tariff"`: prices, and registers that are switched by rules in local time (design §9)."""
+"""`do = "tariff"`, whose registers are switched by rules in local time, and `do = "debt"` (design §9)."""
 
 from collections.abc import Sequence
 
 from emulator.forms.fields import Fields
 from emulator.forms.problems import shown
-from emulator.scenario.model import TariffSpec
+from emulator.scenario.model import DebtSpec, TariffSpec
 from protocols.cutting.switches import RegisterPlan, compile_switches
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.errors import InputError
 from protocols.identifiers import is_obis
 from protocols.instants import iso_from_ms
-from protocols.limits import PRICE_UEUR_MAX, REGISTERS_MAX
+from protocols.limits import BALANCE_EUR_MAX, DEBT_DAYS_MAX, DEBT_UEUR_MAX, PRICE_UEUR_MAX, REGISTERS_MAX
 from protocols.units import UEUR_PER_EUR
 
 _REST = "rest"
@@ -25,6 +25,21 @@ def read_tariff(given: Fields, at_ms: int | None) -> TariffSpec:
         return TariffSpec(price_ueur, fixed_ueur)
     registers = tuple(plan.price for plan in plans)
     return TariffSpec(price_ueur, fixed_ueur, registers, _compile(given, plans, at_ms))
+
+
+def read_debt(given: Fields) -> DebtSpec:
+    """The arguments of `do = "debt"`."""
+    return DebtSpec(
+        total_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
+        share_permille=given.integer("share_permille", 0, 1_000),
+        payment_cap_ueur=_read_cap(given, "payment_cap_eur"),
+        period_cap_ueur=_read_cap(given, "period_cap_eur"),
+        period_days=given.integer("period_days", 1, DEBT_DAYS_MAX, 7),
+    )
+
+
+def _read_cap(given: Fields, key: str) -> int:
+    return given.ueur(key, 0, BALANCE_EUR_MAX) if given.has(key) else DEBT_UEUR_MAX
 
 
 def _compile(given: Fields, plans: Sequence[RegisterPlan], at_ms: int | None) -> tuple[Switch, ...]:

@@ -1,0 +1,1 @@
+"""Debts on meters, and how payments bring them back."""

@@ -1,0 +1,30 @@
+"""`relance refund`: money that is paid back out of a purse; two people sign."""
+
+from typing import Annotated
+
+import typer
+
+from controller.faces.cli.face import Face
+from controller.faces.cli.options import Meter
+from controller.refunds.acts import refund_out_of
+from protocols.arguments import read_name, read_payment
+from protocols.documents.kind_rule import Kind
+
+
+def refund_one(
+    face: Face,
+    meter: Meter,
+    *,
+    amount_eur: Annotated[str, typer.Option("--eur", metavar="AMOUNT", help="In euro, such as 20.00.")],
+) -> int:
+    """Take money out of a purse that was paid back to the household in another way.
+
+    Two different people must sign; this command signs first. A meter whose balance does not hold the amount
+    refuses it (`out_of_range`): a refund takes no purse below 0. The order names the total of all refunds of
+    the meter, so that a repetition takes nothing.
+    """
+    read_name(meter, "METER")
+    amount_ueur = read_payment(amount_eur)
+    with face.acting(Kind.REFUND, (meter,)) as act:
+        status = refund_out_of(act, meter, amount_ueur)
+    return face.show(status)

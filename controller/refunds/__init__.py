@@ -1,0 +1,1 @@
+"""Money that is paid back out of a purse."""
