@@ -1,4 +1,4 @@
-"""What an identifier is: the name of a meter, a link, an order, an object, a register; the EAN of a connection.
+"""What an identifier is: of a meter, a link, an order, an object, a register; and the EAN of a connection.
 
 Identifiers travel in topics and file names, so they hold no separator of either.
 """
