@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS := 2
-CODE := protocols cardreader emulator controller hil tests tools $(wildcard benchmarks/*.py)
+CODE := protocols cardreader emulator controller hil relance tests tools $(wildcard benchmarks/*.py)
 
 # Debian keeps the broker in sbin, which is not on everybody's path, and PostgreSQL's server on nobody's.
 NONE :=

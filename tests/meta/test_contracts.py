@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
+PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil", "relance")
 
 DOWN = "Imports go down only"
 DEMO = "In the controller only the demo and the rehearsal know the emulator"
@@ -43,6 +43,8 @@ BROKEN_IMPORTS = [
     ("cardreader/host/seeded.py", "import protocols.rim.clocks", CARRIER, "seeded -> protocols.rim.clocks"),
     ("emulator/seeded.py", "import controller", DOWN, "emulator.seeded -> controller"),
     ("controller/seeded.py", "import hil", DOWN, "controller.seeded -> hil"),
+    ("controller/seeded.py", "import relance", DOWN, "controller.seeded -> relance"),
+    ("relance/seeded.py", "import controller", DOWN, "relance.seeded -> controller"),
     (
         "controller/faces/cli/seeded.py",
         "import emulator.firmware",

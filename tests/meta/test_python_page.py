@@ -3,12 +3,16 @@
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import relance
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+IMPORTED = re.compile(r"^    (\w+),$", re.MULTILINE)
 PROGRAMS = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
@@ -41,3 +45,17 @@ def test_a_program_is_annotated_as_the_page_says(program: str, tmp_path: Path) -
 @pytest.mark.parametrize("module", re.findall(r"`((?:emulator|protocols)/[a-z_/]+\.py)`", PAGE))
 def test_a_module_that_the_page_names_is_there(module: str) -> None:
     assert (ROOT / module).is_file()
+
+
+def test_the_package_names_all_that_the_programs_import_and_its_version() -> None:
+    heads = [program.partition("\n\n")[0] for program, _ in PROGRAMS]
+    imported = {name for head in heads for name in IMPORTED.findall(head)}
+    assert imported == set(relance.__all__) - {"__version__"}
+    assert relance.__version__ == version("relance")
+
+
+def test_the_package_loads_nothing_that_a_meter_does_not_need() -> None:
+    heavy = {"sqlalchemy", "matplotlib", "aiomqtt", "controller"}
+    code = f"import relance, sys; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -12,7 +12,7 @@ from tools.tidy import definitions, one_file
 from tools.tidy.__main__ import findings
 from tools.tidy.project import ROOT, FileRule, ProjectRule, git, is_checkout, project_of, read_project
 
-OUR_PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil")
+OUR_PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil", "relance")
 IMPORTED_FROM_THE_ROOT = (*OUR_PACKAGES, "tests", "tools", "benchmarks")
 
 LONG_FUNCTION = '"""Long."""\n\n\ndef long() -> None:\n' + "    print()\n" * 70

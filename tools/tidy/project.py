@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[2]
 
 # What is shipped, from the highest package to the lowest.
-PACKAGES = ("hil", "controller", "emulator", "cardreader", "protocols")
+PACKAGES = ("hil", "controller", "relance", "emulator", "cardreader", "protocols")
 
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".css", ".in", ".txt", ".mako", ".ini", ""}
 

@@ -26,6 +26,9 @@ NOT_OURS = {
     "domain.md": "the founders' collection of facts, which is not part of the project",
 }
 
+# The topics of MQTT begin like the folder for Python users.
+_TOPIC = "relance/v1/"
+
 # A name of more than one word, which therefore is no English word.
 _BARE = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|[A-Z]+(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z]*)+")
 _DOTTED = re.compile(r"[A-Za-z]\w*(?:\.\w+)+")
@@ -37,6 +40,8 @@ def wrong_with(text: str, index: Index) -> str | None:
     """What is wrong with a sign; None if it is right, or does not refer to this project."""
     if text.startswith("make ") and (target := text.split()[1]).islower() and target not in index.targets:
         return f"`make {target}`: there is no such target"
+    if text.startswith(_TOPIC):
+        return None
     words = text.split()
     of_ours = [word for word in (each.strip(",:;()") for each in words) if word.startswith(_BELOW_TOP)]
     for word in of_ours:

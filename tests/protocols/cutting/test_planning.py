@@ -40,7 +40,7 @@ def names_in(path: Path) -> set[str]:
 def test_only_planning_drafts_what_the_linter_was_not_asked_about(name: str) -> None:
     users = {
         path.relative_to(ROOT).as_posix()
-        for package in ("protocols", "cardreader", "emulator", "controller", "hil", "benchmarks")
+        for package in ("protocols", "cardreader", "emulator", "controller", "hil", "relance", "benchmarks")
         for path in (ROOT / package).rglob("*.py")
         if name in names_in(path)
     }
