@@ -51,7 +51,7 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
     heard = f"{len(online)} of {len(view.links)} online" if seen.serves else "not heard: nobody listens"
     unsigned = sum(link.state == LinkState.UNVERIFIED for link in view.links)
     if seen.serves and unsigned:
-        heard += f", {unsigned} not known: an older firmware proves no birth"
+        heard += f", {unsigned} not known: an older firmware, or not heard yet"
     return [
         _service(seen),
         f"Links: {len(view.links)}, {heard}." if view.links else "Links: none has come yet.",

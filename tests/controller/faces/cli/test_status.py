@@ -76,7 +76,7 @@ def test_a_draft_waits_for_people_and_not_for_the_service(home: Path) -> None:
 def test_nobody_calls_a_link_of_an_older_firmware_online_or_offline(home: Path) -> None:
     with store_of(home) as session:
         session.connection().execute(text("UPDATE link SET state = 'unverified' WHERE id = 'link-1'"))
-    assert ", 1 not known: an older firmware proves no birth." in call(home, "status").out
+    assert ", 1 not known: an older firmware, or not heard yet." in call(home, "status").out
     rows = call(home, "meters", "list", "--link", "link-1").out
     assert "offline" not in rows
     assert "link-1 (unverified)" in call(home, "meters", "show", "m00001").out
