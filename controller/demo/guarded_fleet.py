@@ -123,6 +123,7 @@ class GuardedFleet:
             balance_q=home.balance_q,
             load_w=home.load(night.START_MS),
             commissioned_ms=night.START_MS,
+            issuers=secrets.issuers,
         )
         self._camera.add(Fleet.GUARDED, meter)
         household = Household(

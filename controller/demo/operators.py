@@ -13,19 +13,30 @@ from sqlalchemy import Engine
 
 from controller.calendars import acts as calendars
 from controller.cuts.acts import order_cut
-from controller.database.engine import writing
+from controller.database.engine import reading, writing
 from controller.demo import night
 from controller.households.acts import set_household_flag
 from controller.moratoriums import acts as moratoriums
-from controller.office.founding import MACHINES, SERVICE, open_audit, seal_root
+from controller.office.founding import (
+    MACHINES,
+    SERVICE,
+    issuer_key_name,
+    open_audit,
+    seal_issuers,
+    seal_root,
+)
+from controller.office.issuers_store import put_issuers_in_force
 from controller.office.people import Actor
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
+from controller.orders.store import get_order
 from controller.payments import acts as payments
+from controller.payments.store import order_id_of
 from controller.releases.acts import release_all
 from protocols.documents.drafting import CalendarRule, unlinted_cut
 from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.issuers import Issuer, Issuers, read_issuers
 from protocols.documents.kind_rule import Kind
 from protocols.documents.roles import Root, read_root
 from protocols.reasons import FlagName, Source
@@ -36,12 +47,15 @@ OPERATORS: Final = ("anne", "bart")
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every key of the demo, and the root that lists them."""
+    """Every key of the demo, the root that lists them, and the issuers, who have a key of their own."""
 
     signers: Mapping[str, Signer]
     fleet_key: bytes
     root_envelope: bytes
     root: Root
+    issuer: Signer
+    issuers_envelope: bytes
+    issuers: Issuers
 
     @property
     def service(self) -> Signer:
@@ -51,16 +65,30 @@ class Keys:
         """The key that signs a time authority's answers."""
         return self.signers[source]
 
+    def find_issuer(self, issuer: Issuer) -> Signer | None:
+        """The controller's key as an issuer, which has one epoch here."""
+        return self.issuer if issuer.public == self.issuer.public.hex() else None
+
 
 def make_keys(seed: int) -> Keys:
     """Keys derived from a seed; they are not secret."""
-    signers = {
+    issuer = issuer_key_name(1)
+    made = {
         name: Signer.from_seed(sha256(f"relance demo {seed} key {name}".encode()).digest())
-        for name in (*OPERATORS, *MACHINES)
+        for name in (*OPERATORS, *MACHINES, issuer)
     }
-    envelope = seal_root(signers, OPERATORS, night.START_MS)
-    fleet_key = sha256(f"relance demo {seed} fleet".encode()).digest()
-    return Keys(signers, fleet_key, envelope, read_root(read_envelope(envelope).payload))
+    signers = {name: signer for name, signer in made.items() if name != issuer}
+    root = seal_root(signers, OPERATORS, night.START_MS)
+    issuers = seal_issuers(made[issuer], signers, OPERATORS)
+    return Keys(
+        signers,
+        sha256(f"relance demo {seed} fleet".encode()).digest(),
+        root,
+        read_root(read_envelope(root).payload),
+        made[issuer],
+        issuers,
+        read_issuers(read_envelope(issuers).payload),
+    )
 
 
 class Operators:
@@ -72,9 +100,10 @@ class Operators:
         self._clock = clock
 
     def open_books(self) -> None:
-        """Record the first entries of the audit, as any founding does."""
+        """Record the first entries of the audit, and put the issuers in force, as any founding does."""
         with writing(self._store) as session:
             open_audit(session, self._keys.signers, OPERATORS, self._clock.now_ms())
+            put_issuers_in_force(session, self._keys.issuers_envelope)
 
     def set_calendar(self) -> str:
         """Set the cut calendar, by two people."""
@@ -101,12 +130,17 @@ class Operators:
             for meter, flag in flags:
                 set_household_flag(act, meter, flag)
 
-    def top_up(self, payment: str, meter: str, amount_ueur: int) -> bytes:
-        """Book a payment and send its statement; returns the statement's envelope, as a card carries it."""
+    def top_up(self, payment: str, meter: str, amount_ueur: int) -> None:
+        """Request a payment, which the service books."""
         with self._acting("payment") as act:
-            status = payments.top_up(act, payment, meter, amount_ueur).status
-        assert status is not None, "the demo's home has no issuers: a card cannot wait for the service"
-        return status.envelope
+            payments.top_up(act, payment, meter, amount_ueur)
+
+    def statement_of(self, payment: str) -> bytes:
+        """The statement of a payment that is booked: its envelope, as a card carries it."""
+        with reading(self._store) as session:
+            order_id = order_id_of(session, payment)
+            assert order_id is not None, f"{payment} is not booked"
+            return get_order(session, order_id).envelope
 
     def cut(self, name: str, meters: Sequence[str], span_ms: tuple[int, int]) -> str:
         """Order a cut, by two people. Raises RefusedError where the linter refuses it."""

@@ -165,7 +165,10 @@ class GuardedActs:
 
     def _payment(self, home: TwinHousehold, top_up: ShopPayment) -> Callable[[], Awaitable[None]]:
         async def pay() -> None:
-            envelope = self._operators.top_up(top_up.id, home.guarded, top_up.amount_ueur)
+            self._operators.top_up(top_up.id, home.guarded, top_up.amount_ueur)
+            # The shop waits for the service, which has heard every meter at the beginning.
+            await self._service.booking.book_due()
+            envelope = self._operators.statement_of(top_up.id)
             self.record.paid_ueur += top_up.amount_ueur
             if top_up.by_card:
                 # The card is faster than the message: the meter gets the same statement twice.

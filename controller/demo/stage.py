@@ -112,13 +112,13 @@ async def staged(
     conductor = Conductor(night.START_MS, post.until_quiet)
     profiles = shipped_profiles()
     card_fleet = CardFleet(homes, profiles[CARD_PROFILE], camera, seed=seed, load_every_ms=LOAD_EVERY_MS)
-    secrets = FleetSecrets(keys.root, keys.fleet_key)
+    secrets = FleetSecrets(keys.root, keys.fleet_key, issuers=keys.issuers)
     pace = Pace(LOAD_EVERY_MS)
     guarded = GuardedFleet(homes, profiles[GUARDED_PROFILE], secrets, camera, conductor, pace)
-    service, controller = _controller(keys, store, address, conductor)
-    authority = _authority(keys, address, conductor)
     operators = Operators(store, keys, conductor)
     operators.open_books()
+    service, controller = _controller(keys, store, address, conductor)
+    authority = _authority(keys, address, conductor)
     acts = GuardedActs(homes, seed, guarded, operators, service, store, conductor, post.stir)
     conductor.add(CardPart(card_fleet, conductor))
     conductor.add(acts.part)
@@ -161,7 +161,11 @@ def _controller(
     keys: Keys, store: Engine, address: BrokerAddress, clock: Machine
 ) -> tuple[SteppedService, Carrier]:
     service_keys = ServiceKeys(
-        keys.service, keys.authority(Source.HEADEND), keys.fleet_key, keys.root_envelope
+        keys.service,
+        keys.authority(Source.HEADEND),
+        keys.fleet_key,
+        keys.root_envelope,
+        keys.find_issuer,
     )
     service = SteppedService(store, service_keys, clock)
     # While the post holds the lock `writing`, a batch gathers anyway; lingering would only take time.
