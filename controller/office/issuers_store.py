@@ -9,9 +9,11 @@ from typing import Final
 from msgspec import Struct
 from sqlmodel import Session
 
+from controller.office.audit import SERVICE, AuditAct, record
 from controller.office.sealed_store import drop_sealed, keep_sealed, sealed
 from protocols.documents.envelope import read_envelope
-from protocols.documents.issuers import Issuers, read_issuers
+from protocols.documents.issuers import Issuers, accept_issuers, read_issuers
+from protocols.documents.roles import Root
 
 _IN_FORCE: Final = "issuers/in_force"
 _PROPOSED: Final = "issuers/proposed"
@@ -48,6 +50,21 @@ def put_issuers_in_force(session: Session, envelope: bytes) -> None:
 def keep_issuers_signed(session: Session, envelope: bytes) -> None:
     """Keep the document in force with one more signature."""
     keep_sealed(session, _IN_FORCE, envelope)
+
+
+def take_newer_issuers(session: Session, envelope: bytes, root: Root, now_ms: int) -> Issuers | None:
+    """Put a document in force that stands above the store's; returns it, or None where it does not.
+
+    A store that was restored knows no epoch that began after its copy; the home's file does. Raises
+    DocumentError where the document is malformed.
+    """
+    current = issuers_in_force(session)
+    found = accept_issuers(envelope, root, None if current is None else current.issuers)
+    if not isinstance(found, Issuers):
+        return None
+    put_issuers_in_force(session, envelope)
+    record(session, now_ms, SERVICE, AuditAct.APPROVE, f"issuers/{found.version}")
+    return found
 
 
 def _read(session: Session, name: str) -> IssuersSealed | None:

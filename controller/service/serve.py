@@ -18,10 +18,11 @@ from typing import Final, Protocol
 from msgspec import Struct
 from sqlalchemy import Engine
 
-from controller.database.engine import reading
+from controller.database.engine import reading, writing
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
-from controller.office.issuers_store import IssuersSealed, issuers_in_force
+from controller.office.issuers_store import IssuersSealed, issuers_in_force, take_newer_issuers
+from controller.office.root_store import newer_root
 from controller.service.acking import Acking
 from controller.service.answering import Answering
 from controller.service.booking import Booking, FindsKey, no_keys
@@ -73,6 +74,7 @@ class ServiceKeys(Struct, frozen=True):
     """The keys that the service signs and checks with, and the sealed root.
 
     `find_issuer`: the key of an issuer in force, if it is in the home. `mark`: the file of the store's mark.
+    `issuers_envelope`: the issuers that the home's file names; None where it has none.
     """
 
     service: Signer
@@ -81,6 +83,7 @@ class ServiceKeys(Struct, frozen=True):
     root_envelope: bytes
     find_issuer: FindsKey = no_keys
     mark: Path | None = None
+    issuers_envelope: bytes | None = None
 
 
 class Service:
@@ -104,8 +107,7 @@ class Service:
         self._keys = keys
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
-        with reading(engine) as session:
-            issuers = issuers_in_force(session)
+        issuers = _newest_issuers(engine, keys, self.root, machine.now_ms())
         sent = RootSent(self.root.version, keys.root_envelope, issuers)
         self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
         self.acking = Acking(engine, keys.fleet_key, self._lock)
@@ -235,6 +237,22 @@ class Service:
     def _poke(self) -> None:
         if self.outbox is not None:
             self.outbox.poke()
+
+
+def _newest_issuers(engine: Engine, keys: ServiceKeys, root: Root, now_ms: int) -> IssuersSealed | None:
+    """The issuers in force: the store's, or the home's where a restored store does not know them yet."""
+    with reading(engine) as session:
+        issuers = issuers_in_force(session)
+    home = keys.issuers_envelope
+    if home is None or (issuers is not None and issuers.envelope == home):
+        return issuers
+    with writing(engine) as session:
+        newer = newer_root(session, root)
+        taken = take_newer_issuers(session, home, root if newer is None else newer[0], now_ms)
+        issuers = issuers_in_force(session)
+    if taken is not None:
+        logger.warning("issuers: the store did not know those of the home, version %d", taken.version)
+    return issuers
 
 
 def checked_root(keys: ServiceKeys) -> Root:

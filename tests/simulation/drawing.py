@@ -43,9 +43,8 @@ def draw(seed: int, *, worse: bool = False) -> do.Schedule:
     events += [_hostile(lots, meters, liar, thefts) for _ in range(lots.below(5))]
     if issuers:
         events += _money(Lots(seed, "money"), meters)
-    if any(isinstance(each, do.MakeAnew | do.Restore) for each in events):
-        # A meter made anew carries nothing over from an epoch that is closed, and a restored store knows no
-        # epoch that began after its copy.
+    if any(isinstance(each, do.MakeAnew) for each in events):
+        # A meter made anew carries nothing over from an epoch that is closed.
         events = [each for each in events if not isinstance(each, do.NewEpoch)]
     if any(isinstance(each, do.ServiceClock) for each in events) or liar is not Source.HEADEND:
         # What a meter reports is a voice of the service's clock, of which at most one lies.

@@ -171,6 +171,8 @@ class Controller(Program):
         self._broker = broker
         self._clock = clock
         self._file.write_bytes(_empty_store(issuers=issuers))
+        # The file of the home, which no copy of the store replaces.
+        self.home_issuers = secrets().issuers_envelope if issuers else None
         self.store = _opened(self._file)
         self.service: Service | None = None
         self._headend = headend
@@ -179,7 +181,12 @@ class Controller(Program):
         held = secrets()
         signers = held.signers
         keys = ServiceKeys(
-            signers[SERVICE], signers[Source.HEADEND], held.fleet_key, held.root_envelope, find_issuer
+            signers[SERVICE],
+            signers[Source.HEADEND],
+            held.fleet_key,
+            held.root_envelope,
+            find_issuer,
+            self.home_issuers,
         )
         service, presence, carrier = put_together(
             self.store, keys, ADDRESS, self._clock, self._broker.carry, self._broker.draw_nonce

@@ -227,6 +227,7 @@ class People:
         with self._act(self._second) as act:
             done = sign_issuers(act)
         assert done.in_force, event
+        self._controller.home_issuers = done.envelope
         self._book.name_issuers(done.issuers)
         self._trace.add(self._truth.now_ms(), f"{event}: issuers {done.issuers.version}")
 

@@ -23,10 +23,10 @@ from controller.office.settings import Settings, settings_from
 from controller.service.roll_call import Roll
 from controller.service.root_watch import RootWatch
 from controller.service.serve import ServiceKeys, serve, serve_time
-from protocols.documents.envelope import Signer
-from protocols.documents.issuers import Issuer
+from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.issuers import Issuer, read_issuers
 from protocols.documents.kind_rule import Role
-from protocols.errors import InputError, UnreachableError
+from protocols.errors import DocumentError, InputError, UnreachableError
 from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
 from protocols.link.keys import asks_key
 from protocols.reasons import Source
@@ -67,8 +67,8 @@ def serve_fleet(
             return signer if signer.public.hex() == issuer.public else None
 
         root = _root_envelope(settings.root)
-        fleet_key = load_fleet_key(settings.fleet_key)
-        keys = ServiceKeys(service, headend, fleet_key, root, find_issuer, settings.mark)
+        fleet_key, issuers = load_fleet_key(settings.fleet_key), _issuers_envelope(settings.issuers)
+        keys = ServiceKeys(service, headend, fleet_key, root, find_issuer, settings.mark, issuers)
         _log(verbose=verbose)
         mind_losses(office, checked_now_ms())
 
@@ -130,6 +130,20 @@ def _asks_key(settings: Settings, source: Source) -> bytes | None:
 def _root_envelope(path: Path) -> bytes:
     load_root(path)
     return path.read_bytes()
+
+
+def _issuers_envelope(path: Path) -> bytes | None:
+    """The issuers that the home's file names; None in a home of before."""
+    try:
+        data = path.read_bytes()
+        read_issuers(read_envelope(data).payload)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except DocumentError as error:
+        raise InputError(f"{path}: {error}") from None
+    return data
 
 
 def _reachable(settings: Settings, program: str) -> BrokerAddress:
