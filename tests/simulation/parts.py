@@ -186,7 +186,7 @@ class Controller(Program):
             held.fleet_key,
             held.root_envelope,
             find_issuer,
-            self.home_issuers,
+            issuers_envelope=self.home_issuers,
         )
         service, presence, carrier = put_together(
             self.store, keys, ADDRESS, self._clock, self._broker.carry, self._broker.draw_nonce
