@@ -22,8 +22,8 @@ help: ## This list.
 setup: $(VENV)/dev.stamp ## A virtual environment .venv with the console scripts and the tools.
 	@echo 'setup: $(BIN) is ready'
 
-$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml tools/make-venv tools/need-package
-	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/dev.txt
+$(VENV)/dev.stamp: requirements/dev.txt requirements/alone.txt pyproject.toml tools/make-venv tools/need-package
+	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/dev.txt requirements/alone.txt
 	@touch $(VENV)/run.stamp $@
 
 # What the program needs and no more. The tools' environment serves as well.
@@ -87,6 +87,7 @@ lock: ## Pin requirements/*.txt anew (needs uv); UPGRADE=1 takes the newest vers
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in --output-file requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in requirements/dev.in \
 	  --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements/alone.in --output-file requirements/alone.txt
 
 clean: ## Remove what was made, but for .venv.
 	rm -rf build *.egg-info .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

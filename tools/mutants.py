@@ -1,4 +1,4 @@
-"""Breaks each rule of gate, clock, merging and ledger on purpose: a test must fail.
+"""Breaks each rule of gate, clock, merging, ledger and card on purpose: a test must fail.
 
 `python -m tools.mutants [TEXT]` copies the tree, applies one mutation of tools/mutations.toml at a time
 (those whose rule contains TEXT), and runs the tests that the mutation names. After a run of all mutations it

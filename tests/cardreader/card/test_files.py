@@ -217,6 +217,17 @@ def test_what_was_staged_is_gone_when_the_session_ends(end: object) -> None:
     assert again.read(STATEMENTS[0]) == b""
 
 
+def test_after_a_broken_message_the_session_takes_nothing_more() -> None:
+    memory = issued()
+    channel = InProcess(SmartCard(memory))
+    kiosk = session(channel)
+    kiosk.write(STATEMENTS[0], b"statement")
+    assert channel.transmit(bytes.fromhex("84100000080000000000000000")).hex() == "6988"
+    with pytest.raises(StatusError, match="6985"):
+        kiosk.commit()
+    assert session(channel).read(STATEMENTS[0]) == b""
+
+
 @given(
     writes=st.lists(st.tuples(st.sampled_from(STATEMENTS), st.binary(max_size=700)), max_size=4),
     keys=st.sampled_from([KIOSK, ISSUER]),
