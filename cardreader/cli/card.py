@@ -1,4 +1,4 @@
-"""`relance-kiosk card dump|export|apdu|script`: for people with cards in hand."""
+"""`relance-kiosk card dump|export|load|apdu|script`: for people with cards in hand."""
 
 import secrets
 import sys
@@ -20,12 +20,17 @@ from cardreader.files.access import KeyHolder
 from cardreader.files.documents import DocumentSlot
 from cardreader.files.identity import Pairing
 from cardreader.files.layout import FILES, PAIRING, CardFile, file_named, stored_as
+from cardreader.files.visits import Deed, Visit
 from cardreader.host.session import HostSession, ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import meaning
+from cardreader.loading.contents import read_contents
+from cardreader.loading.loads import load
 from cardreader.readers.virtual import VirtualCard, read_reader
-from protocols.arguments import check_choice
+from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, quoted
+from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.rim.clocks import checked_now_ms
 from protocols.rim.commands import examples
 from protocols.rim.terminal import Exit
 
@@ -152,6 +157,42 @@ def play_script(
     return Exit.DONE if all(each.fits for each in told) else Exit.NO
 
 
+@card_app.command("load", epilog=examples(PROGRAM, "card load virtual:card.bin hold.json statement.json"))
+def load_card(
+    reader: Reader,
+    documents: Annotated[
+        list[Path], typer.Argument(metavar="DOCUMENT...", help="Signed envelopes; the most important first.")
+    ],
+    station: Annotated[str, typer.Option(metavar="NAME", help="Who loads, for the card's log.")] = "kiosk",
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Put signed documents onto a card, each into its slot, all of them at once.
+
+    It replaces the statement of its issuer, or the earlier revision, that is on the card. Ends with 1 where a
+    document does not fit, which is named with the reason; the others are loaded.
+    """
+    wanted = {_read_file(path): path for path in documents}
+    visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, checked_now_ms(), read_name(station, "--station"))
+    office = office_key(fleet_key, practice)
+    with VirtualCard(read_reader(reader, "CARD")) as card:
+        session = _session(card, KeyHolder.KIOSK, generation, office)
+        plan = load(session, read_contents(session).documents, list(wanted), visit, _nothing)
+    results = [
+        *((wanted[document], slot.name, None) for slot, document in plan.writes.items()),
+        *((wanted.get(document), "kept", None) for document in plan.kept),
+        *((wanted[left.document], None, left.why) for left in plan.left_out),
+    ]
+    for path, slot_name, why in results:
+        fields = {"document": None if path is None else str(path), "slot": slot_name, "left_out": why}
+        line = f"{path or 'a later one'}: {f'left out: {why}' if why else slot_name}"
+        _write(_encode(fields) if as_json else line)
+    return Exit.NO if plan.left_out else Exit.DONE
+
+
 def _talk(
     reader: str,
     lines: Sequence[Line],
@@ -209,6 +250,21 @@ def _script(name: str) -> str:
     if len(data) > _SCRIPT_BYTES_MAX:
         raise InputError(f"{name}: too long; allowed: {_SCRIPT_BYTES_MAX} bytes")
     return text
+
+
+def _nothing(document: bytes) -> bool:
+    """No document on the card is known to be genuine: there is no root to check it with."""
+    del document
+    return False
+
+
+def _read_file(path: Path) -> bytes:
+    """A document from a file. Raises InputError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(PAYLOAD_BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _read(path: Path) -> bytes:

@@ -125,6 +125,11 @@ class HostSession:
             found.append(answer.checked())
         return found
 
+    def ask(self, tag: int) -> bytes:
+        """As the function, inside the session: the answer is the card's own."""
+        command = CommandApdu(0, Instruction.GET_DATA, tag >> 8, tag & 0xFF, ne=PIECE_BYTES)
+        return self.send(command).checked()
+
     def put_letter(self, letter: bytes) -> None:
         """As the function, inside the session, which stays open."""
         self.send(CommandApdu(0x80, Instruction.PUT_KEY_LETTER, 0, 0, letter)).checked()

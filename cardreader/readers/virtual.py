@@ -43,14 +43,17 @@ class VirtualCard:
     @classmethod
     def create(cls, path: Path, memory: WholeMemory) -> None:
         """Makes a file of a card's memory. Raises InputError where there is one, or none can be written."""
+        beside = _beside(path)
         try:
-            with path.open("xb") as file:
-                file.write(_MAGIC + memory.content)
-                os.fsync(file.fileno())
+            os.close(_written(beside, bytes(memory.content)))
+            # A link to an existing name fails, where a rename would replace the card that lies there.
+            os.link(beside, path)
         except FileExistsError:
             raise InputError(f"{path}: there is such a file already; allowed: a new name") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        finally:
+            beside.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         """Puts the card in: the file is locked and read.
@@ -96,15 +99,9 @@ class VirtualCard:
 
     def _save(self) -> None:
         content = bytes(self.memory.content)
-        beside = self._path.with_name(self._path.name + ".new")
+        beside = _beside(self._path)
         try:
-            new = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-            # The new file is locked before it has the name, so that the card is never unlocked between.
-            fcntl.flock(new, fcntl.LOCK_EX)
-            with os.fdopen(os.dup(new), "wb") as file:
-                file.write(_MAGIC + content)
-                file.flush()
-                os.fsync(new)
+            new = _written(beside, content)
             beside.replace(self._path)
         except OSError as error:
             # What the card holds and what the file holds are two things now: nobody may go on.
@@ -119,6 +116,28 @@ class VirtualCard:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _written(path: Path, content: bytes) -> int:
+    """A new file of a card's memory, on the disk, open and locked.
+
+    It is locked before it gets the card's name, so that the card is never unlocked between.
+    """
+    new = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        fcntl.flock(new, fcntl.LOCK_EX)
+        with os.fdopen(os.dup(new), "wb") as file:
+            file.write(_MAGIC + content)
+            file.flush()
+            os.fsync(new)
+    except OSError:
+        os.close(new)
+        raise
+    return new
 
 
 def _locked(path: Path) -> int:

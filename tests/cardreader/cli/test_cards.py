@@ -24,8 +24,10 @@ from cardreader.host.session import HostSession
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.readers.virtual import VirtualCard
+from protocols.documents import drafting
+from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import Signer, seal
-from protocols.documents.orders import ORDER_TYPE
+from protocols.documents.orders import ORDER_TYPE, write_document
 from protocols.errors import InputError, UnreachableError
 from tests.cardreader.one_card import session
 
@@ -237,6 +239,33 @@ def test_an_export_writes_each_file_as_it_lies_on_the_card(home: Path) -> None:
     ]
 
 
+# --------------------------------------------------------------------------------------------------- load
+
+
+def test_documents_are_loaded_each_into_its_slot_and_what_does_not_fit_is_said(home: Path) -> None:
+    anna = Signer.from_seed(bytes(32))
+    sheet = Sheet("o1", 1, 1_593_720_060_000, "")
+    payment = drafting.payment_statement(sheet, "m00042", "office-1", 1, 20_000_000)
+    hold = drafting.declare_moratorium(sheet, "frost", sheet.now_ms, sheet.now_ms + 86_400_000)
+    for name, order in (("payment.json", payment), ("hold.json", hold)):
+        (home / name).write_bytes(seal(write_document(order), ORDER_TYPE, [anna]))
+    (home / "note.json").write_text("{}")
+    words = ("card", "load", "virtual:card.bin", "hold.json", "payment.json")
+    done = run(*words, "note.json", "--json", cwd=home)
+    assert done.returncode == 1
+    assert lines(done.stdout) == [
+        {"document": "hold.json", "slot": "ORDER-1", "left_out": None},
+        {"document": "payment.json", "slot": "STATEMENT-1", "left_out": None},
+        {"document": "note.json", "slot": None, "left_out": "unreadable"},
+    ]
+    again = run(*words, cwd=home)
+    assert (again.returncode, again.stdout) == (0, "hold.json: kept\npayment.json: kept\n")
+    assert run("card", "export", "virtual:card.bin", "--out", "files", cwd=home).returncode == 0
+    assert (home / "files" / "STATEMENT-1.json").read_bytes() == (home / "payment.json").read_bytes()
+    missing = run("card", "load", "virtual:card.bin", "no.json", cwd=home)
+    assert (missing.returncode, missing.stderr) == (2, "no.json: cannot be read: No such file or directory\n")
+
+
 # -------------------------------------------------------------------------------------------- apdu, script
 
 
@@ -330,10 +359,13 @@ def test_a_card_that_cannot_be_saved_has_gone(home: Path) -> None:
 KILLED = """
 import os, signal, sys
 from cardreader.readers import virtual
-real = os.fsync
+real, left = os.fsync, int(sys.argv[1])
 def kill(number):
+    global left
     real(number)
-    os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
 os.fsync = kill
 from cardreader.cli import main
 sys.argv = ["relance-kiosk", "issue", "--reader", "virtual:card.bin"]
@@ -341,12 +373,17 @@ main()
 """
 
 
-def test_a_program_killed_while_it_saves_leaves_a_card_that_works(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, check=False)
+@pytest.mark.parametrize("saves", [1, 2, 4, 5])
+def test_a_program_killed_while_it_saves_leaves_a_card_that_works(tmp_path: Path, saves: int) -> None:
+    """The first save makes the file, two are of the authentication, then come letters and the commit."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(saves)], cwd=tmp_path, capture_output=True, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     again = run("issue", "--reader", "virtual:card.bin", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert run("card", "dump", "virtual:card.bin", cwd=tmp_path).returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["card.bin"]
 
 
 def test_nothing_of_a_lock_is_left_behind(home: Path) -> None:
