@@ -41,7 +41,7 @@ def _doctor() -> Callable[..., int]:
 
 
 def _meters() -> typer.Typer:
-    from controller.faces.cli.households import app
+    from controller.faces.cli.fleet_life import app
 
     return app
 

@@ -140,6 +140,28 @@ class HouseholdGroupRow(Table, table=True):
     ean: str = Field(primary_key=True, sa_type=TextColumn)
 
 
+class TenancyRow(Table, table=True):
+    """A household that has left a connection, the `number`-th one, and what the file said of it.
+
+    `balance_ueur`: of its meter's purse, by the report of `reported_ms`; None: it had reported nothing.
+    """
+
+    __tablename__ = "tenancy"
+    __table_args__ = _KEYED
+
+    ean: str = Field(primary_key=True, sa_type=TextColumn)
+    number: int = Field(primary_key=True, sa_type=Int64)
+    meter: str = Field(sa_type=TextColumn)
+    until_ms: int = Field(sa_type=Int64)
+    category: str | None = Field(default=None, sa_type=TextColumn)
+    language: str | None = Field(default=None, sa_type=TextColumn)
+    flags: str | None = Field(default=None, sa_type=TextColumn)
+    balance_ueur: int | None = Field(default=None, sa_type=Int64)
+    reported_ms: int | None = Field(default=None, sa_type=Int64)
+    recorded_by: str = Field(sa_type=TextColumn)
+    recorded_ms: int = Field(sa_type=Int64)
+
+
 class OrderRow(Table, table=True):
     """An order and its state (design §5). `envelope` holds the signed bytes exactly as they are sent.
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import in_batches
 from controller.database.engine import writing
 from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.meters.behind import note_change
 from controller.meters.views import chosen_households
 from controller.office import audit
 from controller.office.audit import AuditAct
@@ -54,6 +55,7 @@ def change_group(
         ]
         if changed:
             _store(session, name, changed, joins=joins)
+            note_change(session)
             act = "add" if joins else "remove"
             audit.record(session, now_ms, actor.name, AuditAct.GROUP, name, does=act, households=len(changed))
         return Regrouped(len(changed), len(eans) - len(changed))

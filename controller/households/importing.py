@@ -11,11 +11,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from controller.database.engine import one_connection, reading, writing
+from controller.database.engine import one_connection, writing
 from controller.households import staging
 from controller.households.rules import RowProblem, Values, read_heads, read_row
 from controller.households.staging import ChangedValue, Counts
 from controller.households.table_file import Row
+from controller.meters.behind import changes_so_far, note_change
 from controller.office import audit
 from controller.office.audit import AuditAct
 from protocols.errors import InputError
@@ -74,10 +75,18 @@ def import_households(
         count = _stage_all(connection, rows, heads, wrong, where)
         if wrong.count:
             return Imported(rows=count, problems=tuple(wrong.kept), wrong=wrong.count)
-        with reading(connection) if by is None else writing(connection) as session:
+        with Session(connection) as session, session.begin():
+            seen = changes_so_far(session)
             found = _compared(session, heads, count)
-            if by is not None and (found.counts.new or found.counts.changed):
+        if by is None or not (found.counts.new or found.counts.changed):
+            return found
+        with writing(connection) as session:
+            if changes_so_far(session) != seen:
+                # Somebody has changed households since. Others wait meanwhile, but nothing is lost.
+                found = _compared(session, heads, count)
+            if found.counts.new or found.counts.changed:
                 staging.take_over(session, groups="groups" in heads)
+                note_change(session)
                 told = {"rows": count, "new": found.counts.new, "changed": found.counts.changed}
                 audit.record(session, now_ms, by, AuditAct.IMPORT, where, **told)
     return found

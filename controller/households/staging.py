@@ -1,7 +1,7 @@
 """A file of households beside the store, in temporary tables: compared with it, then taken over at once.
 
-Nobody waits for a file to be read: the tables belong to one connection (`engine.one_connection`), and to fill
-them locks nothing. Only `take_over` needs the writers' lock, and it is one transaction: all or nothing.
+Nobody waits for a file to be read and compared: the tables belong to one connection, `engine.one_connection`,
+and to change them locks nothing. Only `take_over` needs the writers' lock: all or nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,6 +31,7 @@ from controller.households.rules import COLUMNS, RowProblem, Values
 
 _SAME, _NEW, _CHANGED = range(3)
 _EAN: Final = COLUMNS.index("ean")
+_METER: Final = COLUMNS.index("meter")
 _GROUPS: Final = COLUMNS.index("groups")
 # Columns whose new values are told: a slip of the pen makes one.
 _NAMING: Final = ("area", "dso", "category")
@@ -42,6 +43,8 @@ _STAGED: Final = Table(
     _METADATA,
     Column("row", Int64()),
     *(Column(name, TextColumn()) for name in COLUMNS),
+    # The meter as the file says; `meter` is completed by what is stored.
+    Column("named", TextColumn()),
     Column("change", Int64()),
     **_TEMPORARY,
 )
@@ -78,8 +81,8 @@ def prepare(session: Session) -> None:
 def stage(session: Session, rows: Sequence[tuple[int, Values]]) -> None:
     """Put rows of the file beside the store."""
     # New until `compare` finds it in the store.
-    filled = [(row, *values, _NEW) for row, values in rows]
-    fill(session, _STAGED.name, ("row", *COLUMNS, "change"), filled)
+    filled = [(row, *values, values[_METER], _NEW) for row, values in rows]
+    fill(session, _STAGED.name, ("row", *COLUMNS, "named", "change"), filled)
     groups = [
         (name, values[_EAN])
         for _, values in rows
@@ -118,10 +121,13 @@ def named_twice(session: Session, limit: int) -> list[RowProblem]:
 
 
 def compare(session: Session, columns: Sequence[str]) -> Counts:
-    """Complete the staged rows by what is stored, and mark what they change. `columns`: of the file."""
+    """Complete the staged rows by what is stored, and mark what they change. `columns`: of the file.
+
+    It may be done again: what was completed before is completed anew.
+    """
     stored = _STAGED.c.ean == _HOUSEHOLD.c.ean
     silent = {name: _HOUSEHOLD.c[name] for name in COLUMNS if name not in {*columns, "meter"}}
-    named = func.coalesce(_STAGED.c.meter, _HOUSEHOLD.c.meter)
+    named = func.coalesce(_STAGED.c.named, _HOUSEHOLD.c.meter)
     session.execute(update(_STAGED).values(meter=named, change=_SAME, **silent).where(stored))
     session.execute(update(_STAGED).values(meter=_STAGED.c.ean).where(_STAGED.c.meter.is_(None)))
     differs = or_(*(_STAGED.c[name].is_distinct_from(_HOUSEHOLD.c[name]) for name in COLUMNS))

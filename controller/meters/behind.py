@@ -1,15 +1,16 @@
 """Who is behind a meter, as the DSO's file says; and meters that are expected and have never spoken."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from controller.database.numbers import next_number
 from controller.database.rows import view_of
-from controller.database.tables import HouseholdRow, MeterRow
+from controller.database.tables import CounterRow, HouseholdRow, MeterRow
 from controller.meters.choosing import expected_where
 from controller.query.rules import Condition
 
@@ -31,6 +32,21 @@ class HouseholdView(Struct, frozen=True, kw_only=True):
     language: str | None
     groups: tuple[str, ...]
     flags: tuple[str, ...]
+
+
+# The counter of changes of households.
+_CHANGES: Final = "households"
+
+
+def note_change(session: Session) -> None:
+    """Count a change of households: whoever has compared something with them sees that it is out of date."""
+    next_number(session, _CHANGES)
+
+
+def changes_so_far(session: Session) -> int:
+    """How many changes of households have been counted."""
+    row = session.get(CounterRow, _CHANGES)
+    return 0 if row is None else row.value
 
 
 def household_view(row: HouseholdRow) -> HouseholdView:

@@ -48,6 +48,8 @@ class AuditAct(StrEnum):
     FIND_LOSS = "find_loss"
     IMPORT = "import"
     GROUP = "group"
+    COMMISSION = "commission"
+    MOVE_OUT = "move_out"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

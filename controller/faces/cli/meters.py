@@ -15,11 +15,13 @@ from controller.faces.cli.behind import (
     who_row,
 )
 from controller.faces.cli.face import Face
+from controller.faces.cli.left import money_in_words, tenancy_fields
 from controller.faces.cli.options import Meter, Where, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
+from controller.households.moving import list_tenancies
 from controller.meters.behind import meter_of
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
@@ -35,7 +37,7 @@ from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
 from protocols.words.en.orders import revision_in_words
-from protocols.words.en.times import age, duration
+from protocols.words.en.times import age, duration, local
 from protocols.words.en.why import explanation_in_words
 
 app = typer.Typer(no_args_is_help=True, help="List, show and explain meters.")
@@ -128,6 +130,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         view = show_meter(session, meter)
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
+        left = [] if view.household is None else list_tenancies(session, view.household.ean)
         outlook = None if view.expected else outlook_of(session, meter, face.now_ms())
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
     seen = look(face.office)
@@ -145,13 +148,14 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         ]
         print_json(
             _fields(view, view.witnesses, seen)
-            | {"orders": orders, "more_orders": more}
+            | {"orders": orders, "more_orders": more, "left": [tenancy_fields(each) for each in left]}
             | ({} if outlook is None else outlook_fields(outlook))
         )
         return Exit.DONE
 
     rows = [
         *_identity_rows(view, seen),
+        *(("a household left", f"{local(each.until_ms, zone)}. {money_in_words(each)}") for each in left),
         *_state_rows(view, face, wide=wide),
         *([] if outlook is None else outlook_rows(outlook, zone)),
         *_memory_rows(view, face, wide=wide),

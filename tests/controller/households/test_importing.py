@@ -1,15 +1,23 @@
 """A file of households in the store: all or nothing, the same file twice, and a model in plain Python."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete
+from sqlalchemy import Connection, Engine, delete
+from sqlmodel import Session
 
 from controller.database.engine import reading, writing
 from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.groups.acts import change_group
 from controller.households import importing
+from controller.households.commissioning import commission
 from controller.households.staging import ChangedValue, Counts
 from controller.office.audit import recent
+from controller.office.people import Actor
+from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 from tests.controller.households.households import ean, members, named_groups, stored, take_file
 
@@ -112,6 +120,27 @@ def test_a_file_longer_than_allowed_is_refused(engine: Engine, monkeypatch: pyte
     with pytest.raises(InputError, match="more than 2 rows; allowed: several files"):
         take_file(engine, "ean", *map(ean, range(3)))
     assert stored(engine) == {}
+
+
+def test_what_people_do_while_a_file_is_compared_is_not_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_file(engine, HEADS, f"{ean(1)},,Namur,a,", f"{ean(2)},,Namur,,")
+    anne = Actor("anne", Signer.from_seed(bytes(32)))
+
+    @contextmanager
+    def after_others(connection: Connection) -> Iterator[Session]:
+        monkeypatch.setattr(importing, "writing", writing)
+        change_group(engine, "b", (ean(1),), anne, 1, joins=True)
+        commission(engine, "m9", ean(1), None, anne, 1)
+        with writing(connection) as session:
+            yield session
+
+    monkeypatch.setattr(importing, "writing", after_others)
+    found = take_file(engine, "ean,area", f"{ean(1)},Mons")
+    assert [(each.column, each.after) for each in found.changes] == [("area", "Mons")]
+    assert stored(engine)[ean(1)] == {"ean": ean(1), "meter": "m9", "area": "Mons", "groups": "a b"}
+    assert members(engine) == {("a", ean(1)), ("b", ean(1))}
 
 
 # -- against a model ------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.executescript(
-            "DROP TABLE household; DROP TABLE household_group;"
+            "DROP TABLE household; DROP TABLE household_group; DROP TABLE tenancy;"
             "DROP INDEX ix_payment_request_state; DROP TABLE payment_request;"
             "ALTER TABLE payment DROP COLUMN epoch;"
             "ALTER TABLE payment DROP COLUMN found;"

@@ -1,5 +1,6 @@
 """`relance meters import`: what a person sees of a file of households."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,58 @@ def test_nothing_is_delivered_to_a_meter_that_never_spoke_and_that_is_said(peopl
     ended = call(peopled, "release", "--where", "area==Namur", "--json")
     assert [each["scope"]["meters"] for each in ended.found["orders"]] == [["m00001"]]
     assert "warning: 1 more match that have never spoken: they are not released" in ended.err
+
+
+# -- a meter comes, a household leaves ------------------------------------------------------------
+
+
+def test_a_meter_is_commissioned_with_a_file_of_what_goes_into_it(peopled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    asked = ("meters", "commission", "m00099", "--ean", ean(2))
+    made = call(peopled, *asked, "--secrets", str(file), "--json")
+    assert made.found == {
+        "meter": "m00099",
+        "ean": ean(2),
+        "link": "link-7",
+        "new": True,
+        "secrets": str(file),
+    }
+    assert json.loads(file.read_text())["meter"] == "m00099"
+    assert call(peopled, *asked).out == f"m00099 was at EAN {ean(2)} before: nothing has changed.\n"
+    again = call(peopled, *asked, "--secrets", str(file))
+    assert (again.status, "exists already" in again.one_line()) == (2, True)
+    wrong = call(peopled, "meters", "commission", "m00098", "--ean", ean(2)[:-1] + "9")
+    assert (wrong.status, "allowed: 18 digits, the last one the check digit" in wrong.one_line()) == (2, True)
+    elsewhere = call(peopled, "meters", "commission", "m00001", "--ean", ean(2))
+    assert (elsewhere.status, "allowed: one connection" in elsewhere.one_line()) == (1, True)
+
+
+def test_a_move_tells_whose_the_money_is_and_what_a_second_person_must_sign(peopled: Path) -> None:
+    assert call(peopled, "flag", "set", "m00001", "medical").status == 0
+    moved = call(peopled, "meters", "move-out", ean(1), "--on", "2020-07-02T20:00Z", "--as", "anne")
+    assert moved.status == 0
+    assert "The household at EAN 541448860000000011, meter m00001, left on Thu 2020-07-02 22:00" in moved.out
+    assert (
+        "12.34 EUR on the purse by the report 59 min after the move are owed to who left; "
+        "the purse still holds them." in moved.out
+    )
+    assert "relance orders sign o000002 --as bart" in moved.out
+    assert "The connection stays in winter" in moved.out
+    shown = call(peopled, "meters", "show", "m00001")
+    assert "a household left" in shown.out
+    found = call(peopled, "meters", "show", "m00001", "--json").found
+    assert [(each["number"], each["balance_ueur"]) for each in found["left"]] == [(1, 12_340_000)]
+    assert found["household"]["flags"] == []
+    assert call(peopled, "orders", "sign", "o000002", "--as", "bart").status == 0
+
+
+@pytest.mark.parametrize(
+    ("on", "status", "words"),
+    [
+        ("2020-07-02T22:00", 2, "a date and time with its offset"),
+        ("2099-01-01T00:00Z", 2, "is to come; allowed: up to now"),
+    ],
+)
+def test_a_wrong_date_of_a_move_is_refused(peopled: Path, on: str, status: int, words: str) -> None:
+    ended = call(peopled, "meters", "move-out", "m00001", "--on", on)
+    assert (ended.status, words in ended.one_line()) == (status, True)

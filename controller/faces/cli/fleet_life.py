@@ -1,0 +1,121 @@
+"""`relance meters commission|move-out`: a meter comes to a connection, and a household leaves one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import to_builtins
+
+from controller.faces.cli import households as households_face
+from controller.faces.cli.face import Face
+from controller.faces.cli.left import money_in_words, tenancy_fields
+from controller.faces.cli.options import Meter
+from controller.faces.cli.order_status import order_fields, print_status
+from controller.faces.cli.showing import print_json, print_lines
+from controller.faces.cli.verbs import ACTING, NAMED, verb
+from controller.households.commissioning import SecretFile, commission
+from controller.households.moving import move_out
+from controller.office.keys import load_fleet_key
+from protocols.arguments import read_instant, read_name
+from protocols.documents.kind_rule import Kind, Role
+from protocols.errors import InputError, quoted
+from protocols.identifiers import EAN_DIGITS, is_ean
+from protocols.rim.terminal import Exit
+from protocols.words.en.times import local
+
+# These verbs stand beside the others of `relance meters`.
+app = households_face.app
+
+
+@verb(
+    app,
+    "commission",
+    "meters commission m00042 --ean 541448860000000011",
+    "meters commission m00042 --ean 541448860000000011 --link link-3 --secrets m00042.json",
+    shares=NAMED,
+)
+def commission_one(
+    face: Face,
+    meter: Meter,
+    *,
+    ean: Annotated[str, typer.Option(metavar="EAN", help="The connection; the DSO's file must name it.")],
+    link: Annotated[
+        str | None, typer.Option(metavar="LINK", help="Where the meter will be; else what the file says.")
+    ] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what goes into the meter: id, keys, root.")
+    ] = None,
+) -> int:
+    """Put a meter at a connection: it is the household's from now on, and it is admitted.
+
+    `--secrets` writes a new file that only you can read, with the id, the meter's own keys and the root.
+    Whoever reads it can speak for this meter, and for no other. To commission it again changes nothing. A
+    meter that is at another connection is refused, and so is a connection whose meter has spoken.
+    """
+    read_name(meter, "METER")
+    if not is_ean(ean):
+        allowed = f"{EAN_DIGITS} digits, the last one the check digit"
+        raise InputError(f"--ean: {quoted(ean)}; allowed: {allowed}")
+    at = None if link is None else read_name(link, "--link")
+    actor = face.actor(Role.PROTECT)
+    out = None if secrets is None else _secret_file(face, secrets)
+    made = commission(face.office.store, meter, ean, at, actor, face.now_ms(), out=out)
+    if face.as_json:
+        print_json(to_builtins(made) | {"secrets": None if secrets is None else str(secrets)})
+        return Exit.DONE
+    where = f"at link {made.link}" if made.link else "when it first speaks"
+    print_lines(
+        f"{meter} is at EAN {ean}; it is admitted {where}."
+        if made.new
+        else f"{meter} was at EAN {ean} before: nothing has changed."
+    )
+    if secrets is not None:
+        print_lines(f"{secrets}: what goes into the meter. Delete it once the meter has it.")
+    return Exit.DONE
+
+
+@verb(
+    app,
+    "move-out",
+    "meters move-out m00042 --on 2026-11-29T12:00+01:00",
+    "orders sign o000012 --as bart",
+    shares=ACTING,
+)
+def move_one_out(
+    face: Face,
+    meter: Meter,
+    *,
+    on: Annotated[str, typer.Option(metavar="T", help="When they left, with an offset; not to come.")],
+) -> int:
+    """Record that a household has left. Its debt, flags and holds do not pass to the next one.
+
+    Category, language and flags of the DSO's file are taken away here and now. The flags that the meter
+    obeys, and holds for it alone, take two people: the command signs first, `orders sign` second. What the
+    purse held by the last report is owed to who left; the purse itself is not emptied. METER may be an EAN.
+    """
+    name = read_name(meter, "METER")
+    on_ms = read_instant(on, "--on")
+    with face.acting(Kind.CLEAR_FLAG) as act:
+        moved = move_out(act, name, on_ms)
+    service = face.check_served(*moved.drafts)
+    left = moved.tenancy
+    if face.as_json:
+        orders = [order_fields(each) for each in moved.drafts]
+        print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups} | service)
+        return Exit.DONE
+    print_lines(f"The household at EAN {left.ean}, meter {left.meter}, left on {local(on_ms, face.zone)}.")
+    print_lines(money_in_words(left))
+    for status in moved.drafts:
+        print_status(status, face.zone)
+    if moved.groups:
+        print_lines(
+            f"The connection stays in {', '.join(moved.groups)}; `relance groups remove` takes it out."
+        )
+    return Exit.DONE
+
+
+def _secret_file(face: Face, path: Path) -> SecretFile:
+    settings = face.office.settings
+    return SecretFile(
+        path=path, fleet_key=load_fleet_key(settings.fleet_key), root=settings.root.read_bytes()
+    )

@@ -1,0 +1,34 @@
+"""How a household that has left is told: until when it lived there, and whose the money on the purse is."""
+
+from typing import Any
+
+from controller.faces.cli.showing import instants
+from controller.households.moving import TenancyView
+from protocols.words.en.amounts import eur
+from protocols.words.en.times import duration
+
+
+def tenancy_fields(left: TenancyView) -> dict[str, Any]:
+    """The JSON fields of a household that has left."""
+    return {
+        "ean": left.ean,
+        "number": left.number,
+        "meter": left.meter,
+        "balance_ueur": left.balance_ueur,
+        "recorded_by": left.recorded_by,
+        **instants(until=left.until_ms, reported=left.reported_ms, recorded=left.recorded_ms),
+    }
+
+
+def money_in_words(left: TenancyView) -> str:
+    """Whose the money on the purse is. The purse still holds it: nothing here can take it out."""
+    if left.balance_ueur is None or left.reported_ms is None:
+        return "What its purse holds is not known: the meter has reported nothing."
+    apart_ms = left.reported_ms - left.until_ms
+    when = f"{duration(abs(apart_ms))} {'after' if apart_ms >= 0 else 'before'} the move"
+    amount = eur(abs(left.balance_ueur))
+    if left.balance_ueur < 0:
+        return (
+            f"It owed {amount} EUR by the report {when}: the debt is the leaver's, not the next household's."
+        )
+    return f"{amount} EUR on the purse by the report {when} are owed to who left; the purse still holds them."

@@ -1,0 +1,115 @@
+"""A meter is put at a connection: from then on it is the household's, and orders go to it."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from controller.database.engine import writing
+from controller.database.tables import HouseholdRow, MeterRow
+from controller.meters.admission import Admission, admission_of, admit
+from controller.meters.behind import note_change
+from controller.office import audit
+from controller.office.audit import AuditAct
+from controller.office.keys import write_secret
+from controller.office.people import Actor
+from protocols.errors import RefusedError, quoted
+from protocols.link.keys import ask_key, asks_key, meter_key
+from protocols.reasons import Source
+
+# The time authorities that a meter asks; what it asks each of them has a MAC under a key of its own.
+_ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
+
+
+class Commissioned(Struct, frozen=True, kw_only=True):
+    """A meter at a connection. `link`: where it is admitted; None: it is admitted when it first speaks.
+
+    `new`: False where all of it was so before.
+    """
+
+    meter: str
+    ean: str
+    link: str | None
+    new: bool
+
+
+class MeterSecrets(Struct, frozen=True, kw_only=True):
+    """What a meter is given at manufacture: its id, its own keys as hex digits, and the root.
+
+    `asks`: its keys for the asks to each time authority. `root`: the sealed document of `relance init`.
+    """
+
+    meter: str
+    ean: str
+    key: str
+    asks: dict[Source, str]
+    root: msgspec.Raw
+
+
+class SecretFile(Struct, frozen=True, kw_only=True):
+    """Where the file goes, and what it is made of."""
+
+    path: Path
+    fleet_key: bytes
+    root: bytes
+
+
+def secrets_of(fleet_key: bytes, meter: str, ean: str, root: bytes) -> bytes:
+    """The file that goes into a meter, as JSON. Whoever reads it can speak for this meter, and no other."""
+    asks = {each: ask_key(asks_key(fleet_key, each), meter).hex() for each in _ASKED}
+    key = meter_key(fleet_key, meter).hex()
+    made = MeterSecrets(meter=meter, ean=ean, key=key, asks=asks, root=msgspec.Raw(root))
+    return msgspec.json.encode(made) + b"\n"
+
+
+def commission(
+    store: Engine,
+    meter: str,
+    ean: str,
+    link: str | None,
+    actor: Actor,
+    now_ms: int,
+    *,
+    out: SecretFile | None = None,
+) -> Commissioned:
+    """Put a meter at a connection and admit it, in one transaction; `out`: also write what goes into it.
+
+    Raises RefusedError for a connection that no file names, one whose meter is another that has spoken, a
+    meter that is elsewhere, or one without a link while admission is closed; InputError as `write_secret`.
+    """
+    with writing(store) as session:
+        row = session.get(HouseholdRow, ean)
+        if row is None:
+            raise RefusedError(f"EAN {ean}: no household is known; `relance meters import` names it")
+        _check_free(session, row, meter)
+        before = session.get(MeterRow, meter)
+        new = row.meter != meter or before is None
+        row.meter = meter
+        session.add(row)
+        at = link or row.link
+        if before is not None:
+            at = before.link
+        elif at is not None:
+            admit(session, (meter,), at, actor.name, now_ms)
+        elif admission_of(session) is Admission.CLOSED:
+            raise RefusedError(f"meter {quoted(meter)}: admission is closed; --link says where it will be")
+        if new:
+            note_change(session)
+            audit.record(session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at)
+        if out is not None:
+            write_secret(out.path, secrets_of(out.fleet_key, meter, ean, out.root))
+        return Commissioned(meter=meter, ean=ean, link=at, new=new)
+
+
+def _check_free(session: Session, row: HouseholdRow, meter: str) -> None:
+    elsewhere = session.exec(select(HouseholdRow.ean).where(HouseholdRow.meter == meter)).first()
+    if elsewhere not in {None, row.ean}:
+        raise RefusedError(f"meter {quoted(meter)}: is at EAN {elsewhere}; allowed: one connection")
+    if row.meter != meter and session.get(MeterRow, row.meter) is not None:
+        raise RefusedError(
+            f"EAN {row.ean}: has meter {row.meter}, which is known to speak; "
+            "to replace a meter, with what is left in it, is not possible yet"
+        )

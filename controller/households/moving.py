@@ -1,0 +1,150 @@
+"""A household leaves: what protected it does not pass on, and what is left on the purse is owed to it.
+
+The connection stays, with its meter. Debt, holds, flags, category and language belong to who lived there.
+What the meter obeys of it two people take away, as always: this drafts the orders.
+"""
+
+from msgspec import Struct
+from sqlmodel import Session, col, select
+
+from controller.database.rows import view_of
+from controller.database.tables import HouseholdRow, MeterRow, PaymentRow, TenancyRow
+from controller.meters.behind import household_at, note_change
+from controller.office import audit
+from controller.office.audit import AuditAct
+from controller.orders.acting import Act
+from controller.orders.active import standing_orders
+from controller.orders.standing import standing_of
+from controller.orders.status import OrderStatus
+from protocols.documents.drafting import clear_flag, lift_moratorium, object_of
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
+from protocols.errors import InputError, RefusedError, quoted
+from protocols.instants import iso_from_ms
+from protocols.reasons import FlagName
+
+
+class TenancyView(Struct, frozen=True, kw_only=True):
+    """A household that has left: until when it lived there, and what its meter's purse held.
+
+    `balance_ueur`: by the last report before the move was recorded, of `reported_ms`; None: not known.
+    """
+
+    ean: str
+    number: int
+    meter: str
+    until_ms: int
+    balance_ueur: int | None
+    reported_ms: int | None
+    recorded_by: str
+    recorded_ms: int
+
+
+class MovedOut(Struct, frozen=True, kw_only=True):
+    """A move. `drafts`: what a second person must sign so that the meter obeys the old flags no longer.
+
+    `groups`: free groups in which the connection stays.
+    """
+
+    tenancy: TenancyView
+    drafts: tuple[OrderStatus, ...]
+    groups: tuple[str, ...]
+
+
+def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
+    """Record that the household at a meter or EAN has left, and draft the end of what protected it.
+
+    Raises InputError for an instant to come; RefusedError for an unknown household, a move that is no later
+    than the last one, or one dated back over a payment.
+    """
+    session = act.session
+    row = household_at(session, name)
+    if row is None:
+        raise RefusedError(
+            f"{quoted(name)}: no household is known with this meter or EAN; `relance meters import` names it"
+        )
+    if on_ms > act.now_ms:
+        raise InputError(
+            f"--on: {iso_from_ms(on_ms)} is to come; allowed: up to now, {iso_from_ms(act.now_ms)}"
+        )
+    earlier = list_tenancies(session, row.ean)
+    if earlier and earlier[-1].until_ms >= on_ms:
+        raise RefusedError(
+            f"EAN {row.ean}: a household left on {iso_from_ms(earlier[-1].until_ms)}; allowed: a later move"
+        )
+    _check_payments(session, row.meter, on_ms)
+    tenancy = _close(act, row, on_ms, len(earlier) + 1)
+    return MovedOut(tenancy=tenancy, drafts=_end_protection(act, row.meter), groups=_words(row.groups))
+
+
+def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
+    """The households that have left this connection, the first first."""
+    rows = session.exec(select(TenancyRow).where(TenancyRow.ean == ean).order_by(col(TenancyRow.number)))
+    return [view_of(row, TenancyView) for row in rows]
+
+
+def _check_payments(session: Session, meter: str, on_ms: int) -> None:
+    """Raises RefusedError for a payment after the move: whose it is, the file cannot say."""
+    later = select(PaymentRow).where(PaymentRow.meter == meter, PaymentRow.created_ms > on_ms)
+    payment = session.exec(later.order_by(col(PaymentRow.created_ms)).limit(1)).first()
+    if payment is not None:
+        raise RefusedError(
+            f"payment {payment.id} was taken at {iso_from_ms(payment.created_ms)}, after the move: "
+            "it would be the leaver's, whoever paid it; allowed: a move after the last payment"
+        )
+
+
+def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
+    meter = act.session.get(MeterRow, row.meter)
+    left = TenancyRow(
+        ean=row.ean,
+        number=number,
+        meter=row.meter,
+        until_ms=on_ms,
+        category=row.category,
+        language=row.language,
+        flags=row.flags,
+        balance_ueur=None if meter is None else meter.balance_ueur,
+        reported_ms=None if meter is None else meter.reported_ms,
+        recorded_by=act.actor.name,
+        recorded_ms=act.now_ms,
+    )
+    act.session.add(left)
+    row.category = row.language = row.flags = None
+    act.session.add(row)
+    note_change(act.session)
+    audit.record(
+        act.session,
+        act.now_ms,
+        act.actor.name,
+        AuditAct.MOVE_OUT,
+        row.meter,
+        ean=row.ean,
+        until_ms=on_ms,
+        balance_ueur=left.balance_ueur,
+    )
+    return view_of(left, TenancyView)
+
+
+def _end_protection(act: Act, meter: str) -> tuple[OrderStatus, ...]:
+    """Draft the end of each flag that stands at the meter, and of each hold declared for it alone."""
+    active = standing_orders(act.session, (meter,)).get(meter, [])
+    standing = standing_of(active, act.now_ms)
+    names = {span.name for span in standing.forbidding}
+    if standing.is_protected:
+        names.add(object_of(Kind.SET_FLAG, FlagName.PROTECTED))
+    alone = {each.order.object for each in active if each.order.scope.meters == (meter,)}
+    drafts = []
+    for name in sorted(names & alone):
+        kind, _, rest = name.partition("/")
+        if kind == Kind.HOLD:
+            sheet = act.sheet(Kind.LIFT_HOLD, rest)
+            drafts.append(act.submit(lift_moratorium(sheet, rest, Scope(meters=(meter,)))))
+        else:
+            flag = FlagName(rest)
+            drafts.append(act.submit(clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), meter, flag)))
+    return tuple(drafts)
+
+
+def _words(words: str | None) -> tuple[str, ...]:
+    return tuple((words or "").split())
