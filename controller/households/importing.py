@@ -34,12 +34,14 @@ class Imported(Struct, frozen=True, kw_only=True):
 
     `wrong`: how many cells and rows are wrong in all. `changes`: of the first CHANGES_MAX changed rows.
     `new_words`: areas, DSOs, categories and groups that were not known before.
+    `flagged`: new or changed households with flags, which only an order sets at their meters.
     """
 
     rows: int
     counts: Counts = Counts(0, 0, 0)
     changes: tuple[ChangedValue, ...] = ()
     new_words: dict[str, list[str]] = {}
+    flagged: int = 0
     problems: tuple[RowProblem, ...] = ()
     wrong: int = 0
 
@@ -130,4 +132,5 @@ def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
         counts=counts,
         changes=tuple(staging.changes(session, CHANGES_MAX)),
         new_words=staging.new_words(session, _WORDS_MAX),
+        flagged=staging.count_flagged(session),
     )

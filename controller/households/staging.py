@@ -188,6 +188,12 @@ def _new(session: Session, staged: Column[Any], stored: Column[Any], limit: int)
     return list(session.scalars(query))
 
 
+def count_flagged(session: Session) -> int:
+    """How many new or changed rows have flags."""
+    flagged = select(func.count()).select_from(_STAGED).where(_STAGED.c.flags.is_not(None))
+    return int(session.execute(flagged.where(_STAGED.c.change != _SAME)).scalar_one())
+
+
 def take_over(session: Session, *, groups: bool) -> None:
     """Store what is new or changed. `groups`: the file names groups, so that they replace those stored."""
     moved = select(_STAGED.c.ean).where(_STAGED.c.change != _SAME)

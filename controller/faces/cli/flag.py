@@ -1,16 +1,20 @@
-"""`relance flag`: a household's flag; one person sets it, two clear it; and the flags that are set."""
+"""`relance flag`: one person sets a household's flag, two clear it; which are set, and which the file says."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
+from msgspec import to_builtins
 
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
 from controller.households.acts import clear_household_flag, set_household_flag
+from controller.households.flags_due import FLAGS_AT_ONCE, FlagDue, flags_due, order_due
 from controller.households.views import FlagView, ForgottenFlag, list_flags, list_forgotten_flags
 from controller.meters.registry import check_known
+from controller.orders.status import OrderStatus
 from protocols.arguments import check_choice, read_name
 from protocols.documents.kind_rule import Kind
 from protocols.reasons import FlagName
@@ -18,6 +22,8 @@ from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="Set, clear and list households' flags.")
 
+_DUE_HEADS: Final = ("meter", "EAN", "flag", "state")
+_DUE: Final = {True: "no order sets it", False: "its meter has never spoken"}
 Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(FlagName)}.")]
 
 
@@ -103,6 +109,51 @@ def _fields(each: FlagView) -> dict[str, object]:
         "basis": each.basis,
         "delivery": each.delivery,
     }
+
+
+@verb(app, "due", "flag due", "flag due --order --basis 'file of 1 December'", shares=ACTING)
+def due(
+    face: Face,
+    *,
+    order: Annotated[bool, typer.Option("--order", help="Set them all. One person is enough.")] = False,
+) -> int:
+    """List the flags that the DSO's file says and that no order sets: so far they protect nobody.
+
+    `--order` sets them at meters that have spoken; those of others wait until theirs has. Ends with 1 when
+    no flag is due.
+    """
+    with face.office.reading() as session:
+        found = flags_due(session, face.now_ms())
+    statuses: list[OrderStatus] = []
+    spoken = [each for each in found if each.spoken]
+    if order and spoken:
+        with face.acting(Kind.SET_FLAG) as act:
+            statuses += order_due(act, spoken[:FLAGS_AT_ONCE])
+        for start in range(FLAGS_AT_ONCE, len(spoken), FLAGS_AT_ONCE):
+            with face.again(act) as further:
+                statuses += order_due(further, spoken[start : start + FLAGS_AT_ONCE])
+    service = face.check_served(*statuses)
+    if face.as_json:
+        ids = [each.order.id for each in statuses]
+        print_json({"due": to_builtins(found), "ordered": ids} | service)
+    else:
+        _tell_due(found, statuses, ordered=order)
+    return Exit.DONE if found else Exit.NO
+
+
+def _tell_due(found: Sequence[FlagDue], statuses: Sequence[OrderStatus], *, ordered: bool) -> None:
+    if not found:
+        print_lines("No flag is due: an order sets each flag of the file.")
+    elif ordered:
+        silent = sum(1 for each in found if not each.spoken)
+        if statuses:
+            first, last = statuses[0].order.id, statuses[-1].order.id
+            print_lines(f"Flags ordered: {len(statuses)}, by orders {first} to {last}.")
+        if silent:
+            print_lines(f"Flags that wait until their meter has spoken: {silent}.")
+    else:
+        rows = [(each.meter, each.ean, each.flag, _DUE[each.spoken]) for each in found]
+        print_table("", _DUE_HEADS, rows)
 
 
 def _flag(name: str) -> FlagName:

@@ -127,6 +127,9 @@ def _in_words(found: Imported, *, dry_run: bool) -> Iterator[str]:
         shown = ", ".join(words[:_WORDS_SHOWN])
         rest = f" and {len(words) - _WORDS_SHOWN} more" if len(words) > _WORDS_SHOWN else ""
         yield f"{column}: so far no household had {shown}{rest}"
+    if found.flagged:
+        households = "1 household has" if found.flagged == 1 else f"{found.flagged} households have"
+        yield f"{households} flags in the file: `relance flag due` shows which of them no order sets yet."
     if dry_run:
         yield "A dry run: nothing is stored."
 
@@ -141,6 +144,7 @@ def _fields(found: Imported, *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "changes": to_builtins(found.changes),
         "new_words": found.new_words,
+        "flagged": found.flagged,
         "wrong": found.wrong,
         "problems": to_builtins(found.problems),
     }

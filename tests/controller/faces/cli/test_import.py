@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.faces.cli import flag
 from tests.controller.faces.cli.invocation import call
 from tests.controller.households.households import ean
 
@@ -182,3 +183,31 @@ def test_a_move_tells_whose_the_money_is_and_what_a_second_person_must_sign(peop
 def test_a_wrong_date_of_a_move_is_refused(peopled: Path, on: str, status: int, words: str) -> None:
     ended = call(peopled, "meters", "move-out", "m00001", "--on", on)
     assert (ended.status, words in ended.one_line()) == (status, True)
+
+
+# -- flags of the file ----------------------------------------------------------------------------
+
+
+def test_flags_of_the_file_are_due_until_somebody_orders_them(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flag, "FLAGS_AT_ONCE", 2)
+    file = written(
+        tmp_path,
+        f"ean,meter,flags\n{ean(1)},m00001,medical dispute\n{ean(2)},m00002,protected\n{ean(3)},,medical\n",
+    )
+    imported = call(home, "meters", "import", file).out
+    assert "3 households have flags in the file: `relance flag due` shows which" in imported
+    listed = call(home, "flag", "due").out.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [ean(3), "m00001", "m00001", "m00002"]
+    assert listed[1].endswith("its meter has never spoken")
+    ordered = call(home, "flag", "due", "--order", "--as", "anne")
+    assert ordered.out.splitlines() == [
+        "Flags ordered: 3, by orders o000001 to o000003.",
+        "Flags that wait until their meter has spoken: 1.",
+    ]
+    left = call(home, "flag", "due", "--json").found
+    assert [(each["meter"], each["spoken"]) for each in left["due"]] == [(ean(3), False)]
+    assert call(home, "flag", "due", "--order", "--json").found["ordered"] == []
+    call(home, "meters", "import", written(tmp_path, f"ean,flags\n{ean(3)},\n"))
+    assert call(home, "flag", "due").status == 1
