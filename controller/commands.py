@@ -121,6 +121,12 @@ def _refund() -> Callable[..., int]:
     return with_shared(refund_one, ACTING)
 
 
+def _parameters() -> typer.Typer:
+    from controller.faces.cli.parameters import app
+
+    return app
+
+
 def _orders() -> typer.Typer:
     from controller.faces.cli.orders import app
 
@@ -229,6 +235,7 @@ ROWS: Final = (
         _refund,
         ("refund m00042 --eur 20.00 --basis 'move of 1 June' --as anne", "orders sign o000012 --as bart"),
     ),
+    CommandRow("parameters", "Set a meter's payment mode and groups, and go back.", _parameters),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),

@@ -28,6 +28,10 @@ PRICE_UEUR_MAX = 100_000_000
 DEBT_UEUR_MAX = 400_000_000_000
 # The period of a debt's cap: a day to a year.
 DEBT_DAYS_MAX = 366
+# Versions of its parameters that a meter keeps, its commissioning among them: one in force, and the way back.
+PARAMETER_SETS_MAX = 4
+# Groups that one meter is in: region, DSO, category, energy, and a few free ones.
+GROUPS_MAX = 8
 # Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
 # Holds that one key has at one meter, each under its name; what is beyond joins its person's catch-all. A

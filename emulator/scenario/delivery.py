@@ -25,7 +25,7 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
-from emulator.scenario.desk import CALENDAR, DEBT, LEASE, REFUND, TARIFF, Desk
+from emulator.scenario.desk import CALENDAR, DEBT, LEASE, PARAMETERS, REFUND, TARIFF, Desk
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
@@ -38,6 +38,7 @@ from emulator.scenario.model import (
     IssuersSpec,
     LiftHoldSpec,
     OvercurrentSpec,
+    ParametersSpec,
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
@@ -146,12 +147,14 @@ class GuardedDelivery:
                 return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
             case FlagSpec():
                 return self._desk.write_flag(do, at_ms)
-            case TariffSpec() | DebtSpec() | RefundSpec():
+            case TariffSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
                 return self._write_about_money(do, at_ms)
             case _:
                 raise AssertionError(f"no document carries {do}")
 
-    def _write_about_money(self, do: TariffSpec | DebtSpec | RefundSpec, at_ms: UtcMs) -> bytes:
+    def _write_about_money(
+        self, do: TariffSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: UtcMs
+    ) -> bytes:
         match do:
             case TariffSpec():
                 return self._desk.write_tariff(do, at_ms)
@@ -159,6 +162,8 @@ class GuardedDelivery:
                 return self._desk.write_debt(do, at_ms)
             case RefundSpec():
                 return self._desk.write_refund(do, at_ms)
+            case ParametersSpec():
+                return self._desk.write_parameters(do, at_ms)
 
     def _witness(self, do: WitnessSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Fresh: asked and answered at the same tick. One-way: the next number of its source."""
@@ -285,6 +290,8 @@ def _names_of_unsupported(do: Do) -> tuple[Kind | NoOrder, str]:
             return Kind.DEBT, DEBT
         case RefundSpec():
             return Kind.REFUND, REFUND
+        case ParametersSpec():
+            return Kind.PARAMETERS, PARAMETERS
         case RebaseSpec():
             return Kind.REBASE, "clock/meter"
         case EmergencyCreditSpec():

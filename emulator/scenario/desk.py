@@ -13,6 +13,7 @@ from emulator.scenario.model import (
     FlagSpec,
     HoldSpec,
     IssuersSpec,
+    ParametersSpec,
     ProgrammedCutSpec,
     RefundSpec,
     ReleaseSpec,
@@ -33,6 +34,7 @@ from protocols.documents.bodies import (
     LeaseBody,
     LiftBody,
     Named,
+    ParametersBody,
     PaymentBody,
     RebaseBody,
     RefundBody,
@@ -54,6 +56,7 @@ LEASE = "lease/meter"
 TARIFF = "tariff/meter"
 DEBT = "debt/meter"
 REFUND = "refund/meter"
+PARAMETERS = "parameters/meter"
 ISSUER = "controller"
 
 # A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
@@ -228,6 +231,10 @@ class Desk:
 
     def write_refund(self, do: RefundSpec, at_ms: int) -> bytes:
         return self._seal(self._order(Kind.REFUND, REFUND, RefundBody(do.total_ueur), at_ms))
+
+    def write_parameters(self, do: ParametersSpec, at_ms: int) -> bytes:
+        body = ParametersBody(do.from_ms, do.mode, back_to=do.back_to)
+        return self._seal(self._order(Kind.PARAMETERS, PARAMETERS, body, at_ms))
 
     def write_emergency_credit(self, at_ms: int) -> bytes:
         return self._seal(self._order(Kind.EMERGENCY_CREDIT, "emergency/meter", EmergencyCreditBody(), at_ms))

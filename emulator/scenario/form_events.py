@@ -12,7 +12,7 @@ from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
 from emulator.scenario.form_doubts import doubt_names, doubt_nights
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
-from emulator.scenario.form_money import read_debt, read_tariff
+from emulator.scenario.form_money import read_debt, read_parameters, read_tariff
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import (
@@ -264,6 +264,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "tariff": lambda given, context: read_tariff(given, context.at_ms),
     "debt": lambda given, _context: read_debt(given),
     "refund": lambda given, _context: RefundSpec(given.ueur("eur", 0, BALANCE_EUR_MAX)),
+    "parameters": lambda given, context: read_parameters(given, context.at_ms),
     "release": lambda given, _context: ReleaseSpec(given.one_of("hours", RELEASE_HOURS, 72)),
     "emergency_credit": lambda _given, _context: EmergencyCreditSpec(),
     "rebase": lambda _given, _context: RebaseSpec(),

@@ -1,16 +1,25 @@
-"""`do = "tariff"`, whose registers are switched by rules in local time, and `do = "debt"` (design §9)."""
+"""What changes money in a file: tariffs with registers, debts, and the payment mode (design §9)."""
 
 from collections.abc import Sequence
 
 from emulator.forms.fields import Fields
 from emulator.forms.problems import shown
-from emulator.scenario.model import DebtSpec, TariffSpec
+from emulator.scenario.model import DebtSpec, ParametersSpec, TariffSpec
 from protocols.cutting.switches import RegisterPlan, compile_switches
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.errors import InputError
 from protocols.identifiers import is_obis
 from protocols.instants import iso_from_ms
-from protocols.limits import BALANCE_EUR_MAX, DEBT_DAYS_MAX, DEBT_UEUR_MAX, PRICE_UEUR_MAX, REGISTERS_MAX
+from protocols.limits import (
+    BALANCE_EUR_MAX,
+    DEBT_DAYS_MAX,
+    DEBT_UEUR_MAX,
+    INSTANT_MS_MIN,
+    PRICE_UEUR_MAX,
+    REGISTERS_MAX,
+    REV_MAX,
+)
+from protocols.reasons import PaymentMode
 from protocols.units import UEUR_PER_EUR
 
 _REST = "rest"
@@ -36,6 +45,18 @@ def read_debt(given: Fields) -> DebtSpec:
         period_cap_ueur=_read_cap(given, "period_cap_eur"),
         period_days=given.integer("period_days", 1, DEBT_DAYS_MAX, 7),
     )
+
+
+def read_parameters(given: Fields, at_ms: int | None) -> ParametersSpec:
+    """The arguments of `do = "parameters"`: `mode`, or `back_to` an earlier version; in force from `from`."""
+    mode, back_to = None, None
+    if given.either("mode", "back_to"):
+        if given.has("mode"):
+            mode = given.one_of("mode", tuple(PaymentMode))
+        else:
+            back_to = given.integer("back_to", 0, REV_MAX)
+    from_ms = given.instant_ms("from") if given.has("from") else at_ms
+    return ParametersSpec(INSTANT_MS_MIN if from_ms is None else from_ms, mode, back_to)
 
 
 def _read_cap(given: Fields, key: str) -> int:

@@ -152,6 +152,15 @@ class RefundSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ParametersSpec:
+    """A version of a meter's parameters; versions are counted from 1. `back_to`: of that earlier version."""
+
+    from_ms: int
+    mode: PaymentMode | None
+    back_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSpec:
     hours: ReleaseHours
 
@@ -203,6 +212,7 @@ Do = (
     | TariffSpec
     | DebtSpec
     | RefundSpec
+    | ParametersSpec
     | ReleaseSpec
     | EmergencyCreditSpec
     | RebaseSpec

@@ -12,6 +12,7 @@ from protocols.identifiers import ID_FORM, OBIS_FORM
 from protocols.limits import (
     DEBT_DAYS_MAX,
     DEBT_UEUR_MAX,
+    GROUPS_MAX,
     ID_CHARS_MAX,
     KEPT_MAX,
     OBJECTS_MAX,
@@ -25,7 +26,7 @@ from protocols.limits import (
     WINDOWS_MAX,
     ReleaseHours,
 )
-from protocols.reasons import FlagName, HoldKind
+from protocols.reasons import FlagName, HoldKind, PaymentMode
 from protocols.spans import InstantMs, Window
 
 # In a pattern `$` alone would also let a line feed follow; `$(?!\n)` means the end to Python and to
@@ -195,6 +196,19 @@ class RefundBody(Body, frozen=True):
     """A statement of what was paid back out of a purse: the running total of all refunds of this meter."""
 
     total_ueur: Debt
+
+
+class ParametersBody(Body, frozen=True, omit_defaults=True):
+    """A version of a meter's parameters, in force from `from_ms` on; its number is the order's (design §4.3).
+
+    What is left out is as commissioned. `back_to`: the values of this earlier version, 0 of the
+    commissioning; then nothing else is named.
+    """
+
+    from_ms: InstantMs
+    mode: PaymentMode | None = None
+    groups: Annotated[tuple[Id, ...], Meta(max_length=GROUPS_MAX)] | None = None
+    back_to: Annotated[int, Meta(ge=0, le=REV_MAX)] | None = None
 
 
 class RebaseBody(Body, frozen=True):

@@ -24,6 +24,7 @@ from protocols.documents.bodies import (
     LiftBody,
     LimiterBody,
     Named,
+    ParametersBody,
     PaymentBody,
     RebaseBody,
     RefundBody,
@@ -218,6 +219,11 @@ def debt(sheet: Sheet, meter: str, body: DebtBody) -> Order:
 def refund(sheet: Sheet, meter: str, total_ueur: int) -> Order:
     """The running total of what was paid back out of a purse; two people. Raises InputError."""
     return _draft(sheet, Kind.REFUND, meter, _one(meter), RefundBody(total_ueur))
+
+
+def parameters(sheet: Sheet, meter: str, body: ParametersBody) -> Order:
+    """A version of a meter's parameters; two people. Raises InputError."""
+    return _draft(sheet, Kind.PARAMETERS, meter, _one(meter), body)
 
 
 def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     TARIFF = "tariff"
     DEBT = "debt"
     REFUND = "refund"
+    PARAMETERS = "parameters"
     REBASE = "rebase"
     LEASE = "lease"
 

@@ -19,6 +19,7 @@ from protocols.documents.bodies import (
     LeaseBody,
     LiftBody,
     LimiterBody,
+    ParametersBody,
     PaymentBody,
     RebaseBody,
     RefundBody,
@@ -145,8 +146,8 @@ KINDS: Final[dict[Kind, KindRule]] = {
         retained=True,
         revivable=True,
     ),
-    # Of the harmful kinds only calendar, void and those about money are sent again. They permit nothing by
-    # themselves.
+    # Of the harmful kinds calendar, void, parameters and those about money are sent again. They permit
+    # nothing by themselves.
     Kind.CUT_CALENDAR: KindRule(
         role=Role.HARM,
         prefix="calendar",
@@ -267,6 +268,19 @@ KINDS: Final[dict[Kind, KindRule]] = {
         joins=Joins.LATEST,
         shown_by=ShownBy.RECEIPT,
         resent_rank=84,
+        silence=Silence.LAPSES,
+        dates=Dates.EVERY_INSTANT,
+        life_ms=_TARIFF_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
+        one_meter=True,
+    ),
+    Kind.PARAMETERS: KindRule(
+        role=Role.HARM,
+        prefix="parameters",
+        body=ParametersBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        resent_rank=86,
         silence=Silence.LAPSES,
         dates=Dates.EVERY_INSTANT,
         life_ms=_TARIFF_LIFE_MS,

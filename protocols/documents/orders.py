@@ -27,6 +27,7 @@ from protocols.documents.bodies import (
     HoldFloorBody,
     Id,
     ObjectName,
+    ParametersBody,
     Rev,
     TariffBody,
 )
@@ -206,6 +207,12 @@ def _check_body(order: Order) -> None:
         edges = [edge for window in body.windows for edge in window]
         if any(later <= sooner for sooner, later in pairwise(edges)):
             raise DocumentError("order: body: windows must be sorted, disjoint and not empty")
+    if (
+        isinstance(body, ParametersBody)
+        and body.back_to is not None
+        and (body.mode or body.groups is not None)
+    ):
+        raise DocumentError("order: body: back_to stands alone: it brings the values of that version")
     if isinstance(body, TariffBody):
         _check_registers(body)
 

@@ -1,4 +1,4 @@
-"""`relance flag`: one person sets a household's flag, two clear it; which are set, and which the file says."""
+"""`relance flag`: one person sets a household's flag, two clear it; which are set, which the file says."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final

@@ -7,6 +7,7 @@ judges its end again. Of a rebase no date is judged, not even the root's: its no
 What a voided key has signed for protection counts as not signed, under whatever root (`voiding.counting`).
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from msgspec import Struct
@@ -86,7 +87,7 @@ def admit_order(
         known, refusal = _judged_by_issuer(data, order, signed, issuers)
     if refusal is not None:
         return RefusedDocument(refusal, order, known)
-    if not is_addressed(order, identity):
+    if not is_addressed(order, identity, memory):
         return RefusedDocument(Refusal.NOT_ADDRESSED, order, known)
     low_ms, high_ms = earliest_ms(memory.clock, tick), latest_ms(memory.clock, tick)
     # A rebase is limited by the dispute's nonce alone: the clock that would judge dates is the one disputed.
@@ -104,7 +105,7 @@ def admit_order(
     return Admitted(order, signed.signers(role), root)
 
 
-def is_addressed(order: Order, identity: Identity) -> bool:
+def is_addressed(order: Order, identity: Identity, memory: Memory) -> bool:
     """Whether the scope means this meter.
 
     A protective order for a group applies to everyone it reaches: a meter that does not know the group
@@ -114,8 +115,14 @@ def is_addressed(order: Order, identity: Identity) -> bool:
     if KINDS[order.kind].one_meter:
         return scope.meters == (identity.id,)
     if scope.group:
-        return KINDS[order.kind].role is Role.PROTECT or scope.group in identity.groups
+        return KINDS[order.kind].role is Role.PROTECT or scope.group in _groups(identity, memory)
     return scope.fleet or identity.id in scope.meters
+
+
+def _groups(identity: Identity, memory: Memory) -> Collection[str]:
+    """The groups of the parameters in force, or where they name none those of the commissioning."""
+    held = memory.parameters
+    return identity.groups if held is None or held.groups is None else held.groups
 
 
 def admit_time(data: bytes, root: Root) -> tuple[Source, SignedTime] | RefusedDocument:

@@ -23,7 +23,7 @@ from protocols.documents.roles import Root
 from protocols.documents.statements import NO_TOTALS, Statement, Totals
 from protocols.instants import UtcMs
 from protocols.link.question import Question
-from protocols.reasons import Supply, SupplyReason
+from protocols.reasons import PaymentMode, Supply, SupplyReason
 from protocols.spans import Window
 
 # `release_ends_at` of a meter that no release holds.
@@ -90,6 +90,23 @@ class Debt(Struct, frozen=True, gc=False):
     period_days: int
     began: Tick
     taken_q: int = 0
+
+
+class ParameterSet(Struct, frozen=True, gc=False):
+    """A version of what two people set of a meter. `groups` None: those of its commissioning."""
+
+    version: int
+    from_ms: int
+    mode: PaymentMode
+    groups: tuple[str, ...] | None
+
+
+class Parameters(Struct, frozen=True, gc=False):
+    """The versions that a meter keeps, the lowest first, which of them is in force, and its groups."""
+
+    sets: tuple[ParameterSet, ...]
+    in_force: int
+    groups: tuple[str, ...] | None
 
 
 class KeyHours(Struct, frozen=True, gc=False):
@@ -159,3 +176,4 @@ class Memory:
     waiting: Mapping[str, Statement] = field(default_factory=no_entries)
     tariff: TariffBody | None = None
     debt: Debt | None = None
+    parameters: Parameters | None = None

@@ -28,7 +28,7 @@ from emulator.firmware.events import (
     TicksLost,
     UnsignedDate,
 )
-from emulator.firmware.guarded import causes, clock, debts, holds, paying, purse, registers
+from emulator.firmware.guarded import causes, clock, debts, holds, parameters, paying, purse, registers
 from emulator.firmware.guarded.causes import Cause
 from emulator.firmware.guarded.documents import Parts, receive
 from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
@@ -228,6 +228,9 @@ class GuardedMeter(ShownMeter):
 
     def _step(self, at_tick: Tick) -> None:
         registers.switch(self.memory, at_tick)
+        if parameters.switch(self.memory, at_tick):
+            self.recorder.persist_first()
+            self._credit_is_back(SupplyReason.CREDIT, at_tick)
         self.point.step(at_tick)
         if self.memory.waiting:
             self._credit_waiting(at_tick)
@@ -292,6 +295,7 @@ class GuardedMeter(ShownMeter):
                 holds.release_due_tick(self.memory),
                 causes.over_due_tick(self.memory),
                 paying.due_tick(self.memory),
+                parameters.due_tick(self.memory),
                 registers.due_tick(self.memory, Tick(self.stepped_tick)),
             )
             self._kept_empty = empty

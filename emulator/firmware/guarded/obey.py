@@ -7,7 +7,7 @@ leaves the memory as it was. Supply is not touched here: the meter looks at the 
 from collections.abc import Callable
 from typing import Final
 
-from emulator.firmware.guarded import debts, registers
+from emulator.firmware.guarded import debts, parameters, registers
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
@@ -22,6 +22,7 @@ from protocols.documents.bodies import (
     DebtBody,
     LeaseBody,
     LimiterBody,
+    ParametersBody,
     RebaseBody,
     RefundBody,
     TariffBody,
@@ -163,6 +164,16 @@ def _refund(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     return Did.STORED
 
 
+def _parameters(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
+    body = body_of(order, ParametersBody)
+    if _is_seen(order, memory):
+        return _again(same=_is_latest(order, memory) and parameters.is_held(memory, body, order.rev))
+    if not parameters.store(memory, body, order.rev):
+        return Refusal.OUT_OF_RANGE
+    _mark_harm_seen(order, memory)
+    return Did.STORED
+
+
 def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
     nonce = body_of(order, RebaseBody).nonce
@@ -225,6 +236,7 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
     Kind.TARIFF: _tariff,
     Kind.DEBT: _debt,
     Kind.REFUND: _refund,
+    Kind.PARAMETERS: _parameters,
     Kind.REBASE: _rebase,
     Kind.LEASE: _lease,
 }

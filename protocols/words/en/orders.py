@@ -12,9 +12,9 @@ from protocols.documents.bodies import (
     HoldFloorBody,
     LeaseBody,
     LimiterBody,
+    ParametersBody,
     PaymentBody,
     RefundBody,
-    RegisterPrice,
     ReleaseBody,
     TariffBody,
     VoidBody,
@@ -23,8 +23,8 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, Scope, body_of, keyid_named_by, short_keyid
 from protocols.errors import quoted
-from protocols.limits import DEBT_UEUR_MAX
-from protocols.words.en.amounts import eur, price
+from protocols.words.en.amounts import eur
+from protocols.words.en.terms import terms_in_words
 from protocols.words.en.times import local
 
 _METERS_NAMED_MAX: Final = 5
@@ -82,30 +82,6 @@ def _deed(order: Order, zone: ZoneInfo) -> str:
     return _deed_of_body(order, name, zone)
 
 
-def _tariff_in_words(body: TariffBody, zone: ZoneInfo) -> str:
-    prices = [_prices_in_words(body)]
-    prices += [f"while {each.obis} is in use {_prices_in_words(each)}" for each in body.registers]
-    if not body.switches:
-        return "; ".join(prices)
-    last = body.switches[-1]
-    return f"{'; '.join(prices)}; {len(body.switches)} switches, the last {local(last.at_ms, zone)}"
-
-
-def _debt_in_words(body: DebtBody) -> str:
-    percent = f"{body.share_permille // 10}.{body.share_permille % 10}".removesuffix(".0")
-    said = [f"a debt of {eur(body.total_ueur)} EUR in all, to which {percent} % of each payment goes"]
-    if body.payment_cap_ueur < DEBT_UEUR_MAX:
-        said.append(f"at most {eur(body.payment_cap_ueur)} EUR of one")
-    if body.period_cap_ueur < DEBT_UEUR_MAX:
-        said.append(f"at most {eur(body.period_cap_ueur)} EUR in {body.period_days} days")
-    return ", ".join(said)
-
-
-def _prices_in_words(prices: TariffBody | RegisterPrice) -> str:
-    fixed = f"{price(prices.fixed_ueur_per_day)} EUR a day"
-    return f"energy at {price(prices.price_ueur_per_kwh)} EUR/kWh, {fixed}"
-
-
 def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
     body: Body = body_of(order, KINDS[order.kind].body)
     match body:
@@ -124,12 +100,8 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
             return f"cuts only in {len(body.windows)} windows ({rule}), the last until {last}"
         case LimiterBody():
             return f"the limiter is {'engaged' if body.engaged else 'disengaged'}"
-        case TariffBody():
-            return _tariff_in_words(body, zone)
-        case DebtBody():
-            return _debt_in_words(body)
-        case RefundBody():
-            return f"refunds out of the credit, {eur(body.total_ueur)} EUR in all"
+        case TariffBody() | DebtBody() | RefundBody() | ParametersBody():
+            return terms_in_words(body, zone)
         case VoidBody():
             kept = ", ".join(dict.fromkeys(each.object for each in body.keeps))
             key = f"the key {short_keyid(body.key)} of {body.holder}"

@@ -18,6 +18,7 @@ from emulator.scenario.model import (
     IssuersSpec,
     LiftHoldSpec,
     OvercurrentSpec,
+    ParametersSpec,
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
@@ -35,7 +36,7 @@ from emulator.scenario.model import (
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import MINUTE_MS, iso_from_ms, ms_from_iso
 from protocols.limits import DEBT_UEUR_MAX
-from protocols.reasons import Energy, FlagName, Source
+from protocols.reasons import Energy, FlagName, PaymentMode, Source
 from protocols.spans import Window
 from protocols.units import QUANTA_PER_EUR
 from tests.emulator.scenario.scenario_texts import HEAD, METERS, event, expectation, read
@@ -129,6 +130,8 @@ registers = [
         ),
         DebtSpec(9_000_000, 1, 2_000_000, 3_000_000, 30),
     ),
+    (f'do = "parameters"\nmode = "credit"\nfrom = {T2}', ParametersSpec(T2_MS, PaymentMode.CREDIT, None)),
+    ('do = "parameters"\nback_to = 2', ParametersSpec(ms_from_iso("2020-07-02T22:59:00+02:00"), None, 2)),
     ('do = "refund"\neur = "9"', RefundSpec(9_000_000)),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),

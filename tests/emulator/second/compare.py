@@ -45,6 +45,7 @@ def _credit_of(meter: Meter) -> dict[str, object]:
     return {
         "held_q": credit.balance_q + credit.emergency_left_q - credit.emergency_limit_q,
         "registers": registers,
+        "mode": credit.mode,
         "debt_q": credit.debt_q,
         "refunded_q": credit.refunded_q,
     }

@@ -20,6 +20,7 @@ from emulator.scenario.model import (
     LiftHoldSpec,
     MeterSpec,
     OvercurrentSpec,
+    ParametersSpec,
     PressSpec,
     ProgrammedCutSpec,
     RebaseSpec,
@@ -90,12 +91,14 @@ def _meter(chance: Random) -> MeterSpec:
 def _money(chance: Random, hours: int) -> list[tuple[int, Do]]:
     """Orders about money, at any second."""
     found: list[tuple[int, Do]] = []
-    for _ in range(chance.choice([1, 2, 4])):
+    for _ in range(chance.choice([1, 3, 6])):
         at_ms = START_MS + chance.randrange(0, hours * 3_600) * SECOND_MS
         orders: list[Do] = [
             _tariff(chance, at_ms),
             _debt(chance),
             RefundSpec(chance.choice(_TOTALS_UEUR)),
+            _parameters(chance, at_ms),
+            _parameters(chance, at_ms),
         ]
         found.append((at_ms + chance.choice([0, 0, 300]), chance.choice(orders)))
     return found
@@ -110,6 +113,14 @@ def _debt(chance: Random) -> DebtSpec:
         period_cap_ueur=chance.choice([0, 150_000, DEBT_UEUR_MAX]),
         period_days=chance.choice([1, 7]),
     )
+
+
+def _parameters(chance: Random, at_ms: int) -> ParametersSpec:
+    """Dated before, now and later; back to versions that are there, and to ones that are not."""
+    from_ms = at_ms + chance.choice([-60, 0, 0, 1, 61, 300]) * MINUTE_MS
+    if chance.random() < 1 / 3:
+        return ParametersSpec(from_ms, None, chance.choice([0, 0, 1, 2, 9]))
+    return ParametersSpec(from_ms, chance.choice([*PaymentMode, None]), None)
 
 
 def _tariff(chance: Random, at_ms: int) -> TariffSpec:

@@ -15,6 +15,7 @@ from emulator.scenario.model import (
     HoldSpec,
     LiftHoldSpec,
     MeterSpec,
+    ParametersSpec,
     ProgrammedCutSpec,
     RebaseSpec,
     RefundSpec,
@@ -73,7 +74,7 @@ class SecondDelivery:
                 self._cancel(do)
             case ReleaseSpec():
                 self._meter.release(do.hours)
-            case TopUpSpec() | TariffSpec() | DebtSpec() | RefundSpec():
+            case TopUpSpec() | TariffSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
                 self._money(do, at_ms)
             case EmergencyCreditSpec():
                 self._meter.start_emergency_credit()
@@ -135,9 +136,10 @@ class SecondDelivery:
         if meter.cut_for == name:
             meter.restore(SupplyReason.CUT_ORDER)
 
-    def _money(self, do: TopUpSpec | TariffSpec | DebtSpec | RefundSpec, at_ms: int) -> None:
+    def _money(self, do: TopUpSpec | TariffSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: int) -> None:
         """All but payments is harm. A debt that is lowered may give credit back, and so supply."""
         meter = self._meter
+        version = self._next("parameters") if isinstance(do, ParametersSpec) else 0
         if isinstance(do, TopUpSpec):
             self._pay(do)
         elif self._takes_harm(at_ms):
@@ -150,6 +152,8 @@ class SecondDelivery:
                     meter.restore_credit(SupplyReason.TOP_UP)
                 case RefundSpec():
                     meter.purse.refund(do.total_ueur)
+                case ParametersSpec():
+                    meter.purse.store_mode(version, do.from_ms, do.mode, do.back_to)
 
     def _pay(self, do: TopUpSpec) -> None:
         if do.id not in self._totals_ueur:

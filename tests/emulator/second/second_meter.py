@@ -121,6 +121,8 @@ class SecondMeter:
         for name in [name for name, order in self.memory.orders.items() if order.until_ms <= low_ms]:
             del self.memory.orders[name]
         self.purse.look(self.clock.estimate_ms(self.tick))
+        if self.clock.status is ClockStatus.TRUSTED and self.purse.look_at_modes(low_ms):
+            self.restore_credit(SupplyReason.CREDIT)
         self.purse.close_where_empty()
         if self.profile.emergency_start is EmergencyStart.AUTOMATIC:
             self.start_emergency_credit()

@@ -12,6 +12,7 @@ _MQ_PER_WMS = 3
 _MQ_PER_MS_A_DAY = 125
 _MQ_PER_UEUR = 10_800_000 * 1_000
 _MQ_PER_Q = 1_000
+_VERSIONS_KEPT = 4
 
 
 @dataclass
@@ -29,6 +30,8 @@ class SecondPurse:
         self.used_up = False
         self.tariff = TariffSpec(self.profile.price_ueur_per_kwh, self.profile.fixed_ueur_per_day)
         self.register = 0
+        self.modes = {0: (0, self.mode)}
+        self.in_force = 0
         self.terms: DebtSpec | None = None
         self.period_began = self.taken_mq = 0
         self.debt_set_mq = self.recovered_mq = self.refunded_mq = 0
@@ -72,9 +75,29 @@ class SecondPurse:
         return {
             "held_q": -(-held_mq // _MQ_PER_Q),
             "registers": registers,
+            "mode": self.mode,
             "debt_q": (self.debt_set_mq - self.recovered_mq) // _MQ_PER_Q,
             "refunded_q": self.refunded_mq // _MQ_PER_Q,
         }
+
+    def store_mode(self, version: int, from_ms: int, mode: PaymentMode | None, back_to: int | None) -> None:
+        """A version of the parameters. One that goes back to a version not held is refused."""
+        if back_to is not None and back_to not in self.modes:
+            return
+        made = self.modes[0][1] if mode is None else mode
+        self.modes[version] = from_ms, made if back_to is None else self.modes[back_to][1]
+        while len(self.modes) > _VERSIONS_KEPT:
+            del self.modes[min(each for each in self.modes if each not in (0, self.in_force, version))]
+
+    def look_at_modes(self, low_ms: int) -> bool:
+        """The highest version whose date has surely come; True where the mode came into force just now."""
+        come = [
+            each for each, (from_ms, _) in self.modes.items() if each > self.in_force and from_ms <= low_ms
+        ]
+        if come:
+            self.in_force = max(come)
+            self.mode = self.modes[self.in_force][1]
+        return bool(come)
 
     def set_debt(self, terms: DebtSpec, tick: int) -> None:
         """A debt and its terms; a period begins. What was recovered beyond it goes to the balance."""

@@ -27,6 +27,7 @@ limiter          harm    limiter   latest         receipt   -    lapses         
 tariff           harm    tariff    latest         receipt   80   lapses          every_instant 28   60
 debt             harm    debt      latest         receipt   82   lapses          every_instant 28   60
 refund           harm    refund    latest         receipt   84   lapses          every_instant 28   60
+parameters       harm    parameters latest        receipt   86   lapses          every_instant 28   60
 rebase           harm    clock     latest         receipt   -    lapses          none          7    60
 lease            lease   lease     latest         lease     90   until_stored    some_instant  7    60
 """
@@ -68,6 +69,7 @@ def test_what_is_true_of_one_kind_alone() -> None:
         Kind.PAYMENT,
         Kind.DEBT,
         Kind.REFUND,
+        Kind.PARAMETERS,
     ]
     assert [kind for kind, rule in KINDS.items() if rule.needs_supply] == [Kind.RELEASE]
     assert {kind: rule.life_ms_max for kind, rule in KINDS.items() if rule.life_ms_max is not None} == {

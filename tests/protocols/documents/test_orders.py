@@ -24,6 +24,7 @@ from protocols.documents.bodies import (
     LiftBody,
     LimiterBody,
     Named,
+    ParametersBody,
     PaymentBody,
     RebaseBody,
     RefundBody,
@@ -62,7 +63,7 @@ from protocols.limits import (
     REV_MAX,
     STATEMENT_UEUR_MAX,
 )
-from protocols.reasons import FlagName, HoldKind
+from protocols.reasons import FlagName, HoldKind, PaymentMode
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 REVS = st.integers(1, REV_MAX)
@@ -124,6 +125,15 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.integers(1, 366),
     ),
     RefundBody: st.builds(RefundBody, st.integers(0, DEBT_UEUR_MAX)),
+    ParametersBody: st.one_of(
+        st.builds(
+            ParametersBody,
+            INSTANTS,
+            st.none() | st.sampled_from(PaymentMode),
+            st.none() | st.lists(IDS, max_size=8).map(tuple),
+        ),
+        st.builds(ParametersBody, INSTANTS, back_to=st.integers(0, REV_MAX)),
+    ),
     RebaseBody: st.builds(RebaseBody, IDS),
     LeaseBody: st.builds(
         LeaseBody,
@@ -206,7 +216,7 @@ def test_a_body_of_another_kind_is_refused(written: tuple[Order, Body], other: K
 
 def test_harm_takes_two_people_lease_the_service_and_protection_one() -> None:
     harm = {Kind.CUT_CALENDAR, Kind.CUT_ORDER, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG}
-    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.DEBT, Kind.REFUND, Kind.REBASE, Kind.VOID}
+    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.DEBT, Kind.REFUND, Kind.PARAMETERS, Kind.REBASE, Kind.VOID}
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.HARM} == harm
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.LEASE} == {Kind.LEASE}
     assert set(KINDS) == set(Kind)
@@ -232,6 +242,10 @@ def calendar(*edges_h: tuple[int, int]) -> dict[str, Any]:
     return {"kind": "cut_calendar", "object": "calendar/season-2020", "body": {"windows": windows}}
 
 
+def changed(values: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "parameters", "object": "parameters/m1", "body": {"from_ms": NOON_MS} | values}
+
+
 def priced(registers: list[str], *switches: tuple[int, int]) -> dict[str, Any]:
     prices = {"price_ueur_per_kwh": 1, "fixed_ueur_per_day": 0}
     body = prices | {
@@ -250,6 +264,11 @@ def priced(registers: list[str], *switches: tuple[int, int]) -> dict[str, Any]:
         (priced(["1-0:1.8.1"], (1, 1), (1, 0)), "switches must be sorted, at different instants"),
         (priced(["1-0:1.8.1"], (0, 2)), "a switch names a register that the tariff has not"),
         (priced(["1-0:1.8.1"], (0, 5)), "at `$.switches[0][1]`"),
+        (changed({"mode": "credit", "groups": ["north"]}), ""),
+        (changed({"back_to": 0}), ""),
+        (changed({"back_to": 1, "mode": "credit"}), "back_to stands alone"),
+        (changed({"back_to": 1, "groups": []}), "back_to stands alone"),
+        (changed({"mode": "postpaid"}), "Invalid enum value 'postpaid' - at `$.mode`"),
         (priced([], (0, 0)), "a tariff without registers has nothing to switch"),
         (priced(["1.8.1"]), "at `$.registers[0].obis`"),
         (priced([f"1-0:1.8.{place}" for place in range(5)]), "at `$.registers`"),

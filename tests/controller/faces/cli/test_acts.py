@@ -174,6 +174,19 @@ def test_refunds_of_a_meter_add_up_and_one_waits_at_a_time(home: Path) -> None:
     }
 
 
+def test_parameters_are_versions_and_go_back_to_one(home: Path) -> None:
+    date = ("--from", "2099-06-01T00:00+02:00")
+    first = done(call(home, "parameters", "set", "m00001", "--mode", "credit", *date, "--json")).found
+    assert (first["object"], first["rev"], first["state"]) == ("parameters/m00001", 1, "draft")
+    assert first["body"] == {"from_ms": 4_083_948_000_000, "mode": "credit"}
+    signed = done(call(home, "orders", "sign", first["id"], "--as", "bart"))
+    assert "the payment mode is on credit, the groups are as commissioned" in signed.out
+    back = done(call(home, "parameters", "back", "m00001", "--to", "0", *date, "--json")).found
+    assert (back["rev"], back["body"]["back_to"]) == (2, 0)
+    grouped = done(call(home, "parameters", "set", "m00001", "--group", "a", "--group", "b", "--json")).found
+    assert grouped["body"]["groups"] == ["a", "b"]
+
+
 def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
     """Tuesday 10 November 2099 is the day before a public holiday."""
     argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")

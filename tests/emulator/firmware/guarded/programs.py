@@ -30,6 +30,7 @@ from protocols.documents.bodies import (
     HoldFloorBody,
     LiftBody,
     LimiterBody,
+    ParametersBody,
     RebaseBody,
     RefundBody,
     RegisterPrice,
@@ -39,7 +40,7 @@ from protocols.documents.bodies import (
 )
 from protocols.documents.kind_rule import Kind
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS, UtcMs
-from protocols.reasons import FlagName, Source
+from protocols.reasons import FlagName, PaymentMode, Source
 from tests.emulator.firmware.guarded.workbench import MINUTE_MS, Workbench, issuers_of
 
 Act = Callable[[Workbench], object]
@@ -117,6 +118,13 @@ def _set_debt(cents: int, share_permille: int) -> tuple[str, Act]:
     return _order(Kind.DEBT, "m1", DebtBody(cents * 10_000, share_permille, period_cap_ueur=15_000))
 
 
+def _set_parameters(from_ms: int, mode: PaymentMode | None) -> tuple[str, Act]:
+    def act(bench: Workbench) -> None:
+        bench.give(Kind.PARAMETERS, "m1", ParametersBody(bench.now_ms + from_ms, mode))
+
+    return _act(f"parameters {from_ms} {mode}", act)
+
+
 def _pay(cents: int) -> tuple[str, Act]:
     def act(bench: Workbench) -> None:
         held = bench.meter.memory.totals.of("controller")
@@ -191,6 +199,7 @@ _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.builds(_switch_registers, short_ms, st.lists(st.sampled_from(_PAUSES_MS), max_size=6)),
     st.builds(_set_debt, st.sampled_from([0, 1, 9, 5_000]), st.sampled_from([0, 333, 1_000])),
     st.sampled_from([1, 100, 2_000]).map(lambda cents: _order(Kind.REFUND, "m1", RefundBody(cents * 10_000))),
+    st.builds(_set_parameters, short_ms, st.sampled_from([None, *PaymentMode])),
     st.just(_order(Kind.RELEASE, "m1", ReleaseBody(24))),
     st.just(_order(Kind.EMERGENCY_CREDIT, "m1", EmergencyCreditBody())),
     st.just(_act("rebase", _rebase)),

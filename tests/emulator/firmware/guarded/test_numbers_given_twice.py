@@ -15,13 +15,14 @@ from protocols.documents.bodies import (
     LeaseBody,
     LiftBody,
     LimiterBody,
+    ParametersBody,
     ReleaseBody,
     TariffBody,
 )
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order, digest_of
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.reasons import FlagName
+from protocols.reasons import FlagName, PaymentMode
 from protocols.spans import Window
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS, Workbench
 
@@ -37,6 +38,7 @@ SUBJECTS: dict[Kind, tuple[str, tuple[Body, Body]]] = {
     Kind.LIMITER: ("m1", (LimiterBody(True), LimiterBody(False))),
     Kind.TARIFF: ("base", (TariffBody(300_000, 0), TariffBody(400_000, 1))),
     Kind.DEBT: ("m1", (DebtBody(5, 300), DebtBody(5, 400))),
+    Kind.PARAMETERS: ("m1", (ParametersBody(M, PaymentMode.CREDIT), ParametersBody(M, groups=("north",)))),
     Kind.LEASE: (
         "fleet",
         (LeaseBody("calendar/season", 1, "0" * 64, ()), LeaseBody("calendar/season", 2, "0" * 64, ())),
@@ -71,6 +73,10 @@ def shows(bench: Workbench, order: Order) -> bool:
             return debt is not None and f'"share_permille":{debt.share_permille}'.encode() in bytes(
                 order.body
             )
+        case Kind.PARAMETERS:
+            assert memory.parameters is not None
+            newest = memory.parameters.sets[-1]
+            return newest.version == order.rev and (newest.groups is None) is (b"credit" in bytes(order.body))
         case Kind.LEASE:
             lease = memory.lease
             return lease is not None and (lease.rev, lease.ends_ms) == (order.rev, order.not_after_ms)

@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocols.documents import drafting
-from protocols.documents.bodies import DebtBody
+from protocols.documents.bodies import DebtBody, ParametersBody
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.reasons import PaymentMode
 from protocols.spans import Window
 from protocols.words.en.orders import order_in_words, revision_in_words
 from tests.protocols.documents.drafted import DRAFTS, NOW_MS, sheet
@@ -102,6 +103,20 @@ WORDS: list[tuple[Order, str]] = [
     (
         drafting.refund(sheet(), "m1", 20_000_000),
         "refunds out of the credit, 20.00 EUR in all, for m1 (refund/m1 rev 1)",
+    ),
+    (
+        drafting.parameters(sheet(), "m1", ParametersBody(NOW_MS, PaymentMode.CREDIT, ("north", "social"))),
+        (
+            "from Mon 2020-07-06 00:00 CEST (2020-07-05 22:00 UTC) the payment mode is on credit, "
+            "the groups are north, social, for m1 (parameters/m1 rev 1)"
+        ),
+    ),
+    (
+        drafting.parameters(sheet(), "m1", ParametersBody(NOW_MS, back_to=3)),
+        (
+            "from Mon 2020-07-06 00:00 CEST (2020-07-05 22:00 UTC) the values of version 3, "
+            "for m1 (parameters/m1 rev 1)"
+        ),
     ),
     (
         drafting.rebase(sheet(), "m1", "a1"),
