@@ -20,6 +20,8 @@ WINDOWS_MAX = 350
 REGISTERS_MAX = 4
 # Registers on which one meter counts in its life: those of a tariff, and those of a tariff before it.
 REGISTERS_HELD_MAX = 8
+# Names that an account tells: each register, also as deferred, and what was deferred while none was in use.
+REGISTERS_TOLD_MAX = 2 * REGISTERS_HELD_MAX + 1
 # Switches of registers in one tariff: the weekdays of a year, twice a day; they fill a payload.
 SWITCHES_MAX = 530
 # A price per kWh, and a fixed charge a day: 100 EUR, far above any.
@@ -32,6 +34,8 @@ DEBT_DAYS_MAX = 366
 PARAMETER_SETS_MAX = 4
 # Groups that one meter is in: region, DSO, category, energy, and a few free ones.
 GROUPS_MAX = 8
+# Deferrals at one meter that are not over: a moratorium, the one that follows it, and some of its own.
+DEFERRALS_MAX = 8
 # Objects that a lease names, and that two people have lowered at one meter: a payload takes as many.
 OBJECTS_MAX = 64
 # Holds that one key has at one meter, each under its name; what is beyond joins its person's catch-all. A

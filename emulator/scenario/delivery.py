@@ -31,6 +31,7 @@ from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
     DebtSpec,
+    DeferralSpec,
     Do,
     EmergencyCreditSpec,
     FlagSpec,
@@ -147,17 +148,19 @@ class GuardedDelivery:
                 return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
             case FlagSpec():
                 return self._desk.write_flag(do, at_ms)
-            case TariffSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
+            case TariffSpec() | DeferralSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
                 return self._write_about_money(do, at_ms)
             case _:
                 raise AssertionError(f"no document carries {do}")
 
     def _write_about_money(
-        self, do: TariffSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: UtcMs
+        self, do: TariffSpec | DeferralSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: UtcMs
     ) -> bytes:
         match do:
             case TariffSpec():
                 return self._desk.write_tariff(do, at_ms)
+            case DeferralSpec():
+                return self._desk.write_deferral(do, at_ms)
             case DebtSpec():
                 return self._desk.write_debt(do, at_ms)
             case RefundSpec():
@@ -286,6 +289,8 @@ def _names_of_unsupported(do: Do) -> tuple[Kind | NoOrder, str]:
             return Kind.CUT_CALENDAR, CALENDAR
         case TariffSpec():
             return Kind.TARIFF, TARIFF
+        case DeferralSpec():
+            return Kind.DEFERRAL, f"deferral/{do.id}"
         case DebtSpec():
             return Kind.DEBT, DEBT
         case RefundSpec():

@@ -10,6 +10,7 @@ from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CutCalendarSpec,
     DebtSpec,
+    DeferralSpec,
     FlagSpec,
     HoldSpec,
     IssuersSpec,
@@ -27,6 +28,7 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     CutOrderBody,
     DebtBody,
+    DeferralBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -222,6 +224,10 @@ class Desk:
     def write_tariff(self, do: TariffSpec, at_ms: int) -> bytes:
         body = TariffBody(do.price_ueur_per_kwh, do.fixed_ueur_per_day, do.registers, do.switches)
         return self._seal(self._order(Kind.TARIFF, TARIFF, body, at_ms))
+
+    def write_deferral(self, do: DeferralSpec, at_ms: int) -> bytes:
+        body = DeferralBody(do.from_ms, do.until_ms)
+        return self._seal(self._order(Kind.DEFERRAL, f"deferral/{do.id}", body, at_ms))
 
     def write_debt(self, do: DebtSpec, at_ms: int) -> bytes:
         body = DebtBody(

@@ -12,7 +12,7 @@ from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
 from emulator.scenario.form_doubts import doubt_names, doubt_nights
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
-from emulator.scenario.form_money import read_debt, read_parameters, read_tariff
+from emulator.scenario.form_money import read_debt, read_deferral, read_parameters, read_tariff
 from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import (
@@ -262,6 +262,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "top_up": _top_up,
     "issuers": _issuers,
     "tariff": lambda given, context: read_tariff(given, context.at_ms),
+    "deferral": lambda given, context: read_deferral(given, context.at_ms),
     "debt": lambda given, _context: read_debt(given),
     "refund": lambda given, _context: RefundSpec(given.ueur("eur", 0, BALANCE_EUR_MAX)),
     "parameters": lambda given, context: read_parameters(given, context.at_ms),

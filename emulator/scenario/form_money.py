@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from emulator.forms.fields import Fields
 from emulator.forms.problems import shown
-from emulator.scenario.model import DebtSpec, ParametersSpec, TariffSpec
+from emulator.scenario.model import DebtSpec, DeferralSpec, ParametersSpec, TariffSpec
 from protocols.cutting.switches import RegisterPlan, compile_switches
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.errors import InputError
@@ -34,6 +34,15 @@ def read_tariff(given: Fields, at_ms: int | None) -> TariffSpec:
         return TariffSpec(price_ueur, fixed_ueur)
     registers = tuple(plan.price for plan in plans)
     return TariffSpec(price_ueur, fixed_ueur, registers, _compile(given, plans, at_ms))
+
+
+def read_deferral(given: Fields, at_ms: int | None) -> DeferralSpec:
+    """The arguments of `do = "deferral"`, which begins at once where `from` is not given."""
+    name, until_ms = given.identifier("id"), given.instant_ms("until")
+    from_ms = given.instant_ms("from") if given.has("from") else at_ms
+    if from_ms is not None and given.right("until") and until_ms <= from_ms:
+        given.refuse("until", iso_from_ms(until_ms), f"after its begin, {iso_from_ms(from_ms)}")
+    return DeferralSpec(name, INSTANT_MS_MIN if from_ms is None else from_ms, until_ms)
 
 
 def read_debt(given: Fields) -> DebtSpec:

@@ -134,6 +134,13 @@ class TariffSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DeferralSpec:
+    id: str
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DebtSpec:
     """All debt that was ever put on the meter, and how payments bring it back."""
 
@@ -210,6 +217,7 @@ Do = (
     | TopUpSpec
     | IssuersSpec
     | TariffSpec
+    | DeferralSpec
     | DebtSpec
     | RefundSpec
     | ParametersSpec

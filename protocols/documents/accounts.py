@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from protocols.limits import REGISTERS_HELD_MAX
+from protocols.limits import REGISTERS_TOLD_MAX
 
 # 63 bits of quanta and three digits more: no purse holds that much.
 Quanta = Annotated[str, Meta(pattern=r"^-?[0-9]{1,24}$(?!\n)")]
@@ -17,7 +17,10 @@ _MQ_PER_QUANTUM: Final = 1_000
 
 
 class RegisterSum(Struct, frozen=True):
-    """What was counted while a tariff's register was in use: energy, and what it and the days cost."""
+    """What was counted while a tariff's register was in use: energy, and what it and the days cost.
+
+    `obis` begins with `deferred` while nothing was charged, and is that word alone where none was in use.
+    """
 
     obis: str
     energy_mj: Quanta
@@ -47,7 +50,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovered_q: Quanta = "0"
     debt_q: Quanta = "0"
     refunded_q: Quanta = "0"
-    registers: Annotated[tuple[RegisterSum, ...], Meta(max_length=REGISTERS_HELD_MAX)] = ()
+    registers: Annotated[tuple[RegisterSum, ...], Meta(max_length=REGISTERS_TOLD_MAX)] = ()
 
 
 @unique

@@ -177,6 +177,13 @@ class TariffBody(Body, frozen=True, omit_defaults=True):
 Debt = Annotated[int, Meta(ge=0, le=DEBT_UEUR_MAX)]
 
 
+class DeferralBody(Body, frozen=True):
+    """What is delivered in `[from_ms, until_ms)` is counted and not charged: it is settled later (§4.3)."""
+
+    from_ms: InstantMs
+    until_ms: InstantMs
+
+
 class DebtBody(Body, frozen=True, omit_defaults=True):
     """Debt on a meter, and how payments bring it back (design §4.3).
 

@@ -15,6 +15,7 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     CutOrderBody,
     DebtBody,
+    DeferralBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -209,6 +210,11 @@ def tariff(
     """
     body = TariffBody(price_ueur_per_kwh, fixed_ueur_per_day, registers, switches)
     return _draft(sheet, Kind.TARIFF, name, scope, body)
+
+
+def deferral(sheet: Sheet, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> Order:
+    """Charge nothing from `from_ms` until `until_ms`, and settle it later; two people. Raises InputError."""
+    return _draft(sheet, Kind.DEFERRAL, name, scope, DeferralBody(from_ms, until_ms))
 
 
 def debt(sheet: Sheet, meter: str, body: DebtBody) -> Order:

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     VOID = "void"
     LIMITER = "limiter"
     TARIFF = "tariff"
+    DEFERRAL = "deferral"
     DEBT = "debt"
     REFUND = "refund"
     PARAMETERS = "parameters"

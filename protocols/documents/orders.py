@@ -23,6 +23,7 @@ from protocols.decoding import read_json
 from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
+    DeferralBody,
     HoldBody,
     HoldFloorBody,
     Id,
@@ -201,7 +202,7 @@ def _read_body(kind: Kind, body: bytes) -> Body:
 
 def _check_body(order: Order) -> None:
     body = _read_body(order.kind, bytes(order.body))
-    if isinstance(body, HoldBody | HoldFloorBody) and body.until_ms <= body.from_ms:
+    if isinstance(body, HoldBody | HoldFloorBody | DeferralBody) and body.until_ms <= body.from_ms:
         raise DocumentError("order: body: until_ms must be later than from_ms")
     if isinstance(body, CutCalendarBody):
         edges = [edge for window in body.windows for edge in window]

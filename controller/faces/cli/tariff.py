@@ -7,7 +7,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import ZONE_DEFAULT, Since
 from controller.faces.cli.verbs import ACTING, verb
-from controller.tariffs.acts import set_tariff
+from controller.tariffs.acts import defer, set_tariff
 from protocols.arguments import read_name, read_names, read_price, read_span
 from protocols.cutting.public_holidays import check_holidays
 from protocols.cutting.rules import parse_rule
@@ -20,6 +20,10 @@ from protocols.identifiers import is_obis
 from protocols.instants import DAY_MS
 
 app = typer.Typer(no_args_is_help=True, help="Set what energy and days cost, by register.")
+
+Addressed = Annotated[
+    list[str] | None, typer.Argument(metavar="[METER]...", help="Meters' ids; else the whole fleet.")
+]
 
 _REST = "rest"
 _WORDS = 4
@@ -36,9 +40,7 @@ _WORDS = 4
 )
 def set_one(
     face: Face,
-    meters: Annotated[
-        list[str] | None, typer.Argument(metavar="[METER]...", help="Meters' ids; else the whole fleet.")
-    ] = None,
+    meters: Addressed = None,
     *,
     name: Annotated[str, typer.Option(metavar="NAME", help="The tariff's name.")],
     per_kwh: Annotated[str, typer.Option("--eur-per-kwh", metavar="EUR", help="Price of energy.")],
@@ -74,6 +76,34 @@ def set_one(
     addressed = read_names(meters or (), "METER")
     with face.acting(Kind.TARIFF, addressed) as act:
         status = set_tariff(act, name, prices_ueur, plans, (zone, holidays), span_ms, addressed)
+    return face.show(status)
+
+
+@verb(
+    app,
+    "defer",
+    "tariff defer --name covid-2020 --from 2026-03-18T00:00+01:00 --until 2026-07-01T00:00+02:00",
+    "orders sign o000012 --as bart",
+    shares=ACTING,
+)
+def defer_one(
+    face: Face,
+    meters: Addressed = None,
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="The deferral's name, to change it by.")],
+    until: Annotated[str, typer.Option(metavar="T", help="From then on meters charge again.")],
+    since: Since = None,
+) -> int:
+    """Have meters count what they deliver and charge nothing, to settle it later.
+
+    Two different people must sign; this command signs first. It holds no cut: that is what a moratorium does.
+    A later order of the same name replaces its bounds.
+    """
+    span_ms = read_span(since, until, face.issue_ms())
+    read_name(name, "--name")
+    addressed = read_names(meters or (), "METER")
+    with face.acting(Kind.DEFERRAL, addressed) as act:
+        status = defer(act, name, span_ms, addressed)
     return face.show(status)
 
 

@@ -109,6 +109,13 @@ class Parameters(Struct, frozen=True, gc=False):
     groups: tuple[str, ...] | None
 
 
+class Deferral(Struct, frozen=True, gc=False):
+    """Nothing is charged by estimates in `[from_ms, until_ms)`."""
+
+    from_ms: int
+    until_ms: int
+
+
 class KeyHours(Struct, frozen=True, gc=False):
     """The hours of one key's releases: the tick at which they end, and what lost ticks left of them."""
 
@@ -140,7 +147,8 @@ class Memory:
     `allowances` holds what each of its issuers may credit, `waiting` a statement above that. `epoch` is the
     life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
     counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
-    registers; else its prices are in `credit` alone. `debt`: the terms of a debt, whose sums are in `credit`.
+    registers or if anything was deferred; else its prices are in `credit` alone. `debt`: the terms of a debt,
+    whose sums are in `credit`.
     """
 
     clock: Clock
@@ -177,3 +185,4 @@ class Memory:
     tariff: TariffBody | None = None
     debt: Debt | None = None
     parameters: Parameters | None = None
+    deferrals: Mapping[str, Deferral] = field(default_factory=no_entries)

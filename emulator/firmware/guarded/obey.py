@@ -20,6 +20,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutCalendarBody,
     DebtBody,
+    DeferralBody,
     LeaseBody,
     LimiterBody,
     ParametersBody,
@@ -140,6 +141,18 @@ def _tariff(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     return Did.TARIFF
 
 
+def _deferral(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
+    body = body_of(order, DeferralBody)
+    if _is_seen(order, memory):
+        held = memory.deferrals.get(order.object)
+        same = held is not None and (held.from_ms, held.until_ms) == (body.from_ms, body.until_ms)
+        return _again(same=_is_latest(order, memory) and same)
+    if not registers.defer(memory, order.object, body, tick):
+        return Refusal.TOO_MANY
+    _mark_harm_seen(order, memory)
+    return Did.STORED
+
+
 def _debt(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     body = body_of(order, DebtBody)
     if _is_seen(order, memory):
@@ -234,6 +247,7 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
     Kind.CUT_ORDER: _cut_order,
     Kind.LIMITER: _limiter,
     Kind.TARIFF: _tariff,
+    Kind.DEFERRAL: _deferral,
     Kind.DEBT: _debt,
     Kind.REFUND: _refund,
     Kind.PARAMETERS: _parameters,

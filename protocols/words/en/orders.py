@@ -7,6 +7,7 @@ from protocols.documents.bodies import (
     Body,
     CutCalendarBody,
     DebtBody,
+    DeferralBody,
     FlagBody,
     HoldBody,
     HoldFloorBody,
@@ -100,7 +101,7 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
             return f"cuts only in {len(body.windows)} windows ({rule}), the last until {last}"
         case LimiterBody():
             return f"the limiter is {'engaged' if body.engaged else 'disengaged'}"
-        case TariffBody() | DebtBody() | RefundBody() | ParametersBody():
+        case TariffBody() | DeferralBody() | DebtBody() | RefundBody() | ParametersBody():
             return terms_in_words(body, zone)
         case VoidBody():
             kept = ", ".join(dict.fromkeys(each.object for each in body.keeps))

@@ -3,7 +3,14 @@
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from protocols.documents.bodies import DebtBody, ParametersBody, RefundBody, RegisterPrice, TariffBody
+from protocols.documents.bodies import (
+    DebtBody,
+    DeferralBody,
+    ParametersBody,
+    RefundBody,
+    RegisterPrice,
+    TariffBody,
+)
 from protocols.limits import DEBT_UEUR_MAX
 from protocols.reasons import PaymentMode
 from protocols.words.en.amounts import eur, price
@@ -12,11 +19,16 @@ from protocols.words.en.times import local
 _MODES: Final = {PaymentMode.PREPAID: "prepaid", PaymentMode.CREDIT: "on credit"}
 
 
-def terms_in_words(body: TariffBody | DebtBody | RefundBody | ParametersBody, zone: ZoneInfo) -> str:
+def terms_in_words(
+    body: TariffBody | DeferralBody | DebtBody | RefundBody | ParametersBody, zone: ZoneInfo
+) -> str:
     """What such an order changes at its meters."""
     match body:
         case TariffBody():
             return _tariff_in_words(body, zone)
+        case DeferralBody():
+            until = local(body.until_ms, zone)
+            return f"nothing is charged from {local(body.from_ms, zone)} until {until}, it is settled later"
         case DebtBody():
             return _debt_in_words(body)
         case RefundBody():

@@ -46,6 +46,10 @@ registers = [
             DUAL.replace("07-05", "07-01"),
             "until: 2020-07-01T00:00:00Z; allowed: after at, 2020-07-02T20:59:00Z",
         ),
+        (
+            'do = "deferral"\nid = "d"\nuntil = 2020-07-01T00:00:00Z',
+            "until: 2020-07-01T00:00:00Z; allowed: after its begin, 2020-07-02T20:59:00Z",
+        ),
     ],
 )
 def test_a_wrong_tariff_gets_its_line(arguments: str, line: str) -> None:

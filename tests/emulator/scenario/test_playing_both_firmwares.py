@@ -198,6 +198,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         event("03T10:00:00", "emergency_credit", meters='["old"]'),
         event("03T10:00:00", "issuers", 'eur_per_day = "5"', meters='["old"]'),
         event("03T10:00:01", "debt", 'eur = "1"', "share_permille = 1", meters='["old"]'),
+        event("03T10:00:02", "deferral", 'id = "d"', "until = 2020-07-04T00:00:00Z", meters='["old"]'),
         event("03T10:00:03", "parameters", 'mode = "credit"', meters='["old"]'),
         event("03T10:00:02", "refund", 'eur = "1"', meters='["old"]'),
         event("03T10:00:00", "tariff", 'eur_per_kwh = "1"', 'fixed_eur_per_day = "0"', meters='["old"]'),
@@ -212,6 +213,7 @@ def test_what_no_card_carries_is_refused_by_the_old_meter_as_what_it_was() -> No
         ("issuers", "unsupported"),
         ("tariff/meter", "unsupported"),
         ("debt/meter", "unsupported"),
+        ("deferral/d", "unsupported"),
         ("refund/meter", "unsupported"),
         ("parameters/meter", "unsupported"),
     ]

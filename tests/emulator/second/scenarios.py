@@ -12,6 +12,7 @@ from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
     DebtSpec,
+    DeferralSpec,
     Do,
     EmergencyCreditSpec,
     EventSpec,
@@ -97,7 +98,7 @@ def _money(chance: Random, hours: int) -> list[tuple[int, Do]]:
             _tariff(chance, at_ms),
             _debt(chance),
             RefundSpec(chance.choice(_TOTALS_UEUR)),
-            _parameters(chance, at_ms),
+            _deferral(chance, at_ms),
             _parameters(chance, at_ms),
         ]
         found.append((at_ms + chance.choice([0, 0, 300]), chance.choice(orders)))
@@ -113,6 +114,11 @@ def _debt(chance: Random) -> DebtSpec:
         period_cap_ueur=chance.choice([0, 150_000, DEBT_UEUR_MAX]),
         period_days=chance.choice([1, 7]),
     )
+
+
+def _deferral(chance: Random, at_ms: int) -> DeferralSpec:
+    from_ms = at_ms + chance.choice([-60, 0, 1, 30]) * MINUTE_MS + chance.choice([0, 1, 999])
+    return DeferralSpec(chance.choice(["d", "e"]), from_ms, from_ms + chance.choice([1, 30, 180]) * MINUTE_MS)
 
 
 def _parameters(chance: Random, at_ms: int) -> ParametersSpec:

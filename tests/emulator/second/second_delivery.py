@@ -9,6 +9,7 @@ from emulator.scenario.model import (
     CancelCutSpec,
     CutCalendarSpec,
     DebtSpec,
+    DeferralSpec,
     Do,
     EmergencyCreditSpec,
     FlagSpec,
@@ -74,7 +75,7 @@ class SecondDelivery:
                 self._cancel(do)
             case ReleaseSpec():
                 self._meter.release(do.hours)
-            case TopUpSpec() | TariffSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
+            case TopUpSpec() | TariffSpec() | DeferralSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
                 self._money(do, at_ms)
             case EmergencyCreditSpec():
                 self._meter.start_emergency_credit()
@@ -136,7 +137,9 @@ class SecondDelivery:
         if meter.cut_for == name:
             meter.restore(SupplyReason.CUT_ORDER)
 
-    def _money(self, do: TopUpSpec | TariffSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: int) -> None:
+    def _money(
+        self, do: TopUpSpec | TariffSpec | DeferralSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: int
+    ) -> None:
         """All but payments is harm. A debt that is lowered may give credit back, and so supply."""
         meter = self._meter
         version = self._next("parameters") if isinstance(do, ParametersSpec) else 0
@@ -147,6 +150,8 @@ class SecondDelivery:
                 case TariffSpec():
                     meter.purse.tariff = do
                     meter.purse.look(meter.clock.estimate_ms(meter.tick))
+                case DeferralSpec():
+                    meter.purse.deferrals[do.id] = do
                 case DebtSpec():
                     meter.purse.set_debt(do, meter.tick)
                     meter.restore_credit(SupplyReason.TOP_UP)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from emulator.firmware.profile import Profile
-from emulator.scenario.model import DebtSpec, TariffSpec
+from emulator.scenario.model import DebtSpec, DeferralSpec, TariffSpec
 from protocols.instants import DAY_MS
 from protocols.reasons import PaymentMode
 
@@ -30,6 +30,8 @@ class SecondPurse:
         self.used_up = False
         self.tariff = TariffSpec(self.profile.price_ueur_per_kwh, self.profile.fixed_ueur_per_day)
         self.register = 0
+        self.deferred = False
+        self.deferrals: dict[str, DeferralSpec] = {}
         self.modes = {0: (0, self.mode)}
         self.in_force = 0
         self.terms: DebtSpec | None = None
@@ -42,8 +44,13 @@ class SecondPurse:
         prices = self.tariff.registers[self.register - 1] if self.register else self.tariff
         energy_mq = drawn_w * prices.price_ueur_per_kwh * _MQ_PER_WMS
         spent_mq = ticks * (energy_mq + prices.fixed_ueur_per_day * _MQ_PER_MS_A_DAY)
+        words = ["deferred"] if self.deferred else []
+        if self.deferred:
+            spent_mq = 0
         if self.register:
-            sums = self.on_registers.setdefault(self.tariff.registers[self.register - 1].obis, [0, 0])
+            words.append(self.tariff.registers[self.register - 1].obis)
+        if words:
+            sums = self.on_registers.setdefault(" ".join(words), [0, 0])
             sums[0], sums[1] = sums[0] + drawn_w * ticks, sums[1] + spent_mq
         if self.in_use:
             lent_mq = min(spent_mq, self.left_mq)
@@ -52,7 +59,11 @@ class SecondPurse:
         self.balance_mq -= spent_mq
 
     def look(self, estimate_ms: int) -> None:
-        """The register of the last switch at or before the estimate; before the first one none."""
+        """The register of the last switch at or before the estimate; before the first one none.
+
+        And whether a deferral is in force.
+        """
+        self.deferred = any(each.from_ms <= estimate_ms < each.until_ms for each in self.deferrals.values())
         past = [each.register for each in self.tariff.switches if each.at_ms <= estimate_ms]
         self.register = past[-1] if past else 0
 

@@ -25,6 +25,7 @@ clear_flag       harm    flag      floor          floor     -    lapses         
 void             harm    void      taken_away     receipt   75   lapses          every_instant 28   60
 limiter          harm    limiter   latest         receipt   -    lapses          every_instant 7    60
 tariff           harm    tariff    latest         receipt   80   lapses          every_instant 28   60
+deferral         harm    deferral  latest         receipt   81   lapses          every_instant 28   60
 debt             harm    debt      latest         receipt   82   lapses          every_instant 28   60
 refund           harm    refund    latest         receipt   84   lapses          every_instant 28   60
 parameters       harm    parameters latest        receipt   86   lapses          every_instant 28   60

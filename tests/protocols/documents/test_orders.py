@@ -15,6 +15,7 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     CutOrderBody,
     DebtBody,
+    DeferralBody,
     EmergencyCreditBody,
     FlagBody,
     HoldBody,
@@ -116,6 +117,7 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     LimiterBody: st.builds(LimiterBody, st.booleans()),
     TariffBody: tariffs(),
+    DeferralBody: SPANS.map(lambda span: DeferralBody(*span)),
     DebtBody: st.builds(
         DebtBody,
         st.integers(0, DEBT_UEUR_MAX),
@@ -216,7 +218,16 @@ def test_a_body_of_another_kind_is_refused(written: tuple[Order, Body], other: K
 
 def test_harm_takes_two_people_lease_the_service_and_protection_one() -> None:
     harm = {Kind.CUT_CALENDAR, Kind.CUT_ORDER, Kind.SHORTEN_HOLD, Kind.LIFT_HOLD, Kind.CLEAR_FLAG}
-    harm |= {Kind.LIMITER, Kind.TARIFF, Kind.DEBT, Kind.REFUND, Kind.PARAMETERS, Kind.REBASE, Kind.VOID}
+    harm |= {
+        Kind.LIMITER,
+        Kind.TARIFF,
+        Kind.DEFERRAL,
+        Kind.DEBT,
+        Kind.REFUND,
+        Kind.PARAMETERS,
+        Kind.REBASE,
+        Kind.VOID,
+    }
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.HARM} == harm
     assert {kind for kind, rule in KINDS.items() if rule.role is Role.LEASE} == {Kind.LEASE}
     assert set(KINDS) == set(Kind)

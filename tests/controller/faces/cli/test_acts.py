@@ -187,6 +187,14 @@ def test_parameters_are_versions_and_go_back_to_one(home: Path) -> None:
     assert grouped["body"]["groups"] == ["a", "b"]
 
 
+def test_a_deferral_of_the_fleet_takes_two_people(home: Path) -> None:
+    found = done(call(home, "tariff", "defer", "--name", "covid", *UNTIL, "--json")).found
+    assert (found["object"], found["state"], found["signatures_missing"]) == ("deferral/covid", "draft", 1)
+    signed = done(call(home, "orders", "sign", found["id"], "--as", "bart"))
+    assert "nothing is charged from " in signed.out
+    assert "is active, for 3 meters" in signed.out
+
+
 def test_a_warning_is_shown_to_both_who_sign(home: Path) -> None:
     """Tuesday 10 November 2099 is the day before a public holiday."""
     argv = ("cut", "order", "m00001", "--name", "debts", "--from", "2099-11-10T12:30+01:00")

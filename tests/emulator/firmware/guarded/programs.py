@@ -25,6 +25,7 @@ from protocols.documents.bodies import (
     CancelCutBody,
     CutOrderBody,
     DebtBody,
+    DeferralBody,
     EmergencyCreditBody,
     FlagBody,
     HoldFloorBody,
@@ -125,6 +126,14 @@ def _set_parameters(from_ms: int, mode: PaymentMode | None) -> tuple[str, Act]:
     return _act(f"parameters {from_ms} {mode}", act)
 
 
+def _defer(name: str, from_ms: int, length_ms: int) -> tuple[str, Act]:
+    def act(bench: Workbench) -> None:
+        begins_ms = bench.now_ms + from_ms
+        bench.give(Kind.DEFERRAL, name, DeferralBody(begins_ms, begins_ms + length_ms))
+
+    return _act(f"tariff deferred {name} {from_ms} {length_ms}", act)
+
+
 def _pay(cents: int) -> tuple[str, Act]:
     def act(bench: Workbench) -> None:
         held = bench.meter.memory.totals.of("controller")
@@ -199,6 +208,7 @@ _other_acts: st.SearchStrategy[tuple[str, Act]] = st.one_of(
     st.builds(_switch_registers, short_ms, st.lists(st.sampled_from(_PAUSES_MS), max_size=6)),
     st.builds(_set_debt, st.sampled_from([0, 1, 9, 5_000]), st.sampled_from([0, 333, 1_000])),
     st.sampled_from([1, 100, 2_000]).map(lambda cents: _order(Kind.REFUND, "m1", RefundBody(cents * 10_000))),
+    st.builds(_defer, names, short_ms, lengths_ms),
     st.builds(_set_parameters, short_ms, st.sampled_from([None, *PaymentMode])),
     st.just(_order(Kind.RELEASE, "m1", ReleaseBody(24))),
     st.just(_order(Kind.EMERGENCY_CREDIT, "m1", EmergencyCreditBody())),

@@ -9,6 +9,7 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     CutOrderBody,
     DebtBody,
+    DeferralBody,
     FlagBody,
     HoldBody,
     HoldFloorBody,
@@ -38,6 +39,7 @@ SUBJECTS: dict[Kind, tuple[str, tuple[Body, Body]]] = {
     Kind.LIMITER: ("m1", (LimiterBody(True), LimiterBody(False))),
     Kind.TARIFF: ("base", (TariffBody(300_000, 0), TariffBody(400_000, 1))),
     Kind.DEBT: ("m1", (DebtBody(5, 300), DebtBody(5, 400))),
+    Kind.DEFERRAL: ("d", (DeferralBody(M, M + DAY_MS), DeferralBody(M, M + HOUR_MS))),
     Kind.PARAMETERS: ("m1", (ParametersBody(M, PaymentMode.CREDIT), ParametersBody(M, groups=("north",)))),
     Kind.LEASE: (
         "fleet",
@@ -73,6 +75,8 @@ def shows(bench: Workbench, order: Order) -> bool:
             return debt is not None and f'"share_permille":{debt.share_permille}'.encode() in bytes(
                 order.body
             )
+        case Kind.DEFERRAL:
+            return f":{memory.deferrals[order.object].until_ms}".encode() in bytes(order.body)
         case Kind.PARAMETERS:
             assert memory.parameters is not None
             newest = memory.parameters.sets[-1]

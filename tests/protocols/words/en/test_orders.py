@@ -119,6 +119,14 @@ WORDS: list[tuple[Order, str]] = [
         ),
     ),
     (
+        drafting.deferral(sheet(), "covid", NOW_MS + DAY_MS, NOW_MS + 2 * DAY_MS),
+        (
+            "nothing is charged from Tue 2020-07-07 00:00 CEST (2020-07-06 22:00 UTC) until "
+            "Wed 2020-07-08 00:00 CEST (2020-07-07 22:00 UTC), it is settled later, "
+            "for the whole fleet (deferral/covid rev 1)"
+        ),
+    ),
+    (
         drafting.rebase(sheet(), "m1", "a1"),
         "the clock begins anew and asks its witnesses again, for m1 (clock/m1 rev 1)",
     ),
