@@ -34,7 +34,7 @@ def list_all(
     face: Face,
     *,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help=f"Only {', '.join((FREE, *GROUP_KINDS))}.")
+        str | None, typer.Option(metavar="KIND", help="Only groups of one kind: free, or what the file says.")
     ] = None,
 ) -> int:
     """List all groups with their households: free ones, and those that the DSO's file makes.
