@@ -65,7 +65,8 @@ _AHEAD_MS: Final = 5 * SECOND_MS
 _HEALED_AFTER_MS: Final = 6 * SECOND_MS
 _LAST_WINDOW_MS: Final = 10 * MINUTE_MS
 # A link says again what nobody has acknowledged after a minute, and then after two.
-PATIENCE_S: Final = 200.0
+PATIENCE_S: Final = 400.0
+_TYPED_AT_ONCE: Final = 3
 _PAUSE_MS: Final = 4 * SECOND_MS
 _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 # What is paid beyond what a meter owes: some seconds of energy.
@@ -197,23 +198,30 @@ class Run:
         while self._typed:
             self._look()
         again, self._again = self._again, []
-        for errand in again:
-            if errand.what is not What.PAUSE:
-                self._type(_unkilled(errand))
-        while self._typed:
-            self._look()
-        self.wrong += (f"{each.what} {each.name} is not taken when all is well" for each in self._again)
+        self._type_all([_unkilled(each) for each in again if each.what is not What.PAUSE])
         self._must("the last window opens", lambda: now_ms() > self.windows_ms[-1][0])
         self._eventually("everybody who owes is off", lambda: all(map(self._is_off, ORDINARY)))
-        for number, meter in enumerate(ORDINARY, start=1):
-            if not self._is_cut_again(meter):
-                cents = self._owes_cents(meter) + _LAST_CENTS
-                self._type(Errand(0, What.PAY, f"last{number}", meter, cents))
-        while self._typed:
-            self._look()
+        last = enumerate((each for each in ORDINARY if not self._is_cut_again(each)), start=1)
+        self._type_all(
+            [
+                Errand(0, What.PAY, f"last{number}", meter, self._owes_cents(meter) + _LAST_CENTS)
+                for number, meter in last
+            ]
+        )
         self._eventually("everybody is cut again", lambda: all(map(self._is_cut_again, ORDINARY)))
         self._eventually("everything is effective", lambda: self._arrived(*EFFECTIVE))
         self._eventually("no black box has a gap", lambda: self._gaps() == 0)
+
+    def _type_all(self, errands: list[Errand]) -> None:
+        """Type some commands, a few at once; a store that others hold too long is tried again."""
+        until_s = time.monotonic() + PATIENCE_S
+        while (errands or self._typed) and time.monotonic() < until_s:
+            while errands and len(self._typed) < _TYPED_AT_ONCE:
+                self._type(errands.pop(0))
+            self._look()
+            errands += self._again
+            self._again = []
+        self.wrong += (f"{each.what} {each.name} is not taken when all is well" for each in errands)
 
     def _is_off(self, meter: str) -> bool:
         """Whether its own black box says so."""
