@@ -18,6 +18,8 @@ _OFFSETS_MS: Final = (
 
 # In how many homes of a hundred no issuers are named: people sign statements there, as before.
 _OF_BEFORE: Final = 15
+# In how many runs of a hundred a copy of the store takes its place.
+_RESTORED: Final = 15
 # What one person's key can still do to money in such a home.
 _MONEY: Final = frozenset({do.Theft.LAST_NUMBER, do.Theft.GREAT_SUM})
 
@@ -25,7 +27,7 @@ _MONEY: Final = frozenset({do.Theft.LAST_NUMBER, do.Theft.GREAT_SUM})
 def draw(seed: int, *, worse: bool = False) -> do.Schedule:
     """The schedule of a seed: people, a network and machines that fail, wrong clocks, somebody hostile.
 
-    `worse`: a restored store as well.
+    `worse`: a store that is restored in every run.
     """
     issuers = not Lots(seed, "issuers").happens(_OF_BEFORE)
     thefts = tuple(deed for deed in do.Theft if issuers or deed not in _MONEY)
@@ -38,11 +40,14 @@ def draw(seed: int, *, worse: bool = False) -> do.Schedule:
     if worse:
         # The controller's wrong clock is its head-end's lie.
         liar = Source.HEADEND
-        events += [each for _ in range(lots.between(1, 2)) for each in _worse(lots)]
+        events += [each for _ in range(lots.between(1, 2)) for each in _copied(lots)]
     events += [_fault(lots, meters, liar) for _ in range(lots.between(3, 9))]
     events += [_hostile(lots, meters, liar, thefts) for _ in range(lots.below(5))]
     if issuers:
         events += _money(Lots(seed, "money"), meters)
+    copies = Lots(seed, "copies")
+    if copies.happens(_RESTORED):
+        events += _copied(copies)
     if any(isinstance(each, do.MakeAnew) for each in events):
         # A meter made anew carries nothing over from an epoch that is closed.
         events = [each for each in events if not isinstance(each, do.NewEpoch)]
@@ -162,8 +167,8 @@ def _hostile(lots: Lots, meters: list[str], liar: Source, thefts: Sequence[do.Th
             return do.MakeAnew(min(span_ms, 3 * HOUR_MS), lots.of(("", "link-1", "link-2")), at_ms=at_ms)
 
 
-def _worse(lots: Lots) -> list[do.Event]:
-    """What the system does not bear yet."""
+def _copied(lots: Lots) -> list[do.Event]:
+    """A copy of the store, which later takes its place."""
     at_ms = _instant_ms(lots)
     return [do.BackUp(at_ms=at_ms), do.Restore(at_ms=at_ms + _span_ms(lots, at_ms))]
 

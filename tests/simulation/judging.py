@@ -77,7 +77,9 @@ class Judge:
     def meanwhile(self) -> None:
         """What holds at every instant."""
         meters = self._fleet.meters()
-        self._found.all("no cent doubled", money.doubled(self._people.till, self._stolen(meters), meters))
+        till, span_ms = self._people.till, self._truth.now_ms() - START_MS
+        self._found.all("no cent doubled", money.doubled(till, self._stolen(meters), meters))
+        self._found.all("no cent doubled", money.over_allowance(till, meters, span_ms))
         with reading(self._controller.store) as session:
             untrue = invariants.untrue_effects(session, self._book, self._watch, meters)
             self._found.all("effective is true", untrue)
@@ -161,11 +163,8 @@ class Judge:
             self._found.all(_NO_BUG, map(repr, program.errors()))
 
     def _stolen(self, meters: money.Meters) -> dict[str, int]:
-        now_ms = self._truth.now_ms()
-        return {
-            name: money.stolen_ueur(self._watch, name, meter, now_ms, START_MS)
-            for name, meter in meters.items()
-        }
+        span_ms = self._truth.now_ms() - START_MS
+        return {name: money.stolen_ueur(self._watch, name, meter, span_ms) for name, meter in meters.items()}
 
     def bug(self, what: str) -> None:
         """A part has ended by itself, or has logged an error."""

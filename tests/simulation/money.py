@@ -16,10 +16,13 @@ from protocols.documents.bodies import PaymentBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.limits import STATEMENT_UEUR_MAX
 from tests.simulation.watch import Watch
 
 # The service looks every two hours whether something is to be sent again, and waits six at most.
 _SENT_AGAIN_MS: Final = 8 * HOUR_MS
+# A meter counts with its crystal, which is 50 ppm wrong at most.
+_CRYSTAL: Final = 1_000
 
 Meters = Mapping[str, GuardedMeter]
 
@@ -39,7 +42,8 @@ class Till:
     `back_ueur`: of payments that a restored store has forgotten and no meter had credited: their statements
     may be on their way still. `again_ueur`: of payments that a meter had credited, and that the ledger
     books a second time, since it has forgotten the first. `unpaid`: what a thief of a clerk's key requested.
-    `forgot`: a copy has taken the store's place.
+    `forgot`: a copy has taken the store's place. `countersigned`: meters with a statement that two people
+    have signed too, which takes nothing of the allowance.
     """
 
     paid: dict[str, Paid] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class Till:
     again_ueur: dict[str, int] = field(default_factory=dict)
     unpaid: list[Paid] = field(default_factory=list)
     forgot: bool = False
+    countersigned: set[str] = field(default_factory=set)
 
     def paid_ueur(self, meter: str) -> int:
         """What was truly paid for a meter."""
@@ -115,11 +120,21 @@ def known_payments(session: Session) -> dict[str, RequestState]:
     return known | dict.fromkeys(booked, RequestState.BOOKED)
 
 
-def stolen_ueur(watch: Watch, name: str, meter: GuardedMeter, now_ms: int, start_ms: int) -> int:
+def allowed_ueur(meter: GuardedMeter, span_ms: int) -> int:
+    """The most that an issuer's key alone can have credited in a while: its allowance.
+
+    That is one day's for each epoch of the issuer and for each loss of ticks, and as much a day.
+    """
+    epochs = len({each.epoch for each in meter.memory.totals.held if each.issuer == CONTROLLER})
+    grown_ueur = ALLOWANCE_UEUR_PER_DAY * span_ms // DAY_MS
+    begun_ueur = (epochs + meter.memory.clock.epoch) * ALLOWANCE_UEUR_PER_DAY
+    return begun_ueur + grown_ueur + ALLOWANCE_UEUR_PER_DAY // _CRYSTAL
+
+
+def stolen_ueur(watch: Watch, name: str, meter: GuardedMeter, span_ms: int) -> int:
     """The most that statements of a thief have credited: the highest taken, and no more than the allowance.
 
-    Without the key of an issuer it is nothing. The allowance is one day's, then as much a day, and one day's
-    for each loss of ticks.
+    Without the key of an issuer it is nothing.
     """
     highest_ueur: dict[tuple[str, int], int] = {}
     seen = watch.of(name)
@@ -129,9 +144,9 @@ def stolen_ueur(watch: Watch, name: str, meter: GuardedMeter, now_ms: int, start
         body = body_of(page.order, PaymentBody)
         key = body.issuer, body.epoch
         highest_ueur[key] = max(highest_ueur.get(key, 0), body.total_ueur)
-    epochs = len({epoch for _, epoch in highest_ueur})
-    days = 1 + epochs + meter.memory.clock.epoch + (now_ms - start_ms) // DAY_MS
-    return min(sum(highest_ueur.values()), days * ALLOWANCE_UEUR_PER_DAY)
+    # Of a meter made anew nobody counts any more how often it had lost its ticks.
+    most_ueur = STATEMENT_UEUR_MAX if seen.before else allowed_ueur(meter, span_ms)
+    return min(sum(highest_ueur.values()), most_ueur)
 
 
 def waits(meter: GuardedMeter, total_ueur: int) -> bool:
@@ -151,6 +166,15 @@ def doubled(till: Till, stolen: Mapping[str, int], meters: Meters) -> Iterator[s
         most_ueur = till.most_ueur(name) + stolen[name]
         if credited_ueur(meter) > most_ueur:
             yield f"{name} has credited {credited_ueur(meter)} µ€; paid were {most_ueur} µ€"
+
+
+def over_allowance(till: Till, meters: Meters, span_ms: int) -> Iterator[str]:
+    """What no two people have countersigned stays within the allowance of the issuer that meters know."""
+    for name, meter in meters.items():
+        by_issuer = meter.memory.issuers is not None and all(each.epoch for each in meter.memory.totals.held)
+        most_ueur = allowed_ueur(meter, span_ms)
+        if by_issuer and name not in till.countersigned and credited_ueur(meter) > most_ueur:
+            yield f"{name} has credited {credited_ueur(meter)} µ€; the allowance is {most_ueur} µ€"
 
 
 def late(till: Till, session: Session, meters: Meters) -> Iterator[str]:

@@ -26,7 +26,7 @@ from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
 from controller.payments.acts import top_up
-from controller.payments.store import order_id_of
+from controller.payments.store import order_id_of, payment_of
 from controller.releases.acts import release_all, release_meter
 from controller.roots import acts as roots
 from controller.timing.comparing import Here
@@ -211,9 +211,11 @@ class People:
         """Two people sign what the service has booked, one after the other."""
         with reading(self._controller.store) as session:
             order = order_id_of(session, event.payment)
-        if order is None:
+            paid = payment_of(session, event.payment)
+        if order is None or paid is None:
             self._trace.add(self._truth.now_ms(), f"{event}: is not booked")
             return
+        self.till.countersigned.add(paid.meter)
         for by in (OPERATORS[0], self._second):
             self._by_one(event, lambda act: sign(act, order), by)
 

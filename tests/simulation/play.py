@@ -21,9 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.play", description=__doc__)
     parser.add_argument("what", nargs="+", help="how many seeds, FIRST-LAST, or files with a schedule")
     parser.add_argument("--shrink", action="store_true", help="take events away from a failure, and print it")
-    parser.add_argument(
-        "--worse", action="store_true", help="wrong controllers, restored stores, hostile people"
-    )
+    parser.add_argument("--worse", action="store_true", help="a store that is restored in every run")
     parser.add_argument("--trace", action="store_true", help="print the end of each trace")
     given = parser.parse_args(arguments)
     failed = played = 0
