@@ -189,3 +189,12 @@ def test_a_service_without_its_passphrase_does_not_start(fleet_home: Path) -> No
             ended = call(fleet_home, verb, settings=settings)
             assert ended.status == 2
             assert ended.one_line().endswith(f"keys/{holder}.pem: wrong passphrase, or the file is damaged")
+
+
+def test_a_damaged_file_of_issuers_is_an_error_of_one_line(fleet_home: Path) -> None:
+    issuers = fleet_home / "issuers.json"
+    issuers.write_bytes(issuers.read_bytes()[:-1])
+    with EmbeddedBroker() as broker:
+        ended = call(fleet_home, "serve", settings={"RELANCE_BROKER": str(broker.address)})
+    assert ended.status == 2
+    assert ended.one_line().startswith(f"{issuers}: ")
