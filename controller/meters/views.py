@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, union_all
 from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches
+from controller.database.damage import read_column
 from controller.database.lookup import not_known
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow, LinkRow, MeterRow
@@ -195,7 +196,7 @@ def _meter_view(
         link_state=link_state,
         online=link_state == LinkState.ONLINE,
         witnesses=witnesses,
-        claimed=read_claimed(row.claimed),
+        claimed=read_column(read_claimed, row.claimed, "meter", row.id, "claimed"),
         household=None if household is None else household_view(household),
         expected=False,
     )

@@ -18,6 +18,7 @@ from controller.database.numbers import next_number
 from controller.database.tables import AuditRow
 from protocols import chain
 from protocols.chain import GENESIS, Entry, Head
+from protocols.errors import InputError
 
 # The actor of automatic acts.
 SERVICE: Final = "service"
@@ -78,12 +79,19 @@ _acts: msgspec.json.Decoder[AuditedAct] = msgspec.json.Decoder(AuditedAct)
 def record(
     session: Session, at_ms: int, actor: str, act: AuditAct, subject: str, **detail: str | int | None
 ) -> None:
-    """Append an act to the chain, in the caller's transaction."""
+    """Append an act to the chain, in the caller's transaction.
+
+    Raises InputError where somebody has damaged its end: what follows would hide that.
+    """
     # Drawing the number first locks the counter until the commit, so no two entries follow the same head.
     number = next_number(session, "audit")
     body = msgspec.json.encode(AuditedAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
     entry = chain.append(head_of(session), body)
-    assert entry.number == number, (entry.number, number)
+    if entry.number != number:
+        raise InputError(
+            f"database: audit: its last entry is {entry.number - 1} in place of {number - 1}: it is damaged, "
+            "and nothing is done that could not be recorded"
+        )
     session.add(AuditRow(number=number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash))
     session.flush()
 

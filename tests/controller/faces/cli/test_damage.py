@@ -58,6 +58,7 @@ def test_one_far_instant_in_any_row_breaks_no_list(home: Path, far_ms: int) -> N
             "delivery o000001 to m00001: column ",
         ),
         ("UPDATE audit SET body = x'7b'", "audit list", "audit "),
+        ("UPDATE meter SET claimed = '{'", "meters list", "meter m00001: column claimed"),
     ],
 )
 def test_a_damaged_column_is_named_with_its_row(home: Path, statement: str, typed: str, line: str) -> None:
@@ -67,3 +68,21 @@ def test_a_damaged_column_is_named_with_its_row(home: Path, statement: str, type
     assert ended.status == 2
     assert ended.one_line().startswith(f"database: {line}")
     assert " is damaged: " in ended.err
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET number = 900 WHERE number = (SELECT max(number) FROM audit)",
+        "DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)",
+    ],
+)
+def test_nothing_is_appended_to_an_audit_whose_end_is_damaged(home: Path, statement: str) -> None:
+    call(home, "moratorium", "declare", "heat", "--until", "2099-01-01T00:00Z")
+    damage(home, statement)
+    for typed in ("release m00001", "topup m00001 --eur 5 --id p1", "orders withdraw o000001"):
+        ended = call(home, *typed.split())
+        assert ended.status in {1, 2}
+        assert "Traceback" not in ended.err
+    assert ": it is damaged, and nothing is done" in call(home, "release", "m00001").one_line()
+    assert len(call(home, "orders", "list", "--json").found["orders"]) == 1
