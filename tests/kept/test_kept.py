@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from difflib import unified_diff
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,6 +20,8 @@ from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.journal import read_body, write_body
 from emulator.fleet.files import LinkMemory, read_journal
 from protocols.documents.roles import open_first_root
+from protocols.instants import ms_from_iso
+from protocols.words.en.times import local
 from tests.controller.faces.cli.fleet import seed_service
 from tests.controller.faces.cli.invocation import call
 from tests.kept.record import (
@@ -34,6 +38,7 @@ from tests.kept.record import (
 
 # Tables of a replay in which nothing depends on which of two messages came first.
 STEADY_TABLES = ("audit", "counter", "link", "payment", "signed_order")
+TOLD_TWICE = re.compile(r"(\S+Z) \(\w+day [^()]* \(([\w/]+)(?:, \w+)?\)\)")
 METERS = ("m00001", "m00002", "m00003", "m00004", "m00005", "m00006")
 
 
@@ -114,8 +119,14 @@ def _answers_as_recorded(kept: Path, name: str, store: str) -> None:
         assert ended.status == 0, (command, ended.err)
         if command.startswith("meters why"):
             # The last sentence was a forecast. It knew nothing of releases, flags and the present instant.
-            assert ended.found["sentences"][: len(answer["sentences"]) - 1] == answer.pop("sentences")[:-1]
+            recorded = [_told_as_now(sentence) for sentence in answer.pop("sentences")[:-1]]
+            assert ended.found["sentences"][: len(recorded)] == recorded
         assert _lacking(answer, ended.found) == [], command
+
+
+def _told_as_now(sentence: str) -> str:
+    """A sentence of version 0.1, which told an instant in UTC, and in brackets in local time."""
+    return TOLD_TWICE.sub(lambda told: local(ms_from_iso(told[1]), ZoneInfo(told[2])), sentence)
 
 
 def _lacking(recorded: object, now: object, where: str = "") -> list[str]:

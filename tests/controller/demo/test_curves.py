@@ -68,14 +68,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_drawing_of_the_page_has_both_files_and_the_page_names_them(folder: Path) -> None:
-    names = re.findall(r'href="curves/(\w+)\.png"', render(one_night()))
+    names = re.findall(r"<code>curves/(\w+)\.png</code>", render(one_night()))
     assert sorted(names) == sorted(DRAWN)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         f"{name}.{kind}" for name in names for kind in ("csv", "png")
     )
     for name in names:
         assert (folder / f"{name}.png").read_bytes().startswith(PNG)
-        assert f'href="curves/{name}.csv"' in render(one_night())
+        assert f"<code>curves/{name}.csv</code>" in render(one_night())
 
 
 def test_the_files_tell_what_happened(folder: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_text_means(text: str, meant: Condition) -> None:
             "suply==off",
             '--where: no field "suply"; near: supply; allowed: area, balance, category, clock, code, ',
         ),
-        ("supply==of", '--where: supply: "of"; allowed: on, off, armed, limited'),
+        ("supply==of", '--where: supply: "of"; did you mean off? allowed: on, off, armed, limited'),
         ("supply<off", '--where: supply: "<"; allowed: == != =in= =out='),
         ("supply=off", '--where: character 7: "=off"; allowed: one of == != < <= > >= =in= =out='),
         ("supply==", "--where: character 9: the end; allowed: (, a value"),
