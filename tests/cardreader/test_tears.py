@@ -3,6 +3,7 @@
 `make test` tries each sixteenth step, another sixteenth for each way; `make tear` tries every one.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -10,8 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardreader.card.card import SmartCard
+from cardreader.card.store import WholeMemory
+from cardreader.files.identity import CardState, Pairing
+from cardreader.files.layout import LOG, PAIRING
 from cardreader.host.transport import CardChannel, InProcess
 from cardreader.iso7816.apdu import CardGoneError
+from cardreader.issuing.personalising import letters_held, personalise
+from tests.cardreader.one_card import (
+    ISSUER,
+    KIOSK,
+    METER,
+    METER_KEYS,
+    NOW_MS,
+    WANTED,
+    blank,
+    challenge,
+    kit_of,
+    session,
+)
 from tests.cardreader.story import Story, begun
 from tests.cardreader.tearing import PowerLost, TornMemory, Way
 
@@ -70,6 +88,38 @@ def test_power_lost_at_each_step_of_each_phase(phase: str, way: tuple[Way, int])
         story.keep()
         story.finish()
     assert torn > 0
+
+
+def virgin() -> bytes:
+    memory = WholeMemory()
+    blank(memory)
+    return bytes(memory.content)
+
+
+def issue(memory: WholeMemory) -> bool:
+    """As the office does it: the kit begins above the letters that the card has taken."""
+    held = letters_held(InProcess(SmartCard(memory)))
+    kit = kit_of(letters_held=held)
+    return personalise(InProcess(SmartCard(memory)), kit, challenge(), "office-1", NOW_MS)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda each: f"{each[0].value}-{each[1]:02x}")
+def test_power_lost_at_each_step_of_issuing(way: tuple[Way, int]) -> None:
+    paired = Pairing(CardState.PAIRED, 1, METER, WANTED.reference)
+    whole = TornMemory(virgin(), way[0])
+    issue(whole)
+    for steps in range(WAYS.index(way) % EVERY, whole.count, EVERY):
+        torn = TornMemory(virgin(), way[0], steps, way[1])
+        # The last step may write what stood there before.
+        with contextlib.suppress(PowerLost):
+            issue(torn)
+        memory = WholeMemory(bytes(torn.content))
+        found = Pairing.decode(session(InProcess(SmartCard(memory)), ISSUER).read(PAIRING))
+        assert found in (Pairing(CardState.VIRGIN), paired)
+        assert issue(memory) == (found != paired)
+        opened = session(InProcess(SmartCard(memory)), METER_KEYS)
+        assert Pairing.decode(opened.read(PAIRING)) == paired
+        assert session(InProcess(SmartCard(memory)), KIOSK).records(LOG) == opened.records(LOG)
 
 
 class Pulled(InProcess):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardreader.card.card import SmartCard
-from cardreader.card.keyring import KEYRING, SETS_MAX, TRIES_MAX, HeldKeys, KeyRing
+from cardreader.card.keyring import KEYRING, SEQUENCE_MAX, SETS_MAX, TRIES_MAX, HeldKeys, KeyRing
 from cardreader.card.store import Store, WholeMemory
 from cardreader.channel.keys import KeySet, generation_key, kiosk_keys, kiosk_version, meter_keys_of_fleet
 from cardreader.channel.letters import KeyLetter
@@ -273,6 +273,27 @@ def test_the_keys_of_one_card_on_paper() -> None:
     assert ISSUER.static.enc.hex() == "602ca0ddc6c788244d9edd8b17314d71"
     assert KIOSK.static.mac.hex() == "2d7e25937c8a7891039fac4609831ef3"
     assert METER_KEYS.static.dek.hex() == "7613bc133809699a47328954c4f2b555"
+
+
+def put_ring(memory: WholeMemory, ring: bytes) -> SmartCard:
+    Store(memory).commit({KEYRING: ring})
+    return SmartCard(memory)
+
+
+def test_a_card_whose_counter_is_used_up_opens_no_session_more() -> None:
+    memory = issued()
+    ring = replace(KeyRing.decode(Store(memory).read(KEYRING)), sequence=SEQUENCE_MAX)
+    assert put_ring(memory, ring.encode()).process(BEGIN).hex() == "6985"
+
+
+def test_a_card_without_readable_keys_is_a_damaged_card() -> None:
+    assert put_ring(issued(), b"garbage").process(BEGIN).hex() == "6581"
+
+
+def test_a_card_without_issuers_keys_takes_no_letter() -> None:
+    card = put_ring(issued(), KeyRing(held=(HeldKeys(KIOSK),)).encode())
+    with pytest.raises(StatusError, match="6A88"):
+        put_letter(InProcess(card), letter_of(9, 4))
 
 
 # ------------------------------------------------------------------------------------------------ the ring

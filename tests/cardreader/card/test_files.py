@@ -256,6 +256,27 @@ def test_a_file_takes_no_more_than_its_bound_and_a_card_no_more_than_its_memory(
     kiosk.commit()
 
 
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (CommandApdu(0, 0xD6, 0x80 | STATEMENTS[0].sfi, 5, b"x"), 0x6B00),
+        (CommandApdu(0, 0xD6, 0x80 | STATEMENTS[0].sfi, 0), 0x6700),
+        (CommandApdu(0, 0x0E, 0x80 | STATEMENTS[0].sfi, 5), 0x6B00),
+        (CommandApdu(0, 0xB0, 0x80 | STATEMENTS[0].sfi, 5, ne=1), 0x6B00),
+        (CommandApdu(0, 0xB2, 0, LOG.sfi << 3 | 4, ne=1), 0x6A83),
+        (CommandApdu(0, 0xE2, 0, LOG.sfi << 3, b"short" * 60), 0x6700),
+        (CommandApdu(0, 0xE2, 0, STATEMENTS[0].sfi << 3, b"x"), 0x6981),
+        (CommandApdu(0, 0xD6, 0x80 | LOG.sfi, 0, b"x"), 0x6981),
+        (CommandApdu(0x80, 0x10, 2, 0), 0x6A86),
+    ],
+)
+def test_what_a_session_refuses(command: CommandApdu, status: int) -> None:
+    kiosk = session(put_in())
+    kiosk.write(STATEMENTS[0], b"four")
+    assert kiosk.send(command).status == status
+    assert kiosk.read(STATEMENTS[0]) == b"four"
+
+
 def test_the_log_keeps_the_newest_sixteen_visits_newest_first() -> None:
     kiosk = session(put_in())
     visits = [Visit(KeyHolder.KIOSK, Deed.WRITTEN, at_ms, "kiosk-1") for at_ms in range(20)]

@@ -145,6 +145,19 @@ def test_an_answer_without_its_mac_is_not_read() -> None:
         host.unwrap(ResponseApdu(b"", StatusWord.OK))
 
 
+def test_data_that_no_secure_command_can_carry_is_the_callers_mistake() -> None:
+    host, _card = authenticated()
+    with pytest.raises(ValueError, match="65520 bytes do not fit"):
+        host.wrap(CommandApdu(0, 0xD6, 0, 0, bytes(65_520)))
+
+
+@pytest.mark.parametrize("data", [b"x" * 15, b"x" * 16], ids=["no whole block", "no padding"])
+def test_what_is_no_encrypted_data_is_not_read(data: bytes) -> None:
+    host, card = authenticated()
+    with pytest.raises(StatusError, match="6988"):
+        card.open_command(host._with_mac(CommandApdu(0x84, 0xB0, 0, 0, data, 256)))
+
+
 def test_empty_data_may_be_encrypted_as_one_block_of_padding() -> None:
     host, card = authenticated()
     host.counter += 1

@@ -19,7 +19,9 @@ from cardreader.files.layout import (
     CardFile,
 )
 from cardreader.files.visits import Deed, Visit
+from cardreader.host.session import PIECE_BYTES
 from cardreader.host.transport import InProcess
+from cardreader.iso7816.apdu import CommandApdu
 from cardreader.loading.contents import SLOTS, read_contents
 from cardreader.loading.loads import WhyLeftOut, cargo_of, load, plan_load
 from protocols.documents import drafting
@@ -229,3 +231,30 @@ def test_every_slot_is_read_once() -> None:
 def test_what_no_card_carries_is_told() -> None:
     with pytest.raises(DocumentError, match="no card carries it"):
         cargo_of(seal(b"{}", "text/plain", [ANNA]))
+
+
+class Counted(InProcess):
+    """A channel that counts the bytes on the wire: commands and answers."""
+
+    def __init__(self, card: SmartCard) -> None:
+        super().__init__(card)
+        self.bytes = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = super().transmit(command)
+        self.bytes += len(command) + len(answer)
+        return answer
+
+
+def test_a_top_up_costs_at_most_a_fifth_more_than_authentication_record_and_commit() -> None:
+    """Once the card has been read; each command and answer also takes some four bytes of T=1."""
+    document = statement(20)
+    bare, whole = Counted(SmartCard(issued())), Counted(SmartCard(issued()))
+    kiosk = session(bare)
+    for at in range(0, len(document), PIECE_BYTES):
+        piece = document[at : at + PIECE_BYTES]
+        p1, p2 = (0x80 | STATEMENTS[0].sfi, at) if at <= 255 else (at >> 8, at & 0xFF)
+        assert kiosk.send(CommandApdu(0, 0xD6, p1, p2, piece)).status == 0x9000
+    kiosk.commit()
+    load(session(whole), {}, [document], VISIT, genuine)
+    assert whole.bytes <= 1.2 * bare.bytes, (whole.bytes, bare.bytes)
