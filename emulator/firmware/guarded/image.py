@@ -42,6 +42,7 @@ def _share(memory: Memory) -> Memory:
     memory.harm_revs = shared_table(memory.harm_revs)
     memory.issuers = None if memory.issuers is None else shared(memory.issuers)
     memory.tariff = None if memory.tariff is None else shared(memory.tariff)
+    memory.parameters = None if memory.parameters is None else shared(memory.parameters)
     memory.deferrals = shared_table(memory.deferrals)
     memory.lease = None if memory.lease is None else shared(memory.lease)
     return memory

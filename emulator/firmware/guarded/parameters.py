@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from emulator.firmware.guarded.clock import earliest_ms
 from emulator.firmware.guarded.interval import tick_lower_reaches
 from emulator.firmware.guarded.memory import Memory, Parameters, ParameterSet
+from emulator.firmware.guarded.sharing import shared
 from emulator.firmware.ticks import NEVER, Tick
 from protocols.documents.bodies import ParametersBody
 from protocols.instants import UtcMs
@@ -42,7 +43,7 @@ def store(memory: Memory, body: ParametersBody, version: int) -> bool:
         kept = (_AS_COMMISSIONED, held.in_force, version)
         lowest = next(each for each in sets if each.version not in kept)
         sets = tuple(each for each in sets if each is not lowest)
-    memory.parameters = replace(held, sets=sets)
+    memory.parameters = shared(replace(held, sets=sets))
     return True
 
 
@@ -55,7 +56,7 @@ def switch(memory: Memory, tick: Tick) -> bool:
     come = [each for each in held.sets if each.version > held.in_force and each.from_ms <= low_ms]
     if not come:
         return False
-    memory.parameters = replace(held, in_force=come[-1].version, groups=come[-1].groups)
+    memory.parameters = shared(replace(held, in_force=come[-1].version, groups=come[-1].groups))
     memory.credit.mode = come[-1].mode
     return True
 
