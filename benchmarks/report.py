@@ -40,6 +40,10 @@ _READING: Final = """
 - **a flood**: somebody without a key sends bursts with pauses between them; an honest top-up counts from the
   instant at which it was due to the meter's proof in the store. Behind a broker all that we hear comes over
   one connection, so a burst is read before what came after it.
+- **a file of households**: taken in by a process of its own, while another thread of it writes as `serve`
+  does. Rows are read, checked and compared before the writers' lock is taken; the wait is for the rest. It is
+  wall time, so what else the machine does counts.
+- **lists of meters**: first pages and later ones of seven queries, each with the count of what is left.
 - **end to end**, **release**: broker, links, controller and the process that counts are separate, as in
   production. Two cores are few for that: other programs on the machine change the figures.
 """

@@ -98,7 +98,12 @@ def commission(
             raise RefusedError(f"meter {quoted(meter)}: admission is closed; --link says where it will be")
         if new:
             note_change(session)
-            audit.record(session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at)
+        if new or out is not None:
+            # Also where nothing is new: somebody has a copy of the meter's keys from now on.
+            keys = 0 if out is None else 1
+            audit.record(
+                session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at, keys_written=keys
+            )
         if out is not None:
             write_secret(out.path, secrets_of(out.fleet_key, meter, ean, out.root))
         return Commissioned(meter=meter, ean=ean, link=at, new=new)

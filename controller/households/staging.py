@@ -197,11 +197,12 @@ def count_flagged(session: Session) -> int:
 def take_over(session: Session, *, groups: bool) -> None:
     """Store what is new or changed. `groups`: the file names groups, so that they replace those stored."""
     moved = select(_STAGED.c.ean).where(_STAGED.c.change != _SAME)
+    known = select(_STAGED.c.ean).where(_STAGED.c.change == _CHANGED)
     # Deleted first: two households of the file may have exchanged their meters.
-    session.execute(delete(HouseholdRow).where(col(HouseholdRow.ean).in_(moved)))
+    session.execute(delete(HouseholdRow).where(col(HouseholdRow.ean).in_(known)))
     taken = select(*(_STAGED.c[name] for name in COLUMNS)).where(_STAGED.c.change != _SAME)
     session.execute(insert(_HOUSEHOLD).from_select(list(COLUMNS), taken))
     if groups:
-        session.execute(delete(HouseholdGroupRow).where(col(HouseholdGroupRow.ean).in_(moved)))
+        session.execute(delete(HouseholdGroupRow).where(col(HouseholdGroupRow.ean).in_(known)))
         named = select(_STAGED_GROUP.c.name, _STAGED_GROUP.c.ean).where(_STAGED_GROUP.c.ean.in_(moved))
         session.execute(insert(_GROUP).from_select(["name", "ean"], named))

@@ -24,7 +24,7 @@ from controller.meters.choosing import expected_where, meters_where
 from controller.meters.claimed import Claimed, read_claimed
 from controller.meters.registry import LinkState
 from controller.meters.witnesses import WitnessView, last_witnesses
-from controller.query.rules import Condition
+from controller.query.rules import Condition, fields_in
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
@@ -77,6 +77,8 @@ ALL_METERS: Final = MeterFilter()
 
 # In the place of a link's state, where nobody knows whether the meter is there.
 _NEVER: Final = "never heard"
+# What a query may name of the row of a link.
+_OF_LINK: Final = frozenset({"online"})
 Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
 
 
@@ -92,7 +94,7 @@ def list_meters(
 
     Those among them that have never spoken, and that only the DSO's file names.
     """
-    spoken = _spoken(select(MeterRow.id)).where(*_conditions(wanted, now_ms, after))
+    spoken = _chosen(select(MeterRow.id), wanted.query).where(*_conditions(wanted, now_ms, after))
     silent = _expected_conditions(wanted, after)
     if silent is None:
         named = spoken.order_by(MeterRow.id).limit(limit)
@@ -108,7 +110,7 @@ def list_meters(
 
 def count_meters(session: Session, wanted: MeterFilter = ALL_METERS, *, now_ms: int, after: str = "") -> int:
     """How many meters `list_meters` would list without a limit."""
-    query = _spoken(select(func.count()).select_from(MeterRow))
+    query = _chosen(select(func.count()).select_from(MeterRow), wanted.query)
     spoken = session.exec(query.where(*_conditions(wanted, now_ms, after))).one()
     silent = _expected_conditions(wanted, after)
     return spoken if silent is None else spoken + count_expected(session, silent)
@@ -145,6 +147,15 @@ def show_meter(session: Session, meter: str) -> MeterView:
 def _spoken(query: Q) -> Q:
     """A query for meters that have spoken, joined with their links, and outside with their households."""
     linked = query.join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
+    return linked.outerjoin(HouseholdRow, col(HouseholdRow.meter) == MeterRow.id)
+
+
+def _chosen(query: Q, condition: Condition | None) -> Q:
+    """The same, joined with no more than the condition names: whoever counts all meters reads no link."""
+    named = frozenset[str]() if condition is None else fields_in(condition)
+    linked = query
+    if _OF_LINK & named:
+        linked = linked.join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
     return linked.outerjoin(HouseholdRow, col(HouseholdRow.meter) == MeterRow.id)
 
 

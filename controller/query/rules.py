@@ -142,6 +142,15 @@ def read_query(text: str, fields: Fields, where: str) -> Condition:
     return _condition(tree, fields, where)
 
 
+def fields_in(condition: Condition) -> frozenset[str]:
+    """The fields that a condition names."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            return frozenset[str]().union(*map(fields_in, parts))
+        case FieldTest():
+            return frozenset({condition.field})
+
+
 @cache
 def _parser() -> Lark:
     """The parser, made when a query is read first: not every command needs one."""

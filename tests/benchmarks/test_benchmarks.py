@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import before, firmware, flood, release, report, signatures, wire
+from benchmarks import before, firmware, fleet_file, flood, release, report, signatures, wire
 from benchmarks.brokers import EMBEDDED
 from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
@@ -37,6 +37,8 @@ TINY: dict[str, Measure] = {
     "signatures": lambda: signatures.measure_signatures(signatures.Size(3, 1), print),
     "intake": lambda: signatures.measure_intake(signatures.Size(3, 1), print),
     "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
+    "import": lambda: fleet_file.measure_import(fleet_file.Size(rows=50), print),
+    "pages": lambda: fleet_file.measure_pages(fleet_file.Size(meters=20, pages=2), print),
     "floods": lambda: flood.measure_floods(
         flood.Size(4, 3, 0.01, 0.05, 500, (EMBEDDED,), ("births of controllers",)), print
     ),

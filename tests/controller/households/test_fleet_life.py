@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
@@ -225,6 +226,10 @@ def test_what_goes_into_a_meter_is_what_an_emulated_one_has(peopled: Engine, tmp
     assert {name: bytes.fromhex(key) for name, key in found["asks"].items()} == dict(identity.ask_keys)
     assert (found["meter"], found["ean"], found["root"]) == ("m3", ean(3), {"payload": "x"})
     assert out.path.stat().st_mode & 0o777 == 0o600
+    put(peopled, "m3", ean(3), out=structs.replace(out, path=tmp_path / "again.json"))
+    with reading(peopled) as session:
+        told = [entry.act.detail for entry in recent(session) if entry.act.act == "commission"]
+    assert [each["keys_written"] for each in told] == [1, 1], "every copy of the keys is in the audit"
     with pytest.raises(InputError, match="exists already"):
         put(peopled, "m4", ean(2), out=out)
     assert stored(peopled)[ean(2)]["meter"] == "m2", "nothing half done"
