@@ -15,6 +15,8 @@ from controller.database.tables import (
     PaymentRequestRow,
     ServiceRow,
 )
+from controller.households.flags_due import flags_due
+from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
@@ -40,7 +42,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     `drafts`: orders that need a further signature; `voided`: the orders that have voided a key; `disputed`:
     meters whose clock is disputed; `queued`: deliveries that have not left yet; `payments_requested`: not
     booked yet; `gaps`: meters of whose black box entries are missing; `lost_entries`: of the audit, since a
-    backup was restored.
+    backup was restored. `expected`: meters that only the DSO's file names; `flags_due`: flags of that file
+    that no order sets, at meters that have spoken.
     """
 
     links: tuple[LinkView, ...]
@@ -54,6 +57,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     gaps: int
     voided: tuple[str, ...] = ()
     lost_entries: int = 0
+    expected: int = 0
+    flags_due: int = 0
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -62,7 +67,7 @@ def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
     return None if row is None else view_of(row, LifeSign)
 
 
-def overview(session: Session) -> Overview:
+def overview(session: Session, now_ms: int) -> Overview:
     """The fleet in a few numbers."""
     counted = dict(iter(session.exec(select(MeterRow.link, func.count()).group_by(col(MeterRow.link)))))
     links = session.exec(select(LinkRow).order_by(LinkRow.id)).all()
@@ -87,6 +92,8 @@ def overview(session: Session) -> Overview:
         voided=tuple(sorted(voided_by(session).values(), key=lambda each: (len(each), each))),
         gaps=count_gaps(session),
         lost_entries=sum(each.entries for each in found_losses(session)),
+        expected=count_expected(session, ()),
+        flags_due=sum(each.spoken for each in flags_due(session, now_ms)),
     )
 
 

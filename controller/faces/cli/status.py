@@ -17,6 +17,8 @@ from protocols.words.en.times import duration
 
 _AGAIN_S: Final = 2.0
 _NAMED_MAX: Final = 5
+_SILENT: Final = "`relance meters list --where expected==true`"
+_DUE: Final = "`relance flag due`"
 # Clears the screen and goes to its corner (ECMA-48, ED and CUP).
 _CLEAR: Final = "\x1b[2J\x1b[H"
 
@@ -33,7 +35,7 @@ def show_status(
     while True:
         seen = look(face.office)
         with face.office.reading() as session:
-            view = overview(session)
+            view = overview(session, face.now_ms())
         if face.as_json:
             print_json(_fields(seen, view))
         else:
@@ -56,6 +58,7 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
         _service(seen),
         f"Links: {len(view.links)}, {heard}." if view.links else "Links: none has come yet.",
         f"Meters: {view.meters}. Supply: {_counts(view.supply)}. Clock: {_counts(view.clock)}.",
+        *_of_the_file(view),
         f"Waiting for a further signature: {_named(view.drafts, 'relance orders list --state draft')}.",
         *([f"Keys voided by: {_named(view.voided, 'relance void list')}."] if view.voided else []),
         f"Disputed clocks: {_named(view.disputed, 'relance meters list --clock disputed')}.",
@@ -72,6 +75,13 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
             else []
         ),
     ]
+
+
+def _of_the_file(view: Overview) -> list[str]:
+    """What the DSO's file says and nobody has heard or ordered yet."""
+    silent = f"Meters of the DSO's file that never spoke: {view.expected}; {_SILENT}."
+    due = f"Flags of the file that no order sets: {view.flags_due}; {_DUE}."
+    return [*([silent] if view.expected else []), *([due] if view.flags_due else [])]
 
 
 def _service(seen: Seen) -> str:
@@ -124,4 +134,6 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "payments_requested": view.payments_requested,
         "black_boxes_with_gaps": view.gaps,
         "lost_entries": view.lost_entries,
+        "meters_expected": view.expected,
+        "flags_due": view.flags_due,
     }

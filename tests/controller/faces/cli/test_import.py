@@ -201,11 +201,16 @@ def test_flags_of_the_file_are_due_until_somebody_orders_them(
     listed = call(home, "flag", "due").out.splitlines()
     assert [line.split()[0] for line in listed[1:]] == [ean(3), "m00001", "m00001", "m00002"]
     assert listed[1].endswith("its meter has never spoken")
+    status = call(home, "status").out
+    assert "Meters of the DSO's file that never spoke: 1; `relance meters list" in status
+    assert "Flags of the file that no order sets: 3; `relance flag due`." in status
     ordered = call(home, "flag", "due", "--order", "--as", "anne")
     assert ordered.out.splitlines() == [
         "Flags ordered: 3, by orders o000001 to o000003.",
         "Flags that wait until their meter has spoken: 1.",
     ]
+    counts = call(home, "status", "--json").found
+    assert (counts["flags_due"], counts["meters_expected"]) == (0, 1)
     left = call(home, "flag", "due", "--json").found
     assert [(each["meter"], each["spoken"]) for each in left["due"]] == [(ean(3), False)]
     assert call(home, "flag", "due", "--order", "--json").found["ordered"] == []
