@@ -3,7 +3,7 @@
 To take the same file again changes nothing. A file is read once, beside the store (`staging`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -53,11 +53,9 @@ class _Wrong:
         self.count = 0
         self.kept: list[RowProblem] = []
 
-    def add(self, problems: Iterable[RowProblem]) -> None:
-        for problem in problems:
-            self.count += 1
-            if len(self.kept) < PROBLEMS_MAX:
-                self.kept.append(problem)
+    def add(self, problems: Sequence[RowProblem], count: int) -> None:
+        self.count += count
+        self.kept += problems[: PROBLEMS_MAX - len(self.kept)]
 
 
 def import_households(
@@ -109,14 +107,14 @@ def _stage_all(
         for row, cells in batch:
             values = read_row(row, cells, heads)
             if isinstance(values, list):
-                wrong.add(values)
+                wrong.add(values, len(values))
             else:
                 read.append((row, values))
         with Session(connection) as session, session.begin():
             staging.stage(session, read)
     with Session(connection) as session, session.begin():
         staging.end_staging(session)
-        wrong.add(staging.named_twice(session, PROBLEMS_MAX))
+        wrong.add(*staging.named_twice(session, PROBLEMS_MAX))
     wrong.kept.sort(key=lambda problem: problem.row)
     return count
 
@@ -124,9 +122,9 @@ def _stage_all(
 def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
     """What the staged rows change; nothing where a meter would be at two connections."""
     counts = staging.compare(session, heads)
-    shared = staging.shared_meters(session, PROBLEMS_MAX)
+    shared, wrong = staging.shared_meters(session, PROBLEMS_MAX)
     if shared:
-        return Imported(rows=count, problems=tuple(shared), wrong=len(shared))
+        return Imported(rows=count, problems=tuple(shared), wrong=wrong)
     return Imported(
         rows=count,
         counts=counts,

@@ -4,15 +4,16 @@ Nobody waits for a file to be read and compared: the tables belong to one connec
 and to change them locks nothing. Only `take_over` needs the writers' lock: all or nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import (
     Column,
     MetaData,
+    Select,
     Table,
-    and_,
+    case,
     delete,
     func,
     insert,
@@ -73,6 +74,10 @@ class Counts(Struct, frozen=True):
     same: int
 
 
+# Problems, the first of them, and how many there are in all.
+Found = tuple[list[RowProblem], int]
+
+
 def prepare(session: Session) -> None:
     """Make the temporary tables of this connection."""
     _METADATA.create_all(session.connection(), checkfirst=False)
@@ -103,21 +108,19 @@ def end_staging(session: Session) -> None:
         connection.exec_driver_sql(f"CREATE INDEX ix_{table}_{column} ON {table} ({column})")
 
 
-def named_twice(session: Session, limit: int) -> list[RowProblem]:
+def named_twice(session: Session, limit: int) -> Found:
     """Rows with the EAN of an earlier row."""
-    first = select(_STAGED.c.ean, func.min(_STAGED.c.row).label("row")).group_by(_STAGED.c.ean)
+    first = select(_STAGED.c.ean, func.min(_STAGED.c.row).label("before")).group_by(_STAGED.c.ean)
     several = first.having(func.count() > 1).subquery()
-    later = (
-        select(_STAGED.c.row, _STAGED.c.ean, several.c.row)
-        .join(several, several.c.ean == _STAGED.c.ean)
-        .where(_STAGED.c.row > several.c.row)
-        .order_by(_STAGED.c.row)
-        .limit(limit)
+    later = select(_STAGED.c.row, _STAGED.c.ean, several.c.before).join(
+        several, several.c.ean == _STAGED.c.ean
     )
-    return [
-        RowProblem(row, "ean", ean, f"each EAN once; it is in row {before} already")
-        for row, ean, before in session.execute(later)
-    ]
+    return _found(
+        session,
+        later.where(_STAGED.c.row > several.c.before),
+        limit,
+        lambda row, ean, before: RowProblem(row, "ean", ean, f"each EAN once; it is in row {before} already"),
+    )
 
 
 def compare(session: Session, columns: Sequence[str]) -> Counts:
@@ -137,26 +140,44 @@ def compare(session: Session, columns: Sequence[str]) -> Counts:
     return Counts(found.get(_NEW, 0), found.get(_CHANGED, 0), found.get(_SAME, 0))
 
 
-def shared_meters(session: Session, limit: int) -> list[RowProblem]:
+def shared_meters(session: Session, limit: int) -> Found:
     """Rows whose meter is at another connection too, in the file or in the store; after `compare`."""
-    other = _STAGED.alias("other")
-    within = (
-        select(_STAGED.c.row, _STAGED.c.meter, func.min(other.c.ean))
-        .join(other, and_(other.c.meter == _STAGED.c.meter, other.c.ean != _STAGED.c.ean))
-        .group_by(_STAGED.c.row, _STAGED.c.meter)
+    least, greatest = func.min(_STAGED.c.ean).label("least"), func.max(_STAGED.c.ean).label("greatest")
+    by_meter = select(_STAGED.c.meter, least, greatest).group_by(_STAGED.c.meter)
+    shared = by_meter.having(func.count() > 1).subquery()
+    another = case((shared.c.least == _STAGED.c.ean, shared.c.greatest), else_=shared.c.least)
+    within = select(_STAGED.c.row, _STAGED.c.meter, another.label("at")).join(
+        shared, shared.c.meter == _STAGED.c.meter
     )
-    staged_eans = select(other.c.ean).where(other.c.ean == _HOUSEHOLD.c.ean)
+    other = _STAGED.alias("other")
+    staged_too = select(other.c.ean).where(other.c.ean == _HOUSEHOLD.c.ean).exists()
     beside = (
-        select(_STAGED.c.row, _STAGED.c.meter, _HOUSEHOLD.c.ean)
+        select(_STAGED.c.row, _STAGED.c.meter, _HOUSEHOLD.c.ean.label("at"))
         .join(_HOUSEHOLD, _HOUSEHOLD.c.meter == _STAGED.c.meter)
-        .where(_STAGED.c.ean != _HOUSEHOLD.c.ean, not_(staged_eans.exists()))
+        .where(_STAGED.c.ean != _HOUSEHOLD.c.ean, not_(staged_too))
     )
     both = within.union(beside).subquery()
-    found = session.execute(select(*both.c).order_by(both.c[0]).limit(limit))
-    return [
-        RowProblem(row, "meter", meter, f"a meter at one connection only; this one is at {ean}")
-        for row, meter, ean in found
-    ]
+    return _found(
+        session,
+        select(*both.c),
+        limit,
+        lambda row, meter, at: RowProblem(
+            row, "meter", meter, f"a meter at one connection only; this one is at {at}"
+        ),
+    )
+
+
+def _found(
+    session: Session,
+    query: Select[int, str, Any],
+    limit: int,
+    problem: Callable[[int, str, Any], RowProblem],
+) -> Found:
+    """All rows of a query as problems: the first in the order of the file, and how many there are."""
+    rows = query.subquery()
+    first = select(*rows.c).order_by(rows.c.row).limit(limit)
+    count = session.execute(select(func.count()).select_from(rows)).scalar_one()
+    return [problem(*row) for row in session.execute(first)] if count else [], int(count)
 
 
 def changes(session: Session, limit: int) -> Iterator[ChangedValue]:

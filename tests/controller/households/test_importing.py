@@ -115,6 +115,18 @@ def test_all_wrong_cells_are_counted_and_the_first_are_kept(engine: Engine) -> N
     assert (len(found.problems), found.wrong) == (importing.PROBLEMS_MAX, importing.PROBLEMS_MAX + 5)
 
 
+def test_a_column_that_is_the_same_in_every_row_is_told_without_comparing_each_with_each(
+    engine: Engine,
+) -> None:
+    count = importing.PROBLEMS_MAX + 50
+    same_meter = take_file(engine, "ean,meter", *(f"{ean(n)},m1" for n in range(count)))
+    assert (len(same_meter.problems), same_meter.wrong) == (importing.PROBLEMS_MAX, count)
+    assert same_meter.problems[0].allowed.endswith(f"this one is at {ean(count - 1)}")
+    same_ean = take_file(engine, "ean", *[ean(1)] * count)
+    assert (len(same_ean.problems), same_ean.wrong) == (importing.PROBLEMS_MAX, count - 1)
+    assert stored(engine) == {}
+
+
 def test_a_file_longer_than_allowed_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "HOUSEHOLDS_MAX", 2)
     with pytest.raises(InputError, match="more than 2 rows; allowed: several files"):
