@@ -134,10 +134,10 @@ class HouseholdGroupRow(Table, table=True):
     """A free group that a household is in: the words of `HouseholdRow.groups`, each with its own row."""
 
     __tablename__ = "household_group"
-    __table_args__ = (Index(None, "ean"), _KEYED)
+    __table_args__ = _KEYED
 
-    name: str = Field(primary_key=True, sa_type=TextColumn)
     ean: str = Field(primary_key=True, sa_type=TextColumn)
+    name: str = Field(primary_key=True, sa_type=TextColumn)
 
 
 class TenancyRow(Table, table=True):

@@ -17,7 +17,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     not_,
     or_,
     select,
@@ -198,15 +197,15 @@ def changes(session: Session, limit: int) -> Iterator[ChangedValue]:
 
 def new_words(session: Session, limit: int) -> dict[str, list[str]]:
     """The areas, DSOs, categories and groups that no household has so far; at most `limit` of each."""
-    found = {name: _new(session, _STAGED.c[name], _HOUSEHOLD.c[name], limit) for name in _NAMING}
-    found["groups"] = _new(session, _STAGED_GROUP.c.name, _GROUP.c.name, limit)
-    return {name: words for name, words in found.items() if words}
-
-
-def _new(session: Session, staged: Column[Any], stored: Column[Any], limit: int) -> list[str]:
-    known = select(literal(1)).where(stored == staged).exists()
-    query = select(staged).where(staged.is_not(None), not_(known)).distinct().order_by(staged).limit(limit)
-    return list(session.scalars(query))
+    # No index leads to these words, so all of them are read once.
+    pairs = {name: (_STAGED.c[name], _HOUSEHOLD.c[name]) for name in _NAMING}
+    pairs["groups"] = (_STAGED_GROUP.c.name, _GROUP.c.name)
+    found: dict[str, list[str]] = {}
+    for name, columns in pairs.items():
+        staged, stored = (set(session.scalars(select(each).distinct())) for each in columns)
+        if new := sorted(staged - stored - {None})[:limit]:
+            found[name] = new
+    return found
 
 
 def count_flagged(session: Session) -> int:

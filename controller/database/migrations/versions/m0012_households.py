@@ -25,10 +25,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_household_meter"), "household", ["meter"], unique=True)
     op.create_table(
         "household_group",
-        sa.Column("name", TextColumn(), nullable=False),
         sa.Column("ean", TextColumn(), nullable=False),
-        sa.PrimaryKeyConstraint("name", "ean", name=op.f("pk_household_group")),
+        sa.Column("name", TextColumn(), nullable=False),
+        sa.PrimaryKeyConstraint("ean", "name", name=op.f("pk_household_group")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_household_group_ean"), "household_group", ["ean"])
