@@ -222,10 +222,9 @@ def has_nothing_left(credit: Credit) -> bool:
 
     In credit mode there is none: a balance below 0 is what the household owes.
     """
-    if credit.mode is _ON_CREDIT:
+    if credit.balance_q > 0 or credit.mode is _ON_CREDIT:
         return False
-    left = credit.emergency is _IN_USE and credit.emergency_left_q > 0
-    return credit.balance_q <= 0 and not left
+    return credit.emergency is not _IN_USE or credit.emergency_left_q <= 0
 
 
 def can_start_emergency(credit: Credit) -> bool:

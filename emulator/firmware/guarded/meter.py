@@ -227,8 +227,10 @@ class GuardedMeter(ShownMeter):
         self.memory.tick = at_tick
 
     def _step(self, at_tick: Tick) -> None:
-        registers.switch(self.memory, at_tick)
-        if parameters.switch(self.memory, at_tick):
+        # Few meters have registers or parameters, and a call costs as much as a step has left to do.
+        if self.memory.tariff is not None:
+            registers.switch(self.memory, at_tick)
+        if self.memory.parameters is not None and parameters.switch(self.memory, at_tick):
             self.recorder.persist_first()
             self._credit_is_back(SupplyReason.CREDIT, at_tick)
         self.point.step(at_tick)

@@ -43,7 +43,9 @@ def due_tick(point: ServicePoint, memory: Memory) -> int:
     """The next tick at which `step` would change something."""
     credit = point.credit
     low_q = point.profile.low_credit_q
-    if memory.low_credit_told != _is_low(point) or _starts_by_itself(point):
+    # `_is_low` without its call: this is asked after every input.
+    low = credit.balance_q <= low_q and credit.mode is not _ON_CREDIT
+    if memory.low_credit_told != low or _starts_by_itself(point):
         return credit.settled_at
     if credit.emergency is _IN_USE:
         return empty_tick(credit)
@@ -61,6 +63,6 @@ def _is_low(point: ServicePoint) -> bool:
 
 
 def _starts_by_itself(point: ServicePoint) -> bool:
-    if not can_start_emergency(point.credit):
+    if point.credit.balance_q > 0 or not can_start_emergency(point.credit):
         return False
     return point.profile.emergency_start is EmergencyStart.AUTOMATIC
