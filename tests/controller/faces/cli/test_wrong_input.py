@@ -71,7 +71,7 @@ debt set m00001 --eur 400001 --share 5 | 2 | --eur: "400001"; allowed: 0 to 4000
 debt set m00001 --eur 5 --share 1001 | 2 | Invalid value for '--share'
 debt set m00001 --eur 5 --share 5 --payment-cap x | 2 | --payment-cap:
 refund m00001 --eur 0 | 2 | --eur: "0"; allowed: whole cents from 0.01
-parameters set m00001 --mode postpaid | 2 | --mode: "postpaid"; allowed: prepaid, credit
+parameters set m00001 --mode postpaid | 2 | --mode: "postpaid"; did you mean prepaid? allowed: prepaid, credit
 parameters set m00001 --group 'a b' | 2 | --group: "a b"; allowed: 1 to 64 letters
 parameters set m00001 --from 2099-06-01 | 2 | --from:
 parameters back m00001 | 2 | Missing option '--to'.
