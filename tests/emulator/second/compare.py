@@ -9,25 +9,25 @@ from emulator.firmware.credit import account_of
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.meter import Meter
 from emulator.scenario.commissioning import commission
-from emulator.scenario.model import MeterSpec
+from emulator.scenario.model import MeterSpec, Scenario
 from emulator.scenario.player import MeterMaker, play
-from tests.emulator.second.scenarios import START_MS, scenario_of
+from tests.emulator.second.scenarios import scenario_of
 from tests.emulator.second.second_delivery import commission_second
 from tests.emulator.second.second_meter import SecondMeter
 
 Change = tuple[int, dict[str, object]]
 
 
-def changes(seed: int, make_meter: MeterMaker) -> list[Change]:
-    """Each change of the supply, with its milliseconds since the start; last, the credit at the end."""
-    scenario = scenario_of(seed)
+def changes(scenario: Scenario, make_meter: MeterMaker) -> list[Change]:
+    """Each change of the supply, with its milliseconds since the start; last, each credit at the end."""
     left: list[Change] = []
 
     def look(_spec: MeterSpec, meter: Meter) -> None:
-        left.append((scenario.end_ms - START_MS, _credit_of(meter)))
+        left.append((scenario.end_ms - scenario.start_ms, _credit_of(meter)))
 
     played = play(scenario, make_meter, on_meter_played=look)
-    supply = [(each.true_ms - START_MS, each.fields) for each in played.items if each.event == "supply"]
+    began_ms = scenario.start_ms
+    supply = [(each.true_ms - began_ms, each.fields) for each in played.items if each.event == "supply"]
     return supply + left
 
 
@@ -51,23 +51,23 @@ def _credit_of(meter: Meter) -> dict[str, object]:
     }
 
 
-def difference(seed: int) -> tuple[Change | None, Change | None] | None:
+def difference(scenario: Scenario) -> tuple[Change | None, Change | None] | None:
     """The first change, or the credit at the end, in which the two differ; None where they agree."""
-    firmware, second = changes(seed, commission), changes(seed, commission_second)
+    firmware, second = changes(scenario, commission), changes(scenario, commission_second)
     if firmware == second:
         return None
     for place in range(max(len(firmware), len(second))):
         one, other = (each[place] if place < len(each) else None for each in (firmware, second))
         if one != other:
             return one, other
-    raise AssertionError(seed)
+    raise AssertionError(scenario.file)
 
 
 def _main(span: str) -> int:
     first, _, last = span.partition("-")
     failed = 0
     for seed in range(int(first), int(last or first) + 1):
-        found = difference(seed)
+        found = difference(scenario_of(seed))
         if found is not None:
             failed += 1
             sys.stdout.write(f"seed {seed}: firmware {found[0]}, second meter {found[1]}\n")
