@@ -124,6 +124,12 @@ def lift_revs(session: Session, by: int) -> None:
     raise_number(session, _BASE, by + (0 if base is None else base.value))
 
 
+def lifted_by(session: Session) -> int:
+    """By how much `lift_revs` has numbered everything higher, in all."""
+    base = session.get(CounterRow, _BASE)
+    return 0 if base is None else min(base.value, REV_MAX)
+
+
 def draw_release_number(session: Session, keyid: str, meters: Iterable[str] = ()) -> int:
     """The next number of a key for a release of these meters; of the whole fleet where none is named.
 

@@ -1,6 +1,6 @@
 """The service leaves a mark, and a store that is behind one numbers on above what it has lost (design §6)."""
 
-from typing import Final
+from collections import Counter
 
 from sqlmodel import Session, col, select
 
@@ -8,15 +8,12 @@ from controller.database.numbers import next_number, raise_number
 from controller.database.tables import AuditRow, CounterRow
 from controller.office.audit import SERVICE, AuditAct, head_of, record
 from controller.office.root_store import note_root_seen
-from controller.orders.numbering import lift_revs
+from controller.orders.numbering import lift_revs, lifted_by
 from controller.restores.rules import Loss, loss_of
+from controller.restores.views import LOST, LOST_AT, found_losses
 from protocols.chain import GENESIS
 from protocols.limits import REV_STEP_MAX
 from protocols.link.marks import EARLIER_BACK, EntryNamed, StoreMark
-
-# The entries lost after one entry, by its number; and the entry in which that was recorded.
-LOST: Final = "lost/"
-LOST_AT: Final = "lost-at/"
 
 
 def mark_of(session: Session, root_version: int) -> StoreMark | None:
@@ -28,16 +25,22 @@ def mark_of(session: Session, root_version: int) -> StoreMark | None:
     held = _hashes(session, back)
     earlier = tuple(EntryNamed(number, held[number]) for number in back if number in held)
     last = EntryNamed(head.number, head.hash.hex())
-    return StoreMark(last=last, root=root_version, earlier=earlier)
+    return StoreMark(last=last, root=root_version, earlier=earlier, lifted=lifted_by(session))
 
 
 def unknown_loss(session: Session, mark: StoreMark) -> Loss | None:
     """What this store has lost, as a mark shows, and has not accounted for yet."""
-    loss = loss_of(mark, _hashes(session, [mark.last.number, *(each.number for each in mark.earlier)]))
+    held = _hashes(session, [mark.last.number, *(each.number for each in mark.earlier)])
+    if loss_of(mark, held) is None:
+        return None
+    lifts = Counter[int]()
+    for known in found_losses(session):
+        lifts[known.found_at] += known.entries
+    loss = loss_of(mark, held, lifts)
     if loss is None:
         return None
-    known = session.get(CounterRow, f"{LOST}{loss.after}")
-    return loss if known is None or known.value < loss.entries else None
+    row = session.get(CounterRow, f"{LOST}{loss.after}")
+    return loss if row is None or row.value < loss.entries else None
 
 
 def account_for(session: Session, mark: StoreMark, root_version: int, now_ms: int) -> Loss | None:

@@ -3,6 +3,9 @@
 The audit is a chain of hashes, and everything that is numbered is recorded in it. Two stores that hold the
 same entry have the same past up to there. So the last entry that a store shares with a mark is where a backup
 was made, or shortly before; as many numbers of any object can have been given since as there are entries.
+
+A store that was restored itself has numbered on above what it lost, and gave its numbers from there. So who
+is restored behind such a store has lost those numbers too.
 """
 
 from collections.abc import Mapping
@@ -18,14 +21,19 @@ LOST_MAX: Final = 100_000_000
 
 
 class Loss(Struct, frozen=True, kw_only=True):
-    """Entries of an audit that a store does not hold: `entries` of them, after the entry `after`."""
+    """Entries of an audit that a store does not hold: `entries` of them, after the entry `after`.
+
+    Those are counted too that the store of the mark had lost itself since that entry.
+    """
 
     after: int
     entries: int
 
 
-def loss_of(mark: StoreMark, held: Mapping[int, str]) -> Loss | None:
+def loss_of(mark: StoreMark, held: Mapping[int, str], lifts: Mapping[int, int] | None = None) -> Loss | None:
     """What a store has lost that holds these entries (number to hash, as hex) of those that a mark names.
+
+    `lifts`: by how much it has numbered on for losses that it knows of, by the entry that records each.
 
     None where it holds the last one. Between two entries that the mark names, the earlier one counts: the
     loss is never told too small.
@@ -34,4 +42,6 @@ def loss_of(mark: StoreMark, held: Mapping[int, str]) -> Loss | None:
         return None
     shared = (each.number for each in mark.earlier if held.get(each.number) == each.hash)
     after = max(shared, default=0)
-    return Loss(after=after, entries=min(mark.last.number - after, LOST_MAX))
+    shared_lift = sum(by for found_at, by in (lifts or {}).items() if found_at <= after)
+    entries = mark.last.number - after + max(mark.lifted - shared_lift, 0)
+    return Loss(after=after, entries=min(entries, LOST_MAX))

@@ -1,10 +1,15 @@
 """What a store is known to have lost. Reads only."""
 
+from typing import Final
+
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.tables import CounterRow
-from controller.restores.acts import LOST, LOST_AT
+
+# The entries lost after one entry, by its number; and the entry in which that was recorded.
+LOST: Final = "lost/"
+LOST_AT: Final = "lost-at/"
 
 
 class FoundLoss(Struct, frozen=True, kw_only=True):

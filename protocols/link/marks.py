@@ -34,12 +34,14 @@ class StoreMark(Struct, frozen=True, kw_only=True):
     """The last entry of an audit, and the version of the root in force.
 
     `earlier`: entries before it, the nearer ones closer together (`EARLIER_BACK`), the latest first. They
-    tell where the audit of a restored store and the one that made the mark part.
+    tell where the audit of a restored store and the one that made the mark part. `lifted`: by how much this
+    store has numbered everything on above what it lost itself, in all; 0 in a mark of an older controller.
     """
 
     last: EntryNamed
     root: Number
     earlier: Annotated[tuple[EntryNamed, ...], Meta(max_length=len(EARLIER_BACK))] = ()
+    lifted: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
     v: Literal[1] = 1
 
 

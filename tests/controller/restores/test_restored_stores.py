@@ -154,6 +154,37 @@ def test_a_loss_is_counted_once_however_often_it_is_heard(engine: Engine, tmp_pa
     run_story(engine, story)
 
 
+def test_a_backup_that_is_restored_twice_numbers_above_both_lives(engine: Engine, tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.release(M1)
+        await world.settle()
+        backups = [back_up(engine, tmp_path / f"{name}.db") for name in ("first", "second")]
+        for _ in range(20):
+            world.release(M1)
+        await world.settle()
+        await restored(world, backups[0])
+        # So few that what the first life lost is far more.
+        last = world.release(M1)
+        await world.settle()
+
+        await restored(world, backups[1])
+        again = world.release(M1)
+        assert again.rev > last.rev
+        await world.settle()
+        await world.wait(2 * MINUTE_MS, MINUTE_MS)
+        assert {state for state, _ in outcomes(backups[1], again)} == {"effective"}
+        lost = world.mark
+        with reading(backups[1]) as session:
+            losses = found_losses(session)
+        for _ in range(3):
+            world.mark = lost
+            await restored(world, backups[1])
+        with reading(backups[1]) as session:
+            assert found_losses(session) == losses
+
+    run_story(engine, story)
+
+
 @pytest.mark.parametrize("signer", ["anna", "headend"])
 def test_a_mark_of_another_key_changes_nothing(engine: Engine, signer: str) -> None:
     async def story(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from controller.restores.rules import LOST_MAX, Loss, loss_of
 from protocols.link.marks import EARLIER_BACK, EntryNamed, StoreMark
@@ -42,6 +43,23 @@ def test_a_store_that_has_counted_on_has_lost_nothing(marked: int, since: int) -
     assert loss_of(mark, history(marked, marked + since, "own")) is None
 
 
+@given(known=st.integers(0, 500), lift=st.integers(0, 500), more=st.integers(0, 500), lost=ENTRIES)
+def test_what_the_store_of_the_mark_had_lost_itself_is_lost_here_too(
+    known: int, lift: int, more: int, lost: int
+) -> None:
+    mark = replace(mark_on(history(1_000, 1_000 + lost, "lost")), lifted=known + lift + more)
+    held = history(1_000, 1_000, "restored")
+    plain = loss_of(mark_on(history(1_000, 1_000 + lost, "lost")), held)
+    # One loss was recorded before the two stores parted, one after that.
+    found = loss_of(mark, held, {1: known, 1_000 + lost: 77})
+    assert plain is not None
+    assert found == Loss(
+        after=plain.after, entries=plain.entries + lift + more + (0 if plain.after else known)
+    )
+
+
 def test_a_mark_of_a_stolen_key_is_believed_up_to_a_bound() -> None:
     mark = StoreMark(last=EntryNamed(2**53 - 1, hash_of(7, "forged")), root=1)
     assert loss_of(mark, {}) == Loss(after=0, entries=LOST_MAX)
+    lifting = StoreMark(last=EntryNamed(9, hash_of(7, "forged")), root=1, lifted=2**53 - 1)
+    assert loss_of(lifting, {}) == Loss(after=0, entries=LOST_MAX)
