@@ -34,7 +34,7 @@ def list_all(
     face: Face,
     *,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Only groups of one kind: free, or what the file says.")
+        str | None, typer.Option(metavar="KIND", help="Only free, area, dso, category or energy.")
     ] = None,
 ) -> int:
     """List all groups with their households: free ones, and those that the DSO's file makes.
