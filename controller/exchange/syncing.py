@@ -6,6 +6,7 @@ not arrive at once has lapsed, and the meter stays protected until two people de
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,6 +17,9 @@ from protocols.documents.kind_rule import Joins, Kind, ShownBy
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, body_of, digest_of, good_until_ms
 from protocols.link.messages import MeterHolds
+
+# What a meter has refused of these it must not take later: whoever was told so has done without.
+_LAPSED_WHEN_REFUSED: Final = (Kind.REFUND,)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ def answer(
             and each.order.rev < highest[each.order.kind, each.order.object]
         )
         and not _holds(holds, each)
+        and not (each.order.kind in _LAPSED_WHEN_REFUSED and each.state is DeliveryState.REFUSED)
     ]
     return Answer(
         send=tuple(sorted(lacking, key=sending_key)),

@@ -1,33 +1,65 @@
-"""Pays money back out of a purse: a statement of all refunds of a meter; two people sign (design §4.3)."""
+"""Pays money back out of a purse: a statement of all refunds of a meter; two people sign (design §4.3).
 
+The next total stands above what the meter has taken: by its receipts, and by the account that it reports,
+since a restored store has lost some. What it refused is no part of it: the next one would take it too.
+"""
+
+from typing import Final
+
+import msgspec
 from sqlmodel import col, select
 
-from controller.database.tables import OrderRow
+from controller.database.damage import read_column
+from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.orders.acting import Act
-from controller.orders.life import OrderState
+from controller.orders.deliveries import state_of
+from controller.orders.life import HELD_DELIVERIES, DeliveryState, OrderState
 from controller.orders.status import OrderStatus
 from controller.orders.store import order_of
+from protocols.documents.accounts import Account
 from protocols.documents.bodies import RefundBody
 from protocols.documents.drafting import object_of, refund
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import body_of
 from protocols.errors import RefusedError
+from protocols.units import QUANTA_PER_UEUR
+
+_accounts: msgspec.json.Decoder[Account] = msgspec.json.Decoder(Account)
+_UNSENT: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
+# The meter may still take it, or refuse it.
+_OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OUT)
 
 
 def refund_out_of(act: Act, meter: str, amount_ueur: int) -> OrderStatus:
     """Refund an amount beside all that was refunded before: a draft, until a second person has signed.
 
-    The total is that of the last refund of this meter that nobody has withdrawn. Raises RefusedError while
-    one waits for its second signature: it may be withdrawn, and its amount with it.
+    Raises RefusedError while another one waits: for a signature, as it may be withdrawn; or for the meter's
+    answer, as it may be refused.
     """
-    query = (
-        select(OrderRow)
-        .where(OrderRow.object == object_of(Kind.REFUND, meter))
-        .where(col(OrderRow.state) != OrderState.WITHDRAWN)
+    of_meter = OrderRow.object == object_of(Kind.REFUND, meter)
+    delivered = (
+        select(DeliveryRow.order_id, DeliveryRow.state)
+        .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
+        .where(DeliveryRow.meter == meter, of_meter)
     )
-    before = [(row, body_of(order_of(row), RefundBody).total_ueur) for row in act.session.exec(query)]
-    waiting = [row.id for row, _ in before if row.state == OrderState.DRAFT]
-    if waiting:
-        raise RefusedError(f"refund {waiting[0]} of {meter} waits for a signature; allowed: one at a time")
-    total_ueur = amount_ueur + max((total for _, total in before), default=0)
-    return act.submit(refund(act.sheet(Kind.REFUND, meter), meter, total_ueur))
+    states = {order_id: state_of(text, order_id, meter) for order_id, text in act.session.exec(delivered)}
+    taken_ueur = _reported_ueur(act, meter)
+    query = select(OrderRow).where(of_meter, col(OrderRow.state) != OrderState.WITHDRAWN)
+    for row in act.session.exec(query).all():
+        if row.state in _UNSENT:
+            raise RefusedError(f"refund {row.id} of {meter} waits for a signature; allowed: one at a time")
+        state = states.get(row.id, DeliveryState.QUEUED)
+        if row.state == OrderState.ACTIVE and state in _OPEN:
+            raise RefusedError(f"refund {row.id} of {meter} waits for its answer; allowed: one at a time")
+        if state in HELD_DELIVERIES:
+            taken_ueur = max(taken_ueur, body_of(order_of(row), RefundBody).total_ueur)
+    return act.submit(refund(act.sheet(Kind.REFUND, meter), meter, taken_ueur + amount_ueur))
+
+
+def _reported_ueur(act: Act, meter: str) -> int:
+    """All that the meter has ever paid back, by the account of its last report; 0: none is known."""
+    row = act.session.get(MeterRow, meter)
+    if row is None or row.account is None:
+        return 0
+    account = read_column(_accounts.decode, row.account, "meter", meter, "account")
+    return int(account.refunded_q) // QUANTA_PER_UEUR

@@ -20,8 +20,9 @@ def refund_one(
     """Take money out of a purse that was paid back to the household in another way.
 
     Two different people must sign; this command signs first. A meter whose balance does not hold the amount
-    refuses it (`out_of_range`): a refund takes no purse below 0. The order names the total of all refunds of
-    the meter, so that a repetition takes nothing.
+    refuses it (`out_of_range`), and never takes it later: a refund takes no purse below 0. The order names
+    the total of all refunds of the meter, so that a repetition takes nothing. One refund of a meter waits at
+    a time, for its second signature and for the meter's answer.
     """
     read_name(meter, "METER")
     amount_ueur = read_payment(amount_eur)

@@ -65,8 +65,11 @@ def begin(memory: Memory, body: DebtBody, tick: Tick) -> None:
 
 
 def can_refund(credit: Credit, total_ueur: int) -> bool:
-    """Whether the balance holds what this total adds: a refund takes no purse below 0."""
-    return total_ueur * QUANTA_PER_UEUR - credit.refunded_q <= max(credit.balance_q, 0)
+    """Whether this total adds something, and the balance holds it: a refund takes no purse below 0.
+
+    A restored store may give a total again for another refund, of which nothing would be taken.
+    """
+    return 0 < total_ueur * QUANTA_PER_UEUR - credit.refunded_q <= max(credit.balance_q, 0)
 
 
 def refund(credit: Credit, total_ueur: int) -> None:

@@ -166,10 +166,9 @@ def _debt(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
 
 def _refund(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     total_ueur = body_of(order, RefundBody).total_ueur
-    if total_ueur * QUANTA_PER_UEUR <= memory.credit.refunded_q:
-        return Did.REPEATED
     if _is_seen(order, memory):
-        return _again(same=False)
+        same = total_ueur * QUANTA_PER_UEUR == memory.credit.refunded_q
+        return _again(same=_is_latest(order, memory) and same)
     if not debts.can_refund(memory.credit, total_ueur):
         return Refusal.OUT_OF_RANGE
     _mark_harm_seen(order, memory)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from emulator.firmware.effects import RecordEmitted
 from emulator.firmware.guarded.image import decode_image
@@ -174,7 +175,7 @@ def test_a_payment_that_waited_for_its_allowance_is_shared_too() -> None:
     ("balance_eur", "totals_eur", "verdicts", "left_eur"),
     [
         (30, [20], ["stored"], 10),
-        (30, [20, 20, 30, 10], ["stored", "repeated", "stored", "repeated"], 0),
+        (30, [20, 20, 30, 10], ["stored", "out_of_range", "stored", "out_of_range"], 0),
         (30, [31], ["out_of_range"], 30),
         (0, [1], ["out_of_range"], 0),
     ],
@@ -186,6 +187,22 @@ def test_a_refund_takes_what_its_total_adds_and_no_purse_below_zero(
     found = [payer.bench.give(Kind.REFUND, "m1", RefundBody(eur * E)).reason for eur in totals_eur]
     assert (found, payer.balance_eur) == (verdicts, left_eur)
     assert differences(payer.bench.meter.purse.account) == ()
+
+
+def test_a_refund_is_repeated_by_its_own_document_only() -> None:
+    """A restored store gives a number or a total again for another refund, which was not obeyed."""
+    bench = Payer(30).bench
+    first = bench.order(Kind.REFUND, "m1", RefundBody(10 * E))
+    second = bench.order(Kind.REFUND, "m1", RefundBody(20 * E))
+    other = replace(second, id="o9", body=replace(second, body=RefundBody(15 * E)).body)
+    assert [bench.send(each).reason for each in (first, second, second, first, other)] == [
+        "stored",
+        "stored",
+        "repeated",
+        "stale_rev",
+        "stale_rev",
+    ]
+    assert bench.meter.point.credit.refunded_q == 20 * QUANTA_PER_EUR
 
 
 def test_one_person_puts_no_debt_on_anybody_and_refunds_nothing() -> None:
