@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import in_batches
 from controller.database.engine import writing
 from controller.database.tables import HouseholdGroupRow, HouseholdRow
-from controller.meters.behind import note_change
+from controller.meters.behind import household_named, note_change
 from controller.meters.views import chosen_households
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.people import Actor
 from controller.query.rules import Condition
-from protocols.errors import InputError, RefusedError, quoted
+from protocols.errors import InputError, RefusedError
 from protocols.limits import GROUP_ACT_MAX, GROUPS_PER_HOUSEHOLD_MAX
 
 
@@ -42,7 +42,7 @@ def change_group(
     """
     with writing(store) as session:
         if isinstance(chosen, Sequence):
-            eans = [_ean_of(session, each) for each in dict.fromkeys(chosen)]
+            eans = [household_named(session, each).ean for each in dict.fromkeys(chosen)]
         else:
             eans = chosen_households(session, chosen, now_ms)
         if len(eans) > GROUP_ACT_MAX:
@@ -59,17 +59,6 @@ def change_group(
             act = "add" if joins else "remove"
             audit.record(session, now_ms, actor.name, AuditAct.GROUP, name, does=act, households=len(changed))
         return Regrouped(len(changed), len(eans) - len(changed))
-
-
-def _ean_of(session: Session, name: str) -> str:
-    if session.get(HouseholdRow, name) is not None:
-        return name
-    found = session.exec(select(HouseholdRow.ean).where(HouseholdRow.meter == name)).first()
-    if found is None:
-        raise RefusedError(
-            f"{quoted(name)}: no household is known with this meter or EAN; `relance meters import` names it"
-        )
-    return found
 
 
 def _regrouped(

@@ -59,8 +59,5 @@ def order_due(act: Act, due: Sequence[FlagDue]) -> list[OrderStatus]:
 
 def _flags_of(standing: Standing) -> set[str]:
     """The names of the flags that the orders in force set."""
-    found = {span.name for span in standing.forbidding}
-    if standing.is_protected:
-        found.add(object_of(Kind.SET_FLAG, FlagName.PROTECTED))
     prefix = object_of(Kind.SET_FLAG, "")
-    return {name.removeprefix(prefix) for name in found if name.startswith(prefix)}
+    return {name.removeprefix(prefix) for name in standing.protecting if name.startswith(prefix)}

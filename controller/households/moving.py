@@ -1,7 +1,8 @@
 """A household leaves: what protected it does not pass on, and what is left on the purse is owed to it.
 
-The connection stays, with its meter. Debt, holds, flags, category and language belong to who lived there.
-What the meter obeys of it two people take away, as always: this drafts the orders.
+The connection stays, with its meter. Holds, flags, category and language belong to who lived there. What the
+meter obeys of them two people take away, as always: this drafts the orders. Purse, debt and payment mode stay
+as they are; other orders change them.
 """
 
 from msgspec import Struct
@@ -9,17 +10,17 @@ from sqlmodel import Session, col, select
 
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow, MeterRow, PaymentRow, TenancyRow
-from controller.meters.behind import household_at, note_change
+from controller.meters.behind import household_named, note_change
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders.acting import Act
 from controller.orders.active import standing_orders
 from controller.orders.standing import standing_of
 from controller.orders.status import OrderStatus
-from protocols.documents.drafting import clear_flag, lift_moratorium, object_of
+from protocols.documents.drafting import clear_flag, lift_moratorium
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
-from protocols.errors import InputError, RefusedError, quoted
+from protocols.errors import InputError, RefusedError
 from protocols.instants import iso_from_ms
 from protocols.reasons import FlagName
 
@@ -58,11 +59,7 @@ def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
     than the last one, or one dated back over a payment.
     """
     session = act.session
-    row = household_at(session, name)
-    if row is None:
-        raise RefusedError(
-            f"{quoted(name)}: no household is known with this meter or EAN; `relance meters import` names it"
-        )
+    row = household_named(session, name)
     if on_ms > act.now_ms:
         raise InputError(
             f"--on: {iso_from_ms(on_ms)} is to come; allowed: up to now, {iso_from_ms(act.now_ms)}"
@@ -129,10 +126,7 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
 def _end_protection(act: Act, meter: str) -> tuple[OrderStatus, ...]:
     """Draft the end of each flag that stands at the meter, and of each hold declared for it alone."""
     active = standing_orders(act.session, (meter,)).get(meter, [])
-    standing = standing_of(active, act.now_ms)
-    names = {span.name for span in standing.forbidding}
-    if standing.is_protected:
-        names.add(object_of(Kind.SET_FLAG, FlagName.PROTECTED))
+    names = standing_of(active, act.now_ms).protecting
     alone = {each.order.object for each in active if each.order.scope.meters == (meter,)}
     drafts = []
     for name in sorted(names & alone):

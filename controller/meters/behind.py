@@ -13,6 +13,7 @@ from controller.database.rows import view_of
 from controller.database.tables import CounterRow, HouseholdRow, MeterRow
 from controller.meters.choosing import expected_where
 from controller.query.rules import Condition
+from protocols.errors import RefusedError, quoted
 
 Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
 
@@ -59,6 +60,16 @@ def household_at(session: Session, name: str) -> HouseholdRow | None:
     """The household with this EAN, or with a meter of this id; None where there is none."""
     query = select(HouseholdRow).where(HouseholdRow.meter == name)
     return session.get(HouseholdRow, name) or session.exec(query).first()
+
+
+def household_named(session: Session, name: str) -> HouseholdRow:
+    """As `household_at`. Raises RefusedError where there is none."""
+    row = household_at(session, name)
+    if row is None:
+        raise RefusedError(
+            f"{quoted(name)}: no household is known with this meter or EAN; `relance meters import` names it"
+        )
+    return row
 
 
 def meter_of(session: Session, name: str) -> str:

@@ -69,6 +69,12 @@ class Standing(Struct, frozen=True, kw_only=True):
     leased: bool = False
     cuts: tuple[PlannedCut, ...] = ()
 
+    @property
+    def protecting(self) -> frozenset[str]:
+        """The objects that protect and do not end by themselves as a release does: holds, and every flag."""
+        names = frozenset(span.name for span in self.forbidding)
+        return names | {_PROTECTED} if self.is_protected else names
+
 
 def protection_of(
     orders: Iterable[Order], now_ms: int, signers: Signers = NOBODY

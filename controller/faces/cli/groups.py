@@ -126,7 +126,7 @@ def _change(face: Face, name: str, members: list[str], where: str | None, *, joi
     found = change_group(face.office.store, name, chosen, actor, face.now_ms(), joins=joins)
     if face.as_json:
         print_json({"group": name, "changed": found.changed, "unchanged": found.unchanged})
-    elif found == type(found)(0, 0):
+    elif not (found.changed or found.unchanged):
         print_lines(
             "No household matches: nobody comes in." if joins else "No household matches: nobody leaves."
         )
