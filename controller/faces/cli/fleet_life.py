@@ -87,11 +87,12 @@ def move_one_out(
     *,
     on: Annotated[str, typer.Option(metavar="T", help="When they left, with an offset; not to come.")],
 ) -> int:
-    """Record that a household has left. Its debt, flags and holds do not pass to the next one.
+    """Record that a household has left. Its flags and holds do not pass to the next one.
 
     Category, language and flags of the DSO's file are taken away here and now. The flags that the meter
     obeys, and holds for it alone, take two people: the command signs first, `orders sign` second. What the
-    purse held by the last report is owed to who left; the purse itself is not emptied. METER may be an EAN.
+    purse held by the last report is owed to who left. The purse is not emptied, and a debt and the payment
+    mode stay: see `refund`, `debt set` and `parameters back`. METER may be an EAN.
     """
     name = read_name(meter, "METER")
     on_ms = read_instant(on, "--on")

@@ -21,7 +21,7 @@ def tenancy_fields(left: TenancyView) -> dict[str, Any]:
 
 
 def money_in_words(left: TenancyView) -> str:
-    """Whose the money on the purse is. The purse still holds it: nothing here can take it out."""
+    """Whose the money on the purse is. The purse still holds it: only a refund takes it out."""
     if left.balance_ueur is None or left.reported_ms is None:
         return "What its purse holds is not known: the meter has reported nothing."
     apart_ms = left.reported_ms - left.until_ms
