@@ -5,6 +5,7 @@ from controller.office.opening import Office
 from controller.restores.acts import account_for, unknown_loss
 from controller.restores.mark_file import read_mark
 from controller.restores.rules import Loss
+from protocols.link.marks import StoreMark
 
 
 def account_for_home(office: Office, now_ms: int) -> Loss | None:
@@ -13,7 +14,7 @@ def account_for_home(office: Office, now_ms: int) -> Loss | None:
     Raises InputError and DocumentError as `read_mark`.
     """
     mark = read_mark(office.settings.mark, office.root)
-    if mark is None or loss_not_recorded(office) is None:
+    if mark is None or _unknown(office, mark) is None:
         # Only a store that is behind is written to.
         return None
     with writing(office.store) as session:
@@ -23,7 +24,9 @@ def account_for_home(office: Office, now_ms: int) -> Loss | None:
 def loss_not_recorded(office: Office) -> Loss | None:
     """What the store has lost and does not know of yet. Raises as `account_for_home`."""
     mark = read_mark(office.settings.mark, office.root)
-    if mark is None:
-        return None
+    return None if mark is None else _unknown(office, mark)
+
+
+def _unknown(office: Office, mark: StoreMark) -> Loss | None:
     with office.reading() as session:
         return unknown_loss(session, mark)

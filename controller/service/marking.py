@@ -1,7 +1,8 @@
 """Leaves a mark outside the store before anything numbered is sent, and hears the broker's (design §6).
 
-No meter has ever heard a number above the mark. So a store that was restored from a backup numbers on above
-all that meters hold, where the mark outlived it: in the home, or retained by the broker.
+So no meter has heard a number above the mark, unless the mark could not be written: protection does not wait
+for it. A store that was restored from a backup numbers on above all that meters hold, where the mark outlived
+it: in the home, or retained by the broker.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ _LOOK_EVERY_S: Final = 1.0
 class Marking:
     """`leave` before anything is sent; `hear` what arrives at the mark's topic. `root` is the one in force.
 
-    `path`: the file of the mark; None: it is only retained by the broker. `found`: told of what is to do.
+    `path`: the file of the mark; None: it is only retained by the broker. `found`: called when a mark was
+    heard, so that `leave` is called soon, and when a loss was recorded.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ class RollCall:
             self.hear(await asyncio.to_thread(self._count))
 
     def hear(self, roll: Roll) -> None:
-        """Tell this roll if it is new, and was seen before."""
+        """Tell this roll if the look before has seen the same, and the one told last was another."""
         if roll == self._seen and roll != self._told:
             self._told = roll
             self._tell(roll)

@@ -29,7 +29,7 @@ def lists_for_time(root: Root, signer: Signer) -> bool:
 
 
 class RootWatch:
-    """The root in `path`, where `root` is the one in force; `counts`: whether it lists the signer's key."""
+    """The root in `path`, where `root` is the one in force. `is_listed`: it lists the signer's key."""
 
     def __init__(self, path: Path, root: Root, signer: Signer) -> None:
         self.root = root
@@ -39,7 +39,7 @@ class RootWatch:
         self._trouble = ""
 
     @property
-    def counts(self) -> bool:
+    def is_listed(self) -> bool:
         return lists_for_time(self.root, self._signer)
 
     async def run(self) -> None:
@@ -66,9 +66,9 @@ class RootWatch:
             self._tell_trouble(f"not taken: {found.value.replace('_', ' ')}")
 
     def _take(self, root: Root) -> None:
-        counted, self.root = self.counts, root
+        was_listed, self.root = self.is_listed, root
         logger.warning("root %d is in force now, until %s", root.version, iso_from_ms(root.expires_ms))
-        if counted and not self.counts:
+        if was_listed and not self.is_listed:
             logger.error("root %d does not list this key: no ask is answered any more", root.version)
 
     def _tell_trouble(self, trouble: str) -> None:

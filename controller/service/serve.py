@@ -353,7 +353,7 @@ async def serve_time(
         presence, carrier = answering(source, signer, asks, broker, machine)
         work = presence.run()
     else:
-        presence, carrier = answering(source, signer, asks, broker, machine, may=lambda: watch.counts)
+        presence, carrier = answering(source, signer, asks, broker, machine, may=lambda: watch.is_listed)
         work = _all(presence.run(), watch.run())
     await until_stopped(carrier, work, stops)
 

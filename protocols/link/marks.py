@@ -16,7 +16,7 @@ from protocols.documents.envelope import Signer, read_envelope, seal, valid_keyi
 from protocols.limits import REV_MAX
 
 MARK_TYPE: Final = "application/vnd.relance.mark+json"
-# Distances of the earlier entries that a mark names, back from the last one: a million of entries.
+# Distances of the earlier entries that a mark names, back from the last one: up to a million entries.
 EARLIER_BACK: Final = tuple(2**power for power in range(21))
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]

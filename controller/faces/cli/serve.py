@@ -94,7 +94,7 @@ def serve_second_time(
     passphrase = _machine_passphrase(settings, Source.TIMESERVER)
     signer = load_signer(settings.keys, Source.TIMESERVER, passphrase)
     watch = RootWatch(settings.root, load_root(settings.root), signer)
-    if not watch.counts:
+    if not watch.is_listed:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
     asks = _asks_key(settings, Source.TIMESERVER)
     _log(verbose=verbose)

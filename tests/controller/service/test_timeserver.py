@@ -132,14 +132,14 @@ def watch(tmp_path: Path) -> RootWatch:
 def test_a_newer_root_of_the_home_is_in_force_without_a_restart(
     watch: RootWatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    counts = []
+    listed = []
     for root in (ROOT, SECOND, WITHOUT, AGAIN):
         (tmp_path / "root.json").write_bytes(sealed(root))
         for _ in range(2):
             watch.look()
         assert watch.root == root
-        counts.append(watch.counts)
-    assert counts == [True, True, False, True]
+        listed.append(watch.is_listed)
+    assert listed == [True, True, False, True]
     said = [f"root {root.version} is in force now" for root in (SECOND, WITHOUT, AGAIN)]
     assert [line.split(",")[0] for line in caplog.messages if "is in force" in line] == said
     assert [line for line in caplog.messages if "does not list this key" in line] == [
@@ -175,7 +175,7 @@ def test_whatever_else_the_file_holds_is_named_once_and_changes_nothing(
 
 def test_nothing_is_answered_while_the_root_does_not_list_the_key(watch: RootWatch, tmp_path: Path) -> None:
     async def story() -> list[str]:
-        broker = timeserver(may=lambda: watch.counts)
+        broker = timeserver(may=lambda: watch.is_listed)
         for meter, root in (("m1", ROOT), ("m2", WITHOUT), ("m3", AGAIN)):
             (tmp_path / "root.json").write_bytes(sealed(root))
             watch.look()
