@@ -26,7 +26,7 @@ REGISTERS_TOLD_MAX = 2 * REGISTERS_HELD_MAX + 1
 SWITCHES_MAX = 530
 # A price per kWh, and a fixed charge a day: 100 EUR, far above any.
 PRICE_UEUR_MAX = 100_000_000
-# Debt that was ever put on one meter: as much as a purse holds.
+# Debt that was ever put on one meter, and what was ever refunded of its purse: as much as a purse holds.
 DEBT_UEUR_MAX = 400_000_000_000
 # The period of a debt's cap: a day to a year.
 DEBT_DAYS_MAX = 366

@@ -30,8 +30,6 @@ _FOLDER: Final = b"\x38"
 _WANTS_FCP: Final = 0x04
 _WANTS_NOTHING: Final = 0x0C
 _WANTS_BITS: Final = 0x0C
-# An SFI stands in the upper five bits of its data object, and of P2 of the record commands.
-_SFI_SHIFT: Final = 3
 _OFFSET_BITS: Final = 0x7F
 
 
@@ -123,7 +121,7 @@ class FileCommands:
             # Data coding byte 21, then length and number of records (§7.4.5).
             descriptor += b"\x21" + found.record_bytes_max.to_bytes(2) + found.records_max.to_bytes(1)
         size = len(self._content(found, who)).to_bytes(2)
-        sfi = tlv(_SFI, bytes((found.sfi << _SFI_SHIFT,))) if found.sfi else b""
+        sfi = tlv(_SFI, bytes((found.sfi << iso.SFI_SHIFT,))) if found.sfi else b""
         return tlv(_SIZE, size) + tlv(_DESCRIPTOR, descriptor) + tlv(_NAME, found.fid.to_bytes(2)) + sfi
 
     # ----------------------------------------------------------------------------------------- bytes
@@ -180,9 +178,9 @@ class FileCommands:
         return ResponseApdu(b"", StatusWord.OK)
 
     def _file_of_records(self, command: CommandApdu, mode: int = iso.BY_NUMBER) -> CardFile:
-        if command.p2 & ~(iso.SFI_BITS << _SFI_SHIFT) != mode:
+        if command.p2 & ~(iso.SFI_BITS << iso.SFI_SHIFT) != mode:
             raise StatusError(StatusWord.WRONG_P1_P2)
-        return self._of_sfi(command.p2 >> _SFI_SHIFT)
+        return self._of_sfi(command.p2 >> iso.SFI_SHIFT)
 
     # ---------------------------------------------------------------------------------------- rights
 

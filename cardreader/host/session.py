@@ -22,7 +22,6 @@ from protocols.errors import RefusedError
 PIECE_BYTES: Final = 239
 _SFI_OFFSET_MAX: Final = 255
 _GREETING_BYTES: Final = 32
-_SFI_SHIFT: Final = 3
 
 
 class NotOurCardError(RefusedError):
@@ -118,7 +117,7 @@ class HostSession:
         """The records of a file of records; in a cyclic file the newest comes first."""
         found = list[bytes]()
         for number in range(1, file.records_max + 1):
-            p2 = file.sfi << _SFI_SHIFT | iso.BY_NUMBER
+            p2 = file.sfi << iso.SFI_SHIFT | iso.BY_NUMBER
             answer = self.send(CommandApdu(0, Instruction.READ_RECORD, number, p2, ne=PIECE_BYTES))
             if answer.status == StatusWord.RECORD_NOT_FOUND:
                 break
@@ -136,7 +135,7 @@ class HostSession:
 
     def append(self, file: CardFile, record: bytes) -> None:
         """Stages a further record."""
-        self.send(CommandApdu(0, Instruction.APPEND_RECORD, 0, file.sfi << _SFI_SHIFT, record)).checked()
+        self.send(CommandApdu(0, Instruction.APPEND_RECORD, 0, file.sfi << iso.SFI_SHIFT, record)).checked()
 
     def commit(self) -> None:
         """Makes all that was staged true, all at once; the card's answer is the receipt."""

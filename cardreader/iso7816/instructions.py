@@ -41,3 +41,5 @@ BY_NUMBER: Final = 0x04
 # In P1 of the commands for bytes: the low bits are a short file identifier, and P2 the place in the file.
 BY_SFI: Final = 0x80
 SFI_BITS: Final = 0x1F
+# An SFI stands in the upper five bits of its data object, and of P2 of the record commands.
+SFI_SHIFT: Final = 3

@@ -174,9 +174,6 @@ class TariffBody(Body, frozen=True, omit_defaults=True):
     switches: Annotated[tuple[Switch, ...], Meta(max_length=SWITCHES_MAX)] = ()
 
 
-Debt = Annotated[int, Meta(ge=0, le=DEBT_UEUR_MAX)]
-
-
 class DeferralBody(Body, frozen=True):
     """What is delivered in `[from_ms, until_ms)` is counted and not charged: it is settled later (§4.3)."""
 
@@ -184,25 +181,28 @@ class DeferralBody(Body, frozen=True):
     until_ms: InstantMs
 
 
+Sum = Annotated[int, Meta(ge=0, le=DEBT_UEUR_MAX)]
+
+
 class DebtBody(Body, frozen=True, omit_defaults=True):
     """Debt on a meter, and how payments bring it back (design §4.3).
 
     `total_ueur`: all debt that was ever put on the meter; what payments have brought is not taken off.
     `share_permille`: thousandths of what a payment leaves after emergency credit. A cap of the highest amount
-    is none; the period is one of ticks.
+    caps nothing; the days of a period are counted in the meter's ticks.
     """
 
-    total_ueur: Debt
+    total_ueur: Sum
     share_permille: Annotated[int, Meta(ge=0, le=1_000)]
-    payment_cap_ueur: Debt = DEBT_UEUR_MAX
-    period_cap_ueur: Debt = DEBT_UEUR_MAX
+    payment_cap_ueur: Sum = DEBT_UEUR_MAX
+    period_cap_ueur: Sum = DEBT_UEUR_MAX
     period_days: Annotated[int, Meta(ge=1, le=DEBT_DAYS_MAX)] = 7
 
 
 class RefundBody(Body, frozen=True):
     """A statement of what was paid back out of a purse: the running total of all refunds of this meter."""
 
-    total_ueur: Debt
+    total_ueur: Sum
 
 
 class ParametersBody(Body, frozen=True, omit_defaults=True):

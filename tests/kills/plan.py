@@ -100,7 +100,6 @@ def draw(seed: int, blows: int) -> Plan:
     for _ in range(blows):
         order = order or _shuffled(lots)
         part = order.pop()
-        # The fleet is struck hardest: it is the one that knows what has happened.
         how = How.KILL if lots.happens(60) else lots.of((How.END, How.FREEZE))
         struck.append(Blow(at_ms, part, how, lots.between(100, 1_500)))
         at_ms += lots.between(_BLOW_EVERY_MS // 2, _BLOW_EVERY_MS * 3 // 2)

@@ -1,6 +1,7 @@
 """One run: a home, the real processes, a season of short windows, blows, errands, and then all heals.
 
-`python -m tests.kills.play KILLS [SEED]` plays until so many blows have been struck; `make kills` calls it.
+`python -m tests.kills.play KILLS [SEED [RUNS]]` plays RUNS seeds from SEED on, each with so many
+blows; `make kills` calls it.
 """
 
 import subprocess

@@ -14,7 +14,7 @@ from controller.faces.cli import admission as admission_face
 from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, verb
-from controller.households.importing import Imported, import_households
+from controller.households.importing import CHANGES_MAX, Imported, import_households
 from controller.households.rules import problem_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
 from protocols.arguments import check_choice
@@ -120,9 +120,8 @@ def _in_words(found: Imported, *, dry_run: bool) -> Iterator[str]:
             f"row {change.row}, {change.ean}: {change.column}: {change.before or 'none'} "
             f"becomes {change.after or 'none'}"
         )
-    more = len(found.changes) - _CHANGES_SHOWN
-    if more > 0:
-        yield f"and {more} more changed values: --json shows up to 1000 rows"
+    if len(found.changes) > _CHANGES_SHOWN:
+        yield f"and more changed values: --json tells those of the first {CHANGES_MAX} changed rows"
     for column, words in found.new_words.items():
         shown = ", ".join(words[:_WORDS_SHOWN])
         rest = f" and {len(words) - _WORDS_SHOWN} more" if len(words) > _WORDS_SHOWN else ""
