@@ -1,1 +1,1 @@
-"""The card itself, who speaks to it, and (later) its readers and the kiosk in front of them."""
+"""The card itself, who speaks to it, its readers, and (later) the kiosk in front of them."""

@@ -133,7 +133,7 @@ def _root_envelope(path: Path) -> bytes:
 
 
 def _issuers_envelope(path: Path) -> bytes | None:
-    """The issuers that the home's file names; None in a home of before."""
+    """The issuers document of the home's file; None in a home that was made before there were issuers."""
     try:
         data = path.read_bytes()
         read_issuers(read_envelope(data).payload)
