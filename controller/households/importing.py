@@ -120,11 +120,12 @@ def _stage_all(
 
 
 def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
-    """What the staged rows change; nothing where a meter would be at two connections."""
+    """What the staged rows change; nothing where a meter would be at two connections, or be replaced."""
     counts = staging.compare(session, heads)
-    shared, wrong = staging.shared_meters(session, PROBLEMS_MAX)
-    if shared:
-        return Imported(rows=count, problems=tuple(shared), wrong=wrong)
+    for look in (staging.shared_meters, staging.replaced_meters):
+        problems, wrong = look(session, PROBLEMS_MAX)
+        if problems:
+            return Imported(rows=count, problems=tuple(problems), wrong=wrong)
     return Imported(
         rows=count,
         counts=counts,

@@ -5,11 +5,19 @@ meter obeys of them two people take away, as always: this drafts the orders. Pur
 as they are; other orders change them.
 """
 
+from typing import Final
+
 from msgspec import Struct
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from controller.database.rows import view_of
-from controller.database.tables import HouseholdRow, MeterRow, PaymentRow, TenancyRow
+from controller.database.tables import (
+    HouseholdRow,
+    MeterRow,
+    PaymentRequestRow,
+    PaymentRow,
+    TenancyRow,
+)
 from controller.meters.behind import household_named, note_change
 from controller.office import audit
 from controller.office.audit import AuditAct
@@ -23,6 +31,9 @@ from protocols.documents.orders import Scope
 from protocols.errors import InputError, RefusedError
 from protocols.instants import iso_from_ms
 from protocols.reasons import FlagName
+
+# As `payments.requests` calls it, a room of this floor: that money was given back.
+_REFUSED: Final = "refused"
 
 
 class TenancyView(Struct, frozen=True, kw_only=True):
@@ -81,12 +92,26 @@ def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
 
 
 def _check_payments(session: Session, meter: str, on_ms: int) -> None:
-    """Raises RefusedError for a payment after the move: whose it is, the file cannot say."""
-    later = select(PaymentRow).where(PaymentRow.meter == meter, PaymentRow.created_ms > on_ms)
-    payment = session.exec(later.order_by(col(PaymentRow.created_ms)).limit(1)).first()
-    if payment is not None:
+    """Raises RefusedError for a payment after the move: whose it is, the file cannot say.
+
+    A payment counts from when its clerk asked for it, whether the service has booked it or not.
+    """
+    taken_ms = func.coalesce(PaymentRequestRow.created_ms, PaymentRow.created_ms)
+    booked = (
+        select(PaymentRow.id, taken_ms)
+        .join(PaymentRequestRow, col(PaymentRequestRow.id) == col(PaymentRow.id), isouter=True)
+        .where(PaymentRow.meter == meter, PaymentRow.found == 0, taken_ms > on_ms)
+    )
+    asked = select(PaymentRequestRow.id, PaymentRequestRow.created_ms).where(
+        PaymentRequestRow.meter == meter,
+        PaymentRequestRow.created_ms > on_ms,
+        col(PaymentRequestRow.state) != _REFUSED,
+    )
+    later = sorted((at_ms, payment) for payment, at_ms in (*session.exec(booked), *session.exec(asked)))
+    if later:
+        at_ms, payment = later[0]
         raise RefusedError(
-            f"payment {payment.id} was taken at {iso_from_ms(payment.created_ms)}, after the move: "
+            f"payment {payment} was taken at {iso_from_ms(at_ms)}, after the move: "
             "it would be the leaver's, whoever paid it; allowed: a move after the last payment"
         )
 

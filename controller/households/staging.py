@@ -26,7 +26,7 @@ from sqlmodel import Session, col
 
 from controller.database.bulk import fill
 from controller.database.columns import Int64, TextColumn
-from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.database.tables import HouseholdGroupRow, HouseholdRow, MeterRow
 from controller.households.rules import COLUMNS, RowProblem, Values
 
 _SAME, _NEW, _CHANGED = range(3)
@@ -53,6 +53,7 @@ _STAGED_GROUP: Final = Table(
 )
 _HOUSEHOLD: Final = HouseholdRow.__table__  # type: ignore[attr-defined] # what SQLModel makes of the class
 _GROUP: Final = HouseholdGroupRow.__table__  # type: ignore[attr-defined] # as above
+_METER_ROW: Final = MeterRow.__table__  # type: ignore[attr-defined] # as above
 
 
 class ChangedValue(Struct, frozen=True):
@@ -162,6 +163,27 @@ def shared_meters(session: Session, limit: int) -> Found:
         limit,
         lambda row, meter, at: RowProblem(
             row, "meter", meter, f"a meter at one connection only; this one is at {at}"
+        ),
+    )
+
+
+def replaced_meters(session: Session, limit: int) -> Found:
+    """Rows that give a connection another meter although its present one has spoken; after `compare`.
+
+    What is left in that meter, and what it owes, does not move with a line of a file.
+    """
+    spoken = (
+        select(_STAGED.c.row, _STAGED.c.meter, _HOUSEHOLD.c.meter.label("present"))
+        .join(_HOUSEHOLD, _HOUSEHOLD.c.ean == _STAGED.c.ean)
+        .join(_METER_ROW, _METER_ROW.c.id == _HOUSEHOLD.c.meter)
+        .where(_STAGED.c.meter != _HOUSEHOLD.c.meter)
+    )
+    return _found(
+        session,
+        spoken,
+        limit,
+        lambda row, meter, present: RowProblem(
+            row, "meter", meter, f"the meter that is there, {present}: it has spoken, and holds money"
         ),
     )
 

@@ -10,7 +10,7 @@ from msgspec import structs
 from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
-from controller.database.tables import LinkRow, MeterRow, PaymentRow, Table, TenancyRow
+from controller.database.tables import LinkRow, MeterRow, PaymentRequestRow, PaymentRow, Table, TenancyRow
 from controller.households.acts import set_household_flag
 from controller.households.commissioning import Commissioned, SecretFile, commission
 from controller.households.moving import MovedOut, list_tenancies, move_out
@@ -24,6 +24,7 @@ from controller.orders.acting import acting
 from controller.orders.active import standing_orders
 from controller.orders.life import OrderState
 from controller.orders.standing import Standing, standing_of
+from controller.payments.requests import RequestState
 from emulator.fleet.building import identity_of
 from protocols.documents.orders import Scope
 from protocols.errors import InputError, RefusedError
@@ -152,6 +153,52 @@ def test_a_move_that_would_take_anothers_payment_is_refused_and_changes_nothing(
     assert leave(peopled, on_ms=NOW_MS - HOUR_MS).tenancy.number == 1
 
 
+def request(engine: Engine, state: str, at_ms: int, *, booked_ms: int | None = None) -> None:
+    """A clerk asked for a payment at an instant; the service may have booked it later."""
+    with writing(engine) as session:
+        session.add(
+            PaymentRequestRow(
+                id="till-8",
+                meter="m1",
+                amount_ueur=1,
+                envelope=b"",
+                state=state,
+                created_by="anna",
+                created_ms=at_ms,
+            )
+        )
+        if booked_ms is not None:
+            session.add(
+                PaymentRow(
+                    id="till-8",
+                    meter="m1",
+                    issuer="c",
+                    amount_ueur=1,
+                    number=1,
+                    total_ueur=1,
+                    created_by="anna",
+                    created_ms=booked_ms,
+                )
+            )
+
+
+def test_a_payment_counts_from_when_it_was_asked_for(peopled: Engine) -> None:
+    request(peopled, RequestState.BOOKED, NOW_MS - 2 * DAY_MS, booked_ms=NOW_MS - HOUR_MS)
+    assert leave(peopled).tenancy.number == 1
+
+
+@pytest.mark.parametrize("state", list(RequestState))
+def test_a_payment_that_is_only_asked_for_counts_unless_it_was_refused(
+    peopled: Engine, state: RequestState
+) -> None:
+    request(peopled, state, NOW_MS - HOUR_MS)
+    if state is RequestState.REFUSED:
+        assert leave(peopled).tenancy.number == 1
+    else:
+        with pytest.raises(RefusedError, match=r"payment till-8 was taken at .*, after the move"):
+            leave(peopled)
+
+
 def test_moves_come_one_after_the_other_and_none_is_to_come(peopled: Engine) -> None:
     leave(peopled, ean(1), NOW_MS - 2 * DAY_MS)
     for on_ms in (NOW_MS - 2 * DAY_MS, NOW_MS - 3 * DAY_MS):
@@ -233,3 +280,13 @@ def test_what_goes_into_a_meter_is_what_an_emulated_one_has(peopled: Engine, tmp
     with pytest.raises(InputError, match="exists already"):
         put(peopled, "m4", ean(2), out=out)
     assert stored(peopled)[ean(2)]["meter"] == "m2", "nothing half done"
+
+
+def test_no_file_takes_a_meter_that_has_spoken_from_its_connection(peopled: Engine) -> None:
+    before = stored(peopled)
+    found = take_file(peopled, "ean,meter", f"{ean(1)},m77", f"{ean(2)},m78")
+    assert [(each.row, each.column, each.value) for each in found.problems] == [(2, "meter", "m77")]
+    assert "the meter that is there, m1" in found.problems[0].allowed
+    assert stored(peopled) == before
+    # The other one has never spoken.
+    assert take_file(peopled, "ean,meter", f"{ean(2)},m78").counts.changed == 1
