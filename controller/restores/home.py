@@ -11,7 +11,7 @@ from protocols.link.marks import StoreMark
 def account_for_home(office: Office, now_ms: int) -> Loss | None:
     """Number on above what the store has lost, as the mark in the home shows; None where nothing is new.
 
-    Raises InputError and DocumentError as `read_mark`.
+    Raises InputError as `read_mark`.
     """
     mark = read_mark(office.settings.mark, office.root)
     if mark is None or _unknown(office, mark) is None:

@@ -5,15 +5,14 @@ from pathlib import Path
 from controller.office.root_file import replace_sealed
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
-from protocols.errors import InputError
+from protocols.errors import DocumentError, InputError
 from protocols.link.marks import StoreMark, open_mark
 
 
 def read_mark(path: Path, root: Root) -> StoreMark | None:
     """The mark in a file, signed by the service's key; None where there is no file.
 
-    Raises InputError for a file that cannot be read, or whose mark nobody has signed who may; DocumentError
-    for one that is no mark.
+    Raises InputError for a file that cannot be read, that is no mark, or that nobody has signed who may.
     """
     try:
         envelope = path.read_bytes()
@@ -21,7 +20,12 @@ def read_mark(path: Path, root: Root) -> StoreMark | None:
         return None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    mark = open_mark(envelope, service_keys(root))
+    try:
+        mark = open_mark(envelope, service_keys(root))
+    except DocumentError as error:
+        raise InputError(
+            f"{path}: is no mark: {error}; allowed: what `relance serve` wrote there, and writes anew"
+        ) from None
     if mark is None:
         raise InputError(
             f"{path}: not signed by the service's key; allowed: what `relance serve` wrote there"

@@ -3,7 +3,7 @@
 from controller.office.opening import Office
 from controller.restores import home
 from controller.restores.rules import Loss
-from protocols.errors import DocumentError, InputError
+from protocols.errors import InputError
 from protocols.rim.terminal import warn
 
 
@@ -14,7 +14,7 @@ def mind_losses(office: Office, now_ms: int) -> None:
     """
     try:
         loss = home.account_for_home(office, now_ms)
-    except (DocumentError, InputError) as error:
+    except InputError as error:
         warn([str(error)])
     else:
         warn([] if loss is None else [loss_in_words(loss)])

@@ -17,7 +17,7 @@ from sqlmodel import select
 from controller.database.engine import open_store, reading, writing
 from controller.database.tables import CounterRow, DeliveryRow, OrderRow
 from controller.office.audit import recent, verify_audit
-from controller.orders.numbering import draw_rev
+from controller.orders.numbering import BELIEVED_MAX, draw_rev, note_held
 from controller.restores.acts import account_for, mark_of
 from controller.restores.mark_file import read_mark
 from controller.restores.views import FoundLoss, found_losses
@@ -230,6 +230,15 @@ def test_an_object_without_a_number_begins_above_what_was_lost(any_store: Engine
         assert draw_rev(session, "hold/new") == 42
         assert account_for(session, mark, 1, 1_600_000_000_000) is None
         assert found_losses(session) == [FoundLoss(after=0, entries=40, found_at=1)]
+
+
+def test_a_counter_that_a_thief_has_put_at_the_middle_goes_on_above_a_loss(any_store: Engine) -> None:
+    mark = StoreMark(last=EntryNamed(40, "ab" * 32), root=3)
+    with writing(any_store) as session:
+        note_held(session, {"m1": {"hold/winter": BELIEVED_MAX}})
+        assert draw_rev(session, "hold/winter") == BELIEVED_MAX + 1
+        assert account_for(session, mark, 1, 1_600_000_000_000) is not None
+        assert draw_rev(session, "hold/winter") == BELIEVED_MAX + 42
 
 
 def test_the_file_outlives_the_store(engine: Engine, tmp_path: Path) -> None:

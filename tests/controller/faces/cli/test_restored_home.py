@@ -104,7 +104,12 @@ def test_a_mark_that_says_nothing_holds_up_no_release(home: Path, damage: str) -
     ended = call(home, *RELEASE)
     assert ended.status == 0
     assert len(ended.err.splitlines()) == 1
+    assert f"{path}: " in ended.err
     assert "Traceback" not in ended.err
+    # Nor does it hide whether the audit itself is whole.
+    verified = call(home, "audit", "verify")
+    assert (verified.status, f"{path}: " in verified.err) == (0, True)
+    assert "The audit is whole" in verified.out
 
 
 def test_a_moratorium_that_meters_refused_is_declared_again_above_what_they_hold(home: Path) -> None:
