@@ -14,12 +14,13 @@ A floor, which two people put under a hold, is numbered by a leap: above all tha
 up to at a meter, at a place that nobody can foretell (`protocols.documents.merging`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Final
 
 from sqlmodel import Session, col, func, select
 
+from controller.database.bulk import in_batches
 from controller.database.numbers import lift_numbers, next_number, raise_number
 from controller.database.tables import CounterRow, OrderRow
 from protocols.documents.bodies import Named
@@ -30,6 +31,9 @@ from protocols.limits import REV_MAX, REV_STEP_MAX, REVISIONS_MAX
 from protocols.link.messages import MeterHolds
 
 _KNOWN: Final = "known/"
+# How many objects a meter has named that this store has not given; an honest one holds a few hundred.
+_NAMED_BY: Final = "named-by/"
+NAMED_MAX: Final = 1_024
 # Above this the first number of an object is drawn; there is none in a store that never was behind.
 _BASE: Final = "rev-base"
 # Revs that a meter holds of one object: each person's, and those that went into a merged one, for some dozen.
@@ -58,14 +62,30 @@ def note_known_number(session: Session, order_id: str, meter: str, number: int) 
 
 
 def note_held(session: Session, held: Mapping[str, Mapping[str, int]]) -> None:
-    """Keep what meters prove that they hold, by meter and object, where this store has not given it."""
+    """Keep what meters prove that they hold, by meter and object, where this store has not given it.
+
+    Of one meter at most NAMED_MAX objects: a stolen key can name new ones with every word.
+    """
     objects = {f"rev/{name}" for numbers in held.values() for name in numbers}
-    query = select(CounterRow.name, CounterRow.value).where(col(CounterRow.name).in_(objects))
-    given = dict(iter(session.exec(query)))
-    for meter, numbers in held.items():
-        for name, number in numbers.items():
-            if number > given.get(f"rev/{name}", 0):
-                raise_number(session, f"{_KNOWN}{name}/{meter}", number)
+    given = _counted(session, objects)
+    news = {
+        meter: {
+            f"{_KNOWN}{name}/{meter}": number
+            for name, number in numbers.items()
+            if number > given.get(f"rev/{name}", 0)
+        }
+        for meter, numbers in held.items()
+    }
+    rows = {row for found in news.values() for row in found}
+    known = _counted(session, rows | {f"{_NAMED_BY}{meter}" for meter, found in news.items() if found})
+    for meter, found in news.items():
+        named = known.get(f"{_NAMED_BY}{meter}", 0)
+        for row, number in found.items():
+            if row in known or named < NAMED_MAX:
+                named += row not in known
+                raise_number(session, row, number)
+        if found:
+            raise_number(session, f"{_NAMED_BY}{meter}", named)
 
 
 def numbers_held(holds: MeterHolds) -> dict[str, int]:
@@ -160,6 +180,14 @@ def draw_floor_rev(session: Session, object_name: str, secret: bytes) -> int:
     rev = draw_rev(session, object_name) + FLOOR_LEAP_MIN + chance
     raise_number(session, f"rev/{object_name}", rev)
     return rev
+
+
+def _counted(session: Session, names: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for batch in in_batches(names):
+        query = select(CounterRow.name, CounterRow.value).where(col(CounterRow.name).in_(batch))
+        found |= dict(iter(session.exec(query)))
+    return found
 
 
 def _next_rev(session: Session, object_name: str) -> int:

@@ -10,7 +10,7 @@ from sqlmodel import select
 from controller.database.engine import reading, writing
 from controller.database.tables import CounterRow, DeliveryRow, OrderRow
 from controller.moratoriums.views import ForgottenHold, list_forgotten
-from controller.orders.numbering import BELIEVED_MAX, draw_rev, note_held, note_known_number
+from controller.orders.numbering import BELIEVED_MAX, NAMED_MAX, draw_rev, note_held, note_known_number
 from protocols.documents import drafting
 from protocols.documents.drafting import FLEET, Sheet
 from protocols.documents.kind_rule import Kind
@@ -170,3 +170,22 @@ def test_a_copy_that_came_late_says_nothing_of_numbers(engine: Engine) -> None:
             assert session.get(CounterRow, "known/hold/winter/m1") is not None
 
     run_story(engine, story)
+
+
+def test_a_stolen_key_of_a_meter_fills_no_store_with_names(engine: Engine) -> None:
+    def rows() -> int:
+        with reading(engine) as session:
+            return len(session.exec(select(CounterRow)).all())
+
+    with writing(engine) as session:
+        note_held(session, {"m1": {"hold/frost": 5}, "m2": {"hold/frost": 6}})
+    before = rows()
+    for word in range(40):
+        with writing(engine) as session:
+            note_held(session, {"m1": {f"hold/junk-{word}-{each}": 7 for each in range(60)}})
+    assert rows() == before + NAMED_MAX - 1
+    with writing(engine) as session:
+        # What it has named before still counts, and so does every other meter's word.
+        note_held(session, {"m1": {"hold/frost": 40}, "m2": {"hold/snow": 50}})
+        assert draw_rev(session, "hold/frost") == 41
+        assert draw_rev(session, "hold/snow") == 51
