@@ -75,12 +75,17 @@ class Act:
 
     def check_clock(self, kind: Kind) -> None:
         """Raises RefusedError for harm while nobody can say what time it is. Protection is never refused."""
-        if KINDS[kind].role is not Role.HARM or self.compared is None or not self.compared.forbids_harm:
+        if KINDS[kind].role is Role.HARM:
+            self.check_clock_of(kind.value)
+
+    def check_clock_of(self, what: str) -> None:
+        """Raises RefusedError for something that may harm while nobody can say what time it is."""
+        if self.compared is None or not self.compared.forbids_harm:
             return
         if self.compared.doubtful:
-            raise RefusedError(f"{kind}: the service doubts its clock, so nothing is signed that may harm")
+            raise RefusedError(f"{what}: the service doubts its clock, so nothing is signed that may harm")
         raise RefusedError(
-            f"{kind}: this machine's clock and the service's differ, or the service does not run; "
+            f"{what}: this machine's clock and the service's differ, or the service does not run; "
             f"allowed: less than {DIFFERENCE_MS_MAX // SECOND_MS} s; `relance doctor` says more"
         )
 

@@ -60,7 +60,12 @@ class RootProposal(Struct, frozen=True, kw_only=True):
 
 
 def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) -> RootProposal:
-    """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError."""
+    """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError.
+
+    A renewal says until when keys count: RefusedError while clocks differ. Keys are dropped by any clock.
+    """
+    if not dropped:
+        act.check_clock_of("root")
     above = max(root_version_held(act.session, act.root.version), root_seen(act.session))
     root = next_root(act.root, dropped, act.now_ms, above)
     envelope = seal(write_root(root), ROOT_TYPE, [act.actor.signer])

@@ -16,10 +16,12 @@ from tests.controller.faces.cli.invocation import call
 BOTH: Final = (Voice.SYSTEM, Voice.TIMESERVER)
 
 
-def service_believes(home: Path, off_ms: int, *voices: Voice, shares: bool | None = None) -> None:
-    """Write the row of a service whose voices are so far from this machine's clock."""
+def service_believes(
+    home: Path, off_ms: int, *voices: Voice, shares: bool | None = None, boot: str = ""
+) -> None:
+    """Write the row of a service whose voices are so far from this machine's clock; `boot`: elsewhere."""
     tick, at_ms = tick_ms(), now_ms() + off_ms
-    state = State(boot_id())
+    state = State(boot or boot_id())
     for voice in voices:
         state = hear(state, voice, claim(at_ms - SECOND_MS, tick, at_ms + SECOND_MS, tick))
     judged = judgement(judge(state, tick), tick, at_ms)
@@ -90,3 +92,15 @@ def test_harm_is_refused_where_clocks_differ_and_where_the_service_doubts_its_ow
     assert "the service doubts its clock" in ended.err
     service_believes(home, 0, *BOTH)
     assert call(home, *sign).status == 0
+
+
+@pytest.mark.parametrize("boot", ["", "another"])
+def test_no_clock_that_differs_says_how_long_a_root_lasts(home: Path, boot: str) -> None:
+    """A machine decades ahead made a root that lasts as long; to drop a key no clock is in the way."""
+    service_believes(home, -20 * 365 * DAY_MS, *BOTH, boot=boot)
+    ended = call(home, "root", "propose")
+    assert ended.status == 1
+    assert "root: this machine's clock and the service's differ" in ended.one_line()
+    assert call(home, "root", "propose", "--drop", "carl").status == 0
+    service_believes(home, 0, *BOTH, boot=boot)
+    assert call(home, "root", "propose").status == 0
