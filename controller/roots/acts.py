@@ -30,7 +30,7 @@ from controller.orders.life import DeliveryState, OrderState
 from controller.orders.store import order_of
 from controller.orders.superseding import is_sent_again
 from controller.orders.voids import keyids_in
-from controller.roots.rules import dropped_keys, next_root
+from controller.roots.rules import check_follows, dropped_keys, next_root
 from protocols.documents.envelope import add_signature, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE
 from protocols.documents.kind_rule import Kind, Role
@@ -77,11 +77,12 @@ def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) ->
 def sign(act: Act, *, countersign: bool = False) -> RootProposal:
     """Sign the proposed root as a further person. With enough of them it goes into force.
 
-    Raises RefusedError where none waits.
+    Raises RefusedError where none waits, and for one that does more than `propose` does.
     """
     waiting = proposed_root(act.session)
     if waiting is None:
         raise RefusedError("no root waits for a signature; `relance root propose` makes one")
+    check_follows(act.root, read_root(read_envelope(waiting).payload), act.now_ms)
     countersign = countersign or is_countersigning(act.session)
     envelope = add_signature(waiting, act.actor.signer)
     keep_proposed(act.session, envelope, countersign=countersign)

@@ -7,10 +7,12 @@ from msgspec.structs import replace
 
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import RoleKeys, Root
-from protocols.errors import InputError
-from protocols.instants import DAY_MS
+from protocols.errors import InputError, RefusedError
+from protocols.instants import DAY_MS, iso_from_ms
 
 ROOT_LIFE_MS: Final = 365 * DAY_MS
+# Two people's clocks may differ.
+_LATER_MS: Final = 2 * DAY_MS
 # Roles of machines, whose keys stay: what runs with them would stop.
 _OF_MACHINES: Final = (Role.LEASE, Role.TIME)
 
@@ -39,6 +41,29 @@ def next_root(root: Root, dropped: Collection[str], now_ms: int, above: int = 0)
             raise InputError(f"--drop: {role} takes {rule.threshold} people, and {len(people)} would be left")
     version = max(root.version, above) + 1
     return replace(root, version=version, expires_ms=now_ms + ROOT_LIFE_MS, keys=keys, roles=roles)
+
+
+def check_follows(root: Root, new: Root, now_ms: int) -> None:
+    """Raises RefusedError for a proposed root that is not what `next_root` makes of this one.
+
+    Whoever holds one key can put any root before the others: with keys of their own, or one that takes a
+    single person for harm. Nobody's second signature may carry that to the meters.
+    """
+    kept = {key.holder for key in new.keys.values()}
+    dropped = sorted({key.holder for key in root.keys.values()} - kept)
+    try:
+        made = next_root(root, dropped, now_ms)
+    except InputError:
+        made = None
+    if made is None or replace(made, version=new.version, expires_ms=new.expires_ms) != new:
+        raise RefusedError(
+            f"root {new.version}: adds or changes keys, people or roles; allowed: what `relance root propose`"
+            " makes, which drops people at most"
+        )
+    if new.expires_ms > now_ms + ROOT_LIFE_MS + _LATER_MS:
+        raise RefusedError(
+            f"root {new.version}: lasts until {iso_from_ms(new.expires_ms)}; allowed: a year from now"
+        )
 
 
 def dropped_keys(old: Root, new: Root) -> frozenset[str]:

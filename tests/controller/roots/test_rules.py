@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from controller.roots.rules import ROOT_LIFE_MS, dropped_keys, next_root
+from controller.roots.rules import ROOT_LIFE_MS, check_follows, dropped_keys, next_root
 from protocols.documents.kind_rule import Role
-from protocols.documents.roles import read_root, write_root
-from protocols.errors import InputError
+from protocols.documents.roles import Key, Root, read_root, write_root
+from protocols.errors import InputError, RefusedError
+from protocols.instants import DAY_MS
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, ROOT, SIGNERS
 
 OPERATORS = tuple(name for role in (Role.PROTECT, Role.HARM, Role.ROOT) for name in PEOPLE[role])
@@ -35,3 +37,29 @@ def test_a_next_root_is_good_or_refused_and_drops_exactly_whom_it_should(dropped
 def test_strangers_and_machines_are_not_dropped(dropped: Sequence[str]) -> None:
     with pytest.raises(InputError, match=r"--drop: the root lists no person .*; allowed: anna, bert"):
         next_root(ROOT, dropped, MONDAY_MS)
+
+
+STRANGER = Key(holder="dave", public="ab" * 32)
+
+
+@given(st.sets(st.sampled_from(OPERATORS), max_size=1), st.integers(0, 2 * DAY_MS))
+def test_what_is_proposed_may_be_signed(dropped: set[str], late_ms: int) -> None:
+    if all(len(set(PEOPLE[role]) - dropped) >= ROOT.roles[role].threshold for role in PEOPLE):
+        check_follows(ROOT, next_root(ROOT, dropped, MONDAY_MS + late_ms, 7), MONDAY_MS)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        replace(ROOT, version=2, keys={**ROOT.keys, "ab" * 32: STRANGER}),
+        replace(
+            ROOT, version=2, roles={**ROOT.roles, Role.HARM: replace(ROOT.roles[Role.HARM], threshold=1)}
+        ),
+        replace(ROOT, version=2, roles={**ROOT.roles, Role.LEASE: ROOT.roles[Role.PROTECT]}),
+        replace(ROOT, version=2, expires_ms=MONDAY_MS + ROOT_LIFE_MS + 3 * DAY_MS),
+    ],
+    ids=["a key more", "one person harms", "another service", "for longer"],
+)
+def test_nobody_signs_a_root_that_does_more_than_drop_people(made: Root) -> None:
+    with pytest.raises(RefusedError, match="root 2: "):
+        check_follows(ROOT, made, MONDAY_MS)

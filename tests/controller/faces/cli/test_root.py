@@ -2,9 +2,18 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from controller.database.engine import open_store, writing
+from controller.office.keys import load_signer
 from controller.office.people import load_root
+from controller.office.root_store import keep_proposed
+from protocols.documents.envelope import seal
 from protocols.documents.issuers import Issuers, accept_issuers
-from tests.controller.faces.cli.invocation import call
+from protocols.documents.kind_rule import Role
+from protocols.documents.roles import ROOT_TYPE, Key, write_root
+from tests.controller.faces.cli.invocation import PASSPHRASE, call
+from tests.emulator.firmware.guarded.workbench import SIGNERS
 
 
 def test_two_people_renew_the_root(home: Path) -> None:
@@ -88,3 +97,22 @@ def test_nobody_proposes_a_root_of_one_or_drops_a_machine(home: Path) -> None:
     assert (wrong.status, "would be left" in wrong.one_line()) == (2, True)
     wrong = call(home, "root", "propose", "--drop", "service", "--as", "carl")
     assert (wrong.status, "allowed: anne, bart, carl" in wrong.one_line()) == (2, True)
+
+
+def test_a_second_signature_carries_no_root_that_one_stolen_key_has_put_there(home: Path) -> None:
+    """Who holds one operator's key can write to the store: what waits there is not what somebody proposed."""
+    root = load_root(home / "root.json")
+    thief, harm = SIGNERS["dora"], root.roles[Role.HARM]
+    more = replace(harm, keyids=(*harm.keyids, thief.keyid))
+    keys = {**root.keys, thief.keyid: Key(public=thief.public.hex(), holder="dave")}
+    forged = replace(root, version=2, keys=keys, roles={**root.roles, Role.HARM: more})
+    envelope = seal(write_root(forged), ROOT_TYPE, [load_signer(home / "keys", "carl", PASSPHRASE)])
+    store = open_store(f"sqlite:///{home / 'relance.db'}")
+    with writing(store) as session:
+        keep_proposed(session, envelope, countersign=False)
+    store.dispose()
+    ended = call(home, "root", "sign", "--as", "bart")
+    assert ended.status == 1
+    assert "root 2: adds or changes keys, people or roles" in ended.one_line()
+    assert load_root(home / "root.json") == root
+    assert call(home, "root", "show", "--json").found["version"] == 1
