@@ -30,7 +30,7 @@ from controller.orders.life import DeliveryState, OrderState
 from controller.orders.store import order_of
 from controller.orders.superseding import is_sent_again
 from controller.orders.voids import keyids_in
-from controller.roots.rules import check_follows, dropped_keys, next_root
+from controller.roots.rules import check_follows, dropped_keys, dropped_people, next_root
 from protocols.documents.envelope import add_signature, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE
 from protocols.documents.kind_rule import Kind, Role
@@ -74,19 +74,28 @@ def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) ->
     return _step(act, root, envelope, countersign=countersign)
 
 
-def sign(act: Act, *, countersign: bool = False) -> RootProposal:
+def sign(act: Act, *, countersign: bool = False, dropped: Collection[str] | None = None) -> RootProposal:
     """Sign the proposed root as a further person. With enough of them it goes into force.
 
-    Raises RefusedError where none waits, and for one that does more than `propose` does.
+    `dropped`: whom it drops, as this person knows (None: not asked): another proposal may have come since.
+
+    Raises RefusedError where none waits, where it drops others, and for one that does more than `propose`.
     """
     waiting = proposed_root(act.session)
     if waiting is None:
         raise RefusedError("no root waits for a signature; `relance root propose` makes one")
-    check_follows(act.root, read_root(read_envelope(waiting).payload), act.now_ms)
+    root = read_root(read_envelope(waiting).payload)
+    check_follows(act.root, root, act.now_ms)
+    drops = dropped_people(act.root, root)
+    if dropped is not None and set(dropped) != set(drops):
+        named = "".join(f" --drop {name}" for name in drops)
+        raise RefusedError(
+            f"the root that waits drops {', '.join(drops) or 'nobody'}; "
+            f"to sign that: `relance root sign{named}`"
+        )
     countersign = countersign or is_countersigning(act.session)
     envelope = add_signature(waiting, act.actor.signer)
     keep_proposed(act.session, envelope, countersign=countersign)
-    root = read_root(read_envelope(envelope).payload)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"root/{root.version}")
     return _step(act, root, envelope, countersign=countersign)
 

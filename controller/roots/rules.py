@@ -49,10 +49,8 @@ def check_follows(root: Root, new: Root, now_ms: int) -> None:
     Whoever holds one key can put any root before the others: with keys of their own, or one that takes a
     single person for harm. Nobody's second signature may carry that to the meters.
     """
-    kept = {key.holder for key in new.keys.values()}
-    dropped = sorted({key.holder for key in root.keys.values()} - kept)
     try:
-        made = next_root(root, dropped, now_ms)
+        made = next_root(root, dropped_people(root, new), now_ms)
     except InputError:
         made = None
     if made is None or replace(made, version=new.version, expires_ms=new.expires_ms) != new:
@@ -64,6 +62,12 @@ def check_follows(root: Root, new: Root, now_ms: int) -> None:
         raise RefusedError(
             f"root {new.version}: lasts until {iso_from_ms(new.expires_ms)}; allowed: a year from now"
         )
+
+
+def dropped_people(old: Root, new: Root) -> list[str]:
+    """The people of whom the old root lists a key and the new one lists none, by name."""
+    kept = {key.holder for key in new.keys.values()}
+    return sorted({key.holder for key in old.keys.values()} - kept)
 
 
 def dropped_keys(old: Root, new: Root) -> frozenset[str]:

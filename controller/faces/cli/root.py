@@ -14,6 +14,7 @@ from controller.office.root_file import replace_sealed
 from controller.office.root_store import holders_of_keys, proposed_root
 from controller.roots import acts
 from controller.roots.acts import RootProposal
+from controller.roots.rules import dropped_people
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Role
 from protocols.documents.orders import keyid_named_by
@@ -71,11 +72,21 @@ def propose_root(
     return _show(face, done)
 
 
-@verb(app, "sign", "root sign --as bart", shares=NAMED)
-def sign_root(face: Face, *, countersign: Countersign = False) -> int:
-    """Sign the proposed root as a second person."""
+@verb(app, "sign", "root sign --as bart", "root sign --drop carl --as bart", shares=NAMED)
+def sign_root(
+    face: Face,
+    *,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Whom it drops: each of them must be named.")
+    ] = None,
+    countersign: Countersign = False,
+) -> int:
+    """Sign the proposed root as a second person, who names again whom it drops.
+
+    So nobody signs another proposal unseen that has come in the place of the one that was talked about.
+    """
     with face.acting_as(Role.ROOT) as act:
-        done = acts.sign(act, countersign=countersign)
+        done = acts.sign(act, countersign=countersign, dropped=drop or [])
     return _show(face, done)
 
 
@@ -90,7 +101,9 @@ def _show(face: Face, done: RootProposal) -> int:
     else:
         with face.office.reading() as session:
             holders = holders_of_keys(session, face.office.root)
-        print_lines(*_in_words(done.root, face.zone), *_what_next(done, holders))
+        command = "relance root sign"
+        command += "".join(f" --drop {name}" for name in dropped_people(face.office.root, done.root))
+        print_lines(*_in_words(done.root, face.zone), *_what_next(done, holders, command))
     return Exit.NO if done.stranded else Exit.DONE
 
 
@@ -102,15 +115,16 @@ def _write_issuers(face: Face) -> None:
         replace_sealed(face.office.settings.issuers, sealed.envelope)
 
 
-def _what_next(done: RootProposal, holders: Mapping[str, str]) -> list[str]:
+def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> list[str]:
+    """What is to do now; `command`: what the next person types."""
     lines = [f"You have signed {_named(each, holders)} too." for each in done.countersigned]
     if done.in_force:
         return [*lines, "It is in force here, and the service sends it to every meter."]
     if done.stranded:
         then = (
-            "Whoever signs the root signs them too: `relance root sign`."
+            f"Whoever signs the root signs them too: `{command}`."
             if done.countersigning
-            else "Sign them with --countersign, or release, extend or order anew; then `relance root sign`."
+            else f"Sign them with --countersign, or release, extend or order anew; then `{command}`."
         )
         return [
             *lines,
@@ -118,7 +132,7 @@ def _what_next(done: RootProposal, holders: Mapping[str, str]) -> list[str]:
             *(f"  {_named(each, holders)}" for each in done.stranded),
             then,
         ]
-    return [*lines, "It waits for a second person: relance root sign."]
+    return [*lines, f"It waits for a second person: {command}."]
 
 
 def _named(order: str, holders: Mapping[str, str]) -> str:

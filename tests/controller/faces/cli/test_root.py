@@ -51,8 +51,8 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     assert proposed.status == 1
     assert "o000001 hold/mora" in proposed.out
     assert "stand on dropped keys alone" in proposed.out
-    assert call(home, "root", "sign", "--as", "bart").status == 1
-    signed = call(home, "root", "sign", "--as", "bart", "--countersign", "--json")
+    assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
+    signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--countersign", "--json")
     assert signed.status == 0
     hold, release = signed.found["countersigned"]
     assert (hold, release.split("/")[0]) == ("o000001 hold/mora", "o000003 release")
@@ -76,7 +76,7 @@ def test_a_root_proposed_with_countersigning_always_ends_in_force(home: Path) ->
     assert proposed["countersigning"]
     assert [each.split()[1].split("/")[0] for each in proposed["countersigned"]] == ["hold", "release"]
     assert proposed["stranded"] == [f"o000001 {made.found['object']}"], "anne has signed it already"
-    signed = call(home, "root", "sign", "--as", "bart", "--json")
+    signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--json")
     assert (signed.status, signed.found["in_force"]) == (0, True)
     assert signed.found["countersigned"] == proposed["stranded"]
 
@@ -85,8 +85,10 @@ def test_the_issuers_are_signed_anew_where_a_signer_is_dropped(home: Path) -> No
     """A meter that is made later under the new root takes them."""
     asked = call(home, "root", "propose", "--drop", "bart", "--as", "anne", "--json")
     assert (asked.status, asked.found["stranded"]) == (1, ["issuers/1"])
-    assert call(home, "root", "sign", "--as", "carl", "--json").found["stranded"] == ["issuers/1"]
-    signed = call(home, "root", "sign", "--as", "carl", "--countersign", "--json").found
+    assert call(home, "root", "sign", "--drop", "bart", "--as", "carl", "--json").found["stranded"] == [
+        "issuers/1"
+    ]
+    signed = call(home, "root", "sign", "--drop", "bart", "--as", "carl", "--countersign", "--json").found
     assert (signed["in_force"], signed["countersigned"]) == (True, ["issuers/1"])
     root = load_root(home / "root.json")
     assert isinstance(accept_issuers((home / "issuers.json").read_bytes(), root, None), Issuers)
@@ -115,4 +117,15 @@ def test_a_second_signature_carries_no_root_that_one_stolen_key_has_put_there(ho
     assert ended.status == 1
     assert "root 2: adds or changes keys, people or roles" in ended.one_line()
     assert load_root(home / "root.json") == root
+    assert call(home, "root", "show", "--json").found["version"] == 1
+
+
+def test_nobody_signs_unseen_what_has_come_in_the_place_of_a_proposal(home: Path) -> None:
+    call(home, "root", "propose", "--as", "anne")
+    # Carl's key is stolen.
+    call(home, "root", "propose", "--drop", "anne", "--countersign", "--as", "carl")
+    ended = call(home, "root", "sign", "--as", "bart")
+    assert ended.status == 1
+    assert "drops anne; to sign that: `relance root sign --drop anne`" in ended.one_line()
+    assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
     assert call(home, "root", "show", "--json").found["version"] == 1

@@ -83,7 +83,7 @@ def test_a_voided_key_protects_nobody_anew(home: Path) -> None:
 
 def test_a_key_that_a_root_has_dropped_is_still_known_by_its_person(home: Path) -> None:
     call(home, "root", "propose", "--drop", "carl", "--as", "anne")
-    assert call(home, "root", "sign", "--as", "bart").status == 0
+    assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 0
     proposed = call(home, "void", "propose", "carl", "--as", "anne", "--json")
     assert (proposed.status, proposed.found["holder"]) == (0, "carl")
     assert call(home, "orders", "sign", proposed.found["order"]["id"], "--as", "bart").status == 0
