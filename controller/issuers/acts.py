@@ -1,6 +1,7 @@
 """The next issuers document: one person proposes it, a second one signs it, then it goes to every meter."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 from sqlmodel import Session
@@ -15,9 +16,12 @@ from controller.office.issuers_store import (
 )
 from controller.office.issuing import CONTROLLER, next_epoch, next_issuers
 from controller.orders.acting import Act
-from protocols.documents.envelope import add_signature, read_envelope, seal
+from protocols.documents.envelope import add_signature, document_digest, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, accept_issuers, read_issuers, write_issuers
-from protocols.errors import RefusedError
+from protocols.errors import RefusedError, quoted
+
+# Digits of a document's digest that name it to a person.
+_CODE_DIGITS: Final = 16
 
 
 class IssuersProposal(Struct, frozen=True, kw_only=True):
@@ -26,6 +30,16 @@ class IssuersProposal(Struct, frozen=True, kw_only=True):
     issuers: Issuers
     envelope: bytes
     in_force: bool
+
+    @property
+    def code(self) -> str:
+        """What the next person names, so that they sign this document and no other."""
+        return code_of(self.envelope)
+
+
+def code_of(envelope: bytes) -> str:
+    """The first digits of the digest of the document in an envelope."""
+    return document_digest(envelope)[:_CODE_DIGITS]
 
 
 def controllers_next_epoch(session: Session) -> int:
@@ -48,14 +62,21 @@ def propose_issuers(
     return _step(act, envelope)
 
 
-def sign_issuers(act: Act) -> IssuersProposal:
+def sign_issuers(act: Act, code: str) -> IssuersProposal:
     """Sign the proposed document as a further person. With enough of them it goes into force.
 
-    Raises RefusedError where none waits.
+    `code`: of the document that this person means (`code_of`). Another proposal gives up the one that waits:
+    so one stolen key could put a document of its own before the next person, who would sign it unseen.
+
+    Raises RefusedError where none waits, or another than this.
     """
     waiting = proposed_issuers(act.session)
     if waiting is None:
         raise RefusedError("no issuers wait for a signature; `relance issuers propose` makes a document")
+    if code != code_of(waiting.envelope):
+        raise RefusedError(
+            f"issuers: {quoted(code)} is not the code of those that wait; `relance issuers show` has it"
+        )
     envelope = add_signature(waiting.envelope, act.actor.signer)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"issuers/{waiting.issuers.version}")
     return _step(act, envelope)

@@ -16,9 +16,8 @@ from controller.cuts.acts import cancel, order_cut
 from controller.database.engine import reading
 from controller.database.tables import MeterRow
 from controller.households.acts import clear_household_flag, set_household_flag
-from controller.issuers.acts import propose_issuers, sign_issuers
+from controller.issuers.acts import controllers_next_epoch, propose_issuers, sign_issuers
 from controller.moratoriums import acts as moratoriums
-from controller.office.issuers_store import issuers_in_force
 from controller.office.issuing import CONTROLLER
 from controller.office.people import Actor
 from controller.office.root_store import newer_root
@@ -221,13 +220,11 @@ class People:
 
     def _begin_epoch(self, event: do.NewEpoch) -> None:
         with reading(self._controller.store) as session:
-            sealed = issuers_in_force(session)
-        known = None if sealed is None else sealed.issuers.of(CONTROLLER)
-        public = issuer_signer(1 if known is None else known.epoch + 1).public.hex()
+            public = issuer_signer(controllers_next_epoch(session)).public.hex()
         with self._act(OPERATORS[0]) as act:
-            propose_issuers(act, {CONTROLLER: public}, {})
+            proposed = propose_issuers(act, {CONTROLLER: public}, {})
         with self._act(self._second) as act:
-            done = sign_issuers(act)
+            done = sign_issuers(act, proposed.code)
         assert done.in_force, event
         self._controller.home_issuers = done.envelope
         self._book.name_issuers(done.issuers)

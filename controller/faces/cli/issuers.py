@@ -34,7 +34,9 @@ def show_issuers(face: Face) -> int:
         print_json(
             {
                 "issuers": None if now is None else _fields(now.issuers),
-                "proposed": None if waiting is None else _fields(waiting.issuers),
+                "proposed": None
+                if waiting is None
+                else _fields(waiting.issuers) | {"code": acts.code_of(waiting.envelope)},
             }
         )
         return Exit.NO if now is None else Exit.DONE
@@ -45,8 +47,8 @@ def show_issuers(face: Face) -> int:
     else:
         print_lines(*_in_words(now.issuers))
     if waiting is not None:
-        print_lines("Proposed, and waiting for a signature (`relance issuers sign`):")
-        print_lines(*_in_words(waiting.issuers))
+        print_lines("Proposed, and waiting for a signature:", *_in_words(waiting.issuers))
+        print_lines(f"To sign exactly that: {_command(acts.code_of(waiting.envelope))}")
     return Exit.NO if now is None else Exit.DONE
 
 
@@ -86,12 +88,23 @@ def propose_issuers(
     return _show(face, done)
 
 
-@verb(app, "sign", "issuers sign --as bart", shares=NAMED)
-def sign_issuers(face: Face) -> int:
-    """Sign the proposed issuers as a second person."""
+@verb(app, "sign", "issuers show", "issuers sign --code 5f0c2b9a41d7e836 --as bart", shares=NAMED)
+def sign_issuers(
+    face: Face,
+    *,
+    code: Annotated[str, typer.Option(metavar="CODE", help="Of the document, as `issuers show` has it.")],
+) -> int:
+    """Sign the proposed issuers as a second person, who names the document by its code.
+
+    So nobody signs another proposal unseen that has come in the place of the one that was talked about.
+    """
     with face.acting_as(Role.HARM) as act:
-        done = acts.sign_issuers(act)
+        done = acts.sign_issuers(act, code)
     return _show(face, done)
+
+
+def _command(code: str) -> str:
+    return f"relance issuers sign --code {code}"
 
 
 def _key(face: Face, epoch: int) -> str:
@@ -117,13 +130,13 @@ def _show(face: Face, done: IssuersProposal) -> int:
     if done.in_force:
         replace_sealed(face.office.settings.issuers, done.envelope)
     if face.as_json:
-        print_json(_fields(done.issuers) | {"in_force": done.in_force})
+        print_json(_fields(done.issuers) | {"in_force": done.in_force, "code": done.code})
         return Exit.DONE
     print_lines(*_in_words(done.issuers))
     if done.in_force:
         print_lines("They are in force here, and the service sends them to every meter.")
     else:
-        print_lines("They wait for a second person: relance issuers sign.")
+        print_lines(f"They wait for a second person: {_command(done.code)}.")
     return Exit.DONE
 
 

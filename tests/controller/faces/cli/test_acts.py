@@ -285,15 +285,28 @@ def test_issuers_take_two_people(home: Path) -> None:
     proposed = done(call(home, "issuers", "propose", "--new-epoch", "--allowance", "controller=80", "--json"))
     assert proposed.found["in_force"] is False
     assert done(call(home, "issuers", "show", "--json")).found["issuers"]["version"] == 1
-    signed = done(call(home, "issuers", "sign", "--as", "bart", "--json")).found
+    code = ("--code", proposed.found["code"])
+    signed = done(call(home, "issuers", "sign", *code, "--as", "bart", "--json")).found
     (second,) = signed["issuers"]
     assert (signed["in_force"], second["epoch"], second["allowance_ueur_per_day"]) == (True, 2, 80_000_000)
     assert second["keyid"] != first["keyid"]
-    assert "no issuers wait for a signature" in refused(call(home, "issuers", "sign", "--as", "carl"))
+    assert "no issuers wait for a signature" in refused(call(home, "issuers", "sign", *code, "--as", "carl"))
     assert "nothing would change" in refused(call(home, "issuers", "propose"), 2)
     wrong = refused(call(home, "issuers", "propose", "--allowance", "kiosk=5"), 2)
     assert wrong == 'issuer "kiosk"; allowed: controller'
     assert "allowed: NAME=EUR" in refused(call(home, "issuers", "propose", "--allowance", "controller"), 2)
+
+
+def test_nobody_signs_issuers_unseen_that_a_stolen_key_put_in_the_place_of_others(home: Path) -> None:
+    meant = done(call(home, "issuers", "propose", "--allowance", "controller=600", "--as", "anne", "--json"))
+    call(home, "issuers", "propose", "--allowance", "controller=400000", "--as", "carl")
+    signing = ("issuers", "sign", "--code", meant.found["code"], "--as", "bart")
+    assert "is not the code of those that wait" in refused(call(home, *signing))
+    shown = done(call(home, "issuers", "show", "--json")).found
+    assert shown["issuers"]["issuers"][0]["allowance_eur_per_day"] == "500.00"
+    assert shown["proposed"]["code"] != meant.found["code"]
+    told = done(call(home, "issuers", "show")).out
+    assert f"relance issuers sign --code {shown['proposed']['code']}" in told
 
 
 def test_a_flag_is_set_by_one_and_cleared_by_two(home: Path) -> None:
