@@ -28,6 +28,7 @@ from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedErr
 from protocols.link.marks import StoreMark, open_mark, seal_mark
 from protocols.link.topics import Channel, Place
 from protocols.timekeeping import Timekeeper
+from protocols.words.en.losses import loss_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Marking:
             loss = await asyncio.to_thread(self._account, mark)
         self._heard = None
         if loss is not None:
-            tell(loss)
+            logger.warning("store: %s (`relance audit verify`)", loss_in_words(loss.after, loss.entries))
             self._found()
 
     def _make(self) -> Head:
@@ -168,13 +169,3 @@ class Marking:
             if not self._told_denied:
                 self._told_denied = True
                 logger.warning("mark: %s; it is only kept in the home", error)
-
-
-def tell(loss: Loss) -> None:
-    """Say in the log that a store is behind."""
-    logger.warning(
-        "store: %d entries of the audit are lost, after entry %d: a backup was restored; numbers go on above"
-        " them, and what was decided since that backup is not known here (`relance audit verify`)",
-        loss.entries,
-        loss.after,
-    )

@@ -216,7 +216,7 @@ class Service:
 
     def _mark_heard(self) -> None:
         self._mark_due = True
-        self._regained()
+        self._poke()
 
     def _ticked(self) -> None:
         self.acking.look()

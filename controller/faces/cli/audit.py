@@ -7,7 +7,6 @@ import typer
 from msgspec import to_builtins
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.losses import loss_in_words
 from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
@@ -16,13 +15,13 @@ from controller.office.root_store import holders_of_keys
 from controller.payments.rules import PurseFault, PurseFinding
 from controller.payments.store import verify_ledger, verify_purses
 from controller.restores.home import loss_not_recorded
-from controller.restores.rules import Loss
 from controller.restores.views import FoundLoss, found_losses
 from protocols.chain import Head
 from protocols.documents.orders import keyid_named_by
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit, warn
 from protocols.units import eur_from_quanta
+from protocols.words.en.losses import loss_in_words
 from protocols.words.en.orders import object_in_words
 
 app = typer.Typer(no_args_is_help=True, help="Verify and read the audit.")
@@ -148,7 +147,7 @@ def list_acts(
 
 def _lost_in_words(lost: Sequence[FoundLoss], end: Head) -> str:
     """The losses, and how a person says that they know of them."""
-    told = [loss_in_words(Loss(after=each.after, entries=each.entries)) for each in lost]
+    told = [loss_in_words(each.after, each.entries) for each in lost]
     known = f"`relance audit verify --head {_shown(end)}` takes that as known"
     return "; ".join([*told, known] if all(each.found_at for each in lost) else told)
 

@@ -2,9 +2,9 @@
 
 from controller.office.opening import Office
 from controller.restores import home
-from controller.restores.rules import Loss
 from protocols.errors import InputError
 from protocols.rim.terminal import warn
+from protocols.words.en.losses import loss_in_words
 
 
 def mind_losses(office: Office, now_ms: int) -> None:
@@ -17,13 +17,4 @@ def mind_losses(office: Office, now_ms: int) -> None:
     except InputError as error:
         warn([str(error)])
     else:
-        warn([] if loss is None else [loss_in_words(loss)])
-
-
-def loss_in_words(loss: Loss) -> str:
-    """One sentence for a person."""
-    are = "1 entry of the audit is" if loss.entries == 1 else f"{loss.entries} entries of the audit are"
-    return (
-        f"{are} lost, after entry {loss.after}: a backup was restored; numbers go on above them; what was"
-        " decided since that backup is not known here"
-    )
+        warn([] if loss is None else [loss_in_words(loss.after, loss.entries)])
