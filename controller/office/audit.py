@@ -40,6 +40,7 @@ class AuditAct(StrEnum):
     PAYMENT = "payment"
     REQUEST_PAYMENT = "request_payment"
     FIND_PAYMENT = "find_payment"
+    ANSWER_PAYMENT = "answer_payment"
     MOVE_PAYMENT = "move_payment"
     REFUSE_PAYMENT = "refuse_payment"
     ANSWER_SYNC = "answer_sync"

@@ -7,24 +7,35 @@ signs, as before: each payment is booked, and credited exactly once, either way.
 from msgspec import Struct
 from sqlmodel import Session
 
+from controller.database.tables import PaymentRequestRow
 from controller.office.issuers_store import issuers_in_force
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus, status_of
 from controller.orders.store import get_order
-from controller.payments.requests import RequestState, keep_request, request_of, takes_issued
+from controller.payments.requests import (
+    RequestState,
+    answered_ueur,
+    keep_request,
+    request_of,
+    settle_request,
+    takes_issued,
+    unexplained_ueur,
+)
 from controller.payments.rules import Payment
-from controller.payments.store import Booked, attach, draw_statement, order_id_of, payment_of
+from controller.payments.store import attach, draw_statement, order_id_of, payment_of
 from protocols.documents.drafting import payment_statement
 from protocols.documents.envelope import seal
 from protocols.documents.payment_requests import PAYMENT_REQUEST_TYPE, PaymentRequest, write_request
 from protocols.documents.roles import Root
 from protocols.errors import InputError, RefusedError
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 
 class ToppedUp(Struct, frozen=True, kw_only=True):
     """A payment after an act. `is_new`: False where it was requested or booked before.
 
-    `payment`, `status`: its statement, and how far that has come; None while it is only requested.
+    `payment`, `status`: its statement, and how far that has come; None while it is only requested, and where
+    the meter had credited it already.
     """
 
     is_new: bool
@@ -33,45 +44,86 @@ class ToppedUp(Struct, frozen=True, kw_only=True):
     status: OrderStatus | None = None
 
 
-def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int) -> ToppedUp:
+class FoundMoneyError(RefusedError):
+    """The meter holds money that no payment here explains: only a person knows whether this one does."""
+
+
+def top_up(act: Act, payment_id: str, meter: str, amount_ueur: int, *, again: bool | None = None) -> ToppedUp:
     """Take a payment. A payment id that was taken already books and sends nothing.
 
-    Raises RefusedError for a meter that is not known, or a request that was refused; InputError for an amount
-    out of range, or an id that was taken with another meter or amount.
+    `again`: it was taken before the store was restored from a backup, which has forgotten it. What was found
+    at the meter answers it then; what was not credited yet is credited.
+
+    Raises FoundMoneyError where `again` is None and money was found at the meter that may be this payment;
+    RefusedError for a meter that is not known, or a request that was refused; InputError for an amount out of
+    range, or an id that was taken with another meter or amount.
     """
     session = act.session
-    by_issuer = issuers_in_force(session) is not None and takes_issued(session, meter)
-    if payment_of(session, payment_id) is not None or not by_issuer:
-        return _booked(
-            act,
-            draw_statement(
-                session, payment_id, meter, amount_ueur, act.actor.name, act.now_ms, basis=act.basis
-            ),
-        )
     request = PaymentRequest(id=payment_id, meter=meter, amount_ueur=amount_ueur, basis=act.basis)
-    envelope = seal(write_request(request), PAYMENT_REQUEST_TYPE, [act.actor.signer])
-    is_new = keep_request(session, request, envelope, act.actor.name, act.now_ms)
-    return ToppedUp(is_new=is_new, state=_state_of(session, payment_id))
+    if request_of(session, payment_id) is not None:
+        _keep(act, request, RequestState.REQUESTED)
+        return topped_up(session, act.root, payment_id)
+    if payment_of(session, payment_id) is not None:
+        return _booked(act, request, amount_ueur)
+    if again is None:
+        _ask_for_found(session, meter, amount_ueur)
+    if issuers_in_force(session) is not None and takes_issued(session, meter):
+        return ToppedUp(
+            is_new=_keep(act, request, RequestState.AGAIN if again else RequestState.REQUESTED),
+            state=RequestState.REQUESTED,
+        )
+    if not again:
+        return _booked(act, request, amount_ueur)
+    return _booked_again(act, request)
 
 
 def topped_up(session: Session, root: Root, payment_id: str) -> ToppedUp:
     """How far a payment has come that was requested. Raises RefusedError where the service refused it."""
     paid = payment_of(session, payment_id)
     if paid is None:
-        return ToppedUp(is_new=False, state=_state_of(session, payment_id))
+        row = request_of(session, payment_id)
+        assert row is not None, payment_id
+        return ToppedUp(is_new=False, state=_state_of(row))
     return _known(session, root, paid)
 
 
-def _state_of(session: Session, payment_id: str) -> RequestState:
-    row = request_of(session, payment_id)
-    assert row is not None, payment_id
+def _ask_for_found(session: Session, meter: str, amount_ueur: int) -> None:
+    found_ueur = unexplained_ueur(session, meter)
+    if found_ueur >= amount_ueur:
+        held_eur = eur_from_quanta(found_ueur * QUANTA_PER_UEUR)
+        raise FoundMoneyError(
+            f"meter {meter}: was found to hold {held_eur} EUR that no payment here explains, and this one "
+            "may be part of it; say --again if it was taken before the store was restored, --new if not"
+        )
+
+
+def _state_of(row: PaymentRequestRow) -> RequestState:
+    """How far a request has come, as people are told: that the service doubts it is its own affair."""
     state = RequestState(row.state)
     if state is RequestState.REFUSED:
-        raise RefusedError(f"payment {payment_id}: the service refused it; `relance audit list` says why")
-    return state
+        raise RefusedError(f"payment {row.id}: the service refused it; `relance audit list` says why")
+    return RequestState.REQUESTED if state is RequestState.AGAIN else state
 
 
-def _booked(act: Act, booked: Booked) -> ToppedUp:
+def _keep(act: Act, request: PaymentRequest, state: RequestState) -> bool:
+    envelope = seal(write_request(request), PAYMENT_REQUEST_TYPE, [act.actor.signer])
+    return keep_request(act.session, request, envelope, act.actor.name, act.now_ms, state)
+
+
+def _booked_again(act: Act, request: PaymentRequest) -> ToppedUp:
+    """A payment that was taken before the restore, at a meter whose firmware knows no issuers."""
+    _keep(act, request, RequestState.AGAIN)
+    row = request_of(act.session, request.id)
+    assert row is not None, request.id
+    left_ueur = request.amount_ueur - answered_ueur(act.session, row, act.now_ms)
+    settle_request(act.session, row, RequestState.BOOKED if left_ueur else RequestState.FOUND)
+    return _booked(act, request, left_ueur) if left_ueur else ToppedUp(is_new=True, state=RequestState.FOUND)
+
+
+def _booked(act: Act, request: PaymentRequest, amount_ueur: int) -> ToppedUp:
+    booked = draw_statement(
+        act.session, request.id, request.meter, amount_ueur, act.actor.name, act.now_ms, basis=act.basis
+    )
     paid = booked.payment
     if booked.sheet is not None:
         order = payment_statement(booked.sheet, paid.meter, paid.issuer, paid.number, paid.total_ueur)

@@ -18,7 +18,7 @@ from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
 from controller.orders import store as orders
-from controller.payments.requests import RequestState, settle_request, waiting_requests
+from controller.payments.requests import RequestState, answered_ueur, settle_request, waiting_requests
 from controller.payments.store import Booked, attach, book_found, draw_statement, move, uncredited
 from protocols.documents.drafting import payment_statement
 from protocols.documents.envelope import Signer, seal
@@ -117,7 +117,12 @@ def _book_request(
     session: Session, row: PaymentRequestRow, issuing: IssuingAs, root: Root, now_ms: int
 ) -> bool:
     try:
-        booked = _draw(session, row, _opened(row, root), issuing, now_ms)
+        request = _opened(row, root)
+        left_ueur = request.amount_ueur - answered_ueur(session, row, now_ms)
+        if not left_ueur:
+            settle_request(session, row, RequestState.FOUND)
+            return True
+        booked = _draw(session, row, request, left_ueur, issuing, now_ms)
     except (DocumentError, InputError) as error:
         settle_request(session, row, RequestState.REFUSED)
         audit.record(
@@ -139,13 +144,18 @@ def _opened(row: PaymentRequestRow, root: Root) -> PaymentRequest:
 
 
 def _draw(
-    session: Session, row: PaymentRequestRow, request: PaymentRequest, issuing: IssuingAs, now_ms: int
+    session: Session,
+    row: PaymentRequestRow,
+    request: PaymentRequest,
+    left_ueur: int,
+    issuing: IssuingAs,
+    now_ms: int,
 ) -> Booked:
     return draw_statement(
         session,
         request.id,
         request.meter,
-        request.amount_ueur,
+        left_ueur,
         row.created_by,
         now_ms,
         epoch=issuing.issuer.epoch,

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from enum import StrEnum, unique
+from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from controller.database.lookup import existing
-from controller.database.tables import MeterRow, PaymentRequestRow
+from controller.database.tables import MeterRow, PaymentRequestRow, PaymentRow
 from controller.office import audit
 from controller.office.audit import AuditAct
+from controller.office.issuing import CONTROLLER
 from protocols.documents.payment_requests import PaymentRequest
 from protocols.errors import InputError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
@@ -19,11 +21,22 @@ KNOWS_NO_ISSUERS = -1
 
 @unique
 class RequestState(StrEnum):
-    """`requested`: it waits for the service, which has to hear the meter first."""
+    """`requested`: it waits for the service, which has to hear the meter first.
+
+    `again` waits like it: it was taken before the store was restored from a backup, so that the meter may
+    have credited it. `found`: the meter had, and money that was found there answers it.
+    """
 
     REQUESTED = "requested"
+    AGAIN = "again"
     BOOKED = "booked"
+    FOUND = "found"
     REFUSED = "refused"
+
+
+# What the service has still to book, and what it has.
+WAITING: Final = (RequestState.REQUESTED, RequestState.AGAIN)
+_SETTLED: Final = (RequestState.BOOKED, RequestState.FOUND)
 
 
 def takes_issued(session: Session, meter: str) -> bool:
@@ -39,7 +52,14 @@ def request_of(session: Session, payment_id: str) -> PaymentRequestRow | None:
     return session.get(PaymentRequestRow, payment_id)
 
 
-def keep_request(session: Session, request: PaymentRequest, envelope: bytes, by: str, now_ms: int) -> bool:
+def keep_request(
+    session: Session,
+    request: PaymentRequest,
+    envelope: bytes,
+    by: str,
+    now_ms: int,
+    state: RequestState = RequestState.REQUESTED,
+) -> bool:
     """Store a request. False where it is there already; InputError where its id was for another payment."""
     row = session.get(PaymentRequestRow, request.id)
     if row is not None:
@@ -54,7 +74,7 @@ def keep_request(session: Session, request: PaymentRequest, envelope: bytes, by:
         meter=request.meter,
         amount_ueur=request.amount_ueur,
         envelope=envelope,
-        state=RequestState.REQUESTED,
+        state=state,
         created_by=by,
         created_ms=now_ms,
     )
@@ -67,7 +87,7 @@ def keep_request(session: Session, request: PaymentRequest, envelope: bytes, by:
 
 def waiting_requests(session: Session) -> Sequence[PaymentRequestRow]:
     """The requests that nobody has booked, in the sequence of their making."""
-    query = select(PaymentRequestRow).where(PaymentRequestRow.state == RequestState.REQUESTED)
+    query = select(PaymentRequestRow).where(col(PaymentRequestRow.state).in_(WAITING))
     return session.exec(query.order_by(col(PaymentRequestRow.created_ms), col(PaymentRequestRow.id))).all()
 
 
@@ -75,3 +95,46 @@ def settle_request(session: Session, row: PaymentRequestRow, state: RequestState
     """Note what became of a request."""
     row.state = state
     session.add(row)
+
+
+def unexplained_ueur(session: Session, meter: str) -> int:
+    """What was found at a meter, less what of it answers payments that were taken before."""
+    found = select(func.sum(PaymentRow.amount_ueur)).where(
+        PaymentRow.meter == meter, PaymentRow.issuer == CONTROLLER, PaymentRow.found == 1
+    )
+    found_ueur = int(session.exec(found).one() or 0)
+    if not found_ueur:
+        return 0
+    # A payment that found money answers in part has a statement for the rest.
+    answered = (
+        select(func.sum(PaymentRequestRow.amount_ueur - func.coalesce(PaymentRow.amount_ueur, 0)))
+        .join(PaymentRow, col(PaymentRow.id) == col(PaymentRequestRow.id), isouter=True)
+        .where(PaymentRequestRow.meter == meter, col(PaymentRequestRow.state).in_(_SETTLED))
+    )
+    return found_ueur - int(session.exec(answered).one() or 0)
+
+
+def answered_ueur(session: Session, row: PaymentRequestRow, now_ms: int) -> int:
+    """What of a request found money answers, so that the meter holds it already; recorded.
+
+    Money is found as a sum: which payments it was, nobody knows. So those that were taken before the store
+    was restored draw on it one by one, as far as it goes; what it does not cover is credited. Nobody has less
+    than was paid, whoever made the sum.
+    """
+    if row.state != RequestState.AGAIN:
+        return 0
+    ueur = min(unexplained_ueur(session, row.meter), row.amount_ueur)
+    if ueur > 0:
+        act = AuditAct.ANSWER_PAYMENT
+        audit.record(session, now_ms, audit.SERVICE, act, row.meter, id=row.id, amount_ueur=ueur)
+    return max(0, ueur)
+
+
+def doubt_requests(session: Session) -> None:
+    """Note of all waiting requests that the store's lost time may have booked them, and meters credited them.
+
+    One that was made since the restore, before its loss was known, is among them: money of payments that are
+    forgotten may answer it, until those are entered again.
+    """
+    for row in waiting_requests(session):
+        settle_request(session, row, RequestState.AGAIN)

@@ -9,6 +9,7 @@ from controller.database.tables import AuditRow, CounterRow
 from controller.office.audit import SERVICE, AuditAct, head_of, record
 from controller.office.root_store import note_root_seen
 from controller.orders.numbering import lift_revs, lifted_by
+from controller.payments.requests import doubt_requests
 from controller.restores.rules import Loss, loss_of
 from controller.restores.views import LOST, LOST_AT, found_losses
 from protocols.chain import GENESIS
@@ -46,6 +47,8 @@ def unknown_loss(session: Session, mark: StoreMark) -> Loss | None:
 def account_for(session: Session, mark: StoreMark, root_version: int, now_ms: int) -> Loss | None:
     """Number everything on above what the mark shows to be lost; returns it, None where nothing is new.
 
+    Payments that wait here may have been credited since: what is found at their meters answers them.
+
     `root_version`: of the root in force here.
 
     In the caller's transaction. A second call with the same mark changes nothing.
@@ -57,6 +60,7 @@ def account_for(session: Session, mark: StoreMark, root_version: int, now_ms: in
     more = loss.entries - (0 if known is None else known.value)
     lift_revs(session, more)
     raise_number(session, "order", next_number(session, "order") + more)
+    doubt_requests(session)
     note_root_seen(session, min(mark.root, root_version + REV_STEP_MAX))
     record(
         session,

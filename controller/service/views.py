@@ -20,7 +20,7 @@ from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
-from controller.payments.requests import RequestState
+from controller.payments.requests import WAITING
 from controller.restores.views import found_losses
 from controller.service.liveness import LifeSign
 
@@ -76,9 +76,7 @@ def overview(session: Session, now_ms: int) -> Overview:
     disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "").order_by(MeterRow.id)
     queued = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == DeliveryState.QUEUED)
     requested = (
-        select(func.count())
-        .select_from(PaymentRequestRow)
-        .where(PaymentRequestRow.state == RequestState.REQUESTED)
+        select(func.count()).select_from(PaymentRequestRow).where(col(PaymentRequestRow.state).in_(WAITING))
     )
     return Overview(
         links=tuple(view_of(row, LinkView, meters=counted.get(row.id, 0)) for row in links),

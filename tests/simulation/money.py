@@ -8,7 +8,6 @@ from sqlmodel import Session, select
 
 from controller.database.tables import PaymentRequestRow, PaymentRow
 from controller.office.issuing import ALLOWANCE_UEUR_PER_DAY, CONTROLLER
-from controller.payments.requests import RequestState
 from controller.payments.store import verify_ledger
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.guarded.paying import level_ueur
@@ -40,15 +39,13 @@ class Till:
     """What was paid, by payment, and what was given back.
 
     `back_ueur`: of payments that a restored store has forgotten and no meter had credited: their statements
-    may be on their way still. `again_ueur`: of payments that a meter had credited, and that the ledger
-    books a second time, since it has forgotten the first. `unpaid`: what a thief of a clerk's key requested.
+    may be on their way still. `unpaid`: what a thief of a clerk's key requested.
     `forgot`: a copy has taken the store's place. `countersigned`: meters with a statement that two people
     have signed too, which takes nothing of the allowance.
     """
 
     paid: dict[str, Paid] = field(default_factory=dict)
     back_ueur: dict[str, int] = field(default_factory=dict)
-    again_ueur: dict[str, int] = field(default_factory=dict)
     unpaid: list[Paid] = field(default_factory=list)
     forgot: bool = False
     countersigned: set[str] = field(default_factory=set)
@@ -60,33 +57,22 @@ class Till:
     def most_ueur(self, meter: str) -> int:
         """What a meter may have credited of what was requested, also of what people got back since."""
         unpaid_ueur = sum(each.amount_ueur for each in self.unpaid if each.meter == meter)
-        forgotten_ueur = self.back_ueur.get(meter, 0) + self.again_ueur.get(meter, 0)
-        return self.paid_ueur(meter) + unpaid_ueur + forgotten_ueur
+        return self.paid_ueur(meter) + unpaid_ueur + self.back_ueur.get(meter, 0)
 
-    def take(self, payment: str, paid: Paid, *, is_new: bool) -> None:
-        """The clerk has taken a payment. `is_new`: the store did not know it."""
-        if payment not in self.paid:
-            self.paid[payment] = paid
-        elif is_new:
-            _add(self.again_ueur, paid)
+    def take(self, payment: str, paid: Paid) -> None:
+        """The clerk has taken a payment, or entered one again."""
+        self.paid.setdefault(payment, paid)
 
-    def restored(self, credited: set[str], known: Mapping[str, RequestState]) -> None:
+    def restored(self, credited: set[str], known: set[str]) -> None:
         """A copy took the store's place: who paid since and has no credit gets the money back.
 
         `credited`: the payments that meters had credited; `known`: those that the copy knows.
         """
         self.forgot = True
         for payment, paid in list(self.paid.items()):
-            if payment not in known:
-                if payment not in credited:
-                    del self.paid[payment]
-                    _add(self.back_ueur, paid)
-            elif payment in credited and known[payment] is RequestState.REQUESTED:
-                _add(self.again_ueur, paid)
-
-
-def _add(sums_ueur: dict[str, int], paid: Paid) -> None:
-    sums_ueur[paid.meter] = sums_ueur.get(paid.meter, 0) + paid.amount_ueur
+            if payment not in known and payment not in credited:
+                del self.paid[payment]
+                self.back_ueur[paid.meter] = self.back_ueur.get(paid.meter, 0) + paid.amount_ueur
 
 
 def credited_ueur(meter: GuardedMeter) -> int:
@@ -112,12 +98,11 @@ def credited_payments(session: Session, meters: Meters) -> set[str]:
     }
 
 
-def known_payments(session: Session) -> dict[str, RequestState]:
-    """The payments that the store knows, and how far each has come."""
-    requested = session.exec(select(PaymentRequestRow).order_by(PaymentRequestRow.id))
-    known = {row.id: RequestState(row.state) for row in requested}
+def known_payments(session: Session) -> set[str]:
+    """The payments that the store knows, requested or booked."""
+    requested = session.exec(select(PaymentRequestRow.id).order_by(PaymentRequestRow.id))
     booked = session.exec(select(PaymentRow.id).where(PaymentRow.found == 0).order_by(PaymentRow.id))
-    return known | dict.fromkeys(booked, RequestState.BOOKED)
+    return {*requested, *booked}
 
 
 def allowed_ueur(meter: GuardedMeter, span_ms: int) -> int:

@@ -24,7 +24,7 @@ from controller.office.root_store import newer_root
 from controller.orders.acting import Act, acting
 from controller.orders.acts import sign
 from controller.orders.status import OrderStatus
-from controller.payments.acts import top_up
+from controller.payments.acts import FoundMoneyError, ToppedUp, top_up
 from controller.payments.store import order_id_of, payment_of
 from controller.releases.acts import release_all, release_meter
 from controller.roots import acts as roots
@@ -193,18 +193,26 @@ class People:
         amount_ueur = event.cents * _UEUR_PER_CENT
         try:
             with self._act(OPERATORS[0]) as act:
-                taken = top_up(act, event.payment, event.meter, amount_ueur)
+                taken = self._take(act, event, amount_ueur)
         except RelanceError as error:
             self._trace.add(self._truth.now_ms(), f"{event}: refused: {error}")
             return
         self._trace.add(self._truth.now_ms(), f"{event}: {taken.state}")
-        self.till.take(event.payment, Paid(event.meter, amount_ueur), is_new=taken.is_new)
+        self.till.take(event.payment, Paid(event.meter, amount_ueur))
         if taken.status is None:
             self._requested(event.payment)
             return
         page = self._book.enter(taken.status.envelope, self._truth.now_ms(), ours=True)
         if page is not None:
             self._signed(page)
+
+    def _take(self, act: Act, event: do.TopUp, amount_ueur: int) -> ToppedUp:
+        """The clerk enters again what was taken before; asked about money that was found, says the truth."""
+        again = True if event.payment in self.till.paid else None
+        try:
+            return top_up(act, event.payment, event.meter, amount_ueur, again=again)
+        except FoundMoneyError:
+            return top_up(act, event.payment, event.meter, amount_ueur, again=False)
 
     def _countersign(self, event: do.Countersign) -> None:
         """Two people sign what the service has booked, one after the other."""

@@ -34,18 +34,30 @@ def top_up_one(
     payment_id: Annotated[
         str, typer.Option("--id", metavar="X", help="The payment's own id: the same id is the same payment.")
     ],
+    again: Annotated[
+        bool | None,
+        typer.Option(
+            "--again/--new",
+            help="Taken before the store was restored from a backup, or since.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Take a payment and send it to a meter as a statement. One person is enough.
 
     The service books what this command requests, and signs the statement with the controller's own key. Until
     it has heard the meter, or while none serves, the payment is *requested*: it is kept, and booked then.
     Repeat the command with the same id to see the status of the payment: it is not booked twice.
+
+    A store that was restored from a backup has forgotten payments. Enter them again with --again: what a
+    meter has credited already is not credited twice. Where such money was found at a meter, one of --again
+    and --new is asked for.
     """
     read_name(meter, "METER")
     amount_ueur = read_payment(amount_eur)
     read_name(payment_id, "--id")
     with face.acting(Kind.PAYMENT, (meter,), basis=f"payment {payment_id}"[:TEXT_CHARS_MAX]) as act:
-        taken = top_up(act, payment_id, meter, amount_ueur)
+        taken = top_up(act, payment_id, meter, amount_ueur, again=again)
     unserved: str | None = None
     service: dict[str, str] = {}
     if taken.state is RequestState.REQUESTED:
@@ -61,7 +73,7 @@ def top_up_one(
         print_json({"payment": _fields(payment_id, meter, amount_ueur, taken), "order": order, **service})
         return Exit.DONE
     _print(face, payment_id, amount_ueur, taken)
-    if taken.status is None and unserved is not None:
+    if unserved is not None:
         warn([f"{unserved}: payment {payment_id} waits in the store until it serves"])
     return Exit.DONE
 
@@ -94,7 +106,9 @@ def _fields(payment_id: str, meter: str, amount_ueur: int, taken: ToppedUp) -> d
 def _print(face: Face, payment_id: str, amount_ueur: int, taken: ToppedUp) -> None:
     again = "" if taken.is_new else " already"
     print_lines(f"Payment {payment_id} of {eur(amount_ueur)} EUR is {taken.state}{again}.")
-    if taken.status is None:
+    if taken.state is RequestState.FOUND:
+        print_lines("The meter had credited it already: it was found there after the store was restored.")
+    elif taken.status is None:
         print_lines("The service books it as soon as it has heard the meter; the same command shows how far.")
     else:
         print_status(taken.status, face.zone)

@@ -1,7 +1,10 @@
 """The service books what clerks request, once, and above what the meter holds."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -19,10 +22,11 @@ from controller.office.issuing import CONTROLLER, first_issuers
 from controller.office.people import Actor
 from controller.orders.acting import Act
 from controller.orders.acts import sign
-from controller.payments.acts import ToppedUp, top_up, topped_up
+from controller.payments.acts import FoundMoneyError, ToppedUp, top_up, topped_up
 from controller.payments.booking import IssuingAs, book, is_due
 from controller.payments.requests import KNOWS_NO_ISSUERS, RequestState
 from controller.payments.store import verify_ledger
+from controller.restores.acts import account_for, mark_of
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import Signer, read_envelope, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuer, Issuers, has_issued, write_issuers
@@ -84,9 +88,9 @@ def home(engine: Engine) -> Engine:
     return engine
 
 
-def take(engine: Engine, payment: str, ueur: int, by: str = "anna") -> ToppedUp:
+def take(engine: Engine, payment: str, ueur: int, by: str = "anna", *, again: bool | None = None) -> ToppedUp:
     with writing(engine) as session:
-        return top_up(act(session, by), payment, "m1", ueur)
+        return top_up(act(session, by), payment, "m1", ueur, again=again)
 
 
 def test_a_request_is_booked_once_the_meter_was_heard_and_signed_with_the_issuers_key(home: Engine) -> None:
@@ -130,6 +134,63 @@ def test_what_the_meter_holds_and_the_ledger_does_not_is_found_before_the_next_s
     with writing(home) as session:
         heard(purses, 2, {1: 70 * EUR})
         assert book(session, purses, issuing(), ROOT, NOW_MS).found == 0
+
+
+@pytest.mark.parametrize(
+    ("found_ueur", "again", "credited"),
+    [
+        (0, {"p1": 20, "p2": 30}, [20, 50]),
+        (20 * EUR, {"p1": 20, "p2": 30}, [50]),
+        (30 * EUR, {"p1": 20, "p2": 30}, [50]),
+        (50 * EUR, {"p1": 20, "p2": 30}, []),
+        (20 * EUR, {"p1": 20, "p2": 20}, [40]),
+        (90 * EUR, {"p1": 20, "p2": 30}, []),
+    ],
+)
+def test_a_ledger_of_what_is_entered_again_after_a_restore(
+    home: Engine, found_ueur: int, again: Mapping[str, int], credited: Sequence[int]
+) -> None:
+    """What was found answers payments, one after the other; only the rest is credited."""
+    purses = PursesHeard()
+    heard(purses, 1, {1: found_ueur})
+    with writing(home) as session:
+        book(session, purses, issuing(), ROOT, NOW_MS)
+    for payment, eur in again.items():
+        take(home, payment, eur * EUR, again=True)
+    with writing(home) as session:
+        assert book(session, purses, issuing(), ROOT, NOW_MS).requested == len(again)
+        assert statements(session) == [(1, eur * EUR) for eur in credited]
+        assert verify_ledger(session) == []
+    for payment, eur in again.items():
+        told = take(home, payment, eur * EUR)
+        assert (told.is_new, told.state in {RequestState.BOOKED, RequestState.FOUND}) == (False, True)
+
+
+def test_where_money_was_found_a_person_says_whether_a_payment_is_part_of_it(home: Engine) -> None:
+    purses = PursesHeard()
+    heard(purses, 1, {1: 50 * EUR})
+    with writing(home) as session:
+        book(session, purses, issuing(), ROOT, NOW_MS)
+    with pytest.raises(FoundMoneyError, match=r"m1: was found to hold 50\.00 EUR .* say --again .* --new"):
+        take(home, "p1", 20 * EUR)
+    assert take(home, "p2", 51 * EUR).is_new, "it cannot be all of what was found"
+    assert take(home, "p1", 20 * EUR, again=False).is_new
+    with writing(home) as session:
+        book(session, purses, issuing(), ROOT, NOW_MS)
+        assert statements(session) == [(1, 70 * EUR), (1, 121 * EUR)]
+
+
+def test_a_meter_without_issuers_has_what_is_entered_again_once_too(engine: Engine) -> None:
+    found_home(engine, issuers=False)
+    purses = PursesHeard()
+    heard(purses, 1, {0: 20 * EUR})
+    with writing(engine) as session:
+        book(session, purses, None, ROOT, NOW_MS)
+    assert take(engine, "p1", 15 * EUR, again=True).state is RequestState.FOUND
+    assert take(engine, "p2", 15 * EUR, again=True).state is RequestState.BOOKED
+    assert take(engine, "p3", 15 * EUR, again=True).state is RequestState.BOOKED
+    with reading(engine) as session:
+        assert statements(session) == [(0, 30 * EUR), (0, 45 * EUR)]
 
 
 @pytest.mark.parametrize(
@@ -250,25 +311,77 @@ class Meter:
         return sum(self.totals.values())
 
 
+def back_up(path: Path) -> None:
+    """A copy of the store beside it, as people make one."""
+    with sqlite3.connect(path.with_name("relance.db")) as source, sqlite3.connect(path) as target:
+        source.backup(target)
+
+
 class MoneyMachine(RuleBasedStateMachine):
-    """Payments, restored stores and new epochs in any sequence: at the end every cent is there, once."""
+    """Payments, restored stores and new epochs in any sequence: at the end every cent is there, once.
+
+    After a restore clerks enter again, from their receipts, what the store has forgotten, when they like.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.engine = open_store(f"sqlite:///{self.folder.name}/relance.db", create=True)
+        self.copy = Path(self.folder.name, "copy.db")
+        self.engine = self.open()
         found_home(self.engine)
         self.meter = Meter()
         self.paid: dict[str, int] = {}
+        self.forgotten: list[str] = []
+        self.flying: list[bytes] = []
         self.purses = PursesHeard()
         self.words = 0
         self.epoch = 1
+
+    def open(self) -> Engine:
+        return open_store(f"sqlite:///{self.folder.name}/relance.db", create=True)
 
     @rule(ueur=st.integers(1, 50 * EUR))
     def pay(self, ueur: int) -> None:
         name = f"p{len(self.paid)}"
         self.paid[name] = ueur
-        take(self.engine, name, ueur)
+        # Where money was found the clerk is asked, and says the truth.
+        try:
+            take(self.engine, name, ueur)
+        except FoundMoneyError:
+            take(self.engine, name, ueur, again=False)
+
+    @precondition(lambda self: self.forgotten)
+    @rule(data=st.data())
+    def enter_again(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.forgotten))
+        self.forgotten.remove(name)
+        assert take(self.engine, name, self.paid[name], again=True).is_new
+        assert not take(self.engine, name, self.paid[name]).is_new
+
+    @precondition(lambda self: self.paid and not self.copy.exists())
+    @rule()
+    def back_up(self) -> None:
+        back_up(self.copy)
+
+    @precondition(lambda self: self.copy.exists())
+    @rule(keep=st.booleans())
+    def restore(self, keep: bool) -> None:
+        """The copy takes the store's place; its mark, and what was sent, are outside of it."""
+        with reading(self.engine) as session:
+            mark = mark_of(session, 1)
+            self.flying = [*self.flying, *payment_envelopes(session)]
+        self.engine.dispose()
+        for each in Path(self.folder.name).glob("relance.db*"):
+            each.unlink()
+        copyfile(self.copy, Path(self.folder.name, "relance.db"))
+        if not keep:
+            self.copy.unlink()
+        self.engine = self.open()
+        self.purses = PursesHeard()
+        with writing(self.engine) as session:
+            if mark is not None:
+                account_for(session, mark, 1, NOW_MS)
+            self.forgotten = [name for name in self.paid if not is_known(session, name)]
 
     @rule()
     def hear(self) -> None:
@@ -284,10 +397,23 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(lost=st.booleans())
     def send(self, lost: bool) -> None:
         with reading(self.engine) as session:
-            query = select(OrderRow).where(OrderRow.kind == "payment").order_by(OrderRow.id)
-            envelopes = [row.envelope for row in session.exec(query)]
+            envelopes = payment_envelopes(session)
         for envelope in envelopes[1:] if lost else envelopes:
             self.meter.take(read_order(read_envelope(envelope).payload))
+
+    @rule()
+    def serve(self) -> None:
+        """The meter speaks, and gets what is booked."""
+        self.hear()
+        self.book()
+        self.send(lost=False)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def arrive_late(self, data: st.DataObject) -> None:
+        """A statement of the lost store was still on its way."""
+        envelope = data.draw(st.sampled_from(self.flying))
+        self.meter.take(read_order(read_envelope(envelope).payload))
 
     @rule()
     def restart(self) -> None:
@@ -316,6 +442,8 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.take_the_issuers()
+        for name in self.forgotten:
+            take(self.engine, name, self.paid[name], again=True)
         for _ in range(2):
             self.hear()
             self.book()
@@ -325,5 +453,15 @@ class MoneyMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+def payment_envelopes(session: Session) -> list[bytes]:
+    query = select(OrderRow).where(OrderRow.kind == "payment").order_by(OrderRow.id)
+    return [row.envelope for row in session.exec(query)]
+
+
+def is_known(session: Session, payment: str) -> bool:
+    rows = session.get(PaymentRow, payment), session.get(PaymentRequestRow, payment)
+    return any(row is not None for row in rows)
+
+
 TestMoney = MoneyMachine.TestCase
-TestMoney.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+TestMoney.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
