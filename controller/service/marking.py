@@ -34,13 +34,16 @@ logger = logging.getLogger(__name__)
 
 _MARK: Final = Place(Channel.MARK)
 _LOOK_EVERY_S: Final = 1.0
+# A broker hands out what it has retained as soon as a topic is subscribed.
+_LISTEN_S: Final = 1.0
 
 
 class Marking:
     """`leave` before anything is sent; `hear` what arrives at the mark's topic. `root` is the one in force.
 
     `path`: the file of the mark; None: it is only retained by the broker. `found`: called when a mark was
-    heard, so that `leave` is called soon, and when a loss was recorded.
+    heard, so that `leave` is called soon, and when a loss was recorded. `is_listening`: a mark that the
+    broker has retained may come any moment, so that no payment is booked yet.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Marking:
         self._told_denied = False
         self._told_foreign = False
         self._look_at_s = 0.0
+        self.is_listening = False
+        self._has_greeted = False
 
     def attach(self, carrier: Carries) -> None:
         """Give it its connection; once, before `leave`."""
@@ -79,6 +84,16 @@ class Marking:
         """Leave the last mark once more, at a connect: this broker may never have seen it."""
         if self._envelope:
             self._begin_publishing()
+        if not self._has_greeted:
+            self._has_greeted = self.is_listening = True
+            asyncio.get_running_loop().call_later(_LISTEN_S, self._listened)
+
+    async def compare(self) -> None:
+        """Compare the store with the mark that was heard. What cannot be recorded now is told, and kept."""
+        try:
+            await self._compare()
+        except STORE_ERRORS as error:
+            self._trouble.met(error)
 
     async def leave(self) -> None:
         """Leave a mark where the store has counted on since the last one.
@@ -133,9 +148,15 @@ class Marking:
         async with self._lock:
             loss = await asyncio.to_thread(self._account, mark)
         self._heard = None
+        self.is_listening = False
         if loss is not None:
             logger.warning("store: %s (`relance audit verify`)", loss_in_words(loss.after, loss.entries))
             self._found()
+
+    def _listened(self) -> None:
+        if self._heard is None:
+            self.is_listening = False
+        self._found()
 
     def _make(self) -> Head:
         """Seal a mark where there is something new; returns the head of the audit that it names."""

@@ -208,8 +208,10 @@ class Service:
         self._poke()
 
     async def _prepare(self) -> None:
-        """Before each drain: what is due is booked, and the mark is left that is due."""
-        await self.booking.book_due()
+        """Before each drain: a mark that was heard is compared, what is due is booked, the mark is left."""
+        await self.marking.compare()
+        if not self.marking.is_listening:
+            await self.booking.book_due()
         if self._mark_due:
             self._mark_due = False
             await self.marking.leave()

@@ -128,6 +128,53 @@ def test_a_store_that_was_not_restored_loses_nothing(engine: Engine) -> None:
     run_story(engine, story)
 
 
+def test_no_payment_is_booked_before_the_mark_of_the_broker_was_compared(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The meters may be heard first, of whose credit the store has lost its memory."""
+
+    async def story(world: World) -> None:
+        backup = back_up(engine, tmp_path / "backup.db")
+        world.release(M1)
+        await world.settle()
+        world.engine = backup
+        world.restart()
+        known: list[int] = []
+
+        async def book_due() -> None:
+            with reading(backup) as session:
+                known.append(len(found_losses(session)))
+
+        monkeypatch.setattr(world.service.booking, "book_due", book_due)
+        assert world.service.outbox is not None
+        await world.service.connected()
+        await world.service.outbox.drain()
+        assert known == []
+        await world.hear_mark()
+        await world.service.outbox.drain()
+        assert set(known) == {1}
+
+    run_story(engine, story)
+
+
+def test_where_no_mark_was_retained_payments_are_booked_a_second_after_the_connect(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.restart()
+
+        def is_listening() -> bool:
+            return world.service.marking.is_listening
+
+        await world.service.connected()
+        assert is_listening()
+        async with asyncio.timeout(30):
+            while is_listening():  # noqa: ASYNC110 # it has no event
+                await asyncio.sleep(0.01)
+        await world.service.connected()
+        assert not is_listening(), "what this run has heard it keeps"
+
+    run_story(engine, story)
+
+
 def test_a_loss_is_counted_once_however_often_it_is_heard(engine: Engine, tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.release(M1)
