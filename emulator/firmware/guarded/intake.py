@@ -81,7 +81,8 @@ def admit_order(
     issuers = memory.issuers if order.kind is Kind.PAYMENT else None
     if issuers is None:
         known = bool(signed.keyids)
-        signed = replace(signed, keyids=counting(order, signed.keyids, memory.voided))
+        if memory.voided:
+            signed = replace(signed, keyids=counting(order, signed.keyids, memory.voided))
         refusal = _refusal_by_signers(order, signed)
     else:
         known, refusal = _judged_by_issuer(data, order, signed, issuers)
@@ -161,9 +162,10 @@ def _judged_by_issuer(
 def _is_signed_by_its_key(order: Order, signed: Signed) -> bool:
     """Whether the key that numbers a release has signed it, and may: nobody uses up the numbers of others."""
     keyid = numbering_key(order)
-    return keyid is None or bool(
-        replace(signed, keyids=signed.keyids & {keyid}).holders(KINDS[order.kind].role)
-    )
+    if keyid is None:
+        return True
+    listed = signed.root.roles.get(KINDS[order.kind].role)
+    return keyid in signed.keyids and listed is not None and keyid in listed.keyids
 
 
 def _refusal_by_time(
