@@ -145,6 +145,12 @@ def _root() -> typer.Typer:
     return app
 
 
+def _operator() -> typer.Typer:
+    from controller.faces.cli.operator import app
+
+    return app
+
+
 def _void() -> typer.Typer:
     from controller.faces.cli.void import app
 
@@ -238,6 +244,7 @@ ROWS: Final = (
     CommandRow("parameters", "Set a meter's payment mode and groups, and go back.", _parameters),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
+    CommandRow("operator", "Say who may act: bring people in, take them out, renew keys.", _operator),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
     CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
     CommandRow("audit", "Verify and read the audit.", _audit),

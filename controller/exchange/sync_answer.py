@@ -18,6 +18,7 @@ from controller.meters.registry import KnownMeter, Spoke, known_meters, place_me
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuers_store import IssuersSealed
+from controller.office.root_chain import RootChain
 from controller.orders import deliveries
 from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
@@ -32,12 +33,18 @@ from protocols.link.messages import MeterHolds
 class RootSent(Struct, frozen=True):
     """The version of the root in force, and its signed envelope as it is sent to meters.
 
-    `issuers`: the issuers document in force, which is sent alike; None where there is none.
+    `issuers`: the issuers document in force, which is sent alike; None where there is none. `chain`: the
+    roots before it, for meters that have missed some; None where nobody knows them.
     """
 
     version: int
     envelope: bytes
     issuers: IssuersSealed | None = None
+    chain: RootChain | None = None
+
+    def steps_from(self, version: int) -> tuple[bytes, ...]:
+        """The roots that a meter lacks which holds this version, in the sequence of sending."""
+        return (self.envelope,) if self.chain is None else self.chain.steps_from(version)
 
 
 def answer_sync(
@@ -66,7 +73,7 @@ def answer_sync(
     }
     _note_held(session, answers, now_ms)
     proving.credit(session, {name: each.statements for name, each in said.items()}, now_ms)
-    roots = [name for name, found in answers.items() if found.root]
+    roots = {name: said[name].root_version for name, found in answers.items() if found.root}
     send_answers(session, link, answers, roots, root, now_ms)
 
 
@@ -84,18 +91,22 @@ def send_answers(
     session: Session,
     link: str,
     answers: Mapping[str, Answer],
-    roots: Sequence[str],
+    roots: Mapping[str, int],
     root: RootSent,
     now_ms: int,
 ) -> None:
-    """Queue what these meters of a link lack, and the root for `roots`."""
+    """Queue what these meters of a link lack; `roots`: those that lack a root, and the version they hold."""
     send: dict[str, tuple[Order, list[str]]] = {}
     unproven: dict[str, tuple[Order, list[str]]] = {}
     for meter, found in answers.items():
         for orders, chosen in ((found.send, send), (found.unproven, unproven)):
             for order in orders:
                 chosen.setdefault(order.id, (order, []))[1].append(meter)
-    enqueue_root(session, root.envelope, roots, link)
+    for version in sorted(set(roots.values())):
+        meters = [name for name, held in roots.items() if held == version]
+        # One after another, and before the orders, which the last of them lets pass.
+        for envelope in root.steps_from(version):
+            enqueue_root(session, envelope, meters, link)
     if root.issuers is not None:
         # Before any statement: a meter takes none of an issuer or epoch that it does not know.
         lacking = [name for name, found in answers.items() if found.issuers]

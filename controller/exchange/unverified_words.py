@@ -55,7 +55,7 @@ def take(session: Session, heard: Sequence[Heard], root: RootSent, now_ms: int) 
         active = active_orders(session, meters)
         answers = {name: answer(None, active.get(name, ()), root.version, now_ms) for name in meters}
         # Its receipts prove which root it has taken.
-        roots = [name for name in meters if old[name, link] < root.version]
+        roots = {name: old[name, link] for name in meters if old[name, link] < root.version}
         send_answers(session, link, answers, roots, root, now_ms)
     return sum(
         any(isinstance(word, Status) or (word.meter, link) not in old for word in said)

@@ -19,9 +19,11 @@ from controller.database.tables import AuditRow
 from protocols import chain
 from protocols.chain import GENESIS, Entry, Head
 from protocols.errors import InputError
+from protocols.limits import KEYS_MAX
 
 # The actor of automatic acts.
 SERVICE: Final = "service"
+_KEY: Final = "key/"
 _ENTRIES_AT_ONCE: Final = 1_000
 
 
@@ -52,6 +54,7 @@ class AuditAct(StrEnum):
     GROUP = "group"
     COMMISSION = "commission"
     MOVE_OUT = "move_out"
+    LANGUAGE = "language"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):
@@ -128,6 +131,17 @@ def recent(
         if len(found) >= limit:
             break
     return found
+
+
+def founded_keys(session: Session) -> dict[str, int]:
+    """When each key of the founding was recorded, by keyid: the first entries of every audit."""
+    rows = session.exec(select(AuditRow).order_by(col(AuditRow.number)).limit(KEYS_MAX))
+    acts = [read_column(_acts.decode, row.body, "audit", row.number, "body") for row in rows]
+    return {
+        act.subject.removeprefix(_KEY): act.at_ms
+        for act in acts
+        if act.act == AuditAct.INIT and act.subject.startswith(_KEY)
+    }
 
 
 def _entries(session: Session) -> Iterator[Entry]:

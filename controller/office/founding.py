@@ -56,17 +56,21 @@ def check_operators(names: Sequence[str]) -> tuple[str, ...]:
         raise InputError(f"--operator: {len(names)} given; allowed: {allowed}")
     seen: dict[str, str] = {}
     for name in names:
-        read_name(name, "--operator")
+        check_person(name, "--operator")
         folded = name.casefold()
-        if folded in MACHINES or _ISSUER_KEYS.fullmatch(folded):
-            raise InputError(
-                f"--operator: {quoted(name)} is the name of a machine's key; allowed: a person's"
-            )
         if folded in seen:
             other = "" if seen[folded] == name else f", like {quoted(seen[folded])}"
             raise InputError(f"--operator: {quoted(name)} is given twice{other}; allowed: distinct people")
         seen[folded] = name
     return tuple(names)
+
+
+def check_person(name: str, where: str) -> None:
+    """Raises InputError for a name that no person can have; its message begins with `where`."""
+    read_name(name, where)
+    folded = name.casefold()
+    if folded in MACHINES or _ISSUER_KEYS.fullmatch(folded):
+        raise InputError(f"{where}: {quoted(name)} is the name of a machine's key; allowed: a person's")
 
 
 def check_unused(home: Path) -> None:

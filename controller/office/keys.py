@@ -1,8 +1,8 @@
 """Private keys of people and machines, as files, and the passphrases that open them (design §5).
 
-Each holder has one file, `keys/HOLDER.pem`: an Ed25519 key as encrypted PKCS#8 (RFC 8410 §7, RFC 5958 §3),
-readable by its owner alone. A key file is never overwritten. Whoever loses a key needs a new root: the old
-name must not silently get another key.
+A holder's first key is `keys/HOLDER.pem`, a later one `keys/HOLDER@KEYID.pem` with the first digits of its
+keyid: an Ed25519 key as encrypted PKCS#8 (RFC 8410 §7, RFC 5958 §3), readable by its owner alone. A key file
+is never overwritten. Which of them counts, the root says: the old name must not silently get another key.
 
 The cipher (AES in CBC mode) does not detect damage: a flipped bit could decrypt to another key. So a line
 before the PEM block, where RFC 7468 §2 allows text, names the key that it must be.
@@ -13,6 +13,7 @@ Every file can have its own passphrase, so that only its person can open a perso
 import os
 import secrets
 from base64 import b64decode
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,9 @@ from protocols.errors import InputError
 _PEM_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _PEM_END: Final = b"-----END ENCRYPTED PRIVATE KEY-----"
 _KEYID: Final = b"keyid: "
+# No holder's name has it.
+_LATER: Final = "@"
+_LATER_DIGITS: Final = 16
 _PEM_BYTES_MAX: Final = 4_096
 # EncryptedPrivateKeyInfo is a SEQUENCE (RFC 5958 §3). Below 0x80 its first length byte is the length; else
 # the lower seven bits say how many bytes the length takes (X.690 §8.1.3.4 and §8.1.3.5).
@@ -49,9 +53,35 @@ def key_path(folder: Path, holder: str) -> Path:
     return folder / f"{holder}.pem"
 
 
+def key_files(folder: Path, holder: str) -> tuple[Path, ...]:
+    """The files of all keys of a holder that are there, the first one first."""
+    first = key_path(folder, holder)
+    return (*((first,) if first.exists() else ()), *sorted(folder.glob(f"{holder}{_LATER}*.pem")))
+
+
+def find_key(folder: Path, holder: str, listed: Collection[str]) -> Path:
+    """The file of the holder's key that is one of `listed`, by keyid; where none is, that of the first key.
+
+    Only what the file says of itself is read: whoever opens it sees whether that is true.
+    """
+    for path in key_files(folder, holder):
+        if keyid_in(path) in listed:
+            return path
+    return key_path(folder, holder)
+
+
+def keyid_in(path: Path) -> str:
+    """The keyid that a key file names; empty where it names none, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _keyid_of(file.read(_PEM_BYTES_MAX).partition(_PEM_BEGIN)[0])
+    except OSError:
+        return ""
+
+
 def holders_in(folder: Path) -> tuple[str, ...]:
     """The holders whose keys are in a folder, sorted; empty where there is no folder."""
-    return tuple(sorted(path.stem for path in folder.glob("*.pem")))
+    return tuple(sorted({path.stem.partition(_LATER)[0] for path in folder.glob("*.pem")}))
 
 
 def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
@@ -59,12 +89,17 @@ def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
 
     Raises InputError where the file exists already or cannot be written, and for an empty passphrase.
     """
-    check_passphrase(passphrase, f"passphrase of {holder}")
-    private = Ed25519PrivateKey.generate()
-    encryption = BestAvailableEncryption(passphrase.encode())
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-    signer = Signer(private)
-    write_secret(key_path(folder, holder), _KEYID + signer.keyid.encode() + b"\n" + pem)
+    signer, data = _new_key(holder, passphrase)
+    write_secret(key_path(folder, holder), data)
+    return signer
+
+
+def create_later_key(folder: Path, holder: str, passphrase: str) -> Signer:
+    """As `create_key`, for a holder who may have keys there already: they stay."""
+    if not key_files(folder, holder):
+        return create_key(folder, holder, passphrase)
+    signer, data = _new_key(holder, passphrase)
+    write_secret(folder / f"{holder}{_LATER}{signer.keyid[:_LATER_DIGITS]}.pem", data)
     return signer
 
 
@@ -98,13 +133,17 @@ def write_secret(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load_signer(folder: Path, holder: str, passphrase: str) -> Signer:
-    """The signer whose private key is in `folder`.
+def load_signer(folder: Path, holder: str, passphrase: str, listed: Collection[str] = ()) -> Signer:
+    """The signer whose private key is in `folder`; of several keys, the one in `listed` (see `find_key`).
 
     Raises InputError where there is no such key, it is not an encrypted Ed25519 key, it is damaged, or the
     passphrase is wrong.
     """
-    path = key_path(folder, holder)
+    return open_key_file(folder, find_key(folder, holder, listed), passphrase)
+
+
+def open_key_file(folder: Path, path: Path, passphrase: str) -> Signer:
+    """The signer whose private key is in this file of `folder`. Raises as `load_signer`."""
     keyid, pem = _read_pem(folder, path)
     try:
         private = load_pem_private_key(pem, passphrase.encode())
@@ -174,8 +213,22 @@ def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
     pem = begin + rest.strip()
     if len(data) > _PEM_BYTES_MAX or not _is_whole(pem):
         raise InputError(f"{path}: not an encrypted private key (PKCS#8 PEM), or cut short")
+    return _keyid_of(head), pem
+
+
+def _keyid_of(head: bytes) -> str:
     named = head.removeprefix(_KEYID) if head.startswith(_KEYID) else b""
-    return named.strip().decode(errors="replace"), pem
+    return named.strip().decode(errors="replace")
+
+
+def _new_key(holder: str, passphrase: str) -> tuple[Signer, bytes]:
+    """A new key pair, and the bytes of its file."""
+    check_passphrase(passphrase, f"passphrase of {holder}")
+    private = Ed25519PrivateKey.generate()
+    encryption = BestAvailableEncryption(passphrase.encode())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    signer = Signer(private)
+    return signer, _KEYID + signer.keyid.encode() + b"\n" + pem
 
 
 def _is_whole(pem: bytes) -> bool:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from controller.database.engine import open_store, reading
 from controller.office.people import load_root
+from controller.office.root_file import replace_sealed
 from controller.office.root_store import newer_root
 from controller.office.settings import Settings
 from protocols.documents.roles import Root
@@ -42,3 +43,11 @@ def open_office(settings: Settings) -> Iterator[Office]:
         yield Office(settings, root, store)
     finally:
         store.dispose()
+
+
+def keep_newest_root(office: Office) -> None:
+    """Put the root in force into the home, where its file holds an earlier one. Raises InputError."""
+    with office.reading() as session:
+        newer = newer_root(session, load_root(office.settings.root))
+    if newer is not None:
+        replace_sealed(office.settings.root, newer[1])

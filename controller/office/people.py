@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.office.keys import access_warning, key_path, load_signer
+from controller.office.keys import access_warning, find_key, key_files, load_signer, open_key_file
 from controller.office.settings import Settings
 from protocols.arguments import did_you_mean, read_name
 from protocols.documents.envelope import Signer
@@ -57,13 +57,12 @@ def key_warning(settings: Settings, *names: str) -> str | None:
 
     Raises InputError where a key is missing or cannot be reached.
     """
-    paths = {name: key_path(settings.keys, name) for name in names}
     try:
-        missing = [name for name, path in paths.items() if not path.exists()]
-        found = [access_warning(path) for name, path in paths.items() if name not in missing]
+        files = {name: key_files(settings.keys, name) for name in names}
+        found = [access_warning(path) for paths in files.values() for path in paths]
     except OSError as error:
         raise InputError(f"{settings.keys}: cannot be read: {error.strerror}") from None
-    for name in missing:
+    for name in (name for name, paths in files.items() if not paths):
         # Raises the error that names the keys that exist; a missing file needs no passphrase for that.
         load_signer(settings.keys, name, "")
     return next((each for each in found if each is not None), None)
@@ -74,8 +73,14 @@ def open_actor(settings: Settings, root: Root, name: str, passphrase: str) -> Ac
 
     Raises InputError for a wrong passphrase, or a key that the root does not list as theirs.
     """
-    signer = load_signer(settings.keys, name, passphrase)
+    path = find_key(settings.keys, name, keyids_of(root, name))
+    signer = open_key_file(settings.keys, path, passphrase)
     listed = root.keys.get(signer.keyid)
     if listed is None or listed.holder != name:
-        raise InputError(f"{key_path(settings.keys, name)}: the root does not know this key as {name}'s")
+        raise InputError(f"{path}: the root does not know this key as {name}'s")
     return Actor(name, signer)
+
+
+def keyids_of(root: Root, name: str) -> frozenset[str]:
+    """The keys of a person or machine, as the root lists them."""
+    return frozenset(keyid for keyid, key in root.keys.items() if key.holder == name)

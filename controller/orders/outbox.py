@@ -6,7 +6,7 @@ meter. A harmful message is deleted before it is published: a crash in between l
 again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -121,14 +121,27 @@ def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link:
     session.flush()
 
 
-def spread_root(session: Session, envelope: bytes) -> None:
-    """Queue a new root, or new issuers, for every meter. An older one that waits does no harm."""
-    by_link: dict[str, list[str]] = {}
-    for meter, link in session.exec(select(MeterRow.id, MeterRow.link)):
-        by_link.setdefault(link, []).append(meter)
-    for link, meters in sorted(by_link.items()):
+def spread_issuers(session: Session, envelope: bytes) -> None:
+    """Queue new issuers for every meter. An older document that waits does no harm."""
+    _spread(session, lambda _version: (envelope,))
+
+
+def spread_root(session: Session, steps_from: Callable[[int], Sequence[bytes]]) -> None:
+    """Queue a new root for every meter, with those before it that the meter lacks.
+
+    `steps_from`: what a meter is sent that holds a version, in this sequence.
+    """
+    _spread(session, steps_from)
+
+
+def _spread(session: Session, envelopes_for: Callable[[int], Sequence[bytes]]) -> None:
+    by_place: dict[tuple[str, int], list[str]] = {}
+    for meter, link, version in session.exec(select(MeterRow.id, MeterRow.link, MeterRow.root_version)):
+        by_place.setdefault((link, version), []).append(meter)
+    for (link, version), meters in sorted(by_place.items()):
         for batch in in_batches(meters):
-            enqueue_root(session, envelope, batch, link)
+            for envelope in envelopes_for(version):
+                enqueue_root(session, envelope, batch, link)
 
 
 def enqueue_clearing(session: Session, order_id: str) -> None:

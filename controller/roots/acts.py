@@ -1,5 +1,8 @@
 """The next root: one person proposes it, a second one signs it, and then it goes to every meter (design §5).
 
+Both name what it does: whoever signs second names the people whom it drops, or, where it gives anybody more
+than they had, the document itself by its code.
+
 No root goes out while an order in force stands on a dropped key alone: a meter that joins later could not
 take that order any more. Whoever proposes or signs can put their own signature under such orders
 (`countersign`); a release is numbered by its key, and is made anew instead. Asked for at the proposal, it
@@ -7,6 +10,8 @@ holds for everybody who signs it.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
 
 from msgspec import Struct
 from sqlmodel import col, select
@@ -15,10 +20,12 @@ from controller.database.tables import DeliveryRow, OrderRow
 from controller.meters.documents_held import root_version_held
 from controller.office.audit import AuditAct, record
 from controller.office.issuers_store import issuers_in_force, keep_issuers_signed
+from controller.office.people import Actor
 from controller.office.root_store import (
+    dropped_holders,
     is_countersigning,
     keep_proposed,
-    note_dropped,
+    note_language,
     proposed_root,
     put_in_force,
     root_seen,
@@ -30,15 +37,31 @@ from controller.orders.life import DeliveryState, OrderState
 from controller.orders.store import order_of
 from controller.orders.superseding import is_sent_again
 from controller.orders.voids import keyids_in
-from controller.roots.rules import check_follows, dropped_keys, dropped_people, next_root
-from protocols.documents.envelope import add_signature, read_envelope, seal
+from controller.roots.rules import (
+    RootChange,
+    change_between,
+    check_follows,
+    dropped_keys,
+    next_root,
+    people_of,
+)
+from protocols.documents.envelope import (
+    Signer,
+    add_signature,
+    document_digest,
+    keyid_of,
+    read_envelope,
+    seal,
+)
 from protocols.documents.issuers import ISSUERS_TYPE
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE
+from protocols.documents.orders import ORDER_TYPE, short_keyid
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
-from protocols.errors import RefusedError
+from protocols.errors import InputError, RefusedError, quoted
 
+# As of an issuers document: few enough to read out, too many to hit by trying.
+_CODE_DIGITS: Final = 16
 # A release that waits for no meter any more has done what it can.
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 
@@ -52,6 +75,7 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     """
 
     root: Root
+    change: RootChange
     envelope: bytes
     in_force: bool
     stranded: tuple[str, ...]
@@ -59,62 +83,131 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     countersigning: bool
 
 
-def propose(act: Act, dropped: Collection[str], *, countersign: bool = False) -> RootProposal:
+def propose(
+    act: Act, change: RootChange, *, countersign: bool = False, own: Signer | None = None
+) -> RootProposal:
     """Make the next root and sign it first. Another proposal that waits is given up. Raises InputError.
 
-    A renewal says until when keys count: RefusedError while clocks differ. Keys are dropped by any clock.
+    `own`: the new key of whoever acts, where the change brings it: both sign.
+
+    A root says until when keys count: RefusedError while clocks differ. Keys end by any clock.
     """
-    if not dropped:
+    if not change.takes_away:
         act.check_clock_of("root")
     above = max(root_version_held(act.session, act.root.version), root_seen(act.session))
-    root = next_root(act.root, dropped, act.now_ms, above)
-    envelope = seal(write_root(root), ROOT_TYPE, [act.actor.signer])
+    root = next_root(act.root, change, act.now_ms, above, dropped_holders(act.session))
+    envelope = seal(write_root(root), ROOT_TYPE, _signers(act, own))
     keep_proposed(act.session, envelope, countersign=countersign)
-    record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}")
-    return _step(act, root, envelope, countersign=countersign)
+    told = words_of(change)
+    record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}", **told)
+    return _step(act, root, envelope, own, countersign=countersign)
 
 
-def sign(act: Act, *, countersign: bool = False, dropped: Collection[str] | None = None) -> RootProposal:
+def sign(
+    act: Act,
+    *,
+    countersign: bool = False,
+    dropped: Collection[str] | None = None,
+    code: str | None = None,
+    own: Signer | None = None,
+) -> RootProposal:
     """Sign the proposed root as a further person. With enough of them it goes into force.
 
-    `dropped`: whom it drops, as this person knows (None: not asked): another proposal may have come since.
+    `code`: of the document, as `code_of`; without one, `dropped`: whom it drops, as this person knows.
+    Another proposal may have come since. Both None: not asked. `own`: as in `propose`.
 
-    Raises RefusedError where none waits, where it drops others, and for one that does more than `propose`.
+    Raises RefusedError where none waits, for another one than named, and for one that no command makes.
     """
     waiting = proposed_root(act.session)
     if waiting is None:
         raise RefusedError("no root waits for a signature; `relance root propose` makes one")
     root = read_root(read_envelope(waiting).payload)
-    check_follows(act.root, root, act.now_ms)
-    drops = dropped_people(act.root, root)
-    if dropped is not None and set(dropped) != set(drops):
-        named = "".join(f" --drop {name}" for name in drops)
-        raise RefusedError(
-            f"the root that waits drops {', '.join(drops) or 'nobody'}; "
-            f"to sign that: `relance root sign{named}`"
-        )
+    check_follows(act.root, root, act.now_ms, dropped_holders(act.session))
+    change = change_between(act.root, root)
+    if code is not None or dropped is not None:
+        _check_named(change, waiting, dropped or (), code)
     countersign = countersign or is_countersigning(act.session)
-    envelope = add_signature(waiting, act.actor.signer)
+    envelope = waiting
+    for signer in _signers(act, own):
+        envelope = add_signature(envelope, signer)
     keep_proposed(act.session, envelope, countersign=countersign)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"root/{root.version}")
-    return _step(act, root, envelope, countersign=countersign)
+    return _step(act, root, envelope, own, countersign=countersign)
 
 
-def _step(act: Act, root: Root, envelope: bytes, *, countersign: bool) -> RootProposal:
-    done = _countersign(act, root) if countersign else ()
+def set_language(act: Act, name: str, language: str, *, comes: bool = False) -> None:
+    """Say in which language a person is addressed.
+
+    Raises InputError for one whom the root does not list, unless they only come.
+    """
+    people = people_of(act.root)
+    if name not in people and not comes:
+        raise InputError(f"root: it lists no person {quoted(name)}; allowed: {', '.join(people)}")
+    note_language(act.session, name, language)
+    record(act.session, act.now_ms, act.actor.name, AuditAct.LANGUAGE, f"person/{name}", language=language)
+
+
+def code_of(envelope: bytes) -> str:
+    """The first digits of the digest of the document in an envelope."""
+    return document_digest(envelope)[:_CODE_DIGITS]
+
+
+def sign_command(change: RootChange, envelope: bytes) -> str:
+    """What a further person types to sign exactly this root."""
+    if change.adds_power:
+        return f"relance root sign --code {code_of(envelope)}"
+    return "relance root sign" + "".join(f" --drop {name}" for name in sorted(change.dropped))
+
+
+def words_of(change: RootChange) -> dict[str, str]:
+    """What a root changes, for the audit: names, the first digits of keys, and roles."""
+    told = {
+        "drops": sorted(change.dropped),
+        "adds": [
+            f"{each.name} {_short(each.public)} {'+'.join(sorted(each.roles))}" for each in change.added
+        ],
+        "rotates": [f"{name} {_short(public)}" for name, public in sorted(change.rotated.items())],
+        "roles": [f"{name} {'+'.join(sorted(roles))}" for name, roles in sorted(change.roles.items())],
+    }
+    return {name: ", ".join(each) for name, each in told.items() if each}
+
+
+def _signers(act: Act, own: Signer | None) -> list[Signer]:
+    return [act.actor.signer] if own is None else [act.actor.signer, own]
+
+
+def _short(public: str) -> str:
+    return short_keyid(keyid_of(bytes.fromhex(public)))
+
+
+def _check_named(change: RootChange, waiting: bytes, dropped: Collection[str], code: str | None) -> None:
+    if code is not None:
+        is_named = code == code_of(waiting)
+    else:
+        is_named = not change.adds_power and set(dropped) == change.dropped
+    if not is_named:
+        told = "; ".join(f"{what} {whom}" for what, whom in words_of(change).items()) or "drops nobody"
+        raise RefusedError(f"the root that waits {told}; to sign that: `{sign_command(change, waiting)}`")
+
+
+def _step(act: Act, root: Root, envelope: bytes, own: Signer | None, *, countersign: bool) -> RootProposal:
+    done: list[str] = []
+    if countersign:
+        done = _countersign(act, root)
+        if own is not None:
+            done += _countersign(replace(act, actor=Actor(act.actor.name, own)), root)
     stranded = (*(f"{row.id} {row.object}" for row in _stranded(act, root)), *_stranded_issuers(act, root))
     ready = isinstance(accept_root(envelope, act.root), Root) and not stranded
     if ready:
-        put_in_force(act.session, envelope)
-        for keyid in dropped_keys(act.root, root):
-            note_dropped(act.session, keyid, act.root.keys[keyid].holder)
+        put_in_force(act.session, envelope, act.root, act.now_ms)
         record(act.session, act.now_ms, act.actor.name, AuditAct.APPROVE, f"root/{root.version}")
     return RootProposal(
         root=root,
+        change=change_between(act.root, root),
         envelope=envelope,
         in_force=ready,
         stranded=stranded,
-        countersigned=tuple(done),
+        countersigned=tuple(dict.fromkeys(done)),
         countersigning=countersign,
     )
 
@@ -158,6 +251,8 @@ def _countersign(act: Act, new: Root) -> list[str]:
     """Put the stranded orders that the actor may sign on the actor's key."""
     keyid, done = act.actor.signer.keyid, []
     for row in _stranded(act, new):
+        if keyid not in act.root.keys and row.kind == Kind.RELEASE:
+            continue  # it is numbered by its key, and this one counts only with the new root
         if may_countersign(act, row, new) and keyid not in keyids_in(row.envelope):
             signed = sign_too(act, row)
             done.append(f"{signed.id} {signed.object}")

@@ -21,9 +21,10 @@ from controller.leases.acts import renew_leases, upkeep_mark
 from controller.office.audit import SERVICE
 from controller.office.issuers_store import IssuersSealed, issuers_in_force
 from controller.office.people import Actor
-from controller.office.root_store import newer_root
+from controller.office.root_chain import RootChain
+from controller.office.root_store import newer_root, root_chain
 from controller.orders.acting import acting
-from controller.orders.outbox import spread_root
+from controller.orders.outbox import spread_issuers, spread_root
 from controller.orders.reviving import revive_early_ended
 from controller.orders.upkeep import UpkeepDone, keep_up
 from controller.service.clock import ServiceClock
@@ -59,7 +60,7 @@ class Jobs:
         lock: asyncio.Lock,
         done: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
-        rooted: Callable[[Root, bytes], None] | None = None,
+        rooted: Callable[[Root, bytes, RootChain], None] | None = None,
         issued: Callable[[IssuersSealed], None] | None = None,
         issuers: IssuersSealed | None = None,
     ) -> None:
@@ -109,14 +110,15 @@ class Jobs:
         """Work under the store's root where it is newer, and send it to every meter."""
         with reading(self._engine) as session:
             newer = newer_root(session, self._root)
+            chain = root_chain(session)
         if newer is None:
             return
         self._root, envelope = newer
         self._planned = None
         if self._rooted is not None:
-            self._rooted(self._root, envelope)
+            self._rooted(self._root, envelope, chain)
         with writing(self._engine) as session:
-            spread_root(session, envelope)
+            spread_root(session, chain.steps_from)
         logger.warning("jobs: root %d is in force now, and goes to every meter", self._root.version)
 
     def _take_newer_issuers(self) -> None:
@@ -133,7 +135,7 @@ class Jobs:
             # The same document, with one more signature: meters that hold it keep it.
             return
         with writing(self._engine) as session:
-            spread_root(session, sealed.envelope)
+            spread_issuers(session, sealed.envelope)
         logger.warning("jobs: issuers %d are in force now, and go to every meter", sealed.issuers.version)
 
     async def tick_now(self) -> Done:

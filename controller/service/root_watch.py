@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 10.0
 
 
-def lists_for_time(root: Root, signer: Signer) -> bool:
-    """Whether a root lists this key as that of a time authority: else no meter takes its answers."""
-    rule = root.roles.get(Role.TIME)
+def lists(root: Root, role: Role, signer: Signer) -> bool:
+    """Whether a root lists this key for a role: else no meter takes what it signs there."""
+    rule = root.roles.get(role)
     return rule is not None and signer.keyid in rule.keyids
 
 
@@ -40,7 +40,7 @@ class RootWatch:
 
     @property
     def is_listed(self) -> bool:
-        return lists_for_time(self.root, self._signer)
+        return lists(self.root, Role.TIME, self._signer)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
 from controller.database.single_instance import single_instance
 from controller.exchange.sync_answer import RootSent
 from controller.office.issuers_store import IssuersSealed, issuers_in_force, take_newer_issuers
-from controller.office.root_store import newer_root
+from controller.office.root_chain import ChainedRoot, RootChain
+from controller.office.root_store import newer_root, root_chain
 from controller.service.acking import Acking
 from controller.service.answering import Answering
 from controller.service.booking import Booking, FindsKey, no_keys
@@ -36,7 +38,7 @@ from controller.service.marking import Marking
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
 from controller.service.roll_call import Roll, RollCall
-from controller.service.root_watch import RootWatch
+from controller.service.root_watch import RootWatch, lists
 from controller.service.supervising import supervised
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
@@ -108,7 +110,9 @@ class Service:
         # One writer at a time in this process: the others wait for this lock, not for the database's.
         self._lock = asyncio.Lock()
         issuers = _newest_issuers(engine, keys, self.root, machine.now_ms())
-        sent = RootSent(self.root.version, keys.root_envelope, issuers)
+        with reading(engine) as session:
+            chain = root_chain(session, ChainedRoot(self.root, keys.root_envelope))
+        sent = RootSent(self.root.version, keys.root_envelope, issuers, chain)
         self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
         self.acking = Acking(engine, keys.fleet_key, self._lock)
         self.booking = Booking(engine, self.root, self.clock, self._lock, keys.find_issuer)
@@ -126,7 +130,7 @@ class Service:
             self.clock,
             self._lock,
             self._ticked,
-            leads,
+            self._may_issue,
             self._take_root,
             self._take_issuers,
             issuers,
@@ -197,11 +201,20 @@ class Service:
         """End an orderly stop, after `run` was cancelled: store what has been received."""
         await self.intake.write_rest()
 
-    def _take_root(self, root: Root, envelope: bytes) -> None:
-        """Answer syncs with a root that has gone into force."""
+    def _take_root(self, root: Root, envelope: bytes, chain: RootChain) -> None:
+        """Answer syncs with a root that has gone into force, and with those before it."""
         self.root = self.booking.root = self.marking.root = root
-        self.intake.root = RootSent(root.version, envelope, self.intake.root.issuers)
+        self.intake.root = RootSent(root.version, envelope, self.intake.root.issuers, chain)
         self.clock.root = root
+        for role, signer, name in _own_keys(self._keys):
+            if not lists(root, role, signer):
+                logger.error(
+                    "root %d lists another key of %s; start `relance serve` again", root.version, name
+                )
+
+    def _may_issue(self) -> bool:
+        """Whether leases are this run's to issue: no other run leads, and the root lists its key."""
+        return self._leads() and lists(self.root, Role.LEASE, self._keys.service)
 
     def _stored(self, batch: Sequence[Arrival]) -> None:
         self.acking.note(batch)
@@ -227,7 +240,7 @@ class Service:
 
     def _take_issuers(self, issuers: IssuersSealed) -> None:
         """Answer syncs with issuers that have gone into force, and sign as they say."""
-        self.intake.root = RootSent(self.root.version, self.intake.root.envelope, issuers)
+        self.intake.root = replace(self.intake.root, issuers=issuers)
         self.booking.take_issuers()
         self._poke()
 
@@ -257,18 +270,18 @@ def _newest_issuers(engine: Engine, keys: ServiceKeys, root: Root, now_ms: int) 
     return issuers
 
 
+def _own_keys(keys: ServiceKeys) -> tuple[tuple[Role, Signer, str], ...]:
+    return (Role.LEASE, keys.service, "service"), (Role.TIME, keys.headend, Source.HEADEND.value)
+
+
 def checked_root(keys: ServiceKeys) -> Root:
     """The root that the service works under.
 
     Raises DocumentError where it is not signed as it demands, InputError where it does not list our keys.
     """
     root = open_first_root(keys.root_envelope)
-    for role, signer, name in (
-        (Role.LEASE, keys.service, "service"),
-        (Role.TIME, keys.headend, Source.HEADEND.value),
-    ):
-        rule = root.roles.get(role)
-        if rule is None or signer.keyid not in rule.keyids:
+    for role, signer, name in _own_keys(keys):
+        if not lists(root, role, signer):
             raise InputError(
                 f"root: role {role} does not list the key of {name}; was another root made since?"
             )

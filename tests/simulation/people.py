@@ -28,6 +28,7 @@ from controller.payments.acts import FoundMoneyError, ToppedUp, top_up
 from controller.payments.store import order_id_of, payment_of
 from controller.releases.acts import release_all, release_meter
 from controller.roots import acts as roots
+from controller.roots.rules import RootChange
 from controller.timing.comparing import Here
 from controller.voids.acts import KEEP_ALL, propose
 from protocols.documents.drafting import CalendarRule
@@ -175,7 +176,7 @@ class People:
             self._trace.add(self._truth.now_ms(), f"{by}: root {proposed.root.version} {in_force}")
 
     def _propose_root(self, act: Act) -> roots.RootProposal:
-        return roots.propose(act, [OPERATORS[1]], countersign=True)
+        return roots.propose(act, RootChange(dropped=frozenset({OPERATORS[1]})), countersign=True)
 
     @contextmanager
     def _act(self, by: str) -> Iterator[Act]:

@@ -18,7 +18,7 @@ from controller.faces.cli.showing import print_json
 from controller.meters.registry import check_known
 from controller.office.opening import Office, open_office
 from controller.office.people import Actor
-from controller.office.settings import settings_from
+from controller.office.settings import Settings, settings_from
 from controller.orders.acting import Act, acting
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.status import OrderStatus
@@ -64,8 +64,12 @@ class Face:
     @cached_property
     def office(self) -> Office:
         """The home that the options name. Raises InputError or UnreachableError as `open_office`."""
-        settings = settings_from(os.environ, self._options.home, self._options.database)
-        return self._closing.enter_context(open_office(settings))
+        return self._closing.enter_context(open_office(self.settings))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that options and environment name. Raises InputError as `settings_from`."""
+        return settings_from(os.environ, self._options.home, self._options.database)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -96,12 +100,16 @@ class Face:
         if compared.differs:
             warn([difference_in_words(compared.offset_ms, differs=True)])
 
+    def person(self, role: Role) -> str:
+        """The name of whoever acts in this role. Raises InputError for somebody who does not hold it."""
+        return choose_operator(self.office.root, role, self._options.by)
+
     def actor(self, role: Role) -> Actor:
         """The person who acts in this role, after they have typed their passphrase.
 
         Raises InputError for somebody who does not hold the role, or a wrong passphrase.
         """
-        return open_key(self.office, choose_operator(self.office.root, role, self._options.by))
+        return open_key(self.office, self.person(role))
 
     @contextmanager
     def acting(self, kind: Kind, meters: Collection[str] = (), *, basis: str | None = None) -> Iterator[Act]:

@@ -17,8 +17,8 @@ from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_lines
 from controller.office.founding import MACHINES_TOGETHER, SERVICE, issuer_key_name
 from controller.office.keys import holders_in, load_fleet_key, load_signer
-from controller.office.opening import open_office
-from controller.office.people import key_warning, load_root
+from controller.office.opening import keep_newest_root, open_office
+from controller.office.people import key_warning, keyids_of, load_root
 from controller.office.settings import Settings, settings_from
 from controller.service.roll_call import Roll
 from controller.service.root_watch import RootWatch
@@ -56,7 +56,8 @@ def serve_fleet(
         address = _reachable(settings, SERVE)
         passphrase = _machine_passphrase(settings, SERVICE, Source.HEADEND)
         service, headend = (
-            load_signer(settings.keys, name, passphrase) for name in (SERVICE, Source.HEADEND)
+            load_signer(settings.keys, name, passphrase, keyids_of(office.root, name))
+            for name in (SERVICE, Source.HEADEND)
         )
 
         def find_issuer(issuer: Issuer) -> Signer | None:
@@ -66,6 +67,7 @@ def serve_fleet(
             signer = load_signer(settings.keys, name, passphrase)
             return signer if signer.public.hex() == issuer.public else None
 
+        keep_newest_root(office)
         root = _root_envelope(settings.root)
         fleet_key, issuers = load_fleet_key(settings.fleet_key), _issuers_envelope(settings.issuers)
         keys = ServiceKeys(service, headend, fleet_key, root, find_issuer, settings.mark, issuers)
@@ -92,8 +94,10 @@ def serve_second_time(
     settings = settings_from(os.environ, home, None, broker, tls)
     address = _reachable(settings, TIMESERVER)
     passphrase = _machine_passphrase(settings, Source.TIMESERVER)
-    signer = load_signer(settings.keys, Source.TIMESERVER, passphrase)
-    watch = RootWatch(settings.root, load_root(settings.root), signer)
+    root = load_root(settings.root)
+    keyids = keyids_of(root, Source.TIMESERVER)
+    signer = load_signer(settings.keys, Source.TIMESERVER, passphrase, keyids)
+    watch = RootWatch(settings.root, root, signer)
     if not watch.is_listed:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
     asks = _asks_key(settings, Source.TIMESERVER)

@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
+from controller.database.engine import reading
 from controller.office.people import Actor
+from controller.office.root_store import newer_root
 from controller.orders.acting import acting
 from controller.roots import acts as roots
+from controller.roots.rules import Newcomer, RootChange
 from protocols.documents import drafting
-from protocols.documents.envelope import seal
-from protocols.documents.kind_rule import Kind
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.orders import ORDER_TYPE, write_document
+from protocols.documents.roles import Root
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.topics import Channel, Place
-from tests.controller.service_bench import World, controller_with, make_link
+from tests.controller.service_bench import SERVICE_KEYS, World, controller_with, make_link
 from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS
 
 Story = Callable[[World], Awaitable[None]]
@@ -30,7 +36,7 @@ def run_story(engine: Engine, story: Story) -> None:
 
 def propose(world: World, *dropped: str, countersign: bool = False) -> roots.RootProposal:
     with acting(world.engine, ROOT, Actor("gina", SIGNERS["gina"]), world.now_ms) as act:
-        return roots.propose(act, dropped, countersign=countersign)
+        return roots.propose(act, RootChange(dropped=frozenset(dropped)), countersign=countersign)
 
 
 def sign(world: World, *, countersign: bool = False) -> roots.RootProposal:
@@ -106,5 +112,87 @@ def test_a_root_that_drops_a_key_stops_its_new_documents_and_takes_nothing_away(
         sealed = seal(write_document(late), ORDER_TYPE, [SIGNERS["anna"]])
         await world.publish(Place(Channel.ORDERS, link="link-1", meter="m1"), sealed)
         assert {span.name for span in meter.known.holds} == {"hold/mora"}
+
+    run_story(engine, story)
+
+
+def signer_of(name: str) -> Signer:
+    return SIGNERS.get(name) or Signer.from_seed(name.encode().ljust(32, b"."))
+
+
+def put_in_force(world: World, change: RootChange, first: str, second: str) -> Root:
+    """A root of these two people, each at a machine whose file is still that of the founding."""
+    with acting(world.engine, root_at(world), Actor(first, signer_of(first)), world.now_ms) as act:
+        roots.propose(act, change)
+    with acting(world.engine, root_at(world), Actor(second, signer_of(second)), world.now_ms) as act:
+        done = roots.sign(act)
+    assert done.in_force
+    return done.root
+
+
+def root_at(world: World) -> Root:
+    with reading(world.engine) as session:
+        newer = newer_root(session, ROOT)
+    return ROOT if newer is None else newer[0]
+
+
+def newcomer(name: str, *roles: Role) -> RootChange:
+    return RootChange(added=(Newcomer(name, signer_of(name).public.hex(), frozenset(roles)),))
+
+
+def test_meters_that_slept_while_all_signers_changed_come_to_the_root_in_force(engine: Engine) -> None:
+    """One link is away for months. Who signs the last root, its meters have never heard of."""
+
+    async def story(world: World) -> None:
+        world.permit()
+        await world.settle()
+        world.disconnect("link-1")
+        put_in_force(world, newcomer("ivan", Role.ROOT, Role.PROTECT), "gina", "hugo")
+        put_in_force(world, RootChange(dropped=frozenset({"gina"})), "hugo", "ivan")
+        await world.tick()
+        put_in_force(world, newcomer("joan", Role.ROOT), "hugo", "ivan")
+        last = put_in_force(world, RootChange(dropped=frozenset({"hugo"})), "ivan", "joan")
+        await world.tick()
+        with acting(world.engine, last, Actor("ivan", signer_of("ivan")), world.now_ms) as act:
+            until_ms = world.now_ms + 30 * DAY_MS
+            act.submit(
+                drafting.declare_moratorium(act.sheet(Kind.HOLD, "mora"), "mora", world.now_ms, until_ms)
+            )
+        await world.wait(HOUR_MS)
+        assert world.meter("m1").root == ROOT
+        world.connect("link-1")
+        await world.wait(HOUR_MS)
+        for name in ("m1", "m2"):
+            meter = world.meter(name)
+            assert meter.root == last
+            assert {span.name for span in meter.known.holds} == {"hold/mora"}, "signed by somebody new"
+            assert meter.known.permission.complete
+
+    run_story(engine, story)
+
+
+def test_a_service_whose_key_is_replaced_issues_no_lease_until_it_starts_with_the_new_one(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(world: World) -> None:
+        world.permit()
+        await world.settle()
+        await world.wait(HOUR_MS)
+        before = world.meter("m1").memory.lease
+        new = signer_of("the next service")
+        put_in_force(world, RootChange(rotated={"service": new.public.hex()}), "gina", "hugo")
+        await world.wait(2 * DAY_MS)
+        assert world.service.root.version == 2
+        assert "root 2 lists another key of service; start `relance serve` again" in caplog.text
+        assert world.meter("m1").memory.lease == before
+        with reading(world.engine) as session:
+            newer = newer_root(session, ROOT)
+        assert newer is not None
+        world.restart(replace(SERVICE_KEYS, service=new, root_envelope=newer[1]))
+        await world.wait(2 * DAY_MS)
+        lease = world.meter("m1").memory.lease
+        assert lease is not None
+        assert lease != before
+        assert world.meter("m1").known.permission.complete
 
     run_story(engine, story)

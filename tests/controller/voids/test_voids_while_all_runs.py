@@ -13,6 +13,7 @@ from controller.orders.acting import acting
 from controller.orders.acts import sign
 from controller.orders.reviving import revive_early_ended
 from controller.roots import acts as roots
+from controller.roots.rules import RootChange
 from controller.voids.acts import propose
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind
@@ -101,7 +102,7 @@ def test_a_meter_that_was_away_gets_the_void_and_the_root_in_either_order(engine
         world.disconnect("link-1")
         await void_anna(world)
         with acting(world.engine, ROOT, Actor("gina", SIGNERS["gina"]), world.now_ms) as act:
-            roots.propose(act, ["anna"])
+            roots.propose(act, RootChange(dropped=frozenset({"anna"})))
         with acting(world.engine, ROOT, Actor("hugo", SIGNERS["hugo"]), world.now_ms) as act:
             assert roots.sign(act).in_force
         await world.tick()

@@ -8,10 +8,11 @@ from controller.database.engine import open_store, writing
 from controller.office.keys import load_signer
 from controller.office.people import load_root
 from controller.office.root_store import keep_proposed
+from controller.roots.acts import code_of
 from protocols.documents.envelope import seal
 from protocols.documents.issuers import Issuers, accept_issuers
 from protocols.documents.kind_rule import Role
-from protocols.documents.roles import ROOT_TYPE, Key, write_root
+from protocols.documents.roles import ROOT_TYPE, Key, Root, write_root
 from tests.controller.faces.cli.invocation import PASSPHRASE, call
 from tests.emulator.firmware.guarded.workbench import SIGNERS
 
@@ -101,23 +102,33 @@ def test_nobody_proposes_a_root_of_one_or_drops_a_machine(home: Path) -> None:
     assert (wrong.status, "allowed: anne, bart, carl" in wrong.one_line()) == (2, True)
 
 
-def test_a_second_signature_carries_no_root_that_one_stolen_key_has_put_there(home: Path) -> None:
-    """Who holds one operator's key can write to the store: what waits there is not what somebody proposed."""
-    root = load_root(home / "root.json")
-    thief, harm = SIGNERS["dora"], root.roles[Role.HARM]
-    more = replace(harm, keyids=(*harm.keyids, thief.keyid))
-    keys = {**root.keys, thief.keyid: Key(public=thief.public.hex(), holder="dave")}
-    forged = replace(root, version=2, keys=keys, roles={**root.roles, Role.HARM: more})
-    envelope = seal(write_root(forged), ROOT_TYPE, [load_signer(home / "keys", "carl", PASSPHRASE)])
+def put(home: Path, forged: Root, signer: str) -> str:
+    """Who holds one operator's key can write to the store: a root waits there that no command has made."""
+    envelope = seal(write_root(forged), ROOT_TYPE, [load_signer(home / "keys", signer, PASSPHRASE)])
     store = open_store(f"sqlite:///{home / 'relance.db'}")
     with writing(store) as session:
         keep_proposed(session, envelope, countersign=False)
     store.dispose()
-    ended = call(home, "root", "sign", "--as", "bart")
-    assert ended.status == 1
-    assert "root 2: adds or changes keys, people or roles" in ended.one_line()
-    assert load_root(home / "root.json") == root
-    assert call(home, "root", "show", "--json").found["version"] == 1
+    return code_of(envelope)
+
+
+def with_dave(root: Root, role: Role) -> Root:
+    thief, rule = SIGNERS["dora"], root.roles[role]
+    more = replace(rule, keyids=(*rule.keyids, thief.keyid))
+    keys = {**root.keys, thief.keyid: Key(public=thief.public.hex(), holder="dave")}
+    return replace(root, version=2, keys=keys, roles={**root.roles, role: more})
+
+
+def test_a_second_signature_carries_no_root_that_one_stolen_key_has_put_there(home: Path) -> None:
+    root = load_root(home / "root.json")
+    for role, named in ((Role.LEASE, True), (Role.HARM, False)):
+        code = put(home, with_dave(root, role), "carl")
+        ended = call(home, "root", "sign", "--as", "bart", *(("--code", code) if named else ()))
+        assert ended.status == 1
+        said = "root 2: changes keys, people or roles as no command does" if named else "adds dave"
+        assert said in ended.one_line()
+        assert load_root(home / "root.json") == root
+        assert call(home, "root", "show", "--json").found["version"] == 1
 
 
 def test_nobody_signs_unseen_what_has_come_in_the_place_of_a_proposal(home: Path) -> None:
@@ -126,6 +137,6 @@ def test_nobody_signs_unseen_what_has_come_in_the_place_of_a_proposal(home: Path
     call(home, "root", "propose", "--drop", "anne", "--countersign", "--as", "carl")
     ended = call(home, "root", "sign", "--as", "bart")
     assert ended.status == 1
-    assert "drops anne; to sign that: `relance root sign --drop anne`" in ended.one_line()
+    assert "the root that waits drops anne; to sign that: `relance root sign --drop anne`" in ended.one_line()
     assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
     assert call(home, "root", "show", "--json").found["version"] == 1

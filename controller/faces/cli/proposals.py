@@ -1,0 +1,154 @@
+"""A root after an act of a person: shown in words or JSON, with what is to do next."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from controller.faces.cli.face import Face
+from controller.faces.cli.passphrases import ask_passphrase
+from controller.faces.cli.showing import print_json, print_lines
+from controller.office.founding import MACHINES, SERVICE
+from controller.office.issuers_store import issuers_in_force
+from controller.office.keys import key_files, keyid_in, open_key_file
+from controller.office.people import keyids_of
+from controller.office.root_file import replace_sealed
+from controller.office.root_store import holders_of_keys, proposed_root
+from controller.orders.acting import Act
+from controller.roots.acts import RootProposal, code_of, sign_command, words_of
+from controller.roots.rules import RootChange
+from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.kind_rule import Role
+from protocols.documents.orders import keyid_named_by
+from protocols.documents.roles import Key, Root, read_root
+from protocols.instants import iso_from_ms
+from protocols.rim.terminal import Exit
+from protocols.words.en.orders import object_in_words
+from protocols.words.en.times import local
+
+Countersign = Annotated[
+    bool,
+    typer.Option(
+        "--countersign",
+        help="Sign orders that stand on dropped keys alone, or release anew; so does who signs the root.",
+    ),
+]
+
+
+@contextmanager
+def signing_root(face: Face) -> Iterator[tuple[Act, Signer | None]]:
+    """An act in the role of root, and the new key of whoever acts where the root that waits brings one."""
+    with face.office.reading() as session:
+        waiting = proposed_root(session)
+    own = None if waiting is None else own_new_key(face, read_root(read_envelope(waiting).payload).keys)
+    with face.acting_as(Role.ROOT) as act:
+        yield act, own
+
+
+def own_new_key(face: Face, coming: Mapping[str, Key]) -> Signer | None:
+    """The key that whoever acts gets, if it is here; `coming`: the keys of the next root, by keyid.
+
+    A root is signed by people of the one before and of itself: whoever gets a new key signs with both, and
+    so two people are enough.
+    """
+    name = face.person(Role.ROOT)
+    new = {keyid for keyid, key in coming.items() if key.holder == name} - keyids_of(face.office.root, name)
+    folder = face.office.settings.keys
+    for path in key_files(folder, name):
+        if keyid_in(path) in new:
+            return open_key_file(folder, path, ask_passphrase(f"{name}, the new key"))
+    return None
+
+
+def show_proposal(face: Face, done: RootProposal) -> int:
+    """Print a root after an act, and what is to do next. Where it is in force the home's files follow."""
+    if done.in_force:
+        replace_sealed(face.office.settings.root, done.envelope)
+        _write_issuers(face)
+        if SERVICE in done.change.rotated:
+            # The former key has signed it; the service leaves a new one as soon as it serves again.
+            face.office.settings.mark.unlink(missing_ok=True)
+    if face.as_json:
+        shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
+        more = {"code": code_of(done.envelope), "changes": words_of(done.change)}
+        print_json(root_fields(done.root) | shown | {"countersigning": done.countersigning} | more)
+    else:
+        with face.office.reading() as session:
+            holders = holders_of_keys(session, face.office.root)
+        command = sign_command(done.change, done.envelope)
+        print_lines(
+            *root_in_words(done.root, face.zone),
+            *change_in_words(done.change),
+            *_what_next(done, holders, command),
+        )
+    return Exit.NO if done.stranded else Exit.DONE
+
+
+def _write_issuers(face: Face) -> None:
+    """The home's copy, for fleets that are made from it: with the signatures that the new root demands."""
+    with face.office.reading() as session:
+        sealed = issuers_in_force(session)
+    if sealed is not None:
+        replace_sealed(face.office.settings.issuers, sealed.envelope)
+
+
+def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> list[str]:
+    """What is to do now; `command`: what the next person types."""
+    lines = [f"You have signed {_named(each, holders)} too." for each in done.countersigned]
+    if done.in_force:
+        machines = sorted(done.change.rotated.keys() & set(MACHINES))
+        again = [
+            f"Start what runs with the key of {name} again: it signs with the old one." for name in machines
+        ]
+        return [*lines, "It is in force here, and the service sends it to every meter.", *again]
+    if done.stranded:
+        then = (
+            f"Whoever signs the root signs them too: `{command}`."
+            if done.countersigning
+            else f"Sign them with --countersign, or release, extend or order anew; then `{command}`."
+        )
+        return [
+            *lines,
+            "It does not go out: these are in force and stand on dropped keys alone.",
+            *(f"  {_named(each, holders)}" for each in done.stranded),
+            then,
+        ]
+    return [*lines, f"It waits for a second person: {command}."]
+
+
+def _named(order: str, holders: Mapping[str, str]) -> str:
+    """An order and its object, `o000007 hold/frost`, with the holder's name in the place of a key."""
+    order_id, _, name = order.partition(" ")
+    return f"{order_id} {object_in_words(name, holders.get(keyid_named_by(name) or '', ''))}"
+
+
+def root_in_words(root: Root, zone: ZoneInfo) -> list[str]:
+    """A root in words: its version, its end, and who makes the next one."""
+    people = ", ".join(_people(root))
+    return [f"Root {root.version}, until {local(root.expires_ms, zone)}.", f"People: {people}."]
+
+
+def change_in_words(change: RootChange) -> list[str]:
+    """What a root changes, a line each."""
+    heads = {"drops": "Drops", "adds": "Adds", "rotates": "New keys", "roles": "From now on"}
+    return [f"{heads[what]}: {whom}." for what, whom in words_of(change).items()]
+
+
+def _people(root: Root) -> list[str]:
+    rule = root.roles.get(Role.ROOT)
+    return sorted({root.keys[keyid].holder for keyid in (() if rule is None else rule.keyids)})
+
+
+def root_fields(root: Root) -> dict[str, Any]:
+    """A root for programs."""
+    roles = {
+        role.value: {
+            "threshold": rule.threshold,
+            "holders": sorted({root.keys[keyid].holder for keyid in rule.keyids}),
+        }
+        for role, rule in root.roles.items()
+    }
+    expires = {"expires_ms": root.expires_ms, "expires": iso_from_ms(root.expires_ms)}
+    return {"version": root.version, **expires, "roles": roles}
