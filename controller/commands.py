@@ -151,6 +151,12 @@ def _operator() -> typer.Typer:
     return app
 
 
+def _agent() -> typer.Typer:
+    from controller.faces.cli.agent import app
+
+    return app
+
+
 def _void() -> typer.Typer:
     from controller.faces.cli.void import app
 
@@ -245,6 +251,7 @@ ROWS: Final = (
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("operator", "Say who may act: bring people in, take them out, renew keys.", _operator),
+    CommandRow("agent", "Open your key for a shift: it signs, and asks no passphrase.", _agent),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
     CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
     CommandRow("audit", "Verify and read the audit.", _audit),

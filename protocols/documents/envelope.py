@@ -29,6 +29,8 @@ _CHECKS_REMEMBERED = 1024
 _DIGESTS_REMEMBERED = 64
 # Envelopes of up to 16 KiB: a document is read several times on its way, and a fleet's by every meter.
 _ENVELOPES_REMEMBERED = 64
+# Of the length of a type's name; more would only be a long number to read.
+_LENGTH_DIGITS_MAX = 4
 
 
 class Signature(Struct, frozen=True):
@@ -93,6 +95,22 @@ def encode_pae(payload_type: str, payload: bytes) -> bytes:
     """What is signed: `DSSEv1 SP LEN(type) SP type SP LEN(payload) SP payload`."""
     name = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
+
+
+def decode_pae(data: bytes) -> tuple[str, bytes]:
+    """The type and payload of what is signed; `encode_pae` makes exactly these bytes of them.
+
+    Raises DocumentError for anything else.
+    """
+    _, _, rest = data.partition(b" ")
+    length, _, rest = rest.partition(b" ")
+    count = int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS_MAX else 0
+    name, rest = rest[:count], rest[count + 1 :]
+    payload = rest.partition(b" ")[2]
+    payload_type = name.decode(errors="replace")
+    if encode_pae(payload_type, payload) != data:
+        raise DocumentError("no pre-authentication encoding of a document")
+    return payload_type, payload
 
 
 def seal(payload: bytes, payload_type: str, signers: Sequence[Signer]) -> bytes:

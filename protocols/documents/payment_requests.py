@@ -37,9 +37,14 @@ def write_request(request: PaymentRequest) -> bytes:
     return msgspec.json.encode(request, order="deterministic")
 
 
+def read_request(payload: bytes) -> PaymentRequest:
+    """A request from its signed bytes. Raises DocumentError if it is malformed."""
+    return read_json(_requests, payload, "payment request")
+
+
 def open_request(envelope: bytes, root: Root) -> PaymentRequest:
     """The request in an envelope. Raises DocumentError if it is malformed, or nobody signed it who may."""
     signed = open_signed(envelope, root, PAYMENT_REQUEST_TYPE)
     if not meets(signed, root, Role.PROTECT):
         raise DocumentError("payment request: nobody has signed it who may take payments")
-    return read_json(_requests, signed.payload, "payment request")
+    return read_request(signed.payload)

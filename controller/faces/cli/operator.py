@@ -207,7 +207,8 @@ def _propose(
         if chosen is not None:
             acts.set_language(act, name, chosen, comes=True)
     if not face.as_json and not done.in_force:
-        for each, public in {**{new.name: new.public for new in change.added}, **change.rotated}.items():
+        come = {**{new.name: new.public for new in change.added}, **change.rotated}
+        for each, public in ((name, public) for name, public in come.items() if name not in MACHINES):
             print_lines(f"Compare with {each}, by voice: key {short_keyid(keyid_of(bytes.fromhex(public)))}.")
     return show_proposal(face, done)
 

@@ -3,12 +3,18 @@
 import os
 from typing import Final
 
+from controller.agent.asking import AgentKey, ask_agent
+from controller.agent.messages import AgentAsk, Wish
+from controller.agent.place import agent_socket
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.office.opening import Office
-from controller.office.people import Actor, check_may, key_warning, open_actor, operators_of
+from controller.office.people import Actor, check_may, key_warning, keyids_of, open_actor, operators_of
+from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
-from protocols.rim.terminal import warn
+from protocols.errors import UnreachableError
+from protocols.rim.terminal import complain, warn
+from protocols.words.en.times import duration
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 
@@ -28,6 +34,25 @@ def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
 
 
 def open_key(office: Office, name: str) -> Actor:
+    """The operator with their key: their agent's, if one is open at this account, else as below.
+
+    Whoever sits here is told that it signs. Raises as `open_with_passphrase`.
+    """
+    path = agent_socket(os.environ, office.settings.home)
+    try:
+        answer = ask_agent(path, AgentAsk(Wish.STATUS))
+    except UnreachableError as error:
+        # An agent that hangs must not stop somebody from restoring a household's supply.
+        warn([str(error)])
+        answer = None
+    if answer is None or not answer.left_ms or answer.keyid not in keyids_of(office.root, name):
+        return open_with_passphrase(office, name)
+    complain(f"{name}'s agent signs; it is open for another {duration(answer.left_ms)}.")
+    public = bytes.fromhex(office.root.keys[answer.keyid].public)
+    return Actor(name, Signer(AgentKey(path, public)))
+
+
+def open_with_passphrase(office: Office, name: str) -> Actor:
     """The operator with their key, which their passphrase opens; warns where others can read the key.
 
     Raises InputError for a key that is missing or cannot be reached, or a wrong passphrase.

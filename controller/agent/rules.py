@@ -1,0 +1,59 @@
+"""What an agent signs, and until when: documents that it can name, and nothing after its time.
+
+An agent never signs bytes that it does not understand: what it has signed stands in its log, in words.
+"""
+
+import re
+from typing import Final
+
+from msgspec import Struct
+
+from protocols.documents.envelope import decode_pae
+from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
+from protocols.documents.orders import ORDER_TYPE, Order, read_order
+from protocols.documents.payment_requests import PAYMENT_REQUEST_TYPE, PaymentRequest, read_request
+from protocols.documents.roles import ROOT_TYPE, read_root
+from protocols.errors import DocumentError, RefusedError
+from protocols.instants import HOUR_MS, MINUTE_MS
+
+OPEN_MS_MIN: Final = MINUTE_MS
+# Longer than any shift. Whoever needs more opens it again.
+OPEN_MS_MAX: Final = 24 * HOUR_MS
+# The place of a floor's number is drawn from a signature under its object and the instant: see
+# `orders.acting.Act.sheet`. No document looks like that: each begins with DSSEv1 and a blank.
+_DRAW: Final = re.compile(r"[a-z_]+/[A-Za-z0-9._-]{1,64} [0-9]{1,16}")
+
+
+class Signable(Struct, frozen=True):
+    """What an agent is asked to sign: an order, a payment request, or something that `name` names."""
+
+    name: str
+    order: Order | None = None
+    payment: PaymentRequest | None = None
+
+
+def signable(data: bytes) -> Signable:
+    """What these bytes are. Raises RefusedError for all that no command of a person signs."""
+    if _DRAW.fullmatch(data.decode("latin-1")):
+        return Signable(f"a number for {data.decode('ascii').partition(' ')[0]}")
+    try:
+        payload_type, payload = decode_pae(data)
+        match payload_type:
+            case str(each) if each == ORDER_TYPE:
+                order = read_order(payload)
+                return Signable(f"order {order.id}", order=order)
+            case str(each) if each == PAYMENT_REQUEST_TYPE:
+                request = read_request(payload)
+                return Signable(f"payment {request.id}", payment=request)
+            case str(each) if each == ROOT_TYPE:
+                return Signable(f"root {read_root(payload).version}")
+            case str(each) if each == ISSUERS_TYPE:
+                return Signable(f"issuers {read_issuers(payload).version}")
+    except DocumentError as error:
+        raise RefusedError(f"the agent signs no document that it cannot read: {error}") from None
+    raise RefusedError(f"the agent signs orders, payment requests, roots and issuers; not {payload_type!r}")
+
+
+def left_ms(opened_tick_ms: int, length_ms: int, now_tick_ms: int) -> int:
+    """How long an agent is still open, by a count that nobody can set and that runs in suspend; 0: over."""
+    return max(0, opened_tick_ms + length_ms - now_tick_ms)

@@ -1,0 +1,147 @@
+"""`relance agent`: a person's key, open for a shift, so that each act does not ask for the passphrase."""
+
+import os
+import re
+import signal
+import sys
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+import typer
+
+from controller.agent.asking import ask_agent
+from controller.agent.messages import AgentAnswer, AgentAsk, Wish
+from controller.agent.place import agent_socket
+from controller.agent.rules import OPEN_MS_MAX, OPEN_MS_MIN, Signable
+from controller.agent.serving import Agent, keep_memory_private, listening, only_agent, serve_agent
+from controller.faces.cli.face import Face
+from controller.faces.cli.people import open_with_passphrase
+from controller.faces.cli.showing import print_json, print_lines
+from controller.faces.cli.verbs import PLAIN, READING, verb
+from controller.roots.rules import people_of
+from protocols.documents.orders import short_keyid
+from protocols.errors import InputError, quoted
+from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.rim.clocks import now_ms, tick_ms
+from protocols.rim.terminal import Exit
+from protocols.words.en.amounts import eur
+from protocols.words.en.orders import order_in_words
+from protocols.words.en.times import duration, short_local
+
+_LENGTH: Final = re.compile(r"([0-9]{1,4})(h|min)")
+
+app = typer.Typer(no_args_is_help=True, help="Open your key for a shift: it signs, and asks no passphrase.")
+
+
+@verb(app, "open", "agent open anne", "agent open anne --for 4h", shares=READING)
+def open_one(
+    face: Face,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="You, as orders name you.")],
+    *,
+    length: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long: 8h, 90min; at most 24h.")
+    ] = "8h",
+) -> int:
+    """Open your key, and sign with it for the commands of this account (`--as NAME`) without asking again.
+
+    It asks for your passphrase once, stays in this terminal, and prints what it signs. It ends with Ctrl-C,
+    `agent close`, or its time, which no clock that somebody sets makes longer, nor a machine that sleeps. An
+    account has one agent at a time: harm takes a second person, who opens their own key elsewhere or later.
+    """
+    length_ms = _read_length(length)
+    zone, root = face.zone, face.office.root
+    people = people_of(root)
+    if name not in people:
+        raise InputError(f"NAME: {quoted(name)} holds no key; allowed: {', '.join(people)}")
+    path = agent_socket(os.environ, face.settings.home)
+    with only_agent(path):
+        signer = open_with_passphrase(face.office, name).signer
+        keep_memory_private()
+        # It needs the store no more, for hours.
+        face.office.store.dispose()
+        agent = Agent(name, signer, length_ms, tick_ms, lambda what: _tell(what, name, zone))
+        with listening(path) as server:
+            stopped = _stops_with_sigterm()
+            key = f"{name}'s key {short_keyid(signer.keyid)}"
+            _say(f"{key} is open for {duration(length_ms)}; Ctrl-C closes it.")
+            serve_agent(agent, server, lambda: bool(stopped))
+    print_lines(f"{name}'s key is closed; it has signed {_times(agent.signed)}.")
+    return Exit.DONE
+
+
+@verb(app, "status", "agent status", "agent status --json", shares=PLAIN)
+def show_status(face: Face) -> int:
+    """Say whose key is open at this account, and for how long yet. Ends with 1 where none is."""
+    answer = ask_agent(agent_socket(os.environ, face.settings.home), AgentAsk(Wish.STATUS))
+    if face.as_json:
+        print_json(_fields(answer))
+    elif answer is None:
+        print_lines("No key is open at this account.")
+    else:
+        print_lines(
+            f"{answer.holder}'s key {short_keyid(answer.keyid)} is open for another"
+            f" {duration(answer.left_ms)}; it has signed {_times(answer.signed)}."
+        )
+    return Exit.NO if answer is None else Exit.DONE
+
+
+@verb(app, "close", "agent close", "agent close --json", shares=PLAIN)
+def close_it(face: Face) -> int:
+    """Close the key that is open at this account. Ends with 1 where none is."""
+    answer = ask_agent(agent_socket(os.environ, face.settings.home), AgentAsk(Wish.CLOSE))
+    if face.as_json:
+        print_json({"closed": None if answer is None else answer.holder})
+    else:
+        print_lines(
+            "No key is open at this account." if answer is None else f"{answer.holder}'s key is closed."
+        )
+    return Exit.NO if answer is None else Exit.DONE
+
+
+def _read_length(text: str) -> int:
+    found = _LENGTH.fullmatch(text)
+    length_ms = 0
+    if found is not None:
+        length_ms = int(found.group(1)) * (HOUR_MS if found.group(2) == "h" else MINUTE_MS)
+    if not OPEN_MS_MIN <= length_ms <= OPEN_MS_MAX:
+        raise InputError(f"--for: {quoted(text)}; allowed: 1min to 24h, such as 8h or 90min")
+    return length_ms
+
+
+def _stops_with_sigterm() -> list[int]:
+    """A list that is empty until somebody sends SIGTERM."""
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    return stopped
+
+
+def _tell(what: Signable, name: str, zone: ZoneInfo) -> None:
+    told = what.name
+    if what.order is not None:
+        told = f"{told}: {order_in_words(what.order, zone, name)}"
+    if what.payment is not None:
+        amount = eur(what.payment.amount_ueur)
+        told = f"{told}: {amount} EUR for {what.payment.meter}"
+    _say(f"{short_local(now_ms(), zone)}  {told}")
+
+
+def _say(line: str) -> None:
+    """A line at once, also into a file: it is the log."""
+    print_lines(line)
+    sys.stdout.flush()
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _fields(answer: AgentAnswer | None) -> dict[str, Any]:
+    if answer is None:
+        return {"open": False}
+    return {
+        "open": True,
+        "name": answer.holder,
+        "key": answer.keyid,
+        "left_ms": answer.left_ms,
+        "signed": answer.signed,
+    }
