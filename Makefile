@@ -37,7 +37,7 @@ demo: $(VENV)/run.stamp ## The night of 2 July 2020, replayed: build/demo/report
 	@$(BIN)/relance demo --out build/demo
 
 test: $(VENV)/dev.stamp ## All tests, with coverage.
-	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql
+	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
 	@$(BIN)/coverage combine --quiet

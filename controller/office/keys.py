@@ -2,7 +2,8 @@
 
 A holder's first key is `keys/HOLDER.pem`, a later one `keys/HOLDER@KEYID.pem` with the first digits of its
 keyid: an Ed25519 key as encrypted PKCS#8 (RFC 8410 §7, RFC 5958 §3), readable by its owner alone. A key file
-is never overwritten. Which of them counts, the root says: the old name must not silently get another key.
+is never overwritten. Which of them counts, the root says: the old name must not silently get another key. A
+key on a token has a file that says where it is, with `.token` in the place of `.pem` (`office.tokens`).
 
 The cipher (AES in CBC mode) does not detect damage: a flipped bit could decrypt to another key. So a line
 before the PEM block, where RFC 7468 §2 allows text, names the key that it must be.
@@ -15,6 +16,7 @@ import secrets
 from base64 import b64decode
 from collections.abc import Collection
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -26,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from controller.office.token_place import TOKEN_SUFFIX, read_place, write_place
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 
@@ -35,6 +38,7 @@ _KEYID: Final = b"keyid: "
 # No holder's name has it.
 _LATER: Final = "@"
 _LATER_DIGITS: Final = 16
+_SUFFIXES: Final = (".pem", TOKEN_SUFFIX)
 _PEM_BYTES_MAX: Final = 4_096
 # EncryptedPrivateKeyInfo is a SEQUENCE (RFC 5958 §3). Below 0x80 its first length byte is the length; else
 # the lower seven bits say how many bytes the length takes (X.690 §8.1.3.4 and §8.1.3.5).
@@ -55,8 +59,9 @@ def key_path(folder: Path, holder: str) -> Path:
 
 def key_files(folder: Path, holder: str) -> tuple[Path, ...]:
     """The files of all keys of a holder that are there, the first one first."""
-    first = key_path(folder, holder)
-    return (*((first,) if first.exists() else ()), *sorted(folder.glob(f"{holder}{_LATER}*.pem")))
+    first = (folder / f"{holder}{suffix}" for suffix in _SUFFIXES)
+    later = (path for suffix in _SUFFIXES for path in folder.glob(f"{holder}{_LATER}*{suffix}"))
+    return (*(path for path in first if path.exists()), *sorted(later))
 
 
 def find_key(folder: Path, holder: str, listed: Collection[str]) -> Path:
@@ -64,24 +69,26 @@ def find_key(folder: Path, holder: str, listed: Collection[str]) -> Path:
 
     Only what the file says of itself is read: whoever opens it sees whether that is true.
     """
-    for path in key_files(folder, holder):
-        if keyid_in(path) in listed:
-            return path
-    return key_path(folder, holder)
+    files = key_files(folder, holder)
+    chosen = (path for path in files if keyid_in(path) in listed)
+    return next(chosen, files[0] if files else key_path(folder, holder))
 
 
 def keyid_in(path: Path) -> str:
     """The keyid that a key file names; empty where it names none, or cannot be read."""
     try:
+        if path.suffix == TOKEN_SUFFIX:
+            return read_place(path).keyid
         with path.open("rb") as file:
             return _keyid_of(file.read(_PEM_BYTES_MAX).partition(_PEM_BEGIN)[0])
-    except OSError:
+    except (OSError, InputError):
         return ""
 
 
 def holders_in(folder: Path) -> tuple[str, ...]:
     """The holders whose keys are in a folder, sorted; empty where there is no folder."""
-    return tuple(sorted({path.stem.partition(_LATER)[0] for path in folder.glob("*.pem")}))
+    found = (path for suffix in _SUFFIXES for path in folder.glob(f"*{suffix}"))
+    return tuple(sorted({path.name.removesuffix(path.suffix).partition(_LATER)[0] for path in found}))
 
 
 def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
@@ -96,10 +103,19 @@ def create_key(folder: Path, holder: str, passphrase: str) -> Signer:
 
 def create_later_key(folder: Path, holder: str, passphrase: str) -> Signer:
     """As `create_key`, for a holder who may have keys there already: they stay."""
-    if not key_files(folder, holder):
-        return create_key(folder, holder, passphrase)
     signer, data = _new_key(holder, passphrase)
-    write_secret(folder / f"{holder}{_LATER}{signer.keyid[:_LATER_DIGITS]}.pem", data)
+    write_secret(_new_path(folder, holder, signer.keyid, _SUFFIXES[0]), data)
+    return signer
+
+
+def create_token_key(folder: Path, holder: str, module: str, token: str, pin: str) -> Signer:
+    """Make a key on a token, by its library and label, and the file that says where it is.
+
+    Raises InputError and UnreachableError as `office.tokens.make_token_key`.
+    """
+    signer: Signer
+    signer, place = _tokens().make_token_key(module, token, holder, pin)
+    write_secret(_new_path(folder, holder, signer.keyid, TOKEN_SUFFIX), write_place(place))
     return signer
 
 
@@ -144,6 +160,9 @@ def load_signer(folder: Path, holder: str, passphrase: str, listed: Collection[s
 
 def open_key_file(folder: Path, path: Path, passphrase: str) -> Signer:
     """The signer whose private key is in this file of `folder`. Raises as `load_signer`."""
+    if path.suffix == TOKEN_SUFFIX:
+        found: Signer = _tokens().open_token_key(path, passphrase)
+        return found
     keyid, pem = _read_pem(folder, path)
     try:
         private = load_pem_private_key(pem, passphrase.encode())
@@ -219,6 +238,20 @@ def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
 def _keyid_of(head: bytes) -> str:
     named = head.removeprefix(_KEYID) if head.startswith(_KEYID) else b""
     return named.strip().decode(errors="replace")
+
+
+def _new_path(folder: Path, holder: str, keyid: str, suffix: str) -> Path:
+    """The file of a new key beside those that the holder has."""
+    later = f"{_LATER}{keyid[:_LATER_DIGITS]}" if key_files(folder, holder) else ""
+    return folder / f"{holder}{later}{suffix}"
+
+
+def _tokens() -> ModuleType:
+    try:
+        from controller.office import tokens  # noqa: PLC0415 # its library is an extra
+    except ImportError:
+        raise InputError("keys on a token need python-pkcs11: the extra [token] of relance") from None
+    return tokens
 
 
 def _new_key(holder: str, passphrase: str) -> tuple[Signer, bytes]:

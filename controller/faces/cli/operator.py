@@ -13,7 +13,14 @@ from controller.faces.cli.showing import moment, print_json, print_lines, print_
 from controller.faces.cli.verbs import NAMED, PLAIN, READING, verb
 from controller.office.founding import MACHINES, MACHINES_TOGETHER, check_person
 from controller.office.key_requests import KeyRequest, read_request, write_request
-from controller.office.keys import create_later_key, key_files, keyid_in, load_signer, open_key_file
+from controller.office.keys import (
+    create_later_key,
+    create_token_key,
+    key_files,
+    keyid_in,
+    load_signer,
+    open_key_file,
+)
 from controller.office.people import keyids_of
 from controller.roots import acts
 from controller.roots.rules import ROLES_OF_PEOPLE, Newcomer, RootChange, next_root
@@ -151,6 +158,7 @@ def set_language(
     "request",
     "operator request dora --home ~/relance-key --out dora.key.json",
     "operator request dora --again --out dora.key.json",
+    "operator request dora --token office --module /usr/lib/softhsm/libsofthsm2.so",
     shares=PLAIN,
 )
 def request_one(
@@ -158,6 +166,12 @@ def request_one(
     name: Holder,
     *,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Else NAME.key.json.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Make the key on this PKCS#11 token: its label.")
+    ] = None,
+    module: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token's library, a .so file; with --token.")
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask with the newest key that is here already.")
     ] = False,
@@ -165,10 +179,13 @@ def request_one(
     """Make your key at your own machine, and a file for the office that holds its public half alone.
 
     The folder needs to be no controller's home. The private key stays in its keys/, and opens with your
-    passphrase; the file is no secret. It proves that you hold the key, and not who you are: read the key's
-    first digits to the two people who sign.
+    passphrase; with `--token` it is made on a token that speaks PKCS#11 and has Ed25519, and opens with its
+    PIN. The file is no secret. It proves that you hold the key, and not who you are: read the key's first
+    digits to the two people who sign.
     """
     read_name(name, "NAME")
+    if (token is None) != (module is None):
+        raise InputError("--token LABEL and --module FILE: one without the other; allowed: both, or neither")
     path = out or Path(f"{name}.key.json")
     if path.exists():
         raise InputError(f"{path}: exists already; allowed: another --out")
@@ -179,6 +196,9 @@ def request_one(
             raise InputError(f"{folder}: no key of {name} is here; without --again one is made")
         newest = max(files, key=lambda each: each.stat().st_mtime_ns)
         signer = open_key_file(folder, newest, ask_passphrase(name))
+    elif token is not None and module is not None:
+        pin = ask_passphrase(f"{name}, the PIN of the token")
+        signer = create_token_key(folder, name, str(module), token, pin)
     else:
         opens = f"With this one {name} signs. Nobody else may know it."
         signer = create_later_key(folder, name, new_passphrase(name, opens))

@@ -7,8 +7,10 @@ from controller.agent.asking import AgentKey, ask_agent
 from controller.agent.messages import AgentAsk, Wish
 from controller.agent.place import agent_socket
 from controller.faces.cli.passphrases import ask_passphrase
+from controller.office.keys import find_key
 from controller.office.opening import Office
 from controller.office.people import Actor, check_may, key_warning, keyids_of, open_actor, operators_of
+from controller.office.token_place import TOKEN_SUFFIX
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
@@ -58,7 +60,13 @@ def open_with_passphrase(office: Office, name: str) -> Actor:
     Raises InputError for a key that is missing or cannot be reached, or a wrong passphrase.
     """
     warn_of_keys(office, name)
-    return open_actor(office.settings, office.root, name, ask_passphrase(name))
+    return open_actor(office.settings, office.root, name, ask_passphrase(whose_key(office, name)))
+
+
+def whose_key(office: Office, name: str) -> str:
+    """What the prompt calls the key: a passphrase opens a file, a PIN a token."""
+    path = find_key(office.settings.keys, name, keyids_of(office.root, name))
+    return f"{name}, the PIN of the token" if path.suffix == TOKEN_SUFFIX else name
 
 
 def warn_of_keys(office: Office, name: str) -> None:
