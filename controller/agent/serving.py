@@ -10,7 +10,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from controller.agent.messages import AgentAnswer, AgentAsk, Wish, read_ask, wri
 from controller.agent.place import make_place, peer_uid, read_line
 from controller.agent.rules import Signable, left_ms, signable
 from protocols.documents.envelope import Signer
-from protocols.errors import DocumentError, InputError, RefusedError
+from protocols.errors import DocumentError, InputError, RefusedError, RelanceError
 
 _LOOK_EVERY_S: Final = 0.5
 # A command says what it wants at once.
@@ -63,9 +63,14 @@ class Agent:
             what = signable(ask.data)
         except RefusedError as error:
             return self._answer(refused=str(error))
-        signature = self._signer.private.sign(ask.data)
-        self.signed += 1
+        # Told first: no signature goes out that the log does not have.
         self._tell(what)
+        try:
+            signature = self._signer.private.sign(ask.data)
+        except RelanceError as error:
+            # A token was pulled out: that is said there, and the agent stays.
+            return self._answer(refused=str(error))
+        self.signed += 1
         return self._answer(signature)
 
     def _answer(self, signature: bytes = b"", refused: str = "") -> AgentAnswer:
@@ -108,7 +113,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def serve_agent(agent: Agent, server: socket.socket, told_to_stop: Callable[[], bool]) -> None:
-    """Answer until its time is over, or somebody has closed it."""
+    """Answer until its time is over or it is closed. Raises OSError where its log takes nothing."""
     server.settimeout(_LOOK_EVERY_S)
     while agent.left_ms and not told_to_stop():
         try:
@@ -116,11 +121,7 @@ def serve_agent(agent: Agent, server: socket.socket, told_to_stop: Callable[[], 
         except TimeoutError:
             continue
         with connection:
-            try:
-                _answer_one(agent, connection)
-            except OSError:
-                # The command has gone, or says nothing: the next one is heard.
-                continue
+            _answer_one(agent, connection)
 
 
 def keep_memory_private() -> None:
@@ -136,9 +137,12 @@ def _answer_one(agent: Agent, connection: socket.socket) -> None:
         return
     try:
         ask = read_ask(read_line(connection))
-    except DocumentError:
+    except (OSError, DocumentError):
+        # It has gone, or says nothing that is a wish: the next one is heard.
         return
-    connection.sendall(write_line(agent.answer(ask)))
+    answer = write_line(agent.answer(ask))
+    with suppress(OSError):  # it has gone: its act is rolled back
+        connection.sendall(answer)
 
 
 def _lock(lock: int) -> None:

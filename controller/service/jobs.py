@@ -110,9 +110,9 @@ class Jobs:
         """Work under the store's root where it is newer, and send it to every meter."""
         with reading(self._engine) as session:
             newer = newer_root(session, self._root)
+            if newer is None:
+                return
             chain = root_chain(session)
-        if newer is None:
-            return
         self._root, envelope = newer
         self._planned = None
         if self._rooted is not None:

@@ -10,7 +10,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines
-from controller.office.founding import MACHINES, SERVICE
+from controller.office.founding import MACHINES
 from controller.office.issuers_store import issuers_in_force
 from controller.office.keys import key_files, keyid_in, open_key_file
 from controller.office.people import keyids_of
@@ -67,9 +67,6 @@ def show_proposal(face: Face, done: RootProposal) -> int:
     if done.in_force:
         replace_sealed(face.office.settings.root, done.envelope)
         _write_issuers(face)
-        if SERVICE in done.change.rotated:
-            # The former key has signed it; the service leaves a new one as soon as it serves again.
-            face.office.settings.mark.unlink(missing_ok=True)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         more = {"code": code_of(done.envelope), "changes": words_of(done.change)}

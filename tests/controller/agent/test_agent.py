@@ -123,6 +123,37 @@ def test_its_time_ends_by_the_count_since_the_boot(length_ms: int, later_ms: int
     assert answer.refused == ("" if later_ms < length_ms else "its time is over")
 
 
+def test_no_signature_goes_out_that_the_log_does_not_have(tmp_path: Path) -> None:
+    """The disk of its log is full: it ends, and the command is told that it has gone."""
+    path = tmp_path / "relance" / "agent.sock"
+    shift = Shift()
+    with only_agent(path), listening(path) as server:
+        ended: list[str] = []
+
+        def serve() -> None:
+            try:
+                serve_agent(shift.agent, server, lambda: False)
+            except OSError as error:
+                ended.append(str(error))
+
+        with mock.patch.object(shift.agent, "_tell", side_effect=OSError("disk full")):
+            thread = threading.Thread(target=serve)
+            thread.start()
+            answer = ask_agent(path, AgentAsk(Wish.SIGN, PAE))
+            thread.join(timeout=20)
+    assert (answer, ended, shift.agent.signed) == (None, ["disk full"], 0)
+
+
+def test_a_token_that_was_pulled_out_is_said_and_ends_no_agent() -> None:
+    shift = Shift()
+    gone = mock.Mock(**{"private.sign.side_effect": UnreachableError("token office: DeviceRemoved")})
+    gone.keyid = ANNA.keyid
+    with mock.patch.object(shift.agent, "_signer", gone):
+        answer = shift.sign(PAE)
+    assert (answer.refused, answer.signature, answer.signed) == ("token office: DeviceRemoved", b"", 0)
+    assert shift.sign(PAE).signature
+
+
 def test_a_command_signs_through_it_as_if_the_key_were_here(tmp_path: Path) -> None:
     path = agent_socket({"XDG_RUNTIME_DIR": str(tmp_path)}, tmp_path / "home")
     shift = Shift()

@@ -28,7 +28,8 @@ Story = Callable[[World], Awaitable[None]]
 
 def run_story(engine: Engine, story: Story) -> None:
     async def run() -> None:
-        async with controller_with(engine, make_link("link-1", ("m1", "m2"), balance_q=0)) as world:
+        links = make_link("link-1", ("m1", "m2"), balance_q=0), make_link("link-9", ("m9",), balance_q=0)
+        async with controller_with(engine, *links) as world:
             await story(world)
 
     asyncio.run(run())
@@ -179,6 +180,7 @@ def test_a_service_whose_key_is_replaced_issues_no_lease_until_it_starts_with_th
         await world.settle()
         await world.wait(HOUR_MS)
         before = world.meter("m1").memory.lease
+        world.disconnect("link-9")
         new = signer_of("the next service")
         put_in_force(world, RootChange(rotated={"service": new.public.hex()}), "gina", "hugo")
         await world.wait(2 * DAY_MS)
@@ -190,6 +192,12 @@ def test_a_service_whose_key_is_replaced_issues_no_lease_until_it_starts_with_th
         assert newer is not None
         world.restart(replace(SERVICE_KEYS, service=new, root_envelope=newer[1]))
         await world.wait(2 * DAY_MS)
+        # Its meters do not know the new key of the service, by which that would say that it is there.
+        assert world.meter("m9").root == ROOT
+        world.connect("link-9")
+        await world.wait(2 * DAY_MS)
+        assert world.meter("m9").root == newer[0]
+        assert world.meter("m9").known.permission.complete
         lease = world.meter("m1").memory.lease
         assert lease is not None
         assert lease != before

@@ -11,6 +11,7 @@ from controller.roots.rules import people_of, roles_of
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError
 from tests.controller.faces.cli.invocation import PASSPHRASE, Ended, call
+from tests.controller.faces.cli.test_restored_home import leave_mark
 
 UNTIL = ("--until", "2099-06-02T11:00+02:00")
 
@@ -147,7 +148,7 @@ def test_a_key_does_not_come_back_under_another_name(home: Path) -> None:
 
 def test_a_machine_gets_a_new_key(home: Path) -> None:
     before = load_root(home / "root.json").roles[Role.LEASE].keyids
-    (home / "mark.json").write_bytes(b"signed by the former key")
+    leave_mark(home)
     proposed = propose(home, "rotate", "service").found
     ended = call(home, "root", "sign", "--code", proposed["code"], "--as", "bart")
     assert "Start what runs with the key of service again" in ended.out
@@ -155,8 +156,11 @@ def test_a_machine_gets_a_new_key(home: Path) -> None:
     assert root.roles[Role.LEASE].keyids != before
     (keyid,) = root.roles[Role.LEASE].keyids
     assert load_signer(home / "keys", "service", PASSPHRASE, [keyid]).keyid == keyid
-    assert not (home / "mark.json").exists()
-    assert call(home, "moratorium", "declare", "mora", *UNTIL, "--as", "anne").status == 0
+    declared = call(home, "moratorium", "declare", "mora", *UNTIL, "--as", "anne")
+    assert (declared.status, declared.err) == (0, ""), "the mark of the former key is as none"
+    leave_mark(home, "anne")
+    forged = call(home, "release", "m00001", "--as", "anne")
+    assert "not signed by the service's key" in forged.err
 
 
 @pytest.mark.parametrize(
