@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tear check tidy docs bench mutants simulate kills lock clean
+.PHONY: help setup demo test tear check tidy docs languages bench mutants simulate kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -22,12 +22,15 @@ help: ## This list.
 setup: $(VENV)/dev.stamp ## A virtual environment .venv with the console scripts and the tools.
 	@echo 'setup: $(BIN) is ready'
 
-$(VENV)/dev.stamp: requirements/dev.txt requirements/alone.txt pyproject.toml tools/make-venv tools/need-package
+# Catalogues are compiled where the project is installed: setup.py does it.
+BUILT_FROM := pyproject.toml $(wildcard setup.py protocols/languages/locale/*/*/*.po) tools/make-venv tools/need-package
+
+$(VENV)/dev.stamp: requirements/dev.txt requirements/alone.txt $(BUILT_FROM)
 	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/dev.txt requirements/alone.txt
 	@touch $(VENV)/run.stamp $@
 
 # What the program needs and no more. The tools' environment serves as well.
-$(VENV)/run.stamp: requirements/run.txt pyproject.toml tools/make-venv tools/need-package
+$(VENV)/run.stamp: requirements/run.txt $(BUILT_FROM)
 	@PYTHON='$(PYTHON)' tools/make-venv $(VENV) requirements/run.txt
 	@touch $@
 
@@ -60,6 +63,9 @@ tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot
 
 docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml and the table of the kinds of order.
 	@$(BIN)/python -m tools.docs
+
+languages: $(VENV)/dev.stamp ## Take new sentences for households into the catalogues, and compile them.
+	@$(BIN)/python -m tools.catalogues
 
 bench: $(VENV)/run.stamp ## Speed, as ratios measured in one run; BEFORE=PATH: against another checkout.
 	@$(BIN)/python -m $(if $(BEFORE),benchmarks.before '$(BEFORE)',benchmarks)
