@@ -175,6 +175,12 @@ def _broker() -> typer.Typer:
     return app
 
 
+def _reactivation() -> typer.Typer:
+    from controller.faces.cli.reactivation_doors import app
+
+    return app
+
+
 def _demo() -> Callable[..., int]:
     from controller.demo.command import demo
 
@@ -254,6 +260,11 @@ ROWS: Final = (
     CommandRow("agent", "Open your key for a shift: it signs, and asks no passphrase.", _agent),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
     CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
+    CommandRow(
+        "reactivation",
+        "Tell every household before its meter goes back to prepayment, until all are reached.",
+        _reactivation,
+    ),
     CommandRow("audit", "Verify and read the audit.", _audit),
     CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),
     CommandRow(

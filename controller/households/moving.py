@@ -8,8 +8,9 @@ as they are; other orders change them.
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
+from controller.database.campaign_tables import ContactRow
 from controller.database.rows import view_of
 from controller.database.tables import (
     HouseholdRow,
@@ -133,6 +134,8 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
     )
     act.session.add(left)
     row.category = row.language = row.flags = None
+    # How the leaver is written to is nobody else's.
+    act.session.execute(delete(ContactRow).where(col(ContactRow.ean) == row.ean))
     act.session.add(row)
     note_change(act.session)
     audit.record(

@@ -55,6 +55,7 @@ class AuditAct(StrEnum):
     COMMISSION = "commission"
     MOVE_OUT = "move_out"
     LANGUAGE = "language"
+    REACTIVATION = "reactivation"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

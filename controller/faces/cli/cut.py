@@ -9,6 +9,7 @@ from controller.cuts.views import meters_not_cut
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meters, Since
 from controller.faces.cli.order_status import not_cut_fields
+from controller.faces.cli.unreached import warn_of_unreached
 from controller.faces.cli.verbs import ACTING, verb
 from controller.meters.registry import check_known
 from protocols.arguments import read_name, read_names, read_span
@@ -54,9 +55,10 @@ def order_one(
         check_known(session, addressed)
         groups = meters_not_cut(session, addressed, Span(*span_ms), face.now_ms())
     warn(not_cut_in_words(groups, face.zone))
+    unreached = warn_of_unreached(face, addressed)
     with face.acting(Kind.CUT_ORDER, addressed) as act:
         status = order_cut(act, name, addressed, span_ms)
-    return face.show(status, more=not_cut_fields(groups))
+    return face.show(status, more=not_cut_fields(groups) | unreached)
 
 
 @verb(app, "cancel", "cut cancel m00042 m00043 --name debts", shares=ACTING)

@@ -14,6 +14,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import ZONE_DEFAULT, Since
 from controller.faces.cli.order_status import not_cut_fields
 from controller.faces.cli.showing import line_width, print_json, print_lines
+from controller.faces.cli.unreached import warn_of_unreached
 from controller.faces.cli.verbs import ACTING, verb
 from protocols.arguments import read_name, read_span
 from protocols.cutting.planning import check_plan, windows_of
@@ -81,9 +82,11 @@ def set_one(
     with face.office.reading() as session:
         groups = calendar_not_cutting(session, None, windows, face.now_ms())
     warn(not_cut_in_words(groups, load_zone(zone, "--zone")))
+    unreached = warn_of_unreached(face, None)
     with face.acting(Kind.CUT_CALENDAR) as act:
         status = set_calendar(act, name, said, span_ms, eves=not without_eves)
-    return face.show(status, more=not_cut_fields(groups) | {"eves_left_out": msgspec.to_builtins(cost)})
+    more = not_cut_fields(groups) | {"eves_left_out": msgspec.to_builtins(cost)} | unreached
+    return face.show(status, more=more)
 
 
 class _EvesLeftOut(Struct, frozen=True):

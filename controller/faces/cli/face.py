@@ -76,6 +76,11 @@ class Face:
         """The zone in which local time is shown. Raises InputError for one that does not exist."""
         return load_zone(self._options.zone, "--zone")
 
+    @property
+    def basis(self) -> str:
+        """The legal or operational ground that was typed. Raises InputError if it is too long."""
+        return read_basis(self._options.basis)
+
     def now_ms(self) -> int:
         """The present instant, from this machine's clock. Raises InputError for one that is far out."""
         return checked_now_ms()
@@ -136,12 +141,14 @@ class Face:
         )
 
     @contextmanager
-    def acting_as(self, role: Role) -> Iterator[Act]:
+    def acting_as(self, role: Role, *, basis: str = "") -> Iterator[Act]:
         """An act of a person in this role that makes no order. Raises InputError as `actor`."""
         _ = self.zone
         actor = self.actor(role)
         mind_losses(self.office, self.issue_ms())
-        with acting(self.office.store, self.office.root, actor, self.now_ms(), here=self.here()) as act:
+        with acting(
+            self.office.store, self.office.root, actor, self.now_ms(), basis, here=self.here()
+        ) as act:
             yield act
 
     def show(

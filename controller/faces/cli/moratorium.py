@@ -7,6 +7,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Since, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
+from controller.faces.cli.unreached import warn_of_unreached
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import ForgottenHold, HoldView, list_forgotten, list_holds
@@ -77,9 +78,10 @@ def lift_one(
     beyond eight names at a meter is lifted as `catch-all.PERSON`.
     """
     read_name(name, "NAME")
+    more = warn_of_unreached(face, None)
     with face.acting(Kind.LIFT_HOLD) as act:
         lifted = lift(act, name, unknown=unknown)
-    return face.show(lifted)
+    return face.show(lifted, more=more)
 
 
 @verb(app, "status", "moratorium status", "moratorium status covid-2020 --json")

@@ -13,6 +13,7 @@ from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS,
 from controller.faces.cli.order_status import not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
+from controller.faces.cli.unreached import warn_of_order
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.orders.acting import acting
 from controller.orders.acts import check_signable, check_withdrawable, sign, withdraw
@@ -156,11 +157,13 @@ def sign_one(
     with office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
     warn(not_cut_in_words(groups, face.zone))
+    unreached = warn_of_order(face, status.order)
     face.warn_of_clocks()
     with acting(office.store, office.root, face.actor(role), face.now_ms(), here=face.here()) as act:
         status = sign(act, order_id)
     plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}
-    return face.show(status, described=True, more=not_cut_fields(groups) if plans_cuts else None)
+    more = (not_cut_fields(groups) if plans_cuts else {}) | unreached
+    return face.show(status, described=True, more=more)
 
 
 @verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)

@@ -128,7 +128,9 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             "link ADD COLUMN synced_ms bigint",
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
-        later = "household, household_group, tenancy"
+        later = (
+            "household, household_group, tenancy, notice, happening, contact, campaign_household, campaign"
+        )
         postgresql_server.administer(
             f"DROP TABLE service, closed, quarantine, black_box, payment_request, {later}", "fresh"
         )

@@ -1,0 +1,34 @@
+"""Before a cut is planned or protection ends: who of those concerned has not been reached yet."""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from msgspec import to_builtins
+
+from controller.faces.cli.face import Face
+from controller.reactivation.views import unreached
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order
+from protocols.rim.terminal import warn
+from protocols.words.en.reactivation import unreached_in_words
+
+_LETS_CUT: Final = frozenset({Kind.CUT_ORDER, Kind.CUT_CALENDAR, Kind.LIFT_HOLD})
+
+
+def warn_of_unreached(face: Face, meters: Collection[str] | None) -> dict[str, Any]:
+    """Warn of each open reactivation that has not brought these meters back; returns the fields of `--json`.
+
+    `meters` None: the whole fleet.
+    """
+    with face.office.reading() as session:
+        found = unreached(session, meters, face.now_ms())
+    for each in found:
+        warn(unreached_in_words(each.campaign, each.nobody, each.undone))
+    return {"unreached": to_builtins(found)}
+
+
+def warn_of_order(face: Face, order: Order) -> dict[str, Any]:
+    """As `warn_of_unreached`, for an order that plans cuts or ends what forbids them."""
+    if order.kind not in _LETS_CUT:
+        return {}
+    return warn_of_unreached(face, None if order.scope.fleet else order.scope.meters)

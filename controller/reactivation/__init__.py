@@ -1,0 +1,1 @@
+"""Reactivations: before meters go back to prepayment, every household is told, until it has been reached."""

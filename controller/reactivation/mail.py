@@ -1,0 +1,245 @@
+"""Mail for real: a reminder as a message, a mail server by URL, and the message in which one comes back.
+
+The standard library speaks SMTP and reads mail. What matters here is to know at each step whether a mail has
+gone. Before the text is sent it has not; once the server has answered to the text, the answer says it; where
+the connection breaks in between, nobody knows.
+"""
+
+import re
+import smtplib
+import ssl
+from datetime import datetime
+from email import policy
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+from email.utils import format_datetime
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from controller.reactivation.rules import NoticeState
+from protocols.errors import InputError, UnreachableError, quoted
+from protocols.instants import datetime_from_ms
+from protocols.languages.reactivation import Letter, plain_text
+
+# A server that does not answer for so long does not answer (RFC 5321 4.5.3.2 asks for minutes; people wait).
+_PATIENCE_S: Final = 30.0
+_ALLOWED: Final = (
+    "allowed: smtp://HOST:PORT or smtps://HOST:PORT, with USER@ before HOST where it asks for one"
+)
+_PORTS: Final = {"smtp": 25, "smtps": 465}
+_ENHANCED: Final = re.compile(r"\s+")
+_GONE, _READY, _LATER = 250, 354, 400
+_REFUSED: Final = 500
+
+
+class MailServer(Struct, frozen=True, kw_only=True):
+    """Where mail is handed over. With a `user` its password comes from the environment."""
+
+    host: str
+    port: int
+    encrypted: bool
+    user: str | None = None
+    password: str = ""
+
+
+class Handed(Struct, frozen=True):
+    """What became of a reminder that was handed over; `reason` where it was not simply taken."""
+
+    state: NoticeState
+    reason: str = ""
+
+
+class CameBack(Struct, frozen=True, kw_only=True):
+    """A mail that came back: the Message-ID of the mail, and why. `final` False: it is only late so far."""
+
+    message_id: str
+    reason: str
+    final: bool
+
+
+def read_server(text: str, password: str, where: str) -> MailServer:
+    """A mail server by its URL. Raises InputError."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        raise InputError(f"{where}: {quoted(text)}; {_ALLOWED}") from None
+    if port is None or parts.scheme not in _PORTS or not parts.hostname or parts.password:
+        raise InputError(f"{where}: {quoted(_without_password(text))}; {_ALLOWED}")
+    user = unquote(parts.username) if parts.username else None
+    return MailServer(
+        host=parts.hostname, port=port, encrypted=parts.scheme == "smtps", user=user, password=password
+    )
+
+
+def read_address(text: str, where: str) -> str:
+    """The address of a mailbox, as ASCII. Raises InputError."""
+    try:
+        found = Address(addr_spec=text.strip())
+    except (ValueError, IndexError, MessageError):
+        raise InputError(f"{where}: {quoted(text)}; allowed: an address such as anna@example.be") from None
+    if not (found.username and "." in found.domain and found.addr_spec.isascii()):
+        raise InputError(f"{where}: {quoted(text)}; allowed: an address such as anna@example.be")
+    return found.addr_spec
+
+
+def write_mail(letter: Letter, *, message_id: str, to: str, sender: str, at: datetime) -> EmailMessage:
+    """A reminder as a mail. It says that a machine sent it (RFC 3834), so that no other machine answers."""
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["Subject"] = letter.subject
+    mail["From"] = str(Address(letter.sender, addr_spec=sender))
+    mail["To"] = to
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(plain_text(letter))
+    mail["Content-Language"] = letter.language
+    return mail
+
+
+class Mailer:
+    """One connection to a mail server, opened with the first mail, and again after it was lost."""
+
+    def __init__(self, server: MailServer, sender: str) -> None:
+        self._server = server
+        self._sender = sender
+        self._open: smtplib.SMTP | None = None
+
+    def connect(self) -> smtplib.SMTP:
+        """The open connection. Raises UnreachableError where the server is away or refuses us."""
+        if self._open is not None:
+            return self._open
+        shown = f"mail server {self._server.host}:{self._server.port}"
+        try:
+            self._open = self._connected()
+        except (OSError, smtplib.SMTPException) as error:
+            raise UnreachableError(f"{shown}: {_line(error)}") from None
+        return self._open
+
+    def hand_over(self, letter: Letter, message_id: str, to: str, now_ms: int) -> Handed:
+        """Hand a mail over. Raises UnreachableError where it has certainly not gone and no other can go."""
+        mail = write_mail(
+            letter, message_id=message_id, to=to, sender=self._sender, at=datetime_from_ms(now_ms)
+        )
+        connection = self.connect()
+        try:
+            refusal = self._announce(connection, to)
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            raise UnreachableError(f"mail server {self._server.host}: {_line(error)}") from None
+        if refusal is not None:
+            return refusal
+        try:
+            code, answer = connection.data(mail.as_bytes())
+        except smtplib.SMTPDataError as error:
+            return _refused(error.smtp_code, error.smtp_error)
+        except (OSError, smtplib.SMTPException) as error:
+            # The text was on its way: whether the server has taken it nobody can say.
+            self.close()
+            return Handed(NoticeState.SENDING, f"the connection broke while it was sent: {_line(error)}")
+        if code == _GONE:
+            return Handed(NoticeState.SENT)
+        self._reset(connection)
+        return _refused(code, answer)
+
+    def _connected(self) -> smtplib.SMTP:
+        server = self._server
+        context = ssl.create_default_context()
+        opened = (
+            smtplib.SMTP_SSL(server.host, server.port, timeout=_PATIENCE_S, context=context)
+            if server.encrypted
+            else smtplib.SMTP(server.host, server.port, timeout=_PATIENCE_S)
+        )
+        opened.ehlo()
+        if not server.encrypted and opened.has_extn("starttls"):
+            opened.starttls(context=context)
+            opened.ehlo()
+        elif not server.encrypted and server.user:
+            opened.close()
+            raise smtplib.SMTPException("it offers no encryption, and a password is never sent without")
+        if server.user:
+            opened.login(server.user, server.password)
+        return opened
+
+    def _announce(self, connection: smtplib.SMTP, to: str) -> Handed | None:
+        """Say sender and receiver; the refusal of the receiver. Raises SMTPException for the sender's."""
+        code, answer = connection.mail(self._sender)
+        if code != _GONE:
+            raise smtplib.SMTPException(f"it refuses {self._sender}: {code} {_text(answer)}")
+        code, answer = connection.rcpt(to)
+        if code in {250, 251}:
+            return None
+        self._reset(connection)
+        return _refused(code, answer)
+
+    def _reset(self, connection: smtplib.SMTP) -> None:
+        """Make ready for the next mail; where that fails, it gets a connection of its own."""
+        try:
+            connection.rset()
+        except (OSError, smtplib.SMTPException):
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one. The next mail opens another."""
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+
+def read_bounce(data: bytes, where: str) -> CameBack:
+    """The mail in which a server says what became of one of ours (RFC 3464). Raises InputError."""
+    message = BytesParser(policy=policy.default).parsebytes(data)
+    status = [part for part in message.walk() if part.get_content_type() == "message/delivery-status"]
+    if not status or message.get_content_type() != "multipart/report":
+        raise InputError(f"{where}: is no delivery status notification (RFC 3464); allowed: one mail a file")
+    identity = _original_id(message)
+    if not identity:
+        raise InputError(f"{where}: does not say the Message-ID of the mail that came back")
+    blocks = status[0].get_payload()
+    fields = [block for block in blocks if isinstance(block, Message)] if isinstance(blocks, list) else []
+    told = [block for block in fields if block["Action"]]
+    final = any(str(block["Action"]).strip().lower() == "failed" for block in told)
+    reason = " ".join(str(block["Diagnostic-Code"] or block["Status"] or "") for block in told)
+    return CameBack(message_id=identity, reason=_ENHANCED.sub(" ", reason).strip()[:200], final=final)
+
+
+def _original_id(message: Message) -> str:
+    for part in message.walk():
+        if part.get_content_type() == "message/rfc822":
+            inner = part.get_payload()
+            original = inner[0] if isinstance(inner, list) and inner else None
+            if isinstance(original, Message) and original["Message-ID"]:
+                return str(original["Message-ID"]).strip()
+        if part.get_content_type() == "text/rfc822-headers":
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes):
+                headers = BytesParser(policy=policy.default).parsebytes(payload, headersonly=True)
+                if headers["Message-ID"]:
+                    return str(headers["Message-ID"]).strip()
+    return ""
+
+
+def _refused(code: int, answer: bytes | str) -> Handed:
+    reason = f"{code} {_text(answer)}"
+    return Handed(NoticeState.BOUNCED if code >= _REFUSED else NoticeState.PLANNED, reason)
+
+
+def _text(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return _ENHANCED.sub(" ", text).strip()[:200]
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{error.smtp_code} {_text(error.smtp_error)}"
+    strerror = getattr(error, "strerror", None)
+    return _text(strerror or str(error) or type(error).__name__)
+
+
+def _without_password(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    return f"{scheme}{separator}{'…@' if '@' in rest else ''}{rest.rpartition('@')[2]}"

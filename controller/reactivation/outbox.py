@@ -1,0 +1,301 @@
+"""Sends what is planned, each reminder once at most.
+
+A reminder is marked *sending* before it is handed over, in a transaction of its own, and *sent* after it.
+Whoever is killed in between leaves it *sending*: it may have gone. It is not sent again by itself, since a
+household must not be told twice; and it does not count as reached, since it may not have been told. A person
+decides (`again`). Its Message-ID never changes, so a mail server's log can say whether it went. For a file
+the drop folder itself is asked: where it lies there, it was written.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct, structs
+from sqlalchemy import Engine, update
+from sqlmodel import col, func, select
+
+from controller.database.campaign_tables import CampaignRow, NoticeRow
+from controller.database.engine import reading
+from controller.office import audit
+from controller.office.audit import AuditAct
+from controller.office.people import Actor
+from controller.orders.acting import Act, acting
+from controller.reactivation.acts import check_clock, collect
+from controller.reactivation.drop_folder import is_there, write_letter_file, write_sms_file
+from controller.reactivation.mail import Handed, Mailer
+from controller.reactivation.rules import Leaving, Means, NoticeState, how_far, may_leave
+from controller.reactivation.store import Addressee, campaign_named, households
+from controller.timing.comparing import Here
+from protocols.cutting.zones import load_zone
+from protocols.documents.roles import Root
+from protocols.errors import InputError, RefusedError, UnreachableError
+from protocols.instants import MINUTE_MS, iso_from_ms
+from protocols.languages.catalogue import Sentences
+from protocols.languages.reactivation import STEPS, Reminder, write_letter, write_sms
+from protocols.reasons import Energy, Language
+
+# A server that takes a mail later is asked again so often, so long after.
+ATTEMPTS_MAX: Final = 5
+RETRY_MS: Final = 30 * MINUTE_MS
+# Files are written so many at a time: what is on the disk answers for itself after a crash.
+_FILES_AT_ONCE: Final = 100
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What one run came to. `unknown`: the connection broke meanwhile. `night`: the rest waits."""
+
+    sent: int = 0
+    bounced: int = 0
+    later: int = 0
+    dropped: int = 0
+    unknown: int = 0
+    night: bool = False
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """How many reminders of a reactivation wait, and of how many nobody knows whether they have gone."""
+
+    planned: dict[str, int]
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendingDesk:
+    """Who sends, by what clock, and through what. `clock`: now, and what the machine's clocks show."""
+
+    store: Engine
+    root: Root
+    actor: Actor
+    clock: Callable[[], tuple[int, Here]]
+    drop: Path
+    mailer: Mailer | None
+    pdf: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A reminder that is being sent, and the household that it is for."""
+
+    key: tuple[str, str, str, str]
+    message_id: str
+    address: str
+    means: Means
+    campaign: CampaignRow
+    household: Addressee
+    now_ms: int
+
+
+def due(store: Engine, name: str) -> Due:
+    """What waits. Raises RefusedError for an unknown reactivation."""
+    with reading(store) as session:
+        campaign_named(session, name)
+        counted = select(NoticeRow.state, NoticeRow.means, func.count()).where(NoticeRow.campaign == name)
+        rows = session.exec(counted.group_by(col(NoticeRow.state), col(NoticeRow.means))).all()
+    planned = {means: count for state, means, count in rows if state == NoticeState.PLANNED}
+    unknown = sum(count for state, _, count in rows if state == NoticeState.SENDING)
+    return Due(planned=planned, unknown=unknown)
+
+
+def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bool = False) -> Sent:
+    """Send a reactivation's reminders that are due. `told`: hears of each that is settled.
+
+    `again`: also those of which nobody knows whether they have gone. Raises RefusedError while nobody can say
+    what time it is, InputError where mail waits and no server is named, UnreachableError where it is away.
+    """
+    with _act(desk) as act:
+        check_clock(act)
+        campaign = campaign_named(act.session, name)
+        if campaign.closed_ms is not None:
+            raise RefusedError(f"reactivation {name} is closed since {iso_from_ms(campaign.closed_ms)}")
+        collect(act, name)
+        _settle_doubtful(act, name, desk.drop, again=again)
+    if due(desk.store, name).planned.get(Means.EMAIL) and desk.mailer is None:
+        raise InputError(
+            "--smtp: mail waits, and no server is named; allowed: smtp://HOST:PORT, or RELANCE_SMTP"
+        )
+    total = Sent()
+    for means, at_once in ((Means.EMAIL, 1), (Means.SMS, _FILES_AT_ONCE), (Means.LETTER, _FILES_AT_ONCE)):
+        total = _send_all(desk, name, means, at_once, total, told)
+    with _act(desk) as act:
+        counts = {key: count for key, count in structs.asdict(total).items() if key != "night"}
+        if any(counts.values()):
+            audit.record(
+                act.session, act.now_ms, act.actor.name, AuditAct.REACTIVATION, name, does="send", **counts
+            )
+    return total
+
+
+def _send_all(
+    desk: SendingDesk, name: str, means: Means, at_once: int, total: Sent, told: Callable[[int], None]
+) -> Sent:
+    while True:
+        with _act(desk) as act:
+            check_clock(act)
+            claimed, dropped, night = _claim(act, name, means, at_once)
+        told(dropped)
+        total = structs.replace(total, dropped=total.dropped + dropped, night=total.night or night)
+        if night or not (claimed or dropped):
+            return total
+        total = _hand_over_all(desk, claimed, total)
+        told(len(claimed))
+
+
+def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) -> Sent:
+    """Hand each over and settle all; where the way is shut, what has not gone is planned again."""
+    handed: list[tuple[_Claimed, Handed]] = []
+    try:
+        for each in claimed:
+            handed.append((each, _hand_over(desk, each)))  # noqa: PERF401 # an error keeps those before it
+    except (UnreachableError, InputError) as error:
+        rest = claimed[len(handed) :]
+        with _act(desk) as act:
+            for each, result in [
+                *handed,
+                *((each, Handed(NoticeState.PLANNED, str(error))) for each in rest),
+            ]:
+                _settle(act, each, result, wait_ms=0)
+        raise
+    count = dict.fromkeys(NoticeState, 0)
+    with _act(desk) as act:
+        for each, result in handed:
+            count[_settle(act, each, result, wait_ms=RETRY_MS)] += 1
+    return structs.replace(
+        total,
+        sent=total.sent + count[NoticeState.SENT],
+        bounced=total.bounced + count[NoticeState.BOUNCED],
+        later=total.later + count[NoticeState.PLANNED],
+        unknown=total.unknown + count[NoticeState.SENDING],
+    )
+
+
+def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed], int, bool]:
+    """Mark the next reminders as being sent, and drop what is needless. True: the rest waits for morning."""
+    session = act.session
+    campaign = campaign_named(session, name)
+    planned = (
+        NoticeRow.campaign == name,
+        NoticeRow.state == NoticeState.PLANNED,
+        NoticeRow.means == means,
+        NoticeRow.not_before_ms <= act.now_ms,
+    )
+    notices = session.exec(select(NoticeRow).where(*planned).order_by(NoticeRow.ean).limit(limit)).all()
+    known = households(session, campaign, [each.ean for each in notices])
+    zone = load_zone(campaign.zone)
+    claimed: list[_Claimed] = []
+    dropped = 0
+    for notice in notices:
+        household = known.get(notice.ean)
+        leaving = (
+            Leaving.LEFT
+            if household is None
+            else may_leave(
+                how_far(household.noted, act.now_ms, act.now_ms),
+                has_left=household.has_left,
+                not_before_ms=notice.not_before_ms,
+                deadline_ms=campaign.deadline_ms,
+                now_ms=act.now_ms,
+                zone=zone,
+            )
+        )
+        if leaving is Leaving.NIGHT:
+            return claimed, dropped, True
+        if household is None or leaving is not Leaving.SEND:
+            notice.state, notice.ended_ms, notice.reason = NoticeState.DROPPED, act.now_ms, leaving.value
+            dropped += 1
+        else:
+            notice.state, notice.told_ms = NoticeState.SENDING, campaign.deadline_ms
+            notice.attempts += 1
+            key = (notice.campaign, notice.ean, notice.wave, notice.means)
+            claimed.append(
+                _Claimed(key, notice.message_id, notice.address, means, campaign, household, act.now_ms)
+            )
+        session.add(notice)
+    return claimed, dropped, False
+
+
+def _settle(act: Act, claimed: _Claimed, handed: Handed, wait_ms: int) -> NoticeState:
+    notice = act.session.get(NoticeRow, claimed.key)
+    assert notice is not None, claimed.key
+    if notice.state != NoticeState.SENDING:
+        # It came back before its server had answered us.
+        return NoticeState(notice.state)
+    state = handed.state
+    if state is NoticeState.PLANNED and wait_ms and notice.attempts >= ATTEMPTS_MAX:
+        state = NoticeState.BOUNCED
+    notice.state, notice.reason = state, handed.reason
+    match state:
+        case NoticeState.SENT:
+            notice.sent_ms = act.now_ms
+        case NoticeState.BOUNCED:
+            notice.ended_ms = act.now_ms
+        case NoticeState.PLANNED:
+            notice.told_ms = None
+            notice.not_before_ms = act.now_ms + wait_ms
+        case _:
+            pass
+    act.session.add(notice)
+    return state
+
+
+def _settle_doubtful(act: Act, name: str, drop: Path, *, again: bool) -> None:
+    """Ask the drop folder about each file that may have been written; `again`: plan all others anew."""
+    doubtful = col(NoticeRow.campaign) == name, col(NoticeRow.state) == NoticeState.SENDING
+    for notice in act.session.exec(select(NoticeRow).where(*doubtful, NoticeRow.means != Means.EMAIL)).all():
+        if is_there(drop, notice.message_id):
+            notice.state, notice.sent_ms = NoticeState.SENT, act.now_ms
+            act.session.add(notice)
+    act.session.flush()
+    if again:
+        planned = {"state": NoticeState.PLANNED, "not_before_ms": act.now_ms, "told_ms": None}
+        act.session.execute(update(NoticeRow).where(*doubtful).values(**planned))
+
+
+def _hand_over(desk: SendingDesk, claimed: _Claimed) -> Handed:
+    campaign, household = claimed.campaign, claimed.household
+    language = Language(household.language or campaign.language)
+    sentences, zone = Sentences(language), load_zone(campaign.zone)
+    told = reminder_of(campaign, household, claimed.now_ms)
+    match claimed.means:
+        case Means.SMS:
+            write_sms_file(
+                desk.drop,
+                claimed.message_id,
+                to=claimed.address,
+                language=language,
+                text=write_sms(sentences, told, zone),
+                zone=campaign.zone,
+                deadline_ms=campaign.deadline_ms,
+            )
+        case Means.LETTER:
+            address = f"{told.name}\n{claimed.address}" if told.name else claimed.address
+            letter = write_letter(sentences, told, zone, claimed.now_ms)
+            write_letter_file(desk.drop, claimed.message_id, letter, address, pdf=desk.pdf)
+        case Means.EMAIL:
+            assert desk.mailer is not None, "asked for before"
+            letter = write_letter(sentences, told, zone, claimed.now_ms)
+            return desk.mailer.hand_over(letter, claimed.message_id, claimed.address, claimed.now_ms)
+    return Handed(NoticeState.SENT)
+
+
+def reminder_of(campaign: CampaignRow, household: Addressee, now_ms: int) -> Reminder:
+    """What a household is reminded of at this instant."""
+    return Reminder(
+        name=None if household.contact is None else household.contact.name,
+        ean=household.ean,
+        energy=None if household.energy is None else Energy(household.energy),
+        deadline_ms=campaign.deadline_ms,
+        steps_done=min(how_far(household.noted, now_ms, now_ms).steps, STEPS - 1),
+        remote=household.remote,
+        balance_ueur=household.balance_ueur,
+        balance_at_ms=household.reported_ms,
+        sender=campaign.sender,
+        phone=campaign.phone,
+    )
+
+
+def _act(desk: SendingDesk) -> AbstractContextManager[Act]:
+    now_ms, here = desk.clock()
+    return acting(desk.store, desk.root, desk.actor, now_ms, here=here)

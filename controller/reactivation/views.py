@@ -1,0 +1,293 @@
+"""How a reactivation stands, on any day; one household's story; whom to visit; whom nobody has reached."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from msgspec import Struct
+from sqlmodel import Session, col, func, select
+
+from controller.database.bulk import in_batches
+from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRow, HappeningRow, NoticeRow
+from controller.database.rows import view_of
+from controller.database.tables import HouseholdRow
+from controller.reactivation.rules import HowFar, NoticeState, ReachedBy, how_far, reach_of
+from controller.reactivation.store import Addressee, campaign_named, households, member, members_after
+
+# Households that are read at once: their happenings and reminders come with them.
+_AT_ONCE: Final = 10_000
+
+
+class CampaignView(Struct, frozen=True, kw_only=True):
+    """A reactivation, and how many households it is for."""
+
+    name: str
+    query: str
+    basis: str
+    zone: str
+    deadline_ms: int
+    sender: str
+    phone: str
+    language: str
+    order_id: str | None
+    opened_by: str
+    opened_ms: int
+    closed_ms: int | None
+    households: int
+
+
+class Funnel(Struct, frozen=True, kw_only=True):
+    """How many households were how far at an instant, by what was known at another.
+
+    `nothing`, `card_in_meter`, `at_terminal`, `done` add up to all that have not `left`. Of those done
+    `proved` are so by the meter's own word or a technician's eyes, `said` by the household's word alone.
+    `reached`: by `rules.ReachedBy`; it adds up to the same. `told_otherwise`: were last told another deadline
+    than the one in force.
+    """
+
+    on_ms: int
+    known_ms: int
+    nothing: int
+    card_in_meter: int
+    at_terminal: int
+    done: int
+    proved: int
+    said: int
+    left: int
+    reached: dict[str, int]
+    told_otherwise: int
+
+
+class HappeningView(Struct, frozen=True, kw_only=True):
+    """One line of a household's story; see `HappeningRow`."""
+
+    number: int
+    what: str
+    channel: str
+    proof: str
+    happened_ms: int
+    learned_ms: int
+    recorded_by: str
+    withdrawn: bool
+
+
+class NoticeView(Struct, frozen=True, kw_only=True):
+    """One reminder; see `NoticeRow`."""
+
+    wave: str
+    means: str
+    state: str
+    address: str
+    message_id: str
+    attempts: int
+    planned_ms: int
+    not_before_ms: int
+    sent_ms: int | None
+    told_ms: int | None
+    ended_ms: int | None
+    reason: str
+
+
+class HouseholdStory(Struct, frozen=True, kw_only=True):
+    """All that is known of one household in a reactivation."""
+
+    ean: str
+    meter: str
+    name: str | None
+    language: str
+    remote: bool
+    has_left: bool
+    far: HowFar
+    reached: ReachedBy
+    happenings: tuple[HappeningView, ...]
+    notices: tuple[NoticeView, ...]
+
+
+class DoorVisit(Struct, frozen=True, kw_only=True):
+    """A door on a technician's way. `absent`: how often nobody was there; `reached`: of `ReachedBy`."""
+
+    ean: str
+    meter: str
+    postcode: str | None
+    town: str | None
+    street: str | None
+    name: str | None
+    phone: str | None
+    language: str
+    energy: str | None
+    steps: int
+    absent: int
+    reached: str
+
+
+class Unreached(Struct, frozen=True, kw_only=True):
+    """Meters of a plan whose households a reactivation has not brought back.
+
+    `nobody`: nobody has reached them, or nobody knows it. `undone`: they have been reached and are not done.
+    """
+
+    campaign: str
+    nobody: tuple[str, ...]
+    undone: tuple[str, ...]
+
+
+def list_campaigns(session: Session) -> list[CampaignView]:
+    """All reactivations, the last opened first."""
+    counted = select(CampaignHouseholdRow.campaign, func.count()).group_by(col(CampaignHouseholdRow.campaign))
+    counts = dict(iter(session.exec(counted)))
+    rows = session.exec(select(CampaignRow).order_by(col(CampaignRow.opened_ms).desc(), CampaignRow.name))
+    return [view_of(row, CampaignView, households=counts.get(row.name, 0)) for row in rows]
+
+
+def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
+    """The counts of a reactivation at `on_ms`, by what was known at `known_ms`.
+
+    Raises RefusedError for an unknown one.
+    """
+    campaign = campaign_named(session, name)
+    steps: Counter[int] = Counter()
+    reached = {each.value: 0 for each in ReachedBy}
+    done = proved = left = 0
+    for household in _all(session, campaign, known_ms=known_ms):
+        if household is None or household.has_left:
+            left += 1
+            continue
+        far = how_far(household.noted, on_ms, known_ms)
+        reached[reach_of(far, household.written, on_ms)] += 1
+        if far.done:
+            done += 1
+            proved += far.proved
+        else:
+            steps[far.steps] += 1
+    return Funnel(
+        on_ms=on_ms,
+        known_ms=known_ms,
+        nothing=steps[0],
+        card_in_meter=steps[1],
+        at_terminal=steps[2],
+        done=done,
+        proved=proved,
+        said=done - proved,
+        left=left,
+        reached=reached,
+        told_otherwise=_told_otherwise(session, campaign, known_ms),
+    )
+
+
+def show_household(session: Session, name: str, household: str, now_ms: int) -> HouseholdStory:
+    """What is known of one household. Raises RefusedError where the reactivation is not for it."""
+    campaign = campaign_named(session, name)
+    ean = member(session, name, household)
+    found = households(session, campaign, [ean])[ean]
+    far = how_far(found.noted, now_ms, now_ms)
+    happened = HappeningRow.campaign == name, HappeningRow.ean == ean
+    told = NoticeRow.campaign == name, NoticeRow.ean == ean
+    return HouseholdStory(
+        ean=ean,
+        meter=found.meter,
+        name=None if found.contact is None else found.contact.name,
+        language=found.language or campaign.language,
+        remote=found.remote,
+        has_left=found.has_left,
+        far=far,
+        reached=reach_of(far, found.written, now_ms),
+        happenings=tuple(
+            view_of(row, HappeningView, withdrawn=bool(row.withdrawn))
+            for row in session.exec(select(HappeningRow).where(*happened).order_by(col(HappeningRow.number)))
+        ),
+        notices=tuple(
+            view_of(row, NoticeView)
+            for row in session.exec(select(NoticeRow).where(*told).order_by(col(NoticeRow.planned_ms)))
+        ),
+    )
+
+
+def visits(session: Session, name: str, now_ms: int) -> list[DoorVisit]:
+    """The doors of all who are not done, street by street; those without an address last."""
+    campaign = campaign_named(session, name)
+    found: list[DoorVisit] = []
+    for household in _all(session, campaign):
+        if household is None or household.has_left:
+            continue
+        far = how_far(household.noted, now_ms, now_ms)
+        if not far.done:
+            found.append(_visit(campaign, household, far, now_ms))
+    return sorted(
+        found, key=lambda each: (each.postcode is None, each.postcode, each.town, each.street or "", each.ean)
+    )
+
+
+def unreached(session: Session, meters: Collection[str] | None, now_ms: int) -> list[Unreached]:
+    """For each open reactivation: which of these meters are not back; `meters` None: the whole fleet.
+
+    Whoever is cut and has not been reached knows neither that nor why.
+    """
+    found: list[Unreached] = []
+    wanted = None if meters is None else _eans_of(session, meters)
+    for campaign in session.exec(select(CampaignRow).where(col(CampaignRow.closed_ms).is_(None))):
+        nobody: list[str] = []
+        undone: list[str] = []
+        for household in _all(session, campaign, wanted):
+            if household is None or household.has_left:
+                continue
+            far = how_far(household.noted, now_ms, now_ms)
+            if far.done:
+                continue
+            reached = reach_of(far, household.written, now_ms)
+            (nobody if reached in {ReachedBy.NOBODY, ReachedBy.UNKNOWN} else undone).append(household.meter)
+        if nobody or undone:
+            found.append(
+                Unreached(campaign=campaign.name, nobody=tuple(sorted(nobody)), undone=tuple(sorted(undone)))
+            )
+    return found
+
+
+def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int) -> DoorVisit:
+    contact = household.contact
+    return DoorVisit(
+        ean=household.ean,
+        meter=household.meter,
+        postcode=None if contact is None else contact.postcode,
+        town=None if contact is None else contact.town,
+        street=None if contact is None else contact.street,
+        name=None if contact is None else contact.name,
+        phone=None if contact is None else contact.phone,
+        language=household.language or campaign.language,
+        energy=household.energy,
+        steps=far.steps,
+        absent=far.absent,
+        reached=reach_of(far, household.written, now_ms),
+    )
+
+
+def _all(
+    session: Session,
+    campaign: CampaignRow,
+    among: Collection[str] | None = None,
+    known_ms: int | None = None,
+) -> Iterator[Addressee | None]:
+    """All households of a reactivation, or those of `among`; None for one that nobody knows any more."""
+    after = ""
+    while eans := members_after(session, campaign.name, after, _AT_ONCE):
+        known = households(session, campaign, eans, known_ms)
+        yield from (known.get(ean) for ean in eans if among is None or ean in among)
+        after = eans[-1]
+
+
+def _eans_of(session: Session, meters: Collection[str]) -> set[str]:
+    found: set[str] = set()
+    for batch in in_batches(meters):
+        found.update(session.exec(select(HouseholdRow.ean).where(col(HouseholdRow.meter).in_(batch))))
+    return found
+
+
+def _told_otherwise(session: Session, campaign: CampaignRow, known_ms: int) -> int:
+    """How many were told another deadline than the one in force, and not the one in force since."""
+    query = select(NoticeRow.ean, NoticeRow.told_ms).where(
+        NoticeRow.campaign == campaign.name,
+        col(NoticeRow.sent_ms).is_not(None),
+        col(NoticeRow.sent_ms) <= known_ms,
+        NoticeRow.state != NoticeState.BOUNCED,
+    )
+    last: dict[str, int | None] = dict(iter(session.exec(query.order_by(col(NoticeRow.sent_ms)))))
+    return sum(1 for told_ms in last.values() if told_ms != campaign.deadline_ms)

@@ -1,0 +1,68 @@
+"""A real mail server (aiosmtpd) that keeps what it gets, and answers as a test wants."""
+
+import asyncio
+import socket
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+TAKEN = "250 OK"
+
+
+class MailBox:
+    """The server. `answers`: to each address what is answered at RCPT; `on_data`: to the next texts.
+
+    An answer of None to a text ends the connection without a word, after the text has been taken.
+    """
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.answers: dict[str, str] = {}
+        self.on_data: list[str | None] = []
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._controller.stop()
+
+    async def handle_RCPT(  # noqa: N802 # aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        answer = self.answers.get(address, TAKEN)
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        answer = self.on_data.pop(0) if self.on_data else TAKEN
+        if answer is None or answer.startswith("2"):
+            assert isinstance(envelope.content, bytes)
+            mail = message_from_bytes(envelope.content, policy=policy.default)
+            assert isinstance(mail, EmailMessage)
+            self.mails.append(mail)
+        if answer is None:
+            assert isinstance(server.transport, asyncio.Transport)
+            server.transport.abort()
+            return TAKEN
+        return answer
+
+    @property
+    def receivers(self) -> list[str]:
+        """To whom the mails went, in their order."""
+        return [str(mail["To"]) for mail in self.mails]

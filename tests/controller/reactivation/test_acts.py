@@ -1,0 +1,228 @@
+"""What people record, and what the counts of any day say of it, on each database."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
+from sqlmodel import select
+
+from controller.database.campaign_tables import (
+    ContactRow,
+    HappeningRow,
+    NoticeRow,
+)
+from controller.database.engine import reading, writing
+from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
+from controller.orders.acting import acting
+from controller.reactivation.acts import bounced_by_hand, collect, move_deadline, plan_reminders, record
+from controller.reactivation.contacts import WrongContactsError, take_contacts
+from controller.reactivation.rules import Happening, LearnedBy, Means
+from controller.reactivation.views import unreached, visits
+from protocols.errors import InputError, RefusedError
+from protocols.instants import DAY_MS
+from tests.controller.households.households import ean
+from tests.controller.reactivation.campaign import (
+    ANNE,
+    NAME,
+    NO_ROOT,
+    OPENED_MS,
+    at,
+    counts,
+    happen,
+    open_june,
+    plan,
+    populate,
+)
+
+
+@pytest.fixture
+def june(engine: Engine) -> Engine:
+    populate(engine, 4)
+    open_june(engine)
+    return engine
+
+
+def test_a_day_is_asked_as_it_was_and_as_it_was_known(june: Engine) -> None:
+    """A terminal's list of 10 June comes in on the 12th; the technician's word of the 11th is withdrawn."""
+    assert happen(june, 1, "at_terminal", "card", at("12 09:00"), at("10 17:00"))
+    assert happen(june, 2, "card_back", "technician", at("11 15:00"))
+    assert not happen(june, 2, "card_back", "technician", at("11 16:00")), "the same again is nothing new"
+    with acting(june, NO_ROOT, ANNE, at("13 09:00")) as act:
+        args = (NAME, "m00002", Happening.CARD_BACK, LearnedBy.TECHNICIAN, act.now_ms)
+        assert record(act, *args, proof="the wrong door", withdrawn=True)
+    ten, eleven, today = at("10 23:59"), at("11 23:59"), at("14 12:00")
+    as_was, as_known = counts(june, ten, today), counts(june, ten)
+    assert (as_was.at_terminal, as_known.at_terminal) == (1, 0)
+    assert (counts(june, eleven).done, counts(june, eleven, today).done) == (1, 0)
+    for found in (as_was, as_known, counts(june, today)):
+        assert found.nothing + found.card_in_meter + found.at_terminal + found.done + found.left == 4
+        assert sum(found.reached.values()) == 4
+
+
+def test_what_is_refused_changes_nothing(june: Engine) -> None:
+    with pytest.raises(InputError, match=r"--on: 2020-06-06T10:00:00Z is to come"):
+        happen(june, 1, "card_back", "clerk", at("06 11:00"), at("06 12:00"))
+    with (
+        pytest.raises(RefusedError, match=r'"m9": is no household of june-2020'),
+        acting(june, NO_ROOT, ANNE, at("06 11:00")) as act,
+    ):
+        record(act, NAME, "m9", Happening.MET, LearnedBy.CALL, act.now_ms)
+    with (
+        pytest.raises(RefusedError, match="card_back by clerk is not recorded"),
+        acting(june, NO_ROOT, ANNE, at("06 11:00")) as act,
+    ):
+        record(act, NAME, "m00001", Happening.CARD_BACK, LearnedBy.CLERK, act.now_ms, withdrawn=True)
+    with (
+        pytest.raises(RefusedError, match="no letter of june-2020 has been sent"),
+        acting(june, NO_ROOT, ANNE, at("06 11:00")) as act,
+    ):
+        bounced_by_hand(act, NAME, "m00001", Means.LETTER, "moved")
+    with pytest.raises(RefusedError, match="june-2020 is open already"):
+        open_june(june)
+    with (
+        pytest.raises(InputError, match="is over; allowed: an instant to come"),
+        acting(june, NO_ROOT, ANNE, at("07-05 11:00")) as act,
+    ):
+        move_deadline(act, NAME, at("07-04 11:00"))
+    with reading(june) as session:
+        assert session.exec(select(HappeningRow)).all() == []
+
+
+def test_a_connected_meter_that_has_taken_the_order_is_done_and_proved(engine: Engine) -> None:
+    populate(engine, 3)
+    with writing(engine) as session:
+        session.add(LinkRow(id="k1", state="online", sequence=1, meters=2, seen_ms=1))
+        session.flush()
+        order: dict[str, Any] = dict.fromkeys(("issued_at_ms", "not_before_ms", "not_after_ms"), 1)
+        order |= {"created_ms": 1, "changed_ms": 1, "envelope": b"", "basis": "", "created_by": "anne"}
+        session.add(
+            OrderRow(id="o1", kind="parameters", object="p", rev=1, scope="{}", state="active", **order)
+        )
+        for number in (1, 2):
+            session.add(MeterRow(id=f"m{number:05}", link="k1", first_seen_ms=1))
+        session.flush()
+        for number, state, since_ms in ((1, "effective", at("09 10:00")), (2, "sent", None)):
+            session.add(
+                DeliveryRow(
+                    order_id="o1",
+                    meter=f"m{number:05}",
+                    state=state,
+                    queued_ms=1,
+                    effective_ms=since_ms,
+                    receipt_number=7,
+                )
+            )
+    open_june(engine, "o1")
+    with acting(engine, NO_ROOT, ANNE, at("10 10:00")) as act:
+        assert collect(act, NAME) == 1
+        assert collect(act, NAME) == 0
+    found = counts(engine, at("10 11:00"))
+    assert (found.done, found.proved, found.nothing) == (1, 1, 2)
+    assert counts(engine, at("09 09:00"), at("10 11:00")).done == 0
+    with reading(engine) as session:
+        (row,) = session.exec(select(HappeningRow)).all()
+        assert (row.what, row.channel, row.proof) == ("remote", "mqtt", "order o1, receipt 7")
+    assert plan(engine, at("10 12:00")).done == 1
+
+
+def test_a_plan_is_warned_of_whom_nobody_has_reached(june: Engine) -> None:
+    now_ms = at("10 10:00")
+    happen(june, 1, "card_back", "technician", now_ms)
+    happen(june, 2, "absent", "technician", now_ms)
+    happen(june, 3, "met", "technician", now_ms)
+    with reading(june) as session:
+        (found,) = unreached(session, ["m00001", "m00002", "m00003"], now_ms)
+        assert (found.nobody, found.undone) == (("m00002",), ("m00003",))
+        (fleet,) = unreached(session, None, now_ms)
+        assert fleet.nobody == ("m00002", "m00004")
+        assert unreached(session, ["m00001", "m77777"], now_ms) == []
+        doors = visits(session, NAME, now_ms)
+    assert [(each.meter, each.absent, each.reached) for each in doors] == [
+        ("m00002", 1, "nobody"),
+        ("m00003", 0, "met"),
+        ("m00004", 0, "nobody"),
+    ]
+
+
+def test_planning_goes_on_after_any_batch_and_plans_each_once(june: Engine) -> None:
+    after: str | None = ""
+    planned = []
+    while after is not None:
+        with acting(june, NO_ROOT, ANNE, at("04 12:00")) as act:
+            found = plan_reminders(act, NAME, "first", tuple(Means), after, limit=1)
+        planned.append(found.planned)
+        after = found.after
+    assert planned == [1, 1, 1, 1, 0]
+    assert plan(june, at("04 12:00")).before == 4
+    with reading(june) as session:
+        assert len(session.exec(select(NoticeRow)).all()) == 4
+
+
+# -- contacts -------------------------------------------------------------------------------------
+
+TABLE = """
+email    | anna                 | an address such as anna@example.be
+email    | anna@localhost       | an address such as anna@example.be
+phone    | 12                   | 6 to 15 digits
+phone    | call me              | 6 to 15 digits
+ean      | 541448860000000012   | the last one the check digit
+ean      | 541448860000099992   | a household that `relance meters import` has named
+"""
+
+
+@pytest.mark.parametrize("line", TABLE.strip().splitlines())
+def test_a_wrong_contact_stores_nothing_of_the_file(june: Engine, line: str) -> None:
+    head, cell, allowed = (part.strip() for part in line.split("|"))
+    good = {"ean": ean(1), "email": "new@example.be", "phone": "0471000000"}
+    rows = [list(good), list(good.values()), list(({**good, "ean": ean(2)} | {head: cell}).values())]
+    with pytest.raises(WrongContactsError) as caught, acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
+        take_contacts(act, iter(enumerate(rows, 1)), "x.csv")
+    (problem,) = caught.value.problems
+    assert (problem.row, problem.column, problem.value) == (3, head, cell)
+    assert allowed in problem.allowed
+    with reading(june) as session:
+        assert session.get(ContactRow, ean(1)).email == "h1@example.be"  # type: ignore[union-attr] # is there
+
+
+def test_a_contact_is_there_once_and_a_file_again_changes_nothing(june: Engine) -> None:
+    rows = [["ean", "phone"], [ean(1), "+32 470/12.34.56"], [ean(2), ""]]
+    for changed in (2, 0):
+        with acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
+            assert take_contacts(act, iter(enumerate(rows, 1)), "x.csv").changed == changed
+    with reading(june) as session:
+        found = {row.ean: row for row in session.exec(select(ContactRow))}
+        assert (found[ean(1)].phone, found[ean(1)].email) == ("+32470123456", "h1@example.be")
+        assert found[ean(2)].phone is None
+    twice = [["ean", "phone"], [ean(1), "0470123456"], [ean(1), "0470123457"]]
+    with pytest.raises(WrongContactsError), acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
+        take_contacts(act, iter(enumerate(twice, 1)), "x.csv")
+
+
+# -- whatever happens -----------------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.tuples(st.integers(1, 3), st.sampled_from(Happening), st.sampled_from(LearnedBy), st.booleans()),
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(STEPS)
+def test_whatever_is_recorded_and_withdrawn_no_past_day_changes(
+    june: Engine, steps: list[tuple[int, Happening, LearnedBy, bool]]
+) -> None:
+    with writing(june) as session:
+        session.execute(delete(HappeningRow))
+    known = []
+    for day, (number, what, channel, withdraws) in enumerate(steps, 1):
+        now_ms = OPENED_MS + day * DAY_MS
+        with acting(june, NO_ROOT, ANNE, now_ms) as act:
+            try:
+                record(act, NAME, ean(number), what, channel, now_ms, withdrawn=withdraws)
+            except RefusedError:
+                assert withdraws, "only what is not there cannot be withdrawn"
+        known.append((now_ms, counts(june, now_ms)))
+    for now_ms, as_it_was in known:
+        assert counts(june, now_ms) == as_it_was

@@ -1,0 +1,97 @@
+"""What comes back is read as mail servers write it; a server's URL and an address are checked."""
+
+from contextlib import suppress
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.reactivation.mail import CameBack, read_address, read_bounce, read_server
+from protocols.errors import InputError
+
+# As Postfix writes it, shortened: RFC 3464, with the headers of the mail that came back.
+BOUNCE = """\
+From: MAILER-DAEMON@mx.example.be (Mail Delivery System)
+To: info@example.be
+Subject: Undelivered Mail Returned to Sender
+Message-Id: <20200604100001.4@mx.example.be>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain; charset=us-ascii
+
+This is the mail system at host mx.example.be.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.be
+Arrival-Date: Thu, 4 Jun 2020 12:00:01 +0200 (CEST)
+
+Final-Recipient: rfc822; h1@example.be
+Action: {action}
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <h1@example.be>:
+    Recipient address rejected: User unknown
+
+--b
+{returned}
+
+--b--
+"""
+HEADERS = "Content-Type: text/rfc822-headers\n\nMessage-ID: <0123@example.be>\nSubject: x"
+WHOLE = "Content-Type: message/rfc822\n\nMessage-ID: <0123@example.be>\nSubject: x\n\ntext"
+
+
+@pytest.mark.parametrize("returned", [HEADERS, WHOLE])
+@pytest.mark.parametrize(("action", "final"), [("failed", True), ("delayed", False), ("Failed", True)])
+def test_a_bounce_says_which_mail_and_why(returned: str, action: str, *, final: bool) -> None:
+    data = BOUNCE.format(action=action, returned=returned).encode()
+    assert read_bounce(data, "x.eml") == CameBack(
+        message_id="<0123@example.be>",
+        reason="smtp; 550 5.1.1 <h1@example.be>: Recipient address rejected: User unknown",
+        final=final,
+    )
+
+
+def test_what_is_no_bounce_is_refused() -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "I am on holiday"
+    mail.set_content("until Monday")
+    with pytest.raises(InputError, match=r"x\.eml: is no delivery status notification \(RFC 3464\)"):
+        read_bounce(bytes(mail), "x.eml")
+    nameless = BOUNCE.format(action="failed", returned="Content-Type: text/plain\n\nx").encode()
+    with pytest.raises(InputError, match="does not say the Message-ID"):
+        read_bounce(nameless, "x.eml")
+
+
+@given(st.binary(max_size=400) | st.binary(max_size=60).map(lambda b: BOUNCE.encode()[:700] + b))
+def test_whatever_is_in_a_file_it_is_read_or_refused(data: bytes) -> None:
+    with suppress(InputError):
+        assert read_bounce(data, "x.eml").message_id
+
+
+@pytest.mark.parametrize(
+    "text", ["anna", "anna@", "@example.be", "anna@localhost", "a b@example.be", "", "ä@b.be"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"--from: .*allowed: an address such as"):
+        read_address(text, "--from")
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1:25", "http://mail:25", "smtp://", "smtp://h:99999", "smtp://u:secret@h", "smtp://h:x"]
+)
+def test_what_is_no_mail_server_is_refused_without_its_password(text: str) -> None:
+    with pytest.raises(InputError, match=r"--smtp: .*allowed: smtp://HOST:PORT") as caught:
+        read_server(text, "", "--smtp")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_is_read_with_its_user_and_usual_port() -> None:
+    found = read_server("smtps://anna%40example.be@mail.example.be", "pw", "--smtp")
+    assert (found.host, found.port, found.encrypted) == ("mail.example.be", 465, True)
+    assert (found.user, found.password) == ("anna@example.be", "pw")
+    assert read_server("smtp://mail", "", "--smtp").port == 25

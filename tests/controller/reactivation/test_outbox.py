@@ -1,0 +1,289 @@
+"""Reminders are sent once at most, whatever ends a run, by a real mail server and into a real folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from controller.database.campaign_tables import NoticeRow
+from controller.database.engine import reading, writing
+from controller.database.tables import TenancyRow
+from controller.orders.acting import acting
+from controller.reactivation import outbox
+from controller.reactivation.acts import close, message_id, move_deadline
+from controller.reactivation.drop_folder import write_letter_file
+from controller.reactivation.outbox import ATTEMPTS_MAX, RETRY_MS, Sent
+from controller.reactivation.rules import Means
+from controller.reactivation.store import campaign_named
+from controller.timing.rules import State, claim, hear, judge, judgement
+from controller.timing.store import ClockWritten, write_clock
+from protocols.errors import InputError, RefusedError, UnreachableError
+from protocols.instants import DAY_MS, HOUR_MS
+from protocols.reasons import Voice
+from tests.controller.households.households import ean
+from tests.controller.reactivation.campaign import (
+    ANNE,
+    DEADLINE_MS,
+    NAME,
+    NO_ROOT,
+    at,
+    counts,
+    dispatch,
+    happen,
+    open_june,
+    plan,
+    populate,
+    states,
+)
+from tests.controller.reactivation.mail_server import MailBox
+
+NOON = at("04 12:00")
+
+
+@pytest.fixture
+def june(engine: Engine) -> Engine:
+    """Four households with reminders planned on 4 June."""
+    populate(engine, 4)
+    assert open_june(engine) == 4
+    assert plan(engine, NOON).planned == 4
+    return engine
+
+
+def test_each_gets_its_mail_once_in_its_own_language(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=4)
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent()
+    assert plan(june, NOON).planned == 0, "the same wave adds nobody"
+    assert dispatch(june, NOON + HOUR_MS, tmp_path, mailbox.url, again=True) == Sent()
+    assert sorted(mailbox.receivers) == [f"h{n}@example.be" for n in range(1, 5)]
+    moments = {
+        "fr": "vendredi 3 juillet 2020 à 23h01",
+        "nl": "vrijdag 3 juli 2020 om 23.01 uur",
+        "de": "Freitag, 3. Juli 2020, um 23:01 Uhr",
+        "en": "Friday 3 July 2020 at 23:01",
+    }
+    for mail in mailbox.mails:
+        moment = moments[str(mail["Content-Language"])]
+        assert moment in mail.get_content()
+        assert moment in str(mail["Subject"])
+        assert mail["Auto-Submitted"] == "auto-generated"
+        assert str(mail["Date"]) == "Thu, 04 Jun 2020 10:00:00 +0000"
+    assert {str(mail["Content-Language"]) for mail in mailbox.mails} == set(moments)
+    assert len({str(mail["Message-ID"]) for mail in mailbox.mails}) == 4
+
+
+def test_nothing_leaves_by_night_and_all_of_it_in_the_morning(
+    engine: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    populate(engine, 2)
+    open_june(engine)
+    plan(engine, at("04 23:30"))
+    for night in ("04 23:30", "05 00:00", "05 07:59"):
+        assert dispatch(engine, at(night), tmp_path, mailbox.url).sent == 0
+    assert dispatch(engine, at("05 08:00"), tmp_path, mailbox.url).sent == 2
+
+
+def test_what_was_planned_by_day_waits_for_the_morning_too(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    assert dispatch(june, at("04 20:00"), tmp_path, mailbox.url) == Sent(night=True)
+    assert mailbox.mails == []
+    assert dispatch(june, at("05 08:00"), tmp_path, mailbox.url).sent == 4
+
+
+def test_who_is_done_by_then_gets_nothing(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    happen(june, 1, "card_back", "technician", NOON)
+    happen(june, 2, "at_terminal", "card", NOON)
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, dropped=1)
+    assert "h1@example.be" not in mailbox.receivers
+    (asked,) = [mail for mail in mailbox.mails if mail["To"] == "h2@example.be"]
+    assert "3. " in asked.get_content()
+    assert "1. " not in asked.get_content(), "only the step that is left"
+    assert plan(june, NOON, "second").done == 1
+
+
+def test_nothing_leaves_after_the_deadline_or_once_it_is_closed(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    assert dispatch(june, DEADLINE_MS + 10 * HOUR_MS, tmp_path, mailbox.url) == Sent(dropped=4)
+    with pytest.raises(RefusedError, match=r"its deadline .* is over"):
+        plan(june, DEADLINE_MS)
+    with acting(june, NO_ROOT, ANNE, NOON) as act:
+        close(act, NAME)
+    with pytest.raises(RefusedError, match="is closed since"):
+        dispatch(june, NOON, tmp_path, mailbox.url)
+    assert mailbox.mails == []
+
+
+# -- whatever ends a run --------------------------------------------------------------------------
+
+
+class _Killed(BaseException):
+    """Stands for a process that is gone: nothing in the program catches it."""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_around_the_hand_over_it_is_not_sent_again_by_itself(
+    june: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    hand_over = outbox._hand_over
+
+    def killed(desk: outbox.SendingDesk, claimed: outbox._Claimed) -> object:
+        if moment == "after":
+            hand_over(desk, claimed)
+        raise _Killed
+
+    monkeypatch.setattr(outbox, "_hand_over", killed)
+    with pytest.raises(_Killed):
+        dispatch(june, NOON, tmp_path, mailbox.url)
+    monkeypatch.undo()
+    assert states(june) == {"sending": 1, "planned": 3}
+    gone = len(mailbox.mails)
+    assert gone == (moment == "after")
+    assert counts(june, NOON).reached["unknown"] == 1, "what nobody knows is shown as unknown"
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 3
+    assert len(mailbox.mails) == gone + 3
+    assert plan(june, NOON).planned == 0
+    # Only a person has it sent again, and then under the same name.
+    assert dispatch(june, NOON, tmp_path, mailbox.url, again=True).sent == 1
+    names = [str(mail["Message-ID"]) for mail in mailbox.mails]
+    assert len(set(names)) == 4
+    assert len(names) == 4 + gone
+    assert states(june) == {"sent": 4}
+
+
+def test_killed_in_the_drop_folder_the_file_itself_answers(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    populate(engine, 5, email=False)
+    open_june(engine)
+    plan(engine, NOON, by=[Means.LETTER])
+    write, written = write_letter_file, 0
+
+    def killed(*args: object, **more: object) -> None:
+        nonlocal written
+        if written == 2:
+            raise _Killed
+        write(*args, **more)  # type: ignore[arg-type] # as it came
+        written += 1
+
+    monkeypatch.setattr(outbox, "write_letter_file", killed)
+    with pytest.raises(_Killed):
+        dispatch(engine, NOON, tmp_path)
+    monkeypatch.undo()
+    assert states(engine) == {"sending": 5}
+    assert dispatch(engine, NOON, tmp_path) == Sent()
+    assert states(engine) == {"sent": 2, "sending": 3}
+    assert dispatch(engine, NOON, tmp_path, again=True).sent == 3
+    assert len(list((tmp_path / "letters").iterdir())) == 5
+
+
+def test_a_server_that_is_away_loses_nothing(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match=r"mail server 127\.0\.0\.1:1: Connection refused"):
+        dispatch(june, NOON, tmp_path, "smtp://127.0.0.1:1")
+    assert states(june) == {"planned": 4}
+    with pytest.raises(InputError, match="--smtp: mail waits, and no server is named"):
+        dispatch(june, NOON, tmp_path)
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 4
+
+
+def test_a_connection_that_breaks_before_the_answer_leaves_it_unknown(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.on_data = [None]
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, unknown=1)
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent()
+    assert len(mailbox.mails) == 4
+
+
+def test_a_refused_address_comes_back_at_once_and_the_next_means_follows(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.answers["h1@example.be"] = "550 no such user"
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    assert counts(june, NOON).reached == {"acted": 0, "met": 0, "written": 3, "unknown": 0, "nobody": 1}
+    assert plan(june, NOON).planned == 1
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 1
+    (sms,) = (tmp_path / "sms").iterdir()
+    told = json.loads(sms.read_text("utf-8"))
+    assert told["to"] == "0470123456"
+    assert (told["not_after"], told["not_between"]) == ("2020-07-03T21:01:00Z", ["20:00", "08:00"])
+    assert "vrijdag 3 juli 2020 om 23.01 uur" in told["text"]
+    assert plan(june, NOON, "second").planned == 4
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 4
+    assert mailbox.receivers.count("h1@example.be") == 0, "a dead address is not used again"
+
+
+def test_a_server_that_takes_it_later_is_asked_again_some_times(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.answers["h1@example.be"] = "451 later"
+    now_ms = at("05 08:30")
+    assert dispatch(june, now_ms, tmp_path, mailbox.url) == Sent(sent=3, later=1)
+    assert dispatch(june, now_ms + RETRY_MS - 1, tmp_path, mailbox.url) == Sent()
+    for attempt in range(2, ATTEMPTS_MAX):
+        now_ms += RETRY_MS
+        assert dispatch(june, now_ms, tmp_path, mailbox.url).later == 1, attempt
+    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url) == Sent(bounced=1)
+    mailbox.on_data = ["552 too large"]
+    plan(june, NOON, "second")
+    assert dispatch(june, at("05 14:00"), tmp_path, mailbox.url).bounced == 1
+
+
+# -- clocks, dates, homes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("off_ms", "voices"), [(30 * DAY_MS, 2), (0, 1)])
+def test_while_nobody_can_say_what_time_it_is_nothing_is_planned_or_sent(
+    june: Engine, mailbox: MailBox, tmp_path: Path, off_ms: int, voices: int
+) -> None:
+    """The machine's clock is a month off; or the service has only one voice."""
+    state = State("no-boot")
+    for voice in (Voice.SYSTEM, Voice.TIMESERVER)[:voices]:
+        state = hear(state, voice, claim(NOON + off_ms - 1_000, 0, NOON + off_ms + 1_000, 0))
+    with writing(june) as session:
+        judged = judgement(judge(state, 0), 0, NOON)
+        write_clock(session, ClockWritten(judged=judged, shares_machine=None))
+    words = "clock and the service's differ" if voices == 2 else "the service doubts its clock"
+    with pytest.raises(RefusedError, match=words):
+        dispatch(june, NOON, tmp_path, mailbox.url)
+    assert mailbox.mails == []
+    assert states(june) == {"planned": 4}
+
+
+def test_a_moved_deadline_is_what_is_sent_and_who_was_told_another_is_counted(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.answers["h4@example.be"] = "451 later"
+    dispatch(june, NOON, tmp_path, mailbox.url)
+    with acting(june, NO_ROOT, ANNE, at("30 08:00")) as act:
+        assert move_deadline(act, NAME, DEADLINE_MS + 3 * DAY_MS) == 3
+    mailbox.answers.clear()
+    assert dispatch(june, at("30 09:00"), tmp_path, mailbox.url).sent == 1
+    assert "lundi 6 juillet 2020 à 23h01" in mailbox.mails[-1].get_content()
+    assert counts(june, at("30 10:00")).told_otherwise == 3
+
+
+def test_who_has_moved_out_gets_nothing_and_neither_does_the_next(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    with writing(june) as session:
+        session.add(
+            TenancyRow(
+                ean=ean(1), number=1, meter="m00001", until_ms=NOON, recorded_by="anne", recorded_ms=NOON
+            )
+        )
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, dropped=1)
+    assert counts(june, NOON).left == 1
+    assert plan(june, NOON, "second").left == 1
+
+
+def test_the_name_of_a_reminder_never_changes_and_tells_nobody_whose_it_is(june: Engine) -> None:
+    with reading(june) as session:
+        campaign = campaign_named(session, NAME)
+        rows = session.exec(select(NoticeRow)).all()
+        for row in rows:
+            assert row.message_id == message_id(campaign, row.ean, row.wave, Means(row.means))
+            assert row.ean not in row.message_id
+        assert len({row.message_id for row in rows}) == 4
