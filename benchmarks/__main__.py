@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import firmware, fleet_file, flood, release, report, signatures, wire
+from benchmarks import firmware, fleet_file, flood, release, reminders, report, signatures, wire
 from benchmarks.figures import Figure
 from benchmarks.figures import Progress as Tell
 from benchmarks.machine import describe_machine
@@ -28,6 +28,10 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "wire": ("Messages", lambda tell: wire.measure_wire(wire.Size(), tell)),
     "import": ("A file of households", lambda tell: fleet_file.measure_import(fleet_file.Size(), tell)),
     "pages": ("Lists of meters", lambda tell: fleet_file.measure_pages(fleet_file.Size(), tell)),
+    "reminders": (
+        "Reminders of a reactivation",
+        lambda tell: reminders.measure_reminders(reminders.Size(), tell),
+    ),
     "floods": ("Top-ups under a flood", lambda tell: flood.measure_floods(flood.Size(), tell)),
     "release": ("Release of a fleet", lambda tell: release.measure_release(release.Size(), tell)),
 }

@@ -94,8 +94,9 @@ class HappeningRow(Table, table=True):
 class NoticeRow(Table, table=True):
     """A reminder to one household, in one wave, by one means: its key lets nothing be sent twice.
 
-    `message_id` names it for mail servers, and its file in the drop folder. `told_ms`: the deadline that it
-    named. `ended_ms`: when it came back, or was dropped, for this `reason`. `address`: where it was sent.
+    `message_id` names it for mail servers, and its file in the drop folder. `address`: where it is sent.
+    `not_before_ms`: when it may leave; once it is being sent, since when. `told_ms`: the deadline that it
+    named. `ended_ms`: when it came back, or was dropped, for this `reason`.
     """
 
     __tablename__ = "notice"

@@ -230,11 +230,18 @@ def plan_reminders(
     eans = members_after(act.session, name, after, limit)
     known = households(act.session, campaign, eans)
     not_before_ms = after_night(act.now_ms, load_zone(campaign.zone))
+    notices: list[dict[str, object]] = []
     counts = {"planned": 0, "before": 0, "done": 0, "left": 0, "unreachable": 0}
     for ean in eans:
         household = known.get(ean)
-        counts[_plan_one(act, campaign, wave, wanted, household, not_before_ms)] += 1
-    if counts["planned"]:
+        planned = _plan_one(act, campaign, wave, wanted, household)
+        if isinstance(planned, str):
+            counts[planned] += 1
+        else:
+            notices.append(planned | {"not_before_ms": not_before_ms})
+    if notices:
+        counts["planned"] = len(notices)
+        act.session.connection().execute(insert(NoticeRow), notices)
         _audit(act, name, does="plan", wave=wave, households=counts["planned"])
     return Planned(**counts, after=eans[-1] if len(eans) == limit else None)
 
@@ -245,9 +252,8 @@ def _plan_one(
     wave: str,
     wanted: Sequence[Means],
     household: Addressee | None,
-    not_before_ms: int,
-) -> str:
-    """Plan one reminder; returns the count that it belongs to."""
+) -> str | dict[str, object]:
+    """The row of one reminder; where there is none, the count that the household belongs to."""
     if household is None or household.has_left:
         return "left"
     if how_far(household.noted, act.now_ms, act.now_ms).done:
@@ -258,20 +264,18 @@ def _plan_one(
         live = (NoticeState.PLANNED, NoticeState.SENDING, NoticeState.SENT, NoticeState.DROPPED)
         told = any(each.wave == wave and each.state in live for each in household.written)
         return "before" if told else "unreachable"
-    act.session.add(
-        NoticeRow(
-            campaign=campaign.name,
-            ean=household.ean,
-            wave=wave,
-            means=means,
-            message_id=message_id(campaign, household.ean, wave, means),
-            address=reachable[means] or "",
-            state=NoticeState.PLANNED,
-            not_before_ms=not_before_ms,
-            planned_ms=act.now_ms,
-        )
-    )
-    return "planned"
+    return {
+        "campaign": campaign.name,
+        "ean": household.ean,
+        "wave": wave,
+        "means": means.value,
+        "message_id": message_id(campaign, household.ean, wave, means),
+        "address": reachable[means],
+        "state": NoticeState.PLANNED.value,
+        "attempts": 0,
+        "planned_ms": act.now_ms,
+        "reason": "",
+    }
 
 
 def message_id(campaign: CampaignRow, ean: str, wave: str, means: Means) -> str:

@@ -40,6 +40,8 @@ from protocols.reasons import Energy, Language
 # A server that takes a mail later is asked again so often, so long after.
 ATTEMPTS_MAX: Final = 5
 RETRY_MS: Final = 30 * MINUTE_MS
+# What has been sending for so long is sent by nobody any more: no answer of a server is waited for longer.
+_IN_FLIGHT_MS: Final = 15 * MINUTE_MS
 # Files are written so many at a time: what is on the disk answers for itself after a crash.
 _FILES_AT_ONCE: Final = 100
 
@@ -102,8 +104,9 @@ def due(store: Engine, name: str) -> Due:
 def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bool = False) -> Sent:
     """Send a reactivation's reminders that are due. `told`: hears of each that is settled.
 
-    `again`: also those of which nobody knows whether they have gone. Raises RefusedError while nobody can say
-    what time it is, InputError where mail waits and no server is named, UnreachableError where it is away.
+    `again`: also those of which nobody has known for a quarter of an hour whether they have gone. Raises
+    RefusedError while nobody can say what time it is, InputError where mail waits and no server is named,
+    UnreachableError where it is away.
     """
     with _act(desk) as act:
         check_clock(act)
@@ -158,6 +161,13 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
             ]:
                 _settle(act, each, result, wait_ms=0)
         raise
+    except KeyboardInterrupt:
+        # The one in the middle may have gone; those after it have not.
+        rest = claimed[len(handed) + 1 :]
+        with _act(desk) as act:
+            for each, result in [*handed, *((each, Handed(NoticeState.PLANNED)) for each in rest)]:
+                _settle(act, each, result, wait_ms=0)
+        raise
     count = dict.fromkeys(NoticeState, 0)
     with _act(desk) as act:
         for each, result in handed:
@@ -207,6 +217,7 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
             dropped += 1
         else:
             notice.state, notice.told_ms = NoticeState.SENDING, campaign.deadline_ms
+            notice.not_before_ms = act.now_ms
             notice.attempts += 1
             key = (notice.campaign, notice.ean, notice.wave, notice.means)
             claimed.append(
@@ -250,7 +261,8 @@ def _settle_doubtful(act: Act, name: str, drop: Path, *, again: bool) -> None:
     act.session.flush()
     if again:
         planned = {"state": NoticeState.PLANNED, "not_before_ms": act.now_ms, "told_ms": None}
-        act.session.execute(update(NoticeRow).where(*doubtful).values(**planned))
+        long_ago = col(NoticeRow.not_before_ms) <= act.now_ms - _IN_FLIGHT_MS
+        act.session.execute(update(NoticeRow).where(*doubtful, long_ago).values(**planned))
 
 
 def _hand_over(desk: SendingDesk, claimed: _Claimed) -> Handed:
@@ -283,7 +295,7 @@ def _hand_over(desk: SendingDesk, claimed: _Claimed) -> Handed:
 def reminder_of(campaign: CampaignRow, household: Addressee, now_ms: int) -> Reminder:
     """What a household is reminded of at this instant."""
     return Reminder(
-        name=None if household.contact is None else household.contact.name,
+        name=household.contact.name,
         ean=household.ean,
         energy=None if household.energy is None else Energy(household.energy),
         deadline_ms=campaign.deadline_ms,

@@ -139,6 +139,13 @@ def list_campaigns(session: Session) -> list[CampaignView]:
     return [view_of(row, CampaignView, households=counts.get(row.name, 0)) for row in rows]
 
 
+def campaign_view(session: Session, name: str) -> CampaignView:
+    """One reactivation. Raises RefusedError for an unknown one."""
+    row = campaign_named(session, name)
+    mine = select(func.count()).select_from(CampaignHouseholdRow).where(CampaignHouseholdRow.campaign == name)
+    return view_of(row, CampaignView, households=session.exec(mine).one())
+
+
 def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
     """The counts of a reactivation at `on_ms`, by what was known at `known_ms`.
 
@@ -185,7 +192,7 @@ def show_household(session: Session, name: str, household: str, now_ms: int) -> 
     return HouseholdStory(
         ean=ean,
         meter=found.meter,
-        name=None if found.contact is None else found.contact.name,
+        name=found.contact.name,
         language=found.language or campaign.language,
         remote=found.remote,
         has_left=found.has_left,
@@ -247,11 +254,11 @@ def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int
     return DoorVisit(
         ean=household.ean,
         meter=household.meter,
-        postcode=None if contact is None else contact.postcode,
-        town=None if contact is None else contact.town,
-        street=None if contact is None else contact.street,
-        name=None if contact is None else contact.name,
-        phone=None if contact is None else contact.phone,
+        postcode=contact.postcode,
+        town=contact.town,
+        street=contact.street,
+        name=contact.name,
+        phone=contact.phone,
         language=household.language or campaign.language,
         energy=household.energy,
         steps=far.steps,

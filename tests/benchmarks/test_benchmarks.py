@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import before, firmware, fleet_file, flood, release, report, signatures, wire
+from benchmarks import before, firmware, fleet_file, flood, release, reminders, report, signatures, wire
 from benchmarks.brokers import EMBEDDED
 from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
@@ -39,6 +39,7 @@ TINY: dict[str, Measure] = {
     "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
     "import": lambda: fleet_file.measure_import(fleet_file.Size(rows=50), print),
     "pages": lambda: fleet_file.measure_pages(fleet_file.Size(meters=20, pages=2), print),
+    "reminders": lambda: reminders.measure_reminders(reminders.Size(households=20), print),
     "floods": lambda: flood.measure_floods(
         flood.Size(4, 3, 0.01, 0.05, 500, (EMBEDDED,), ("births of controllers",)), print
     ),

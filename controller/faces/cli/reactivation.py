@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from msgspec import to_builtins
@@ -22,12 +23,13 @@ from controller.reactivation.views import (
     CampaignView,
     Funnel,
     HouseholdStory,
+    campaign_view,
     funnel,
     list_campaigns,
     show_household,
 )
 from protocols.arguments import check_choice, read_instant, read_name
-from protocols.cutting.zones import instants_of_wall
+from protocols.cutting.zones import instants_of_wall, load_zone
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, quoted
 from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms
@@ -83,7 +85,7 @@ def open_one(
         name=name,
         query=where,
         zone=face.zone.key,
-        deadline_ms=_deadline(face, deadline),
+        deadline_ms=_deadline(face.zone, deadline),
         sender=_text(sender, "--sender"),
         phone=_text(phone, "--phone"),
         language=language,
@@ -230,13 +232,15 @@ def show(face: Face, name: Name, household: HouseholdName, *, wide: Wide = False
 def move(face: Face, name: Name, *, deadline: Deadline) -> int:
     """Give a reactivation another deadline. Reminders that are sent from now on have the new one."""
     read_name(name, "NAME")
-    deadline_ms = _deadline(face, deadline)
+    with face.office.reading() as session:
+        zone = load_zone(campaign_view(session, name).zone)
+    deadline_ms = _deadline(zone, deadline)
     with face.acting_as(Role.PROTECT) as act:
         told = move_deadline(act, name, deadline_ms)
     if face.as_json:
         print_json({"name": name, "told_otherwise": told, **instants(deadline=deadline_ms)})
         return Exit.DONE
-    print_lines(f"{name} ends on {local_in_words(deadline_ms, face.zone)}.")
+    print_lines(f"{name} ends on {local_in_words(deadline_ms, zone)}.")
     if told:
         were = "1 household was" if told == 1 else f"{told} households were"
         print_lines(
@@ -312,13 +316,13 @@ def _story_fields(story: HouseholdStory) -> dict[str, Any]:
     return fields
 
 
-def _deadline(face: Face, text: str) -> int:
+def _deadline(zone: ZoneInfo, text: str) -> int:
     """An instant with the zone's own offset: another one means that somebody has read it otherwise."""
     deadline_ms = read_instant(text, "--deadline")
-    there = datetime_from_ms(deadline_ms, face.zone)
+    there = datetime_from_ms(deadline_ms, zone)
     typed = datetime.fromisoformat(text).utcoffset()
     if typed != there.utcoffset():
-        reading = local_in_words(deadline_ms, face.zone)
+        reading = local_in_words(deadline_ms, zone)
         raise InputError(
             f"--deadline: {quoted(text)} is {reading}; allowed: the offset of that day, {there.isoformat()}"
         )

@@ -13,14 +13,14 @@ from controller.database.tables import TenancyRow
 from controller.orders.acting import acting
 from controller.reactivation import outbox
 from controller.reactivation.acts import close, message_id, move_deadline
-from controller.reactivation.drop_folder import write_letter_file
+from controller.reactivation.drop_folder import write_letter_file, write_sms_file
 from controller.reactivation.outbox import ATTEMPTS_MAX, RETRY_MS, Sent
 from controller.reactivation.rules import Means
 from controller.reactivation.store import campaign_named
 from controller.timing.rules import State, claim, hear, judge, judgement
 from controller.timing.store import ClockWritten, write_clock
 from protocols.errors import InputError, RefusedError, UnreachableError
-from protocols.instants import DAY_MS, HOUR_MS
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Voice
 from tests.controller.households.households import ean
 from tests.controller.reactivation.campaign import (
@@ -145,8 +145,9 @@ def test_killed_around_the_hand_over_it_is_not_sent_again_by_itself(
     assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 3
     assert len(mailbox.mails) == gone + 3
     assert plan(june, NOON).planned == 0
-    # Only a person has it sent again, and then under the same name.
-    assert dispatch(june, NOON, tmp_path, mailbox.url, again=True).sent == 1
+    # Only a person has it sent again, not while somebody may be at it, and then under the same name.
+    assert dispatch(june, NOON + 14 * MINUTE_MS, tmp_path, mailbox.url, again=True).sent == 0
+    assert dispatch(june, NOON + 15 * MINUTE_MS, tmp_path, mailbox.url, again=True).sent == 1
     names = [str(mail["Message-ID"]) for mail in mailbox.mails]
     assert len(set(names)) == 4
     assert len(names) == 4 + gone
@@ -175,8 +176,31 @@ def test_killed_in_the_drop_folder_the_file_itself_answers(
     assert states(engine) == {"sending": 5}
     assert dispatch(engine, NOON, tmp_path) == Sent()
     assert states(engine) == {"sent": 2, "sending": 3}
-    assert dispatch(engine, NOON, tmp_path, again=True).sent == 3
+    assert dispatch(engine, NOON + HOUR_MS, tmp_path, again=True).sent == 3
     assert len(list((tmp_path / "letters").iterdir())) == 5
+
+
+def test_ctrl_c_leaves_only_the_one_in_the_middle_unknown(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    populate(engine, 5, email=False)
+    open_june(engine)
+    plan(engine, NOON, by=[Means.SMS])
+    write, written = write_sms_file, 0
+
+    def interrupted(*args: object, **more: object) -> None:
+        nonlocal written
+        written += 1
+        if written == 3:
+            raise KeyboardInterrupt
+        write(*args, **more)  # type: ignore[arg-type] # as it came
+
+    monkeypatch.setattr(outbox, "write_sms_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dispatch(engine, NOON, tmp_path)
+    monkeypatch.undo()
+    assert states(engine) == {"sent": 2, "sending": 1, "planned": 2}
+    assert dispatch(engine, NOON, tmp_path).sent == 2
 
 
 def test_a_server_that_is_away_loses_nothing(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:

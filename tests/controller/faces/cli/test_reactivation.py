@@ -1,0 +1,143 @@
+"""`relance reactivation`: what a person sees, and what is refused, in one line each."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.controller.faces.cli.invocation import call
+from tests.controller.households.households import ean
+
+DEADLINE = "2099-07-03T23:01+02:00"
+OPEN = ("reactivation", "open", "june", "--where", "area==Namur", "--sender", "The network", "--phone", "078")
+
+
+@pytest.fixture
+def opened(home: Path, tmp_path: Path) -> Path:
+    """Three households, the third without an address, and a reactivation for them."""
+    fleet, contacts = tmp_path / "fleet.csv", tmp_path / "contacts.csv"
+    fleet.write_text("\n".join(["ean,meter,area", *(f"{ean(n)},m0000{n},Namur" for n in (1, 2, 3))]))
+    contacts.write_text(f"ean;street;postcode;town\n{ean(1)};Rue B;5001;Namur\n{ean(2)};Rue A;5000;Namur\n")
+    assert call(home, "meters", "import", str(fleet)).status == 0
+    assert call(home, "reactivation", "contacts", str(contacts)).out == "2 rows: 2 new or changed.\n"
+    assert call(home, *OPEN, "--deadline", DEADLINE).out == (
+        "june is open for 3 households, until Friday 3 July 2099 23:01 (Europe/Brussels).\n"
+    )
+    return home
+
+
+def test_the_counts_are_shown_and_add_up(opened: Path) -> None:
+    assert call(opened, "reactivation", "status", "--json").found["reactivations"][0]["households"] == 3
+    lines = call(opened, "reactivation", "status", "june").out.splitlines()
+    assert lines[1].split() == ["nothing", "done", "3"]
+    assert "3 nobody" in lines[6]
+    call(opened, "reactivation", "done", "june", "m00001", "--channel", "call")
+    shown = call(opened, "reactivation", "status", "june").out
+    assert "1: 0 proved, 1 as the household says" in shown
+
+
+def test_doors_come_street_by_street_and_those_without_an_address_last(opened: Path, tmp_path: Path) -> None:
+    found = call(opened, "reactivation", "visit", "june", "--json").found
+    assert [each["meter"] for each in found["doors"]] == ["m00002", "m00001", "m00003"]
+    route = tmp_path / "route.csv"
+    assert call(opened, "reactivation", "visit", "june", "--out", str(route)).out == f"{route}: 3 doors.\n"
+    assert route.stat().st_mode & 0o777 == 0o600
+    assert call(opened, "reactivation", "visit", "june", "--out", str(route)).status == 2, (
+        "no file is replaced"
+    )
+    for meter in ("m00001", "m00002", "m00003"):
+        call(opened, "reactivation", "done", "june", meter, "--channel", "technician")
+    assert call(opened, "reactivation", "visit", "june").status == 1
+
+
+def test_who_can_be_written_to_in_no_way_is_told(opened: Path) -> None:
+    told = call(opened, "reactivation", "remind", "june", "--wave", "first").out
+    assert "2 reminders are planned" in told
+    assert "1 cannot be written to so: `relance reactivation visit june` has their doors." in told
+    assert call(opened, "reactivation", "remind", "june", "--wave", "x", "--by", "sms").status == 1
+
+
+def test_nobody_chosen_opens_nothing(home: Path) -> None:
+    argv = [word if word != "area==Namur" else "area==Nowhere" for word in OPEN]
+    ended = call(home, *argv, "--deadline", DEADLINE)
+    assert (ended.status, ended.out) == (1, "No household matches: nothing is opened.\n")
+    assert call(home, "reactivation", "status").out == "No reactivation has been opened.\n"
+
+
+@pytest.mark.parametrize(
+    ("deadline", "words"),
+    [
+        ("2099-07-03T23:01", "allowed: a date and time with its offset"),
+        ("2020-07-03T23:01+02:00", "2020-07-03T21:01:00Z is over"),
+        ("2099-07-03T23:01+01:00", "is Saturday 4 July 2099 00:01 (Europe/Brussels); allowed: the offset of"),
+        (
+            "2099-07-03T21:01Z",
+            "is Friday 3 July 2099 23:01 (Europe/Brussels); allowed: the offset of that day",
+        ),
+    ],
+)
+def test_a_deadline_that_can_be_read_otherwise_is_refused_with_its_reading(
+    opened: Path, deadline: str, words: str
+) -> None:
+    for argv in (("move", "june"), ("open", "other", *OPEN[3:])):
+        ended = call(opened, "reactivation", *argv, "--deadline", deadline)
+        assert (ended.status, words in ended.one_line()) == (2, True), ended
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "words"),
+    [
+        ("status jun", 1, 'no reactivation "jun"; did you mean june?'),
+        ("status june --on yesterday", 2, "allowed: a day such as 2020-06-10"),
+        ("status --on 2020-06-10", 2, "allowed: with the NAME of a reactivation"),
+        ("show june m9", 1, '"m9": is no household of june'),
+        ("remind june", 2, "--wave"),
+        ("remind june --wave a/b", 2, "--wave: "),
+        ("remind june --wave w --by pigeon", 2, "allowed: email, sms, letter"),
+        ("send nope", 1, "no reactivation"),
+        ("send june --smtp mail", 2, "allowed: smtp://HOST:PORT"),
+        ("send june --smtp smtp://127.0.0.1:1", 2, "--from: missing"),
+        ("bounce june", 2, "allowed: files, or --meter with --by"),
+        ("bounce june /nowhere/x.eml", 2, "/nowhere/x.eml: No such file or directory"),
+        ("bounce june --meter m00001 --by letter", 1, "no letter of june has been sent"),
+        ("visited june m00001 --found x", 2, "allowed: met, absent"),
+        ("done june m00001 --step met", 2, "allowed: card_in_meter, at_terminal, card_back, remote"),
+        ("done june m00001 --on 2099-01-01T00:00Z", 2, "is to come"),
+        ("undo june m00001 --step met --channel call", 1, "is not recorded"),
+        ("contacts /nowhere/x.csv", 2, "No such file or directory"),
+        ("close nope", 1, "no reactivation"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_changes_nothing(
+    opened: Path, argv: str, status: int, words: str
+) -> None:
+    before = call(opened, "reactivation", "show", "june", "m00001", "--json").out
+    ended = call(opened, "reactivation", *argv.split())
+    assert (ended.status, words in ended.one_line()) == (status, True), ended
+    assert call(opened, "reactivation", "show", "june", "m00001", "--json").out == before
+
+
+def test_a_file_of_contacts_is_taken_whole_or_not_at_all(opened: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text(f"ean,email\n{ean(1)},a@example.be\n{ean(2)},nobody\n{ean(9)},b@example.be\n")
+    ended = call(opened, "reactivation", "contacts", str(file))
+    assert ended.status == 2
+    assert ended.err.splitlines() == [
+        f'{file}: row 3, email: "nobody"; allowed: an address such as anna@example.be, or nothing',
+        f'{file}: row 4, ean: "{ean(9)}"; allowed: a household that `relance meters import` has named',
+        f"{file}: 2 wrong: nothing is stored.",
+    ]
+    call(opened, "reactivation", "remind", "june", "--wave", "w")
+    notices = call(opened, "reactivation", "show", "june", "m00001", "--json").found["notices"]
+    assert [each["means"] for each in notices] == ["letter"]
+
+
+def test_who_moves_out_takes_the_address_along(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.reactivation.rules.is_night", lambda _instant_ms, _zone: False)
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    moved = call(opened, "meters", "move-out", "m00001", "--on", "2026-01-01T12:00+01:00")
+    assert moved.status == 0, moved
+    sent = call(opened, "reactivation", "send", "june", "--json").found
+    assert (sent["sent"], sent["dropped"]) == (1, 1)
+    shown = call(opened, "reactivation", "show", "june", "m00001").out
+    assert "The household of before has left." in shown
+    assert "nobody's name is known" in shown
