@@ -1,6 +1,7 @@
 """`relance reactivation visit|visited|done|undo`: the way from door to door, and what was seen there."""
 
 import csv
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -181,10 +182,13 @@ def _record(
     return Exit.DONE
 
 
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _write(out: Path, found: list[DoorVisit]) -> None:
     try:
-        with out.open("x", encoding="utf-8", newline="") as file:
-            out.chmod(0o600)
+        with open(out, "x", encoding="utf-8", newline="", opener=_for_us_alone) as file:  # an opener
             writer = csv.writer(file)
             writer.writerow(DoorVisit.__struct_fields__)
             writer.writerows([_cell(value) for value in structs.astuple(each)] for each in found)

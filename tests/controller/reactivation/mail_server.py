@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import ssl
+import threading
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
@@ -19,14 +21,17 @@ class MailBox:
     An answer of None to a text ends the connection without a word, after the text has been taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.mails: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
         self.on_data: list[str | None] = []
+        self.came = threading.Event()
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, tls_context=tls)
 
     @property
     def url(self) -> str:
@@ -39,7 +44,16 @@ class MailBox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.go_on()
         self._controller.stop()
+
+    def hold(self) -> None:
+        """Take texts and answer none, until `go_on`; `came` is set once one has come."""
+        self.came.clear()
+        self._may_answer.clear()
+
+    def go_on(self) -> None:
+        self._may_answer.set()
 
     async def handle_RCPT(  # noqa: N802 # aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -56,6 +70,8 @@ class MailBox:
             mail = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
+        self.came.set()
+        await asyncio.to_thread(self._may_answer.wait)
         if answer is None:
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()

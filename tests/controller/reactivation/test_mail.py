@@ -1,14 +1,25 @@
 """What comes back is read as mail servers write it; a server's URL and an address are checked."""
 
+import smtplib
+import ssl
 from contextlib import suppress
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.reactivation.mail import CameBack, read_address, read_bounce, read_server
-from protocols.errors import InputError
+from controller.reactivation.mail import CameBack, Handed, Mailer, read_address, read_bounce, read_server
+from controller.reactivation.rules import NoticeState
+from protocols.errors import InputError, UnreachableError
+from protocols.languages.reactivation import Letter
+from tests.controller.reactivation.mail_server import MailBox
 
 # As Postfix writes it, shortened: RFC 3464, with the headers of the mail that came back.
 BOUNCE = """\
@@ -71,6 +82,79 @@ def test_what_is_no_bounce_is_refused() -> None:
 def test_whatever_is_in_a_file_it_is_read_or_refused(data: bytes) -> None:
     with suppress(InputError):
         assert read_bounce(data, "x.eml").message_id
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's certificate for which nobody vouches."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    dated = made.serial_number(1).not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    certificate = dated.not_valid_after(datetime(2100, 1, 1, tzinfo=UTC)).sign(key, hashes.SHA256())
+    pem = folder / "mail.pem"
+    written = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem.write_bytes(written + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+LETTER = Letter(
+    language="en",
+    subject="Your meter",
+    about="Meter",
+    date="Thursday",
+    greeting="Dear customer,",
+    opening=(),
+    steps=(),
+    first_step=1,
+    closing=(),
+    farewell="Kind regards,",
+    sender='The network, "DSO"',
+)
+
+
+def handed(url: str, password: str = "") -> Handed:
+    mailer = Mailer(read_server(url, password, "--smtp"), "info@example.be")
+    try:
+        return mailer.hand_over(LETTER, "0123", "h1@example.be", 0)
+    finally:
+        mailer.close()
+
+
+def test_a_server_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+    with MailBox(self_signed(tmp_path)) as box:
+        with pytest.raises(
+            UnreachableError, match=r"mail server 127\.0\.0\.1:\d+: .*certificate verify failed"
+        ):
+            handed(box.url)
+        assert box.mails == []
+
+
+def test_a_password_is_never_sent_without_encryption(mailbox: MailBox) -> None:
+    with pytest.raises(UnreachableError, match="a password is never sent without") as caught:
+        handed(mailbox.url.replace("//", "//anna@"), "secret-word")
+    assert "secret-word" not in str(caught.value)
+    assert mailbox.mails == []
+
+
+def test_a_mail_says_who_sent_it_and_that_a_machine_did(mailbox: MailBox) -> None:
+    assert handed(mailbox.url) == Handed(NoticeState.SENT)
+    (mail,) = mailbox.mails
+    assert mail["From"].addresses[0].display_name == 'The network, "DSO"'
+    assert mail["From"].addresses[0].addr_spec == "info@example.be"
+    assert (mail["Message-ID"], mail["Auto-Submitted"]) == ("<0123@example.be>", "auto-generated")
+
+
+def test_a_sender_that_the_server_refuses_is_no_bounce_of_the_household(
+    mailbox: MailBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtplib.SMTP, "mail", lambda *_args: (553, b"not yours"))
+    with pytest.raises(UnreachableError, match=r"it refuses info@example\.be: 553 not yours"):
+        handed(mailbox.url)
+    assert mailbox.mails == []
 
 
 @pytest.mark.parametrize(
