@@ -211,6 +211,7 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
             )
         )
         if leaving is Leaving.NIGHT:
+            assert not claimed, "it is night for all of them or for none"
             return claimed, dropped, True
         if household is None or leaving is not Leaving.SEND:
             notice.state, notice.ended_ms, notice.reason = NoticeState.DROPPED, act.now_ms, leaving.value

@@ -11,6 +11,7 @@ from controller.database.bulk import in_batches
 from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRow, HappeningRow, NoticeRow
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow
+from controller.moratoriums.views import list_holds
 from controller.reactivation.rules import HowFar, NoticeState, ReachedBy, how_far, reach_of
 from controller.reactivation.store import Addressee, campaign_named, households, member, members_after
 
@@ -131,6 +132,17 @@ class Unreached(Struct, frozen=True, kw_only=True):
     undone: tuple[str, ...]
 
 
+class EndsEarly(Struct, frozen=True, kw_only=True):
+    """An open reactivation whose deadline no moratorium for the fleet reaches.
+
+    `until_ms`: the end of the one that lasts longest; None: none is in force or to come.
+    """
+
+    campaign: str
+    deadline_ms: int
+    until_ms: int | None
+
+
 def list_campaigns(session: Session) -> list[CampaignView]:
     """All reactivations, the last opened first."""
     counted = select(CampaignHouseholdRow.campaign, func.count()).group_by(col(CampaignHouseholdRow.campaign))
@@ -247,6 +259,18 @@ def unreached(session: Session, meters: Collection[str] | None, now_ms: int) -> 
                 Unreached(campaign=campaign.name, nobody=tuple(sorted(nobody)), undone=tuple(sorted(undone)))
             )
     return found
+
+
+def ends_early(session: Session, now_ms: int) -> list[EndsEarly]:
+    """Reactivations before whose deadline meters may be cut: households have been told a later date."""
+    ends = [each.until_ms for each in list_holds(session) if each.fleet and each.until_ms is not None]
+    until_ms = max((each for each in ends if each > now_ms), default=None)
+    waiting = (col(CampaignRow.closed_ms).is_(None), CampaignRow.deadline_ms > now_ms)
+    return [
+        EndsEarly(campaign=row.name, deadline_ms=row.deadline_ms, until_ms=until_ms)
+        for row in session.exec(select(CampaignRow).where(*waiting).order_by(CampaignRow.name))
+        if until_ms is None or until_ms < row.deadline_ms
+    ]
 
 
 def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int) -> DoorVisit:

@@ -7,7 +7,7 @@ import typer
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Since, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
-from controller.faces.cli.unreached import warn_of_unreached
+from controller.faces.cli.unreached import warn_of_early_ends, warn_of_unreached
 from controller.faces.cli.verbs import ACTING, verb
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import ForgottenHold, HoldView, list_forgotten, list_holds
@@ -50,6 +50,7 @@ def declare_one(face: Face, name: Name, *, until: Until, since: Since = None) ->
         raise RefusedError(
             f"{name} stands until {ends}; `relance moratorium extend {name}` adds to it"
         ) from None
+    warn_of_early_ends(face)
     return face.show(declared)
 
 
@@ -60,6 +61,7 @@ def extend_one(face: Face, name: Name, *, until: Until) -> int:
     read_name(name, "NAME")
     with face.acting(Kind.HOLD) as act:
         extended = extend(act, name, until_ms)
+    warn_of_early_ends(face)
     return face.show(extended)
 
 

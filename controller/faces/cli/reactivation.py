@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
+from controller.faces.cli.unreached import warn_of_early_ends
 from controller.faces.cli.verbs import ACTING, NAMED, verb
 from controller.households.rules import problem_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
@@ -94,6 +95,7 @@ def open_one(
     condition = read_query(where, METER_FIELDS, "--where")
     with face.acting_as(Role.PROTECT, basis=face.basis) as act:
         count = open_campaign(act, opening, condition)
+    warn_of_early_ends(face)
     if face.as_json:
         print_json({"name": name, "households": count, **instants(deadline=opening.deadline_ms)})
     elif count:
@@ -237,6 +239,7 @@ def move(face: Face, name: Name, *, deadline: Deadline) -> int:
     deadline_ms = _deadline(zone, deadline)
     with face.acting_as(Role.PROTECT) as act:
         told = move_deadline(act, name, deadline_ms)
+    warn_of_early_ends(face)
     if face.as_json:
         print_json({"name": name, "told_otherwise": told, **instants(deadline=deadline_ms)})
         return Exit.DONE

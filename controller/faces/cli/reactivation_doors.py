@@ -31,8 +31,10 @@ _STEPS: Final = tuple(each for each in Happening if each not in _FOUND)
 _HEADS: Final = ("postcode", "town", "street", "name", "phone", "meter", "steps", "absent", "reached")
 When = Annotated[str | None, typer.Option("--on", metavar="T", help="When it was, with an offset; else now.")]
 What = Annotated[str, typer.Option("--step", metavar="STEP", help=f"{', '.join(_STEPS)}.")]
+# What the network says is never typed: `collect` reads it from receipts.
+_TYPED: Final = tuple(each for each in LearnedBy if each is not LearnedBy.MQTT)
 ByChannel = Annotated[
-    str, typer.Option("--channel", metavar="NAME", help=f"How it is known: {', '.join(LearnedBy)}.")
+    str, typer.Option("--channel", metavar="NAME", help=f"How it is known: {', '.join(_TYPED)}.")
 ]
 
 
@@ -137,7 +139,7 @@ def undo(
     household: HouseholdName,
     *,
     step: Annotated[str, typer.Option("--step", metavar="WORD", help=f"{', '.join(Happening)}.")],
-    channel: ByChannel,
+    channel: Annotated[str, typer.Option(metavar="NAME", help=f"By which channel: {', '.join(LearnedBy)}.")],
     proof: Annotated[str, typer.Option(metavar="TEXT", help="Why it is taken back.")] = "",
 ) -> int:
     """Take back what was recorded by mistake. Both stay: what was known on a day can still be asked."""
@@ -158,7 +160,7 @@ def _record(
 ) -> int:
     read_name(name, "NAME")
     read_name(household, "METER")
-    check_choice(channel, LearnedBy, "--channel")
+    check_choice(channel, LearnedBy if withdrawn else _TYPED, "--channel")
     if len(proof) > TEXT_CHARS_MAX or not proof.isprintable():
         raise InputError(f"--proof: {quoted(proof)}; allowed: up to {TEXT_CHARS_MAX} characters on one line")
     happened_ms = None if on is None else read_instant(on, "--on")

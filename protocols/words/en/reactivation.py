@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from protocols.words.en.times import local_in_words
 
 _NAMED_MAX: Final = 5
 
@@ -20,6 +23,16 @@ def unreached_in_words(campaign: str, nobody: Sequence[str], undone: Sequence[st
             f" {_named(undone)}"
         )
     return found
+
+
+def early_end_in_words(campaign: str, deadline_ms: int, until_ms: int | None, zone: ZoneInfo) -> str:
+    """That meters may be cut before the deadline that households are told."""
+    told = f"households of the reactivation {campaign} are told {local_in_words(deadline_ms, zone)}"
+    if until_ms is None:
+        return f"{told}, and no moratorium forbids cuts until then"
+    return (
+        f"{told}, and the last moratorium for the fleet ends before that, on {local_in_words(until_ms, zone)}"
+    )
 
 
 def _meters(meters: Sequence[str]) -> str:

@@ -227,7 +227,7 @@ def test_each_mail_names_the_weekday_the_date_and_the_hour_that_count_and_none_c
 def test_a_cut_on_the_day_after_warns_of_whom_nobody_has_reached(june: June, tmp_path: Path) -> None:
     play(june, tmp_path)
     lifted = june.on("07-03 10:00", "moratorium", "declare", "covid", "--until", "2020-07-10T00:00+02:00")
-    assert "reactivation" not in lifted.err, "protection warns of nobody"
+    assert "reached" not in lifted.err, "protection warns of nobody"
     lift = june.on("07-03 11:00", "moratorium", "lift", "covid")
     assert "1 meter may be cut, and the reactivation june-2020 has reached nobody there: m00024" in lift.err
     assert "13 meters may be cut, reached by the reactivation june-2020 and not done" in lift.err

@@ -101,6 +101,7 @@ def test_a_deadline_that_can_be_read_otherwise_is_refused_with_its_reading(
         ("bounce june --meter m00001 --by letter", 1, "no letter of june has been sent"),
         ("visited june m00001 --found x", 2, "allowed: met, absent"),
         ("done june m00001 --step met", 2, "allowed: card_in_meter, at_terminal, card_back, remote"),
+        ("done june m00001 --channel mqtt", 2, "allowed: card, clerk, technician, call"),
         ("done june m00001 --on 2099-01-01T00:00Z", 2, "is to come"),
         ("undo june m00001 --step met --channel call", 1, "is not recorded"),
         ("contacts /nowhere/x.csv", 2, "No such file or directory"),
@@ -129,6 +130,20 @@ def test_a_file_of_contacts_is_taken_whole_or_not_at_all(opened: Path, tmp_path:
     call(opened, "reactivation", "remind", "june", "--wave", "w")
     notices = call(opened, "reactivation", "show", "june", "m00001", "--json").found["notices"]
     assert [each["means"] for each in notices] == ["letter"]
+
+
+def test_a_moratorium_that_ends_before_what_households_are_told_is_warned_of(opened: Path) -> None:
+    """In 2020 people were told Friday 3 July, and were cut on the Thursday."""
+    told = "households of the reactivation june are told Friday 3 July 2099 23:01 (Europe/Brussels)"
+    alone = call(opened, "reactivation", "move", "june", "--deadline", DEADLINE)
+    assert f"warning: {told}, and no moratorium forbids cuts until then\n" in alone.err
+    early = call(opened, "moratorium", "declare", "covid", "--until", "2099-07-02T23:00+02:00")
+    assert early.status == 0
+    assert f"{told}, and the last moratorium for the fleet ends before that, on Thursday 2 July" in early.err
+    late = call(opened, "moratorium", "extend", "covid", "--until", DEADLINE)
+    assert (late.status, told in late.err) == (0, False)
+    for argv in (("reactivation", "close", "june"), ("moratorium", "declare", "heat", "--until", DEADLINE)):
+        assert told not in call(opened, *argv).err
 
 
 def test_who_moves_out_takes_the_address_along(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
