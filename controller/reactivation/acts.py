@@ -279,7 +279,7 @@ def _plan_one(
 
 
 def message_id(campaign: CampaignRow, ean: str, wave: str, means: Means) -> str:
-    """The name of a reminder: always the same, so that a repeat can be known. It tells nobody whose it is."""
+    """The name of a reminder: always the same, so that a repeat can be known. It does not spell out whose."""
     told = "\0".join((campaign.name, str(campaign.opened_ms), ean, wave, means))
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 

@@ -231,9 +231,7 @@ def visits(session: Session, name: str, now_ms: int) -> list[DoorVisit]:
         far = how_far(household.noted, now_ms, now_ms)
         if not far.done:
             found.append(_visit(campaign, household, far, now_ms))
-    return sorted(
-        found, key=lambda each: (each.postcode is None, each.postcode, each.town, each.street or "", each.ean)
-    )
+    return sorted(found, key=_on_the_way)
 
 
 def unreached(session: Session, meters: Collection[str] | None, now_ms: int) -> list[Unreached]:
@@ -271,6 +269,10 @@ def ends_early(session: Session, now_ms: int) -> list[EndsEarly]:
         for row in session.exec(select(CampaignRow).where(*waiting).order_by(CampaignRow.name))
         if until_ms is None or until_ms < row.deadline_ms
     ]
+
+
+def _on_the_way(door: DoorVisit) -> tuple[bool, str, str, str, str]:
+    return (door.postcode is None, door.postcode or "", door.town or "", door.street or "", door.ean)
 
 
 def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int) -> DoorVisit:

@@ -146,6 +146,23 @@ def test_a_plan_is_warned_of_whom_nobody_has_reached(june: Engine) -> None:
     ]
 
 
+def test_doors_are_sorted_where_parts_of_an_address_are_missing(june: Engine) -> None:
+    rows = [
+        ["ean", "town", "street"],
+        [ean(1), "", "B"],
+        [ean(2), "Namur", ""],
+        [ean(3), "", ""],
+        [ean(4), "", "A"],
+    ]
+    with acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
+        take_contacts(act, iter(enumerate(rows, 1)), "x.csv")
+        postcodes = [["ean", "postcode"], [ean(3), ""], [ean(4), "4000"]]
+        take_contacts(act, iter(enumerate(postcodes, 1)), "x.csv")
+    with reading(june) as session:
+        doors = visits(session, NAME, OPENED_MS)
+    assert [each.meter for each in doors] == ["m00004", "m00001", "m00002", "m00003"]
+
+
 def test_planning_goes_on_after_any_batch_and_plans_each_once(june: Engine) -> None:
     after: str | None = ""
     planned = []

@@ -303,7 +303,7 @@ def test_who_has_moved_out_gets_nothing_and_neither_does_the_next(
     assert plan(june, NOON, "second").left == 1
 
 
-def test_the_name_of_a_reminder_never_changes_and_tells_nobody_whose_it_is(june: Engine) -> None:
+def test_the_name_of_a_reminder_never_changes_and_has_no_ean_in_it(june: Engine) -> None:
     with reading(june) as session:
         campaign = campaign_named(session, NAME)
         rows = session.exec(select(NoticeRow)).all()

@@ -1,6 +1,8 @@
 """`relance reactivation`: what a person sees, and what is refused, in one line each."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +25,12 @@ def opened(home: Path, tmp_path: Path) -> Path:
         "june is open for 3 households, until Friday 3 July 2099 23:01 (Europe/Brussels).\n"
     )
     return home
+
+
+@pytest.fixture
+def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's clock shows, it is day: what is sent by night has tests of its own."""
+    monkeypatch.setattr("controller.reactivation.rules.is_night", lambda _instant_ms, _zone: False)
 
 
 def test_the_counts_are_shown_and_add_up(opened: Path) -> None:
@@ -146,8 +154,8 @@ def test_a_moratorium_that_ends_before_what_households_are_told_is_warned_of(ope
         assert told not in call(opened, *argv).err
 
 
-def test_who_moves_out_takes_the_address_along(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.reactivation.rules.is_night", lambda _instant_ms, _zone: False)
+@pytest.mark.usefixtures("by_day")
+def test_who_moves_out_takes_the_address_along(opened: Path) -> None:
     call(opened, "reactivation", "remind", "june", "--wave", "first")
     moved = call(opened, "meters", "move-out", "m00001", "--on", "2026-01-01T12:00+01:00")
     assert moved.status == 0, moved
@@ -156,3 +164,41 @@ def test_who_moves_out_takes_the_address_along(opened: Path, monkeypatch: pytest
     shown = call(opened, "reactivation", "show", "june", "m00001").out
     assert "The household of before has left." in shown
     assert "nobody's name is known" in shown
+
+
+@pytest.mark.usefixtures("by_day")
+def test_without_weasyprint_letters_are_html_and_one_line_says_so(
+    opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    sent = call(opened, "reactivation", "send", "june", "--pdf", "--drop", str(tmp_path / "post"))
+    assert sent.status == 0
+    assert sent.err == (
+        "warning: letters are HTML only: PDF needs weasyprint, the extra `relance[pdf]`, and Debian's pango\n"
+    )
+    assert {file.suffix for file in (tmp_path / "post" / "letters").iterdir()} == {".html"}
+
+
+@pytest.mark.usefixtures("by_day")
+def test_with_it_each_letter_is_a_pdf_for_screen_readers_too(
+    opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Html:
+        """Stands for weasyprint's class: what it is asked is what it gives."""
+
+        def __init__(self, string: str) -> None:
+            self.string = string
+
+        def write_pdf(self, pdf_variant: str) -> bytes:
+            return f"{pdf_variant} {self.string}".encode()
+
+    monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=Html))
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    sent = call(opened, "reactivation", "send", "june", "--pdf", "--drop", str(tmp_path / "post"))
+    assert (sent.status, sent.err) == (0, "")
+    files = list((tmp_path / "post" / "letters").iterdir())
+    assert sorted(file.suffix for file in files) == [".html", ".html", ".pdf", ".pdf"]
+    for file in files:
+        if file.suffix == ".pdf":
+            assert file.read_text("utf-8").startswith('pdf/ua-1 <!doctype html>\n<html lang="fr">')
