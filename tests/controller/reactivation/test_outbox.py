@@ -1,6 +1,7 @@
 """Reminders are sent once at most, whatever ends a run, by a real mail server and into a real folder."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,16 @@ def test_a_server_that_takes_it_later_is_asked_again_some_times(
     mailbox.on_data = ["552 too large"]
     plan(june, NOON, "second")
     assert dispatch(june, at("05 14:00"), tmp_path, mailbox.url).bounced == 1
+
+
+def test_two_that_send_at_once_send_each_once(engine: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    populate(engine, 30)
+    open_june(engine)
+    plan(engine, NOON)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(dispatch, engine, NOON, tmp_path, mailbox.url) for _ in range(2)]
+        assert sum(run.result().sent for run in runs) == 30
+    assert sorted(mailbox.receivers) == sorted(f"h{n}@example.be" for n in range(1, 31))
 
 
 # -- clocks, dates, homes -------------------------------------------------------------------------

@@ -6,7 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from protocols.instants import DAY_MS
+from protocols.reasons import Voice
 from tests.controller.faces.cli.invocation import call
+from tests.controller.faces.cli.test_clocks import BOTH, service_believes
 from tests.controller.households.households import ean
 
 DEADLINE = "2099-07-03T23:01+02:00"
@@ -62,6 +65,19 @@ def test_who_can_be_written_to_in_no_way_is_told(opened: Path) -> None:
     assert "2 reminders are planned" in told
     assert "1 cannot be written to so: `relance reactivation visit june` has their doors." in told
     assert call(opened, "reactivation", "remind", "june", "--wave", "x", "--by", "sms").status == 1
+
+
+@pytest.mark.parametrize(("off_ms", "voices"), [(60 * DAY_MS, BOTH), (0, BOTH[:1])])
+def test_nothing_with_a_date_leaves_while_nobody_can_say_what_time_it_is(
+    opened: Path, off_ms: int, voices: tuple[Voice, ...]
+) -> None:
+    assert call(opened, "reactivation", "remind", "june", "--wave", "first").status == 0
+    service_believes(opened, off_ms, *voices)
+    for argv in (("send", "june"), ("remind", "june", "--wave", "second")):
+        ended = call(opened, "reactivation", *argv)
+        assert ended.status == 1
+        assert "so nothing with a date is sent; `relance doctor` says more" in ended.one_line()
+    assert not (opened / "post").exists()
 
 
 def test_nobody_chosen_opens_nothing(home: Path) -> None:
