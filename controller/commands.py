@@ -41,7 +41,7 @@ def _doctor() -> Callable[..., int]:
 
 
 def _meters() -> typer.Typer:
-    from controller.faces.cli.fleet_life import app
+    from controller.faces.cli.leaving import app
 
     return app
 

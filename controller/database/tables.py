@@ -162,6 +162,32 @@ class TenancyRow(Table, table=True):
     recorded_ms: int = Field(sa_type=Int64)
 
 
+class RetiredRow(Table, table=True):
+    """A meter that was taken out of the fleet. `successor`: the meter in its place; None: it was removed.
+
+    `worth_ueur`: what of its purse was the household's, below 0 where it owed; None: not known. `said`: 1
+    where a person has read the balance from its display. `payment`: by which the successor got it.
+    `late_number`, `late_ms`, `late_balance_ueur`, `late_account`: of the newest report that came afterwards.
+    """
+
+    __tablename__ = "retired"
+    __table_args__ = _STRICT
+
+    meter: str = Field(primary_key=True, foreign_key="meter.id", sa_type=TextColumn)
+    ean: str | None = Field(default=None, sa_type=TextColumn)
+    successor: str | None = Field(default=None, index=True, sa_type=TextColumn)
+    at_ms: int = Field(sa_type=Int64)
+    by: str = Field(sa_type=TextColumn)
+    basis: str = Field(sa_type=TextColumn)
+    worth_ueur: int | None = Field(default=None, sa_type=Int64)
+    said: int = Field(default=0, sa_type=Int64)
+    payment: str | None = Field(default=None, index=True, sa_type=TextColumn)
+    late_number: int = Field(default=0, sa_type=Int64)
+    late_ms: int | None = Field(default=None, sa_type=Int64)
+    late_balance_ueur: int | None = Field(default=None, sa_type=Int64)
+    late_account: str | None = Field(default=None, sa_type=TextColumn)
+
+
 class OrderRow(Table, table=True):
     """An order and its state (design §5). `envelope` holds the signed bytes exactly as they are sent.
 

@@ -34,6 +34,7 @@ from controller.meters.registry import (
     place_meters,
     register_link,
 )
+from controller.meters.retired import note_late, retired_among
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent
 from controller.orders.numbering import note_known_number
@@ -213,7 +214,8 @@ def _store(
             refused[IntakeRefusal.UNKNOWN_EPOCH] += 1
     known = known_meters(session, {meter for meter, _ in words.lives()})
     refused[IntakeRefusal.NOT_ADMITTED] += _keep_admitted(session, words, known, now_ms)
-    first_heard = [name for name, meter in known.items() if meter.epoch == NOT_HEARD]
+    kept = {meter for meter, _ in words.lives()}
+    first_heard = [name for name, meter in known.items() if meter.epoch == NOT_HEARD and name in kept]
     if not _is_one_life_each(words.lives(), known):
         lives = present_lives(session, known, words.of_meters(), nonce)
         refused[IntakeRefusal.UNKNOWN_EPOCH] += words.keep(lambda meter, epoch: lives.get(meter) == epoch)
@@ -250,18 +252,26 @@ def _is_one_life_each(heard: Collection[tuple[str, int]], known: Mapping[str, Kn
 
 
 def _keep_admitted(session: Session, words: _Words, known: Mapping[str, KnownMeter], now_ms: int) -> int:
-    """While admission is closed, drop the words of meters that are not known; returns how many there were."""
-    strangers = {meter for meter, _ in words.lives()} - known.keys()
-    if not strangers or admission_of(session) is Admission.OPEN:
+    """Drop the words of retired meters, and while admission is closed of meters that are not known.
+
+    Returns how many there were. Of a retired meter it is noted what it reports last.
+    """
+    named = {meter for meter, _ in words.lives()}
+    why = dict.fromkeys(retired_among(session, named), Waits.RETIRED)
+    if why:
+        note_late(session, [each for (name, _), each in words.reported.items() if name in why], now_ms)
+    if (strangers := named - known.keys()) and admission_of(session) is Admission.CLOSED:
+        why |= dict.fromkeys(strangers, Waits.NOT_ADMITTED)
+    if not why:
         return 0
     links = {meter: spoke.link for (meter, _), spoke in words.spoke.items()}
     links |= {each.meter: link for link, holds in words.syncs for each in holds}
     quarantine(
         session,
-        {f"meter/{name}": Waiting(links[name], Waits.NOT_ADMITTED) for name in strangers},
+        {f"meter/{name}": Waiting(links[name], wait) for name, wait in why.items()},
         now_ms,
     )
-    return words.keep(lambda meter, _: meter not in strangers)
+    return words.keep(lambda meter, _: meter not in why)
 
 
 def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:

@@ -20,6 +20,7 @@ from controller.exchange.syncing import answer
 from controller.meters.admission import Waiting, Waits, quarantine
 from controller.meters.claimed import Claimed, write_claimed
 from controller.meters.registry import known_meters
+from controller.meters.retired import in_fleet
 from controller.orders.active import active_orders
 from protocols.link.messages import MeterHolds, Reading, Status
 
@@ -86,7 +87,7 @@ def _unproven_meters(session: Session, meters: Collection[str]) -> dict[tuple[st
     found: dict[tuple[str, str], int] = {}
     for batch in in_batches(meters):
         query = select(MeterRow.id, MeterRow.link, MeterRow.root_version).where(
-            col(MeterRow.id).in_(batch), MeterRow.holds_number == 0
+            col(MeterRow.id).in_(batch), MeterRow.holds_number == 0, in_fleet()
         )
         found |= {(meter, link): version for meter, link, version in session.exec(query)}
     return found

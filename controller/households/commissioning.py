@@ -12,6 +12,7 @@ from controller.database.engine import writing
 from controller.database.tables import HouseholdRow, MeterRow
 from controller.meters.admission import Admission, admission_of, admit
 from controller.meters.behind import note_change
+from controller.meters.retired import check_in_fleet, retired_among
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.keys import write_secret
@@ -65,6 +66,12 @@ def secrets_of(fleet_key: bytes, meter: str, ean: str, root: bytes) -> bytes:
     return msgspec.json.encode(made) + b"\n"
 
 
+def write_secrets(out: SecretFile | None, meter: str, ean: str) -> None:
+    """Write what goes into a meter, where somebody wants it. Raises InputError as `write_secret`."""
+    if out is not None:
+        write_secret(out.path, secrets_of(out.fleet_key, meter, ean, out.root))
+
+
 def commission(
     store: Engine,
     meter: str,
@@ -81,9 +88,8 @@ def commission(
     meter that is elsewhere, or one without a link while admission is closed; InputError as `write_secret`.
     """
     with writing(store) as session:
-        row = session.get(HouseholdRow, ean)
-        if row is None:
-            raise RefusedError(f"EAN {ean}: no household is known; `relance meters import` names it")
+        row = household_of(session, ean)
+        check_in_fleet(session, (meter,))
         _check_free(session, row, meter)
         before = session.get(MeterRow, meter)
         new = row.meter != meter or before is None
@@ -104,17 +110,31 @@ def commission(
             audit.record(
                 session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at, keys_written=keys
             )
-        if out is not None:
-            write_secret(out.path, secrets_of(out.fleet_key, meter, ean, out.root))
+        write_secrets(out, meter, ean)
         return Commissioned(meter=meter, ean=ean, link=at, new=new)
 
 
-def _check_free(session: Session, row: HouseholdRow, meter: str) -> None:
+def household_of(session: Session, ean: str) -> HouseholdRow:
+    """The household at a connection. Raises RefusedError where no file names it."""
+    row = session.get(HouseholdRow, ean)
+    if row is None:
+        raise RefusedError(f"EAN {ean}: no household is known; `relance meters import` names it")
+    return row
+
+
+def check_elsewhere(session: Session, ean: str, meter: str) -> None:
+    """Raises RefusedError for a meter that is at another connection."""
     elsewhere = session.exec(select(HouseholdRow.ean).where(HouseholdRow.meter == meter)).first()
-    if elsewhere not in {None, row.ean}:
+    if elsewhere not in {None, ean}:
         raise RefusedError(f"meter {quoted(meter)}: is at EAN {elsewhere}; allowed: one connection")
-    if row.meter != meter and session.get(MeterRow, row.meter) is not None:
+
+
+def _check_free(session: Session, row: HouseholdRow, meter: str) -> None:
+    check_elsewhere(session, row.ean, meter)
+    if row.meter == meter or session.get(MeterRow, row.meter) is None:
+        return
+    if not retired_among(session, (row.meter,)):
         raise RefusedError(
             f"EAN {row.ean}: has meter {row.meter}, which is known to speak; "
-            "to replace a meter, with what is left in it, is not possible yet"
+            f"`relance meters replace {row.meter} {meter}` puts another one in its place"
         )

@@ -16,6 +16,7 @@ from controller.leases.rules import (
     lease_outnumbered,
     plan_leases,
 )
+from controller.meters.retired import in_fleet
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import store as orders
@@ -45,7 +46,7 @@ def renew_leases(act: Act) -> int:
     naming, signers = _naming_orders(session, act.root)
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
         return 0
-    meters = session.exec(select(MeterRow.id).order_by(MeterRow.id)).all()
+    meters = session.exec(select(MeterRow.id).where(in_fleet()).order_by(MeterRow.id)).all()
     plans, without = plan_leases(meters, naming, now_ms, signers)
     due = due_leases(demanding_root(plans, act.root.version), leases_held(session), now_ms)
     issued = 0

@@ -4,6 +4,7 @@ from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.meters.retired import in_fleet
 from controller.orders.life import OrderState
 from protocols.documents.kind_rule import Kind
 
@@ -32,7 +33,8 @@ def lease_status(session: Session, meter: str | None = None) -> list[LeaseView]:
     given = select(DeliveryRow.meter, DeliveryRow.order_id, DeliveryRow.state).where(
         col(DeliveryRow.order_id).in_(leases)
     )
-    query = select(MeterRow.id, MeterRow.lease_rev, MeterRow.lease_ends_ms).order_by(MeterRow.id)
+    held = select(MeterRow.id, MeterRow.lease_rev, MeterRow.lease_ends_ms)
+    query = held.where(in_fleet()).order_by(MeterRow.id)
     if meter is not None:
         given, query = given.where(DeliveryRow.meter == meter), query.where(MeterRow.id == meter)
     latest: dict[str, tuple[int, str, str]] = {}

@@ -13,8 +13,9 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import Value, upsert_counts
-from controller.database.tables import QuarantineRow, SettingRow
+from controller.database.tables import LinkRow, MeterRow, QuarantineRow, SettingRow
 from controller.meters.registry import NOT_HEARD, Spoke, known_meters, place_meters
+from controller.meters.retired import retired_among
 from controller.office import audit
 from controller.office.audit import AuditAct
 from protocols.errors import InputError, RefusedError, quoted
@@ -36,10 +37,11 @@ class Admission(StrEnum):
 
 @unique
 class Waits(StrEnum):
-    """Why a name waits: it proved nothing, or admission is closed."""
+    """Why a name waits: it proved nothing, admission is closed, or it was taken out of the fleet."""
 
     UNVERIFIED = "unverified"
     NOT_ADMITTED = "not_admitted"
+    RETIRED = "retired"
 
 
 class Waiting(Struct, frozen=True):
@@ -85,10 +87,11 @@ def quarantine(session: Session, words: Mapping[str, Waiting], now_ms: int) -> N
 
 
 def admit(session: Session, meters: Collection[str], link: str | None, by: str, now_ms: int) -> list[str]:
-    """Admit meters: at `link`, or where they were heard. Returns those that were not known before.
+    """Admit meters: at `link`, or where they were heard. Returns those that were not in the fleet before.
 
-    Raises RefusedError for a meter that is not in quarantine where no link is given.
+    Raises RefusedError for a meter that is not in quarantine where no link is given, or that was replaced.
     """
+    back = _bring_back(session, meters, link, by, now_ms)
     new = sorted(set(meters) - known_meters(session, meters).keys())
     spoke: dict[str, Spoke] = {}
     for meter in new:
@@ -100,7 +103,30 @@ def admit(session: Session, meters: Collection[str], link: str | None, by: str, 
     place_meters(session, {}, spoke, now_ms)
     names = [f"meter/{meter}" for meter in meters]
     session.execute(delete(QuarantineRow).where(col(QuarantineRow.name).in_(names)))
-    return new
+    return sorted((*new, *back))
+
+
+def _bring_back(
+    session: Session, meters: Collection[str], link: str | None, by: str, now_ms: int
+) -> list[str]:
+    """Admit those of these meters again that were taken out of the fleet; returns which."""
+    retired = retired_among(session, meters)
+    for name, row in sorted(retired.items()):
+        if row.successor is not None:
+            raise RefusedError(
+                f"meter {quoted(name)}: was replaced by {row.successor}, to which its money went; "
+                "allowed: the same device made anew, under another id"
+            )
+        meter = session.get_one(MeterRow, name)
+        waits = session.get(QuarantineRow, f"meter/{name}")
+        at = link or (meter.link if waits is None else waits.link)
+        if session.get(LinkRow, at) is not None:
+            meter.link = at
+            session.add(meter)
+        session.delete(row)
+        audit.record(session, now_ms, by, AuditAct.ADMIT, name, link=meter.link)
+    session.flush()
+    return sorted(retired)
 
 
 def read_admission(text: str) -> Admission:

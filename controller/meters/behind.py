@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, and_, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -12,6 +12,7 @@ from controller.database.numbers import next_number
 from controller.database.rows import view_of
 from controller.database.tables import CounterRow, HouseholdRow, MeterRow
 from controller.meters.choosing import expected_where
+from controller.meters.retired import in_fleet
 from controller.query.rules import Condition
 from protocols.errors import RefusedError, quoted
 
@@ -101,5 +102,5 @@ def count_silent(session: Session, query: Condition) -> int:
 
 
 def _silent(query: Q, conditions: Sequence[ColumnElement[bool]]) -> Q:
-    joined = query.outerjoin(MeterRow, col(MeterRow.id) == HouseholdRow.meter)
+    joined = query.outerjoin(MeterRow, and_(col(MeterRow.id) == col(HouseholdRow.meter), in_fleet()))
     return joined.where(col(MeterRow.id).is_(None), *conditions)

@@ -17,6 +17,7 @@ from controller.database.bulk import Value, in_batches, upsert
 from controller.database.damage import read_column
 from controller.database.tables import BlackBoxRow, EventRow, LinkRow, MeterRow
 from controller.meters.registry import LinkState
+from controller.meters.retired import in_fleet
 from protocols.link.messages import MeterEvent
 from protocols.link.numbers import SPANS_MAX, Numbers, Span, joined, without_below
 
@@ -98,7 +99,7 @@ def meters_with_gaps(session: Session, meters_max: int) -> list[Life]:
         select(MeterRow.id, MeterRow.epoch)
         .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
         .outerjoin(BlackBoxRow, _same_life())
-        .where(col(MeterRow.last_event) > upto, LinkRow.state != LinkState.OFFLINE)
+        .where(col(MeterRow.last_event) > upto, LinkRow.state != LinkState.OFFLINE, in_fleet())
         .order_by(col(MeterRow.id))
     )
     return list(session.exec(query.limit(meters_max)))
@@ -130,7 +131,7 @@ def count_gaps(session: Session) -> int:
     """How many meters have told of events that the store lacks."""
     upto = func.coalesce(col(BlackBoxRow.upto), 0)
     query = select(func.count()).select_from(MeterRow).outerjoin(BlackBoxRow, _same_life())
-    return session.exec(query.where(col(MeterRow.last_event) > upto)).one()
+    return session.exec(query.where(col(MeterRow.last_event) > upto, in_fleet())).one()
 
 
 def _same_life() -> ColumnElement[bool]:

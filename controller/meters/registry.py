@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import Value, in_batches, insert_new
 from controller.database.lookup import not_known
 from controller.database.tables import LinkRow, MeterRow
+from controller.meters.retired import check_in_fleet
 from protocols.link.messages import Status
 
 
@@ -77,11 +78,12 @@ def register_link(session: Session, status: Status, now_ms: int) -> None:
 
 
 def check_known(session: Session, meters: Collection[str]) -> None:
-    """Raises RefusedError for meters that were never registered: nothing could be delivered to them."""
+    """Raises RefusedError for meters to which nothing can be delivered: never registered, or retired."""
     known = set(session.exec(select(MeterRow.id).where(col(MeterRow.id).in_(meters))))
     unknown = [meter for meter in meters if meter not in known]
     if unknown:
         raise not_known(session, MeterRow, unknown)
+    check_in_fleet(session, meters)
 
 
 def known_meters(session: Session, meters: Collection[str]) -> dict[str, KnownMeter]:

@@ -23,6 +23,7 @@ from controller.meters.behind import (
 from controller.meters.choosing import expected_where, meters_where
 from controller.meters.claimed import Claimed, read_claimed
 from controller.meters.registry import LinkState
+from controller.meters.retired import in_fleet
 from controller.meters.witnesses import WitnessView, last_witnesses
 from controller.query.rules import Condition, fields_in
 
@@ -118,14 +119,14 @@ def count_meters(session: Session, wanted: MeterFilter = ALL_METERS, *, now_ms: 
 
 def meter_names(session: Session, query: Condition, now_ms: int) -> tuple[str, ...]:
     """The ids of all meters that a query chooses and that have spoken, sorted."""
-    rows = _spoken(select(MeterRow.id)).where(meters_where(query, now_ms)).order_by(MeterRow.id)
-    return tuple(session.exec(rows))
+    rows = _spoken(select(MeterRow.id)).where(in_fleet(), meters_where(query, now_ms))
+    return tuple(session.exec(rows.order_by(MeterRow.id)))
 
 
 def chosen_households(session: Session, query: Condition, now_ms: int) -> list[str]:
     """The EANs of all households that a query chooses by their meters, whether these have spoken or not."""
     spoken = _spoken(select(HouseholdRow.ean).select_from(MeterRow)).where(
-        col(HouseholdRow.ean).is_not(None), meters_where(query, now_ms)
+        col(HouseholdRow.ean).is_not(None), in_fleet(), meters_where(query, now_ms)
     )
     return [*session.exec(spoken), *session.exec(silent_households([expected_where(query)]))]
 
@@ -163,8 +164,8 @@ def _views(session: Session, names: Sequence[str]) -> dict[str, MeterView]:
     """The meters of these ids, those that have never spoken among them."""
     found: dict[str, MeterView] = {}
     for batch in in_batches(names):
-        query = _spoken(select(MeterRow, LinkRow.state, HouseholdRow)).where(col(MeterRow.id).in_(batch))
-        rows = session.exec(query).all()
+        query = _spoken(select(MeterRow, LinkRow.state, HouseholdRow))
+        rows = session.exec(query.where(col(MeterRow.id).in_(batch), in_fleet())).all()
         witnesses = last_witnesses(session, [row for row, _, _ in rows]) if rows else {}
         for row, state, household in rows:
             found[row.id] = _meter_view(row, state, witnesses[row.id], household)
@@ -179,6 +180,7 @@ def _conditions(wanted: MeterFilter, now_ms: int, after: str) -> list[ColumnElem
     columns = ((MeterRow.link, wanted.link), (MeterRow.supply, wanted.supply), (MeterRow.clock, wanted.clock))
     return [
         col(MeterRow.id) > after,
+        in_fleet(),
         *(col(column) == value for column, value in columns if value is not None),
         *(() if wanted.query is None else (meters_where(wanted.query, now_ms),)),
     ]

@@ -56,6 +56,8 @@ class AuditAct(StrEnum):
     MOVE_OUT = "move_out"
     LANGUAGE = "language"
     REACTIVATION = "reactivation"
+    REPLACE = "replace"
+    REMOVE = "remove"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

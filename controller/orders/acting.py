@@ -73,6 +73,11 @@ class Act:
         row = orders.submit(self.session, envelope, self.root, self.actor.name, self.now_ms)
         return status_of(self.session, row, self.root)
 
+    @property
+    def may_harm(self) -> bool:
+        """Whether the clocks allow an order that may harm."""
+        return self.compared is None or not self.compared.forbids_harm
+
     def check_clock(self, kind: Kind) -> None:
         """Raises RefusedError for harm while nobody can say what time it is. Protection is never refused."""
         if KINDS[kind].role is Role.HARM:

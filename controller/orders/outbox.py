@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import MeterRow, OrderRow, OutboxRow
+from controller.meters.retired import in_fleet
 from protocols.documents.kind_rule import Silence
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order
@@ -136,7 +137,8 @@ def spread_root(session: Session, steps_from: Callable[[int], Sequence[bytes]]) 
 
 def _spread(session: Session, envelopes_for: Callable[[int], Sequence[bytes]]) -> None:
     by_place: dict[tuple[str, int], list[str]] = {}
-    for meter, link, version in session.exec(select(MeterRow.id, MeterRow.link, MeterRow.root_version)):
+    query = select(MeterRow.id, MeterRow.link, MeterRow.root_version).where(in_fleet())
+    for meter, link, version in session.exec(query):
         by_place.setdefault((link, version), []).append(meter)
     for (link, version), meters in sorted(by_place.items()):
         for batch in in_batches(meters):
@@ -162,6 +164,11 @@ def drop(session: Session, order_id: str, meters: Collection[str] | None = None)
         session.execute(
             delete(OutboxRow).where(col(OutboxRow.order_id) == order_id, col(OutboxRow.meter).in_(batch))
         )
+
+
+def forget_meter(session: Session, meter: str) -> None:
+    """Delete all queued messages to one meter."""
+    session.execute(delete(OutboxRow).where(col(OutboxRow.meter) == meter))
 
 
 def due_messages(

@@ -19,6 +19,7 @@ from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import check_known
+from controller.meters.retired import in_fleet, retired_among
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders import deliveries, outbox, voids
@@ -72,6 +73,7 @@ def propose(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow
     if session.get(OrderRow, order.id) is not None:
         raise InputError(f"order {order.id}: is there already")
     targets(session, order.scope)
+    check_known(session, order.scope.meters)
     row = OrderRow(
         id=order.id,
         kind=order.kind,
@@ -261,16 +263,17 @@ def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
 
 
 def targets(session: Session, scope: Scope) -> list[str]:
-    """The meters that a scope addresses, sorted.
+    """The meters of the fleet that a scope addresses, sorted: none that was taken out of it.
 
     Raises RefusedError for a meter that is not known, InputError for a group: the store has no groups yet.
     """
     if scope.group:
         raise InputError(f"scope: group {quoted(scope.group)}; allowed: meters by name, or the fleet")
     if scope.fleet:
-        return list(session.exec(select(MeterRow.id).order_by(MeterRow.id)))
-    check_known(session, scope.meters)
-    return sorted(set(scope.meters))
+        return list(session.exec(select(MeterRow.id).where(in_fleet()).order_by(MeterRow.id)))
+    meters = set(scope.meters) - retired_among(session, scope.meters).keys()
+    check_known(session, meters)
+    return sorted(meters)
 
 
 def is_good_at(instant_ms: int) -> ColumnElement[bool]:

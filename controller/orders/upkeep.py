@@ -14,6 +14,7 @@ from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, OutboxRow
 from controller.meters.registry import LinkState
+from controller.meters.retired import in_fleet
 from controller.orders import deliveries, outbox, sending
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
@@ -101,6 +102,7 @@ def _retry(session: Session, now_ms: int) -> int:
             OrderRow.state == OrderState.ACTIVE,
             col(OrderRow.kind).not_in(_LAPSES),
             LinkRow.state != LinkState.OFFLINE,
+            in_fleet(),
         )
         # What is due longest comes first. Only what is due is read, so that none waits behind what is not.
         .order_by(last_ms, col(DeliveryRow.order_id), col(DeliveryRow.meter))

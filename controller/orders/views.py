@@ -13,6 +13,7 @@ from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.meters.registry import LinkState
+from controller.meters.retired import in_fleet
 from controller.orders.choosing import orders_where
 from controller.orders.deliveries import state_of
 from controller.orders.progress import Progress, Reach, progress, reach_of
@@ -167,7 +168,7 @@ def order_progress(session: Session, order_id: str) -> Progress:
         select(DeliveryRow.state, LinkRow.state, func.count())
         .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))
         .join(LinkRow, col(LinkRow.id) == col(MeterRow.link))
-        .where(DeliveryRow.order_id == order_id)
+        .where(DeliveryRow.order_id == order_id, in_fleet())
         .group_by(col(DeliveryRow.state), col(LinkRow.state))
     )
     reached: list[tuple[Reach, int]] = [

@@ -14,17 +14,24 @@ from sqlmodel import Session, col, func, select
 from controller.database.bulk import in_batches
 from controller.database.tables import PaymentRequestRow, PaymentRow
 from controller.exchange.purses import PursesHeard
+from controller.meters.retired import retired_among
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
 from controller.orders import store as orders
-from controller.payments.requests import RequestState, answered_ueur, settle_request, waiting_requests
+from controller.payments.requests import (
+    RequestState,
+    answered_ueur,
+    opened_request,
+    settle_request,
+    waiting_requests,
+)
 from controller.payments.store import Booked, attach, book_found, draw_statement, move, uncredited
 from protocols.documents.drafting import payment_statement
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.issuers import Issuer
 from protocols.documents.orders import ORDER_TYPE, write_document
-from protocols.documents.payment_requests import PaymentRequest, open_request
+from protocols.documents.payment_requests import PaymentRequest
 from protocols.documents.roles import Root
 from protocols.errors import DocumentError, InputError
 
@@ -103,7 +110,7 @@ def _move_uncredited(
             PaymentRow.epoch < issuer.epoch,
         )
         paid.update(session.exec(query.distinct()))
-    for meter in sorted(paid):
+    for meter in sorted(paid - retired_among(session, paid).keys()):
         purse = purses.of(meter)
         if purse is None or (issuer.name, issuer.epoch) not in purse.totals_ueur:
             continue
@@ -117,7 +124,7 @@ def _book_request(
     session: Session, row: PaymentRequestRow, issuing: IssuingAs, root: Root, now_ms: int
 ) -> bool:
     try:
-        request = _opened(row, root)
+        request = opened_request(row, root)
         left_ueur = request.amount_ueur - answered_ueur(session, row, now_ms)
         if not left_ueur:
             settle_request(session, row, RequestState.FOUND)
@@ -133,14 +140,6 @@ def _book_request(
         _issue(session, booked, issuing, now_ms)
     settle_request(session, row, RequestState.BOOKED)
     return True
-
-
-def _opened(row: PaymentRequestRow, root: Root) -> PaymentRequest:
-    """The request as the clerk signed it. Raises DocumentError where the row says something else."""
-    request = open_request(row.envelope, root)
-    if (request.id, request.meter, request.amount_ueur) != (row.id, row.meter, row.amount_ueur):
-        raise DocumentError("payment request: is not the one that was stored")
-    return request
 
 
 def _draw(

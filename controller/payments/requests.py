@@ -6,13 +6,16 @@ from typing import Final
 
 from sqlmodel import Session, col, func, select
 
+from controller.database.bulk import in_batches
 from controller.database.lookup import existing
-from controller.database.tables import MeterRow, PaymentRequestRow, PaymentRow
+from controller.database.tables import MeterRow, PaymentRequestRow, PaymentRow, RetiredRow
+from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
-from protocols.documents.payment_requests import PaymentRequest
-from protocols.errors import InputError, quoted
+from protocols.documents.payment_requests import PaymentRequest, open_request
+from protocols.documents.roles import Root
+from protocols.errors import DocumentError, InputError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 # What `MeterRow.issuers_version` says of a meter whose firmware knows no issuers.
@@ -25,12 +28,14 @@ class RequestState(StrEnum):
 
     `again` waits like it: it was taken before the store was restored from a backup, so that the meter may
     have credited it. `found`: the meter had, and money that was found there answers it.
+    `included`: its money is in another payment, since its meter was replaced.
     """
 
     REQUESTED = "requested"
     AGAIN = "again"
     BOOKED = "booked"
     FOUND = "found"
+    INCLUDED = "included"
     REFUSED = "refused"
 
 
@@ -42,8 +47,9 @@ _SETTLED: Final = (RequestState.BOOKED, RequestState.FOUND)
 def takes_issued(session: Session, meter: str) -> bool:
     """Whether a meter's firmware takes statements of an issuer's key, as far as it has said.
 
-    Raises RefusedError for a meter that is not known.
+    Raises RefusedError for a meter that is not known, or was taken out of the fleet.
     """
+    check_known(session, (meter,))
     return existing(session, MeterRow, meter).issuers_version != KNOWS_NO_ISSUERS
 
 
@@ -86,9 +92,31 @@ def keep_request(
 
 
 def waiting_requests(session: Session) -> Sequence[PaymentRequestRow]:
-    """The requests that nobody has booked, in the sequence of their making."""
+    """The requests that nobody has booked, in the sequence of their making; what was carried over first.
+
+    So the first money that a meter gets in the place of another is always that one's.
+    """
     query = select(PaymentRequestRow).where(col(PaymentRequestRow.state).in_(WAITING))
-    return session.exec(query.order_by(col(PaymentRequestRow.created_ms), col(PaymentRequestRow.id))).all()
+    rows = session.exec(query.order_by(col(PaymentRequestRow.created_ms), col(PaymentRequestRow.id))).all()
+    carried = carried_among(session, [row.id for row in rows])
+    return sorted(rows, key=lambda row: row.id not in carried)
+
+
+def carried_among(session: Session, payments: Sequence[str]) -> set[str]:
+    """Those of these payments that bring a meter what its predecessor held."""
+    found: set[str] = set()
+    for batch in in_batches(payments):
+        rows = session.exec(select(RetiredRow).where(col(RetiredRow.payment).in_(batch)))
+        found |= {row.payment for row in rows if row.payment is not None}
+    return found
+
+
+def opened_request(row: PaymentRequestRow, root: Root) -> PaymentRequest:
+    """The request as the clerk signed it. Raises DocumentError where the row says something else."""
+    request = open_request(row.envelope, root)
+    if (request.id, request.meter, request.amount_ueur) != (row.id, row.meter, row.amount_ueur):
+        raise DocumentError("payment request: is not the one that was stored")
+    return request
 
 
 def settle_request(session: Session, row: PaymentRequestRow, state: RequestState) -> None:

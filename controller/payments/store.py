@@ -12,9 +12,9 @@ from msgspec import Struct
 from sqlmodel import Session, and_, col, func, select
 
 from controller.database.damage import read_column
-from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, PaymentRow
+from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
@@ -67,7 +67,7 @@ def draw_statement(
             )
             raise InputError(f"payment {quoted(payment_id)}: booked already, {booked}; an id is one payment")
         return Booked(_payment(row), None)
-    existing(session, MeterRow, meter)
+    check_known(session, (meter,))
     statement = next_statement(_last(session, meter, issuer), issuer, amount_ueur, epoch)
     row = PaymentRow(
         id=payment_id,
@@ -118,6 +118,29 @@ def book_found(
     act = AuditAct.FIND_PAYMENT
     audit.record(session, now_ms, audit.SERVICE, act, meter, id=row.id, amount_ueur=found_ueur)
     return found_ueur
+
+
+def ledger_of(session: Session, meter: str) -> tuple[int, int]:
+    """All that was paid to a meter, and what of it its own totals have confirmed (`_ueur`)."""
+    query = (
+        select(PaymentRow, DeliveryRow.state)
+        .outerjoin(
+            DeliveryRow,
+            and_(
+                col(DeliveryRow.order_id) == col(PaymentRow.order_id),
+                col(DeliveryRow.meter) == col(PaymentRow.meter),
+            ),
+        )
+        .where(PaymentRow.meter == meter)
+    )
+    paid_ueur: dict[tuple[str, int], int] = {}
+    confirmed_ueur: dict[tuple[str, int], int] = {}
+    for row, state in session.execute(query):
+        of = row.issuer, row.epoch
+        paid_ueur[of] = max(paid_ueur.get(of, 0), row.total_ueur)
+        if row.found or state == DeliveryState.EFFECTIVE:
+            confirmed_ueur[of] = max(confirmed_ueur.get(of, 0), row.total_ueur)
+    return sum(paid_ueur.values()), sum(confirmed_ueur.values())
 
 
 def uncredited(

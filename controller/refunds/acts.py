@@ -7,7 +7,7 @@ since a restored store has lost some. What it refused is no part of it: the next
 from typing import Final
 
 import msgspec
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from controller.database.damage import read_column
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
@@ -30,30 +30,51 @@ _UNSENT: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
 _OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OUT)
 
 
+def ordered_ueur(session: Session, meter: str) -> int:
+    """The total of all refunds that two people have ordered and the meter has not refused; 0: none."""
+    total_ueur = 0
+    for row, state in _refunds(session, meter):
+        if row.state not in _UNSENT and (state in _OPEN or state in HELD_DELIVERIES):
+            total_ueur = max(total_ueur, body_of(order_of(row), RefundBody).total_ueur)
+    return total_ueur
+
+
+def open_refund(session: Session, meter: str) -> str | None:
+    """The refund that waits for a signature, or for the meter's answer; None: none does."""
+    for row, state in _refunds(session, meter):
+        if row.state in _UNSENT or (row.state == OrderState.ACTIVE and state in _OPEN):
+            return row.id
+    return None
+
+
 def refund_out_of(act: Act, meter: str, amount_ueur: int) -> OrderStatus:
     """Refund an amount beside all that was refunded before: a draft, until a second person has signed.
 
     Raises RefusedError while another one waits: for a signature, as it may be withdrawn; or for the meter's
     answer, as it may be refused.
     """
+    taken_ueur = _reported_ueur(act, meter)
+    for row, state in _refunds(act.session, meter):
+        if row.state in _UNSENT:
+            raise RefusedError(f"refund {row.id} of {meter} waits for a signature; allowed: one at a time")
+        if row.state == OrderState.ACTIVE and state in _OPEN:
+            raise RefusedError(f"refund {row.id} of {meter} waits for its answer; allowed: one at a time")
+        if state in HELD_DELIVERIES:
+            taken_ueur = max(taken_ueur, body_of(order_of(row), RefundBody).total_ueur)
+    return act.submit(refund(act.sheet(Kind.REFUND, meter), meter, taken_ueur + amount_ueur))
+
+
+def _refunds(session: Session, meter: str) -> list[tuple[OrderRow, DeliveryState]]:
+    """The refunds of a meter that nobody has withdrawn, each with the state of its delivery."""
     of_meter = OrderRow.object == object_of(Kind.REFUND, meter)
     delivered = (
         select(DeliveryRow.order_id, DeliveryRow.state)
         .join(OrderRow, col(OrderRow.id) == col(DeliveryRow.order_id))
         .where(DeliveryRow.meter == meter, of_meter)
     )
-    states = {order_id: state_of(text, order_id, meter) for order_id, text in act.session.exec(delivered)}
-    taken_ueur = _reported_ueur(act, meter)
+    states = {order_id: state_of(text, order_id, meter) for order_id, text in session.exec(delivered)}
     query = select(OrderRow).where(of_meter, col(OrderRow.state) != OrderState.WITHDRAWN)
-    for row in act.session.exec(query).all():
-        if row.state in _UNSENT:
-            raise RefusedError(f"refund {row.id} of {meter} waits for a signature; allowed: one at a time")
-        state = states.get(row.id, DeliveryState.QUEUED)
-        if row.state == OrderState.ACTIVE and state in _OPEN:
-            raise RefusedError(f"refund {row.id} of {meter} waits for its answer; allowed: one at a time")
-        if state in HELD_DELIVERIES:
-            taken_ueur = max(taken_ueur, body_of(order_of(row), RefundBody).total_ueur)
-    return act.submit(refund(act.sheet(Kind.REFUND, meter), meter, taken_ueur + amount_ueur))
+    return [(row, states.get(row.id, DeliveryState.QUEUED)) for row in session.exec(query).all()]
 
 
 def _reported_ueur(act: Act, meter: str) -> int:

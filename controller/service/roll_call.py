@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 from controller.database.engine import reading
 from controller.database.tables import LinkRow, MeterRow
 from controller.meters.registry import LinkState
+from controller.meters.retired import in_fleet
 
 _LOOK_EVERY_S: Final = 2.0
 
@@ -57,5 +58,5 @@ class RollCall:
             states = dict(
                 iter(session.exec(select(LinkRow.state, func.count()).group_by(col(LinkRow.state))))
             )
-            meters = session.exec(select(func.count()).select_from(MeterRow)).one()
+            meters = session.exec(select(func.count()).select_from(MeterRow).where(in_fleet())).one()
         return Roll(links=sum(states.values()), online=states.get(LinkState.ONLINE, 0), meters=meters)

@@ -18,6 +18,7 @@ from controller.database.tables import (
 from controller.households.flags_due import flags_due
 from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
+from controller.meters.retired import in_fleet
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.payments.requests import WAITING
@@ -69,11 +70,13 @@ def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
 
 def overview(session: Session, now_ms: int) -> Overview:
     """The fleet in a few numbers."""
-    counted = dict(iter(session.exec(select(MeterRow.link, func.count()).group_by(col(MeterRow.link)))))
+    counted = dict(
+        iter(session.exec(select(MeterRow.link, func.count()).where(in_fleet()).group_by(col(MeterRow.link))))
+    )
     links = session.exec(select(LinkRow).order_by(LinkRow.id)).all()
     waiting = col(OrderRow.state).in_((OrderState.DRAFT, OrderState.REHEARSED))
     drafts = select(OrderRow.id).where(waiting).order_by(func.length(col(OrderRow.id)), col(OrderRow.id))
-    disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "").order_by(MeterRow.id)
+    disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "", in_fleet()).order_by(MeterRow.id)
     queued = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.state == DeliveryState.QUEUED)
     requested = (
         select(func.count()).select_from(PaymentRequestRow).where(col(PaymentRequestRow.state).in_(WAITING))
@@ -97,5 +100,5 @@ def overview(session: Session, now_ms: int) -> Overview:
 
 def _counts(session: Session, column: str | None) -> dict[str, int]:
     """Meters by the value of a column; `unknown`: they have never reported it."""
-    query = select(column, func.count()).group_by(col(column)).order_by(col(column))
+    query = select(column, func.count()).where(in_fleet()).group_by(col(column)).order_by(col(column))
     return {value or "unknown": count for value, count in session.exec(query)}

@@ -25,7 +25,7 @@ from protocols.rim.terminal import Exit
 app = meters_face.app
 
 _HEADS = ("name", "over link", "why", "messages", "first", "last")
-_WHY = {"unverified": "proves nothing", "not_admitted": "admission is closed"}
+_WHY = {"unverified": "proves nothing", "not_admitted": "admission is closed", "retired": "it left the fleet"}
 
 
 @verb(app, "quarantine", "meters quarantine", "meters quarantine --json")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import to_builtins
 
+from controller.connections.moving import move_out
 from controller.faces.cli import households as households_face
 from controller.faces.cli.face import Face
 from controller.faces.cli.left import money_in_words, tenancy_fields
@@ -14,14 +15,20 @@ from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import ACTING, NAMED, verb
 from controller.households.commissioning import SecretFile, commission
-from controller.households.moving import move_out
 from controller.office.keys import load_fleet_key
 from protocols.arguments import read_instant, read_name
 from protocols.documents.kind_rule import Kind, Role
 from protocols.errors import InputError, quoted
 from protocols.identifiers import EAN_DIGITS, is_ean
 from protocols.rim.terminal import Exit
+from protocols.words.en.amounts import eur
 from protocols.words.en.times import local
+
+Ean = Annotated[str, typer.Option(metavar="EAN", help="The connection; the DSO's file must name it.")]
+Secrets = Annotated[
+    Path | None,
+    typer.Option("--secrets", metavar="FILE", help="Write what goes into the meter: id, keys, root."),
+]
 
 # These verbs stand beside the others of `relance meters`.
 app = households_face.app
@@ -38,13 +45,11 @@ def commission_one(
     face: Face,
     meter: Meter,
     *,
-    ean: Annotated[str, typer.Option(metavar="EAN", help="The connection; the DSO's file must name it.")],
+    ean: Ean,
     link: Annotated[
         str | None, typer.Option(metavar="LINK", help="Where the meter will be; else what the file says.")
     ] = None,
-    secrets: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what goes into the meter: id, keys, root.")
-    ] = None,
+    secrets: Secrets = None,
 ) -> int:
     """Put a meter at a connection: it is the household's from now on, and it is admitted.
 
@@ -53,12 +58,10 @@ def commission_one(
     meter that is at another connection is refused, and so is a connection whose meter has spoken.
     """
     read_name(meter, "METER")
-    if not is_ean(ean):
-        allowed = f"{EAN_DIGITS} digits, the last one the check digit"
-        raise InputError(f"--ean: {quoted(ean)}; allowed: {allowed}")
+    read_ean(ean)
     at = None if link is None else read_name(link, "--link")
     actor = face.actor(Role.PROTECT)
-    out = None if secrets is None else _secret_file(face, secrets)
+    out = None if secrets is None else secret_file(face, secrets)
     made = commission(face.office.store, meter, ean, at, actor, face.now_ms(), out=out)
     if face.as_json:
         print_json(to_builtins(made) | {"secrets": None if secrets is None else str(secrets)})
@@ -89,10 +92,10 @@ def move_one_out(
 ) -> int:
     """Record that a household has left. Its flags and holds do not pass to the next one.
 
-    Category, language and flags of the DSO's file are taken away here and now. The flags that the meter
-    obeys, and holds for it alone, take two people: the command signs first, `orders sign` second. What the
-    purse held by the last report is owed to who left. The purse is not emptied, and a debt and the payment
-    mode stay: see `refund`, `debt set` and `parameters back`. METER may be an EAN.
+    Category, language and flags of the DSO's file are taken away here and now. What the meter holds takes two
+    people: the command signs first, `orders sign` second. It drafts the end of flags, of holds for the meter
+    alone, of a debt's share and of the payment mode, and a refund of what the purse held by the last report:
+    sign that once the leaver was paid. METER may be an EAN.
     """
     name = read_name(meter, "METER")
     on_ms = read_instant(on, "--on")
@@ -102,12 +105,21 @@ def move_one_out(
     left = moved.tenancy
     if face.as_json:
         orders = [order_fields(each) for each in moved.drafts]
-        print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups} | service)
+        more = {"refund_waits": moved.refund_waits, "coming_ueur": moved.coming_ueur}
+        print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups, **more} | service)
         return Exit.DONE
     print_lines(f"The household at EAN {left.ean}, meter {left.meter}, left on {local(on_ms, face.zone)}.")
     print_lines(money_in_words(left))
     for status in moved.drafts:
         print_status(status, face.zone)
+    if moved.coming_ueur:
+        print_lines(
+            f"{eur(moved.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too."
+        )
+    if moved.refund_waits is not None:
+        print_lines(
+            f"Refund {moved.refund_waits} waits: what is left is drafted by `relance refund` after it."
+        )
     if moved.groups:
         print_lines(
             f"The connection stays in {', '.join(moved.groups)}; `relance groups remove` takes it out."
@@ -115,7 +127,16 @@ def move_one_out(
     return Exit.DONE
 
 
-def _secret_file(face: Face, path: Path) -> SecretFile:
+def read_ean(text: str) -> str:
+    """The EAN of `--ean`. Raises InputError."""
+    if not is_ean(text):
+        allowed = f"{EAN_DIGITS} digits, the last one the check digit"
+        raise InputError(f"--ean: {quoted(text)}; allowed: {allowed}")
+    return text
+
+
+def secret_file(face: Face, path: Path) -> SecretFile:
+    """Where to write what goes into a meter, and of what. Raises InputError without the fleet's key."""
     settings = face.office.settings
     return SecretFile(
         path=path, fleet_key=load_fleet_key(settings.fleet_key), root=settings.root.read_bytes()

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from controller.connections.moving import TenancyView
 from controller.faces.cli.showing import instants
-from controller.households.moving import TenancyView
 from protocols.words.en.amounts import eur
 from protocols.words.en.times import duration
 

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.connections.moving import list_tenancies
+from controller.connections.retiring import RetiredView, predecessor_of, retired_of
 from controller.cuts.views import cut_words
 from controller.faces.cli.behind import (
     WHO_HEADS,
@@ -19,9 +21,9 @@ from controller.faces.cli.left import money_in_words, tenancy_fields
 from controller.faces.cli.options import Meter, Where, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
+from controller.faces.cli.retired import place_rows, retired_fields
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import verb
-from controller.households.moving import list_tenancies
 from controller.meters.behind import meter_of
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
@@ -131,6 +133,8 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
         left = [] if view.household is None else list_tenancies(session, view.household.ean)
+        found = (retired_of(session, meter), predecessor_of(session, meter))
+        places = [[] if each is None else [each] for each in found]
         outlook = None if view.expected else outlook_of(session, meter, face.now_ms())
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
     seen = look(face.office)
@@ -148,6 +152,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         ]
         print_json(
             _fields(view, view.witnesses, seen)
+            | {name: _only(place) for name, place in zip(("retired", "in_place_of"), places, strict=True)}
             | {"orders": orders, "more_orders": more, "left": [tenancy_fields(each) for each in left]}
             | ({} if outlook is None else outlook_fields(outlook))
         )
@@ -155,6 +160,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
 
     rows = [
         *_identity_rows(view, seen),
+        *place_rows(places[0], places[1], zone),
         *(("a household left", f"{local(each.until_ms, zone)}. {money_in_words(each)}") for each in left),
         *_state_rows(view, face, wide=wide),
         *([] if outlook is None else outlook_rows(outlook, zone)),
@@ -185,6 +191,10 @@ def why(face: Face, meter: Meter) -> int:
     else:
         print_lines(*sentences)
     return Exit.DONE
+
+
+def _only(places: Iterable[RetiredView]) -> dict[str, Any] | None:
+    return next((retired_fields(each) for each in places), None)
 
 
 def _order(delivery: DeliveryView, reads: str) -> str:

@@ -3,17 +3,20 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import Engine
 
+from controller.connections.moving import MovedOut, list_tenancies, move_out
+from controller.connections.replacing import Wanted, replace_meter
 from controller.database.engine import reading, writing
 from controller.database.tables import LinkRow, MeterRow, PaymentRequestRow, PaymentRow, Table, TenancyRow
+from controller.debts.acts import set_debt
 from controller.households.acts import set_household_flag
 from controller.households.commissioning import Commissioned, SecretFile, commission
-from controller.households.moving import MovedOut, list_tenancies, move_out
 from controller.meters.admission import Admission, set_admission
 from controller.meters.views import show_meter
 from controller.moratoriums.acts import declare
@@ -24,12 +27,18 @@ from controller.orders.acting import acting
 from controller.orders.active import standing_orders
 from controller.orders.life import OrderState
 from controller.orders.standing import Standing, standing_of
+from controller.parameters.acts import set_parameters
 from controller.payments.requests import RequestState
+from controller.refunds.acts import refund_out_of
 from emulator.fleet.building import identity_of
-from protocols.documents.orders import Scope
+from protocols.documents.accounts import Account
+from protocols.documents.bodies import Body, DebtBody, ParametersBody, RefundBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.reasons import FlagName
+from protocols.reasons import FlagName, PaymentMode
+from tests.controller.connections.bench import account
 from tests.controller.households.households import ean, stored, take_file
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
@@ -214,6 +223,90 @@ def test_moves_come_one_after_the_other_and_none_is_to_come(peopled: Engine) -> 
 def test_of_a_meter_that_never_spoke_the_purse_is_not_known(peopled: Engine) -> None:
     left = leave(peopled, "m2").tenancy
     assert (left.balance_ueur, left.reported_ms) == (None, None)
+
+
+# -- money and terms of the leaver's --------------------------------------------------------------
+
+
+def drafted(moved: MovedOut) -> dict[str, object]:
+    """What the drafts say, by the kind of each."""
+    bodies: dict[Kind, type[Body]] = {
+        Kind.REFUND: RefundBody,
+        Kind.DEBT: DebtBody,
+        Kind.PARAMETERS: ParametersBody,
+    }
+    orders = [each.order for each in moved.drafts]
+    return {each.kind.value: body_of(each, bodies[each.kind]) for each in orders if each.kind in bodies}
+
+
+def balance(engine: Engine, ueur: int, account: Account | None = None) -> None:
+    with writing(engine) as session:
+        row = session.get_one(MeterRow, "m1")
+        row.balance_ueur = ueur
+        row.account = None if account is None else msgspec.json.encode(account).decode()
+        session.add(row)
+
+
+@pytest.mark.parametrize(
+    ("ueur", "refunded"),
+    [(-3_500_000, None), (0, None), (9_999, None), (12_345_678, 12_340_000)],
+)
+def test_a_move_drafts_that_the_leavers_credit_is_taken_out_in_whole_cents(
+    peopled: Engine, ueur: int, refunded: int | None
+) -> None:
+    balance(peopled, ueur)
+    moved = leave(peopled)
+    assert drafted(moved) == ({} if refunded is None else {"refund": RefundBody(refunded)})
+    assert {each.state for each in moved.drafts} <= {OrderState.DRAFT}
+
+
+def test_emergency_credit_that_was_lent_is_not_paid_back(peopled: Engine) -> None:
+    balance(peopled, 7_000_000, account(7_000_000, 0, lent=5_000_000))
+    assert drafted(leave(peopled)) == {"refund": RefundBody(2_000_000)}
+
+
+def test_a_refund_that_waits_is_named_and_no_other_is_drafted(peopled: Engine) -> None:
+    balance(peopled, 5_000_000)
+    with acting(peopled, ROOT, DORA, NOW_MS - 2 * DAY_MS) as act:
+        waits = refund_out_of(act, "m1", 1_000_000).order.id
+    moved = leave(peopled)
+    assert (moved.refund_waits, moved.drafts) == (waits, ())
+
+
+def test_a_move_drafts_the_end_of_the_debts_share_and_of_the_payment_mode(peopled: Engine) -> None:
+    terms = DebtBody(90_000_000, 350, 5_000_000, 9_000_000, 30)
+    with acting(peopled, ROOT, DORA, NOW_MS - 2 * DAY_MS) as act:
+        mode = ParametersBody(NOW_MS - 2 * DAY_MS, PaymentMode.CREDIT, ("street-7",))
+        orders = [set_debt(act, "m1", terms), set_parameters(act, "m1", mode)]
+    with acting(peopled, ROOT, ERIC, NOW_MS - 2 * DAY_MS) as act:
+        for order in orders:
+            order_acts.sign(act, order.order.id)
+    assert drafted(leave(peopled)) == {
+        "debt": DebtBody(90_000_000, 0, 5_000_000, 9_000_000, 30),
+        "parameters": ParametersBody(NOW_MS, groups=("street-7",)),
+    }
+
+
+def test_what_has_no_share_and_no_mode_needs_no_end(peopled: Engine) -> None:
+    with acting(peopled, ROOT, DORA, NOW_MS - 2 * DAY_MS) as act:
+        groups = ParametersBody(NOW_MS - 2 * DAY_MS, groups=("street-7",))
+        orders = [set_debt(act, "m1", DebtBody(1, 0)), set_parameters(act, "m1", groups)]
+    with acting(peopled, ROOT, ERIC, NOW_MS - 2 * DAY_MS) as act:
+        for order in orders:
+            order_acts.sign(act, order.order.id)
+    assert leave(peopled).drafts == ()
+
+
+def test_a_payment_to_the_meter_before_counts_and_what_was_carried_over_from_it_does_not(
+    peopled: Engine,
+) -> None:
+    balance(peopled, 5_000_000)
+    request(peopled, RequestState.BOOKED, NOW_MS - 3 * DAY_MS, booked_ms=NOW_MS - HOUR_MS)
+    with acting(peopled, ROOT, ANNA, NOW_MS, "work order 7") as act:
+        replace_meter(act, Wanted(old="m1", new="m9", ean=ean(1)))
+    with pytest.raises(RefusedError, match=r"payment till-8 was taken at .*, after the move"):
+        leave(peopled, "m9", NOW_MS - 4 * DAY_MS)
+    assert leave(peopled, "m9", NOW_MS - 2 * DAY_MS).tenancy.number == 1
 
 
 # -- a meter comes --------------------------------------------------------------------------------

@@ -1,15 +1,20 @@
 """A household leaves: what protected it does not pass on, and what is left on the purse is owed to it.
 
-The connection stays, with its meter. Holds, flags, category and language belong to who lived there. What the
-meter obeys of them two people take away, as always: this drafts the orders. Purse, debt and payment mode stay
-as they are; other orders change them.
+The connection stays, with its meter. Holds, flags, category and language belong to who lived there, and so do
+the money on the purse, the debt and the payment mode. What the meter holds of them two people take away, as
+always: this drafts the orders.
 """
 
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlmodel import Session, col, delete, func, select
 
+from controller.connections import terms
+from controller.connections.purses import purse_of
+from controller.connections.retiring import line_of
+from controller.connections.rules import PurseKnown
 from controller.database.campaign_tables import ContactRow
 from controller.database.rows import view_of
 from controller.database.tables import (
@@ -26,15 +31,19 @@ from controller.orders.acting import Act
 from controller.orders.active import standing_orders
 from controller.orders.standing import standing_of
 from controller.orders.status import OrderStatus
+from controller.payments.requests import RequestState
+from controller.refunds.acts import open_refund, refund_out_of
+from protocols.documents import drafting
+from protocols.documents.bodies import ParametersBody
 from protocols.documents.drafting import clear_flag, lift_moratorium
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.errors import InputError, RefusedError
 from protocols.instants import iso_from_ms
 from protocols.reasons import FlagName
+from protocols.units import UEUR_PER_EUR
 
-# As `payments.requests` calls it, a room of this floor: that money was given back.
-_REFUSED: Final = "refused"
+_UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 
 
 class TenancyView(Struct, frozen=True, kw_only=True):
@@ -54,14 +63,17 @@ class TenancyView(Struct, frozen=True, kw_only=True):
 
 
 class MovedOut(Struct, frozen=True, kw_only=True):
-    """A move. `drafts`: what a second person must sign so that the meter obeys the old flags no longer.
+    """A move. `drafts`: what a second person must sign so that nothing of the leaver's stays at the meter.
 
-    `groups`: free groups in which the connection stays.
+    `refund_waits`: a refund of before, while no other can be drafted; None: none waits. `coming_ueur`:
+    payments that the meter has not credited yet. `groups`: free groups in which the connection stays.
     """
 
     tenancy: TenancyView
     drafts: tuple[OrderStatus, ...]
     groups: tuple[str, ...]
+    refund_waits: str | None = None
+    coming_ueur: int = 0
 
 
 def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
@@ -83,7 +95,18 @@ def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
         )
     _check_payments(session, row.meter, on_ms)
     tenancy = _close(act, row, on_ms, len(earlier) + 1)
-    return MovedOut(tenancy=tenancy, drafts=_end_protection(act, row.meter), groups=_words(row.groups))
+    meter = session.get(MeterRow, row.meter)
+    drafts = _end_protection(act, row.meter)
+    if meter is None:
+        return MovedOut(tenancy=tenancy, drafts=drafts, groups=_words(row.groups))
+    purse, waits = purse_of(session, meter), open_refund(session, meter.id)
+    return MovedOut(
+        tenancy=tenancy,
+        drafts=(*drafts, *_end_terms(act, meter.id), *(() if waits else _refund(act, meter.id, purse))),
+        groups=_words(row.groups),
+        refund_waits=waits,
+        coming_ueur=purse.coming_ueur,
+    )
 
 
 def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
@@ -95,18 +118,22 @@ def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
 def _check_payments(session: Session, meter: str, on_ms: int) -> None:
     """Raises RefusedError for a payment after the move: whose it is, the file cannot say.
 
-    A payment counts from when its clerk asked for it, whether the service has booked it or not.
+    A payment counts from when its clerk asked for it, whether the service has booked it or not; also one for
+    a meter that this one has replaced. What was carried over from that one is no payment.
     """
+    meters, carried = line_of(session, meter)
     taken_ms = func.coalesce(PaymentRequestRow.created_ms, PaymentRow.created_ms)
     booked = (
         select(PaymentRow.id, taken_ms)
         .join(PaymentRequestRow, col(PaymentRequestRow.id) == col(PaymentRow.id), isouter=True)
-        .where(PaymentRow.meter == meter, PaymentRow.found == 0, taken_ms > on_ms)
+        .where(col(PaymentRow.meter).in_(meters), PaymentRow.found == 0, taken_ms > on_ms)
+        .where(col(PaymentRow.id).not_in(carried))
     )
     asked = select(PaymentRequestRow.id, PaymentRequestRow.created_ms).where(
-        PaymentRequestRow.meter == meter,
+        col(PaymentRequestRow.meter).in_(meters),
+        col(PaymentRequestRow.id).not_in(carried),
         PaymentRequestRow.created_ms > on_ms,
-        col(PaymentRequestRow.state) != _REFUSED,
+        col(PaymentRequestRow.state) != RequestState.REFUSED,
     )
     later = sorted((at_ms, payment) for payment, at_ms in (*session.exec(booked), *session.exec(asked)))
     if later:
@@ -166,6 +193,29 @@ def _end_protection(act: Act, meter: str) -> tuple[OrderStatus, ...]:
             flag = FlagName(rest)
             drafts.append(act.submit(clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), meter, flag)))
     return tuple(drafts)
+
+
+def _end_terms(act: Act, meter: str) -> list[OrderStatus]:
+    """Draft that a debt takes no share any more, and that the payment mode is as commissioned."""
+    drafts = []
+    debt = terms.debt_of(act.session, meter)
+    if debt is not None and debt.share_permille:
+        # The same total: a lower one could give back what payments have brought.
+        rest = replace(debt, share_permille=0)
+        drafts.append(act.submit(drafting.debt(act.sheet(Kind.DEBT, meter), meter, rest)))
+    versions = terms.parameters_of(act.session, meter, act.now_ms)
+    if any(each.mode is not None for each in versions):
+        groups = versions[0].groups if versions[0].from_ms <= act.now_ms else None
+        body = ParametersBody(act.now_ms, groups=groups)
+        drafts.append(act.submit(drafting.parameters(act.sheet(Kind.PARAMETERS, meter), meter, body)))
+    return drafts
+
+
+def _refund(act: Act, meter: str, purse: PurseKnown) -> list[OrderStatus]:
+    """Draft that the leaver's money is taken out, in whole cents: once two people have paid it back."""
+    left_ueur = 0 if purse.balance_ueur is None else purse.balance_ueur - purse.lent_ueur
+    cents = max(left_ueur, 0) // _UEUR_PER_CENT
+    return [refund_out_of(act, meter, cents * _UEUR_PER_CENT)] if cents else []
 
 
 def _words(words: str | None) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""What happens at a connection and takes several nouns together: a meter is replaced or removed, a move."""
