@@ -127,6 +127,12 @@ def _parameters() -> typer.Typer:
     return app
 
 
+def _privacy() -> typer.Typer:
+    from controller.faces.cli.privacy import app
+
+    return app
+
+
 def _orders() -> typer.Typer:
     from controller.faces.cli.orders import app
 
@@ -265,6 +271,7 @@ ROWS: Final = (
         "Tell every household before its meter goes back to prepayment, until all are reached.",
         _reactivation,
     ),
+    CommandRow("privacy", "Who looked at households, and for how long data is kept.", _privacy),
     CommandRow("audit", "Verify and read the audit.", _audit),
     CommandRow("broker", "The broker: who may connect, say and hear what.", _broker),
     CommandRow(

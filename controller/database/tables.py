@@ -16,7 +16,7 @@ from sqlmodel import Field, SQLModel
 from controller.database.columns import Int64, TextColumn
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
-# WITHOUT ROWID: SQLite stores rows in the B-tree of the primary key. A reading takes 26 bytes, not twice
+# WITHOUT ROWID: SQLite stores rows in the B-tree of the primary key. A reading takes some 32 bytes, not twice
 # that.
 _KEYED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
@@ -305,7 +305,10 @@ class PaymentRequestRow(Table, table=True):
 
 
 class ReadingRow(Table, table=True):
-    """One register reading, under the meter's own number. Written without the ORM (`bulk.insert_new`)."""
+    """One register reading, under the meter's own number. Written without the ORM (`bulk.insert_new`).
+
+    `received_ms`: None: stored by an earlier version, and not looked at by a purge yet.
+    """
 
     __tablename__ = "reading"
     __table_args__ = _KEYED
@@ -317,6 +320,7 @@ class ReadingRow(Table, table=True):
     energy_wh: int = Field(sa_type=Int64)
     balance_ueur: int = Field(sa_type=Int64)
     supply: str = Field(sa_type=TextColumn)
+    received_ms: int | None = Field(default=None, sa_type=Int64)
 
 
 class EventRow(Table, table=True):
@@ -400,6 +404,34 @@ class AuditRow(Table, table=True):
     previous_hash: bytes = Field(sa_type=LargeBinary)
     body: bytes = Field(sa_type=LargeBinary)
     hash: bytes = Field(sa_type=LargeBinary)
+
+
+class AccessRow(Table, table=True):
+    """Somebody has looked at households: `operator` as they said (None: they did not), `os_user` as it is.
+
+    `shown`: how many; of more than a list's limit it is not kept which (`privacy.accesses`).
+    """
+
+    __tablename__ = "access"
+    __table_args__ = _STRICT
+
+    number: int = Field(primary_key=True, sa_type=Int64)
+    at_ms: int = Field(sa_type=Int64)
+    operator: str | None = Field(default=None, sa_type=TextColumn)
+    os_user: str = Field(sa_type=TextColumn)
+    command: str = Field(sa_type=TextColumn)
+    shown: int = Field(sa_type=Int64)
+
+
+class AccessedRow(Table, table=True):
+    """A household that an access has shown, by its meter then, and its EAN where it was known."""
+
+    __tablename__ = "accessed"
+    __table_args__ = (Index(None, "ean"), Index(None, "access"), _KEYED)
+
+    meter: str = Field(primary_key=True, sa_type=TextColumn)
+    access: int = Field(primary_key=True, sa_type=Int64)
+    ean: str | None = Field(default=None, sa_type=TextColumn)
 
 
 class CounterRow(Table, table=True):

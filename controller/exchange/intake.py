@@ -45,7 +45,9 @@ from protocols.link.records import ClaimHeard
 from protocols.reasons import NoOrder, OrderVerdict
 
 _CLAIM: Final = ClaimHeard.__struct_config__.tag
-_READING_COLUMNS: Final = ("meter", "epoch", "number", "time_ms", "energy_wh", "balance_ueur", "supply")
+_READING_COLUMNS: Final = (
+    *("meter", "epoch", "number", "time_ms", "energy_wh", "balance_ueur", "supply", "received_ms"),
+)
 _EVENT_COLUMNS: Final = ("meter", "epoch", "number", "time_ms", "received_ms", "event", "record")
 _CLAIM_COLUMNS: Final = (
     "meter",
@@ -341,6 +343,7 @@ def _store_readings(session: Session, readings: Sequence[Reading], now_ms: int) 
             each.energy_wh,
             each.balance_ueur,
             each.supply.value,
+            now_ms,
         )
         for each in readings
     ]

@@ -58,6 +58,7 @@ class AuditAct(StrEnum):
     REACTIVATION = "reactivation"
     REPLACE = "replace"
     REMOVE = "remove"
+    PURGE = "purge"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

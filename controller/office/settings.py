@@ -60,6 +60,11 @@ class Settings:
         return self.home / "mark.json"
 
     @property
+    def privacy(self) -> Path:
+        """For how long personal data is kept, where the home says it."""
+        return self.home / "privacy.toml"
+
+    @property
     def fleet_key(self) -> Path:
         """The secret from which every meter's own key is derived."""
         return self.home / "fleet.key"

@@ -1,7 +1,7 @@
 """One call of a verb: the office it works with, who acts, and how the result is shown."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.order_status import order_fields, print_status
-from controller.faces.cli.people import choose_operator, open_key
+from controller.faces.cli.people import choose_looker, choose_operator, open_key
 from controller.faces.cli.presence import look, unserved_in_words
 from controller.faces.cli.showing import print_json
 from controller.meters.registry import check_known
@@ -22,6 +22,7 @@ from controller.office.settings import Settings, settings_from
 from controller.orders.acting import Act, acting
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.status import OrderStatus
+from controller.privacy.accesses import note_access
 from controller.timing.comparing import Here
 from controller.timing.views import ClockSeen, see_clock
 from protocols.arguments import read_basis
@@ -115,6 +116,14 @@ class Face:
         Raises InputError for somebody who does not hold the role, or a wrong passphrase.
         """
         return open_key(self.office, self.person(role))
+
+    def note_access(self, command: str, meters: Sequence[str]) -> None:
+        """Note that somebody looks at the households behind these meters; call it before anything is shown.
+
+        Raises InputError for a name that the root does not know, UnreachableError where it cannot be noted.
+        """
+        looker = choose_looker(self.office.root, self._options.by)
+        note_access(self.office.store, looker, command, meters, self.now_ms())
 
     @contextmanager
     def acting(self, kind: Kind, meters: Collection[str] = (), *, basis: str | None = None) -> Iterator[Act]:

@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
-from controller.faces.cli.verbs import ACTING, verb
+from controller.faces.cli.verbs import ACTING, LOOKING, verb
 from controller.households.acts import clear_household_flag, set_household_flag
 from controller.households.flags_due import FLAGS_AT_ONCE, FlagDue, flags_due, order_due
 from controller.households.views import FlagView, ForgottenFlag, list_flags, list_forgotten_flags
@@ -50,7 +50,7 @@ def clear_one(face: Face, meter: Meter, name: Name) -> int:
     return face.show(status)
 
 
-@verb(app, "list", "flag list", "flag list m00042 --json")
+@verb(app, "list", "flag list", "flag list m00042 --json", shares=LOOKING)
 def list_set(
     face: Face,
     meter: Annotated[str | None, typer.Argument(metavar="[METER]", help="Only this meter's.")] = None,
@@ -67,6 +67,7 @@ def list_set(
         check_known(session, () if named is None else (named,))
         flags = list_flags(session, named)
         forgotten = [] if named else list_forgotten_flags(session)
+    face.note_access("flag list", [each.meter for each in flags])
     if face.as_json:
         print_json({"flags": [_fields(each) for each in flags], "not_in_this_store": forgotten})
         return Exit.DONE
@@ -124,6 +125,7 @@ def due(
     """
     with face.office.reading() as session:
         found = flags_due(session, face.now_ms())
+    face.note_access("flag due", [each.meter for each in found])
     statuses: list[OrderStatus] = []
     spoken = [each for each in found if each.spoken]
     if order and spoken:

@@ -9,7 +9,7 @@ from controller.faces.cli.behind import WHO_HEADS, household_fields, who_row
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Where
 from controller.faces.cli.showing import print_json, print_lines, print_table
-from controller.faces.cli.verbs import NAMED, verb
+from controller.faces.cli.verbs import LOOKING, NAMED, verb
 from controller.groups.acts import change_group
 from controller.groups.views import FREE, list_groups
 from controller.meters.choosing import GROUP_KINDS, METER_FIELDS
@@ -55,7 +55,13 @@ def list_all(
     return Exit.DONE if found else Exit.NO
 
 
-@verb(app, "show", "groups show winter-2026", "groups show area/Namur --limit 1000 --json")
+@verb(
+    app,
+    "show",
+    "groups show winter-2026",
+    "groups show area/Namur --limit 1000 --json",
+    shares=LOOKING,
+)
 def show(
     face: Face,
     name: Annotated[str, typer.Argument(metavar="GROUP", help="Such as winter-2026 or area/Namur.")],
@@ -73,6 +79,7 @@ def show(
     with face.office.reading() as session:
         found = list_meters(session, wanted, now_ms=now_ms, after=after, limit=most)
         more = count_meters(session, wanted, now_ms=now_ms, after=after) - len(found)
+    face.note_access("groups show", [view.id for view in found])
     if face.as_json:
         members = [{"id": view.id, **household_fields(view)} for view in found]
         print_json({"group": name, "meters": members, "more": more, "after": found[-1].id if more else None})

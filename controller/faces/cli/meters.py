@@ -23,7 +23,7 @@ from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.retired import place_rows, retired_fields
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
-from controller.faces.cli.verbs import verb
+from controller.faces.cli.verbs import LOOKING, verb
 from controller.meters.behind import meter_of
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
@@ -64,7 +64,8 @@ _WITNESSES_SHOWN = 2
     "meters list --supply off --json",
     "meters list --clock disputed --wide",
     "meters list --where 'supply==off;(balance<0,heard>2h)'",
-    "meters list --who --where 'dso==ORES;flag==medical'",
+    "meters list --who --where 'dso==ORES;flag==medical' --as anne",
+    shares=LOOKING,
 )
 def list_all(
     face: Face,
@@ -99,6 +100,8 @@ def list_all(
     with face.office.reading() as session:
         found = list_meters(session, wanted, now_ms=now_ms, after=after, limit=limit)
         more = count_meters(session, wanted, now_ms=now_ms, after=after) - len(found)
+    if who or face.as_json:
+        face.note_access("meters list", [view.id for view in found])
     seen = look(face.office)
     if face.as_json:
         listed = [_fields(view, view.witnesses[:_WITNESSES_SHOWN], seen) for view in found]
@@ -120,11 +123,18 @@ def list_all(
     return Exit.DONE if found else Exit.NO
 
 
-@verb(app, "show", "meters show m00042", "meters show m00042 --wide", "meters show m00042 --json")
+@verb(
+    app,
+    "show",
+    "meters show m00042",
+    "meters show m00042 --wide",
+    "meters show m00042 --json --as anne",
+    shares=LOOKING,
+)
 def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
     """Show all that is known of a meter and of who is behind it, and the last orders to it.
 
-    A household's EAN names its meter.
+    A household's EAN names its meter. Who looked is kept: see `relance privacy accesses`.
     """
     zone = face.zone
     with face.office.reading() as session:
@@ -137,6 +147,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         places = [[] if each is None else [each] for each in found]
         outlook = None if view.expected else outlook_of(session, meter, face.now_ms())
         words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
+    face.note_access("meters show", [meter])
     seen = look(face.office)
     reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
     if face.as_json:
@@ -174,13 +185,14 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
     return Exit.DONE
 
 
-@verb(app, "why", "meters why m00042", "meters why m00042 --zone UTC --json")
+@verb(app, "why", "meters why m00042", "meters why m00042 --zone UTC --json", shares=LOOKING)
 def why(face: Face, meter: Meter) -> int:
     """Explain a cut, or its absence, in sentences, from what was received of the meter's own black box."""
     zone = face.zone
     with face.office.reading() as session:
         meter = meter_of(session, read_name(meter, "METER"))
         found = facts_of(session, meter)
+    face.note_access("meters why", [meter])
     missing = found.missing
     explanation = explain(found.meter, found.events, found.orders, face.now_ms(), found.earlier, missing)
     sentences = explanation_in_words(explanation, zone)

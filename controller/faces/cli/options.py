@@ -24,6 +24,10 @@ As = Annotated[
     str | None,
     typer.Option("--as", metavar="NAME", help="Who acts; else RELANCE_OPERATOR, else the first operator."),
 ]
+LooksAs = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who looks, as the log will say; else RELANCE_OPERATOR."),
+]
 Basis = Annotated[str, typer.Option(metavar="TEXT", help="The legal or operational ground.")]
 Since = Annotated[
     str | None, typer.Option("--from", metavar="T", help="Its beginning, with an offset; else now.")

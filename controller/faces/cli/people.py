@@ -1,6 +1,7 @@
 """Who acts at a terminal: the operator that the command names, and the key that their passphrase opens."""
 
 import os
+import pwd
 from typing import Final
 
 from controller.agent.asking import AgentKey, ask_agent
@@ -11,10 +12,12 @@ from controller.office.keys import find_key
 from controller.office.opening import Office
 from controller.office.people import Actor, check_may, key_warning, keyids_of, open_actor, operators_of
 from controller.office.token_place import TOKEN_SUFFIX
+from controller.privacy.accesses import Looker
+from protocols.arguments import did_you_mean
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
-from protocols.errors import UnreachableError
+from protocols.errors import InputError, UnreachableError, quoted
 from protocols.rim.terminal import complain, warn
 from protocols.words.en.times import duration
 
@@ -33,6 +36,35 @@ def choose_operator(root: Root, role: Role, chosen: str | None) -> str:
         where, name = "--as", chosen
     check_may(root, role, name, where)
     return name
+
+
+def choose_looker(root: Root, chosen: str | None) -> Looker:
+    """Who looks at households: `--as`, else RELANCE_OPERATOR, else nobody that is named; and the user here.
+
+    Nobody types a passphrase to look, so that the name is only what they say. Raises InputError for a name
+    that the root does not know.
+    """
+    where, name = (
+        ("--as", chosen) if chosen is not None else (OPERATOR_VARIABLE, os.environ.get(OPERATOR_VARIABLE))
+    )
+    holders = sorted({key.holder for key in root.keys.values()})
+    if name and name not in holders:
+        raise InputError(
+            f"{where}: {quoted(name)}{did_you_mean(name, holders)} allowed: {', '.join(holders)}"
+        )
+    return Looker(operator=name or None, os_user=_os_user())
+
+
+def _os_user() -> str:
+    """The name of the user that runs this program; its number where the machine knows no name.
+
+    Not from the environment, which anybody sets as they like.
+    """
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
 
 
 def open_key(office: Office, name: str) -> Actor:

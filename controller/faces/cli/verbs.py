@@ -17,7 +17,7 @@ import typer
 
 from controller.faces.cli.examples import examples
 from controller.faces.cli.face import Face, Options
-from controller.faces.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, Zone
+from controller.faces.cli.options import ZONE_DEFAULT, As, Basis, Database, Home, Json, LooksAs, Zone
 
 Verb = Callable[..., int]
 
@@ -34,9 +34,10 @@ _AT: Final = (
 _ZONE: Final = _option("zone", Zone, ZONE_DEFAULT)
 _AS: Final = _option("by", As, None)
 
-# For verbs that print no instant; that read; that act on a fixed basis; that act.
+# For verbs that print no instant; that read; that show households; that act on a fixed basis; that act.
 PLAIN: Final = _AT
 READING: Final = (_ZONE, *_AT)
+LOOKING: Final = (_option("by", LooksAs, None), _ZONE, *_AT)
 NAMED: Final = (_AS, _ZONE, *_AT)
 ACTING: Final = (_option("basis", Basis, ""), _AS, _ZONE, *_AT)
 _DEFAULTS: Final = {option.name: option.default for option in ACTING}

@@ -103,6 +103,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(make, range(3))) == [SCHEMA_VERSION] * 3
         for change in (
+            "reading DROP COLUMN received_ms",
             "payment DROP COLUMN epoch",
             "payment DROP COLUMN found",
             "meter DROP COLUMN issuers_version",
@@ -129,7 +130,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         ):
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
         later = (
-            "household, household_group, tenancy, retired, "
+            "household, household_group, tenancy, retired, access, accessed, "
             "notice, happening, contact, campaign_household, campaign"
         )
         postgresql_server.administer(

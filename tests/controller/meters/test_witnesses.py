@@ -181,7 +181,8 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.executescript(
-            "DROP TABLE retired;"
+            "DROP TABLE retired; DROP TABLE access; DROP TABLE accessed;"
+            "ALTER TABLE reading DROP COLUMN received_ms;"
             "DROP TABLE household; DROP TABLE household_group; DROP TABLE tenancy;"
             "DROP TABLE notice; DROP TABLE happening; DROP TABLE contact;"
             "DROP TABLE campaign_household; DROP TABLE campaign;"

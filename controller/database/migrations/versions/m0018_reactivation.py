@@ -6,7 +6,7 @@ from alembic import op
 from controller.database.columns import Int64, TextColumn
 
 revision = "0018"
-down_revision = "0014"
+down_revision = "0015"
 
 _CONTACT = ("name", "email", "phone", "street", "postcode", "town")
 

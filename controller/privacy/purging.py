@@ -1,0 +1,318 @@
+"""Takes what is kept no longer, in steps that may be killed and run again (`rules` says which rows).
+
+Each step is one transaction, with its entry in the audit. Orders, payments and the audit are never touched:
+the ledger and the proof of who did what need them. Of a black box the last entry of each kind stays, so that
+`meters why` can still say why a meter is as it is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_
+from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, col, select
+
+from controller.database.bulk import METERS_AT_ONCE
+from controller.database.tables import (
+    AccessedRow,
+    AccessRow,
+    ClaimRow,
+    EventRow,
+    ReadingRow,
+    SettingRow,
+    TenancyRow,
+)
+from controller.office import audit
+from controller.office.audit import AuditAct
+from controller.privacy.rules import Cutoffs, Limits, Stamp, mended, readings_to_take, stepped_ms
+from protocols.errors import RefusedError
+from protocols.instants import DAY_MS, iso_from_ms
+
+_REACHED: Final = "privacy/purged"
+# So many rows go in one transaction, which others wait for.
+_ROWS_AT_ONCE: Final = 20_000
+_LIVES_AT_ONCE: Final = 20
+# So many rows one purge takes; the next one goes on.
+ROWS_MAX: Final = 1_000_000
+
+Life = tuple[str, int]
+# A reading's number, its meter's date, and when we received it.
+Dated = tuple[int, int, int | None]
+Transaction = Callable[[], AbstractContextManager[Session]]
+
+
+class Over(Struct, frozen=True, kw_only=True):
+    """How many rows of each kind are over; `left`: households that have left."""
+
+    readings: int = 0
+    events: int = 0
+    claims: int = 0
+    accesses: int = 0
+    left: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.readings + self.events + self.claims + self.accesses + self.left
+
+
+class Purged(Struct, frozen=True, kw_only=True):
+    """What a purge took of what was over at `as_of_ms`. `more`: it took as many rows as one may."""
+
+    as_of_ms: int
+    over: Over
+    more: bool
+
+
+def reached_ms(session: Session) -> int | None:
+    """As of which instant the last purge took what was over; None: there was none."""
+    row = session.get(SettingRow, _REACHED)
+    return None if row is None else int(row.value)
+
+
+def as_of_ms(session: Session, limits: Limits, now_ms: int) -> int:
+    """As of which instant a purge takes what is over: now, but only a step beyond the last one.
+
+    Raises RefusedError where the last purge is to come: then a clock is wrong, or was.
+    """
+    reached = reached_ms(session)
+    if reached is not None and reached > now_ms:
+        raise RefusedError(
+            f"purge: the last one was as of {iso_from_ms(reached)}, which is to come; "
+            "allowed: once this machine's clock is later; `relance doctor` says more"
+        )
+    return stepped_ms(now_ms, reached, _first_over_ms(session, limits))
+
+
+def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int) -> Over:
+    """What is over at an instant. Reads only."""
+    readings = 0
+    cutoffs = _cutoffs(limits, as_of)
+    for lives in _batches(_lives(session)):
+        for found in _readings_of(session, lives).values():
+            readings += len(readings_to_take(mended(found, as_of), cutoffs, zone))
+    counts = {each.kind: _count(session, each) for each in _others(limits, as_of)}
+    return Over(readings=readings, **counts)
+
+
+def purge(transaction: Transaction, limits: Limits, zone: ZoneInfo, by: str, now_ms: int) -> Purged:
+    """Take what is over, step by step; about ROWS_MAX rows. Raises RefusedError as `as_of_ms`."""
+    with transaction() as session:
+        as_of, lives = as_of_ms(session, limits, now_ms), _lives(session)
+    running = _Running(transaction, by, now_ms, as_of)
+    for batch in _batches(lives):
+        if not running.is_full:
+            running.take_readings(batch, _cutoffs(limits, as_of), zone)
+    for each in _others(limits, as_of):
+        while not running.is_full and running.take(each) == _ROWS_AT_ONCE:
+            pass
+    if not running.is_full:
+        with transaction() as session:
+            row = session.get(SettingRow, _REACHED) or SettingRow(name=_REACHED, value="")
+            row.value = str(as_of)
+            session.add(row)
+    return Purged(as_of_ms=as_of, over=Over(**running.gone), more=running.is_full)
+
+
+class _Other(NamedTuple):
+    """A kind of rows that go, or whose values go: which of them are over, and their key."""
+
+    kind: str
+    table: type[Any]
+    over: ColumnElement[bool]
+
+
+class _Running:
+    """A purge that runs: each step is a transaction, with its entry in the audit."""
+
+    def __init__(self, transaction: Transaction, by: str, now_ms: int, as_of: int) -> None:
+        self._transaction = transaction
+        self._by = by
+        self._now_ms = now_ms
+        self._as_of_ms = as_of
+        self.gone = dict.fromkeys(Over.__struct_fields__, 0)
+
+    @property
+    def is_full(self) -> bool:
+        return sum(self.gone.values()) >= ROWS_MAX
+
+    def take_readings(self, lives: Sequence[Life], cutoffs: Cutoffs, zone: ZoneInfo) -> None:
+        with self._transaction() as session:
+            rows: list[tuple[str, int, int]] = []
+            for life, found in _readings_of(session, lives).items():
+                stamps = mended(found, self._now_ms)
+                taken = readings_to_take(stamps, cutoffs, zone)
+                rows += [(*life, number) for number in taken]
+                _keep_mended(session, life, found, stamps)
+            _delete(session, ReadingRow, rows)
+            self._note(session, "readings", len(rows))
+
+    def take(self, other: _Other) -> int:
+        """Take some rows of this kind; returns how many."""
+        with self._transaction() as session:
+            keys = [col(getattr(other.table, each.name)) for each in other.table.__table__.primary_key]
+            query = select_columns(*keys).where(other.over).order_by(*keys).limit(_ROWS_AT_ONCE)
+            rows = [tuple(row) for row in session.execute(query)]
+            if other.table is TenancyRow:
+                _forget(session, rows)
+            else:
+                _delete(session, other.table, rows)
+            if other.table is AccessRow:
+                numbers = [number for (number,) in rows]
+                for start in range(0, len(numbers), METERS_AT_ONCE):
+                    batch = numbers[start : start + METERS_AT_ONCE]
+                    session.execute(delete(AccessedRow).where(col(AccessedRow.access).in_(batch)))
+            self._note(session, other.kind, len(rows))
+        return len(rows)
+
+    def _note(self, session: Session, kind: str, rows: int) -> None:
+        self.gone[kind] += rows
+        if rows:
+            act = AuditAct.PURGE
+            audit.record(session, self._now_ms, self._by, act, kind, rows=rows, as_of_ms=self._as_of_ms)
+
+
+def _cutoffs(limits: Limits, as_of: int) -> Cutoffs:
+    days = (limits.readings, limits.readings_by_day, limits.readings_by_month)
+    return Cutoffs(*(as_of - each * DAY_MS for each in days))
+
+
+def _others(limits: Limits, as_of: int) -> list[_Other]:
+    """The kinds beside readings. Claims go after the entries that they were made of."""
+    events_ms, accesses_ms, left_ms = (
+        as_of - days * DAY_MS for days in (limits.events, limits.accesses, limits.left)
+    )
+    return [
+        _Other("events", EventRow, _events_over(events_ms)),
+        _Other("claims", ClaimRow, _claims_over(events_ms)),
+        _Other("accesses", AccessRow, _accesses_over(accesses_ms)),
+        _Other("left", TenancyRow, _left_over(left_ms)),
+    ]
+
+
+def _events_over(cutoff_ms: int) -> ColumnElement[bool]:
+    """By every date: received, dated by the meter, and no entry before it was received later."""
+    later: Any = aliased(EventRow)
+    earlier: Any = aliased(EventRow)
+    row: Any = EventRow
+    return and_(
+        row.received_ms < cutoff_ms,
+        row.time_ms < cutoff_ms,
+        exists().where(*_same_life(later, row), later.event == row.event, later.number > row.number),
+        ~exists().where(
+            *_same_life(earlier, row), earlier.number < row.number, earlier.received_ms >= cutoff_ms
+        ),
+    )
+
+
+def _claims_over(cutoff_ms: int) -> ColumnElement[bool]:
+    """As its entry; the date that a claim itself names may be a wrong one. The last of each source stays."""
+    later: Any = aliased(ClaimRow)
+    earlier: Any = aliased(ClaimRow)
+    row: Any = ClaimRow
+    entry: Any = EventRow
+    return and_(
+        row.received_ms < cutoff_ms,
+        exists().where(*_same_life(later, row), later.source == row.source, later.number > row.number),
+        ~exists().where(
+            *_same_life(earlier, row), earlier.number < row.number, earlier.received_ms >= cutoff_ms
+        ),
+        ~exists().where(*_same_life(entry, row), entry.number == row.number, entry.time_ms >= cutoff_ms),
+    )
+
+
+def _accesses_over(cutoff_ms: int) -> ColumnElement[bool]:
+    earlier: Any = aliased(AccessRow)
+    row: Any = AccessRow
+    return and_(
+        row.at_ms < cutoff_ms, ~exists().where(earlier.number < row.number, earlier.at_ms >= cutoff_ms)
+    )
+
+
+def _left_over(cutoff_ms: int) -> ColumnElement[bool]:
+    values = (TenancyRow.category, TenancyRow.language, TenancyRow.flags)
+    return and_(
+        col(TenancyRow.recorded_ms) < cutoff_ms,
+        col(TenancyRow.until_ms) < cutoff_ms,
+        or_(*(col(value).is_not(None) for value in values)),
+    )
+
+
+def _same_life(one: Any, other: Any) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401 # two tables, or aliases
+    return one.meter == other.meter, one.epoch == other.epoch
+
+
+def _count(session: Session, other: _Other) -> int:
+    query = select_columns(func.count()).select_from(other.table).where(other.over)
+    return int(session.execute(query).scalar_one())
+
+
+def _first_over_ms(session: Session, limits: Limits) -> int | None:
+    """When the first row of the store was over, or will be; None: there is no row."""
+    kinds = (
+        (ReadingRow.received_ms, limits.readings),
+        (EventRow.received_ms, limits.events),
+        (AccessRow.at_ms, limits.accesses),
+        (TenancyRow.recorded_ms, limits.left),
+    )
+    oldest = [(session.exec(select(func.min(column))).one(), days) for column, days in kinds]
+    return min((at_ms + days * DAY_MS for at_ms, days in oldest if at_ms is not None), default=None)
+
+
+def _lives(session: Session) -> list[Life]:
+    query = select(ReadingRow.meter, ReadingRow.epoch).distinct()
+    return [
+        (meter, epoch)
+        for meter, epoch in session.exec(query.order_by(ReadingRow.meter, col(ReadingRow.epoch)))
+    ]
+
+
+def _batches(lives: Sequence[Life]) -> Iterator[Sequence[Life]]:
+    return (lives[start : start + _LIVES_AT_ONCE] for start in range(0, len(lives), _LIVES_AT_ONCE))
+
+
+def _readings_of(session: Session, lives: Sequence[Life]) -> dict[Life, list[Dated]]:
+    """The readings of these lives, sorted by number."""
+    wanted = set(lives)
+    row: Any = ReadingRow
+    columns = (row.meter, row.epoch, row.number, row.time_ms, row.received_ms)
+    query = select_columns(*columns).where(row.meter.in_({meter for meter, _ in lives}))
+    found: dict[Life, list[Dated]] = {}
+    for meter, epoch, *dated in session.execute(query.order_by(*columns[:3])):
+        if (meter, epoch) in wanted:
+            found.setdefault((meter, epoch), []).append((dated[0], dated[1], dated[2]))
+    return found
+
+
+def _keep_mended(session: Session, life: Life, found: Sequence[Dated], stamps: Sequence[Stamp]) -> None:
+    """Store when each reading was received at the latest: the rows that say so may go before it."""
+    table = ReadingRow.__table__  # type: ignore[attr-defined] # SQLModel adds it
+    rows = [
+        {"k_number": number, "v_received_ms": stamp.received_ms}
+        for (number, _, received_ms), stamp in zip(found, stamps, strict=True)
+        if received_ms != stamp.received_ms
+    ]
+    if rows:
+        where = (table.c.meter == life[0], table.c.epoch == life[1], table.c.number == bindparam("k_number"))
+        update = table.update().where(*where).values(received_ms=bindparam("v_received_ms"))
+        session.connection().execute(update, rows)
+
+
+def _delete(session: Session, table: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
+    """Delete rows by their keys."""
+    if keys:
+        names = [each.name for each in table.__table__.primary_key]
+        where = [table.__table__.c[name] == bindparam(f"k_{name}") for name in names]
+        rows = [{f"k_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
+        session.connection().execute(table.__table__.delete().where(*where), rows)
+
+
+def _forget(session: Session, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Take the words of households that have left; what was owed to them stays."""
+    for ean, number in keys:
+        row = session.get_one(TenancyRow, (ean, number))
+        row.category = row.language = row.flags = None
+        session.add(row)
