@@ -13,6 +13,7 @@ from typing import Final
 
 from cardreader.card.authentication import Authentication
 from cardreader.card.file_commands import FileCommands
+from cardreader.card.keyring import free_for_files
 from cardreader.card.store import NonVolatile, Store
 from cardreader.channel.scp03 import BLOCK_BYTES, MAC_BYTES, SECURE_CLASS
 from cardreader.files.access import KeyHolder
@@ -150,7 +151,7 @@ class SmartCard:
                 )
                 return tlv(iso.DATA_KEYS, b"".join(keys))
             case iso.DATA_FREE_BYTES:
-                return self._store.free_bytes.to_bytes(2)
+                return free_for_files(self._store.free_bytes).to_bytes(2)
             case iso.DATA_LETTERS:
                 return ring.letters.to_bytes(4)
             case iso.DATA_TRIES:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cardreader.card import records
+from cardreader.card.keyring import RING_PAGES
 from cardreader.card.store import Store
 from cardreader.files.access import KeyHolder
 from cardreader.files.layout import ADF, AID, FILES, IN_ADF, IN_MF, MF, CardFile, Structure, stored_as
@@ -55,7 +56,7 @@ class FileCommands:
     def commit(self) -> None:
         """Makes what is staged the content of the files. Raises StatusError with NO_ROOM; then nothing is."""
         staged, self.staged = self.staged, {}
-        self._store.commit(staged)
+        self._store.commit(staged, RING_PAGES)
 
     # ------------------------------------------------------------------------------------- selection
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from struct import Struct
 from typing import Final, Self
 
+from cardreader.card.store import PAGE_BYTES
 from cardreader.channel.keys import KeySet
 from cardreader.channel.scp03 import StaticKeys
 from cardreader.files.access import KeyHolder
@@ -35,6 +36,13 @@ SETS_MAX: Final = 5
 _FORM: Final = 1
 _HEAD: Final = Struct(">BII")
 _SET: Final = Struct(">BBHB16s16s16s")
+# What no file may take: each authentication writes the ring anew, and a card without room for it is dead.
+RING_PAGES: Final = -(-(_HEAD.size + SETS_MAX * _SET.size) // PAGE_BYTES)
+
+
+def free_for_files(free_bytes: int) -> int:
+    """What of a store's free bytes a commit of files may take."""
+    return max(free_bytes - RING_PAGES * PAGE_BYTES, 0)
 
 
 @dataclass(frozen=True, slots=True)

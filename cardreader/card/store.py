@@ -104,8 +104,10 @@ class Store:
             raise StatusError(StatusWord.MEMORY_FAILURE)
         return data
 
-    def commit(self, changes: Mapping[int, bytes]) -> None:
+    def commit(self, changes: Mapping[int, bytes], spare_pages: int = 0) -> None:
         """Makes these the contents of these files, all at once; one of no bytes is removed.
+
+        So many pages stay free during and after it: a later commit of another file may need them.
 
         A page that stays as it is is not written. Raises StatusError with NO_ROOM, before anything is
         written, where there are too few free pages.
@@ -120,7 +122,7 @@ class Store:
                     piece = data[at : at + PAGE_BYTES]
                     page = self._page_with(old, at // PAGE_BYTES, piece)
                     if page is None:
-                        if not free:
+                        if len(free) <= spare_pages:
                             raise StatusError(StatusWord.NO_ROOM)
                         page = free.pop(0)
                         writes.append((_begin(page), piece))

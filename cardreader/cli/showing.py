@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from cardreader.card import records
-from cardreader.card.keyring import KEYRING, KeyRing
+from cardreader.card.keyring import KEYRING, KeyRing, free_for_files
 from cardreader.card.store import Store
 from cardreader.files.content import Content
 from cardreader.files.directory import ApplicationTemplate, SerialNumber
@@ -32,7 +32,7 @@ def card_fields(store: Store) -> dict[str, Any]:
     return {
         "sequence": ring.sequence,
         "letters": ring.letters,
-        "free_bytes": store.free_bytes,
+        "free_bytes": free_for_files(store.free_bytes),
         "keys": [
             {
                 "version": f"{each.keys.version:02x}",

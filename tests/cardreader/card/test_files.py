@@ -13,7 +13,9 @@ from cardreader.files.layout import (
     AID,
     FILES,
     IN_ADF,
+    LEASE,
     LOG,
+    ORDERS,
     PAIRING,
     PARAMETERS,
     STATEMENTS,
@@ -24,7 +26,9 @@ from cardreader.files.layout import (
 from cardreader.files.visits import Deed, Visit
 from cardreader.host.session import HostSession
 from cardreader.host.transport import InProcess
+from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.apdu import CommandApdu, read_response
+from cardreader.iso7816.instructions import Instruction
 from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.iso7816.tlv import read_tlvs
 from tests.cardreader.one_card import ISSUER, KIOSK, METER_KEYS, SERIAL, issued, session
@@ -320,3 +324,17 @@ def test_a_damaged_card_says_so_and_nothing_else() -> None:
 
 def test_the_pairing_lies_where_the_layout_says() -> None:
     assert stored_as(PAIRING) == PAIRING.sfi
+
+
+def test_a_card_that_is_filled_to_its_last_page_still_opens() -> None:
+    """Each authentication counts a try, and writes that: a card without room for it would be dead."""
+    memory = issued()
+    kiosk = session(InProcess(SmartCard(memory)))
+    for file in (*PARAMETERS, LEASE, *ORDERS):
+        for size in range(file.bytes_max, 0, -128):
+            kiosk.write(file, bytes(size))
+            if kiosk.send(CommandApdu(0x80, Instruction.COMMIT, 0, 0)).status == StatusWord.OK:
+                break
+    assert kiosk.ask(iso.DATA_FREE_BYTES) == b"\0\0"
+    for keys in (KIOSK, METER_KEYS, ISSUER):
+        session(InProcess(SmartCard(memory)), keys)
