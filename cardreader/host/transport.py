@@ -1,15 +1,9 @@
-"""What carries commands to a card, and the rules that all readers share (ISO 7816-4 §5.6: 61XX, 6CXX)."""
+"""What carries commands to a card."""
 
-from dataclasses import replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from cardreader.card.card import SmartCard
-from cardreader.iso7816.apdu import CardGoneError, CommandApdu, ResponseApdu, read_response
-
-# 61XX: XX more bytes are ready; 6CXX: ask again with Le = XX.
-_MORE: Final = 0x61
-_OTHER_LE: Final = 0x6C
-_GET_RESPONSE: Final = 0xC0
+from cardreader.iso7816.apdu import CardGoneError
 
 
 class CardChannel(Protocol):
@@ -37,17 +31,3 @@ class InProcess:
     def remove(self) -> None:
         """The card is pulled out."""
         self._card = None
-
-
-def transceive(channel: CardChannel, command: CommandApdu) -> ResponseApdu:
-    """The whole answer to a command, also where the card gives it in parts or names another Le."""
-    answer = read_response(channel.transmit(command.encode()))
-    if answer.status >> 8 == _OTHER_LE:
-        again = replace(command, ne=answer.status & 0xFF)
-        answer = read_response(channel.transmit(again.encode()))
-    data = answer.data
-    while answer.status >> 8 == _MORE:
-        more = CommandApdu(0, _GET_RESPONSE, 0, 0, ne=answer.status & 0xFF or None)
-        answer = read_response(channel.transmit(more.encode()))
-        data += answer.data
-    return ResponseApdu(data, answer.status)

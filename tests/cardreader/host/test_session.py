@@ -1,13 +1,15 @@
 """The reader's side: answers in parts, cards that go away, and what a session makes of them."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
 
 from cardreader.card.card import SmartCard
 from cardreader.files.layout import ORDERS, STATEMENTS
+from cardreader.host.dialogue import exchange, run
 from cardreader.host.session import HostSession, NotOurCardError
-from cardreader.host.transport import InProcess, transceive
+from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CardGoneError, CommandApdu, ResponseApdu
 from cardreader.iso7816.status import StatusError
 from tests.cardreader.one_card import KIOSK, challenge, issued, session
@@ -29,20 +31,39 @@ class Scripted:
 
 def test_an_answer_in_parts_is_fetched_whole() -> None:
     reader = Scripted("4161 02", "4242 6101", "43 9000")
-    assert transceive(reader, READ) == ResponseApdu(b"ABBC", 0x9000)
+    assert run(reader, exchange(READ)) == ResponseApdu(b"ABBC", 0x9000)
     assert reader.sent == ["00b0000000", "00c0000002", "00c0000001"]
 
 
 def test_a_card_that_names_another_le_is_asked_again() -> None:
     reader = Scripted("6C 03", "414243 9000")
-    assert transceive(reader, READ) == ResponseApdu(b"ABC", 0x9000)
+    assert run(reader, exchange(READ)) == ResponseApdu(b"ABC", 0x9000)
     assert reader.sent == ["00b0000000", "00b0000003"]
 
 
 @pytest.mark.parametrize("answer", ["", "90"])
 def test_a_short_answer_means_that_the_card_has_gone(answer: str) -> None:
     with pytest.raises(CardGoneError):
-        transceive(Scripted(answer), READ)
+        run(Scripted(answer), exchange(READ))
+
+
+def test_a_card_that_promises_more_without_end_gets_no_more() -> None:
+    class Endless:
+        def transmit(self, _command: bytes) -> bytes:
+            return bytes(255) + b"\x61\xff"
+
+    with pytest.raises(CardGoneError, match="no end"):
+        run(Endless(), exchange(READ))
+
+
+def test_a_file_that_is_longer_than_it_can_be_is_not_read() -> None:
+    """A card that somebody has opened in a laboratory fills no meter's memory."""
+    channel = InProcess(SmartCard(issued()))
+    kiosk = session(channel)
+    kiosk.write(ORDERS[0], bytes(ORDERS[0].bytes_max))
+    assert len(kiosk.read(ORDERS[0])) == ORDERS[0].bytes_max
+    with pytest.raises(StatusError, match="6700"):
+        kiosk.read(dataclasses.replace(ORDERS[0], bytes_max=ORDERS[0].bytes_max - 1))
 
 
 def test_a_card_that_was_pulled_out_answers_no_more() -> None:

@@ -19,7 +19,7 @@ from cardreader.files.layout import (
     CardFile,
 )
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import PIECE_BYTES
+from cardreader.host.secure import PIECE_BYTES
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CommandApdu
 from cardreader.loading.contents import SLOTS, read_contents

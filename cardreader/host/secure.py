@@ -1,0 +1,164 @@
+"""A secure session with a card as dialogues: mutual authentication, then files read, written and committed.
+
+All commands are short: readers that know no extended lengths can carry them. Nothing written is true for the
+card until the dialogue of `commit` has ended. Whoever gets no answer does not know whether it is; reading
+tells. A reader that waits for each answer uses it as a `session.HostSession`. Pure.
+"""
+
+import hmac
+from typing import Final, NamedTuple
+
+from cardreader.channel import scp03
+from cardreader.channel.keys import KeySet
+from cardreader.channel.scp03 import SecureMessages
+from cardreader.files.layout import AID, CardFile, Structure
+from cardreader.host.dialogue import Dialogue, exchange
+from cardreader.iso7816 import instructions as iso
+from cardreader.iso7816.apdu import NE_SHORT_MAX, CommandApdu, ResponseApdu
+from cardreader.iso7816.instructions import Instruction
+from cardreader.iso7816.status import StatusError, StatusWord
+from protocols.errors import RefusedError
+
+# Data of a short secure command: with padding and MAC it fills 255 bytes.
+PIECE_BYTES: Final = 239
+_SFI_OFFSET_MAX: Final = 255
+_GREETING_BYTES: Final = 32
+
+
+class NotOurCardError(RefusedError):
+    """The card has no such application, or not the keys that a card of ours has."""
+
+
+class Greeting(NamedTuple):
+    """What a card says of itself before anybody has shown a key: serial number and pairing epoch.
+
+    A host derives its keys of this card from them. They prove nothing: the authentication does.
+    """
+
+    serial: bytes
+    epoch: int
+
+
+class Greeted(NamedTuple):
+    """A card that was greeted and not authenticated: what it said, and its answer to our challenge."""
+
+    greeting: Greeting
+    challenge: bytes
+    card_challenge: bytes
+    cryptogram: bytes
+
+
+def selecting() -> Dialogue[None]:
+    """Selects our application. Raises NotOurCardError for a card of somebody else."""
+    select = CommandApdu(0, Instruction.SELECT, iso.SELECT_BY_AID, 0, AID, NE_SHORT_MAX)
+    answer = yield from exchange(select)
+    if answer.status in (StatusWord.FILE_NOT_FOUND, StatusWord.UNKNOWN_INSTRUCTION, StatusWord.UNKNOWN_CLASS):
+        raise NotOurCardError("card: it is not one of ours; it has no such application")
+    answer.checked()
+
+
+def asking(tag: int) -> Dialogue[bytes]:
+    """A data object that anybody may ask for (`instructions.DATA_SERIAL` and those beside it)."""
+    command = CommandApdu(0, Instruction.GET_DATA, tag >> 8, tag & 0xFF, ne=NE_SHORT_MAX)
+    return (yield from exchange(command)).checked()
+
+
+def greeting(version: int, challenge: bytes) -> Dialogue[Greeted]:
+    """Begins an authentication with the keys of this version. `challenge`: 8 bytes never used before."""
+    begin = CommandApdu(0x80, Instruction.INITIALIZE_UPDATE, version, 0, challenge, NE_SHORT_MAX)
+    data = (yield from exchange(begin)).checked()
+    if len(data) != _GREETING_BYTES:
+        raise NotOurCardError(f"card: an answer of {len(data)} bytes where ours have {_GREETING_BYTES}")
+    return Greeted(Greeting(data[:8], int.from_bytes(data[8:10])), challenge, data[13:21], data[21:29])
+
+
+class SecureSession:
+    """An open session. After any error it must not be used any more: open another one."""
+
+    def __init__(self, messages: SecureMessages, greeting: Greeting) -> None:
+        """See `opening`."""
+        self._messages = messages
+        self.greeting = greeting
+
+    @classmethod
+    def opening(cls, greeted: Greeted, keys: KeySet) -> "Dialogue[SecureSession]":
+        """Authenticates both sides, once the card was greeted.
+
+        Raises NotOurCardError for a card that has not these keys, StatusError where the card refuses.
+        """
+        challenge, card_challenge = greeted.challenge, greeted.card_challenge
+        session = scp03.session_keys(keys.static, challenge, card_challenge)
+        right = scp03.card_cryptogram(session, challenge, card_challenge)
+        if not hmac.compare_digest(greeted.cryptogram, right):
+            raise NotOurCardError("card: it does not have the keys of a card of ours")
+        messages = SecureMessages(session)
+        proof = scp03.host_cryptogram(session, challenge, card_challenge)
+        end = CommandApdu(0x84, Instruction.EXTERNAL_AUTHENTICATE, scp03.SECURITY_LEVEL, 0, proof)
+        (yield from exchange(messages.wrap_authentication(end))).checked()
+        return cls(messages, greeted.greeting)
+
+    def sending(self, command: CommandApdu) -> Dialogue[ResponseApdu]:
+        """The answer to a plain command that travels as a secure one."""
+        answer = yield from exchange(self._messages.wrap(command))
+        return self._messages.unwrap(answer)
+
+    def reading(self, file: CardFile) -> Dialogue[bytes]:
+        """The content of a file of bytes. Raises StatusError for more than the file can hold."""
+        assert file.structure is Structure.TRANSPARENT, file.name
+        data = b""
+        while True:
+            answer = yield from self.sending(_at(Instruction.READ_BINARY, file, len(data), ne=PIECE_BYTES))
+            piece = answer.checked()
+            data += piece
+            if len(data) > file.bytes_max:
+                raise StatusError(StatusWord.WRONG_LENGTH)
+            if len(piece) < PIECE_BYTES:
+                return data
+
+    def writing(self, file: CardFile, content: bytes) -> Dialogue[None]:
+        """Stages this content of a file of bytes. Empty: the file will be empty."""
+        assert file.structure is Structure.TRANSPARENT, file.name
+        # From the beginning on the file is taken away first, so that nothing of a longer content stays.
+        (yield from self.sending(_at(Instruction.ERASE_BINARY, file, 0))).checked()
+        for at in range(0, len(content), PIECE_BYTES):
+            piece = content[at : at + PIECE_BYTES]
+            (yield from self.sending(_at(Instruction.UPDATE_BINARY, file, at, piece))).checked()
+
+    def reading_records(self, file: CardFile) -> Dialogue[list[bytes]]:
+        """The records of a file of records; in a cyclic file the newest comes first."""
+        found = list[bytes]()
+        for number in range(1, file.records_max + 1):
+            p2 = file.sfi << iso.SFI_SHIFT | iso.BY_NUMBER
+            command = CommandApdu(0, Instruction.READ_RECORD, number, p2, ne=PIECE_BYTES)
+            answer = yield from self.sending(command)
+            if answer.status == StatusWord.RECORD_NOT_FOUND:
+                break
+            found.append(answer.checked())
+        return found
+
+    def asking(self, tag: int) -> Dialogue[bytes]:
+        """As the function, inside the session: the answer is the card's own."""
+        command = CommandApdu(0, Instruction.GET_DATA, tag >> 8, tag & 0xFF, ne=PIECE_BYTES)
+        return (yield from self.sending(command)).checked()
+
+    def putting_letter(self, letter: bytes) -> Dialogue[None]:
+        """Gives the card a key letter inside the session, which stays open."""
+        (yield from self.sending(CommandApdu(0x80, Instruction.PUT_KEY_LETTER, 0, 0, letter))).checked()
+
+    def appending(self, file: CardFile, record: bytes) -> Dialogue[None]:
+        """Stages a further record."""
+        command = CommandApdu(0, Instruction.APPEND_RECORD, 0, file.sfi << iso.SFI_SHIFT, record)
+        (yield from self.sending(command)).checked()
+
+    def committing(self) -> Dialogue[None]:
+        """Makes all that was staged true, all at once; the card's answer is the receipt."""
+        (yield from self.sending(CommandApdu(0x80, Instruction.COMMIT, 0, 0))).checked()
+
+
+def _at(
+    ins: Instruction, file: CardFile, offset: int, data: bytes = b"", ne: int | None = None
+) -> CommandApdu:
+    """A command on bytes. Near the file's begin it names the file; further on the file is selected."""
+    if offset <= _SFI_OFFSET_MAX:
+        return CommandApdu(0, ins, iso.BY_SFI | file.sfi, offset, data, ne)
+    return CommandApdu(0, ins, offset >> 8, offset & 0xFF, data, ne)
