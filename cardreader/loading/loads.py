@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 
 from cardreader.card.store import PAGE_BYTES
 from cardreader.files.layout import ANSWERS, LEASE, LOG, ORDERS, PARAMETERS, STATEMENTS, CardFile
-from cardreader.files.visits import RECORD_BYTES, Visit
+from cardreader.files.visits import Visit
 from cardreader.host.session import HostSession
 from cardreader.iso7816 import instructions as iso
+from cardreader.loading.room import LOG_PAGES, pages
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
@@ -30,8 +31,6 @@ from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError
 
 _PARAMETER_KINDS: Final = frozenset({Kind.CUT_CALENDAR, Kind.TARIFF})
-# A commit also writes the log anew.
-_LOG_PAGES: Final = -(-LOG.records_max * (RECORD_BYTES + 1) // PAGE_BYTES)
 _DOCUMENTS_REMEMBERED: Final = 64
 
 
@@ -85,7 +84,7 @@ def plan_load(
     """
     names = {cargo.same for each in wanted if (cargo := _cargo_or_none(each)) is not None}
     slots, kept, left_out = dict(held), list[bytes](), list[LeftOut]()
-    writes, pages = dict[CardFile, bytes](), free_bytes // PAGE_BYTES - _LOG_PAGES
+    writes, free = dict[CardFile, bytes](), free_bytes // PAGE_BYTES - LOG_PAGES
     for document in wanted:
         cargo = _cargo_or_none(document)
         if cargo is None:
@@ -96,10 +95,10 @@ def plan_load(
             left_out.append(LeftOut(document, WhyLeftOut.NO_SLOT))
         elif _stays(slots.get(slot), document, cargo, is_genuine):
             kept.append(slots[slot])
-        elif (needed := _pages(document)) - _pages(writes.get(slot, b"")) > pages:
+        elif (needed := pages(document)) - pages(writes.get(slot, b"")) > free:
             left_out.append(LeftOut(document, WhyLeftOut.NO_ROOM))
         else:
-            pages -= needed - _pages(writes.get(slot, b""))
+            free -= needed - pages(writes.get(slot, b""))
             slots[slot] = writes[slot] = document
     return LoadPlan(writes, tuple(kept), tuple(left_out))
 
@@ -180,7 +179,3 @@ def _stays(found: bytes | None, document: bytes, cargo: Cargo, is_genuine: Calla
     if found is None or held is None or held.same != cargo.same:
         return False
     return found == document or (held.counts > cargo.counts and is_genuine(found))
-
-
-def _pages(document: bytes) -> int:
-    return -(-len(document) // PAGE_BYTES)

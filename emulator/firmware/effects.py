@@ -43,6 +43,13 @@ class Persist(Struct, frozen=True):
     image: bytes
 
 
+class SendToCard(Struct, frozen=True):
+    """Send this command to the card in the slot, and bring its answer as `CardAnswered`."""
+
+    at_tick: Tick
+    command: bytes
+
+
 class RecordEmitted(Struct, frozen=True):
     """A record for whoever watches; a link publishes some of them as events.
 
@@ -53,4 +60,4 @@ class RecordEmitted(Struct, frozen=True):
     record: Record
 
 
-Effect = SetSupply | Show | Ask | Persist | RecordEmitted
+Effect = SetSupply | Show | Ask | Persist | SendToCard | RecordEmitted

@@ -113,6 +113,23 @@ class CardPass:
     restart: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CardInserted:
+    """A chip card is in the slot, and has power: the meter answers with its first command (`SendToCard`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardAnswered:
+    """The card's answer to the last command. Fewer than two bytes: it has gone, whatever the reader says."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CardRemoved:
+    """The slot is empty: the card was pulled out, at whatever moment."""
+
+
 Event = (
     SetLoad
     | MainsOff
@@ -125,4 +142,7 @@ Event = (
     | Document
     | UnsignedDate
     | CardPass
+    | CardInserted
+    | CardAnswered
+    | CardRemoved
 )

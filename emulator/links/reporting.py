@@ -13,25 +13,20 @@ import msgspec
 
 from emulator.firmware.effects import Ask, Effect, Persist, RecordEmitted
 from emulator.firmware.guarded.meter import GuardedMeter
+from emulator.firmware.guarded.told import ask_word, holds_of, holds_word, receipt_of, report_of, totals_of
 from emulator.firmware.journal import read_body
 from emulator.firmware.ticks import Tick
-from emulator.links.syncing import holds_of, totals_of
 from emulator.links.telling import Telling
 from emulator.world.household import Household
 from protocols.chain import Entry, Head
-from protocols.documents.envelope import document_digest
 from protocols.documents.kind_rule import Kind
 from protocols.instants import UtcMs
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.messages import (
     Acked,
     MeterEvent,
-    MeterHolds,
     Reading,
-    Receipt,
     Report,
-    Reported,
-    TimeAsk,
     Witness,
     write_report,
 )
@@ -49,7 +44,7 @@ from protocols.link.records import (
     WarningShown,
 )
 from protocols.link.topics import CARRIAGE, Channel, Place
-from protocols.reasons import ClaimVerdict, NoOrder, Source
+from protocols.reasons import ClaimVerdict, Source
 
 # Verdicts on claims in which nobody need take an interest: journalled, and no event.
 _QUIET_VERDICTS: Final = frozenset({ClaimVerdict.AGREES, ClaimVerdict.NARROWED, ClaimVerdict.HELD})
@@ -203,44 +198,28 @@ class ReportingMeter:
     def report(self, at_tick: Tick) -> Outgoing:
         """The meter's state now, under the next number."""
         meter = self.household.meter
-        readout, vouched = meter.readout(at_tick), meter.witnesses(at_tick)
-        # The purse as of the meter's last action: a report must not make it act.
-        glance, purse = readout.glance, meter.purse
         self._reported += 1
-        self._reported_state = glance
-        self._reported_next_possible_ms = readout.next_possible_ms
-        self._reported_witnesses = _vouching(vouched)
-        report = Reported(
-            meter=self.household.id,
+        report = report_of(
+            meter,
+            at_tick,
             number=self._reported,
-            journal=readout.journal_number,
-            supply=glance.supply,
-            reason=glance.reason,
-            clock=glance.clock,
-            earliest_ms=readout.earliest_ms,
-            latest_ms=readout.latest_ms,
-            time_ms=readout.estimate_ms,
-            balance_ueur=purse.balance_ueur,
-            emergency_ueur=purse.emergency_ueur,
-            next_possible_ms=readout.next_possible_ms,
-            dispute_nonce=glance.dispute_nonce,
-            code=glance.code,
-            witnesses=vouched,
-            account=purse.account,
-            link=self._link,
+            way=self._link,
             totals=totals_of(meter),
             last_event=self.telling.last_event,
             oldest_entry=self.oldest_entry,
-            epoch=meter.epoch,
             echo=self.echo,
         )
+        self._reported_state = meter.glance
+        self._reported_next_possible_ms = report.next_possible_ms
+        self._reported_witnesses = _vouching(report.witnesses)
         return self._sealed(Channel.REPORTED, report)
 
     def holds(self) -> bytes:
         """The word that says what the meter holds, under the next number of its reports."""
         self._reported += 1
         self.telling.greeted(self._reported)
-        return self._proven(holds_of(self.household.meter, self._reported, self.echo), Purpose.HOLDS)
+        meter = self.household.meter
+        return holds_word(meter.identity, holds_of(meter, self._reported, self.echo), self._link)
 
     def read(self, at_tick: Tick) -> bytes:
         """The word of the next reading of its register. The caller has advanced the meter to `at_tick`."""
@@ -256,7 +235,8 @@ class ReportingMeter:
             supply=readout.glance.supply,
             epoch=self.household.meter.epoch,
         )
-        return self._proven(reading, Purpose.READING)
+        key = self.household.meter.identity.key
+        return with_mac(_encoder.encode(reading), Purpose.READING, self._link, key)
 
     def save(self) -> None:
         """Store the meter as it is."""
@@ -329,31 +309,12 @@ class ReportingMeter:
         self, number: int, tick: Tick, record: Record, document: bytes, now_ms: UtcMs
     ) -> list[Outgoing]:
         if isinstance(record, OrderJudged):
-            receipt = self._receipt(number, record, document)
+            receipt = receipt_of(self.household.meter, number, record, document)
             return [] if receipt is None else [self._sealed(Channel.RECEIPTS, receipt)]
         if not is_event(record):
             return []
         after = self.telling.happened(number, now_ms)
         return [self._event(number, after, tick, record)]
-
-    def _receipt(self, number: int, record: OrderJudged, document: bytes) -> Receipt | None:
-        """None for bytes that were no order: the receipt could name none."""
-        order = record.order or (record.kind if record.kind in {NoOrder.ROOT, NoOrder.ISSUERS} else "")
-        if not order:
-            return None
-        return Receipt(
-            meter=self.household.id,
-            order=order,
-            kind=record.kind,
-            object=record.object,
-            rev=record.rev,
-            verdict=record.verdict,
-            reason=record.reason,
-            number=number,
-            known_number=record.known_number,
-            document=document_digest(document) if document else "",
-            epoch=self.household.meter.epoch,
-        )
 
     def _event(self, number: int, after: int, tick: Tick, record: Record) -> Outgoing:
         event = MeterEvent(
@@ -367,15 +328,9 @@ class ReportingMeter:
         return self._sealed(Channel.EVENTS, event, number)
 
     def _ask(self, effect: Ask) -> Outgoing:
-        ask = TimeAsk(meter=self.household.id, source=effect.source, nonce=effect.nonce)
         place = Place(Channel.TIME_ASK, link=self._link, meter=self.household.id)
-        word, key = _encoder.encode(ask), self.household.meter.identity.ask_keys.get(effect.source)
-        if key is not None:
-            word = with_mac(word, Purpose.ASK, self._link, key)
+        word = ask_word(self.household.meter.identity, effect.source, effect.nonce, self._link)
         return Outgoing(place, word, CARRIAGE[Channel.TIME_ASK].expiry_s)
-
-    def _proven(self, said: MeterHolds | Reading, purpose: Purpose) -> bytes:
-        return with_mac(_encoder.encode(said), purpose, self._link, self.household.meter.identity.key)
 
     def _sealed(self, channel: Channel, report: Report, number: int = 0) -> Outgoing:
         place = Place(channel, link=self._link, meter=self.household.id)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from controller.exchange.syncing import Answer, answer
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.orders.superseding import replaces
-from emulator.links.syncing import holds_of
+from emulator.firmware.guarded.told import holds_of
 from protocols.cutting import planning
 from protocols.documents import drafting
 from protocols.documents.bodies import HoldBody

@@ -57,11 +57,15 @@ class Parts:
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What the meter must do next: give the supply back, or journal that the clock has changed."""
+    """What the meter must do next: give the supply back, or journal that the clock has changed.
+
+    `judged`: the verdict on the document; None for a time, whose claim is no order.
+    """
 
     give_back: SupplyReason | None = None
     clock_cause: ClockCause | None = None
     card_accepted: bool = False
+    judged: OrderJudged | None = None
 
 
 _NOTHING: Final = Outcome()
@@ -93,9 +97,10 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     order, did = admitted.order, obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
         return _refuse(RefusedDocument(did, order, True, known_number(order, did, memory)), parts, at_tick)
-    parts.recorder.journal(at_tick, _judged(order, OrderVerdict.ACCEPTED, did))
+    judged = _judged(order, OrderVerdict.ACCEPTED, did)
+    parts.recorder.journal(at_tick, judged)
     outcome = _follow_up(order, did, credited_before_ueur, parts, at_tick)
-    return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD)
+    return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD, judged=judged)
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:
@@ -159,7 +164,7 @@ def _receive_root(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     parts.memory.root = accepted
     judged = OrderJudged("", NoOrder.ROOT, "root", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
     parts.recorder.journal(at_tick, judged)
-    return _NOTHING
+    return Outcome(judged=judged)
 
 
 def _receive_issuers(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
@@ -174,7 +179,7 @@ def _receive_issuers(document: Document, parts: Parts, at_tick: Tick) -> Outcome
         return _refuse(RefusedDocument(refusal), parts, at_tick)
     judged = OrderJudged("", NoOrder.ISSUERS, "issuers", accepted.version, OrderVerdict.ACCEPTED, Did.STORED)
     parts.recorder.journal(at_tick, judged)
-    return _NOTHING
+    return Outcome(judged=judged)
 
 
 def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
@@ -191,7 +196,7 @@ def _refuse(refused: RefusedDocument, parts: Parts, at_tick: Tick) -> Outcome:
         parts.recorder.journal(at_tick, record)
     else:
         parts.recorder.emit_record(at_tick, record)
-    return _NOTHING
+    return Outcome(judged=record)
 
 
 def _judged(

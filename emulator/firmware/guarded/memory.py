@@ -116,6 +116,13 @@ class Deferral(Struct, frozen=True, gc=False):
     until_ms: int
 
 
+class CardKept(Struct, frozen=True, gc=False, array_like=True):
+    """Of cards: the highest pairing epoch that has authenticated, and how many words went up on cards."""
+
+    epoch: int = 0
+    words: int = 0
+
+
 class KeyHours(Struct, frozen=True, gc=False):
     """The hours of one key's releases: the tick at which they end, and what lost ticks left of them."""
 
@@ -148,7 +155,7 @@ class Memory:
     life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
     counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
     registers or if anything was deferred; else its prices are in `credit` alone. `debt`: the terms of a debt,
-    whose sums are in `credit`.
+    whose sums are in `credit`. `card`: None while no card has ever authenticated.
     """
 
     clock: Clock
@@ -186,3 +193,4 @@ class Memory:
     debt: Debt | None = None
     parameters: Parameters | None = None
     deferrals: Mapping[str, Deferral] = field(default_factory=no_entries)
+    card: CardKept | None = None

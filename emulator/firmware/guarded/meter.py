@@ -17,8 +17,12 @@ from emulator.firmware.effects import Ask, Effect, Persist
 from emulator.firmware.events import (
     AskTime,
     Button,
+    CardAnswered,
+    CardInserted,
     CardPass,
+    CardRemoved,
     Document,
+    DocumentChannel,
     Event,
     MainsOff,
     MainsOn,
@@ -29,8 +33,9 @@ from emulator.firmware.events import (
     UnsignedDate,
 )
 from emulator.firmware.guarded import causes, clock, debts, holds, parameters, paying, purse, registers
+from emulator.firmware.guarded.card_slot import ChipSlot, NotedVerdict
 from emulator.firmware.guarded.causes import Cause
-from emulator.firmware.guarded.documents import Parts, receive
+from emulator.firmware.guarded.documents import Outcome, Parts, receive
 from emulator.firmware.guarded.gate import Verdict, judge, with_near_windows
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
@@ -75,6 +80,7 @@ class GuardedMeter(ShownMeter):
     __slots__ = (
         "_kept_due_tick",
         "_kept_empty",
+        "_slot",
         "recorder",
         "spread_share",
         "stepped_tick",
@@ -111,6 +117,8 @@ class GuardedMeter(ShownMeter):
         self._known = None
         self._kept_due_tick: Tick | None = None
         self._kept_empty = False
+        # While a card is being served; most meters of a fleet never see one.
+        self._slot: ChipSlot | None = None
 
     @classmethod
     def restore(
@@ -377,26 +385,23 @@ class GuardedMeter(ShownMeter):
             case SetLoad():
                 self.point.set_load(event.load_w, at_tick)
             case Document():
-                self._receive(event, at_tick)
+                self._receive_from_link(event, at_tick)
             case AskTime():
                 self._ask(event, at_tick)
+            case CardInserted() | CardAnswered() | CardRemoved():
+                self._serve_card(event, at_tick)
             case MainsOff() | MainsOn():
                 self.memory.warned = NO_ENTRIES
+                self._slot = None
                 self.point.set_mains(on=isinstance(event, MainsOn), at_tick=at_tick)
             case Button():
-                self.point.press(event.name, at_tick)
-                if self.point.supply is Supply.LIMITED or self.point.is_tripped:
-                    self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
+                self._press(event, at_tick)
             case Overcurrent():
                 if self.point.supply is not Supply.OFF:
                     self.memory.opening, self.memory.warned = None, NO_ENTRIES
                 self.point.trip(at_tick)
             case TicksLost() | NewEpoch():
-                holds.survive_lost_ticks(self.memory, at_tick)
-                paying.begin_allowances(self.memory, at_tick)
-                clock.begin_epoch(self.memory.clock, at_tick)
-                lost = isinstance(event, TicksLost)
-                self._journal_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)
+                self._begin_epoch(event, at_tick)
             case UnsignedDate():
                 offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at_tick)
                 logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, event.time_ms)
@@ -416,7 +421,38 @@ class GuardedMeter(ShownMeter):
         self.recorder.persist_first()
         self.recorder.emit(Ask(at_tick, event.source, nonce))
 
-    def _receive(self, event: Document, at_tick: Tick) -> None:
+    def _press(self, event: Button, at_tick: Tick) -> None:
+        self.point.press(event.name, at_tick)
+        if self.point.supply is Supply.LIMITED or self.point.is_tripped:
+            self._credit_is_back(SupplyReason.EMERGENCY_CREDIT, at_tick)
+
+    def _begin_epoch(self, event: TicksLost | NewEpoch, at_tick: Tick) -> None:
+        holds.survive_lost_ticks(self.memory, at_tick)
+        paying.begin_allowances(self.memory, at_tick)
+        clock.begin_epoch(self.memory.clock, at_tick)
+        lost = isinstance(event, TicksLost)
+        self._journal_clock(ClockCause.TICKS_LOST if lost else ClockCause.TECHNICIAN, at_tick)
+
+    def _receive_from_link(self, event: Document, at_tick: Tick) -> None:
+        if self._receive(event, at_tick).card_accepted:
+            # Last, so that what the card brought back does not wipe out that it was taken.
+            self.recorder.show(at_tick, "card accepted", ScreenCode.ACCEPTED)
+
+    def _serve_card(self, event: CardInserted | CardAnswered | CardRemoved, at_tick: Tick) -> None:
+        """While the supply side is dead the slot has no power: a card that was put in is put in again."""
+        if isinstance(event, CardInserted) and self.point.mains_on:
+            self._slot = ChipSlot(self, self.recorder, self._obey_from_card)
+        if self._slot is not None and self._slot.handle(event, at_tick):
+            self._slot = None
+
+    def _obey_from_card(self, document: bytes, at_tick: Tick) -> NotedVerdict | None:
+        """As a document that came over a link: the card adds nothing to it. None: nothing was noted of it."""
+        before = self.journal.head.number
+        judged = self._receive(Document(document, DocumentChannel.CARD), at_tick).judged
+        is_noted = judged is not None and self.journal.head.number > before
+        return NotedVerdict(before + 1, judged) if judged is not None and is_noted else None
+
+    def _receive(self, event: Document, at_tick: Tick) -> Outcome:
         status = self.memory.clock.status
         outcome = receive(event, self._parts(), at_tick)
         self._known = None
@@ -424,9 +460,7 @@ class GuardedMeter(ShownMeter):
             self._restore_after_order(outcome.give_back, at_tick)
         if self.memory.clock.status is not status or outcome.clock_cause:
             self._journal_clock(outcome.clock_cause or ClockCause.CLAIM, at_tick)
-        if outcome.card_accepted:
-            # Last, so that what the card brought back does not wipe out that it was taken.
-            self.recorder.show(at_tick, "card accepted", ScreenCode.ACCEPTED)
+        return outcome
 
     def _parts(self) -> Parts:
         return Parts(self.identity, self.root, self.memory, self.point, self.recorder)

@@ -31,7 +31,10 @@ from emulator.firmware.events import (
     AskTime,
     Button,
     ButtonName,
+    CardAnswered,
+    CardInserted,
     CardPass,
+    CardRemoved,
     Document,
     Event,
     MainsOff,
@@ -253,8 +256,10 @@ class LegacyMeter:
                 self._recorder.journal(
                     at_tick, OrderJudged(*document, OrderVerdict.REFUSED, Refusal.UNSUPPORTED)
                 )
-            case AskTime() | NewEpoch():
-                pass  # it has no link to ask over, and no epochs: it believes the date it has
+            case AskTime() | NewEpoch() | CardInserted() | CardAnswered() | CardRemoved():
+                # It has no link to ask over, and no epochs: it believes the date it has. Its cards have no
+                # keys and no dialogue: what they carry comes as a `CardPass`.
+                pass
             case _:
                 assert_never(event)
 

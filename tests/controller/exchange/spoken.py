@@ -3,7 +3,8 @@
 import msgspec
 
 from emulator.firmware.guarded.meter import GuardedMeter
-from emulator.links.syncing import holds_of, readings_messages, sync_messages
+from emulator.firmware.guarded.told import holds_of
+from emulator.links.syncing import readings_messages, sync_messages
 from protocols.link.carriage import Arrival
 from protocols.link.keys import link_key, meter_key
 from protocols.link.messages import MeterHolds, Reading, Status

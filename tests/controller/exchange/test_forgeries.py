@@ -11,7 +11,7 @@ from controller.exchange.words import IntakeRefusal
 from controller.meters.views import show_meter
 from controller.orders import store as orders
 from controller.payments import store as payments
-from emulator.links.syncing import holds_of
+from emulator.firmware.guarded.told import holds_of
 from protocols.documents import drafting
 from protocols.documents.bodies import HoldBody, ReleaseBody
 from protocols.documents.kind_rule import Kind

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from controller.exchange.syncing import answer
 from controller.orders.life import ActiveOrder, DeliveryState
-from emulator.links.syncing import holds_of
+from emulator.firmware.guarded.told import holds_of
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
 from tests.controller.one_meter import STORIES, MeterAndOrders

@@ -18,7 +18,7 @@ from controller.meters.admission import QUARANTINE_MAX, list_quarantine
 from controller.service.aside import Aside
 from controller.service.intake import LINGER_S, Intake
 from controller.service.serve import Service
-from emulator.links.syncing import holds_of
+from emulator.firmware.guarded.told import holds_of
 from protocols.documents.envelope import seal
 from protocols.link.carriage import Arrival
 from protocols.link.keys import ask_key, asks_key

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.links.syncing import holds_of
+from emulator.firmware.guarded.told import holds_of
 from emulator.world.weather import Weather, arrivals
 from protocols.documents.bodies import Body, CancelCutBody, FlagBody, HoldBody, PaymentBody, ReleaseBody
 from protocols.documents.kind_rule import Kind

@@ -5,8 +5,9 @@ import msgspec
 from emulator.firmware.guarded.memory import Calendar, CutOrder, Lease
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.firmware.guarded.paying import take_issuers
+from emulator.firmware.guarded.told import holds_of
 from emulator.firmware.ticks import FIRST_TICK
-from emulator.links.syncing import holds_of, sync_messages
+from emulator.links.syncing import sync_messages
 from protocols.documents.bodies import Named
 from protocols.documents.merging import NOTHING, declare
 from protocols.documents.statements import Statement, Totals
