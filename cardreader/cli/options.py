@@ -1,11 +1,11 @@
 """Options that several commands share, and the keys that they mean."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from cardreader.issuing.practice import practice_key
 from protocols.errors import InputError
 from protocols.rim.terminal import warn
 
@@ -36,7 +36,7 @@ class OfficeKey(NamedTuple):
 def office_key(file: Path | None, seed: str) -> OfficeKey:
     """The key of this file, or the one for practice of this seed. Raises InputError."""
     if file is None:
-        return OfficeKey(sha256(b"relance practice cards: " + seed.encode()).digest(), practice=True)
+        return OfficeKey(practice_key(seed), practice=True)
     try:
         with file.open("rb") as opened:
             # A file of any size is refused by its first bytes.

@@ -5,8 +5,8 @@ delivers what the card meter of 2020 understands: cards and unsigned dates. `phy
 neither a document nor a card carries (loads, buttons).
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -25,10 +25,12 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
+from emulator.scenario.cards import CardOf2020, ChipCards, Contact
 from emulator.scenario.desk import CALENDAR, DEBT, LEASE, PARAMETERS, REFUND, TARIFF, Desk
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
+    CardInSpec,
     CutCalendarSpec,
     DebtSpec,
     DeferralSpec,
@@ -37,6 +39,7 @@ from emulator.scenario.model import (
     FlagSpec,
     HoldSpec,
     IssuersSpec,
+    KioskSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     ParametersSpec,
@@ -60,11 +63,21 @@ from protocols.instants import UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import NoOrder, OrderVerdict, Refusal, Source
 
+# The hours of a recovery card.
+_RECOVERY_HOURS: Final = 72
+
 
 class Delivery(Protocol):
-    """Delivers the events of a scenario to one meter."""
+    """Delivers the events of a scenario to one meter.
+
+    `put_in` puts a card into its slot; `hear` is told of what the meter does while it is there.
+    """
 
     def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]: ...
+
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact: ...
+
+    def hear(self, effects: Iterable[Effect]) -> None: ...
 
 
 class DisputingMeter(Meter, Protocol):
@@ -103,10 +116,11 @@ def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: UtcMs) -> UtcMs:
 class GuardedDelivery:
     """Delivers signed documents to a guarded meter, and its receipts to the desk."""
 
-    __slots__ = ("_desk", "_keyring", "_meter", "_name", "_numbers")
+    __slots__ = ("_cards", "_desk", "_keyring", "_meter", "_name", "_numbers")
 
-    def __init__(self, meter: DisputingMeter, name: str, keyring: Keyring) -> None:
+    def __init__(self, meter: DisputingMeter, name: str, keyring: Keyring, cards: ChipCards) -> None:
         self._meter = meter
+        self._cards = cards
         self._name = name
         self._keyring = keyring
         self._desk = Desk(keyring, name)
@@ -125,8 +139,34 @@ class GuardedDelivery:
                 yield from self._deliver(self._desk.write_payment(do, at_ms), tick, do.channel)
             case IssuersSpec():
                 yield from self._name_issuers(do, at_ms, tick)
+            case KioskSpec():
+                self._cards.at_kiosk(do, at_ms, lambda _found: self._load(do, at_ms))
             case _:
                 yield from self._deliver(self._write(do, at_ms), tick)
+
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+        """As `Delivery`."""
+        return self._cards.put_in(do, at_ms)
+
+    def hear(self, effects: Iterable[Effect]) -> None:
+        """The desk hears of what the meter has accepted from the card, as from a receipt."""
+        for effect in effects:
+            match effect:
+                case RecordEmitted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
+                    self._desk.receive_receipt(order)
+
+    def _load(self, do: KioskSpec, at_ms: UtcMs) -> tuple[bytes, ...]:
+        """What the clerk loads onto the card."""
+        match do.act:
+            case "read":
+                return ()
+            case "topup":
+                payment = TopUpSpec(do.id, do.amount_ueur, DocumentChannel.CARD)
+                return (self._desk.write_payment(payment, at_ms),)
+            case "reactivate":
+                return (self._desk.write_cancel(do.id, at_ms),)
+            case "recover":
+                return (self._desk.write_release(ReleaseSpec(_RECOVERY_HOURS), at_ms),)
 
     def _write(self, do: Do, at_ms: UtcMs) -> bytes:
         match do:
@@ -210,9 +250,7 @@ class GuardedDelivery:
         self, envelope: bytes, tick: Tick, channel: DocumentChannel = DocumentChannel.MQTT
     ) -> Iterator[Effect]:
         for effect in self._meter.handle(Document(envelope, channel), tick):
-            match effect:
-                case RecordEmitted(record=OrderJudged(order=order, verdict=OrderVerdict.ACCEPTED)):
-                    self._desk.receive_receipt(order)
+            self.hear((effect,))
             yield effect
 
 
@@ -223,9 +261,10 @@ class CardDelivery:
     a shortened or lifted one, replaces it. Only the card of a `witness` brings a date.
     """
 
-    __slots__ = ("_hold_from_ms", "_meter", "_number")
+    __slots__ = ("_card_of_2020", "_hold_from_ms", "_meter", "_number")
 
     def __init__(self, meter: Meter) -> None:
+        self._card_of_2020 = CardOf2020()
         self._meter = meter
         self._number = 0
         self._hold_from_ms: dict[str, UtcMs] = {}
@@ -236,11 +275,34 @@ class CardDelivery:
             yield from self._meter.handle(UnsignedDate(claimed_ms(do, at_ms)), tick)
             return
         self._number += 1
+        if isinstance(do, KioskSpec):
+            self._load(do)
+            return
         card = self._card(do, at_ms)
         if card is not None:
             yield from self._meter.handle(card, tick)
         else:
             yield from self._deliver_unsupported(do, tick)
+
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+        """As `Delivery`. A card in a file has keys and a dialogue: that meter knows neither."""
+        self._number += 1
+        return self._card_of_2020.put_in(do, at_ms, self._number)
+
+    def hear(self, effects: Iterable[Effect]) -> None:
+        """Nothing comes back from that meter but what its screen shows."""
+
+    def _load(self, do: KioskSpec) -> None:
+        waiting = self._card_of_2020.waiting
+        match do.act:
+            case "topup":
+                waiting.append(CardPass(self._number, payment=do.id, top_up_ueur=do.amount_ueur))
+            case "reactivate":
+                waiting.append(CardPass(self._number, cancel_cut=do.id))
+            case "recover":
+                waiting.append(CardPass(self._number, restart=True))
+            case "read":
+                pass  # it reads what nobody has written: that meter says nothing on its card
 
     def _deliver_unsupported(self, do: Do, tick: Tick) -> Iterator[Effect]:
         """The meter refuses a document without reading it; so the name of the order is filled in here."""

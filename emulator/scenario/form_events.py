@@ -10,6 +10,7 @@ from typing import Final
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.forms.fields import Fields, instants_allowed
 from emulator.forms.problems import perhaps, shown
+from emulator.scenario.form_cards import read_card_in, read_kiosk
 from emulator.scenario.form_doubts import doubt_names, doubt_nights
 from emulator.scenario.form_meters import Firmware, Population, read_addressed
 from emulator.scenario.form_money import read_debt, read_deferral, read_parameters, read_tariff
@@ -17,6 +18,7 @@ from emulator.scenario.form_payments import Payments
 from emulator.scenario.form_span import ScenarioSpan
 from emulator.scenario.model import (
     CancelCutSpec,
+    CardOutSpec,
     CutCalendarSpec,
     Do,
     EmergencyCreditSpec,
@@ -24,6 +26,7 @@ from emulator.scenario.model import (
     FlagSpec,
     HoldSpec,
     IssuersSpec,
+    KioskSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     PressSpec,
@@ -82,7 +85,7 @@ def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tupl
         at_ms = span.read_at(given)
         meters = read_addressed(given, population)
         do = _read_do(given, EventContext(at_ms, population.firmwares_of(meters)))
-        if isinstance(do, TopUpSpec):
+        if isinstance(do, TopUpSpec) or (isinstance(do, KioskSpec) and do.act == "topup"):
             payments.check(given, do, meters)
         if at_ms is not None and do is not None:
             events.append((given, EventSpec(at_ms, index, meters, do)))
@@ -273,4 +276,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "flag": _flag,
     "set_load": lambda given, _context: SetLoadSpec(given.integer("load_w", 0, LOAD_W_MAX)),
     "overcurrent": lambda _given, _context: OvercurrentSpec(),
+    "card_in": lambda given, _context: read_card_in(given),
+    "card_out": lambda _given, _context: CardOutSpec(),
+    "kiosk": lambda given, _context: read_kiosk(given),
 }

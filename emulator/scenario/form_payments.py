@@ -2,7 +2,7 @@
 
 from emulator.forms.fields import Fields
 from emulator.scenario.form_meters import EVERYONE, Population
-from emulator.scenario.model import TopUpSpec
+from emulator.scenario.model import KioskSpec, TopUpSpec
 from protocols.limits import BALANCE_EUR_MAX
 from protocols.units import QUANTA_PER_UEUR, UEUR_PER_EUR
 
@@ -19,7 +19,7 @@ class Payments:
         highest_q = max((meter.balance_q for meter in population.by_id.values()), default=0)
         self._balance = max(0, highest_q // QUANTA_PER_UEUR)
 
-    def check(self, given: Fields, top_up: TopUpSpec, meters: tuple[str, ...]) -> None:
+    def check(self, given: Fields, top_up: TopUpSpec | KioskSpec, meters: tuple[str, ...]) -> None:
         """Refuse a second amount for one payment id, and sums above what a purse can hold (`limits`)."""
         if not given.right("id", "eur"):
             return
@@ -35,7 +35,7 @@ class Payments:
             found = "more than a meter's purse holds, with its balance and earlier payments"
             given.refuse("eur", found, f"at most {BALANCE_EUR_MAX} in all")
 
-    def _check_amount(self, given: Fields, top_up: TopUpSpec, payee: str) -> None:
+    def _check_amount(self, given: Fields, top_up: TopUpSpec | KioskSpec, payee: str) -> None:
         """Add a new payment. A payment to everyone is also one to each meter that is paid by name."""
         known = self._amounts.get((top_up.id, payee), self._amounts.get((top_up.id, EVERYONE)))
         others = {known} if known is not None else set()

@@ -8,6 +8,7 @@ knows the seed has them.
 
 from hashlib import blake2b
 
+from cardreader.issuing.practice import practice_key
 from protocols.documents.envelope import Signer, add_signature, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.kind_rule import Role
@@ -37,12 +38,16 @@ def secret_of(seed: int, owner: str) -> bytes:
 
 
 class Keyring:
-    """The keys of everybody in a scenario, and the root that names them."""
+    """The keys of everybody in a scenario, and the root that names them.
 
-    __slots__ = ("_seed", "_signers", "root")
+    `fleet_key`: of its cards and of the meters that use them; the key for practice of the same seed.
+    """
+
+    __slots__ = ("_seed", "_signers", "fleet_key", "root")
 
     def __init__(self, seed: int, end_ms: int) -> None:
         self._seed = seed
+        self.fleet_key = practice_key(str(seed))
         self._signers = {
             holder: Signer.from_seed(secret_of(seed, f"holder/{holder}"))
             for holders in _HOLDERS.values()

@@ -203,6 +203,32 @@ class OvercurrentSpec:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class CardInSpec:
+    """A card is put in: that of a file, or (empty) the meter's own; it is pulled out after so many ms."""
+
+    card: str
+    pull_after_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardOutSpec:
+    pass
+
+
+KioskAct = Literal["read", "topup", "reactivate", "recover"]
+
+
+@dataclass(frozen=True, slots=True)
+class KioskSpec:
+    """A pass at a kiosk. `id`: of the payment, or of the cut to cancel. `card`: as for `CardInSpec`."""
+
+    act: KioskAct
+    id: str
+    amount_ueur: int
+    card: str
+
+
 Do = (
     WitnessSpec
     | SetClockSpec
@@ -228,6 +254,9 @@ Do = (
     | FlagSpec
     | SetLoadSpec
     | OvercurrentSpec
+    | CardInSpec
+    | CardOutSpec
+    | KioskSpec
 )
 
 
@@ -270,3 +299,8 @@ class Scenario:
     events: tuple[EventSpec, ...]
     expects: tuple[ExpectSpec, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def uses_cards(self) -> bool:
+        """Whether a card or a kiosk is in it: then meters have the keys that cards are made with."""
+        return any(isinstance(event.do, CardInSpec | CardOutSpec | KioskSpec) for event in self.events)

@@ -25,17 +25,22 @@ from heapq import merge
 from operator import itemgetter
 from typing import Final
 
-from emulator.firmware.effects import Effect, RecordEmitted
+from cardreader.iso7816.status import StatusError
+from emulator.firmware.effects import Effect, RecordEmitted, SendToCard
 from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
+from emulator.scenario.cards import Contact, check_files
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
+    CardInSpec,
+    CardOutSpec,
     Do,
     EventSpec,
     ExpectSpec,
+    KioskSpec,
     MeterSpec,
     RtcLostSpec,
     Scenario,
@@ -55,7 +60,7 @@ from emulator.scenario.trace import (
 from emulator.world.crystal import Crystal
 from emulator.world.loads import HouseholdLoad
 from emulator.world.mains import Mains
-from protocols.errors import DocumentError, InputError
+from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
 from protocols.instants import SECOND_MS, UtcMs
 from protocols.link.records import Record, SupplyChanged
 from protocols.reasons import Supply, SupplyReason
@@ -103,6 +108,7 @@ def play(
     With `trace`, `items` has only that meter's, but all of them; failures, decisions and outcomes still cover
     every meter. Raises InputError for an event that no document can carry.
     """
+    check_files(scenario)
     keyring = Keyring(scenario.seed, scenario.end_ms)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
@@ -194,8 +200,18 @@ class _MeterPlay:
         self._on_record = on_record
         self._latest: deque[Item] = deque(maxlen=LED_THERE_MAX)
         self._last_switched: Item | None = None
+        # The card in the meter's slot.
+        self._contact: Contact | None = None
 
     def run(self, inputs: Iterable[_Input]) -> None:
+        """Play everything. A card that is still in the slot at the end is taken out, unseen by the meter."""
+        try:
+            self._run(inputs)
+        finally:
+            if self._contact is not None:
+                self._contact.out()
+
+    def _run(self, inputs: Iterable[_Input]) -> None:
         for at_ms, _, what in inputs:
             self._go_to(UtcMs(at_ms))
             match what:
@@ -215,6 +231,18 @@ class _MeterPlay:
         return MeterOutcome(self._spec.id, tuple(self._cuts), self._meter.readout(self._tick).glance.supply)
 
     def _go_to(self, true_ms: UtcMs) -> None:
+        """Go on to an instant; what the card in the slot does until then happens first."""
+        while self._contact is not None and (due_ms := self._contact.due_ms) is not None:
+            if due_ms > true_ms:
+                break
+            self._set_now(due_ms)
+            for event in self._contact.happen():
+                effects = self._meter.handle(event, self._tick)
+                self._delivery.hear(effects)
+                self._absorb(effects)
+        self._set_now(true_ms)
+
+    def _set_now(self, true_ms: UtcMs) -> None:
         self._now_ms = true_ms
         self._tick = self._crystal.tick_at(true_ms)
 
@@ -231,6 +259,9 @@ class _MeterPlay:
         except DocumentError as error:
             where = f"{self._scenario.file}: events[{event.index}]"
             raise InputError(f"{where}: no document can carry this to {self._spec.id}: {error}") from None
+        except (RefusedError, StatusError, UnreachableError) as error:
+            where = f"{self._scenario.file}: events[{event.index}]"
+            raise InputError(f"{where}: no kiosk serves this card of {self._spec.id}: {error}") from None
         if input_item:
             self._add(input_item)
 
@@ -243,10 +274,29 @@ class _MeterPlay:
         elif isinstance(do, SetLoadSpec):
             self._has_own_load = False
         event = physical_event(do)
-        if event is not None:
+        if isinstance(do, CardInSpec | CardOutSpec | KioskSpec):
+            # Whoever goes to a kiosk takes the card along.
+            yield from self._take_card_out()
+        if isinstance(do, CardInSpec):
+            yield from self._put_card_in(do)
+        elif isinstance(do, CardOutSpec):
+            return
+        elif event is not None:
             yield from self._meter.handle(event, self._tick)
         else:
             yield from self._delivery.deliver(do, self._now_ms, self._tick)
+
+    def _put_card_in(self, do: CardInSpec) -> Iterator[Effect]:
+        self._contact = self._delivery.put_in(do, self._now_ms)
+        for event in self._contact.begin():
+            yield from self._meter.handle(event, self._tick)
+
+    def _take_card_out(self) -> Iterator[Effect]:
+        if self._contact is None:
+            return
+        events, self._contact = self._contact.out(), None
+        for event in events:
+            yield from self._meter.handle(event, self._tick)
 
     def _switch_mains(self, *, on: bool) -> Iterator[Effect]:
         if not on:
@@ -261,6 +311,8 @@ class _MeterPlay:
 
     def _absorb(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
+            if isinstance(effect, SendToCard) and self._contact is not None:
+                self._contact.send(effect.command, self._now_ms)
             if not isinstance(effect, RecordEmitted):
                 continue
             true_ms = self._true_ms_of(effect.at_tick)

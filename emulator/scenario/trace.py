@@ -10,7 +10,17 @@ from typing import Final, assert_never
 import msgspec
 
 from emulator.scenario.expectation import Comparison
-from emulator.scenario.model import Do, OvercurrentSpec, PressSpec, RtcLostSpec, SetLoadSpec, SetMainsSpec
+from emulator.scenario.model import (
+    CardInSpec,
+    CardOutSpec,
+    Do,
+    KioskSpec,
+    OvercurrentSpec,
+    PressSpec,
+    RtcLostSpec,
+    SetLoadSpec,
+    SetMainsSpec,
+)
 from protocols.instants import SECOND_MS, iso_from_ms, iso_or_none
 from protocols.link.records import (
     ClaimHeard,
@@ -24,6 +34,7 @@ from protocols.link.records import (
     SupplyChanged,
     WarningShown,
 )
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 # Shown only for a traced meter: the verdicts of the gate with all their inputs.
 DETAILS: Final = frozenset({"verdict"})
@@ -92,8 +103,20 @@ def input_fields(do: Do) -> dict[str, object] | None:
             return {"do": "set_load", "load_w": do.load_w}
         case OvercurrentSpec():
             return {"do": "overcurrent"}
+        case CardInSpec() | CardOutSpec() | KioskSpec():
+            return _card_fields(do)
         case _:
             return None
+
+
+def _card_fields(do: CardInSpec | CardOutSpec | KioskSpec) -> dict[str, object]:
+    fields: dict[str, object] = {"do": "card_out"}
+    if isinstance(do, CardInSpec):
+        fields = {"do": "card_in", "card": do.card, "pull_after_ms": do.pull_after_ms}
+    elif isinstance(do, KioskSpec):
+        eur = eur_from_quanta(do.amount_ueur * QUANTA_PER_UEUR) if do.amount_ueur else ""
+        fields = {"do": "kiosk", "act": do.act, "id": do.id, "eur": eur, "card": do.card}
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def record_event(record: Record) -> str:

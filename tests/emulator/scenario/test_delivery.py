@@ -1,12 +1,15 @@
 """What reaches a guarded meter: documents it can check, answers to its own nonce, numbered times."""
 
+from pathlib import Path
+
 from emulator.firmware.effects import Ask, Effect, RecordEmitted
 from emulator.firmware.events import AskTime, Document, DocumentChannel, Event, UnsignedDate
 from emulator.firmware.ticks import Tick
 from emulator.scenario import model
+from emulator.scenario.cards import ChipCards
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.keyring import Keyring
-from emulator.scenario.model import Do
+from emulator.scenario.model import Do, MeterSpec
 from protocols.documents.bodies import LeaseBody, Named
 from protocols.documents.orders import (
     ORDER_TYPE,
@@ -24,10 +27,11 @@ from protocols.documents.statements import NO_TOTALS
 from protocols.instants import DAY_MS, UtcMs
 from protocols.link.records import OrderJudged
 from protocols.reasons import FlagName, OrderVerdict, Source
-from tests.emulator.scenario.scripted_meter import START_MS, ScriptedMeter
+from tests.emulator.scenario.scripted_meter import PROFILE, START_MS, ScriptedMeter
 
 NONCE = "0123456789abcdef"
 OFFICE = Keyring(7, START_MS)
+CARDS = ChipCards(MeterSpec("m1", "guarded", PROFILE, 0, 0, (), 0), OFFICE, 7, Path())
 
 
 class AgreeableMeter(ScriptedMeter):
@@ -66,7 +70,7 @@ class AgreeableMeter(ScriptedMeter):
 
 def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
     meter = AgreeableMeter(*refused)
-    delivery = GuardedDelivery(meter, "m1", OFFICE)
+    delivery = GuardedDelivery(meter, "m1", OFFICE, CARDS)
     for tick, do in enumerate(events):
         list(delivery.deliver(do, UtcMs(START_MS + tick), Tick(tick)))
     return meter
@@ -116,7 +120,7 @@ def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() 
 
 def test_without_a_lease_to_send_the_office_says_why() -> None:
     meter = AgreeableMeter()
-    delivery = GuardedDelivery(meter, "m1", OFFICE)
+    delivery = GuardedDelivery(meter, "m1", OFFICE, CARDS)
     for tick in range(17):
         list(delivery.deliver(HOLD, START_MS, Tick(tick)))
     *_, last = delivery.deliver(CALENDAR, START_MS, Tick(17))

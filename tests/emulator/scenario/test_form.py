@@ -9,6 +9,8 @@ from emulator.population.shipped import shipped_profiles
 from emulator.scenario.form_events import READERS
 from emulator.scenario.model import (
     CancelCutSpec,
+    CardInSpec,
+    CardOutSpec,
     CutCalendarSpec,
     DebtSpec,
     DeferralSpec,
@@ -17,6 +19,7 @@ from emulator.scenario.model import (
     FlagSpec,
     HoldSpec,
     IssuersSpec,
+    KioskSpec,
     LiftHoldSpec,
     OvercurrentSpec,
     ParametersSpec,
@@ -143,6 +146,13 @@ registers = [
     ('do = "flag"\nname = "medical"\nvalue = true', FlagSpec(FlagName.MEDICAL, value=True)),
     ('do = "set_load"\nload_w = 2000', SetLoadSpec(2_000)),
     ('do = "overcurrent"', OvercurrentSpec()),
+    ('do = "card_in"', CardInSpec("", None)),
+    ('do = "card_in"\ncard = "card.bin"\npull_after_ms = 1200', CardInSpec("card.bin", 1200)),
+    ('do = "card_out"', CardOutSpec()),
+    ('do = "kiosk"\nact = "read"\ncard = "card.bin"', KioskSpec("read", "", 0, "card.bin")),
+    ('do = "kiosk"\nact = "topup"\nid = "k1"\neur = "20.50"', KioskSpec("topup", "k1", 20_500_000, "")),
+    ('do = "kiosk"\nact = "reactivate"\nid = "c1"', KioskSpec("reactivate", "c1", 0, "")),
+    ('do = "kiosk"\nact = "recover"', KioskSpec("recover", "", 0, "")),
 ]
 
 

@@ -20,7 +20,7 @@ YEARS = "an instant from 2000-01-01T00:00:00Z to 2200-01-01T00:00:00Z"
 DOS = (
     "witness, set_clock, rtc_lost, mains_off, mains_on, hold, lift_hold, shorten_hold, cut_calendar, "
     "programmed_cut, cancel_cut, top_up, issuers, tariff, deferral, debt, refund, parameters, "
-    "release, emergency_credit, rebase, button, flag, set_load, overcurrent"
+    "release, emergency_credit, rebase, button, flag, set_load, overcurrent, card_in, card_out, kiosk"
 )
 MONTH = "after at and at most 31 days ahead of it, to 2020-08-02T20:59:00Z"
 PROFILES = "wallonia-card-2020, flanders-digital, smets2-like, wallonia-smart"

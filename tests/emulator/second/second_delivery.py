@@ -1,12 +1,14 @@
 """What a scenario's events do to the second meter: its own reading of roles, dates and revisions (§5, §9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from emulator.firmware.effects import Effect
 from emulator.firmware.ticks import Tick
+from emulator.scenario.cards import Contact
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
+    CardInSpec,
     CutCalendarSpec,
     DebtSpec,
     DeferralSpec,
@@ -56,6 +58,12 @@ class SecondDelivery:
         self._meter.arrive(tick)
         self._document(do, at_ms)
         yield from self._meter.said()
+
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+        raise AssertionError((do, at_ms))  # the second meter has no slot
+
+    def hear(self, effects: Iterable[Effect]) -> None:
+        raise AssertionError(effects)
 
     def _document(self, do: Do, at_ms: int) -> None:
         match do:
