@@ -6,7 +6,6 @@ its answer is given: a new file is written beside, synced, and renamed. So whate
 what some answer has confirmed, or what the card was about to confirm.
 """
 
-import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,8 @@ from typing import Final, Self
 from cardreader.card.card import SmartCard
 from cardreader.card.store import CARD_BYTES, WholeMemory
 from cardreader.iso7816.apdu import CardGoneError
-from protocols.errors import InputError, UnreachableError, quoted
+from cardreader.readers.locked_file import opened, replaced, written_beside
+from protocols.errors import InputError, quoted
 
 SCHEME: Final = "virtual:"
 _MAGIC: Final = b"relance card 1\n\0"
@@ -43,9 +43,10 @@ class VirtualCard:
     @classmethod
     def create(cls, path: Path, memory: WholeMemory) -> None:
         """Makes a file of a card's memory. Raises InputError where there is one, or none can be written."""
-        beside = _beside(path)
+        beside = None
         try:
-            os.close(_written(beside, bytes(memory.content)))
+            beside, new = written_beside(path, _MAGIC + bytes(memory.content))
+            os.close(new)
             # A link to an existing name fails, where a rename would replace the card that lies there.
             os.link(beside, path)
         except FileExistsError:
@@ -53,14 +54,16 @@ class VirtualCard:
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
         finally:
-            beside.unlink(missing_ok=True)
+            if beside is not None:
+                beside.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         """Puts the card in: the file is locked and read.
 
         Raises InputError for a file that is no card, UnreachableError while another program uses it.
         """
-        self._lock = _locked(self._path)
+        makes = f"`relance-kiosk issue --reader {SCHEME}{self._path}` makes a card"
+        self._lock = opened(self._path, "card", makes)
         data = os.pread(self._lock, _FILE_BYTES + 1, 0)
         if len(data) != _FILE_BYTES or not data.startswith(_MAGIC):
             self._take_out()
@@ -99,10 +102,8 @@ class VirtualCard:
 
     def _save(self) -> None:
         content = bytes(self.memory.content)
-        beside = _beside(self._path)
         try:
-            new = _written(beside, content)
-            beside.replace(self._path)
+            new = replaced(self._path, _MAGIC + content)
         except OSError as error:
             # What the card holds and what the file holds are two things now: nobody may go on.
             self._take_out()
@@ -116,49 +117,3 @@ class VirtualCard:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".new")
-
-
-def _written(path: Path, content: bytes) -> int:
-    """A new file of a card's memory, on the disk, open and locked.
-
-    It is locked before it gets the card's name, so that the card is never unlocked between.
-    """
-    new = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        fcntl.flock(new, fcntl.LOCK_EX)
-        with os.fdopen(os.dup(new), "wb") as file:
-            file.write(_MAGIC + content)
-            file.flush()
-            os.fsync(new)
-    except OSError:
-        os.close(new)
-        raise
-    return new
-
-
-def _locked(path: Path) -> int:
-    """The open and locked file of this name.
-
-    Between opening and locking another program may have put a new file in its place: then once more.
-    """
-    while True:
-        try:
-            opened = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            raise InputError(
-                f"{path}: no such file; `relance-kiosk issue --reader {SCHEME}{path}` makes a card"
-            ) from None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be opened: {error.strerror}") from None
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(opened)
-            raise UnreachableError(f"{path}: another program uses this card") from None
-        if path.exists() and os.path.samestat(os.fstat(opened), path.stat()):
-            return opened
-        os.close(opened)

@@ -40,6 +40,12 @@ def _fleet() -> Callable[..., int]:
     return run_fleet
 
 
+def _meter() -> Callable[..., int]:
+    from emulator.cli.meter import run_meter
+
+    return run_meter
+
+
 def _journal() -> typer.Typer:
     from emulator.cli.journal import journal_app
 
@@ -83,6 +89,16 @@ ROWS: Final = (
         (
             "fleet --broker mqtt://localhost --root home/root.json",
             "fleet --meters 1000 --links 4 --broker embedded --root home/root.json --state fleet",
+        ),
+    ),
+    CommandRow(
+        "meter",
+        "Let one guarded meter catch up with the time, and serve a card.",
+        _meter,
+        (
+            "meter m1 --state m1.json --card card.bin",
+            "meter m1 --state m1.json --card card.bin --pull-after-ms 1200 --json",
+            "meter m00042 --state m00042.json --card card.bin --home home",
         ),
     ),
     CommandRow("journal", "Check meters' black boxes.", _journal),

@@ -6,35 +6,30 @@ means n distinct holders of the role that the order needs. The keys must not be 
 knows the seed has them.
 """
 
-from hashlib import blake2b
-
-from cardreader.issuing.practice import practice_key
+from cardreader.issuing.practice import (
+    HOLDERS,
+    THRESHOLDS,
+    practice_key,
+    practice_root,
+    practice_secret,
+    practice_signer,
+)
 from protocols.documents.envelope import Signer, add_signature, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, write_document
-from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.instants import DAY_MS
 from protocols.limits import INSTANT_MS_MAX
 from protocols.reasons import Source
 
-# Three people for each role: one more than any order needs, and as many as a scenario can ask for.
-_HOLDERS: dict[Role, tuple[str, ...]] = {
-    Role.PROTECT: ("anna", "bert", "chris"),
-    Role.HARM: ("dora", "eric", "fred"),
-    Role.LEASE: ("service",),
-    Role.TIME: tuple(Source),
-    Role.ROOT: ("rita", "sami"),
-}
-_THRESHOLDS: dict[Role, int] = {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1, Role.TIME: 1, Role.ROOT: 2}
 # A root lives a year (design §5). Counted from the end of the scenario, it never expires in one.
 _ROOT_LIFE_MS = 366 * DAY_MS
 
 
 def secret_of(seed: int, owner: str) -> bytes:
     """The secret (32 bytes) of `owner` in the scenario of this seed."""
-    return blake2b(f"{seed}/{owner}".encode(), digest_size=32, person=b"relance-office").digest()
+    return practice_secret(str(seed), owner)
 
 
 class Keyring:
@@ -49,24 +44,14 @@ class Keyring:
         self._seed = seed
         self.fleet_key = practice_key(str(seed))
         self._signers = {
-            holder: Signer.from_seed(secret_of(seed, f"holder/{holder}"))
-            for holders in _HOLDERS.values()
-            for holder in holders
+            holder: practice_signer(str(seed), holder) for holders in HOLDERS.values() for holder in holders
         }
-        self.root = Root(
-            version=1,
-            expires_ms=min(end_ms + _ROOT_LIFE_MS, INSTANT_MS_MAX),
-            keys={signer.keyid: Key(signer.public.hex(), holder) for holder, signer in self._signers.items()},
-            roles={
-                role: RoleKeys(_THRESHOLDS[role], tuple(self._signers[holder].keyid for holder in holders))
-                for role, holders in _HOLDERS.items()
-            },
-        )
+        self.root = practice_root(str(seed), min(end_ms + _ROOT_LIFE_MS, INSTANT_MS_MAX))
 
     @property
     def protecting_holder(self) -> str:
         """The person who signs what one person may sign, alone or first."""
-        return _HOLDERS[Role.PROTECT][0]
+        return HOLDERS[Role.PROTECT][0]
 
     @property
     def releasing_key(self) -> str:
@@ -78,7 +63,7 @@ class Keyring:
 
         Raises DocumentError if the envelope exceeds the limits.
         """
-        holders = _HOLDERS[KINDS[order.kind].role][:signatures]
+        holders = HOLDERS[KINDS[order.kind].role][:signatures]
         signers = [self._signers[holder] for holder in holders]
         return seal(write_document(order), ORDER_TYPE, signers)
 
@@ -92,13 +77,13 @@ class Keyring:
 
     def countersign(self, envelope: bytes) -> bytes:
         """The envelope with the signatures of two people who may harm."""
-        for holder in _HOLDERS[Role.HARM][: _THRESHOLDS[Role.HARM]]:
+        for holder in HOLDERS[Role.HARM][: THRESHOLDS[Role.HARM]]:
             envelope = add_signature(envelope, self._signers[holder])
         return envelope
 
     def seal_issuers(self, issuers: Issuers, signatures: int) -> bytes:
         """An issuers document, signed by the first `signatures` of the people who may harm."""
-        signers = [self._signers[holder] for holder in _HOLDERS[Role.HARM][:signatures]]
+        signers = [self._signers[holder] for holder in HOLDERS[Role.HARM][:signatures]]
         return seal(write_issuers(issuers), ISSUERS_TYPE, signers)
 
     def seal_time(self, source: Source, time: SignedTime) -> bytes:

@@ -18,7 +18,6 @@ ONLY_TESTS_USE = {
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
     "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",
     "protocols/link/asyncapi.py:schema_for_topic": "tests validate live traffic with it",
-    "protocols/units.py:quanta_from_eur": "amounts in tests of the firmware, as a scenario writes them",
 }
 
 # Alembic imports these modules and reads their names itself.
