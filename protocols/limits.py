@@ -76,6 +76,9 @@ INSTANT_MS_MAX = 7_258_118_400_000
 FOR_EVER_MS = 4_102_444_800_000
 # Running total of one issuer's payments to one meter: 1,000,000 €, far below 2**53 µ€.
 STATEMENT_UEUR_MAX = 1_000_000_000_000
+# What a kiosk takes at a time, in euro: as the terminals of 2020 did.
+TOP_UP_EUR_MIN = 5
+TOP_UP_EUR_MAX = 250
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).
 BALANCE_EUR_MAX = 400_000
 # Issuers of statements that one person's signature makes known to a meter: the controller and some kiosks.

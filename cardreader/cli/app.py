@@ -16,6 +16,18 @@ def _issue() -> Callable[..., int]:
     return issue_cards
 
 
+def _read() -> Callable[..., int]:
+    from cardreader.cli.read import read_card
+
+    return read_card
+
+
+def _topup() -> Callable[..., int]:
+    from cardreader.cli.topup import top_up_card
+
+    return top_up_card
+
+
 def _card() -> typer.Typer:
     from cardreader.cli.card import card_app
 
@@ -32,6 +44,21 @@ ROWS: Final = (
             "issue --reader virtual:card.bin --meter m00042 --reference 5414000000042 --json",
             "issue --reader virtual:new.bin --meter m00042 --epoch 2 --fleet-key home/fleet.key",
             "issue --list cards.csv --out cards --json",
+        ),
+    ),
+    CommandRow(
+        "read",
+        "Say what lies on a card, what its meter has said, and which step is missing.",
+        _read,
+        ("read --reader virtual:card.bin", "read --reader virtual:card.bin --json"),
+    ),
+    CommandRow(
+        "topup",
+        "Take a payment for a card's meter, and put its statement onto the card; for practice.",
+        _topup,
+        (
+            "topup --reader virtual:card.bin --eur 20",
+            "topup --reader virtual:card.bin --eur 20 --id p1 --json",
         ),
     ),
     CommandRow("card", "Look into a card, and speak to it.", _card),

@@ -1,6 +1,5 @@
 """`relance-kiosk card dump|export|load|apdu|script`: for people with cards in hand."""
 
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,19 +9,15 @@ import msgspec
 import typer
 
 from cardreader.card.store import Store
-from cardreader.channel.keys import KeySet, generation_key, issuer_keys, kiosk_keys, meter_keys_of_fleet
-from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.app import PROGRAM
+from cardreader.cli.opening import open_session
 from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
 from cardreader.cli.showing import card_fields, file_fields, files_of, parts_of
 from cardreader.cli.talking import AnsweredLine, Line, is_done, read_commands, read_script, talk
 from cardreader.files.access import KeyHolder
 from cardreader.files.documents import DocumentSlot
-from cardreader.files.identity import Pairing
-from cardreader.files.layout import FILES, PAIRING, CardFile, file_named, stored_as
+from cardreader.files.layout import FILES, CardFile, file_named
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession, ask, select_application
-from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import meaning
 from cardreader.loading.contents import read_contents
 from cardreader.loading.loads import load
@@ -179,7 +174,7 @@ def load_card(
     visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, checked_now_ms(), read_name(station, "--station"))
     office = office_key(fleet_key, practice)
     with VirtualCard(read_reader(reader, "CARD")) as card:
-        session = _session(card, KeyHolder.KIOSK, generation, office)
+        session = open_session(card, KeyHolder.KIOSK, generation, office)
         plan = load(session, read_contents(session).documents, list(wanted), visit, _nothing)
     results = [
         *((wanted[document], slot.name, None) for slot, document in plan.writes.items()),
@@ -206,29 +201,14 @@ def _talk(
     check_choice(holder, [each.name.lower() for each in KeyHolder], "--as")
     told = list[AnsweredLine]()
     with VirtualCard(read_reader(reader, "CARD")) as card:
-        session = None if holder is None else _session(card, KeyHolder[holder.upper()], generation, office)
+        session = (
+            None if holder is None else open_session(card, KeyHolder[holder.upper()], generation, office)
+        )
         for each in talk(card, lines, session):
             told.append(each)
             for line in [_encode(_told_fields(each))] if as_json else _told_lines(each):
                 _write(line)
     return told
-
-
-def _session(card: VirtualCard, holder: KeyHolder, generation: int, office: OfficeKey) -> HostSession:
-    """A session with the keys that this office gives to a holder for this card."""
-    select_application(card)
-    serial = ask(card, iso.DATA_SERIAL)
-    # Only a virtual card shows its pairing without a key; a meter knows it.
-    pairing = Pairing.decode(Store(card.memory).read(stored_as(PAIRING)))
-    keys: KeySet
-    match holder:
-        case KeyHolder.ISSUER:
-            keys = issuer_keys(office.key, serial)
-        case KeyHolder.KIOSK:
-            keys = kiosk_keys(generation_key(office.key, generation), generation, serial)
-        case KeyHolder.METER:
-            keys = meter_keys_of_fleet(office.key, pairing.meter, serial, pairing.epoch)
-    return HostSession.open(card, keys, secrets.token_bytes(CHALLENGE_BYTES))
 
 
 def _file(name: str) -> CardFile:

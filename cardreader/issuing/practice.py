@@ -5,14 +5,20 @@ shell with those of `--practice SEED`. Whoever uses one seed in all of them can 
 to meter and back. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b, sha256
 from types import MappingProxyType
 from typing import Final
 
-from protocols.documents.envelope import Signer
+import msgspec
+
+from protocols.documents.envelope import Signer, seal
 from protocols.documents.kind_rule import Role
+from protocols.documents.orders import TIME_TYPE, TimeAnswer, write_document
 from protocols.documents.roles import Key, RoleKeys, Root
+from protocols.errors import DocumentError
+from protocols.instants import SECOND_MS, UtcMs
+from protocols.link.messages import TimeAsk
 from protocols.reasons import Source
 
 # Three people for each role: one more than any order needs, and as many as a scenario can ask for.
@@ -28,6 +34,8 @@ HOLDERS: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
 THRESHOLDS: Final[Mapping[Role, int]] = MappingProxyType(
     {Role.PROTECT: 1, Role.HARM: 2, Role.LEASE: 1, Role.TIME: 1, Role.ROOT: 2}
 )
+
+_asks: Final = msgspec.json.Decoder(TimeAsk)
 
 
 def practice_key(seed: str) -> bytes:
@@ -57,3 +65,17 @@ def practice_root(seed: str, expires_ms: int) -> Root:
             for role, names in HOLDERS.items()
         },
     )
+
+
+def practice_answers(seed: str, asks: Sequence[bytes], now_ms: UtcMs) -> list[bytes]:
+    """What the time authorities answer to these asks of a meter. Raises DocumentError for what is no ask."""
+    answers = list[bytes]()
+    for word in asks:
+        try:
+            asked = _asks.decode(word)
+        except msgspec.MsgspecError as error:
+            raise DocumentError(f"ask: {error}") from None
+        answer = TimeAnswer(meter=asked.meter, nonce=asked.nonce, time_ms=now_ms, spread_ms=SECOND_MS)
+        signer = practice_signer(seed, asked.source)
+        answers.append(seal(write_document(answer), TIME_TYPE, [signer]))
+    return answers

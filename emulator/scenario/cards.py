@@ -13,8 +13,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
-
 from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import WholeMemory
@@ -28,6 +26,7 @@ from cardreader.host.transport import CardChannel, InProcess
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import personalise
+from cardreader.issuing.practice import practice_answers
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.loads import load
 from cardreader.readers.virtual import VirtualCard
@@ -35,10 +34,8 @@ from emulator.firmware.events import CardPass, Event
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import CardInSpec, KioskSpec, MeterSpec, Scenario
 from emulator.world.card_contact import CardContact
-from protocols.documents.orders import TimeAnswer
-from protocols.errors import DocumentError, InputError
+from protocols.errors import InputError
 from protocols.instants import SECOND_MS, UtcMs
-from protocols.link.messages import TimeAsk
 
 KIOSK: Final = "kiosk"
 _GENERATION: Final = 1
@@ -46,8 +43,6 @@ _GENERATION: Final = 1
 _PASS_MS_MIN: Final = 5 * SECOND_MS
 _PASS_MS_MAX: Final = 10 * SECOND_MS
 _THING_MS: Final = SECOND_MS
-
-_asks: Final = msgspec.json.Decoder(TimeAsk)
 
 
 class Contact(Protocol):
@@ -98,21 +93,10 @@ class ChipCards:
             key = generation_key(self._keyring.fleet_key, _GENERATION)
             session = HostSession.open(channel, kiosk_keys(key, _GENERATION, serial), self._challenge())
             found = read_contents(session)
-            wanted = (*write(found), *self._answers(found, at_ms))
+            answers = practice_answers(str(self._seed), found.asks.words, at_ms)
+            wanted = (*write(found), *answers)
             visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, at_ms, KIOSK)
             return len(load(session, found.documents, wanted, visit, lambda _document: True).left_out)
-
-    def _answers(self, found: CardContents, at_ms: UtcMs) -> list[bytes]:
-        """Both authorities answer, with the true time, what this meter has asked on the card."""
-        answers = list[bytes]()
-        for word in found.asks.words:
-            try:
-                asked = _asks.decode(word)
-            except msgspec.MsgspecError as error:
-                raise DocumentError(f"ASKS: {error}") from None
-            answer = TimeAnswer(meter=asked.meter, nonce=asked.nonce, time_ms=at_ms, spread_ms=SECOND_MS)
-            answers.append(self._keyring.seal_time(asked.source, answer))
-        return answers
 
     def _own_memory(self) -> WholeMemory:
         if self._own is None:

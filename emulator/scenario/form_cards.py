@@ -5,13 +5,11 @@ from typing import Final, get_args
 from emulator.forms.fields import Fields
 from emulator.forms.problems import shown
 from emulator.scenario.model import CardInSpec, KioskAct, KioskSpec
+from protocols.limits import TOP_UP_EUR_MAX, TOP_UP_EUR_MIN
 from protocols.units import UEUR_PER_EUR
 
 # A card that nobody has pulled out after ten minutes is not pulled out.
 _PULL_AFTER_MS_MAX: Final = 600_000
-# What a kiosk takes at a time, in euro.
-TOP_UP_EUR_MIN: Final = 5
-TOP_UP_EUR_MAX: Final = 250
 _ACTS: Final[tuple[KioskAct, ...]] = get_args(KioskAct)
 # Which arguments each act needs.
 _NAMED: Final = {"topup", "reactivate"}

@@ -1,0 +1,109 @@
+"""`relance-kiosk read`: what lies on a card, what its meter has said, and which step is missing."""
+
+import sys
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from cardreader.cli.opening import open_session
+from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
+from cardreader.files.access import KeyHolder
+from cardreader.files.identity import CardState
+from cardreader.loading.contents import CardContents, read_contents
+from cardreader.loading.progress import CarriedDocument, StepMissing, progress_of
+from cardreader.readers.virtual import VirtualCard, read_reader
+from protocols.instants import iso_or_none
+from protocols.link.keys import meter_key
+from protocols.link.proofs import Proof
+from protocols.rim.terminal import Exit
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
+
+_TODO: Final = {
+    StepMissing.FIRST_VISIT: "put the card into the meter, until it shows 9",
+    StepMissing.VISIT: "put the card into the meter again, until it shows 9",
+    StepMissing.NONE: "nothing: the meter has read all that is on the card",
+}
+_VISITS_SHOWN: Final = 4
+
+
+def read_card(
+    reader: Annotated[str, typer.Option(metavar="virtual:FILE", help="The card.")],
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Say what lies on a card, what its meter has said, and which step is missing.
+
+    It changes nothing. Whether the meter's words are its own is checked with the office's key.
+    """
+    office = office_key(fleet_key, practice)
+    with VirtualCard(read_reader(reader, "--reader")) as card:
+        found = read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
+    fields = card_told(found, office)
+    sys.stdout.write(msgspec.json.encode(fields).decode() + "\n" if as_json else _text(fields))
+    return Exit.DONE
+
+
+def card_told(found: CardContents, office: OfficeKey) -> dict[str, Any]:
+    """A card as values, for people and programs."""
+    pairing, identity = found.pairing, found.identity
+    progress, state = progress_of(found), found.state.state
+    return {
+        "card": None if identity is None else identity.serial.hex(),
+        "energy": None if identity is None else identity.energy,
+        "state": None if pairing is None else pairing.state.name.lower(),
+        "meter": None if pairing is None else pairing.meter,
+        "epoch": None if pairing is None else pairing.epoch,
+        "reference": None if pairing is None else pairing.reference,
+        "said": None if state is None else msgspec.to_builtins(state),
+        "said_proof": None if state is None else found.state.proof(meter_key(office.key, state.meter)),
+        "documents": [each._asdict() for each in progress.documents],
+        "missing": progress.missing,
+        "todo": _TODO[progress.missing],
+        "visits": [
+            {
+                "who": each.who.name.lower(),
+                "deed": each.deed.name.lower(),
+                "at": iso_or_none(each.at_ms) if each.at_ms else None,
+                "station": each.station,
+            }
+            for each in found.visits
+        ],
+        "problems": list(found.problems),
+    }
+
+
+def _text(fields: dict[str, Any]) -> str:
+    if fields["state"] != CardState.PAIRED.name.lower():
+        return f"card {fields['card']}: {fields['state']}: it belongs to no household\n"
+    lines = [f"card {fields['card']} of meter {fields['meter']}, pairing epoch {fields['epoch']}"]
+    lines.append(f"  the meter: {_said_text(fields)}")
+    lines += [f"  {_document_text(CarriedDocument(**each))}" for each in fields["documents"]]
+    for each in fields["visits"][:_VISITS_SHOWN]:
+        lines.append(f"  log: {each['deed']} by {each['station'] or each['who']}, {each['at'] or 'no time'}")
+    lines += [f"  cannot be read: {each}" for each in fields["problems"]]
+    lines.append(f"  to do: {fields['todo']}")
+    return "\n".join(lines) + "\n"
+
+
+def _said_text(fields: dict[str, Any]) -> str:
+    said = fields["said"]
+    if said is None:
+        return "it has never read this card"
+    doubt = "" if fields["said_proof"] == Proof.AUTHENTIC else f" ({fields['said_proof']})"
+    when = iso_or_none(said["time_ms"])
+    return f"supply {said['supply']}, {_eur(said['balance_ueur'])}, clock {said['clock']}, on {when}{doubt}"
+
+
+def _document_text(each: CarriedDocument) -> str:
+    total = "" if each.total_ueur is None else f", in all {_eur(each.total_ueur)}"
+    if each.verdict is not None:
+        return f"{each.object}{total}: {each.verdict}, {each.reason}"
+    return f"{each.object or each.kind}{total}: {'done' if each.is_done else 'not yet in the meter'}"
+
+
+def _eur(ueur: int) -> str:
+    return f"{eur_from_quanta(ueur * QUANTA_PER_UEUR)} €"

@@ -1,0 +1,131 @@
+"""How far each document on a card has come, by what the meter has said on it, and which step is missing.
+
+A payment takes three steps: a kiosk writes the card, the meter reads it, and a kiosk reads what the meter
+says. Nothing is believed here: whether the meter's words are its own, its MACs say. Pure.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum, unique
+from typing import NamedTuple
+
+from cardreader.files.layout import CardFile
+from cardreader.files.meter_state import MeterState
+from cardreader.loading.contents import CardContents
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.envelope import document_digest, read_envelope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, body_of, read_order
+from protocols.errors import DocumentError
+from protocols.link.messages import Receipt, read_report
+from protocols.reasons import OrderVerdict
+
+
+@unique
+class StepMissing(StrEnum):
+    """Which step of a household is missing.
+
+    `first_visit`: the meter has never read this card. `visit`: it has not read what lies on the card now.
+    `none`: it has, and this kiosk sees it.
+    """
+
+    FIRST_VISIT = "first_visit"
+    VISIT = "visit"
+    NONE = "none"
+
+
+class CarriedDocument(NamedTuple):
+    """A document on the card. `total_ueur`: of a statement. `verdict`: the meter's; None: it has not said.
+
+    `is_done`: the meter has answered it, or its totals include the statement. A time is answered by nothing
+    but the meter's clock, and counts as done.
+    """
+
+    slot: str
+    kind: str
+    object: str
+    rev: int
+    issuer: str
+    total_ueur: int | None
+    verdict: OrderVerdict | None
+    reason: str
+    is_done: bool
+
+
+class CardProgress(NamedTuple):
+    """All that the card carries down, and what the household must do next."""
+
+    documents: tuple[CarriedDocument, ...]
+    missing: StepMissing
+
+
+def progress_of(found: CardContents) -> CardProgress:
+    """How far the documents of a card have come."""
+    receipts = _receipts(found)
+    state = found.state.state
+    carried = tuple(_carried(slot, document, receipts, state) for slot, document in found.documents.items())
+    if state is None:
+        return CardProgress(carried, StepMissing.FIRST_VISIT)
+    missing = StepMissing.NONE if all(each.is_done for each in carried) else StepMissing.VISIT
+    return CardProgress(carried, missing)
+
+
+def total_of(found: CardContents, issuer: str) -> int:
+    """The highest total of an issuer in epoch 0 on the card: in a statement, or by the meter's word."""
+    state = found.state.state
+    said = () if state is None else state.totals
+    held = [each.total_ueur for each in said if (each.issuer, each.epoch) == (issuer, 0)]
+    carried = progress_of(found).documents
+    return max([0, *held, *(each.total_ueur or 0 for each in carried if each.issuer == issuer)])
+
+
+def _receipts(found: CardContents) -> Mapping[str, Receipt]:
+    """The meter's answers, by the digest of the document that they answer."""
+    said = dict[str, Receipt]()
+    for word in found.proofs.words:
+        try:
+            report = read_report(word)[0]
+        except DocumentError:
+            continue  # it proves nothing, and the document counts as not answered
+        if isinstance(report, Receipt) and report.document:
+            said[report.document] = report
+    return said
+
+
+def _carried(
+    slot: CardFile, document: bytes, receipts: Mapping[str, Receipt], state: MeterState | None
+) -> CarriedDocument:
+    try:
+        envelope = read_envelope(document)
+        receipt = receipts.get(document_digest(document))
+        order = read_order(envelope.payload) if envelope.payload_type == ORDER_TYPE else None
+        payment = body_of(order, PaymentBody) if order is not None and order.kind is Kind.PAYMENT else None
+    except DocumentError:
+        # No meter obeys it: there is nothing to wait for.
+        return CarriedDocument(slot.name, "unreadable", "", 0, "", None, None, "", is_done=True)
+    verdict = None if receipt is None else receipt.verdict
+    reason = "" if receipt is None else receipt.reason
+    is_done = verdict is not None or envelope.payload_type == TIME_TYPE
+    if order is None:
+        kind = envelope.payload_type.removeprefix("application/vnd.relance.").removesuffix("+json")
+        return CarriedDocument(slot.name, kind, kind, 0, "", None, verdict, reason, is_done)
+    if payment is not None:
+        is_done = is_done or _is_credited(payment, state)
+    return CarriedDocument(
+        slot.name,
+        order.kind,
+        order.object,
+        order.rev,
+        "" if payment is None else payment.issuer,
+        None if payment is None else payment.total_ueur,
+        verdict,
+        reason,
+        is_done,
+    )
+
+
+def _is_credited(payment: PaymentBody, state: MeterState | None) -> bool:
+    totals = () if state is None else state.totals
+    return any(
+        (each.issuer, each.epoch) == (payment.issuer, payment.epoch) and each.total_ueur >= payment.total_ueur
+        for each in totals
+    )

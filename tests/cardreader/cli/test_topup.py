@@ -1,0 +1,134 @@
+"""`relance-kiosk read` and `topup` for practice, as a clerk types them, with an emulated meter beside."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BIN = Path(sys.executable).parent
+READER = ("--reader", "virtual:card.bin")
+
+
+def run(program: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / program, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def kiosk(*words: str, cwd: Path, status: int = 0) -> dict[str, Any]:
+    done = run("relance-kiosk", *words, "--json", cwd=cwd)
+    assert done.returncode == status, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def meter(*words: str, cwd: Path, status: int = 0) -> dict[str, Any]:
+    base = ("meter", "m1", "--state", "m1.json", "--card", "card.bin", "--json")
+    done = run("relance-emulator", *base, *words, cwd=cwd)
+    assert done.returncode == status, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    done = run("relance-kiosk", "issue", *READER, "--meter", "m1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def test_the_whole_way_from_kiosk_to_meter_and_back(home: Path) -> None:
+    new = kiosk("read", *READER, cwd=home)
+    assert (new["meter"], new["said"], new["missing"]) == ("m1", None, "first_visit")
+    meter(cwd=home)
+    assert kiosk("read", *READER, cwd=home)["missing"] == "none"
+    paid = kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
+    assert (paid["did"], paid["amount_ueur"], paid["total_ueur"]) == ("written", 20_000_000, 20_000_000)
+    waiting = kiosk("read", *READER, cwd=home)
+    assert waiting["missing"] == "visit"
+    assert [(each["total_ueur"], each["is_done"]) for each in waiting["documents"] if each["issuer"]] == [
+        (20_000_000, False)
+    ]
+    torn = meter("--pull-after-ms", "2000", cwd=home, status=1)
+    assert torn["after"]["balance_ueur"] == 0
+    assert kiosk("read", *READER, cwd=home)["missing"] == "visit"
+    whole = meter(cwd=home)
+    assert (whole["after"]["balance_ueur"], whole["after"]["clock"]) == (20_000_000, "trusted")
+    done = kiosk("read", *READER, cwd=home)
+    assert (done["missing"], done["said_proof"]) == ("none", "authentic")
+    assert done["said"]["balance_ueur"] == 20_000_000
+    assert [each["verdict"] for each in done["documents"] if each["issuer"]] == ["accepted"]
+    assert [each["deed"] for each in done["visits"]] == ["applied", "written", "applied", "issued"]
+
+
+def test_the_same_id_is_the_same_payment_also_on_a_card_of_last_week(home: Path) -> None:
+    old = (home / "card.bin").read_bytes()
+    kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
+    kiosk("topup", *READER, "--eur", "30", "--id", "p2", cwd=home)
+    (home / "card.bin").write_bytes(old)
+    again = kiosk("topup", *READER, "--eur", "30", "--id", "p2", cwd=home)
+    assert (again["did"], again["number"], again["total_ueur"]) == ("repeated", 2, 50_000_000)
+    assert meter(cwd=home)["after"]["balance_ueur"] == 50_000_000
+    (home / "card.bin").write_bytes(old)
+    assert kiosk("topup", *READER, "--eur", "5", cwd=home)["total_ueur"] == 55_000_000
+    assert meter(cwd=home)["after"]["balance_ueur"] == 55_000_000
+
+
+def test_a_kiosk_that_has_lost_its_ledger_goes_on_from_what_the_card_says(home: Path) -> None:
+    kiosk("topup", *READER, "--eur", "20", cwd=home)
+    meter(cwd=home)
+    (home / "card.bin.ledger").unlink()
+    assert kiosk("topup", *READER, "--eur", "10", cwd=home)["total_ueur"] == 30_000_000
+    assert meter(cwd=home)["after"]["balance_ueur"] == 30_000_000
+
+
+def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
+    paid = run("relance-kiosk", "topup", *READER, "--eur", "20.50", "--id", "p1", cwd=home)
+    assert paid.stdout == (
+        "payment p1: 20.50 € for meter m1, in all 20.50 €, on the card; "
+        "put it into the meter, until it shows 9\n"
+    )
+    read = run("relance-kiosk", "read", *READER, cwd=home).stdout.splitlines()
+    assert read[1] == "  the meter: it has never read this card"
+    assert read[2] == "  payment/practice-kiosk, in all 20.50 €: not yet in the meter"
+    assert read[-1] == "  to do: put the card into the meter, until it shows 9"
+
+
+def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
+    before = kiosk("read", *READER, cwd=home)
+    assert kiosk("read", *READER, cwd=home) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        (("topup", *READER, "--eur", "4.99"), 2, '--eur: "4.99"; allowed: 5 to 250'),
+        (("topup", *READER, "--eur", "250.01"), 2, "allowed: 5 to 250"),
+        (("topup", *READER, "--eur", "5.001"), 2, "whole cents"),
+        (("topup", *READER, "--eur", "20", "--id", "a b"), 2, "--id"),
+        (
+            ("topup", *READER, "--eur", "21", "--id", "p1"),
+            1,
+            "p1 is another payment, of 20.00 € for meter m1",
+        ),
+        (("topup", *READER, "--eur", "20", "--ledger", "notes"), 2, "--ledger: notes: no ledger"),
+        (("topup", *READER, "--eur", "20", "--ledger", "no/ledger"), 2, "no/ledger: cannot be written"),
+        (("topup", *READER, "--eur", "20", "--fleet-key", "f"), 2, "no kiosk has an issuer's key"),
+        (("topup", *READER, "--eur", "20", "--practice", "x"), 1, "keys of a card of ours"),
+        (("read", "--reader", "virtual:none.bin"), 2, "none.bin: no such file"),
+        (("read", "--reader", "card.bin"), 2, "allowed: virtual:FILE"),
+        (("read", *READER, "--practice", "x"), 1, "keys of a card of ours"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_books_nothing(
+    words: tuple[str, ...], status: int, error: str, home: Path
+) -> None:
+    kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
+    before = (home / "card.bin.ledger").read_bytes()
+    (home / "notes").write_text("hello")
+    done = run("relance-kiosk", *words, cwd=home)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (home / "card.bin.ledger").read_bytes() == before

@@ -1,0 +1,122 @@
+"""Which step of a payment is missing, by the documents on a card and the words of its meter."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardreader.files.documents import Words
+from cardreader.files.layout import ORDERS, STATEMENTS, CardFile
+from cardreader.files.meter_state import MeterState, StateWord, state_word
+from cardreader.loading.contents import CardContents
+from cardreader.loading.progress import StepMissing, progress_of, total_of
+from protocols.documents import drafting
+from protocols.documents.envelope import Signer, document_digest, seal
+from protocols.documents.orders import ORDER_TYPE, Order, write_document
+from protocols.instants import DAY_MS
+from protocols.link.messages import Receipt, StatementHeld, write_report
+from protocols.reasons import ClockStatus, OrderVerdict, Supply, SupplyReason
+from tests.cardreader.one_card import METER, NOW_MS, SERIAL
+
+KEY = b"k" * 32
+SHEET = drafting.Sheet("o1", 1, NOW_MS, "basis")
+EMPTY = CardContents(None, None, {}, StateWord(), Words(), Words(), Words(), (), ())
+
+
+def signed(order: Order) -> bytes:
+    return seal(write_document(order), ORDER_TYPE, [Signer.from_seed(bytes(32))])
+
+
+def statement(total_ueur: int, epoch: int = 0) -> bytes:
+    return signed(drafting.payment_statement(SHEET, METER, "office-1", 1, total_ueur, epoch=epoch))
+
+
+HOLD = signed(drafting.declare_moratorium(SHEET, "frost", NOW_MS, NOW_MS + DAY_MS))
+
+
+def said(*totals: tuple[int, int]) -> StateWord:
+    """A meter's state with these totals of `office-1`, each with its epoch."""
+    state = MeterState(
+        card=SERIAL.hex(),
+        pairing=1,
+        meter=METER,
+        epoch=7,
+        number=1,
+        time_ms=NOW_MS,
+        energy_wh=0,
+        balance_ueur=0,
+        emergency_ueur=0,
+        supply=Supply.ON,
+        reason=SupplyReason.NONE,
+        code="",
+        clock=ClockStatus.TRUSTED,
+        earliest_ms=NOW_MS,
+        latest_ms=None,
+        journal=1,
+        journal_hash="a" * 64,
+        totals=tuple(StatementHeld("office-1", 1, total_ueur, epoch) for total_ueur, epoch in totals),
+    )
+    return state_word(state, KEY)
+
+
+def receipt(document: bytes, verdict: OrderVerdict = OrderVerdict.ACCEPTED) -> bytes:
+    answer = Receipt(
+        meter=METER,
+        order="o1",
+        kind="hold",
+        object="hold/frost",
+        rev=1,
+        verdict=verdict,
+        reason="stored",
+        number=1,
+        document=document_digest(document),
+    )
+    return write_report(answer, KEY)
+
+
+def card(state: StateWord, documents: dict[CardFile, bytes], *proofs: bytes) -> CardContents:
+    return replace(EMPTY, state=state, documents=documents, proofs=Words(proofs))
+
+
+@given(
+    paid=st.integers(1, 1000),
+    credited=st.integers(0, 1000),
+    epochs=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+)
+def test_a_statement_is_done_once_the_meters_total_of_its_epoch_includes_it(
+    paid: int, credited: int, epochs: tuple[int, int]
+) -> None:
+    on_card = {STATEMENTS[0]: statement(paid, epochs[0])}
+    progress = progress_of(card(said((credited, epochs[1])), on_card))
+    is_done = credited >= paid and epochs[0] == epochs[1]
+    assert progress.documents[0].is_done is is_done
+    assert progress.missing is (StepMissing.NONE if is_done else StepMissing.VISIT)
+
+
+@pytest.mark.parametrize("verdict", list(OrderVerdict))
+def test_an_order_is_done_once_the_meter_has_answered_this_very_document(verdict: OrderVerdict) -> None:
+    other = signed(drafting.declare_moratorium(SHEET, "frost", NOW_MS, NOW_MS + 2 * DAY_MS))
+    on_card = {ORDERS[0]: HOLD}
+    assert progress_of(card(said(), on_card, receipt(other))).missing is StepMissing.VISIT
+    answered = progress_of(card(said(), on_card, b"garbage", receipt(HOLD, verdict)))
+    assert (answered.missing, answered.documents[0].verdict) == (StepMissing.NONE, verdict)
+
+
+def test_a_card_that_no_meter_has_read_needs_its_first_visit() -> None:
+    for documents in ({}, {ORDERS[0]: HOLD}):
+        assert progress_of(card(StateWord(), documents)).missing is StepMissing.FIRST_VISIT
+
+
+def test_nobody_waits_for_garbage() -> None:
+    progress = progress_of(card(said(), {ORDERS[0]: b"\xff"}))
+    assert (progress.missing, progress.documents[0].kind) == (StepMissing.NONE, "unreadable")
+
+
+def test_the_highest_total_on_a_card_counts_whoever_says_it() -> None:
+    on_card = {STATEMENTS[0]: statement(30)}
+    assert total_of(card(StateWord(), {}), "office-1") == 0
+    assert total_of(card(said((20, 0)), on_card), "office-1") == 30
+    assert total_of(card(said((40, 0)), on_card), "office-1") == 40
+    assert total_of(card(said((90, 1)), on_card), "office-1") == 30
+    assert total_of(card(said((40, 0)), on_card), "office-2") == 0
