@@ -16,8 +16,11 @@ from emulator.cli.junit import JunitFile
 from emulator.cli.options import Json
 from emulator.cli.reading import read_files
 from emulator.cli.telling import print_failures, print_json, print_timeline
+from emulator.cli.trust import read_secrets
 from emulator.forms.problems import perhaps
+from emulator.scenario.cards import folder_of
 from emulator.scenario.commissioning import commission
+from emulator.scenario.keyring import HomeKeys
 from emulator.scenario.model import Scenario
 from emulator.scenario.player import MeterSink, Played, play
 from protocols.errors import InputError, quoted
@@ -55,12 +58,13 @@ def run_scenarios(
     warn(line for scenario in scenarios for line in scenario.warnings)
     _check_trace(scenarios, trace)
     folders: Sequence[Path | None] = folders_of(scenarios, journal) if journal else [None] * len(scenarios)
+    homes = [_home_of(scenario) for scenario in scenarios]
     failed = False
     with ExitStack() as stack:
         report = stack.enter_context(JunitFile(junit)) if junit else None
         print_played = print_json if as_json else print_timeline
-        for scenario, folder in zip(scenarios, folders, strict=True):
-            played = _play(scenario, trace, folder)
+        for scenario, folder, home in zip(scenarios, folders, homes, strict=True):
+            played = _play(scenario, trace, folder, home)
             failed = failed or bool(played.failures)
             if report is not None:
                 report.add(scenario, played)
@@ -83,7 +87,7 @@ def _check_trace(scenarios: Sequence[Scenario], trace: str | None) -> None:
         raise InputError(f"--trace: {quoted(trace)}; allowed: {ids}{perhaps(trace, known)}")
 
 
-def _play(scenario: Scenario, trace: str | None, folder: Path | None) -> Played:
+def _play(scenario: Scenario, trace: str | None, folder: Path | None, home: HomeKeys | None) -> Played:
     with ExitStack() as stack:
         on_record = None
         if folder is not None:
@@ -91,7 +95,25 @@ def _play(scenario: Scenario, trace: str | None, folder: Path | None) -> Played:
                 JournalFolder(folder, (spec.id for spec in scenario.meters))
             ).write
         on_meter_played = stack.enter_context(_progress(scenario))
-        return play(scenario, commission, trace=trace, on_record=on_record, on_meter_played=on_meter_played)
+        return play(
+            scenario,
+            commission,
+            trace=trace,
+            on_record=on_record,
+            on_meter_played=on_meter_played,
+            home=home,
+        )
+
+
+def _home_of(scenario: Scenario) -> HomeKeys | None:
+    """The keys of the home that a file names, which lies beside it. Raises InputError."""
+    if not scenario.home:
+        return None
+    try:
+        found = read_secrets(folder_of(scenario) / scenario.home / "root.json", None)
+    except InputError as error:
+        raise InputError(f"{scenario.file}: scenario.home: {error}") from None
+    return HomeKeys(found.root, found.fleet_key, found.issuers)
 
 
 @contextmanager

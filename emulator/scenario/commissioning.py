@@ -19,13 +19,16 @@ def commission(spec: MeterSpec, scenario: Scenario, keyring: Keyring, load_w: in
     cards = ChipCards(spec, keyring, scenario.seed, folder_of(scenario))
     if spec.firmware == "guarded":
         guarded = GuardedMeter(
-            _identity(spec, keyring) if scenario.uses_cards else Identity(spec.id, frozenset(), secret),
+            _identity(spec, keyring)
+            if scenario.uses_cards or scenario.home
+            else Identity(spec.id, frozenset(), secret),
             spec.profile,
             keyring.root,
             balance_q=spec.balance_q,
             load_w=load_w,
             commissioned_ms=UtcMs(scenario.start_ms),
             mode=spec.mode,
+            issuers=keyring.issuers,
         )
         return guarded, GuardedDelivery(guarded, spec.id, keyring, cards)
     legacy = LegacyMeter(

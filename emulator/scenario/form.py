@@ -42,9 +42,9 @@ def read_scenario(
     places = cache(lambda: places_in(text))
     problems = Problems(file, lambda where: places().line(where))
     top = Fields(problems, "", tables)
-    name, span, seed = _read_head(top)
+    name, span, seed, home = _read_head(top)
     population = read_population(top, with_overrides(top, profiles), fault_names)
-    events = read_events(top, population, span)
+    events = read_events(top, population, span, with_home=bool(home))
     expects = read_expects(top, population, span)
     top.finish()
     problems.raise_if_any()
@@ -58,18 +58,20 @@ def read_scenario(
         events=events,
         expects=expects,
         warnings=tuple(problems.warnings),
+        home=home,
     )
 
 
-def _read_head(top: Fields) -> tuple[str, ScenarioSpan, int]:
-    """`[scenario]`: its name, span and seed."""
+def _read_head(top: Fields) -> tuple[str, ScenarioSpan, int, str]:
+    """`[scenario]`: its name, span, seed and home."""
     given = top.table("scenario")
     if given is None:
         if not top.has("scenario"):
             top.refuse("scenario", "missing", "a table, [scenario]")
-        return "", ScenarioSpan(INSTANT_MS_MIN, INSTANT_MS_MAX), 0
+        return "", ScenarioSpan(INSTANT_MS_MIN, INSTANT_MS_MAX), 0, ""
     name = given.text("name")
     span = read_span(given)
     seed = given.integer("seed", 0, SEED_MAX, 0)
+    home = given.text("home", "")
     given.finish()
-    return name, span, seed
+    return name, span, seed, home

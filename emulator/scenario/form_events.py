@@ -77,7 +77,16 @@ class EventContext:
     firmwares: frozenset[Firmware]
 
 
-def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tuple[EventSpec, ...]:
+# What happens without a signature. In a file with a home nobody can sign: its people's keys are their own.
+UNSIGNED: Final = (
+    *("set_clock", "rtc_lost", "mains_off", "mains_on", "button", "set_load", "overcurrent"),
+    *("card_in", "card_out"),
+)
+
+
+def read_events(
+    top: Fields, population: Population, span: ScenarioSpan, *, with_home: bool = False
+) -> tuple[EventSpec, ...]:
     """Every event, sorted by `at`; at equal instants in the order of the file."""
     payments = Payments(population)
     events: list[tuple[Fields, EventSpec]] = []
@@ -85,6 +94,8 @@ def read_events(top: Fields, population: Population, span: ScenarioSpan) -> tupl
         at_ms = span.read_at(given)
         meters = read_addressed(given, population)
         do = _read_do(given, EventContext(at_ms, population.firmwares_of(meters)))
+        if with_home and do is not None and given.value("do") not in UNSIGNED:
+            given.refuse("do", shown(given.value("do")), f"with scenario.home: {', '.join(UNSIGNED)}")
         if isinstance(do, TopUpSpec) or (isinstance(do, KioskSpec) and do.act == "topup"):
             payments.check(given, do, meters)
         if at_ms is not None and do is not None:

@@ -6,6 +6,8 @@ means n distinct holders of the role that the order needs. The keys must not be 
 knows the seed has them.
 """
 
+from typing import NamedTuple
+
 from cardreader.issuing.practice import (
     HOLDERS,
     THRESHOLDS,
@@ -19,6 +21,7 @@ from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, SignedTime, write_document
+from protocols.documents.roles import Root
 from protocols.instants import DAY_MS
 from protocols.limits import INSTANT_MS_MAX
 from protocols.reasons import Source
@@ -32,21 +35,33 @@ def secret_of(seed: int, owner: str) -> bytes:
     return practice_secret(str(seed), owner)
 
 
+class HomeKeys(NamedTuple):
+    """What meters are given in a home: whom to trust, and the key that their own come from."""
+
+    root: Root
+    fleet_key: bytes
+    issuers: Issuers | None
+
+
 class Keyring:
     """The keys of everybody in a scenario, and the root that names them.
 
-    `fleet_key`: of its cards and of the meters that use them; the key for practice of the same seed.
+    `fleet_key`: of its cards and of the meters that use them; the key for practice of the same seed. With the
+    keys of a home, root, fleet key and issuers are the home's, and what this keyring signs counts nowhere.
     """
 
-    __slots__ = ("_seed", "_signers", "fleet_key", "root")
+    __slots__ = ("_seed", "_signers", "fleet_key", "issuers", "root")
 
-    def __init__(self, seed: int, end_ms: int) -> None:
+    def __init__(self, seed: int, end_ms: int, home: HomeKeys | None = None) -> None:
         self._seed = seed
         self.fleet_key = practice_key(str(seed))
+        self.issuers: Issuers | None = None
         self._signers = {
             holder: practice_signer(str(seed), holder) for holders in HOLDERS.values() for holder in holders
         }
         self.root = practice_root(str(seed), min(end_ms + _ROOT_LIFE_MS, INSTANT_MS_MAX))
+        if home is not None:
+            self.root, self.fleet_key, self.issuers = home
 
     @property
     def protecting_holder(self) -> str:

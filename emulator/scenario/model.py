@@ -288,7 +288,11 @@ class ExpectSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`warnings`: a line for each thing that the file may say, and probably does not mean."""
+    """`warnings`: a line for each thing that the file may say, and probably does not mean.
+
+    `home`: the folder of a controller's home, whose root and fleet key the meters are given; empty: none, and
+    all keys are for practice, of the seed.
+    """
 
     file: str
     name: str
@@ -299,6 +303,7 @@ class Scenario:
     events: tuple[EventSpec, ...]
     expects: tuple[ExpectSpec, ...]
     warnings: tuple[str, ...] = ()
+    home: str = ""
 
     @property
     def uses_cards(self) -> bool:

@@ -33,7 +33,7 @@ from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.scenario.cards import Contact, check_files
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
-from emulator.scenario.keyring import Keyring
+from emulator.scenario.keyring import HomeKeys, Keyring
 from emulator.scenario.model import (
     CardInSpec,
     CardOutSpec,
@@ -102,14 +102,16 @@ def play(
     trace: str | None = None,
     on_record: RecordSink | None = None,
     on_meter_played: MeterSink | None = None,
+    home: HomeKeys | None = None,
 ) -> Played:
     """Play all meters of a scenario. The same scenario always gives the same result.
 
     With `trace`, `items` has only that meter's, but all of them; failures, decisions and outcomes still cover
-    every meter. Raises InputError for an event that no document can carry.
+    every meter. `home`: the keys of the home that the file names. Raises InputError for an event that no
+    document can carry, and for a card that no kiosk serves.
     """
     check_files(scenario)
-    keyring = Keyring(scenario.seed, scenario.end_ms)
+    keyring = Keyring(scenario.seed, scenario.end_ms, home)
     inputs = _inputs_by_meter(scenario)
     ordered: list[tuple[int, int, int, Item]] = []
     failures: list[tuple[int, int, int, Failure]] = []

@@ -10,23 +10,31 @@ from hypothesis import strategies as st
 from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import Store, WholeMemory
-from cardreader.channel.keys import issuer_keys
+from cardreader.channel.keys import generation_key, issuer_keys, kiosk_keys
 from cardreader.files.layout import ORDERS, STATE, STATEMENTS, stored_as
 from cardreader.files.meter_state import StateWord
 from cardreader.host.transport import InProcess
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import personalise
-from cardreader.issuing.practice import practice_key
+from cardreader.issuing.practice import practice_key, practice_root, practice_signer
 from cardreader.readers.virtual import VirtualCard
+from emulator.cli.reading import read_files
+from emulator.cli.run import _home_of
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.population.shipped import shipped_profiles
 from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
 from emulator.scenario.player import Played, play
+from protocols.documents import drafting
+from protocols.documents.envelope import seal
+from protocols.documents.orders import ORDER_TYPE, write_document
+from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.errors import InputError
+from protocols.instants import ms_from_iso
 from protocols.link.keys import meter_key
 from protocols.link.proofs import Proof
 from protocols.reasons import Energy
+from tests.cardreader.one_card import session
 
 HEAD = """
 [scenario]
@@ -60,7 +68,11 @@ def failed(played: Played) -> list[str]:
 
 def practice_card(path: Path, meter: str = "m1", seed: str = "7", epoch: int = 1) -> Path:
     """As `relance-kiosk issue --practice SEED` makes it."""
-    key, memory = practice_key(seed), WholeMemory()
+    return new_card(path, practice_key(seed), meter, epoch)
+
+
+def new_card(path: Path, key: bytes, meter: str = "m1", epoch: int = 1) -> Path:
+    memory = WholeMemory()
     make_blank_card(memory, SERIAL, issuer_keys(key, SERIAL))
     kit = make_kit(key, CardOrder(SERIAL, Energy.ELECTRICITY, meter, epoch, "", 1), 0)
     personalise(InProcess(SmartCard(memory)), kit, b"8 bytes!", "office", 0)
@@ -287,3 +299,55 @@ def test_a_meter_without_cards_has_the_keys_that_it_had() -> None:
     )
     assert with_card.uses_cards
     assert dataclasses.replace(with_card, events=()) == scenario
+
+
+# -- a home ---------------------------------------------------------------------------------------------
+
+
+FLEET_KEY = bytes(range(32))
+HOME = HEAD.replace("seed = 7", 'home = "home"')
+
+
+def make_home(folder: Path) -> None:
+    """A home of people whose seed the scenario does not know."""
+    (folder / "home").mkdir()
+    root = practice_root("somebody", ms_from_iso("2021-01-01T00:00:00Z"))
+    signers = [practice_signer("somebody", holder) for holder in ("rita", "sami")]
+    (folder / "home/root.json").write_bytes(seal(write_root(root), ROOT_TYPE, signers))
+    (folder / "home/fleet.key").write_text(FLEET_KEY.hex())
+
+
+def test_the_meters_of_a_home_obey_its_people_on_its_cards(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    new_card(tmp_path / "card.bin", FLEET_KEY)
+    at_ms = ms_from_iso("2020-07-02T20:00:00Z")
+    order = drafting.payment_statement(drafting.Sheet("o1", 1, at_ms, "test"), "m1", "office", 1, 20_000_000)
+    for signer, eur in (("somebody", "21.00"), ("7", "1.00"), ("0", "1.00")):
+        statement = seal(write_document(order), ORDER_TYPE, [practice_signer(signer, "anna")])
+        with VirtualCard(tmp_path / "card.bin") as card:
+            kiosk = session(card, kiosk_keys(generation_key(FLEET_KEY, 1), 1, SERIAL))
+            kiosk.write(STATEMENTS[0], statement)
+            kiosk.commit()
+        (tmp_path / "cards.toml").write_text(
+            HOME
+            + GUARDED
+            + event(0, 'do = "card_in"\ncard = "card.bin"')
+            + expect(59, f'balance_eur = "{eur}"')
+        )
+        (scenario,) = read_files([str(tmp_path / "cards.toml")])
+        home = _home_of(scenario)
+        assert home is not None
+        assert failed(play(scenario, commission, home=home)) == []
+
+
+def test_what_needs_a_signature_is_refused_in_a_file_with_a_home() -> None:
+    for do in (TOP_UP, 'do = "release"', 'do = "witness"\nsource = "headend"\noffset_s = 0'):
+        with pytest.raises(InputError, match=r"events\[0\]\.do: .*allowed: with scenario\.home: set_clock"):
+            run(HOME + GUARDED + event(0, do))
+
+
+def test_a_home_that_is_not_there_is_named_before_anything_is_played(tmp_path: Path) -> None:
+    (tmp_path / "cards.toml").write_text(HOME + GUARDED)
+    (scenario,) = read_files([str(tmp_path / "cards.toml")])
+    with pytest.raises(InputError, match=r"cards\.toml: scenario\.home: .*home/root\.json"):
+        _home_of(scenario)

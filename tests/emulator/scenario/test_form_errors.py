@@ -196,7 +196,11 @@ HEADS = [
         f"seed = 0x{'f' * 5_000}\nend =",
         "scenario.seed: an integer beyond 64 bits; allowed: an integer from 0 to 9223372036854775807",
     ),
-    ("end =", "sed = 1\nend =", "scenario.sed: unknown key; allowed: name, start, end, seed (perhaps seed)"),
+    (
+        "end =",
+        "sed = 1\nend =",
+        "scenario.sed: unknown key; allowed: name, start, end, seed, home (perhaps seed)",
+    ),
 ]
 
 
