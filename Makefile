@@ -47,7 +47,8 @@ test: $(VENV)/dev.stamp ## All tests, with coverage.
 	@$(BIN)/coverage report
 
 tear: $(VENV)/dev.stamp ## Power lost at every byte of the card, in every way: some minutes.
-	@RELANCE_TEAR_EVERY=1 $(BIN)/python -m pytest -n $(WORKERS) tests/cardreader/test_tears.py
+	@RELANCE_TEAR_EVERY=1 $(BIN)/python -m pytest -n $(WORKERS) tests/cardreader/test_tears.py \
+	  tests/emulator/firmware/guarded/test_card_tears.py
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, tidiness.
 	$(BIN)/ruff format --check --quiet .
