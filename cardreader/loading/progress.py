@@ -6,18 +6,25 @@ says. Nothing is believed here: whether the meter's words are its own, its MACs 
 
 from collections.abc import Mapping
 from enum import StrEnum, unique
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from cardreader.files.layout import CardFile
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
+from protocols.decoding import read_json
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
+from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, body_of, read_order
+from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError
-from protocols.link.messages import Receipt, read_report
+from protocols.link.messages import MeterHolds, Receipt, read_report
 from protocols.reasons import OrderVerdict
+
+_holdings: Final = msgspec.json.Decoder(MeterHolds)
 
 
 @unique
@@ -36,8 +43,8 @@ class StepMissing(StrEnum):
 class CarriedDocument(NamedTuple):
     """A document on the card. `total_ueur`: of a statement. `verdict`: the meter's; None: it has not said.
 
-    `is_done`: the meter has answered it, or its totals include the statement. A time is answered by nothing
-    but the meter's clock, and counts as done.
+    `is_done`: the meter has answered it, its totals include the statement, or it holds such a root or issuers
+    document. A time is answered by nothing but the meter's clock, and counts as done.
     """
 
     slot: str
@@ -62,7 +69,10 @@ def progress_of(found: CardContents) -> CardProgress:
     """How far the documents of a card have come."""
     receipts = _receipts(found)
     state = found.state.state
-    carried = tuple(_carried(slot, document, receipts, state) for slot, document in found.documents.items())
+    versions = _versions(found)
+    carried = tuple(
+        _carried(slot, document, receipts, state, versions) for slot, document in found.documents.items()
+    )
     if state is None:
         return CardProgress(carried, StepMissing.FIRST_VISIT)
     missing = StepMissing.NONE if all(each.is_done for each in carried) else StepMissing.VISIT
@@ -91,20 +101,42 @@ def _receipts(found: CardContents) -> Mapping[str, Receipt]:
     return said
 
 
+def _versions(found: CardContents) -> Mapping[str, int]:
+    """Which root and which issuers document the meter holds: it gives no receipt of one that it refuses."""
+    for word in found.reports.words:
+        try:
+            holds = read_json(_holdings, word, "REPORTS")
+        except DocumentError:
+            continue  # another word: the report
+        issuers = 0 if holds.issuers_version is msgspec.UNSET else holds.issuers_version
+        return {ROOT_TYPE: holds.root_version, ISSUERS_TYPE: issuers}
+    return {}
+
+
+def _version_of(payload_type: str, payload: bytes) -> int:
+    return (read_root(payload) if payload_type == ROOT_TYPE else read_issuers(payload)).version
+
+
 def _carried(
-    slot: CardFile, document: bytes, receipts: Mapping[str, Receipt], state: MeterState | None
+    slot: CardFile,
+    document: bytes,
+    receipts: Mapping[str, Receipt],
+    state: MeterState | None,
+    versions: Mapping[str, int],
 ) -> CarriedDocument:
     try:
         envelope = read_envelope(document)
         receipt = receipts.get(document_digest(document))
         order = read_order(envelope.payload) if envelope.payload_type == ORDER_TYPE else None
         payment = body_of(order, PaymentBody) if order is not None and order.kind is Kind.PAYMENT else None
+        held = versions.get(envelope.payload_type)
+        is_held = held is not None and _version_of(envelope.payload_type, envelope.payload) <= held
     except DocumentError:
         # No meter obeys it: there is nothing to wait for.
         return CarriedDocument(slot.name, "unreadable", "", 0, "", None, None, "", is_done=True)
     verdict = None if receipt is None else receipt.verdict
     reason = "" if receipt is None else receipt.reason
-    is_done = verdict is not None or envelope.payload_type == TIME_TYPE
+    is_done = verdict is not None or is_held or envelope.payload_type == TIME_TYPE
     if order is None:
         kind = envelope.payload_type.removeprefix("application/vnd.relance.").removesuffix("+json")
         return CarriedDocument(slot.name, kind, kind, 0, "", None, verdict, reason, is_done)

@@ -62,18 +62,24 @@ from protocols.reasons import ClockStatus, ScreenCode, Source
 _ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
 # All slots, in the order in which orders are obeyed. Lease and calendar come last: they permit harm.
 _DOWN: Final = (*STATEMENTS, *ORDERS, *ANSWERS, *PARAMETERS, LEASE)
+# What the MAC of a word takes, with room to spare.
+_MAC_BYTES_MAX: Final = 64
+_LENGTH_BYTES: Final = 2
 # Whom to believe comes first, then what time it is, then all orders.
 _FIRST: Final = (ROOT_TYPE, ISSUERS_TYPE, TIME_TYPE)
 
 
 class NotedVerdict(NamedTuple):
-    """What the meter made of a document, and under which number its black box has noted it."""
+    """What the meter made of a document, and the number of the entry of the black box that notes it.
+
+    A refusal that is not noted (`documents`: garbage, once an hour) has the number of the last entry.
+    """
 
     number: int
     judged: OrderJudged
 
 
-# Obeys one document; None where nothing was noted of it.
+# Obeys one document; None for a time, which is no order.
 Obey = Callable[[bytes, Tick], NotedVerdict | None]
 
 
@@ -133,6 +139,10 @@ def _visiting(meter: ShownMeter, recorder: Recorder, obey: Obey) -> Dialogue[Non
     yield from selecting()
     greeted = yield from greeting(METER_VERSION, bytes.fromhex(challenge)[:CHALLENGE_BYTES])
     session = yield from _opening(meter, greeted)
+    kept = memory.card or CardKept()
+    # From now on every card of an earlier epoch counts as replaced.
+    memory.card = CardKept(max(kept.epoch, greeted.greeting.epoch), kept.words)
+    recorder.persist_first()
     documents = dict[CardFile, bytes]()
     for slot in _DOWN:
         document = yield from session.reading(slot)
@@ -140,8 +150,6 @@ def _visiting(meter: ShownMeter, recorder: Recorder, obey: Obey) -> Dialogue[Non
             documents[slot] = document
     free_bytes = int.from_bytes((yield from session.asking(iso.DATA_FREE_BYTES)))
     # From here to the first command of what goes up nothing can come between: all is obeyed, or nothing.
-    kept = memory.card or CardKept()
-    memory.card = CardKept(max(kept.epoch, greeted.greeting.epoch), kept.words)
     noted = [(each, obey(each, memory.tick)) for each in in_order(documents)]
     contents = _Telling(meter, greeted.greeting.serial, greeted.greeting.epoch).contents(noted)
     recorder.persist_first()
@@ -274,7 +282,7 @@ class _Telling:
             oldest_entry=meter.journal.base.number + 1,
         )
         said = write_report(report, meter.identity.key)
-        # Two bytes of length before each word, and the MAC in the second one.
-        left = REPORTS.bytes_max - len(said) - 4 - 64
-        holds = holds_word(meter.identity, holds_of(meter, self._number(), bytes_max=left), self._way)
-        return Words((said, holds) if len(holds) <= left + 64 else (said,)).encode()
+        left = REPORTS.bytes_max - len(said) - 2 * _LENGTH_BYTES
+        held = holds_of(meter, self._number(), bytes_max=left - _MAC_BYTES_MAX)
+        holds = holds_word(meter.identity, held, self._way)
+        return Words((said, holds) if len(holds) <= left else (said,)).encode()

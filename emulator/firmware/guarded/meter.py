@@ -446,11 +446,11 @@ class GuardedMeter(ShownMeter):
             self._slot = None
 
     def _obey_from_card(self, document: bytes, at_tick: Tick) -> NotedVerdict | None:
-        """As a document that came over a link: the card adds nothing to it. None: nothing was noted of it."""
+        """As a document that came over a link: the card adds nothing to it. None: it was a time."""
         before = self.journal.head.number
         judged = self._receive(Document(document, DocumentChannel.CARD), at_tick).judged
-        is_noted = judged is not None and self.journal.head.number > before
-        return NotedVerdict(before + 1, judged) if judged is not None and is_noted else None
+        number = min(before + 1, self.journal.head.number)
+        return None if judged is None else NotedVerdict(number, judged)
 
     def _receive(self, event: Document, at_tick: Tick) -> Outcome:
         status = self.memory.clock.status

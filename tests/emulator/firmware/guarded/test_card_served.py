@@ -36,10 +36,14 @@ def test_a_replaced_card_counts_no_more_from_the_first_visit_of_the_new_one_on()
     assert not old.visit()
     assert shown(old) == ("this card was replaced: use the new one", ScreenCode.NONE)
     assert not bench.meter.memory.protections
-    # It is remembered over a power cut.
-    new.lose_power()
-    assert not old.visit()
     assert new.visit()
+    # It is remembered over a power cut, and from the authentication on, however early the card is out.
+    third = SlotBench(bench, new_card(epoch=3))
+    assert not third.visit(pull_after=4)
+    third.lose_power()
+    assert not new.visit()
+    assert not old.visit()
+    assert third.visit()
 
 
 def test_whoever_only_says_a_later_epoch_replaces_no_card() -> None:

@@ -11,6 +11,7 @@ from cardreader.files.layout import LEASE, ORDERS, PARAMETERS
 from cardreader.files.visits import Deed
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.instructions import Instruction
+from cardreader.loading.progress import StepMissing, progress_of
 from emulator.firmware.events import CardAnswered, CardInserted, TicksLost
 from emulator.firmware.guarded.card_slot import in_order
 from emulator.firmware.guarded.identity import Identity
@@ -126,10 +127,38 @@ def test_a_forged_document_is_refused_and_the_others_are_obeyed() -> None:
     slot.load(forged, hold(slot.bench, "b"), b'{"payload":"e30=","payloadType":"t","signatures":[]}')
     assert slot.visit()
     assert list(slot.bench.meter.memory.protections) == ["hold/b"]
-    # The forged one has no known signer for its role; its refusal is noted once, and so it is proved.
-    said = {each.object: each.verdict for each in slot.receipts()}
-    assert said["hold/b"] == "accepted"
-    assert said.get("hold/a", "refused") == "refused"
+    wanted = {"hold/a": "refused", "hold/b": "accepted"}
+    assert {each.object: each.verdict for each in slot.receipts()} == wanted
+    # Both are answered at each visit, with a number that the report confirms.
+    assert slot.visit()
+    assert {each.object: each.verdict for each in slot.receipts()} == wanted
+    assert all(each.number <= slot.bench.meter.journal.head.number for each in slot.receipts())
+
+
+def test_what_nobody_known_has_signed_is_answered_although_it_is_noted_once_an_hour() -> None:
+    slot = SlotBench(Workbench(load_w=0))
+    order = slot.bench.order(Kind.HOLD, "a", HoldBody(MONDAY_MS, MONDAY_MS + DAY_MS))
+    slot.load(seal(write_document(order), ORDER_TYPE, [machine("stranger")]))
+    for _ in range(2):
+        assert slot.visit()
+        assert [(each.object, each.verdict) for each in slot.receipts()] == [("hold/a", "refused")]
+        assert progress_of(slot.contents()).missing is StepMissing.NONE
+    notes = [each for each in slot.bench.meter.journal.entries if b"hold/a" in each.body]
+    assert len(notes) == 1
+
+
+def test_a_kiosk_sees_that_an_issuers_document_is_held_although_it_is_refused_again() -> None:
+    slot = SlotBench(Workbench(load_w=0, issuers=ISSUERS))
+    people = [SIGNERS["dora"], SIGNERS["eric"]]
+    slot.load(seal(write_issuers(issuers_of(2, controller=("service", 1, 86_400_000))), ISSUERS_TYPE, people))
+    for _ in range(2):
+        assert slot.visit()
+        assert progress_of(slot.contents()).missing is StepMissing.NONE
+    # Signed by one person alone: it never arrives, and the kiosk says so.
+    forged = write_issuers(issuers_of(9, controller=("service", 1, 86_400_000)))
+    slot.load(seal(forged, ISSUERS_TYPE, people[:1]))
+    assert slot.visit()
+    assert progress_of(slot.contents()).missing is StepMissing.VISIT
 
 
 def test_garbage_in_a_slot_harms_nobody() -> None:
