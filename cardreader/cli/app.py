@@ -28,6 +28,18 @@ def _topup() -> Callable[..., int]:
     return top_up_card
 
 
+def _recover() -> Callable[..., int]:
+    from cardreader.cli.recover import recover_household
+
+    return recover_household
+
+
+def _reactivate() -> Callable[..., int]:
+    from cardreader.cli.recover import reactivate_household
+
+    return reactivate_household
+
+
 def _card() -> typer.Typer:
     from cardreader.cli.card import card_app
 
@@ -60,6 +72,18 @@ ROWS: Final = (
             "topup --reader virtual:card.bin --eur 20",
             "topup --reader virtual:card.bin --eur 20 --id p1 --json",
         ),
+    ),
+    CommandRow(
+        "recover",
+        "Put a release onto a card: the meter gives the supply back; for practice.",
+        _recover,
+        ("recover --reader virtual:card.bin", "recover --reader virtual:card.bin --hours 240 --json"),
+    ),
+    CommandRow(
+        "reactivate",
+        "Put the cancellation of a programmed cut onto a card, the second pass of 2020; for practice.",
+        _reactivate,
+        ("reactivate --reader virtual:card.bin --id c1",),
     ),
     CommandRow("card", "Look into a card, and speak to it.", _card),
 )

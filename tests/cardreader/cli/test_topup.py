@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time  # noqa: TID251 # two releases are numbered by different seconds
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,26 @@ def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
     assert read[-1] == "  to do: put the card into the meter, until it shows 9"
 
 
+def test_each_recovery_card_releases_once(home: Path) -> None:
+    for slot in ("ORDER-1", "ORDER-2"):
+        told = kiosk("recover", *READER, "--hours", "48", cwd=home)
+        assert (told["kind"], told["meter"], told["slot"]) == ("release", "m1", slot)
+        first, again = meter(cwd=home), meter(cwd=home)
+        reasons = [each["reason"] for each in first["visit"]["documents"]]
+        assert reasons[-1] == "released"
+        assert {each["reason"] for each in again["visit"]["documents"]} == {"repeated"}
+        assert kiosk("read", *READER, cwd=home)["missing"] == "none"
+        time.sleep(1)  # a release is numbered by the second
+
+
+def test_a_cancelled_cut_is_stored_and_read_back(home: Path) -> None:
+    told = kiosk("reactivate", *READER, "--id", "c1", cwd=home)
+    assert (told["kind"], told["object"]) == ("cancel_cut", "cut/c1")
+    assert [each["object"] for each in meter(cwd=home)["visit"]["documents"]] == ["cut/c1"]
+    done = kiosk("read", *READER, cwd=home)
+    assert [(each["object"], each["verdict"]) for each in done["documents"]] == [("cut/c1", "accepted")]
+
+
 def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
     before = kiosk("read", *READER, cwd=home)
     assert kiosk("read", *READER, cwd=home) == before
@@ -114,8 +135,12 @@ def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
         ),
         (("topup", *READER, "--eur", "20", "--ledger", "notes"), 2, "--ledger: notes: no ledger"),
         (("topup", *READER, "--eur", "20", "--ledger", "no/ledger"), 2, "no/ledger: cannot be written"),
-        (("topup", *READER, "--eur", "20", "--fleet-key", "f"), 2, "no kiosk has an issuer's key"),
+        (("topup", *READER, "--eur", "20", "--fleet-key", "f"), 2, "no kiosk has a signing key"),
         (("topup", *READER, "--eur", "20", "--practice", "x"), 1, "keys of a card of ours"),
+        (("recover", *READER, "--hours", "25"), 2, "--hours: 25; allowed: 24, 48, 72, 240"),
+        (("recover", *READER, "--practice", "x"), 1, "keys of a card of ours"),
+        (("reactivate", *READER), 2, "--id"),
+        (("reactivate", *READER, "--id", "a b"), 2, "--id"),
         (("read", "--reader", "virtual:none.bin"), 2, "none.bin: no such file"),
         (("read", "--reader", "card.bin"), 2, "allowed: virtual:FILE"),
         (("read", *READER, "--practice", "x"), 1, "keys of a card of ours"),
