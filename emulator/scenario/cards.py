@@ -45,7 +45,7 @@ _PASS_MS_MAX: Final = 10 * SECOND_MS
 _THING_MS: Final = SECOND_MS
 
 
-class Contact(Protocol):
+class SlotContact(Protocol):
     """A card in a slot. Its events go to the meter; the meter's commands come back by `send`."""
 
     @property
@@ -71,7 +71,7 @@ class ChipCards:
         self._own: WholeMemory | None = None
         self._sessions = 0
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> SlotContact:
         """The card in the meter's slot. A file is locked until the card is out."""
         pull_at_ms = None if do.pull_after_ms is None else UtcMs(at_ms + do.pull_after_ms)
         if not do.card:
@@ -153,7 +153,7 @@ class CardOf2020:
 
     waiting: list[CardPass] = field(default_factory=list)
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs, number: int) -> Contact:
+    def put_in(self, do: CardInSpec, at_ms: UtcMs, number: int) -> SlotContact:
         """The card in the meter: it is obeyed at the end of the pass, if it is still there then."""
         waiting, self.waiting = self.waiting, []
         pass_ms = min(_PASS_MS_MIN + len(waiting) * _THING_MS, _PASS_MS_MAX)

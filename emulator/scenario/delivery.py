@@ -25,7 +25,7 @@ from emulator.firmware.events import (
 )
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import Tick
-from emulator.scenario.cards import CardOf2020, ChipCards, Contact
+from emulator.scenario.cards import CardOf2020, ChipCards, SlotContact
 from emulator.scenario.desk import CALENDAR, DEBT, LEASE, PARAMETERS, REFUND, TARIFF, Desk
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
@@ -75,7 +75,7 @@ class Delivery(Protocol):
 
     def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]: ...
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact: ...
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> SlotContact: ...
 
     def hear(self, effects: Iterable[Effect]) -> None: ...
 
@@ -144,7 +144,7 @@ class GuardedDelivery:
             case _:
                 yield from self._deliver(self._write(do, at_ms), tick)
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> SlotContact:
         """As `Delivery`."""
         return self._cards.put_in(do, at_ms)
 
@@ -284,7 +284,7 @@ class CardDelivery:
         else:
             yield from self._deliver_unsupported(do, tick)
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> SlotContact:
         """As `Delivery`. A card in a file has keys and a dialogue: that meter knows neither."""
         self._number += 1
         return self._card_of_2020.put_in(do, at_ms, self._number)

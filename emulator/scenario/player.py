@@ -30,7 +30,7 @@ from emulator.firmware.effects import Effect, RecordEmitted, SendToCard
 from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
-from emulator.scenario.cards import Contact, check_files
+from emulator.scenario.cards import SlotContact, check_files
 from emulator.scenario.delivery import Delivery, physical_event
 from emulator.scenario.expectation import Comparison, Facts, compare, is_cut
 from emulator.scenario.keyring import HomeKeys, Keyring
@@ -203,7 +203,7 @@ class _MeterPlay:
         self._latest: deque[Item] = deque(maxlen=LED_THERE_MAX)
         self._last_switched: Item | None = None
         # The card in the meter's slot.
-        self._contact: Contact | None = None
+        self._contact: SlotContact | None = None
 
     def run(self, inputs: Iterable[_Input]) -> None:
         """Play everything. A card that is still in the slot at the end is taken out, unseen by the meter."""
