@@ -8,7 +8,7 @@ ledger does not know, that money answers what is carried over (`payments.request
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from controller.connections import terms
 from controller.connections.carrying import CarriedOver, carry_protection, draft_terms
@@ -28,6 +28,7 @@ from controller.office.audit import AuditAct
 from controller.orders.acting import Act
 from controller.orders.active import standing_orders
 from controller.payments.acts import ToppedUp, top_up
+from controller.payments.requests import RequestState
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
@@ -125,7 +126,8 @@ def _check_new(session: Session, wanted: Wanted) -> None:
     check_in_fleet(session, (new,))
     check_elsewhere(session, wanted.ean, new)
     paid = session.exec(select(PaymentRow.id).where(PaymentRow.meter == new, PaymentRow.found == 0)).first()
-    asked = session.exec(select(PaymentRequestRow.id).where(PaymentRequestRow.meter == new)).first()
+    taken = select(PaymentRequestRow.id).where(col(PaymentRequestRow.state) != RequestState.REFUSED)
+    asked = session.exec(taken.where(PaymentRequestRow.meter == new)).first()
     if (paid or asked) is not None:
         raise RefusedError(
             f"meter {quoted(new)}: has had payment {paid or asked}; allowed: a meter without any, so "

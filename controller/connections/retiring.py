@@ -6,6 +6,7 @@ from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.connections.purses import account_of, purse_by
+from controller.connections.requests import included_ueur
 from controller.connections.rules import worth_ueur
 from controller.database.rows import view_of
 from controller.database.tables import MeterRow, RetiredRow
@@ -65,7 +66,8 @@ def retired_view(session: Session, row: RetiredRow) -> RetiredView:
     late_ueur = None
     if row.late_ms is not None:
         account = account_of(row.late_account, row.meter)
-        late_ueur = worth_ueur(purse_by(session, row.meter, row.late_balance_ueur, account))
+        asked_ueur = included_ueur(session, row.meter)
+        late_ueur = worth_ueur(purse_by(session, row.meter, row.late_balance_ueur, account, asked_ueur))
     return view_of(row, RetiredView, said=bool(row.said), late_ueur=late_ueur)
 
 

@@ -32,9 +32,11 @@ _OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OU
 
 def ordered_ueur(session: Session, meter: str) -> int:
     """The total of all refunds that two people have ordered and the meter has not refused; 0: none."""
+    # Superseded before its answer: the meter has left the fleet meanwhile.
+    counts = (*_OPEN, DeliveryState.SUPERSEDED, *HELD_DELIVERIES)
     total_ueur = 0
     for row, state in _refunds(session, meter):
-        if row.state not in _UNSENT and (state in _OPEN or state in HELD_DELIVERIES):
+        if row.state not in _UNSENT and state in counts:
             total_ueur = max(total_ueur, body_of(order_of(row), RefundBody).total_ueur)
     return total_ueur
 

@@ -139,8 +139,8 @@ def show_retired(face: Face) -> int:
     if face.as_json:
         print_json({"retired": [retired_fields(each) for each in found]})
     elif found:
-        rows = [(each.meter, each.ean or "unknown", left_in_words(each, zone)) for each in found]
-        print_table("", ("meter", "EAN", "how it left"), rows, wraps=("how it left",))
+        rows = [(each.meter, left_in_words(each, zone)) for each in found]
+        print_table("", ("meter", "how it left"), rows, wraps=("how it left",))
     else:
         print_lines("No meter has left the fleet.")
     return Exit.DONE if found else Exit.NO

@@ -61,6 +61,7 @@ def late_in_words(view: RetiredView, zone: ZoneInfo) -> str | None:
 def left_in_words(view: RetiredView, zone: ZoneInfo) -> str:
     """When a meter left the fleet, by whom, and what of its money."""
     how = "removed" if view.successor is None else f"replaced by {view.successor}"
+    how += "" if view.ean is None else f" at EAN {view.ean}"
     late = late_in_words(view, zone)
     told = f"{how} {moment(view.at_ms, zone)} by {view.by}. {worth_in_words(view)}"
     return told if late is None else f"{told} {late}"

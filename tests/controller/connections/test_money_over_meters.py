@@ -107,8 +107,9 @@ class ReplacingMachine(RuleBasedStateMachine):
         shutil.copy(self.backup, self.path)
         self.engine = self._open()
         self.purses = PursesHeard()
-        old = self.old[-1]
-        assert replaced(self.engine, self.meter.id, old=old.id).new
+        assert replaced(self.engine, self.meter.id, old=self.old[-1].id).new
+        # What the new meter had reported is forgotten with the rest.
+        self.meter.has_reported = False
 
     @invariant()
     def the_ledger_adds_up(self) -> None:

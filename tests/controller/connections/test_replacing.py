@@ -131,6 +131,13 @@ def test_payments_that_never_came_to_the_old_meter_come_to_the_new_one(peopled: 
         waits = session.exec(select(OutboxRow).where(OutboxRow.meter == "m1")).all()
         active = session.exec(select(OrderRow).where(OrderRow.state == OrderState.ACTIVE)).all()
     assert states == {"p1": "booked", "p2": "booked", "p3": "included", "carried.1": "requested"}
+    # A late report that shows the second payment, and nothing used, says the same of the household's money.
+    old.receive(peopled)
+    old.late_report(peopled)
+    with reading(peopled) as session:
+        late = retired_of(session, "m1")
+    assert late is not None
+    assert (old.balance_ueur, late.late_ueur) == ((15 + 7) * EUR, done.retired.worth_ueur)
     assert not waits
     assert not [row for row in active if '"m1"' in row.scope]
     with pytest.raises(RefusedError, match=r'meter "m1": was replaced; allowed: m9, in its place'):

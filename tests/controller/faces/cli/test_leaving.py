@@ -106,7 +106,7 @@ def test_a_meter_that_leaves_without_another_is_listed_with_what_is_owed(peopled
     again = call(peopled, "meters", "remove", "m00001", *BASIS, "--json").found
     assert (again["new"], again["worth_ueur"], again["successor"]) == (False, 12_340_000, None)
     listed = call(peopled, "meters", "retired", settings={"COLUMNS": "80"}).out.splitlines()
-    assert listed[1].startswith(f"m00001  {EAN}  removed ")
+    assert listed[1].startswith(f"m00001  removed at EAN {EAN} ")
     assert max(map(len, listed)) <= 80
     assert "m00001" not in call(peopled, "meters", "list").out
     back = call(peopled, "meters", "admit", "m00001", "--as", "anne")
