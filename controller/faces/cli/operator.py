@@ -22,6 +22,7 @@ from controller.office.keys import (
     open_key_file,
 )
 from controller.office.people import keyids_of
+from controller.office.root_store import dropped_holders
 from controller.roots import acts
 from controller.roots.rules import ROLES_OF_PEOPLE, Newcomer, RootChange, next_root
 from controller.roots.views import PersonView, list_people
@@ -93,7 +94,8 @@ def add_one(
     chosen = _roles(roles)
     check_choice(language, LANGUAGES, "--language")
     check = RootChange(added=(Newcomer(name, _NO_KEY, chosen),))
-    public = _public(face, name, request, check)
+    _check(face, check)
+    public, _ = _new_key(face, name, request)
     change = RootChange(added=(Newcomer(name, public, chosen),))
     return _propose(face, change, language=(name, language))
 
@@ -128,8 +130,10 @@ def rotate_one(face: Face, name: Holder, *, request: Request = None, countersign
     too: start what runs with its key again afterwards. Whoever gets the new key and signs this root as well
     signs with both keys, so that two people are enough.
     """
-    public = _public(face, name, request, RootChange(rotated={name: _NO_KEY}))
-    return _propose(face, RootChange(rotated={name: public}), countersign=countersign)
+    _check(face, RootChange(rotated={name: _NO_KEY}))
+    public, made = _new_key(face, name, request)
+    own = made if name == face.person(Role.ROOT) else None
+    return _propose(face, RootChange(rotated={name: public}), countersign=countersign, own=own)
 
 
 @verb(app, "roles", "operator roles dora --roles protect,harm,root --as anne", shares=NAMED)
@@ -218,9 +222,11 @@ def _propose(
     *,
     countersign: bool = False,
     language: tuple[str, str | None] = ("", None),
+    own: Signer | None = None,
 ) -> int:
-    coming = {keyid_of(bytes.fromhex(public)): Key(public, name) for name, public in change.rotated.items()}
-    own = own_new_key(face, coming)
+    if own is None:
+        coming = {keyid_of(bytes.fromhex(key)): Key(key, name) for name, key in change.rotated.items()}
+        own = own_new_key(face, coming)
     with face.acting_as(Role.ROOT) as act:
         done = acts.propose(act, change, countersign=countersign, own=own)
         name, chosen = language
@@ -233,39 +239,47 @@ def _propose(
     return show_proposal(face, done)
 
 
-def _public(face: Face, name: str, request: Path | None, check: RootChange) -> str:
-    """The new public key as hex: of a request, or made here. Everything else is checked before."""
+def _check(face: Face, change: RootChange) -> None:
+    """Raises InputError for a change that cannot be, before anybody makes a key for it."""
     face.person(Role.ROOT)
-    next_root(face.office.root, check, 0)
-    if request is not None:
-        found = read_request(request)
-        if found.holder != name:
-            raise InputError(f"{request}: is the request of {found.holder}; allowed: that of {name}")
-        return found.public
-    return _key_here(face, name).public.hex()
+    next_root(face.office.root, change, 0)
+
+
+def _new_key(face: Face, name: str, request: Path | None) -> tuple[str, Signer | None]:
+    """A new public key as hex, of a request or made here; with its signer, if that is here.
+
+    Raises InputError for a request of somebody else.
+    """
+    if request is None:
+        made = _key_here(face, name)
+        return made.public.hex(), made
+    found = read_request(request)
+    if found.holder != name:
+        raise InputError(f"{request}: is the request of {found.holder}; allowed: that of {name}")
+    return found.public, None
 
 
 def _key_here(face: Face, name: str) -> Signer:
-    """A new key in this home; one that is here and that no root lists is taken, as after an interruption."""
-    folder, root = face.settings.keys, face.office.root
-    listed = keyids_of(root, name)
-    waits = [path for path in key_files(folder, name) if keyid_in(path) not in listed]
+    """A new key in this home; one that is here and that nobody uses is taken, as after an interruption."""
+    folder, listed = face.office.settings.keys, keyids_of(face.office.root, name)
+    with face.office.reading() as session:
+        used = listed | dropped_holders(session).keys()
+    files = key_files(folder, name)
+    waits = [path for path in files if keyid_in(path) not in used]
     if name in MACHINES:
         passphrase = ask_passphrase(MACHINES_TOGETHER)
-        if len(waits) < len(key_files(folder, name)):
+        if len(waits) < len(files):
             # All machines' keys open with one passphrase: a slip must not make a key that none opens.
             load_signer(folder, name, passphrase, listed)
-        return (
-            open_key_file(folder, waits[-1], passphrase)
-            if waits
-            else create_later_key(folder, name, passphrase)
-        )
+        if waits:
+            return open_key_file(folder, waits[-1], passphrase)
+        return create_later_key(folder, name, passphrase)
+    whose = f"{name}, the new key" if listed else name
     if waits:
         warn([f"{waits[-1]}: this key is here and nobody uses it: it is taken"])
-        return open_key_file(folder, waits[-1], ask_passphrase(name))
-    return create_later_key(
-        folder, name, new_passphrase(name, f"With this one {name} signs. Nobody else may know it.")
-    )
+        return open_key_file(folder, waits[-1], ask_passphrase(whose))
+    opens = f"With this one {name} signs. Nobody else may know it."
+    return create_later_key(folder, name, new_passphrase(whose, opens))
 
 
 def _roles(text: str) -> frozenset[Role]:

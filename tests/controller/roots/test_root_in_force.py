@@ -141,7 +141,7 @@ def newcomer(name: str, *roles: Role) -> RootChange:
     return RootChange(added=(Newcomer(name, signer_of(name).public.hex(), frozenset(roles)),))
 
 
-def test_meters_that_slept_while_all_signers_changed_come_to_the_root_in_force(engine: Engine) -> None:
+def test_meters_that_slept_while_all_signers_changed_come_to_the_root_in_force(any_store: Engine) -> None:
     """One link is away for months. Who signs the last root, its meters have never heard of."""
 
     async def story(world: World) -> None:
@@ -169,7 +169,7 @@ def test_meters_that_slept_while_all_signers_changed_come_to_the_root_in_force(e
             assert {span.name for span in meter.known.holds} == {"hold/mora"}, "signed by somebody new"
             assert meter.known.permission.complete
 
-    run_story(engine, story)
+    run_story(any_store, story)
 
 
 def test_a_service_whose_key_is_replaced_issues_no_lease_until_it_starts_with_the_new_one(

@@ -51,7 +51,7 @@ def void_the_old_key(world: World) -> None:
         assert sign(act, drafted.order.id).state == "active"
 
 
-def test_a_stolen_key_after_rotation(engine: Engine) -> None:
+def test_a_stolen_key_after_rotation(any_store: Engine) -> None:
     async def story(world: World) -> None:
         world.permit()
         await world.settle()
@@ -81,7 +81,7 @@ def test_a_stolen_key_after_rotation(engine: Engine) -> None:
 
     async def run() -> None:
         links = (make_link(f"link-{number}", (f"m{number}",), balance_q=0) for number in (1, 2))
-        async with controller_with(engine, *links) as world:
+        async with controller_with(any_store, *links) as world:
             await story(world)
 
     asyncio.run(run())

@@ -224,6 +224,19 @@ def test_a_key_that_an_interruption_left_is_taken_the_next_time(home: Path) -> N
     assert len(key_files(home / "keys", "dora")) == 1
 
 
+def test_a_person_and_a_machine_get_a_new_key_again_and_again(home: Path) -> None:
+    """What lies in the home of earlier keys is not taken for a key that waits."""
+    seen = set()
+    for name in ("carl", "service") * 3:
+        two_sign(home, "rotate", name)
+        root = load_root(home / "root.json")
+        (keyid,) = (keyid for keyid, key in root.keys.items() if key.holder == name)
+        seen.add(keyid)
+        assert load_signer(home / "keys", name, PASSPHRASE, [keyid]).keyid == keyid
+    assert len(seen) == 6
+    assert call(home, "release", "m00001", "--as", "carl").status == 0
+
+
 def test_the_list_says_who_may_since_when_and_in_which_language(home: Path) -> None:
     assert call(home, "operator", "language", "anne", "nl", "--as", "bart").status == 0
     people = listed(home)
