@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from controller.database.engine import reading
+from controller.database.tables import OrderRow
 from controller.office.people import Actor
 from controller.office.root_store import newer_root
 from controller.orders.acting import acting
@@ -137,6 +139,11 @@ def root_at(world: World) -> Root:
     return ROOT if newer is None else newer[0]
 
 
+def leases_in(world: World) -> int:
+    with reading(world.engine) as session:
+        return len(session.exec(select(OrderRow.id).where(OrderRow.kind == Kind.LEASE)).all())
+
+
 def newcomer(name: str, *roles: Role) -> RootChange:
     return RootChange(added=(Newcomer(name, signer_of(name).public.hex(), frozenset(roles)),))
 
@@ -183,8 +190,11 @@ def test_a_service_whose_key_is_replaced_issues_no_lease_until_it_starts_with_th
         world.disconnect("link-9")
         new = signer_of("the next service")
         put_in_force(world, RootChange(rotated={"service": new.public.hex()}), "gina", "hugo")
+        await world.tick()
+        issued = leases_in(world)
         await world.wait(2 * DAY_MS)
         assert world.service.root.version == 2
+        assert leases_in(world) == issued
         assert "root 2 lists another key of service; start `relance serve` again" in caplog.text
         assert world.meter("m1").memory.lease == before
         with reading(world.engine) as session:
