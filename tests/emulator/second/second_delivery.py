@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from emulator.firmware.effects import Effect
 from emulator.firmware.ticks import Tick
-from emulator.scenario.cards import Contact
+from emulator.scenario.cards import SlotContact
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import (
     CancelCutSpec,
@@ -59,7 +59,7 @@ class SecondDelivery:
         self._document(do, at_ms)
         yield from self._meter.said()
 
-    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> Contact:
+    def put_in(self, do: CardInSpec, at_ms: UtcMs) -> SlotContact:
         raise AssertionError((do, at_ms))  # the second meter has no slot
 
     def hear(self, effects: Iterable[Effect]) -> None:
