@@ -92,7 +92,7 @@ def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int) -> 
     readings = 0
     cutoffs = _cutoffs(limits, as_of)
     for lives in _batches(_lives(session)):
-        for found in _readings_of(session, lives).values():
+        for found in _readings_of(session, lives, cutoffs.by_day_ms).values():
             readings += len(readings_to_take(mended(found, as_of), cutoffs, zone))
     counts = {each.kind: _count(session, each) for each in _others(limits, as_of)}
     return Over(readings=readings, **counts)
@@ -142,7 +142,7 @@ class _Running:
     def take_readings(self, lives: Sequence[Life], cutoffs: Cutoffs, zone: ZoneInfo) -> None:
         with self._transaction() as session:
             rows: list[tuple[str, int, int]] = []
-            for life, found in _readings_of(session, lives).items():
+            for life, found in _readings_of(session, lives, cutoffs.by_day_ms).items():
                 stamps = mended(found, self._now_ms)
                 taken = readings_to_take(stamps, cutoffs, zone)
                 rows += [(*life, number) for number in taken]
@@ -274,12 +274,26 @@ def _batches(lives: Sequence[Life]) -> Iterator[Sequence[Life]]:
     return (lives[start : start + _LIVES_AT_ONCE] for start in range(0, len(lives), _LIVES_AT_ONCE))
 
 
-def _readings_of(session: Session, lives: Sequence[Life]) -> dict[Life, list[Dated]]:
-    """The readings of these lives, sorted by number."""
+def _readings_of(session: Session, lives: Sequence[Life], young_ms: int) -> dict[Life, list[Dated]]:
+    """The readings of these lives, sorted by number, up to the first that was received from `young_ms` on.
+
+    None of those after it is over: they were received later.
+    """
     wanted = set(lives)
+    meters = {meter for meter, _ in lives}
     row: Any = ReadingRow
+    young = (
+        select_columns(row.meter, row.epoch, func.min(row.number).label("first"))
+        .where(row.meter.in_(meters), row.received_ms >= young_ms)
+        .group_by(row.meter, row.epoch)
+        .subquery()
+    )
     columns = (row.meter, row.epoch, row.number, row.time_ms, row.received_ms)
-    query = select_columns(*columns).where(row.meter.in_({meter for meter, _ in lives}))
+    query = (
+        select_columns(*columns)
+        .outerjoin(young, and_(young.c.meter == row.meter, young.c.epoch == row.epoch))
+        .where(row.meter.in_(meters), or_(young.c.first.is_(None), row.number <= young.c.first))
+    )
     found: dict[Life, list[Dated]] = {}
     for meter, epoch, *dated in session.execute(query.order_by(*columns[:3])):
         if (meter, epoch) in wanted:

@@ -123,6 +123,13 @@ def test_readings_are_rolled_up_and_those_of_an_earlier_version_wait_for_their_t
     assert others == [NOW_MS, NOW_MS], "as of now they count"
 
 
+def test_a_reading_that_our_clock_dates_too_early_stays(engine: Engine) -> None:
+    """What came after a reading of this week came this week, whatever our clock and the meter's said then."""
+    add(engine, a_reading(1, 60.01), a_reading(2, 60), a_reading(3, 5), a_reading(4, 60), a_reading(5, 60))
+    assert until_all_is_gone(engine).readings == 1
+    assert numbers(engine, ReadingRow) == [2, 3, 4, 5]
+
+
 def test_who_looked_and_the_words_of_who_has_left_go_and_the_money_stays(engine: Engine) -> None:
     for days in (90, 61, 59):
         note_access(engine, LOOKER, "meters show", ["m1"], old(days))
