@@ -15,8 +15,9 @@ from controller.database.tables import AccessedRow, AccessRow, HouseholdRow
 from controller.meters.behind import household_at
 
 _COUNTER: Final = "access"
-# Of a longer list it is only kept that there was one: it shows more than anybody reads.
-NAMED_MAX: Final = 10_000
+# Of a longer list it is only kept that there was one: it shows more than anybody reads, and a program that
+# lists a fleet each minute would fill the store.
+NAMED_MAX: Final = 1_000
 
 
 class Looker(Struct, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ def show_accesses(
     """Show who looked at which household, the latest first.
 
     Noted are `meters show` and `why`, `meters list` with --who or --json, `groups show`, `flag list` and
-    `flag due`. Of a list of more than 10,000 households it is not kept who was in it: it is shown for each.
+    `flag due`. Of a list of more than 1,000 households it is not kept who was in it: it is shown for each.
     Ends with 1 where nobody looked.
     """
     if meter is not None and ean is not None:
