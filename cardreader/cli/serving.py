@@ -1,6 +1,5 @@
 """What commands of the practice kiosk share: whose card it is, what is put onto it, and that it is there."""
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -14,6 +13,7 @@ from cardreader.host.session import HostSession
 from cardreader.issuing.practice import practice_answers
 from cardreader.loading.contents import CardContents
 from cardreader.loading.loads import load
+from cardreader.loading.progress import waiting
 from protocols.errors import InputError, RefusedError
 from protocols.instants import UtcMs
 
@@ -52,12 +52,17 @@ def put_on_card(
 
     Raises RefusedError where it is not there.
     """
-    wanted: Sequence[bytes] = (document, *practice_answers(seed, found.asks.words, now_ms))
+    new = (document, *practice_answers(seed, found.asks.words, now_ms))
+    wanted = (*new, *waiting(found, new))
     visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms, station)
     # What lies there of the same thing is replaced, however high it says that it counts.
     plan = load(session, found.documents, wanted, visit, lambda _document: False)
     slot = next((each for each, written in plan.writes.items() if written == document), None)
+    if plan.left_out:
+        why = plan.left_out[0].why
+        raise RefusedError(
+            f"{len(plan.left_out)} documents do not fit: {why}; put the card into the meter first"
+        )
     if slot is None or session.read(slot) != document:
-        why = plan.left_out[0].why if plan.left_out else "what was read back is not what was written"
-        raise RefusedError(f"it is not on the card: {why}; try again")
+        raise RefusedError("it is not on the card: what was read back is not what was written; try again")
     return slot

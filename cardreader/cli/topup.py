@@ -28,10 +28,10 @@ from protocols.documents import drafting
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Role
 from protocols.documents.orders import ORDER_TYPE, write_document
-from protocols.errors import InputError, quoted
+from protocols.errors import InputError, RelanceError, quoted
 from protocols.limits import TOP_UP_EUR_MAX, TOP_UP_EUR_MIN
 from protocols.rim.clocks import checked_now_ms
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 from protocols.units import QUANTA_PER_UEUR, UEUR_PER_EUR, eur_from_quanta
 
 _ID_BYTES: Final = 4
@@ -76,7 +76,11 @@ def top_up_card(
         order = drafting.payment_statement(sheet, meter, ISSUER, number, total_ueur)
         signer = practice_signer(practice, HOLDERS[Role.PROTECT][0])
         document = seal(write_document(order), ORDER_TYPE, [signer])
-        slot = put_on_card(session, found, document, station, practice, now_ms)
+        try:
+            slot = put_on_card(session, found, document, station, practice, now_ms)
+        except RelanceError:
+            warn([f"payment {name} is booked, and not on the card: repeat the command with --id {name}"])
+            raise
     told = {
         "card": card_of(found),
         "meter": meter,

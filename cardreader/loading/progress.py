@@ -4,7 +4,7 @@ A payment takes three steps: a kiosk writes the card, the meter reads it, and a 
 says. Nothing is believed here: whether the meter's words are its own, its MACs say. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum, unique
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ import msgspec
 from cardreader.files.layout import CardFile
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
+from cardreader.loading.loads import cargo_of
 from protocols.decoding import read_json
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
@@ -86,6 +87,17 @@ def total_of(found: CardContents, issuer: str) -> int:
     held = [each.total_ueur for each in said if (each.issuer, each.epoch) == (issuer, 0)]
     carried = progress_of(found).documents
     return max([0, *held, *(each.total_ueur or 0 for each in carried if each.issuer == issuer)])
+
+
+def waiting(found: CardContents, new: Sequence[bytes]) -> tuple[bytes, ...]:
+    """What the meter has not answered yet, but for what `new` replaces: a kiosk must not take it away."""
+    replaced = {cargo_of(each).same for each in new}
+    done = {each.slot for each in progress_of(found).documents if each.is_done}
+    return tuple(
+        document
+        for slot, document in found.documents.items()
+        if slot.name not in done and cargo_of(document).same not in replaced
+    )
 
 
 def _receipts(found: CardContents) -> Mapping[str, Receipt]:

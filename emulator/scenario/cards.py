@@ -29,12 +29,13 @@ from cardreader.issuing.personalising import personalise
 from cardreader.issuing.practice import practice_answers
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.loads import load
+from cardreader.loading.progress import waiting
 from cardreader.readers.virtual import VirtualCard
 from emulator.firmware.events import CardPass, Event
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import CardInSpec, KioskSpec, MeterSpec, Scenario
 from emulator.world.card_contact import CardContact
-from protocols.errors import InputError
+from protocols.errors import InputError, RefusedError
 from protocols.instants import SECOND_MS, UtcMs
 
 KIOSK: Final = "kiosk"
@@ -80,8 +81,11 @@ class ChipCards:
 
     def at_kiosk(
         self, do: KioskSpec, at_ms: UtcMs, write: Callable[[CardContents], tuple[bytes, ...]]
-    ) -> int:
-        """A kiosk reads the card, and loads what `write` makes of it. Returns how much did not fit."""
+    ) -> None:
+        """A kiosk reads the card, and loads what `write` makes of it.
+
+        Raises RefusedError for a card that is none of this kiosk's, or on which not all of it fits.
+        """
         with ExitStack() as stack:
             channel: CardChannel
             if do.card:
@@ -95,8 +99,11 @@ class ChipCards:
             found = read_contents(session)
             answers = practice_answers(str(self._seed), found.asks.words, at_ms)
             wanted = (*write(found), *answers)
+            wanted += waiting(found, wanted)
             visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, at_ms, KIOSK)
-            return len(load(session, found.documents, wanted, visit, lambda _document: True).left_out)
+            plan = load(session, found.documents, wanted, visit, lambda _document: True)
+            if plan.left_out:
+                raise RefusedError(f"{len(plan.left_out)} documents do not fit: {plan.left_out[0].why}")
 
     def _own_memory(self) -> WholeMemory:
         if self._own is None:

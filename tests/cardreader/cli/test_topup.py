@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from cardreader.issuing.practice import practice_signer
+from protocols.documents import drafting
+from protocols.documents.envelope import seal
+from protocols.documents.orders import ORDER_TYPE, write_document
+
 BIN = Path(sys.executable).parent
 READER = ("--reader", "virtual:card.bin")
 
@@ -94,6 +99,24 @@ def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
     assert read[1] == "  the meter: it has never read this card"
     assert read[2] == "  payment/practice-kiosk, in all 20.50 €: not yet in the meter"
     assert read[-1] == "  to do: put the card into the meter, until it shows 9"
+
+
+def test_a_payment_that_does_not_fit_stays_booked_and_names_its_id(home: Path) -> None:
+    files = []
+    for issuer in ("a", "b", "c", "d"):
+        sheet = drafting.Sheet(f"o-{issuer}", 1, 1_800_000_000_000, "test")
+        order = drafting.payment_statement(sheet, "m1", issuer, 1, 1_000_000)
+        document = seal(write_document(order), ORDER_TYPE, [practice_signer("practice", "anna")])
+        (home / f"{issuer}.json").write_bytes(document)
+        files.append(f"{issuer}.json")
+    assert run("relance-kiosk", "card", "load", "virtual:card.bin", *files, cwd=home).returncode == 0
+    full = run("relance-kiosk", "topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
+    assert full.returncode == 1
+    assert "payment p1 is booked, and not on the card: repeat the command with --id p1" in full.stderr
+    assert "1 documents do not fit: no_slot; put the card into the meter first" in full.stderr
+    assert meter(cwd=home)["after"]["balance_ueur"] == 4_000_000
+    assert kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)["total_ueur"] == 20_000_000
+    assert meter(cwd=home)["after"]["balance_ueur"] == 24_000_000
 
 
 def test_each_recovery_card_releases_once(home: Path) -> None:

@@ -10,7 +10,7 @@ from cardreader.files.documents import Words
 from cardreader.files.layout import ORDERS, STATEMENTS, CardFile
 from cardreader.files.meter_state import MeterState, StateWord, state_word
 from cardreader.loading.contents import CardContents
-from cardreader.loading.progress import StepMissing, progress_of, total_of
+from cardreader.loading.progress import StepMissing, progress_of, total_of, waiting
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, document_digest, seal
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
@@ -120,3 +120,10 @@ def test_the_highest_total_on_a_card_counts_whoever_says_it() -> None:
     assert total_of(card(said((40, 0)), on_card), "office-1") == 40
     assert total_of(card(said((90, 1)), on_card), "office-1") == 30
     assert total_of(card(said((40, 0)), on_card), "office-2") == 0
+
+
+def test_what_waits_for_the_meter_stays_but_for_what_is_replaced() -> None:
+    on_card = {STATEMENTS[0]: statement(30), ORDERS[0]: HOLD, ORDERS[1]: b"\xff"}
+    assert waiting(card(said(), on_card), ()) == (statement(30), HOLD)
+    assert waiting(card(said(), on_card), (statement(50),)) == (HOLD,)
+    assert waiting(card(said((30, 0)), on_card, receipt(HOLD)), ()) == ()

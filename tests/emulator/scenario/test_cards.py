@@ -266,6 +266,15 @@ def test_a_file_that_is_no_card_is_named_before_anything_is_played(do: str, tmp_
         run(text, str(tmp_path / "cards.toml"))
 
 
+def test_what_no_meter_has_read_is_not_taken_away_and_what_does_not_fit_is_said() -> None:
+    """Each recovery takes a slot of its own; the card has eight for orders."""
+    recoveries = "".join(event(60 * each, 'do = "kiosk"\nact = "recover"') for each in range(8))
+    ninth = event(700, 'do = "kiosk"\nact = "recover"')
+    with pytest.raises(InputError, match=r"events\[8\]: no kiosk serves .*: 1 documents do not fit: no_slot"):
+        run(HEAD + GUARDED + recoveries + ninth)
+    run(HEAD + GUARDED + recoveries + event(600, 'do = "card_in"') + ninth)
+
+
 def test_a_card_of_another_seed_is_served_by_no_kiosk_and_the_event_is_named(tmp_path: Path) -> None:
     practice_card(tmp_path / "card.bin", seed="8")
     text = HEAD + GUARDED + event(0, f'{TOP_UP}\ncard = "card.bin"')
