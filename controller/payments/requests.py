@@ -13,6 +13,7 @@ from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
+from controller.office.losses import found_losses
 from protocols.documents.payment_requests import PaymentRequest, open_request
 from protocols.documents.roles import Root
 from protocols.errors import DocumentError, InputError, quoted
@@ -147,15 +148,21 @@ def answered_ueur(session: Session, row: PaymentRequestRow, now_ms: int) -> int:
 
     Money is found as a sum: which payments it was, nobody knows. So those that were taken before the store
     was restored draw on it one by one, as far as it goes; what it does not cover is credited. Nobody has less
-    than was paid, whoever made the sum.
+    than was paid, whoever made the sum. What was carried over from another meter is a balance, which falls:
+    where this store has lost some time, the first sum that is found was all of it.
     """
     if row.state != RequestState.AGAIN:
         return 0
-    ueur = min(unexplained_ueur(session, row.meter), row.amount_ueur)
-    if ueur > 0:
-        act = AuditAct.ANSWER_PAYMENT
-        audit.record(session, now_ms, audit.SERVICE, act, row.meter, id=row.id, amount_ueur=ueur)
-    return max(0, ueur)
+    found_ueur = unexplained_ueur(session, row.meter)
+    if found_ueur <= 0:
+        return 0
+    ueur = min(found_ueur, row.amount_ueur)
+    if found_losses(session) and carried_among(session, [row.id]):
+        # It was booked before any other payment of its meter, and by a later report than this store has.
+        ueur = row.amount_ueur
+    act = AuditAct.ANSWER_PAYMENT
+    audit.record(session, now_ms, audit.SERVICE, act, row.meter, id=row.id, amount_ueur=ueur)
+    return ueur
 
 
 def doubt_requests(session: Session) -> None:

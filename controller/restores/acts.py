@@ -7,11 +7,11 @@ from sqlmodel import Session, col, select
 from controller.database.numbers import next_number, raise_number
 from controller.database.tables import AuditRow, CounterRow
 from controller.office.audit import SERVICE, AuditAct, head_of, record
+from controller.office.losses import LOST, LOST_AT, found_losses
 from controller.office.root_store import note_root_seen
 from controller.orders.numbering import lift_revs, lifted_by
 from controller.payments.requests import doubt_requests
 from controller.restores.rules import Loss, loss_of
-from controller.restores.views import LOST, LOST_AT, found_losses
 from protocols.chain import GENESIS
 from protocols.limits import REV_STEP_MAX
 from protocols.link.marks import EARLIER_BACK, EntryNamed, StoreMark

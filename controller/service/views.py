@@ -19,10 +19,10 @@ from controller.households.flags_due import flags_due
 from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
 from controller.meters.retired import in_fleet
+from controller.office.losses import found_losses
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.payments.requests import WAITING
-from controller.restores.views import found_losses
 from controller.service.liveness import LifeSign
 
 SERVE: Final = "serve"

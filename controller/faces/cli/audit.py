@@ -11,11 +11,11 @@ from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import PLAIN, verb
 from controller.office.audit import head_of, recent, verify_audit
+from controller.office.losses import FoundLoss, found_losses
 from controller.office.root_store import holders_of_keys
 from controller.payments.rules import PurseFault, PurseFinding
 from controller.payments.store import verify_ledger, verify_purses
 from controller.restores.home import loss_not_recorded
-from controller.restores.views import FoundLoss, found_losses
 from protocols.chain import Head
 from protocols.documents.orders import keyid_named_by
 from protocols.errors import InputError, RefusedError, quoted

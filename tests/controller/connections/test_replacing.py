@@ -1,6 +1,7 @@
 """A meter is replaced: what the new one is paid and ordered, and what is refused."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,14 @@ from controller.parameters.acts import set_parameters
 from controller.payments.requests import RequestState
 from controller.refunds.acts import refund_out_of
 from controller.releases.acts import release_meter
+from controller.restores.acts import account_for
 from protocols.documents.bodies import DebtBody, HoldBody, ParametersBody
 from protocols.documents.drafting import declare_moratorium
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope, body_of
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.link.marks import EntryNamed, StoreMark
 from protocols.reasons import FlagName, HoldKind, PaymentMode
 from tests.controller.connections.bench import (
     ANNA,
@@ -130,7 +133,7 @@ def test_payments_that_never_came_to_the_old_meter_come_to_the_new_one(peopled: 
         states = {row.id: row.state for row in session.exec(select(PaymentRequestRow))}
         waits = session.exec(select(OutboxRow).where(OutboxRow.meter == "m1")).all()
         active = session.exec(select(OrderRow).where(OrderRow.state == OrderState.ACTIVE)).all()
-    assert states == {"p1": "booked", "p2": "booked", "p3": "included", "carried.1": "requested"}
+    assert states == {"p1": "booked", "p2": "booked", "p3": "included", "carried.1": "again"}
     # A late report that shows the second payment, and nothing used, says the same of the household's money.
     old.receive(peopled)
     old.late_report(peopled)
@@ -201,17 +204,27 @@ def test_twice_is_once_and_another_successor_is_refused(peopled: Engine) -> None
         replaced(peopled, ean=ean(2))
 
 
-def test_a_store_of_long_before_pays_nothing_again(peopled: Engine) -> None:
-    """The new meter holds money that this store does not know: what was carried over came first."""
+@pytest.mark.parametrize(("lost", "paid"), [(True, []), (False, [28 * EUR])])
+def test_a_store_of_long_before_pays_nothing_again(peopled: Engine, lost: bool, paid: Sequence[int]) -> None:
+    """The new meter holds money that this store does not know: what was carried over came first.
+
+    Where nothing was lost, somebody else has made that sum, and the household has what is its own.
+    """
     reports(peopled, "m1", 40 * EUR)
+    if lost:
+        with writing(peopled) as session:
+            mark = StoreMark(last=EntryNamed(1_000, "ab" * 32), root=1)
+            assert account_for(session, mark, 1, NOW_MS) is not None
     replaced(peopled)
     new, purses = RealMeter("m9", credited_ueur=12 * EUR), PursesHeard()
     new.is_heard(purses)
     done = book_all(peopled, purses)
-    assert (done.found, done.requested) == (1, 0)
+    assert (done.found, done.requested) == (1, 1)
     with reading(peopled) as session:
-        assert session.get_one(PaymentRequestRow, "carried.1").state == RequestState.INCLUDED
-        assert [row.found for row in session.exec(select(PaymentRow))] == [1]
+        state = session.get_one(PaymentRequestRow, "carried.1").state
+        assert state == (RequestState.FOUND if lost else RequestState.BOOKED)
+        rows = session.exec(select(PaymentRow)).all()
+        assert [row.amount_ueur for row in rows if not row.found] == paid
 
 
 def test_what_was_carried_over_is_booked_before_any_other_payment(peopled: Engine) -> None:

@@ -17,10 +17,10 @@ from sqlmodel import select
 from controller.database.engine import open_store, reading, writing
 from controller.database.tables import CounterRow, DeliveryRow, OrderRow
 from controller.office.audit import recent, verify_audit
+from controller.office.losses import FoundLoss, found_losses
 from controller.orders.numbering import BELIEVED_MAX, draw_rev, note_held
 from controller.restores.acts import account_for, mark_of
 from controller.restores.mark_file import read_mark
-from controller.restores.views import FoundLoss, found_losses
 from controller.service.serve import ServiceKeys
 from protocols.documents.orders import Scope
 from protocols.instants import DAY_MS, MINUTE_MS
