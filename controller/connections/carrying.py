@@ -14,6 +14,7 @@ from controller.orders.acting import Act
 from controller.orders.life import ActiveOrder, DeliveryState
 from controller.orders.standing import Standing, standing_of
 from controller.orders.status import OrderStatus
+from controller.orders.store import targets
 from protocols.documents import drafting
 from protocols.documents.bodies import DebtBody, HoldBody, ParametersBody
 from protocols.documents.kind_rule import Kind
@@ -44,7 +45,7 @@ def carry_protection(act: Act, active: Sequence[ActiveOrder], new: str) -> Carri
     """Flags, holds that are not the fleet's, and the hours of a release that is not; one person."""
     standing = standing_of(active, act.now_ms)
     mine = [each for each in active if each.state is not DeliveryState.SUPERSEDED]
-    of_few = {each.order.object for each in mine if not each.order.scope.fleet}
+    of_few = {each.order.object for each in mine if not _is_given(act, each.order.scope, new)}
     flags = sorted(name for name in standing.protecting if name.startswith(_FLAG))
     sent = [set_household_flag(act, new, FlagName(name.removeprefix(_FLAG))) for name in flags]
     for span in standing.forbidding:
@@ -87,6 +88,11 @@ def draft_terms(
         kept.add(Kind.PARAMETERS)
     left = tuple(name for kind, active, name in alone if not (active and kind in kept))
     return replace(carried, drafts=tuple(drafts), left=left)
+
+
+def _is_given(act: Act, scope: Scope, new: str) -> bool:
+    """Whether the new meter is given such an order as a member of the fleet, or of a group."""
+    return scope.fleet or (bool(scope.group) and new in targets(act.session, scope))
 
 
 def _hold(act: Act, mine: Sequence[ActiveOrder], span: HoldSpan, new: str) -> OrderStatus:

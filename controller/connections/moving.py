@@ -183,6 +183,8 @@ def _end_protection(act: Act, meter: str) -> tuple[OrderStatus, ...]:
     active = standing_orders(act.session, (meter,)).get(meter, [])
     names = standing_of(active, act.now_ms).protecting
     alone = {each.order.object for each in active if each.order.scope.meters == (meter,)}
+    # A floor would end the protection of the group too, which belongs to the place.
+    alone -= {each.order.object for each in active if each.order.scope.group}
     drafts = []
     for name in sorted(names & alone):
         kind, _, rest = name.partition("/")

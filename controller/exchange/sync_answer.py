@@ -24,7 +24,9 @@ from controller.orders.active import active_orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
 from controller.orders.numbering import note_held, numbers_held
 from controller.orders.outbox import enqueue_missing, enqueue_root
+from controller.orders.reaching import FLEET_SCOPE, add_group_deliveries
 from controller.orders.sending import requeue
+from controller.orders.store import active_for_groups
 from controller.orders.superseding import is_sent_again, sending_key
 from protocols.documents.orders import Order
 from protocols.link.messages import MeterHolds
@@ -64,7 +66,7 @@ def answer_sync(
     place_meters(session, known, spoke, now_ms)
     _store_holds(session, known, said.values(), now_ms)
     note_held(session, {name: numbers_held(each) for name, each in said.items()})
-    add_fleet_deliveries(session, said.keys(), now_ms)
+    add_shared_deliveries(session, said.keys(), now_ms)
     active = active_orders(session, said.keys())
     issuers_version = 0 if root.issuers is None else root.issuers.issuers.version
     answers = {
@@ -125,7 +127,7 @@ def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
     """Queue all orders that may be sent again for meters that became known by a report, not by a sync."""
     if not meters:
         return
-    add_fleet_deliveries(session, meters, now_ms)
+    add_shared_deliveries(session, meters, now_ms)
     by_order: dict[str, tuple[Order, list[str]]] = {}
     for meter, active in active_orders(session, meters).items():
         for each in active:
@@ -134,10 +136,10 @@ def welcome(session: Session, meters: Collection[str], now_ms: int) -> None:
     _send(session, list(by_order.values()), now_ms)
 
 
-def add_fleet_deliveries(session: Session, meters: Collection[str], now_ms: int) -> None:
-    """Add deliveries of the fleet's active orders for meters that joined after the approval."""
-    # The scope column holds the JSON that `orders.store.propose` writes; it leaves out what is default.
-    fleet = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.scope == '{"fleet":true}')
+def add_shared_deliveries(session: Session, meters: Collection[str], now_ms: int) -> None:
+    """Add deliveries of the active orders of fleet and groups for meters that joined after the approval."""
+    add_group_deliveries(session, active_for_groups(session), meters, now_ms)
+    fleet = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.scope == FLEET_SCOPE)
     for row in session.exec(fleet).all():
         for batch in in_batches(meters):
             have = set(

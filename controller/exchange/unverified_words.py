@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import LinkRow, MeterRow
-from controller.exchange.sync_answer import RootSent, add_fleet_deliveries, send_answers
+from controller.exchange.sync_answer import RootSent, add_shared_deliveries, send_answers
 from controller.exchange.syncing import answer
 from controller.meters.admission import Waiting, Waits, quarantine
 from controller.meters.claimed import Claimed, write_claimed
@@ -52,7 +52,7 @@ def take(session: Session, heard: Sequence[Heard], root: RootSent, now_ms: int) 
         if isinstance(word, MeterHolds):
             syncing.setdefault(link, []).append(word.meter)
     for link, meters in syncing.items():
-        add_fleet_deliveries(session, meters, now_ms)
+        add_shared_deliveries(session, meters, now_ms)
         active = active_orders(session, meters)
         answers = {name: answer(None, active.get(name, ()), root.version, now_ms) for name in meters}
         # Its receipts prove which root it has taken.

@@ -24,6 +24,7 @@ from controller.orders import voids
 from controller.orders.acting import Act
 from controller.orders.life import OrderState
 from controller.orders.numbering import LEASE, numbers_known
+from controller.orders.reaching import given
 from controller.orders.standing import Signers
 from protocols.documents import drafting
 from protocols.documents.kind_rule import Kind, Role
@@ -47,7 +48,7 @@ def renew_leases(act: Act) -> int:
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
         return 0
     meters = session.exec(select(MeterRow.id).where(in_fleet()).order_by(MeterRow.id)).all()
-    plans, without = plan_leases(meters, naming, now_ms, signers)
+    plans, without = plan_leases(meters, naming, now_ms, signers, given(session, naming))
     due = due_leases(demanding_root(plans, act.root.version), leases_held(session), now_ms)
     issued = 0
     for plan in due:

@@ -6,7 +6,7 @@ for which all of this is equal share a lease. A lease is renewed daily, and at o
 changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -32,6 +32,7 @@ METERS_PER_LEASE_MAX: Final = 200
 # A lease that was issued later than this after now was issued by a wrong clock.
 _AHEAD_MS: Final = 2 * MINUTE_MS
 REFUSED_AGAIN_MS: Final = HOUR_MS
+NOBODY_GIVEN: Final[Mapping[str, Collection[str]]] = {}
 # Bytes that the meters' ids may take in a message of 16 KiB, half of which is base64 and signatures.
 _METER_NAMES_BYTES_MAX: Final = 4 * 1024
 
@@ -76,16 +77,21 @@ def protection_to_name(
 
 
 def plan_leases(
-    meters: Iterable[str], orders: Sequence[Order], now_ms: int, signers: Signers = NOBODY
+    meters: Iterable[str],
+    orders: Sequence[Order],
+    now_ms: int,
+    signers: Signers = NOBODY,
+    given: Mapping[str, Collection[str]] = NOBODY_GIVEN,
 ) -> tuple[list[LeasePlan], list[str]]:
     """The leases that should be in force, and the meters with more protection than one lease can name.
 
-    `orders`: active calendars and protecting orders; `signers`: the keys that signed each, by its id. A
-    meter without a calendar needs no lease.
+    `orders`: active calendars and protecting orders; `signers`: the keys that signed each, by its id;
+    `given`: the meters that were given each order for a group, alike. A meter without a
+    calendar needs no lease.
     """
     grouped: dict[tuple[str, tuple[Named, ...]], tuple[Order, list[str]]] = {}
     without: list[str] = []
-    for own_orders, group in _by_orders(meters, orders):
+    for own_orders, group in _by_orders(meters, orders, given):
         calendar = _calendar_of(own_orders)
         if calendar is None:
             continue
@@ -156,13 +162,13 @@ def _is_due(plan: LeasePlan, held: LeaseHeld | None, now_ms: int) -> bool:
 
 
 def _by_orders(
-    meters: Iterable[str], orders: Sequence[Order]
+    meters: Iterable[str], orders: Sequence[Order], given: Mapping[str, Collection[str]]
 ) -> Iterator[tuple[tuple[Order, ...], list[str]]]:
     """Meters grouped by the orders that address them; most are addressed only by the fleet's orders."""
     everyones = [order for order in orders if order.scope.fleet]
     own: dict[str, list[Order]] = {}
     for order in orders:
-        for meter in order.scope.meters:
+        for meter in given.get(order.id, order.scope.meters):
             own.setdefault(meter, []).append(order)
     groups: dict[tuple[str, ...], list[str]] = {}
     for meter in meters:

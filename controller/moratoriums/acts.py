@@ -1,6 +1,7 @@
 """Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
-from controller.moratoriums.views import InForce, hold_in_force, list_holds
+from controller.meters.grouped import check_group
+from controller.moratoriums.views import list_holds
 from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
 from protocols.arguments import did_you_mean
@@ -27,11 +28,13 @@ class StillInForceError(RefusedError):
 
 
 def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLEET) -> OrderStatus:
-    """Forbid cuts in `[from_ms, until_ms)`, by one person.
+    """Forbid cuts in `[from_ms, until_ms)`, by one person; for a group, also for meters that nobody knows.
 
     Raises StillInForceError where one is in force; but one that a meter has refused is declared again, above
-    the number that the meter named.
+    the number that the meter named. Raises RefusedError for a group that no household is in.
     """
+    if scope.group:
+        check_group(act.session, scope.group)
     held = next((each for each in list_holds(act.session) if each.name == name), None)
     if held is not None and (held.until_ms or 0) > act.now_ms and not held.progress.refused:
         raise StillInForceError(name, held.until_ms or 0)
@@ -40,13 +43,16 @@ def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLE
 
 
 def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
-    """Give a moratorium a later end, by one person.
+    """Give a moratorium a later end, by one person, for all that hold it and all that it is for.
 
     Raises RefusedError where none is in force, InputError for an end that is no later.
     """
-    held = _held(act, name)
+    hold = next((each for each in list_holds(act.session) if each.name == name), None)
+    if hold is None or hold.from_ms is None or hold.until_ms is None:
+        raise _none_in_force(act, name)
+    scope = FLEET if hold.group is None else Scope(group=hold.group)
     sheet = act.sheet(Kind.HOLD, name)
-    return act.submit(extend_moratorium(sheet, name, (held.from_ms, held.until_ms), until_ms))
+    return act.submit(extend_moratorium(sheet, name, (hold.from_ms, hold.until_ms), until_ms, scope))
 
 
 def lift(act: Act, name: str, *, unknown: bool = False) -> OrderStatus:
@@ -61,13 +67,6 @@ def lift(act: Act, name: str, *, unknown: bool = False) -> OrderStatus:
     if is_over and not unknown and not object_of(Kind.LIFT_HOLD, name).startswith(CATCH_ALL):
         raise _none_in_force(act, name)
     return act.submit(lift_moratorium(act.sheet(Kind.LIFT_HOLD, name), name))
-
-
-def _held(act: Act, name: str) -> InForce:
-    held = hold_in_force(act.session, name)
-    if held is None:
-        raise _none_in_force(act, name)
-    return held
 
 
 def _none_in_force(act: Act, name: str) -> RefusedError:

@@ -1,20 +1,23 @@
 """Holds as their orders make them, and how many meters each has reached. Reads only."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.tables import OrderRow
+from controller.meters.behind import count_expected
+from controller.meters.grouped import is_inside
 from controller.orders.life import OrderState
 from controller.orders.numbering import numbers_not_given
 from controller.orders.progress import Progress
+from controller.orders.reaching import count_strangers
 from controller.orders.store import order_of
 from controller.orders.views import order_progress
 from controller.orders.voids import ended_by_void
 from protocols.documents.kind_rule import Kind
 from protocols.documents.merging import NOTHING, in_force
+from protocols.documents.orders import Order
 from protocols.documents.protecting import join_order
 from protocols.reasons import Refusal
 
@@ -22,7 +25,10 @@ from protocols.reasons import Refusal
 class HoldView(Struct, frozen=True, kw_only=True):
     """A hold, joined from its orders. `from_ms`, `until_ms` None: lifted. `progress`: of its latest order.
 
-    `order_id`: its latest order; of a hold that a void has lifted, the void. Then `voided` is true.
+    `order_id`: its latest order; of a hold that a void has lifted, the void. Then `voided` is true. `group`:
+    for which group it is; None: for the fleet, or for named meters. `basis`: the ground that order gives.
+    `never_spoken`: households that it means whose meter has never spoken: unknown, and not in `progress`.
+    `strangers`: meters that have stored it and are not known to belong to the group.
     """
 
     name: str
@@ -31,7 +37,11 @@ class HoldView(Struct, frozen=True, kw_only=True):
     revs: tuple[int, ...]
     order_id: str
     fleet: bool
+    group: str | None = None
+    basis: str = ""
     progress: Progress
+    never_spoken: int = 0
+    strangers: int = 0
     voided: bool = False
 
 
@@ -61,21 +71,6 @@ def list_forgotten(session: Session) -> list[ForgottenHold]:
         ForgottenHold(name=name, meters=len(numbers), number=numbers[-1])
         for name, numbers in numbers_not_given(session, Kind.HOLD).items()
     ]
-
-
-class InForce(NamedTuple):
-    """When a hold forbids cuts: `[from_ms, until_ms)`."""
-
-    from_ms: int
-    until_ms: int
-
-
-def hold_in_force(session: Session, name: str) -> InForce | None:
-    """The interval of a hold by name; None where it was lifted, has expired or never was."""
-    for hold in list_holds(session):
-        if hold.name == name and hold.from_ms is not None and hold.until_ms is not None:
-            return InForce(hold.from_ms, hold.until_ms)
-    return None
 
 
 def _hold_rows(session: Session) -> Sequence[OrderRow]:
@@ -110,12 +105,27 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
         joined = join_order(protection, order)
         protection = protection if isinstance(joined, Refusal) else joined
     force = in_force(protection)
+    # What was carried over to one meter says little of how far a hold for many has come.
+    latest = next((each for each in reversed(orders) if not each.scope.meters), orders[-1])
+    groups = {each.scope.group for each in orders if each.scope.group}
+    fleet = any(each.scope.fleet for each in orders)
+    group = groups.pop() if len(groups) == 1 and not fleet else None
     return HoldView(
         name=name.removeprefix("hold/"),
         from_ms=None if force is None else force.from_ms,
         until_ms=None if force is None else force.until_ms,
         revs=tuple(order.rev for order in orders),
-        order_id=orders[-1].id,
-        fleet=any(order.scope.fleet for order in orders),
-        progress=order_progress(session, orders[-1].id),
+        order_id=latest.id,
+        fleet=fleet,
+        group=group,
+        basis=latest.basis,
+        progress=order_progress(session, latest.id),
+        never_spoken=0 if force is None else _never_spoken(session, latest),
+        strangers=0 if group is None else count_strangers(session, latest),
     )
+
+
+def _never_spoken(session: Session, order: Order) -> int:
+    if order.scope.meters:
+        return 0
+    return count_expected(session, [is_inside(order.scope.group)] if order.scope.group else [])

@@ -39,6 +39,7 @@ class AuditAct(StrEnum):
     SUPERSEDE = "supersede"
     EXPIRE = "expire"
     REVIVE = "revive"
+    REACH = "reach"
     PAYMENT = "payment"
     REQUEST_PAYMENT = "request_payment"
     FIND_PAYMENT = "find_payment"

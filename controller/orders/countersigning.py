@@ -40,7 +40,7 @@ def countersign(act: Act, row: OrderRow) -> OrderRow:
     if is_retained(order):
         outbox.enqueue_for_fleet(act.session, order)
     elif KINDS[order.kind].role is Role.PROTECT:
-        outbox.enqueue_missing(act.session, order, orders.targets(act.session, order.scope), act.now_ms)
+        outbox.enqueue_missing(act.session, order, orders.addressees(act.session, order), act.now_ms)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, row.id, object=row.object)
     return row
 

@@ -59,7 +59,7 @@ def revive_early_ended(session: Session, root: Root, latest_ms: int, now_ms: int
         if any(covers(each.scope, order.scope) for each in later):
             continue
         gone = {meter for each in later for meter in each.scope.meters}
-        meters = [meter for meter in orders.targets(session, order.scope) if meter not in gone]
+        meters = [meter for meter in orders.addressees(session, order) if meter not in gone]
         orders.revive(session, row, meters, now_ms)
         revived += 1
     return revived

@@ -18,6 +18,7 @@ from controller.database.bulk import in_batches
 from controller.database.lookup import existing
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
+from controller.meters.grouped import is_reached
 from controller.meters.registry import check_known
 from controller.meters.retired import in_fleet, retired_among
 from controller.office import audit
@@ -30,6 +31,7 @@ from controller.orders.life import (
     step_order,
 )
 from controller.orders.numbering import draw_rev
+from controller.orders.reaching import check_scope, given_before, is_for_group
 from controller.orders.sending import is_retained, requeue, resume, send
 from controller.orders.superseding import covers, replaces
 from protocols.documents.bodies import VoidBody
@@ -40,7 +42,7 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, Scope, body_of, good_until_ms, read_order
 from protocols.documents.roles import Root, Signed, meets, open_signed, root_allows
 from protocols.documents.voiding import counting
-from protocols.errors import InputError, quoted
+from protocols.errors import InputError
 from protocols.instants import iso_from_ms
 from protocols.limits import FOR_EVER_MS
 
@@ -72,7 +74,7 @@ def propose(session: Session, envelope: bytes, by: str, now_ms: int) -> OrderRow
     order = order_in(envelope)
     if session.get(OrderRow, order.id) is not None:
         raise InputError(f"order {order.id}: is there already")
-    targets(session, order.scope)
+    addressees(session, order)
     check_known(session, order.scope.meters)
     row = OrderRow(
         id=order.id,
@@ -168,7 +170,7 @@ def countersign(
     audit.record(session, now_ms, by, AuditAct.SIGN, order_id, holders=", ".join(holders))
     if meets(signed, root, Role.HARM):
         order = order_of(row)
-        requeue(session, order, targets(session, order.scope), now_ms)
+        requeue(session, order, addressees(session, order), now_ms)
     return row
 
 
@@ -182,7 +184,7 @@ def _activate(
     *,
     signed: Collection[str],
 ) -> None:
-    meters = targets(session, order.scope)
+    meters = addressees(session, order)
     _supersede(session, order, meters, by, now_ms)
     row.state = step_order(state, OrderEvent.ACTIVATE)
     row.changed_ms = now_ms
@@ -265,15 +267,32 @@ def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
 def targets(session: Session, scope: Scope) -> list[str]:
     """The meters of the fleet that a scope addresses, sorted: none that was taken out of it.
 
-    Raises RefusedError for a meter that is not known, InputError for a group: the store has no groups yet.
+    Those of a group: `meters.grouped`. Raises RefusedError for a meter that is not known.
     """
     if scope.group:
-        raise InputError(f"scope: group {quoted(scope.group)}; allowed: meters by name, or the fleet")
+        reached = select(MeterRow.id).where(in_fleet(), is_reached(scope.group))
+        return list(session.exec(reached.order_by(MeterRow.id)))
     if scope.fleet:
         return list(session.exec(select(MeterRow.id).where(in_fleet()).order_by(MeterRow.id)))
     meters = set(scope.meters) - retired_among(session, scope.meters).keys()
     check_known(session, meters)
     return sorted(meters)
+
+
+def addressees(session: Session, order: Order) -> list[str]:
+    """The meters to which an order goes: its targets; one for a group also to all that hold what it revises.
+
+    Raises RefusedError as `targets`, InputError for a group where the kind of order does not allow one.
+    """
+    check_scope(order)
+    meters = targets(session, order.scope)
+    return sorted({*meters, *given_before(session, order)}) if order.scope.group else meters
+
+
+def active_for_groups(session: Session) -> list[Order]:
+    """The active orders for groups, by their revision."""
+    query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, is_for_group())
+    return [order_of(row) for row in session.exec(query.order_by(col(OrderRow.rev), col(OrderRow.id)))]
 
 
 def is_good_at(instant_ms: int) -> ColumnElement[bool]:
@@ -325,7 +344,8 @@ def _take_away(session: Session, void: Order, root: Root, by: str, now_ms: int) 
 def _rivals(session: Session, order: Order, meters: Collection[str]) -> Sequence[OrderRow]:
     """Active orders of the same object that have a meter in common with `order`."""
     query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, OrderRow.object == order.object)
-    if order.scope.fleet:
+    if order.scope.fleet or order.scope.group:
+        # Of a group the meters may be too many for one statement; a rival without any of them is left alone.
         return session.exec(query).all()
     same_meters = select(DeliveryRow.order_id).where(col(DeliveryRow.meter).in_(meters))
     return session.exec(query.where(col(OrderRow.id).in_(same_meters))).all()

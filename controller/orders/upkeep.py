@@ -18,6 +18,7 @@ from controller.meters.retired import in_fleet
 from controller.orders import deliveries, outbox, sending
 from controller.orders import store as orders
 from controller.orders.life import DeliveryEvent, DeliveryState, OrderState
+from controller.orders.reaching import reach_newcomers
 from protocols.documents.kind_rule import Role, Silence
 from protocols.documents.kinds import KINDS
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
@@ -54,9 +55,10 @@ class UpkeepDone(Struct, frozen=True, kw_only=True):
 
 
 def keep_up(session: Session, now_ms: int, over_ms: int | None) -> UpkeepDone:
-    """Delete late harm, expire orders, send again what is not effective yet, time out deliveries."""
+    """Delete late harm, expire orders, send what is missing or not effective yet, time out deliveries."""
     dropped = 0 if over_ms is None else sending.drop_late(session, over_ms, now_ms)
     expired = 0 if over_ms is None else _expire(session, over_ms, now_ms)
+    reach_newcomers(session, orders.active_for_groups(session), now_ms)
     retried = _retry(session, now_ms)
     timed_out = _time_out(session, now_ms)
     return UpkeepDone(expired=expired, dropped=dropped, retried=retried, timed_out=timed_out)

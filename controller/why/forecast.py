@@ -38,7 +38,10 @@ _UNKNOWN_WINDOWS: Final = frozenset({Obstacle.NO_CALENDAR, Obstacle.NO_WINDOW})
 
 
 def orders_that_bear(active: Sequence[ActiveOrder], standing: Standing, now_ms: int) -> Iterator[Explanation]:
-    """What the orders in force do to the meter: the release, flags, holds, voids, planned cuts."""
+    """What the orders in force do to the meter: the release, flags, holds, voids, planned cuts.
+
+    All holds are named, the one that ends last first: however many are lifted, the others still hold.
+    """
     release = standing.release
     if release is not None:
         yield ReleaseInForce(
@@ -49,7 +52,7 @@ def orders_that_bear(active: Sequence[ActiveOrder], standing: Standing, now_ms: 
             left_ms=release.left_ms,
             unconfirmed=release.unconfirmed,
         )
-    for each in active:
+    for each in sorted(active, key=_latest_end_first):
         unconfirmed = None if each.state in HELD_DELIVERIES else each.state.value
         if each.state is DeliveryState.SUPERSEDED:
             continue
@@ -120,6 +123,11 @@ def _is_in_force(order: Order, standing: Standing) -> bool:
     if order.object == f"flag/{FlagName.PROTECTED}":
         return standing.is_protected
     return any(hold.name == order.object for hold in standing.forbidding)
+
+
+def _latest_end_first(each: ActiveOrder) -> int:
+    body = body_of(each.order, KINDS[each.order.kind].body)
+    return -protected_until_ms(body.until_ms) if isinstance(body, HoldBody | HoldFloorBody) else 0
 
 
 def _hold(order: Order, unconfirmed: str | None, now_ms: int) -> Iterator[Explanation]:

@@ -1,5 +1,6 @@
 """`relance moratorium`: forbid cuts for some time. One person declares and extends it, two lift it."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import typer
@@ -9,10 +10,13 @@ from controller.faces.cli.options import Since, Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.unreached import warn_of_early_ends, warn_of_unreached
 from controller.faces.cli.verbs import ACTING, verb
+from controller.meters.grouped import read_group
 from controller.moratoriums.acts import StillInForceError, declare, extend, lift
 from controller.moratoriums.views import ForgottenHold, HoldView, list_forgotten, list_holds
 from protocols.arguments import did_you_mean, read_instant, read_name, read_span
+from protocols.documents.drafting import FLEET
 from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
 from protocols.words.en.times import local
@@ -33,22 +37,37 @@ Until = Annotated[
     "declare",
     "moratorium declare covid-2020 --until 2020-07-01T00:00+02:00 --basis 'decree of 18 March 2020'",
     "moratorium declare heat-2026 --from 2026-07-20T12:00+02:00 --until 2026-07-27T00:00+02:00 --as bart",
+    "moratorium declare flood-2026 --group area/Namur --until 2026-08-01T00:00+02:00 --basis 'order 7'",
     shares=ACTING,
 )
-def declare_one(face: Face, name: Name, *, until: Until, since: Since = None) -> int:
-    """Declare a moratorium for the whole fleet: no cut from its start until its end.
+def declare_one(
+    face: Face,
+    name: Name,
+    *,
+    until: Until,
+    since: Since = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Only for this group, such as area/Namur; else for the fleet."),
+    ] = None,
+) -> int:
+    """Declare a moratorium for the whole fleet or for one group: no cut from its start until its end.
 
     One person is enough. It is sent as soon as `relance serve` runs; meters that are offline get it later.
+    A group is protected as the DSO's file says, with meters of which the file does not say where they belong.
+    Whoever comes into the group gets it too; whoever leaves the group keeps it until it ends.
     """
     from_ms, until_ms = read_span(since, until, face.issue_ms())
     read_name(name, "NAME")
+    scope = FLEET if group is None else Scope(group=read_group(group, "--group"))
     try:
         with face.acting(Kind.HOLD) as act:
-            declared = declare(act, name, from_ms, until_ms)
+            declared = declare(act, name, from_ms, until_ms, scope)
     except StillInForceError as error:
         ends = local(error.until_ms, face.zone)
         raise RefusedError(
-            f"{name} stands until {ends}; `relance moratorium extend {name}` adds to it"
+            f"{name} stands until {ends}; `relance moratorium extend {name}` adds to it, and "
+            "another name declares one beside it"
         ) from None
     warn_of_early_ends(face)
     return face.show(declared)
@@ -93,9 +112,11 @@ def status(
     *,
     wide: Wide = False,
 ) -> int:
-    """Show moratoriums, each with counts of meters: stored, sent, refused, unknown.
+    """Show moratoriums: for whom, on which ground, with counts of meters: stored, sent, refused, unknown.
 
-    *Stored* means that the meter itself has confirmed it. Without an answer a meter counts as unknown.
+    *Stored* means that the meter itself has confirmed it. Without an answer a meter counts as unknown, and
+    so does one that has never spoken. Of a group it is said how many are protected without being known to
+    belong.
     Where meters know a moratorium by a number that this store never gave (it was restored, or somebody has
     signed outside it), that is said too.
     """
@@ -116,10 +137,11 @@ def status(
     if not holds:
         print_lines("No moratorium has been declared.")
     else:
-        heads = ("name", "from", "until", "order", "meters")
+        heads = ("name", "for", "from", "until", "order", "meters")
         rows = [
             (
                 hold.name,
+                _for_whom(hold),
                 "lifted" if hold.from_ms is None else moment(hold.from_ms, zone, wide=wide),
                 "lifted" if hold.until_ms is None else moment(hold.until_ms, zone, wide=wide),
                 hold.order_id,
@@ -127,7 +149,8 @@ def status(
             )
             for hold in holds
         ]
-        print_table("", heads, rows, wraps=("meters",))
+        print_table("", heads, rows, wraps=("meters", "for"))
+        print_lines(*(line for hold in holds for line in _remarks(hold)))
         print_lines(
             *(
                 f"{hold.name} was refused by {hold.progress.refused} of its meters: declare it again, and it"
@@ -144,6 +167,29 @@ def status(
     return Exit.DONE
 
 
+def _for_whom(hold: HoldView) -> str:
+    return hold.group or ("fleet" if hold.fleet else "meters")
+
+
+def _remarks(hold: HoldView) -> Iterator[str]:
+    """What a person must know of a moratorium beside its row."""
+    if hold.basis:
+        yield f"{hold.name} stands on this ground: {hold.basis}"
+    if hold.never_spoken:
+        yield (
+            f"{hold.name}: {_meters(hold.never_spoken)} of the DSO's file never spoke, so nothing can be "
+            "delivered there; counted as unknown."
+        )
+    if hold.strangers:
+        yield (
+            f"{hold.name}: {_meters(hold.strangers)} protected without being known to belong to {hold.group}."
+        )
+
+
+def _meters(count: int) -> str:
+    return "1 meter" if count == 1 else f"{count} meters"
+
+
 def _told_refused(hold: HoldView) -> bool:
     return hold.until_ms is not None and hold.progress.refused > 0
 
@@ -158,7 +204,8 @@ def _forgotten(hold: ForgottenHold) -> str:
 
 def _progress(hold: HoldView) -> dict[str, int]:
     found = hold.progress
-    return {"stored": found.stored, "sent": found.sent, "refused": found.refused, "unknown": found.unknown}
+    unknown = found.unknown + hold.never_spoken
+    return {"stored": found.stored, "sent": found.sent, "refused": found.refused, "unknown": unknown}
 
 
 def _fields(hold: HoldView) -> dict[str, Any]:
@@ -169,5 +216,9 @@ def _fields(hold: HoldView) -> dict[str, Any]:
         **instants(**{"from": hold.from_ms}, until=hold.until_ms),
         "revs": hold.revs,
         "order": hold.order_id,
-        "meters": _progress(hold) | {"total": hold.progress.total},
+        "scope": hold.group or ("fleet" if hold.fleet else "meters"),
+        "basis": hold.basis,
+        "meters": _progress(hold) | {"total": hold.progress.total + hold.never_spoken},
+        "never_spoken": hold.never_spoken,
+        "protected_unknown_to_belong": hold.strangers,
     }

@@ -115,8 +115,8 @@ def test_what_addresses_a_meter_that_is_not_known_is_refused(engine: Engine) -> 
         order = declare(session, Scope(meters=("m1", "m9")))
         with pytest.raises(RefusedError, match='no such meter: "m9"'):
             orders.submit(session, signed(order, "anna"), ROOT, "anna", NOW_MS)
-        group = declare(session, Scope(group="north"))
-        with pytest.raises(InputError, match='group "north"; allowed'):
+        group = declare(session, Scope(group="region/north"))
+        with pytest.raises(InputError, match='"region/north"; allowed: area/NAME'):
             orders.submit(session, signed(group, "anna"), ROOT, "anna", NOW_MS)
 
 
