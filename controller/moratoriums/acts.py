@@ -1,5 +1,7 @@
 """Moratoriums: one person declares and extends one, two people lift it (design §5, §6)."""
 
+from dataclasses import replace
+
 from controller.meters.grouped import check_group
 from controller.moratoriums.views import list_holds
 from controller.orders.acting import Act
@@ -45,13 +47,14 @@ def declare(act: Act, name: str, from_ms: int, until_ms: int, scope: Scope = FLE
 def extend(act: Act, name: str, until_ms: int) -> OrderStatus:
     """Give a moratorium a later end, by one person, for all that hold it and all that it is for.
 
-    Raises RefusedError where none is in force, InputError for an end that is no later.
+    Where no ground is given, it stands on the one that it has. Raises RefusedError where
+    none is in force, InputError for an end that is no later.
     """
     hold = next((each for each in list_holds(act.session) if each.name == name), None)
     if hold is None or hold.from_ms is None or hold.until_ms is None:
         raise _none_in_force(act, name)
     scope = FLEET if hold.group is None else Scope(group=hold.group)
-    sheet = act.sheet(Kind.HOLD, name)
+    sheet = replace(act.sheet(Kind.HOLD, name), basis=act.basis or hold.basis)
     return act.submit(extend_moratorium(sheet, name, (hold.from_ms, hold.until_ms), until_ms, scope))
 
 

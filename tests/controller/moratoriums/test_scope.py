@@ -5,6 +5,7 @@ The first property is played beside a model of sets; the stories after it with r
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -235,6 +236,16 @@ def test_extended_it_goes_to_the_group_and_to_all_that_had_it(two_areas: Engine)
     assert status.order.scope == NAMUR
     assert given_to(two_areas) == {"m1", "m2", "m3", "m4"}
     assert view_of(two_areas).until_ms == UNTIL_MS + DAY_MS
+
+
+@pytest.mark.parametrize(("said", "stands"), [("", "work order 7"), ("law of 1 May", "law of 1 May")])
+def test_an_extension_stands_on_the_ground_before_it_unless_another_is_said(
+    two_areas: Engine, said: str, stands: str
+) -> None:
+    with act_of(two_areas) as act:
+        declare(act, "flood", NOW_MS, UNTIL_MS, NAMUR)
+        extend(replace(act, basis=said), "flood", UNTIL_MS + DAY_MS)
+    assert view_of(two_areas).basis == stands
 
 
 def test_a_group_may_have_more_meters_than_one_statement_takes(
