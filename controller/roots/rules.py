@@ -15,11 +15,13 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Key, RoleKeys, Root
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.instants import DAY_MS, iso_from_ms
-from protocols.limits import KEYS_MAX
+from protocols.limits import KEYS_MAX, REV_STEP_MAX
 
 ROOT_LIFE_MS: Final = 365 * DAY_MS
 # Two people's clocks may differ.
 _LATER_MS: Final = 2 * DAY_MS
+# A proposal that has waited longer is made anew: its year has run meanwhile.
+WAITS_MS_MAX: Final = 92 * DAY_MS
 # Roles of machines, whose keys stay or are replaced: without them what runs would stop.
 _OF_MACHINES: Final = (Role.LEASE, Role.TIME)
 # Roles that a person may have.
@@ -122,6 +124,17 @@ def check_follows(root: Root, new: Root, now_ms: int, retired: Mapping[str, str]
     if new.expires_ms > now_ms + ROOT_LIFE_MS + _LATER_MS:
         raise RefusedError(
             f"root {new.version}: lasts until {iso_from_ms(new.expires_ms)}; allowed: a year from now"
+        )
+    if new.expires_ms < now_ms + ROOT_LIFE_MS - WAITS_MS_MAX:
+        raise RefusedError(
+            f"root {new.version}: lasts until {iso_from_ms(new.expires_ms)} only, as made too long ago or by "
+            "a wrong clock; allowed: propose it anew"
+        )
+    # No command numbers further: what meters and marks say above it is not believed either.
+    if new.version > root.version + REV_STEP_MAX + 1:
+        raise RefusedError(
+            f"root {new.version}: the last one is {root.version}; allowed: a number near it, as "
+            "`relance root propose` gives"
         )
 
 

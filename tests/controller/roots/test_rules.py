@@ -7,12 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from controller.roots.rules import ROOT_LIFE_MS, Newcomer, RootChange, check_follows, dropped_keys, next_root
+from controller.roots.rules import (
+    ROOT_LIFE_MS,
+    WAITS_MS_MAX,
+    Newcomer,
+    RootChange,
+    check_follows,
+    dropped_keys,
+    next_root,
+)
 from protocols.documents.envelope import keyid_of
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Key, Root, read_root, write_root
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS
+from protocols.limits import REV_MAX, REV_STEP_MAX
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, PEOPLE, ROOT, SIGNERS
 
 OPERATORS = tuple(name for role in (Role.PROTECT, Role.HARM, Role.ROOT) for name in PEOPLE[role])
@@ -44,6 +53,21 @@ def test_strangers_and_machines_are_not_dropped(dropped: Sequence[str]) -> None:
         next_root(ROOT, drop(dropped), MONDAY_MS)
 
 
+@pytest.mark.parametrize("version", [ROOT.version + REV_STEP_MAX + 2, REV_MAX])
+def test_nobody_signs_a_root_that_leaves_no_number_for_the_next_one(version: int) -> None:
+    made = replace(next_root(ROOT, drop(()), MONDAY_MS), version=version)
+    with pytest.raises(RefusedError, match=f"root {version}: the last one is 1; allowed: a number near it"):
+        check_follows(ROOT, made, MONDAY_MS)
+    check_follows(ROOT, next_root(ROOT, drop(()), MONDAY_MS, ROOT.version + REV_STEP_MAX), MONDAY_MS)
+
+
+def test_a_proposal_waits_a_quarter_of_a_year_for_its_second_person() -> None:
+    made = next_root(ROOT, drop(()), MONDAY_MS)
+    check_follows(ROOT, made, MONDAY_MS + WAITS_MS_MAX)
+    with pytest.raises(RefusedError, match="propose it anew"):
+        check_follows(ROOT, made, MONDAY_MS + WAITS_MS_MAX + 1)
+
+
 STRANGER = Key(holder="dave", public="ab" * 32)
 
 
@@ -62,8 +86,9 @@ def test_what_is_proposed_may_be_signed(dropped: set[str], late_ms: int) -> None
         ),
         replace(ROOT, version=2, roles={**ROOT.roles, Role.LEASE: ROOT.roles[Role.PROTECT]}),
         replace(ROOT, version=2, expires_ms=MONDAY_MS + ROOT_LIFE_MS + 3 * DAY_MS),
+        replace(next_root(ROOT, drop(()), MONDAY_MS), expires_ms=MONDAY_MS + DAY_MS),
     ],
-    ids=["a key more", "one person harms", "another service", "for longer"],
+    ids=["a key more", "one person harms", "another service", "for longer", "over tomorrow"],
 )
 def test_nobody_signs_a_root_that_does_more_than_drop_people(made: Root) -> None:
     with pytest.raises(RefusedError, match="root 2: "):
