@@ -28,7 +28,7 @@ from controller.reactivation.rules import (
     Noted,
     NoticeState,
     after_night,
-    how_far,
+    as_recorded,
     next_means,
 )
 from controller.reactivation.store import (
@@ -256,7 +256,7 @@ def _plan_one(
     """The row of one reminder; where there is none, the count that the household belongs to."""
     if household is None or household.has_left:
         return "left"
-    if how_far(household.noted, act.now_ms, act.now_ms).done:
+    if as_recorded(household.noted).done:
         return "done"
     reachable = addresses(household.contact)
     means = next_means(wave, reachable, household.written, wanted)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct, structs
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, or_, update
 from sqlmodel import col, func, select
 
 from controller.database.campaign_tables import CampaignRow, NoticeRow
@@ -26,7 +26,7 @@ from controller.orders.acting import Act, acting
 from controller.reactivation.acts import check_clock, collect
 from controller.reactivation.drop_folder import is_there, write_letter_file, write_sms_file
 from controller.reactivation.mail import Handed, Mailer
-from controller.reactivation.rules import Leaving, Means, NoticeState, how_far, may_leave
+from controller.reactivation.rules import WAITS_MS_MAX, Leaving, Means, NoticeState, as_recorded, may_leave
 from controller.reactivation.store import Addressee, campaign_named, households
 from controller.timing.comparing import Here
 from protocols.cutting.zones import load_zone
@@ -189,7 +189,11 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
         NoticeRow.campaign == name,
         NoticeRow.state == NoticeState.PLANNED,
         NoticeRow.means == means,
-        NoticeRow.not_before_ms <= act.now_ms,
+        # What waits for longer than any does was dated by a clock ahead.
+        or_(
+            col(NoticeRow.not_before_ms) <= act.now_ms,
+            col(NoticeRow.not_before_ms) > act.now_ms + WAITS_MS_MAX,
+        ),
     )
     notices = session.exec(select(NoticeRow).where(*planned).order_by(NoticeRow.ean).limit(limit)).all()
     known = households(session, campaign, [each.ean for each in notices])
@@ -202,7 +206,7 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
             Leaving.LEFT
             if household is None
             else may_leave(
-                how_far(household.noted, act.now_ms, act.now_ms),
+                as_recorded(household.noted),
                 has_left=household.has_left,
                 not_before_ms=notice.not_before_ms,
                 deadline_ms=campaign.deadline_ms,
@@ -262,7 +266,9 @@ def _settle_doubtful(act: Act, name: str, drop: Path, *, again: bool) -> None:
     act.session.flush()
     if again:
         planned = {"state": NoticeState.PLANNED, "not_before_ms": act.now_ms, "told_ms": None}
-        long_ago = col(NoticeRow.not_before_ms) <= act.now_ms - _IN_FLIGHT_MS
+        # One that claims to be sent in a while was handed over by a clock ahead: nobody sends it now.
+        begun_ms = col(NoticeRow.not_before_ms)
+        long_ago = or_(begun_ms <= act.now_ms - _IN_FLIGHT_MS, begun_ms > act.now_ms + _IN_FLIGHT_MS)
         act.session.execute(update(NoticeRow).where(*doubtful, long_ago).values(**planned))
 
 
@@ -270,7 +276,7 @@ def _hand_over(desk: SendingDesk, claimed: _Claimed) -> Handed:
     campaign, household = claimed.campaign, claimed.household
     language = Language(household.language or campaign.language)
     sentences, zone = Sentences(language), load_zone(campaign.zone)
-    told = reminder_of(campaign, household, claimed.now_ms)
+    told = reminder_of(campaign, household)
     match claimed.means:
         case Means.SMS:
             write_sms_file(
@@ -293,14 +299,14 @@ def _hand_over(desk: SendingDesk, claimed: _Claimed) -> Handed:
     return Handed(NoticeState.SENT)
 
 
-def reminder_of(campaign: CampaignRow, household: Addressee, now_ms: int) -> Reminder:
-    """What a household is reminded of at this instant."""
+def reminder_of(campaign: CampaignRow, household: Addressee) -> Reminder:
+    """What a household is reminded of now."""
     return Reminder(
         name=household.contact.name,
         ean=household.ean,
         energy=None if household.energy is None else Energy(household.energy),
         deadline_ms=campaign.deadline_ms,
-        steps_done=min(how_far(household.noted, now_ms, now_ms).steps, STEPS - 1),
+        steps_done=min(as_recorded(household.noted).steps, STEPS - 1),
         remote=household.remote,
         balance_ueur=household.balance_ueur,
         balance_at_ms=household.reported_ms,

@@ -17,10 +17,13 @@ from msgspec import Struct
 
 from protocols.cutting.zones import instants_of_wall, local_date, wall_clock
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.limits import INSTANT_MS_MAX
 
 # From 20:00 to 8:00 on the wall nothing is sent: whoever is woken by a text message is not helped by it.
 NIGHT_FROM_HOUR: Final = 20
 NIGHT_UNTIL_HOUR: Final = 8
+# No reminder waits for longer: for a night, or for a server that is asked again.
+WAITS_MS_MAX: Final = DAY_MS
 
 
 @unique
@@ -178,6 +181,15 @@ def how_far(noted: Iterable[Noted], on_ms: int, known_ms: int) -> HowFar:
     )
 
 
+def as_recorded(noted: Iterable[Noted]) -> HowFar:
+    """How far a household is by all that is recorded: what decides now whether it is written to.
+
+    Nothing is recorded of a time to come. What seems to be was recorded while a clock was ahead, and counts:
+    it is known, so nobody could record it again.
+    """
+    return how_far(noted, INSTANT_MS_MAX, INSTANT_MS_MAX)
+
+
 def reach_of(far: HowFar, written: Iterable[Written], on_ms: int) -> ReachedBy:
     """Whether anybody had reached a household at `on_ms`. What may have gone is unknown, never sent."""
     if far.steps or far.done:
@@ -188,6 +200,11 @@ def reach_of(far: HowFar, written: Iterable[Written], on_ms: int) -> ReachedBy:
     if any(each.sent_ms is not None and each.sent_ms <= on_ms for each in standing):
         return ReachedBy.WRITTEN
     return ReachedBy.UNKNOWN if any(map(_may_have_gone, standing)) else ReachedBy.NOBODY
+
+
+def reached_so_far(far: HowFar, written: Iterable[Written]) -> ReachedBy:
+    """Whether anybody has reached a household, by all that is recorded, as `as_recorded`."""
+    return reach_of(far, written, INSTANT_MS_MAX)
 
 
 def _may_have_gone(written: Written) -> bool:
@@ -213,7 +230,10 @@ def after_night(instant_ms: int, zone: ZoneInfo) -> int:
 def may_leave(
     far: HowFar, *, has_left: bool, not_before_ms: int, deadline_ms: int, now_ms: int, zone: ZoneInfo
 ) -> Leaving:
-    """Whether a planned reminder may leave now; what makes it needless comes before what puts it off."""
+    """Whether a planned reminder may leave now; what makes it needless comes before what puts it off.
+
+    One that waits for longer than any does was dated by a clock ahead, and leaves.
+    """
     if far.done:
         return Leaving.DONE
     if has_left:
@@ -222,7 +242,7 @@ def may_leave(
         return Leaving.LATE
     if is_night(now_ms, zone):
         return Leaving.NIGHT
-    return Leaving.NOT_YET if now_ms < not_before_ms else Leaving.SEND
+    return Leaving.NOT_YET if now_ms < not_before_ms <= now_ms + WAITS_MS_MAX else Leaving.SEND
 
 
 def next_means(

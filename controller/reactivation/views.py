@@ -12,7 +12,15 @@ from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRo
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow
 from controller.moratoriums.views import list_holds
-from controller.reactivation.rules import HowFar, NoticeState, ReachedBy, how_far, reach_of
+from controller.reactivation.rules import (
+    HowFar,
+    NoticeState,
+    ReachedBy,
+    as_recorded,
+    how_far,
+    reach_of,
+    reached_so_far,
+)
 from controller.reactivation.store import Addressee, campaign_named, households, member, members_after
 
 # Households that are read at once: their happenings and reminders come with them.
@@ -193,12 +201,12 @@ def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
     )
 
 
-def show_household(session: Session, name: str, household: str, now_ms: int) -> HouseholdStory:
+def show_household(session: Session, name: str, household: str) -> HouseholdStory:
     """What is known of one household. Raises RefusedError where the reactivation is not for it."""
     campaign = campaign_named(session, name)
     ean = member(session, name, household)
     found = households(session, campaign, [ean])[ean]
-    far = how_far(found.noted, now_ms, now_ms)
+    far = as_recorded(found.noted)
     happened = HappeningRow.campaign == name, HappeningRow.ean == ean
     told = NoticeRow.campaign == name, NoticeRow.ean == ean
     return HouseholdStory(
@@ -209,7 +217,7 @@ def show_household(session: Session, name: str, household: str, now_ms: int) -> 
         remote=found.remote,
         has_left=found.has_left,
         far=far,
-        reached=reach_of(far, found.written, now_ms),
+        reached=reached_so_far(far, found.written),
         happenings=tuple(
             view_of(row, HappeningView, withdrawn=bool(row.withdrawn))
             for row in session.exec(select(HappeningRow).where(*happened).order_by(col(HappeningRow.number)))
@@ -221,20 +229,20 @@ def show_household(session: Session, name: str, household: str, now_ms: int) -> 
     )
 
 
-def visits(session: Session, name: str, now_ms: int) -> list[DoorVisit]:
+def visits(session: Session, name: str) -> list[DoorVisit]:
     """The doors of all who are not done, street by street; those without an address last."""
     campaign = campaign_named(session, name)
     found: list[DoorVisit] = []
     for household in _all(session, campaign):
         if household is None or household.has_left:
             continue
-        far = how_far(household.noted, now_ms, now_ms)
+        far = as_recorded(household.noted)
         if not far.done:
-            found.append(_visit(campaign, household, far, now_ms))
+            found.append(_visit(campaign, household, far))
     return sorted(found, key=_on_the_way)
 
 
-def unreached(session: Session, meters: Collection[str] | None, now_ms: int) -> list[Unreached]:
+def unreached(session: Session, meters: Collection[str] | None) -> list[Unreached]:
     """For each open reactivation: which of these meters are not back; `meters` None: the whole fleet.
 
     Whoever is cut and has not been reached knows neither that nor why.
@@ -247,10 +255,10 @@ def unreached(session: Session, meters: Collection[str] | None, now_ms: int) -> 
         for household in _all(session, campaign, wanted):
             if household is None or household.has_left:
                 continue
-            far = how_far(household.noted, now_ms, now_ms)
+            far = as_recorded(household.noted)
             if far.done:
                 continue
-            reached = reach_of(far, household.written, now_ms)
+            reached = reached_so_far(far, household.written)
             (nobody if reached in {ReachedBy.NOBODY, ReachedBy.UNKNOWN} else undone).append(household.meter)
         if nobody or undone:
             found.append(
@@ -275,7 +283,7 @@ def _on_the_way(door: DoorVisit) -> tuple[bool, str, str, str, str]:
     return (door.postcode is None, door.postcode or "", door.town or "", door.street or "", door.ean)
 
 
-def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int) -> DoorVisit:
+def _visit(campaign: CampaignRow, household: Addressee, far: HowFar) -> DoorVisit:
     contact = household.contact
     return DoorVisit(
         ean=household.ean,
@@ -289,7 +297,7 @@ def _visit(campaign: CampaignRow, household: Addressee, far: HowFar, now_ms: int
         energy=household.energy,
         steps=far.steps,
         absent=far.absent,
-        reached=reach_of(far, household.written, now_ms),
+        reached=reached_so_far(far, household.written),
     )
 
 

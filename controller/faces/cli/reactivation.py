@@ -190,7 +190,7 @@ def show(face: Face, name: Name, household: HouseholdName, *, wide: Wide = False
     """Show all that is known of one household: what it did, who says so, and what was sent to it."""
     read_name(household, "METER")
     with face.office.reading() as session:
-        story = show_household(session, name, household, face.now_ms())
+        story = show_household(session, name, household)
     if face.as_json:
         print_json(_story_fields(story))
         return Exit.DONE

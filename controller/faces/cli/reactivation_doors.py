@@ -60,7 +60,7 @@ def visit(
     """
     read_name(name, "NAME")
     with face.office.reading() as session:
-        found = visits(session, name, face.now_ms())
+        found = visits(session, name)
     if out is not None:
         _write(out, found)
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)

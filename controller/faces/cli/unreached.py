@@ -21,7 +21,7 @@ def warn_of_unreached(face: Face, meters: Collection[str] | None) -> dict[str, A
     `meters` None: the whole fleet.
     """
     with face.office.reading() as session:
-        found = unreached(session, meters, face.now_ms())
+        found = unreached(session, meters)
     for each in found:
         warn(unreached_in_words(each.campaign, each.nobody, each.undone))
     return {"unreached": to_builtins(found)}

@@ -133,12 +133,12 @@ def test_a_plan_is_warned_of_whom_nobody_has_reached(june: Engine) -> None:
     happen(june, 2, "absent", "technician", now_ms)
     happen(june, 3, "met", "technician", now_ms)
     with reading(june) as session:
-        (found,) = unreached(session, ["m00001", "m00002", "m00003"], now_ms)
+        (found,) = unreached(session, ["m00001", "m00002", "m00003"])
         assert (found.nobody, found.undone) == (("m00002",), ("m00003",))
-        (fleet,) = unreached(session, None, now_ms)
+        (fleet,) = unreached(session, None)
         assert fleet.nobody == ("m00002", "m00004")
-        assert unreached(session, ["m00001", "m77777"], now_ms) == []
-        doors = visits(session, NAME, now_ms)
+        assert unreached(session, ["m00001", "m77777"]) == []
+        doors = visits(session, NAME)
     assert [(each.meter, each.absent, each.reached) for each in doors] == [
         ("m00002", 1, "nobody"),
         ("m00003", 0, "met"),
@@ -159,7 +159,7 @@ def test_doors_are_sorted_where_parts_of_an_address_are_missing(june: Engine) ->
         postcodes = [["ean", "postcode"], [ean(3), ""], [ean(4), "4000"]]
         take_contacts(act, iter(enumerate(postcodes, 1)), "x.csv")
     with reading(june) as session:
-        doors = visits(session, NAME, OPENED_MS)
+        doors = visits(session, NAME)
     assert [each.meter for each in doors] == ["m00004", "m00001", "m00002", "m00003"]
 
 
