@@ -13,7 +13,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import Wide
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.unreached import warn_of_early_ends
-from controller.faces.cli.verbs import ACTING, NAMED, verb
+from controller.faces.cli.verbs import ACTING, LOOKING, NAMED, verb
 from controller.households.rules import problem_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
 from controller.meters.choosing import METER_FIELDS
@@ -185,12 +185,19 @@ def status(
     return Exit.DONE
 
 
-@verb(app, "show", "reactivation show june-2020 m00042", "reactivation show june-2020 m00042 --json")
+@verb(
+    app,
+    "show",
+    "reactivation show june-2020 m00042",
+    "reactivation show june-2020 m00042 --json",
+    shares=LOOKING,
+)
 def show(face: Face, name: Name, household: HouseholdName, *, wide: Wide = False) -> int:
     """Show all that is known of one household: what it did, who says so, and what was sent to it."""
     read_name(household, "METER")
     with face.office.reading() as session:
         story = show_household(session, name, household)
+    face.note_access("reactivation show", [story.meter])
     if face.as_json:
         print_json(_story_fields(story))
         return Exit.DONE

@@ -13,7 +13,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
 from controller.faces.cli.reactivation import HouseholdName, Name
 from controller.faces.cli.showing import print_json, print_lines, print_table
-from controller.faces.cli.verbs import NAMED, verb
+from controller.faces.cli.verbs import LOOKING, NAMED, verb
 from controller.reactivation.acts import record
 from controller.reactivation.rules import Happening, LearnedBy
 from controller.reactivation.views import DoorVisit, visits
@@ -44,6 +44,7 @@ ByChannel = Annotated[
     "reactivation visit june-2020",
     "reactivation visit june-2020 --out route.csv",
     "reactivation visit june-2020 --limit 1000 --json",
+    shares=LOOKING,
 )
 def visit(
     face: Face,
@@ -61,10 +62,11 @@ def visit(
     read_name(name, "NAME")
     with face.office.reading() as session:
         found = visits(session, name)
-    if out is not None:
-        _write(out, found)
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     shown = found[:most]
+    face.note_access("reactivation visit", [each.meter for each in (shown if out is None else found)])
+    if out is not None:
+        _write(out, found)
     if face.as_json:
         doors = [] if out is not None else to_builtins(shown)
         print_json({"name": name, "doors": doors, "total": len(found), "more": len(found) - len(doors)})

@@ -56,6 +56,29 @@ def test_whoever_is_shown_a_household_is_noted_by_name_or_by_the_user_here(
     assert call(home, "privacy", "accesses", "--meter", "m00003").status == 0
 
 
+def test_whoever_is_shown_a_reactivations_households_is_noted(home: Path, tmp_path: Path) -> None:
+    fleet, route = tmp_path / "fleet.csv", tmp_path / "route.csv"
+    fleet.write_text(f"ean,meter,area\n{ean(1)},m00001,Namur\n{ean(2)},m00002,Namur\n")
+    call(home, "meters", "import", str(fleet), "--as", "anne")
+    words = ("--sender", "The network", "--phone", "078", "--deadline", "2099-07-03T23:01+02:00")
+    call(home, "reactivation", "open", "june", "--where", "area==Namur", *words)
+    assert call(home, "reactivation", "show", "june", ean(1), "--as", "bart").status == 0
+    assert call(home, "reactivation", "show", "june", "m00002", "--json").status == 0
+    assert call(home, "reactivation", "visit", "june", "--limit", "1").status == 0
+    assert call(home, "reactivation", "visit", "june", "--out", str(route)).status == 0
+    assert looked(home) == [
+        ("reactivation visit", None, 2),
+        ("reactivation visit", None, 1),
+        ("reactivation show", None, 1),
+        ("reactivation show", "bart", 1),
+    ]
+    assert len(looked(home, "--meter", "m00001")) == 3
+    assert call(home, "reactivation", "show", "june", ean(1), "--as", "brat").status == 2
+    stranger = tmp_path / "stranger.csv"
+    assert call(home, "reactivation", "visit", "june", "--out", str(stranger), "--as", "brat").status == 2
+    assert not stranger.exists()
+
+
 def test_a_name_that_the_root_does_not_know_sees_nothing(home: Path) -> None:
     ended = call(home, "meters", "show", "m00001", "--as", "brat")
     assert (ended.status, '--as: "brat"; did you mean bart? allowed: ' in ended.one_line()) == (2, True), (
