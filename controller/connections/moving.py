@@ -9,13 +9,14 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
+from sqlalchemy import update
 from sqlmodel import Session, col, delete, func, select
 
 from controller.connections import terms
 from controller.connections.purses import purse_of
 from controller.connections.retiring import line_of
 from controller.connections.rules import PurseKnown
-from controller.database.campaign_tables import ContactRow
+from controller.database.campaign_tables import ContactRow, NoticeRow
 from controller.database.rows import view_of
 from controller.database.tables import (
     HouseholdRow,
@@ -163,6 +164,9 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
     row.category = row.language = row.flags = None
     # How the leaver is written to is nobody else's.
     act.session.execute(delete(ContactRow).where(col(ContactRow.ean) == row.ean))
+    # That it was written to stays. Servers name the address in their reasons too.
+    of_leaver = col(NoticeRow.ean) == row.ean
+    act.session.execute(update(NoticeRow).where(of_leaver).values(address="", reason=""))
     act.session.add(row)
     note_change(act.session)
     audit.record(

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from controller.connections.moving import move_out
 from controller.database.campaign_tables import NoticeRow
 from controller.database.engine import reading, writing
 from controller.database.tables import TenancyRow
@@ -312,6 +313,24 @@ def test_who_has_moved_out_gets_nothing_and_neither_does_the_next(
     assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, dropped=1)
     assert counts(june, NOON).left == 1
     assert plan(june, NOON, "second").left == 1
+
+
+def test_where_a_leaver_was_written_to_is_forgotten_and_that_it_was_is_not(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.answers["h1@example.be"] = "550 h1@example.be is unknown"
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    plan(june, NOON, "letters", [Means.LETTER])
+    for name in ("m00001", "m00002"):
+        with acting(june, NO_ROOT, ANNE, NOON + HOUR_MS) as act:
+            move_out(act, name, NOON)
+    with reading(june) as session:
+        found = session.exec(select(NoticeRow).order_by(NoticeRow.ean, NoticeRow.wave)).all()
+        gone = [each for each in found if each.ean in {ean(1), ean(2)}]
+        assert {(each.address, each.reason) for each in gone} == {("", "")}
+        assert [each.state for each in gone] == ["bounced", "planned", "sent", "planned"]
+        assert all(each.address for each in found if each not in gone)
+    assert dispatch(june, NOON + HOUR_MS, tmp_path, mailbox.url, again=True) == Sent(sent=2, dropped=2)
 
 
 def test_the_name_of_a_reminder_never_changes_and_has_no_ean_in_it(june: Engine) -> None:
