@@ -32,6 +32,8 @@ _ALLOWED: Final = (
 )
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _ENHANCED: Final = re.compile(r"\s+")
+# Not every server carries more (RFC 6152).
+_SEVEN_BIT: Final = policy.SMTP.clone(cte_type="7bit")
 _GONE, _READY, _LATER = 250, 354, 400
 _REFUSED: Final = 500
 
@@ -89,7 +91,7 @@ def read_address(text: str, where: str) -> str:
 
 def write_mail(letter: Letter, *, message_id: str, to: str, sender: str, at: datetime) -> EmailMessage:
     """A reminder as a mail. It says that a machine sent it (RFC 3834), so that no other machine answers."""
-    mail = EmailMessage(policy=policy.SMTP)
+    mail = EmailMessage(policy=_SEVEN_BIT)
     mail["Subject"] = letter.subject
     mail["From"] = str(Address(letter.sender, addr_spec=sender))
     mail["To"] = to

@@ -4,7 +4,9 @@ import smtplib
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from controller.reactivation.mail import CameBack, Handed, Mailer, read_address, read_bounce, read_server
+from controller.reactivation.mail import (
+    CameBack,
+    Handed,
+    Mailer,
+    read_address,
+    read_bounce,
+    read_server,
+    write_mail,
+)
 from controller.reactivation.rules import NoticeState
 from protocols.errors import InputError, UnreachableError
 from protocols.languages.reactivation import Letter
@@ -146,6 +157,28 @@ def test_a_mail_says_who_sent_it_and_that_a_machine_did(mailbox: MailBox) -> Non
     assert mail["From"].addresses[0].display_name == 'The network, "DSO"'
     assert mail["From"].addresses[0].addr_spec == "info@example.be"
     assert (mail["Message-ID"], mail["Auto-Submitted"]) == ("<0123@example.be>", "auto-generated")
+
+
+PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min_size=1, max_size=250)
+
+
+@given(sender=PRINTABLE, line=PRINTABLE)
+def test_whatever_a_sender_and_a_letter_say_any_server_can_carry_it(sender: str, line: str) -> None:
+    """A server may offer no 8BITMIME (RFC 6152): then only ASCII is carried, 998 octets a line."""
+    letter = replace(LETTER, sender=sender, subject=line, opening=(line, "été"))
+    mail = write_mail(
+        letter,
+        message_id="a1",
+        to="anna@example.be",
+        sender="info@example.be",
+        at=datetime(2020, 6, 4, tzinfo=UTC),
+    )
+    data = mail.as_bytes()
+    assert data.isascii()
+    assert max(map(len, data.split(b"\r\n"))) <= 998
+    heads = [name.lower() for name, _ in message_from_bytes(data, policy=SMTP).items()]
+    known = "subject from to date message-id auto-submitted mime-version content-type"
+    assert sorted(heads) == sorted([*known.split(), "content-transfer-encoding", "content-language"])
 
 
 def test_a_sender_that_the_server_refuses_is_no_bounce_of_the_household(
