@@ -218,8 +218,12 @@ def _end_terms(act: Act, meter: str) -> list[OrderStatus]:
 
 
 def _refund(act: Act, meter: str, purse: PurseKnown) -> list[OrderStatus]:
-    """Draft that the leaver's money is taken out, in whole cents: once two people have paid it back."""
+    """Draft that the leaver's money is taken out, in whole cents: once two people have paid it back.
+
+    Less what was paid back since the last report: the balance still has that.
+    """
     left_ueur = 0 if purse.balance_ueur is None else purse.balance_ueur - purse.lent_ueur
+    left_ueur -= purse.leaving_ueur
     cents = max(left_ueur, 0) // _UEUR_PER_CENT
     return [refund_out_of(act, meter, cents * _UEUR_PER_CENT)] if cents else []
 

@@ -13,7 +13,15 @@ from sqlalchemy import Engine
 from controller.connections.moving import MovedOut, list_tenancies, move_out
 from controller.connections.replacing import Wanted, replace_meter
 from controller.database.engine import reading, writing
-from controller.database.tables import LinkRow, MeterRow, PaymentRequestRow, PaymentRow, Table, TenancyRow
+from controller.database.tables import (
+    DeliveryRow,
+    LinkRow,
+    MeterRow,
+    PaymentRequestRow,
+    PaymentRow,
+    Table,
+    TenancyRow,
+)
 from controller.debts.acts import set_debt
 from controller.households.acts import set_household_flag
 from controller.households.commissioning import Commissioned, SecretFile, commission
@@ -25,7 +33,7 @@ from controller.office.people import Actor
 from controller.orders import acts as order_acts
 from controller.orders.acting import acting
 from controller.orders.active import standing_orders
-from controller.orders.life import OrderState
+from controller.orders.life import DeliveryState, OrderState
 from controller.orders.standing import Standing, standing_of
 from controller.parameters.acts import set_parameters
 from controller.payments.requests import RequestState
@@ -263,6 +271,29 @@ def test_a_move_drafts_that_the_leavers_credit_is_taken_out_in_whole_cents(
 def test_emergency_credit_that_was_lent_is_not_paid_back(peopled: Engine) -> None:
     balance(peopled, 7_000_000, account(7_000_000, 0, lent=5_000_000))
     assert drafted(leave(peopled)) == {"refund": RefundBody(2_000_000)}
+
+
+@pytest.mark.parametrize("state", [DeliveryState.STORED, DeliveryState.EFFECTIVE])
+def test_what_was_paid_back_since_the_last_report_is_not_paid_back_again(
+    peopled: Engine, state: DeliveryState
+) -> None:
+    """The meter has taken the refund; its last report is of before, or its next one shows it."""
+    balance(peopled, 5_000_000, account(5_000_000, 5_000_000))
+    with acting(peopled, ROOT, DORA, NOW_MS - 2 * HOUR_MS) as act:
+        order = refund_out_of(act, "m1", 4_000_000).order
+    with acting(peopled, ROOT, ERIC, NOW_MS - 2 * HOUR_MS) as act:
+        order_acts.sign(act, order.id)
+    with writing(peopled) as session:
+        delivery = session.get_one(DeliveryRow, (order.id, "m1"))
+        delivery.state = state.value
+        session.add(delivery)
+    (draft,) = leave(peopled).drafts
+    assert body_of(draft.order, RefundBody).total_ueur == (4 + 1) * 1_000_000
+    with acting(peopled, ROOT, DORA, NOW_MS) as act:
+        order_acts.withdraw(act, draft.order.id)
+    balance(peopled, 1_000_000, account(1_000_000, 5_000_000, refunded=4_000_000))
+    (draft,) = leave(peopled, on_ms=NOW_MS).drafts
+    assert body_of(draft.order, RefundBody).total_ueur == (4 + 1) * 1_000_000
 
 
 def test_a_refund_that_waits_is_named_and_no_other_is_drafted(peopled: Engine) -> None:
