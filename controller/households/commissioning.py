@@ -12,6 +12,7 @@ from controller.database.engine import writing
 from controller.database.tables import HouseholdRow, MeterRow
 from controller.meters.admission import Admission, admission_of, admit
 from controller.meters.behind import note_change
+from controller.meters.registry import NOT_HEARD
 from controller.meters.retired import check_in_fleet, retired_among
 from controller.office import audit
 from controller.office.audit import AuditAct
@@ -131,10 +132,15 @@ def check_elsewhere(session: Session, ean: str, meter: str) -> None:
 
 def _check_free(session: Session, row: HouseholdRow, meter: str) -> None:
     check_elsewhere(session, row.ean, meter)
-    if row.meter == meter or session.get(MeterRow, row.meter) is None:
+    there = session.get(MeterRow, row.meter)
+    if row.meter == meter or there is None or retired_among(session, (row.meter,)):
         return
-    if not retired_among(session, (row.meter,)):
+    if there.epoch == NOT_HEARD:
         raise RefusedError(
-            f"EAN {row.ean}: has meter {row.meter}, which is known to speak; "
-            f"`relance meters replace {row.meter} {meter}` puts another one in its place"
+            f"EAN {row.ean}: has meter {row.meter}, which was put there and has not spoken yet; "
+            f"if that was a wrong id, `relance meters remove {row.meter} --basis TEXT` takes it out first"
         )
+    raise RefusedError(
+        f"EAN {row.ean}: has meter {row.meter}, which is known to speak; "
+        f"`relance meters replace {row.meter} {meter}` puts another one in its place"
+    )

@@ -148,5 +148,5 @@ def _new_meter(meter: str, spoke: Spoke, now_ms: int) -> dict[str, Value]:
         "root_version": 0,
         "reading_number": 0,
         "first_seen_ms": now_ms,
-        "last_seen_ms": now_ms,
+        "last_seen_ms": None if spoke.epoch == NOT_HEARD else now_ms,
     }

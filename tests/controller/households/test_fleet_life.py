@@ -11,6 +11,7 @@ from msgspec import structs
 from sqlalchemy import Engine
 
 from controller.connections.moving import MovedOut, list_tenancies, move_out
+from controller.connections.removing import remove_meter
 from controller.connections.replacing import Wanted, replace_meter
 from controller.database.engine import reading, writing
 from controller.database.tables import (
@@ -360,6 +361,17 @@ def test_a_meter_is_put_at_a_connection_once(peopled: Engine) -> None:
     assert acts == ["commission", "admit", "import"]
     # The file does not say which meter it is: what was put there stays.
     assert take_file(peopled, HEADS, f"{ean(3)},,Mons,,k9,,,").counts.same == 1
+
+
+def test_a_meter_that_was_put_at_a_connection_by_mistake_makes_room(peopled: Engine) -> None:
+    put(peopled, "m3", ean(3))
+    with reading(peopled) as session:
+        assert show_meter(session, "m3").last_seen_ms is None
+    with pytest.raises(RefusedError, match="has meter m3, which was put there and has not spoken yet"):
+        put(peopled, "m4", ean(3))
+    with acting(peopled, ROOT, ANNA, NOW_MS, "wrong id") as act:
+        remove_meter(act, "m3")
+    assert put(peopled, "m4", ean(3)).new is True
 
 
 def test_a_meter_that_has_spoken_already_stays_at_its_link(peopled: Engine) -> None:
