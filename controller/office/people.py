@@ -8,6 +8,7 @@ from controller.office.settings import Settings
 from protocols.arguments import did_you_mean, read_name
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
+from protocols.documents.orders import short_keyid
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import DocumentError, InputError
 
@@ -49,7 +50,9 @@ def check_may(root: Root, role: Role, name: str, where: str) -> None:
     if name not in holders:
         listed = ", ".join(holders) or "nobody"
         hint = did_you_mean(name, holders)
-        raise InputError(f"{where}: {read_name(name, where)} may not {role}{hint} allowed: {listed}")
+        raise InputError(
+            f"{where}: {read_name(name, where)} does not have the role {role}{hint} allowed: {listed}"
+        )
 
 
 def key_warning(settings: Settings, *names: str) -> str | None:
@@ -73,11 +76,17 @@ def open_actor(settings: Settings, root: Root, name: str, passphrase: str) -> Ac
 
     Raises InputError for a wrong passphrase, or a key that the root does not list as theirs.
     """
-    path = find_key(settings.keys, name, keyids_of(root, name))
+    theirs = keyids_of(root, name)
+    path = find_key(settings.keys, name, theirs)
     signer = open_key_file(settings.keys, path, passphrase)
     listed = root.keys.get(signer.keyid)
     if listed is None or listed.holder != name:
-        raise InputError(f"{path}: the root does not know this key as {name}'s")
+        # After `operator rotate` the old file is still here; the new one is where its request was made.
+        lists = " or ".join(short_keyid(each) for each in sorted(theirs)) or "none"
+        raise InputError(
+            f"{path}: key {short_keyid(signer.keyid)}, but the root lists {lists} as {name}'s; "
+            "allowed: a home that has that one (--home)"
+        )
     return Actor(name, signer)
 
 

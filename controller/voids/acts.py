@@ -56,7 +56,9 @@ def propose(act: Act, name: str, keep: Collection[str]) -> VoidProposal:
     marked = _marked(rows, kept)
     for row in kept:
         if not may_countersign(act, row, act.root):
-            raise RefusedError(f"{row.id}: {act.actor.name} may not protect; allowed: somebody who may")
+            raise RefusedError(
+                f"{row.id}: {act.actor.name} does not have the role protect; allowed: somebody who has it"
+            )
         countersign(act, row)
     sheet = act.sheet(Kind.VOID, key.keyid)
     void = drafting.void(sheet, key.keyid, key.holder, body, act.actor.signer.keyid)

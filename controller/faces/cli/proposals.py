@@ -108,7 +108,7 @@ def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> 
         )
         return [
             *lines,
-            "It does not go out: these are in force and stand on dropped keys alone.",
+            "It does not go out: without the dropped keys these, in force, have too few signatures.",
             *(f"  {_named(each, holders)}" for each in done.stranded),
             then,
         ]
@@ -118,7 +118,7 @@ def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> 
 def _named(order: str, holders: Mapping[str, str]) -> str:
     """An order and its object, `o000007 hold/frost`, with the holder's name in the place of a key."""
     order_id, _, name = order.partition(" ")
-    return f"{order_id} {object_in_words(name, holders.get(keyid_named_by(name) or '', ''))}"
+    return f"{order_id} {object_in_words(name, holders.get(keyid_named_by(name) or '', ''))}".rstrip()
 
 
 def root_in_words(root: Root, zone: ZoneInfo) -> list[str]:

@@ -75,7 +75,7 @@ def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:
     twice = refused(call(home, "orders", "sign", "o000002", "--as", "anne"))
     assert twice == "anne has signed o000002 already; it takes a different person: bart or carl"
     assert refused(call(home, "orders", "sign", "o000002", "--as", "dora"), 2).startswith(
-        "--as: dora may not harm"
+        "--as: dora does not have the role harm"
     )
     assert waiting(home) == before
     signed = done(call(home, "orders", "sign", "o000002", "--as", "carl", "--json")).found

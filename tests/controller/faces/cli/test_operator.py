@@ -77,7 +77,7 @@ def test_a_new_person_acts_in_their_roles_and_in_no_others(home: Path) -> None:
     for role, act in (("root", ("root", "propose")), ("harm", ("moratorium", "lift", "mora"))):
         ended = call(home, *act, "--as", "dora")
         assert ended.status == 2
-        assert ended.one_line() == f"--as: dora may not {role}; allowed: anne, bart, carl"
+        assert ended.one_line() == f"--as: dora does not have the role {role}; allowed: anne, bart, carl"
     two_sign(home, "roles", "dora", "--roles", "protect,root")
     assert listed(home)["dora"]["roles"] == ["protect", "root"]
     assert call(home, "root", "propose", "--as", "dora").status == 0
@@ -89,7 +89,7 @@ def test_who_goes_signs_nothing_new_and_the_last_holders_stay(home: Path) -> Non
     assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 0
     assert set(listed(home)) == {"anne", "bart"}
     gone = call(home, "release", "m00001", "--as", "carl")
-    assert gone.one_line() == "--as: carl may not protect; allowed: anne, bart"
+    assert gone.one_line() == "--as: carl does not have the role protect; allowed: anne, bart"
     last = call(home, "operator", "revoke", "bart", "--as", "anne")
     assert last.status == 2
     assert "takes 2 people, and 1 would be left; allowed: others come first (`relance operator add`)" in (
@@ -277,5 +277,5 @@ def test_a_thief_of_one_key_gets_nobody_in(home: Path) -> None:
     assert load_root(home / "root.json") == root
     assert "mallory" not in people_of(root)
     assert roles_of(root, "mallory") == frozenset()
-    with pytest.raises(InputError, match="the root does not know this key as mallory's"):
+    with pytest.raises(InputError, match="but the root lists none as mallory's"):
         open_actor(settings_from({"RELANCE_HOME": str(home)}), root, "mallory", PASSPHRASE)

@@ -34,9 +34,9 @@ def test_the_option_wins_over_the_variable_and_that_over_the_roots_first(
 @pytest.mark.parametrize(
     ("chosen", "variable", "line"),
     [
-        ("dora", None, "--as: dora may not harm; allowed: anne, bart, carl"),
-        ("service", None, "--as: service may not harm; allowed: anne, bart, carl"),
-        (None, "dora", "RELANCE_OPERATOR: dora may not harm; allowed: anne, bart, carl"),
+        ("dora", None, "--as: dora does not have the role harm; allowed: anne, bart, carl"),
+        ("service", None, "--as: service does not have the role harm; allowed: anne, bart, carl"),
+        (None, "dora", "RELANCE_OPERATOR: dora does not have the role harm; allowed: anne, bart, carl"),
         ("../anne", None, '--as: "../anne"; allowed: 1 to 64 letters'),
         ("", None, '--as: ""; allowed: 1 to 64 letters'),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.office.keys import create_key, key_path
+from protocols.documents.orders import short_keyid
 from tests.controller.faces.cli.invocation import RELANCE, Ended, call, call_outside, environment
 from tests.controller.faces.cli.terminal import CTRL_C, type_at_prompts
 
@@ -23,7 +24,7 @@ meters list --clock late | 2 | --clock: "late"; allowed: trusted, disputed, lost
 meters list --clock dispute | 2 | --clock: "dispute"; did you mean disputed? allowed: trusted, disputed, lost
 orders list --state drafft | 2 | --state: "drafft"; did you mean draft? allowed: draft, rehearsed
 flag set m00001 medicall | 2 | NAME: "medicall"; did you mean medical? allowed: protected
-release --all --as ann | 2 | --as: ann may not protect; did you mean anne? allowed: anne, bart, carl
+release --all --as ann | 2 | --as: ann does not have the role protect; did you mean anne? allowed: anne, bart
 meters list --zone Europe/Bruxelles | 2 | --zone: "Europe/Bruxelles"; allowed: an IANA zone
 meters show m9 | 1 | no such meter: "m9"; `relance meters list` shows all
 meters show m1 | 1 | no such meter: "m1"; did you mean m00001? `relance meters list` shows all
@@ -36,8 +37,8 @@ moratorium declare covid --until 2099-01-01T00:00 | 2 | --until: "2099-01-01T00:
 moratorium declare covid --until tomorrow | 2 | --until: "tomorrow"; allowed: a date and time with
 moratorium declare covid --until 2020-07-01T00:00Z | 2 | --until: "2020-07-01T00:00Z"; allowed: an instant to
 moratorium declare 'co vid' --until 2099-01-01T00:00Z | 2 | NAME: "co vid"; allowed: 1 to 64 letters
-release --all --as dora | 2 | --as: dora may not protect; allowed: anne, bart, carl
-moratorium lift x --as service | 2 | --as: service may not harm; allowed: anne
+release --all --as dora | 2 | --as: dora does not have the role protect; allowed: anne, bart, carl
+moratorium lift x --as service | 2 | --as: service does not have the role harm; allowed: anne
 moratorium extend covid --until 2099-01-01T00:00Z | 1 | no moratorium covid in force
 moratorium lift covid | 1 | no moratorium covid in force
 moratorium status covid | 1 | no moratorium covid; `relance moratorium status` shows all
@@ -184,9 +185,10 @@ def test_a_missing_key_is_an_error_before_a_passphrase_is_asked_for(home: Path) 
 
 def test_a_key_that_the_root_does_not_know_signs_nothing(home: Path) -> None:
     key_path(home / "keys", "anne").unlink()
-    create_key(home / "keys", "anne", environment(home)["RELANCE_PASSPHRASE"])
+    new = create_key(home / "keys", "anne", environment(home)["RELANCE_PASSPHRASE"])
     line = refused(call(home, "release", "--all"), 2)
-    assert line.endswith("anne.pem: the root does not know this key as anne's")
+    assert f"anne.pem: key {short_keyid(new.keyid)}, but the root lists " in line
+    assert line.endswith(" as anne's; allowed: a home that has that one (--home)")
 
 
 def test_a_key_that_others_can_read_is_warned_of_and_works(home: Path) -> None:
