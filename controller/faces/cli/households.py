@@ -45,7 +45,7 @@ def import_file(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; store nothing.")] = False,
     encoding: Annotated[
-        str, typer.Option(metavar="NAME", help=f"{', '.join(ENCODINGS)}; default: utf-8.")
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(ENCODINGS)}.")
     ] = "utf-8",
     delimiter: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"{', '.join(DELIMITERS)}; default: what row 1 has.")
