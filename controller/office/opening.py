@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from controller.database.engine import open_store, reading
+from controller.office.issuers_store import issuers_in_force
 from controller.office.people import load_root
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import newer_root
@@ -46,8 +47,20 @@ def open_office(settings: Settings) -> Iterator[Office]:
 
 
 def keep_newest_root(office: Office) -> None:
-    """Put the root in force into the home, where its file holds an earlier one. Raises InputError."""
+    """Put the root in force into the home, where its file holds an earlier one. Raises InputError.
+
+    The issuers go first: under the new root they may need signatures that only the store's document has.
+    """
     with office.reading() as session:
         newer = newer_root(session, load_root(office.settings.root))
     if newer is not None:
+        write_issuers(office)
         replace_sealed(office.settings.root, newer[1])
+
+
+def write_issuers(office: Office) -> None:
+    """The home's copy, for fleets that are made from it: with the signatures that the root demands."""
+    with office.reading() as session:
+        sealed = issuers_in_force(session)
+    if sealed is not None:
+        replace_sealed(office.settings.issuers, sealed.envelope)

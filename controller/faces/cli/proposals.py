@@ -11,8 +11,8 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES
-from controller.office.issuers_store import issuers_in_force
 from controller.office.keys import key_files, keyid_in, open_key_file
+from controller.office.opening import write_issuers
 from controller.office.people import keyids_of
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import holders_of_keys, proposed_root
@@ -66,7 +66,7 @@ def show_proposal(face: Face, done: RootProposal) -> int:
     """Print a root after an act, and what is to do next. Where it is in force the home's files follow."""
     if done.in_force:
         replace_sealed(face.office.settings.root, done.envelope)
-        _write_issuers(face)
+        write_issuers(face.office)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         more = {"code": code_of(done.envelope), "changes": words_of(done.change)}
@@ -81,14 +81,6 @@ def show_proposal(face: Face, done: RootProposal) -> int:
             *_what_next(done, holders, command),
         )
     return Exit.NO if done.stranded else Exit.DONE
-
-
-def _write_issuers(face: Face) -> None:
-    """The home's copy, for fleets that are made from it: with the signatures that the new root demands."""
-    with face.office.reading() as session:
-        sealed = issuers_in_force(session)
-    if sealed is not None:
-        replace_sealed(face.office.settings.issuers, sealed.envelope)
 
 
 def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> list[str]:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from controller.office.keys import key_files, load_signer
+from controller.office.opening import keep_newest_root, open_office
 from controller.office.people import load_root, open_actor
 from controller.office.settings import settings_from
 from controller.roots.rules import people_of, roles_of
+from emulator.cli.trust import read_secrets
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError
 from tests.controller.faces.cli.invocation import PASSPHRASE, Ended, call
@@ -264,6 +266,23 @@ def test_a_root_of_the_store_counts_at_a_home_that_is_many_roots_behind(home: Pa
     (home / "root.json").write_bytes(old)
     assert call(home, "root", "show", "--json").found["version"] == last["version"]
     assert call(home, "release", "m00001", "--as", "eric").status == 0
+
+
+def test_the_offices_home_follows_a_root_that_was_signed_at_another_machine(home: Path) -> None:
+    """Its issuers too: a fleet made from the home takes them only with the signatures of the new root."""
+    old = {path: path.read_bytes() for path in (home / "root.json", home / "issuers.json")}
+    own = request(home, "anne")
+    asked = call(
+        home, "operator", "rotate", "anne", "--request", str(own), "--countersign", "--as", "bart", "--json"
+    )
+    two = call(home, "root", "sign", "--code", asked.found["code"], "--as", "carl", "--json").found
+    assert (two["in_force"], two["countersigned"]) == (True, ["issuers/1"])
+    for path, data in old.items():
+        path.write_bytes(data)
+    with open_office(settings_from({"RELANCE_HOME": str(home)})) as office:
+        keep_newest_root(office)
+    secrets = read_secrets(home / "root.json", None)
+    assert (secrets.root.version, secrets.issuers is None) == (two["version"], False)
 
 
 def test_a_thief_of_one_key_gets_nobody_in(home: Path) -> None:
