@@ -44,9 +44,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A row of heads, and a row a household.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; store nothing.")] = False,
-    encoding: Annotated[
-        str, typer.Option(metavar="NAME", help=f"One of {', '.join(ENCODINGS)}.")
-    ] = "utf-8",
+    encoding: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(ENCODINGS)}.")] = "utf-8",
     delimiter: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"{', '.join(DELIMITERS)}; default: what row 1 has.")
     ] = None,

@@ -112,9 +112,7 @@ def contacts(
     face: Face,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A row of heads, and a row a household.")],
     *,
-    encoding: Annotated[
-        str, typer.Option(metavar="NAME", help=f"One of {', '.join(ENCODINGS)}.")
-    ] = "utf-8",
+    encoding: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(ENCODINGS)}.")] = "utf-8",
     delimiter: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"{', '.join(DELIMITERS)}; default: what row 1 has.")
     ] = None,
