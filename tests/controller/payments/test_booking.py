@@ -420,7 +420,8 @@ class MoneyMachine(RuleBasedStateMachine):
         """A new run has heard nobody."""
         self.purses = PursesHeard()
 
-    @precondition(lambda self: self.epoch < 4)
+    # Two that are closed without a word of the meter between them are open: docs/attacks.md.
+    @precondition(lambda self: self.epoch < 2)
     @rule()
     def begin_an_epoch(self) -> None:
         self.epoch += 1
