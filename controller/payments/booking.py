@@ -19,6 +19,7 @@ from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
 from controller.orders import store as orders
+from controller.payments.epochs import epochs_held, uncredited
 from controller.payments.requests import (
     RequestState,
     answered_ueur,
@@ -26,7 +27,7 @@ from controller.payments.requests import (
     settle_request,
     waiting_requests,
 )
-from controller.payments.store import Booked, attach, book_found, draw_statement, move, uncredited
+from controller.payments.store import Booked, attach, book_found, draw_statement, move
 from protocols.documents.drafting import payment_statement
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.issuers import Issuer
@@ -114,7 +115,8 @@ def _move_uncredited(
         purse = purses.of(meter)
         if purse is None or (issuer.name, issuer.epoch) not in purse.totals_ueur:
             continue
-        for payment_id in uncredited(session, meter, issuer.epoch, purse.epochs_ueur(issuer.name)):
+        held_ueur = epochs_held(session, meter, purse)
+        for payment_id in uncredited(session, meter, issuer.epoch, held_ueur):
             _issue(session, move(session, payment_id, issuer.epoch, now_ms), issuing, now_ms)
             moved += 1
     return moved

@@ -5,8 +5,6 @@ drafts the statement, signs it and submits the order; `attach` links payment and
 gets no sheet.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec import Struct
 from sqlmodel import Session, and_, col, func, select
@@ -141,39 +139,6 @@ def ledger_of(session: Session, meter: str) -> tuple[int, int]:
         if row.found or state == DeliveryState.EFFECTIVE:
             confirmed_ueur[of] = max(confirmed_ueur.get(of, 0), row.total_ueur)
     return sum(paid_ueur.values()), sum(confirmed_ueur.values())
-
-
-def uncredited(
-    session: Session, meter: str, epoch: int, held_ueur: Mapping[int, int], issuer: str = CONTROLLER
-) -> list[str]:
-    """The ids of payments in epochs before this one that the meter never credited, in their sequence.
-
-    `held_ueur`: what the meter holds of each epoch, as far as it says so: of the present one, and of the one
-    that it closed last. Payments of an epoch before that were looked at when it was closed.
-    """
-    closed = {of for of in held_ueur if of < epoch}
-    query = (
-        select(PaymentRow)
-        .join(
-            DeliveryRow,
-            and_(
-                col(DeliveryRow.order_id) == col(PaymentRow.order_id),
-                col(DeliveryRow.meter) == col(PaymentRow.meter),
-            ),
-        )
-        .where(
-            PaymentRow.meter == meter,
-            PaymentRow.issuer == issuer,
-            PaymentRow.epoch < epoch,
-            col(DeliveryRow.state) != DeliveryState.EFFECTIVE,
-        )
-        .order_by(col(PaymentRow.number))
-    )
-    return [
-        row.id
-        for row in session.exec(query)
-        if (row.epoch in closed or not closed) and row.total_ueur > held_ueur.get(row.epoch, 0)
-    ]
 
 
 def move(session: Session, payment_id: str, epoch: int, now_ms: int) -> Booked:
