@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -28,6 +29,8 @@ app = post_face.app
 
 _FOUND: Final = (Happening.MET, Happening.ABSENT)
 _STEPS: Final = tuple(each for each in Happening if each not in _FOUND)
+# What spreadsheets take for a formula; a telephone number with its plus is none.
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![0-9])")
 _HEADS: Final = ("postcode", "town", "street", "name", "phone", "meter", "steps", "absent", "reached")
 When = Annotated[str | None, typer.Option("--on", metavar="T", help="When it was, with an offset; else now.")]
 What = Annotated[str, typer.Option("--step", metavar="STEP", help=f"{', '.join(_STEPS)}.")]
@@ -73,7 +76,7 @@ def visit(
     elif out is not None:
         print_lines(f"{out}: {len(found)} doors.")
     elif found:
-        rows = [tuple(_cell(getattr(each, head)) for head in _HEADS) for each in shown]
+        rows = [tuple(_text(getattr(each, head)) for head in _HEADS) for each in shown]
         print_table("", _HEADS, rows, wraps=("street", "name"))
         if len(found) > most:
             print_lines(f"and {len(found) - most} more: add a higher --limit, or --out FILE.csv")
@@ -195,10 +198,16 @@ def _write(out: Path, found: list[DoorVisit]) -> None:
         with open(out, "x", encoding="utf-8", newline="", opener=_for_us_alone) as file:  # an opener
             writer = csv.writer(file)
             writer.writerow(DoorVisit.__struct_fields__)
-            writer.writerows([_cell(value) for value in structs.astuple(each)] for each in found)
+            writer.writerows([cell_of(value) for value in structs.astuple(each)] for each in found)
     except OSError as error:
         raise InputError(line_of(error)) from None
 
 
-def _cell(value: object) -> str:
+def cell_of(value: object) -> str:
+    """A value as a spreadsheet shows it: a name that looks like a formula must not be carried out there."""
+    text = _text(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _text(value: object) -> str:
     return "" if value is None else str(value)

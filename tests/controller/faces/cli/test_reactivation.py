@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.faces.cli.reactivation_doors import cell_of
 from protocols.instants import DAY_MS
 from protocols.reasons import Voice
 from tests.controller.faces.cli.invocation import call
@@ -58,6 +59,22 @@ def test_doors_come_street_by_street_and_those_without_an_address_last(opened: P
     for meter in ("m00001", "m00002", "m00003"):
         call(opened, "reactivation", "done", "june", meter, "--channel", "technician")
     assert call(opened, "reactivation", "visit", "june").status == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, ""),
+        (3, "3"),
+        ("Rue de l'Ange 3", "Rue de l'Ange 3"),
+        ("+32 470 00 00 01", "+32 470 00 00 01"),
+        ("=HYPERLINK(x)", "'=HYPERLINK(x)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+    ],
+)
+def test_no_name_is_a_formula_in_a_route(value: object, cell: str) -> None:
+    assert cell_of(value) == cell
 
 
 def test_who_can_be_written_to_in_no_way_is_told(opened: Path) -> None:
