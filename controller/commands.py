@@ -199,8 +199,8 @@ ROWS: Final = (
         "Found a controller: keys of people and machines, a root signed by two, an empty database.",
         _init,
         (
-            "init --home controller --operator anne --operator bart",
-            "init --operator anne --operator bart --database postgresql://relance@db/relance",
+            "init --home controller --operator anna --operator bert",
+            "init --operator anna --operator bert --database postgresql://relance@db/relance",
         ),
     ),
     CommandRow(
@@ -257,7 +257,7 @@ ROWS: Final = (
         "refund",
         "Take money out of a purse that was paid back to the household in another way.",
         _refund,
-        ("refund m00042 --eur 20.00 --basis 'move of 1 June' --as anne", "orders sign o000012 --as bart"),
+        ("refund m00042 --eur 20.00 --basis 'move of 1 June' --as anna", "orders sign o000012 --as bert"),
     ),
     CommandRow("parameters", "Set a meter's payment mode and groups, and go back.", _parameters),
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),

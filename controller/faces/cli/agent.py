@@ -33,7 +33,7 @@ _LENGTH: Final = re.compile(r"([0-9]{1,4})(h|min)")
 app = typer.Typer(no_args_is_help=True, help="Open your key for a shift: it signs, and asks no passphrase.")
 
 
-@verb(app, "open", "agent open anne", "agent open anne --for 4h", shares=READING)
+@verb(app, "open", "agent open anna", "agent open anna --for 4h", shares=READING)
 def open_one(
     face: Face,
     name: Annotated[str, typer.Argument(metavar="NAME", help="You, as orders name you.")],

@@ -14,7 +14,7 @@ from protocols.documents.kind_rule import Kind
 app = typer.Typer(no_args_is_help=True, help="Settle a meter's disputed clock.")
 
 
-@verb(app, "rebase", "clock rebase m00042 --as anne", "orders sign o000012 --as bart", shares=ACTING)
+@verb(app, "rebase", "clock rebase m00042 --as anna", "orders sign o000012 --as bert", shares=ACTING)
 def rebase_one(
     face: Face,
     meter: Meter,

@@ -31,7 +31,7 @@ Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The cut's nam
     app,
     "order",
     "cut order m00042 m00043 --name debts --from 2026-07-06T10:00+02:00 --until 2026-07-06T14:00+02:00",
-    "orders sign o000011 --as bart",
+    "orders sign o000011 --as bert",
     shares=ACTING,
 )
 def order_one(

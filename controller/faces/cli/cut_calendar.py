@@ -41,7 +41,7 @@ Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="A calendar's ord
     "set",
     "calendar set --rule 'mon-thu 08:00-15:00' --zone Europe/Brussels --holidays BE "
     "--until 2026-09-30T00:00+02:00",
-    "orders sign o000003 --as bart",
+    "orders sign o000003 --as bert",
     shares=ACTING,
 )
 def set_one(

@@ -19,8 +19,8 @@ app = typer.Typer(no_args_is_help=True, help="Put a debt on a meter, and say how
 @verb(
     app,
     "set",
-    "debt set m00042 --eur 120.00 --share 350 --period-cap 5.00 --period-days 7 --as anne",
-    "orders sign o000012 --as bart",
+    "debt set m00042 --eur 120.00 --share 350 --period-cap 5.00 --period-days 7 --as anna",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def set_one(

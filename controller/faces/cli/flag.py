@@ -40,7 +40,7 @@ def set_one(face: Face, meter: Meter, name: Name) -> int:
     return face.show(status)
 
 
-@verb(app, "clear", "flag clear m00042 medical --as anne", "orders sign o000009 --as bart", shares=ACTING)
+@verb(app, "clear", "flag clear m00042 medical --as anna", "orders sign o000009 --as bert", shares=ACTING)
 def clear_one(face: Face, meter: Meter, name: Name) -> int:
     """Clear a household's flag. Two different people must sign; this command signs first."""
     read_name(meter, "METER")

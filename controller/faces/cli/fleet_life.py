@@ -81,7 +81,7 @@ def commission_one(
     app,
     "move-out",
     "meters move-out m00042 --on 2026-11-29T12:00+01:00",
-    "orders sign o000012 --as bart",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def move_one_out(

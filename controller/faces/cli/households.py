@@ -35,7 +35,7 @@ _WORDS_SHOWN: Final = 8
     app,
     "import",
     "meters import fleet.csv --dry-run",
-    "meters import fleet.csv --encoding latin-1 --as anne",
+    "meters import fleet.csv --encoding latin-1 --as anna",
     "meters import fleet.csv --delimiter semicolon --json",
     shares=NAMED,
 )

@@ -55,8 +55,8 @@ def show_issuers(face: Face) -> int:
 @verb(
     app,
     "propose",
-    "issuers propose --new-epoch --as anne",
-    "issuers propose --allowance controller=800 --as anne",
+    "issuers propose --new-epoch --as anna",
+    "issuers propose --allowance controller=800 --as anna",
     shares=NAMED,
 )
 def propose_issuers(
@@ -88,7 +88,7 @@ def propose_issuers(
     return _show(face, done)
 
 
-@verb(app, "sign", "issuers show", "issuers sign --code 5f0c2b9a41d7e836 --as bart", shares=NAMED)
+@verb(app, "sign", "issuers show", "issuers sign --code 5f0c2b9a41d7e836 --as bert", shares=NAMED)
 def sign_issuers(
     face: Face,
     *,

@@ -64,7 +64,7 @@ _WITNESSES_SHOWN = 2
     "meters list --supply off --json",
     "meters list --clock disputed --wide",
     "meters list --where 'supply==off;(balance<0,heard>2h)'",
-    "meters list --who --where 'dso==ORES;flag==medical' --as anne",
+    "meters list --who --where 'dso==ORES;flag==medical' --as anna",
     shares=LOOKING,
 )
 def list_all(
@@ -128,7 +128,7 @@ def list_all(
     "show",
     "meters show m00042",
     "meters show m00042 --wide",
-    "meters show m00042 --json --as anne",
+    "meters show m00042 --json --as anna",
     shares=LOOKING,
 )
 def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:

@@ -36,7 +36,7 @@ Until = Annotated[
     app,
     "declare",
     "moratorium declare covid-2020 --until 2020-07-01T00:00+02:00 --basis 'decree of 18 March 2020'",
-    "moratorium declare heat-2026 --from 2026-07-20T12:00+02:00 --until 2026-07-27T00:00+02:00 --as bart",
+    "moratorium declare heat-2026 --from 2026-07-20T12:00+02:00 --until 2026-07-27T00:00+02:00 --as bert",
     "moratorium declare flood-2026 --group area/Namur --until 2026-08-01T00:00+02:00 --basis 'order 7'",
     shares=ACTING,
 )
@@ -84,7 +84,7 @@ def extend_one(face: Face, name: Name, *, until: Until) -> int:
     return face.show(extended)
 
 
-@verb(app, "lift", "moratorium lift covid-2020 --as anne", "orders sign o000007 --as bart", shares=ACTING)
+@verb(app, "lift", "moratorium lift covid-2020 --as anna", "orders sign o000007 --as bert", shares=ACTING)
 def lift_one(
     face: Face,
     name: Name,

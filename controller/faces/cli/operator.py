@@ -77,8 +77,8 @@ def list_all(face: Face) -> int:
 @verb(
     app,
     "add",
-    "operator add dora --request dora.key.json --roles protect,harm --language fr --as anne",
-    "operator add dora --roles protect --as anne",
+    "operator add dora --request dora.key.json --roles protect,harm --language fr --as anna",
+    "operator add dora --roles protect --as anna",
     shares=NAMED,
 )
 def add_one(
@@ -103,8 +103,8 @@ def add_one(
 @verb(
     app,
     "revoke",
-    "operator revoke carl --as anne",
-    "operator revoke carl --countersign --as anne",
+    "operator revoke carl --as anna",
+    "operator revoke carl --countersign --as anna",
     shares=NAMED,
 )
 def revoke_one(face: Face, name: Name, *, countersign: Countersign = False) -> int:
@@ -119,8 +119,8 @@ def revoke_one(face: Face, name: Name, *, countersign: Countersign = False) -> i
 @verb(
     app,
     "rotate",
-    "operator rotate anne --request anne.key.json --as bart",
-    "operator rotate service --countersign --as anne",
+    "operator rotate anna --request anna.key.json --as bert",
+    "operator rotate service --countersign --as anna",
     shares=NAMED,
 )
 def rotate_one(face: Face, name: Holder, *, request: Request = None, countersign: Countersign = False) -> int:
@@ -136,13 +136,13 @@ def rotate_one(face: Face, name: Holder, *, request: Request = None, countersign
     return _propose(face, RootChange(rotated={name: public}), countersign=countersign, own=own)
 
 
-@verb(app, "roles", "operator roles dora --roles protect,harm,root --as anne", shares=NAMED)
+@verb(app, "roles", "operator roles dora --roles protect,harm,root --as anna", shares=NAMED)
 def change_roles(face: Face, name: Name, *, roles: Roles, countersign: Countersign = False) -> int:
     """Propose a root in which somebody has these roles, and no others. A second person signs it."""
     return _propose(face, RootChange(roles={name: _roles(roles)}), countersign=countersign)
 
 
-@verb(app, "language", "operator language dora fr --as anne", shares=NAMED)
+@verb(app, "language", "operator language dora fr --as anna", shares=NAMED)
 def set_language(
     face: Face, name: Name, language: Annotated[str, typer.Argument(metavar="LANG", help="fr, nl, de or en.")]
 ) -> int:

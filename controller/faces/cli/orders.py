@@ -139,7 +139,7 @@ def show(face: Face, order_id: Id, *, wide: Wide = False) -> int:
     return Exit.DONE
 
 
-@verb(app, "sign", "orders sign o000007 --as bart", shares=READING)
+@verb(app, "sign", "orders sign o000007 --as bert", shares=READING)
 def sign_one(
     face: Face, order_id: Id, *, by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")]
 ) -> int:
@@ -166,7 +166,7 @@ def sign_one(
     return face.show(status, described=True, more=more)
 
 
-@verb(app, "withdraw", "orders withdraw o000007 --as anne", shares=NAMED)
+@verb(app, "withdraw", "orders withdraw o000007 --as anna", shares=NAMED)
 def withdraw_one(face: Face, order_id: Id) -> int:
     """Withdraw an order that was not sent. One that was sent is lifted, cancelled or cleared instead."""
     office, status = face.office, _waiting(face, order_id)

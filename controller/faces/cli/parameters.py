@@ -21,8 +21,8 @@ app = typer.Typer(no_args_is_help=True, help="Set a meter's payment mode and gro
     app,
     "set",
     "parameters set m00042 --mode credit --from 2026-07-01T00:00+02:00",
-    "parameters set m00042 --group namur --group social --as anne",
-    "orders sign o000012 --as bart",
+    "parameters set m00042 --group namur --group social --as anna",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def set_one(
@@ -54,8 +54,8 @@ def set_one(
 @verb(
     app,
     "back",
-    "parameters back m00042 --to 3 --as anne",
-    "orders sign o000012 --as bart",
+    "parameters back m00042 --to 3 --as anna",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def back_one(

@@ -104,7 +104,7 @@ def show_retention(face: Face) -> int:
     app,
     "purge",
     "privacy purge --dry-run",
-    "privacy purge --yes --as anne",
+    "privacy purge --yes --as anna",
     shares=NAMED,
 )
 def purge_all(

@@ -107,7 +107,7 @@ def open_one(
     return Exit.DONE if count else Exit.NO
 
 
-@verb(app, "contacts", "reactivation contacts addresses.csv --as anne", shares=NAMED)
+@verb(app, "contacts", "reactivation contacts addresses.csv --as anna", shares=NAMED)
 def contacts(
     face: Face,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A row of heads, and a row a household.")],
@@ -257,7 +257,7 @@ def move(face: Face, name: Name, *, deadline: Deadline) -> int:
     return Exit.DONE
 
 
-@verb(app, "close", "reactivation close june-2020 --as anne", shares=NAMED)
+@verb(app, "close", "reactivation close june-2020 --as anna", shares=NAMED)
 def close_one(face: Face, name: Name) -> int:
     """End a reactivation: nothing is sent any more, and no planned cut warns of it. Its counts stay."""
     read_name(name, "NAME")

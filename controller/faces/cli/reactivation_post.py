@@ -40,7 +40,7 @@ Wave = Annotated[
     app,
     "remind",
     "reactivation remind june-2020 --wave first",
-    "reactivation remind june-2020 --wave letters --by letter --as anne",
+    "reactivation remind june-2020 --wave letters --by letter --as anna",
     shares=NAMED,
 )
 def remind(

@@ -54,7 +54,7 @@ def show_root(face: Face) -> int:
     return Exit.DONE
 
 
-@verb(app, "propose", "root propose --as anne", "root propose --drop carl --as anne", shares=NAMED)
+@verb(app, "propose", "root propose --as anna", "root propose --drop carl --as anna", shares=NAMED)
 def propose_root(
     face: Face,
     *,
@@ -76,9 +76,9 @@ def propose_root(
 @verb(
     app,
     "sign",
-    "root sign --as bart",
-    "root sign --drop carl --as bart",
-    "root sign --code 5f0c2b9a41d7e836 --as bart",
+    "root sign --as bert",
+    "root sign --drop carl --as bert",
+    "root sign --code 5f0c2b9a41d7e836 --as bert",
     shares=NAMED,
 )
 def sign_root(

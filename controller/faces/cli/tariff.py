@@ -35,7 +35,7 @@ _WORDS = 4
     "tariff set --name base --eur-per-kwh 0.30 --eur-per-day 0.24",
     "tariff set --name dual --eur-per-kwh 0.30 --eur-per-day 0.24 --until 2027-01-01T00:00+01:00 "
     "--register '1-0:1.8.1 0.40 0.24 mon-fri 07:00-22:00' --register '1-0:1.8.2 0.20 0.24 rest'",
-    "orders sign o000012 --as bart",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def set_one(
@@ -83,7 +83,7 @@ def set_one(
     app,
     "defer",
     "tariff defer --name covid-2020 --from 2026-03-18T00:00+01:00 --until 2026-07-01T00:00+02:00",
-    "orders sign o000012 --as bart",
+    "orders sign o000012 --as bert",
     shares=ACTING,
 )
 def defer_one(

@@ -32,9 +32,9 @@ Keep = Annotated[
 @verb(
     app,
     "propose",
-    "void propose carl --as anne",
-    "void propose carl --keep hold/covid-2020 --keep o000012 --basis 'key stolen on 3 May' --as anne",
-    "void propose 5f8c1a02 --keep none --as anne",
+    "void propose carl --as anna",
+    "void propose carl --keep hold/covid-2020 --keep o000012 --basis 'key stolen on 3 May' --as anna",
+    "void propose 5f8c1a02 --keep none --as anna",
     shares=ACTING,
 )
 def propose_one(face: Face, key: Key, *, keep: Keep = None) -> int:
