@@ -192,6 +192,11 @@ class People:
 
     def _pay(self, event: do.TopUp) -> None:
         amount_ueur = event.cents * _UEUR_PER_CENT
+        paid = Paid(event.meter, amount_ueur)
+        if self.till.paid.get(event.payment, paid) != paid:
+            # A restored store has forgotten the id; the receipts have not.
+            self._trace.add(self._truth.now_ms(), f"{event}: the id is on another receipt")
+            return
         try:
             with self._act(OPERATORS[0]) as act:
                 taken = self._take(act, event, amount_ueur)
@@ -199,7 +204,7 @@ class People:
             self._trace.add(self._truth.now_ms(), f"{event}: refused: {error}")
             return
         self._trace.add(self._truth.now_ms(), f"{event}: {taken.state}")
-        self.till.take(event.payment, Paid(event.meter, amount_ueur))
+        self.till.take(event.payment, paid)
         if taken.status is None:
             self._requested(event.payment)
             return
