@@ -1,0 +1,199 @@
+"""A kiosk's store: a SQLite file in WAL mode, beside the commands and the screen that share it.
+
+`reading` sees one state; `writing` is one transaction, which takes the lock when it begins. A commit is on
+the disk (synchronous=FULL): only then is a household told that it has paid. The functions below are for the
+line to the controller and for who serves cards.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlmodel import Session, col, create_engine, select
+
+from cardreader.kiosk.tables import (
+    KIOSK_SCHEMA,
+    CardDocumentRow,
+    KioskTable,
+    MarkRow,
+    MeterAskRow,
+    OutgoingRow,
+    UpChannel,
+)
+from protocols.errors import InputError, UnreachableError
+
+# How long a writer waits for another one, such as the screen for the line.
+_BUSY_MS: Final = 10_000
+# "rlnK": a file of another program is not taken for a store.
+_APPLICATION: Final = 0x726C6E4B
+
+
+def open_kiosk_store(path: Path) -> Engine:
+    """The store in this file, which is made where there is none.
+
+    Raises InputError for a file that is no store of a kiosk, or of a later version; UnreachableError where
+    another program holds it, or the disk takes nothing.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    try:
+        with engine.execution_options(relance_writes=True).begin() as connection:
+            _lead_to_schema(connection, path)
+    except OperationalError as error:
+        engine.dispose()
+        raise UnreachableError(f"{path}: {_first_line(error)}") from None
+    except DatabaseError as error:
+        engine.dispose()
+        raise InputError(f"{path}: no store of a kiosk: {_first_line(error)}") from None
+    except InputError:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading_kiosk(engine: Engine) -> Iterator[Session]:
+    """A session that sees one state of the store; its changes are rolled back."""
+    with Session(engine, autoflush=False) as session:
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def writing_kiosk(engine: Engine) -> Iterator[Session]:
+    """A session that is one transaction: committed at the end, rolled back by an exception.
+
+    Raises UnreachableError where another writer holds the lock too long, or the disk takes nothing.
+    """
+    try:
+        writer = engine.execution_options(relance_writes=True)
+        with Session(writer, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        raise UnreachableError(f"the kiosk's store: {_first_line(error)}") from None
+
+
+def queue_outgoing(session: Session, channel: UpChannel, payload: bytes, at_ms: int) -> int:
+    """Queues what is to go to the controller; returns its number, which is above all before."""
+    row = OutgoingRow(channel=channel, payload=payload, at_ms=at_ms)
+    session.add(row)
+    session.flush()
+    assert row.number is not None
+    return row.number
+
+
+def outgoing_after(session: Session, number: int, limit: int) -> list[OutgoingRow]:
+    """What is queued above this number and not acknowledged, the first one first; at most `limit` rows."""
+    found = (
+        select(OutgoingRow)
+        .where(col(OutgoingRow.number) > number, col(OutgoingRow.acknowledged) == 0)
+        .order_by(col(OutgoingRow.number))
+        .limit(limit)
+    )
+    return list(session.exec(found))
+
+
+def acknowledge(session: Session, number: int) -> bool:
+    """The controller has stored what has this number. Returns False where it was known already."""
+    row = session.get(OutgoingRow, number)
+    if row is None or row.acknowledged:
+        return False
+    row.acknowledged = 1
+    session.add(row)
+    return True
+
+
+def keep_document(session: Session, meter: str, name: str, envelope: bytes, since_ms: int) -> None:
+    """Has a document put onto the meter's card, in the place of the earlier one of the same `name`.
+
+    `name` is the document's object, such as `hold/h1`, or `root`, `issuers`, `time/SOURCE`, `letter`.
+    """
+    session.merge(CardDocumentRow(meter=meter, object=name, envelope=envelope, since_ms=since_ms))
+
+
+def drop_document(session: Session, meter: str, name: str) -> bool:
+    """It is not to go onto the card any more. Returns False where there was none."""
+    row = session.get(CardDocumentRow, (meter, name))
+    if row is not None:
+        session.delete(row)
+        session.flush()
+    return row is not None
+
+
+def documents_for(session: Session, meter: str) -> list[CardDocumentRow]:
+    """What is to go onto the meter's card, the oldest first."""
+    found = select(CardDocumentRow).where(CardDocumentRow.meter == meter)
+    return list(session.exec(found.order_by(col(CardDocumentRow.since_ms), col(CardDocumentRow.object))))
+
+
+def keep_ask(session: Session, meter: str, source: str, word: bytes, at_ms: int) -> bool:
+    """A meter's ask for the time, from its card. Returns False for one that is kept already."""
+    row = session.get(MeterAskRow, (meter, source))
+    if row is not None and row.word == word:
+        return False
+    session.merge(MeterAskRow(meter=meter, source=source, word=word, at_ms=at_ms))
+    return True
+
+
+def asks_waiting(session: Session) -> list[MeterAskRow]:
+    """The asks that were not sent yet."""
+    return list(session.exec(select(MeterAskRow).where(MeterAskRow.sent == 0)))
+
+
+def mark_sent(session: Session, ask: MeterAskRow) -> None:
+    """Marks this very ask as sent; a later one of the same meter is another."""
+    row = session.get(MeterAskRow, (ask.meter, ask.source))
+    if row is not None and row.word == ask.word:
+        row.sent = 1
+        session.add(row)
+
+
+def note_mark(session: Session, name: str, value: int) -> None:
+    """Remembers a number by its name."""
+    session.merge(MarkRow(name=name, value=value))
+
+
+def noted_mark(session: Session, name: str) -> int | None:
+    """The number that is remembered by this name."""
+    row = session.get(MarkRow, name)
+    return None if row is None else row.value
+
+
+def _lead_to_schema(connection: Connection, path: Path) -> None:
+    """Makes the tables of an empty file. A step for each later form will stand here."""
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    if application != _APPLICATION and (tables or version):
+        raise InputError(f"{path}: the store of another program")
+    if version > KIOSK_SCHEMA:
+        raise InputError(
+            f"{path}: schema {version}; allowed: at most {KIOSK_SCHEMA}: a later program made it"
+        )
+    if version < KIOSK_SCHEMA:
+        KioskTable.metadata.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={KIOSK_SCHEMA}")
+        connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
+
+
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection
+    # As in the controller's store: transactions are opened by us, and a commit is on the disk.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("relance_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _first_line(error: DatabaseError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,114 @@
+"""The kiosk's store: what is queued, kept and forgotten; and files that are none."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from cardreader.kiosk import store
+from cardreader.kiosk.store import open_kiosk_store, reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import ShiftRow, UpChannel
+from protocols.errors import InputError, UnreachableError
+
+
+def test_what_is_queued_stays_until_it_is_acknowledged(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        numbers = [
+            store.queue_outgoing(session, UpChannel.STATEMENTS, bytes([each]), each) for each in range(1, 5)
+        ]
+    engine.dispose()
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        assert store.acknowledge(session, numbers[1])
+        assert not store.acknowledge(session, numbers[1])
+        assert not store.acknowledge(session, 99)
+    with reading_kiosk(engine) as session:
+        left = [(each.number, each.payload) for each in store.outgoing_after(session, 0, 10)]
+        assert left == [(1, b"\1"), (3, b"\3"), (4, b"\4")]
+        assert [each.number for each in store.outgoing_after(session, 1, 1)] == [3]
+    engine.dispose()
+
+
+def test_of_one_object_the_later_document_goes_onto_the_card(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        store.keep_document(session, "m1", "hold/h1", b"old", 5)
+        store.keep_document(session, "m1", "lease", b"lease", 3)
+        store.keep_document(session, "m2", "hold/h1", b"other", 1)
+        store.keep_document(session, "m1", "hold/h1", b"new", 6)
+    with writing_kiosk(engine) as session:
+        assert [each.envelope for each in store.documents_for(session, "m1")] == [b"lease", b"new"]
+        assert store.drop_document(session, "m1", "lease")
+        assert not store.drop_document(session, "m1", "lease")
+    with reading_kiosk(engine) as session:
+        assert [each.object for each in store.documents_for(session, "m1")] == ["hold/h1"]
+    engine.dispose()
+
+
+def test_an_ask_is_sent_once_and_a_later_one_is_another(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        assert store.keep_ask(session, "m1", "headend", b"first", 1)
+        (first,) = store.asks_waiting(session)
+        assert store.keep_ask(session, "m1", "headend", b"second", 2)
+    with writing_kiosk(engine) as session:
+        # The first was sent while the second came: the second still waits.
+        first.word = b"first"
+        store.mark_sent(session, first)
+        (second,) = store.asks_waiting(session)
+        store.mark_sent(session, second)
+        assert store.asks_waiting(session) == []
+        assert not store.keep_ask(session, "m1", "headend", b"second", 3)
+    with writing_kiosk(engine) as session:
+        assert store.noted_mark(session, "heard_ms") is None
+        store.note_mark(session, "heard_ms", 5)
+        store.note_mark(session, "heard_ms", 7)
+        assert store.noted_mark(session, "heard_ms") == 7
+    engine.dispose()
+
+
+def test_there_is_never_a_second_open_shift(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        session.add(ShiftRow(clerk="anna", language="fr", opened_ms=1))
+        session.add(ShiftRow(clerk="anna", language="fr", opened_ms=1, is_open=1))
+    with pytest.raises(IntegrityError), writing_kiosk(engine) as session:
+        session.add(ShiftRow(clerk="bert", language="nl", opened_ms=2, is_open=1))
+    engine.dispose()
+
+
+def test_a_reader_changes_nothing_and_a_failed_writer_neither(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with reading_kiosk(engine) as session:
+        store.note_mark(session, "a", 1)
+    with pytest.raises(ValueError, match="stop"), writing_kiosk(engine) as session:
+        _note_and_fail(session)
+    with reading_kiosk(engine) as session:
+        assert store.noted_mark(session, "a") is None
+    engine.dispose()
+
+
+def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_bytes(b"a letter\n" * 200)
+    with pytest.raises(InputError, match="no store of a kiosk"):
+        open_kiosk_store(tmp_path / "text.db")
+    assert (tmp_path / "text.db").read_bytes() == b"a letter\n" * 200
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE t (x)")
+    with pytest.raises(InputError, match="of another program"):
+        open_kiosk_store(tmp_path / "other.db")
+    open_kiosk_store(tmp_path / "later.db").dispose()
+    with sqlite3.connect(tmp_path / "later.db") as later:
+        later.execute("PRAGMA user_version=99")
+    with pytest.raises(InputError, match="a later program made it"):
+        open_kiosk_store(tmp_path / "later.db")
+    with pytest.raises(UnreachableError, match="unable to open"):
+        open_kiosk_store(tmp_path / "no" / "folder.db")
+
+
+def _note_and_fail(session: Session) -> None:
+    store.note_mark(session, "a", 1)
+    raise ValueError("stop")
