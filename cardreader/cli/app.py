@@ -40,6 +40,12 @@ def _reactivate() -> Callable[..., int]:
     return reactivate_household
 
 
+def _readers() -> Callable[..., int]:
+    from cardreader.cli.readers import list_readers
+
+    return list_readers
+
+
 def _card() -> typer.Typer:
     from cardreader.cli.card import card_app
 
@@ -62,7 +68,7 @@ ROWS: Final = (
         "read",
         "Say what lies on a card, what its meter has said, and which step is missing.",
         _read,
-        ("read --reader virtual:card.bin", "read --reader virtual:card.bin --json"),
+        ("read --reader virtual:card.bin", "read --reader any --json"),
     ),
     CommandRow(
         "topup",
@@ -84,6 +90,12 @@ ROWS: Final = (
         "Put the cancellation of a programmed cut onto a card, the second pass of 2020; for practice.",
         _reactivate,
         ("reactivate --reader virtual:card.bin --id c1",),
+    ),
+    CommandRow(
+        "readers",
+        "List the card readers of this machine, and what is in them.",
+        _readers,
+        ("readers", "readers --json"),
     ),
     CommandRow("card", "Look into a card, and speak to it.", _card),
 )

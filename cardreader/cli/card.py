@@ -21,6 +21,7 @@ from cardreader.files.visits import Deed, Visit
 from cardreader.iso7816.status import meaning
 from cardreader.loading.contents import read_contents
 from cardreader.loading.loads import load
+from cardreader.readers.opening import open_card
 from cardreader.readers.virtual import VirtualCard, read_reader
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, quoted
@@ -29,7 +30,7 @@ from protocols.rim.clocks import checked_now_ms
 from protocols.rim.commands import examples
 from protocols.rim.terminal import Exit
 
-Reader = Annotated[str, typer.Argument(metavar="virtual:FILE", help="The card.")]
+Reader = Annotated[str, typer.Argument(metavar="NAME|virtual:FILE", help="The card: in a reader, or a file.")]
 Holder = Annotated[
     str | None,
     typer.Option("--as", metavar="HOLDER", help="In a session with the keys of issuer, kiosk or meter."),
@@ -173,7 +174,7 @@ def load_card(
     wanted = {_read_file(path): path for path in documents}
     visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, checked_now_ms(), read_name(station, "--station"))
     office = office_key(fleet_key, practice)
-    with VirtualCard(read_reader(reader, "CARD")) as card:
+    with open_card(reader, "CARD") as card:
         session = open_session(card, KeyHolder.KIOSK, generation, office)
         plan = load(session, read_contents(session).documents, list(wanted), visit, _nothing)
     results = [
@@ -200,7 +201,7 @@ def _talk(
     """Sends the lines and prints each answer as it comes."""
     check_choice(holder, [each.name.lower() for each in KeyHolder], "--as")
     told = list[AnsweredLine]()
-    with VirtualCard(read_reader(reader, "CARD")) as card:
+    with open_card(reader, "CARD") as card:
         session = (
             None if holder is None else open_session(card, KeyHolder[holder.upper()], generation, office)
         )

@@ -29,7 +29,8 @@ from cardreader.host.session import ask
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import letters_held, personalise
-from cardreader.readers.virtual import VirtualCard, read_reader
+from cardreader.readers.opening import open_card, virtual_file
+from cardreader.readers.virtual import SCHEME, VirtualCard
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, RelanceError, quoted
 from protocols.reasons import Energy
@@ -54,7 +55,8 @@ class CardWish(msgspec.Struct, frozen=True):
 
 def issue_cards(
     reader: Annotated[
-        str | None, typer.Option(metavar="virtual:FILE", help="The card; a file that is not there is made.")
+        str | None,
+        typer.Option(metavar="NAME|virtual:FILE", help="The card; a file that is not there is made."),
     ] = None,
     meter: Annotated[str | None, typer.Option(metavar="METER", help="The meter that it is for.")] = None,
     energy: Annotated[str, typer.Option(help="electricity or gas.")] = Energy.ELECTRICITY,
@@ -86,7 +88,7 @@ def issue_cards(
     office = office_key(fleet_key, practice)
     station = read_name(station, "--station")
     if (reader is None) == (cards is None) or (cards is None) != (out is None):
-        raise InputError("allowed: --reader virtual:FILE, or --list CSV with --out DIR")
+        raise InputError("allowed: --reader NAME|virtual:FILE, or --list CSV with --out DIR")
     if reader is None:
         assert cards is not None
         assert out is not None
@@ -94,16 +96,15 @@ def issue_cards(
     if meter is None and not office.practice:
         raise InputError("--meter: missing; allowed with --fleet-key: the name of a meter")
     wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch)
-    path = read_reader(reader, "--reader")
     serial_bytes = _serial(serial)
     warn_of_practice(office)
-    done = _issue(path, wish, office, generation, station, serial_bytes)
+    done = _issue(reader, wish, office, generation, station, serial_bytes)
     _write(_json_line(done) if as_json else _sentence(done))
     return Exit.DONE
 
 
 def _issue(
-    path: Path, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
+    reader: str, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
 ) -> dict[str, object]:
     """One card. Returns what was done, for people and programs."""
     meter = read_name(wish.meter, "--meter")
@@ -112,22 +113,23 @@ def _issue(
         raise InputError(f"--reference: {quoted(wish.reference)}; allowed: {REFERENCE_CHARS} digits")
     if not 1 <= wish.epoch <= EPOCH_MAX:
         raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
-    is_new = not path.exists()
-    if is_new:
+    path = virtual_file(reader, "--reader")
+    if path is not None and not path.exists():
         memory, number = WholeMemory(), secrets.token_bytes(SERIAL_BYTES) if serial is None else serial
         make_blank_card(memory, number, issuer_keys(office.key, number))
         VirtualCard.create(path, memory)
     elif serial is not None:
-        raise InputError(f"--serial: {path} is a card already; allowed for a new file")
-    with VirtualCard(path) as card:
-        held = letters_held(card)
+        raise InputError(f"--serial: {reader} is a card already; allowed for a new file")
+    with open_card(reader) as card:
+        name, held = card.name, letters_held(card)
         found = ask(card, iso.DATA_SERIAL)
         wanted = CardOrder(found, Energy(wish.energy), meter, wish.epoch, wish.reference, generation)
         kit = make_kit(office.key, wanted, held)
         changed = personalise(card, kit, secrets.token_bytes(CHALLENGE_BYTES), station, checked_now_ms())
     return {
         "card": found.hex(),
-        "file": str(path),
+        "reader": name,
+        "file": None if path is None else str(path),
         "meter": meter,
         "energy": wish.energy,
         "reference": wish.reference,
@@ -151,7 +153,7 @@ def _issue_list(
     for line, wish in wishes:
         try:
             path = out / f"{read_name(wish.meter, 'meter')}.card"
-            done = _issue(path, wish, office, generation, station, None)
+            done = _issue(f"{SCHEME}{path}", wish, office, generation, station, None)
         except RelanceError as error:
             failed += 1
             if as_json:
@@ -200,9 +202,8 @@ def _serial(text: str | None) -> bytes | None:
 
 def _sentence(done: dict[str, object]) -> str:
     did = "issued" if done["did"] == "issued" else "it is the household's already"
-    return (
-        f"card {done['card']} ({done['file']}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"
-    )
+    where = done["file"] or done["reader"]
+    return f"card {done['card']} ({where}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"
 
 
 def _json_line(fields: dict[str, object]) -> str:

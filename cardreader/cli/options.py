@@ -10,6 +10,10 @@ from protocols.errors import InputError
 from protocols.rim.terminal import warn
 
 Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]
+Reader = Annotated[
+    str,
+    typer.Option(metavar="NAME|virtual:FILE", help="The card: in this reader, in any, or a file."),
+]
 FleetKey = Annotated[
     Path | None,
     typer.Option("--fleet-key", metavar="FILE", help="The fleet's key, as `relance init` makes it."),

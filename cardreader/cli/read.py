@@ -1,18 +1,26 @@
 """`relance-kiosk read`: what lies on a card, what its meter has said, and which step is missing."""
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-import typer
 
 from cardreader.cli.opening import open_session
-from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    FleetKey,
+    Generation,
+    Json,
+    OfficeKey,
+    Practice,
+    Reader,
+    office_key,
+)
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.progress import CarriedDocument, StepMissing, progress_of
-from cardreader.readers.virtual import VirtualCard, read_reader
+from cardreader.readers.opening import open_card
 from protocols.instants import iso_or_none
 from protocols.link.keys import meter_key
 from protocols.link.proofs import Proof
@@ -28,7 +36,7 @@ _VISITS_SHOWN: Final = 4
 
 
 def read_card(
-    reader: Annotated[str, typer.Option(metavar="virtual:FILE", help="The card.")],
+    reader: Reader,
     generation: Generation = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
@@ -40,7 +48,7 @@ def read_card(
     It changes nothing. Whether the meter's words are its own is checked with the office's key.
     """
     office = office_key(fleet_key, practice)
-    with VirtualCard(read_reader(reader, "--reader")) as card:
+    with open_card(reader) as card:
         found = read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
     fields = card_told(found, office)
     sys.stdout.write(msgspec.json.encode(fields).decode() + "\n" if as_json else _text(fields))

@@ -12,7 +12,7 @@ from typing import Final
 from cardreader.host.session import HostSession
 from cardreader.iso7816.apdu import ResponseApdu, read_command, read_response
 from cardreader.iso7816.status import StatusError, StatusWord
-from cardreader.readers.virtual import VirtualCard
+from cardreader.readers.inserted import InsertedCard
 from protocols.errors import InputError, quoted
 
 _RESET: Final = "reset"
@@ -64,7 +64,7 @@ def read_script(text: str, name: str) -> list[Line]:
     return lines
 
 
-def talk(card: VirtualCard, lines: Sequence[Line], session: HostSession | None) -> Iterator[AnsweredLine]:
+def talk(card: InsertedCard, lines: Sequence[Line], session: HostSession | None) -> Iterator[AnsweredLine]:
     """Sends each line to the card; in a session, each command as a secure one. A reset ends the session."""
     for line in lines:
         if line.command is None:
@@ -81,7 +81,7 @@ def is_done(answer: ResponseApdu | None) -> bool:
     return answer is None or answer.status == StatusWord.OK or answer.status >> 8 in _DONE
 
 
-def _sent(card: VirtualCard, command: bytes, session: HostSession | None) -> ResponseApdu:
+def _sent(card: InsertedCard, command: bytes, session: HostSession | None) -> ResponseApdu:
     if session is None:
         return read_response(card.transmit(command))
     try:

@@ -1,1 +1,1 @@
-"""Readers: what a card is put into. Here files are opened and, later, PC/SC."""
+"""Readers: what a card is put into. A file, or a reader by PC/SC; `opening.open_card` gives either."""

@@ -84,6 +84,11 @@ class VirtualCard:
         """Where the card lies."""
         return self._path
 
+    @property
+    def name(self) -> str:
+        """As `InsertedCard`."""
+        return f"{SCHEME}{self._path}"
+
     def reset(self) -> bytes:
         """Power off and on. Returns the answer to reset."""
         return self._inserted().reset()

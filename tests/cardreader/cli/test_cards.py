@@ -113,9 +113,10 @@ def test_the_fleets_key_makes_the_cards_of_its_meters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("issue", "allowed: --reader virtual:FILE, or --list CSV with --out DIR"),
+        ("issue", "allowed: --reader NAME|virtual:FILE, or --list CSV with --out DIR"),
         ("issue --reader virtual:", '--reader: "virtual:"; allowed: virtual:FILE'),
-        ("issue --reader kiosk-1", '--reader: "kiosk-1"; allowed: virtual:FILE'),
+        ("issue --reader notes.txt", '"notes.txt" is a file; allowed: virtual:FILE, here virtual:notes.txt'),
+        ("card apdu card.bin 00", 'CARD: "card.bin" is a file; allowed: virtual:FILE'),
         ("issue --reader virtual:a/b.bin", "a/b.bin: cannot be written: No such file or directory"),
         ("issue --reader virtual:n.bin --energy water", 'energy: "water"; allowed: electricity, gas'),
         ("issue --reader virtual:n.bin --reference 12", '--reference: "12"; allowed: 13 digits'),
@@ -126,7 +127,7 @@ def test_the_fleets_key_makes_the_cards_of_its_meters(tmp_path: Path) -> None:
         ("issue --reader virtual:card.bin --serial 0102030405060709", "card.bin is a card already"),
         ("issue --reader virtual:notes.txt", "notes.txt: 5 bytes, no virtual card; allowed: 32784 bytes"),
         ("issue --reader virtual:n.bin --fleet-key notes.txt", "no fleet key; allowed: 32 bytes as hex"),
-        ("issue --list cards.csv", "allowed: --reader virtual:FILE, or --list CSV with --out DIR"),
+        ("issue --list cards.csv", "allowed: --reader NAME|virtual:FILE, or --list CSV with --out DIR"),
         ("issue --list no.csv --out cards", "--list: no.csv: cannot be read: No such file or directory"),
         (
             "issue --list notes.txt --out cards",
@@ -151,6 +152,26 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_made(home: Path, words: 
     assert line in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert sorted(home.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "words", ["read --reader kiosk", "issue --reader any", "card apdu any 00", "card load any c", "readers"]
+)
+def test_a_reader_that_cannot_be_reached_is_one_line_that_says_what_to_do(home: Path, words: str) -> None:
+    """Whether pyscard is installed here or not: no service has such a socket."""
+    (home / "c").write_bytes(b"")
+    done = subprocess.run(
+        [PROGRAM, *words.split()],
+        cwd=home,
+        env=os.environ | {"PCSCLITE_CSOCK_NAME": str(home / "no.sock")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.splitlines()[-1].startswith("card readers")
+    assert "pcscd" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_a_list_gives_each_card_its_own_result(tmp_path: Path) -> None:

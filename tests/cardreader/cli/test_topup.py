@@ -165,7 +165,7 @@ def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
         (("reactivate", *READER), 2, "--id"),
         (("reactivate", *READER, "--id", "a b"), 2, "--id"),
         (("read", "--reader", "virtual:none.bin"), 2, "none.bin: no such file"),
-        (("read", "--reader", "card.bin"), 2, "allowed: virtual:FILE"),
+        (("read", "--reader", "card.bin"), 2, '"card.bin" is a file; allowed: virtual:FILE'),
         (("read", *READER, "--practice", "x"), 1, "keys of a card of ours"),
     ],
 )
