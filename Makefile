@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test tear check tidy docs languages bench mutants simulate kills lock clean
+.PHONY: help setup demo servers test coverage tear check tidy docs languages bench mutants simulate kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -39,10 +39,17 @@ $(VENV)/run.stamp: requirements/run.txt $(BUILT_FROM)
 demo: $(VENV)/run.stamp ## The night of 2 July 2020, replayed: build/demo/report.html.
 	@$(BIN)/relance demo --out build/demo
 
-test: $(VENV)/dev.stamp ## All tests, with coverage.
+ALL_TESTS := pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
+
+servers: $(VENV)/dev.stamp # What the tests start beside our own programs.
 	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2
+
+test: servers ## All tests.
+	@$(BIN)/python -m $(ALL_TESTS)
+
+coverage: servers ## All tests, and which lines they reach: it takes twice as long.
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
+	@$(BIN)/coverage run -m $(ALL_TESTS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
