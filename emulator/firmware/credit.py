@@ -21,6 +21,9 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from msgspec.msgpack import Decoder
+
+from emulator.firmware.packed import PackedTable
 from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
 from protocols.documents.accounts import Account, RegisterSum
 from protocols.instants import SECOND_MS
@@ -48,14 +51,25 @@ _ON_CREDIT: Final = PaymentMode.CREDIT
 
 
 class Counted(NamedTuple):
-    """What one register of a tariff was charged with while it was in use."""
+    """What one register of a tariff was charged with while it was in use. `wholes` as in `Credit`."""
 
     energy_mj: int = 0
     charged_mq: int = 0
+    wholes: int = 0
 
 
-_NOTHING_COUNTED: Final = Counted()
+# An image has integers of 64 bits, and a household of some years is charged more thousandths than these hold.
+_WHOLE_MQ: Final = 1 << 62
+_NOTHING_Counts: Final = Counted()
 _NO_REGISTERS: Final[Mapping[str, Counted]] = {}
+
+
+class CountedTable(PackedTable[str, Counted]):
+    """What was counted on each register: asked where prices change, and by reports."""
+
+    __slots__ = ()
+
+    decoder = Decoder(dict[str, Counted])
 
 
 @dataclass(slots=True)
@@ -68,6 +82,7 @@ class Credit:
     `priced_tick`. What came since is computed from register and ticks. `register`: the tariff's register in
     use, empty for none; `counted`: what was charged on each until the present prices began. `debt_q`: what
     is owed of the debt `debt_set_q`; `recovered_q`: what payments brought of it; `refunded_q`: paid back out.
+    `consumed_wholes` and `fixed_wholes` count 2^62 thousandths each, beside `consumed_mq` and `fixed_mq`.
     """
 
     balance_q: int
@@ -95,6 +110,8 @@ class Credit:
     refunded_q: int = 0
     register: str = ""
     counted: Mapping[str, Counted] = field(default_factory=lambda: _NO_REGISTERS)
+    consumed_wholes: int = 0
+    fixed_wholes: int = 0
 
 
 def opened(credit: Credit, credited_ueur: int = 0) -> Credit:
@@ -116,8 +133,9 @@ def set_prices(
     credit: Credit, price_ueur_per_kwh: int, fixed_ueur_per_day: int, *, register: str = ""
 ) -> None:
     """Charge these prices from now on, and count them on a register. Its caller has settled the record."""
-    credit.counted, credit.register = _counted(credit), register
-    credit.consumed_mq, credit.fixed_mq = _consumed_mq(credit), _fixed_mq(credit)
+    credit.counted, credit.register = CountedTable.pack(_counted(credit)), register
+    credit.consumed_wholes, credit.consumed_mq = divmod(_consumed_mq(credit), _WHOLE_MQ)
+    credit.fixed_wholes, credit.fixed_mq = divmod(_fixed_mq(credit), _WHOLE_MQ)
     credit.priced_mj, credit.priced_tick = credit.energy_mj, credit.settled_at
     credit.price_ueur_per_kwh, credit.fixed_ueur_per_day = price_ueur_per_kwh, fixed_ueur_per_day
 
@@ -126,24 +144,31 @@ def _counted(credit: Credit) -> Mapping[str, Counted]:
     """What each register was charged with so far."""
     if not credit.register:
         return credit.counted
-    before = credit.counted.get(credit.register, _NOTHING_COUNTED)
-    charged_mq = _consumed_mq(credit) - credit.consumed_mq + _fixed_mq(credit) - credit.fixed_mq
-    now = Counted(
-        before.energy_mj + credit.energy_mj - credit.priced_mj,
-        before.charged_mq + charged_mq,
-    )
+    before = credit.counted.get(credit.register, _NOTHING_Counts)
+    charged_mq = before.charged_mq + _consumed_since_mq(credit) + _fixed_since_mq(credit)
+    wholes, rest_mq = divmod(charged_mq, _WHOLE_MQ)
+    now = Counted(before.energy_mj + credit.energy_mj - credit.priced_mj, rest_mq, before.wholes + wholes)
     return {**credit.counted, credit.register: now}
 
 
 def _consumed_mq(credit: Credit) -> int:
+    return credit.consumed_wholes * _WHOLE_MQ + credit.consumed_mq + _consumed_since_mq(credit)
+
+
+def _consumed_since_mq(credit: Credit) -> int:
+    """What energy was charged with since the present prices began."""
     # A watt second costs whole quanta, so that a milliwatt second (mJ) costs whole thousandths of them.
     energy_mj = credit.energy_mj - credit.priced_mj
-    return credit.consumed_mq + energy_mj * credit.price_ueur_per_kwh * QUANTA_PER_WS_PER_UEUR_KWH
+    return energy_mj * credit.price_ueur_per_kwh * QUANTA_PER_WS_PER_UEUR_KWH
 
 
 def _fixed_mq(credit: Credit) -> int:
+    return credit.fixed_wholes * _WHOLE_MQ + credit.fixed_mq + _fixed_since_mq(credit)
+
+
+def _fixed_since_mq(credit: Credit) -> int:
     elapsed_ticks = credit.settled_at - credit.priced_tick
-    return credit.fixed_mq + elapsed_ticks * credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
+    return elapsed_ticks * credit.fixed_ueur_per_day * QUANTA_PER_S_PER_UEUR_DAY
 
 
 def account_of(credit: Credit) -> Account:
@@ -163,7 +188,7 @@ def account_of(credit: Credit) -> Account:
         debt_q=str(credit.debt_q),
         refunded_q=str(credit.refunded_q),
         registers=tuple(
-            RegisterSum(obis, str(each.energy_mj), str(each.charged_mq))
+            RegisterSum(obis, str(each.energy_mj), str(each.wholes * _WHOLE_MQ + each.charged_mq))
             for obis, each in sorted(_counted(credit).items())
         ),
     )
@@ -271,6 +296,9 @@ def pay(credit: Credit, amount_ueur: int, to_debt_q: int = 0) -> int:
     credit.credited_q += amount_q
     credit.repaid_q += repaid_q
     whole = credit.emergency_left_q == credit.emergency_limit_q
-    if whole and (credit.balance_q > 0 or credit.emergency is _USED_UP):
-        credit.emergency = _READY
+    if whole:
+        # One object, as in a new purse.
+        credit.emergency_left_q = credit.emergency_limit_q
+        if credit.balance_q > 0 or credit.emergency is _USED_UP:
+            credit.emergency = _READY
     return repaid_q

@@ -16,7 +16,7 @@ from protocols.limits import ISSUERS_HELD_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
 
 
-class Statement(Struct, frozen=True, order=True):
+class Statement(Struct, frozen=True, order=True, gc=False):
     """The running total of all payments of `issuer` to one meter in an epoch, after its `number`-th payment.
 
     `number` is for people and the ledger: it decides nothing.
@@ -28,7 +28,7 @@ class Statement(Struct, frozen=True, order=True):
     epoch: int = 0
 
 
-class Totals(Struct, frozen=True):
+class Totals(Struct, frozen=True, gc=False):
     """The highest statements that one meter holds, by issuer and epoch.
 
     Of an issuer it is one in its present epoch, and one in the epoch that was closed last. `closed_ueur`:

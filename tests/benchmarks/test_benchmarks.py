@@ -116,6 +116,15 @@ def _cut_at(meter: GuardedMeter) -> int | None:
     return None if meter.memory.opening is None else meter.memory.opening.tick
 
 
+def test_a_meter_is_as_small_as_was_promised_also_with_all_orders_about_money() -> None:
+    figures = {figure.name: figure for figure in firmware.measure_memory(firmware.Size(1, 1, 10), print)}
+    plain = figures["state of a meter"]
+    full = figures["state of a meter with all that is ordered about money"]
+    assert plain.met, plain
+    assert full.met, full
+    assert full.value > plain.value + 500, "the orders were obeyed"
+
+
 def test_two_meters_share_what_came_to_the_whole_fleet() -> None:
     one, two = (commission(life) for life in lives(2, 0))
     calendars = [meter.memory.calendars["calendar/season"] for meter in (one, two)]

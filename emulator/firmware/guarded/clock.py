@@ -21,9 +21,11 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.msgpack import Decoder
 
 from emulator.firmware.guarded.interval import Point, lower_ms, tick_lower_reaches, upper_ms
 from emulator.firmware.guarded.sharing import NO_ENTRIES, no_entries, without
+from emulator.firmware.packed import PackedTable
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from protocols.instants import UtcMs
 from protocols.limits import ASKS_MAX, CLAIM_AGE_MS_MAX, HULL_MS_MAX, HULL_WINDOW_MS
@@ -83,6 +85,24 @@ class Clock(Struct, gc=False):
     agreed: Mapping[Source, Mark] = field(default_factory=no_entries)
 
 
+class _Answers(PackedTable[Source, Fresh]):
+    __slots__ = ()
+
+    decoder = Decoder(dict[Source, Fresh])
+
+
+class _Times(PackedTable[Source, OneWay]):
+    __slots__ = ()
+
+    decoder = Decoder(dict[Source, OneWay])
+
+
+class _Marks(PackedTable[Source, Mark]):
+    __slots__ = ()
+
+    decoder = Decoder(dict[Source, Mark])
+
+
 def set_at_commissioning(time_ms: UtcMs, spread_ms: int, tick: Tick, ppm: int) -> Clock:
     """A clock that was just set by the people who installed the meter."""
     low_ms, high_ms = UtcMs(time_ms - spread_ms), UtcMs(time_ms + spread_ms)
@@ -140,7 +160,7 @@ def hear_fresh(
     clock.asks = without(clock.asks, nonce)
     low_ms, high_ms = UtcMs(time_ms - spread_ms), UtcMs(time_ms + spread_ms)
     heard = Fresh(Point(low_ms, tick), Point(high_ms, asked.tick))
-    clock.fresh = {**clock.fresh, source: heard}
+    clock.fresh = _Answers.pack({**clock.fresh, source: heard})
     return _judge(clock, source, heard.lower, heard.upper, tick, dispute_nonce)
 
 
@@ -152,7 +172,7 @@ def hear_one_way(
     if held is not None and number <= held.number:
         return ClaimVerdict.STALE_NUMBER
     lower = Point(UtcMs(time_ms - spread_ms), tick)
-    clock.one_way = {**clock.one_way, source: OneWay(number, lower)}
+    clock.one_way = _Times.pack({**clock.one_way, source: OneWay(number, lower)})
     return _judge(clock, source, lower, None, tick, dispute_nonce)
 
 
@@ -196,7 +216,7 @@ def _judge(
         return ClaimVerdict.DISAGREES
     if upper is not None:
         # A lower bound alone cannot say that the crystal is not ahead, which is what cuts too early.
-        clock.agreed = {**clock.agreed, source: Mark(clock.epoch, tick)}
+        clock.agreed = _Marks.pack({**clock.agreed, source: Mark(clock.epoch, tick)})
     return moved
 
 
@@ -283,9 +303,15 @@ def _witness_edges_ms(clock: Clock, tick: Tick) -> tuple[UtcMs | None, UtcMs | N
 def _forget_old_claims(clock: Clock, tick: Tick) -> None:
     """Claims are held for 40 days of ticks. One-way numbers stay known as long as their claim does."""
     oldest = tick - CLAIM_AGE_MS_MAX
-    clock.fresh = without(
-        clock.fresh, *(source for source, claim in clock.fresh.items() if claim.lower.tick < oldest)
-    )
-    clock.one_way = without(
-        clock.one_way, *(source for source, heard in clock.one_way.items() if heard.lower.tick < oldest)
-    )
+    answers = [source for source, claim in clock.fresh.items() if claim.lower.tick < oldest]
+    times = [source for source, heard in clock.one_way.items() if heard.lower.tick < oldest]
+    if answers:
+        clock.fresh = _Answers.pack(without(clock.fresh, *answers))
+    if times:
+        clock.one_way = _Times.pack(without(clock.one_way, *times))
+
+
+def pack_tables(clock: Clock) -> None:
+    """Hold the tables of a clock that was read from an image as this process holds them."""
+    clock.fresh, clock.one_way = _Answers.pack(clock.fresh), _Times.pack(clock.one_way)
+    clock.agreed = _Marks.pack(clock.agreed)

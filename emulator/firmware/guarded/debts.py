@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from emulator.firmware.credit import Credit, left_of_payment_q, pay
 from emulator.firmware.guarded.memory import Debt, Memory
+from emulator.firmware.guarded.sharing import shared
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import DebtBody
 from protocols.instants import DAY_MS
@@ -31,9 +32,9 @@ def pay_in(memory: Memory, amount_ueur: int, tick: Tick) -> None:
     if memory.debt is None or credit.debt_q == 0:
         pay(credit, amount_ueur)
         return
-    shared = _share(memory.debt, credit, left_of_payment_q(credit, amount_ueur), tick)
-    memory.debt = shared.debt
-    pay(credit, amount_ueur, shared.share_q)
+    part = _share(memory.debt, credit, left_of_payment_q(credit, amount_ueur), tick)
+    memory.debt = part.debt
+    pay(credit, amount_ueur, part.share_q)
 
 
 def is_in_force(memory: Memory, body: DebtBody) -> bool:
@@ -99,4 +100,6 @@ def _given_back_q(credit: Credit, body: DebtBody) -> int:
 
 
 def _terms(body: DebtBody, tick: Tick) -> Debt:
-    return Debt(body.share_permille, body.payment_cap_ueur, body.period_cap_ueur, body.period_days, tick)
+    # Caps are a policy: most meters of a process that have one have the same.
+    caps = shared(body.payment_cap_ueur), shared(body.period_cap_ueur)
+    return Debt(body.share_permille, *caps, body.period_days, tick)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.msgpack import Decoder
 
 from emulator.firmware.credit import Credit
 from emulator.firmware.guarded.clock import Clock
 from emulator.firmware.guarded.sharing import no_entries
+from emulator.firmware.packed import PackedTable
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from protocols.documents.bodies import Named, TariffBody
 from protocols.documents.issuers import Issuers
@@ -138,6 +140,21 @@ class Opening(Struct, frozen=True, gc=False):
     to: Supply
     object: str
     question: Question
+
+
+# A meter seldom asks these: it holds them as bytes.
+
+
+class Allowances(PackedTable[str, Allowance]):
+    __slots__ = ()
+
+    decoder = Decoder(dict[str, Allowance])
+
+
+class HarmRevs(PackedTable[str, int]):
+    __slots__ = ()
+
+    decoder = Decoder(dict[str, int])
 
 
 @dataclass(slots=True)

@@ -82,7 +82,6 @@ class GuardedMeter(ShownMeter):
         "_kept_empty",
         "_slot",
         "recorder",
-        "spread_share",
         "stepped_tick",
         "touched_tick",
     )
@@ -113,7 +112,6 @@ class GuardedMeter(ShownMeter):
         self._is_given(issuers)
         self.stepped_tick: int = -STEP_MS
         self.touched_tick = FIRST_TICK
-        self.spread_share = identity.spread_share()
         self._known = None
         self._kept_due_tick: Tick | None = None
         self._kept_empty = False
@@ -217,7 +215,8 @@ class GuardedMeter(ShownMeter):
             self.stepped_tick, self.touched_tick = due_tick, _UNTOUCHED
             self._kept_due_tick = None
         # The steps that were jumped over would have changed nothing, and count as run.
-        passed = until // STEP_MS * STEP_MS
+        part = until % STEP_MS
+        passed = until - part if part else until
         if passed > self.stepped_tick:  # noqa: PLR1730 `max` is a call, and this runs at every input
             self.stepped_tick = passed
 
@@ -279,7 +278,7 @@ class GuardedMeter(ShownMeter):
             question = self._question(cause)
             verdict = judge(question)
             if verdict.open and causes.has_spread(
-                memory, question.permission.windows_ms, self.profile, self.spread_share
+                memory, question.permission.windows_ms, self.profile, self.identity.spread_share()
             ):
                 self._open(cause, question, verdict, at_tick)
                 return
@@ -319,7 +318,8 @@ class GuardedMeter(ShownMeter):
         # Count from the last step and not from `memory.tick`: an input between two steps moves `memory.tick`,
         # but a warning that ended between the two is only seen by the next step.
         since_tick = Tick(self.stepped_tick)
-        return causes.due_tick(self.memory, standing, self.known, self.profile, self.spread_share, since_tick)
+        share = self.identity.spread_share()
+        return causes.due_tick(self.memory, standing, self.known, self.profile, share, since_tick)
 
     # -- opening and giving back --------------------------------------------------------------
 

@@ -11,10 +11,10 @@ from emulator.firmware.guarded import debts, parameters, registers
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
-from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, Lease, Memory
+from emulator.firmware.guarded.memory import Calendar, CutOrder, CutSeen, HarmRevs, Lease, Memory
 from emulator.firmware.guarded.paying import begin_allowances, pay
 from emulator.firmware.guarded.protect import lower, protect, release, set_flag, void
-from emulator.firmware.guarded.sharing import shared, shared_table, without
+from emulator.firmware.guarded.sharing import shared, shared_packed, shared_table, without
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import (
     CancelCutBody,
@@ -228,7 +228,7 @@ def _is_cut_held(order: Order, seen: CutSeen, memory: Memory) -> bool:
 
 
 def _mark_harm_seen(order: Order, memory: Memory) -> None:
-    memory.harm_revs = shared_table({**memory.harm_revs, order.object: order.rev})
+    memory.harm_revs = shared_packed(HarmRevs, {**memory.harm_revs, order.object: order.rev})
 
 
 def _forget_past_cut_orders(memory: Memory, tick: Tick) -> None:

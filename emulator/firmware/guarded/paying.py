@@ -9,7 +9,7 @@ signed it too, it is credited at once, and takes nothing of the allowance. No da
 from typing import Final
 
 from emulator.firmware.guarded.intake import Admitted
-from emulator.firmware.guarded.memory import Allowance, Memory
+from emulator.firmware.guarded.memory import Allowance, Allowances, Memory
 from emulator.firmware.guarded.sharing import NO_ENTRIES, shared, shared_table, without
 from emulator.firmware.ticks import FIRST_TICK, NEVER, Tick
 from protocols.documents.bodies import PaymentBody
@@ -31,12 +31,14 @@ def pay(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
     """
     body = body_of(admitted.order, PaymentBody)
     opened = sum(holder == admitted.holder for holder in memory.issuers_of.values())
-    stated = Statement(body.issuer, body.number, body.total_ueur, body.epoch)
+    issuer = None if memory.issuers is None else memory.issuers.of(body.issuer)
+    # The name of the issuers document: meters of one process hold it once.
+    name = body.issuer if issuer is None else issuer.name
+    stated = Statement(name, body.number, body.total_ueur, body.epoch)
     outcome = _applied(memory, stated, has_room=opened < ISSUERS_PER_PERSON_MAX)
     if isinstance(outcome, Refusal):
         return outcome
     totals, difference_ueur = outcome
-    issuer = None if memory.issuers is None else memory.issuers.of(body.issuer)
     if issuer is None:
         if memory.totals.of(body.issuer) is None:
             memory.issuers_of = {**memory.issuers_of, body.issuer: admitted.holder}
@@ -92,7 +94,7 @@ def take_issuers(memory: Memory, issuers: Issuers, tick: Tick) -> Refusal | None
             if old.public == new.public and new.name in memory.waiting:
                 waits[new.name] = memory.waiting[new.name]
     memory.issuers, memory.totals = shared(issuers), totals
-    memory.allowances, memory.waiting = allowances, waits or NO_ENTRIES
+    memory.allowances, memory.waiting = Allowances.pack(allowances), waits or NO_ENTRIES
     if tick == FIRST_TICK:
         # At its commissioning a meter holds what all others do; later few are alike.
         memory.totals, memory.allowances = shared(totals), shared_table(allowances)
@@ -103,7 +105,8 @@ def take_issuers(memory: Memory, issuers: Issuers, tick: Tick) -> Refusal | None
 def begin_allowances(memory: Memory, tick: Tick) -> None:
     """Ticks were lost, or are doubted: each issuer may spend what it may spend in one day."""
     if memory.issuers is not None:
-        memory.allowances = {each.name: _one_day(each, tick) for each in memory.issuers.issuers}
+        allowances = {each.name: _one_day(each, tick) for each in memory.issuers.issuers}
+        memory.allowances = Allowances.pack(allowances)
 
 
 def level_ueur(allowance: Allowance, issuer: Issuer, tick: Tick) -> int:
@@ -146,7 +149,7 @@ def _let_wait(memory: Memory, stated: Statement) -> None:
 def _take(memory: Memory, issuer: Issuer, difference_ueur: int, tick: Tick) -> None:
     if difference_ueur:
         left_ueur = level_ueur(memory.allowances[issuer.name], issuer, tick) - difference_ueur
-        memory.allowances = {**memory.allowances, issuer.name: Allowance(left_ueur, tick)}
+        memory.allowances = Allowances.pack({**memory.allowances, issuer.name: Allowance(left_ueur, tick)})
 
 
 def _due_tick(memory: Memory, name: str) -> Tick:

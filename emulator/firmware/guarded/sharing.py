@@ -8,6 +8,8 @@ from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
+from emulator.firmware.packed import PackedTable
+
 H = TypeVar("H", bound=Hashable)
 K = TypeVar("K")
 V = TypeVar("V")
@@ -31,6 +33,12 @@ def shared(value: H) -> H:
 def shared_table(table: Mapping[K, V]) -> Mapping[K, V]:
     """The one table with these entries in this order. Keys and values are values too."""
     return _shared_table(tuple(table.items())) if table else NO_ENTRIES
+
+
+def shared_packed(form: type[PackedTable[K, V]], table: Mapping[K, V]) -> Mapping[K, V]:
+    """As `shared_table`, held as bytes: also one meter's own table is small then."""
+    packed = form.pack(table)
+    return shared(packed) if isinstance(packed, PackedTable) else NO_ENTRIES
 
 
 def without(table: Mapping[K, V], *keys: K) -> Mapping[K, V]:

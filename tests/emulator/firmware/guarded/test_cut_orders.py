@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator.firmware.effects import Persist, RecordEmitted, SetSupply
 from emulator.firmware.events import MainsOff, MainsOn, TicksLost
 from emulator.firmware.guarded.clock import earliest_ms
-from emulator.firmware.guarded.identity import SPREAD_WHOLE
+from emulator.firmware.guarded.identity import SPREAD_WHOLE, Identity
 from emulator.firmware.guarded.meter import GuardedMeter
 from protocols.documents.bodies import CutCalendarBody, CutOrderBody
 from protocols.documents.kind_rule import Kind
@@ -237,10 +237,10 @@ def test_a_calendar_sent_again_restarts_no_warning_and_permits_when_a_lease_name
 
 
 @pytest.mark.parametrize("begins_ms", [EIGHT, EIGHT + HOUR_MS])
-def test_the_spread_counts_from_the_window_in_force(begins_ms: int) -> None:
+def test_the_spread_counts_from_the_window_in_force(monkeypatch: pytest.MonkeyPatch, begins_ms: int) -> None:
     """A meter with a whole share waits for half an hour after the start of the window that it has now."""
     bench = Workbench(profile=replace(PROFILE, spread_max_s=1_800), balance_q=0)
-    bench.meter.spread_share = SPREAD_WHOLE
+    monkeypatch.setattr(Identity, "spread_share", lambda _: SPREAD_WHOLE)
     bench.permit(WINDOW)
     bench.wait_until(EIGHT + MINUTE_MS)
     bench.permit((begins_ms, WINDOW[1]))
