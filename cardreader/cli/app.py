@@ -22,6 +22,12 @@ def _read() -> Callable[..., int]:
     return read_card
 
 
+def _explain() -> Callable[..., int]:
+    from cardreader.cli.explain import explain_number
+
+    return explain_number
+
+
 def _topup() -> Callable[..., int]:
     from cardreader.cli.topup import top_up_card
 
@@ -68,7 +74,17 @@ ROWS: Final = (
         "read",
         "Say what lies on a card, what its meter has said, and which step is missing.",
         _read,
-        ("read --reader virtual:card.bin", "read --reader any --json"),
+        (
+            "read --reader virtual:card.bin",
+            "read --reader virtual:card.bin --language fr",
+            "read --reader any --json",
+        ),
+    ),
+    CommandRow(
+        "explain",
+        "Say what a number for the call centre means.",
+        _explain,
+        ("explain '182 121'", "explain 182121 --json"),
     ),
     CommandRow(
         "topup",

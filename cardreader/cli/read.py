@@ -1,9 +1,11 @@
 """`relance-kiosk read`: what lies on a card, what its meter has said, and which step is missing."""
 
 import sys
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
+import typer
 
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import (
@@ -16,14 +18,20 @@ from cardreader.cli.options import (
     Reader,
     office_key,
 )
+from cardreader.explaining.explanation import CardKind, Explanation
+from cardreader.explaining.rules import explain, explain_unserved
+from cardreader.explaining.telling import ToldCard, spaced, tell
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState
+from cardreader.host.secure import NotOurCardError
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.progress import CarriedDocument, StepMissing, progress_of
 from cardreader.readers.opening import open_card
+from protocols.cutting.zones import load_zone
 from protocols.instants import iso_or_none
 from protocols.link.keys import meter_key
 from protocols.link.proofs import Proof
+from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
@@ -33,6 +41,8 @@ _TODO: Final = {
     StepMissing.NONE: "nothing: the meter has read all that is on the card",
 }
 _VISITS_SHOWN: Final = 4
+# Where the meters of the project hang.
+ZONE: Final = "Europe/Brussels"
 
 
 def read_card(
@@ -40,6 +50,10 @@ def read_card(
     generation: Generation = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
+    language: Annotated[
+        Language | None, typer.Option(help="Explain it to its household, in this language.")
+    ] = None,
+    zone: Annotated[str, typer.Option(metavar="ZONE", help="Of the clocks of the household.")] = ZONE,
     *,
     as_json: Json = False,
 ) -> int:
@@ -47,12 +61,54 @@ def read_card(
 
     It changes nothing. Whether the meter's words are its own is checked with the office's key.
     """
-    office = office_key(fleet_key, practice)
-    with open_card(reader) as card:
-        found = read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
-    fields = card_told(found, office)
-    sys.stdout.write(msgspec.json.encode(fields).decode() + "\n" if as_json else _text(fields))
+    office, clocks = office_key(fleet_key, practice), load_zone(zone, "--zone")
+    try:
+        with open_card(reader) as card:
+            found = read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
+    except NotOurCardError as error:
+        return _foreign(error, language, clocks, as_json=as_json)
+    told = tell(explain(found), language or Language.ENGLISH, clocks)
+    if as_json:
+        fields = {**card_told(found, office), "explained": explained(explain(found), told)}
+        sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+    else:
+        sys.stdout.write(_text(card_told(found, office)) if language is None else _explanation(told))
     return Exit.DONE
+
+
+def _foreign(error: NotOurCardError, language: Language | None, clocks: ZoneInfo, *, as_json: bool) -> int:
+    """A card that is none of ours: its household reads so, and a program gets the explanation."""
+    foreign = explain_unserved(CardKind.FOREIGN)
+    told = tell(foreign, language or Language.ENGLISH, clocks)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode({"explained": explained(foreign, told)}).decode() + "\n")
+    elif language is not None:
+        sys.stdout.write(_explanation(told))
+    raise error
+
+
+def explained(meaning: Explanation, told: ToldCard) -> dict[str, Any]:
+    """What a card means, as values and in words."""
+    return {
+        "card": meaning.card,
+        "code": meaning.code,
+        "supply": meaning.supply,
+        "clock": meaning.clock,
+        "step": meaning.step,
+        "balance_ueur": meaning.balance_ueur,
+        "waiting_ueur": meaning.waiting_ueur,
+        "call_code": told.code,
+        "language": told.language,
+        "facts": [each._asdict() for each in told.facts],
+        "household": [each._asdict() for each in told.household],
+        "clerk": [each._asdict() for each in told.clerk],
+    }
+
+
+def _explanation(told: ToldCard) -> str:
+    steps = [f"{number}. {each.text}" for number, each in enumerate(told.household, 1)]
+    lines = (*(each.text for each in told.facts), *steps, *(each.text for each in told.clerk))
+    return "\n".join((*lines, spaced(told.code))) + "\n"
 
 
 def card_told(found: CardContents, office: OfficeKey) -> dict[str, Any]:
