@@ -8,7 +8,7 @@ old1      1  Thu 2020-07-02 23:01:00  programmed_cut  off
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emulator.scenario.player import MeterOutcome
+from emulator.scenario.meter_play import MeterOutcome
 from emulator.scenario.timeline import Part, Timeline
 from protocols.instants import UtcMs
 from protocols.reasons import Supply, SupplyReason

@@ -23,8 +23,9 @@ from emulator.firmware.events import (
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
 from emulator.scenario import model
+from emulator.scenario.meter_play import LED_THERE_MAX
 from emulator.scenario.model import Do, EventSpec, ExpectSpec
-from emulator.scenario.player import LED_THERE_MAX, digest_of_decisions
+from emulator.scenario.player import digest_of_decisions
 from emulator.scenario.trace import json_line
 from protocols.instants import UtcMs
 from protocols.link.records import FaultShown, GateJudged

@@ -1,6 +1,6 @@
 """The table at the end of a run: every cut of a few meters, and the cut meters of a fleet first."""
 
-from emulator.scenario.player import MeterOutcome
+from emulator.scenario.meter_play import MeterOutcome
 from emulator.scenario.summary import CUTS_SHOWN_MAX, METERS_SHOWN_MAX, summary
 from emulator.scenario.timeline import Timeline, plain
 from protocols.instants import UtcMs
