@@ -7,7 +7,11 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Final
 
+from emulator.firmware.profile import Profile
+from emulator.forms.problems import perhaps
 from emulator.population.profile_form import ProfileData, read_profile
+from protocols.errors import InputError, quoted
+from protocols.reasons import Energy
 
 _SUFFIX: Final = ".toml"
 
@@ -35,3 +39,11 @@ def shipped_texts(folder: Traversable, prefix: str = "") -> dict[str, str]:
         elif entry.name.endswith(_SUFFIX):
             found[prefix + entry.name.removesuffix(_SUFFIX)] = entry.read_text(encoding="utf-8")
     return found
+
+
+def profile_named(name: str, energy: Energy) -> Profile:
+    """The shipped profile of this name. Raises InputError, as an option --profile is refused."""
+    shipped = shipped_profiles()
+    if name not in shipped:
+        raise InputError(f"--profile: {quoted(name)}; allowed: {', '.join(shipped)}{perhaps(name, shipped)}")
+    return shipped[name].of(energy)

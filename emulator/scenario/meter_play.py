@@ -114,8 +114,12 @@ class MeterPlay:
         try:
             self._run(inputs)
         finally:
-            if self._contact is not None:
-                self._contact.out()
+            self.close()
+
+    def close(self) -> None:
+        """Take out the card that is in the slot, unseen by the meter."""
+        if self._contact is not None:
+            self._contact.out()
 
     def _run(self, inputs: Iterable[Input]) -> None:
         for at_ms, _, what in inputs:

@@ -1,0 +1,166 @@
+"""`relance-emulator meter` with faces: which meter, where its faces are, and how it is told."""
+
+import asyncio
+import math
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from emulator.cli.meter_options import GUARDED, LEGACY
+from emulator.cli.reading import read_files
+from emulator.cli.trust import read_secrets
+from emulator.faces.p1.faults import TelegramFault
+from emulator.faces.places import FacePlace, read_place
+from emulator.firmware.profile import Profile
+from emulator.fleet.pacing import PacedTime
+from emulator.onsite.building import lone_scenario, meter_of
+from emulator.onsite.installed import InstalledMeter
+from emulator.onsite.p1_face import P1Choice
+from emulator.onsite.running import FaceChoice, run_with_faces
+from emulator.scenario.cards import check_files, folder_of
+from emulator.scenario.form_meters import FIRMWARES, Firmware
+from emulator.scenario.keyring import HomeKeys
+from emulator.scenario.model import MeterSpec, Scenario
+from protocols.arguments import check_choice, read_name
+from protocols.errors import InputError, quoted
+from protocols.instants import UtcMs
+from protocols.rim.terminal import Exit, warn
+
+DEFAULT_NAME: Final = "m1"
+_RATE_MAX: Final = 1_000_000
+_EVERY_MAX: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FaceOptions:
+    """The options of faces as they were typed; empty: not at all."""
+
+    p1: str
+    p1_fault: str
+    p1_amounts: bool
+    scenario: str
+    rate: float
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a face was asked for, or something that only a running meter has."""
+        return bool(self.p1 or self.p1_fault or self.p1_amounts or self.scenario or self.rate != 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LoneMeter:
+    """A meter without a scenario, as it was asked for."""
+
+    name: str | None
+    firmware: Firmware
+    profile: Profile
+    balance_q: int
+    load_w: int | None
+    seed: int
+    card: str
+    home: Path | None
+
+
+def read_firmware(text: str) -> Firmware:
+    """The firmware of this name. Raises InputError."""
+    check_choice(text, FIRMWARES, "--firmware")
+    return LEGACY if text == LEGACY else GUARDED
+
+
+def serve_faces(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs, *, as_json: bool) -> int:
+    """Run one meter with its faces until Ctrl-C or SIGTERM. Raises InputError for any option."""
+    scenario, home = _scenario(options, lone, now_ms)
+    spec = meter_of(scenario, lone.name)
+    choice = _choice(options, spec)
+    check_files(scenario)
+    warn(scenario.warnings)
+    meter = InstalledMeter(scenario, spec, home)
+    clock = PacedTime(UtcMs(scenario.start_ms), _rate_permille(options.rate))
+
+    def tell(places: Mapping[str, str]) -> None:
+        told = {"meter": spec.id, "firmware": spec.firmware, "profile": spec.profile.name, "faces": places}
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n" if as_json else _text(spec, places))
+        sys.stdout.flush()
+
+    async def run() -> None:
+        running = asyncio.ensure_future(run_with_faces(meter, clock, choice, tell))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        await running
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        # SIGTERM: whoever sent it wanted the end, and has it.
+        pass
+    finally:
+        meter.close()
+    return Exit.DONE
+
+
+def _scenario(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs) -> tuple[Scenario, HomeKeys | None]:
+    if options.scenario:
+        scenario = read_files([options.scenario])[0]
+        return scenario, _home(folder_of(scenario) / scenario.home) if scenario.home else None
+    name = read_name(lone.name or DEFAULT_NAME, "METER")
+    scenario = lone_scenario(
+        name,
+        lone.firmware,
+        lone.profile,
+        now_ms,
+        balance_q=lone.balance_q,
+        load_w=lone.load_w,
+        seed=lone.seed,
+        card=lone.card,
+        home=str(lone.home or ""),
+    )
+    return scenario, None if lone.home is None else _home(lone.home)
+
+
+def _home(folder: Path) -> HomeKeys:
+    found = read_secrets(folder / "root.json", None)
+    return HomeKeys(found.root, found.fleet_key, found.issuers)
+
+
+def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
+    """Where the faces are to be. Raises InputError for one that this meter does not have."""
+    p1 = _place(options.p1, "--p1")
+    if p1 is not None and spec.firmware == LEGACY:
+        raise InputError(f"--p1: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
+    if p1 is None:
+        raise InputError("no face; allowed: one of --p1")
+    fault, every = _fault(options.p1_fault)
+    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every))
+
+
+def _place(text: str, where: str) -> FacePlace | None:
+    return read_place(text, where) if text else None
+
+
+def _fault(text: str) -> tuple[TelegramFault | None, int]:
+    """`NAME` or `NAME:EVERY`."""
+    if not text:
+        return None, 1
+    name, colon, every = text.partition(":")
+    check_choice(name, list(TelegramFault), "--p1-fault")
+    if not colon:
+        return TelegramFault(name), 1
+    if not (every.isascii() and every.isdigit()) or not 1 <= int(every[:8]) <= _EVERY_MAX:
+        raise InputError(f"--p1-fault: {quoted(text)}; allowed: {name}, or {name}:N for every N-th telegram")
+    return TelegramFault(name), int(every[:8])
+
+
+def _rate_permille(rate: float) -> int:
+    permille = round(rate * 1000) if math.isfinite(rate) else 0
+    if not 1 <= permille <= _RATE_MAX * 1000:
+        raise InputError(f"--rate: {rate:g}; allowed: 0.001 to {_RATE_MAX}")
+    return permille
+
+
+def _text(spec: MeterSpec, places: Mapping[str, str]) -> str:
+    lines = [f"meter {spec.id}: {spec.firmware}, {spec.profile.name}; it runs until Ctrl-C"]
+    return "\n".join(lines + [f"  {face:<8} {where}" for face, where in places.items()]) + "\n"

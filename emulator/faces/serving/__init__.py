@@ -1,0 +1,1 @@
+"""Where faces are reached: pseudo terminals, TCP, RFC 2217. The one impure room of the faces."""

@@ -1,0 +1,104 @@
+"""A face on a TCP port: bytes as they are, for any number of readers at once."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from emulator.faces.places import FacePlace
+from emulator.faces.serving.lines import Attach, LineFormat, Listener
+from protocols.errors import InputError
+
+READERS_MAX: Final = 64
+# What may wait for one reader: some minute of telegrams. Whoever is behind by more has stopped reading.
+_WAITING_BYTES_MAX: Final = 64 * 1024
+
+
+class TcpLine(asyncio.Protocol):
+    """One reader. `format` is unknown: TCP has no speed."""
+
+    def __init__(self, attach: Attach, lines: set["TcpLine"]) -> None:
+        self._attach = attach
+        self._lines = lines
+        self._transport: asyncio.Transport | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def format(self) -> LineFormat | None:
+        return None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A reader has come; one too many is sent away."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        opened = transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING_BYTES_MAX)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self._lines) < READERS_MAX:
+            self._listener = self._attach(self)
+        if self._listener is None:
+            transport.abort()
+        else:
+            self._lines.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes for the face."""
+        if self._listener is not None:
+            self._listener.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # as asyncio names it
+        """The reader has gone, or was dropped."""
+        self._lines.discard(self)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.lost()
+
+    def send(self, data: bytes, *, latest: bool = False) -> None:  # noqa: ARG002 # nothing sent is taken back
+        """As `FaceLine`: a reader that has stopped reading is dropped."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > _WAITING_BYTES_MAX:
+            self._transport.abort()
+
+    def rest(self) -> None:
+        """Nothing is to be set."""
+
+    def hang_up(self) -> None:
+        """Send the reader away."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class TcpPort:
+    """A port that listens."""
+
+    def __init__(self, place: FacePlace, server: asyncio.Server, lines: set[TcpLine]) -> None:
+        self._place = place
+        self._server = server
+        self._lines = lines
+
+    @property
+    def where(self) -> str:
+        return str(self._place)
+
+    async def close(self) -> None:
+        """Send all readers away, and listen no more."""
+        self._server.close()
+        for line in tuple(self._lines):
+            line.hang_up()
+        await self._server.wait_closed()
+
+
+async def open_tcp(place: FacePlace, where: str, make_line: Callable[[set[TcpLine]], TcpLine]) -> TcpPort:
+    """Listen at a place. Raises InputError where that cannot be: the port is taken, the host not this one."""
+    lines: set[TcpLine] = set()
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: make_line(lines), place.host, place.port
+        )
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{where}: {place}: {why}; allowed: a free port of this machine") from None
+    port = server.sockets[0].getsockname()[1]
+    return TcpPort(place._replace(port=port), server, lines)

@@ -1,0 +1,104 @@
+"""One meter in its household, that runs on and shows itself. Pure but for the card that a scenario puts in.
+
+True time is handed in. Between two calls the meter meets every instant at which its quarter of an hour ends
+by its own clock, so that its averages are exact at any speed.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from emulator.faces import demand
+from emulator.faces.view import FaceView
+from emulator.firmware.ticks import Tick
+from emulator.scenario.commissioning import commission
+from emulator.scenario.keyring import HomeKeys, Keyring
+from emulator.scenario.meter_play import Input, MeterPlay, loads_of
+from emulator.scenario.model import Do, MeterSpec, Scenario
+from emulator.scenario.player import inputs_by_meter
+from protocols.cutting.zones import load_zone
+from protocols.instants import UtcMs
+from protocols.link.records import Record
+
+# What the bench's console can be asked for; some weeks of a household.
+RECORDS_KEPT: Final = 1_000
+
+
+class NotedRecord(NamedTuple):
+    """A record of the black box as it was written: its number here, the meter's tick, the true instant."""
+
+    number: int
+    tick: Tick
+    true_ms: UtcMs
+    record: Record
+
+
+class InstalledMeter:
+    """The meter of a scenario, at the instant to which it has run."""
+
+    def __init__(self, scenario: Scenario, spec: MeterSpec, home: HomeKeys | None = None) -> None:
+        """As commissioned at the scenario's start. Raises InputError as the player does."""
+        load_w, load_changes = loads_of(scenario, spec)
+        keyring = Keyring(scenario.seed, scenario.end_ms, home)
+        meter, delivery = commission(spec, scenario, keyring, load_w)
+        self.spec = spec
+        self.noted: deque[NotedRecord] = deque(maxlen=RECORDS_KEPT)
+        self._play = MeterPlay(scenario, spec, meter, delivery, is_traced=False, on_record=self._note)
+        events = inputs_by_meter(scenario).get(spec.id, ())
+        self._inputs: Iterator[Input] = merge(load_changes, events, key=itemgetter(0, 1))
+        self._next: Input | None = next(self._inputs, None)
+        self._zone = load_zone(spec.profile.zone)
+        self._numbers = 0
+        readout = meter.readout(self._play.tick)
+        self._demand = demand.begin(readout.estimate_ms, readout.purse.energy_mj, self._zone)
+
+    @property
+    def now_ms(self) -> UtcMs:
+        """The true instant to which it has run."""
+        return self._play.now_ms
+
+    def advance(self, true_ms: UtcMs) -> None:
+        """Let everything happen until a true instant; one that has passed changes nothing."""
+        while (due_ms := self._quarter_ends_ms()) <= true_ms:
+            self._run_to(due_ms)
+            self._observe()
+        self._run_to(true_ms)
+        self._observe()
+        self._play.forget_items()
+
+    def do(self, do: Do) -> None:
+        """What somebody does to it now."""
+        self._play.do(do)
+        self._observe()
+
+    def view(self) -> FaceView:
+        """What it shows now."""
+        readout = self._play.meter.readout(self._play.tick)
+        return FaceView(self.spec.id, self.spec.profile, readout, self._demand)
+
+    def close(self) -> None:
+        """Take out the card that may be in its slot."""
+        self._play.close()
+
+    def _run_to(self, true_ms: UtcMs) -> None:
+        while self._next is not None and self._next[0] <= true_ms:
+            at_ms, _, what = self._next
+            self._play.take(UtcMs(at_ms), what)
+            self._next = next(self._inputs, None)
+        if true_ms >= self._play.now_ms:
+            self._play.advance(true_ms)
+
+    def _quarter_ends_ms(self) -> UtcMs:
+        """When its clock will show the end of its quarter: 1 ms later at least, so that time goes on."""
+        left_ms = demand.ends_ms(self._demand) - self._play.meter.readout(self._play.tick).estimate_ms
+        return UtcMs(self._play.now_ms + max(left_ms, 1))
+
+    def _observe(self) -> None:
+        readout = self._play.meter.readout(self._play.tick)
+        self._demand = demand.observe(self._demand, readout.estimate_ms, readout.purse.energy_mj, self._zone)
+
+    def _note(self, _meter: str, tick: Tick, true_ms: UtcMs, record: Record) -> None:
+        self._numbers += 1
+        self.noted.append(NotedRecord(self._numbers, tick, true_ms, record))

@@ -1,0 +1,85 @@
+"""`relance-emulator meter` with faces: as a person starts and stops it, with wrong words too."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import serial
+from dsmr_parser import telegram_specifications
+from dsmr_parser.parsers import TelegramParser
+
+from emulator.cli import main
+
+BIN = Path(sys.executable).parent
+TELEGRAM_BYTES = 4_000
+
+
+@contextmanager
+def running(*words: str, cwd: Path) -> Iterator[dict[str, str]]:
+    """The faces of a meter that runs; at the end it is told to stop, and its status is 0."""
+    command = [str(BIN / "relance-emulator"), "meter", *words, "--json"]
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line, "it has ended"
+            yield json.loads(line)["faces"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_telegram_of_a_scenario_is_read_over_a_terminal(tmp_path: Path) -> None:
+    words = ("--scenario", "guarded/night-h3", "sound", "--rate", "3600", "--p1", "pty:port")
+    with running(*words, cwd=tmp_path) as faces:
+        assert faces == {"p1": "pty:port"}
+        with serial.Serial(str(tmp_path / "port"), 115200, timeout=20) as client:
+            text = b""
+            while b"!" not in text[text.find(b"/") :]:
+                text += client.read_until(b"\n", TELEGRAM_BYTES)
+                text = text[max(text.find(b"/"), 0) :]
+    parsed = TelegramParser(telegram_specifications.BELGIUM_FLUVIUS).parse(text.decode("ascii"))
+    assert parsed.P1_MESSAGE_TIMESTAMP.value.isoformat()[:4] == "2020"
+    assert not (tmp_path / "port").is_symlink()
+
+
+WRONG = [
+    ((), "METER: missing; allowed: its name, or a face such as --p1 tcp:127.0.0.1:2000"),
+    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: "),
+    (("--p1", "tcp:here"), '--p1: "tcp:here"; allowed: tcp:HOST:PORT'),
+    (("--p1", "pty:no/folder/port"), "--p1: no/folder/port: No such file or directory; allowed: "),
+    (("--p1", "pty:taken"), "--p1: taken: it is there already; allowed: a path where nothing is"),
+    (("--p1", "tcp:192.0.2.1:80"), "--p1: tcp:192.0.2.1:80: "),
+    (("--p1", "tcp:127.0.0.1:0", "--firmware", "legacy-2020"), "--p1: a legacy-2020 meter has no such port"),
+    (("--p1", "tcp:127.0.0.1:0", "--profile", "legacy-2020"), "--p1: a legacy-2020 meter has no such port"),
+    (("--p1", "tcp:127.0.0.1:0", "--firmware", "old"), '--firmware: "old"; allowed: guarded, legacy-2020'),
+    (("--p1", "tcp:127.0.0.1:0", "--rate", "0"), "--rate: 0; allowed: 0.001 to 1000000"),
+    (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crk"), '--p1-fault: "crk"; did you mean crc? allowed: '),
+    (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crc:0"), '--p1-fault: "crc:0"; allowed: crc, or crc:N'),
+    (("--p1", "tcp:127.0.0.1:0", "--state", "m.json"), "--state: not together with faces; allowed: "),
+    (("--p1", "tcp:127.0.0.1:0", "--scenario", "none"), '"none": no such file; allowed: a scenario file'),
+    (("--p1", "tcp:127.0.0.1:0", "--scenario", "guarded/night-h3", "x"), 'METER: "x"; allowed: a meter of'),
+]
+
+
+@pytest.mark.parametrize(("words", "line"), WRONG)
+def test_a_wrong_word_is_one_clear_line(
+    words: tuple[str, ...],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["relance-emulator", "meter", *words])
+    assert main() == 2
+    out, told = capsys.readouterr()
+    assert (out, told.count("\n")) == ("", 1)
+    assert told.startswith(line)
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]

@@ -1,0 +1,230 @@
+"""Places that are really open: terminals, TCP and RFC 2217, with readers that come, go, or stop reading."""
+
+import asyncio
+import os
+import termios
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import serial
+
+from emulator.faces.places import FacePlace, read_place
+from emulator.faces.serving.lines import FaceLine, LineFormat, Port
+from emulator.faces.serving.opening import open_port
+from emulator.faces.serving.tcp_port import READERS_MAX
+from protocols.errors import InputError
+
+
+class Echo:
+    """A face that says back what it hears, and remembers how the line was set then."""
+
+    def __init__(self) -> None:
+        self.lines: list[FaceLine] = []
+        self.heard = b""
+        self.formats: list[LineFormat | None] = []
+
+    def attach(self, line: FaceLine) -> "_Ear":
+        self.lines.append(line)
+        return _Ear(self, line)
+
+
+class _Ear:
+    def __init__(self, echo: Echo, line: FaceLine) -> None:
+        self.echo, self.line = echo, line
+
+    def received(self, data: bytes) -> None:
+        self.echo.heard += data
+        self.echo.formats.append(self.line.format)
+        self.line.send(data)
+
+    def lost(self) -> None:
+        self.echo.lines.remove(self.line)
+
+
+def with_port(place: str, use: Callable[[Echo, Port], Awaitable[None]]) -> None:
+    async def run() -> None:
+        echo = Echo()
+        port = await open_port(read_place(place, "--p1"), "--p1", echo.attach)
+        try:
+            await use(echo, port)
+        finally:
+            await port.close()
+
+    asyncio.run(run())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
+def host_port(port: Port) -> tuple[str, int]:
+    place = read_place(port.where, "--p1")
+    return place.host, place.port
+
+
+def test_many_readers_of_tcp_get_everything_and_go_when_they_like() -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        readers = [await asyncio.open_connection(*host_port(port)) for _ in range(3)]
+        await until(lambda: len(echo.lines) == 3)
+        for line in echo.lines:
+            line.send(b"to all")
+        for reader, _ in readers:
+            assert await reader.readexactly(6) == b"to all"
+        readers[0][1].close()
+        await until(lambda: len(echo.lines) == 2)
+        readers[1][1].write(b"hello")
+        assert await readers[1][0].readexactly(5) == b"hello"
+        for _, writer in readers:
+            writer.close()
+
+    with_port("tcp:127.0.0.1:0", use)
+
+
+def test_a_reader_that_stops_reading_is_dropped_and_holds_up_nobody() -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        reader, writer = await asyncio.open_connection(*host_port(port), limit=64)
+        await until(lambda: len(echo.lines) == 1)
+        for _ in range(2_000):
+            for line in echo.lines:
+                line.send(bytes(1_000), latest=True)
+            await asyncio.sleep(0)
+        await until(lambda: not echo.lines)
+        assert reader is not None
+        writer.close()
+
+    with_port("tcp:127.0.0.1:0", use)
+
+
+def test_more_readers_than_the_port_has_room_for_are_sent_away() -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        writers = [(await asyncio.open_connection(*host_port(port)))[1] for _ in range(READERS_MAX)]
+        await until(lambda: len(echo.lines) == READERS_MAX)
+        reader, writer = await asyncio.open_connection(*host_port(port))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        assert len(echo.lines) == READERS_MAX
+        for each in (*writers, writer):
+            each.close()
+
+    with_port("tcp:127.0.0.1:0", use)
+
+
+def test_a_terminal_is_read_by_a_serial_program_and_its_speed_is_seen(tmp_path: Path) -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        assert port.where == f"pty:{tmp_path / 'port'}"
+        for baud, parity in [(300, "E"), (9600, "E"), (115200, "N")]:
+            # A second time at one speed: without our 50 baud between, the C library refuses 7E1.
+            for _ in range(2):
+                with serial.Serial(str(tmp_path / "port"), baud, parity=parity, timeout=5) as client:
+                    client.write(b"x")
+                    assert await asyncio.to_thread(client.read, 1) == b"x"
+                echo.lines[0].rest()
+        assert [each.baud for each in echo.formats if each] == [300, 300, 9600, 9600, 115200, 115200]
+
+    with_port(f"pty:{tmp_path / 'port'}", use)
+    assert not (tmp_path / "port").is_symlink()
+
+
+def test_a_terminal_that_nobody_reads_keeps_only_the_latest(tmp_path: Path) -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        for number in range(60):
+            echo.lines[0].send(b"%04d" % number * 300, latest=True)
+            await asyncio.sleep(0.005)
+        # Not by pyserial, which throws away what waits for it when it opens a port.
+        with (tmp_path / "port").open("rb", buffering=0) as file:
+            assert file.read(4_000) == b"0059" * 300
+        assert port is not None
+
+    with_port(f"pty:{tmp_path / 'port'}", use)
+
+
+def test_a_terminal_that_is_full_loses_bytes_and_holds_up_nobody(tmp_path: Path) -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        for _ in range(1_000):
+            echo.lines[0].send(bytes(1_000))
+        assert port is not None
+
+    with_port(f"pty:{tmp_path / 'port'}", use)
+
+
+# What pyserial's client of RFC 2217 calls on its thread.
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+def test_rfc_2217_shows_speed_and_parity_as_the_reader_sets_them() -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        def talk() -> bytes:
+            url = "rfc2217://{}:{}".format(*host_port(port))
+            with serial.serial_for_url(url, 300, bytesize=7, parity="E", timeout=5) as client:
+                client.write(b"\xffslow")
+                slow = client.read(5)
+                client.baudrate = 9600
+                client.write(b"fast")
+                return bytes(slow + client.read(4))
+
+        assert await asyncio.to_thread(talk) == b"\xffslowfast"
+        assert set(echo.formats) == {LineFormat(300, 7, "E"), LineFormat(9600, 7, "E")}
+        await until(lambda: not echo.lines)
+
+    with_port("rfc2217:127.0.0.1:0", use)
+
+
+WRONG_TELNET = [
+    b"\xff\xf0",
+    b"\xff\xfa" + bytes(5_000),
+    b"\xff\xfa\x2c\x03\x63\xff\xf0",
+    b"\xff\xfa\x2c\x01\xff\xf0",
+]
+
+
+@pytest.mark.parametrize("data", WRONG_TELNET)
+def test_what_is_no_telnet_ends_the_connection_and_not_the_port(data: bytes) -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        _, writer = await asyncio.open_connection(*host_port(port))
+        await until(lambda: len(echo.lines) == 1)
+        writer.write(data)
+        await until(lambda: not echo.lines)
+        _, again = await asyncio.open_connection(*host_port(port))
+        await until(lambda: len(echo.lines) == 1)
+        writer.close()
+        again.close()
+
+    with_port("rfc2217:127.0.0.1:0", use)
+
+
+def refused(place: str) -> str:
+    with pytest.raises(InputError) as error:
+        with_port(place, lambda _echo, _port: asyncio.sleep(0))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_place_that_is_taken_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert refused(f"pty:{tmp_path / 'file'}").endswith(
+        "it is there already; allowed: a path where nothing is"
+    )
+    assert (tmp_path / "file").read_text() == "mine"
+    assert "No such file or directory" in refused(f"pty:{tmp_path / 'no' / 'port'}")
+
+    async def use(echo: Echo, port: Port) -> None:
+        with pytest.raises(InputError, match="address already in use"):
+            await open_port(FacePlace(*read_place(port.where, "--p1")), "--p1", echo.attach)
+
+    with_port("tcp:127.0.0.1:0", use)
+
+
+def test_a_link_that_a_killed_run_has_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "port"
+    path.symlink_to("/dev/pts/999999")
+    with_port(f"pty:{path}", lambda _echo, _port: asyncio.sleep(0))
+    assert not path.is_symlink()
+    master, slave = os.openpty()
+    path.symlink_to(os.ttyname(slave))
+    assert "there already" in refused(f"pty:{path}")
+    assert termios.tcgetattr(master)
+    os.close(master)
+    os.close(slave)
