@@ -41,7 +41,7 @@ def _doctor() -> Callable[..., int]:
 
 
 def _meters() -> typer.Typer:
-    from controller.faces.cli.leaving import app
+    from controller.faces.cli.work_list import app
 
     return app
 

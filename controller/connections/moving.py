@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import update
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from controller.connections import terms
 from controller.connections.purses import purse_of
@@ -114,6 +114,13 @@ def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
     """The households that have left this connection, the first first."""
     rows = session.exec(select(TenancyRow).where(TenancyRow.ean == ean).order_by(col(TenancyRow.number)))
     return [view_of(row, TenancyView) for row in rows]
+
+
+def has_left(session: Session, name: str, on_ms: int) -> bool:
+    """Whether it is recorded that a household left this meter or EAN at that instant."""
+    named = or_(col(TenancyRow.meter) == name, col(TenancyRow.ean) == name)
+    query = select(TenancyRow.number).where(named, TenancyRow.until_ms == on_ms)
+    return session.exec(query).first() is not None
 
 
 def _check_payments(session: Session, meter: str, on_ms: int) -> None:

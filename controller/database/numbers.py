@@ -7,8 +7,8 @@ from controller.database.tables import CounterRow
 
 # The same statement on both databases. It locks the counter's row: the next writer waits for our commit.
 _DRAW = text(
-    "INSERT INTO counter (name, value) VALUES (:name, 1) "
-    "ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value"
+    "INSERT INTO counter (name, value) VALUES (:name, :count) "
+    "ON CONFLICT (name) DO UPDATE SET value = counter.value + :count RETURNING value"
 )
 
 _RAISE = text(
@@ -19,7 +19,13 @@ _RAISE = text(
 
 def next_number(session: Session, name: str) -> int:
     """The next number of the counter `name`, beginning with 1. A rollback gives the number back."""
-    return int(session.connection().execute(_DRAW, {"name": name}).scalar_one())
+    return next_numbers(session, name, 1)[0]
+
+
+def next_numbers(session: Session, name: str, count: int) -> range:
+    """The next numbers of the counter `name`, as `count` calls of `next_number` would give them."""
+    last = int(session.connection().execute(_DRAW, {"name": name, "count": count}).scalar_one())
+    return range(last - count + 1, last + 1)
 
 
 def raise_number(session: Session, name: str, value: int) -> None:

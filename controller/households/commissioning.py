@@ -1,21 +1,23 @@
 """A meter is put at a connection: from then on it is the household's, and orders go to it."""
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
+from controller.database.bulk import in_batches
 from controller.database.engine import writing
 from controller.database.tables import HouseholdRow, MeterRow
 from controller.meters.admission import Admission, admission_of, admit
 from controller.meters.behind import note_change
-from controller.meters.registry import NOT_HEARD
+from controller.meters.registry import NOT_HEARD, known_meters
 from controller.meters.retired import check_in_fleet, retired_among
 from controller.office import audit
-from controller.office.audit import AuditAct
+from controller.office.audit import AuditAct, AuditedAct
 from controller.office.keys import write_secret
 from controller.office.people import Actor
 from protocols.errors import RefusedError, quoted
@@ -36,6 +38,14 @@ class Commissioned(Struct, frozen=True, kw_only=True):
     ean: str
     link: str | None
     new: bool
+
+
+class MeterPlace(Struct, frozen=True):
+    """Which meter is to be at which connection. `link`: None: where the file says."""
+
+    meter: str
+    ean: str
+    link: str | None = None
 
 
 class MeterSecrets(Struct, frozen=True, kw_only=True):
@@ -85,34 +95,129 @@ def commission(
 ) -> Commissioned:
     """Put a meter at a connection and admit it, in one transaction; `out`: also write what goes into it.
 
+    Raises as `commission_in`.
+    """
+    with writing(store) as session:
+        return commission_in(session, meter, ean, link, actor, now_ms, out=out)
+
+
+def commission_in(
+    session: Session,
+    meter: str,
+    ean: str,
+    link: str | None,
+    actor: Actor,
+    now_ms: int,
+    *,
+    out: SecretFile | None = None,
+) -> Commissioned:
+    """As `commission`, in a transaction that is open.
+
     Raises RefusedError for a connection that no file names, one whose meter is another that has spoken, a
     meter that is elsewhere, or one without a link while admission is closed; InputError as `write_secret`.
     """
-    with writing(store) as session:
-        row = household_of(session, ean)
-        check_in_fleet(session, (meter,))
-        _check_free(session, row, meter)
-        before = session.get(MeterRow, meter)
-        new = row.meter != meter or before is None
-        row.meter = meter
-        session.add(row)
-        at = link or row.link
-        if before is not None:
-            at = before.link
-        elif at is not None:
-            admit(session, (meter,), at, actor.name, now_ms)
-        elif admission_of(session) is Admission.CLOSED:
-            raise RefusedError(f"meter {quoted(meter)}: admission is closed; --link says where it will be")
-        if new:
-            note_change(session)
-        if new or out is not None:
-            # Also where nothing is new: somebody has a copy of the meter's keys from now on.
-            keys = 0 if out is None else 1
-            audit.record(
-                session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at, keys_written=keys
-            )
-        write_secrets(out, meter, ean)
-        return Commissioned(meter=meter, ean=ean, link=at, new=new)
+    row = household_of(session, ean)
+    check_in_fleet(session, (meter,))
+    _check_free(session, row, meter)
+    before = session.get(MeterRow, meter)
+    new = row.meter != meter or before is None
+    row.meter = meter
+    session.add(row)
+    at = link or row.link
+    if before is not None:
+        at = before.link
+    elif at is not None:
+        admit(session, (meter,), at, actor.name, now_ms)
+    elif admission_of(session) is Admission.CLOSED:
+        raise RefusedError(f"meter {quoted(meter)}: admission is closed; --link says where it will be")
+    if new:
+        note_change(session)
+    if new or out is not None:
+        # Also where nothing is new: somebody has a copy of the meter's keys from now on.
+        keys = 0 if out is None else 1
+        audit.record(
+            session, now_ms, actor.name, AuditAct.COMMISSION, meter, ean=ean, link=at, keys_written=keys
+        )
+    write_secrets(out, meter, ean)
+    return Commissioned(meter=meter, ean=ean, link=at, new=new)
+
+
+def commission_plainly(
+    session: Session, wanted: Sequence[MeterPlace], actor: Actor, now_ms: int
+) -> list[Commissioned] | None:
+    """Put meters at connections with some statements for all; None: one of them must be looked at by itself.
+
+    Then nothing has changed. So it is for whatever `commission_in` would refuse, and for a connection that
+    has had another meter.
+    """
+    rows = _households(session, [each.ean for each in wanted])
+    meters = [each.meter for each in wanted]
+    if len(rows) < len(wanted) or len(set(meters)) < len(wanted) or retired_among(session, meters):
+        return None
+    known = known_meters(session, {*meters, *(row.meter for row in rows.values())})
+    closed = admission_of(session) is Admission.CLOSED
+    found: list[Commissioned] = []
+    for each in wanted:
+        row, before = rows[each.ean], known.get(each.meter)
+        at = before.link if before is not None else each.link or row.link
+        if (row.meter != each.meter and row.meter in known) or (at is None and closed):
+            return None
+        new = row.meter != each.meter or before is None
+        found.append(Commissioned(meter=each.meter, ean=each.ean, link=at, new=new))
+    if _are_elsewhere(session, wanted):
+        return None
+    _put(session, [each for each in found if each.new], rows, known, actor, now_ms)
+    return found
+
+
+def _put(
+    session: Session,
+    made: Sequence[Commissioned],
+    rows: Mapping[str, HouseholdRow],
+    known: Collection[str],
+    actor: Actor,
+    now_ms: int,
+) -> None:
+    if not made:
+        return
+    at_links: dict[str, list[str]] = {}
+    for each in made:
+        rows[each.ean].meter = each.meter
+        session.add(rows[each.ean])
+        if each.link is not None and each.meter not in known:
+            at_links.setdefault(each.link, []).append(each.meter)
+    for link, meters in at_links.items():
+        admit(session, meters, link, actor.name, now_ms)
+    note_change(session)
+    acts = [
+        AuditedAct(
+            at_ms=now_ms,
+            actor=actor.name,
+            act=AuditAct.COMMISSION,
+            subject=each.meter,
+            detail={"ean": each.ean, "link": each.link, "keys_written": 0},
+        )
+        for each in made
+    ]
+    audit.record_all(session, acts)
+
+
+def _households(session: Session, eans: Collection[str]) -> dict[str, HouseholdRow]:
+    found: dict[str, HouseholdRow] = {}
+    for batch in in_batches(eans):
+        rows = session.exec(select(HouseholdRow).where(col(HouseholdRow.ean).in_(batch)))
+        found |= {row.ean: row for row in rows}
+    return found
+
+
+def _are_elsewhere(session: Session, wanted: Sequence[MeterPlace]) -> bool:
+    """Whether one of these meters is at another connection than is wanted."""
+    eans = {each.meter: each.ean for each in wanted}
+    for batch in in_batches(eans):
+        rows = session.exec(select(HouseholdRow).where(col(HouseholdRow.meter).in_(batch)))
+        if any(eans[row.meter] != row.ean for row in rows):
+            return True
+    return False
 
 
 def household_of(session: Session, ean: str) -> HouseholdRow:

@@ -12,12 +12,12 @@ from msgspec import Struct
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
-from controller.database.bulk import Value, upsert_counts
+from controller.database.bulk import Value, in_batches, upsert_counts
 from controller.database.tables import LinkRow, MeterRow, QuarantineRow, SettingRow
 from controller.meters.registry import NOT_HEARD, Spoke, known_meters, place_meters
 from controller.meters.retired import retired_among
 from controller.office import audit
-from controller.office.audit import AuditAct
+from controller.office.audit import AuditAct, AuditedAct
 from protocols.errors import InputError, RefusedError, quoted
 
 # More than a person looks through. Whoever makes up names fills it, and no more.
@@ -93,17 +93,33 @@ def admit(session: Session, meters: Collection[str], link: str | None, by: str, 
     """
     back = _bring_back(session, meters, link, by, now_ms)
     new = sorted(set(meters) - known_meters(session, meters).keys())
+    heard = _heard_at(session, new)
     spoke: dict[str, Spoke] = {}
     for meter in new:
-        row = session.get(QuarantineRow, f"meter/{meter}")
-        if row is None and link is None:
+        at = link or heard.get(meter)
+        if at is None:
             raise RefusedError(f"meter {quoted(meter)}: is not in quarantine; --link says where it will be")
-        spoke[meter] = Spoke(link or (row.link if row is not None else ""), epoch=NOT_HEARD)
-        audit.record(session, now_ms, by, AuditAct.ADMIT, meter, link=spoke[meter].link)
+        spoke[meter] = Spoke(at, epoch=NOT_HEARD)
+    audit.record_all(
+        session,
+        [
+            AuditedAct(at_ms=now_ms, actor=by, act=AuditAct.ADMIT, subject=each, detail={"link": word.link})
+            for each, word in spoke.items()
+        ],
+    )
     place_meters(session, {}, spoke, now_ms)
-    names = [f"meter/{meter}" for meter in meters]
-    session.execute(delete(QuarantineRow).where(col(QuarantineRow.name).in_(names)))
+    for batch in in_batches([f"meter/{meter}" for meter in meters]):
+        session.execute(delete(QuarantineRow).where(col(QuarantineRow.name).in_(batch)))
     return sorted((*new, *back))
+
+
+def _heard_at(session: Session, meters: Collection[str]) -> dict[str, str]:
+    """The link of each of these meters that waits in quarantine."""
+    found: dict[str, str] = {}
+    for batch in in_batches([f"meter/{meter}" for meter in meters]):
+        rows = session.exec(select(QuarantineRow).where(col(QuarantineRow.name).in_(batch)))
+        found |= {row.name.removeprefix("meter/"): row.link for row in rows}
+    return found
 
 
 def _bring_back(

@@ -5,7 +5,7 @@ deleted, inserted or moved entry breaks the chain from there on. Whoever has not
 elsewhere (`relance audit verify` prints it) also sees when the last entries are missing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum, unique
 from typing import Final
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.damage import read_column
-from controller.database.numbers import next_number
+from controller.database.numbers import next_numbers
 from controller.database.tables import AuditRow
 from protocols import chain
 from protocols.chain import GENESIS, Entry, Head
@@ -92,16 +92,28 @@ def record(
 
     Raises InputError where somebody has damaged its end: what follows would hide that.
     """
-    # Drawing the number first locks the counter until the commit, so no two entries follow the same head.
-    number = next_number(session, "audit")
-    body = msgspec.json.encode(AuditedAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail))
-    entry = chain.append(head_of(session), body)
-    if entry.number != number:
+    record_all(session, [AuditedAct(at_ms=at_ms, actor=actor, act=act, subject=subject, detail=detail)])
+
+
+def record_all(session: Session, acts: Sequence[AuditedAct]) -> None:
+    """Append acts, in their sequence. Raises InputError as `record`."""
+    if not acts:
+        return
+    # Drawing the numbers first locks the counter until the commit, so no two entries follow the same head.
+    numbers = next_numbers(session, "audit", len(acts))
+    head = head_of(session)
+    if head.number + 1 != numbers[0]:
         raise InputError(
-            f"database: audit: its last entry is {entry.number - 1} in place of {number - 1}: it is damaged, "
+            f"database: audit: its last entry is {head.number} in place of {numbers[0] - 1}: it is damaged, "
             "and nothing is done that could not be recorded"
         )
-    session.add(AuditRow(number=number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash))
+    for act in acts:
+        entry = chain.append(head, msgspec.json.encode(act))
+        row = AuditRow(
+            number=entry.number, previous_hash=entry.previous_hash, body=entry.body, hash=entry.hash
+        )
+        session.add(row)
+        head = Head(entry.number, entry.hash)
     session.flush()
 
 

@@ -81,7 +81,6 @@ class SendingDesk:
 class _Claimed:
     """A reminder that is being sent, and the household that it is for."""
 
-    key: tuple[str, str, str, str]
     message_id: str
     address: str
     means: Means
@@ -154,24 +153,14 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
             handed.append((each, _hand_over(desk, each)))  # noqa: PERF401 # an error keeps those before it
     except (UnreachableError, InputError) as error:
         rest = claimed[len(handed) :]
-        with _act(desk) as act:
-            for each, result in [
-                *handed,
-                *((each, Handed(NoticeState.PLANNED, str(error))) for each in rest),
-            ]:
-                _settle(act, each, result, wait_ms=0)
+        _settle_all(desk, [*handed, *((each, Handed(NoticeState.PLANNED, str(error))) for each in rest)], 0)
         raise
     except KeyboardInterrupt:
         # The one in the middle may have gone; those after it have not.
         rest = claimed[len(handed) + 1 :]
-        with _act(desk) as act:
-            for each, result in [*handed, *((each, Handed(NoticeState.PLANNED)) for each in rest)]:
-                _settle(act, each, result, wait_ms=0)
+        _settle_all(desk, [*handed, *((each, Handed(NoticeState.PLANNED)) for each in rest)], 0)
         raise
-    count = dict.fromkeys(NoticeState, 0)
-    with _act(desk) as act:
-        for each, result in handed:
-            count[_settle(act, each, result, wait_ms=RETRY_MS)] += 1
+    count = _settle_all(desk, handed, RETRY_MS)
     return structs.replace(
         total,
         sent=total.sent + count[NoticeState.SENT],
@@ -224,17 +213,27 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
             notice.state, notice.told_ms = NoticeState.SENDING, campaign.deadline_ms
             notice.not_before_ms = act.now_ms
             notice.attempts += 1
-            key = (notice.campaign, notice.ean, notice.wave, notice.means)
             claimed.append(
-                _Claimed(key, notice.message_id, notice.address, means, campaign, household, act.now_ms)
+                _Claimed(notice.message_id, notice.address, means, campaign, household, act.now_ms)
             )
         session.add(notice)
     return claimed, dropped, False
 
 
-def _settle(act: Act, claimed: _Claimed, handed: Handed, wait_ms: int) -> NoticeState:
-    notice = act.session.get(NoticeRow, claimed.key)
-    assert notice is not None, claimed.key
+def _settle_all(
+    desk: SendingDesk, handed: Sequence[tuple[_Claimed, Handed]], wait_ms: int
+) -> dict[NoticeState, int]:
+    """Record what became of these, in one transaction; returns how many are in each state now."""
+    count = dict.fromkeys(NoticeState, 0)
+    with _act(desk) as act:
+        names = col(NoticeRow.message_id).in_([claimed.message_id for claimed, _ in handed])
+        notices = {row.message_id: row for row in act.session.exec(select(NoticeRow).where(names))}
+        for claimed, result in handed:
+            count[_settle(act, notices[claimed.message_id], result, wait_ms)] += 1
+    return count
+
+
+def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int) -> NoticeState:
     if notice.state != NoticeState.SENDING:
         # It came back before its server had answered us.
         return NoticeState(notice.state)

@@ -63,7 +63,7 @@ class World:
         self.store = store
         self.drop = drop
         self.now_ms: int = OPENED_MS
-        self.taken: Counter[tuple[str, str, str, str]] = Counter()
+        self.taken: Counter[str] = Counter()
         self.done: set[str] = set()
         self.answers: list[str] = []
 
@@ -72,12 +72,12 @@ class World:
         assert not is_night(self.now_ms, BRUSSELS)
         assert self.now_ms < DEADLINE_MS
         assert claimed.household.ean not in self.done
-        assert not self.taken[claimed.key], "it has been taken before"
+        assert not self.taken[claimed.message_id], "it has been taken before"
         answer = self.answers.pop(0) if self.answers else "sent"
         if answer == "away":
             raise UnreachableError("away")
         if answer in {"sent", "sending", "killed"}:
-            self.taken[claimed.key] += 1
+            self.taken[claimed.message_id] += 1
         if answer == "killed":
             raise _Killed
         return Handed(NoticeState(answer), answer)
@@ -119,12 +119,11 @@ class World:
             alive = Counter((row.ean, row.wave) for row in rows if row.state != NoticeState.BOUNCED)
             assert max(alive.values(), default=0) <= 1, "one means in a wave, until it comes back"
             for row in rows:
-                key = (row.campaign, row.ean, row.wave, row.means)
                 if row.state == NoticeState.SENT:
-                    assert self.taken[key] == 1, "what is called sent was taken"
+                    assert self.taken[row.message_id] == 1, "what is called sent was taken"
                     assert row.told_ms == DEADLINE_MS
                 if row.state == NoticeState.PLANNED:
-                    assert self.taken[key] == 0, "what was taken is not planned again"
+                    assert self.taken[row.message_id] == 0, "what was taken is not planned again"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)

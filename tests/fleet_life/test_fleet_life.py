@@ -1,0 +1,96 @@
+"""A fleet of 5,000 lives by the command line alone, on each database, and its counts are a ledger."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from protocols.instants import ms_from_iso
+from protocols.rim import clocks
+from tests.controller.postgresql_server import PostgresqlServer
+from tests.controller.reactivation.mail_server import MailBox
+from tests.controller.reactivation.test_june_2020 import MachineOf2020
+from tests.fleet_life.story import Fleet, Ledger, live
+
+HOUSEHOLDS = 5_000
+
+
+# By the numbers of `files`: of each hundred 6 move, 4 are replaced, 2 removed, and 2 cannot be written to.
+LEDGER = {
+    "imported": 5_000,
+    "imported again": 0,
+    "commissioned": 5_000,
+    "commissioned again": 0,
+    "flags ordered": 200,
+    "contacts": 5_000,
+    "reactivation opened for": 5_000,
+    "first wave planned": 4_900,
+    "cannot be written to": 100,
+    "first wave sent": 4_900,
+    "sent twice": 0,
+    "first wave: mails": 200,
+    "first wave: sms": 2_350,
+    "first wave: letters": 2_350,
+    "commission": 0,
+    "move-out": 300,
+    "replace": 200,
+    "remove": 100,
+    "refused": 5,
+    "carried over, EUR cents": 61_700,
+    # The end of a flag at each of the fifty that move and have one; each is signed by a second person.
+    "drafts of moves": 50,
+    "commission again": 0,
+    "move-out again": 0,
+    "replace again": 0,
+    "remove again": 0,
+    "refused again": 5,
+    "second wave: planned": 4_550,
+    "second wave: done": 50,
+    "second wave: left": 300,
+    "second wave: unreachable": 100,
+    "second wave sent": 4_550,
+    "both waves: mails": 400,
+    "both waves: sms": 4_550,
+    "both waves: letters": 4_500,
+    # A connection whose meter was removed is still expected to have one.
+    "meters in the fleet": 5_000,
+    "of them replacements": 200,
+    "in Liège": 1_250,
+    "whose household is known": 4_700,
+    "flagged medical in the file": 150,
+    "left the fleet": 300,
+    "reactivation: nothing": 4_650,
+    "reactivation: done": 50,
+    "reactivation: proved": 50,
+    "reactivation: left": 300,
+    "reached: acted": 50,
+    "reached: met": 0,
+    "reached: written": 4_550,
+    "reached: unknown": 0,
+    "reached: nobody": 100,
+}
+
+
+def test_a_fleet_of_5000_lives_on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lived(tmp_path, None, monkeypatch) == LEDGER
+
+
+def test_a_fleet_of_5000_lives_on_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: PostgresqlServer
+) -> None:
+    database = postgresql_server.create("fleet_life")
+    try:
+        assert lived(tmp_path, database, monkeypatch) == LEDGER
+    finally:
+        postgresql_server.drop("fleet_life")
+
+
+def lived(folder: Path, database: str | None, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    machine = MachineOf2020(ms_from_iso("2020-06-02T08:00+02:00"))
+    monkeypatch.setattr(clocks, "time", machine)
+    # What is written need not survive a loss of power, as in the PostgreSQL of the tests.
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+    with MailBox() as mailbox:
+        return live(
+            Fleet(folder / "home", database, HOUSEHOLDS, mailbox, machine, lambda _line: None), folder
+        )
