@@ -41,6 +41,11 @@ _NO_CARD: Final = "there is no card in it: put one in"
 _UNPLUGGED: Final = "the reader was unplugged: plug it in, then try again"
 _MUTE: Final = "the card does not answer: turn it the right way round, wipe its contacts, put it in again"
 _FOREIGN: Final = "this card speaks neither T=0 nor T=1: it is none of ours"
+# pcsclite says so too when the service ends just while somebody connects.
+_NOT_ALLOWED: Final = (
+    "the PC/SC service was just restarted, or does not let this user in: try again, then allow "
+    "org.debian.pcsc-lite.access_pcsc in polkit"
+)
 _SENTENCES: Final = {
     Code.INVALID_HANDLE: _NO_SERVICE,
     Code.UNKNOWN_READER: _UNPLUGGED,
@@ -58,7 +63,7 @@ _SENTENCES: Final = {
     Code.UNPOWERED_CARD: _MUTE,
     Code.RESET_CARD: "another program has reset this card: end it, then try again",
     Code.REMOVED_CARD: _NO_CARD,
-    Code.NOT_ALLOWED: "this user may not use card readers: allow org.debian.pcsc-lite.access_pcsc in polkit",
+    Code.NOT_ALLOWED: _NOT_ALLOWED,
 }
 
 

@@ -3,12 +3,12 @@
 pyscard is the extra [card]: LGPL, as it is, and imported only here, when a reader is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from cardreader.readers.pcsc_codes import Code, PcscError
-from cardreader.readers.reader_states import ReaderState, state_of
+from cardreader.readers.reader_states import ReaderState
 from protocols.errors import UnreachableError
 
 NEEDS: Final = "card readers need pyscard, the extra `relance[card]`, and Debian's pcscd and libpcsclite-dev"
@@ -16,6 +16,7 @@ SERVICE: Final = "card readers"
 
 # PC/SC part 5; pcsclite.h.
 _SCOPE_USER: Final = 0
+_UNAWARE: Final = 0
 _SHARE_EXCLUSIVE: Final = 1
 _T0_OR_T1: Final = 1 | 2
 PROTOCOL_T0: Final = 1
@@ -60,20 +61,17 @@ class PcscService:
         if code & 0xFFFFFFFF == Code.NO_READERS:
             return []
         self._done((code, names), SERVICE)
-        return [state_of(*each) for each in self.wait(dict.fromkeys(names, 0), 0)]
+        return self.wait([ReaderState(name, _UNAWARE) for name in names], 0)
 
-    def wait(self, known: Mapping[str, int], timeout_ms: int) -> list[tuple[str, int, bytes]]:
-        """Waits until a reader's state is not the one that is known (0: none is), or the time is over.
-
-        Returns name, state and ATR of each.
-        """
+    def wait(self, known: Sequence[ReaderState], timeout_ms: int) -> list[ReaderState]:
+        """Waits until a reader is not as it is known any more, or the time is over. Returns how they are."""
         if not known:
             return []
-        asked = list(known.items())[:_READERS_MAX]
+        asked = [(each.name, each.flags) for each in known[:_READERS_MAX]]
         code, states = self._scard.SCardGetStatusChange(self._context, timeout_ms, asked)
         if code & 0xFFFFFFFF != Code.TIMEOUT:
             self._done((code, states), SERVICE)
-        return [(name, state, bytes(atr)) for name, state, atr in states]
+        return [ReaderState(name, flags, bytes(atr)) for name, flags, atr in states]
 
     def cancel(self) -> None:
         """Ends a `wait` in another thread."""

@@ -1,12 +1,13 @@
 """Readers and what is in them, as PC/SC says it; and which of them a person means. Pure."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from protocols.errors import InputError, UnreachableError, quoted
 
 # PC/SC part 5 §3.2.5, SCARD_READERSTATE: flags in the low half. The high half counts what went in and out.
-_PRESENT: Final = 0x0020
+PRESENT: Final = 0x0020
 _EXCLUSIVE: Final = 0x0080
 _IN_USE: Final = 0x0100
 _MUTE: Final = 0x0200
@@ -15,28 +16,33 @@ _EVENTS_SHIFT: Final = 16
 ANY: Final = "any"
 
 
-class ReaderState(NamedTuple):
-    """One reader. `events` counts cards that went in and out; `atr`: what the card said first, or empty."""
+@dataclass(frozen=True, slots=True)
+class ReaderState:
+    """One reader as the service says it. `flags`: its state as a number; `atr`: what the card said first."""
 
     name: str
-    has_card: bool
-    is_mute: bool
-    in_use: bool
-    events: int
-    atr: bytes
+    flags: int
+    atr: bytes = b""
 
+    @property
+    def has_card(self) -> bool:
+        """Whether a card is in it."""
+        return bool(self.flags & PRESENT)
 
-def state_of(name: str, flags: int, atr: bytes) -> ReaderState:
-    """A reader from the state that PC/SC gives."""
-    has_card = bool(flags & _PRESENT)
-    return ReaderState(
-        name,
-        has_card,
-        bool(flags & _MUTE),
-        bool(flags & (_EXCLUSIVE | _IN_USE)),
-        flags >> _EVENTS_SHIFT & 0xFFFF,
-        atr if has_card else b"",
-    )
+    @property
+    def is_mute(self) -> bool:
+        """Whether the card in it does not answer."""
+        return bool(self.flags & _MUTE)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a program is connected to the card."""
+        return bool(self.flags & (_EXCLUSIVE | _IN_USE))
+
+    @property
+    def events(self) -> int:
+        """How often a card went in or out, as a number of 16 bits that begins anew with the service."""
+        return self.flags >> _EVENTS_SHIFT & 0xFFFF
 
 
 def chosen(found: Sequence[ReaderState], wanted: str, where: str) -> ReaderState:
@@ -47,8 +53,7 @@ def chosen(found: Sequence[ReaderState], wanted: str, where: str) -> ReaderState
     """
     if not found:
         raise UnreachableError(f"{where}: no card reader is plugged in: plug one in, then try again")
-    fitting = [each for each in found if each.name == wanted]
-    fitting = fitting or [each for each in found if wanted in ("", ANY) or _fits(wanted, each.name)]
+    fitting = fitting_readers(found, wanted)
     if not fitting:
         there = ", ".join(quoted(each.name) for each in found)
         raise InputError(f"{where}: {quoted(wanted)}; allowed: virtual:FILE, {ANY}, or a reader: {there}")
@@ -63,8 +68,11 @@ def chosen(found: Sequence[ReaderState], wanted: str, where: str) -> ReaderState
     return full[0]
 
 
-def _fits(wanted: str, name: str) -> bool:
-    return wanted.casefold() in name.casefold()
+def fitting_readers(found: Sequence[ReaderState], wanted: str) -> list[ReaderState]:
+    """All readers that a person may mean: the one of this name, or else those of which it is a part."""
+    exact = [each for each in found if each.name == wanted]
+    part = wanted.casefold()
+    return exact or [each for each in found if wanted == ANY or part in each.name.casefold()]
 
 
 def _listed(readers: Sequence[ReaderState], joint: str) -> str:

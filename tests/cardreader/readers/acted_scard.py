@@ -32,6 +32,8 @@ class ActedScard:
         self.log = list[str]()
         # Between the command and its answer, as when a card is pulled out just then.
         self.meanwhile: Callable[[bytes], bytes] = lambda answer: answer
+        # What happens while somebody waits for a change.
+        self.pause_in_wait: Callable[[], object] = lambda: None
 
     def _code(self, call: str) -> int:
         self.log.append(call)
@@ -50,9 +52,14 @@ class ActedScard:
         code = self._code("list") or (0 if self.cards else signed(Code.NO_READERS))
         return code, list(self.cards)
 
-    def SCardGetStatusChange(self, _context: int, _timeout_ms: int, known: list[tuple[str, int]]) -> Answer:  # noqa: N802 # as above
+    def SCardGetStatusChange(self, _context: int, timeout_ms: int, known: list[tuple[str, int]]) -> Answer:  # noqa: N802 # as above
+        if timeout_ms:
+            self.pause_in_wait()
         states = [(name, self._flags(name), list(self._atr(name))) for name, _state in known]
         return self._code("status"), states
+
+    def SCardCancel(self, _context: int) -> int:  # noqa: N802 # as above
+        return self._code("cancel")
 
     def SCardConnect(self, _context: int, reader: str, share: int, protocols: int) -> Answer:  # noqa: N802 # as above
         assert (share, protocols) == (1, 3)

@@ -97,7 +97,7 @@ def test_a_state_that_has_not_changed_is_no_error() -> None:
     scard.fails["status"] = Code.TIMEOUT
     with PcscService(scard) as service:
         assert [each.name for each in service.readers()] == ["Kiosk"]
-        assert service.wait({}, 1000) == []
+        assert service.wait([], 1000) == []
 
 
 def test_one_line_says_what_to_install_where_pyscard_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardreader.iso7816.apdu import DATA_SHORT_MAX, NE_SHORT_MAX, CommandApdu, read_command
-from cardreader.readers.reader_states import ReaderState, chosen, state_of
+from cardreader.readers.reader_states import ReaderState, chosen
 from cardreader.readers.t0 import as_t0
 from protocols.errors import InputError, UnreachableError
 
@@ -13,7 +13,7 @@ from protocols.errors import InputError, UnreachableError
 def reader(text: str) -> ReaderState:
     """`Name`, with a `*` behind it where a card is in it."""
     name = text.removesuffix("*")
-    return ReaderState(name, name != text, is_mute=False, in_use=False, events=0, atr=b"")
+    return ReaderState(name, 0x10 if name == text else 0x20)
 
 
 @pytest.mark.parametrize(
@@ -49,17 +49,20 @@ def test_no_reader_is_guessed(there: str, wanted: str, error: type[Exception], l
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
+    ("flags", "has_card", "is_mute", "in_use", "events"),
     [
-        (0x00000012, ReaderState("R", False, False, False, 0, b"")),
-        (0x00030022, ReaderState("R", True, False, False, 3, b"\x3b")),
-        (0x00030122, ReaderState("R", True, False, True, 3, b"\x3b")),
-        (0xFFFF00A2, ReaderState("R", True, False, True, 65535, b"\x3b")),
-        (0x00010222, ReaderState("R", True, True, False, 1, b"\x3b")),
+        (0x00000012, False, False, False, 0),
+        (0x00030022, True, False, False, 3),
+        (0x00030122, True, False, True, 3),
+        (0xFFFF00A2, True, False, True, 65535),
+        (0x00010222, True, True, False, 1),
     ],
 )
-def test_what_the_service_says_of_a_reader(flags: int, expected: ReaderState) -> None:
-    assert state_of("R", flags, b"\x3b") == expected
+def test_what_the_service_says_of_a_reader(
+    flags: int, has_card: bool, is_mute: bool, in_use: bool, events: int
+) -> None:
+    state = ReaderState("R", flags)
+    assert (state.has_card, state.is_mute, state.in_use, state.events) == (has_card, is_mute, in_use, events)
 
 
 COMMANDS = st.builds(
