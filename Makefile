@@ -39,10 +39,12 @@ $(VENV)/run.stamp: requirements/run.txt $(BUILT_FROM)
 demo: $(VENV)/run.stamp ## The night of 2 July 2020, replayed: build/demo/report.html.
 	@$(BIN)/relance demo --out build/demo
 
-ALL_TESTS := pytest -n auto --maxprocesses $(WORKERS) --dist worksteal
+ALL_TESTS := pytest -n auto --maxprocesses $(WORKERS) --dist worksteal --pcsc=require
 
 servers: $(VENV)/dev.stamp # What the tests start beside our own programs.
-	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2
+	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2 \
+	  pcscd=pcscd opensc-tool=opensc
+	@tools/need-pyscard $(VENV)
 
 test: servers ## All tests.
 	@$(BIN)/python -m $(ALL_TESTS)
@@ -102,6 +104,7 @@ lock: ## Pin requirements/*.txt anew (needs uv); UPGRADE=1 takes the newest vers
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/build.in requirements/dev.in \
 	  --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements/alone.in --output-file requirements/alone.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/card.in --output-file requirements/card.txt
 
 clean: ## Remove what was made, but for .venv.
 	rm -rf build *.egg-info .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -27,6 +27,16 @@ settings.register_profile(
 settings.load_profile(os.environ.get("RELANCE_HYPOTHESIS", "default"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--pcsc`: whether tests with a real pcscd are run, and whether it may be missing."""
+    parser.addoption(
+        "--pcsc",
+        choices=("off", "auto", "require"),
+        default="require" if IN_CI else "auto",
+        help="tests with a real pcscd: off; auto: where it is installed; require: it must be (in CI)",
+    )
+
+
 def _skip_is_failure(report: pytest.TestReport | pytest.CollectReport) -> None:
     """In CI a skipped test has failed: what was not run is not known to work. An expected failure stays."""
     if IN_CI and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
