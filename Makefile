@@ -12,7 +12,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo servers test coverage tear check tidy docs languages bench mutants simulate kills lock clean
+.PHONY: help setup demo servers test coverage tear check tidy docs languages bench mutants simulate years kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -86,6 +86,9 @@ mutants: $(VENV)/dev.stamp ## Break each rule on purpose: the properties must se
 SEEDS := 100
 simulate: $(VENV)/dev.stamp ## The whole system from seeds, with faults in all of it: SEEDS=100 or SEEDS=40-60.
 	@$(BIN)/python -m tests.simulation.play $(SEEDS) $(if $(WORSE),--worse)
+
+years: $(VENV)/dev.stamp ## A household's money of a year from seeds, against a second ledger: SEEDS=100.
+	@$(BIN)/python -m tests.emulator.second.years $(SEEDS)
 
 KILLS := 50
 SEED := 1

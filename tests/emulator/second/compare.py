@@ -23,7 +23,7 @@ def changes(scenario: Scenario, make_meter: MeterMaker) -> list[Change]:
     left: list[Change] = []
 
     def look(_spec: MeterSpec, meter: Meter) -> None:
-        left.append((scenario.end_ms - scenario.start_ms, _credit_of(meter)))
+        left.append((scenario.end_ms - scenario.start_ms, credit_of(meter)))
 
     played = play(scenario, make_meter, on_meter_played=look)
     began_ms = scenario.start_ms
@@ -31,7 +31,7 @@ def changes(scenario: Scenario, make_meter: MeterMaker) -> list[Change]:
     return supply + left
 
 
-def _credit_of(meter: Meter) -> dict[str, object]:
+def credit_of(meter: Meter) -> dict[str, object]:
     """What either meter holds and owes, in whole quanta."""
     if isinstance(meter, SecondMeter):
         return meter.purse.in_quanta()
