@@ -14,6 +14,8 @@ from emulator.cli.meter_options import (
     Home,
     LoadW,
     Name,
+    OpticalPassword,
+    OpticalPlace,
     P1Amounts,
     P1Fault,
     P1Place,
@@ -27,6 +29,7 @@ from emulator.cli.meter_options import (
 )
 from emulator.cli.meter_visit import PRACTICE_SEED, VisitOptions, visit_once
 from emulator.cli.options import Json
+from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.population.shipped import profile_named
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError
@@ -53,6 +56,8 @@ def run_meter(
     load_w: LoadW = None,
     p1: P1Place = "",
     p1_fault: P1Fault = "",
+    optical: OpticalPlace = "",
+    optical_password: OpticalPassword = DEFAULT_PASSWORD,
     firmware: FirmwareName = GUARDED,
     scenario: ScenarioFile = "",
     rate: Rate = 1.0,
@@ -69,7 +74,15 @@ def run_meter(
     by this machine's clock.
     """
     now_ms = checked_now_ms()
-    faces = FaceOptions(p1, p1_fault, p1_amounts, scenario, rate)
+    faces = FaceOptions(
+        p1=p1,
+        p1_fault=p1_fault,
+        p1_amounts=p1_amounts,
+        optical=optical,
+        optical_password=optical_password,
+        scenario=scenario,
+        rate=rate,
+    )
     if faces.wanted:
         _refuse_with_faces({"--state": state, "--pull-after-ms": pull_after_ms})
         lone = LoneMeter(

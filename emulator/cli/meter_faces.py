@@ -14,6 +14,7 @@ import msgspec
 from emulator.cli.meter_options import GUARDED, LEGACY
 from emulator.cli.reading import read_files
 from emulator.cli.trust import read_secrets
+from emulator.faces.optical.session import PASSWORD_CHARS_MAX, is_password
 from emulator.faces.p1.faults import TelegramFault
 from emulator.faces.places import FacePlace, read_place
 from emulator.firmware.profile import Profile
@@ -43,13 +44,17 @@ class FaceOptions:
     p1: str
     p1_fault: str
     p1_amounts: bool
+    optical: str
+    optical_password: str
     scenario: str
     rate: float
 
     @property
     def wanted(self) -> bool:
         """Whether a face was asked for, or something that only a running meter has."""
-        return bool(self.p1 or self.p1_fault or self.p1_amounts or self.scenario or self.rate != 1)
+        return bool(
+            self.p1 or self.p1_fault or self.p1_amounts or self.optical or self.scenario or self.rate != 1
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +136,15 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
     p1 = _place(options.p1, "--p1")
     if p1 is not None and spec.firmware == LEGACY:
         raise InputError(f"--p1: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
-    if p1 is None:
-        raise InputError("no face; allowed: one of --p1")
+    optical = _place(options.optical, "--optical")
+    if p1 is None and optical is None:
+        raise InputError("no face; allowed: one of --p1, --optical")
     fault, every = _fault(options.p1_fault)
-    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every))
+    password = options.optical_password
+    if not is_password(password):
+        allowed = f"1 to {PASSWORD_CHARS_MAX} letters, digits and signs of ASCII but ( ) / ! *"
+        raise InputError(f"--optical-password: {quoted(password)}; allowed: {allowed}")
+    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every), optical, password)
 
 
 def _place(text: str, where: str) -> FacePlace | None:

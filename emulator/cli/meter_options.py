@@ -49,6 +49,8 @@ P1Fault = Annotated[
 P1Amounts = Annotated[
     bool, typer.Option("--p1-amounts", help="The household agrees that its credit is named there.")
 ]
+OpticalPlace = Annotated[str, typer.Option(metavar="PLACE", help="Its optical port, IEC 62056-21.")]
+OpticalPassword = Annotated[str, typer.Option(metavar="TEXT", help="Which opens the programming mode there.")]
 FirmwareName = Annotated[str, typer.Option(metavar="NAME", help=f"With faces: {GUARDED} or {LEGACY}.")]
 ScenarioFile = Annotated[
     str, typer.Option(metavar="FILE", help="What happens to it; one of the library by its name.")

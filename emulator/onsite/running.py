@@ -1,15 +1,21 @@
 """Runs one meter with its faces until it is told to stop: the meter in its own time, the faces in ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Never
 
+from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.faces.places import FacePlace
+from emulator.faces.serving.lines import Attach
 from emulator.faces.serving.opening import open_port
+from emulator.faces.view import FaceView
 from emulator.onsite.installed import InstalledMeter
+from emulator.onsite.optical_face import OpticalFace
 from emulator.onsite.p1_face import P1Choice, P1Face
+from emulator.scenario.model import SetClockSpec
+from protocols.instants import UtcMs
 from protocols.timekeeping import Timekeeper
 
 # How often the meter catches up with its time; a telegram comes every second.
@@ -23,6 +29,8 @@ class FaceChoice:
 
     p1: FacePlace | None = None
     p1_choice: P1Choice = field(default_factory=P1Choice)
+    optical: FacePlace | None = None
+    optical_password: str = DEFAULT_PASSWORD
 
 
 async def run_with_faces(
@@ -32,31 +40,52 @@ async def run_with_faces(
     on_open: Callable[[Mapping[str, str]], None],
 ) -> Never:
     """Open the faces, say where they are, and run until cancelled. Raises InputError for a place."""
-    async with _opened(choice) as (p1, places):
-        on_open(places)
-        await _run(meter, clock, p1)
-
-
-@asynccontextmanager
-async def _opened(choice: FaceChoice) -> AsyncIterator[tuple[P1Face, Mapping[str, str]]]:
-    """The faces at their places; all are closed at the end, whatever it was."""
-    p1 = P1Face(choice.p1_choice)
-    places: dict[str, str] = {}
+    faces = _Faces(meter, clock, choice)
     async with AsyncExitStack() as stack:
-        if choice.p1 is not None:
-            port = await open_port(choice.p1, "--p1", p1.attach)
-            stack.push_async_callback(port.close)
-            places["p1"] = port.where
-        yield p1, places
+        on_open(await faces.open(stack))
+        await faces.run()
 
 
-async def _run(meter: InstalledMeter, clock: Timekeeper, p1: P1Face) -> Never:
-    loop = asyncio.get_running_loop()
-    telegram_at_s = loop.time()
-    while True:
-        meter.advance(clock.now_ms())
-        if loop.time() >= telegram_at_s:
-            p1.send(meter.view())
-            # Seconds that a busy machine has missed are not made up for.
-            telegram_at_s = max(telegram_at_s, loop.time() - _TELEGRAM_S) + _TELEGRAM_S
-        await asyncio.sleep(_STEP_S)
+class _Faces:
+    """The faces of one meter, and the time of both."""
+
+    def __init__(self, meter: InstalledMeter, clock: Timekeeper, choice: FaceChoice) -> None:
+        self._meter = meter
+        self._clock = clock
+        self._choice = choice
+        self._p1 = P1Face(choice.p1_choice)
+        self._optical = OpticalFace(choice.optical_password, self._view, self._bring_date)
+
+    async def open(self, stack: AsyncExitStack) -> Mapping[str, str]:
+        """Open them at their places, which are closed when the stack is. Raises InputError."""
+        wanted: tuple[tuple[str, FacePlace | None, Attach], ...] = (
+            ("p1", self._choice.p1, self._p1.attach),
+            ("optical", self._choice.optical, self._optical.attach),
+        )
+        stack.callback(self._optical.stop)
+        places: dict[str, str] = {}
+        for name, place, attach in wanted:
+            if place is not None:
+                port = await open_port(place, f"--{name}", attach)
+                stack.push_async_callback(port.close)
+                places[name] = port.where
+        return places
+
+    async def run(self) -> Never:
+        """Let the meter's time pass, and send its telegrams."""
+        loop = asyncio.get_running_loop()
+        telegram_at_s = loop.time()
+        while True:
+            view = self._view()
+            if loop.time() >= telegram_at_s:
+                self._p1.send(view)
+                # Seconds that a busy machine has missed are not made up for.
+                telegram_at_s = max(telegram_at_s, loop.time() - _TELEGRAM_S) + _TELEGRAM_S
+            await asyncio.sleep(_STEP_S)
+
+    def _view(self) -> FaceView:
+        self._meter.advance(self._clock.now_ms())
+        return self._meter.view()
+
+    def _bring_date(self, time_ms: UtcMs) -> None:
+        self._meter.do(SetClockSpec(offset_ms=None, time_ms=time_ms))

@@ -25,7 +25,7 @@ _CFLAG, _ISPEED, _OSPEED = 2, 4, 5
 _DEVICES: Final = "/dev/pts/"
 _BAUDS: Final = {
     getattr(termios, f"B{baud}"): baud
-    for baud in (50, 110, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
+    for baud in (110, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
 }
 
 
@@ -54,8 +54,9 @@ class PtyPort:
 
     @property
     def format(self) -> LineFormat | None:
-        """The speed to which the reader has set the terminal."""
-        return LineFormat(_BAUDS.get(termios.tcgetattr(self._master)[_OSPEED], 0))
+        """The speed to which the reader has set the terminal; None: it has set none since."""
+        speed = termios.tcgetattr(self._master)[_OSPEED]
+        return None if speed == termios.B50 else LineFormat(_BAUDS.get(speed, 0))
 
     def send(self, data: bytes, *, latest: bool = False) -> None:
         """As `FaceLine`. What does not fit into the terminal's buffer is lost, as on a wire."""

@@ -50,7 +50,7 @@ def test_a_telegram_of_a_scenario_is_read_over_a_terminal(tmp_path: Path) -> Non
 
 WRONG = [
     ((), "METER: missing; allowed: its name, or a face such as --p1 tcp:127.0.0.1:2000"),
-    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: "),
+    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: one of --p1, --optical"),
     (("--p1", "tcp:here"), '--p1: "tcp:here"; allowed: tcp:HOST:PORT'),
     (("--p1", "pty:no/folder/port"), "--p1: no/folder/port: No such file or directory; allowed: "),
     (("--p1", "pty:taken"), "--p1: taken: it is there already; allowed: a path where nothing is"),
@@ -61,6 +61,11 @@ WRONG = [
     (("--p1", "tcp:127.0.0.1:0", "--rate", "0"), "--rate: 0; allowed: 0.001 to 1000000"),
     (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crk"), '--p1-fault: "crk"; did you mean crc? allowed: '),
     (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crc:0"), '--p1-fault: "crc:0"; allowed: crc, or crc:N'),
+    (("--optical", "com1"), '--optical: "com1"; allowed: tcp:HOST:PORT'),
+    (
+        ("--optical", "tcp:127.0.0.1:0", "--optical-password", "a(b"),
+        '--optical-password: "a(b"; allowed: 1 to 32 letters',
+    ),
     (("--p1", "tcp:127.0.0.1:0", "--state", "m.json"), "--state: not together with faces; allowed: "),
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "none"), '"none": no such file; allowed: a scenario file'),
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "guarded/night-h3", "x"), 'METER: "x"; allowed: a meter of'),

@@ -1,0 +1,1 @@
+"""The optical port: IEC 62056-21, mode C."""

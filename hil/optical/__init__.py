@@ -1,0 +1,1 @@
+"""Reads and writes a meter over its optical port: IEC 62056-21, mode C."""
