@@ -10,8 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import before, firmware, fleet_file, flood, release, reminders, report, signatures, wire
+from benchmarks import (
+    before,
+    cards,
+    firmware,
+    fleet_file,
+    flood,
+    release,
+    reminders,
+    report,
+    signatures,
+    wire,
+)
 from benchmarks.brokers import EMBEDDED
+from benchmarks.contact_line import Traffic, one_way
 from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
 from benchmarks.figures import Figure, Goal, figure_of, number_text, ratios
@@ -37,6 +49,7 @@ TINY: dict[str, Measure] = {
     "signatures": lambda: signatures.measure_signatures(signatures.Size(3, 1), print),
     "intake": lambda: signatures.measure_intake(signatures.Size(3, 1), print),
     "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
+    "cards": lambda: cards.measure_cards(cards.Size(1, 4, 1), print),
     "import": lambda: fleet_file.measure_import(fleet_file.Size(rows=50), print),
     "pages": lambda: fleet_file.measure_pages(fleet_file.Size(meters=20, pages=2), print),
     "reminders": lambda: reminders.measure_reminders(reminders.Size(households=20), print),
@@ -55,6 +68,26 @@ def test_a_benchmark_gives_figures_above_zero(name: str) -> None:
         assert figure.value > 0, figure
         assert figure.spread is None or figure.spread[0] <= figure.value <= figure.spread[1]
     assert len({(figure.name, figure.note) for figure in figures}) == len(figures)
+
+
+@pytest.mark.parametrize(
+    ("data_bytes", "block_bytes", "wire_bytes", "turns"),
+    [
+        (5, 32, 9, 1),  # one block: three bytes before, one behind
+        (32, 32, 36, 1),
+        (33, 32, 45, 3),  # two blocks, and the one that says that the first has come
+        (254, 254, 258, 1),
+        (257, 254, 269, 3),
+    ],
+)
+def test_by_t1_a_command_is_cut_into_blocks(
+    data_bytes: int, block_bytes: int, wire_bytes: int, turns: int
+) -> None:
+    assert one_way(data_bytes, block_bytes) == Traffic(wire_bytes, turns)
+
+
+def test_the_line_is_busy_for_twelve_units_a_character_and_twenty_two_a_turn() -> None:
+    assert Traffic(100, 2).seconds(9_600) == pytest.approx((1_200 + 44) / 9_600)
 
 
 @pytest.mark.parametrize("name", flood.FLOODS)
