@@ -16,8 +16,12 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT: Final = Path(__file__).parents[1]
 LOCALES: Final = ROOT / "protocols" / "languages" / "locale"
-# Where sentences for households may stand, and the method that says one.
-_SAID_IN: Final = ROOT / "protocols" / "languages"
+# Where sentences for households may stand, how each kind of file is read, and the function that says one.
+_SAID_IN: Final = (
+    ("protocols/languages", ("**.py", "python")),
+    ("cardreader/screen", ("**.py", "python")),
+    ("cardreader/screen/templates", ("**.html", "jinja2.ext:babel_extract")),
+)
 _KEYWORDS: Final = {"say": None}
 # gettext's own head of a catalogue, without the dates and names of people that change at every run.
 _HEAD: Final = """\
@@ -46,12 +50,15 @@ def said() -> Catalog:
     """Every sentence that the code says, with the file it stands in."""
     found = Catalog(project="relance", charset="utf-8")
     for path, line, message, comments, context in _extracted():
-        found.add(message, None, [(f"protocols/languages/{path}", line)], (), comments, context=context)
+        found.add(message, None, [(path, line)], (), comments, context=context)
     return found
 
 
 def _extracted() -> Iterator[tuple[str, int, str | tuple[str, ...], list[str], str | None]]:
-    return iter(extract_from_dir(_SAID_IN, [("**.py", "python")], keywords=_KEYWORDS))
+    for folder, method in _SAID_IN:
+        found = extract_from_dir(ROOT / folder, [method], keywords=_KEYWORDS)
+        for path, line, message, comments, context in found:
+            yield f"{folder}/{path}", line, message, comments, context
 
 
 def renew() -> None:

@@ -28,6 +28,12 @@ def _explain() -> Callable[..., int]:
     return explain_number
 
 
+def _serve() -> Callable[..., int]:
+    from cardreader.cli.serve import serve_kiosk
+
+    return serve_kiosk
+
+
 def _topup() -> Callable[..., int]:
     from cardreader.cli.topup import top_up_card
 
@@ -112,6 +118,15 @@ ROWS: Final = (
         "List the card readers of this machine, and what is in them.",
         _readers,
         ("readers", "readers --json"),
+    ),
+    CommandRow(
+        "serve",
+        "Show the screen of the kiosk in the browser of this machine.",
+        _serve,
+        (
+            "serve --reader virtual:card.bin",
+            "serve --reader any --home kiosk1 --language nl --phone '078 78 78 00'",
+        ),
     ),
     CommandRow("card", "Look into a card, and speak to it.", _card),
 )

@@ -18,8 +18,6 @@ ONLY_TESTS_USE = {
     "cardreader/kiosk/home.py:replace_in_home": "the line to the controller uses it, which comes later",
     "cardreader/kiosk/home.py:replace_cards_key": "the line to the controller uses it, which comes later",
     "cardreader/kiosk/home.py:replace_form": "the line to the controller uses it, which comes later",
-    "cardreader/kiosk/home.py:practice_home": "the commands use it, which come next",
-    "cardreader/kiosk/home.py:open_home": "the commands use it, which come next",
     "cardreader/kiosk/store.py:outgoing_after": "the line to the controller uses it, which comes later",
     "cardreader/kiosk/store.py:drop_document": "the line to the controller uses it, which comes later",
     "cardreader/kiosk/store.py:asks_waiting": "the line to the controller uses it, which comes later",

@@ -1,0 +1,79 @@
+"""Pages before and around a shift: login, language, size of the text, more time, logout."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.responses import Response
+
+from cardreader.screen.settings import IDLE_MINUTES
+from cardreader.screen.visit import PageVisit, posted, visit_of
+from protocols.identifiers import is_id
+from protocols.reasons import Language
+
+entry = APIRouter()
+Anyone = Annotated[PageVisit, Depends(visit_of)]
+Posted = Annotated[PageVisit, Depends(posted)]
+_SIZES = 3
+
+
+@entry.get("/")
+def start(visit: Anyone) -> Response:
+    """The card, for a clerk; else the login."""
+    return visit.to("/card" if visit.session.clerk else "/login")
+
+
+@entry.get("/login")
+def login_page(visit: Anyone) -> Response:
+    """The login of a shift."""
+    return visit.page("login.html", wrong="", clerk="", minutes=visit.session.idle_minutes)
+
+
+@entry.post("/login")
+def log_in(
+    visit: Posted, clerk: Annotated[str, Form()] = "", minutes: Annotated[int, Form()] = IDLE_MINUTES[0]
+) -> Response:
+    """A clerk begins."""
+    name = clerk.strip().lower()
+    if not is_id(name) or minutes not in IDLE_MINUTES:
+        wrong = visit.sentences.say("Allowed as a name: small letters, digits and dashes, such as anna.")
+        return visit.page("login.html", 422, wrong=wrong, clerk=clerk[:64], minutes=minutes)
+    visit.session = visit.screen.sessions.log_in(visit.session, name, minutes)
+    return visit.to("/card")
+
+
+@entry.post("/logout")
+def log_out(visit: Posted) -> Response:
+    """The session ends."""
+    language = visit.session.language
+    visit.screen.sessions.end(visit.session)
+    visit.session = visit.screen.sessions.begin()
+    visit.session.language = language
+    return visit.to("/login")
+
+
+@entry.post("/language")
+def choose_language(
+    visit: Posted, language: Annotated[Language, Form()], back: Annotated[str, Form()] = "/"
+) -> Response:
+    """Every page is in this language from now on."""
+    visit.session.language = language
+    return visit.to(own_path(back))
+
+
+@entry.post("/size")
+def choose_size(visit: Posted, back: Annotated[str, Form()] = "/") -> Response:
+    """The next larger text; after the largest the smallest."""
+    visit.session.size = (visit.session.size + 1) % _SIZES
+    return visit.to(own_path(back))
+
+
+@entry.post("/stay")
+def stay(visit: Posted) -> Response:
+    """More time: the request itself was the touch."""
+    return visit.to("/card" if visit.session.clerk else "/login")
+
+
+def own_path(back: str) -> str:
+    """A path of this screen, never an address elsewhere."""
+    is_ours = back.startswith("/") and not back.startswith("//") and "\\" not in back and back.isprintable()
+    return back if is_ours else "/"

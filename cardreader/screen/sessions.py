@@ -1,0 +1,109 @@
+"""Sessions of the screen: one per browser, one clerk in it from login to the end of the shift.
+
+A session is known by a random cookie, and each form carries its token, so that no other page can send one in
+its name. Time is the monotonic clock's: a wrong date ends no session and prolongs none.
+"""
+
+import hmac
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cardreader.screen.settings import IDLE_MINUTES_DEFAULT
+from protocols.reasons import Language
+
+COOKIE: Final = "kiosk"
+_TOKEN_BYTES: Final = 32
+# One browser stands in front of a kiosk; more sessions than these are left over from somewhere.
+SESSIONS_MAX: Final = 16
+_MINUTE_S: Final = 60
+
+
+@dataclass(slots=True)
+class ScreenSession:
+    """One browser. `clerk` is empty before login. `used_s`: of the monotonic clock, when it was last touched.
+
+    `size`: of the text, 0 to 2. `notice`: a line that the next page shows once.
+    """
+
+    key: str
+    token: str
+    language: Language
+    used_s: float
+    clerk: str = ""
+    size: int = 0
+    idle_minutes: int = IDLE_MINUTES_DEFAULT
+    notice: str = ""
+    pending: dict[str, str] = field(default_factory=dict)
+
+    def takes(self, token: str) -> bool:
+        """Whether a form is this session's own."""
+        return hmac.compare_digest(self.token.encode(), token.encode())
+
+    @property
+    def idle_s(self) -> int:
+        """How long it lasts without a touch."""
+        return self.idle_minutes * _MINUTE_S
+
+
+class Sessions:
+    """All sessions of a screen, in memory: a restart ends them, and clerks log in again."""
+
+    def __init__(self, language: Language, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """`clock_s`: a clock that only goes forward."""
+        self._language = language
+        self._clock_s = clock_s
+        self._lock = threading.Lock()
+        self._all: dict[str, ScreenSession] = {}
+
+    def of(self, key: str | None, *, touch: bool = True) -> ScreenSession | None:
+        """The session of a cookie; None where there is none, or it has ended. `touch`: a person did this."""
+        with self._lock:
+            found = None if key is None else self._all.get(key)
+            if found is None:
+                return None
+            now_s = self._clock_s()
+            if now_s - found.used_s > found.idle_s:
+                del self._all[found.key]
+                return None
+            if touch:
+                found.used_s = now_s
+            return found
+
+    def begin(self) -> ScreenSession:
+        """A new session, without a clerk. Of too many, the one that was idle for the longest ends."""
+        with self._lock:
+            if len(self._all) >= SESSIONS_MAX:
+                oldest = min(self._all.values(), key=lambda each: each.used_s)
+                del self._all[oldest.key]
+            return self._new(self._language)
+
+    def log_in(self, before: ScreenSession, clerk: str, idle_minutes: int) -> ScreenSession:
+        """The session of a clerk: a new cookie and token, so that none from before the login is good."""
+        with self._lock:
+            self._all.pop(before.key, None)
+            session = self._new(before.language)
+            session.clerk, session.idle_minutes, session.size = clerk, idle_minutes, before.size
+            return session
+
+    def end(self, session: ScreenSession) -> None:
+        """Ends a session."""
+        with self._lock:
+            self._all.pop(session.key, None)
+
+    def left_s(self, session: ScreenSession) -> int:
+        """How long it lasts from now on, if nobody touches it."""
+        return max(0, int(session.idle_s - (self._clock_s() - session.used_s)))
+
+    def _new(self, language: Language) -> ScreenSession:
+        session = ScreenSession(
+            secrets.token_urlsafe(_TOKEN_BYTES),
+            secrets.token_urlsafe(_TOKEN_BYTES),
+            language,
+            self._clock_s(),
+        )
+        self._all[session.key] = session
+        return session

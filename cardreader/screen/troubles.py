@@ -1,0 +1,48 @@
+"""Errors of cards, readers and acts as troubles that a person at the kiosk understands."""
+
+from cardreader.explaining.call_code import with_check
+from cardreader.host.secure import NotOurCardError
+from cardreader.iso7816.apdu import CardGoneError
+from cardreader.iso7816.status import StatusError, StatusWord
+from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
+from protocols.languages.kiosk_troubles import KioskTrouble
+
+# The first digit of a trouble's number: no card has it.
+_TROUBLE: str = "9"
+_OF_STATUS = {
+    StatusWord.MEMORY_FAILURE: KioskTrouble.CARD_DAMAGED,
+    StatusWord.KEY_BLOCKED: KioskTrouble.CARD_LOCKED,
+}
+
+
+class TroubleError(RelanceError):
+    """A page ends with a trouble. `detail`: in the program's own words, for the clerk; it may be empty."""
+
+    def __init__(self, trouble: KioskTrouble, detail: str = "") -> None:
+        super().__init__(detail or trouble.name.lower())
+        self.trouble = trouble
+        self.detail = detail
+
+
+def trouble_number(trouble: KioskTrouble) -> str:
+    """The number for the call centre: six digits, the last one checks."""
+    return with_check(f"{_TROUBLE}{trouble.value:04d}")
+
+
+def trouble_of(error: RelanceError) -> KioskTrouble:
+    """What an error is to the person who stands there."""
+    match error:
+        case TroubleError():
+            return error.trouble
+        case CardGoneError():
+            return KioskTrouble.CARD_PULLED
+        case StatusError():
+            return _OF_STATUS.get(StatusWord(error.status), KioskTrouble.CARD_DAMAGED)
+        case NotOurCardError() | RefusedError() | DocumentError():
+            return KioskTrouble.REFUSED
+        case InputError():
+            return KioskTrouble.INPUT_WRONG
+        case UnreachableError():
+            return KioskTrouble.READER_BUSY
+        case _:
+            return KioskTrouble.UNEXPECTED

@@ -1,0 +1,64 @@
+"""What goes wrong at a kiosk, as a sentence for whoever stands there, and a number for the call centre."""
+
+from enum import Enum, unique
+from typing import Final
+
+from protocols.languages.catalogue import Sentences, say
+
+
+@unique
+class KioskTrouble(Enum):
+    """A trouble, with its number. Numbers stay: the call centre has them in its book."""
+
+    CARD_PULLED = 10
+    TWO_CARDS = 11
+    READER_BUSY = 12
+    READER_AWAY = 13
+    CARD_LOCKED = 14
+    CARD_DAMAGED = 15
+    CARD_CHANGED = 16
+    NO_CARD = 17
+    NO_PAPER = 20
+    PRINTER_AWAY = 21
+    AMOUNT_WRONG = 40
+    REFUSED = 41
+    INPUT_WRONG = 42
+    STORE_AWAY = 50
+    SESSION_ENDED = 60
+    PAGE_OLD = 61
+    NO_SUCH_PAGE = 62
+    UNEXPECTED = 90
+
+
+_TEXTS: Final = {
+    KioskTrouble.CARD_PULLED: say(
+        "The card was taken out too early. Put it in again: nothing is lost, and nothing counts twice."
+    ),
+    KioskTrouble.TWO_CARDS: say("There are two cards in the readers. Take one of them out."),
+    KioskTrouble.READER_BUSY: say("Another program is using the card. Please wait a moment."),
+    KioskTrouble.READER_AWAY: say("The card reader does not answer. Look whether it is plugged in."),
+    KioskTrouble.CARD_LOCKED: say(
+        "The card is locked after too many failed attempts. Please make a new card."
+    ),
+    KioskTrouble.CARD_DAMAGED: say("The card cannot be read: its memory is damaged. Please make a new card."),
+    KioskTrouble.CARD_CHANGED: say("This is another card than before. Please begin again with this card."),
+    KioskTrouble.NO_CARD: say("There is no card in the reader. Put it in, and leave it there until the end."),
+    KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
+    KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),
+    KioskTrouble.AMOUNT_WRONG: say("Allowed are amounts from 5 to 250 euro, to the cent."),
+    KioskTrouble.REFUSED: say("This cannot be done now."),
+    KioskTrouble.INPUT_WRONG: say("Something that was typed is not right. Nothing was changed."),
+    KioskTrouble.STORE_AWAY: say("The kiosk cannot write its own records. Please take no money now."),
+    KioskTrouble.SESSION_ENDED: say("The session has ended. Please log in again."),
+    KioskTrouble.PAGE_OLD: say("This page is out of date. Nothing was done. Please begin again."),
+    KioskTrouble.NO_SUCH_PAGE: say("There is no such page."),
+    KioskTrouble.UNEXPECTED: say(
+        "Something went wrong that should not. Before you take money again, look under Find how far the "
+        "payment has come."
+    ),
+}
+
+
+def trouble_text(sentences: Sentences, trouble: KioskTrouble) -> str:
+    """What has happened, and what to do."""
+    return sentences.say(_TEXTS[trouble])

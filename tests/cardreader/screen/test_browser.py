@@ -1,0 +1,188 @@
+"""A clerk's walk through the screen in real Chromium, with a virtual card and an emulated meter."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.cardreader.chromium import (
+    COUNTER,
+    TABLET,
+    barriers,
+    chromium,
+    keep,
+    overflows,
+    program,
+    served,
+)
+
+LANGUAGES = {"fr": "Français", "nl": "Nederlands", "de": "Deutsch", "en": "English"}
+STEP_ONE = {
+    "fr": "L'étape 1 sur 3 manque",
+    "nl": "Stap 1 van 3 ontbreekt",
+    "de": "Schritt 1 von 3 fehlt",
+    "en": "Step 1 of 3 is missing",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    width, height = COUNTER
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    wrong = list[str]()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@contextmanager
+def shown(page: Page, folder: Path, *options: str) -> Iterator[str]:
+    """The address of a screen. The page is left before the screen ends, so that it misses nothing."""
+    with served(folder, *options) as address:
+        yield address
+        page.goto("about:blank")
+
+
+def log_in(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator("#clerk").fill("anna")
+    page.locator("#clerk").press("Enter")
+
+
+def issue(folder: Path, meter: str = "m1", *words: str) -> None:
+    program("relance-kiosk", "issue", "--reader", "virtual:card.bin", "--meter", meter, *words, cwd=folder)
+
+
+def test_a_card_is_explained_in_four_languages_as_soon_as_it_lies_there(page: Page, tmp_path: Path) -> None:
+    with shown(page, tmp_path, "--language", "fr", "--phone", "078 78 78 00") as address:
+        page.goto(address)
+        assert barriers(page) == []
+        keep(page, "login")
+        log_in(page, address)
+        expect(page.get_by_text("Introduisez la carte dans le lecteur.")).to_be_visible()
+        assert barriers(page) == []
+        keep(page, "empty")
+        issue(tmp_path, "m1", "--reference", "5414000000042")
+        expect(page.get_by_text(STEP_ONE["fr"])).to_be_visible()
+        for language, name in LANGUAGES.items():
+            page.get_by_role("button", name=name).click()
+            expect(page.get_by_text(STEP_ONE[language])).to_be_visible()
+            assert barriers(page) == []
+            assert not overflows(page)
+            keep(page, f"explained-{language}")
+        (tmp_path / "card.bin").unlink()
+        expect(page.get_by_text("Put the card into the reader.")).to_be_visible()
+
+
+def test_pages_fit_a_tablet_and_text_of_twice_the_size(page: Page, tmp_path: Path) -> None:
+    issue(tmp_path, "m1", "--energy", "gas")
+    with shown(page, tmp_path, "--language", "de") as address:
+        log_in(page, address)
+        for name, (width, height), zoom in (
+            ("tablet", TABLET, 1),
+            ("large", COUNTER, 2),
+            ("tablet-large", TABLET, 2),
+        ):
+            # Text of 200 % is what a browser shows at half the width in CSS pixels (WCAG 2.1, 1.4.4).
+            page.set_viewport_size({"width": width // zoom, "height": height // zoom})
+            for path in ("/card", "/card/home", "/login"):
+                page.goto(f"{address}{path}")
+                assert not overflows(page), f"{name} {path}"
+                assert barriers(page) == []
+                keep(page, f"{name}-{path.replace('/', '-').strip('-')}")
+
+
+def test_the_keyboard_alone_is_enough_and_focus_is_seen(page: Page, tmp_path: Path) -> None:
+    issue(tmp_path)
+    with shown(page, tmp_path, "--language", "en") as address:
+        page.goto(address)
+        names = []
+        for _ in range(9):
+            page.keyboard.press("Tab")
+            names.append(
+                page.evaluate("document.activeElement.innerText || document.activeElement.name || ''")
+            )
+            width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+            assert width != "0px", names
+        assert names[:7] == [
+            "To the content",
+            "Français",
+            "Nederlands",
+            "Deutsch",
+            "English",
+            "Larger text",
+            "clerk",
+        ]
+        page.locator("#clerk").focus()
+        page.keyboard.type("anna")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(STEP_ONE["en"])).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        # What the card says is spoken when it changes, and not again each second.
+        assert page.locator("#card").get_attribute("aria-live") == "polite"
+        page.evaluate(
+            "window.changes = 0; new MutationObserver(() => { window.changes += 1; })"
+            ".observe(document.getElementById('card'), {childList: true, subtree: true})"
+        )
+        page.wait_for_timeout(2500)
+        assert page.evaluate("window.changes") == 0
+
+
+def test_a_session_warns_before_it_ends_and_one_touch_prolongs_it(page: Page, tmp_path: Path) -> None:
+    page.clock.install()
+    with shown(page, tmp_path, "--language", "en") as address:
+        log_in(page, address)
+        page.wait_for_url("**/card")
+        page.clock.fast_forward("14:30")
+        dialog = page.get_by_role("dialog", name="Are you still there?")
+        expect(dialog).to_be_visible()
+        assert barriers(page) == []
+        keep(page, "ending")
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_hidden()
+        assert page.url.endswith("/card")
+        page.clock.fast_forward("14:30")
+        expect(dialog).to_be_visible()
+        page.clock.fast_forward("01:00")
+        page.wait_for_url("**/login")
+
+
+def test_the_next_step_is_shown_as_the_card_goes_to_and_fro(page: Page, tmp_path: Path) -> None:
+    issue(tmp_path)
+    with shown(page, tmp_path, "--language", "fr") as address:
+        log_in(page, address)
+        expect(page.get_by_text(STEP_ONE["fr"])).to_be_visible()
+        visit = ("meter", "m1", "--state", "m1.json", "--card", "card.bin")
+        program("relance-emulator", *visit, cwd=tmp_path)
+        expect(page.get_by_text("Aucune étape ne manque")).to_be_visible()
+        program("relance-kiosk", "topup", "--reader", "virtual:card.bin", "--eur", "20", cwd=tmp_path)
+        expect(page.get_by_text("L'étape 3 sur 3 manque")).to_be_visible()
+        expect(page.get_by_text("20,00 €")).to_be_visible()
+        keep(page, "step-3")
+        program("relance-emulator", *visit, cwd=tmp_path)
+        expect(page.get_by_text("Aucune étape ne manque")).to_be_visible()
+
+
+def test_a_page_says_when_the_kiosk_has_gone(browser: Browser, tmp_path: Path) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    with served(tmp_path, "--language", "nl") as address:
+        log_in(page, address)
+        page.wait_for_url("**/card")
+    expect(page.get_by_text("De kiosk antwoordt niet.")).to_be_visible()
+    context.close()
