@@ -58,6 +58,30 @@ def _readers() -> Callable[..., int]:
     return list_readers
 
 
+def _void() -> Callable[..., int]:
+    from cardreader.cli.void import void_payment
+
+    return void_payment
+
+
+def _find() -> Callable[..., int]:
+    from cardreader.cli.find import find_household
+
+    return find_household
+
+
+def _queue() -> Callable[..., int]:
+    from cardreader.cli.find import show_queue
+
+    return show_queue
+
+
+def _shift() -> typer.Typer:
+    from cardreader.cli.shift import shift_app
+
+    return shift_app
+
+
 def _card() -> typer.Typer:
     from cardreader.cli.card import card_app
 
@@ -94,11 +118,12 @@ ROWS: Final = (
     ),
     CommandRow(
         "topup",
-        "Take a payment for a card's meter, and put its statement onto the card; for practice.",
+        "Take a payment for a card's meter, and put its statement onto the card.",
         _topup,
         (
             "topup --reader virtual:card.bin --eur 20",
             "topup --reader virtual:card.bin --eur 20 --id p1 --json",
+            "topup --reader any --home kiosk-1 --eur 50",
         ),
     ),
     CommandRow(
@@ -128,6 +153,25 @@ ROWS: Final = (
             "serve --reader any --home kiosk1 --language nl --phone '078 78 78 00'",
         ),
     ),
+    CommandRow(
+        "void",
+        "Take a payment back, before its meter has it.",
+        _void,
+        ("void --id p1 --reader virtual:card.bin", "void --home kiosk-1 --id p1 --refund --json"),
+    ),
+    CommandRow(
+        "find",
+        "Find what this kiosk knows of a household, also where its card is lost.",
+        _find,
+        ("find --home kiosk-1 --reference 5414000000042", "find --home kiosk-1 --payment p1 --json"),
+    ),
+    CommandRow(
+        "queue",
+        "Say which payments are open, and what finishes each.",
+        _queue,
+        ("queue --home kiosk-1", "queue --home kiosk-1 --json"),
+    ),
+    CommandRow("shift", "Open and close a clerk's shift.", _shift),
     CommandRow("card", "Look into a card, and speak to it.", _card),
 )
 

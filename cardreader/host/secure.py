@@ -32,11 +32,14 @@ class NotOurCardError(RefusedError):
 class Greeting(NamedTuple):
     """What a card says of itself before anybody has shown a key: serial number and pairing epoch.
 
-    A host derives its keys of this card from them. They prove nothing: the authentication does.
+    A host derives its keys of this card from them. They prove nothing: the authentication does. `sequence`:
+    how many authentications the card had counted before; in a `SecureSession` it is the card's own word,
+    or -1 where the card does not count.
     """
 
     serial: bytes
     epoch: int
+    sequence: int = -1
 
 
 class Greeted(NamedTuple):
@@ -69,7 +72,8 @@ def greeting(version: int, challenge: bytes) -> Dialogue[Greeted]:
     data = (yield from exchange(begin)).checked()
     if len(data) != _GREETING_BYTES:
         raise NotOurCardError(f"card: an answer of {len(data)} bytes where ours have {_GREETING_BYTES}")
-    return Greeted(Greeting(data[:8], int.from_bytes(data[8:10])), challenge, data[13:21], data[21:29])
+    greeting = Greeting(data[:8], int.from_bytes(data[8:10]), int.from_bytes(data[29:]))
+    return Greeted(greeting, challenge, data[13:21], data[21:29])
 
 
 class SecureSession:
@@ -95,6 +99,10 @@ class SecureSession:
         proof = scp03.host_cryptogram(session, challenge, card_challenge)
         end = CommandApdu(0x84, Instruction.EXTERNAL_AUTHENTICATE, scp03.SECURITY_LEVEL, 0, proof)
         (yield from exchange(messages.wrap_authentication(end))).checked()
+        # The challenge follows from the sequence, and what we have proved to each other from the challenge.
+        counted = scp03.pseudo_random_challenge(keys.static, greeted.greeting.sequence, AID)
+        if counted != card_challenge:
+            return cls(messages, greeted.greeting._replace(sequence=-1))
         return cls(messages, greeted.greeting)
 
     def sending(self, command: CommandApdu) -> Dialogue[ResponseApdu]:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, col, create_engine, select
 
+from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.tables import (
     KIOSK_SCHEMA,
     CardDocumentRow,
@@ -30,6 +31,7 @@ from protocols.errors import InputError, UnreachableError
 _BUSY_MS: Final = 10_000
 # "rlnK": a file of another program is not taken for a store.
 _APPLICATION: Final = 0x726C6E4B
+_HEARD: Final = ("heard/wall_ms", "heard/tick_ms", "heard/boot")
 
 
 def open_kiosk_store(path: Path) -> Engine:
@@ -38,6 +40,8 @@ def open_kiosk_store(path: Path) -> Engine:
     Raises InputError for a file that is no store of a kiosk, or of a later version; UnreachableError where
     another program holds it, or the disk takes nothing.
     """
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be made: no such folder")
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -162,6 +166,20 @@ def noted_mark(session: Session, name: str) -> int | None:
     """The number that is remembered by this name."""
     row = session.get(MarkRow, name)
     return None if row is None else row.value
+
+
+def note_heard(session: Session, now: Moment) -> None:
+    """The controller has just been heard: an answer that names what this kiosk has said in this run."""
+    for name, value in zip(_HEARD, now, strict=True):
+        note_mark(session, name, value)
+
+
+def last_heard(session: Session) -> Moment | None:
+    """When the controller was heard last; None: never."""
+    wall_ms, tick_ms, boot = (noted_mark(session, name) for name in _HEARD)
+    if wall_ms is None or tick_ms is None or boot is None:
+        return None
+    return Moment(wall_ms, tick_ms, boot)
 
 
 def _lead_to_schema(connection: Connection, path: Path) -> None:

@@ -62,7 +62,9 @@ class TakenPaymentRow(KioskTable, table=True):
 
     `card` is the serial number (hex) of the card that was there. `epoch` is that of the issuer in which the
     payment counts. `number`, `total_ueur`: of the latest statement that carries it; 0: none yet. `terminal`:
-    what a card terminal calls it. `why`: in the kiosk's words, why it is where it is.
+    what a card terminal calls it. `outgoing`: the number of its latest item for the controller. `chain`: of
+    the card, when a statement with it was first offered to that card; 0: never yet; -1: more than one card
+    was offered one. `closed_shift`: the shift in which its money was given back.
     """
 
     __tablename__ = "payment"
@@ -84,7 +86,9 @@ class TakenPaymentRow(KioskTable, table=True):
     changed_ms: int = _int()
     number: int = _int()
     total_ueur: int = _int()
-    why: str = Field(default="", sa_type=Text)
+    outgoing: int = _int()
+    chain: int = _int()
+    closed_shift: int | None = None
 
 
 class FoundMoneyRow(KioskTable, table=True):
@@ -185,7 +189,9 @@ class MeterAskRow(KioskTable, table=True):
 class CardSeenRow(KioskTable, table=True):
     """A card that was here. `sequence`: how many authentications it had counted when it left; -1: unknown.
 
-    A card counts every attempt of anybody. So a card that comes back with the same number was in no meter.
+    A card counts every attempt of anybody. So a card that comes back with the next number was in no meter;
+    one that comes back with another begins a new `chain`, counted from 1.
+    `words`: the digest of what it last brought from its meter, which goes to the controller once.
     """
 
     __tablename__ = "card_seen"
@@ -196,6 +202,8 @@ class CardSeenRow(KioskTable, table=True):
     pairing: int = _int()
     reference: str = Field(default="", index=True, sa_type=Text)
     sequence: int = _int(default=-1)
+    chain: int = _int()
+    words: str = Field(default="", sa_type=Text)
     seen_ms: int = _int()
 
 

@@ -80,15 +80,6 @@ def progress_of(found: CardContents) -> CardProgress:
     return CardProgress(carried, missing)
 
 
-def total_of(found: CardContents, issuer: str) -> int:
-    """The highest total of an issuer in epoch 0 on the card: in a statement, or by the meter's word."""
-    state = found.state.state
-    said = () if state is None else state.totals
-    held = [each.total_ueur for each in said if (each.issuer, each.epoch) == (issuer, 0)]
-    carried = progress_of(found).documents
-    return max([0, *held, *(each.total_ueur or 0 for each in carried if each.issuer == issuer)])
-
-
 def waiting(found: CardContents, new: Sequence[bytes]) -> tuple[bytes, ...]:
     """What the meter has not answered yet, but for what `new` replaces: a kiosk must not take it away."""
     replaced = {cargo_of(each).same for each in new}

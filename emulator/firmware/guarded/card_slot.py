@@ -165,7 +165,7 @@ def _visiting(meter: ShownMeter, recorder: Recorder, obey: Obey) -> Dialogue[Non
 
 def _opening(meter: ShownMeter, greeted: Greeted) -> Dialogue[SecureSession]:
     """Authenticates with the keys of the epoch that the card names. That it has them proves the epoch."""
-    serial, epoch = greeted.greeting
+    serial, epoch = greeted.greeting.serial, greeted.greeting.epoch
     if meter.memory.card is not None and epoch < meter.memory.card.epoch:
         raise ReplacedCardError(f"card {serial.hex()}: replaced")
     return (yield from SecureSession.opening(greeted, meter_keys(meter.identity.key, serial, epoch)))

@@ -65,7 +65,7 @@ def fail(card: SmartCard) -> str:
 @pytest.mark.parametrize("keys", [ISSUER, KIOSK, METER_KEYS], ids=lambda each: each.holder.name)
 def test_each_holder_opens_a_session_and_the_card_says_which_card_it_is(keys: KeySet) -> None:
     opened = session(InProcess(SmartCard(issued())), keys)
-    assert opened.greeting == (SERIAL, 1)
+    assert opened.greeting[:2] == (SERIAL, 1)
 
 
 def test_a_host_with_other_keys_finds_out_before_it_has_shown_anything() -> None:
@@ -250,7 +250,7 @@ def test_a_card_paired_anew_has_the_keys_of_its_new_epoch_alone() -> None:
     newer = meter_keys_of_fleet(FLEET_KEY, METER, SERIAL, 2)
     put_letter(InProcess(SmartCard(memory)), KeyLetter(SERIAL, 3, newer, 2).seal(ISSUER.static.dek))
     assert not opens(memory, METER_KEYS)
-    assert session(InProcess(SmartCard(memory)), newer).greeting == (SERIAL, 2)
+    assert session(InProcess(SmartCard(memory)), newer).greeting[:2] == (SERIAL, 2)
 
 
 def test_keys_of_another_meter_card_or_epoch_are_other_keys() -> None:

@@ -10,7 +10,7 @@ from cardreader.files.documents import Words
 from cardreader.files.layout import ORDERS, STATEMENTS, CardFile
 from cardreader.files.meter_state import MeterState, StateWord, state_word
 from cardreader.loading.contents import CardContents
-from cardreader.loading.progress import StepMissing, progress_of, total_of, waiting
+from cardreader.loading.progress import StepMissing, progress_of, waiting
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, document_digest, seal
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
@@ -111,15 +111,6 @@ def test_a_card_that_no_meter_has_read_needs_its_first_visit() -> None:
 def test_nobody_waits_for_garbage() -> None:
     progress = progress_of(card(said(), {ORDERS[0]: b"\xff"}))
     assert (progress.missing, progress.documents[0].kind) == (StepMissing.NONE, "unreadable")
-
-
-def test_the_highest_total_on_a_card_counts_whoever_says_it() -> None:
-    on_card = {STATEMENTS[0]: statement(30)}
-    assert total_of(card(StateWord(), {}), "office-1") == 0
-    assert total_of(card(said((20, 0)), on_card), "office-1") == 30
-    assert total_of(card(said((40, 0)), on_card), "office-1") == 40
-    assert total_of(card(said((90, 1)), on_card), "office-1") == 30
-    assert total_of(card(said((40, 0)), on_card), "office-2") == 0
 
 
 def test_what_waits_for_the_meter_stays_but_for_what_is_replaced() -> None:

@@ -1,0 +1,130 @@
+"""What commands share that serve people at a kiosk: whose kiosk it is, its store, and how money is paid."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from cardreader.channel.scp03 import CHALLENGE_BYTES
+from cardreader.cli.options import OfficeKey, warn_of_practice
+from cardreader.issuing.practice import practice_key
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
+from cardreader.kiosk.home import open_home, practice_home
+from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
+from cardreader.kiosk.rules import Moment
+from cardreader.kiosk.store import open_kiosk_store
+from cardreader.readers.inserted import InsertedCard
+from cardreader.readers.locked_file import replaced
+from cardreader.readers.opening import virtual_file
+from protocols.arguments import check_choice, read_name
+from protocols.documents.till_receipts import PaymentMeans
+from protocols.errors import InputError
+from protocols.rim.clocks import boot_id, checked_now_ms, tick_ms
+
+KioskHomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The kiosk's home; without it: practice."),
+]
+Station = Annotated[str, typer.Option(metavar="NAME", help="Who serves, for the card's log.")]
+StoreFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", metavar="FILE", help="In practice: the kiosk's store; default: the card's, with .ledger."
+    ),
+]
+MeansOption = Annotated[str, typer.Option("--means", help="cash or terminal.")]
+Mood = Annotated[
+    str,
+    typer.Option("--terminal", help="In practice, what the terminal does: approve, decline, timeout, late."),
+]
+
+NEXT_STEP: Final = "put it into the meter, until it shows 9"
+_PRACTICE_STORE: Final = "practice.ledger"
+_STATION: Final = "kiosk"
+_BOOT_BYTES: Final = 7
+
+
+@contextmanager
+def kiosk_at_work(
+    home: Path | None,
+    practice: str,
+    generation: int,
+    *,
+    store: Path | None = None,
+    reader: str = "",
+    station: str = _STATION,
+    make: bool = True,
+) -> Iterator[Kiosk]:
+    """The kiosk of a home, or the one of practice, with its store open; `make`: in practice a new one is.
+
+    Raises InputError and UnreachableError as `open_home` and `open_kiosk_store`.
+    """
+    station = read_name(station, "--station")
+    if home is not None:
+        if store is not None:
+            raise InputError("--ledger: allowed in practice; a home has its own store")
+        found = open_home(home)
+        name = found.form.kiosk if station == _STATION else station
+        path = found.store
+    else:
+        found, name = practice_home(practice, generation), station
+        warn_of_practice(OfficeKey(practice_key(practice), practice=True))
+        path = store or _beside(reader)
+        if not make and not path.exists():
+            raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
+    engine = open_kiosk_store(path)
+    try:
+        yield Kiosk(found, engine, name)
+    finally:
+        engine.dispose()
+
+
+def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
+    """The card that was put in, opened and read."""
+    return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())
+
+
+def moment() -> Moment:
+    """Now, by the wall clock and by the machine's count since its boot."""
+    boot = int.from_bytes(sha256(boot_id().encode()).digest()[:_BOOT_BYTES])
+    return Moment(checked_now_ms(), tick_ms(), boot)
+
+
+def port_of(kiosk: Kiosk, means: str, mood: str) -> PaymentPort:
+    """How it is paid. Raises InputError for a terminal at a real kiosk: none is connected yet."""
+    check_choice(means, list(PaymentMeans), "--means")
+    check_choice(mood, list(TerminalMood), "--terminal")
+    if means == PaymentMeans.CASH:
+        return Cash()
+    if not kiosk.home.practice:
+        raise InputError("--means: terminal: no payment terminal is connected; allowed: cash")
+    path = Path(f"{kiosk.engine.url.database}.terminal")
+    return SimulatedTerminal(_BankFile(path), TerminalMood(mood))
+
+
+class _BankFile(dict[str, int]):
+    """What the simulated terminal's bank remembers, in a file; each change is written at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if path.exists():
+            try:
+                super().__init__(msgspec.json.decode(path.read_bytes(), type=dict[str, int]))
+            except msgspec.MsgspecError as error:
+                raise InputError(f"{path}: no terminal's file: {error}") from None
+
+    def __setitem__(self, payment: str, amount_ueur: int) -> None:
+        super().__setitem__(payment, amount_ueur)
+        os.close(replaced(self._path, msgspec.json.encode(dict(self))))
+
+
+def _beside(reader: str) -> Path:
+    """The store of practice: beside the card's file."""
+    path = virtual_file(reader, "--reader") if reader else None
+    return Path(_PRACTICE_STORE) if path is None else Path(f"{path}.ledger")

@@ -1,0 +1,142 @@
+"""`relance-kiosk find` and `queue`: payments and cards that this kiosk knows, and what is to be done yet."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.files.identity import is_reference
+from cardreader.kiosk.ledger import open_payments
+from cardreader.kiosk.rules import PaymentState, eur
+from cardreader.kiosk.searching import Sought, find
+from cardreader.kiosk.store import reading_kiosk
+from cardreader.kiosk.tables import CardSeenRow, TakenPaymentRow
+from protocols.arguments import read_name
+from protocols.errors import InputError, quoted
+from protocols.instants import iso_or_none
+from protocols.rim.terminal import Exit
+
+_LIMIT_MAX: Final = 10_000
+_TODO: Final = {
+    PaymentState.ASKED: "ask the terminal: `topup` with the same --id, or `void`",
+    PaymentState.TAKEN: "write the card: `topup` with the same --id, or `void`",
+    PaymentState.WRITTEN: "write the card again: `topup` with the same --id",
+    PaymentState.VOIDING: "finish it: `void` with the card, or `topup` with the same --id",
+}
+
+
+def find_household(
+    meter: Annotated[str, typer.Option(metavar="METER", help="The meter.")] = "",
+    card: Annotated[str, typer.Option(metavar="HEX", help="The card's serial number.")] = "",
+    reference: Annotated[str, typer.Option(metavar="DIGITS", help="The customer's 13 digits.")] = "",
+    payment: Annotated[str, typer.Option(metavar="ID", help="A payment.")] = "",
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    limit: Annotated[int, typer.Option(min=1, max=_LIMIT_MAX, help="At most so many of each.")] = 50,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Find what this kiosk knows of a household, also where its card is lost.
+
+    It asks nobody else: what other kiosks and the office know, the office says. Ends with 1 where it knows
+    nothing.
+    """
+    sought = Sought(
+        meter and read_name(meter, "--meter"),
+        card.lower(),
+        reference,
+        payment and read_name(payment, "--payment"),
+    )
+    if not any(sought):
+        raise InputError("allowed: --meter, --card, --reference or --payment")
+    if reference and not is_reference(reference):
+        raise InputError(f"--reference: {quoted(reference)}; allowed: 13 digits")
+    with (
+        kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
+        reading_kiosk(kiosk.engine) as session,
+    ):
+        found = find(session, sought, limit)
+        lines = [(_card_fields(each), _card_text(each)) for each in found.cards]
+        lines += [(payment_fields(each), payment_text(each)) for each in found.payments]
+    _write(lines, as_json=as_json)
+    if not lines and not as_json:
+        sys.stdout.write("this kiosk knows nothing of it\n")
+    return Exit.DONE if lines else Exit.NO
+
+
+def show_queue(
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Say which payments are open, and what finishes each. Ends with 0 also where there is none."""
+    with (
+        kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
+        reading_kiosk(kiosk.engine) as session,
+    ):
+        rows = open_payments(session)
+        lines = [(payment_fields(each), payment_text(each)) for each in rows]
+    _write(lines, as_json=as_json)
+    if not lines and not as_json:
+        sys.stdout.write("no payment is open\n")
+    return Exit.DONE
+
+
+def payment_fields(row: TakenPaymentRow) -> dict[str, Any]:
+    """A payment as values, for programs."""
+    return {
+        "payment": row.id,
+        "state": row.state,
+        "amount_ueur": row.amount_ueur,
+        "means": row.means,
+        "meter": row.meter,
+        "card": row.card,
+        "reference": row.reference,
+        "issuer": row.issuer,
+        "epoch": row.epoch,
+        "number": row.number,
+        "total_ueur": row.total_ueur,
+        "clerk": row.clerk,
+        "shift": row.shift,
+        "at": iso_or_none(row.asked_ms),
+        "todo": _TODO.get(PaymentState(row.state)),
+    }
+
+
+def payment_text(row: TakenPaymentRow) -> str:
+    """A payment as a line, for people."""
+    todo = _TODO.get(PaymentState(row.state))
+    said = f"payment {row.id}: {eur(row.amount_ueur)} for meter {row.meter}, {row.means}, {row.state}"
+    return f"{said}, {iso_or_none(row.asked_ms)}" + (f"; {todo}" if todo else "")
+
+
+def _card_fields(row: CardSeenRow) -> dict[str, Any]:
+    return {
+        "card": row.serial,
+        "meter": row.meter,
+        "pairing": row.pairing,
+        "reference": row.reference,
+        "seen": iso_or_none(row.seen_ms),
+    }
+
+
+def _card_text(row: CardSeenRow) -> str:
+    reference = f", reference {row.reference}" if row.reference else ""
+    return (
+        f"card {row.serial} of meter {row.meter or 'nobody'}, pairing epoch {row.pairing}{reference}, "
+        f"last here {iso_or_none(row.seen_ms)}"
+    )
+
+
+def _write(lines: Sequence[tuple[dict[str, Any], str]], *, as_json: bool) -> None:
+    for fields, text in lines:
+        sys.stdout.write((msgspec.json.encode(fields).decode() if as_json else text) + "\n")

@@ -1,0 +1,172 @@
+"""`relance-kiosk shift open|close|status`: one clerk at a time, and the cash-up at the end."""
+
+import sys
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from cardreader.cli.app import PROGRAM
+from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.kiosk.ledger import open_payments
+from cardreader.kiosk.receiving import cash_up_receipt
+from cardreader.kiosk.rules import eur
+from cardreader.kiosk.shifts import Takings, close_shift, open_shift, shift_now, takings_of
+from cardreader.kiosk.store import reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import ShiftRow
+from protocols.arguments import check_choice, read_name
+from protocols.errors import InputError, RefusedError, quoted
+from protocols.instants import iso_or_none
+from protocols.limits import STATEMENT_UEUR_MAX
+from protocols.reasons import Language
+from protocols.rim.clocks import checked_now_ms
+from protocols.rim.commands import examples
+from protocols.rim.terminal import Exit, warn
+from protocols.units import UEUR_PER_EUR
+
+shift_app = typer.Typer(name="shift", help="Open and close a clerk's shift.", no_args_is_help=True)
+
+_CENT_UEUR: Final = UEUR_PER_EUR // 100
+_PLACES: Final = 2
+
+
+@shift_app.command(
+    "open",
+    epilog=examples(PROGRAM, "shift open --home kiosk-1 --clerk anna --language fr --float 100"),
+)
+def open_clerks_shift(
+    clerk: Annotated[str, typer.Option(metavar="NAME", help="Who serves.")],
+    language: Annotated[str, typer.Option(help="Of receipts: fr, nl, de or en.")] = Language.FRENCH,
+    drawer: Annotated[
+        str, typer.Option("--float", metavar="EUR", help="The cash that lies in the drawer.")
+    ] = "0",
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Open a shift. A clerk whose shift is open already goes on. Ends with 1 while another's is open."""
+    name, float_ueur = read_name(clerk, "--clerk"), read_cash(drawer, "--float")
+    check_choice(language, list(Language), "--language")
+    with (
+        kiosk_at_work(home, practice, generation, store=store, make=True) as kiosk,
+        writing_kiosk(kiosk.engine) as session,
+    ):
+        row, is_new = open_shift(session, name, Language(language), float_ueur, checked_now_ms())
+    told = {**_shift_fields(row), "did": "opened" if is_new else "unchanged"}
+    _write(
+        told, f"shift {row.number} of {row.clerk} is open" + ("" if is_new else " already"), as_json=as_json
+    )
+    return Exit.DONE
+
+
+@shift_app.command("close", epilog=examples(PROGRAM, "shift close --home kiosk-1 --counted 340.50"))
+def close_clerks_shift(
+    counted: Annotated[str, typer.Option(metavar="EUR", help="The cash that was counted.")],
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Close the shift, and compare the cash that was counted with what is booked.
+
+    A difference is said and kept; it keeps no shift open. Ends with 1 where there is one.
+    """
+    counted_ueur, now_ms = read_cash(counted, "--counted"), checked_now_ms()
+    with (
+        kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
+        writing_kiosk(kiosk.engine) as session,
+    ):
+        row, takings, cash = close_shift(session, counted_ueur, now_ms)
+        receipt = cash_up_receipt(session, kiosk, row, takings, cash, now_ms)
+        left = len(open_payments(session))
+    told = {
+        **_shift_fields(row),
+        **takings._asdict(),
+        "booked_ueur": cash.booked_ueur,
+        "counted_ueur": cash.counted_ueur,
+        "difference_ueur": cash.difference_ueur,
+        "open_payments": left,
+        "receipt": receipt,
+    }
+    _write(told, _closed_text(told), as_json=as_json)
+    if left:
+        warn([f"{left} payments are open yet: `relance-kiosk queue` names them"])
+    return Exit.NO if cash.difference_ueur else Exit.DONE
+
+
+@shift_app.command("status", epilog=examples(PROGRAM, "shift status --home kiosk-1 --json"))
+def show_shift(
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Say whose shift is open, and what it has taken. Ends with 1 where none is."""
+    with (
+        kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
+        reading_kiosk(kiosk.engine) as session,
+    ):
+        row = shift_now(session)
+        if row is None or row.number is None:
+            raise RefusedError("no shift is open")
+        takings = takings_of(session, row.number)
+        told = {**_shift_fields(row), **takings._asdict()}
+    said = f"shift {told['number']} of {told['clerk']} since {told['opened']}: {_takings_text(takings)}"
+    _write(told, said, as_json=as_json)
+    return Exit.DONE
+
+
+def read_cash(text: str, where: str) -> int:
+    """An amount of cash, in micro-euro: 0 or more, to the cent. Raises InputError."""
+    whole, _, cents = text.replace(",", ".").partition(".")
+    digits = whole + cents.ljust(_PLACES, "0")
+    if not (whole.isascii() and whole.isdigit() and len(cents) <= _PLACES and digits.isdigit()):
+        raise InputError(f"{where}: {quoted(text)}; allowed: an amount such as 340.50")
+    ueur = int(digits) * _CENT_UEUR
+    if ueur > STATEMENT_UEUR_MAX:
+        raise InputError(f"{where}: {quoted(text)}; allowed: at most {eur(STATEMENT_UEUR_MAX)}")
+    return ueur
+
+
+def _shift_fields(row: ShiftRow) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "clerk": row.clerk,
+        "language": row.language,
+        "opened": iso_or_none(row.opened_ms),
+        "closed": None if row.closed_ms is None else iso_or_none(row.closed_ms),
+        "float_ueur": row.float_ueur,
+    }
+
+
+def _takings_text(takings: Takings) -> str:
+    return (
+        f"{takings.payments} payments, cash in {eur(takings.cash_in_ueur)}, cash out "
+        f"{eur(takings.cash_out_ueur)}, terminal {eur(takings.terminal_ueur)}"
+    )
+
+
+def _closed_text(told: dict[str, Any]) -> str:
+    difference = told["difference_ueur"]
+    drawer = (
+        "the drawer is right"
+        if not difference
+        else (f"{eur(abs(difference))} too {'much' if difference > 0 else 'little'} in the drawer")
+    )
+    takings = Takings(*(told[name] for name in Takings._fields))
+    return (
+        f"shift {told['number']} of {told['clerk']} is closed: {_takings_text(takings)}; booked "
+        f"{eur(told['booked_ueur'])}, counted {eur(told['counted_ueur'])}: {drawer}"
+    )
+
+
+def _write(told: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")

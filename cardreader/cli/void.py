@@ -1,0 +1,91 @@
+"""`relance-kiosk void`: a payment is taken back, or a refund is asked for."""
+
+import sys
+from contextlib import ExitStack
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cardreader.cli.desk import (
+    KioskHomeOption,
+    MeansOption,
+    Mood,
+    Station,
+    StoreFile,
+    kiosk_at_work,
+    port_of,
+    receive,
+)
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.kiosk.ports import TerminalMood
+from cardreader.kiosk.receiving import undone_receipt
+from cardreader.kiosk.rules import PaymentState, eur
+from cardreader.kiosk.voiding import find_payment, void
+from cardreader.readers.opening import open_card
+from protocols.arguments import read_name
+from protocols.documents.till_receipts import PaymentMeans
+from protocols.rim.clocks import checked_now_ms
+from protocols.rim.terminal import Exit
+
+_SAID = {
+    PaymentState.VOIDED: "voided: give {amount} back",
+    PaymentState.DECLINED: "cancelled: nothing was taken",
+    PaymentState.REFUND: "a refund of {amount} is noted: the office decides, give nothing back now",
+}
+
+
+def void_payment(
+    payment: Annotated[str, typer.Option("--id", metavar="ID", help="The payment.")],
+    reader: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|virtual:FILE", help="The card that has it; needed once it may be on one."),
+    ] = None,
+    means: MeansOption = PaymentMeans.CASH,
+    terminal: Mood = TerminalMood.APPROVE,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    station: Station = "kiosk",
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    refund: Annotated[
+        bool, typer.Option("--refund", help="Where it cannot be voided: ask the office to pay it back.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Take a payment back, before its meter has it.
+
+    Freely until a card may have it; then only with that card, which nobody has opened since, by a later
+    statement without it. Else --refund notes it for the office. Repeated it goes on where it was. Ends with 1
+    where it can be neither.
+    """
+    name = read_name(payment, "--id")
+    with ExitStack() as stack:
+        kiosk = stack.enter_context(
+            kiosk_at_work(
+                home, practice, generation, store=store, reader=reader or "", station=station, make=False
+            )
+        )
+        channel = None if reader is None else stack.enter_context(open_card(reader))
+        find_payment(kiosk, name)
+        card = None if channel is None else receive(kiosk, channel)
+        port = port_of(kiosk, means, terminal)
+        undone = void(kiosk, name, card, port, checked_now_ms(), refund=refund)
+        receipt = None
+        if undone.payment.state != PaymentState.DECLINED:
+            receipt = undone_receipt(kiosk, undone)
+    row = undone.payment
+    told = {
+        "payment": row.id,
+        "meter": row.meter,
+        "amount_ueur": row.amount_ueur,
+        "state": row.state,
+        "way": undone.way,
+        "did": "done" if undone.is_new else "repeated",
+        "receipt": receipt,
+    }
+    said = _SAID[PaymentState(row.state)].format(amount=eur(row.amount_ueur))
+    sentence = f"payment {row.id} for meter {row.meter}: {said}"
+    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
+    return Exit.DONE

@@ -1,0 +1,248 @@
+"""A card at the desk: opened with the kiosk's keys, read whole, and written by one verified commit.
+
+What a card brings from its meter is kept for the controller when it is read; what the controller has sent for
+its meter goes onto it with whatever else is written.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from cardreader.channel.keys import kiosk_keys
+from cardreader.files.access import KeyHolder
+from cardreader.files.identity import CardState, Pairing
+from cardreader.files.layout import LOG, CardFile
+from cardreader.files.visits import Deed, Visit
+from cardreader.host.session import HostSession, ask, select_application
+from cardreader.host.transport import CardChannel
+from cardreader.iso7816 import instructions as iso
+from cardreader.issuing.practice import practice_answers, practice_key
+from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.ledger import TillPurse
+from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
+from cardreader.kiosk.store import (
+    documents_for,
+    drop_document,
+    keep_ask,
+    queue_outgoing,
+    writing_kiosk,
+)
+from cardreader.kiosk.tables import CardSeenRow, UpChannel
+from cardreader.loading.contents import CardContents, read_contents
+from cardreader.loading.loads import LeftOut, LoadPlan, plan_load
+from cardreader.loading.progress import progress_of, waiting
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.envelope import read_envelope, valid_keyids
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import ORDER_TYPE, body_of, read_order
+from protocols.errors import DocumentError, RefusedError
+from protocols.instants import UtcMs
+from protocols.link.keys import meter_key
+from protocols.link.messages import TimeAsk
+from protocols.link.proofs import Proof
+
+_asks: msgspec.json.Decoder[TimeAsk] = msgspec.json.Decoder(TimeAsk)
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
+
+    `limits`: that the controller has set; None: none.
+    """
+
+    home: KioskHome
+    engine: Engine
+    station: str
+    limits: TillLimits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardAtDesk:
+    """A card of a household, opened and read. `chain`: see `CardSeenRow`."""
+
+    session: HostSession
+    found: CardContents
+    serial: str
+    pairing: Pairing
+    chain: int
+
+    @property
+    def meter(self) -> str:
+        """The meter that it belongs to."""
+        return self.pairing.meter
+
+
+@dataclass(frozen=True, slots=True)
+class PutOnCard:
+    """What was put onto a card: the slot of the first document, and what had no room."""
+
+    slot: CardFile
+    left_out: tuple[LeftOut, ...]
+
+
+def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs) -> CardAtDesk:
+    """Opens and reads a card, and keeps what it brings. `challenge`: 8 bytes never used before.
+
+    Raises RefusedError for a card of nobody, NotOurCardError for a foreign one, CardGoneError for one that is
+    pulled out.
+    """
+    select_application(channel)
+    serial, cards = ask(channel, iso.DATA_SERIAL), kiosk.home.cards
+    session = HostSession.open(channel, kiosk_keys(cards.secret, cards.generation, serial), challenge)
+    with writing_kiosk(kiosk.engine) as store:
+        chain = _note_seen(store, serial.hex(), session.greeting.sequence, now_ms)
+    found = read_contents(session)
+    pairing = paired(found)
+    with writing_kiosk(kiosk.engine) as store:
+        _keep_what_it_brings(store, serial.hex(), pairing, found, now_ms)
+    return CardAtDesk(session, found, serial.hex(), pairing, chain)
+
+
+def paired(found: CardContents) -> Pairing:
+    """Whose card it is. Raises RefusedError for one that belongs to nobody."""
+    if found.pairing is None or found.pairing.state is not CardState.PAIRED:
+        state = "unreadable" if found.pairing is None else found.pairing.state.name.lower()
+        raise RefusedError(f"this card is {state}: nobody is served with it")
+    return found.pairing
+
+
+def shown_by(home: KioskHome, card: CardAtDesk, purse: TillPurse) -> Shown:
+    """The totals of this kiosk that the card shows, by what they prove."""
+    proved = [0, *(_own_total(home, purse, document) for document in card.found.documents.values())]
+    state = card.found.state.state
+    said_ueur = max(
+        (
+            each.total_ueur
+            for each in (() if state is None else state.totals)
+            if (each.issuer, each.epoch) == (purse.issuer, purse.epoch)
+        ),
+        default=0,
+    )
+    if home.practice and state is not None and state.meter == purse.meter:
+        key = meter_key(practice_key(home.practice), purse.meter)
+        if card.found.state.proof(key) is Proof.AUTHENTIC:
+            return Shown(max(*proved, said_ueur), 0)
+    return Shown(max(proved), said_ueur)
+
+
+def evidence_of(card: CardAtDesk, purse: TillPurse) -> CardEvidence:
+    """What the card says of the payments on it."""
+    state = card.found.state.state
+    applied = [
+        each.total_ueur
+        for each in (() if state is None else state.totals)
+        if (each.issuer, each.epoch) == (purse.issuer, purse.epoch)
+    ]
+    return CardEvidence(card.serial, card.chain, max(applied, default=0))
+
+
+def write_card(
+    kiosk: Kiosk,
+    card: CardAtDesk,
+    documents: Sequence[bytes],
+    now_ms: UtcMs,
+    before_commit: Callable[[], None],
+) -> PutOnCard:
+    """Puts documents onto the card, the first one whatever lies there; also what waits for its meter.
+
+    All is staged, read back, and then committed at once; `before_commit` is called in between, and also where
+    the card holds everything already. Raises RefusedError where the first one does not fit, or what is read
+    back is something else; CardGoneError where the card was pulled out: then nobody knows, and the next visit
+    tells.
+    """
+    done = {each.slot: each.object for each in progress_of(card.found).documents if each.is_done}
+    answered = {card.found.documents[slot] for slot in card.found.documents if slot.name in done}
+    with writing_kiosk(kiosk.engine) as store:
+        kept = documents_for(store, card.meter)
+        for each in kept:
+            if each.envelope in answered:
+                drop_document(store, card.meter, each.object)
+    extra = [each.envelope for each in kept if each.envelope not in answered]
+    if kiosk.home.practice:
+        extra += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
+    new = (*documents, *extra)
+    wanted = (*new, *waiting(card.found, new))
+    free_bytes = int.from_bytes(card.session.ask(iso.DATA_FREE_BYTES))
+    # What lies there of the same thing is replaced, however high it says that it counts.
+    plan = plan_load(wanted, card.found.documents, free_bytes, lambda _document: False)
+    slots = {**card.found.documents, **plan.writes}
+    slot = next((each for each, held in slots.items() if held == documents[0]), None)
+    if slot is None:
+        why = next((each.why for each in plan.left_out if each.document == documents[0]), "no_slot")
+        raise RefusedError(f"it does not fit onto the card: {why}; put the card into the meter first")
+    _stage(card.session, plan, Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms, kiosk.station))
+    before_commit()
+    if plan.writes:
+        card.session.commit()
+    return PutOnCard(slot, plan.left_out)
+
+
+def _stage(session: HostSession, plan: LoadPlan, visit: Visit) -> None:
+    if not plan.writes:
+        return
+    for slot, document in plan.writes.items():
+        session.write(slot, document)
+        if session.read(slot) != document:
+            raise RefusedError(f"{slot.name}: what was read back is not what was written; try again")
+    session.append(LOG, visit.encode())
+
+
+def _own_total(home: KioskHome, purse: TillPurse, document: bytes) -> int:
+    """The total of a statement that this kiosk's key has signed for this purse; 0 for anything else."""
+    try:
+        envelope = read_envelope(document)
+        if envelope.payload_type != ORDER_TYPE:
+            return 0
+        order = read_order(envelope.payload)
+        if order.kind is not Kind.PAYMENT or order.scope.meters != (purse.meter,):
+            return 0
+        body = body_of(order, PaymentBody)
+        is_own = bool(valid_keyids(envelope, {home.signer.keyid: home.signer.public}))
+    except DocumentError:
+        return 0  # garbage proves nothing
+    is_of_purse = (body.issuer, body.epoch) == (purse.issuer, purse.epoch)
+    return body.total_ueur if is_own and is_of_purse else 0
+
+
+def _note_seen(store: Session, serial: str, sequence: int, now_ms: UtcMs) -> int:
+    """Notes that the card was opened. Returns its chain: another one where somebody else has opened it."""
+    row = store.get(CardSeenRow, serial)
+    untouched = row is not None and sequence >= 0 and sequence == row.sequence + 1
+    if row is None:
+        row = CardSeenRow(serial=serial, meter="", chain=0)
+    row.chain += 0 if untouched else 1
+    row.sequence, row.seen_ms = sequence, now_ms
+    store.add(row)
+    return row.chain
+
+
+def _keep_what_it_brings(
+    store: Session, serial: str, pairing: Pairing, found: CardContents, now_ms: UtcMs
+) -> None:
+    row = store.get(CardSeenRow, serial)
+    assert row is not None
+    row.meter, row.pairing, row.reference = pairing.meter, pairing.epoch, pairing.reference
+    words = (found.state.word, *found.reports.words, *found.proofs.words)
+    digest = sha256(b"\n".join(words)).hexdigest()
+    if found.state.word and digest != row.words:
+        heard = {
+            "card": serial,
+            "meter": pairing.meter,
+            "state": msgspec.Raw(found.state.word),
+            "words": [msgspec.Raw(each) for each in words[1:]],
+            "v": 1,
+        }
+        queue_outgoing(store, UpChannel.RECEIPTS, msgspec.json.encode(heard), now_ms)
+        row.words = digest
+    store.add(row)
+    for word in found.asks.words:
+        try:
+            source = _asks.decode(word).source
+        except msgspec.MsgspecError:
+            continue  # no ask of ours: nobody could answer it
+        keep_ask(store, pairing.meter, source, word, now_ms)

@@ -1,0 +1,163 @@
+"""A payment at the kiosk: reserve, write, verify, commit. Killed anywhere, the same id makes it good.
+
+1. *Reserve*: the payment is booked before anything else happens; a terminal is asked after that.
+2. *Write* and *verify*: the statement of all that counts is staged on the card, and read back.
+3. It is noted that a card may have it; then the card's commit makes it true, and its answer is noted.
+
+Where money was taken and the card could not be written, the payment stays open: any later visit of any card
+of the meter brings it, since every statement carries all that counts.
+"""
+
+from dataclasses import dataclass
+
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, shown_by, write_card
+from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.ledger import (
+    TillPurse,
+    account_of,
+    add_found,
+    confirm,
+    offer,
+    statement_for,
+    tell,
+    usage_of,
+)
+from cardreader.kiosk.ports import PaymentPort, PortOutcome
+from cardreader.kiosk.rules import Moment, PaymentState, check_payment, eur, found_money, silence_ms
+from cardreader.kiosk.shifts import shift_for_money
+from cardreader.kiosk.store import last_heard, reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import StatementRow, TakenPaymentRow
+from protocols.documents.till_receipts import TillDeed
+from protocols.errors import RefusedError, UnreachableError
+from protocols.instants import UtcMs
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment that is on the card. `is_new`: it was not booked before."""
+
+    payment: TakenPaymentRow
+    statement: StatementRow
+    written: PutOnCard
+    is_new: bool
+
+
+def purse_of(home: KioskHome, meter: str) -> TillPurse:
+    """The purse of a meter at this kiosk. Raises RefusedError where no meter takes its statements."""
+    return TillPurse(meter, home.form.issuer, home.epoch())
+
+
+def top_up(
+    kiosk: Kiosk, card: CardAtDesk, payment: str, amount_ueur: int, port: PaymentPort, now: Moment
+) -> Paid:
+    """Takes a payment for the card's meter, and puts its statement onto the card.
+
+    Raises RefusedError where it is declined, or beyond a limit; UnreachableError where the terminal's answer
+    is not known: then it stays open, and the same command asks what became of it.
+    """
+    purse, now_ms = purse_of(kiosk.home, card.meter), UtcMs(now.wall_ms)
+    is_new = _reserve(kiosk, card, purse, payment, amount_ueur, port, now)
+    _take(kiosk, payment, amount_ueur, port, now_ms, is_new=is_new)
+    statement, written = state_on_card(kiosk, card, purse, now_ms)
+    with reading_kiosk(kiosk.engine) as session:
+        row = session.get_one(TakenPaymentRow, payment)
+        session.expunge(row)
+    return Paid(row, statement, written, is_new)
+
+
+def state_on_card(
+    kiosk: Kiosk, card: CardAtDesk, purse: TillPurse, now_ms: UtcMs
+) -> tuple[StatementRow, PutOnCard]:
+    """Puts the statement of all that counts onto the card."""
+    with writing_kiosk(kiosk.engine) as session:
+        statement = statement_for(session, kiosk.home, purse, now_ms)
+
+    def before_commit() -> None:
+        with writing_kiosk(kiosk.engine) as session:
+            offer(session, statement, purse, (card.serial, card.chain), now_ms)
+
+    written = write_card(kiosk, card, [statement.envelope], now_ms, before_commit)
+    with writing_kiosk(kiosk.engine) as session:
+        confirm(session, kiosk.home, statement, purse, now_ms)
+    return statement, written
+
+
+def _reserve(
+    kiosk: Kiosk,
+    card: CardAtDesk,
+    purse: TillPurse,
+    payment: str,
+    amount_ueur: int,
+    port: PaymentPort,
+    now: Moment,
+) -> bool:
+    """Books the payment as asked. Returns False for one that is booked already."""
+    now_ms = UtcMs(now.wall_ms)
+    with writing_kiosk(kiosk.engine) as session:
+        row = session.get(TakenPaymentRow, payment)
+        if row is not None:
+            _check_same(row, card.meter, amount_ueur, port)
+            return False
+        shift = shift_for_money(session, kiosk.home)
+        account = account_of(session, purse)
+        found_ueur = found_money(account, shown_by(kiosk.home, card, purse))
+        silent_ms = silence_ms(last_heard(session), now)
+        usage = usage_of(session, card.meter, now_ms, silent_ms)
+        check_payment(amount_ueur, kiosk.limits, usage, account)
+        add_found(session, purse, found_ueur, now_ms)
+        session.add(
+            TakenPaymentRow(
+                id=payment,
+                meter=card.meter,
+                card=card.serial,
+                reference=card.pairing.reference,
+                issuer=purse.issuer,
+                epoch=purse.epoch,
+                amount_ueur=amount_ueur,
+                means=port.means,
+                state=PaymentState.ASKED,
+                shift=None if shift is None else shift.number,
+                clerk="" if shift is None else shift.clerk,
+                asked_ms=now_ms,
+                changed_ms=now_ms,
+            )
+        )
+    return True
+
+
+def _take(
+    kiosk: Kiosk, payment: str, amount_ueur: int, port: PaymentPort, now_ms: UtcMs, *, is_new: bool
+) -> None:
+    """Has the port take the money of a payment that is asked."""
+    with reading_kiosk(kiosk.engine) as session:
+        state = session.get_one(TakenPaymentRow, payment).state
+    if state == PaymentState.ASKED:
+        outcome = port.take(payment, amount_ueur) if is_new else port.outcome(payment)
+        if outcome is PortOutcome.UNKNOWN:
+            raise UnreachableError(
+                f"payment {payment}: the terminal does not say what became of it: repeat the command with "
+                f"--id {payment}, or void it"
+            )
+        state = settle(kiosk, payment, outcome, now_ms)
+    if state in (PaymentState.DECLINED, PaymentState.VOIDED, PaymentState.REFUND):
+        raise RefusedError(f"payment {payment}: it is {state}; take a new id for another one")
+
+
+def settle(kiosk: Kiosk, payment: str, outcome: PortOutcome, now_ms: UtcMs) -> PaymentState:
+    """Notes what the port said of a payment that is asked; returns its state then."""
+    with writing_kiosk(kiosk.engine) as session:
+        row = session.get_one(TakenPaymentRow, payment)
+        if row.state == PaymentState.ASKED:
+            approved = outcome is PortOutcome.APPROVED
+            row.state = PaymentState.TAKEN if approved else PaymentState.DECLINED
+            row.changed_ms = now_ms
+            session.add(row)
+            if approved:
+                tell(session, kiosk.home, row, TillDeed.TAKEN, now_ms)
+        return PaymentState(row.state)
+
+
+def _check_same(row: TakenPaymentRow, meter: str, amount_ueur: int, port: PaymentPort) -> None:
+    if (row.meter, row.amount_ueur, row.means) != (meter, amount_ueur, port.means):
+        said = f"{eur(row.amount_ueur)} for meter {row.meter}, {row.means}"
+        raise RefusedError(f"--id: {row.id} is another payment, of {said}; take a new id")

@@ -1,0 +1,130 @@
+"""The receipts of payments, voids and shifts: which facts they say, kept once for each deed."""
+
+from typing import Any
+
+from sqlmodel import Session
+
+from cardreader.kiosk.desk import CardAtDesk, Kiosk
+from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind, keep_receipt, receipt_rows
+from cardreader.kiosk.paying import Paid
+from cardreader.kiosk.rules import CashUp, VoidWay
+from cardreader.kiosk.shifts import Takings, shift_now
+from cardreader.kiosk.store import writing_kiosk
+from cardreader.kiosk.tables import ShiftRow
+from cardreader.kiosk.voiding import Undone
+from protocols.errors import DocumentError
+from protocols.instants import UtcMs
+from protocols.link.messages import Reported, read_report
+from protocols.reasons import Language
+from protocols.units import QUANTA_PER_UEUR
+
+
+def payment_receipt(kiosk: Kiosk, card: CardAtDesk, paid: Paid) -> int:
+    """The number of the payment's receipt, which is made once."""
+    row, state = paid.payment, card.found.state.state
+    owed_ueur, debt_ueur = _owed(card)
+    with writing_kiosk(kiosk.engine) as session:
+        for each in receipt_rows(session, payment=row.id):
+            if each.kind == ReceiptKind.PAYMENT and each.number is not None:
+                return each.number
+        facts = _facts(
+            session,
+            kiosk,
+            ReceiptKind.PAYMENT,
+            row.changed_ms,
+            card=card.serial,
+            meter=card.meter,
+            reference=card.pairing.reference,
+            payment=row.id,
+            means=row.means,
+            amount_ueur=row.amount_ueur,
+            number=paid.statement.number,
+            total_ueur=paid.statement.total_ueur,
+            balance_ueur=None if state is None else state.balance_ueur,
+            emergency_owed_ueur=owed_ueur,
+            debt_owed_ueur=debt_ueur,
+            said_ms=None if state is None else state.time_ms,
+        )
+        return keep_receipt(session, facts)
+
+
+def undone_receipt(kiosk: Kiosk, undone: Undone) -> int | None:
+    """The number of the receipt of a void or refund, made once; None for a payment that was never taken."""
+    row = undone.payment
+    kind = ReceiptKind.REFUND if undone.way is VoidWay.REFUND else ReceiptKind.VOID
+    with writing_kiosk(kiosk.engine) as session:
+        for each in receipt_rows(session, payment=row.id):
+            if each.kind in (ReceiptKind.VOID, ReceiptKind.REFUND):
+                return each.number
+        facts = _facts(
+            session,
+            kiosk,
+            kind,
+            row.changed_ms,
+            card=row.card,
+            meter=row.meter,
+            reference=row.reference,
+            payment=row.id,
+            means=row.means,
+            amount_ueur=row.amount_ueur,
+        )
+        return keep_receipt(session, facts)
+
+
+def cash_up_receipt(
+    session: Session, kiosk: Kiosk, shift: ShiftRow, takings: Takings, cash: CashUp, now_ms: UtcMs
+) -> int:
+    """The number of the receipt of a shift's end, in the transaction that ends it."""
+    facts = ReceiptFacts(
+        kind=ReceiptKind.CASH_UP,
+        at_ms=now_ms,
+        kiosk=kiosk.home.form.kiosk,
+        office=kiosk.home.form.office,
+        zone=kiosk.home.form.zone,
+        language=Language(shift.language),
+        practice=bool(kiosk.home.practice),
+        clerk=shift.clerk,
+        shift=shift.number or 0,
+        payments=takings.payments,
+        float_ueur=shift.float_ueur,
+        cash_in_ueur=takings.cash_in_ueur,
+        cash_out_ueur=takings.cash_out_ueur,
+        terminal_ueur=takings.terminal_ueur,
+        counted_ueur=cash.counted_ueur,
+    )
+    return keep_receipt(session, facts)
+
+
+def _facts(
+    session: Session,
+    kiosk: Kiosk,
+    kind: ReceiptKind,
+    at_ms: int,
+    **said: Any,  # noqa: ANN401 # its fields
+) -> ReceiptFacts:
+    form, shift = kiosk.home.form, shift_now(session)
+    return ReceiptFacts(
+        kind=kind,
+        at_ms=at_ms,
+        kiosk=form.kiosk,
+        office=form.office,
+        zone=form.zone,
+        language=form.languages[0] if shift is None else Language(shift.language),
+        practice=bool(kiosk.home.practice),
+        clerk="" if shift is None else shift.clerk,
+        shift=0 if shift is None else shift.number or 0,
+        **said,
+    )
+
+
+def _owed(card: CardAtDesk) -> tuple[int | None, int | None]:
+    """Emergency credit and debt that payments bring back, by the meter's last report on the card."""
+    for word in card.found.reports.words:
+        try:
+            report = read_report(word)[0]
+        except DocumentError:
+            continue  # its holdings, or nothing that we know
+        if isinstance(report, Reported) and report.account is not None:
+            owed_q, debt_q = int(report.account.owed_q), int(report.account.debt_q)
+            return owed_q // QUANTA_PER_UEUR, debt_q // QUANTA_PER_UEUR
+    return None, None

@@ -1,0 +1,51 @@
+"""Finding payments and cards, also of a card that is lost, in the store of this kiosk alone."""
+
+from typing import NamedTuple
+
+from sqlmodel import Session, col, or_, select
+
+from cardreader.kiosk.tables import CardSeenRow, TakenPaymentRow
+
+
+class Sought(NamedTuple):
+    """What a clerk knows of a household; what is empty is not asked."""
+
+    meter: str = ""
+    card: str = ""
+    reference: str = ""
+    payment: str = ""
+
+
+class FoundHere(NamedTuple):
+    """What this kiosk knows: cards, the latest first; and payments, the latest first."""
+
+    cards: tuple[CardSeenRow, ...]
+    payments: tuple[TakenPaymentRow, ...]
+
+
+def find(session: Session, sought: Sought, limit: int) -> FoundHere:
+    """The cards and payments that fit all that is known: of a card also those of other cards of its meter."""
+    cards = select(CardSeenRow)
+    if sought.card:
+        cards = cards.where(CardSeenRow.serial == sought.card)
+    if sought.meter:
+        cards = cards.where(CardSeenRow.meter == sought.meter)
+    if sought.reference:
+        cards = cards.where(CardSeenRow.reference == sought.reference)
+    found = [] if sought.payment else list(session.exec(cards.order_by(col(CardSeenRow.seen_ms).desc())))
+    payments = select(TakenPaymentRow)
+    if sought.payment:
+        payments = payments.where(TakenPaymentRow.id == sought.payment)
+    if sought.meter:
+        payments = payments.where(TakenPaymentRow.meter == sought.meter)
+    if sought.card or sought.reference:
+        meters = {each.meter for each in found} - {""}
+        payments = payments.where(
+            or_(
+                col(TakenPaymentRow.meter).in_(meters),
+                TakenPaymentRow.card == sought.card if sought.card else False,
+                TakenPaymentRow.reference == sought.reference if sought.reference else False,
+            )
+        )
+    rows = session.exec(payments.order_by(col(TakenPaymentRow.asked_ms).desc()).limit(limit))
+    return FoundHere(tuple(found[:limit]), tuple(rows))

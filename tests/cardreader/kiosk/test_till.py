@@ -1,0 +1,204 @@
+"""Payments and voids at one kiosk: what is booked, what goes to the controller, what is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cardreader.card.card import SmartCard
+from cardreader.card.store import WholeMemory
+from cardreader.files.layout import STATEMENTS
+from cardreader.host.transport import InProcess
+from cardreader.kiosk.ledger import open_payments
+from cardreader.kiosk.paying import top_up
+from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
+from cardreader.kiosk.rules import PaymentState, VoidWay
+from cardreader.kiosk.searching import Sought, find
+from cardreader.kiosk.shifts import close_shift, open_shift
+from cardreader.kiosk.store import asks_waiting, outgoing_after, reading_kiosk, writing_kiosk
+from cardreader.kiosk.voiding import Undone, find_payment, void
+from protocols.documents.envelope import read_envelope
+from protocols.documents.orders import ORDER_TYPE
+from protocols.documents.till_receipts import TILL_RECEIPT_TYPE, TillDeed, open_till_receipt
+from protocols.errors import DocumentError, RefusedError, UnreachableError
+from protocols.instants import UtcMs
+from protocols.reasons import Language
+from tests.cardreader.kiosk.till_bench import CARD, EURO, ISSUERS, NOW, CreditMeter, Killed, Till
+from tests.cardreader.one_card import METER, NOW_MS, SERIAL, session
+
+AT = UtcMs(NOW_MS)
+
+
+class Desk:
+    """A kiosk and the one card in front of it."""
+
+    def __init__(self, till: Till) -> None:
+        self.till, self.memory = till, WholeMemory(CARD)
+
+    def pay(self, name: str, euro: int, port: PaymentPort | None = None, steps: int | None = None) -> int:
+        with self.till.serving(self.memory, steps) as card:
+            paid = top_up(self.till.kiosk, card, name, euro * EURO, port or Cash(), NOW)
+        return paid.statement.total_ueur // EURO
+
+    def take_back(self, name: str, port: PaymentPort | None = None, *, refund: bool = False) -> Undone:
+        with self.till.serving(self.memory) as card:
+            return void(self.till.kiosk, name, card, port or Cash(), AT, refund=refund)
+
+    def state(self, name: str) -> str:
+        return find_payment(self.till.kiosk, name).state
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    till = Till("k1", tmp_path)
+    yield Desk(till)
+    till.engine.dispose()
+
+
+def test_what_goes_to_the_controller_is_signed_by_the_kiosk(desk: Desk) -> None:
+    desk.pay("p1", 20)
+    with reading_kiosk(desk.till.engine) as store:
+        rows = [(each.channel, each.payload) for each in outgoing_after(store, 0, 10)]
+    envelopes = [read_envelope(payload) for _channel, payload in rows]
+    assert [each.payload_type for each in envelopes] == [TILL_RECEIPT_TYPE, ORDER_TYPE, TILL_RECEIPT_TYPE]
+    assert [channel for channel, _payload in rows] == ["receipts", "statements", "receipts"]
+    issuer = ISSUERS.of("k1")
+    assert issuer is not None
+    taken, written = (open_till_receipt(rows[at][1], issuer) for at in (0, 2))
+    assert (taken.deed, taken.number, taken.total_ueur) == (TillDeed.TAKEN, 0, 0)
+    assert (written.deed, written.number, written.total_ueur) == (TillDeed.WRITTEN, 1, 20 * EURO)
+    assert (written.payment, written.meter, written.card, written.clerk) == (
+        "p1",
+        METER,
+        SERIAL.hex(),
+        "anna",
+    )
+    other = ISSUERS.of("k2")
+    assert other is not None
+    with pytest.raises(DocumentError, match="not signed with the key of issuer k2"):
+        open_till_receipt(rows[0][1], other)
+
+
+def test_money_that_could_not_be_written_comes_with_the_next_payment(desk: Desk) -> None:
+    with pytest.raises(Killed):
+        desk.pay("p1", 20, steps=70)
+    assert desk.state("p1") == PaymentState.TAKEN
+    with reading_kiosk(desk.till.engine) as store:
+        assert [each.id for each in open_payments(store)] == ["p1"]
+    assert desk.pay("p2", 30) == 50
+    assert (desk.state("p1"), desk.state("p2")) == (PaymentState.COMMITTED, PaymentState.COMMITTED)
+    assert desk.pay("p1", 20) == 50
+
+
+@pytest.mark.parametrize("mood", [TerminalMood.TIMEOUT, TerminalMood.LATE])
+def test_a_terminal_is_asked_once_whatever_it_answers(desk: Desk, mood: TerminalMood) -> None:
+    bank: dict[str, int] = {}
+    with pytest.raises(UnreachableError, match="repeat the command with --id p1"):
+        desk.pay("p1", 20, SimulatedTerminal(bank, mood))
+    assert desk.state("p1") == PaymentState.ASKED
+    approved = SimulatedTerminal(bank)
+    if mood is TerminalMood.LATE:
+        assert desk.pay("p1", 20, approved) == 20
+    else:
+        with pytest.raises(RefusedError, match="it is declined"):
+            desk.pay("p1", 20, approved)
+    assert bank == ({"p1": 20 * EURO} if mood is TerminalMood.LATE else {})
+
+
+def test_what_nobody_knows_is_cancelled_at_the_terminal(desk: Desk) -> None:
+    bank: dict[str, int] = {}
+    with pytest.raises(UnreachableError):
+        desk.pay("p1", 20, SimulatedTerminal(bank, TerminalMood.LATE))
+    with pytest.raises(UnreachableError, match="it stays open"):
+        desk.take_back("p1", SimulatedTerminal(bank, TerminalMood.TIMEOUT))
+    assert desk.state("p1") == PaymentState.ASKED
+    assert desk.take_back("p1", SimulatedTerminal(bank)).payment.state == PaymentState.DECLINED
+    assert bank == {"p1": -1}
+
+
+def test_a_void_ends_with_the_first_visit_of_the_meter(desk: Desk) -> None:
+    meter = CreditMeter()
+    desk.pay("p1", 20)
+    assert desk.take_back("p1").way is VoidWay.CARD
+    assert not desk.take_back("p1").is_new
+    desk.pay("p2", 30)
+    # Pulled out before the meter could say it: the card looks as it did.
+    meter.visit(desk.memory, pull_before_it_says=True)
+    desk.pay("p3", 5)
+    with pytest.raises(RefusedError, match="the meter may have it already"):
+        desk.take_back("p2")
+    assert desk.take_back("p2", refund=True).way is VoidWay.REFUND
+    meter.visit(desk.memory)
+    assert meter.credited_ueur == 35 * EURO
+    with pytest.raises(RefusedError, match="take a new id"):
+        desk.pay("p2", 30)
+
+
+def test_the_id_of_another_payment_is_refused(desk: Desk) -> None:
+    desk.pay("p1", 20)
+    with pytest.raises(RefusedError, match=r"p1 is another payment, of 20\.00 €"):
+        desk.pay("p1", 21)
+    with pytest.raises(RefusedError, match="paid by cash"):
+        desk.take_back("p1", SimulatedTerminal({}))
+
+
+def test_a_store_that_is_an_old_copy_goes_on_from_the_card(tmp_path: Path, desk: Desk) -> None:
+    desk.pay("p1", 20)
+    (tmp_path / "old").mkdir()
+    old = Till("k1", tmp_path / "old")
+    desk.till.engine.dispose()
+    desk.till = old
+    assert desk.pay("p2", 30) == 50
+    old.engine.dispose()
+
+
+def test_a_card_whose_meter_says_more_than_is_known_takes_nothing(tmp_path: Path, desk: Desk) -> None:
+    desk.pay("p1", 20)
+    CreditMeter().visit(desk.memory)
+    (tmp_path / "old").mkdir()
+    old = Till("k1", tmp_path / "old")
+    desk.till.engine.dispose()
+    desk.till = old
+    # The statement is gone from the card: only the meter's word is there, which no kiosk can check.
+    wiper = session(InProcess(SmartCard(desk.memory)))
+    wiper.write(STATEMENTS[0], b"")
+    wiper.commit()
+    with pytest.raises(RefusedError, match="code K1"):
+        desk.pay("p2", 30)
+    with reading_kiosk(old.engine) as store:
+        assert find(store, Sought(payment="p2"), 1).payments == ()
+    old.engine.dispose()
+
+
+def test_without_a_shift_no_money_is_taken_and_the_drawer_adds_up(desk: Desk) -> None:
+    desk.pay("p1", 20)
+    desk.pay("p2", 50, SimulatedTerminal({}))
+    desk.pay("p3", 30)
+    desk.take_back("p3")
+    with writing_kiosk(desk.till.engine) as store:
+        with pytest.raises(RefusedError, match="anna's shift 1 is open"):
+            open_shift(store, "bert", Language.DUTCH, 0, AT)
+        _shift, takings, cash = close_shift(store, 19 * EURO, AT)
+    assert takings == (3, 50 * EURO, 30 * EURO, 50 * EURO)
+    assert (cash.booked_ueur, cash.difference_ueur) == (20 * EURO, -EURO)
+    with pytest.raises(RefusedError, match="no shift is open"):
+        desk.pay("p4", 20)
+    with pytest.raises(RefusedError, match="no shift is open"), writing_kiosk(desk.till.engine) as store:
+        close_shift(store, 0, AT)
+
+
+def test_a_household_is_found_by_what_it_knows(desk: Desk) -> None:
+    desk.pay("p1", 20)
+    with reading_kiosk(desk.till.engine) as store:
+        for sought in (
+            Sought(meter=METER),
+            Sought(card=SERIAL.hex()),
+            Sought(reference="5414000000042"),
+        ):
+            found = find(store, sought, 10)
+            assert [each.serial for each in found.cards] == [SERIAL.hex()], sought
+            assert [each.id for each in found.payments] == ["p1"], sought
+        by_payment = find(store, Sought(payment="p1"), 10)
+        assert ([*by_payment.cards], [each.id for each in by_payment.payments]) == ([], ["p1"])
+        assert find(store, Sought(meter="m7"), 10) == ((), ())
+        assert asks_waiting(store) == []
