@@ -9,6 +9,7 @@ from emulator.cli.meter_options import (
     LEGACY,
     BalanceEur,
     CardFile,
+    ConsolePlace,
     EnergyName,
     FirmwareName,
     Home,
@@ -58,6 +59,7 @@ def run_meter(
     p1_fault: P1Fault = "",
     optical: OpticalPlace = "",
     optical_password: OpticalPassword = DEFAULT_PASSWORD,
+    console: ConsolePlace = "",
     firmware: FirmwareName = GUARDED,
     scenario: ScenarioFile = "",
     rate: Rate = 1.0,
@@ -80,6 +82,7 @@ def run_meter(
         p1_amounts=p1_amounts,
         optical=optical,
         optical_password=optical_password,
+        console=console,
         scenario=scenario,
         rate=rate,
     )

@@ -46,15 +46,15 @@ class FaceOptions:
     p1_amounts: bool
     optical: str
     optical_password: str
+    console: str
     scenario: str
     rate: float
 
     @property
     def wanted(self) -> bool:
         """Whether a face was asked for, or something that only a running meter has."""
-        return bool(
-            self.p1 or self.p1_fault or self.p1_amounts or self.optical or self.scenario or self.rate != 1
-        )
+        faces = self.p1 or self.p1_fault or self.p1_amounts or self.optical or self.console
+        return bool(faces or self.scenario or self.rate != 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +136,15 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
     p1 = _place(options.p1, "--p1")
     if p1 is not None and spec.firmware == LEGACY:
         raise InputError(f"--p1: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
-    optical = _place(options.optical, "--optical")
-    if p1 is None and optical is None:
-        raise InputError("no face; allowed: one of --p1, --optical")
+    optical, console = _place(options.optical, "--optical"), _place(options.console, "--console")
+    if p1 is None and optical is None and console is None:
+        raise InputError("no face; allowed: one of --p1, --optical, --console")
     fault, every = _fault(options.p1_fault)
     password = options.optical_password
     if not is_password(password):
         allowed = f"1 to {PASSWORD_CHARS_MAX} letters, digits and signs of ASCII but ( ) / ! *"
         raise InputError(f"--optical-password: {quoted(password)}; allowed: {allowed}")
-    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every), optical, password)
+    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every), optical, password, console)
 
 
 def _place(text: str, where: str) -> FacePlace | None:

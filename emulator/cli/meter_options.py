@@ -51,6 +51,7 @@ P1Amounts = Annotated[
 ]
 OpticalPlace = Annotated[str, typer.Option(metavar="PLACE", help="Its optical port, IEC 62056-21.")]
 OpticalPassword = Annotated[str, typer.Option(metavar="TEXT", help="Which opens the programming mode there.")]
+ConsolePlace = Annotated[str, typer.Option(metavar="PLACE", help="The bench's console.")]
 FirmwareName = Annotated[str, typer.Option(metavar="NAME", help=f"With faces: {GUARDED} or {LEGACY}.")]
 ScenarioFile = Annotated[
     str, typer.Option(metavar="FILE", help="What happens to it; one of the library by its name.")

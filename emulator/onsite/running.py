@@ -11,6 +11,7 @@ from emulator.faces.places import FacePlace
 from emulator.faces.serving.lines import Attach
 from emulator.faces.serving.opening import open_port
 from emulator.faces.view import FaceView
+from emulator.onsite.console_face import ConsoleFace
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.optical_face import OpticalFace
 from emulator.onsite.p1_face import P1Choice, P1Face
@@ -31,6 +32,7 @@ class FaceChoice:
     p1_choice: P1Choice = field(default_factory=P1Choice)
     optical: FacePlace | None = None
     optical_password: str = DEFAULT_PASSWORD
+    console: FacePlace | None = None
 
 
 async def run_with_faces(
@@ -55,12 +57,16 @@ class _Faces:
         self._choice = choice
         self._p1 = P1Face(choice.p1_choice)
         self._optical = OpticalFace(choice.optical_password, self._view, self._bring_date)
+        self._console = ConsoleFace(meter, self._catch_up, self._step)
+        # What a console has let pass at once.
+        self._stepped_ms = 0
 
     async def open(self, stack: AsyncExitStack) -> Mapping[str, str]:
         """Open them at their places, which are closed when the stack is. Raises InputError."""
         wanted: tuple[tuple[str, FacePlace | None, Attach], ...] = (
             ("p1", self._choice.p1, self._p1.attach),
             ("optical", self._choice.optical, self._optical.attach),
+            ("console", self._choice.console, self._console.attach),
         )
         stack.callback(self._optical.stop)
         places: dict[str, str] = {}
@@ -83,8 +89,15 @@ class _Faces:
                 telegram_at_s = max(telegram_at_s, loop.time() - _TELEGRAM_S) + _TELEGRAM_S
             await asyncio.sleep(_STEP_S)
 
+    def _catch_up(self) -> None:
+        self._meter.advance(UtcMs(self._clock.now_ms() + self._stepped_ms))
+
+    def _step(self, duration_ms: int) -> None:
+        self._stepped_ms += duration_ms
+        self._catch_up()
+
     def _view(self) -> FaceView:
-        self._meter.advance(self._clock.now_ms())
+        self._catch_up()
         return self._meter.view()
 
     def _bring_date(self, time_ms: UtcMs) -> None:

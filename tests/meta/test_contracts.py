@@ -130,6 +130,7 @@ BROKEN_IMPORTS = [
         PURE,
         "emulator.world.seeded -> secrets",
     ),
+    ("emulator/faces/console/seeded.py", "import os", PURE, "emulator.faces.console.seeded -> os"),
     ("emulator/faces/optical/seeded.py", "import serial", PURE, "emulator.faces.optical.seeded -> serial"),
     ("emulator/faces/p1/seeded.py", "import asyncio", PURE, "emulator.faces.p1.seeded -> asyncio"),
     (

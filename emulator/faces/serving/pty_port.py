@@ -21,6 +21,7 @@ from emulator.faces.serving.lines import Attach, LineFormat, Listener
 from protocols.errors import InputError
 
 _READ_BYTES: Final = 4096
+_WAITING_BYTES_MAX: Final = 64 * 1024
 _CFLAG, _ISPEED, _OSPEED = 2, 4, 5
 _DEVICES: Final = "/dev/pts/"
 _BAUDS: Final = {
@@ -44,6 +45,7 @@ class PtyPort:
         except BaseException:
             self._close_both()
             raise
+        self._waiting = b""
         self.rest()
         self._listener: Listener | None = attach(self)
         asyncio.get_running_loop().add_reader(self._master, self._readable)
@@ -59,14 +61,13 @@ class PtyPort:
         return None if speed == termios.B50 else LineFormat(_BAUDS.get(speed, 0))
 
     def send(self, data: bytes, *, latest: bool = False) -> None:
-        """As `FaceLine`. What does not fit into the terminal's buffer is lost, as on a wire."""
-        if latest and self._unread_bytes():
-            termios.tcflush(self._slave, termios.TCIFLUSH)
-        try:
-            os.write(self._master, data)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EIO):
-                raise
+        """As `FaceLine`. What a reader leaves unread is kept up to a bound, and then thrown away."""
+        if latest or len(self._waiting) + len(data) > _WAITING_BYTES_MAX:
+            self._waiting = b""
+            if self._unread_bytes():
+                termios.tcflush(self._slave, termios.TCIFLUSH)
+        self._waiting += data
+        self._write()
 
     def rest(self) -> None:
         """Set the speed that the next reader will change."""
@@ -79,10 +80,27 @@ class PtyPort:
 
     async def close(self) -> None:
         """Take the link away, if it is still ours."""
-        asyncio.get_running_loop().remove_reader(self._master)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._master)
+        loop.remove_writer(self._master)
         if self._path.is_symlink() and str(self._path.readlink()) == self._name:
             self._path.unlink()
         self._close_both()
+
+    def _write(self) -> None:
+        """Write what the terminal takes; the rest once it takes more."""
+        loop = asyncio.get_running_loop()
+        try:
+            written = os.write(self._master, self._waiting)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EIO):
+                raise
+            written = 0
+        self._waiting = self._waiting[written:]
+        if self._waiting:
+            loop.add_writer(self._master, self._write)
+        else:
+            loop.remove_writer(self._master)
 
     def _unread_bytes(self) -> int:
         count = array.array("i", [0])

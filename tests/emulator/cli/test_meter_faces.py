@@ -50,7 +50,7 @@ def test_a_telegram_of_a_scenario_is_read_over_a_terminal(tmp_path: Path) -> Non
 
 WRONG = [
     ((), "METER: missing; allowed: its name, or a face such as --p1 tcp:127.0.0.1:2000"),
-    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: one of --p1, --optical"),
+    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: one of --p1, --optical, --console"),
     (("--p1", "tcp:here"), '--p1: "tcp:here"; allowed: tcp:HOST:PORT'),
     (("--p1", "pty:no/folder/port"), "--p1: no/folder/port: No such file or directory; allowed: "),
     (("--p1", "pty:taken"), "--p1: taken: it is there already; allowed: a path where nothing is"),

@@ -12,6 +12,7 @@ import serial
 from emulator.faces.places import FacePlace, read_place
 from emulator.faces.serving.lines import FaceLine, LineFormat, Port
 from emulator.faces.serving.opening import open_port
+from emulator.faces.serving.pty_port import PtyPort
 from emulator.faces.serving.tcp_port import READERS_MAX
 from protocols.errors import InputError
 
@@ -143,11 +144,22 @@ def test_a_terminal_that_nobody_reads_keeps_only_the_latest(tmp_path: Path) -> N
     with_port(f"pty:{tmp_path / 'port'}", use)
 
 
-def test_a_terminal_that_is_full_loses_bytes_and_holds_up_nobody(tmp_path: Path) -> None:
+def test_a_terminal_keeps_what_a_slow_reader_has_not_read_and_no_more(tmp_path: Path) -> None:
     async def use(echo: Echo, port: Port) -> None:
+        assert isinstance(port, PtyPort)
         for _ in range(1_000):
             echo.lines[0].send(bytes(1_000))
-        assert port is not None
+            assert len(port._waiting) <= 64 * 1024
+        echo.lines[0].send(b"", latest=True)
+        text = bytes(range(256)) * 100
+        with (tmp_path / "port").open("rb", buffering=0) as file:
+            await asyncio.sleep(0.05)
+            termios.tcflush(file, termios.TCIFLUSH)
+            echo.lines[0].send(text)
+            found = b""
+            while len(found) < len(text):
+                found += await asyncio.to_thread(file.read, 1_000)
+        assert found == text
 
     with_port(f"pty:{tmp_path / 'port'}", use)
 
