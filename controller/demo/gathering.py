@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from controller.database.engine import reading
 from controller.database.tables import ClaimRow
 from controller.demo import night
+from controller.demo.card_households import play_by_card
 from controller.demo.options import ReplayOptions
 from controller.demo.population import TwinHousehold
 from controller.demo.result import Confirmations, Heard, Result
@@ -57,6 +58,7 @@ def gather(options: ReplayOptions, stage: Stage, homes: Sequence[TwinHousehold],
         wall_seconds=wall_s,
         decisions_sha256=stage.camera.decisions_sha256(),
         version=version("relance"),
+        by_card=play_by_card(stage.card_fleet.ways_back, homes, options.seed),
     )
 
 

@@ -28,6 +28,11 @@ def print_end(result: Result, files: ReportFiles) -> None:
             f"Release:        {release['restored']} of {release['meters']} back, half within {half:.2f} s, "
             f"99 % within {slow:.2f} s."
         )
+    if (by_card := fields["by_card"]) is not None:
+        lines.append(
+            f"By card alone:  {by_card['early_cuts']} of {by_card['meters']} cut before their date; "
+            f"{by_card['back_by_card']} of {by_card['cuts']} cut on Monday came back by card."
+        )
     lines += [
         f"Report:         {files.page} (and {files.as_json})",
         f"Curves:         {files.curves}/: each as PNG, and its numbers as CSV",

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from controller.demo.camera import Fleet
+from controller.demo.card_households import ByCard
 from controller.demo.result import Result, inside_window, is_early, percentile, windows
 from protocols.instants import HOUR_MS
 from protocols.units import UEUR_PER_EUR
@@ -48,6 +49,7 @@ def report_fields(result: Result) -> dict[str, Any]:
             "paid": result.paid_ueur // _UEUR_PER_CENT,
             "credited": result.credited_ueur // _UEUR_PER_CENT,
         },
+        "by_card": None if result.by_card is None else _by_card_fields(result.by_card),
         "messages": {"published": sum(result.messages.values()), "by_channel": result.messages},
         "wall_seconds": round(result.wall_seconds, 3),
         "decisions_sha256": result.decisions_sha256,
@@ -64,6 +66,23 @@ def report_fields(result: Result) -> dict[str, Any]:
             }
             for each in result.openings
         ],
+    }
+
+
+def _by_card_fields(by_card: ByCard) -> dict[str, Any]:
+    return {
+        "meters": by_card.households,
+        "heard_wrong_date": by_card.heard_wrong_date,
+        "early_cuts": by_card.early_cuts,
+        "cancelled": by_card.cancelled,
+        "cuts": by_card.cuts,
+        "back_by_card": len(by_card.minutes),
+        "back_minutes_p50": _rounded(percentile(by_card.minutes, 50)),
+        "passes": by_card.passes,
+        "pulled": by_card.pulled,
+        "accepted": by_card.accepted,
+        "paid": by_card.paid_ueur // _UEUR_PER_CENT,
+        "credited": by_card.credited_ueur // _UEUR_PER_CENT,
     }
 
 

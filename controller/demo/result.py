@@ -7,6 +7,7 @@ from typing import Final
 from controller.demo import night
 from controller.demo.camera import Change, Fleet
 from controller.demo.card_fleet import WayBack
+from controller.demo.card_households import ByCard
 from controller.demo.population import TwinHousehold
 from protocols.cutting.cut_calendar import compile_windows
 from protocols.cutting.rules import parse_rule
@@ -39,7 +40,10 @@ class Confirmations:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One replay. `release_s`: by meter, seconds from the release's commit until its report was stored."""
+    """One replay. `release_s`: by meter, seconds from the release's commit until its report was stored.
+
+    `by_card`: the households whose guarded meter has a card alone; None where there are none.
+    """
 
     seed: int
     meters: int
@@ -63,6 +67,7 @@ class Result:
     decisions_sha256: str
     version: str = ""
     findings: tuple[str, ...] = field(default=())
+    by_card: ByCard | None = None
 
     @property
     def openings(self) -> list[Change]:
