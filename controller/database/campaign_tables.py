@@ -16,7 +16,10 @@ _KEYED: Final[dict[str, Any]] = {"sqlite_strict": True, "sqlite_with_rowid": Fal
 
 
 class ContactRow(Table, table=True):
-    """How the household at a connection is written to and found, as the DSO says; it goes when they leave."""
+    """How the household at a connection is written to and found, as the DSO says; it goes when they leave.
+
+    `told_ms`: when a file last said so; None: before that was noted.
+    """
 
     __tablename__ = "contact"
     __table_args__ = _KEYED
@@ -28,6 +31,7 @@ class ContactRow(Table, table=True):
     street: str | None = Field(default=None, sa_type=TextColumn)
     postcode: str | None = Field(default=None, sa_type=TextColumn)
     town: str | None = Field(default=None, sa_type=TextColumn)
+    told_ms: int | None = Field(default=None, sa_type=Int64)
 
 
 class CampaignRow(Table, table=True):
@@ -53,6 +57,18 @@ class CampaignRow(Table, table=True):
     opened_by: str = Field(sa_type=TextColumn)
     opened_ms: int = Field(sa_type=Int64)
     closed_ms: int | None = Field(default=None, sa_type=Int64)
+
+
+class CampaignDeadlineRow(Table, table=True):
+    """A deadline that a reactivation has had since an instant; the highest number is the one in force."""
+
+    __tablename__ = "campaign_deadline"
+    __table_args__ = _KEYED
+
+    campaign: str = Field(primary_key=True, sa_type=TextColumn)
+    number: int = Field(primary_key=True, sa_type=Int64)
+    since_ms: int = Field(sa_type=Int64)
+    deadline_ms: int = Field(sa_type=Int64)
 
 
 class CampaignHouseholdRow(Table, table=True):
@@ -96,7 +112,8 @@ class NoticeRow(Table, table=True):
 
     `message_id` names it for mail servers, and its file in the drop folder. `address`: where it is sent.
     `not_before_ms`: when it may leave; once it is being sent, since when. `told_ms`: the deadline that it
-    named. `ended_ms`: when it came back, or was dropped, for this `reason`.
+    named. `ended_ms`: when it came back, or was dropped, for this `reason`. `doubtful_ms`: since when nobody
+    knew whether it had gone, where a person has it sent again since, or its file has answered.
     """
 
     __tablename__ = "notice"
@@ -116,3 +133,4 @@ class NoticeRow(Table, table=True):
     told_ms: int | None = Field(default=None, sa_type=Int64)
     ended_ms: int | None = Field(default=None, sa_type=Int64)
     reason: str = Field(default="", sa_type=TextColumn)
+    doubtful_ms: int | None = Field(default=None, sa_type=Int64)

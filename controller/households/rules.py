@@ -100,7 +100,8 @@ def _is_stray(character: str) -> bool:
     return "\udc80" <= character <= "\udcff"
 
 
-def _ean(cell: str) -> str:
+def ean_of_cell(cell: str) -> str:
+    """The EAN in a cell. Raises ValueError with what is allowed."""
     text = cell.strip()
     if is_ean(text):
         return text
@@ -165,7 +166,7 @@ def _flags(cell: str) -> str | None:
 
 
 _READERS: Final[dict[str, Callable[[str], str | None]]] = {
-    "ean": _ean,
+    "ean": ean_of_cell,
     "meter": _id,
     "area": _text,
     "dso": _text,

@@ -5,18 +5,25 @@ the ledger and the proof of who did what need them. Of a black box the last entr
 `meters why` can still say why a meter is as it is.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_
+from msgspec import Struct, structs
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, select
 
 from controller.database.bulk import METERS_AT_ONCE
+from controller.database.campaign_tables import (
+    CampaignHouseholdRow,
+    CampaignRow,
+    ContactRow,
+    HappeningRow,
+    NoticeRow,
+)
 from controller.database.tables import (
     AccessedRow,
     AccessRow,
@@ -46,17 +53,23 @@ Transaction = Callable[[], AbstractContextManager[Session]]
 
 
 class Over(Struct, frozen=True, kw_only=True):
-    """How many rows of each kind are over; `left`: households that have left."""
+    """How many rows of each kind are over; `left`: households that have left.
+
+    `reminders`: addresses and reasons of reminders that were sent; `proofs`: of steps.
+    """
 
     readings: int = 0
     events: int = 0
     claims: int = 0
     accesses: int = 0
     left: int = 0
+    contacts: int = 0
+    reminders: int = 0
+    proofs: int = 0
 
     @property
     def rows(self) -> int:
-        return self.readings + self.events + self.claims + self.accesses + self.left
+        return sum(structs.astuple(self))
 
 
 class Purged(Struct, frozen=True, kw_only=True):
@@ -101,6 +114,8 @@ def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int) -> 
 def purge(transaction: Transaction, limits: Limits, zone: ZoneInfo, by: str, now_ms: int) -> Purged:
     """Take what is over, step by step; about ROWS_MAX rows. Raises RefusedError as `as_of_ms`."""
     with transaction() as session:
+        # Of a contact of an earlier version nobody knows when it was told: it counts from now on.
+        session.execute(update(ContactRow).where(col(ContactRow.told_ms).is_(None)).values(told_ms=now_ms))
         as_of, lives = as_of_ms(session, limits, now_ms), _lives(session)
     running = _Running(transaction, by, now_ms, as_of)
     for batch in _batches(lives):
@@ -123,6 +138,8 @@ class _Other(NamedTuple):
     kind: str
     table: type[Any]
     over: ColumnElement[bool]
+    # Values that go while the row stays; none: the row goes.
+    blank: Mapping[str, str | None] = {}
 
 
 class _Running:
@@ -156,8 +173,8 @@ class _Running:
             keys = [col(getattr(other.table, each.name)) for each in other.table.__table__.primary_key]
             query = select_columns(*keys).where(other.over).order_by(*keys).limit(_ROWS_AT_ONCE)
             rows = [tuple(row) for row in session.execute(query)]
-            if other.table is TenancyRow:
-                _forget(session, rows)
+            if other.blank:
+                _blank(session, other, rows)
             else:
                 _delete(session, other.table, rows)
             if other.table is AccessRow:
@@ -182,14 +199,18 @@ def _cutoffs(limits: Limits, as_of: int) -> Cutoffs:
 
 def _others(limits: Limits, as_of: int) -> list[_Other]:
     """The kinds beside readings. Claims go after the entries that they were made of."""
-    events_ms, accesses_ms, left_ms = (
-        as_of - days * DAY_MS for days in (limits.events, limits.accesses, limits.left)
+    events_ms, accesses_ms, left_ms, contacts_ms, reminders_ms = (
+        as_of - days * DAY_MS
+        for days in (limits.events, limits.accesses, limits.left, limits.contacts, limits.reminders)
     )
     return [
         _Other("events", EventRow, _events_over(events_ms)),
         _Other("claims", ClaimRow, _claims_over(events_ms)),
         _Other("accesses", AccessRow, _accesses_over(accesses_ms)),
-        _Other("left", TenancyRow, _left_over(left_ms)),
+        _Other("left", TenancyRow, _left_over(left_ms), dict.fromkeys(("category", "language", "flags"))),
+        _Other("contacts", ContactRow, _contacts_over(contacts_ms)),
+        _Other("reminders", NoticeRow, _notices_over(reminders_ms), {"address": "", "reason": ""}),
+        _Other("proofs", HappeningRow, _proofs_over(reminders_ms), {"proof": ""}),
     ]
 
 
@@ -241,6 +262,38 @@ def _left_over(cutoff_ms: int) -> ColumnElement[bool]:
     )
 
 
+def _contacts_over(cutoff_ms: int) -> ColumnElement[bool]:
+    """Not while a reactivation is open for the household: it is to be written to."""
+    member, campaign = CampaignHouseholdRow, CampaignRow
+    is_open = exists().where(
+        col(member.ean) == col(ContactRow.ean),
+        col(campaign.name) == col(member.campaign),
+        col(campaign.closed_ms).is_(None),
+    )
+    return and_(col(ContactRow.told_ms) < cutoff_ms, ~is_open)
+
+
+def _notices_over(cutoff_ms: int) -> ColumnElement[bool]:
+    """By every date of the reminder, and by the deadline, which a person has typed."""
+    row = NoticeRow
+    ends = (func.coalesce(each, 0) < cutoff_ms for each in (row.planned_ms, row.sent_ms, row.ended_ms))
+    waits = col(row.state).in_(("planned", "sending"))
+    return and_(
+        *ends, _is_past(row.campaign, cutoff_ms), ~waits, or_(col(row.address) != "", col(row.reason) != "")
+    )
+
+
+def _proofs_over(cutoff_ms: int) -> ColumnElement[bool]:
+    row = HappeningRow
+    dates = (col(row.learned_ms) < cutoff_ms, col(row.happened_ms) < cutoff_ms)
+    return and_(*dates, _is_past(row.campaign, cutoff_ms), col(row.proof) != "")
+
+
+def _is_past(campaign: Any, cutoff_ms: int) -> ColumnElement[bool]:  # noqa: ANN401 # a column of any table
+    """Whether a reactivation's deadline was before an instant."""
+    return exists().where(col(CampaignRow.name) == campaign, col(CampaignRow.deadline_ms) < cutoff_ms)
+
+
 def _same_life(one: Any, other: Any) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401 # two tables, or aliases
     return one.meter == other.meter, one.epoch == other.epoch
 
@@ -257,6 +310,9 @@ def _first_over_ms(session: Session, limits: Limits) -> int | None:
         (EventRow.received_ms, limits.events),
         (AccessRow.at_ms, limits.accesses),
         (TenancyRow.recorded_ms, limits.left),
+        (ContactRow.told_ms, limits.contacts),
+        (NoticeRow.planned_ms, limits.reminders),
+        (HappeningRow.learned_ms, limits.reminders),
     )
     oldest = [(session.exec(select(func.min(column))).one(), days) for column, days in kinds]
     return min((at_ms + days * DAY_MS for at_ms, days in oldest if at_ms is not None), default=None)
@@ -324,9 +380,11 @@ def _delete(session: Session, table: type[Any], keys: Sequence[tuple[Any, ...]])
         session.connection().execute(table.__table__.delete().where(*where), rows)
 
 
-def _forget(session: Session, keys: Sequence[tuple[Any, ...]]) -> None:
-    """Take the words of households that have left; what was owed to them stays."""
-    for ean, number in keys:
-        row = session.get_one(TenancyRow, (ean, number))
-        row.category = row.language = row.flags = None
-        session.add(row)
+def _blank(session: Session, other: _Other, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Take the values of rows; the rows stay, with what was owed, sent or done."""
+    if keys:
+        table = other.table.__table__
+        names = [each.name for each in table.primary_key]
+        where = [table.c[name] == bindparam(f"k_{name}") for name in names]
+        rows = [{f"k_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
+        session.connection().execute(table.update().where(*where).values(**other.blank), rows)

@@ -36,6 +36,8 @@ _DAYS_MIN: Final = {
     "events": 31,
     "accesses": 31,
     "left": 31,
+    "contacts": 31,
+    "reminders": 31,
 }
 
 
@@ -45,6 +47,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     `readings`: every one; then the last of each day, until `readings_by_day`; then the last of each month,
     until `readings_by_month`. `events`: entries of black boxes, and the dates that meters heard. `accesses`:
     who looked at a household. `left`: category, language and flags of a household that has left.
+
+    `contacts`: how a household is written to, since a file last said so. `reminders`: where one was sent to,
+    why it came back, and what was noted as proof of a step, after the deadline.
     """
 
     readings: int = 62
@@ -53,6 +58,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     events: int = 1_096
     accesses: int = 1_096
     left: int = 730
+    contacts: int = 730
+    reminders: int = 1_096
 
 
 class Stamp(NamedTuple):

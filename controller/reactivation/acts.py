@@ -39,6 +39,7 @@ from controller.reactivation.store import (
     member,
     members_after,
     note,
+    note_deadline,
     taken_remotely,
 )
 from protocols.cutting.zones import load_zone
@@ -114,6 +115,7 @@ def open_campaign(act: Act, opening: CampaignOpening, condition: Condition) -> i
             opened_ms=act.now_ms,
         )
     )
+    note_deadline(session, opening.name, act.now_ms, opening.deadline_ms)
     for batch in in_batches(eans):
         left = _tenancies(session, batch)
         rows = [{"campaign": opening.name, "ean": ean, "tenancies": left.get(ean, 0)} for ean in batch]
@@ -132,6 +134,7 @@ def move_deadline(act: Act, name: str, deadline_ms: int) -> int:
         raise InputError(f"--deadline: {iso_from_ms(deadline_ms)} is over; allowed: an instant to come")
     before_ms, campaign.deadline_ms = campaign.deadline_ms, deadline_ms
     act.session.add(campaign)
+    note_deadline(act.session, name, act.now_ms, deadline_ms)
     _audit(act, name, does="move", before_ms=before_ms, deadline_ms=deadline_ms)
     told = (NoticeRow.campaign == name, col(NoticeRow.told_ms) != deadline_ms)
     return act.session.exec(select(func.count(func.distinct(NoticeRow.ean))).where(*told)).one()

@@ -1,6 +1,5 @@
 """Takes in how households can be written to: a CSV file of the DSO, all of it or nothing."""
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -12,22 +11,19 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import in_batches, upsert
 from controller.database.campaign_tables import ContactRow
 from controller.database.tables import HouseholdRow
-from controller.households.rules import RowProblem
+from controller.households.rules import RowProblem, ean_of_cell
 from controller.households.table_file import Row
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders.acting import Act
 from controller.reactivation.mail import read_address
+from controller.reactivation.phones import read_phone
 from protocols.errors import InputError, quoted
-from protocols.identifiers import is_ean
 from protocols.limits import TEXT_CHARS_MAX
 
 COLUMNS: Final = ("ean", "name", "email", "phone", "street", "postcode", "town")
 PROBLEMS_MAX: Final = 100
 _ROWS_AT_ONCE: Final = 5_000
-# As people write telephone numbers; what a gateway makes of it is its own matter (ITU-T E.164: 15 digits).
-_PHONE: Final = re.compile(r"\+?[0-9](?:[ ./-]?[0-9]){5,14}")
-_PHONE_SIGNS: Final = re.compile(r"[ ./-]")
 
 
 class ContactsTaken(Struct, frozen=True, kw_only=True):
@@ -87,7 +83,7 @@ def take_contacts(act: Act, rows: Iterator[Row], where: str) -> ContactsTaken:
         ]
         problems += missing[: PROBLEMS_MAX - len(problems)]
         if not wrong:
-            changed += _store(act.session, read, heads)
+            changed += _store(act.session, read, heads, act.now_ms)
     if wrong:
         raise WrongContactsError(problems, wrong)
     if changed:
@@ -129,9 +125,10 @@ def _read_row(
 def _value(head: str, cell: str) -> str | None:
     text = unicodedata.normalize("NFC", cell.strip())
     if head == "ean":
-        if not is_ean(text):
-            raise _WrongContactError("18 digits, the last one the check digit")
-        return text
+        try:
+            return ean_of_cell(text)
+        except ValueError as error:
+            raise _WrongContactError(str(error)) from None
     if not text:
         return None
     if len(text) > TEXT_CHARS_MAX or not text.isprintable():
@@ -144,9 +141,10 @@ def _value(head: str, cell: str) -> str | None:
         except InputError:
             raise _WrongContactError("an address such as anna@example.be, or nothing") from None
     if head == "phone":
-        if _PHONE.fullmatch(text) is None:
-            raise _WrongContactError("a number of 6 to 15 digits such as +32 470 12 34 56, or nothing")
-        return _PHONE_SIGNS.sub("", text)
+        try:
+            return read_phone(text)
+        except ValueError as error:
+            raise _WrongContactError(f"{error}, or nothing") from None
     return text
 
 
@@ -157,18 +155,24 @@ def _known(session: Session, eans: dict[str, tuple[str | None, ...]]) -> set[str
     return found
 
 
-def _store(session: Session, read: dict[str, tuple[str | None, ...]], heads: tuple[str, ...]) -> int:
-    """Store what differs; a column that the file does not have stays as it is. Returns how many differ."""
+def _store(
+    session: Session, read: dict[str, tuple[str | None, ...]], heads: tuple[str, ...], now_ms: int
+) -> int:
+    """Store the values, and that they were told now. A column that the file does not have stays as it is.
+
+    Returns how many differ from what was stored.
+    """
     before: dict[str, ContactRow] = {}
     for batch in in_batches(read):
         rows = session.exec(select(ContactRow).where(col(ContactRow.ean).in_(batch)))
         before |= {row.ean: row for row in rows}
     mine = [COLUMNS.index(head) for head in heads]
-    changed = [
-        tuple(values[index] for index in mine)
+    changed = sum(
+        1
         for ean, values in read.items()
         if ean not in before or any(getattr(before[ean], COLUMNS[index]) != values[index] for index in mine)
-    ]
+    )
     session.expire_all()
-    upsert(session, "contact", ("ean",), heads, changed)
-    return len(changed)
+    told = [(*(values[index] for index in mine), now_ms) for values in read.values()]
+    upsert(session, "contact", ("ean",), (*heads, "told_ms"), told)
+    return changed

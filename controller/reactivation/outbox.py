@@ -7,7 +7,7 @@ decides (`again`). Its Message-ID never changes, so a mail server's log can say 
 the drop folder itself is asked: where it lies there, it was written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from controller.office.people import Actor
 from controller.orders.acting import Act, acting
 from controller.reactivation.acts import check_clock, collect
 from controller.reactivation.drop_folder import is_there, write_letter_file, write_sms_file
+from controller.reactivation.gone_log import Left, append_to_log, key_of, read_log
 from controller.reactivation.mail import Handed, Mailer
 from controller.reactivation.rules import WAITS_MS_MAX, Leaving, Means, NoticeState, as_recorded, may_leave
 from controller.reactivation.store import Addressee, campaign_named, households
@@ -44,6 +45,8 @@ RETRY_MS: Final = 30 * MINUTE_MS
 _IN_FLIGHT_MS: Final = 15 * MINUTE_MS
 # Files are written so many at a time: what is on the disk answers for itself after a crash.
 _FILES_AT_ONCE: Final = 100
+# Why a reminder that nobody has sent by this store may have gone.
+RESTORED: Final = "a backup was restored: it has left before"
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -66,13 +69,17 @@ class Due(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class SendingDesk:
-    """Who sends, by what clock, and through what. `clock`: now, and what the machine's clocks show."""
+    """Who sends, by what clock, and through what. `clock`: now, and what the machine's clocks show.
+
+    `log`: what has left this home; a restored store is asked about it.
+    """
 
     store: Engine
     root: Root
     actor: Actor
     clock: Callable[[], tuple[int, Here]]
     drop: Path
+    log: Path
     mailer: Mailer | None
     pdf: bool = False
 
@@ -81,6 +88,7 @@ class SendingDesk:
 class _Claimed:
     """A reminder that is being sent, and the household that it is for."""
 
+    left: Left
     message_id: str
     address: str
     means: Means
@@ -119,8 +127,9 @@ def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bo
             "--smtp: mail waits, and no server is named; allowed: smtp://HOST:PORT, or RELANCE_SMTP"
         )
     total = Sent()
+    gone = read_log(desk.log)
     for means, at_once in ((Means.EMAIL, 1), (Means.SMS, _FILES_AT_ONCE), (Means.LETTER, _FILES_AT_ONCE)):
-        total = _send_all(desk, name, means, at_once, total, told)
+        total = _send_all(desk, name, means, at_once, total, told, gone)
     with _act(desk) as act:
         counts = {key: count for key, count in structs.asdict(total).items() if key != "night"}
         if any(counts.values()):
@@ -131,16 +140,29 @@ def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bo
 
 
 def _send_all(
-    desk: SendingDesk, name: str, means: Means, at_once: int, total: Sent, told: Callable[[int], None]
+    desk: SendingDesk,
+    name: str,
+    means: Means,
+    at_once: int,
+    total: Sent,
+    told: Callable[[int], None],
+    gone: Mapping[str, int],
 ) -> Sent:
     while True:
         with _act(desk) as act:
             check_clock(act)
-            claimed, dropped, night = _claim(act, name, means, at_once)
-        told(dropped)
-        total = structs.replace(total, dropped=total.dropped + dropped, night=total.night or night)
-        if night or not (claimed or dropped):
+            claims = _claim(act, name, means, at_once, gone)
+        claimed = claims.claimed
+        told(claims.dropped + claims.doubtful)
+        total = structs.replace(
+            total,
+            dropped=total.dropped + claims.dropped,
+            unknown=total.unknown + claims.doubtful,
+            night=total.night or claims.night,
+        )
+        if claims.night or not (claimed or claims.dropped or claims.doubtful):
             return total
+        append_to_log(desk.log, [each.left for each in claimed], act.now_ms)
         total = _hand_over_all(desk, claimed, total)
         told(len(claimed))
 
@@ -170,8 +192,25 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
     )
 
 
-def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed], int, bool]:
-    """Mark the next reminders as being sent, and drop what is needless. True: the rest waits for morning."""
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Reminders that are marked as being sent; how many were needless, or may have gone before a restore.
+
+    `night`: the rest waits for the morning.
+    """
+
+    claimed: list[_Claimed]
+    dropped: int
+    doubtful: int
+    night: bool
+
+
+def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int]) -> _Claims:
+    """Mark the next reminders as being sent, and drop what is needless.
+
+    `gone`: how often each has left this home. Where the store knows of fewer times it was restored since, and
+    the reminder may have gone.
+    """
     session = act.session
     campaign = campaign_named(session, name)
     planned = (
@@ -188,7 +227,7 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
     known = households(session, campaign, [each.ean for each in notices])
     zone = load_zone(campaign.zone)
     claimed: list[_Claimed] = []
-    dropped = 0
+    dropped = doubtful = 0
     for notice in notices:
         household = known.get(notice.ean)
         leaving = (
@@ -205,19 +244,38 @@ def _claim(act: Act, name: str, means: Means, limit: int) -> tuple[list[_Claimed
         )
         if leaving is Leaving.NIGHT:
             assert not claimed, "it is night for all of them or for none"
-            return claimed, dropped, True
+            return _Claims(claimed, dropped, doubtful, night=True)
+        key = key_of(name, notice.ean, notice.wave, notice.means)
         if household is None or leaving is not Leaving.SEND:
             notice.state, notice.ended_ms, notice.reason = NoticeState.DROPPED, act.now_ms, leaving.value
             dropped += 1
+        elif gone.get(key, 0) > notice.attempts:
+            _doubt(notice, gone[key], act.now_ms)
+            doubtful += 1
         else:
             notice.state, notice.told_ms = NoticeState.SENDING, campaign.deadline_ms
             notice.not_before_ms = act.now_ms
             notice.attempts += 1
             claimed.append(
-                _Claimed(notice.message_id, notice.address, means, campaign, household, act.now_ms)
+                _Claimed(
+                    Left(key, notice.attempts),
+                    notice.message_id,
+                    notice.address,
+                    means,
+                    campaign,
+                    household,
+                    act.now_ms,
+                )
             )
         session.add(notice)
-    return claimed, dropped, False
+    return _Claims(claimed, dropped, doubtful, night=False)
+
+
+def _doubt(notice: NoticeRow, attempts: int, now_ms: int) -> None:
+    """It left this home, and the store does not know it: it is sent again only where a person says so."""
+    notice.state, notice.reason = NoticeState.SENDING, RESTORED
+    notice.doubtful_ms = notice.not_before_ms = now_ms
+    notice.attempts = attempts
 
 
 def _settle_all(
@@ -260,11 +318,18 @@ def _settle_doubtful(act: Act, name: str, drop: Path, *, again: bool) -> None:
     doubtful = col(NoticeRow.campaign) == name, col(NoticeRow.state) == NoticeState.SENDING
     for notice in act.session.exec(select(NoticeRow).where(*doubtful, NoticeRow.means != Means.EMAIL)).all():
         if is_there(drop, notice.message_id):
+            notice.doubtful_ms = notice.not_before_ms if notice.doubtful_ms is None else notice.doubtful_ms
             notice.state, notice.sent_ms = NoticeState.SENT, act.now_ms
             act.session.add(notice)
     act.session.flush()
     if again:
-        planned = {"state": NoticeState.PLANNED, "not_before_ms": act.now_ms, "told_ms": None}
+        planned = {
+            "state": NoticeState.PLANNED,
+            "not_before_ms": act.now_ms,
+            "told_ms": None,
+            # What was unknown on a day stays so for that day.
+            "doubtful_ms": func.coalesce(NoticeRow.doubtful_ms, NoticeRow.not_before_ms),
+        }
         # One that claims to be sent in a while was handed over by a clock ahead: nobody sends it now.
         begun_ms = col(NoticeRow.not_before_ms)
         long_ago = or_(begun_ms <= act.now_ms - _IN_FLIGHT_MS, begun_ms > act.now_ms + _IN_FLIGHT_MS)

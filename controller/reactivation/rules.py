@@ -120,7 +120,10 @@ class Noted(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """A reminder as far as these rules need it: see `NoticeRow`."""
+    """A reminder as far as these rules need it: see `NoticeRow`.
+
+    `doubtful_ms`: since when nobody knows, or knew, whether it has gone; None: that was never so.
+    """
 
     means: Means
     state: NoticeState
@@ -128,6 +131,7 @@ class Written(Struct, frozen=True, kw_only=True):
     address: str = ""
     sent_ms: int | None = None
     ended_ms: int | None = None
+    doubtful_ms: int | None = None
 
 
 class HowFar(Struct, frozen=True, kw_only=True):
@@ -199,16 +203,13 @@ def reach_of(far: HowFar, written: Iterable[Written], on_ms: int) -> ReachedBy:
     standing = [each for each in written if each.ended_ms is None or each.ended_ms > on_ms]
     if any(each.sent_ms is not None and each.sent_ms <= on_ms for each in standing):
         return ReachedBy.WRITTEN
-    return ReachedBy.UNKNOWN if any(map(_may_have_gone, standing)) else ReachedBy.NOBODY
+    doubtful = any(each.doubtful_ms is not None and each.doubtful_ms <= on_ms for each in standing)
+    return ReachedBy.UNKNOWN if doubtful else ReachedBy.NOBODY
 
 
 def reached_so_far(far: HowFar, written: Iterable[Written]) -> ReachedBy:
     """Whether anybody has reached a household, by all that is recorded, as `as_recorded`."""
     return reach_of(far, written, INSTANT_MS_MAX)
-
-
-def _may_have_gone(written: Written) -> bool:
-    return written.state is NoticeState.SENDING
 
 
 def is_night(instant_ms: int, zone: ZoneInfo) -> bool:

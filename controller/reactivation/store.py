@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
 from controller.database.campaign_tables import (
+    CampaignDeadlineRow,
     CampaignHouseholdRow,
     CampaignRow,
     ContactRow,
@@ -18,6 +19,7 @@ from controller.database.campaign_tables import (
 from controller.database.numbers import next_number
 from controller.database.tables import DeliveryRow, HouseholdRow, MeterRow, TenancyRow
 from controller.orders.life import HELD_DELIVERIES
+from controller.reactivation.phones import takes_texts
 from controller.reactivation.rules import Happening, LearnedBy, Means, Noted, NoticeState, Written
 from protocols.arguments import did_you_mean
 from protocols.errors import RefusedError, quoted
@@ -73,6 +75,27 @@ def member(session: Session, campaign: str, name: str) -> str:
     if session.get(CampaignHouseholdRow, (campaign, ean)) is None:
         raise RefusedError(f"{quoted(name)}: is no household of {campaign}")
     return ean
+
+
+def deadline_at(session: Session, campaign: CampaignRow, on_ms: int) -> int:
+    """The deadline that was in force at an instant; before the first one, the first."""
+    row = CampaignDeadlineRow
+    query = select(row).where(row.campaign == campaign.name).order_by(col(row.number))
+    deadline_ms = campaign.deadline_ms
+    for number, each in enumerate(session.exec(query)):
+        if number == 0 or each.since_ms <= on_ms:
+            deadline_ms = each.deadline_ms
+    return deadline_ms
+
+
+def note_deadline(session: Session, campaign: str, since_ms: int, deadline_ms: int) -> None:
+    """Keep that a reactivation has this deadline from an instant on."""
+    last = select(func.max(CampaignDeadlineRow.number)).where(CampaignDeadlineRow.campaign == campaign)
+    number = (session.exec(last).one() or 0) + 1
+    session.add(
+        CampaignDeadlineRow(campaign=campaign, number=number, since_ms=since_ms, deadline_ms=deadline_ms)
+    )
+    session.flush()
 
 
 def members_after(session: Session, campaign: str, after: str, limit: int | None = None) -> list[str]:
@@ -146,7 +169,8 @@ def addresses(contact: Contact) -> Mapping[Means, str | None]:
     """Where a household can be written to, by each means."""
     whole = all((contact.street, contact.postcode, contact.town))
     letter = f"{contact.street}\n{contact.postcode} {contact.town}" if whole else None
-    return {Means.EMAIL: contact.email, Means.SMS: contact.phone, Means.LETTER: letter}
+    texts = contact.phone if contact.phone and takes_texts(contact.phone) else None
+    return {Means.EMAIL: contact.email, Means.SMS: texts, Means.LETTER: letter}
 
 
 def taken_remotely(session: Session, campaign: CampaignRow) -> list[tuple[str, int, int | None]]:
@@ -194,10 +218,19 @@ def _written(session: Session, campaign: str, eans: Sequence[str]) -> dict[str, 
     row = NoticeRow
     query = select_columns(
         *(col(row.ean), col(row.means), col(row.state), col(row.wave)),
-        *(col(row.address), col(row.sent_ms), col(row.ended_ms)),
+        *(
+            col(row.address),
+            col(row.sent_ms),
+            col(row.ended_ms),
+            col(row.doubtful_ms),
+            col(row.not_before_ms),
+        ),
     ).where(col(row.campaign) == campaign, col(row.ean).in_(eans))
     found: dict[str, tuple[Written, ...]] = {}
-    for ean, means, state, wave, address, sent_ms, ended_ms in session.execute(query):
+    for ean, means, state, wave, address, *instants in session.execute(query):
+        sent_ms, ended_ms, doubtful_ms, begun_ms = instants
+        if doubtful_ms is None and state == NoticeState.SENDING:
+            doubtful_ms = begun_ms
         written = Written(
             means=Means(means),
             state=NoticeState(state),
@@ -205,6 +238,7 @@ def _written(session: Session, campaign: str, eans: Sequence[str]) -> dict[str, 
             address=address,
             sent_ms=sent_ms,
             ended_ms=ended_ms,
+            doubtful_ms=doubtful_ms,
         )
         found[ean] = (*found.get(ean, ()), written)
     return found

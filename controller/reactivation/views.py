@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from controller.database.bulk import in_batches
 from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRow, HappeningRow, NoticeRow
@@ -14,14 +14,20 @@ from controller.database.tables import HouseholdRow
 from controller.moratoriums.views import list_holds
 from controller.reactivation.rules import (
     HowFar,
-    NoticeState,
     ReachedBy,
     as_recorded,
     how_far,
     reach_of,
     reached_so_far,
 )
-from controller.reactivation.store import Addressee, campaign_named, households, member, members_after
+from controller.reactivation.store import (
+    Addressee,
+    campaign_named,
+    deadline_at,
+    households,
+    member,
+    members_after,
+)
 
 # Households that are read at once: their happenings and reminders come with them.
 _AT_ONCE: Final = 10_000
@@ -50,8 +56,8 @@ class Funnel(Struct, frozen=True, kw_only=True):
 
     `nothing`, `card_in_meter`, `at_terminal`, `done` add up to all that have not `left`. Of those done
     `proved` are so by the meter's own word or a technician's eyes, `said` by the household's word alone.
-    `reached`: by `rules.ReachedBy`; it adds up to the same. `told_otherwise`: were last told another deadline
-    than the one in force.
+    `reached`: by `rules.ReachedBy`; it adds up to the same. `told_otherwise`: had last been told another
+    deadline than the one that was in force. `before_opening`: it was not open yet.
     """
 
     on_ms: int
@@ -65,6 +71,7 @@ class Funnel(Struct, frozen=True, kw_only=True):
     left: int
     reached: dict[str, int]
     told_otherwise: int
+    before_opening: bool
 
 
 class HappeningView(Struct, frozen=True, kw_only=True):
@@ -197,7 +204,8 @@ def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
         said=done - proved,
         left=left,
         reached=reached,
-        told_otherwise=_told_otherwise(session, campaign, known_ms),
+        told_otherwise=_told_otherwise(session, campaign, min(on_ms, known_ms)),
+        before_opening=on_ms < campaign.opened_ms,
     )
 
 
@@ -322,13 +330,14 @@ def _eans_of(session: Session, meters: Collection[str]) -> set[str]:
     return found
 
 
-def _told_otherwise(session: Session, campaign: CampaignRow, known_ms: int) -> int:
-    """How many were told another deadline than the one in force, and not the one in force since."""
+def _told_otherwise(session: Session, campaign: CampaignRow, on_ms: int) -> int:
+    """How many had been told another deadline than the one of then, and not that one since."""
     query = select(NoticeRow.ean, NoticeRow.told_ms).where(
         NoticeRow.campaign == campaign.name,
         col(NoticeRow.sent_ms).is_not(None),
-        col(NoticeRow.sent_ms) <= known_ms,
-        NoticeRow.state != NoticeState.BOUNCED,
+        col(NoticeRow.sent_ms) <= on_ms,
+        or_(col(NoticeRow.ended_ms).is_(None), col(NoticeRow.ended_ms) > on_ms),
     )
     last: dict[str, int | None] = dict(iter(session.exec(query.order_by(col(NoticeRow.sent_ms)))))
-    return sum(1 for told_ms in last.values() if told_ms != campaign.deadline_ms)
+    deadline_ms = deadline_at(session, campaign, on_ms)
+    return sum(1 for told_ms in last.values() if told_ms != deadline_ms)

@@ -27,6 +27,9 @@ _KINDS: Final = {
     "claims": "dates that meters heard",
     "accesses": "who looked at households",
     "left": "words of households that have left",
+    "contacts": "how households are written to",
+    "reminders": "where reminders were sent, and why they came back",
+    "proofs": "proofs of steps",
 }
 _LIMITS: Final = {
     "readings": "every reading",
@@ -35,6 +38,8 @@ _LIMITS: Final = {
     "events": "entries of black boxes, dates that meters heard",
     "accesses": "who looked at a household",
     "left": "category, language and flags of who has left",
+    "contacts": "how a household is written to, since a file last said so",
+    "reminders": "addresses of reminders, and proofs of steps, after the deadline",
 }
 
 

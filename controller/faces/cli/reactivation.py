@@ -164,7 +164,8 @@ def status(
     """Show all reactivations, or how many households of one are how far, and who has reached them.
 
     A household is *done* when its meter has the card again, or has taken the order itself; a card that was
-    only at a terminal is not. What may have been sent, and nobody knows, counts as unknown.
+    only at a terminal is not. What may have been sent, and nobody knows, counts as unknown. Ends with 1 for a
+    day before it was opened.
     """
     if name is None:
         if on is not None or known is not None:
@@ -177,10 +178,12 @@ def status(
         found = funnel(session, name, on_ms, known_ms)
     if face.as_json:
         print_json({"name": name, **_funnel_fields(found)})
+    elif found.before_opening:
+        print_lines(f"{name} was not open on {local_in_words(on_ms, face.zone)}: nothing of it was before.")
     else:
         print_lines(f"{name} on {local_in_words(on_ms, face.zone)}:")
         print_table("", ("", ""), _funnel_rows(found))
-    return Exit.DONE
+    return Exit.NO if found.before_opening else Exit.DONE
 
 
 @verb(

@@ -18,6 +18,7 @@ from controller.faces.cli.verbs import NAMED, verb
 from controller.orders.acting import acting
 from controller.reactivation.acts import Planned, bounced_by_hand, bounced_mail, plan_reminders
 from controller.reactivation.drop_folder import PDF_MISSING, pdf_is_possible
+from controller.reactivation.gone_log import FILE_NAME
 from controller.reactivation.mail import CameBack, Mailer, read_address, read_bounce, read_server
 from controller.reactivation.outbox import SendingDesk, Sent, due, send
 from controller.reactivation.rules import MEANS_IN_TURN, Means
@@ -26,6 +27,7 @@ from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, quoted
 from protocols.limits import TEXT_CHARS_MAX
 from protocols.rim.terminal import Exit, line_of, warn
+from protocols.words.en.times import local_in_words
 
 # These verbs stand beside the others of `relance reactivation`.
 app = reactivation_face.app
@@ -76,6 +78,7 @@ def remind(
             if found.after is None:
                 break
             after = found.after
+    _warn_of_our_clock_alone(face)
     if face.as_json:
         fields = to_builtins(total)
         del fields["after"]
@@ -144,6 +147,7 @@ def send_due(
         actor=actor,
         clock=lambda: (face.now_ms(), face.here()),
         drop=drop or face.office.settings.home / "post",
+        log=face.office.settings.home / FILE_NAME,
         mailer=mailer,
         pdf=pdf,
     )
@@ -156,6 +160,7 @@ def send_due(
             if mailer is not None:
                 mailer.close()
     left = due(desk.store, name)
+    _warn_of_our_clock_alone(face)
     if face.as_json:
         waits = sum(left.planned.values())
         print_json({"name": name, **to_builtins(sent), "waiting": waits, "doubtful": left.unknown})
@@ -212,6 +217,13 @@ def bounce(
         known = max(1, len(read)) - new - late
         print_lines(f"{new} came back; {known} were known before; {late} are only late so far.")
     return Exit.DONE
+
+
+def _warn_of_our_clock_alone(face: Face) -> None:
+    """Where no service has ever run no other clock is asked: a person must look at this one."""
+    if face.clock.written is None:
+        now = local_in_words(face.now_ms(), face.zone)
+        warn([f"no service has ever said what time it is: by this machine's clock alone it is {now}"])
 
 
 def _came_back(file: Path) -> CameBack:

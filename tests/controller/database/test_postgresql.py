@@ -131,7 +131,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             postgresql_server.administer(f"ALTER TABLE {change}", "fresh")
         later = (
             "household, household_group, tenancy, retired, access, accessed, "
-            "notice, happening, contact, campaign_household, campaign"
+            "notice, happening, contact, campaign_household, campaign, campaign_deadline"
         )
         postgresql_server.administer(
             f"DROP TABLE service, closed, quarantine, black_box, payment_request, {later}", "fresh"

@@ -185,7 +185,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
             "ALTER TABLE reading DROP COLUMN received_ms;"
             "DROP TABLE household; DROP TABLE household_group; DROP TABLE tenancy;"
             "DROP TABLE notice; DROP TABLE happening; DROP TABLE contact;"
-            "DROP TABLE campaign_household; DROP TABLE campaign;"
+            "DROP TABLE campaign_household; DROP TABLE campaign; DROP TABLE campaign_deadline;"
             "DROP INDEX ix_payment_request_state; DROP TABLE payment_request;"
             "ALTER TABLE payment DROP COLUMN epoch;"
             "ALTER TABLE payment DROP COLUMN found;"

@@ -1,14 +1,23 @@
 """A purge takes what is over and nothing else, in steps that may be killed and run again."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
+from controller.database.campaign_tables import (
+    CampaignHouseholdRow,
+    CampaignRow,
+    ContactRow,
+    HappeningRow,
+    NoticeRow,
+)
 from controller.database.engine import reading, writing
 from controller.database.tables import (
     AccessedRow,
@@ -161,6 +170,70 @@ def test_who_looked_and_the_words_of_who_has_left_go_and_the_money_stays(engine:
         (None, None, None, 7),
         ("protected", "fr", "medical", 7),
     ]
+
+
+def test_contacts_addresses_and_proofs_go_by_age_and_what_happened_stays(engine: Engine) -> None:
+    """Two reactivations: one whose deadline is long past, one that is open still."""
+    for name, deadline, closed in (("before", 80, old(79)), ("now", 5, None)):
+        add(
+            engine,
+            CampaignRow(
+                **dict.fromkeys(("query", "basis", "zone", "sender", "phone", "language", "opened_by"), "x"),
+                name=name,
+                deadline_ms=old(deadline),
+                opened_ms=old(100),
+                closed_ms=closed,
+            ),
+            *(CampaignHouseholdRow(campaign=name, ean=f"{name}{n}", tenancies=0) for n in range(2)),
+            *(
+                NoticeRow(
+                    campaign=name,
+                    ean=f"{name}{n}",
+                    wave="w",
+                    means="email",
+                    message_id=f"{name}{n}",
+                    address="h@example.be",
+                    reason="h@example.be: away",
+                    state=state,
+                    not_before_ms=old(90),
+                    planned_ms=old(90),
+                    sent_ms=old(89),
+                )
+                for n, state in enumerate(("sent", "sending"))
+            ),
+            *(
+                HappeningRow(
+                    campaign=name,
+                    number=n,
+                    ean=f"{name}{n}",
+                    what="card_back",
+                    channel="clerk",
+                    proof="photo 118",
+                    recorded_by="anna",
+                    happened_ms=old(99),
+                    learned_ms=old(days),
+                )
+                for n, days in enumerate((99, 61))
+            ),
+        )
+    contacts = {"before0": 61, "before1": 59, "now0": 61, "none": None}
+    add(
+        engine,
+        *(ContactRow(ean=ean, told_ms=None if age is None else old(age)) for ean, age in contacts.items()),
+    )
+    limits = structs.replace(LIMITS, contacts=60, reminders=70)
+    gone: Counter[str] = Counter()
+    while (done := purged(engine, limits=limits)).over.rows or done.as_of_ms < NOW_MS:
+        gone.update(structs.asdict(done.over))
+    assert +gone == Counter(contacts=1, reminders=1, proofs=1)
+    with reading(engine) as session:
+        assert set(session.exec(select(ContactRow.ean))) == {"before1", "now0", "none"}
+        notices = session.exec(select(NoticeRow).where(NoticeRow.address == "")).all()
+        assert [(row.message_id, row.state, row.reason, row.sent_ms) for row in notices] == [
+            ("before0", "sent", "", old(89))
+        ]
+        blank = session.exec(select(HappeningRow).where(HappeningRow.proof == "")).all()
+        assert [(row.campaign, row.number, row.what) for row in blank] == [("before", 0, "card_back")]
 
 
 def test_ledger_orders_and_audit_are_never_touched(engine: Engine) -> None:

@@ -106,6 +106,7 @@ def dispatch(
         actor=ANNE,
         clock=lambda: (now_ms, Here(now_ms, 0, "no-boot")),
         drop=drop,
+        log=drop / "reminders.log",
         mailer=mailer,
     )
     try:

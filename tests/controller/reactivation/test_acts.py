@@ -1,5 +1,6 @@
 """What people record, and what the counts of any day say of it, on each database."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from controller.database.campaign_tables import (
 from controller.database.engine import reading, writing
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.orders.acting import acting
+from controller.reactivation import outbox
 from controller.reactivation.acts import bounced_by_hand, collect, move_deadline, plan_reminders, record
 from controller.reactivation.contacts import WrongContactsError, take_contacts
 from controller.reactivation.rules import Happening, LearnedBy, Means
@@ -25,11 +27,13 @@ from protocols.instants import DAY_MS
 from tests.controller.households.households import ean
 from tests.controller.reactivation.campaign import (
     ANNE,
+    DEADLINE_MS,
     NAME,
     NO_ROOT,
     OPENED_MS,
     at,
     counts,
+    dispatch,
     happen,
     open_june,
     plan,
@@ -177,14 +181,55 @@ def test_planning_goes_on_after_any_batch_and_plans_each_once(june: Engine) -> N
         assert len(session.exec(select(NoticeRow)).all()) == 4
 
 
+def test_a_day_is_asked_with_its_own_deadline_and_what_was_unknown_then(
+    june: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed on the 4th, sent again on the 6th; the deadline is moved on the 5th."""
+
+    def killed(*_given: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    plan(june, at("04 12:00"), by=[Means.SMS])
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "write_sms_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            dispatch(june, at("04 12:10"), tmp_path)
+    sent = dispatch(june, at("04 12:20"), tmp_path).sent
+    with acting(june, NO_ROOT, ANNE, at("05 09:00")) as act:
+        assert move_deadline(act, NAME, DEADLINE_MS + DAY_MS) == sent + 1
+    assert dispatch(june, at("06 12:00"), tmp_path, again=True).sent == 1
+    found = {day: counts(june, at(f"{day} 23:00"), at("30 09:00")) for day in ("03", "04", "05", "06")}
+    assert {day: each.reached["unknown"] for day, each in found.items()} == {
+        "03": 0,
+        "04": 1,
+        "05": 1,
+        "06": 0,
+    }
+    assert {day: each.told_otherwise for day, each in found.items()} == {
+        "03": 0,
+        "04": 0,
+        "05": sent,
+        "06": sent,
+    }
+    assert {day: each.before_opening for day, each in found.items()} == {
+        "03": True,
+        "04": False,
+        "05": False,
+        "06": False,
+    }
+
+
 # -- contacts -------------------------------------------------------------------------------------
 
 TABLE = """
 email    | anna                 | an address such as anna@example.be
 email    | anna@localhost       | an address such as anna@example.be
-phone    | 12                   | 6 to 15 digits
-phone    | call me              | 6 to 15 digits
-ean      | 541448860000000012   | the last one the check digit
+phone    | 12                   | such as +32 470 12 34 56
+phone    | call me              | such as +32 470 12 34 56
+phone    | 0470 12 34           | such as +32 470 12 34 56
+phone    | 470123456            | such as +32 470 12 34 56
+ean      | 541448860000000012   | after 54144886000000001 that is 1, so some digit is wrong
+ean      | 5.41449E+17          | a spreadsheet has rounded it
 ean      | 541448860000099992   | a household that `relance meters import` has named
 """
 
@@ -204,13 +249,13 @@ def test_a_wrong_contact_stores_nothing_of_the_file(june: Engine, line: str) -> 
 
 
 def test_a_contact_is_there_once_and_a_file_again_changes_nothing(june: Engine) -> None:
-    rows = [["ean", "phone"], [ean(1), "+32 470/12.34.56"], [ean(2), ""]]
+    rows = [["ean", "phone"], [ean(1), "+32 471/12.34.56"], [ean(2), ""]]
     for changed in (2, 0):
         with acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
             assert take_contacts(act, iter(enumerate(rows, 1)), "x.csv").changed == changed
     with reading(june) as session:
         found = {row.ean: row for row in session.exec(select(ContactRow))}
-        assert (found[ean(1)].phone, found[ean(1)].email) == ("+32470123456", "h1@example.be")
+        assert (found[ean(1)].phone, found[ean(1)].email) == ("+32471123456", "h1@example.be")
         assert found[ean(2)].phone is None
     twice = [["ean", "phone"], [ean(1), "0470123456"], [ean(1), "0470123457"]]
     with pytest.raises(WrongContactsError), acting(june, NO_ROOT, ANNE, OPENED_MS) as act:

@@ -233,7 +233,7 @@ def test_a_refused_address_comes_back_at_once_and_the_next_means_follows(
     assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 1
     (sms,) = (tmp_path / "sms").iterdir()
     told = json.loads(sms.read_text("utf-8"))
-    assert told["to"] == "0470123456"
+    assert told["to"] == "+32470123456"
     assert (told["not_after"], told["not_between"]) == ("2020-07-03T21:01:00Z", ["20:00", "08:00"])
     assert "vrijdag 3 juli 2020 om 23.01 uur" in told["text"]
     assert plan(june, NOON, "second").planned == 4

@@ -130,7 +130,13 @@ def written(
     ended: int | None = None,
 ) -> Written:
     return Written(
-        means=Means(means), state=NoticeState(state), wave=wave, address="a", sent_ms=sent, ended_ms=ended
+        means=Means(means),
+        state=NoticeState(state),
+        wave=wave,
+        address="a",
+        sent_ms=sent,
+        ended_ms=ended,
+        doubtful_ms=3 if state == "sending" else None,
     )
 
 

@@ -207,9 +207,11 @@ def test_without_weasyprint_letters_are_html_and_one_line_says_so(
     call(opened, "reactivation", "remind", "june", "--wave", "first")
     sent = call(opened, "reactivation", "send", "june", "--pdf", "--drop", str(tmp_path / "post"))
     assert sent.status == 0
-    assert sent.err == (
-        "warning: letters are HTML only: PDF needs weasyprint, the extra `relance[pdf]`, and Debian's pango\n"
+    pdf, clock = sent.err.splitlines()
+    assert pdf == (
+        "warning: letters are HTML only: PDF needs weasyprint, the extra `relance[pdf]`, and Debian's pango"
     )
+    assert "no service has ever said what time it is: by this machine's clock alone it is " in clock
     assert {file.suffix for file in (tmp_path / "post" / "letters").iterdir()} == {".html"}
 
 
@@ -229,9 +231,18 @@ def test_with_it_each_letter_is_a_pdf_for_screen_readers_too(
     monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=Html))
     call(opened, "reactivation", "remind", "june", "--wave", "first")
     sent = call(opened, "reactivation", "send", "june", "--pdf", "--drop", str(tmp_path / "post"))
-    assert (sent.status, sent.err) == (0, "")
+    assert (sent.status, "PDF" in sent.err) == (0, False)
     files = list((tmp_path / "post" / "letters").iterdir())
     assert sorted(file.suffix for file in files) == [".html", ".html", ".pdf", ".pdf"]
     for file in files:
         if file.suffix == ".pdf":
             assert file.read_text("utf-8").startswith('pdf/ua-1 <!doctype html>\n<html lang="fr">')
+
+
+def test_a_day_before_the_opening_says_so_and_ends_with_1(opened: Path) -> None:
+    ended = call(opened, "reactivation", "status", "june", "--on", "2020-01-01")
+    assert (ended.status, ended.err) == (1, "")
+    assert "june was not open on Wednesday 1 January 2020" in ended.out
+    asked = call(opened, "reactivation", "status", "june", "--on", "2020-01-01", "--json")
+    assert (asked.status, asked.found["before_opening"]) == (1, True)
+    assert call(opened, "reactivation", "status", "june", "--json").found["before_opening"] is False

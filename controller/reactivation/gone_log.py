@@ -1,0 +1,82 @@
+"""What has left this home, beside the store: a store that is restored from a backup does not know it.
+
+Each line is a reminder's key, how often it had been handed over, and when. It is written before the
+hand-over, so it says that a reminder may have gone. The key is a digest of reactivation, household, wave and
+means: only who has a list of households can find one in it.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from protocols.errors import InputError
+
+FILE_NAME = "reminders.log"
+_PARTS = 3
+# A line is far shorter.
+_LINE_BYTES_MAX = 200
+
+
+class Left(NamedTuple):
+    """A reminder that is handed over: its key, and for the how manieth time."""
+
+    key: str
+    attempt: int
+
+
+def key_of(campaign: str, ean: str, wave: str, means: str) -> str:
+    """The key of a reminder. It is the same where a lost reactivation was opened again by its name."""
+    told = f"left\0{campaign}\0{ean}\0{wave}\0{means}"
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def read_log(path: Path) -> Mapping[str, int]:
+    """How often each reminder has been handed over from here; nothing where there is no file.
+
+    Raises InputError for a file that cannot be read, or that is something else. A last line that is torn is
+    left out: who was killed there had handed nothing over.
+    """
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    found: dict[str, int] = {}
+    *lines, _torn = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        parts = line.split(" ")
+        if line and (len(parts) != _PARTS or not parts[1].isdecimal()):
+            raise InputError(
+                f"{path}: line {number}: is no reminder that has left; allowed: what `relance reactivation"
+                " send` wrote there; without the file a restored store would send again what had gone"
+            )
+        if line:
+            found[parts[0]] = max(int(parts[1]), found.get(parts[0], 0))
+    return found
+
+
+def append_to_log(path: Path, left: Iterable[Left], now_ms: int) -> None:
+    """Note, on the disk, that these are handed over now. Raises InputError where that cannot be noted."""
+    lines = "".join(f"{each.key} {each.attempt} {now_ms}\n" for each in left)
+    if not lines:
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            # A torn line of somebody who was killed is cut off: nothing of it was handed over.
+            whole = _whole_bytes(descriptor)
+            os.ftruncate(descriptor, whole)
+            file.write(lines.encode())
+            os.fsync(descriptor)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; nothing is sent that could not be noted there") from None
+
+
+def _whole_bytes(descriptor: int) -> int:
+    """Where the last whole line ends."""
+    end = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, _LINE_BYTES_MAX, max(end - _LINE_BYTES_MAX, 0))
+    return end - len(tail) + tail.rfind(b"\n") + 1
