@@ -139,6 +139,12 @@ def _orders() -> typer.Typer:
     return app
 
 
+def _kiosk() -> typer.Typer:
+    from controller.faces.cli.kiosk import app
+
+    return app
+
+
 def _issuers() -> typer.Typer:
     from controller.faces.cli.issuers import app
 
@@ -265,6 +271,7 @@ ROWS: Final = (
     CommandRow("operator", "Say who may act: bring people in, take them out, renew keys.", _operator),
     CommandRow("agent", "Open your key for a shift: it signs, and asks no passphrase.", _agent),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
+    CommandRow("kiosk", "Kiosks: stations where cards are read and paid for.", _kiosk),
     CommandRow("void", "Take away what a stolen key has signed, and say what of it stays.", _void),
     CommandRow(
         "reactivation",

@@ -79,6 +79,15 @@ STATEMENT_UEUR_MAX = 1_000_000_000_000
 # What a kiosk takes at a time, in euro: as the terminals of 2020 did.
 TOP_UP_EUR_MIN = 5
 TOP_UP_EUR_MAX = 250
+# Payments that a kiosk may take unacknowledged: a hundred people a day for two weeks.
+KIOSK_OFFLINE_COUNT_MAX = 2_000
+# How long a kiosk may go on without the controller: as long as a lease on a card lives, 31 days.
+KIOSK_OFFLINE_HOURS_MAX = 31 * 24
+# Acknowledgements, and documents for cards, in one message to a kiosk.
+KIOSK_ACKS_MAX = 100
+KIOSK_DOCUMENTS_MAX = 32
+# What waits at a kiosk for the controller, and what a status may say of it: two years of a busy office.
+KIOSK_WAITING_MAX = 1_000_000
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).
 BALANCE_EUR_MAX = 400_000
 # Issuers of statements that one person's signature makes known to a meter: the controller and some kiosks.

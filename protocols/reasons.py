@@ -266,11 +266,15 @@ class ScreenCode(StrEnum):
 
 @unique
 class Voice(StrEnum):
-    """Who says what time it is. `fleet`: the reports of all meters with a trusted clock, together."""
+    """Who says what time it is. `fleet`: the reports of all meters with a trusted clock, together.
+
+    `headend`: the service, as a kiosk hears it.
+    """
 
     SYSTEM = "system"
     TIMESERVER = "timeserver"
     FLEET = "fleet"
+    HEADEND = "headend"
 
 
 @unique

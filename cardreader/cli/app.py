@@ -82,6 +82,18 @@ def _shift() -> typer.Typer:
     return shift_app
 
 
+def _exchange() -> Callable[..., int]:
+    from cardreader.cli.exchange import exchange_with_card
+
+    return exchange_with_card
+
+
+def _line() -> Callable[..., int]:
+    from cardreader.cli.line import run_kiosk_line
+
+    return run_kiosk_line
+
+
 def _card() -> typer.Typer:
     from cardreader.cli.card import card_app
 
@@ -172,6 +184,18 @@ ROWS: Final = (
         ("queue --home kiosk-1", "queue --home kiosk-1 --json"),
     ),
     CommandRow("shift", "Open and close a clerk's shift.", _shift),
+    CommandRow(
+        "exchange",
+        "Take from a card what its meter has said, and put onto it what waits for that meter.",
+        _exchange,
+        ("exchange --home /var/lib/relance-kiosk --reader virtual:card.bin",),
+    ),
+    CommandRow(
+        "line",
+        "Carry payments and receipts to the controller, and bring what is to go onto cards.",
+        _line,
+        ("line --home /var/lib/relance-kiosk",),
+    ),
     CommandRow("card", "Look into a card, and speak to it.", _card),
 )
 

@@ -4,7 +4,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,9 +15,11 @@ from cardreader.cli.options import OfficeKey, warn_of_practice
 from cardreader.issuing.practice import practice_key
 from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
 from cardreader.kiosk.home import open_home, practice_home
+from cardreader.kiosk.line_marks import boot_number
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.store import open_kiosk_store
+from cardreader.line.taking import limits_held
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.locked_file import replaced
 from cardreader.readers.opening import virtual_file
@@ -47,7 +48,6 @@ Mood = Annotated[
 NEXT_STEP: Final = "put it into the meter, until it shows 9"
 _PRACTICE_STORE: Final = "practice.ledger"
 _STATION: Final = "kiosk"
-_BOOT_BYTES: Final = 7
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def kiosk_at_work(
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
     try:
-        yield Kiosk(found, engine, name)
+        yield Kiosk(found, engine, name, limits=limits_held(found))
     finally:
         engine.dispose()
 
@@ -92,8 +92,7 @@ def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
 
 def moment() -> Moment:
     """Now, by the wall clock and by the machine's count since its boot."""
-    boot = int.from_bytes(sha256(boot_id().encode()).digest()[:_BOOT_BYTES])
-    return Moment(checked_now_ms(), tick_ms(), boot)
+    return Moment(checked_now_ms(), tick_ms(), boot_number(boot_id()))
 
 
 def port_of(kiosk: Kiosk, means: str, mood: str) -> PaymentPort:

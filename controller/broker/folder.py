@@ -4,6 +4,7 @@
     server/                all that the broker needs: mosquitto.conf, acl, ca.pem, cert.pem, key.pem
     serve/  timeserver/    ca.pem, cert.pem, key.pem of each program
     links/LINK/            the same for each link: carry this folder to its machine
+    kiosks/KIOSK/          the same for each kiosk; `relance kiosk add` puts it into the kiosk's home
 
 Credentials that are there are kept, so that the command may run any number of times. A file is written under
 another name and renamed: an interrupted run leaves whole files only.
@@ -20,7 +21,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.broker.certificates import CertificateAuthority, Credentials, Issued, read_credentials
-from controller.broker.rules import PROGRAMS, BrokerClient, access_list, merged_links, mosquitto_config
+from controller.broker.rules import (
+    PROGRAMS,
+    BrokerClient,
+    ClientKind,
+    access_list,
+    merged_names,
+    mosquitto_config,
+)
 from protocols.errors import InputError, quoted
 
 AUTHORITY_FILE: Final = "ca.pem"
@@ -31,6 +39,8 @@ CONFIG_FILE: Final = "mosquitto.conf"
 ACCESS_FILE: Final = "acl"
 SERVER: Final = "server"
 LINKS: Final = "links"
+KIOSKS: Final = "kiosks"
+_FOLDERS: Final = {ClientKind.LINK: LINKS, ClientKind.KIOSK: KIOSKS}
 
 
 class BrokerWishes(Struct, frozen=True):
@@ -38,6 +48,7 @@ class BrokerWishes(Struct, frozen=True):
 
     `at`: where the folder `server` lies on the broker's machine (empty: where it is), and `user` the account
     that mosquitto changes to. `renewed`: names whose credentials are made anew, links and programs alike.
+    Kiosks come and go by `grant_kiosk` and `withdraw_kiosk`.
     """
 
     host: str
@@ -57,27 +68,26 @@ class BrokerFolder(Struct, frozen=True):
     links: tuple[str, ...]
     made: tuple[str, ...]
     removed: tuple[str, ...]
+    kiosks: tuple[str, ...] = ()
 
 
 def configure(folder: Path, wishes: BrokerWishes, passphrase: str) -> BrokerFolder:
     """Bring `folder` up to date. Raises InputError where it cannot be read or written, or for wrong names."""
-    held = _links_in(folder)
-    links = merged_links(held, wishes.added, wishes.removed)
+    held = _names_in(folder / LINKS)
+    links, kiosks = merged_names(held, wishes.added, wishes.removed), _names_in(folder / KIOSKS)
     _check_names("--without", wishes.removed, held)
     _check_names("--renew", wishes.renewed, (*links, *PROGRAMS, SERVER))
-    wanted = [(folder / name, name, False) for name in PROGRAMS]
-    wanted += [(folder / LINKS / name, name, True) for name in links]
+    wanted = [(name, ClientKind.PROGRAM) for name in PROGRAMS]
+    wanted += [(name, ClientKind.LINK) for name in links] + [(name, ClientKind.KIOSK) for name in kiosks]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = _authority(folder, passphrase)
         made = [SERVER] if _serve_hosts(folder / SERVER, authority, wishes) else []
         clients = []
-        for place, name, is_link in wanted:
-            client, whole = _held_client(place, name, is_link=is_link)
-            if not whole or name in wishes.renewed:
-                client = replace(client, generation=client.generation + 1)
-                _write_credentials(place, authority.issue(client.user), authority.certificate)
-                made.append(name)
+        for name, kind in wanted:
+            is_renewed = name in wishes.renewed and kind is not ClientKind.KIOSK
+            client, is_new = _credited(folder, authority, name, kind, renew=is_renewed)
+            made += [name] if is_new else []
             clients.append(client)
         server = folder / SERVER
         config = mosquitto_config(wishes.at or str(server), wishes.host, wishes.port, wishes.user)
@@ -87,8 +97,70 @@ def configure(folder: Path, wishes: BrokerWishes, passphrase: str) -> BrokerFold
         for name in wishes.removed:
             shutil.rmtree(folder / LINKS / name)
     except OSError as error:
-        raise InputError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
-    return BrokerFolder(folder, links, tuple(made), wishes.removed)
+        raise _not_written(folder, error) from None
+    return BrokerFolder(folder, links, tuple(made), wishes.removed, tuple(kiosks))
+
+
+def has_broker(folder: Path) -> bool:
+    """Whether `relance broker config` has made this folder."""
+    return (folder / AUTHORITY_KEY_FILE).exists()
+
+
+def grant_kiosk(folder: Path, kiosk: str, passphrase: str) -> Path:
+    """Give a kiosk credentials, and its place in the access list; what is there is kept.
+
+    Returns the folder with its credentials. Raises InputError as `configure`.
+    """
+    try:
+        authority = _authority(folder, passphrase)
+        _credited(folder, authority, kiosk, ClientKind.KIOSK, renew=False)
+        _write(folder / SERVER / ACCESS_FILE, access_list(_clients_in(folder)).encode())
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    return folder / KIOSKS / kiosk
+
+
+def withdraw_kiosk(folder: Path, kiosk: str) -> bool:
+    """Take a kiosk out of the access list, then its files. Returns whether it was there.
+
+    Raises InputError where the folder cannot be written.
+    """
+    place = folder / KIOSKS / kiosk
+    if not place.exists():
+        return False
+    try:
+        gone = (ClientKind.KIOSK, kiosk)
+        clients = [each for each in _clients_in(folder) if (each.kind, each.name) != gone]
+        _write(folder / SERVER / ACCESS_FILE, access_list(clients).encode())
+        shutil.rmtree(place)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    return True
+
+
+def _clients_in(folder: Path) -> list[BrokerClient]:
+    """Everybody who has credentials here."""
+    found = [_held_client(folder / name, name, ClientKind.PROGRAM)[0] for name in PROGRAMS]
+    for kind, place in _FOLDERS.items():
+        found += [_held_client(folder / place / name, name, kind)[0] for name in _names_in(folder / place)]
+    return [client for client in found if client.generation]
+
+
+def _credited(
+    folder: Path, authority: CertificateAuthority, name: str, kind: ClientKind, *, renew: bool
+) -> tuple[BrokerClient, bool]:
+    """The client with credentials, and whether they are new."""
+    place = folder / _FOLDERS[kind] / name if kind in _FOLDERS else folder / name
+    client, whole = _held_client(place, name, kind)
+    if whole and not renew:
+        return client, False
+    client = replace(client, generation=client.generation + 1)
+    _write_credentials(place, authority.issue(client.user), authority.certificate)
+    return client, True
+
+
+def _not_written(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{error.filename or folder}: cannot be written: {error.strerror}")
 
 
 def _check_names(option: str, given: Collection[str], known: Collection[str]) -> None:
@@ -98,8 +170,8 @@ def _check_names(option: str, given: Collection[str], known: Collection[str]) ->
         raise InputError(f"{option}: {', '.join(unknown)}; allowed: {allowed}")
 
 
-def _links_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / LINKS).glob("*") if path.is_dir())
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if path.is_dir())
 
 
 def _authority(folder: Path, passphrase: str) -> CertificateAuthority:
@@ -124,16 +196,16 @@ def _serve_hosts(place: Path, authority: CertificateAuthority, wishes: BrokerWis
     return True
 
 
-def _held_client(place: Path, name: str, *, is_link: bool) -> tuple[BrokerClient, bool]:
+def _held_client(place: Path, name: str, kind: ClientKind) -> tuple[BrokerClient, bool]:
     """The client with the generation of its credentials (0: none), and whether they can be used.
 
     They cannot after a write that was cut short: it left a key without its certificate.
     """
     held = _read_credentials(place)
     if held is None:
-        return BrokerClient(name, is_link, 0), False
+        return BrokerClient(name, kind, 0), False
     generation = held.name.rpartition(":")[2]
-    client = BrokerClient(name, is_link, int(generation) if generation.isdecimal() else 0)
+    client = BrokerClient(name, kind, int(generation) if generation.isdecimal() else 0)
     if client.user != held.name:
         raise InputError(f"{place / CERTIFICATE_FILE}: of {quoted(held.name)}; allowed: of {name}")
     return client, held.whole

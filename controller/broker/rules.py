@@ -1,20 +1,23 @@
 """Who may publish and hear which topics, and the files that tell mosquitto so (design §5).
 
 Signatures and MACs decide what meters and controller believe. These rules only limit what a stolen machine
-can disturb: a link can neither speak nor listen for another one. They name each client with the generation of
-its certificate, so that the old certificate of a renewed client opens nothing.
+can disturb: neither a link nor a kiosk can speak or listen for another one. They name each client with the
+generation of its certificate, so that the old certificate of a renewed client opens nothing.
 """
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum, unique
 from typing import Final
 
 from msgspec import Struct
 
 from protocols.link.topics import (
     CARRIAGE,
+    OF_KIOSK,
     Channel,
     Place,
     controller_filters,
+    kiosk_filters,
     link_filters,
     time_filters,
     topic_of,
@@ -22,7 +25,7 @@ from protocols.link.topics import (
 
 SERVE: Final = "serve"
 TIMESERVER: Final = "timeserver"
-# Programs of the operator; every other client is a link.
+# Programs of the operator; every other client is a link or a kiosk.
 PROGRAMS: Final = (SERVE, TIMESERVER)
 ANY: Final = "+"
 
@@ -47,17 +50,26 @@ persistence_location {folder}/
 """
 
 
+@unique
+class ClientKind(StrEnum):
+    """What connects; the value begins the name in its certificate."""
+
+    LINK = "link"
+    KIOSK = "kiosk"
+    PROGRAM = "program"
+
+
 class BrokerClient(Struct, frozen=True, order=True):
-    """Who connects: one of `PROGRAMS`, or a link by its name. `generation` counts its certificates from 1."""
+    """Who connects: one of `PROGRAMS`, or a link or kiosk. `generation` counts its certificates from 1."""
 
     name: str
-    is_link: bool
+    kind: ClientKind
     generation: int = 1
 
     @property
     def user(self) -> str:
         """The name in its certificate. A colon cannot stand in an identifier, so no two names are equal."""
-        return f"{'link' if self.is_link else 'program'}:{self.name}:{self.generation}"
+        return f"{self.kind}:{self.name}:{self.generation}"
 
 
 class TopicRights(Struct, frozen=True):
@@ -69,26 +81,37 @@ class TopicRights(Struct, frozen=True):
 
 def rights_of(client: BrokerClient) -> TopicRights:
     """What a client needs, and no more."""
-    if client.is_link:
+    if client.kind is ClientKind.LINK:
         return TopicRights(link_filters(client.name), _upward(client.name))
+    if client.kind is ClientKind.KIOSK:
+        said = (topic_of(Place(each, kiosk=client.name)) for each in OF_KIOSK if CARRIAGE[each].upward)
+        return TopicRights(kiosk_filters(client.name), tuple(said))
     # Each program also hears its own status: another run with its key may be on the broker.
     status = topic_of(Place(Channel.TIMESERVER if client.name == TIMESERVER else Channel.CONTROLLER))
-    times = topic_of(Place(Channel.TIME_ANSWER, link=ANY, meter=ANY))
+    times = (
+        topic_of(Place(Channel.TIME_ANSWER, link=ANY, meter=ANY)),
+        topic_of(Place(Channel.KIOSK_ANSWER, kiosk=ANY)),
+    )
     if client.name == TIMESERVER:
         return TopicRights(
-            (*time_filters(), status), (times, status, topic_of(Place(Channel.SERVICE_ANSWER)))
+            (*time_filters(), status), (*times, status, topic_of(Place(Channel.SERVICE_ANSWER)))
         )
     orders = topic_of(Place(Channel.ORDERS, link=ANY, meter=ANY))
     for_all = topic_of(Place(Channel.FLEET_ORDERS, order=ANY))
     asks = topic_of(Place(Channel.SERVICE_ASK))
     acks = topic_of(Place(Channel.ACKS, link=ANY))
     mark = topic_of(Place(Channel.MARK))
-    return TopicRights((*controller_filters(), status), (status, for_all, orders, times, asks, acks, mark))
+    kiosks = topic_of(Place(Channel.KIOSK_ORDERS, kiosk=ANY))
+    return TopicRights(
+        (*controller_filters(), status), (status, for_all, orders, *times, asks, acks, mark, kiosks)
+    )
 
 
 def _upward(link: str) -> tuple[str, ...]:
     return tuple(
-        topic_of(Place(channel, link=link, meter=ANY)) for channel in Channel if CARRIAGE[channel].upward
+        topic_of(Place(channel, link=link, meter=ANY))
+        for channel in Channel
+        if CARRIAGE[channel].upward and channel not in OF_KIOSK
     )
 
 
@@ -113,6 +136,6 @@ def mosquitto_config(folder: str, host: str, port: int, user: str = "") -> str:
     return _MOSQUITTO.format(folder=folder, host=host, port=port) + account
 
 
-def merged_links(held: Sequence[str], added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
-    """The links that have a certificate afterwards, sorted."""
+def merged_names(held: Sequence[str], added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
+    """The links, or kiosks, that have a certificate afterwards, sorted."""
     return tuple(sorted((set(held) | set(added)) - set(removed)))

@@ -231,7 +231,7 @@ def _store(
         known = known_meters(session, spoke)
     new = {*place_meters(session, known, spoke, now_ms), *first_heard}
     sync_answer.welcome(session, new, now_ms)
-    refused += _store_receipts(session, words.receipts, now_ms)
+    refused += store_receipts(session, words.receipts, now_ms)
     _store_events(session, words.events, now_ms)
     _store_readings(session, words.readings, now_ms)
     reported = {meter: each for (meter, _), each in words.reported.items()}
@@ -276,7 +276,7 @@ def _keep_admitted(session: Session, words: _Words, known: Mapping[str, KnownMet
     return words.keep(lambda meter, _: meter not in why)
 
 
-def _store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:
+def store_receipts(session: Session, receipts: Sequence[Receipt], now_ms: int) -> Counter[IntakeRefusal]:
     """Store what receipts say of our orders: one of another document with that id says nothing of it."""
     told = proving.told_by(session, receipts)
     by_outcome: dict[tuple[str, DeliveryEvent, str], list[str]] = {}
@@ -364,14 +364,14 @@ def _store_reported(session: Session, reported: dict[str, Reported], now_ms: int
     names: tuple[str, ...] = ()
     rows: list[tuple[Value, ...]] = []
     for meter, report in reported.items():
-        columns = _meter_columns(report, now_ms)
+        columns = columns_of_report(report, now_ms)
         # Every report sets the same columns, so the first one names them for all.
         names = names or tuple(columns)
         rows.append((*columns.values(), meter, report.number))
     update_newer(session, "meter", names, "report_number", rows)
 
 
-def _meter_columns(report: Reported, now_ms: int) -> dict[str, Value]:
+def columns_of_report(report: Reported, now_ms: int) -> dict[str, Value]:
     """The columns of its meter's row that a report sets, each with its value."""
     return {
         "supply": report.supply.value,

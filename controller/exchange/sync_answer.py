@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
@@ -77,6 +78,20 @@ def answer_sync(
     proving.credit(session, {name: each.statements for name, each in said.items()}, now_ms)
     roots = {name: said[name].root_version for name, found in answers.items() if found.root}
     send_answers(session, link, answers, roots, root, now_ms)
+
+
+def note_card_holdings(session: Session, holds: MeterHolds, root: RootSent, now_ms: int) -> None:
+    """Store what a meter holds that says it on a card; what it lacks goes onto its next card.
+
+    The words on cards have a count of their own: their numbers are none of a link's.
+    """
+    unnumbered = replace(holds, number=0)
+    _store_holds(session, {}, [unnumbered], now_ms)
+    note_held(session, {holds.meter: numbers_held(holds)})
+    add_shared_deliveries(session, [holds.meter], now_ms)
+    active = active_orders(session, [holds.meter]).get(holds.meter, ())
+    _note_held(session, {holds.meter: answer(holds, active, root.version, now_ms)}, now_ms)
+    proving.credit(session, {holds.meter: holds.statements}, now_ms)
 
 
 def _note_held(session: Session, answers: Mapping[str, Answer], now_ms: int) -> None:

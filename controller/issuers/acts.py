@@ -1,6 +1,6 @@
 """The next issuers document: one person proposes it, a second one signs it, then it goes to every meter."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -51,12 +51,17 @@ def controllers_next_epoch(session: Session) -> int:
 
 
 def propose_issuers(
-    act: Act, new_keys: Mapping[str, str], allowances_ueur: Mapping[str, int]
+    act: Act,
+    new_keys: Mapping[str, str],
+    allowances_ueur: Mapping[str, int],
+    closed: Collection[str] = (),
 ) -> IssuersProposal:
     """Make the next document and sign it first. Another one that waits is given up. Raises InputError."""
     current = issuers_in_force(act.session)
     above = issuers_version_held(act.session, 0 if current is None else current.issuers.version)
-    issuers = next_issuers(None if current is None else current.issuers, new_keys, allowances_ueur, above)
+    issuers = next_issuers(
+        None if current is None else current.issuers, new_keys, allowances_ueur, above, closed
+    )
     envelope = seal(write_issuers(issuers), ISSUERS_TYPE, [act.actor.signer])
     record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"issuers/{issuers.version}")
     return _step(act, envelope)

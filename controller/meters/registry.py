@@ -31,6 +31,10 @@ class LinkState(StrEnum):
     UNVERIFIED = "unverified"
 
 
+# The link of meters that only cards reach. No link has such a name, so no topic leads there.
+BY_CARD: Final = "card/any"
+
+
 class KnownMeter(Struct, frozen=True):
     """A registered meter: its link, its life, and the numbers of its newest report and holdings."""
 
@@ -123,6 +127,13 @@ def place_meters(
         rows.append(tuple(found.values()))
     insert_new(session, "meter", columns, rows)
     return new
+
+
+def place_at_cards(session: Session, meter: str, epoch: int, now_ms: int) -> None:
+    """Register a meter that has spoken on a card alone; where a link reaches it, that says so itself."""
+    row: tuple[Value, ...] = (BY_CARD, LinkState.OFFLINE.value, 0, 0, now_ms, 0)
+    insert_new(session, "link", ("id", "state", "sequence", "meters", "seen_ms", "epoch"), [row])
+    place_meters(session, {}, {meter: Spoke(BY_CARD, 0, epoch)}, now_ms)
 
 
 def _moves(known: KnownMeter, word: Spoke) -> bool:

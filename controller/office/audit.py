@@ -60,6 +60,10 @@ class AuditAct(StrEnum):
     REPLACE = "replace"
     REMOVE = "remove"
     PURGE = "purge"
+    KIOSK = "kiosk"
+    KIOSK_LIMITS = "kiosk_limits"
+    REVOKE_KIOSK = "revoke_kiosk"
+    DOUBT_PAYMENT = "doubt_payment"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,6 @@ from controller.orders import store as orders
 from controller.orders.numbering import draw_floor_rev, draw_release_number
 from controller.orders.status import OrderStatus, status_of
 from controller.timing.comparing import ClockComparison, Here, compare
-from controller.timing.rules import DIFFERENCE_MS_MAX
 from controller.timing.store import read_clock
 from protocols.documents.drafting import Sheet, object_of
 from protocols.documents.envelope import seal
@@ -32,6 +31,7 @@ from protocols.documents.orders import ORDER_TYPE, Order, write_document
 from protocols.documents.roles import Root
 from protocols.errors import RefusedError
 from protocols.instants import SECOND_MS
+from protocols.timing import DIFFERENCE_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)

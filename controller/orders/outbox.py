@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
 from controller.database.tables import MeterRow, OrderRow, OutboxRow
+from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from protocols.documents.kind_rule import Silence
 from protocols.documents.kinds import KINDS
@@ -78,6 +79,7 @@ def enqueue_for_meters(session: Session, order: Order, meters: Collection[str], 
                 "not_after_ms": due_ms[1],
             }
             for meter, link in sorted(links)
+            if link != BY_CARD  # a kiosk puts it onto the meter's card
         ]
         if rows:
             session.execute(insert(OutboxRow), rows)
@@ -98,6 +100,8 @@ def enqueue_missing(session: Session, order: Order, meters: Collection[str], now
 
 def enqueue_root(session: Session, envelope: bytes, meters: Sequence[str], link: str) -> None:
     """Queue a document that is no order (root, issuers) for meters of a link, where it is not queued yet."""
+    if link == BY_CARD:
+        return
     waiting = set(
         session.exec(
             select(OutboxRow.meter).where(

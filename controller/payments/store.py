@@ -254,3 +254,53 @@ def _payment(row: PaymentRow) -> Payment:
         epoch=row.epoch,
         found=bool(row.found),
     )
+
+
+def book_issued(session: Session, meter: str, stated: Statement, by: str, now_ms: int) -> bool:
+    """Book the payments that another issuer's statement adds, once, in whatever order statements come.
+
+    One that comes late takes its part out of the next higher one, so that the sum is the highest total.
+    Returns False where it is booked already. The ledger's numbers rise with the totals; where the issuer's
+    own do not (its store was put back to an earlier copy), the ledger numbers on.
+    """
+    query = select(PaymentRow).where(PaymentRow.meter == meter, PaymentRow.issuer == stated.issuer)
+    rows = sorted(session.exec(query), key=lambda each: (each.epoch, each.total_ueur))
+    place = (stated.epoch, stated.total_ueur)
+    if any((each.epoch, each.total_ueur) == place for each in rows):
+        return False
+    below = [each for each in rows if (each.epoch, each.total_ueur) < place]
+    above = rows[len(below) :]
+    before_ueur = below[-1].total_ueur if below and below[-1].epoch == stated.epoch else 0
+    least = below[-1].number + 1 if below else 1
+    number = max(least, stated.number)
+    if above and number >= above[0].number:
+        number = least
+        if number == above[0].number:
+            _number_on(session, above)
+    if above and above[0].epoch == stated.epoch:
+        above[0].amount_ueur = above[0].total_ueur - stated.total_ueur
+        session.add(above[0])
+    row = PaymentRow(
+        id=f"{stated.issuer}.{stated.epoch}.{meter}.{stated.total_ueur}",
+        meter=meter,
+        issuer=stated.issuer,
+        amount_ueur=stated.total_ueur - before_ueur,
+        number=number,
+        total_ueur=stated.total_ueur,
+        created_by=by,
+        created_ms=now_ms,
+        epoch=stated.epoch,
+    )
+    session.add(row)
+    session.flush()
+    act = AuditAct.PAYMENT
+    audit.record(session, now_ms, by, act, meter, id=row.id, amount_ueur=row.amount_ueur)
+    return True
+
+
+def _number_on(session: Session, rows: list[PaymentRow]) -> None:
+    """Make room for a number below these; the highest first, since no two may be equal at any time."""
+    for row in reversed(rows):
+        row.number += 1
+        session.add(row)
+        session.flush()

@@ -28,7 +28,7 @@ class Aside:
 
     def put(self, arrival: Arrival) -> bool:
         """Queue an arrival. False where there is no room: then it is dropped."""
-        link = arrival.place.link
+        link = _sender(arrival)
         if len(self._waiting) >= self._total_max or self._of_link[link] >= self._link_max:
             return False
         self._waiting.append(arrival)
@@ -39,6 +39,11 @@ class Aside:
         """At most `count` arrivals, the oldest first."""
         taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
         for arrival in taken:
-            self._of_link[arrival.place.link] -= 1
+            self._of_link[_sender(arrival)] -= 1
         self._of_link += Counter()  # forget the links that have none waiting
         return taken
+
+
+def _sender(arrival: Arrival) -> str:
+    """The link or kiosk that the topic names."""
+    return arrival.place.link or f"kiosk/{arrival.place.kiosk}"

@@ -1,6 +1,6 @@
 """The service's clock: asks the timeserver, hears the fleet, reads machine and crystal (design §6.1).
 
-`controller.timing.rules` judges. Everything in the service that needs an instant asks here, and nothing reads
+`protocols.timing` judges. Everything in the service that needs an instant asks here, and nothing reads
 the system clock beside it.
 """
 
@@ -15,10 +15,9 @@ from sqlmodel import Session
 
 from controller.service.carrying import Carries
 from controller.service.presence import draw_nonce
-from controller.timing import rules
 from controller.timing.fleet import FleetReports
-from controller.timing.rules import Judgement, State
 from controller.timing.store import ClockWritten
+from protocols import timing as rules
 from protocols.documents.roles import Root, open_signed, time_source
 from protocols.errors import DocumentError
 from protocols.instants import MINUTE_MS, SECOND_MS, UtcMs
@@ -28,6 +27,7 @@ from protocols.link.service_time import SERVICE_TIME_TYPE, machine_of, read_answ
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Doubt, Source, Voice
 from protocols.timekeeping import Machine
+from protocols.timing import Judgement, State
 from protocols.words.en.service_clock import NOT_DONE, compared_in_words, doubt_in_words
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from sqlmodel import col, func, select
 
 from controller.database.engine import reading
 from controller.database.tables import LinkRow, MeterRow
-from controller.meters.registry import LinkState
+from controller.meters.registry import BY_CARD, LinkState
 from controller.meters.retired import in_fleet
 
 _LOOK_EVERY_S: Final = 2.0
@@ -25,6 +25,9 @@ class Roll(Struct, frozen=True, kw_only=True):
     links: int
     online: int
     meters: int
+
+
+_STATES: Final = select(LinkRow.state, func.count()).where(LinkRow.id != BY_CARD).group_by(col(LinkRow.state))
 
 
 class RollCall:
@@ -55,8 +58,6 @@ class RollCall:
 
     def _count(self) -> Roll:
         with reading(self._engine) as session:
-            states = dict(
-                iter(session.exec(select(LinkRow.state, func.count()).group_by(col(LinkRow.state))))
-            )
+            states = dict(iter(session.exec(_STATES)))
             meters = session.exec(select(func.count()).select_from(MeterRow).where(in_fleet())).one()
         return Roll(links=sum(states.values()), online=states.get(LinkState.ONLINE, 0), meters=meters)

@@ -33,6 +33,7 @@ from controller.service.clock import ServiceClock
 from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
+from controller.service.kiosks import Kiosks
 from controller.service.liveness import Uptime
 from controller.service.marking import Marking
 from controller.service.outbox import Outbox
@@ -48,7 +49,7 @@ from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import asks_key
 from protocols.link.service_time import machine_of
-from protocols.link.topics import Channel, Place, controller_filters, time_filters, topic_of
+from protocols.link.topics import OF_KIOSK, Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
 from protocols.rim.carrier import Carrier, Handle
 from protocols.timekeeping import Machine
@@ -123,6 +124,15 @@ class Service:
         self.intake = Intake(
             engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce, self.booking.purses
         )
+        self.kiosks = Kiosks(
+            engine,
+            keys.fleet_key,
+            lambda: self.intake.root,
+            self.clock,
+            self._lock,
+            self.booking.purses,
+            self._poke,
+        )
         self.jobs = Jobs(
             engine,
             self.root,
@@ -145,6 +155,7 @@ class Service:
         self.clock.attach(carrier)
         self.acking.attach(carrier)
         self.marking.attach(carrier)
+        self.kiosks.attach(carrier)
         self.outbox = Outbox(self._engine, carrier, self.clock, self._lock, self._prepare, self.marking.leave)
         self.time = TimeAuthority(
             Source.HEADEND,
@@ -162,8 +173,9 @@ class Service:
 
     async def handle(self, arrival: Arrival) -> None:
         """Handle a message from the carrier: answer an ask for the time, store anything else."""
-        if arrival.place.channel is Channel.TIME_ASK:
-            self.acking.hear(arrival.place.link)
+        if arrival.place.channel in (Channel.TIME_ASK, Channel.KIOSK_ASK):
+            if arrival.place.link:
+                self.acking.hear(arrival.place.link)
             if not self._leads():
                 return  # the run that leads answers
             assert self.time is not None
@@ -172,6 +184,8 @@ class Service:
             self.clock.handle(arrival)
         elif arrival.place.channel is Channel.MARK:
             await self.marking.hear(arrival)
+        elif arrival.place.channel in OF_KIOSK:
+            self.kiosks.handle(arrival)
         else:
             await self.intake.handle(arrival)
 
@@ -182,7 +196,7 @@ class Service:
 
     async def drained(self) -> bool:
         """Whether all that was received is stored, and all that is due has been sent."""
-        quiet = self.intake.drained and self._answering.is_quiet
+        quiet = self.intake.drained and self._answering.is_quiet and self.kiosks.is_quiet
         quiet = quiet and not await asyncio.to_thread(self.booking.is_due)
         return quiet and (self.outbox is None or await self.outbox.is_drained())
 
@@ -193,6 +207,7 @@ class Service:
             group.create_task(supervised("intake", self.intake.run), name="intake")
             group.create_task(supervised("outbox", self.outbox.run), name="outbox")
             group.create_task(supervised("clock", self.clock.run), name="clock")
+            group.create_task(supervised("kiosks", self.kiosks.run), name="kiosks")
             group.create_task(supervised("acknowledging", self.acking.run), name="acknowledging")
             jobs = self.jobs.run if tick_every_ms is None else partial(self.jobs.run_by, tick_every_ms)
             group.create_task(supervised("jobs", jobs), name="jobs")

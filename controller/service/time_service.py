@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from controller.service.carrying import Carries
-from controller.timing.rules import Judgement
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
 from protocols.link.keys import ask_key
+from protocols.link.kiosk_words import read_kiosk_ask
 from protocols.link.messages import TimeAsk, read_message
 from protocols.link.proofs import Proof, Purpose, proof_of
 from protocols.link.service_time import (
@@ -28,6 +28,7 @@ from protocols.link.service_time import (
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
 from protocols.timekeeping import Timekeeper
+from protocols.timing import Judgement
 
 # How far true time may be from our clock. NTP keeps a clock within milliseconds; monitoring must see a
 # second.
@@ -71,6 +72,9 @@ class TimeAuthority:
         if place.channel is Channel.SERVICE_ASK and not arrival.retained:
             await self._answer_service(arrival.payload)
             return
+        if place.channel is Channel.KIOSK_ASK and not arrival.retained:
+            await self._answer_kiosk(arrival)
+            return
         if arrival.retained or place.channel is not Channel.TIME_ASK:
             self.ignored["not an ask"] += 1
             return
@@ -102,7 +106,51 @@ class TimeAuthority:
         place = arrival.place
         if place.channel is Channel.SERVICE_ASK:
             return self._proof_of_service(arrival.payload)
+        if place.channel is Channel.KIOSK_ASK:
+            return self._proof_of_kiosk(arrival)
         return proof_of(arrival.payload, Purpose.ASK, place.link, ask_key(self._asks, place.meter))
+
+    def _proof_of_kiosk(self, arrival: Arrival) -> Proof:
+        """That of the meter whose ask a kiosk carries. A kiosk's own ask has none: it waits behind others."""
+        assert self._asks is not None, "without a key nothing can be checked"
+        try:
+            carried = read_kiosk_ask(arrival.payload)
+            ask = carried.meters_ask()
+        except DocumentError:
+            return Proof.FORGED
+        if ask is None:
+            return Proof.UNVERIFIED
+        key = ask_key(self._asks, ask.meter)
+        return proof_of(bytes(carried.ask), Purpose.ASK, f"card/{carried.card}", key)
+
+    async def _answer_kiosk(self, arrival: Arrival) -> None:
+        """Answer a kiosk, or the meter whose ask it carries. Raises as `handle`."""
+        try:
+            carried = read_kiosk_ask(arrival.payload)
+            ask = carried.meters_ask()
+            if carried.source is not self.source or (ask is not None and ask.source is not self.source):
+                self.ignored["for another"] += 1
+                return
+            if self.proof_of(arrival) is Proof.FORGED:
+                self.ignored["not authentic"] += 1
+                return
+            answer = self._answer_to_kiosk(carried.nonce) if ask is None else self.answer(ask)
+        except DocumentError:
+            self.ignored["malformed"] += 1
+            return
+        if answer is None:
+            self.ignored["clock doubtful"] += 1
+            return
+        await self._carrier.publish(Place(Channel.KIOSK_ANSWER, kiosk=arrival.place.kiosk), answer)
+        self.answered += 1
+
+    def _answer_to_kiosk(self, nonce: str) -> bytes | None:
+        found = self._now()
+        if found is None:
+            return None
+        now_ms, spread_ms = found
+        body = ServiceAnswer(nonce=nonce, time_ms=now_ms, spread_ms=spread_ms, machine=self._machine or "")
+        return seal(write_answer(body), SERVICE_TIME_TYPE, [self._signer])
 
     def _proof_of_service(self, payload: bytes) -> Proof:
         assert self._asks is not None, "without a key nothing can be checked"

@@ -18,6 +18,7 @@ from controller.database.tables import (
 from controller.households.flags_due import flags_due
 from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
+from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from controller.office.losses import found_losses
 from controller.orders.life import DeliveryState, OrderState
@@ -73,7 +74,7 @@ def overview(session: Session, now_ms: int) -> Overview:
     counted = dict(
         iter(session.exec(select(MeterRow.link, func.count()).where(in_fleet()).group_by(col(MeterRow.link))))
     )
-    links = session.exec(select(LinkRow).order_by(LinkRow.id)).all()
+    links = session.exec(select(LinkRow).where(LinkRow.id != BY_CARD).order_by(LinkRow.id)).all()
     waiting = col(OrderRow.state).in_((OrderState.DRAFT, OrderState.REHEARSED))
     drafts = select(OrderRow.id).where(waiting).order_by(func.length(col(OrderRow.id)), col(OrderRow.id))
     disputed = select(MeterRow.id).where(MeterRow.dispute_nonce != "", in_fleet()).order_by(MeterRow.id)

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from controller.timing.rules import DIFFERENCE_MS_MAX, Bounds, Carried, Judgement
 from protocols.instants import SECOND_MS
+from protocols.timing import DIFFERENCE_MS_MAX, Bounds, Carried, Judgement
 
 # `serve` writes its row every ten seconds: elsewhere a row of a service that runs is at most so old.
 _ROW_AGE_MS: Final = 30 * SECOND_MS

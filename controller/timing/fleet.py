@@ -15,9 +15,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from controller.database.tables import MeterRow
-from controller.timing.rules import CLAIM_AGE_MS_MAX, WIDTH_MS_MAX, Carried, claim, fleet_claim
 from protocols.instants import MINUTE_MS
 from protocols.reasons import ClockStatus
+from protocols.timing import CLAIM_AGE_MS_MAX, WIDTH_MS_MAX, Carried, claim, fleet_claim
 
 REPORT_DELAY_MS: Final = 10 * MINUTE_MS
 # Meters of one look: some milliseconds. Of a greater fleet each meter is looked at every few looks.

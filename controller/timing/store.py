@@ -9,7 +9,7 @@ import msgspec
 from sqlmodel import Session
 
 from controller.database.tables import SettingRow
-from controller.timing.rules import Judgement
+from protocols.timing import Judgement
 
 _NAME: Final = "service/clock"
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -14,10 +14,12 @@ import msgspec
 from protocols.documents.envelope import WireEnvelope
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers
 from protocols.documents.kinds import KINDS
+from protocols.documents.kiosk_limits import KIOSK_LIMITS_TYPE, KioskLimits
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer
 from protocols.documents.roles import ROOT_TYPE, Root, ShortRoot
 from protocols.limits import SIGNATURES_MAX
 from protocols.link.births import BIRTH_TYPE, Birth
+from protocols.link.kiosk_words import CardHeard, KioskAsk, KioskItem, KioskOrders, KioskStatus
 from protocols.link.marks import MARK_TYPE, StoreMark
 from protocols.link.messages import (
     Acked,
@@ -42,7 +44,13 @@ from protocols.link.topics import CARRIAGE, PREFIX, Channel, Place, place_of, to
 Json = dict[str, Any]
 
 # The words that carry a short MAC.
-_PROVEN: Final = tuple(each.__name__ for each in (Status, MeterHolds, Reading, TimeAsk, Acked))
+_PROVEN: Final = tuple(
+    each.__name__
+    for each in (
+        *(Status, MeterHolds, Reading, TimeAsk, Acked),
+        *(KioskStatus, KioskItem, KioskAsk, KioskOrders),
+    )
+)
 
 _REF: Final = "#/components/schemas/{name}"
 # What a channel carries: a bare message, a report with its MAC, or a signed envelope of a type.
@@ -55,6 +63,11 @@ _PLAIN: Final[Mapping[Channel, type]] = {
     Channel.ACKS: Acks,
     Channel.TIME_ASK: TimeAsk,
     Channel.SERVICE_ASK: ServiceAsk,
+    Channel.KIOSK_STATUS: KioskStatus,
+    Channel.KIOSK_STATEMENTS: KioskItem,
+    Channel.KIOSK_RECEIPTS: KioskItem,
+    Channel.KIOSK_ASK: KioskAsk,
+    Channel.KIOSK_ORDERS: KioskOrders,
 }
 _REPORTS: Final[Mapping[Channel, type]] = {
     Channel.RECEIPTS: Receipt,
@@ -67,6 +80,8 @@ _SEALED: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.TIME_ANSWER: (TIME_TYPE,),
     Channel.SERVICE_ANSWER: (SERVICE_TIME_TYPE,),
     Channel.MARK: (MARK_TYPE,),
+    Channel.KIOSK_ANSWER: (TIME_TYPE, SERVICE_TIME_TYPE),
+    Channel.KIOSK_ORDERS: (ROOT_TYPE, ISSUERS_TYPE),
 }
 _INSIDE: Final = {
     ORDER_TYPE: "Order",
@@ -76,6 +91,7 @@ _INSIDE: Final = {
     SERVICE_TIME_TYPE: "ServiceAnswer",
     BIRTH_TYPE: "Birth",
     MARK_TYPE: "StoreMark",
+    KIOSK_LIMITS_TYPE: "KioskLimits",
 }
 _TITLES: Final[Mapping[Channel, str]] = {
     Channel.FLEET_ORDERS: "A protective order for the whole fleet; an empty payload clears it.",
@@ -94,11 +110,18 @@ _TITLES: Final[Mapping[Channel, str]] = {
     Channel.SERVICE_ASK: "The service asks a time authority; no link takes part.",
     Channel.SERVICE_ANSWER: "The authority's answer to the service's nonce; no link takes part.",
     Channel.MARK: "How far the controller's store has counted; for the controller itself.",
+    Channel.KIOSK_STATUS: "A kiosk's birth, its last will, and how it stands.",
+    Channel.KIOSK_STATEMENTS: "A payment at a kiosk: a statement that the kiosk's issuer key has signed.",
+    Channel.KIOSK_RECEIPTS: "A kiosk's receipt, or what a card has brought from its meter (`CardHeard`).",
+    Channel.KIOSK_ASK: "A meter on a card, or the kiosk itself, asks a time authority.",
+    Channel.KIOSK_ANSWER: "The authority's answer to a nonce of a meter or of the kiosk.",
+    Channel.KIOSK_ORDERS: "Acknowledgements, limits, and documents for cards; or a new root, or issuers.",
 }
 _PARAMETERS: Final[Mapping[str, str]] = {
     "link": "A connection that carries many meters; a meter alone is a link of one.",
     "meter": "A meter's id.",
     "order": "An order's id.",
+    "kiosk": "A kiosk's name.",
 }
 _DESCRIPTION: Final = """\
 What a link (a data concentrator with its meters, or a meter alone) exchanges with the head-end over MQTT 5.
@@ -107,7 +130,9 @@ missing. Orders and times are signed envelopes (DSSE v1, Ed25519); a meter's rep
 meter's own key. Births, holdings, readings, asks and acknowledgements carry a short MAC as their last member,
 `,"mac":"…"}` without spaces: the first 16 bytes, as hex, of HMAC-SHA-256 over purpose (`status`, `holds`,
 `reading`, `ask`, `ack`), line feed, link, line feed, and the object without that member. Without one they are
-of an older firmware, and decide nothing. Instants are UTC milliseconds, money is in micro-euro, a payload has
+of an older firmware, and decide nothing. A kiosk's words have one under the kiosk's key, for the purposes
+`kiosk-status`, `kiosk-word` (items and asks) and `kiosk-orders`, with `kiosk/NAME` in the place of the link.
+Instants are UTC milliseconds, money is in micro-euro, a payload has
 at most 16 KiB. Delivery is at least once and in no fixed order: everything is numbered, and repetition
 changes nothing.
 """
@@ -163,6 +188,8 @@ def schemas() -> Json:
         Birth,
         StoreMark,
         Authenticated,
+        KioskLimits,
+        CardHeard,
     ]
     types += [*_PLAIN.values(), *_REPORTS.values(), *RECORDS]
     bodies = {rule.body for rule in KINDS.values()}
@@ -173,6 +200,9 @@ def schemas() -> Json:
     filled["WireEnvelope"]["properties"]["signatures"]["maxItems"] = SIGNATURES_MAX
     filled["MeterEvent"]["properties"]["record"] = {
         "oneOf": [{"$ref": _REF.format(name=record.__name__)} for record in RECORDS]
+    }
+    filled["KioskItem"]["properties"]["body"] = {
+        "oneOf": [{"$ref": _REF.format(name=each)} for each in ("WireEnvelope", "CardHeard")]
     }
     for name in _PROVEN:
         # Written as the last member, over the bytes before it: no field of the type (`link.proofs`).
@@ -203,10 +233,15 @@ def _complete(schema: Json) -> Json:
 
 def _payload(channel: Channel) -> Json:
     if channel in _PLAIN:
-        return {"$ref": _REF.format(name=_PLAIN[channel].__name__)}
+        plain = {"$ref": _REF.format(name=_PLAIN[channel].__name__)}
+        return {"anyOf": [plain, _sealed(channel)]} if channel in _SEALED else plain
     if channel in _REPORTS:
         report = {"$ref": _REF.format(name=_REPORTS[channel].__name__)}
         return {"allOf": [{"$ref": _REF.format(name="Authenticated")}, {"properties": {"report": report}}]}
+    return _sealed(channel)
+
+
+def _sealed(channel: Channel) -> Json:
     payload_type = {"enum": list(_SEALED[channel])}
     return {
         "allOf": [{"$ref": _REF.format(name="WireEnvelope")}, {"properties": {"payloadType": payload_type}}]
@@ -222,7 +257,7 @@ def _message(channel: Channel) -> Json:
 
 
 def _channel(channel: Channel) -> Json:
-    address = topic_of(Place(channel, link="{link}", meter="{meter}", order="{order}"))
+    address = topic_of(Place(channel, link="{link}", meter="{meter}", order="{order}", kiosk="{kiosk}"))
     return {
         "address": address,
         "parameters": {

@@ -29,6 +29,12 @@ def link_key(fleet_key: bytes, link: str) -> bytes:
     return _derived(fleet_key, f"link/{link}")
 
 
+@lru_cache(maxsize=_KEYS_REMEMBERED)
+def kiosk_key(fleet_key: bytes, kiosk: str) -> bytes:
+    """A kiosk's own key: for the words between it and the controller, and for nothing else."""
+    return _derived(fleet_key, f"kiosk/{kiosk}")
+
+
 def asks_key(fleet_key: bytes, source: Source) -> bytes:
     """What a time authority holds: the key from which the key of every meter's asks to it derives."""
     return _derived(fleet_key, f"asks/{source}")

@@ -36,6 +36,9 @@ class Purpose(StrEnum):
     ASK = "ask"
     ACK = "ack"
     CARD = "card"
+    KIOSK_STATUS = "kiosk-status"
+    KIOSK_WORD = "kiosk-word"
+    KIOSK_ORDERS = "kiosk-orders"
 
 
 @unique

@@ -1,8 +1,8 @@
-"""Topics of the link, and how their messages are published: QoS, retain, expiry (design §5).
+"""Topics of links and kiosks, and how their messages are published: QoS, retain, expiry (design §5).
 
-A *link* is one connection that carries many meters; a meter alone is a link of one. Danger determines the
-expiry: a harmful order must not wait in a queue for days. Nothing relies on what a broker stores, except a
-few retained protective orders.
+A *link* is one connection that carries many meters; a meter alone is a link of one. A *kiosk* is a station of
+its own, for meters that only cards reach. Danger determines the expiry: a harmful order must not wait in a
+queue for days. Nothing relies on what a broker stores, except a few retained protective orders.
 """
 
 from enum import StrEnum, unique
@@ -18,7 +18,7 @@ PREFIX: Final = "relance/v1"
 
 @unique
 class Channel(StrEnum):
-    """One kind of message; the value is the last part of its topic's name."""
+    """One kind of message; the value is the last part of its topic's name, for a kiosk after `kiosk/`."""
 
     FLEET_ORDERS = "fleet/orders"
     CONTROLLER = "controller/status"
@@ -36,13 +36,19 @@ class Channel(StrEnum):
     SERVICE_ASK = "controller/time/ask"
     SERVICE_ANSWER = "controller/time/answer"
     MARK = "controller/mark"
+    KIOSK_STATUS = "kiosk/status"
+    KIOSK_STATEMENTS = "kiosk/statements"
+    KIOSK_RECEIPTS = "kiosk/receipts"
+    KIOSK_ASK = "kiosk/time/ask"
+    KIOSK_ANSWER = "kiosk/time/answer"
+    KIOSK_ORDERS = "kiosk/orders"
 
 
 class Carriage(Struct, frozen=True):
     """How a message is published (MQTT 5 §3.3: QoS, RETAIN, Message Expiry Interval).
 
-    `expiry_s` None: it never expires. `upward`: from link to controller. Between the service and a time
-    authority, where no link takes part, neither is upward.
+    `expiry_s` None: it never expires. `upward`: from link or kiosk to controller. Between the service
+    and a time authority, where no link takes part, neither is upward.
     """
 
     qos: int
@@ -73,6 +79,14 @@ CARRIAGE: Final[dict[Channel, Carriage]] = {
     Channel.SERVICE_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
     # A store that is restored after years must still find it.
     Channel.MARK: Carriage(qos=1, retain=True, expiry_s=None, upward=False),
+    Channel.KIOSK_STATUS: Carriage(qos=1, retain=True, expiry_s=None, upward=True),
+    # A kiosk keeps both until the controller has acknowledged them itself.
+    Channel.KIOSK_STATEMENTS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
+    Channel.KIOSK_RECEIPTS: Carriage(qos=1, retain=False, expiry_s=7 * _DAY_S, upward=True),
+    Channel.KIOSK_ASK: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=True),
+    Channel.KIOSK_ANSWER: Carriage(qos=1, retain=False, expiry_s=MINUTE_MS // 1000, upward=False),
+    # What it says is said again, and better, to the next status.
+    Channel.KIOSK_ORDERS: Carriage(qos=1, retain=False, expiry_s=HOUR_MS // 1000, upward=False),
 }
 HARM_EXPIRY_S: Final = MINUTE_MS // 1000
 
@@ -84,6 +98,7 @@ class Place(Struct, frozen=True):
     link: str = ""
     meter: str = ""
     order: str = ""
+    kiosk: str = ""
 
 
 _OF_LINK = (Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS)
@@ -95,7 +110,9 @@ _OF_SERVICE = (
     Channel.MARK,
 )
 _OF_ALL = (Channel.FLEET_ORDERS, *_OF_SERVICE)
-_OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL))
+_KIOSK: Final = "kiosk/"
+OF_KIOSK: Final = tuple(channel for channel in Channel if channel.startswith(_KIOSK))
+_OF_METER = tuple(channel for channel in Channel if channel not in (*_OF_LINK, *_OF_ALL, *OF_KIOSK))
 
 
 def topic_of(place: Place) -> str:
@@ -104,6 +121,8 @@ def topic_of(place: Place) -> str:
         return f"{PREFIX}/{place.channel}/{place.order}"
     if place.channel in _OF_SERVICE:
         return f"{PREFIX}/{place.channel}"
+    if place.channel in OF_KIOSK:
+        return f"{PREFIX}/kiosks/{place.kiosk}/{place.channel.removeprefix(_KIOSK)}"
     if place.channel in _OF_LINK:
         return f"{PREFIX}/links/{place.link}/{place.channel}"
     return f"{PREFIX}/links/{place.link}/meters/{place.meter}/{place.channel}"
@@ -124,6 +143,8 @@ def place_of(topic: str) -> Place | None:
             return Place(Channel(last), link=link)
         case ["links", link, "meters", meter, *rest] if "/".join(rest) in _OF_METER and _are_ids(link, meter):
             return Place(Channel("/".join(rest)), link=link, meter=meter)
+        case ["kiosks", kiosk, *rest] if _KIOSK + "/".join(rest) in OF_KIOSK and _are_ids(kiosk):
+            return Place(Channel(_KIOSK + "/".join(rest)), kiosk=kiosk)
         case _:
             return None
 
@@ -140,15 +161,24 @@ def link_filters(link: str) -> tuple[str, ...]:
     return (*for_all, *to_meters, f"{PREFIX}/links/{link}/{Channel.ACKS}")
 
 
+def kiosk_filters(kiosk: str) -> tuple[str, ...]:
+    """What a kiosk subscribes to: the controller's births, and all that comes down to it."""
+    down = (channel for channel in OF_KIOSK if not CARRIAGE[channel].upward)
+    return (f"{PREFIX}/{Channel.CONTROLLER}", *(topic_of(Place(channel, kiosk=kiosk)) for channel in down))
+
+
 def controller_filters() -> tuple[str, ...]:
-    """What the controller subscribes to: all that links publish, answers to its own asks, and its mark."""
+    """What the controller subscribes to: all that links and kiosks publish, answers to its asks, its mark."""
     links = f"{PREFIX}/links/+"
     of_link = tuple(f"{links}/{channel}" for channel in _OF_LINK if CARRIAGE[channel].upward)
     upward = [channel for channel in _OF_METER if CARRIAGE[channel].upward]
     of_meter = tuple(f"{links}/meters/+/{channel}" for channel in upward)
-    return (*of_link, *of_meter, f"{PREFIX}/{Channel.SERVICE_ANSWER}", f"{PREFIX}/{Channel.MARK}")
+    of_kiosk = (topic_of(Place(each, kiosk="+")) for each in OF_KIOSK if CARRIAGE[each].upward)
+    own = (f"{PREFIX}/{Channel.SERVICE_ANSWER}", f"{PREFIX}/{Channel.MARK}")
+    return (*of_link, *of_meter, *of_kiosk, *own)
 
 
 def time_filters() -> tuple[str, ...]:
-    """What a time authority subscribes to: the time requests of all meters, and those of the service."""
-    return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}", f"{PREFIX}/{Channel.SERVICE_ASK}")
+    """What a time authority subscribes to: the time requests of meters, of kiosks, and of the service."""
+    of_kiosks = topic_of(Place(Channel.KIOSK_ASK, kiosk="+"))
+    return (f"{PREFIX}/links/+/meters/+/{Channel.TIME_ASK}", of_kiosks, f"{PREFIX}/{Channel.SERVICE_ASK}")

@@ -109,13 +109,14 @@ def _show(found: BrokerFolder, wishes: BrokerWishes, *, as_json: bool) -> None:
                 "config": str(found.path / SERVER / CONFIG_FILE),
                 "listen": f"{wishes.host}:{wishes.port}",
                 "links": found.links,
+                "kiosks": found.kiosks,
                 "made": found.made,
                 "removed": found.removed,
             }
         )
         return
     print_lines(
-        f"{found.path} is up to date; {len(found.links)} links may connect.",
+        f"{found.path} is up to date; {len(found.links)} links and {len(found.kiosks)} kiosks may connect.",
         *([f"New credentials: {', '.join(found.made)}."] if found.made else []),
         *([f"Taken away: {', '.join(found.removed)}."] if found.removed else []),
         f"The broker needs {found.path / SERVER}: mosquitto -c mosquitto.conf; SIGHUP reloads one that runs.",

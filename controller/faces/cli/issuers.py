@@ -57,6 +57,7 @@ def show_issuers(face: Face) -> int:
     "propose",
     "issuers propose --new-epoch --as anna",
     "issuers propose --allowance controller=800 --as anna",
+    "issuers propose --close namur-1 --as anna",
     shares=NAMED,
 )
 def propose_issuers(
@@ -68,6 +69,9 @@ def propose_issuers(
     ] = False,
     allowance: Annotated[
         list[str] | None, typer.Option(metavar="NAME=EUR", help="What an issuer may credit a day.")
+    ] = None,
+    close: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An issuer that signs no more: of a kiosk.")
     ] = None,
 ) -> int:
     """Propose the next issuers: a second person signs them (`issuers sign`).
@@ -84,7 +88,7 @@ def propose_issuers(
     if new_epoch or known is None:
         keys[CONTROLLER] = _key(face, epoch)
     with face.acting_as(Role.HARM) as act:
-        done = acts.propose_issuers(act, keys, amounts)
+        done = acts.propose_issuers(act, keys, amounts, close or ())
     return _show(face, done)
 
 

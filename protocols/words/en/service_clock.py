@@ -10,6 +10,7 @@ _VOICES: Final = {
     Voice.SYSTEM: "the system clock",
     Voice.TIMESERVER: "the timeserver",
     Voice.FLEET: "the fleet",
+    Voice.HEADEND: "the head-end",
 }
 _DOUBTS: Final = {
     Doubt.NONE: "",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.broker.certificates import Credentials, read_credentials
-from controller.broker.folder import BrokerWishes, configure
+from controller.broker.folder import BrokerWishes, configure, grant_kiosk, withdraw_kiosk
 from protocols.errors import InputError
 from protocols.rim.tls import client_context
 
@@ -125,3 +125,19 @@ def test_credentials_of_another_link_are_refused(folder: Path) -> None:
         (folder / "links" / "link-1" / name).write_bytes((folder / "links" / "link-2" / name).read_bytes())
     with pytest.raises(InputError, match='of "link:link-2:1"; allowed: of link-1'):
         configure(folder, AGAIN, PASSPHRASE)
+
+
+def test_a_kiosk_comes_and_goes_and_the_others_stay(folder: Path) -> None:
+    before = files_in(folder)
+    place = grant_kiosk(folder, "k1", PASSPHRASE)
+    granted = files_in(folder)
+    assert "user kiosk:k1:1" in granted["server/acl"].decode()
+    assert user_of(folder, "kiosks/k1") == "kiosk:k1:1"
+    client_context(place)
+    assert grant_kiosk(folder, "k1", PASSPHRASE) == place
+    assert files_in(folder) == granted
+    assert configure(folder, AGAIN, PASSPHRASE).kiosks == ("k1",)
+    assert files_in(folder) == granted
+    assert withdraw_kiosk(folder, "k1")
+    assert files_in(folder) == before
+    assert not withdraw_kiosk(folder, "k1")

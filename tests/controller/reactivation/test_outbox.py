@@ -19,11 +19,11 @@ from controller.reactivation.drop_folder import write_letter_file, write_sms_fil
 from controller.reactivation.outbox import ATTEMPTS_MAX, RETRY_MS, Sent
 from controller.reactivation.rules import Means
 from controller.reactivation.store import campaign_named
-from controller.timing.rules import State, claim, hear, judge, judgement
 from controller.timing.store import ClockWritten, write_clock
 from protocols.errors import InputError, RefusedError, UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.reasons import Voice
+from protocols.timing import State, claim, hear, judge, judgement
 from tests.controller.households.households import ean
 from tests.controller.reactivation.campaign import (
     ANNE,

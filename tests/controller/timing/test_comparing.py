@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.timing.comparing import Here, compare
-from controller.timing.rules import Judgement, State
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from tests.controller.timing.test_rules import BOOT, OFFSETS, RIGHT, STEP_MS, believed, heard, true_ms
+from protocols.timing import Judgement, State
+from tests.protocols.test_timing import BOOT, OFFSETS, RIGHT, STEP_MS, believed, heard, true_ms
 
 TRUSTED: Final[Judgement] = believed(heard(State(BOOT), STEP_MS, RIGHT), STEP_MS)
 DOUBTFUL: Final[Judgement] = believed(State(BOOT), STEP_MS)

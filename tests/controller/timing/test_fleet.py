@@ -11,7 +11,7 @@ from controller.database.tables import LinkRow, MeterRow
 from controller.timing import fleet
 from controller.timing.fleet import REPORT_DELAY_MS, FleetReports
 from protocols.instants import HOUR_MS, SECOND_MS
-from tests.controller.timing.test_rules import true_ms
+from tests.protocols.test_timing import true_ms
 
 LOOK_MS: Final = 10 * SECOND_MS
 

@@ -59,7 +59,7 @@ NOW_MS = 1_593_640_800_000
 
 
 def topic(channel: Channel) -> str:
-    return topic_of(Place(channel, link="link-1", meter="m1", order="o1"))
+    return topic_of(Place(channel, link="link-1", meter="m1", order="o1", kiosk="k1"))
 
 
 VALIDATORS = {channel: jsonschema.Draft7Validator(schema_for_topic(topic(channel))) for channel in Channel}
@@ -93,7 +93,7 @@ def test_every_channel_is_described_with_its_direction_and_carriage() -> None:
     by_address = {channel["address"]: name for name, channel in whole["channels"].items()}
     operations = {each["channel"]["$ref"]: each for each in whole["operations"].values()}
     for channel, carriage in CARRIAGE.items():
-        address = topic_of(Place(channel, link="{link}", meter="{meter}", order="{order}"))
+        address = topic_of(Place(channel, link="{link}", meter="{meter}", order="{order}", kiosk="{kiosk}"))
         name = by_address[address]
         assert set(whole["channels"][name]["parameters"]) == set(re.findall(r"{(\w+)}", address))
         operation = operations[f"#/channels/{name}"]
@@ -151,9 +151,9 @@ def test_an_event_holds_one_record_with_words_that_are_ours() -> None:
 def test_envelopes_are_valid_where_their_type_belongs() -> None:
     for payload_type, where in {
         ORDER_TYPE: {Channel.ORDERS, Channel.FLEET_ORDERS},
-        ROOT_TYPE: {Channel.ORDERS},
-        TIME_TYPE: {Channel.TIME_ANSWER},
-        SERVICE_TIME_TYPE: {Channel.SERVICE_ANSWER},
+        ROOT_TYPE: {Channel.ORDERS, Channel.KIOSK_ORDERS},
+        TIME_TYPE: {Channel.TIME_ANSWER, Channel.KIOSK_ANSWER},
+        SERVICE_TIME_TYPE: {Channel.SERVICE_ANSWER, Channel.KIOSK_ANSWER},
     }.items():
         data = msgspec.json.decode(seal(b"{}", payload_type, [SIGNER]))
         valid = {channel for channel in Channel if VALIDATORS[channel].is_valid(data)}

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from protocols.limits import ID_CHARS_MAX
 from protocols.link.topics import (
     CARRIAGE,
+    OF_KIOSK,
     PREFIX,
     Channel,
     Place,
     controller_filters,
+    kiosk_filters,
     link_filters,
     place_of,
     time_filters,
@@ -23,13 +25,14 @@ from tests.protocols.link.link_messages import IDS
 OF_LINK = [Channel.STATUS, Channel.READINGS, Channel.SYNC, Channel.ACKS]
 OF_ALL = [Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER]
 OF_SERVICE = [Channel.SERVICE_ASK, Channel.SERVICE_ANSWER, Channel.MARK]
-OF_METER = [channel for channel in Channel if channel not in (*OF_LINK, *OF_ALL, *OF_SERVICE)]
+OF_METER = [c for c in Channel if c not in (*OF_LINK, *OF_ALL, *OF_SERVICE, *OF_KIOSK)]
 
 PLACES = (
     st.builds(Place, st.just(Channel.FLEET_ORDERS), order=IDS)
     | st.builds(Place, st.sampled_from([Channel.CONTROLLER, Channel.TIMESERVER]))
     | st.builds(Place, st.sampled_from(OF_LINK), link=IDS)
     | st.builds(Place, st.sampled_from(OF_METER), link=IDS, meter=IDS)
+    | st.builds(Place, st.sampled_from(OF_KIOSK), kiosk=IDS)
 )
 BETWEEN = st.builds(Place, st.sampled_from(OF_SERVICE))
 
@@ -48,7 +51,21 @@ def test_a_topic_names_the_place_it_was_made_from(place: Place) -> None:
 
 
 WORDS = st.sampled_from(
-    ["relance", "v1", "links", "meters", "fleet", "orders", "controller", "status", "time", "ask", "m1", ""]
+    [
+        "relance",
+        "v1",
+        "links",
+        "meters",
+        "fleet",
+        "orders",
+        "controller",
+        "status",
+        "time",
+        "ask",
+        "m1",
+        "kiosks",
+        "",
+    ]
 )
 STRANGE = st.text(st.characters(codec="utf-8"), max_size=8)
 
@@ -88,6 +105,10 @@ def test_an_accepted_topic_is_spelt_exactly_as_we_write_it(topic: str) -> None:
         f"{PREFIX}/links/l/meters/m/orders\n",
         f"{PREFIX}/links/{'l' * (ID_CHARS_MAX + 1)}/status",
         f"{PREFIX}/controller/time",
+        f"{PREFIX}/kiosks/k/readings",
+        f"{PREFIX}/kiosks//status",
+        f"{PREFIX}/kiosks/k/time",
+        f"{PREFIX}/kiosk/k/status",
         f"{PREFIX}/controller/time/ask/now",
         f"{PREFIX}/controller/ask",
         f"{PREFIX}/fleet/orders",
@@ -102,8 +123,9 @@ def test_a_topic_that_is_not_exactly_ours_names_no_place(topic: str) -> None:
 
 
 def comes_down(place: Place) -> bool:
-    """Whether a link is to hear it; timeservers speak among themselves."""
-    return not CARRIAGE[place.channel].upward and place.channel is not Channel.TIMESERVER
+    """Whether a link is to hear it. Timeservers speak among themselves, kiosks have topics of their own."""
+    apart = place.channel is Channel.TIMESERVER or place.channel in OF_KIOSK
+    return not CARRIAGE[place.channel].upward and not apart
 
 
 @given(place=PLACES, link=IDS)
@@ -127,7 +149,14 @@ def test_the_controller_hears_all_that_goes_up_and_nothing_that_comes_down(place
 @given(place=PLACES | BETWEEN)
 def test_a_time_authority_hears_questions_and_nothing_else(place: Place) -> None:
     hears = any(matches(each, topic_of(place)) for each in time_filters())
-    assert hears == (place.channel in {Channel.TIME_ASK, Channel.SERVICE_ASK})
+    assert hears == (place.channel in {Channel.TIME_ASK, Channel.SERVICE_ASK, Channel.KIOSK_ASK})
+
+
+@given(place=PLACES | BETWEEN, kiosk=IDS)
+def test_a_kiosk_hears_what_comes_down_to_it_and_the_controllers_births(place: Place, kiosk: str) -> None:
+    hears = any(matches(each, topic_of(place)) for each in kiosk_filters(kiosk))
+    own = place.channel in OF_KIOSK and not CARRIAGE[place.channel].upward and place.kiosk == kiosk
+    assert hears == (own or place.channel is Channel.CONTROLLER)
 
 
 @given(place=BETWEEN, link=IDS)
@@ -140,7 +169,8 @@ def test_no_link_hears_what_programs_say_to_each_other_or_to_themselves(place: P
 def test_every_channel_says_how_it_is_carried_and_only_few_are_retained() -> None:
     """Retained: protection for the fleet, who is online, how far a store has counted. Harm expires."""
     assert CARRIAGE.keys() == set(Channel)
-    kept = {Channel.FLEET_ORDERS, Channel.CONTROLLER, Channel.TIMESERVER, Channel.STATUS, Channel.MARK}
+    births = {Channel.CONTROLLER, Channel.TIMESERVER, Channel.STATUS, Channel.KIOSK_STATUS}
+    kept = {Channel.FLEET_ORDERS, Channel.MARK, *births}
     assert {c for c, how in CARRIAGE.items() if how.retain} == kept
     assert {c for c, how in CARRIAGE.items() if how.expiry_s is None} == kept
     assert {how.qos for how in CARRIAGE.values()} == {1}

@@ -28,6 +28,7 @@ def test_it_says_what_it_made_and_made_nothing_the_second_time(founded: Path) ->
         "config": str(founded / "broker" / "server" / "mosquitto.conf"),
         "listen": "127.0.0.1:8883",
         "links": list(LINKS),
+        "kiosks": [],
         "made": ["server", "serve", "timeserver", *LINKS],
         "removed": [],
     }

@@ -6,11 +6,11 @@ from typing import Final
 import pytest
 
 from controller.database.engine import open_store, writing
-from controller.timing.rules import State, claim, hear, judge, judgement
 from controller.timing.store import ClockWritten, write_clock
 from protocols.instants import DAY_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Voice
 from protocols.rim.clocks import boot_id, now_ms, tick_ms
+from protocols.timing import State, claim, hear, judge, judgement
 from tests.controller.faces.cli.invocation import call
 
 BOTH: Final = (Voice.SYSTEM, Voice.TIMESERVER)

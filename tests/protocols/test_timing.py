@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from controller.timing.rules import (
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, ms_from_iso
+from protocols.reasons import Doubt, Voice
+from protocols.timing import (
     DIFFERENCE_MS_MAX,
     PPM,
     PROBATION_MS,
@@ -24,8 +26,6 @@ from controller.timing.rules import (
     judge,
     judgement,
 )
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, ms_from_iso
-from protocols.reasons import Doubt, Voice
 
 START_MS: Final = ms_from_iso("2026-03-02T09:00:00+00:00")
 BOOT: Final = "boot-1"

@@ -1,7 +1,8 @@
-"""The service's own interval clock: no single clock decides (design §6.1). Pure.
+"""The own interval clock of a service or a kiosk: no single clock decides (design §6.1). Pure.
 
-Voices are the machine's system clock, the timeserver's answers to our own nonce, and the reports of the
-fleet, which are one voice however many meters there are. The *crystal* is the machine's count of
+Voices of the service are the machine's system clock, the timeserver's answers to our own nonce, and the
+reports of the fleet, which are one voice however many meters there are. A kiosk hears the service, as the
+head-end, in the place of the fleet. The *crystal* is the machine's count of
 milliseconds since its boot, which nobody sets. Each voice gives bounds on true time; the rule takes the
 second-highest lower bound and the second-lowest upper bound. So truth lies between them whatever one voice
 says. The crystal carries what was found so far: what is found later is intersected with it.
@@ -42,6 +43,11 @@ PROBATION_MS: Final = HOUR_MS
 MISSES_MS_MAX: Final = MINUTE_MS
 _MISSES_WINDOW_MS: Final = DAY_MS
 _MILLION: Final = 1_000_000
+
+
+# Who speaks to the service, and who to a kiosk.
+SERVICE_VOICES: Final = (Voice.SYSTEM, Voice.TIMESERVER, Voice.FLEET)
+KIOSK_VOICES: Final = (Voice.SYSTEM, Voice.TIMESERVER, Voice.HEADEND)
 
 
 class Bounds(Struct, frozen=True):
@@ -174,8 +180,13 @@ def judge(state: State, tick: int) -> State:
     return structs.replace(state, carried=_narrowed(state.carried, found, tick), trial=None, doubt=doubt)
 
 
-def judgement(state: State, tick: int, system_ms: int) -> Judgement:
-    """What the service believes now. `system_ms`: the system clock, which is the estimate where it fits."""
+def judgement(
+    state: State, tick: int, system_ms: int, voices: tuple[Voice, ...] = SERVICE_VOICES
+) -> Judgement:
+    """What the service believes now. `system_ms`: the system clock, which is the estimate where it fits.
+
+    `voices`: those that could be heard.
+    """
     span = None if state.carried is None else state.carried.at(tick)
     inside = span is None or span.earliest_ms <= system_ms <= span.latest_ms
     estimate_ms = system_ms if inside or span is None else span.middle_ms
@@ -199,7 +210,7 @@ def judgement(state: State, tick: int, system_ms: int) -> Judgement:
             )
             for voice, said in spans.items()
         ),
-        silent=tuple(voice for voice in Voice if voice not in spans),
+        silent=tuple(voice for voice in voices if voice not in spans),
     )
 
 

@@ -1,0 +1,78 @@
+"""How the kiosk stands, as its status says it: what waits, and how much of its limits is used."""
+
+import msgspec
+from msgspec import Struct
+from sqlmodel import Session, col, func, select
+
+from cardreader.kiosk.line_marks import TAKEN
+from cardreader.kiosk.store import last_heard, noted_mark
+from cardreader.kiosk.tables import OutgoingRow, StatementRow, UpChannel
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.envelope import read_envelope
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import body_of, read_order
+from protocols.errors import DocumentError
+from protocols.limits import KIOSK_WAITING_MAX
+
+# A statement counts by meter, issuer and epoch.
+_Key = tuple[str, str, int]
+
+
+class KioskStanding(Struct, frozen=True, kw_only=True):
+    """The values of `kiosk_words.KioskStatus` that the store knows."""
+
+    waiting: int
+    offline_ueur: int
+    offline_count: int
+    heard_ms: int
+    issued_ueur: int
+    issued_count: int
+    taken: int
+
+
+def standing_in(session: Session) -> KioskStanding:
+    """How the kiosk stands, by its store."""
+    waiting = select(func.count()).select_from(OutgoingRow).where(col(OutgoingRow.acknowledged) == 0)
+    offline, heard = _unacknowledged(session), last_heard(session)
+    totals = select(func.max(StatementRow.total_ueur)).where(col(StatementRow.offered) == 1)
+    totals = totals.group_by(col(StatementRow.meter), col(StatementRow.issuer), col(StatementRow.epoch))
+    count = select(func.count()).select_from(StatementRow).where(col(StatementRow.offered) == 1)
+    return KioskStanding(
+        waiting=min(session.exec(waiting).one(), KIOSK_WAITING_MAX),
+        offline_ueur=sum(_added(session, key, stated) for key, stated in offline.items()),
+        offline_count=min(sum(map(len, offline.values())), KIOSK_WAITING_MAX),
+        heard_ms=0 if heard is None else heard.wall_ms,
+        issued_ueur=sum(session.exec(totals)),
+        issued_count=min(session.exec(count).one(), KIOSK_WAITING_MAX),
+        taken=noted_mark(session, TAKEN) or 0,
+    )
+
+
+def _unacknowledged(session: Session) -> dict[_Key, list[int]]:
+    """The totals of the statements that the controller has not acknowledged."""
+    query = select(OutgoingRow.payload).where(
+        OutgoingRow.channel == UpChannel.STATEMENTS.value, col(OutgoingRow.acknowledged) == 0
+    )
+    found: dict[_Key, list[int]] = {}
+    for payload in session.exec(query):
+        try:
+            order = read_order(read_envelope(payload).payload)
+        except (DocumentError, msgspec.MsgspecError):
+            continue  # the controller refuses it too
+        if order.kind is Kind.PAYMENT:
+            body = body_of(order, PaymentBody)
+            key = (order.scope.meters[0], body.issuer, body.epoch)
+            found.setdefault(key, []).append(body.total_ueur)
+    return found
+
+
+def _added(session: Session, key: _Key, totals: list[int]) -> int:
+    """What these statements add to the one before them."""
+    meter, issuer, epoch = key
+    before = select(func.max(StatementRow.total_ueur)).where(
+        StatementRow.meter == meter,
+        StatementRow.issuer == issuer,
+        StatementRow.epoch == epoch,
+        col(StatementRow.total_ueur) < min(totals),
+    )
+    return max(totals) - (session.exec(before).one() or 0)

@@ -1,0 +1,111 @@
+"""The tables of kiosks, and of meters that only cards reach (docs/kiosk.md)."""
+
+from typing import Any, Final
+
+from sqlalchemy import Index, LargeBinary
+from sqlmodel import Field
+
+from controller.database.columns import Int64, TextColumn
+from controller.database.tables import Table
+
+_KEYED: Final[dict[str, Any]] = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+
+class KioskRow(Table, table=True):
+    """A kiosk. `public`: the key of its issuer, as hex; `office`: the issuer's name.
+
+    `limits`: the newest, as a signed envelope; `revoked_ms`: since then nothing that it says is believed.
+    `status`: its last authentic word of how it stands, as JSON of `kiosk_words.KioskStatus`; `online`,
+    `sequence`, `count`, `heard_ms` are those of it, the last by our clock. `numbered`: the highest number of
+    a document for cards that was given for it.
+    """
+
+    __tablename__ = "kiosk"
+    __table_args__ = _KEYED
+
+    id: str = Field(primary_key=True, sa_type=TextColumn)
+    office: str = Field(index=True, sa_type=TextColumn)
+    public: str = Field(sa_type=TextColumn)
+    limits: str = Field(sa_type=TextColumn)
+    added_by: str = Field(sa_type=TextColumn)
+    added_ms: int = Field(sa_type=Int64)
+    revoked_ms: int | None = Field(default=None, sa_type=Int64)
+    online: int = Field(default=0, sa_type=Int64)
+    sequence: int = Field(default=0, sa_type=Int64)
+    count: int = Field(default=0, sa_type=Int64)
+    heard_ms: int | None = Field(default=None, sa_type=Int64)
+    status: str | None = Field(default=None, sa_type=TextColumn)
+    numbered: int = Field(default=0, sa_type=Int64)
+
+
+class KioskStatementRow(Table, table=True):
+    """A statement that a kiosk's issuer key has signed, each once.
+
+    `standing`: of `kiosks.rules.StatementStanding`.
+    """
+
+    __tablename__ = "kiosk_statement"
+    __table_args__ = (Index(None, "kiosk", "standing"), _KEYED)
+
+    meter: str = Field(primary_key=True, sa_type=TextColumn)
+    issuer: str = Field(primary_key=True, sa_type=TextColumn)
+    epoch: int = Field(primary_key=True, sa_type=Int64)
+    total_ueur: int = Field(primary_key=True, sa_type=Int64)
+    number: int = Field(sa_type=Int64)
+    kiosk: str = Field(sa_type=TextColumn)
+    envelope: bytes = Field(sa_type=LargeBinary)
+    standing: str = Field(sa_type=TextColumn)
+    received_ms: int = Field(sa_type=Int64)
+
+
+class KioskReceiptRow(Table, table=True):
+    """A receipt that a kiosk has signed, by its digest. `at_ms`: the kiosk's own clock."""
+
+    __tablename__ = "kiosk_receipt"
+    __table_args__ = _KEYED
+
+    kiosk: str = Field(primary_key=True, sa_type=TextColumn)
+    digest: str = Field(primary_key=True, sa_type=TextColumn)
+    number: int = Field(sa_type=Int64)
+    at_ms: int = Field(sa_type=Int64)
+    received_ms: int = Field(sa_type=Int64)
+    envelope: bytes = Field(sa_type=LargeBinary)
+
+
+class KioskDocumentRow(Table, table=True):
+    """A document that a kiosk is to put onto the cards of a meter. `number`: it rises with each change.
+
+    `digest`: of the envelope; empty: nothing of this object is to go there any more.
+    """
+
+    __tablename__ = "kiosk_document"
+    __table_args__ = (Index(None, "kiosk", "number"), _KEYED)
+
+    kiosk: str = Field(primary_key=True, sa_type=TextColumn)
+    meter: str = Field(primary_key=True, sa_type=TextColumn)
+    object: str = Field(primary_key=True, sa_type=TextColumn)
+    number: int = Field(sa_type=Int64)
+    digest: str = Field(sa_type=TextColumn)
+    envelope: bytes = Field(sa_type=LargeBinary)
+
+
+class CardMeterRow(Table, table=True):
+    """What a meter has said on a card, by its own MAC. `kiosk`: where that card was seen last.
+
+    `number`: of that word, in the meter's life `epoch`: words on cards have a count of their own. `state`: as
+    JSON of `cardreader.files.meter_state.MeterState`. `journal_hash`: of the last entry of its black box.
+    """
+
+    __tablename__ = "card_meter"
+    __table_args__ = (Index(None, "kiosk"), _KEYED)
+
+    meter: str = Field(primary_key=True, foreign_key="meter.id", sa_type=TextColumn)
+    kiosk: str = Field(sa_type=TextColumn)
+    card: str = Field(sa_type=TextColumn)
+    pairing: int = Field(sa_type=Int64)
+    epoch: int = Field(sa_type=Int64)
+    number: int = Field(sa_type=Int64)
+    state: str = Field(sa_type=TextColumn)
+    journal: int = Field(sa_type=Int64)
+    journal_hash: str = Field(sa_type=TextColumn)
+    seen_ms: int = Field(sa_type=Int64)

@@ -1,0 +1,1 @@
+"""Kiosks: what the controller gives them, takes from them, and believes of them."""

@@ -1,0 +1,124 @@
+"""What is said to a kiosk: acknowledgements, limits, documents for cards, a root or issuers that it lacks.
+
+Everything is said again until the kiosk's own status shows that it has it. A kiosk that is revoked hears
+that, and nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+from sqlmodel import Session
+
+from cardreader.channel.keys import generation_key
+from controller.database.kiosk_tables import KioskDocumentRow, KioskRow
+from controller.exchange.sync_answer import RootSent
+from controller.kiosks.documents import LETTER
+from controller.kiosks.rules import fitting_documents
+from controller.kiosks.store import documents_after, generation_in, limits_of
+from protocols.documents.envelope import WireEnvelope
+from protocols.limits import KIOSK_ACKS_MAX, KIOSK_DOCUMENTS_MAX, PAYLOAD_BYTES_MAX
+from protocols.link.keys import kiosk_key
+from protocols.link.kiosk_words import (
+    AROUND_BYTES,
+    CardDocument,
+    CardsKeySent,
+    ItemAck,
+    KioskOrders,
+    KioskStatus,
+    wrap_cards_key,
+    write_word,
+)
+
+# What a kiosk is sent at a time before it has said what it has taken.
+_MESSAGES_MAX: Final = 8
+_FIELDS_BYTES: Final = 256
+_wire: msgspec.json.Decoder[WireEnvelope] = msgspec.json.Decoder(WireEnvelope)
+
+
+def answers_to(
+    session: Session,
+    row: KioskRow,
+    status: KioskStatus,
+    acks: Sequence[ItemAck],
+    fleet_key: bytes,
+    root: RootSent,
+    *,
+    echo: bool,
+) -> list[bytes]:
+    """The messages to a kiosk, each for its topic of orders, in this sequence.
+
+    `status`: what it last said of itself; `echo`: whether that has just come, so that the kiosk may count us
+    as heard.
+    """
+    key = kiosk_key(fleet_key, row.id)
+    limits = limits_of(row)
+    envelope = _wire.decode(row.limits) if limits.version > status.limits else None
+    nonce = status.nonce if echo else ""
+    if row.revoked_ms is not None:
+        return [write_word(KioskOrders(kiosk=row.id, limits=envelope), key)] if envelope else []
+    said = list(_papers(status, root))
+    cards = _cards(session, status, fleet_key, key)
+    if echo or envelope is not None or cards is not None:
+        first = KioskOrders(kiosk=row.id, echo=nonce, heard=row.sequence, limits=envelope, cards=cards)
+        said.append(write_word(first, key))
+    for begin in range(0, len(acks), KIOSK_ACKS_MAX):
+        few = tuple(acks[begin : begin + KIOSK_ACKS_MAX])
+        said.append(write_word(KioskOrders(kiosk=row.id, acks=few), key))
+    said += [write_word(each, key) for each in _documents(session, row, status.taken)]
+    return said
+
+
+def lacks(row: KioskRow, status: KioskStatus, generation: int, root: RootSent) -> bool:
+    """Whether the kiosk has not yet shown all that it was given."""
+    issuers = 0 if root.issuers is None else root.issuers.issuers.version
+    return (
+        limits_of(row).version > status.limits
+        or row.numbered > status.taken
+        or generation > status.generation
+        or root.version > status.root
+        or issuers > status.issuers
+    )
+
+
+def _papers(status: KioskStatus, root: RootSent) -> Iterator[bytes]:
+    """Roots before issuers: under the new root they may need other signatures."""
+    if 0 < status.root < root.version:
+        yield from root.steps_from(status.root)
+    if root.issuers is not None and status.issuers < root.issuers.issuers.version:
+        yield root.issuers.envelope
+
+
+def _cards(session: Session, status: KioskStatus, fleet_key: bytes, key: bytes) -> CardsKeySent | None:
+    generation = generation_in(session)
+    if not 0 < status.generation < generation:
+        return None
+    return wrap_cards_key(generation, generation_key(fleet_key, generation), key)
+
+
+def _documents(session: Session, row: KioskRow, taken: int) -> Iterator[KioskOrders]:
+    """What lies above `taken`, in as many messages as it needs; the rest when the kiosk has taken them."""
+    waiting = documents_after(session, row.id, taken, _MESSAGES_MAX * KIOSK_DOCUMENTS_MAX)
+    after, bytes_max = taken, PAYLOAD_BYTES_MAX - AROUND_BYTES
+    for _ in range(_MESSAGES_MAX):
+        count = fitting_documents(
+            [len(each.envelope) + _FIELDS_BYTES for each in waiting], bytes_max, KIOSK_DOCUMENTS_MAX
+        )
+        if not count:
+            return
+        few, waiting = waiting[:count], waiting[count:]
+        yield KioskOrders(kiosk=row.id, after=after, documents=tuple(map(_document, few)))
+        after = few[-1].number
+
+
+def _document(row: KioskDocumentRow) -> CardDocument:
+    """A document as it travels. One that fits into no message is said to be gone: cards hold no such one."""
+    is_letter = row.object == LETTER
+    fits = row.digest and len(row.envelope) + _FIELDS_BYTES <= PAYLOAD_BYTES_MAX - AROUND_BYTES
+    return CardDocument(
+        meter=row.meter,
+        object=row.object,
+        number=row.number,
+        envelope=_wire.decode(row.envelope) if fits and not is_letter else None,
+        letter=row.envelope.hex() if fits and is_letter else "",
+    )

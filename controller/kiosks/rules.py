@@ -1,0 +1,151 @@
+"""What is believed of a kiosk, and nothing beyond its signature and its limits (docs/kiosk.md). Pure."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum, unique
+from typing import Final
+
+from msgspec import Struct
+
+from protocols.documents.kiosk_limits import KioskLimits
+from protocols.documents.statements import Statement
+from protocols.link.kiosk_words import KioskStatus
+
+
+@unique
+class StatementStanding(StrEnum):
+    """What a statement of a kiosk is here.
+
+    `booked`: it stands in the ledger. `over_limits`: more than the kiosk may take, so it is not in the ledger
+    until the meter itself proves that it has credited it. `unknown_meter`: it waits until that meter has
+    spoken. `stale_epoch`: of an epoch that was closed; as with the limits, the meter's own word books it.
+    """
+
+    BOOKED = "booked"
+    OVER_LIMITS = "over_limits"
+    UNKNOWN_METER = "unknown_meter"
+    STALE_EPOCH = "stale_epoch"
+
+
+HOURS_PER_DAY: Final = 24
+# What is not in the ledger, and why a person should look.
+DOUBTED: Final = (StatementStanding.OVER_LIMITS, StatementStanding.STALE_EPOCH)
+
+
+def standing_of(
+    stated: Statement,
+    known: Iterable[Statement],
+    limits: KioskLimits,
+    epoch: int | None,
+    *,
+    before_ueur: int,
+    heard: bool,
+) -> StatementStanding:
+    """What a statement is. `known`: those of the same meter, issuer and epoch that are here already.
+
+    `epoch`: the issuer's in force; None: it has none. `before_ueur`: the total that was here a day ago.
+    `heard`: whether the meter has ever spoken. Statements may come in any order: so the step from the next
+    lower one is judged, by the number of payments that may lie between.
+    """
+    if stated.epoch != epoch:
+        return StatementStanding.STALE_EPOCH
+    below = max(
+        (each for each in known if each.total_ueur < stated.total_ueur),
+        key=lambda each: each.total_ueur,
+        default=Statement(stated.issuer, 0, 0, stated.epoch),
+    )
+    payments = min(max(stated.number - below.number, 1), max(limits.offline_count, 1))
+    allowed_ueur = limits.payment_max_ueur * payments
+    if payments > 1:
+        allowed_ueur = max(min(allowed_ueur, limits.offline_ueur), limits.payment_max_ueur)
+    # What a kiosk brings that was away for as long as it may be, and what it takes on the day itself.
+    days = 1 + -(-limits.offline_hours // HOURS_PER_DAY)
+    in_a_day_ueur = stated.total_ueur - before_ueur
+    if stated.total_ueur - below.total_ueur > allowed_ueur or in_a_day_ueur > limits.meter_day_ueur * days:
+        return StatementStanding.OVER_LIMITS
+    return StatementStanding.BOOKED if heard else StatementStanding.UNKNOWN_METER
+
+
+def is_newer(said: KioskStatus, sequence: int, count: int, *, online: bool) -> bool:
+    """Whether a status is news. A last will ends its connection, whatever that has said before."""
+    if said.sequence != sequence:
+        return said.sequence > sequence
+    return online and (not said.online or said.count > count)
+
+
+@unique
+class DifferenceKind(StrEnum):
+    """What does not agree between card, meter and ledger.
+
+    `meter_ahead`: the meter has credited more of the kiosk's issuer than the ledger knows: its statement is
+    still at the kiosk, was lost with it, or a thief has signed. `not_credited`: it is in the ledger, and the
+    meter had not credited it when it was last heard. `over_limits`, `stale_epoch`, `unknown_meter`: see
+    `StatementStanding`. `kiosk_behind`: the kiosk's store knows of less than the ledger: it was restored from
+    a backup. `kiosk_ahead`: it has stated what has not come.
+    """
+
+    METER_AHEAD = "meter_ahead"
+    NOT_CREDITED = "not_credited"
+    OVER_LIMITS = "over_limits"
+    STALE_EPOCH = "stale_epoch"
+    UNKNOWN_METER = "unknown_meter"
+    KIOSK_BEHIND = "kiosk_behind"
+    KIOSK_AHEAD = "kiosk_ahead"
+
+
+# These are on their way; the others need a person.
+ON_THE_WAY: Final = (DifferenceKind.NOT_CREDITED, DifferenceKind.KIOSK_AHEAD, DifferenceKind.UNKNOWN_METER)
+
+
+class KioskDifference(Struct, frozen=True, kw_only=True):
+    """One difference. `meter` empty: of the kiosk as a whole. Both amounts in micro-euro."""
+
+    kind: DifferenceKind
+    kiosk: str
+    meter: str
+    ledger_ueur: int
+    found_ueur: int
+
+
+def meter_difference(kiosk: str, meter: str, ledger_ueur: int, meter_ueur: int) -> KioskDifference | None:
+    """Ledger and meter, of one issuer's epoch; None where they agree."""
+    if ledger_ueur == meter_ueur:
+        return None
+    ahead = meter_ueur > ledger_ueur
+    return KioskDifference(
+        kind=DifferenceKind.METER_AHEAD if ahead else DifferenceKind.NOT_CREDITED,
+        kiosk=kiosk,
+        meter=meter,
+        ledger_ueur=ledger_ueur,
+        found_ueur=meter_ueur,
+    )
+
+
+def kiosk_difference(kiosk: str, ledger_ueur: int, status: KioskStatus | None) -> KioskDifference | None:
+    """Ledger and the kiosk's own count of all that it has stated; None where they agree."""
+    if status is None or status.issued_ueur == ledger_ueur:
+        return None
+    behind = status.issued_ueur < ledger_ueur
+    return KioskDifference(
+        kind=DifferenceKind.KIOSK_BEHIND if behind else DifferenceKind.KIOSK_AHEAD,
+        kiosk=kiosk,
+        meter="",
+        ledger_ueur=ledger_ueur,
+        found_ueur=status.issued_ueur,
+    )
+
+
+def next_limits(now: KioskLimits, changed: dict[str, int], *, revoked: bool = False) -> KioskLimits:
+    """The next version of the limits. The caller checks them by writing them."""
+    values = {name: getattr(now, name) for name in KioskLimits.__struct_fields__}
+    version = now.version + 1
+    return KioskLimits(**(values | changed | {"version": version, "revoked": revoked or now.revoked}))
+
+
+def fitting_documents(sizes: Sequence[int], bytes_max: int, count_max: int) -> int:
+    """How many of these documents fit into one message, the first ones first; at least one where there is."""
+    used = taken = 0
+    for size in sizes[:count_max]:
+        if taken and used + size > bytes_max:
+            break
+        used, taken = used + size, taken + 1
+    return taken

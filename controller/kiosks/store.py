@@ -1,0 +1,123 @@
+"""Kiosks in the store: their rows, limits and documents (docs/kiosk.md)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from sqlmodel import Session, col, func, select
+
+from controller.database.kiosk_tables import KioskDocumentRow, KioskRow, KioskStatementRow
+from controller.kiosks.rules import StatementStanding
+from controller.office.sealed_store import keep_sealed, sealed
+from protocols.documents.envelope import read_envelope
+from protocols.documents.kiosk_limits import KioskLimits, read_limits
+from protocols.errors import RefusedError, quoted
+from protocols.link.kiosk_words import KioskStatus, item_digest
+
+_GENERATION: Final = "kiosks/generation"
+_FIRST_GENERATION: Final = 1
+_statuses: msgspec.json.Decoder[KioskStatus] = msgspec.json.Decoder(KioskStatus)
+
+
+def kiosk_of(session: Session, name: str) -> KioskRow:
+    """The kiosk of this name. Raises RefusedError where there is none."""
+    row = session.get(KioskRow, name)
+    if row is None:
+        known = ", ".join(session.exec(select(KioskRow.id).order_by(KioskRow.id))) or "none is there yet"
+        raise RefusedError(f"no such kiosk: {quoted(name)}; allowed: {known}")
+    return row
+
+
+def kiosks_in(session: Session, *, revoked: bool = True) -> list[KioskRow]:
+    """All kiosks by name; without the revoked ones where that is asked."""
+    rows = session.exec(select(KioskRow).order_by(KioskRow.id)).all()
+    return [row for row in rows if revoked or row.revoked_ms is None]
+
+
+def limits_of(row: KioskRow) -> KioskLimits:
+    """The limits that a kiosk has now."""
+    return read_limits(read_envelope(row.limits.encode()).payload)
+
+
+def status_said(row: KioskRow) -> KioskStatus | None:
+    """How a kiosk last said that it stands."""
+    return None if row.status is None else _statuses.decode(row.status)
+
+
+def generation_in(session: Session) -> int:
+    """The generation of card keys that kiosks hold now."""
+    found = sealed(session, _GENERATION)
+    return _FIRST_GENERATION if found is None else int(found)
+
+
+def next_generation(session: Session) -> int:
+    """Begin the next generation of card keys; returns it."""
+    generation = generation_in(session) + 1
+    keep_sealed(session, _GENERATION, str(generation).encode())
+    return generation
+
+
+def put_documents(session: Session, kiosk: KioskRow, meter: str, wanted: dict[str, bytes]) -> int:
+    """Let these be the documents for a meter's cards at a kiosk, by object; returns how many have changed.
+
+    What is there and not wanted is marked as gone, so that the kiosk forgets it.
+    """
+    query = select(KioskDocumentRow).where(
+        KioskDocumentRow.kiosk == kiosk.id, KioskDocumentRow.meter == meter
+    )
+    held = {row.object: row for row in session.exec(query)}
+    changed = 0
+    for name in sorted(held.keys() | wanted.keys()):
+        envelope = wanted.get(name, b"")
+        digest = item_digest(envelope) if envelope else ""
+        row = held.get(name)
+        if row is not None and row.digest == digest:
+            continue
+        kiosk.numbered += 1
+        changed += 1
+        if row is None:
+            row = KioskDocumentRow(
+                kiosk=kiosk.id, meter=meter, object=name, number=0, digest="", envelope=b""
+            )
+        row.number, row.digest, row.envelope = kiosk.numbered, digest, envelope
+        session.add(row)
+    if changed:
+        session.add(kiosk)
+        session.flush()
+    return changed
+
+
+def documents_after(session: Session, kiosk: str, number: int, limit: int) -> list[KioskDocumentRow]:
+    """What has changed above this number, the first one first."""
+    query = (
+        select(KioskDocumentRow)
+        .where(KioskDocumentRow.kiosk == kiosk, col(KioskDocumentRow.number) > number)
+        .order_by(col(KioskDocumentRow.number))
+        .limit(limit)
+    )
+    return list(session.exec(query))
+
+
+def booked_ueur(session: Session, kiosk: str) -> int:
+    """What the ledger holds of a kiosk's statements, over all meters and epochs."""
+    query = (
+        select(func.max(KioskStatementRow.total_ueur))
+        .where(KioskStatementRow.kiosk == kiosk, KioskStatementRow.standing == StatementStanding.BOOKED)
+        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
+    )
+    return sum(session.exec(query))
+
+
+def statements_in(
+    session: Session, kiosk: str | None, standings: Iterable[StatementStanding]
+) -> list[KioskStatementRow]:
+    """The statements that stand so, by meter and total."""
+    query = select(KioskStatementRow).where(
+        col(KioskStatementRow.standing).in_([each.value for each in standings])
+    )
+    if kiosk is not None:
+        query = query.where(KioskStatementRow.kiosk == kiosk)
+    ordered = query.order_by(
+        KioskStatementRow.meter, col(KioskStatementRow.epoch), col(KioskStatementRow.total_ueur)
+    )
+    return list(session.exec(ordered))

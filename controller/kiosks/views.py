@@ -1,0 +1,168 @@
+"""Which kiosks there are, how they stand, and where card, meter and ledger do not agree."""
+
+from collections.abc import Iterator
+from enum import StrEnum, unique
+
+from msgspec import Struct
+from sqlmodel import Session, col, func, select
+
+from controller.database.kiosk_tables import CardMeterRow, KioskRow, KioskStatementRow
+from controller.kiosks.intake import credited_ueur
+from controller.kiosks.rules import (
+    DOUBTED,
+    DifferenceKind,
+    KioskDifference,
+    StatementStanding,
+    kiosk_difference,
+    meter_difference,
+)
+from controller.kiosks.store import (
+    booked_ueur,
+    generation_in,
+    kiosk_of,
+    kiosks_in,
+    limits_of,
+    statements_in,
+    status_said,
+)
+from controller.office.issuers_store import issuers_in_force
+from protocols.documents.kiosk_limits import KioskLimits
+from protocols.link.kiosk_words import KioskStatus
+
+
+@unique
+class KioskState(StrEnum):
+    """`proposed`: no second person has signed its issuer yet, so no meter takes its payments."""
+
+    PROPOSED = "proposed"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    REVOKED = "revoked"
+
+
+class KioskView(Struct, frozen=True, kw_only=True):
+    """A kiosk. `status`: its last word; None before the first. `heard_ms`: when that came.
+
+    `booked_ueur`: its payments in the ledger. `closed`: of a revoked one, whether its issuer is closed too.
+    `documents`: for cards, that it has not taken yet. `meters`: whose card was seen here last.
+    """
+
+    name: str
+    office: str
+    state: KioskState
+    epoch: int
+    generation: int
+    limits: KioskLimits
+    status: KioskStatus | None
+    heard_ms: int | None
+    offline_since_ms: int | None
+    booked_ueur: int
+    doubted: int
+    documents: int
+    meters: int
+    closed: bool
+
+
+def list_kiosks(session: Session) -> list[KioskView]:
+    """All kiosks, by name."""
+    return [_view(session, row) for row in kiosks_in(session)]
+
+
+def show_kiosk(session: Session, name: str) -> KioskView:
+    """One kiosk. Raises RefusedError where there is none."""
+    return _view(session, kiosk_of(session, name))
+
+
+def reconcile(session: Session, kiosk: str | None = None) -> list[KioskDifference]:
+    """Where card, meter and ledger do not agree, of one kiosk or of all. Raises RefusedError as above."""
+    rows = kiosks_in(session) if kiosk is None else [kiosk_of(session, kiosk)]
+    return [difference for row in rows for difference in _differences(session, row)]
+
+
+def _view(session: Session, row: KioskRow) -> KioskView:
+    sealed = issuers_in_force(session)
+    issuer = None if sealed is None else sealed.issuers.of(row.office)
+    named = issuer is not None and issuer.public == row.public
+    if row.revoked_ms is not None:
+        state = KioskState.REVOKED
+    elif not named:
+        state = KioskState.PROPOSED
+    else:
+        state = KioskState.ONLINE if row.online else KioskState.OFFLINE
+    status = status_said(row)
+    served = select(func.count()).select_from(CardMeterRow).where(CardMeterRow.kiosk == row.id)
+    return KioskView(
+        name=row.id,
+        office=row.office,
+        state=state,
+        epoch=issuer.epoch if issuer is not None and named else 0,
+        generation=generation_in(session),
+        limits=limits_of(row),
+        status=status,
+        heard_ms=row.heard_ms,
+        offline_since_ms=None if row.online else row.heard_ms,
+        booked_ueur=booked_ueur(session, row.id),
+        doubted=len(statements_in(session, row.id, DOUBTED)),
+        documents=max(row.numbered - (0 if status is None else status.taken), 0),
+        meters=session.exec(served).one(),
+        closed=row.revoked_ms is not None and not named,
+    )
+
+
+def _differences(session: Session, row: KioskRow) -> Iterator[KioskDifference]:
+    total = kiosk_difference(row.id, _stated_ueur(session, row.id), status_said(row))
+    if total is not None and not _came_since(session, row):
+        yield total
+    waiting = (*DOUBTED, StatementStanding.UNKNOWN_METER)
+    for each in statements_in(session, row.id, waiting):
+        yield KioskDifference(
+            kind=DifferenceKind(each.standing),
+            kiosk=row.id,
+            meter=each.meter,
+            ledger_ueur=0,
+            found_ueur=each.total_ueur,
+        )
+    booked = _booked(session, row)
+    said = {
+        (card.meter, epoch): held_ueur
+        for card in session.exec(select(CardMeterRow).order_by(CardMeterRow.meter))
+        for (issuer, epoch), held_ueur in credited_ueur(card).items()
+        if issuer == row.office
+    }
+    own = {epoch for _, epoch in booked} | _epochs(session, row)
+    for meter, epoch in sorted(booked.keys() | {key for key in said if key[1] in own}):
+        found = meter_difference(row.id, meter, booked.get((meter, epoch), 0), said.get((meter, epoch), 0))
+        if found is not None:
+            yield found
+
+
+def _booked(session: Session, row: KioskRow) -> dict[tuple[str, int], int]:
+    query = (
+        select(KioskStatementRow.meter, KioskStatementRow.epoch, func.max(KioskStatementRow.total_ueur))
+        .where(KioskStatementRow.kiosk == row.id, KioskStatementRow.standing == StatementStanding.BOOKED)
+        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
+    )
+    return {(meter, epoch): total for meter, epoch, total in session.exec(query)}
+
+
+def _stated_ueur(session: Session, kiosk: str) -> int:
+    """All that has come of a kiosk's statements, booked or not: what the kiosk counts too."""
+    query = (
+        select(func.max(KioskStatementRow.total_ueur))
+        .where(KioskStatementRow.kiosk == kiosk)
+        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
+    )
+    return sum(session.exec(query))
+
+
+def _came_since(session: Session, row: KioskRow) -> bool:
+    """Whether a statement has come since the kiosk last said how it stands: then that is old."""
+    last = select(func.max(KioskStatementRow.received_ms)).where(KioskStatementRow.kiosk == row.id)
+    return (session.exec(last).one() or 0) > (row.heard_ms or 0)
+
+
+def _epochs(session: Session, row: KioskRow) -> set[int]:
+    """The epoch in which the kiosk's own key counts now: what a meter has of another is another kiosk's."""
+    sealed = issuers_in_force(session)
+    issuer = None if sealed is None else sealed.issuers.of(row.office)
+    return {issuer.epoch} if issuer is not None and issuer.public == row.public else set()
