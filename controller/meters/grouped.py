@@ -8,7 +8,7 @@ has a row is inside or outside: people name its members.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, literal, select, true
+from sqlalchemy import ColumnElement, and_, exists, literal, or_, select, true
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -53,6 +53,12 @@ def is_inside(group: str) -> ColumnElement[bool]:
         return _column(kind) == rest
     named = select(literal(1)).where(col(HouseholdGroupRow.ean) == HouseholdRow.ean)
     return named.where(col(HouseholdGroupRow.name) == group).exists()
+
+
+def may_be_inside(group: str) -> ColumnElement[bool]:
+    """Whether a `HouseholdRow` is in this group, or its row leaves that open: what protects it is given."""
+    kind, slash, _ = group.partition("/")
+    return or_(is_inside(group), _column(kind).is_(None)) if slash else is_inside(group)
 
 
 def is_reached(group: str) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """How a reactivation stands, on any day; one household's story; whom to visit; whom nobody has reached."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from controller.database.bulk import in_batches
 from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRow, HappeningRow, NoticeRow
 from controller.database.rows import view_of
 from controller.database.tables import HouseholdRow
+from controller.meters.grouped import may_be_inside
 from controller.moratoriums.views import list_holds
 from controller.reactivation.rules import (
     HowFar,
@@ -150,12 +151,15 @@ class Unreached(Struct, frozen=True, kw_only=True):
 class EndsEarly(Struct, frozen=True, kw_only=True):
     """An open reactivation whose deadline no moratorium for the fleet reaches.
 
-    `until_ms`: the end of the one that lasts longest; None: none is in force or to come.
+    `until_ms`: the end of the one that lasts longest; None: none is in force or to come. `groups`: for which
+    one lasts; `households`: how many are known to be outside all of these.
     """
 
     campaign: str
     deadline_ms: int
     until_ms: int | None
+    groups: tuple[str, ...] = ()
+    households: int = 0
 
 
 def list_campaigns(session: Session) -> list[CampaignView]:
@@ -276,15 +280,44 @@ def unreached(session: Session, meters: Collection[str] | None) -> list[Unreache
 
 
 def ends_early(session: Session, now_ms: int) -> list[EndsEarly]:
-    """Reactivations before whose deadline meters may be cut: households have been told a later date."""
-    ends = [each.until_ms for each in list_holds(session) if each.fleet and each.until_ms is not None]
-    until_ms = max((each for each in ends if each > now_ms), default=None)
+    """Reactivations before whose deadline meters may be cut: households have been told a later date.
+
+    Moratoriums for groups count for the households that they reach.
+    """
+    holds = [(each, each.until_ms) for each in list_holds(session) if each.until_ms is not None]
+    ends = [until_ms for each, until_ms in holds if each.fleet and until_ms > now_ms]
+    until_ms = max(ends, default=None)
+    found: list[EndsEarly] = []
     waiting = (col(CampaignRow.closed_ms).is_(None), CampaignRow.deadline_ms > now_ms)
-    return [
-        EndsEarly(campaign=row.name, deadline_ms=row.deadline_ms, until_ms=until_ms)
-        for row in session.exec(select(CampaignRow).where(*waiting).order_by(CampaignRow.name))
-        if until_ms is None or until_ms < row.deadline_ms
-    ]
+    for row in session.exec(select(CampaignRow).where(*waiting).order_by(CampaignRow.name)).all():
+        if until_ms is not None and until_ms >= row.deadline_ms:
+            continue
+        groups = tuple(
+            each.group for each, ends_ms in holds if each.group is not None and ends_ms >= row.deadline_ms
+        )
+        left = _outside(session, row.name, groups)
+        if left:
+            found.append(
+                EndsEarly(
+                    campaign=row.name,
+                    deadline_ms=row.deadline_ms,
+                    until_ms=until_ms,
+                    groups=groups,
+                    households=left,
+                )
+            )
+    return found
+
+
+def _outside(session: Session, campaign: str, groups: Sequence[str]) -> int:
+    """How many households of a reactivation are known to be outside all of these groups."""
+    query = (
+        select(func.count())
+        .select_from(CampaignHouseholdRow)
+        .join(HouseholdRow, col(HouseholdRow.ean) == CampaignHouseholdRow.ean)
+        .where(CampaignHouseholdRow.campaign == campaign)
+    )
+    return session.exec(query.where(*(~may_be_inside(each) for each in groups))).one()
 
 
 def _on_the_way(door: DoorVisit) -> tuple[bool, str, str, str, str]:

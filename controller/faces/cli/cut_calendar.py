@@ -2,14 +2,13 @@
 
 from typing import Annotated, Final
 
-import msgspec
 import typer
-from msgspec import Struct
 
 from controller.calendars.acts import set_calendar
 from controller.calendars.views import active_calendars, calendar_by_id
 from controller.cuts.views import calendar_not_cutting
-from controller.faces.cli.drawn_calendar import calendar_fields, calendar_lines, hours_in_words, length_ms
+from controller.faces.cli.drawn_calendar import calendar_fields, calendar_lines
+from controller.faces.cli.eves import eve_fields, eves_left_out, tell_eves
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import ZONE_DEFAULT, Since
 from controller.faces.cli.order_status import not_cut_fields
@@ -24,7 +23,6 @@ from protocols.cutting.zones import load_zone
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.rim.terminal import Exit, warn
-from protocols.spans import Window
 from protocols.words.en.hindrances import not_cut_in_words
 from protocols.words.en.plans import findings_in_words
 
@@ -66,7 +64,7 @@ def set_one(
     Two different people must sign; this command signs first. The rule is compiled to UTC and checked before
     anybody signs: a window on a Friday evening, before a weekend or holiday, or outside office and
     call-centre hours is refused with its reasons. No option overrides that; `--without-eves` takes out the
-    hours that fall on an eve, and says how many those are.
+    hours that fall on an eve, and says which those are, and how many meters are on with an empty purse.
     """
     span_ms = read_span(since, until, face.issue_ms())
     read_name(name, "--name")
@@ -75,9 +73,9 @@ def set_one(
     check_holidays(holidays, "--holidays")
     said = CalendarRule(rule, zone, holidays)
     windows = windows_of(said, span_ms, eves=not without_eves)
-    cost = _cost(windows_of(said, span_ms), windows)
+    cost = eves_left_out(face, windows_of(said, span_ms), windows)
     if without_eves:
-        warn([_cost_in_words(cost)])
+        tell_eves(cost, load_zone(zone, "--zone"), as_json=face.as_json)
     warn(findings_in_words(check_plan(f"calendar/{name}", windows)))
     with face.office.reading() as session:
         groups = calendar_not_cutting(session, None, windows, face.now_ms())
@@ -85,30 +83,8 @@ def set_one(
     unreached = warn_of_unreached(face, None)
     with face.acting(Kind.CUT_CALENDAR) as act:
         status = set_calendar(act, name, said, span_ms, eves=not without_eves)
-    more = not_cut_fields(groups) | {"eves_left_out": msgspec.to_builtins(cost)} | unreached
+    more = not_cut_fields(groups) | eve_fields(cost) | unreached
     return face.show(status, more=more)
-
-
-class _EvesLeftOut(Struct, frozen=True):
-    """How many windows the eves have taken hours from, how long those were, and all hours of the rule."""
-
-    windows: int
-    length_ms: int
-    of_ms: int
-
-
-def _cost(of_rule: tuple[Window, ...], left: tuple[Window, ...]) -> _EvesLeftOut:
-    return _EvesLeftOut(
-        windows=len(set(of_rule) - set(left)),
-        length_ms=length_ms(of_rule) - length_ms(left),
-        of_ms=length_ms(of_rule),
-    )
-
-
-def _cost_in_words(cost: _EvesLeftOut) -> str:
-    shortened = "1 window is" if cost.windows == 1 else f"{cost.windows} windows are"
-    lost, of = hours_in_words(cost.length_ms), hours_in_words(cost.of_ms)
-    return f"without the eves {shortened} shorter or gone: {lost} of {of} in which no meter can cut"
 
 
 @verb(app, "show", "calendar show", "calendar show o000004", "calendar show --json")

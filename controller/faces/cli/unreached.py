@@ -10,7 +10,11 @@ from controller.reactivation.views import ends_early, unreached
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
 from protocols.rim.terminal import warn
-from protocols.words.en.reactivation import early_end_in_words, unreached_in_words
+from protocols.words.en.reactivation import (
+    early_end_in_words,
+    kept_by_groups_in_words,
+    unreached_in_words,
+)
 
 _LETS_CUT: Final = frozenset({Kind.CUT_ORDER, Kind.CUT_CALENDAR, Kind.LIFT_HOLD})
 
@@ -31,7 +35,11 @@ def warn_of_early_ends(face: Face) -> None:
     """Warn of each open reactivation before whose deadline no moratorium forbids cuts any more."""
     with face.office.reading() as session:
         found = ends_early(session, face.now_ms())
-    warn(early_end_in_words(each.campaign, each.deadline_ms, each.until_ms, face.zone) for each in found)
+    warn(
+        early_end_in_words(each.campaign, each.deadline_ms, each.until_ms, face.zone)
+        + kept_by_groups_in_words(each.groups, each.households)
+        for each in found
+    )
 
 
 def warn_of_order(face: Face, order: Order) -> dict[str, Any]:

@@ -35,6 +35,14 @@ def early_end_in_words(campaign: str, deadline_ms: int, until_ms: int | None, zo
     )
 
 
+def kept_by_groups_in_words(groups: Sequence[str], outside: int) -> str:
+    """Which moratoriums for groups last, and how many households they do not reach; empty where none does."""
+    if not groups:
+        return ""
+    households = "1 household is" if outside == 1 else f"{outside} households are"
+    return f"; that for {', '.join(groups)} lasts, and {households} outside"
+
+
 def _meters(meters: Sequence[str]) -> str:
     return "1 meter" if len(meters) == 1 else f"{len(meters)} meters"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import text
 
-from controller.database.tables import EventRow
+from controller.database.tables import EventRow, MeterRow
 from protocols.instants import HOUR_MS, ms_from_iso
 from protocols.link.question import Evidence, Flags, Interval, Permission, Question
 from protocols.link.records import GateJudged
@@ -175,6 +175,19 @@ def test_the_eves_are_left_out_on_request_and_what_that_costs_is_said(home: Path
     assert cost["length_ms"] == cost["windows"] * 3 * HOUR_MS
     windows = "1 window is" if cost["windows"] == 1 else f"{cost['windows']} windows are"
     assert f"warning: without the eves {windows} shorter or gone: {3 * cost['windows']} h of " in ended.err
+    assert [each["lost_ms"] for each in cost["eves"]] == [3 * HOUR_MS] * cost["windows"]
+    assert cost["stay_supplied"] == 0
+
+
+def test_each_eve_is_a_row_and_who_would_stay_supplied_is_counted(home: Path) -> None:
+    with store_of(home) as session:
+        session.get_one(MeterRow, "m00002").balance_ueur = 0
+    ended = call(home, *SEASON, *IN_WINTER, "--without-eves")
+    assert "in which no meter can cut; now 1 meter is on with an empty purse\n" in ended.err
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert ["window", "until", "lost", "left"] in rows
+    lost = [row for row in rows if row[-4:] == ["3", "h", "4", "h"]]
+    assert len(lost) == len({tuple(row) for row in lost}) > 0
 
 
 def test_a_calendar_is_drawn_by_months(home: Path) -> None:

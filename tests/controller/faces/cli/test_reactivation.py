@@ -187,6 +187,26 @@ def test_a_moratorium_that_ends_before_what_households_are_told_is_warned_of(ope
         assert told not in call(opened, *argv).err
 
 
+def test_a_moratorium_for_a_group_counts_for_the_households_that_it_reaches(
+    opened: Path, tmp_path: Path
+) -> None:
+    told = "households of the reactivation june are told Friday 3 July 2099 23:01 (Europe/Brussels)"
+    fleet = tmp_path / "areas.csv"
+    fleet.write_text(f"ean,area\n{ean(1)},Namur\n{ean(2)},\n{ean(3)},Mons\n")
+    assert call(opened, "meters", "import", str(fleet)).status == 0
+    declared = ("moratorium", "declare", "namur", "--group", "area/Namur", "--until")
+    short = call(opened, *declared, "2099-07-02T00:00+02:00")
+    assert f"{told}, and no moratorium forbids cuts until then\n" in short.err
+    # The row of household 2 leaves its area open: it is protected too.
+    lasting = call(opened, "moratorium", "extend", "namur", "--until", DEADLINE)
+    assert (
+        f"{told}, and no moratorium forbids cuts until then; that for area/Namur lasts, and 1 household is"
+        " outside\n" in lasting.err
+    )
+    mons = call(opened, "moratorium", "declare", "mons", "--group", "area/Mons", "--until", DEADLINE)
+    assert (mons.status, told in mons.err) == (0, False)
+
+
 @pytest.mark.usefixtures("by_day")
 def test_who_moves_out_takes_the_address_along(opened: Path) -> None:
     call(opened, "reactivation", "remind", "june", "--wave", "first")
