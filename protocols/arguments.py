@@ -22,6 +22,8 @@ _INSTANT_ALLOWED: Final = (
     "a date and time with its offset, such as 2020-07-03T23:01+02:00 or 2020-07-03T21:01Z"
 )
 _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
+# OpenSSL takes no longer one (PEM_BUFSIZE is 1,024, with the zero at the end).
+_PASSPHRASE_BYTES_MAX: Final = 1_023
 
 
 def read_name(text: str, where: str) -> str:
@@ -50,6 +52,18 @@ def did_you_mean(text: str, words: Iterable[str]) -> str:
     """`; did you mean trusted?` where one of the words is near, else `;`: the middle of an error's line."""
     near = get_close_matches(text[:ID_CHARS_MAX], list(words), n=1)
     return f"; did you mean {near[0]}?" if near else ";"
+
+
+def check_passphrase(passphrase: str, where: str) -> None:
+    """Raises InputError for a passphrase that no key can have: empty, too long, or no text."""
+    try:
+        length = len(passphrase.encode())
+    except UnicodeEncodeError:
+        raise InputError(f"{where}: bytes that are no UTF-8; allowed: text") from None
+    if not length:
+        raise InputError(f"{where}: empty; allowed: any text of one character or more")
+    if length > _PASSPHRASE_BYTES_MAX:
+        raise InputError(f"{where}: {length} bytes; allowed: at most {_PASSPHRASE_BYTES_MAX}")
 
 
 def read_instant(text: str, where: str) -> int:

@@ -58,6 +58,12 @@ def _readers() -> Callable[..., int]:
     return list_readers
 
 
+def _replace() -> Callable[..., int]:
+    from cardreader.cli.replace import replace_card
+
+    return replace_card
+
+
 def _void() -> Callable[..., int]:
     from cardreader.cli.void import void_payment
 
@@ -140,13 +146,16 @@ ROWS: Final = (
     ),
     CommandRow(
         "recover",
-        "Put a release onto a card: the meter gives the supply back; for practice.",
+        "Put a release onto a card: the meter gives the supply back.",
         _recover,
-        ("recover --reader virtual:card.bin", "recover --reader virtual:card.bin --hours 240 --json"),
+        (
+            "recover --reader virtual:card.bin",
+            "recover --home kiosk-1 --key anna.pem --reader any --hours 24 --json",
+        ),
     ),
     CommandRow(
         "reactivate",
-        "Put the cancellation of a programmed cut onto a card, the second pass of 2020; for practice.",
+        "Put the cancellation of a programmed cut onto a card, the second pass of 2020.",
         _reactivate,
         ("reactivate --reader virtual:card.bin --id c1",),
     ),
@@ -163,6 +172,15 @@ ROWS: Final = (
         (
             "serve --reader virtual:card.bin",
             "serve --reader any --home kiosk1 --language nl --phone '078 78 78 00'",
+        ),
+    ),
+    CommandRow(
+        "replace",
+        "Make the card that takes the place of a lost one, with all that was paid.",
+        _replace,
+        (
+            "replace --reader virtual:new.bin --meter m1 --ledger card.bin.ledger",
+            "replace --reader any --meter m00042 --epoch 2 --fleet-key home/fleet.key --json",
         ),
     ),
     CommandRow(

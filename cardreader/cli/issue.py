@@ -98,12 +98,12 @@ def issue_cards(
     wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch)
     serial_bytes = _serial(serial)
     warn_of_practice(office)
-    done = _issue(reader, wish, office, generation, station, serial_bytes)
-    _write(_json_line(done) if as_json else _sentence(done))
+    done = issue_card(reader, wish, office, generation, station, serial_bytes)
+    _write(_json_line(done) if as_json else issued_sentence(done))
     return Exit.DONE
 
 
-def _issue(
+def issue_card(
     reader: str, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
 ) -> dict[str, object]:
     """One card. Returns what was done, for people and programs."""
@@ -153,14 +153,14 @@ def _issue_list(
     for line, wish in wishes:
         try:
             path = out / f"{read_name(wish.meter, 'meter')}.card"
-            done = _issue(f"{SCHEME}{path}", wish, office, generation, station, None)
+            done = issue_card(f"{SCHEME}{path}", wish, office, generation, station, None)
         except RelanceError as error:
             failed += 1
             if as_json:
                 _write(_json_line({"meter": wish.meter, "did": "failed", "why": str(error)}))
             complain(f"{cards}: line {line}: {error}")
         else:
-            _write(_json_line(done) if as_json else _sentence(done))
+            _write(_json_line(done) if as_json else issued_sentence(done))
     if not as_json:
         _write(f"{len(wishes) - failed} of {len(wishes)} cards")
     return Exit.NO if failed or not wishes else Exit.DONE
@@ -200,7 +200,8 @@ def _serial(text: str | None) -> bytes | None:
     return serial
 
 
-def _sentence(done: dict[str, object]) -> str:
+def issued_sentence(done: dict[str, object]) -> str:
+    """What `issue_card` has done, for people."""
     did = "issued" if done["did"] == "issued" else "it is the household's already"
     where = done["file"] or done["reader"]
     return f"card {done['card']} ({where}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"

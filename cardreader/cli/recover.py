@@ -1,33 +1,43 @@
-"""`relance-kiosk recover` and `reactivate`: supply back, and a programmed cut cancelled; for practice."""
+"""`relance-kiosk recover` and `reactivate`: supply back, and a programmed cut cancelled."""
 
-import secrets
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from cardreader.cli.opening import open_session
-from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, Practice
-from cardreader.cli.serving import NEXT_STEP, Reader, Station, card_of, meter_of, practice_office, put_on_card
-from cardreader.files.access import KeyHolder
+from cardreader.cli.desk import (
+    NEXT_STEP,
+    KioskHomeOption,
+    Station,
+    StoreFile,
+    kiosk_at_work,
+    receive,
+)
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
 from cardreader.issuing.practice import HOLDERS, practice_signer
-from cardreader.loading.contents import read_contents
-from cardreader.readers.virtual import VirtualCard, read_reader
+from cardreader.kiosk.desk import CardAtDesk, Kiosk
+from cardreader.kiosk.key_files import open_encrypted_key
+from cardreader.kiosk.receiving import recovery_receipt
+from cardreader.kiosk.recovering import Recovery, check_clerk, check_hours, reactivate, recover
+from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
-from protocols.documents import drafting
-from protocols.documents.envelope import Signer, seal
+from protocols.cutting.zones import load_zone
+from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
-from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.errors import InputError
-from protocols.instants import SECOND_MS
-from protocols.limits import RELEASE_HOURS
+from protocols.instants import datetime_from_ms, iso_or_none
 from protocols.rim.clocks import checked_now_ms
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit
 
-_ID_BYTES: Final = 4
+ClerkKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", metavar="FILE", help="The clerk's own key, of role protect; its passphrase is asked for."
+    ),
+]
 
 
 def recover_household(
@@ -36,92 +46,103 @@ def recover_household(
         int,
         typer.Option(metavar="HOURS", help="How long nothing cuts: 24, 48, 72 or 240, from the meter on."),
     ] = 72,
+    key: ClerkKey = None,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
     station: Station = "kiosk",
     generation: Generation = 1,
-    fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
     as_json: Json = False,
 ) -> int:
-    """Put a release onto a card: the meter gives the supply back; for practice.
+    """Put a release onto a card: the meter gives the supply back.
 
-    The hours count from the moment in which the meter reads the card. Ends with 1 for a card that belongs to
-    no household.
+    The clerk's own key signs it, once its passphrase is typed (or in RELANCE_PASSPHRASE). The card is good
+    until the end of its last day; the hours count from the moment in which the meter reads it. Ends with 1
+    for a card of nobody, and for a key that may not.
     """
-    if hours not in RELEASE_HOURS:
-        allowed = ", ".join(str(each) for each in RELEASE_HOURS)
-        raise InputError(f"--hours: {hours}; allowed: {allowed}")
-    signer = _clerk(practice)
-    # The number of a release rises with the clock: the meter carries out each one once.
-    number = checked_now_ms() // SECOND_MS
-
-    def draft(sheet: drafting.Sheet, meter: str) -> Order:
-        return drafting.release(sheet, signer.keyid, hours, Scope(meters=(meter,)))
-
-    said = f"a release of {hours} h"
-    return _serve(reader, station, generation, fleet_key, practice, number, draft, said, as_json=as_json)
+    check_hours(hours)
+    with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
+        signer = _clerk(kiosk, key)
+        with open_card(reader) as channel:
+            card = receive(kiosk, channel)
+            done = recover(kiosk, card, signer, hours, checked_now_ms())
+            receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
+    told = {**_told(card, done), **_validity(done, kiosk.home.form.zone), "receipt": receipt}
+    said = (
+        f"a release of {hours} h for meter {card.meter} is on the card, to be put in until the end of "
+        f"{told['present_until_local']}; {NEXT_STEP}"
+    )
+    _write(told, said, as_json=as_json)
+    return Exit.DONE
 
 
 def reactivate_household(
     reader: Reader,
     cut: Annotated[str, typer.Option("--id", metavar="CUT", help="The programmed cut to cancel.")],
+    key: ClerkKey = None,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
     station: Station = "kiosk",
     generation: Generation = 1,
-    fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
     as_json: Json = False,
 ) -> int:
-    """Put the cancellation of a programmed cut onto a card, the second pass of 2020; for practice.
+    """Put the cancellation of a programmed cut onto a card, the second pass of 2020.
 
-    It wins whichever comes first, the cut or its cancellation. Ends with 1 for a card that belongs to no
-    household.
+    It wins whichever comes first, the cut or its cancellation. The clerk's own key signs it. Ends with 1 for
+    a card that belongs to no household, and for a key that may not.
     """
     name = read_name(cut, "--id")
-
-    def draft(sheet: drafting.Sheet, meter: str) -> Order:
-        return drafting.cancel_cut(sheet, name, (meter,))
-
-    said = f"the cancellation of cut {name}"
-    return _serve(reader, station, generation, fleet_key, practice, 1, draft, said, as_json=as_json)
-
-
-def _clerk(practice: str) -> Signer:
-    return practice_signer(practice, HOLDERS[Role.PROTECT][0])
-
-
-def _serve(
-    reader: str,
-    station: str,
-    generation: int,
-    fleet_key: Path | None,
-    practice: str,
-    rev: int,
-    draft: Callable[[drafting.Sheet, str], Order],
-    said: str,
-    *,
-    as_json: bool,
-) -> int:
-    """Drafts the order for the card's meter, signs it, and puts it onto the card."""
-    station, now_ms, path = read_name(station, "--station"), checked_now_ms(), read_reader(reader, "--reader")
-    office = practice_office(fleet_key, practice)
-    with VirtualCard(path) as card:
-        session = open_session(card, KeyHolder.KIOSK, generation, office)
-        found = read_contents(session)
-        meter = meter_of(found)
-        order = draft(
-            drafting.Sheet(f"practice-{secrets.token_hex(_ID_BYTES)}", rev, now_ms, "practice"), meter
-        )
-        document = seal(write_document(order), ORDER_TYPE, [_clerk(practice)])
-        slot = put_on_card(session, found, document, station, practice, now_ms)
-    told = {
-        "card": card_of(found),
-        "meter": meter,
-        "kind": order.kind,
-        "object": order.object,
-        "rev": order.rev,
-        "slot": slot.name,
-    }
-    sentence = f"{said} for meter {meter} is on the card; {NEXT_STEP}"
-    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
+    with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
+        signer = _clerk(kiosk, key)
+        with open_card(reader) as channel:
+            card = receive(kiosk, channel)
+            done = reactivate(kiosk, card, signer, name, checked_now_ms())
+    said = f"the cancellation of cut {name} for meter {card.meter} is on the card; {NEXT_STEP}"
+    _write(_told(card, done), said, as_json=as_json)
     return Exit.DONE
+
+
+def _clerk(kiosk: Kiosk, key: Path | None) -> Signer:
+    """The clerk's key, for this command alone: it is written nowhere.
+
+    Raises InputError for a key that is missing or does not open, RefusedError for one that may not.
+    """
+    if kiosk.home.practice:
+        if key is not None:
+            raise InputError("--key: allowed with --home; in practice a clerk of the seed signs")
+        return practice_signer(kiosk.home.practice, HOLDERS[Role.PROTECT][0])
+    if key is None:
+        raise InputError("--key: missing; needed with --home: no kiosk signs this with its own key")
+    signer = open_encrypted_key(key, ask_passphrase(key.stem))
+    check_clerk(kiosk.home, signer)
+    return signer
+
+
+def _told(card: CardAtDesk, done: Recovery) -> dict[str, Any]:
+    return {
+        "card": card.serial,
+        "meter": card.meter,
+        "kind": done.order.kind,
+        "object": done.order.object,
+        "rev": done.order.rev,
+        "slot": done.written.slot.name,
+        "left_out": [each.why for each in done.written.left_out],
+    }
+
+
+def _validity(done: Recovery, zone: str) -> dict[str, Any]:
+    """Both ends of a recovery card: the last day on which it may be put in, and the hours from then on."""
+    assert done.present_until_ms is not None
+    last = datetime_from_ms(done.present_until_ms - 1, load_zone(zone))
+    return {
+        "hours": done.hours,
+        "present_until": iso_or_none(done.present_until_ms),
+        "present_until_local": f"{last:%A} {last.day} {last:%B %Y}",
+    }
+
+
+def _write(told: dict[str, Any], said: str, *, as_json: bool) -> None:
+    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else said) + "\n")

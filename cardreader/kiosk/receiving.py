@@ -7,6 +7,7 @@ from sqlmodel import Session
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind, keep_receipt, receipt_rows
 from cardreader.kiosk.paying import Paid
+from cardreader.kiosk.recovering import Recovery
 from cardreader.kiosk.rules import CashUp, VoidWay
 from cardreader.kiosk.shifts import Takings, shift_now
 from cardreader.kiosk.store import writing_kiosk
@@ -67,6 +68,23 @@ def undone_receipt(kiosk: Kiosk, undone: Undone) -> int | None:
             payment=row.id,
             means=row.means,
             amount_ueur=row.amount_ueur,
+        )
+        return keep_receipt(session, facts)
+
+
+def recovery_receipt(kiosk: Kiosk, card: CardAtDesk, done: Recovery, now_ms: UtcMs) -> int:
+    """The number of the ticket of a recovery card, with both of its ends."""
+    with writing_kiosk(kiosk.engine) as session:
+        facts = _facts(
+            session,
+            kiosk,
+            ReceiptKind.RECOVERY,
+            now_ms,
+            card=card.serial,
+            meter=card.meter,
+            reference=card.pairing.reference,
+            hours=done.hours,
+            present_until_ms=done.present_until_ms,
         )
         return keep_receipt(session, facts)
 

@@ -5,51 +5,38 @@ keyid: an Ed25519 key as encrypted PKCS#8 (RFC 8410 §7, RFC 5958 §3), readable
 is never overwritten. Which of them counts, the root says: the old name must not silently get another key. A
 key on a token has a file that says where it is, with `.token` in the place of `.pem` (`office.tokens`).
 
-The cipher (AES in CBC mode) does not detect damage: a flipped bit could decrypt to another key. So a line
-before the PEM block, where RFC 7468 §2 allows text, names the key that it must be.
+How a file is read, and what its first line is for, stands in `cardreader.kiosk.key_files`.
 
 Every file can have its own passphrase, so that only its person can open a personal key.
 """
 
 import os
 import secrets
-from base64 import b64decode
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
-    load_pem_private_key,
 )
 
+from cardreader.kiosk.key_files import KEYID_LINE, keyid_in_file, open_encrypted_key
 from controller.office.token_place import TOKEN_SUFFIX, read_place, write_place
+from protocols.arguments import check_passphrase
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 
-_PEM_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
-_PEM_END: Final = b"-----END ENCRYPTED PRIVATE KEY-----"
-_KEYID: Final = b"keyid: "
 # No holder's name has it.
 _LATER: Final = "@"
 _LATER_DIGITS: Final = 16
 _SUFFIXES: Final = (".pem", TOKEN_SUFFIX)
-_PEM_BYTES_MAX: Final = 4_096
-# EncryptedPrivateKeyInfo is a SEQUENCE (RFC 5958 §3). Below 0x80 its first length byte is the length; else
-# the lower seven bits say how many bytes the length takes (X.690 §8.1.3.4 and §8.1.3.5).
-_DER_SEQUENCE: Final = 0x30
-_DER_HEADER_BYTES: Final = 2
-_DER_LONG_FORM: Final = 0x80
 # Any access by the group or by others.
 _FOREIGN_ACCESS: Final = 0o077
 _FLEET_KEY_BYTES: Final = 32
-# OpenSSL takes no longer one (PEM_BUFSIZE is 1,024, with the zero at the end).
-_PASSPHRASE_BYTES_MAX: Final = 1_023
 
 
 def key_path(folder: Path, holder: str) -> Path:
@@ -79,8 +66,7 @@ def keyid_in(path: Path) -> str:
     try:
         if path.suffix == TOKEN_SUFFIX:
             return read_place(path).keyid
-        with path.open("rb") as file:
-            return _keyid_of(file.read(_PEM_BYTES_MAX).partition(_PEM_BEGIN)[0])
+        return keyid_in_file(path)
     except (OSError, InputError):
         return ""
 
@@ -119,18 +105,6 @@ def create_token_key(folder: Path, holder: str, module: str, token: str, pin: st
     return signer
 
 
-def check_passphrase(passphrase: str, where: str) -> None:
-    """Raises InputError for a passphrase that no key can have: empty, too long, or no text."""
-    try:
-        length = len(passphrase.encode())
-    except UnicodeEncodeError:
-        raise InputError(f"{where}: bytes that are no UTF-8; allowed: text") from None
-    if not length:
-        raise InputError(f"{where}: empty; allowed: any text of one character or more")
-    if length > _PASSPHRASE_BYTES_MAX:
-        raise InputError(f"{where}: {length} bytes; allowed: at most {_PASSPHRASE_BYTES_MAX}")
-
-
 def write_secret(path: Path, data: bytes) -> None:
     """Write a new file that only its owner can read, and sync it to the disk.
 
@@ -163,18 +137,8 @@ def open_key_file(folder: Path, path: Path, passphrase: str) -> Signer:
     if path.suffix == TOKEN_SUFFIX:
         found: Signer = _tokens().open_token_key(path, passphrase)
         return found
-    keyid, pem = _read_pem(folder, path)
-    try:
-        private = load_pem_private_key(pem, passphrase.encode())
-    except (ValueError, UnsupportedAlgorithm, InternalError):
-        # The cipher cannot tell a wrong passphrase from damage in the encrypted part.
-        raise InputError(f"{path}: wrong passphrase, or the file is damaged") from None
-    if not isinstance(private, Ed25519PrivateKey):
-        raise InputError(f"{path}: not an Ed25519 key; allowed: what `relance init` writes")
-    signer = Signer(private)
-    if keyid not in {"", signer.keyid}:
-        raise InputError(f"{path}: the file is damaged: the key in it is not the one it names")
-    return signer
+    there = ", ".join(holders_in(folder)) or "none"
+    return open_encrypted_key(path, passphrase, f"no such key; keys there: {there}")
 
 
 def access_warning(path: Path) -> str | None:
@@ -218,28 +182,6 @@ def load_fleet_key(path: Path) -> bytes:
     return key
 
 
-def _read_pem(folder: Path, path: Path) -> tuple[str, bytes]:
-    """The keyid that a key file names (empty: none), and its PEM block."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_PEM_BYTES_MAX + 1)
-    except FileNotFoundError:
-        there = ", ".join(holders_in(folder)) or "none"
-        raise InputError(f"{path}: no such key; keys there: {there}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    head, begin, rest = data.partition(_PEM_BEGIN)
-    pem = begin + rest.strip()
-    if len(data) > _PEM_BYTES_MAX or not _is_whole(pem):
-        raise InputError(f"{path}: not an encrypted private key (PKCS#8 PEM), or cut short")
-    return _keyid_of(head), pem
-
-
-def _keyid_of(head: bytes) -> str:
-    named = head.removeprefix(_KEYID) if head.startswith(_KEYID) else b""
-    return named.strip().decode(errors="replace")
-
-
 def _new_path(folder: Path, holder: str, keyid: str, suffix: str) -> Path:
     """The file of a new key beside those that the holder has."""
     later = f"{_LATER}{keyid[:_LATER_DIGITS]}" if key_files(folder, holder) else ""
@@ -261,25 +203,4 @@ def _new_key(holder: str, passphrase: str) -> tuple[Signer, bytes]:
     encryption = BestAvailableEncryption(passphrase.encode())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     signer = Signer(private)
-    return signer, _KEYID + signer.keyid.encode() + b"\n" + pem
-
-
-def _is_whole(pem: bytes) -> bool:
-    """Whether a PEM block is intact: its DER has as many bytes as its header announces."""
-    if not (pem.startswith(_PEM_BEGIN) and pem.endswith(_PEM_END)):
-        return False
-    try:
-        der = b64decode(b"".join(pem[len(_PEM_BEGIN) : -len(_PEM_END)].split()), validate=True)
-    except ValueError:
-        return False
-    return len(der) > _DER_HEADER_BYTES and der[0] == _DER_SEQUENCE and len(der) == _der_length(der)
-
-
-def _der_length(der: bytes) -> int:
-    """The length of a DER element in bytes, header included (X.690 §8.1.3)."""
-    first = der[1]
-    if first < _DER_LONG_FORM:
-        return _DER_HEADER_BYTES + first
-    count = first - _DER_LONG_FORM
-    header_bytes = _DER_HEADER_BYTES + count
-    return header_bytes + int.from_bytes(der[_DER_HEADER_BYTES:header_bytes], "big")
+    return signer, KEYID_LINE + signer.keyid.encode() + b"\n" + pem

@@ -9,7 +9,6 @@ import typer
 from controller.broker.folder import CONFIG_FILE, LINKS, SERVER, BrokerFolder, BrokerWishes, configure
 from controller.faces.cli.examples import examples
 from controller.faces.cli.options import Home, Json
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES_TOGETHER
 from controller.office.people import load_root
@@ -17,6 +16,7 @@ from controller.office.settings import settings_from
 from protocols.arguments import read_names
 from protocols.errors import InputError, quoted
 from protocols.link.carriage import TLS_PORT, read_address
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit
 
 app = typer.Typer(no_args_is_help=True, help="The broker: who may connect, say and hear what.")

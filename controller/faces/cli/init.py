@@ -8,7 +8,6 @@ import typer
 
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.options import Database, Home, Json
-from controller.faces.cli.passphrases import PASSPHRASE_VARIABLE, new_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import (
     MACHINES,
@@ -23,6 +22,7 @@ from controller.office.people import load_root
 from controller.office.settings import Settings, settings_from
 from protocols.errors import InputError
 from protocols.rim.clocks import checked_now_ms
+from protocols.rim.passphrases import PASSPHRASE_VARIABLE, new_passphrase
 from protocols.rim.terminal import Exit
 
 _PERSON: Final = "protection alone, and harm together with another. Nobody else may know it."

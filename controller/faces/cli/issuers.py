@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.issuers import acts
@@ -18,6 +17,7 @@ from controller.office.root_file import replace_sealed
 from protocols.documents.issuers import Issuers
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, quoted
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta, ueur_from_eur
 from protocols.words.en.amounts import eur

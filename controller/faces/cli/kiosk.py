@@ -9,7 +9,6 @@ from msgspec.structs import asdict
 from cardreader.kiosk.home import BrokerPlace, KioskHome
 from controller.broker.folder import withdraw_kiosk
 from controller.faces.cli.face import Face
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.issuers.acts import code_of
@@ -28,6 +27,7 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.kiosk_limits import KioskLimits
 from protocols.errors import InputError, quoted
 from protocols.link.carriage import read_address
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit, warn
 from protocols.units import ueur_from_eur
 from protocols.words.en.amounts import eur

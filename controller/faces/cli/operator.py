@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.passphrases import ask_passphrase, new_passphrase
 from controller.faces.cli.proposals import Countersign, own_new_key, show_proposal
 from controller.faces.cli.showing import moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, PLAIN, READING, verb
@@ -33,6 +32,7 @@ from protocols.documents.orders import short_keyid
 from protocols.documents.roles import Key
 from protocols.errors import InputError
 from protocols.instants import iso_from_ms
+from protocols.rim.passphrases import ask_passphrase, new_passphrase
 from protocols.rim.terminal import Exit, warn
 
 LANGUAGES: Final = ("fr", "nl", "de", "en")

@@ -7,7 +7,6 @@ from typing import Final
 from controller.agent.asking import AgentKey, ask_agent
 from controller.agent.messages import AgentAsk, Wish
 from controller.agent.place import agent_socket
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.office.keys import find_key
 from controller.office.opening import Office
 from controller.office.people import Actor, check_may, key_warning, keyids_of, open_actor, operators_of
@@ -18,6 +17,7 @@ from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
 from protocols.errors import InputError, UnreachableError, quoted
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import complain, warn
 from protocols.words.en.times import duration
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.faces.cli.face import Face
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES
 from controller.office.keys import key_files, keyid_in, open_key_file
@@ -24,6 +23,7 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.orders import keyid_named_by
 from protocols.documents.roles import Key, Root, read_root
 from protocols.instants import iso_from_ms
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit
 from protocols.words.en.orders import object_in_words
 from protocols.words.en.times import local

@@ -13,7 +13,6 @@ import typer
 from controller.broker.rules import SERVE, TIMESERVER
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.options import Broker, Database, Home, Tls
-from controller.faces.cli.passphrases import ask_passphrase
 from controller.faces.cli.showing import print_lines
 from controller.office.founding import MACHINES_TOGETHER, SERVICE, issuer_key_name
 from controller.office.keys import holders_in, load_fleet_key, load_signer
@@ -32,6 +31,7 @@ from protocols.link.keys import asks_key
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock, checked_now_ms
 from protocols.rim.ending import Ending
+from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit, warn
 from protocols.rim.tls import client_context
 

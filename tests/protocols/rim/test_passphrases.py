@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.faces.cli.passphrases import ask_passphrase, new_passphrase, too_short
 from protocols.errors import InputError
+from protocols.rim.passphrases import ask_passphrase, new_passphrase, too_short
 
 
 class Terminal(io.StringIO):
@@ -44,7 +44,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         waiting = list(lines)
         monkeypatch.delenv("RELANCE_PASSPHRASE", raising=False)
         monkeypatch.setattr(sys, "stdin", Terminal())
-        monkeypatch.setattr("controller.faces.cli.passphrases.getpass", lambda _prompt: waiting.pop(0))
+        monkeypatch.setattr("protocols.rim.passphrases.getpass", lambda _prompt: waiting.pop(0))
         return waiting
 
     return sit_at

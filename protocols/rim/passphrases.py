@@ -8,7 +8,7 @@ import sys
 from getpass import getpass
 from typing import Final
 
-from controller.office.keys import check_passphrase
+from protocols.arguments import check_passphrase
 from protocols.errors import InputError
 from protocols.rim.terminal import complain
 

@@ -1,0 +1,138 @@
+"""Supply back by card: a release, or the cancellation of a cut, signed by a clerk's own key.
+
+A kiosk's own key signs neither. A release is numbered by the key that signs it, and a meter carries out each
+number once: so it must be above what the card's meter says that it holds of this key. Until when the card may
+be put in is said to the household, by the end of a local day; the meter does not ask for it, since no wrong
+clock may stand between a household and its supply. The hold lasts its hours of ticks from the meter on.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+from sqlmodel import Session
+
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, write_card
+from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.store import note_mark, noted_mark, writing_kiosk
+from protocols.cutting.zones import instants_of_wall, load_zone, local_date
+from protocols.documents import drafting
+from protocols.documents.envelope import Signer, seal
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
+from protocols.errors import InputError, RefusedError
+from protocols.instants import HOUR_MS, UtcMs
+from protocols.limits import RELEASE_HOURS, REV_MAX
+from protocols.link.messages import MeterHolds
+
+# A number in the upper half is believed of no card: it would leave this key no number for others.
+_BELIEVED_MAX: Final = REV_MAX // 2
+_ID_BYTES: Final = 4
+_holdings: msgspec.json.Decoder[MeterHolds] = msgspec.json.Decoder(MeterHolds)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """An order that lies on the card. `hours`: that nothing cuts, from the meter on; 0: of a cancellation.
+
+    `present_until_ms`: the end of the last local day on which the card may be put in; None: for ever.
+    """
+
+    order: Order
+    written: PutOnCard
+    hours: int = 0
+    present_until_ms: int | None = None
+
+
+def check_hours(hours: int) -> None:
+    """Raises InputError for hours that no release has."""
+    if hours not in RELEASE_HOURS:
+        raise InputError(f"--hours: {hours}; allowed: {', '.join(map(str, RELEASE_HOURS))}")
+
+
+def check_clerk(home: KioskHome, signer: Signer) -> None:
+    """Raises RefusedError for a key that may not give supply back, by the root of this home."""
+    root = home.known_root()
+    listed = None if root is None else root.roles.get(Role.PROTECT)
+    if root is not None and (listed is None or signer.keyid not in listed.keyids):
+        raise RefusedError("this key is not one of role protect in the kiosk's root: no meter obeys it")
+
+
+def recover(kiosk: Kiosk, card: CardAtDesk, signer: Signer, hours: int, now_ms: UtcMs) -> Recovery:
+    """Puts a release onto the card. Raises RefusedError where the key may not, or has no number left."""
+    check_hours(hours)
+    check_clerk(kiosk.home, signer)
+    until_ms = end_of_last_day_ms(now_ms, hours, kiosk.home.form.zone)
+    with writing_kiosk(kiosk.engine) as session:
+        number = _next_number(session, card, signer.keyid)
+
+    def draft(sheet: drafting.Sheet) -> Order:
+        order = drafting.release(sheet, signer.keyid, hours, Scope(meters=(card.meter,)))
+        return msgspec.structs.replace(order, not_after_ms=until_ms)
+
+    order, written = _put(kiosk, card, signer, number, draft, now_ms)
+    return Recovery(order, written, hours, until_ms)
+
+
+def reactivate(kiosk: Kiosk, card: CardAtDesk, signer: Signer, cut: str, now_ms: UtcMs) -> Recovery:
+    """Puts the cancellation of a programmed cut onto the card: it wins, whichever of both comes first."""
+    check_clerk(kiosk.home, signer)
+    order, written = _put(
+        kiosk, card, signer, 1, lambda sheet: drafting.cancel_cut(sheet, cut, (card.meter,)), now_ms
+    )
+    return Recovery(order, written)
+
+
+def end_of_last_day_ms(now_ms: int, hours: int, zone: str) -> int:
+    """The end of the local day in which so many hours are over: a card "valid 24 h" is good all day long."""
+    there = load_zone(zone)
+    last = local_date(now_ms + hours * HOUR_MS, there)
+    return max(instants_of_wall(last + timedelta(1), 0, there))
+
+
+def _put(
+    kiosk: Kiosk,
+    card: CardAtDesk,
+    signer: Signer,
+    number: int,
+    draft: Callable[[drafting.Sheet], Order],
+    now_ms: UtcMs,
+) -> tuple[Order, PutOnCard]:
+    name = f"{kiosk.home.form.kiosk}-{secrets.token_hex(_ID_BYTES)}"
+    order = draft(
+        drafting.Sheet(name, number, now_ms, "practice" if kiosk.home.practice else "recovery card")
+    )
+    document = seal(write_document(order), ORDER_TYPE, [signer])
+    return order, write_card(kiosk, card, [document], now_ms, lambda: None)
+
+
+def _next_number(session: Session, card: CardAtDesk, keyid: str) -> int:
+    """The next number of a key for this meter; it is noted before the card is touched, and used once.
+
+    Raises RefusedError where the card names a number that leaves none.
+    """
+    mark = f"release/{keyid}"
+    own = f"{mark}/{card.meter}"
+    given = noted_mark(session, mark) or 0
+    held = _number_held(card, drafting.object_of(Kind.RELEASE, keyid))
+    if held > _BELIEVED_MAX:
+        raise RefusedError(f"the card says that its meter holds release {held} of this key: ask the office")
+    number = max(given, noted_mark(session, own) or 0, held) + 1
+    # What one card says lifts the numbers for its own meter alone.
+    note_mark(session, mark, given + 1)
+    note_mark(session, own, number)
+    return number
+
+
+def _number_held(card: CardAtDesk, name: str) -> int:
+    for word in card.found.reports.words:
+        try:
+            holds = _holdings.decode(word)
+        except msgspec.MsgspecError:
+            continue  # its report, or nothing that we know
+        named = (max((each.floor, *each.revs)) for each in holds.protections if each.object == name)
+        return max(named, default=0)
+    return 0

@@ -1,0 +1,106 @@
+"""A clerk's day at a kiosk with a home of its own, typed into a shell; and a lost card in practice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from cardreader.card.store import WholeMemory
+from cardreader.issuing.practice import practice_signer
+from cardreader.kiosk.home import write_home
+from cardreader.readers.virtual import VirtualCard
+from tests.cardreader.kiosk.till_bench import CARD, home_of
+from tests.cardreader.one_card import METER, SERIAL
+
+BIN = Path(sys.executable).parent
+PASSPHRASE = "correct horse battery"  # of a key for tests
+
+
+def run(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "RELANCE_PASSPHRASE": PASSPHRASE}
+    done = subprocess.run(
+        [BIN / "relance-kiosk", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == status, (words, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def told(*words: str, cwd: Path, status: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(*words, "--json", cwd=cwd, status=status).stdout)
+    return found
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    write_home(home_of("k1"), tmp_path / "k1")
+    VirtualCard.create(tmp_path / "card.bin", WholeMemory(CARD))
+    for name in ("anna", "dora"):
+        private = practice_signer("1", name).private
+        pem = private.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())
+        )
+        (tmp_path / f"{name}.pem").write_bytes(pem)
+    return tmp_path
+
+
+def test_a_clerks_day(desk: Path) -> None:
+    home, reader = ("--home", "k1"), ("--reader", "virtual:card.bin")
+    refused = run("topup", *home, *reader, "--eur", "20", "--id", "p1", cwd=desk, status=1)
+    assert refused.stderr == "no shift is open: `relance-kiosk shift open` opens one\n"
+    opened = told("shift", "open", *home, "--clerk", "anna", "--language", "nl", "--float", "100", cwd=desk)
+    assert (opened["clerk"], opened["did"], opened["float_ueur"]) == ("anna", "opened", 100_000_000)
+    paid = told("topup", *home, *reader, "--eur", "20", "--id", "p1", cwd=desk)
+    assert (paid["issuer"], paid["epoch"], paid["total_ueur"], paid["state"]) == (
+        "k1",
+        1,
+        20_000_000,
+        "committed",
+    )
+    told("topup", *home, *reader, "--eur", "30.50", "--id", "p2", cwd=desk)
+    undone = told("void", *home, *reader, "--id", "p2", cwd=desk)
+    assert (undone["state"], undone["way"]) == ("voided", "card")
+    assert run("queue", *home, cwd=desk).stdout == "no payment is open\n"
+    found = run("find", *home, "--reference", "5414000000042", cwd=desk).stdout.splitlines()
+    assert found[0].startswith(f"card {SERIAL.hex()} of meter {METER}, pairing epoch 1")
+    assert [line.split()[1] for line in found[1:]] == ["p2:", "p1:"]
+    closed = told("shift", "close", *home, "--counted", "119,00", cwd=desk, status=1)
+    assert (closed["booked_ueur"], closed["difference_ueur"]) == (120_000_000, -1_000_000)
+    run("shift", "close", *home, "--counted", "0", cwd=desk, status=1)
+
+
+def test_a_recovery_card_is_signed_by_the_clerk(desk: Path) -> None:
+    words = ("recover", "--home", "k1", "--reader", "virtual:card.bin", "--hours", "48")
+    done = told(*words, "--key", "anna.pem", cwd=desk)
+    assert (done["kind"], done["meter"], done["rev"], done["hours"]) == ("release", METER, 1, 48)
+    assert done["present_until_local"].split()[0].endswith("day")
+    missing = run(*words, cwd=desk, status=2)
+    assert "no kiosk signs this with its own key" in missing.stderr
+    foreign = run(*words, "--key", "dora.pem", cwd=desk, status=1)
+    assert "not one of role protect" in foreign.stderr
+    (desk / "anna.pem").write_bytes(b"-----BEGIN")
+    assert "not an encrypted private key" in run(*words, "--key", "anna.pem", cwd=desk, status=2).stderr
+
+
+def test_a_lost_card_is_replaced_with_all_that_was_paid(tmp_path: Path) -> None:
+    run("issue", "--reader", "virtual:card.bin", "--meter", "m1", cwd=tmp_path)
+    run("topup", "--reader", "virtual:card.bin", "--eur", "20", cwd=tmp_path)
+    words = ("replace", "--reader", "virtual:new.bin", "--meter", "m1", "--ledger", "card.bin.ledger")
+    made = told(*words, cwd=tmp_path)
+    assert (made["epoch"], made["replaces"], made["total_ueur"], made["did"]) == (2, 1, 20_000_000, "issued")
+    again = told(*words, cwd=tmp_path)
+    assert (again["epoch"], again["card"], again["did"]) == (2, made["card"], "unchanged")
+    kiosk = run(
+        "replace", "--reader", "virtual:x.bin", "--meter", "m1", "--home", "k", cwd=tmp_path, status=1
+    )
+    assert "no kiosk holds a key that makes cards" in kiosk.stderr
