@@ -43,7 +43,7 @@ ALL_TESTS := pytest -n auto --maxprocesses $(WORKERS) --dist worksteal --pcsc=re
 
 servers: $(VENV)/dev.stamp # What the tests start beside our own programs.
 	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2 \
-	  pcscd=pcscd opensc-tool=opensc chromium=chromium
+	  pcscd=pcscd opensc-tool=opensc chromium=chromium pango-view=pango1.0-tools
 	@tools/need-pyscard $(VENV)
 
 test: servers ## All tests.

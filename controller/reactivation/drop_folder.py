@@ -41,11 +41,16 @@ def write_sms_file(
 
 def write_letter_file(folder: Path, name: str, letter: Letter, address: str, *, pdf: bool) -> None:
     """A letter as HTML, with the address where the window is; and as PDF, where that is possible."""
-    html = _template().render(letter=letter, address=address)
-    if pdf and (printed := _pdf(html)) is not None:
+    html = letter_as_html(letter, address)
+    if pdf and (printed := letter_as_pdf(html)) is not None:
         _put(folder / LETTERS, f"{name}.pdf", printed)
     # Last: whoever finds the HTML finds the PDF too.
     _put(folder / LETTERS, f"{name}.html", html.encode())
+
+
+def letter_as_html(letter: Letter, address: str) -> str:
+    """A letter as a page of its own."""
+    return _template().render(letter=letter, address=address)
 
 
 def is_there(folder: Path, name: str) -> bool:
@@ -62,7 +67,8 @@ def pdf_is_possible() -> bool:
     return True
 
 
-def _pdf(html: str) -> bytes | None:
+def letter_as_pdf(html: str) -> bytes | None:
+    """The page as PDF/UA-1; None where weasyprint is not there."""
     if not pdf_is_possible():
         return None
     from weasyprint import HTML  # noqa: PLC0415 # as above
