@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from cardreader.card.store import Store
 from cardreader.cli.app import PROGRAM
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
-from cardreader.cli.showing import card_fields, file_fields, files_of, parts_of
+from cardreader.cli.showing import file_fields
 from cardreader.cli.talking import AnsweredLine, Line, is_done, read_commands, read_script, talk
+from cardreader.cli.whole_card import read_whole
 from cardreader.files.access import KeyHolder
 from cardreader.files.documents import DocumentSlot
 from cardreader.files.layout import FILES, CardFile, file_named
@@ -22,7 +22,6 @@ from cardreader.iso7816.status import meaning
 from cardreader.loading.contents import read_contents
 from cardreader.loading.loads import load
 from cardreader.readers.opening import open_card
-from cardreader.readers.virtual import VirtualCard, read_reader
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, quoted
 from protocols.limits import PAYLOAD_BYTES_MAX
@@ -50,24 +49,25 @@ def dump_card(
     only: Annotated[
         list[str] | None, typer.Option("--file", metavar="NAME", help="Only this file; may be repeated.")
     ] = None,
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
     *,
     as_json: Json = False,
 ) -> int:
     """Show all that lies on a card, but no key.
 
-    It reads the memory of the virtual card itself, and needs no key. Ends with 1 where something on the card
-    cannot be read.
+    Of a card in a file it reads the memory, and needs no key; a card in a reader is asked with a kiosk's
+    keys. Ends with 1 where something on the card cannot be read.
     """
     chosen = [_file(name) for name in only or ()]
-    with VirtualCard(read_reader(reader, "CARD")) as card:
-        store = Store(card.memory)
-        whole = card_fields(store)
-        shown = [file_fields(file, data) for file, data in files_of(store) if not chosen or file in chosen]
+    card = read_whole(reader, "CARD", generation, office_key(fleet_key, practice))
+    shown = [file_fields(file, parts) for file, parts in card.files if not chosen or file in chosen]
     if as_json:
-        for fields in ([] if chosen else [{"card": whole}]) + shown:
+        for fields in ([] if chosen else [{"card": card.fields}]) + shown:
             _write(_encode(fields))
     else:
-        for line in _lines([] if chosen else [whole], shown, every=bool(chosen)):
+        for line in _lines([] if chosen else [card.fields], shown, every=bool(chosen)):
             _write(line)
     return Exit.NO if any(part["error"] for fields in shown for part in fields["parts"]) else Exit.DONE
 
@@ -76,6 +76,9 @@ def dump_card(
 def export_card(
     reader: Reader,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder, which is made.")],
+    generation: Generation = 1,
+    fleet_key: FleetKey = None,
+    practice: Practice = PRACTICE_SEED,
     *,
     as_json: Json = False,
 ) -> int:
@@ -83,11 +86,10 @@ def export_card(
 
     Ends with 2 where the folder cannot be written; files of these names in it are replaced.
     """
-    with VirtualCard(read_reader(reader, "CARD")) as card:
-        files = [(file, parts_of(file, data)) for file, data in files_of(Store(card.memory))]
+    card = read_whole(reader, "CARD", generation, office_key(fleet_key, practice))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for file, parts in files:
+        for file, parts in card.files:
             suffix = "json" if file.content is DocumentSlot else "bin"
             for number, part in enumerate(parts, start=1):
                 name = file.name if not file.records_max else f"{file.name}-{number}"

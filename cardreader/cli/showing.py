@@ -1,18 +1,16 @@
 """What lies on a card, as values that people and programs read. Keys are never among them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from cardreader.card import records
-from cardreader.card.keyring import KEYRING, KeyRing, free_for_files
-from cardreader.card.store import Store
 from cardreader.files.content import Content
 from cardreader.files.directory import ApplicationTemplate, SerialNumber
 from cardreader.files.documents import DocumentSlot, Words
 from cardreader.files.identity import CardIdentity, Pairing
-from cardreader.files.layout import FILES, CardFile, Structure, stored_as
+from cardreader.files.layout import CardFile, Structure
 from cardreader.files.meter_state import StateWord
 from cardreader.files.visits import Visit
 from protocols.documents.envelope import read_envelope
@@ -26,47 +24,19 @@ _STRUCTURES: Final = {
 }
 
 
-def card_fields(store: Store) -> dict[str, Any]:
-    """The card as a whole: its keys without the keys, and its room. Raises DocumentError, StatusError."""
-    ring = KeyRing.decode(store.read(KEYRING))
-    return {
-        "sequence": ring.sequence,
-        "letters": ring.letters,
-        "free_bytes": free_for_files(store.free_bytes),
-        "keys": [
-            {
-                "version": f"{each.keys.version:02x}",
-                "holder": each.keys.holder.name.lower(),
-                "generation": each.keys.generation,
-                "tries": each.tries,
-            }
-            for each in ring.held
-        ],
-    }
+def file_fields(file: CardFile, parts: list[bytes]) -> dict[str, Any]:
+    """One file: where it stands, and what each part of it says, or why it cannot be read.
 
-
-def files_of(store: Store) -> Iterator[tuple[CardFile, bytes]]:
-    """Each file with its bytes, as the card stores them."""
-    for file in FILES:
-        yield file, store.read(stored_as(file))
-
-
-def parts_of(file: CardFile, data: bytes) -> list[bytes]:
-    """The content of a file, or of each of its records. An empty file has none."""
-    if file.structure is Structure.TRANSPARENT:
-        return [data] if data else []
-    return records.split(data)
-
-
-def file_fields(file: CardFile, data: bytes) -> dict[str, Any]:
-    """One file: where it stands, and what each part of it says, or why it cannot be read."""
+    `bytes`: what it takes on the card.
+    """
+    stored = b"".join(parts) if file.structure is Structure.TRANSPARENT else records.join(parts)
     return {
         "file": file.name,
         "fid": f"{file.fid:04x}",
         "sfi": file.sfi or None,
         "structure": _STRUCTURES[file.structure],
-        "bytes": len(data),
-        "parts": [_part_fields(file, part) for part in parts_of(file, data)],
+        "bytes": len(stored),
+        "parts": [_part_fields(file, part) for part in parts],
     }
 
 

@@ -15,18 +15,11 @@ from cardreader.card.card import SmartCard
 from cardreader.card.store import CARD_BYTES, WholeMemory
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.readers.locked_file import opened, replaced, written_beside
-from protocols.errors import InputError, quoted
+from protocols.errors import InputError
 
 SCHEME: Final = "virtual:"
 _MAGIC: Final = b"relance card 1\n\0"
 _FILE_BYTES: Final = len(_MAGIC) + CARD_BYTES
-
-
-def read_reader(text: str, where: str) -> Path:
-    """The file of `virtual:FILE`, as a person types it. Raises InputError for any other reader."""
-    if not text.startswith(SCHEME) or text == SCHEME:
-        raise InputError(f"{where}: {quoted(text)}; allowed: {SCHEME}FILE")
-    return Path(text.removeprefix(SCHEME))
 
 
 class VirtualCard:

@@ -133,7 +133,7 @@ def test_the_fleets_key_makes_the_cards_of_its_meters(tmp_path: Path) -> None:
             "issue --list notes.txt --out cards",
             "columns; allowed: meter, energy, reference, epoch; needed: meter",
         ),
-        ("card dump card.bin", 'CARD: "card.bin"; allowed: virtual:FILE'),
+        ("card dump card.bin", 'CARD: "card.bin" is a file; allowed: virtual:FILE'),
         ("card dump virtual:no.bin", "no.bin: no such file; `relance-kiosk issue --reader virtual:no.bin`"),
         ("card dump virtual:card.bin --file KEYS", '--file: "KEYS"; allowed: DIR, GDO, CARD, PAIRING'),
         ("card apdu virtual:card.bin 00A4x", 'APDU 1: "00A4x"; allowed: whole bytes as hex digits'),
