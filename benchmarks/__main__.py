@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import cards, firmware, fleet_file, flood, release, reminders, report, signatures, wire
+from benchmarks import cards, faces, firmware, fleet_file, flood, release, reminders, report, signatures, wire
 from benchmarks.figures import Figure
 from benchmarks.figures import Progress as Tell
 from benchmarks.machine import describe_machine
@@ -27,6 +27,7 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "intake": ("Documents: intake", lambda tell: signatures.measure_intake(signatures.Size(), tell)),
     "wire": ("Messages", lambda tell: wire.measure_wire(wire.Size(), tell)),
     "cards": ("Cards", lambda tell: cards.measure_cards(cards.Size(), tell)),
+    "faces": ("Faces of a meter", lambda tell: faces.measure_faces(faces.Size(), tell)),
     "import": ("A file of households", lambda tell: fleet_file.measure_import(fleet_file.Size(), tell)),
     "pages": ("Lists of meters", lambda tell: fleet_file.measure_pages(fleet_file.Size(), tell)),
     "reminders": (

@@ -120,7 +120,7 @@ def _refuse_with_faces(given: Mapping[str, object]) -> None:
     """Raises InputError for an option that a running meter has no use for."""
     for option, value in given.items():
         if value is not None:
-            raise InputError(f"{option}: not together with faces; allowed: without --p1 and --scenario")
+            raise InputError(f"{option}: not together with faces; allowed: without a face and --scenario")
 
 
 def _balance_q(text: str) -> int:

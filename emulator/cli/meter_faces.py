@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from cardreader.readers.virtual import SCHEME, VirtualCard
 from emulator.cli.meter_options import GUARDED, LEGACY
 from emulator.cli.reading import read_files
 from emulator.cli.trust import read_secrets
@@ -112,6 +113,7 @@ def _scenario(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs) -> tuple[Sce
         scenario = read_files([options.scenario])[0]
         return scenario, _home(folder_of(scenario) / scenario.home) if scenario.home else None
     name = read_name(lone.name or DEFAULT_NAME, "METER")
+    card = _card(lone)
     scenario = lone_scenario(
         name,
         lone.firmware,
@@ -120,10 +122,21 @@ def _scenario(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs) -> tuple[Sce
         balance_q=lone.balance_q,
         load_w=lone.load_w,
         seed=lone.seed,
-        card=lone.card,
+        card=card,
         home=str(lone.home or ""),
     )
     return scenario, None if lone.home is None else _home(lone.home)
+
+
+def _card(lone: LoneMeter) -> str:
+    """The file of the card that is put in. Raises InputError, UnreachableError for one that another uses."""
+    if not lone.card:
+        return ""
+    if lone.firmware == LEGACY:
+        raise InputError(f"--card: a {LEGACY} meter reads no such card; allowed: the cards of a --scenario")
+    path = lone.card.removeprefix(SCHEME)
+    with VirtualCard(Path(path)):
+        return path
 
 
 def _home(folder: Path) -> HomeKeys:

@@ -24,6 +24,7 @@ from protocols.link.records import Record
 
 # What the bench's console can be asked for; some weeks of a household.
 RECORDS_KEPT: Final = 1_000
+_LOOK_MS_MIN: Final = 2
 
 
 class NotedRecord(NamedTuple):
@@ -61,7 +62,10 @@ class InstalledMeter:
 
     def advance(self, true_ms: UtcMs) -> None:
         """Let everything happen until a true instant; one that has passed changes nothing."""
-        while (due_ms := self._quarter_ends_ms()) <= true_ms:
+        # A clock that stands still never reaches the end of its quarter, and is not waited for.
+        shown_ms = None
+        while (due_ms := self._quarter_ends_ms()) <= true_ms and shown_ms != self._estimate_ms():
+            shown_ms = self._estimate_ms()
             self._run_to(due_ms)
             self._observe()
         self._run_to(true_ms)
@@ -87,13 +91,21 @@ class InstalledMeter:
             at_ms, _, what = self._next
             self._play.take(UtcMs(at_ms), what)
             self._next = next(self._inputs, None)
-        if true_ms >= self._play.now_ms:
+        if true_ms < self._play.now_ms:
+            return
+        if self._play.stands_still:
+            # What is due at a tick waits for what comes at that tick, and no tick passes now.
+            self._play.go_to(true_ms)
+        else:
             self._play.advance(true_ms)
 
     def _quarter_ends_ms(self) -> UtcMs:
-        """When its clock will show the end of its quarter: 1 ms later at least, so that time goes on."""
-        left_ms = demand.ends_ms(self._demand) - self._play.meter.readout(self._play.tick).estimate_ms
-        return UtcMs(self._play.now_ms + max(left_ms, 1))
+        """When its clock will show the end of its quarter; no sooner than a slow crystal counts one more."""
+        left_ms = demand.ends_ms(self._demand) - self._estimate_ms()
+        return UtcMs(self._play.now_ms + max(left_ms, _LOOK_MS_MIN))
+
+    def _estimate_ms(self) -> UtcMs:
+        return self._play.meter.readout(self._play.tick).estimate_ms
 
     def _observe(self) -> None:
         readout = self._play.meter.readout(self._play.tick)

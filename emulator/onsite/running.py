@@ -17,6 +17,7 @@ from emulator.onsite.optical_face import OpticalFace
 from emulator.onsite.p1_face import P1Choice, P1Face
 from emulator.scenario.model import SetClockSpec
 from protocols.instants import UtcMs
+from protocols.limits import INSTANT_MS_MAX
 from protocols.timekeeping import Timekeeper
 
 # How often the meter catches up with its time; a telegram comes every second.
@@ -90,7 +91,8 @@ class _Faces:
             await asyncio.sleep(_STEP_S)
 
     def _catch_up(self) -> None:
-        self._meter.advance(UtcMs(self._clock.now_ms() + self._stepped_ms))
+        # Beyond the last instant that a document may name its time stands still.
+        self._meter.advance(UtcMs(min(self._clock.now_ms() + self._stepped_ms, INSTANT_MS_MAX)))
 
     def _step(self, duration_ms: int) -> None:
         self._stepped_ms += duration_ms

@@ -128,7 +128,7 @@ class MeterPlay:
 
     def take(self, at_ms: UtcMs, what: SetLoad | EventSpec | ExpectSpec) -> None:
         """Go on to an instant, and give the meter what comes then."""
-        self._go_to(at_ms)
+        self.go_to(at_ms)
         match what:
             case EventSpec():
                 self._play_event(what)
@@ -141,12 +141,17 @@ class MeterPlay:
 
     def advance(self, true_ms: UtcMs) -> None:
         """Go on to an instant, and do all that is due until then."""
-        self._go_to(true_ms)
+        self.go_to(true_ms)
         self._absorb(self.meter.advance(self.tick))
 
     def do(self, do: Do) -> None:
         """What somebody does to the meter at its present instant, beside the scenario. Not for documents."""
         self._absorb(self._effects_of(do))
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the meter's time stands: its cell and its mains are gone."""
+        return self._crystal.stands_still
 
     def forget_items(self) -> None:
         """Forget what is listed, for a meter that runs for days."""
@@ -157,7 +162,7 @@ class MeterPlay:
         """What became of the meter, once it has run."""
         return MeterOutcome(self._spec.id, tuple(self._cuts), self.meter.readout(self.tick).glance.supply)
 
-    def _go_to(self, true_ms: UtcMs) -> None:
+    def go_to(self, true_ms: UtcMs) -> None:
         """Go on to an instant; what the card in the slot does until then happens first."""
         while self._contact is not None and (due_ms := self._contact.due_ms) is not None:
             if due_ms > true_ms:

@@ -63,7 +63,8 @@ def _electricity(view: FaceView, zone: ZoneInfo) -> list[str]:
     purse, demand, supply = view.readout.purse, view.demand, view.readout.glance.supply
     night_mj = sum(int(each.energy_mj) for each in purse.account.registers if each.obis == _NIGHT)
     power_w = purse.drawn_w
-    limit = f"{view.profile.limiter_w / _MILLI:05.1f}" if supply is Supply.LIMITED else "999.9"
+    limit_kw, rest_w = divmod(view.profile.limiter_w, _MILLI)
+    limit = f"{limit_kw:03d}.{rest_w // 100}" if supply is Supply.LIMITED else "999.9"
     peak_w, peak_ms = (0, month_begins_ms(demand, zone))
     if demand.peak is not None:
         peak_w, peak_ms = demand.peak.average_w, demand.peak.at_ms

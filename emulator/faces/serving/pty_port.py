@@ -123,10 +123,12 @@ class PtyPort:
 
 
 def _link(path: Path, device: str, where: str) -> None:
-    """A link to the device. One that a killed run has left, and that leads nowhere, is replaced."""
+    """A link to the device. One that a killed run has left is replaced: it leads nowhere, or to our own."""
     try:
-        if path.is_symlink() and str(path.readlink()).startswith(_DEVICES) and not path.exists():
-            path.unlink()
+        if path.is_symlink():
+            found = str(path.readlink())
+            if found == device or (found.startswith(_DEVICES) and not path.exists()):
+                path.unlink()
         path.symlink_to(device)
     except FileExistsError:
         raise InputError(f"{where}: {path}: it is there already; allowed: a path where nothing is") from None

@@ -66,6 +66,11 @@ WRONG = [
         ("--optical", "tcp:127.0.0.1:0", "--optical-password", "a(b"),
         '--optical-password: "a(b"; allowed: 1 to 32 letters',
     ),
+    (
+        ("--console", "tcp:127.0.0.1:0", "--firmware", "legacy-2020", "--card", "card.bin"),
+        "--card: a legacy-2020 meter reads no such card; allowed: the cards of a --scenario",
+    ),
+    (("--console", "tcp:127.0.0.1:0", "--card", "card.bin"), "card.bin: no such file; "),
     (("--p1", "tcp:127.0.0.1:0", "--state", "m.json"), "--state: not together with faces; allowed: "),
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "none"), '"none": no such file; allowed: a scenario file'),
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "guarded/night-h3", "x"), 'METER: "x"; allowed: a meter of'),

@@ -8,13 +8,19 @@ from hypothesis import strategies as st
 
 from emulator.faces.demand import QUARTER_MS, Demand
 from emulator.firmware.events import ButtonName
+from emulator.firmware.legacy.defects.catalogue import CATALOGUE
+from emulator.firmware.ticks import Tick
 from emulator.onsite.building import meter_of
 from emulator.onsite.installed import InstalledMeter
 from emulator.population.shipped import shipped_profiles
+from emulator.scenario.commissioning import commission
 from emulator.scenario.form import read_scenario
-from emulator.scenario.model import PressSpec, SetMainsSpec
+from emulator.scenario.model import PressSpec, RtcLostSpec, SetMainsSpec
+from emulator.scenario.player import play
+from emulator.scenario.shipped import library
 from protocols.errors import InputError
 from protocols.instants import DAY_MS, HOUR_MS, UtcMs
+from protocols.link.records import Record
 from protocols.reasons import Supply
 from tests.emulator.faces.views import SUMMER_MS, installed
 
@@ -68,6 +74,20 @@ def test_a_time_that_has_passed_changes_nothing() -> None:
     assert meter.view() == before
 
 
+def test_a_clock_that_stands_still_is_not_waited_for() -> None:
+    """Its cell gone, its mains off, 1 ms before the end of a quarter."""
+    meter = installed(start_ms=UtcMs(QUARTER_MS * 1_770_804))
+    meter.advance(UtcMs(meter.now_ms + QUARTER_MS - 1))
+    meter.do(SetMainsSpec(on=False))
+    meter.do(RtcLostSpec())
+    looked = meter.view()
+    meter.advance(UtcMs(meter.now_ms + 1_000 * DAY_MS))
+    assert meter.view().readout.purse.energy_mj == looked.readout.purse.energy_mj
+    meter.do(SetMainsSpec(on=True))
+    meter.advance(UtcMs(meter.now_ms + DAY_MS))
+    assert meter.view().readout.purse.energy_wh > 23_000
+
+
 def story() -> InstalledMeter:
     scenario = read_scenario(STORY, "story.toml", shipped_profiles(), ())
     return InstalledMeter(scenario, meter_of(scenario, "m1"))
@@ -93,6 +113,24 @@ def test_what_somebody_does_is_done_at_once_and_noted() -> None:
     assert meter.view().readout.glance.supply is Supply.ARMED
     numbers = [each.number for each in meter.noted]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("name", ["guarded/lost-ticks", "guarded/safety", "legacy/fault-bcd_hex"])
+def test_a_story_of_the_library_is_the_same_as_when_it_is_played(name: str) -> None:
+    """To the record, whoever looks at it meanwhile, and whenever."""
+    scenario = read_scenario(library()[name], name, shipped_profiles(), CATALOGUE)
+    played = dict[str, list[tuple[Tick, Record]]]()
+    play(
+        scenario,
+        commission,
+        on_record=lambda meter, tick, _ms, record: played.setdefault(meter, []).append((tick, record)),
+    )
+    for spec in scenario.meters:
+        meter = InstalledMeter(scenario, spec)
+        for at_ms in range(scenario.start_ms, scenario.end_ms, 7_777_777):
+            meter.advance(UtcMs(at_ms))
+        meter.advance(UtcMs(scenario.end_ms))
+        assert [(each.tick, each.record) for each in meter.noted] == played[spec.id], spec.id
 
 
 def test_the_meter_is_named_where_there_are_several() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import serial
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.faces.places import FacePlace, read_place
 from emulator.faces.serving.lines import FaceLine, LineFormat, Port
 from emulator.faces.serving.opening import open_port
 from emulator.faces.serving.pty_port import PtyPort
+from emulator.faces.serving.rfc2217_port import Rfc2217Line
 from emulator.faces.serving.tcp_port import READERS_MAX
 from protocols.errors import InputError
 
@@ -207,6 +210,45 @@ def test_what_is_no_telnet_ends_the_connection_and_not_the_port(data: bytes) -> 
     with_port("rfc2217:127.0.0.1:0", use)
 
 
+class Transport(asyncio.Transport):
+    """A connection in memory."""
+
+    def __init__(self) -> None:
+        super().__init__({"socket": Sockets()})
+        self.is_open = True
+
+    def write(self, data: object) -> None: ...
+
+    def is_closing(self) -> bool:
+        return not self.is_open
+
+    def abort(self) -> None:
+        self.is_open = False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+class Sockets:
+    def setsockopt(self, *_options: int) -> None: ...
+
+
+TELNET = st.sampled_from(
+    [b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\xfd", b"\x2c", b"\x01", b"\x03", b"\x05", b"\x00"]
+)
+
+
+@given(st.lists(st.one_of(TELNET, TELNET, st.binary(max_size=12)), max_size=60))
+def test_whatever_telnet_comes_the_line_lives_or_is_dropped_in_bounded_memory(pieces: list[bytes]) -> None:
+    line, transport = Rfc2217Line(Echo().attach, set()), Transport()
+    line.connection_made(transport)
+    for piece in pieces:
+        if transport.is_open:
+            line.data_received(piece)
+            assert len(line._manager.suboption or b"") <= 512
+    assert line.format is not None
+
+
 def refused(place: str) -> str:
     with pytest.raises(InputError) as error:
         with_port(place, lambda _echo, _port: asyncio.sleep(0))
@@ -234,6 +276,12 @@ def test_a_link_that_a_killed_run_has_left_is_replaced(tmp_path: Path) -> None:
     path.symlink_to("/dev/pts/999999")
     with_port(f"pty:{path}", lambda _echo, _port: asyncio.sleep(0))
     assert not path.is_symlink()
+    # The next terminal gets the number that the killed run had.
+    master, slave = os.openpty()
+    path.symlink_to(os.ttyname(slave))
+    os.close(master)
+    os.close(slave)
+    with_port(f"pty:{path}", lambda _echo, _port: asyncio.sleep(0))
     master, slave = os.openpty()
     path.symlink_to(os.ttyname(slave))
     assert "there already" in refused(f"pty:{path}")
