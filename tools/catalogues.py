@@ -19,6 +19,7 @@ LOCALES: Final = ROOT / "protocols" / "languages" / "locale"
 # Where sentences for households may stand, how each kind of file is read, and the function that says one.
 _SAID_IN: Final = (
     ("protocols/languages", ("**.py", "python")),
+    ("cardreader/receipts", ("**.py", "python")),
     ("cardreader/screen", ("**.py", "python")),
     ("cardreader/screen/templates", ("**.html", "jinja2.ext:babel_extract")),
 )

@@ -70,6 +70,12 @@ def _void() -> Callable[..., int]:
     return void_payment
 
 
+def _reprint() -> Callable[..., int]:
+    from cardreader.cli.reprint import reprint_receipt
+
+    return reprint_receipt
+
+
 def _find() -> Callable[..., int]:
     from cardreader.cli.find import find_household
 
@@ -188,6 +194,15 @@ ROWS: Final = (
         "Take a payment back, before its meter has it.",
         _void,
         ("void --id p1 --reader virtual:card.bin", "void --home kiosk-1 --id p1 --refund --json"),
+    ),
+    CommandRow(
+        "reprint",
+        "Print a receipt, also once more.",
+        _reprint,
+        (
+            "reprint --home kiosk-1 --payment p1",
+            "reprint --home kiosk-1 --number 7 --as html --out receipt.html --language de",
+        ),
     ),
     CommandRow(
         "find",

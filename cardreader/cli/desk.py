@@ -15,10 +15,10 @@ from cardreader.cli.options import OfficeKey, warn_of_practice
 from cardreader.issuing.practice import practice_key
 from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
 from cardreader.kiosk.home import open_home, practice_home
-from cardreader.kiosk.line_marks import boot_number
+from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import Moment
-from cardreader.kiosk.store import open_kiosk_store
+from cardreader.kiosk.store import open_kiosk_store, reading_kiosk
 from cardreader.line.taking import limits_held
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.locked_file import replaced
@@ -26,6 +26,7 @@ from cardreader.readers.opening import virtual_file
 from protocols.arguments import check_choice, read_name
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
+from protocols.reasons import ClockStanding
 from protocols.rim.clocks import boot_id, checked_now_ms, tick_ms
 
 KioskHomeOption = Annotated[
@@ -80,7 +81,10 @@ def kiosk_at_work(
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
     try:
-        yield Kiosk(found, engine, name, limits=limits_held(found))
+        with reading_kiosk(engine) as session:
+            standing = clock_seen(session, tick_ms(), boot_id()).standing
+        tells_time = standing is ClockStanding.TRUSTED
+        yield Kiosk(found, engine, name, limits_held(found), tells_time)
     finally:
         engine.dispose()
 

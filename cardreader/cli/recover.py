@@ -30,7 +30,7 @@ from protocols.errors import InputError
 from protocols.instants import datetime_from_ms, iso_or_none
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.passphrases import ask_passphrase
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 
 ClerkKey = Annotated[
     Path | None,
@@ -68,6 +68,8 @@ def recover_household(
             card = receive(kiosk, channel)
             done = recover(kiosk, card, signer, hours, checked_now_ms())
             receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
+        if not kiosk.home.practice and not kiosk.tells_time:
+            warn(["this kiosk doubts its clock: the last day of the card may be wrong; its hours are not"])
     told = {**_told(card, done), **_validity(done, kiosk.home.form.zone), "receipt": receipt}
     said = (
         f"a release of {hours} h for meter {card.meter} is on the card, to be put in until the end of "

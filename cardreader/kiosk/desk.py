@@ -6,9 +6,7 @@ its meter goes onto it with whatever else is written.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
-import msgspec
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -21,17 +19,16 @@ from cardreader.host.session import HostSession, ask, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.practice import practice_answers, practice_key
+from cardreader.kiosk.exchange import LETTER, TIME, hear
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
 from cardreader.kiosk.store import (
     documents_for,
     drop_document,
-    keep_ask,
-    queue_outgoing,
     writing_kiosk,
 )
-from cardreader.kiosk.tables import CardSeenRow, UpChannel
+from cardreader.kiosk.tables import CardSeenRow
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.loads import LeftOut, LoadPlan, plan_load
 from cardreader.loading.progress import progress_of, waiting
@@ -42,23 +39,22 @@ from protocols.documents.orders import ORDER_TYPE, body_of, read_order
 from protocols.errors import DocumentError, RefusedError
 from protocols.instants import UtcMs
 from protocols.link.keys import meter_key
-from protocols.link.messages import TimeAsk
 from protocols.link.proofs import Proof
-
-_asks: msgspec.json.Decoder[TimeAsk] = msgspec.json.Decoder(TimeAsk)
 
 
 @dataclass(frozen=True, slots=True)
 class Kiosk:
     """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
 
-    `limits`: that the controller has set; None: none.
+    `limits`: that the controller has set; None: none. `tells_time`: whether it does not doubt its own clock:
+    else no time goes onto a card (CLK-08).
     """
 
     home: KioskHome
     engine: Engine
     station: str
     limits: TillLimits | None = None
+    tells_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,10 @@ def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: U
     found = read_contents(session)
     pairing = paired(found)
     with writing_kiosk(kiosk.engine) as store:
-        _keep_what_it_brings(store, serial.hex(), pairing, found, now_ms)
+        hear(store, found, pairing.meter, serial.hex(), now_ms)
+        row = store.get_one(CardSeenRow, serial.hex())
+        row.pairing, row.reference = pairing.epoch, pairing.reference
+        store.add(row)
     return CardAtDesk(session, found, serial.hex(), pairing, chain)
 
 
@@ -162,7 +161,13 @@ def write_card(
         for each in kept:
             if each.envelope in answered:
                 drop_document(store, card.meter, each.object)
-    extra = [each.envelope for each in kept if each.envelope not in answered]
+    extra = [
+        each.envelope
+        for each in kept
+        if each.envelope not in answered
+        and each.object != LETTER
+        and (kiosk.tells_time or not each.object.startswith(TIME))
+    ]
     if kiosk.home.practice:
         extra += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
     new = (*documents, *extra)
@@ -219,30 +224,3 @@ def _note_seen(store: Session, serial: str, sequence: int, now_ms: UtcMs) -> int
     row.sequence, row.seen_ms = sequence, now_ms
     store.add(row)
     return row.chain
-
-
-def _keep_what_it_brings(
-    store: Session, serial: str, pairing: Pairing, found: CardContents, now_ms: UtcMs
-) -> None:
-    row = store.get(CardSeenRow, serial)
-    assert row is not None
-    row.meter, row.pairing, row.reference = pairing.meter, pairing.epoch, pairing.reference
-    words = (found.state.word, *found.reports.words, *found.proofs.words)
-    digest = sha256(b"\n".join(words)).hexdigest()
-    if found.state.word and digest != row.words:
-        heard = {
-            "card": serial,
-            "meter": pairing.meter,
-            "state": msgspec.Raw(found.state.word),
-            "words": [msgspec.Raw(each) for each in words[1:]],
-            "v": 1,
-        }
-        queue_outgoing(store, UpChannel.RECEIPTS, msgspec.json.encode(heard), now_ms)
-        row.words = digest
-    store.add(row)
-    for word in found.asks.words:
-        try:
-            source = _asks.decode(word).source
-        except msgspec.MsgspecError:
-            continue  # no ask of ours: nobody could answer it
-        keep_ask(store, pairing.meter, source, word, now_ms)

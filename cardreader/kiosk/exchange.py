@@ -32,8 +32,8 @@ from protocols.link.kiosk_words import write_card_heard
 from protocols.link.messages import TimeAsk, read_message
 from protocols.reasons import ClockStanding
 
-_TIME: Final = "time/"
-_LETTER: Final = "letter"
+TIME: Final = "time/"
+LETTER: Final = "letter"
 # Beside a card's serial number: the number of the meter's last word on it that went up.
 _SAID: Final = "said/"
 
@@ -94,10 +94,10 @@ def exchange(
     if pairing is None or identity is None or pairing.state is not CardState.PAIRED:
         raise RefusedError("this card belongs to no meter: nobody is served with it")
     serial, meter = identity.serial.hex(), pairing.meter
-    said = _hear(session, found, meter, serial, now.now_ms)
+    said = hear(session, found, meter, serial, now.now_ms)
     trusted = clock_seen(session, now.tick_ms, now.boot).standing is ClockStanding.TRUSTED
-    rows = [row for row in documents_for(session, meter) if row.object != _LETTER]
-    times = [row for row in rows if row.object.startswith(_TIME)]
+    rows = [row for row in documents_for(session, meter) if row.object != LETTER]
+    times = [row for row in rows if row.object.startswith(TIME)]
     wanted = [row.envelope for row in rows if trusted or row not in times]
     visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now.now_ms if trusted else 0, home.form.kiosk)
     plan = load(host, found.documents, (*wanted, *waiting(found, tuple(wanted))), visit, is_genuine)
@@ -119,7 +119,7 @@ class _Numbered(Struct):
 _numbered: msgspec.json.Decoder[_Numbered] = msgspec.json.Decoder(_Numbered)
 
 
-def _hear(session: Session, found: CardContents, meter: str, serial: str, now_ms: UtcMs) -> bool:
+def hear(session: Session, found: CardContents, meter: str, serial: str, now_ms: UtcMs) -> bool:
     """Queue the meter's words where they are news, and keep its asks."""
     for word in found.asks.words:
         try:

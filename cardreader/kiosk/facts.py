@@ -1,16 +1,12 @@
 """What a receipt says, as facts without words: so it can be printed again, and in another language.
 
-A receipt lies in the store as these facts; text, HTML and paper are made of it.
+A receipt lies in the store as these facts; text, HTML and paper are made of it. Pure.
 """
 
 from enum import StrEnum, unique
 
-import msgspec
 from msgspec import Struct
-from sqlmodel import Session, col, select
 
-from cardreader.kiosk.tables import ReceiptRow
-from protocols.decoding import read_json
 from protocols.reasons import Language
 
 
@@ -64,34 +60,3 @@ class ReceiptFacts(Struct, frozen=True, kw_only=True):
     terminal_ueur: int | None = None
     counted_ueur: int | None = None
     v: int = 1
-
-
-_facts: msgspec.json.Decoder[ReceiptFacts] = msgspec.json.Decoder(ReceiptFacts)
-
-
-def keep_receipt(session: Session, facts: ReceiptFacts) -> int:
-    """Stores a receipt; returns its number. Receipts of a kiosk are numbered without a gap."""
-    row = ReceiptRow(
-        kind=facts.kind,
-        payment=facts.payment,
-        meter=facts.meter,
-        shift=facts.shift or None,
-        at_ms=facts.at_ms,
-        content=msgspec.json.encode(facts),
-    )
-    session.add(row)
-    session.flush()
-    assert row.number is not None
-    return row.number
-
-
-def facts_of(row: ReceiptRow) -> ReceiptFacts:
-    """The facts of a stored receipt. Raises DocumentError for a damaged row."""
-    return read_json(_facts, row.content, f"receipt {row.number}")
-
-
-def receipt_rows(session: Session, *, payment: str = "", number: int = 0) -> list[ReceiptRow]:
-    """The receipts of a payment, or the one of this number; the latest first."""
-    rows = select(ReceiptRow).order_by(col(ReceiptRow.number).desc())
-    rows = rows.where(ReceiptRow.payment == payment) if payment else rows.where(ReceiptRow.number == number)
-    return list(session.exec(rows))

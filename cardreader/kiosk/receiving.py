@@ -5,7 +5,8 @@ from typing import Any
 from sqlmodel import Session
 
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
-from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind, keep_receipt, receipt_rows
+from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind
+from cardreader.kiosk.kept_receipts import keep_receipt, receipt_rows
 from cardreader.kiosk.paying import Paid
 from cardreader.kiosk.recovering import Recovery
 from cardreader.kiosk.rules import CashUp, VoidWay

@@ -104,3 +104,22 @@ def test_a_lost_card_is_replaced_with_all_that_was_paid(tmp_path: Path) -> None:
         "replace", "--reader", "virtual:x.bin", "--meter", "m1", "--home", "k", cwd=tmp_path, status=1
     )
     assert "no kiosk holds a key that makes cards" in kiosk.stderr
+
+
+def test_a_receipt_is_printed_and_then_a_copy(desk: Path) -> None:
+    home = ("--home", "k1")
+    told("shift", "open", *home, "--clerk", "anna", "--language", "nl", cwd=desk)
+    paid = told("topup", *home, "--reader", "virtual:card.bin", "--eur", "20", "--id", "p1", cwd=desk)
+    words = ("reprint", *home, "--payment", "p1")
+    assert run(*words, "--out", "no/folder", cwd=desk, status=3).stdout == ""
+    first, again = (run(*words, cwd=desk).stdout for _ in range(2))
+    assert "ONTVANGSTBEWIJS" in first
+    assert "Kopie" not in first
+    assert "*** Kopie ***" in again
+    page = told(
+        "reprint", *home, "--number", str(paid["receipt"]), "--as", "html", "--out", "r.html", cwd=desk
+    )
+    assert (page["kind"], page["copy"], page["facts"]["amount_ueur"]) == ("payment", True, 20_000_000)
+    assert "<html" in (desk / "r.html").read_text()
+    missing = run("reprint", *home, "--number", "9", cwd=desk, status=1)
+    assert missing.stderr == "receipt 9: no such receipt here\n"

@@ -1,6 +1,7 @@
 """Payments and voids at one kiosk: what is booked, what goes to the controller, what is refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,18 @@ from cardreader.card.card import SmartCard
 from cardreader.card.store import WholeMemory
 from cardreader.files.layout import STATEMENTS
 from cardreader.host.transport import InProcess
+from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import PaymentState, VoidWay
 from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, open_shift
-from cardreader.kiosk.store import asks_waiting, outgoing_after, reading_kiosk, writing_kiosk
+from cardreader.kiosk.store import asks_waiting, keep_document, outgoing_after, reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import Undone, find_payment, void
-from protocols.documents.envelope import read_envelope
-from protocols.documents.orders import ORDER_TYPE
+from protocols.documents import drafting
+from protocols.documents.envelope import read_envelope, seal
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Scope, TimeAnswer, write_document
 from protocols.documents.till_receipts import TILL_RECEIPT_TYPE, TillDeed, open_till_receipt
 from protocols.errors import DocumentError, RefusedError, UnreachableError
 from protocols.instants import UtcMs
@@ -202,3 +205,24 @@ def test_a_household_is_found_by_what_it_knows(desk: Desk) -> None:
         assert ([*by_payment.cards], [each.id for each in by_payment.payments]) == ([], ["p1"])
         assert find(store, Sought(meter="m7"), 10) == ((), ())
         assert asks_waiting(store) == []
+
+
+def test_what_waits_for_a_meter_comes_along_but_no_time_of_a_clock_that_is_doubted(desk: Desk) -> None:
+    sheet = drafting.Sheet("o1", 1, NOW_MS, "test")
+    hold = drafting.declare_moratorium(sheet, "h1", NOW_MS, NOW_MS + 10**9, Scope(meters=(METER,)))
+    waiting = seal(write_document(hold), ORDER_TYPE, [practice_signer("1", "anna")])
+    answer = TimeAnswer(meter=METER, nonce=32 * "0", time_ms=NOW_MS, spread_ms=1_000)
+    time = seal(write_document(answer), TIME_TYPE, [practice_signer("1", "headend")])
+    with writing_kiosk(desk.till.engine) as store:
+        keep_document(store, METER, "hold/h1", waiting, AT)
+        keep_document(store, METER, "time/headend", time, AT)
+        keep_document(store, METER, "letter", b"a key letter", AT)
+    for tells_time in (False, True):
+        desk.till.kiosk = replace(desk.till.kiosk, tells_time=tells_time)
+        with desk.till.serving(desk.memory) as card:
+            paid = top_up(desk.till.kiosk, card, f"p{tells_time}", 20 * EURO, Cash(), NOW)
+        assert paid.written.left_out == ()
+        with desk.till.serving(desk.memory) as card:
+            held = set(card.found.documents.values())
+        assert waiting in held
+        assert (time in held) == tells_time
