@@ -127,6 +127,12 @@ def _parameters() -> typer.Typer:
     return app
 
 
+def _keys() -> typer.Typer:
+    from controller.faces.cli.keys import app
+
+    return app
+
+
 def _privacy() -> typer.Typer:
     from controller.faces.cli.privacy import app
 
@@ -269,6 +275,7 @@ ROWS: Final = (
     CommandRow("orders", "List, show, sign and withdraw orders.", _orders),
     CommandRow("root", "Renew the root: whose keys count.", _root),
     CommandRow("operator", "Say who may act: bring people in, take them out, renew keys.", _operator),
+    CommandRow("keys", "Give meters new keys, and see who speaks under which.", _keys),
     CommandRow("agent", "Open your key for a shift: it signs, and asks no passphrase.", _agent),
     CommandRow("issuers", "Say whose key signs payments, and how much a day.", _issuers),
     CommandRow("kiosk", "Kiosks: stations where cards are read and paid for.", _kiosk),

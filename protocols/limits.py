@@ -109,6 +109,10 @@ RELEASE_HOURS: Final[tuple[ReleaseHours, ...]] = get_args(ReleaseHours)
 TOMBSTONES_MAX = 64
 # Cut orders that one meter remembers until they end, whether it has carried them out or not.
 CUT_ORDERS_MAX = 16
+# Of the fleet's key: one a year for longer than any meter lives.
+KEY_GENERATIONS_MAX = 1_000
+# Earlier keys of a meter that vouch for its present one: of its manufacture, and the last ones.
+KEYS_VOUCHING_MAX = 8
 # Meters that one scope names: with ids of the usual length they and two signatures fill a payload.
 SCOPE_METERS_MAX = 512
 # Readings in one batch on a link: keeps a batch below PAYLOAD_BYTES_MAX.

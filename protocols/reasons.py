@@ -198,7 +198,7 @@ class Did(StrEnum):
     """What an accepted document did.
 
     `over_limit`: a payment is above what its issuer may spend now. The meter credits it by itself as soon as
-    the allowance covers it, or at once when two people sign it too.
+    the allowance covers it, or at once when two people sign it too. `keys`: the meter has drawn a new key.
     """
 
     STORED = "stored"
@@ -208,6 +208,7 @@ class Did(StrEnum):
     OVER_LIMIT = "over_limit"
     EMERGENCY = "emergency"
     TARIFF = "tariff"
+    KEYS = "keys"
 
 
 @unique

@@ -22,11 +22,14 @@ from sqlmodel import Session, create_engine
 from controller.database import (
     campaign_tables as _campaign_tables,  # noqa: F401 # its tables are part of the schema
 )
+from controller.database import (
+    key_tables as _key_tables,  # noqa: F401 # its tables are part of the schema
+)
 from controller.database import postgresql
 from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
 
-SCHEMA_VERSION: Final = "0023"
+SCHEMA_VERSION: Final = "0024"
 # Earlier versions, from which a migration leads to SCHEMA_VERSION.
 _EARLIER: Final = tuple(f"{number:04}" for number in range(1, int(SCHEMA_VERSION)))
 # The version of a database that has tables, but no table of Alembic's.

@@ -17,6 +17,7 @@ from controller.database.kiosk_tables import CardMeterRow
 from controller.database.tables import MeterRow
 from controller.exchange import proving
 from controller.exchange.intake import columns_of_report, store_receipts
+from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent, note_card_holdings, welcome
 from controller.exchange.words import IntakeRefusal
@@ -25,7 +26,6 @@ from controller.meters.lives import begin_meter_lives
 from controller.meters.registry import BY_CARD, NOT_HEARD, known_meters, place_at_cards
 from controller.meters.retired import note_late, retired_among
 from protocols.errors import DocumentError
-from protocols.link.keys import meter_key
 from protocols.link.kiosk_words import NOTHING, CardHeard
 from protocols.link.messages import MeterHolds, Receipt, Reported, is_authentic, read_report
 from protocols.link.proofs import Proof, Purpose, proof_of
@@ -53,9 +53,19 @@ class CardWords(Struct, frozen=True, kw_only=True):
         return epochs.pop() if len(epochs) == 1 else None
 
 
-def hear_card(heard: CardHeard, fleet_key: bytes) -> CardWords | IntakeRefusal:
-    """The words of the meter on a card, whose MACs are right. Pure."""
-    key, way = meter_key(fleet_key, heard.meter), f"card/{heard.card}"
+def hear_card(heard: CardHeard, book: KeyBook) -> CardWords | IntakeRefusal:
+    """The words of the meter on a card, whose MACs are right under a key that counts now."""
+    found: CardWords | IntakeRefusal = IntakeRefusal.NOT_AUTHENTIC
+    for key in book.keys_of(heard.meter):
+        found = _hear_under(heard, key)
+        if isinstance(found, CardWords):
+            book.note_proof(heard.meter, key)
+            break
+    return found
+
+
+def _hear_under(heard: CardHeard, key: bytes) -> CardWords | IntakeRefusal:
+    way = f"card/{heard.card}"
     found: dict[type, MeterState | Reported | MeterHolds] = {}
     receipts: list[Receipt] = []
     forged = 0

@@ -20,7 +20,9 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import Value, in_batches, insert_new, number_receipts, update_newer
 from controller.database.tables import OrderRow
 from controller.exchange import proving, sync_answer, unverified_words
+from controller.exchange.key_book import KeyBook
 from controller.exchange.present import MeterWord, is_present_birth, present_lives
+from controller.exchange.proven_keys import store_proven
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import HeardWords, IntakeRefusal, hear
@@ -129,7 +131,7 @@ _encoder = msgspec.json.Encoder()
 def take_in(
     session: Session,
     arrivals: Sequence[Arrival],
-    fleet_key: bytes,
+    book: KeyBook,
     root: RootSent,
     now_ms: int,
     *,
@@ -138,14 +140,15 @@ def take_in(
 ) -> Counter[IntakeRefusal]:
     """Take in a batch, in the caller's transaction. Returns how many were refused, by reason.
 
-    `nonce`: of the controller's present birth; empty: it has none, and no new life can begin. `purses`: notes
+    `book`: under which keys meters and links speak; what it has learnt is stored too. `nonce`: of the
+    controller's present birth; empty: it has none, and no new life can begin. `purses`: notes
     what meters of a present life say that they have credited.
     """
     purses = PursesHeard() if purses is None else purses
     refused: Counter[IntakeRefusal] = Counter()
     words = _Words()
     for arrival in arrivals:
-        heard = hear(arrival, fleet_key)
+        heard = hear(arrival, book)
         if isinstance(heard, IntakeRefusal):
             refused[heard] += 1
             continue
@@ -156,6 +159,7 @@ def take_in(
             words = _Words()
         _add(words, heard)
     refused += _store(session, words, root, now_ms, nonce, purses)
+    store_proven(session, book)
     return refused
 
 

@@ -5,14 +5,16 @@ with a wrong MAC is refused. One without a MAC, as an older firmware sends it, i
 and it decides nothing.
 """
 
+from collections.abc import Callable
 from enum import StrEnum, unique
+from functools import partial
 from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from controller.exchange.key_book import KeyBook
 from protocols.errors import DocumentError
 from protocols.link.carriage import Arrival
-from protocols.link.keys import link_key, meter_key
 from protocols.link.messages import (
     MeterEvent,
     MeterHolds,
@@ -27,7 +29,7 @@ from protocols.link.messages import (
     read_readings,
     read_report,
 )
-from protocols.link.proofs import Proof, Purpose, proof_of
+from protocols.link.proofs import Proof, Purpose
 from protocols.link.topics import Channel, Place
 
 # JSON writes the character NUL as this escape only. PostgreSQL stores no NUL, and no text of ours holds one.
@@ -84,7 +86,7 @@ def heard_before(arrival: Arrival, heard: HeardWords) -> HeardArrival:
     return found
 
 
-def hear(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+def hear(arrival: Arrival, book: KeyBook) -> HeardWords | IntakeRefusal:
     """The words of an arrival, or why there are none."""
     if isinstance(arrival, HeardArrival):
         return arrival.heard
@@ -94,26 +96,26 @@ def hear(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
     try:
         match place.channel:
             case Channel.STATUS:
-                return _hear_status(arrival, fleet_key)
+                return _hear_status(arrival, book)
             case Channel.SYNC:
                 link, holds = read_holds(arrival.payload)
-                return _sorted_by_proof(link, holds, place, Purpose.HOLDS, fleet_key)
+                return _sorted_by_proof(link, holds, place, book.prove_holds)
             case Channel.READINGS:
                 link, readings = read_readings(arrival.payload)
-                return _sorted_by_proof(link, readings, place, Purpose.READING, fleet_key)
+                return _sorted_by_proof(link, readings, place, partial(_prove_reading, book))
             case Channel.RECEIPTS | Channel.REPORTED | Channel.EVENTS:
-                return _hear_report(arrival, fleet_key)
+                return _hear_report(arrival, book)
             case _:
                 return IntakeRefusal.NOT_EXPECTED
     except DocumentError:
         return IntakeRefusal.MALFORMED
 
 
-def _hear_status(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+def _hear_status(arrival: Arrival, book: KeyBook) -> HeardWords | IntakeRefusal:
     status, link = read_message(arrival.payload, Status), arrival.place.link
     if status.link != link:
         return IntakeRefusal.WRONG_PLACE
-    match proof_of(arrival.payload, Purpose.STATUS, link, link_key(fleet_key, link)):
+    match book.prove_status(arrival.payload, link):
         case Proof.AUTHENTIC:
             return HeardWords(link, (status,))
         case Proof.FORGED:
@@ -123,19 +125,23 @@ def _hear_status(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefus
 
 
 def _sorted_by_proof(
-    link: str, words: list[tuple[S, bytes]], place: Place, purpose: Purpose, fleet_key: bytes
+    link: str, words: list[tuple[S, bytes]], place: Place, prove: Callable[[bytes, S, str], Proof]
 ) -> HeardWords | IntakeRefusal:
     if link != place.link:
         return IntakeRefusal.WRONG_PLACE
     found: dict[Proof, list[S]] = {proof: [] for proof in Proof}
     for said, word in words:
-        found[proof_of(word, purpose, link, meter_key(fleet_key, said.meter))].append(said)
+        found[prove(word, said, link)].append(said)
     return HeardWords(
         link, tuple(found[Proof.AUTHENTIC]), tuple(found[Proof.UNVERIFIED]), bool(found[Proof.FORGED])
     )
 
 
-def _hear_report(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefusal:
+def _prove_reading(book: KeyBook, word: bytes, said: Reading, link: str) -> Proof:
+    return book.prove_word(word, Purpose.READING, link, said.meter)
+
+
+def _hear_report(arrival: Arrival, book: KeyBook) -> HeardWords | IntakeRefusal:
     report, body, mac = read_report(arrival.payload)
     place = arrival.place
     named = report.link if isinstance(report, Reported) else ""
@@ -144,6 +150,8 @@ def _hear_report(arrival: Arrival, fleet_key: bytes) -> HeardWords | IntakeRefus
     if named not in {"", place.link}:
         # It was said over another link, and somebody has carried it here.
         return IntakeRefusal.WRONG_PLACE
-    if not is_authentic(body, mac, meter_key(fleet_key, report.meter)):
+    key = next((key for key in book.keys_of(report.meter) if is_authentic(body, mac, key)), None)
+    if key is None:
         return IntakeRefusal.NOT_AUTHENTIC
+    book.note_proof(report.meter, key)
     return HeardWords(place.link, (report,))

@@ -16,6 +16,7 @@ from sqlmodel import Session, select
 
 from controller.database.kiosk_tables import CardMeterRow, KioskReceiptRow, KioskRow, KioskStatementRow
 from controller.exchange.card_words import hear_card, take_card
+from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
@@ -79,7 +80,7 @@ def hear_kiosk(arrival: Arrival, fleet_key: bytes) -> KioskSaid | IntakeRefusal:
 def take_kiosk_words(
     session: Session,
     words: Sequence[tuple[Channel, KioskSaid]],
-    fleet_key: bytes,
+    book: KeyBook,
     root: RootSent,
     now_ms: int,
     purses: PursesHeard,
@@ -97,7 +98,7 @@ def take_kiosk_words(
         elif channel is Channel.KIOSK_STATEMENTS:
             _acknowledge(taken, said, _take_statement(session, row, bytes(said.body), root, now_ms))
         else:
-            refused = _take_receipt(session, row, said, fleet_key, root, now_ms, purses)
+            refused = _take_receipt(session, row, said, book, root, now_ms, purses)
             taken.touched.add(row.id)
             taken.refused += refused
             _acknowledge(taken, said, None)
@@ -251,7 +252,7 @@ def _take_receipt(
     session: Session,
     kiosk: KioskRow,
     item: KioskItem,
-    fleet_key: bytes,
+    book: KeyBook,
     root: RootSent,
     now_ms: int,
     purses: PursesHeard,
@@ -261,7 +262,7 @@ def _take_receipt(
         heard = read_card_heard(body)
     except DocumentError:
         return _keep_receipt(session, kiosk, item, body, now_ms)
-    words = hear_card(heard, fleet_key)
+    words = hear_card(heard, book)
     if isinstance(words, IntakeRefusal):
         return Counter([words])
     refused = take_card(session, words, kiosk.id, root, now_ms, purses)

@@ -69,6 +69,10 @@ class Settings:
         """The secret from which every meter's own key is derived."""
         return self.home / "fleet.key"
 
+    def later_fleet_key(self, generation: int) -> Path:
+        """The fleet's secret of a generation after the first one."""
+        return self.home / f"fleet.{generation}.key"
+
     def asks_key(self, source: Source) -> Path:
         """The secret with which one time authority checks the asks that are addressed to it."""
         return self.home / f"{source}.asks"

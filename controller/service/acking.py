@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 from controller.database.bulk import in_batches
 from controller.database.engine import reading, writing
 from controller.database.tables import LinkRow
+from controller.exchange.key_book import KeyBook
 from controller.exchange.words import HeardArrival
 from controller.meters.black_boxes import Box, boxes_of, give_up_lost, meters_with_gaps
 from controller.meters.registry import NOT_HEARD, LinkState, known_meters
@@ -31,7 +32,6 @@ from controller.service.carrying import Carries
 from controller.service.supervising import STORE_ERRORS, Trouble
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedError
-from protocols.link.keys import meter_key
 from protocols.link.messages import Acked, in_messages, write_acks
 from protocols.link.proofs import Purpose, with_mac
 from protocols.link.topics import Channel, Place
@@ -62,10 +62,10 @@ class _Known(Struct, frozen=True):
 class Acking:
     """Sends while `run` runs; `note` and `look` say what for. `every_s`: how long it gathers."""
 
-    def __init__(self, engine: Engine, fleet_key: bytes, lock: asyncio.Lock) -> None:
+    def __init__(self, engine: Engine, book: KeyBook, lock: asyncio.Lock) -> None:
         self.every_s = _EVERY_S
         self._engine = engine
-        self._fleet_key = fleet_key
+        self._book = book
         self._lock = lock
         self._carrier: Carries | None = None
         self._woken = asyncio.Event()
@@ -163,7 +163,8 @@ class Acking:
     async def _publish(self, known: Mapping[str, _Known], births: Mapping[str, int]) -> None:
         by_link: dict[str, list[bytes]] = {link: [] for link in self._to_call(births)}
         for meter, each in known.items():
-            by_link.setdefault(each.link, []).append(self._word(meter, each))
+            if (key := self._book.meter_key(meter)) is not None:
+                by_link.setdefault(each.link, []).append(_word(meter, each, key))
         assert self._carrier is not None, "attach a carrier first"
         for link, words in by_link.items():
             for batch in list(in_messages(words)) or [()]:
@@ -183,10 +184,11 @@ class Acking:
         self._called_s = called_s | dict.fromkeys(calls, now_s)
         return calls
 
-    def _word(self, meter: str, known: _Known) -> bytes:
-        there = known.box.there
-        acked = Acked(meter=meter, epoch=known.epoch, heard=known.heard, upto=there.upto, beyond=there.beyond)
-        return with_mac(_encoder.encode(acked), Purpose.ACK, known.link, meter_key(self._fleet_key, meter))
+
+def _word(meter: str, known: _Known, key: bytes) -> bytes:
+    there = known.box.there
+    acked = Acked(meter=meter, epoch=known.epoch, heard=known.heard, upto=there.upto, beyond=there.beyond)
+    return with_mac(_encoder.encode(acked), Purpose.ACK, known.link, key)
 
 
 def _known(session: Session, meters: Collection[str]) -> dict[str, _Known]:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import writing
 from controller.exchange.intake import take_in
+from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal, hear, heard_before
@@ -55,7 +56,7 @@ class Intake:
     def __init__(
         self,
         engine: Engine,
-        fleet_key: bytes,
+        book: KeyBook,
         root: RootSent,
         timekeeper: Timekeeper,
         lock: asyncio.Lock,
@@ -68,7 +69,7 @@ class Intake:
         self.taken = 0
         self.linger_s = LINGER_S
         self._engine = engine
-        self._fleet_key = fleet_key
+        self._book = book
         self.root = root
         self._timekeeper = timekeeper
         self._lock = lock
@@ -92,7 +93,7 @@ class Intake:
 
     async def handle(self, arrival: Arrival) -> None:
         """Queue one message with its proof; waits while the queue is full. What is forged is dropped here."""
-        heard = hear(arrival, self._fleet_key)
+        heard = hear(arrival, self._book)
         if isinstance(heard, IntakeRefusal):
             self._note_refused(Counter([heard]))
         elif heard.authentic:
@@ -231,17 +232,19 @@ class Intake:
         await self._write_once(batch[middle:])
 
     def _take_in(self, batch: Sequence[Arrival]) -> Counter[IntakeRefusal]:
+        proven = dict(self._book.unstored)
         with writing(self._engine) as session:
-            now_ms = self._timekeeper.now_ms()
-            return take_in(
+            refused = take_in(
                 session,
                 batch,
-                self._fleet_key,
+                self._book,
                 self.root,
-                now_ms,
+                self._timekeeper.now_ms(),
                 nonce=self._nonce,
                 purses=self._purses,
             )
+        self._book.stored(proven)
+        return refused
 
     def _count(self, batch: Sequence[Arrival], refused: Counter[IntakeRefusal]) -> None:
         self.taken += len(batch) - refused.total()

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
 from controller.database.kiosk_tables import KioskRow
+from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
@@ -48,6 +49,7 @@ class Kiosks:
         self,
         engine: Engine,
         fleet_key: bytes,
+        book: KeyBook,
         root: Callable[[], RootSent],
         timekeeper: Timekeeper,
         lock: asyncio.Lock,
@@ -57,6 +59,7 @@ class Kiosks:
         self.refused: Counter[IntakeRefusal] = Counter()
         self._engine = engine
         self._fleet_key = fleet_key
+        self._book = book
         self._root = root
         self._timekeeper = timekeeper
         self._lock = lock
@@ -148,7 +151,7 @@ class Kiosks:
         if not batch and self._nobody():
             return {}
         with writing(self._engine) as session:
-            taken = take_kiosk_words(session, batch, self._fleet_key, root, now_ms, self._purses)
+            taken = take_kiosk_words(session, batch, self._book, root, now_ms, self._purses)
             self.refused += taken.refused
             due = {row.id: row for row in kiosks_in(session) if self._is_due(row, taken, look=look)}
             for row in due.values():

@@ -10,7 +10,7 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,6 +21,8 @@ from sqlalchemy import Engine
 
 from controller.database.engine import reading, writing
 from controller.database.single_instance import single_instance
+from controller.exchange.key_book import FindsSecret, finds_none
+from controller.exchange.proven_keys import load_book
 from controller.exchange.sync_answer import RootSent
 from controller.office.issuers_store import IssuersSealed, issuers_in_force, take_newer_issuers
 from controller.office.root_chain import ChainedRoot, RootChain
@@ -47,7 +49,7 @@ from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress
-from protocols.link.keys import asks_key
+from protocols.link.keys import FIRST_GENERATION, asks_key
 from protocols.link.service_time import machine_of
 from protocols.link.topics import OF_KIOSK, Channel, Place, controller_filters, time_filters, topic_of
 from protocols.reasons import Source
@@ -76,8 +78,9 @@ def nobody_waits(*, interrupted: bool) -> None:
 class ServiceKeys(Struct, frozen=True):
     """The keys that the service signs and checks with, and the sealed root.
 
-    `find_issuer`: the key of an issuer in force, if it is in the home. `mark`: the file of the store's mark.
-    `issuers_envelope`: the issuers that the home's file names; None where it has none.
+    `find_issuer`: the key of an issuer in force, if it is in the home. `mark`: the file of the store's
+    mark. `issuers_envelope`: the issuers that the home's file names; None where it has none. `fleet_key` is
+    the first generation; `find_fleet_key` finds one that is made later.
     """
 
     service: Signer
@@ -87,6 +90,8 @@ class ServiceKeys(Struct, frozen=True):
     find_issuer: FindsKey = no_keys
     mark: Path | None = None
     issuers_envelope: bytes | None = None
+    later_fleet_keys: Mapping[int, bytes] = {}
+    find_fleet_key: FindsSecret = finds_none
 
 
 class Service:
@@ -113,20 +118,23 @@ class Service:
         issuers = _newest_issuers(engine, keys, self.root, machine.now_ms())
         with reading(engine) as session:
             chain = root_chain(session, ChainedRoot(self.root, keys.root_envelope))
+            secrets = {**keys.later_fleet_keys, FIRST_GENERATION: keys.fleet_key}
+            self.book = load_book(session, secrets, keys.find_fleet_key)
         sent = RootSent(self.root.version, keys.root_envelope, issuers, chain)
         self.clock = ServiceClock(self.root, keys.fleet_key, machine, self._regained, draw)
-        self.acking = Acking(engine, keys.fleet_key, self._lock)
+        self.acking = Acking(engine, self.book, self._lock)
         self.booking = Booking(engine, self.root, self.clock, self._lock, keys.find_issuer)
         self.booking.take_issuers()
         self.marking = Marking(
             engine, self.root, keys.service, self.clock, self._lock, self._mark_heard, keys.mark
         )
         self.intake = Intake(
-            engine, keys.fleet_key, sent, self.clock, self._lock, self._stored, nonce, self.booking.purses
+            engine, self.book, sent, self.clock, self._lock, self._stored, nonce, self.booking.purses
         )
         self.kiosks = Kiosks(
             engine,
             keys.fleet_key,
+            self.book,
             lambda: self.intake.root,
             self.clock,
             self._lock,
@@ -164,6 +172,7 @@ class Service:
             carrier,
             judged=self.clock.judged,
             asks=asks_key(self._keys.fleet_key, Source.HEADEND),
+            later=lambda: [asks_key(each, Source.HEADEND) for each in self.book.later()],
         )
 
     async def connected(self) -> None:
@@ -368,14 +377,16 @@ def put_together(
 async def serve_time(
     source: Source,
     signer: Signer,
-    asks: bytes | None,
+    asks: Sequence[bytes],
     broker: BrokerAddress,
     machine: Machine,
     stops: Stops = nobody_waits,
     *,
     watch: RootWatch | None = None,
 ) -> None:
-    """Run one time authority until stopped, as `serve`. `asks`: the key that checks asks (None: no check).
+    """Run one time authority until stopped, as `serve`.
+
+    `asks`: the keys that check asks, of each generation of the fleet's key; none: no check.
 
     `watch`: the root of its home; while that does not list its key, nothing is answered.
     """
@@ -391,7 +402,7 @@ async def serve_time(
 def answering(
     source: Source,
     signer: Signer,
-    asks: bytes | None,
+    asks: Sequence[bytes],
     broker: BrokerAddress,
     machine: Machine,
     carry: Carry = Carrier,
@@ -407,9 +418,8 @@ def answering(
     answers = Answering()
     presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, machine, draw)
     carrier = _present_carrier(presence, broker, time_filters(), handle, carry, draw)
-    authority = TimeAuthority(
-        source, signer, machine, carrier, asks=asks, machine=machine_of(machine.boot_id)
-    )
+    first, later, name = (asks[0] if asks else None), asks[1:], machine_of(machine.boot_id)
+    authority = TimeAuthority(source, signer, machine, carrier, asks=first, later=lambda: later, machine=name)
     return presence, carrier
 
 

@@ -6,13 +6,17 @@ a meter takes the first answer only.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
+
+from msgspec import UnsetType
 
 from controller.service.carrying import Carries
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time, write_document
 from protocols.errors import DocumentError
+from protocols.link.agreement import agreed_by_office
 from protocols.link.carriage import Arrival
 from protocols.link.keys import ask_key
 from protocols.link.kiosk_words import read_kiosk_ask
@@ -38,11 +42,12 @@ SPREAD_MS: Final = 1_000
 class TimeAuthority:
     """Answers asks addressed to `source`, and counts those that it `answered` and `ignored`.
 
-    `asks` is the key that checks asks to this source (`keys.asks_key`); None: none can be checked. An ask
-    without a MAC, as an older firmware sends it, is answered all the same: an answer is of use to nobody but
-    the meter that made the nonce. `judged`: what the service believes of its clock, for the authority that
-    runs in it: while that is doubtful nothing is answered. `machine`: the digest of its machine, for an
-    authority that answers the service's own asks too (`service_time.machine_of`); None: it does not.
+    `asks` is the key that checks asks to this source (`keys.asks_key`), `later` gives those of later
+    generations of the fleet's key; None: none can be checked. An ask without a MAC, as an older firmware
+    sends it, is answered all the same: an answer is of use to nobody but the meter that made the nonce.
+    `judged`: what the service believes of its clock, for the authority that runs in it: while that is
+    doubtful nothing is answered. `machine`: the digest of its machine, for an authority that answers the
+    service's own asks too (`service_time.machine_of`); None: it does not.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class TimeAuthority:
         carrier: Carries,
         *,
         asks: bytes | None = None,
+        later: Callable[[], Iterable[bytes]] = tuple,
         judged: Callable[[], Judgement] | None = None,
         machine: str | None = None,
     ) -> None:
@@ -61,6 +67,7 @@ class TimeAuthority:
         self.ignored: Counter[str] = Counter()
         self._signer = signer
         self._asks = asks
+        self._later = later
         self._timekeeper = timekeeper
         self._carrier = carrier
         self._judged = judged
@@ -108,7 +115,25 @@ class TimeAuthority:
             return self._proof_of_service(arrival.payload)
         if place.channel is Channel.KIOSK_ASK:
             return self._proof_of_kiosk(arrival)
-        return proof_of(arrival.payload, Purpose.ASK, place.link, ask_key(self._asks, place.meter))
+        return self._proof_of_ask(arrival.payload, _half_of(arrival.payload), place.meter, place.link)
+
+    def _proof_of_ask(self, word: bytes, half: str | None, meter: str, way: str) -> Proof:
+        for key in self._keys_of(half, meter):
+            found = proof_of(word, Purpose.ASK, way, key)
+            if found is not Proof.FORGED:
+                return found
+        # A half of a generation that has not come here yet: nothing can be checked, and it is answered.
+        return Proof.FORGED if half is None else Proof.UNVERIFIED
+
+    def _keys_of(self, half: str | None, meter: str) -> Iterator[bytes]:
+        """The keys under which the meter of an ask may speak, which has drawn `half`."""
+        assert self._asks is not None, "without a key nothing can be checked"
+        if half is None:
+            yield from (ask_key(asks, meter) for asks in (self._asks, *self._later()))
+            return
+        for asks in self._later():
+            with suppress(DocumentError):
+                yield agreed_by_office(asks, half, self.source, meter)
 
     def _proof_of_kiosk(self, arrival: Arrival) -> Proof:
         """That of the meter whose ask a kiosk carries. A kiosk's own ask has none: it waits behind others."""
@@ -120,8 +145,8 @@ class TimeAuthority:
             return Proof.FORGED
         if ask is None:
             return Proof.UNVERIFIED
-        key = ask_key(self._asks, ask.meter)
-        return proof_of(bytes(carried.ask), Purpose.ASK, f"card/{carried.card}", key)
+        half = None if isinstance(ask.key, UnsetType) else ask.key
+        return self._proof_of_ask(bytes(carried.ask), half, ask.meter, f"card/{carried.card}")
 
     async def _answer_kiosk(self, arrival: Arrival) -> None:
         """Answer a kiosk, or the meter whose ask it carries. Raises as `handle`."""
@@ -209,3 +234,12 @@ class TimeAuthority:
         answer = seal(body, SERVICE_TIME_TYPE, [self._signer])
         await self._carrier.publish(Place(Channel.SERVICE_ANSWER), answer)
         self.answered += 1
+
+
+def _half_of(payload: bytes) -> str | None:
+    """The half that a meter has drawn for its asks; None where it speaks under a key of its manufacture."""
+    try:
+        half = read_message(payload, TimeAsk).key
+    except DocumentError:
+        return None
+    return None if isinstance(half, UnsetType) else half

@@ -27,6 +27,7 @@ def read_secrets(root_file: Path, key_file: Path | None, issuers_file: Path | No
         root,
         _key(path, _content(path, "--fleet-key")),
         issuers=_issuers(issuers_file, root_file.parent / ISSUERS_FILE, root),
+        newest=_newest(path),
     )
 
 
@@ -64,6 +65,14 @@ def _key(file: Path, data: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise InputError(f"--fleet-key: {file}: allowed: {KEY_BYTES} bytes as hex, and nothing else")
     return key
+
+
+def _newest(first: Path) -> bytes:
+    """The last generation beside the first one, of `relance keys rotate`; empty where there is none."""
+    found, number = b"", 2
+    while (path := first.with_name(f"{first.stem}.{number}{first.suffix}")).exists():
+        found, number = _key(path, _content(path, "--fleet-key")), number + 1
+    return found
 
 
 def _content(file: Path, option: str) -> bytes:

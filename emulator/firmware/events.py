@@ -78,10 +78,14 @@ class AskTime:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A signed envelope arrived: an order, a lease or a time."""
+    """A signed envelope arrived: an order, a lease or a time.
+
+    `drawn`: 32 bytes of chance, of the meter's own; without them it draws no new key.
+    """
 
     data: bytes
     channel: DocumentChannel = DocumentChannel.MQTT
+    drawn: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ input `TicksLost` first (design §4.1): its clock is lost until two witnesses ha
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_bytes
 from typing import TypeVar
 
 from emulator.firmware.events import TicksLost
@@ -36,14 +37,21 @@ M = TypeVar("M", bound=Meter)
 class FleetSecrets:
     """What meters are given at manufacture: whom to trust, and the key that each one's own comes from.
 
-    `epoch`: the life that a meter or link begins when it is made. `issuers`: who may sign payments; None in a
-    home that names none.
+    `epoch`: the life that a meter or link begins when it is made. `issuers`: who may sign payments; None in
+    a home that names none. `fleet_key`: the first generation, from which emulated meters are made;
+    `newest`: the last one, empty where there is no other.
     """
 
     root: Root
     fleet_key: bytes
     epoch: int = 0
     issuers: Issuers | None = None
+    newest: bytes = b""
+
+    @property
+    def of_links(self) -> bytes:
+        """The key from which links' keys derive: they are given at each start."""
+        return self.newest or self.fleet_key
 
 
 def build_links(
@@ -91,8 +99,8 @@ def _build_link(
         kept = {name: StoredMeter(image, GENESIS, now_ms, now_ms, 0) for name, image in images.items()}
         memory.create(kept, births, secrets.epoch)
     keep_births = None if memory is None else memory.keep_births
-    key = link_key(secrets.fleet_key, link)
-    return Link(link, made, key=key, epoch=secrets.epoch, births=births, keep_births=keep_births)
+    key = link_key(secrets.of_links, link)
+    return Link(link, made, key=key, epoch=secrets.epoch, births=births, keep_births=keep_births, draw=_draw)
 
 
 def _commission(
@@ -123,9 +131,11 @@ def _restore_link(
     memory.open()
     made = [_restore(plan, secrets, now_ms, link, name, memory) for name in meters]
     births = memory.births or now_ms // SECOND_MS
-    key = link_key(secrets.fleet_key, link)
+    key = link_key(secrets.of_links, link)
     epoch = memory.live_on(secrets.epoch)
-    restored = Link(link, made, key=key, epoch=epoch, births=births, keep_births=memory.keep_births)
+    restored = Link(
+        link, made, key=key, epoch=epoch, births=births, keep_births=memory.keep_births, draw=_draw
+    )
     for name in meters:
         restored.apply(name, TicksLost(), now_ms)
     return restored
@@ -165,6 +175,11 @@ def _household(
         began_tick=began_tick,
         load_every_ms=plan.load_every_ms,
     )
+
+
+def _draw() -> bytes:
+    """What a real meter has of its own: chance that nobody else sees."""
+    return token_bytes(32)
 
 
 def identity_of(name: str, fleet_key: bytes) -> Identity:

@@ -60,9 +60,10 @@ Observer = Callable[[Household[GuardedMeter], tuple[Effect, ...]], None]
 class Link:
     """One connection's meters. `births` counts connects; `keep_births` stores each new count.
 
-    `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the time,
-    in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that the meters
-    do. `key` proves the link's births and last wills (`keys.link_key`); None: they are unverified. `epoch` is
+    `read_every_ms`: how often every register is read. `ask_every_ms`: how often each meter asks for the
+    time, in one of `ask_turns` turns (None: each at a millisecond of its own). `observe` sees all that
+    the meters do. `draw` gives 32 bytes of chance, for a key that a meter draws; without it none can.
+    `key` proves the link's births and last wills (`keys.link_key`); None: they are unverified. `epoch` is
     the life in which its births are counted.
     """
 
@@ -79,6 +80,7 @@ class Link:
         ask_every_ms: int = ASK_EVERY_MS,
         ask_turns: int | None = None,
         observe: Observer | None = None,
+        draw: Callable[[], bytes] = bytes,
     ) -> None:
         self.name = name
         self.meters = {each.household.id: each for each in meters}
@@ -92,6 +94,7 @@ class Link:
         self._keep_births = keep_births
         self._read_every_ms = read_every_ms
         self._observe = observe
+        self._draw = draw
         self._agenda: Agenda[str] = Agenda()
         self._asking = Asking(ask_every_ms, 1 if ask_turns is None else ask_every_ms // ask_turns)
         self._read_due_ms: UtcMs | None = None
@@ -145,9 +148,12 @@ class Link:
 
     def sync(self) -> list[Outgoing]:
         """What each meter holds."""
+        return self._syncs_of(self.meters)
+
+    def _syncs_of(self, meters: Iterable[str]) -> list[Outgoing]:
         place = Place(Channel.SYNC, link=self.name)
         expiry_s = CARRIAGE[Channel.SYNC].expiry_s
-        payloads = sync_messages(self.name, [each.holds() for each in self.meters.values()])
+        payloads = sync_messages(self.name, [self.meters[each].holds() for each in meters])
         return [Outgoing(place, payload, expiry_s) for payload in payloads]
 
     def confirm(self, sent: Outgoing) -> None:
@@ -166,11 +172,19 @@ class Link:
         if place.channel is Channel.ACKS and place.link == self.name:
             return self._hear_acks(payload, true_ms)
         meters = self._addressed_meters(place, payload)
-        messages = [each for meter in meters for each in self.apply(meter, Document(payload), true_ms)]
+        messages = [each for meter in meters for each in self._deliver(meter, payload, true_ms)]
         if place.channel is Channel.TIME_ANSWER:
             for meter in meters:
                 self._asking.hear(meter, self.meters[meter].household.meter.has_heard)
         return messages
+
+    def _deliver(self, meter: str, payload: bytes, true_ms: UtcMs) -> list[Outgoing]:
+        identity = self.meters[meter].household.meter.identity
+        messages = self.apply(meter, Document(payload, drawn=self._draw()), true_ms)
+        if self.meters[meter].household.meter.identity is identity or not self.online:
+            return messages
+        # Under its new key nothing else of it is heard before this.
+        return [*self._syncs_of([meter]), *messages]
 
     def _hear_controller(self, payload: bytes, true_ms: UtcMs, *, retained: bool) -> list[Outgoing]:
         """A controller that was born after this connection has missed its messages: return them again.

@@ -329,7 +329,7 @@ class ReportingMeter:
 
     def _ask(self, effect: Ask) -> Outgoing:
         place = Place(Channel.TIME_ASK, link=self._link, meter=self.household.id)
-        word = ask_word(self.household.meter.identity, effect.source, effect.nonce, self._link)
+        word = ask_word(self.household.meter, effect.source, effect.nonce, self._link)
         return Outgoing(place, word, CARRIAGE[Channel.TIME_ASK].expiry_s)
 
     def _sealed(self, channel: Channel, report: Report, number: int = 0) -> Outgoing:

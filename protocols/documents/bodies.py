@@ -15,6 +15,7 @@ from protocols.limits import (
     GROUPS_MAX,
     ID_CHARS_MAX,
     KEPT_MAX,
+    KEY_GENERATIONS_MAX,
     OBJECTS_MAX,
     PRICE_UEUR_MAX,
     REGISTERS_MAX,
@@ -216,6 +217,20 @@ class ParametersBody(Body, frozen=True, omit_defaults=True):
     mode: PaymentMode | None = None
     groups: Annotated[tuple[Id, ...], Meta(max_length=GROUPS_MAX)] | None = None
     back_to: Annotated[int, Meta(ge=0, le=REV_MAX)] | None = None
+
+
+class KeysBody(Body, frozen=True):
+    """Draw a new key, and agree on it with the office (`protocols.link.agreement`).
+
+    `generation`: of the fleet's key, from which the office derives its halves; a meter takes none that is
+    lower than its own. `public`: the office's half for the meter's own key; `headend`, `timeserver`: those of
+    the authorities, for the keys of its asks. All are X25519, as hex.
+    """
+
+    generation: Annotated[int, Meta(ge=1, le=KEY_GENERATIONS_MAX)]
+    public: Digest
+    headend: Digest
+    timeserver: Digest
 
 
 class RebaseBody(Body, frozen=True):

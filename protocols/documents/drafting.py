@@ -21,6 +21,7 @@ from protocols.documents.bodies import (
     HoldBody,
     HoldFloorBody,
     Kept,
+    KeysBody,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -230,6 +231,11 @@ def refund(sheet: Sheet, meter: str, total_ueur: int) -> Order:
 def parameters(sheet: Sheet, meter: str, body: ParametersBody) -> Order:
     """A version of a meter's parameters; two people. Raises InputError."""
     return _draft(sheet, Kind.PARAMETERS, meter, _one(meter), body)
+
+
+def keys(sheet: Sheet, name: str, body: KeysBody, scope: Scope = FLEET) -> Order:
+    """New keys for these meters; two people. Raises InputError."""
+    return _draft(sheet, Kind.KEYS, name, scope, body)
 
 
 def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:

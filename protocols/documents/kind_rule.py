@@ -31,6 +31,7 @@ class Kind(StrEnum):
     DEBT = "debt"
     REFUND = "refund"
     PARAMETERS = "parameters"
+    KEYS = "keys"
     REBASE = "rebase"
     LEASE = "lease"
 

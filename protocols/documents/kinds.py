@@ -17,6 +17,7 @@ from protocols.documents.bodies import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
+    KeysBody,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -147,7 +148,7 @@ KINDS: Final[dict[Kind, KindRule]] = {
         retained=True,
         revivable=True,
     ),
-    # Of the harmful kinds calendar, void, parameters and those about money are sent again. They permit
+    # Of the harmful kinds calendar, void, parameters, keys and those about money are sent again. They permit
     # nothing by themselves.
     Kind.CUT_CALENDAR: KindRule(
         role=Role.HARM,
@@ -299,6 +300,20 @@ KINDS: Final[dict[Kind, KindRule]] = {
         life_ms=_TARIFF_LIFE_MS,
         backdated_ms=_HARM_BACKDATED_MS,
         one_meter=True,
+    ),
+    Kind.KEYS: KindRule(
+        role=Role.HARM,
+        prefix="keys",
+        body=KeysBody,
+        joins=Joins.LATEST,
+        shown_by=ShownBy.RECEIPT,
+        # Before the lease, and after what two people have decided about money: nothing waits for it.
+        resent_rank=88,
+        silence=Silence.UNTIL_STORED,
+        dates=Dates.EVERY_INSTANT,
+        # A meter that has slept for years must still come to a key that nobody else has.
+        life_ms=_LONG_LIFE_MS,
+        backdated_ms=_HARM_BACKDATED_MS,
     ),
     Kind.REBASE: KindRule(
         role=Role.HARM,

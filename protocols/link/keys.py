@@ -13,6 +13,8 @@ from functools import lru_cache
 
 from protocols.reasons import Source
 
+# The fleet's key is replaced by further generations, counted from here.
+FIRST_GENERATION = 1
 # Keys that a head-end remembers, so that it derives a meter's key once and not with each of its words.
 _KEYS_REMEMBERED = 65_536
 

@@ -21,6 +21,8 @@ from protocols.documents.envelope import WireEnvelope
 from protocols.limits import (
     ID_CHARS_MAX,
     ISSUERS_TOLD_MAX,
+    KEY_GENERATIONS_MAX,
+    KEYS_VOUCHING_MAX,
     PAYLOAD_BYTES_MAX,
     READINGS_PER_BATCH_MAX,
     REV_MAX,
@@ -115,11 +117,28 @@ class StatementHeld(Struct, frozen=True, omit_defaults=True):
     epoch: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
 
 
+# Half of an X25519 pair, as hex.
+Half = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+
+
+class KeyTold(Struct, frozen=True):
+    """The half that a meter drew for the key under which it speaks (`agreement`), and who vouches for it.
+
+    `generation`: of the fleet's key whose half it took. `vouches`: a MAC under each key that it had before,
+    the first one first.
+    """
+
+    generation: Annotated[int, Meta(ge=1, le=KEY_GENERATIONS_MAX)]
+    public: Half
+    vouches: Annotated[tuple[Nonce, ...], Meta(max_length=KEYS_VOUCHING_MAX)]
+
+
 class MeterHolds(Struct, frozen=True, kw_only=True):
     """What one meter holds, so that the controller can send what is missing. It carries the meter's MAC.
 
     `number` is drawn from the count of the meter's reports: the later of the two words is the newer one.
-    `issuers_version`: of its issuers document, 0 where it has none; absent from an older firmware.
+    `issuers_version`: of its issuers document, 0 where it has none; absent from an older firmware. `key`:
+    absent while the meter speaks under the key of its manufacture.
     """
 
     meter: Id
@@ -137,6 +156,7 @@ class MeterHolds(Struct, frozen=True, kw_only=True):
     tombstones: tuple[str, ...]
     root_version: Int
     issuers_version: Int | UnsetType = UNSET
+    key: KeyTold | UnsetType = UNSET
     number: Int = 0
     epoch: Epoch = 0
     echo: Nonce = ""
@@ -248,12 +268,14 @@ class MeterEvent(Struct, frozen=True, kw_only=True, tag="event", tag_field="repo
 class TimeAsk(Struct, frozen=True, kw_only=True):
     """A meter asks one time authority. Every authority receives it; the one that is named answers.
 
-    It carries a MAC under the meter's key for asks to that authority (`keys.ask_key`).
+    It carries a MAC under the meter's key for asks to that authority (`keys.ask_key`); `key`: the half that
+    the meter drew for it, where it was agreed on later.
     """
 
     meter: Id
     source: Source
     nonce: Nonce
+    key: Half | UnsetType = UNSET
     v: Literal[1] = 1
 
 

@@ -29,6 +29,7 @@ from benchmarks.controller_service import FLEET_KEY
 from benchmarks.datetime_loop import datetime_meter, live_all
 from benchmarks.figures import Figure, Goal, figure_of, number_text, ratios
 from benchmarks.households import DAYS, START_MS, QuarterMeter, commission, jump, lives, tick
+from controller.exchange.key_book import KeyBook
 from controller.exchange.words import IntakeRefusal, hear
 from emulator.firmware.guarded.meter import GuardedMeter
 from emulator.world.loads import QUARTER_MS
@@ -100,7 +101,7 @@ def test_a_flood_has_the_form_of_honest_words_and_proves_nothing(name: str) -> N
     for place, payload in sent:
         assert place_of(topic_of(place)) == place
         assert len(payload) <= PAYLOAD_BYTES_MAX
-        heard = hear(Arrival(place, payload), FLEET_KEY)
+        heard = hear(Arrival(place, payload), KeyBook.of(FLEET_KEY))
         if place.channel in {Channel.CONTROLLER, Channel.TIME_ASK}:
             assert heard is IntakeRefusal.NOT_EXPECTED, "others hear these"
         elif isinstance(heard, IntakeRefusal):

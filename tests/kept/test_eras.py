@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from controller.database.engine import SCHEMA_VERSION, open_store, reading, writing
 from controller.database.tables import DeliveryRow, OrderRow
 from controller.exchange.intake import take_in
+from controller.exchange.key_book import KeyBook
 from controller.exchange.words import IntakeRefusal
 from controller.meters.views import list_meters
 from controller.orders import store as orders
@@ -254,7 +255,12 @@ def _replay(era: Era, engine: Engine) -> dict[IntakeRefusal, int]:
         with writing(engine) as session:
             if CARRIAGE[place.channel].upward and place.channel is not Channel.TIME_ASK:
                 counts = take_in(
-                    session, [Arrival(place, payload)], era.fleet_key, era.root_sent, at_ms, nonce=nonce
+                    session,
+                    [Arrival(place, payload)],
+                    KeyBook.of(era.fleet_key),
+                    era.root_sent,
+                    at_ms,
+                    nonce=nonce,
                 )
                 for why, count in counts.items():
                     refused[why] = refused.get(why, 0) + count

@@ -253,7 +253,7 @@ class Timeserver(Program):
         presence, carrier = answering(
             Source.TIMESERVER,
             signer,
-            asks,
+            (asks,),
             ADDRESS,
             self._clock,
             self._broker.carry,

@@ -15,7 +15,7 @@ from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import ACTING, NAMED, verb
 from controller.households.commissioning import SecretFile, commission
-from controller.office.keys import load_fleet_key
+from controller.office.fleet_keys import newest_generation
 from protocols.arguments import read_instant, read_name
 from protocols.documents.kind_rule import Kind, Role
 from protocols.errors import InputError, quoted
@@ -138,6 +138,4 @@ def read_ean(text: str) -> str:
 def secret_file(face: Face, path: Path) -> SecretFile:
     """Where to write what goes into a meter, and of what. Raises InputError without the fleet's key."""
     settings = face.office.settings
-    return SecretFile(
-        path=path, fleet_key=load_fleet_key(settings.fleet_key), root=settings.root.read_bytes()
-    )
+    return SecretFile(path=path, fleet_key=newest_generation(settings), root=settings.root.read_bytes())

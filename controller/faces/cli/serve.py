@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from controller.broker.rules import SERVE, TIMESERVER
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.options import Broker, Database, Home, Tls
 from controller.faces.cli.showing import print_lines
+from controller.office.fleet_keys import find_generation, load_asks, load_generations
 from controller.office.founding import MACHINES_TOGETHER, SERVICE, issuer_key_name
-from controller.office.keys import holders_in, load_fleet_key, load_signer
+from controller.office.keys import holders_in, load_signer
 from controller.office.opening import keep_newest_root, open_office
 from controller.office.people import key_warning, keyids_of, load_root
 from controller.office.settings import Settings, settings_from
@@ -27,7 +29,7 @@ from protocols.documents.issuers import Issuer, read_issuers
 from protocols.documents.kind_rule import Role
 from protocols.errors import DocumentError, InputError, UnreachableError
 from protocols.link.carriage import ANSWER_TIMEOUT_S, BrokerAddress, read_address
-from protocols.link.keys import asks_key
+from protocols.link.keys import FIRST_GENERATION, asks_key
 from protocols.reasons import Source
 from protocols.rim.clocks import SystemClock, checked_now_ms
 from protocols.rim.ending import Ending
@@ -69,8 +71,12 @@ def serve_fleet(
 
         keep_newest_root(office)
         root = _root_envelope(settings.root)
-        fleet_key, issuers = load_fleet_key(settings.fleet_key), _issuers_envelope(settings.issuers)
-        keys = ServiceKeys(service, headend, fleet_key, root, find_issuer, settings.mark, issuers)
+        secrets, issuers = load_generations(settings), _issuers_envelope(settings.issuers)
+        keys = ServiceKeys(
+            *(service, headend, secrets[FIRST_GENERATION], root, find_issuer, settings.mark, issuers),
+            later_fleet_keys=secrets,
+            find_fleet_key=partial(find_generation, settings),
+        )
         _log(verbose=verbose)
         mind_losses(office, checked_now_ms())
 
@@ -100,7 +106,7 @@ def serve_second_time(
     watch = RootWatch(settings.root, root, signer)
     if not watch.is_listed:
         raise InputError(f"{settings.root}: role {Role.TIME} does not list the key of {Source.TIMESERVER}")
-    asks = _asks_key(settings, Source.TIMESERVER)
+    asks = _asks_keys(settings, Source.TIMESERVER)
     _log(verbose=verbose)
     print_lines(f"relance timeserver: {settings.home} at {address}; Ctrl-C stops it.")
     with Ending("relance timeserver") as ending:
@@ -117,18 +123,18 @@ def _machine_passphrase(settings: Settings, *names: str) -> str:
     return ask_passphrase(MACHINES_TOGETHER)
 
 
-def _asks_key(settings: Settings, source: Source) -> bytes | None:
-    """The key that checks asks; of a home that was founded without one, what its fleet's key gives.
+def _asks_keys(settings: Settings, source: Source) -> tuple[bytes, ...]:
+    """The keys that check asks; of a home that was founded without them, what its fleet's keys give.
 
     None, with a warning, where there is neither: then every ask is answered, as it was before.
     """
     path = settings.asks_key(source)
     if path.exists():
-        return load_fleet_key(path)
+        return load_asks(path)
     if settings.fleet_key.exists():
-        return asks_key(load_fleet_key(settings.fleet_key), source)
+        return tuple(asks_key(each, source) for each in load_generations(settings).values())
     warn([f"{path}: no such file; asks for the time are answered without a check"])
-    return None
+    return ()
 
 
 def _root_envelope(path: Path) -> bytes:

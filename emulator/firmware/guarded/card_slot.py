@@ -45,6 +45,7 @@ from emulator.firmware.effects import SendToCard
 from emulator.firmware.events import CardAnswered, CardInserted, CardRemoved
 from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.memory import CardKept
+from emulator.firmware.guarded.own_keys import of_manufacture
 from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.guarded.told import ask_word, holds_of, holds_word, receipt_of, report_of, totals_of
 from emulator.firmware.recorder import Recorder
@@ -168,7 +169,11 @@ def _opening(meter: ShownMeter, greeted: Greeted) -> Dialogue[SecureSession]:
     serial, epoch = greeted.greeting.serial, greeted.greeting.epoch
     if meter.memory.card is not None and epoch < meter.memory.card.epoch:
         raise ReplacedCardError(f"card {serial.hex()}: replaced")
-    return (yield from SecureSession.opening(greeted, meter_keys(meter.identity.key, serial, epoch)))
+    return (
+        yield from SecureSession.opening(
+            greeted, meter_keys(of_manufacture(meter.identity, meter.memory), serial, epoch)
+        )
+    )
 
 
 def in_order(documents: Mapping[CardFile, bytes]) -> list[bytes]:
@@ -221,7 +226,7 @@ class _Telling:
         meter.memory.nonces += 1
         nonce = meter.identity.nonce("time", meter.memory.nonces, meter.memory.epoch)
         clock.ask(meter.memory.clock, source, nonce, meter.tick)
-        return ask_word(meter.identity, source, nonce, self._way)
+        return ask_word(meter, source, nonce, self._way)
 
     def _number(self) -> int:
         """The next number of the words on cards. A number is never used twice in one life of the meter."""

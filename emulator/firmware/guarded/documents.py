@@ -11,17 +11,17 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from emulator.firmware.events import Document, DocumentChannel
-from emulator.firmware.guarded import clock, debts, registers
+from emulator.firmware.guarded import clock, debts, own_keys, registers
 from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.intake import RefusedDocument, admit_order, admit_time
-from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.guarded.memory import Memory, OwnKeys
 from emulator.firmware.guarded.numbers import known_number
 from emulator.firmware.guarded.obey import obey
 from emulator.firmware.guarded.paying import take_issuers
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
-from protocols.documents.bodies import LimiterBody, TariffBody
+from protocols.documents.bodies import KeysBody, LimiterBody, TariffBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, accept_issuers
 from protocols.documents.kind_rule import Kind
@@ -93,14 +93,24 @@ def _receive_order(document: Document, parts: Parts, at_tick: Tick) -> Outcome:
     admitted = admit_order(document.data, parts.root, parts.identity, memory, at_tick)
     if isinstance(admitted, RefusedDocument):
         return _refuse(admitted, parts, at_tick)
-    credited_before_ueur = memory.totals.credited_ueur
-    order, did = admitted.order, obey(admitted, memory, at_tick)
+    order, keys = admitted.order, _drawn_for(admitted.order, document, parts)
+    if order.kind is Kind.KEYS and keys is None:
+        return _refuse(RefusedDocument(Refusal.UNSUPPORTED, order, True), parts, at_tick)
+    credited_before_ueur, did = memory.totals.credited_ueur, obey(admitted, memory, at_tick)
     if isinstance(did, Refusal):
         return _refuse(RefusedDocument(did, order, True, known_number(order, did, memory)), parts, at_tick)
     judged = _judged(order, OrderVerdict.ACCEPTED, did)
+    if did is Did.KEYS:
+        memory.keys = keys
     parts.recorder.journal(at_tick, judged)
     outcome = _follow_up(order, did, credited_before_ueur, parts, at_tick)
     return replace(outcome, card_accepted=document.channel is DocumentChannel.CARD, judged=judged)
+
+
+def _drawn_for(order: Order, document: Document, parts: Parts) -> OwnKeys | None:
+    if order.kind is not Kind.KEYS:
+        return None
+    return own_keys.made(parts.memory, parts.identity, body_of(order, KeysBody), document.drawn)
 
 
 def _follow_up(admitted: Order, did: Did, credited_before_ueur: int, parts: Parts, at_tick: Tick) -> Outcome:

@@ -25,7 +25,7 @@ from protocols.documents.roles import Root
 from protocols.documents.statements import NO_TOTALS, Statement, Totals
 from protocols.instants import UtcMs
 from protocols.link.question import Question
-from protocols.reasons import PaymentMode, Supply, SupplyReason
+from protocols.reasons import PaymentMode, Source, Supply, SupplyReason
 from protocols.spans import Window
 
 # `release_ends_at` of a meter that no release holds.
@@ -118,6 +118,19 @@ class Deferral(Struct, frozen=True, gc=False):
     until_ms: int
 
 
+class OwnKeys(Struct, frozen=True, gc=False):
+    """The keys that a meter uses in place of those of its manufacture.
+
+    `earlier`: its own keys before, the first one first. The rest is as in `protocols.link.messages.KeyTold`.
+    """
+
+    generation: int
+    public: str
+    key: bytes
+    asks: Mapping[Source, bytes]
+    earlier: tuple[bytes, ...]
+
+
 class CardKept(Struct, frozen=True, gc=False, array_like=True):
     """Of cards: the highest pairing epoch that has authenticated, and how many words went up on cards."""
 
@@ -172,7 +185,8 @@ class Memory:
     life of the meter, not that of its ticks: drawn by chance at its commissioning, its nonces and numbers are
     counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
     registers or if anything was deferred; else its prices are in `credit` alone. `debt`: the terms of a debt,
-    whose sums are in `credit`. `card`: None while no card has ever authenticated.
+    whose sums are in `credit`. `card`: None while no card has ever authenticated. `keys`: None while those of
+    its manufacture are in use.
     """
 
     clock: Clock
@@ -211,3 +225,4 @@ class Memory:
     parameters: Parameters | None = None
     deferrals: Mapping[str, Deferral] = field(default_factory=no_entries)
     card: CardKept | None = None
+    keys: OwnKeys | None = None

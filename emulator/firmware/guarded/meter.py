@@ -41,6 +41,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory, Opening
 from emulator.firmware.guarded.opening import is_undone_by_credit, is_undone_by_limiter_off, reason_to_restore
+from emulator.firmware.guarded.own_keys import in_use
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.journal import Journal
@@ -153,6 +154,7 @@ class GuardedMeter(ShownMeter):
             clock.begin_epoch(meter.memory.clock, FIRST_TICK)
         else:
             meter.memory = decode_image(image)
+            meter.identity = in_use(identity, meter.memory)
             meter._is_given(issuers)
         memory = meter.memory
         meter.point = ServicePoint.restore(
@@ -456,6 +458,7 @@ class GuardedMeter(ShownMeter):
         status = self.memory.clock.status
         outcome = receive(event, self._parts(), at_tick)
         self._known = None
+        self.identity = in_use(self.identity, self.memory)
         if outcome.give_back is not None:
             self._restore_after_order(outcome.give_back, at_tick)
         if self.memory.clock.status is not status or outcome.clock_cause:

@@ -7,7 +7,7 @@ leaves the memory as it was. Supply is not touched here: the meter looks at the 
 from collections.abc import Callable
 from typing import Final
 
-from emulator.firmware.guarded import debts, parameters, registers
+from emulator.firmware.guarded import debts, own_keys, parameters, registers
 from emulator.firmware.guarded.clock import begin_epoch, earliest_ms, latest_ms
 from emulator.firmware.guarded.holds import survive_lost_ticks
 from emulator.firmware.guarded.intake import Admitted
@@ -21,6 +21,7 @@ from protocols.documents.bodies import (
     CutCalendarBody,
     DebtBody,
     DeferralBody,
+    KeysBody,
     LeaseBody,
     LimiterBody,
     ParametersBody,
@@ -186,6 +187,16 @@ def _parameters(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
     return Did.STORED
 
 
+def _keys(order: Order, memory: Memory, _tick: Tick) -> Did | Refusal:
+    body = body_of(order, KeysBody)
+    if _is_seen(order, memory):
+        return _again(same=_is_latest(order, memory) and not own_keys.is_too_old(memory, body))
+    if own_keys.is_too_old(memory, body):
+        return Refusal.STALE_REV
+    _mark_harm_seen(order, memory)
+    return Did.KEYS
+
+
 def _rebase(order: Order, memory: Memory, tick: Tick) -> Did | Refusal:
     """Names the nonce of the dispute and carries no time: it only begins a new epoch."""
     nonce = body_of(order, RebaseBody).nonce
@@ -250,6 +261,7 @@ _DEEDS: Final[dict[Kind, Callable[[Order, Memory, Tick], Did | Refusal]]] = {
     Kind.DEBT: _debt,
     Kind.REFUND: _refund,
     Kind.PARAMETERS: _parameters,
+    Kind.KEYS: _keys,
     Kind.REBASE: _rebase,
     Kind.LEASE: _lease,
 }

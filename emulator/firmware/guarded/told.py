@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from emulator.firmware.guarded.identity import Identity
+from emulator.firmware.guarded.own_keys import told
 from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import Named
@@ -67,6 +69,7 @@ def holds_of(
         tombstones=held.tombstones,
         root_version=held.root_version,
         issuers_version=held.issuers_version,
+        key=told(meter.memory, meter.identity.id) or UNSET,
         number=number,
         epoch=meter.epoch,
         echo=echo,
@@ -153,9 +156,11 @@ def receipt_of(meter: ShownMeter, number: int, record: OrderJudged, document: by
     )
 
 
-def ask_word(identity: Identity, source: Source, nonce: str, way: str) -> bytes:
+def ask_word(meter: ShownMeter, source: Source, nonce: str, way: str) -> bytes:
     """An ask for the time, with its MAC where the meter has a key for asks to this authority."""
-    word = _encoder.encode(TimeAsk(meter=identity.id, source=source, nonce=nonce))
+    identity, keys = meter.identity, meter.memory.keys
+    half = UNSET if keys is None or source not in keys.asks else keys.public
+    word = _encoder.encode(TimeAsk(meter=identity.id, source=source, nonce=nonce, key=half))
     key = identity.ask_keys.get(source)
     return word if key is None else with_mac(word, Purpose.ASK, way, key)
 

@@ -11,6 +11,7 @@ from protocols.documents.bodies import (
     FlagBody,
     HoldBody,
     HoldFloorBody,
+    KeysBody,
     LeaseBody,
     LimiterBody,
     ParametersBody,
@@ -108,6 +109,8 @@ def _deed_of_body(order: Order, name: str, zone: ZoneInfo) -> str:
             key = f"the key {short_keyid(body.key)} of {body.holder}"
             lifted = f"all protection that {key} alone has signed is lifted"
             return f"{lifted}, but for {kept}" if kept else lifted
+        case KeysBody():
+            return f"a new key, agreed with generation {body.generation} of the fleet's key"
         case LeaseBody():
             return f"cuts by {name} stay possible until {local(order.not_after_ms, zone)}"
         case _:

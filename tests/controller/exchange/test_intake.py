@@ -21,6 +21,7 @@ from controller.database.tables import (
     ReadingRow,
 )
 from controller.exchange.intake import take_in
+from controller.exchange.key_book import KeyBook
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
 from controller.meters.black_boxes import Missing, boxes_of, count_gaps, give_up_lost, missing_of
@@ -127,7 +128,7 @@ def told(number: int, after: int) -> Arrival:
 
 def take(engine: Engine, *arrivals: Arrival) -> Counter[IntakeRefusal]:
     with writing(engine) as session:
-        return take_in(session, arrivals, KEY, ROOT_SENT, NOW_MS)
+        return take_in(session, arrivals, KeyBook.of(KEY), ROOT_SENT, NOW_MS)
 
 
 def hold(engine: Engine, meter: str = "m1", kind: Kind = Kind.HOLD) -> str:
@@ -232,7 +233,7 @@ def test_a_meter_with_an_old_root_is_sent_the_new_one_once(engine: Engine) -> No
     for number in (1, 2):
         sync = holdings(KEY, Workbench().meter, number=number)
         with writing(engine) as session:
-            take_in(session, [sync], KEY, RootSent(2, b"new root"), NOW_MS)
+            take_in(session, [sync], KeyBook.of(KEY), RootSent(2, b"new root"), NOW_MS)
     with reading(engine) as session:
         (row,) = session.exec(select(OutboxRow)).all()
         assert (row.payload, row.meter, row.retain) == (b"new root", "m1", 0)

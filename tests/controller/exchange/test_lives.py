@@ -7,6 +7,7 @@ from sqlmodel import col, select
 from controller.database.engine import reading, writing
 from controller.database.tables import EventRow, LinkRow, MeterRow, ReadingRow
 from controller.exchange.intake import take_in
+from controller.exchange.key_book import KeyBook
 from controller.exchange.words import IntakeRefusal
 from controller.meters.views import show_meter
 from controller.payments.rules import PurseFault
@@ -38,7 +39,7 @@ FIRST, SECOND = 7, 2**52
 
 def take(engine: Engine, *arrivals: Arrival, nonce: str = NONCE) -> dict[IntakeRefusal, int]:
     with writing(engine) as session:
-        return take_in(session, arrivals, KEY, ROOT_SENT, NOW_MS, nonce=nonce)
+        return take_in(session, arrivals, KeyBook.of(KEY), ROOT_SENT, NOW_MS, nonce=nonce)
 
 
 def in_life(epoch: int, report: Report, echo: str = "") -> Arrival:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from cardreader.issuing.practice import practice_root, practice_signer
 from controller.database.engine import writing
 from controller.database.kiosk_tables import KioskRow
+from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.kiosks.intake import KioskTaken, hear_kiosk, take_kiosk_words
@@ -106,4 +107,6 @@ def take(
     """Take arrivals in; a word that is not authentic is refused before."""
     heard = [(each.place.channel, hear_kiosk(each, FLEET)) for each in arrivals]
     words = [(channel, word) for channel, word in heard if not isinstance(word, str)]
-    return take_kiosk_words(session, words, FLEET, root or root_sent(), now_ms, purses or PursesHeard())
+    return take_kiosk_words(
+        session, words, KeyBook.of(FLEET), root or root_sent(), now_ms, purses or PursesHeard()
+    )

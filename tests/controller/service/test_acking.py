@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import writing
 from controller.database.tables import BlackBoxRow, LinkRow, MeterRow
+from controller.exchange.key_book import KeyBook
 from controller.exchange.words import IntakeRefusal, hear, heard_before
 from controller.meters.registry import LinkState
 from controller.service import acking
@@ -61,7 +62,7 @@ def play(engine: Engine, story: Callable[[Acking, Sent], Awaitable[None]]) -> Se
     """Run a story in a loop whose time jumps: nothing waits."""
 
     async def run() -> Sent:
-        sent, made = Sent(), Acking(engine, FLEET_KEY, asyncio.Lock())
+        sent, made = Sent(), Acking(engine, KeyBook.of(FLEET_KEY), asyncio.Lock())
         made.attach(sent)
         running = asyncio.create_task(supervised("acknowledging", made.run))
         await story(made, sent)
@@ -90,7 +91,7 @@ def store(
 def heard(meter: str, link: str, key: bytes | None = FLEET_KEY) -> Arrival:
     """Holdings of a meter, as intake hands them on; without a key they are proved by nobody."""
     arrival = holdings(key, make_link(link, (meter,)).meters[meter].household.meter, link=link, number=21)
-    words = hear(arrival, FLEET_KEY)
+    words = hear(arrival, KeyBook.of(FLEET_KEY))
     assert not isinstance(words, IntakeRefusal)
     return heard_before(arrival, words)
 

@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from controller.database.engine import reading
 from controller.database.tables import LinkRow, MeterRow
+from controller.exchange.key_book import KeyBook
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
 from controller.meters.admission import QUARANTINE_MAX, list_quarantine
@@ -47,7 +48,9 @@ class WatchedIntake(Intake):
         self.batches: list[list[Channel]] = []
         self.written = asyncio.Event()
         root = RootSent(1, b"")
-        super().__init__(engine, FLEET_KEY, root, SteppedClock(), asyncio.Lock(), self._written_one)
+        super().__init__(
+            engine, KeyBook.of(FLEET_KEY), root, SteppedClock(), asyncio.Lock(), self._written_one
+        )
         self.linger_s = 0.0
 
     def _written_one(self, batch: Sequence[Arrival]) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Engine
 
+from controller.exchange.key_book import KeyBook
 from controller.exchange.sync_answer import RootSent
 from controller.service import intake
 from controller.service.intake import LINGER_S, Intake
@@ -24,7 +25,9 @@ class RunningIntake:
     def __init__(self, engine: Engine, linger_s: float) -> None:
         self.batches = 0
         self.written = asyncio.Event()
-        self.intake = Intake(engine, FLEET_KEY, RootSent(1, b""), SteppedClock(), asyncio.Lock(), self._note)
+        self.intake = Intake(
+            engine, KeyBook.of(FLEET_KEY), RootSent(1, b""), SteppedClock(), asyncio.Lock(), self._note
+        )
         self.intake.linger_s = linger_s
 
     async def bring(self, link: str) -> None:

@@ -253,7 +253,7 @@ def test_a_committed_order_is_published_over_a_real_broker_and_an_ask_is_answere
     async def story(address: BrokerAddress) -> None:
         clock = SteppedClock()
         serving = asyncio.create_task(serve(engine, SERVICE_KEYS, address, clock))
-        second = serve_time(Source.TIMESERVER, SIGNERS["timeserver"], None, address, clock)
+        second = serve_time(Source.TIMESERVER, SIGNERS["timeserver"], (), address, clock)
         timing = asyncio.create_task(second)
         arrived: asyncio.Queue[Place] = asyncio.Queue()
 

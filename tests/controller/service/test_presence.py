@@ -247,14 +247,14 @@ def test_two_real_timeservers_on_one_broker_know_of_each_other_and_stay_connecte
     async def story() -> None:
         runs = []
         for _ in range(2):
-            time = serve_time(Source.TIMESERVER, SIGNER, None, broker.address, SystemClock())
+            time = serve_time(Source.TIMESERVER, SIGNER, (), broker.address, SystemClock())
             runs.append(asyncio.create_task(time))
         try:
             await until(lambda: said(YIELDS) and said(LEADS), "both say so")
             runs[0].cancel()
             with suppress(asyncio.CancelledError):
                 await runs[0]
-            third = serve_time(Source.TIMESERVER, SIGNER, None, broker.address, SystemClock())
+            third = serve_time(Source.TIMESERVER, SIGNER, (), broker.address, SystemClock())
             runs.append(asyncio.create_task(third))
             await until(lambda: sum(YIELDS in each.getMessage() for each in caplog.records) == 2, "the third")
         finally:

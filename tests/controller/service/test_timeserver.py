@@ -11,13 +11,15 @@ from msgspec.structs import replace
 
 from controller.service.root_watch import RootWatch
 from controller.service.serve import answering
+from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, RoleKeys, Root, write_root
+from protocols.link.agreement import agreed_by_meter, drawn_public, public_half
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import ask_key, asks_key
 from protocols.link.messages import TimeAsk
-from protocols.link.proofs import Purpose, with_mac
+from protocols.link.proofs import Proof, Purpose, with_mac
 from protocols.link.service_time import write_ask
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
@@ -57,7 +59,15 @@ class HandedBroker(FakeBroker):
 
 def timeserver(asks: bytes | None = ASKS, may: Callable[[], bool] = lambda: True) -> HandedBroker:
     broker, address = HandedBroker(), BrokerAddress("127.0.0.1", 1883)
-    answering(Source.TIMESERVER, TIMESERVER, asks, address, SteppedClock(), carry=broker.carry, may=may)  # type: ignore[arg-type] # a connection that only hands over
+    answering(
+        Source.TIMESERVER,
+        TIMESERVER,
+        () if asks is None else (asks,),
+        address,
+        SteppedClock(),
+        carry=broker.carry,  # type: ignore[arg-type] # a connection that only hands over
+        may=may,
+    )
     return broker
 
 
@@ -96,6 +106,34 @@ def test_what_is_not_proved_is_answered_too_and_a_forged_ask_is_not() -> None:
         return await broker.answered(lambda: len(broker.published) >= 2)
 
     assert asyncio.run(story()) == ["m1", "m2"]
+
+
+def drawn_ask(meter: str, asks: bytes, *, forged: bool = False) -> Arrival:
+    drawn = meter.encode().ljust(32, b"d")
+    said = TimeAsk(meter=meter, source=Source.TIMESERVER, nonce="n" * 32, key=drawn_public(drawn))
+    key = agreed_by_meter(drawn, public_half(asks), Source.TIMESERVER, meter)
+    word = with_mac(msgspec.json.encode(said), Purpose.ASK, "link-1", b"x" * 32 if forged else key)
+    return Arrival(Place(Channel.TIME_ASK, link="link-1", meter=meter), word)
+
+
+def test_asks_of_meters_that_have_drawn_a_key_are_proved_once_its_generation_is_here() -> None:
+    later = (b"2" * 32, b"3" * 32)
+    authority = TimeAuthority(
+        Source.TIMESERVER, TIMESERVER, SteppedClock(), HandedBroker(), asks=ASKS, later=lambda: later
+    )
+    right, unknown = Proof.AUTHENTIC, Proof.UNVERIFIED
+    proofs = [
+        authority.proof_of(each)
+        for each in (
+            ask("m1"),
+            ask("m1", proved=False),
+            *(drawn_ask("m1", asks) for asks in later),
+            drawn_ask("m1", ASKS),
+            drawn_ask("m1", later[0], forged=True),
+            Arrival(ask("m1").place, b"{}"),
+        )
+    ]
+    assert proofs == [right, unknown, right, right, unknown, unknown, unknown]
 
 
 def test_without_a_key_for_asks_every_ask_is_answered_in_its_turn() -> None:

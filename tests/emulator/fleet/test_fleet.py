@@ -312,3 +312,14 @@ def test_a_fleet_takes_the_issuers_beside_its_root(tmp_path: Path) -> None:
     assert read_secrets(root, None, tmp_path / "other.json").issuers == ISSUERS
     (tmp_path / "issuers.json").write_bytes(signed)
     assert read_secrets(root, None).issuers == ISSUERS
+
+
+def test_links_take_the_last_generation_of_the_fleets_key_and_meters_the_first(tmp_path: Path) -> None:
+    root = tmp_path / "root.json"
+    root.write_bytes(seal(write_root(ROOT), ROOT_TYPE, [SIGNERS["gina"], SIGNERS["hugo"]]))
+    (tmp_path / "fleet.key").write_text("ab" * 32)
+    assert read_secrets(root, None).of_links == bytes.fromhex("ab" * 32)
+    for number, digits in ((2, "cd"), (3, "ef"), (5, "00")):
+        (tmp_path / f"fleet.{number}.key").write_text(digits * 32)
+    found = read_secrets(root, None)
+    assert (found.fleet_key, found.of_links) == (bytes.fromhex("ab" * 32), bytes.fromhex("ef" * 32))
