@@ -18,6 +18,7 @@ from controller.database.tables import (
 from controller.households.flags_due import flags_due
 from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
+from controller.meters.by_card import count_too_wide
 from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from controller.office.losses import found_losses
@@ -45,7 +46,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     meters whose clock is disputed; `queued`: deliveries that have not left yet; `payments_requested`: not
     booked yet; `gaps`: meters of whose black box entries are missing; `lost_entries`: of the audit, since a
     backup was restored. `expected`: meters that only the DSO's file names; `flags_due`: flags of that file
-    that no order sets, at meters that have spoken.
+    that no order sets, at meters that have spoken. `too_wide`: meters on cards whose clock no window holds.
     """
 
     links: tuple[LinkView, ...]
@@ -61,6 +62,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     lost_entries: int = 0
     expected: int = 0
     flags_due: int = 0
+    too_wide: int = 0
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -95,6 +97,7 @@ def overview(session: Session, now_ms: int) -> Overview:
         gaps=count_gaps(session),
         lost_entries=sum(each.entries for each in found_losses(session)),
         expected=count_expected(session, ()),
+        too_wide=count_too_wide(session),
         flags_due=sum(each.spoken for each in flags_due(session, now_ms)),
     )
 

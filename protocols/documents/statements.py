@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from protocols.limits import ISSUERS_HELD_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
@@ -32,11 +33,13 @@ class Totals(Struct, frozen=True, gc=False):
     """The highest statements that one meter holds, by issuer and epoch.
 
     Of an issuer it is one in its present epoch, and one in the epoch that was closed last. `closed_ueur`:
-    what was credited in epochs of which no statement is held any more.
+    what was credited in epochs of which no statement is held any more. `closed_epoch`: the highest epoch of
+    a closed issuer that made room for another: an issuer that is not held counts in later ones alone.
     """
 
     held: tuple[Statement, ...] = ()
     closed_ueur: int = 0
+    closed_epoch: int = 0
 
     def of(self, issuer: str) -> Statement | None:
         """The statement that is held of one issuer in its present epoch."""
@@ -75,15 +78,20 @@ def apply_statement(
         return totals, 0
     others = [each for each in totals.held if each is not held]
     taken = Statement(issuer, number, total_ueur, epoch)
-    return Totals(_sorted([*others, taken]), totals.closed_ueur), total_ueur - held.total_ueur
+    return replace(totals, held=_sorted([*others, taken])), total_ueur - held.total_ueur
 
 
 def open_epochs(totals: Totals, epochs: Mapping[str, int]) -> Totals | Refusal:
     """The totals when exactly these issuers may sign, each in its epoch: earlier epochs are closed for good.
 
     An issuer that is not named any more keeps its totals, so that they are never credited again under its
-    name; one that never credited anything is forgotten. TOO_MANY for more issuers than a meter remembers.
+    name, and its place until another needs it; one that never credited anything is forgotten. STALE_REV for
+    one that is not held, in an epoch in which it may have made room; TOO_MANY for more issuers than a meter
+    remembers.
     """
+    known = {each.issuer for each in totals.held}
+    if any(epoch <= totals.closed_epoch for issuer, epoch in epochs.items() if issuer not in known):
+        return Refusal.STALE_REV
     kept: list[Statement] = []
     closed_ueur = totals.closed_ueur
     for issuer in sorted({each.issuer for each in totals.held} | epochs.keys()):
@@ -94,23 +102,38 @@ def open_epochs(totals: Totals, epochs: Mapping[str, int]) -> Totals | Refusal:
         closed_ueur += sum(each.total_ueur for each in found[:-2])
         if issuer in epochs or len(found) > 1 or found[0].total_ueur:
             kept += found[-2:]
-    return _within_room(kept, closed_ueur, epochs)
+    return _within_room(Totals(_sorted(kept), closed_ueur, totals.closed_epoch), epochs)
 
 
-def _within_room(kept: list[Statement], closed_ueur: int, epochs: Mapping[str, int]) -> Totals | Refusal:
-    """Where there are too many, issuers of epoch 0 that nobody names make room, the lowest totals first.
+def _within_room(totals: Totals, epochs: Mapping[str, int]) -> Totals | Refusal:
+    """Where there are too many, issuers that nobody names make room, and their totals go into the sum.
 
-    One person could make such an issuer known. It cannot come back: every document names epochs from 1 on.
+    First those of epoch 0 alone, the lowest totals first: one person could make them known, and they cannot
+    come back, since every document names epochs from 1 on. Then closed ones, the lowest epochs first: they
+    can come back in a later epoch than any of them had.
     """
-    surplus = len({each.issuer for each in kept}) - ISSUERS_HELD_MAX
-    if surplus > 0:
-        known = {each.issuer for each in kept if each.epoch} | epochs.keys()
-        over = sorted((each for each in kept if each.issuer not in known), key=_by_total)
-        if len(over) < surplus:
-            return Refusal.TOO_MANY
-        closed_ueur += sum(each.total_ueur for each in over[:surplus])
-        kept = [each for each in kept if each not in over[:surplus]]
-    return Totals(_sorted(kept), closed_ueur)
+    surplus = len({each.issuer for each in totals.held}) - ISSUERS_HELD_MAX
+    if surplus <= 0:
+        return totals
+    closed: dict[str, list[Statement]] = {}
+    for each in totals.held:
+        if each.issuer not in epochs:
+            closed.setdefault(each.issuer, []).append(each)
+    if len(closed) < surplus:
+        return Refusal.TOO_MANY
+    gone = sorted(closed.values(), key=_least_missed)[:surplus]
+    names = {found[0].issuer for found in gone}
+    return Totals(
+        tuple(each for each in totals.held if each.issuer not in names),
+        totals.closed_ueur + sum(each.total_ueur for found in gone for each in found),
+        max(totals.closed_epoch, *(found[-1].epoch for found in gone)),
+    )
+
+
+def _least_missed(found: list[Statement]) -> tuple[int, int, str]:
+    """The order in which closed issuers make room: by the epoch, in epoch 0 by the total, then by name."""
+    last = found[-1]
+    return last.epoch, 0 if last.epoch else last.total_ueur, last.issuer
 
 
 def _sorted(held: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -119,7 +142,3 @@ def _sorted(held: Iterable[Statement]) -> tuple[Statement, ...]:
 
 def _by_issuer_and_epoch(statement: Statement) -> tuple[str, int]:
     return statement.issuer, statement.epoch
-
-
-def _by_total(statement: Statement) -> tuple[int, str]:
-    return statement.total_ueur, statement.issuer

@@ -25,9 +25,10 @@ from controller.faces.cli.retired import place_rows, retired_fields
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import LOOKING, verb
 from controller.meters.behind import meter_of
+from controller.meters.by_card import is_too_wide
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.claimed import Claimed
-from controller.meters.registry import LinkState
+from controller.meters.registry import BY_CARD, LinkState
 from controller.meters.views import MeterFilter, MeterView, count_meters, list_meters, show_meter
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import DeliveryView, count_deliveries, list_deliveries
@@ -229,6 +230,7 @@ def _state_rows(view: MeterView, face: Face, *, wide: bool) -> list[tuple[str, s
     return [
         ("supply", _supply(view)),
         ("clock", view.clock or _UNKNOWN),
+        *_too_wide(view),
         ("true time is within", _interval(view, zone, wide=wide)),
         ("its own estimate", moment(view.estimate_ms, zone, wide=wide)),
         *((f"witness {each.source}", _witness(each, zone, wide=wide)) for each in view.witnesses),
@@ -277,14 +279,26 @@ def _link_state(view: MeterView, seen: Seen) -> str:
     return view.link_state
 
 
+def _clock(view: MeterView) -> str:
+    """The clock's status; of a meter on cards also whether it is too wide to cut."""
+    wide = is_too_wide(view.link, view.earliest_ms, view.latest_ms)
+    return f"{view.clock or _UNKNOWN}, too wide" if wide else view.clock or _UNKNOWN
+
+
+def _heard(view: MeterView, ago: str) -> str:
+    if view.link == BY_CARD:
+        return f"by card {ago}"
+    return f"offline {ago}" if view.link_state == LinkState.OFFLINE else ago
+
+
 def _row(view: MeterView, zone: ZoneInfo, now_ms: int) -> tuple[str, ...]:
     ago = "never" if view.last_seen_ms is None else age(now_ms - view.last_seen_ms)
     return (
         view.id,
         view.link or _UNKNOWN,
         view.supply or _UNKNOWN,
-        view.clock or _UNKNOWN,
-        f"offline {ago}" if view.link_state == LinkState.OFFLINE else ago,
+        _clock(view),
+        _heard(view, ago),
         "over" if (view.next_possible_ms or now_ms) < now_ms else _next(view, zone),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
@@ -304,13 +318,19 @@ def _wide_row(view: MeterView, zone: ZoneInfo, seen: Seen) -> tuple[str, ...]:
         moment(view.last_seen_ms, zone, wide=True),
         view.supply or _UNKNOWN,
         reason.replace("_", " "),
-        view.clock or _UNKNOWN,
+        _clock(view),
         moment(view.earliest_ms, zone, wide=True),
         width,
         "; ".join(witnesses) or "none",
         _next(view, zone, wide=True),
         _UNKNOWN if view.balance_ueur is None else eur(view.balance_ueur),
     )
+
+
+def _too_wide(view: MeterView) -> list[tuple[str, str]]:
+    if not is_too_wide(view.link, view.earliest_ms, view.latest_ms):
+        return []
+    return [("cuts", "none: no window holds its clock, until a technician or a link narrows it")]
 
 
 def _supply(view: MeterView) -> str:
@@ -384,6 +404,8 @@ def _fields(view: MeterView, witnesses: Iterable[WitnessView], seen: Seen) -> di
         "supply": view.supply,
         "supply_reason": view.supply_reason,
         "clock": view.clock,
+        "clock_too_wide": is_too_wide(view.link, view.earliest_ms, view.latest_ms),
+        "by_card": view.link == BY_CARD,
         "dispute_nonce": view.dispute_nonce,
         "balance_ueur": view.balance_ueur,
         "emergency_ueur": view.emergency_ueur,

@@ -62,6 +62,11 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
         f"Waiting for a further signature: {_named(view.drafts, 'relance orders list --state draft')}.",
         *([f"Keys voided by: {_named(view.voided, 'relance void list')}."] if view.voided else []),
         f"Disputed clocks: {_named(view.disputed, 'relance meters list --clock disputed')}.",
+        *(
+            [f"Meters on cards that cannot cut until a technician comes: {view.too_wide}."]
+            if view.too_wide
+            else []
+        ),
         f"Deliveries that have not left yet: {view.queued}.",
         *(
             [f"Payments that are not booked yet: {view.payments_requested}."]
@@ -136,4 +141,5 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "lost_entries": view.lost_entries,
         "meters_expected": view.expected,
         "flags_due": view.flags_due,
+        "clocks_too_wide": view.too_wide,
     }

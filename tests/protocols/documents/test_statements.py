@@ -1,9 +1,13 @@
 """Each payment is credited once, on whatever channel, in whatever order, however often it comes."""
 
+from typing import Any
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.documents import statements
 from protocols.documents.statements import NO_TOTALS, Statement, Totals, apply_statement, open_epochs
 from protocols.limits import ISSUERS_HELD_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
@@ -190,10 +194,47 @@ def test_issuers_that_one_person_made_known_make_room_and_stay_in_the_sum() -> N
     assert apply_statement(totals, "junk-001", 1, 2, epoch=1) is Refusal.UNKNOWN_ISSUER
 
 
-def test_issuers_that_two_people_named_make_no_room() -> None:
+def test_closed_issuers_make_room_and_come_back_in_a_later_epoch_alone() -> None:
     names = [f"kiosk-{number:03}" for number in range(ISSUERS_HELD_MAX)]
     full = opened(NO_TOTALS, **dict.fromkeys(names, 1))
     full, _credited = credit([Statement(name, 1, 1, 1) for name in names], full)
 
-    assert open_epochs(full, {"controller": 1}) is Refusal.TOO_MANY
+    assert open_epochs(full, {**dict.fromkeys(names, 1), "controller": 1}) is Refusal.TOO_MANY
     assert opened(full, **dict.fromkeys(names, 2)).credited_ueur == len(names)
+    assert opened(full, controller=1, **dict.fromkeys(names[1:], 1)).of(names[0]) is None
+
+    roomy = opened(full, controller=1)
+    assert (roomy.closed_epoch, roomy.closed_ueur, roomy.credited_ueur) == (1, 1, len(names))
+    assert open_epochs(roomy, {"controller": 1, names[0]: 1}) is Refusal.STALE_REV
+    again = opened(roomy, controller=1, **{names[0]: 2})
+    assert credit([Statement(names[0], 2, 5, 2)], again)[1] == 5
+
+
+NAMES = st.sampled_from(["controller", "a", "b", "c", "d"])
+DOCUMENTS = st.dictionaries(NAMES, st.integers(1, 4), max_size=3).map(lambda named: ("name", named))
+PAID = st.tuples(NAMES, st.integers(1, 4), st.integers(1, 9)).map(lambda paid: ("pay", paid))
+
+
+@given(st.lists(DOCUMENTS | PAID, max_size=30))
+def test_whoever_makes_room_and_comes_back_is_never_credited_twice(
+    deeds: list[tuple[str, Any]],
+) -> None:
+    """Whatever documents come, an issuer credits of each epoch its highest total at most."""
+    highest: dict[tuple[str, int], int] = {}
+    totals = NO_TOTALS
+    with mock.patch.object(statements, "ISSUERS_HELD_MAX", 3):
+        for deed, said in deeds:
+            if deed == "name":
+                found = open_epochs(totals, said)
+                if not isinstance(found, Refusal):
+                    assert found.credited_ueur == totals.credited_ueur
+                    totals = found
+                continue
+            issuer, epoch, total_ueur = said
+            outcome = apply_statement(totals, issuer, 1, total_ueur, epoch=epoch)
+            if not isinstance(outcome, Refusal):
+                totals = outcome[0]
+                key = (issuer, epoch)
+                highest[key] = max(highest.get(key, 0), total_ueur)
+            assert totals.credited_ueur <= sum(highest.values())
+            assert len({each.issuer for each in totals.held}) <= 3

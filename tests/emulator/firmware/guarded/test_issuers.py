@@ -319,9 +319,17 @@ def test_a_meter_remembers_a_bounded_number_of_issuers() -> None:
         for name in names:
             assert bench.state(1, name, issuer=name).reason == "credited"
         version += 1
-    before = bench.meter.image()
-    assert bench.name_issuers(issuers_of(version, one_more=("one-more", 1, E))).reason == "too_many"
-    assert decode_image(bench.meter.image()).issuers == decode_image(before).issuers
+    credited = credited_ueur(bench)
+    more = issuers_of(version, one_more=("one-more", version, E))
+    assert bench.name_issuers(more).reason == "stored"
+    assert (bench.meter.totals.closed_epoch, credited_ueur(bench)) == (1, credited)
+    assert len({each.issuer for each in bench.meter.totals.held}) == ISSUERS_HELD_MAX
+    power_cut(bench, issuers=more)
+    back = issuers_of(version + 1, kiosk0=("kiosk0", 1, E))
+    assert bench.name_issuers(back).reason == "stale_rev"
+    later = issuers_of(version + 1, kiosk0=("kiosk0", version + 1, E))
+    assert bench.name_issuers(later).reason == "stored"
+    assert credited_ueur(bench) == credited
 
 
 # -- what survives --------------------------------------------------------------------------------
