@@ -153,7 +153,9 @@ def _spoken(query: Q) -> Q:
 
 def _chosen(query: Q, condition: Condition | None) -> Q:
     """The same, joined with no more than the condition names: whoever counts all meters reads no link."""
-    named = frozenset[str]() if condition is None else fields_in(condition)
+    if condition is None:
+        return query
+    named = fields_in(condition)
     linked = query
     if _OF_LINK & named:
         linked = linked.join(LinkRow, col(LinkRow.id) == col(MeterRow.link))

@@ -54,6 +54,9 @@ def is_equal(column: Column, value: Value | None) -> ColumnElement[bool]:
     """Equality that is never NULL, so that its opposite holds for what is not known."""
     if value is None:
         return column.is_(None)
+    if isinstance(value, str) and value and not value.strip(_ANY):
+        # Any value at all: nothing needs to be compared.
+        return column.is_not(None)
     if isinstance(value, str) and _ANY in value:
         # SQLite's LIKE does not tell capital letters apart, PostgreSQL's does: here neither does.
         return func.coalesce(func.lower(column).like(_pattern(value.lower()), escape=_ESCAPE), False)
