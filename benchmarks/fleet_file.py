@@ -18,16 +18,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from benchmarks.figures import Figure, Goal, Progress, at
+from benchmarks.households import FLEET, HOLDS_MS
 from controller.database.engine import open_store, reading, writing
 from controller.households.importing import import_households
 from controller.households.table_file import rows_of
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.registry import Spoke, place_meters
 from controller.meters.views import MeterFilter, count_meters, list_meters, show_meter
+from controller.orders.reaching import reach_newcomers
 from controller.query.rules import read_query
+from protocols.documents.bodies import HoldBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Scope
 from protocols.errors import UnreachableError
 from protocols.identifiers import check_digit
 
@@ -35,6 +41,7 @@ _NOW_MS: Final = 1_600_000_000_000
 _PAGE: Final = 100
 _PAUSE_S: Final = 0.02
 _AREAS, _LINKS, _ROUNDS = 262, 400, 50
+_NOBODYS: Final = "area/nowhere"
 _BYTES_PER_KIB: Final = 1024
 # Every kind of condition: none, equality, a pattern, a flag, a group, and meters that never spoke.
 _QUERIES: Final = (
@@ -85,12 +92,14 @@ def measure_pages(size: Size, progress: Progress) -> list[Figure]:
             place_meters(session, {}, spoke, _NOW_MS)
         import_households(store, rows_of(_lines(size.meters), "fleet.csv"), "fleet.csv", "anna", _NOW_MS)
         listed, shown = _pages_s(store, size), _shows_s(store, size)
+        tick_s = _newcomers_s(store)
     note = f"{size.meters:,} meters, half of them silent".replace(",", " ")
     goal = Goal("at most", 100)
     return [
         Figure("a page of 100 with its count, p50", 1000 * at(50, listed), "ms", note=note),
         Figure("a page of 100 with its count, p99", 1000 * at(99, listed), "ms", goal=goal, note=note),
         Figure("show, p99", 1000 * at(99, shown), "ms", goal=goal, note=note),
+        Figure("a group's newcomers looked for", 1000 * tick_s, "ms", note=f"{note}; each ten seconds"),
     ]
 
 
@@ -126,6 +135,17 @@ def _shows_s(store: Engine, size: Size) -> list[float]:
             show_meter(session, _meter(number))
         took_s.append(time.process_time() - begun_s)
     return sorted(took_s)
+
+
+def _newcomers_s(store: Engine) -> float:
+    """Processor time of the service's look for whoever has come into a group; here nobody has."""
+    order = replace(FLEET.order(Kind.HOLD, "hold/group", HoldBody(*HOLDS_MS[0])), scope=Scope(group=_NOBODYS))
+    with reading(store) as session:
+        begun_s = time.process_time()
+        found = reach_newcomers(session, [order], _NOW_MS)
+        took_s = time.process_time() - begun_s
+    assert not found, "nobody is in that group"
+    return took_s
 
 
 def _bare_insert_s(rows: int) -> float:
