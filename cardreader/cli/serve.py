@@ -1,14 +1,16 @@
 """`relance-kiosk serve`: the screen of the kiosk, for the browser of this machine."""
 
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from cardreader.cli.options import PRACTICE_SEED, Practice
-from cardreader.kiosk.home import open_home, practice_home
+from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, kiosk_at_work, moment, port_of
+from cardreader.cli.options import PRACTICE_SEED, Generation, Practice
+from cardreader.kiosk.ports import TerminalMood
+from cardreader.readers.opening import virtual_file
 from protocols.cutting.zones import load_zone
-from protocols.errors import InputError, UnreachableError
+from protocols.documents.till_receipts import PaymentMeans
+from protocols.errors import UnreachableError
 from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 
@@ -20,8 +22,11 @@ def serve_kiosk(
     reader: Annotated[
         list[str], typer.Option(metavar="NAME|virtual:FILE", help="Where cards are put in; may be repeated.")
     ],
-    home: Annotated[Path | None, typer.Option(metavar="DIR", help="The kiosk's home.")] = None,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
     practice: Practice = PRACTICE_SEED,
+    terminal: Mood = TerminalMood.APPROVE,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Of this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = _PORT,
     language: Annotated[Language, typer.Option(help="In which the screen begins.")] = Language.FRENCH,
@@ -36,14 +41,15 @@ def serve_kiosk(
         from cardreader.screen.settings import ScreenSettings  # noqa: PLC0415
     except ImportError:
         raise UnreachableError(_NEEDS) from None
-    if not reader:
-        raise InputError("--reader: none; allowed: virtual:FILE, any, or a reader's name")
-    kiosk = practice_home(practice) if home is None else open_home(home)
-    listening = bound_socket(host, port)
-    bound = listening.getsockname()[1]
-    settings = ScreenSettings(
-        kiosk, tuple(reader), load_zone(kiosk.form.zone, "kiosk.json: zone"), bound, language, phone
-    )
-    name = f"[{host}]" if ":" in host else host
-    serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
+    for each in reader:
+        virtual_file(each, "--reader")
+    with kiosk_at_work(home, practice, generation, store=store, reader=reader[0]) as kiosk:
+        listening = bound_socket(host, port)
+        bound = listening.getsockname()[1]
+        zone = load_zone(kiosk.home.form.zone, "kiosk.json: zone")
+        means = list(PaymentMeans) if kiosk.home.practice else [PaymentMeans.CASH]
+        pays = {each: port_of(kiosk, each, terminal) for each in means}
+        settings = ScreenSettings(kiosk, tuple(reader), zone, bound, moment, pays, language, phone)
+        name = f"[{host}]" if ":" in host else host
+        serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
     return Exit.DONE

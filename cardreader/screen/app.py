@@ -13,9 +13,11 @@ from starlette.types import ASGIApp
 from cardreader.screen.card_pages import card
 from cardreader.screen.entry_pages import entry
 from cardreader.screen.guard import Guard
+from cardreader.screen.pay_pages import pay
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
 from cardreader.screen.slot import WatchedSlot
+from cardreader.screen.till_pages import till
 from cardreader.screen.troubles import TroubleError, trouble_number, trouble_of
 from cardreader.screen.visit import LoggedOutError, PageVisit, Screen
 from protocols.errors import RelanceError
@@ -32,6 +34,8 @@ def make_app(settings: ScreenSettings, slot: WatchedSlot, sessions: Sessions) ->
     app.state.screen = Screen(settings, slot, sessions)
     app.include_router(entry)
     app.include_router(card)
+    app.include_router(pay)
+    app.include_router(till)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(RelanceError, _told)
     app.add_exception_handler(RequestValidationError, _wrong_form)

@@ -5,9 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.kiosk.shifts import open_shift
+from cardreader.kiosk.store import writing_kiosk
+from cardreader.screen.money import read_drawer
 from cardreader.screen.settings import IDLE_MINUTES
 from cardreader.screen.visit import PageVisit, posted, visit_of
+from protocols.errors import InputError, RefusedError
 from protocols.identifiers import is_id
+from protocols.instants import UtcMs
 from protocols.reasons import Language
 
 entry = APIRouter()
@@ -25,18 +30,36 @@ def start(visit: Anyone) -> Response:
 @entry.get("/login")
 def login_page(visit: Anyone) -> Response:
     """The login of a shift."""
-    return visit.page("login.html", wrong="", clerk="", minutes=visit.session.idle_minutes)
+    return visit.page("login.html", wrong="", clerk="", drawer="", minutes=visit.session.idle_minutes)
 
 
 @entry.post("/login")
 def log_in(
-    visit: Posted, clerk: Annotated[str, Form()] = "", minutes: Annotated[int, Form()] = IDLE_MINUTES[0]
+    visit: Posted,
+    clerk: Annotated[str, Form()] = "",
+    drawer: Annotated[str, Form()] = "",
+    minutes: Annotated[int, Form()] = IDLE_MINUTES[0],
 ) -> Response:
-    """A clerk begins."""
-    name = clerk.strip().lower()
+    """A clerk begins a shift, or goes on with the own one that is open."""
+    say, name = visit.sentences.say, clerk.strip().lower()
+
+    def again(wrong: str) -> Response:
+        return visit.page(
+            "login.html", 422, wrong=wrong, clerk=clerk[:64], drawer=drawer[:16], minutes=minutes
+        )
+
     if not is_id(name) or minutes not in IDLE_MINUTES:
-        wrong = visit.sentences.say("Allowed as a name: small letters, digits and dashes, such as anna.")
-        return visit.page("login.html", 422, wrong=wrong, clerk=clerk[:64], minutes=minutes)
+        return again(say("Allowed as a name: small letters, digits and dashes, such as anna."))
+    try:
+        float_ueur = read_drawer(drawer)
+    except InputError:
+        return again(say("Allowed as cash: an amount such as 100 or 99.50."))
+    kiosk, now_ms = visit.screen.settings.kiosk, UtcMs(visit.screen.settings.moment().wall_ms)
+    try:
+        with writing_kiosk(kiosk.engine) as session:
+            open_shift(session, name, visit.session.language, float_ueur, now_ms)
+    except RefusedError:
+        return again(say("The shift of another clerk is open. That one must be ended first."))
     visit.session = visit.screen.sessions.log_in(visit.session, name, minutes)
     return visit.to("/card")
 

@@ -9,10 +9,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from cardreader.screen.settings import IDLE_MINUTES_DEFAULT
+from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Language
 
 COOKIE: Final = "kiosk"
@@ -20,6 +21,16 @@ _TOKEN_BYTES: Final = 32
 # One browser stands in front of a kiosk; more sessions than these are left over from somewhere.
 SESSIONS_MAX: Final = 16
 _MINUTE_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPayment:
+    """A payment that was chosen, for the card that lay there then. Nothing of it is booked by that."""
+
+    id: str
+    amount_ueur: int
+    means: PaymentMeans
+    card: str
 
 
 @dataclass(slots=True)
@@ -37,7 +48,7 @@ class ScreenSession:
     size: int = 0
     idle_minutes: int = IDLE_MINUTES_DEFAULT
     notice: str = ""
-    pending: dict[str, str] = field(default_factory=dict)
+    pending: PendingPayment | None = None
 
     def takes(self, token: str) -> bool:
         """Whether a form is this session's own."""

@@ -1,9 +1,13 @@
 """What a screen is started with."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.desk import Kiosk
+from cardreader.kiosk.ports import PaymentPort
+from cardreader.kiosk.rules import Moment
+from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Language
 
 # How long a session lasts without a touch, as the clerk chooses it (EN 301 549, 9.2.2.1: adjustable).
@@ -18,17 +22,20 @@ class ScreenSettings:
     """`readers`: where cards are put in; more than one card at a time is refused.
 
     `port`: the one that this machine's browser uses: part of the names that are allowed as Host. `phone`: of
-    the call centre; empty: it is not shown.
+    the call centre; empty: it is not shown. `moment`: the clocks of the machine. `pays`: how money is taken,
+    by each means that there is.
     """
 
-    home: KioskHome
+    kiosk: Kiosk
     readers: tuple[str, ...]
     zone: ZoneInfo
     port: int
+    moment: Callable[[], Moment]
+    pays: Mapping[PaymentMeans, PaymentPort]
     language: Language = Language.FRENCH
     phone: str = ""
 
     @property
     def is_practice(self) -> bool:
         """Whether nothing that is done here counts for a real meter."""
-        return bool(self.home.practice)
+        return bool(self.kiosk.home.practice)

@@ -6,7 +6,7 @@ two of us speak to a card. After it the card is read again: what is shown is wha
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,13 +20,16 @@ from cardreader.host.session import HostSession, ask, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.apdu import CardGoneError
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
 from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.rules import Moment
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.opening import open_card
 from cardreader.screen.presence import cards_present
 from cardreader.screen.troubles import TroubleError, trouble_of
-from protocols.errors import InputError, RelanceError, UnreachableError
+from protocols.errors import InputError, RefusedError, RelanceError, UnreachableError
+from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.rim.terminal import complain
 
@@ -44,6 +47,7 @@ class SlotView:
     version: int = 0
     reader: str | None = None
     contents: CardContents | None = None
+    serial: str = ""
     explanation: Explanation | None = None
     trouble: KioskTrouble | None = None
 
@@ -51,10 +55,11 @@ class SlotView:
 class WatchedSlot:
     """The readers of this kiosk as one slot."""
 
-    def __init__(self, readers: tuple[str, ...], home: KioskHome) -> None:
+    def __init__(self, readers: tuple[str, ...], kiosk: Kiosk, moment: Callable[[], Moment]) -> None:
         """`readers`: as `--reader` names them."""
         self._readers = readers
-        self._home = home
+        self._kiosk = kiosk
+        self._moment = moment
         self._lock = threading.RLock()
         self._seen: tuple[tuple[str, tuple[int, ...]], ...] | None = None
         self._ended = threading.Event()
@@ -99,6 +104,11 @@ class WatchedSlot:
                 self._seen = None
                 self.look()
 
+    def receive(self, card: InsertedCard) -> CardAtDesk:
+        """The card, opened and read; what it brings is kept. Raises as `receive_card`."""
+        now_ms = UtcMs(self._moment().wall_ms)
+        return receive_card(self._kiosk, card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+
     def _look_on(self) -> None:
         while not self._ended.wait(LOOK_S):
             try:
@@ -139,14 +149,19 @@ class WatchedSlot:
 
     def _read_card(self, card: InsertedCard, reader: str) -> SlotView:
         try:
-            contents = read_contents(kiosk_session(card, self._home))
+            at_desk = self.receive(card)
         except NotOurCardError:
             return SlotView(reader=reader, explanation=explain_unserved(CardKind.FOREIGN))
         except CardGoneError:
             return SlotView(trouble=KioskTrouble.CARD_PULLED)
+        except RefusedError:
+            # It belongs to nobody: why, its contents say.
+            contents = read_contents(kiosk_session(card, self._kiosk.home))
+            return SlotView(reader=reader, contents=contents, explanation=explain(contents))
         except RelanceError as error:
             return SlotView(reader=reader, trouble=trouble_of(error))
-        return SlotView(reader=reader, contents=contents, explanation=explain(contents))
+        found = at_desk.found
+        return SlotView(reader=reader, contents=found, serial=at_desk.serial, explanation=explain(found))
 
 
 def kiosk_session(card: CardChannel, home: KioskHome) -> HostSession:

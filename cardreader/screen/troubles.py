@@ -1,5 +1,7 @@
 """Errors of cards, readers and acts as troubles that a person at the kiosk understands."""
 
+import re
+
 from cardreader.explaining.call_code import with_check
 from cardreader.host.secure import NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
@@ -12,6 +14,20 @@ _TROUBLE: str = "9"
 _OF_STATUS = {
     StatusWord.MEMORY_FAILURE: KioskTrouble.CARD_DAMAGED,
     StatusWord.KEY_BLOCKED: KioskTrouble.CARD_LOCKED,
+}
+
+
+# How the store begins what it says (`kiosk/store.py`).
+_STORE = "the kiosk's store"
+# The code at the end of a refusal of the till (`kiosk/rules.py`).
+_CODE = re.compile(r"\(code (K\d)\)$")
+_OF_CODE = {
+    "K1": KioskTrouble.CARD_KNOWS_MORE,
+    "K2": KioskTrouble.KIOSK_REVOKED,
+    "K3": KioskTrouble.AMOUNT_LIMITED,
+    "K4": KioskTrouble.DAY_LIMITED,
+    "K5": KioskTrouble.CONTROLLER_AWAY,
+    "K6": KioskTrouble.TOO_MUCH_OFFLINE,
 }
 
 
@@ -38,10 +54,14 @@ def trouble_of(error: RelanceError) -> KioskTrouble:
             return KioskTrouble.CARD_PULLED
         case StatusError():
             return _OF_STATUS.get(StatusWord(error.status), KioskTrouble.CARD_DAMAGED)
+        case RefusedError() if (code := _CODE.search(str(error))) is not None:
+            return _OF_CODE.get(code[1], KioskTrouble.REFUSED)
         case NotOurCardError() | RefusedError() | DocumentError():
             return KioskTrouble.REFUSED
         case InputError():
             return KioskTrouble.INPUT_WRONG
+        case UnreachableError() if str(error).startswith(_STORE):
+            return KioskTrouble.STORE_AWAY
         case UnreachableError():
             return KioskTrouble.READER_BUSY
         case _:

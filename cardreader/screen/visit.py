@@ -13,6 +13,7 @@ from cardreader.screen.sessions import COOKIE, ScreenSession, Sessions
 from cardreader.screen.settings import IDLE_MINUTES, WARNED_S, ScreenSettings
 from cardreader.screen.slot import WatchedSlot
 from cardreader.screen.troubles import TroubleError, trouble_number
+from cardreader.screen.wording import means_text, receipt_text, state_text
 from protocols.languages.catalogue import Sentences
 from protocols.languages.energies import energy_for
 from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
@@ -70,6 +71,9 @@ class PageVisit:
         text = _templates.get_template(template).render(
             say=sentences.say,
             euro=lambda ueur: sum_for(sentences, ueur),
+            state_text=lambda state: state_text(sentences, state),
+            means_text=lambda means: means_text(sentences, means),
+            receipt_text=lambda kind: receipt_text(sentences, kind),
             kwh=lambda energy_wh: energy_for(sentences, energy_wh),
             spaced=spaced,
             session=session,
@@ -79,7 +83,8 @@ class PageVisit:
             idle_choices=IDLE_MINUTES,
             left_s=self.screen.sessions.left_s(session),
             warned_s=WARNED_S,
-            here=self.request.url.path if self.request.method == "GET" else "/",
+            here=self.request.url.path,
+            back=self._back(),
             **values,
         )
         return self._with_cookie(HTMLResponse(text, status))
@@ -99,6 +104,13 @@ class PageVisit:
             number=trouble_number(trouble),
             detail=detail,
         )
+
+    def _back(self) -> str:
+        """Where this page is shown again, in another language: an answer to a form is no page by itself."""
+        if self.request.method == "GET":
+            query = self.request.url.query
+            return f"{self.request.url.path}?{query}" if query else self.request.url.path
+        return "/" if self.session.pending is None else "/pay/check"
 
     def _with_cookie(self, response: Response) -> Response:
         if self.request.cookies.get(COOKIE) != self.session.key:
@@ -122,6 +134,16 @@ def clerks_visit(request: Request) -> PageVisit:
 def posted(request: Request, token: Annotated[str, Form()] = "") -> PageVisit:
     """A form of this very session. Raises TroubleError for any other."""
     visit = PageVisit(request)
+    if not visit.session.takes(token):
+        raise TroubleError(KioskTrouble.PAGE_OLD)
+    return visit
+
+
+def posted_by_clerk(request: Request, token: Annotated[str, Form()] = "") -> PageVisit:
+    """A form of this very session, with a clerk in it. Raises TroubleError."""
+    visit = PageVisit(request)
+    if not visit.session.clerk:
+        raise LoggedOutError
     if not visit.session.takes(token):
         raise TroubleError(KioskTrouble.PAGE_OLD)
     return visit

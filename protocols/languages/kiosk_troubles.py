@@ -20,6 +20,13 @@ class KioskTrouble(Enum):
     NO_CARD = 17
     NO_PAPER = 20
     PRINTER_AWAY = 21
+    CARD_KNOWS_MORE = 31
+    KIOSK_REVOKED = 32
+    AMOUNT_LIMITED = 33
+    DAY_LIMITED = 34
+    CONTROLLER_AWAY = 35
+    TOO_MUCH_OFFLINE = 36
+    TERMINAL_SILENT = 37
     AMOUNT_WRONG = 40
     REFUSED = 41
     INPUT_WRONG = 42
@@ -45,6 +52,22 @@ _TEXTS: Final = {
     KioskTrouble.NO_CARD: say("There is no card in the reader. Put it in, and leave it there until the end."),
     KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
     KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),
+    KioskTrouble.CARD_KNOWS_MORE: say(
+        "The card shows payments that this kiosk does not know of. It takes none for it until the office has "
+        "told it more."
+    ),
+    KioskTrouble.KIOSK_REVOKED: say("This kiosk takes no payments any more: the office has ended that."),
+    KioskTrouble.AMOUNT_LIMITED: say("This sum is not allowed at this kiosk."),
+    KioskTrouble.DAY_LIMITED: say("This meter has had its payments of the day. Please come back tomorrow."),
+    KioskTrouble.CONTROLLER_AWAY: say(
+        "The line to the office has been away for too long. No payment until it is back."
+    ),
+    KioskTrouble.TOO_MUCH_OFFLINE: say(
+        "Too many payments wait for the office. No further one until the line is back."
+    ),
+    KioskTrouble.TERMINAL_SILENT: say(
+        "The payment terminal does not say what became of the payment. Go on, and it is asked again."
+    ),
     KioskTrouble.AMOUNT_WRONG: say("Allowed are amounts from 5 to 250 euro, to the cent."),
     KioskTrouble.REFUSED: say("This cannot be done now."),
     KioskTrouble.INPUT_WRONG: say("Something that was typed is not right. Nothing was changed."),

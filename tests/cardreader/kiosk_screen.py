@@ -13,18 +13,24 @@ from cardreader.channel.keys import issuer_keys
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import personalise
 from cardreader.issuing.practice import practice_key
+from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.home import practice_home
+from cardreader.kiosk.ports import Cash, SimulatedTerminal
+from cardreader.kiosk.rules import Moment
+from cardreader.kiosk.store import open_kiosk_store
 from cardreader.readers.virtual import VirtualCard
 from cardreader.screen.app import make_app
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
 from cardreader.screen.slot import WatchedSlot
 from protocols.cutting.zones import load_zone
+from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Energy, Language
 from tests.cardreader.screen_forms import fields, token_of
 
 PORT = 8020
 SEED = "practice"
+NOW_MS = 1_593_720_060_000
 SERIAL = bytes.fromhex("0a0b0c0d0e0f1011")
 
 
@@ -37,15 +43,22 @@ class Clock:
     def __call__(self) -> float:
         return self.now_s
 
+    def moment(self) -> Moment:
+        """The same by both clocks of the machine."""
+        now_ms = int(self.now_s * 1000)
+        return Moment(NOW_MS + now_ms, now_ms, 1)
+
 
 @dataclass
-class Kiosk:
+class Counter:
     """The screen as a browser sees it, and the card in front of it."""
 
     browser: TestClient
     slot: WatchedSlot
     clock: Clock
     card: Path
+    kiosk: Kiosk
+    terminal: SimulatedTerminal
 
     def get(self, path: str, status: int = 200) -> str:
         """A page."""
@@ -59,10 +72,10 @@ class Kiosk:
         assert answer.status_code == status, answer.text
         return str(answer.text)
 
-    def log_in(self, clerk: str = "anna") -> str:
+    def log_in(self, clerk: str = "anna", drawer: str = "") -> str:
         """The first page of a clerk."""
         page = self.get("/login")
-        return self.post("/login", page, {**fields(page), "clerk": clerk})
+        return self.post("/login", page, {**fields(page), "clerk": clerk, "drawer": drawer})
 
     def insert(self, meter: str = "m1", seed: str = SEED, energy: Energy = Energy.ELECTRICITY) -> str:
         """A new card lies in the reader; the page with it."""
@@ -77,24 +90,42 @@ class Kiosk:
         return self.get("/card")
 
 
-def make_card(path: Path, meter: str, seed: str = SEED, energy: Energy = Energy.ELECTRICITY) -> None:
+def make_card(
+    path: Path,
+    meter: str,
+    seed: str = SEED,
+    energy: Energy = Energy.ELECTRICITY,
+    serial: bytes = SERIAL,
+) -> None:
     """A card of a household, issued with the keys of practice of this seed."""
     fleet, memory = practice_key(seed), WholeMemory()
-    make_blank_card(memory, SERIAL, issuer_keys(fleet, SERIAL))
+    make_blank_card(memory, serial, issuer_keys(fleet, serial))
     VirtualCard.create(path, memory)
-    kit = make_kit(fleet, CardOrder(SERIAL, energy, meter, 1, "5414000000042", 1), 0)
+    kit = make_kit(fleet, CardOrder(serial, energy, meter, 1, "5414000000042", 1), 0)
     with VirtualCard(path) as inserted:
-        assert personalise(inserted, kit, b"12345678", "office", 1_593_720_060_000)
+        assert personalise(inserted, kit, b"12345678", "office", NOW_MS)
 
 
 @contextmanager
-def screen_of(card: Path) -> Iterator[Kiosk]:
+def screen_of(card: Path) -> Iterator[Counter]:
     """The screen of practice, in English, with a slot that looks when it is told to."""
-    home, clock = practice_home(SEED), Clock()
-    slot = WatchedSlot((f"virtual:{card}",), home)
+    clock, bank = Clock(), dict[str, int]()
+    engine = open_kiosk_store(card.parent / "kiosk.db")
+    kiosk = Kiosk(practice_home(SEED), engine, "kiosk")
+    readers = (f"virtual:{card}",)
+    slot = WatchedSlot(readers, kiosk, clock.moment)
+    terminal = SimulatedTerminal(bank)
     settings = ScreenSettings(
-        home, (f"virtual:{card}",), load_zone("Europe/Brussels"), PORT, Language.ENGLISH, "078 00 00 00"
+        kiosk,
+        readers,
+        load_zone("Europe/Brussels"),
+        PORT,
+        clock.moment,
+        {PaymentMeans.CASH: Cash(), PaymentMeans.TERMINAL: terminal},
+        Language.ENGLISH,
+        "078 00 00 00",
     )
     app = make_app(settings, slot, Sessions(Language.ENGLISH, clock))
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as browser:
-        yield Kiosk(browser, slot, clock, card)
+        yield Counter(browser, slot, clock, card, kiosk, terminal)
+    engine.dispose()

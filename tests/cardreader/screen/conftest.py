@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cardreader.kiosk_screen import Kiosk, screen_of
+from tests.cardreader.kiosk_screen import Counter, screen_of
 
 
 @pytest.fixture
-def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
-    with screen_of(tmp_path / "card.bin") as kiosk:
-        yield kiosk
+def counter(tmp_path: Path) -> Iterator[Counter]:
+    with screen_of(tmp_path / "card.bin") as counter:
+        yield counter

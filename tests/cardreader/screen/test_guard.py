@@ -5,7 +5,7 @@ import pytest
 from cardreader.screen.guard import HEADERS
 from cardreader.screen.sessions import COOKIE, SESSIONS_MAX, Sessions
 from protocols.reasons import Language
-from tests.cardreader.kiosk_screen import PORT, Kiosk
+from tests.cardreader.kiosk_screen import PORT, Counter
 from tests.cardreader.screen_forms import fields, token_of
 
 
@@ -24,8 +24,8 @@ from tests.cardreader.screen_forms import fields, token_of
         ("", 421),
     ],
 )
-def test_only_names_of_this_machine_are_answered(kiosk: Kiosk, host: str, status: int) -> None:
-    assert kiosk.browser.get("/login", headers={"host": host}).status_code == status
+def test_only_names_of_this_machine_are_answered(counter: Counter, host: str, status: int) -> None:
+    assert counter.browser.get("/login", headers={"host": host}).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -41,78 +41,78 @@ def test_only_names_of_this_machine_are_answered(kiosk: Kiosk, host: str, status
         ({"sec-fetch-site": "same-origin"}, 200),
     ],
 )
-def test_no_other_page_sends_a_form(kiosk: Kiosk, headers: dict[str, str], status: int) -> None:
-    page = kiosk.get("/login")
+def test_no_other_page_sends_a_form(counter: Counter, headers: dict[str, str], status: int) -> None:
+    page = counter.get("/login")
     data = {**fields(page), "clerk": "anna"}
-    answer = kiosk.browser.post("/login", data=data, headers=headers)
+    answer = counter.browser.post("/login", data=data, headers=headers)
     assert answer.status_code == status
     # A name of this machine may be another site's cookie jar: the session is the one of 127.0.0.1.
     if status != 200:
-        assert "anna" not in kiosk.get("/login")
+        assert "anna" not in counter.get("/login")
 
 
-def test_a_form_without_its_own_token_changes_nothing(kiosk: Kiosk) -> None:
-    page = kiosk.get("/login")
+def test_a_form_without_its_own_token_changes_nothing(counter: Counter) -> None:
+    page = counter.get("/login")
     other = Sessions(Language.ENGLISH).begin().token
     for token in ("", "x", other, token_of(page)[:-1]):
-        answer = kiosk.browser.post("/login", data={**fields(page), "clerk": "anna", "token": token})
+        answer = counter.browser.post("/login", data={**fields(page), "clerk": "anna", "token": token})
         assert answer.status_code == 409
         assert "This page is out of date. Nothing was done." in answer.text
         assert "900 61" in answer.text
-    assert "Log out" not in kiosk.get("/login")
+    assert "Log out" not in counter.get("/login")
 
 
-def test_every_answer_has_the_headers_also_one_that_refuses(kiosk: Kiosk) -> None:
-    refused = kiosk.browser.get("/login", headers={"host": "evil.example"})
-    for answer in (kiosk.browser.get("/login"), refused, kiosk.browser.get("/static/screen.css")):
+def test_every_answer_has_the_headers_also_one_that_refuses(counter: Counter) -> None:
+    refused = counter.browser.get("/login", headers={"host": "evil.example"})
+    for answer in (counter.browser.get("/login"), refused, counter.browser.get("/static/screen.css")):
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "unsafe" not in HEADERS["Content-Security-Policy"]
 
 
-def test_a_body_that_is_too_long_is_not_read(kiosk: Kiosk) -> None:
-    assert kiosk.browser.post("/login", content=b"x" * 20_000).status_code == 413
+def test_a_body_that_is_too_long_is_not_read(counter: Counter) -> None:
+    assert counter.browser.post("/login", content=b"x" * 20_000).status_code == 413
 
 
-def test_the_cookie_is_the_browsers_alone_and_changes_at_login(kiosk: Kiosk) -> None:
-    first = kiosk.browser.get("/login")
+def test_the_cookie_is_the_browsers_alone_and_changes_at_login(counter: Counter) -> None:
+    first = counter.browser.get("/login")
     told = first.headers["set-cookie"].lower()
     assert "httponly" in told
     assert "samesite=strict" in told
-    before = kiosk.browser.cookies[COOKIE]
-    kiosk.log_in()
-    assert kiosk.browser.cookies[COOKIE] != before
-    kiosk.browser.cookies.clear()
-    kiosk.browser.cookies.set(COOKIE, before)
-    assert "Begin a shift" in kiosk.get("/card")
+    before = counter.browser.cookies[COOKIE]
+    counter.log_in()
+    assert counter.browser.cookies[COOKIE] != before
+    counter.browser.cookies.clear()
+    counter.browser.cookies.set(COOKIE, before)
+    assert "Begin a shift" in counter.get("/card")
 
 
-def test_a_session_ends_when_nobody_touches_it_and_polling_is_no_touch(kiosk: Kiosk) -> None:
-    page = kiosk.log_in()
+def test_a_session_ends_when_nobody_touches_it_and_polling_is_no_touch(counter: Counter) -> None:
+    page = counter.log_in()
     for _ in range(3):
-        kiosk.clock.now_s += 10 * 60
-        page = kiosk.post("/stay", page)
+        counter.clock.now_s += 10 * 60
+        page = counter.post("/stay", page)
         assert "anna" in page
-    kiosk.clock.now_s += 10 * 60
-    kiosk.get("/card/state")
-    kiosk.clock.now_s += 6 * 60
-    assert "Begin a shift" in kiosk.get("/card")
-    assert "Begin a shift" in kiosk.post("/stay", kiosk.get("/login"))
+    counter.clock.now_s += 10 * 60
+    counter.get("/card/state")
+    counter.clock.now_s += 6 * 60
+    assert "Begin a shift" in counter.get("/card")
+    assert "Begin a shift" in counter.post("/stay", counter.get("/login"))
 
 
-def test_a_clerks_page_leads_everybody_else_to_the_login(kiosk: Kiosk) -> None:
+def test_a_clerks_page_leads_everybody_else_to_the_login(counter: Counter) -> None:
     for path in ("/", "/card", "/card/state", "/card/home"):
-        assert "Begin a shift" in kiosk.get(path)
-    answer = kiosk.browser.get("/card/state", headers={"hx-request": "true"})
+        assert "Begin a shift" in counter.get(path)
+    answer = counter.browser.get("/card/state", headers={"hx-request": "true"})
     assert answer.headers["hx-redirect"] == "/login"
 
 
-def test_logging_out_ends_the_session(kiosk: Kiosk) -> None:
-    page = kiosk.log_in()
-    old = kiosk.browser.cookies[COOKIE]
-    kiosk.post("/logout", page)
-    kiosk.browser.cookies.clear()
-    kiosk.browser.cookies.set(COOKIE, old)
-    assert "Begin a shift" in kiosk.get("/card")
+def test_logging_out_ends_the_session(counter: Counter) -> None:
+    page = counter.log_in()
+    old = counter.browser.cookies[COOKIE]
+    counter.post("/logout", page)
+    counter.browser.cookies.clear()
+    counter.browser.cookies.set(COOKIE, old)
+    assert "Begin a shift" in counter.get("/card")
 
 
 def test_sessions_of_nobody_do_not_pile_up() -> None:
@@ -122,8 +122,8 @@ def test_sessions_of_nobody_do_not_pile_up() -> None:
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "http://evil.example", "/\\evil.example", "x", ""])
-def test_nobody_is_led_away_from_the_screen(kiosk: Kiosk, back: str) -> None:
-    page = kiosk.get("/login")
+def test_nobody_is_led_away_from_the_screen(counter: Counter, back: str) -> None:
+    page = counter.get("/login")
     data = {"token": token_of(page), "language": "fr", "back": back}
-    answer = kiosk.browser.post("/language", data=data, follow_redirects=False)
+    answer = counter.browser.post("/language", data=data, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")

@@ -10,6 +10,8 @@ from cardreader.files.identity import CardState, Pairing
 from cardreader.host.session import HostSession, ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import StatusError, StatusWord
+from cardreader.kiosk import desk
+from cardreader.kiosk.ports import TerminalMood
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.virtual import VirtualCard
 from cardreader.screen import slot as slot_module
@@ -19,7 +21,7 @@ from protocols.errors import DocumentError, RefusedError, RelanceError, Unreacha
 from protocols.languages.catalogue import Sentences
 from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
 from protocols.reasons import Energy, Language
-from tests.cardreader.kiosk_screen import Kiosk, make_card
+from tests.cardreader.kiosk_screen import Counter, make_card
 from tests.cardreader.screen_forms import fields, said_on, text_of, token_of
 from tools.catalogues import said
 
@@ -32,23 +34,47 @@ def untranslated(page: str, language: Language) -> set[str]:
     return {each for each in SENTENCES if say(each) != each} & said_on(page)
 
 
-def speak(kiosk: Kiosk, language: Language) -> str:
+def speak(counter: Counter, language: Language) -> str:
     """The present page in a language."""
-    page = kiosk.get("/login")
+    page = counter.get("/login")
     data = {"token": token_of(page), "language": language, "back": "/"}
-    return str(kiosk.browser.post("/language", data=data).text)
+    return str(counter.browser.post("/language", data=data).text)
+
+
+def paid_pages(counter: Counter) -> list[str]:
+    """Every page of a payment that is taken back, and of the end of the day."""
+    pages = [counter.get("/pay")]
+    pages.append(counter.post("/pay/choose", pages[0], {"other": "4"}, 422))
+    pages.append(counter.post("/pay/choose", pages[0], {"eur": "20"}))
+    pages.append(counter.post("/pay/confirm", pages[0]))
+    pages.append(counter.get("/find?meter=m1"))
+    found = re.search(r'href="(/void/[^"]+)"', pages[-1])
+    assert found
+    pages.append(counter.get(found[1]))
+    pages.append(counter.post(found[1], pages[0]))
+    counter.terminal.mood = TerminalMood.TIMEOUT
+    counter.post("/pay/choose", pages[0], {"eur": "5", "means": "terminal"})
+    pages.append(counter.post("/pay/confirm", pages[0], status=409))
+    pages.append(counter.get("/find"))
+    pages.append(counter.get("/shift"))
+    pages.append(counter.post("/shift/close", pages[0], {"counted": "x"}, 422))
+    pages.append(counter.post("/shift/close", pages[0], {"counted": "3"}))
+    closed = re.search(r'href="(/receipt/[0-9]+)"', pages[-1])
+    assert closed
+    return [*pages, counter.get(closed[1])]
 
 
 @pytest.mark.parametrize("language", Language)
-def test_no_page_has_a_sentence_of_another_language(kiosk: Kiosk, language: Language) -> None:
-    pages = [speak(kiosk, language)]
-    pages.append(kiosk.post("/login", pages[-1], {"clerk": "?"}, 422))
-    pages.append(kiosk.log_in())
-    pages.append(kiosk.insert(energy=Energy.GAS))
-    pages.append(kiosk.get("/card/home"))
-    pages.append(kiosk.pull())
-    pages.append(kiosk.insert(seed="others"))
-    pages.append(kiosk.get("/nowhere", 404))
+def test_no_page_has_a_sentence_of_another_language(counter: Counter, language: Language) -> None:
+    pages = [speak(counter, language)]
+    pages.append(counter.post("/login", pages[-1], {"clerk": "?"}, 422))
+    pages.append(counter.log_in())
+    pages.append(counter.insert(energy=Energy.GAS))
+    pages.append(counter.get("/card/home"))
+    pages += paid_pages(counter)
+    pages.append(counter.pull())
+    pages.append(counter.insert(seed="others"))
+    pages.append(counter.get("/nowhere", 404))
     for page in pages:
         assert f'<html lang="{language}">' in page
         if language is not Language.ENGLISH:
@@ -56,13 +82,13 @@ def test_no_page_has_a_sentence_of_another_language(kiosk: Kiosk, language: Lang
     assert len(set(pages)) == len(pages)
 
 
-def test_the_check_for_english_bites(kiosk: Kiosk) -> None:
-    assert "Begin a shift" in untranslated(kiosk.get("/login"), Language.FRENCH)
+def test_the_check_for_english_bites(counter: Counter) -> None:
+    assert "Begin a shift" in untranslated(counter.get("/login"), Language.FRENCH)
 
 
-def test_a_card_comes_is_explained_and_goes(kiosk: Kiosk) -> None:
-    assert "Put the card into the reader." in kiosk.log_in()
-    page = text_of(kiosk.insert())
+def test_a_card_comes_is_explained_and_goes(counter: Counter) -> None:
+    assert "Put the card into the reader." in counter.log_in()
+    page = text_of(counter.insert())
     for words in (
         "Meter m1",
         "5414000000042",
@@ -73,57 +99,57 @@ def test_a_card_comes_is_explained_and_goes(kiosk: Kiosk) -> None:
         "Practice:",
     ):
         assert words in page
-    assert "Step 1 of 3" in text_of(kiosk.get("/card/home"))
-    assert "Step 1 of 3" not in kiosk.pull()
+    assert "Step 1 of 3" in text_of(counter.get("/card/home"))
+    assert "Step 1 of 3" not in counter.pull()
 
 
-def test_a_page_that_is_up_to_date_is_told_nothing(kiosk: Kiosk) -> None:
-    page = kiosk.log_in()
+def test_a_page_that_is_up_to_date_is_told_nothing(counter: Counter) -> None:
+    page = counter.log_in()
     version = re.search(r"version=(\d+)", page)
     assert version
     state = f"/card/state?version={version[1]}"
-    assert kiosk.get(state, 204) == ""
-    kiosk.insert()
-    assert "Step 1 of 3" in kiosk.get(state)
+    assert counter.get(state, 204) == ""
+    counter.insert()
+    assert "Step 1 of 3" in counter.get(state)
 
 
-def test_a_card_that_lies_there_is_read_once(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
-    kiosk.log_in()
-    kiosk.insert()
-    before = kiosk.card.read_bytes(), kiosk.slot.view
+def test_a_card_that_lies_there_is_read_once(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter.log_in()
+    counter.insert()
+    before = counter.card.read_bytes(), counter.slot.view
     monkeypatch.setattr(slot_module, "open_card", None)
-    assert kiosk.slot.look() is before[1]
-    assert kiosk.card.read_bytes() == before[0]
+    assert counter.slot.look() is before[1]
+    assert counter.card.read_bytes() == before[0]
 
 
-def test_a_card_of_others_is_not_locked_by_lying_there(kiosk: Kiosk) -> None:
-    kiosk.log_in()
-    kiosk.insert(seed="others")
+def test_a_card_of_others_is_not_locked_by_lying_there(counter: Counter) -> None:
+    counter.log_in()
+    counter.insert(seed="others")
     for _ in range(20):
-        kiosk.slot.look()
-    with VirtualCard(kiosk.card) as card:
+        counter.slot.look()
+    with VirtualCard(counter.card) as card:
         select_application(card)
         assert ask(card, iso.DATA_TRIES)[-1] >= 9
 
 
-def test_two_cards_a_busy_one_and_one_that_is_none(kiosk: Kiosk, tmp_path: Path) -> None:
-    kiosk.log_in()
+def test_two_cards_a_busy_one_and_one_that_is_none(counter: Counter, tmp_path: Path) -> None:
+    counter.log_in()
     second = tmp_path / "second.bin"
-    kiosk.slot._readers = (*kiosk.slot._readers, f"virtual:{second}")
+    counter.slot._readers = (*counter.slot._readers, f"virtual:{second}")
     make_card(second, "m2")
-    assert "There are two cards in the readers." in kiosk.insert()
+    assert "There are two cards in the readers." in counter.insert()
     second.unlink()
-    kiosk.slot.look()
-    assert "Step 1 of 3" in kiosk.get("/card")
-    kiosk.pull()
-    kiosk.card.write_bytes(b"no card")
-    kiosk.slot.look()
-    assert "This is not a card for a prepaid meter of ours." in kiosk.get("/card")
-    kiosk.card.unlink()
-    make_card(kiosk.card, "m1")
-    with VirtualCard(kiosk.card):
-        kiosk.slot.look()
-        page = kiosk.get("/card")
+    counter.slot.look()
+    assert "Step 1 of 3" in counter.get("/card")
+    counter.pull()
+    counter.card.write_bytes(b"no card")
+    counter.slot.look()
+    assert "This is not a card for a prepaid meter of ours." in counter.get("/card")
+    counter.card.unlink()
+    make_card(counter.card, "m1")
+    with VirtualCard(counter.card):
+        counter.slot.look()
+        page = counter.get("/card")
         assert "Another program is using the card." in page
         assert trouble_number(KioskTrouble.READER_BUSY)[:3] in page
 
@@ -137,14 +163,14 @@ def test_two_cards_a_busy_one_and_one_that_is_none(kiosk: Kiosk, tmp_path: Path)
     ],
 )
 def test_what_a_card_refuses_is_a_sentence(
-    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch, error: RelanceError, words: str
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, error: RelanceError, words: str
 ) -> None:
     def refuses(*_unused: object) -> None:
         raise error
 
-    monkeypatch.setattr(slot_module, "read_contents", refuses)
-    kiosk.log_in()
-    assert words in kiosk.insert()
+    monkeypatch.setattr(slot_module, "receive_card", refuses)
+    counter.log_in()
+    assert words in counter.insert()
 
 
 @pytest.mark.parametrize(
@@ -155,26 +181,27 @@ def test_what_a_card_refuses_is_a_sentence(
     ],
 )
 def test_a_card_of_nobody_is_told(
-    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch, pairing: Pairing, words: str
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, pairing: Pairing, words: str
 ) -> None:
     def read(session: HostSession) -> CardContents:
         return replace(read_contents(session), pairing=pairing)
 
     monkeypatch.setattr(slot_module, "read_contents", read)
-    kiosk.log_in()
-    assert words in kiosk.insert()
+    monkeypatch.setattr(desk, "read_contents", read)
+    counter.log_in()
+    assert words in counter.insert()
 
 
 def test_a_bug_is_a_sentence_and_a_line_for_us(
-    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_unused: object) -> None:
         raise ZeroDivisionError("<secret>")
 
-    kiosk.log_in()
+    counter.log_in()
     monkeypatch.setattr(visit_module, "sum_for", broken)
     monkeypatch.setattr(visit_module, "Sentences", broken)
-    page = kiosk.get("/card", 500)
+    page = counter.get("/card", 500)
     assert "secret" not in page
     assert "Traceback" not in page
     assert "look under Find how far the payment has come" in page
@@ -197,6 +224,10 @@ def test_every_trouble_has_a_sentence_and_a_number_of_its_own() -> None:
     [
         (TroubleError(KioskTrouble.NO_PAPER), KioskTrouble.NO_PAPER),
         (RefusedError("no"), KioskTrouble.REFUSED),
+        (RefusedError("this kiosk is revoked (code K2)"), KioskTrouble.KIOSK_REVOKED),
+        (RefusedError("the controller was not heard (code K5)"), KioskTrouble.CONTROLLER_AWAY),
+        (RefusedError("of a later kind (code K9)"), KioskTrouble.REFUSED),
+        (UnreachableError("the kiosk's store: database is locked"), KioskTrouble.STORE_AWAY),
         (DocumentError("no"), KioskTrouble.REFUSED),
         (RelanceError("no"), KioskTrouble.UNEXPECTED),
     ],
@@ -205,17 +236,17 @@ def test_errors_are_troubles(error: RelanceError, trouble: KioskTrouble) -> None
     assert trouble_of(error) is trouble
 
 
-def test_what_a_person_types_is_shown_as_it_is(kiosk: Kiosk) -> None:
-    page = kiosk.get("/login")
-    wrong = kiosk.post("/login", page, {**fields(page), "clerk": '"><script>x'}, 422)
+def test_what_a_person_types_is_shown_as_it_is(counter: Counter) -> None:
+    page = counter.get("/login")
+    wrong = counter.post("/login", page, {**fields(page), "clerk": '"><script>x'}, 422)
     assert "<script>x" not in wrong
     assert "Allowed as a name" in wrong
 
 
-def test_text_grows_in_steps_on_every_page(kiosk: Kiosk) -> None:
-    page = kiosk.get("/login")
+def test_text_grows_in_steps_on_every_page(counter: Counter) -> None:
+    page = counter.get("/login")
     sizes = []
     for _ in range(3):
-        page = kiosk.post("/size", page, {"back": "/login"})
+        page = counter.post("/size", page, {"back": "/login"})
         sizes.append(re.search(r'body class="size-(\d)"', page))
     assert [each and each[1] for each in sizes] == ["1", "2", "0"]

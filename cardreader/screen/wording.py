@@ -1,0 +1,45 @@
+"""Sentences of the screen that stand in no template: states of payments, and ways to pay."""
+
+from typing import Final
+
+from cardreader.kiosk.facts import ReceiptKind
+from cardreader.kiosk.rules import PaymentState
+from protocols.documents.till_receipts import PaymentMeans
+from protocols.languages.catalogue import Sentences, say
+
+_STATES: Final = {
+    PaymentState.ASKED: say("The terminal was asked; its answer is not known yet."),
+    PaymentState.DECLINED: say("The terminal has declined. No money was taken."),
+    PaymentState.TAKEN: say("The money is here, and not on the card yet."),
+    PaymentState.WRITTEN: say("It may be on the card; the card has not confirmed it yet."),
+    PaymentState.COMMITTED: say("It is on the card."),
+    PaymentState.VOIDING: say("It is being taken back; the money is still here."),
+    PaymentState.VOIDED: say("It was taken back, and the money was given back."),
+    PaymentState.REFUND: say("The household asks for it back; the office decides."),
+}
+_MEANS: Final = {
+    PaymentMeans.CASH: say("Cash"),
+    PaymentMeans.TERMINAL: say("Bank card"),
+}
+_RECEIPTS: Final = {
+    ReceiptKind.PAYMENT: say("Payment"),
+    ReceiptKind.VOID: say("Payment taken back"),
+    ReceiptKind.REFUND: say("Refund asked for"),
+    ReceiptKind.RECOVERY: say("Recovery"),
+    ReceiptKind.CASH_UP: say("End of the shift"),
+}
+
+
+def state_text(sentences: Sentences, state: str) -> str:
+    """How far a payment has come."""
+    return sentences.say(_STATES[PaymentState(state)])
+
+
+def means_text(sentences: Sentences, means: str) -> str:
+    """How it is paid."""
+    return sentences.say(_MEANS[PaymentMeans(means)])
+
+
+def receipt_text(sentences: Sentences, kind: str) -> str:
+    """What a receipt is about."""
+    return sentences.say(_RECEIPTS[ReceiptKind(kind)])
