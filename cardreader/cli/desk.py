@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -81,12 +82,21 @@ def kiosk_at_work(
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
     try:
-        with reading_kiosk(engine) as session:
-            standing = clock_seen(session, tick_ms(), boot_id()).standing
-        tells_time = standing is ClockStanding.TRUSTED
-        yield Kiosk(found, engine, name, limits_held(found), tells_time)
+        yield as_it_is_now(Kiosk(found, engine, name))
     finally:
         engine.dispose()
+
+
+def as_it_is_now(kiosk: Kiosk) -> Kiosk:
+    """The kiosk as its home and its line say now: keys, limits, and whether it doubts its clock.
+
+    A screen runs for days, and the line beside it brings all of these. Raises InputError for a damaged home.
+    """
+    folder = kiosk.home.folder
+    found = kiosk.home if folder is None else open_home(folder)
+    with reading_kiosk(kiosk.engine) as session:
+        standing = clock_seen(session, tick_ms(), boot_id()).standing
+    return replace(kiosk, home=found, limits=limits_held(found), tells_time=standing is ClockStanding.TRUSTED)
 
 
 def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:

@@ -8,6 +8,10 @@ import typer
 
 from cardreader.cli.options import Json
 from cardreader.explaining.call_code import read_call_code
+from cardreader.explaining.trouble_code import read_trouble_number
+from protocols.languages.catalogue import Sentences
+from protocols.languages.kiosk_troubles import trouble_text
+from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 
 
@@ -20,6 +24,14 @@ def explain_number(
 
     A household reads it from its ticket or from the screen. The last digit checks the others.
     """
+    trouble = read_trouble_number(number)
+    if trouble is not None:
+        name, said = trouble.name.lower(), trouble_text(Sentences(Language.ENGLISH), trouble)
+        told = {"trouble": name, "text": said}
+        sys.stdout.write(
+            msgspec.json.encode(told).decode() + "\n" if as_json else f"{name.replace('_', ' ')}: {said}\n"
+        )
+        return Exit.DONE
     facts = {name: value or "not said" for name, value in read_call_code(number)._asdict().items()}
     lines = "".join(f"{name}: {str(value).replace('_', ' ')}\n" for name, value in facts.items())
     sys.stdout.write(msgspec.json.encode(facts).decode() + "\n" if as_json else lines)

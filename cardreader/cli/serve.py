@@ -1,10 +1,12 @@
 """`relance-kiosk serve`: the screen of the kiosk, for the browser of this machine."""
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, kiosk_at_work, moment, port_of
+from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, as_it_is_now, kiosk_at_work, moment, port_of
 from cardreader.cli.options import PRACTICE_SEED, Generation, Practice
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.readers.opening import virtual_file
@@ -30,6 +32,9 @@ def serve_kiosk(
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Of this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = _PORT,
     language: Annotated[Language, typer.Option(help="In which the screen begins.")] = Language.FRENCH,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --home: the keys of clerks, NAME.pem each.")
+    ] = None,
     phone: Annotated[str, typer.Option(metavar="TEXT", help="Of the call centre, to be shown.")] = "",
 ) -> int:
     """Show the screen of the kiosk in the browser of this machine.
@@ -49,7 +54,9 @@ def serve_kiosk(
         zone = load_zone(kiosk.home.form.zone, "kiosk.json: zone")
         means = list(PaymentMeans) if kiosk.home.practice else [PaymentMeans.CASH]
         pays = {each: port_of(kiosk, each, terminal) for each in means}
-        settings = ScreenSettings(kiosk, tuple(reader), zone, bound, moment, pays, language, phone)
+        settings = ScreenSettings(
+            partial(as_it_is_now, kiosk), tuple(reader), zone, bound, moment, pays, language, phone, keys
+        )
         name = f"[{host}]" if ":" in host else host
         serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
     return Exit.DONE

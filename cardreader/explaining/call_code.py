@@ -75,23 +75,30 @@ def call_code(told: Explanation) -> str:
 
 
 def read_call_code(text: str) -> CallFacts:
-    """What a number says; spaces and dashes in it do not count. Raises InputError for one that none is."""
-    digits = text.replace(" ", "").replace("-", "")
-    wrong = InputError(
-        f"{quoted(text)} is no number of a kiosk; allowed: {DIGITS} digits, the last one checks"
-    )
-    if (
-        len(digits) != DIGITS
-        or not (digits.isascii() and digits.isdigit())
-        or with_check(digits[:-1]) != digits
-    ):
-        raise wrong
+    """What a number says. Raises InputError for one that none is."""
+    digits = checked_digits(text)
     try:
         return CallFacts(
             _CARDS[digits[0]], _CODES[digits[1]], _SUPPLIES[digits[2]], _CLOCKS[digits[3]], _STEPS[digits[4]]
         )
     except KeyError:
-        raise wrong from None
+        raise _no_number(text) from None
+
+
+def checked_digits(text: str) -> str:
+    """The digits of a number; spaces and dashes in it do not count. Raises InputError."""
+    digits = text.replace(" ", "").replace("-", "")
+    if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
+        raise _no_number(text)
+    if with_check(digits[:-1]) != digits:
+        raise _no_number(text)
+    return digits
+
+
+def _no_number(text: str) -> InputError:
+    return InputError(
+        f"{quoted(text)} is no number of a kiosk; allowed: {DIGITS} digits, the last one checks"
+    )
 
 
 def with_check(digits: str) -> str:

@@ -10,15 +10,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
+from cardreader.explaining.trouble_code import trouble_number
 from cardreader.screen.card_pages import card
 from cardreader.screen.entry_pages import entry
 from cardreader.screen.guard import Guard
 from cardreader.screen.pay_pages import pay
+from cardreader.screen.recovery_pages import recovery
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
 from cardreader.screen.slot import WatchedSlot
 from cardreader.screen.till_pages import till
-from cardreader.screen.troubles import TroubleError, trouble_number, trouble_of
+from cardreader.screen.troubles import TroubleError, trouble_of
 from cardreader.screen.visit import LoggedOutError, PageVisit, Screen
 from protocols.errors import RelanceError
 from protocols.languages.catalogue import Sentences
@@ -36,6 +38,7 @@ def make_app(settings: ScreenSettings, slot: WatchedSlot, sessions: Sessions) ->
     app.include_router(card)
     app.include_router(pay)
     app.include_router(till)
+    app.include_router(recovery)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(RelanceError, _told)
     app.add_exception_handler(RequestValidationError, _wrong_form)

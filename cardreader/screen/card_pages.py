@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from cardreader.explaining.telling import tell
+from cardreader.explaining.trouble_code import trouble_number
 from cardreader.screen.slot import SlotView
-from cardreader.screen.troubles import trouble_number
 from cardreader.screen.visit import PageVisit, clerks_visit
 from protocols.languages.kiosk_troubles import trouble_text
 

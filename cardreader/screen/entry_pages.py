@@ -5,11 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.kiosk.key_files import open_encrypted_key
+from cardreader.kiosk.recovering import check_clerk
 from cardreader.kiosk.shifts import open_shift
 from cardreader.kiosk.store import writing_kiosk
 from cardreader.screen.money import read_drawer
 from cardreader.screen.settings import IDLE_MINUTES
 from cardreader.screen.visit import PageVisit, posted, visit_of
+from protocols.documents.envelope import Signer
 from protocols.errors import InputError, RefusedError
 from protocols.identifiers import is_id
 from protocols.instants import UtcMs
@@ -39,6 +42,7 @@ def log_in(
     clerk: Annotated[str, Form()] = "",
     drawer: Annotated[str, Form()] = "",
     minutes: Annotated[int, Form()] = IDLE_MINUTES[0],
+    passphrase: Annotated[str, Form()] = "",
 ) -> Response:
     """A clerk begins a shift, or goes on with the own one that is open."""
     say, name = visit.sentences.say, clerk.strip().lower()
@@ -54,6 +58,10 @@ def log_in(
         float_ueur = read_drawer(drawer)
     except InputError:
         return again(say("Allowed as cash: an amount such as 100 or 99.50."))
+    try:
+        signer = _clerks_key(visit, name, passphrase)
+    except (InputError, RefusedError):
+        return again(say("This passphrase does not open your key, or the key may not give supply back."))
     kiosk, now_ms = visit.screen.settings.kiosk, UtcMs(visit.screen.settings.moment().wall_ms)
     try:
         with writing_kiosk(kiosk.engine) as session:
@@ -61,7 +69,18 @@ def log_in(
     except RefusedError:
         return again(say("The shift of another clerk is open. That one must be ended first."))
     visit.session = visit.screen.sessions.log_in(visit.session, name, minutes)
+    visit.session.signer = signer
     return visit.to("/card")
+
+
+def _clerks_key(visit: PageVisit, clerk: str, passphrase: str) -> Signer | None:
+    """The clerk's own key, opened for this session; None where no passphrase was typed, or in practice."""
+    settings = visit.screen.settings
+    if not passphrase or settings.keys is None or settings.is_practice:
+        return None
+    signer = open_encrypted_key(settings.keys / f"{clerk}.pem", passphrase)
+    check_clerk(settings.kiosk.home, signer)
+    return signer
 
 
 @entry.post("/logout")

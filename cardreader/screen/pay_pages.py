@@ -10,12 +10,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.explaining.trouble_code import trouble_number
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt
 from cardreader.kiosk.rules import PaymentState
 from cardreader.kiosk.voiding import find_payment
 from cardreader.screen.sessions import PendingPayment
-from cardreader.screen.troubles import TroubleError, trouble_number, trouble_of
+from cardreader.screen.troubles import TroubleError, trouble_of
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.arguments import read_payment
 from protocols.documents.till_receipts import PaymentMeans

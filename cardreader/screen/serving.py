@@ -40,7 +40,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 def serve_screen(settings: ScreenSettings, listening: socket.socket, line: str) -> None:
     """Serves until SIGINT or SIGTERM; `line` is printed once the screen can be opened."""
-    slot = WatchedSlot(settings.readers, settings.kiosk, settings.moment)
+    slot = WatchedSlot(settings.readers, settings.kiosk_now, settings.moment)
     slot.look()
     app = make_app(settings, slot, Sessions(settings.language))
     config = uvicorn.Config(

@@ -9,10 +9,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cardreader.screen.settings import IDLE_MINUTES_DEFAULT
+from protocols.documents.envelope import Signer
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Language
 
@@ -33,11 +34,20 @@ class PendingPayment:
     card: str
 
 
+@dataclass(frozen=True, slots=True)
+class PendingRecovery:
+    """Hours of a release that were chosen, for the card that lay there then."""
+
+    hours: int
+    card: str
+
+
 @dataclass(slots=True)
 class ScreenSession:
     """One browser. `clerk` is empty before login. `used_s`: of the monotonic clock, when it was last touched.
 
     `size`: of the text, 0 to 2. `notice`: a line that the next page shows once.
+    `signer`: the clerk's own key, open as long as the session.
     """
 
     key: str
@@ -49,6 +59,8 @@ class ScreenSession:
     idle_minutes: int = IDLE_MINUTES_DEFAULT
     notice: str = ""
     pending: PendingPayment | None = None
+    recovery: PendingRecovery | None = None
+    signer: Signer | None = field(default=None, repr=False)
 
     def takes(self, token: str) -> bool:
         """Whether a form is this session's own."""

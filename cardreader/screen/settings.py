@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cardreader.kiosk.desk import Kiosk
@@ -19,14 +20,15 @@ WARNED_S = 60
 
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
-    """`readers`: where cards are put in; more than one card at a time is refused.
+    """`kiosk_now`: the kiosk as its home says now: the line brings limits and keys while the screen runs.
 
-    `port`: the one that this machine's browser uses: part of the names that are allowed as Host. `phone`: of
-    the call centre; empty: it is not shown. `moment`: the clocks of the machine. `pays`: how money is taken,
-    by each means that there is.
+    `readers`: where cards are put in; more than one card at a time is refused. `port`: the one that this
+    machine's browser uses: part of the names that are allowed as Host. `moment`: the clocks of the machine.
+    `pays`: how money is taken, by each means that there is. `phone`: of the call centre; empty: it is not
+    shown. `keys`: the folder with the keys of clerks, `NAME.pem`; None: none is opened here.
     """
 
-    kiosk: Kiosk
+    kiosk_now: Callable[[], Kiosk]
     readers: tuple[str, ...]
     zone: ZoneInfo
     port: int
@@ -34,6 +36,12 @@ class ScreenSettings:
     pays: Mapping[PaymentMeans, PaymentPort]
     language: Language = Language.FRENCH
     phone: str = ""
+    keys: Path | None = None
+
+    @property
+    def kiosk(self) -> Kiosk:
+        """The kiosk as it is now. Raises InputError for a home that cannot be read."""
+        return self.kiosk_now()
 
     @property
     def is_practice(self) -> bool:

@@ -55,10 +55,12 @@ class SlotView:
 class WatchedSlot:
     """The readers of this kiosk as one slot."""
 
-    def __init__(self, readers: tuple[str, ...], kiosk: Kiosk, moment: Callable[[], Moment]) -> None:
+    def __init__(
+        self, readers: tuple[str, ...], kiosk_now: Callable[[], Kiosk], moment: Callable[[], Moment]
+    ) -> None:
         """`readers`: as `--reader` names them."""
         self._readers = readers
-        self._kiosk = kiosk
+        self._kiosk_now = kiosk_now
         self._moment = moment
         self._lock = threading.RLock()
         self._seen: tuple[tuple[str, tuple[int, ...]], ...] | None = None
@@ -107,7 +109,7 @@ class WatchedSlot:
     def receive(self, card: InsertedCard) -> CardAtDesk:
         """The card, opened and read; what it brings is kept. Raises as `receive_card`."""
         now_ms = UtcMs(self._moment().wall_ms)
-        return receive_card(self._kiosk, card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+        return receive_card(self._kiosk_now(), card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
 
     def _look_on(self) -> None:
         while not self._ended.wait(LOOK_S):
@@ -156,7 +158,7 @@ class WatchedSlot:
             return SlotView(trouble=KioskTrouble.CARD_PULLED)
         except RefusedError:
             # It belongs to nobody: why, its contents say.
-            contents = read_contents(kiosk_session(card, self._kiosk.home))
+            contents = read_contents(kiosk_session(card, self._kiosk_now().home))
             return SlotView(reader=reader, contents=contents, explanation=explain(contents))
         except RelanceError as error:
             return SlotView(reader=reader, trouble=trouble_of(error))

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
-from cardreader.kiosk.facts import facts_of, receipt_rows
+from cardreader.kiosk.facts import ReceiptKind
+from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt, undone_receipt
 from cardreader.kiosk.rules import PaymentState
@@ -13,14 +14,15 @@ from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, shift_now, takings_of
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import find_payment, void
+from cardreader.receipts.slip import slip_of
 from cardreader.screen.money import read_drawer
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
 from protocols.instants import UtcMs
-from protocols.languages.dates import moment_for
 from protocols.languages.kiosk_troubles import KioskTrouble
+from protocols.limits import REV_MAX
 
 till = APIRouter()
 Clerk = Annotated[PageVisit, Depends(clerks_visit)]
@@ -37,19 +39,16 @@ _VOIDABLE: Final = (
 
 
 @till.get("/receipt/{number}")
-def receipt_page(visit: Clerk, number: int) -> Response:
-    """A receipt, to be printed; as often as it is asked for."""
+def receipt_page(visit: Clerk, number: int, copy: str = "") -> Response:
+    """A receipt, to be printed; as often as it is asked for. `copy`: it was printed before."""
     with reading_kiosk(visit.screen.settings.kiosk.engine) as session:
-        rows = receipt_rows(session, number=number)
+        rows = receipt_rows(session, number=number) if 0 < number <= REV_MAX else []
         if not rows:
             raise TroubleError(KioskTrouble.NO_SUCH_PAGE)
         facts = facts_of(rows[0])
-    zone = visit.screen.settings.zone
-
-    def moment(at_ms: int) -> str:
-        return moment_for(visit.sentences, at_ms, zone)
-
-    return visit.page("receipt.html", receipt=number, facts=facts, moment=moment)
+    slip = slip_of(facts, number, visit.sentences, is_copy=bool(copy))
+    is_for_home = facts.kind in (ReceiptKind.PAYMENT, ReceiptKind.RECOVERY)
+    return visit.page("receipt.html", receipt=number, slip=slip, is_for_home=is_for_home)
 
 
 @till.get("/find")

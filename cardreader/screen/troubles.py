@@ -2,15 +2,12 @@
 
 import re
 
-from cardreader.explaining.call_code import with_check
 from cardreader.host.secure import NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.iso7816.status import StatusError, StatusWord
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
 from protocols.languages.kiosk_troubles import KioskTrouble
 
-# The first digit of a trouble's number: no card has it.
-_TROUBLE: str = "9"
 _OF_STATUS = {
     StatusWord.MEMORY_FAILURE: KioskTrouble.CARD_DAMAGED,
     StatusWord.KEY_BLOCKED: KioskTrouble.CARD_LOCKED,
@@ -38,11 +35,6 @@ class TroubleError(RelanceError):
         super().__init__(detail or trouble.name.lower())
         self.trouble = trouble
         self.detail = detail
-
-
-def trouble_number(trouble: KioskTrouble) -> str:
-    """The number for the call centre: six digits, the last one checks."""
-    return with_check(f"{_TROUBLE}{trouble.value:04d}")
 
 
 def trouble_of(error: RelanceError) -> KioskTrouble:

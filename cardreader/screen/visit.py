@@ -9,11 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from cardreader.explaining.telling import spaced
+from cardreader.explaining.trouble_code import trouble_number
 from cardreader.screen.sessions import COOKIE, ScreenSession, Sessions
 from cardreader.screen.settings import IDLE_MINUTES, WARNED_S, ScreenSettings
 from cardreader.screen.slot import WatchedSlot
-from cardreader.screen.troubles import TroubleError, trouble_number
-from cardreader.screen.wording import means_text, receipt_text, state_text
+from cardreader.screen.troubles import TroubleError
+from cardreader.screen.wording import means_text, state_text
 from protocols.languages.catalogue import Sentences
 from protocols.languages.energies import energy_for
 from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
@@ -73,7 +74,6 @@ class PageVisit:
             euro=lambda ueur: sum_for(sentences, ueur),
             state_text=lambda state: state_text(sentences, state),
             means_text=lambda means: means_text(sentences, means),
-            receipt_text=lambda kind: receipt_text(sentences, kind),
             kwh=lambda energy_wh: energy_for(sentences, energy_wh),
             spaced=spaced,
             session=session,

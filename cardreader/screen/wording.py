@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from cardreader.kiosk.facts import ReceiptKind
 from cardreader.kiosk.rules import PaymentState
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.languages.catalogue import Sentences, say
@@ -21,13 +20,6 @@ _MEANS: Final = {
     PaymentMeans.CASH: say("Cash"),
     PaymentMeans.TERMINAL: say("Bank card"),
 }
-_RECEIPTS: Final = {
-    ReceiptKind.PAYMENT: say("Payment"),
-    ReceiptKind.VOID: say("Payment taken back"),
-    ReceiptKind.REFUND: say("Refund asked for"),
-    ReceiptKind.RECOVERY: say("Recovery"),
-    ReceiptKind.CASH_UP: say("End of the shift"),
-}
 
 
 def state_text(sentences: Sentences, state: str) -> str:
@@ -38,8 +30,3 @@ def state_text(sentences: Sentences, state: str) -> str:
 def means_text(sentences: Sentences, means: str) -> str:
     """How it is paid."""
     return sentences.say(_MEANS[PaymentMeans(means)])
-
-
-def receipt_text(sentences: Sentences, kind: str) -> str:
-    """What a receipt is about."""
-    return sentences.say(_RECEIPTS[ReceiptKind(kind)])

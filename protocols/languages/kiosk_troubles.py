@@ -33,6 +33,7 @@ class KioskTrouble(Enum):
     STORE_AWAY = 50
     SESSION_ENDED = 60
     PAGE_OLD = 61
+    KEY_CLOSED = 63
     NO_SUCH_PAGE = 62
     UNEXPECTED = 90
 
@@ -74,6 +75,9 @@ _TEXTS: Final = {
     KioskTrouble.STORE_AWAY: say("The kiosk cannot write its own records. Please take no money now."),
     KioskTrouble.SESSION_ENDED: say("The session has ended. Please log in again."),
     KioskTrouble.PAGE_OLD: say("This page is out of date. Nothing was done. Please begin again."),
+    KioskTrouble.KEY_CLOSED: say(
+        "Your own key signs this, and it is not open. Log in again with its passphrase."
+    ),
     KioskTrouble.NO_SUCH_PAGE: say("There is no such page."),
     KioskTrouble.UNEXPECTED: say(
         "Something went wrong that should not. Before you take money again, look under Find how far the "

@@ -57,8 +57,14 @@ class Counter:
     slot: WatchedSlot
     clock: Clock
     card: Path
-    kiosk: Kiosk
+    now: list[Kiosk]
     terminal: SimulatedTerminal
+    settings: ScreenSettings
+
+    @property
+    def kiosk(self) -> Kiosk:
+        """The kiosk as its home says now."""
+        return self.now[0]
 
     def get(self, path: str, status: int = 200) -> str:
         """A page."""
@@ -113,10 +119,11 @@ def screen_of(card: Path) -> Iterator[Counter]:
     engine = open_kiosk_store(card.parent / "kiosk.db")
     kiosk = Kiosk(practice_home(SEED), engine, "kiosk")
     readers = (f"virtual:{card}",)
-    slot = WatchedSlot(readers, kiosk, clock.moment)
+    now = [kiosk]
+    slot = WatchedSlot(readers, lambda: now[0], clock.moment)
     terminal = SimulatedTerminal(bank)
     settings = ScreenSettings(
-        kiosk,
+        lambda: now[0],
         readers,
         load_zone("Europe/Brussels"),
         PORT,
@@ -127,5 +134,5 @@ def screen_of(card: Path) -> Iterator[Counter]:
     )
     app = make_app(settings, slot, Sessions(Language.ENGLISH, clock))
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as browser:
-        yield Counter(browser, slot, clock, card, kiosk, terminal)
+        yield Counter(browser, slot, clock, card, now, terminal, settings)
     engine.dispose()

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cardreader.explaining.trouble_code import trouble_number
+from protocols.languages.kiosk_troubles import KioskTrouble
+
 BIN = Path(sys.executable).parent
 READER = ("--reader", "virtual:card.bin")
 
@@ -61,6 +64,8 @@ def test_the_call_centre_hears_what_the_household_reads(home: Path) -> None:
         "clock": "trusted",
         "step": "kiosk",
     }
+    trouble = kiosk("explain", trouble_number(KioskTrouble.CARD_PULLED), cwd=home)
+    assert trouble.stdout.startswith("card pulled: The card was taken out too early.")
     wrong = kiosk("explain", "182122", cwd=home)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr == ('"182122" is no number of a kiosk; allowed: 6 digits, the last one checks\n')

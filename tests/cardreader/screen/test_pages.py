@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cardreader.explaining.trouble_code import trouble_number
 from cardreader.files.identity import CardState, Pairing
 from cardreader.host.session import HostSession, ask, select_application
 from cardreader.iso7816 import instructions as iso
@@ -16,7 +17,7 @@ from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.virtual import VirtualCard
 from cardreader.screen import slot as slot_module
 from cardreader.screen import visit as visit_module
-from cardreader.screen.troubles import TroubleError, trouble_number, trouble_of
+from cardreader.screen.troubles import TroubleError, trouble_of
 from protocols.errors import DocumentError, RefusedError, RelanceError, UnreachableError
 from protocols.languages.catalogue import Sentences
 from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
@@ -72,6 +73,9 @@ def test_no_page_has_a_sentence_of_another_language(counter: Counter, language: 
     pages.append(counter.insert(energy=Energy.GAS))
     pages.append(counter.get("/card/home"))
     pages += paid_pages(counter)
+    pages.append(counter.get("/recover"))
+    pages.append(counter.post("/recover/choose", pages[-1], {"hours": "24"}))
+    pages.append(counter.post("/recover/confirm", pages[-1]))
     pages.append(counter.pull())
     pages.append(counter.insert(seed="others"))
     pages.append(counter.get("/nowhere", 404))

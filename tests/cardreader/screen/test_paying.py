@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlmodel import select
@@ -62,12 +63,13 @@ def test_a_payment_is_seen_again_paid_and_has_a_receipt(counter: Counter) -> Non
     assert "€20.50" in page
     assert payments(counter) == []
     receipt = text_of(confirm(counter, page))
-    for words in ("Paid. It is on the card", "Receipt 1", "€20.50", "Paid by Cash", "Practice", "m1"):
+    for words in ("Paid. It is on the card", "Receipt 1", "€20.50", "Paid in cash", "PRACTICE", "m1"):
         assert words in receipt
     assert states(counter) == ["committed"]
     assert (on_card_ueur(counter), counting_ueur(counter)) == (20_500_000, 20_500_000)
     assert "Step 3 of 3 is missing" in counter.get("/card")
-    assert text_of(counter.get("/receipt/1")).startswith("To the content")
+    assert "Copy" not in counter.get("/receipt/1")
+    assert "Copy" in counter.get("/receipt/1?copy=1")
     counter.get("/receipt/2", 409)
 
 
@@ -164,7 +166,7 @@ def test_a_terminal_that_is_silent_is_asked_again_and_charges_once(counter: Coun
     assert "The payment terminal does not say what became of the payment." in answer
     assert states(counter) == ["asked"]
     counter.terminal.mood = TerminalMood.APPROVE
-    assert "Bank card" in confirm(counter, page)
+    assert "Paid by bank card" in confirm(counter, page)
     assert list(counter.terminal.held.values()) == [20 * EUR]
     assert on_card_ueur(counter) == 20 * EUR
 
@@ -184,7 +186,7 @@ def test_a_payment_is_taken_back_with_its_card(counter: Counter) -> None:
     assert found
     assert "It is on the card." in counter.get(found[1])
     receipt = counter.post(found[1], page)
-    assert "Payment taken back" in receipt
+    assert "Payment given back" in receipt
     assert states(counter) == ["voided"]
     assert (on_card_ueur(counter), counting_ueur(counter)) == (0, 0)
 
@@ -236,3 +238,32 @@ def test_the_language_changes_on_the_way_and_the_payment_stays(counter: Counter)
     assert "Payer 20,00\xa0€" in shown
     found = counter.get("/find?meter=m1&reference=")
     assert fields(found)["back"] == "/find?meter=m1&reference="
+
+
+@dataclass(frozen=True)
+class Limits:
+    payment_min_ueur: int = 5 * EUR
+    payment_max_ueur: int = 250 * EUR
+    meter_day_ueur: int = 500 * EUR
+    offline_ueur: int = 1000 * EUR
+    offline_count: int = 100
+    offline_hours: int = 24
+    revoked: bool = False
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(revoked=True), "This kiosk takes no payments any more"),
+        (Limits(payment_max_ueur=10 * EUR), "This sum is not allowed at this kiosk."),
+        (Limits(meter_day_ueur=10 * EUR), "This meter has had its payments of the day."),
+        (Limits(), "The line to the office has been away for too long."),
+    ],
+)
+def test_limits_that_come_while_the_screen_runs_are_obeyed(
+    counter: Counter, limits: Limits, words: str
+) -> None:
+    page = choose(counter)
+    counter.now[0] = replace(counter.kiosk, limits=limits)
+    assert words in confirm(counter, page, 409)
+    assert (payments(counter), on_card_ueur(counter)) == ([], 0)

@@ -1,0 +1,87 @@
+"""Supply back by card: a release for some hours, signed by the clerk's own key, never by the kiosk's.
+
+The key was opened at the login and lies in the session alone: it goes with the session, by time-out, at
+logout, and at the end of the shift. In practice a clerk of the seed signs.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Form
+from starlette.responses import Response
+
+from cardreader.issuing.practice import HOLDERS, practice_signer
+from cardreader.kiosk.receiving import recovery_receipt
+from cardreader.kiosk.recovering import end_of_last_day_ms, recover
+from cardreader.screen.sessions import PendingRecovery
+from cardreader.screen.troubles import TroubleError
+from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from protocols.cutting.zones import local_date
+from protocols.documents.envelope import Signer
+from protocols.documents.kind_rule import Role
+from protocols.instants import UtcMs
+from protocols.languages.dates import date_for
+from protocols.languages.kiosk_troubles import KioskTrouble
+from protocols.limits import RELEASE_HOURS
+
+recovery = APIRouter()
+Clerk = Annotated[PageVisit, Depends(clerks_visit)]
+Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
+_HOURS_MOST: Final = 72
+
+
+@recovery.get("/recover")
+def hours_page(visit: Clerk) -> Response:
+    """For how long, and until when the card may be put in."""
+    if not visit.screen.slot.view.serial:
+        return visit.trouble(KioskTrouble.NO_CARD)
+    return visit.page(
+        "recover.html",
+        choices=[(hours, _last_day(visit, hours)) for hours in sorted(RELEASE_HOURS)],
+        usual=_HOURS_MOST,
+        has_key=_signer(visit) is not None,
+    )
+
+
+@recovery.post("/recover/choose")
+def choose_hours(visit: Posted, hours: Annotated[int, Form()]) -> Response:
+    """Hours were chosen; nothing is signed yet."""
+    view = visit.screen.slot.view
+    if not view.serial:
+        raise TroubleError(KioskTrouble.NO_CARD)
+    if hours not in RELEASE_HOURS:
+        raise TroubleError(KioskTrouble.INPUT_WRONG)
+    visit.session.recovery = PendingRecovery(hours, view.serial)
+    return visit.page("recover_check.html", hours=hours, last_day=_last_day(visit, hours))
+
+
+@recovery.post("/recover/confirm")
+def confirm_recovery(visit: Posted) -> Response:
+    """Signed, written, read back; the ticket follows. Once for each choice."""
+    pending, signer, screen = visit.session.recovery, _signer(visit), visit.screen
+    if pending is None:
+        raise TroubleError(KioskTrouble.PAGE_OLD)
+    if signer is None:
+        raise TroubleError(KioskTrouble.KEY_CLOSED)
+    kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
+    with screen.slot.taken() as channel:
+        card = screen.slot.receive(channel)
+        if card.serial != pending.card:
+            raise TroubleError(KioskTrouble.CARD_CHANGED)
+        done = recover(kiosk, card, signer, pending.hours, now_ms)
+        number = recovery_receipt(kiosk, card, done, now_ms)
+    visit.session.recovery = None
+    return visit.to(f"/receipt/{number}")
+
+
+def _signer(visit: PageVisit) -> Signer | None:
+    practice = visit.screen.settings.kiosk.home.practice
+    if practice:
+        return practice_signer(practice, HOLDERS[Role.PROTECT][0])
+    return visit.session.signer
+
+
+def _last_day(visit: PageVisit, hours: int) -> str:
+    """The last local day on which the card may be put in, with its weekday."""
+    settings = visit.screen.settings
+    until_ms = end_of_last_day_ms(settings.moment().wall_ms, hours, settings.kiosk.home.form.zone)
+    return date_for(visit.sentences, local_date(until_ms - 1, settings.zone))
