@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 
 # Items that are on their way at a time, and when they are sent again.
 _WINDOW: Final = 50
-_AGAIN_MS: Final = 60_000
+_AGAIN_MS: Final = 20_000
 # How often the kiosk says how it stands, and asks for the time; more often while its clock is doubted.
 _STATUS_MS: Final = 60_000
 _DOUBTFUL_MS: Final = 10_000

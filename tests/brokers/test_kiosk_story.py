@@ -26,7 +26,7 @@ from tests.brokers.running import ConfiguredMosquitto, free_port
 from tests.controller.faces.cli.invocation import Ended, call, environment, found_home
 
 BIN = Path(sys.executable).parent
-WAIT_S = 25.0
+WAIT_S = 60.0
 
 
 class Street:
