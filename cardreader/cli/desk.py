@@ -19,7 +19,7 @@ from cardreader.kiosk.home import open_home, practice_home
 from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import Moment
-from cardreader.kiosk.store import open_kiosk_store, reading_kiosk
+from cardreader.kiosk.store import note_begun, open_kiosk_store, writing_kiosk
 from cardreader.line.taking import limits_held
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.locked_file import replaced
@@ -94,7 +94,8 @@ def as_it_is_now(kiosk: Kiosk) -> Kiosk:
     """
     folder = kiosk.home.folder
     found = kiosk.home if folder is None else open_home(folder)
-    with reading_kiosk(kiosk.engine) as session:
+    with writing_kiosk(kiosk.engine) as session:
+        note_begun(session, moment())
         standing = clock_seen(session, tick_ms(), boot_id()).standing
     return replace(kiosk, home=found, limits=limits_held(found), tells_time=standing is ClockStanding.TRUSTED)
 

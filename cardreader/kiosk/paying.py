@@ -25,7 +25,7 @@ from cardreader.kiosk.ledger import (
 from cardreader.kiosk.ports import PaymentPort, PortOutcome
 from cardreader.kiosk.rules import Moment, PaymentState, check_payment, eur, found_money, silence_ms
 from cardreader.kiosk.shifts import shift_for_money
-from cardreader.kiosk.store import last_heard, reading_kiosk, writing_kiosk
+from cardreader.kiosk.store import reading_kiosk, silent_since, writing_kiosk
 from cardreader.kiosk.tables import StatementRow, TakenPaymentRow
 from protocols.documents.till_receipts import TillDeed
 from protocols.errors import RefusedError, UnreachableError
@@ -101,7 +101,7 @@ def _reserve(
         shift = shift_for_money(session, kiosk.home)
         account = account_of(session, purse)
         found_ueur = found_money(account, shown_by(kiosk.home, card, purse))
-        silent_ms = silence_ms(last_heard(session), now)
+        silent_ms = silence_ms(silent_since(session), now)
         usage = usage_of(session, card.meter, now_ms, silent_ms)
         check_payment(amount_ueur, kiosk.limits, usage, account)
         add_found(session, purse, found_ueur, now_ms)

@@ -162,8 +162,8 @@ def check_payment(amount_ueur: int, limits: TillLimits | None, usage: Usage, acc
 def _check_offline(amount_ueur: int, limits: TillLimits, usage: Usage) -> None:
     if usage.silent_ms is None or usage.silent_ms > limits.offline_hours * HOUR_MS:
         raise RefusedError(
-            f"the controller was not heard for more than {limits.offline_hours} h: no payment until it is "
-            "(code K5)"
+            f"the controller was not heard for more than {limits.offline_hours} h (or nobody knows for how "
+            "long): no payment until it is (code K5)"
         )
     if usage.offline_count >= limits.offline_count or usage.offline_ueur + amount_ueur > limits.offline_ueur:
         waiting = f"{usage.offline_count} payments, {eur(usage.offline_ueur)}"

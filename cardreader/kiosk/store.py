@@ -32,6 +32,7 @@ _BUSY_MS: Final = 10_000
 # "rlnK": a file of another program is not taken for a store.
 _APPLICATION: Final = 0x726C6E4B
 _HEARD: Final = ("heard/wall_ms", "heard/tick_ms", "heard/boot")
+_BEGUN: Final = ("begun/wall_ms", "begun/tick_ms", "begun/boot")
 
 
 def open_kiosk_store(path: Path) -> Engine:
@@ -176,7 +177,23 @@ def note_heard(session: Session, now: Moment) -> None:
 
 def last_heard(session: Session) -> Moment | None:
     """When the controller was heard last; None: never."""
-    wall_ms, tick_ms, boot = (noted_mark(session, name) for name in _HEARD)
+    return _moment(session, _HEARD)
+
+
+def silent_since(session: Session) -> Moment | None:
+    """From when on the controller is silent: since it was heard last, else since the first command here."""
+    return last_heard(session) or _moment(session, _BEGUN)
+
+
+def note_begun(session: Session, now: Moment) -> None:
+    """Notes the first command at this kiosk: from then on it may go on alone for its hours."""
+    if silent_since(session) is None:
+        for name, value in zip(_BEGUN, now, strict=True):
+            note_mark(session, name, value)
+
+
+def _moment(session: Session, names: tuple[str, str, str]) -> Moment | None:
+    wall_ms, tick_ms, boot = (noted_mark(session, name) for name in names)
     if wall_ms is None or tick_ms is None or boot is None:
         return None
     return Moment(wall_ms, tick_ms, boot)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from cardreader.kiosk import store
+from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.store import open_kiosk_store, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import ShiftRow, UpChannel
 from protocols.errors import InputError
@@ -67,6 +68,18 @@ def test_an_ask_is_sent_once_and_a_later_one_is_another(tmp_path: Path) -> None:
         store.note_mark(session, "heard_ms", 5)
         store.note_mark(session, "heard_ms", 7)
         assert store.noted_mark(session, "heard_ms") == 7
+    engine.dispose()
+
+
+def test_a_kiosk_is_alone_since_its_first_command_or_since_it_heard_somebody(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    with writing_kiosk(engine) as session:
+        assert store.silent_since(session) is None
+        store.note_begun(session, Moment(5, 6, 7))
+        store.note_begun(session, Moment(50, 60, 7))
+        assert (store.silent_since(session), store.last_heard(session)) == (Moment(5, 6, 7), None)
+        store.note_heard(session, Moment(8, 9, 7))
+        assert store.silent_since(session) == Moment(8, 9, 7)
     engine.dispose()
 
 
