@@ -14,13 +14,20 @@ import typer
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.options import OfficeKey, warn_of_practice
 from cardreader.issuing.practice import practice_key
-from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, look_at, receive_card
 from cardreader.kiosk.home import open_home, practice_home
 from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import Moment
-from cardreader.kiosk.store import note_begun, open_kiosk_store, writing_kiosk
+from cardreader.kiosk.store import (
+    note_begun,
+    open_kiosk_store,
+    reading_kiosk,
+    silent_since,
+    writing_kiosk,
+)
 from cardreader.line.taking import limits_held
+from cardreader.loading.contents import CardContents
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.locked_file import replaced
 from cardreader.readers.opening import virtual_file
@@ -62,6 +69,7 @@ def kiosk_at_work(
     reader: str = "",
     station: str = _STATION,
     make: bool = True,
+    warn: bool = True,
 ) -> Iterator[Kiosk]:
     """The kiosk of a home, or the one of practice, with its store open; `make`: in practice a new one is.
 
@@ -76,8 +84,9 @@ def kiosk_at_work(
         path = found.store
     else:
         found, name = practice_home(practice, generation), station
-        warn_of_practice(OfficeKey(practice_key(practice), practice=True))
-        path = store or _beside(reader)
+        if warn:
+            warn_of_practice(OfficeKey(practice_key(practice), practice=True))
+        path = store or store_beside(reader)
         if not make and not path.exists():
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
@@ -94,15 +103,23 @@ def as_it_is_now(kiosk: Kiosk) -> Kiosk:
     """
     folder = kiosk.home.folder
     found = kiosk.home if folder is None else open_home(folder)
-    with writing_kiosk(kiosk.engine) as session:
-        note_begun(session, moment())
+    with reading_kiosk(kiosk.engine) as session:
+        is_begun = silent_since(session) is not None
         standing = clock_seen(session, tick_ms(), boot_id()).standing
+    if not is_begun:
+        with writing_kiosk(kiosk.engine) as session:
+            note_begun(session, moment())
     return replace(kiosk, home=found, limits=limits_held(found), tells_time=standing is ClockStanding.TRUSTED)
 
 
 def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
-    """The card that was put in, opened and read."""
+    """A household's card that was put in, opened and read."""
     return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())
+
+
+def look(kiosk: Kiosk, channel: InsertedCard) -> CardContents:
+    """Any card of ours that was put in, opened and read."""
+    return look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())[1]
 
 
 def moment() -> Moment:
@@ -138,7 +155,7 @@ class _BankFile(dict[str, int]):
         os.close(replaced(self._path, msgspec.json.encode(dict(self))))
 
 
-def _beside(reader: str) -> Path:
+def store_beside(reader: str) -> Path:
     """The store of practice: beside the card's file."""
     path = virtual_file(reader, "--reader") if reader else None
     return Path(_PRACTICE_STORE) if path is None else Path(f"{path}.ledger")

@@ -1,12 +1,15 @@
 """`relance-kiosk read`: what lies on a card, what its meter has said, and which step is missing."""
 
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
+from cardreader.cli.desk import KioskHomeOption, kiosk_at_work, look, store_beside
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import (
     PRACTICE_SEED,
@@ -50,6 +53,7 @@ def read_card(
     generation: Generation = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
+    home: KioskHomeOption = None,
     language: Annotated[
         Language | None, typer.Option(help="Explain it to its household, in this language.")
     ] = None,
@@ -59,12 +63,13 @@ def read_card(
 ) -> int:
     """Say what lies on a card, what its meter has said, and which step is missing.
 
-    It changes nothing. Whether the meter's words are its own is checked with the office's key.
+    It changes nothing. Whether the meter's words are its own is checked with the office's key, which no kiosk
+    has: with --home it is not said. A kiosk notes that it was itself who opened the card.
     """
-    office, clocks = office_key(fleet_key, practice), load_zone(zone, "--zone")
+    clocks = load_zone(zone, "--zone")
+    office = None if home is not None else office_key(fleet_key, practice)
     try:
-        with open_card(reader) as card:
-            found = read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
+        found = _found(reader, home, practice, generation, office)
     except NotOurCardError as error:
         return _foreign(error, language, clocks, as_json=as_json)
     told = tell(explain(found), language or Language.ENGLISH, clocks)
@@ -74,6 +79,19 @@ def read_card(
     else:
         sys.stdout.write(_text(card_told(found, office)) if language is None else _explanation(told))
     return Exit.DONE
+
+
+def _found(
+    reader: str, home: Path | None, practice: str, generation: int, office: OfficeKey | None
+) -> CardContents:
+    """What lies on the card. A kiosk that has a store notes that it opened it, so that a void stays one."""
+    with ExitStack() as stack:
+        kept = home is not None or (office is not None and office.practice and store_beside(reader).exists())
+        if kept or office is None:
+            kiosk = stack.enter_context(kiosk_at_work(home, practice, generation, reader=reader, warn=False))
+            return look(kiosk, stack.enter_context(open_card(reader)))
+        card = stack.enter_context(open_card(reader))
+        return read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
 
 
 def _foreign(error: NotOurCardError, language: Language | None, clocks: ZoneInfo, *, as_json: bool) -> int:
@@ -111,7 +129,7 @@ def _explanation(told: ToldCard) -> str:
     return "\n".join((*lines, spaced(told.code))) + "\n"
 
 
-def card_told(found: CardContents, office: OfficeKey) -> dict[str, Any]:
+def card_told(found: CardContents, office: OfficeKey | None) -> dict[str, Any]:
     """A card as values, for people and programs."""
     pairing, identity = found.pairing, found.identity
     progress, state = progress_of(found), found.state.state
@@ -123,7 +141,9 @@ def card_told(found: CardContents, office: OfficeKey) -> dict[str, Any]:
         "epoch": None if pairing is None else pairing.epoch,
         "reference": None if pairing is None else pairing.reference,
         "said": None if state is None else msgspec.to_builtins(state),
-        "said_proof": None if state is None else found.state.proof(meter_key(office.key, state.meter)),
+        "said_proof": None
+        if state is None or office is None
+        else found.state.proof(meter_key(office.key, state.meter)),
         "documents": [each._asdict() for each in progress.documents],
         "missing": progress.missing,
         "todo": _TODO[progress.missing],
@@ -157,7 +177,8 @@ def _said_text(fields: dict[str, Any]) -> str:
     said = fields["said"]
     if said is None:
         return "it has never read this card"
-    doubt = "" if fields["said_proof"] == Proof.AUTHENTIC else f" ({fields['said_proof']})"
+    proof = fields["said_proof"]
+    doubt = "" if proof in (None, Proof.AUTHENTIC) else f" ({proof})"
     when = iso_or_none(said["time_ms"])
     return f"supply {said['supply']}, {_eur(said['balance_ueur'])}, clock {said['clock']}, on {when}{doubt}"
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from cardreader.channel.keys import kiosk_keys
 from cardreader.files.access import KeyHolder
@@ -19,7 +18,7 @@ from cardreader.host.session import HostSession, ask, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.practice import practice_answers, practice_key
-from cardreader.kiosk.exchange import LETTER, TIME, hear
+from cardreader.kiosk.exchange import LETTER, TIME, hear, note_seen
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
@@ -81,25 +80,35 @@ class PutOnCard:
     left_out: tuple[LeftOut, ...]
 
 
-def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs) -> CardAtDesk:
-    """Opens and reads a card, and keeps what it brings. `challenge`: 8 bytes never used before.
+def look_at(
+    kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs
+) -> tuple[HostSession, CardContents, int]:
+    """Opens and reads any card of ours, and notes that it was this kiosk; with its chain (`CardSeenRow`).
 
-    Raises RefusedError for a card of nobody, NotOurCardError for a foreign one, CardGoneError for one that is
-    pulled out.
+    `challenge`: 8 bytes never used before. Raises NotOurCardError for a foreign one, CardGoneError for one
+    that is pulled out.
     """
     select_application(channel)
     serial, cards = ask(channel, iso.DATA_SERIAL), kiosk.home.cards
     session = HostSession.open(channel, kiosk_keys(cards.secret, cards.generation, serial), challenge)
     with writing_kiosk(kiosk.engine) as store:
-        chain = _note_seen(store, serial.hex(), session.greeting.sequence, now_ms)
-    found = read_contents(session)
-    pairing = paired(found)
+        chain = note_seen(store, serial.hex(), session.greeting.sequence, now_ms)
+    return session, read_contents(session), chain
+
+
+def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs) -> CardAtDesk:
+    """Opens and reads a household's card, and keeps what it brings.
+
+    Raises as `look_at`, and RefusedError for a card of nobody.
+    """
+    session, found, chain = look_at(kiosk, channel, challenge, now_ms)
+    serial, pairing = session.greeting.serial.hex(), paired(found)
     with writing_kiosk(kiosk.engine) as store:
-        hear(store, found, pairing.meter, serial.hex(), now_ms)
-        row = store.get_one(CardSeenRow, serial.hex())
+        hear(store, found, pairing.meter, serial, now_ms)
+        row = store.get_one(CardSeenRow, serial)
         row.pairing, row.reference = pairing.epoch, pairing.reference
         store.add(row)
-    return CardAtDesk(session, found, serial.hex(), pairing, chain)
+    return CardAtDesk(session, found, serial, pairing, chain)
 
 
 def paired(found: CardContents) -> Pairing:
@@ -212,15 +221,3 @@ def _own_total(home: KioskHome, purse: TillPurse, document: bytes) -> int:
         return 0  # garbage proves nothing
     is_of_purse = (body.issuer, body.epoch) == (purse.issuer, purse.epoch)
     return body.total_ueur if is_own and is_of_purse else 0
-
-
-def _note_seen(store: Session, serial: str, sequence: int, now_ms: UtcMs) -> int:
-    """Notes that the card was opened. Returns its chain: another one where somebody else has opened it."""
-    row = store.get(CardSeenRow, serial)
-    untouched = row is not None and sequence >= 0 and sequence == row.sequence + 1
-    if row is None:
-        row = CardSeenRow(serial=serial, meter="", chain=0)
-    row.chain += 0 if untouched else 1
-    row.sequence, row.seen_ms = sequence, now_ms
-    store.add(row)
-    return row.chain

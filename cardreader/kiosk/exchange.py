@@ -94,6 +94,7 @@ def exchange(
     if pairing is None or identity is None or pairing.state is not CardState.PAIRED:
         raise RefusedError("this card belongs to no meter: nobody is served with it")
     serial, meter = identity.serial.hex(), pairing.meter
+    note_seen(session, serial, host.greeting.sequence, now.now_ms)
     said = hear(session, found, meter, serial, now.now_ms)
     trusted = clock_seen(session, now.tick_ms, now.boot).standing is ClockStanding.TRUSTED
     rows = [row for row in documents_for(session, meter) if row.object != LETTER]
@@ -109,6 +110,18 @@ def exchange(
         left_out=tuple(plan.left_out),
         times_held=0 if trusted else len(times),
     )
+
+
+def note_seen(store: Session, serial: str, sequence: int, now_ms: int) -> int:
+    """Notes that the card was opened. Returns its chain: another one where somebody else has opened it."""
+    row = store.get(CardSeenRow, serial)
+    untouched = row is not None and sequence >= 0 and sequence == row.sequence + 1
+    if row is None:
+        row = CardSeenRow(serial=serial, meter="", chain=0)
+    row.chain += 0 if untouched else 1
+    row.sequence, row.seen_ms = sequence, now_ms
+    store.add(row)
+    return row.chain
 
 
 class _Numbered(Struct):

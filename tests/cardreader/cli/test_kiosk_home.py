@@ -68,6 +68,9 @@ def test_a_clerks_day(desk: Path) -> None:
         "committed",
     )
     told("topup", *home, *reader, "--eur", "30.50", "--id", "p2", cwd=desk)
+    # The kiosk's own look at the card does not count as somebody else's.
+    seen = told("read", *home, *reader, cwd=desk)
+    assert (seen["meter"], seen["missing"], seen["said_proof"]) == (METER, "first_visit", None)
     undone = told("void", *home, *reader, "--id", "p2", cwd=desk)
     assert (undone["state"], undone["way"]) == ("voided", "card")
     assert run("queue", *home, cwd=desk).stdout == "no payment is open\n"
