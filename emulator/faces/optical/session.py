@@ -36,7 +36,7 @@ from protocols.instants import MINUTE_MS, UtcMs
 
 # The reaction time must be from 200 to 1500 ms. While options are chosen readers switch their speed in it.
 PAUSE_MS: Final = 250
-SWITCH_PAUSE_MS: Final = 1_000
+SWITCH_PAUSE_MS: Final = 1_200
 # How long between two characters of one message, and for the choice of options or a NAK after the last one.
 CHARACTER_MS_MAX: Final = 1_500
 ANSWER_MS_MAX: Final = 2_200

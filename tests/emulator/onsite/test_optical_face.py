@@ -66,7 +66,7 @@ def test_a_reader_that_forgets_to_switch_its_speed_gets_nothing_and_the_next_one
     tmp_path: Path,
 ) -> None:
     def read(places: Mapping[str, str]) -> tuple[bytes, bytes, bytes]:
-        with serial.Serial(read_place(places["optical"], "").path, 300, timeout=2) as port:
+        with serial.Serial(read_place(places["optical"], "").path, 300, timeout=4) as port:
             port.write(b"/?!\r\n")
             who = port.read_until(b"\n")
             port.write(b"\x06050\r\n")
