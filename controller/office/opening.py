@@ -10,8 +10,9 @@ from sqlmodel import Session
 from controller.database.engine import open_store, reading
 from controller.office.issuers_store import issuers_in_force
 from controller.office.people import load_root
+from controller.office.root_chain import write_chain
 from controller.office.root_file import replace_sealed
-from controller.office.root_store import newer_root
+from controller.office.root_store import newer_root, root_chain
 from controller.office.settings import Settings
 from protocols.documents.roles import Root
 
@@ -55,7 +56,15 @@ def keep_newest_root(office: Office) -> None:
         newer = newer_root(session, load_root(office.settings.root))
     if newer is not None:
         write_issuers(office)
+        write_roots(office)
         replace_sealed(office.settings.root, newer[1])
+
+
+def write_roots(office: Office) -> None:
+    """The roots that lead to the one in force, for a timeserver that has missed some."""
+    with office.reading() as session:
+        chain = root_chain(session)
+    replace_sealed(office.settings.roots, write_chain(chain))
 
 
 def write_issuers(office: Office) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.documents.envelope import read_envelope
-from protocols.documents.roles import Root, accept_root
+from protocols.documents.roles import Root, accept_root, read_root
 from protocols.errors import DocumentError
 
 
@@ -46,6 +46,18 @@ class RootChain:
         later = [link for link in self.links if link.root.version > root.version]
         way = _way(root, later)
         return way[-1] if way else None
+
+
+def write_chain(chain: RootChain) -> bytes:
+    """The signed roots of a chain as a file for machines without a store: an envelope a line."""
+    return b"".join(link.envelope + b"\n" for link in chain.links if _is_signed(link.envelope))
+
+
+def read_chain(data: bytes) -> RootChain:
+    """The roots of such a file. Raises DocumentError for a line that is none."""
+    return RootChain(
+        [ChainedRoot(read_root(read_envelope(line).payload), line) for line in data.splitlines()]
+    )
 
 
 def _way(root: Root, later: Sequence[ChainedRoot]) -> list[ChainedRoot]:

@@ -23,6 +23,8 @@ from protocols.reasons import Source
 BROKER_DEFAULT: Final = "mqtt://127.0.0.1:1883"
 # A folder with this file is a controller's home.
 ROOT_FILE: Final = "root.json"
+# Beside it: every root that was in force, an envelope a line.
+ROOTS_FILE: Final = "roots.jsonl"
 ISSUERS_FILE: Final = "issuers.json"
 
 
@@ -63,6 +65,11 @@ class Settings:
     def privacy(self) -> Path:
         """For how long personal data is kept, where the home says it."""
         return self.home / "privacy.toml"
+
+    @property
+    def roots(self) -> Path:
+        """The roots that were in force, for a timeserver's machine that missed some."""
+        return self.root.with_name(ROOTS_FILE)
 
     @property
     def fleet_key(self) -> Path:

@@ -9,6 +9,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from controller.office.root_chain import read_chain
+from controller.office.settings import ROOTS_FILE
 from controller.service.supervising import supervised
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
@@ -59,11 +61,24 @@ class RootWatch:
         except (OSError, DocumentError) as error:
             self._tell_trouble(error.strerror or "?" if isinstance(error, OSError) else str(error))
             return
+        if not isinstance(found, Root) and found is not Refusal.STALE_REV:
+            further = self._by_the_roots_between()
+            if further is None:
+                self._tell_trouble(f"not taken: {found.value.replace('_', ' ')}")
+                return
+            found = further
         self._seen, self._trouble = envelope, ""
         if isinstance(found, Root):
             self._take(found)
-        elif found is not Refusal.STALE_REV:
-            self._tell_trouble(f"not taken: {found.value.replace('_', ' ')}")
+
+    def _by_the_roots_between(self) -> Root | None:
+        """The last root to which the one in force leads by the file beside; None: to no later one."""
+        try:
+            chain = read_chain(self._path.with_name(ROOTS_FILE).read_bytes())
+        except (OSError, DocumentError):
+            return None
+        last = chain.walk(self.root)
+        return None if last is None else last.root
 
     def _take(self, root: Root) -> None:
         was_listed, self.root = self.is_listed, root

@@ -139,31 +139,63 @@ def show(face: Face, order_id: Id, *, wide: Wide = False) -> int:
     return Exit.DONE
 
 
-@verb(app, "sign", "orders sign o000007 --as bert", shares=READING)
-def sign_one(
-    face: Face, order_id: Id, *, by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")]
+@verb(
+    app,
+    "sign",
+    "orders sign o000007 --as bert",
+    "orders sign o000007 o000008 --as bert",
+    shares=READING,
+)
+def sign_some(
+    face: Face,
+    order_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Orders' ids, such as o000007 o000008.")
+    ],
+    *,
+    by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who signs.")],
 ) -> int:
-    """Sign an order that waits for a further person. Once enough people have signed it is sent.
+    """Sign orders that wait for a further person. Once enough people have signed one it is sent.
 
-    The command shows what the order does before it asks for the passphrase.
+    The command shows what each does before it asks for the passphrase, once. Where one of them cannot be
+    signed, none is. With `--json` and several ids, they are listed in `orders`.
     """
-    office, status = face.office, _waiting(face, order_id)
-    role = KINDS[status.order.kind].role
-    choose_operator(office.root, role, by)
+    waiting = {order_id: _signable(face, order_id, by) for order_id in order_ids}
+    told = [_told_before(face, status) for status in waiting.values()]
+    face.warn_of_clocks()
+    actors = {role: face.actor(role) for role in {KINDS[each.order.kind].role for each in waiting.values()}}
+    signed = []
+    for order_id, status in waiting.items():
+        actor = actors[KINDS[status.order.kind].role]
+        with acting(face.office.store, face.office.root, actor, face.now_ms(), here=face.here()) as act:
+            signed.append(sign(act, order_id))
+    if face.as_json and len(signed) > 1:
+        fields = [order_fields(each) | more for each, more in zip(signed, told, strict=True)]
+        print_json({"orders": fields, **face.check_served(*signed)})
+        return Exit.DONE
+    for each, more in zip(signed, told, strict=True):
+        face.show(each, described=True, more=more)
+    return Exit.DONE
+
+
+def _signable(face: Face, order_id: str, by: str) -> OrderStatus:
+    """An order that waits for this person. Raises InputError or RefusedError."""
+    status = _waiting(face, order_id)
+    choose_operator(face.office.root, KINDS[status.order.kind].role, by)
     check_signable(status, by)
+    return status
+
+
+def _told_before(face: Face, status: OrderStatus) -> dict[str, object]:
+    """Say what an order does, and what stands against it; returns what `--json` has of that."""
     if not face.as_json:
-        print_lines(f"{order_id}: {order_in_words(status.order, face.zone, status.created_by)}.")
+        print_lines(f"{status.order.id}: {order_in_words(status.order, face.zone, status.created_by)}.")
     warn(findings_in_words(warnings_of(status.order)))
-    with office.reading() as session:
+    with face.office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
     warn(not_cut_in_words(groups, face.zone))
     unreached = warn_of_order(face, status.order)
-    face.warn_of_clocks()
-    with acting(office.store, office.root, face.actor(role), face.now_ms(), here=face.here()) as act:
-        status = sign(act, order_id)
     plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}
-    more = (not_cut_fields(groups) if plans_cuts else {}) | unreached
-    return face.show(status, described=True, more=more)
+    return {**(not_cut_fields(groups) if plans_cuts else {}), **unreached}
 
 
 @verb(app, "withdraw", "orders withdraw o000007 --as anna", shares=NAMED)

@@ -11,7 +11,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, print_lines
 from controller.office.founding import MACHINES
 from controller.office.keys import key_files, keyid_in, open_key_file
-from controller.office.opening import write_issuers
+from controller.office.opening import write_issuers, write_roots
 from controller.office.people import keyids_of
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import holders_of_keys, proposed_root
@@ -67,6 +67,7 @@ def show_proposal(face: Face, done: RootProposal) -> int:
     if done.in_force:
         replace_sealed(face.office.settings.root, done.envelope)
         write_issuers(face.office)
+        write_roots(face.office)
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         more = {"code": code_of(done.envelope), "changes": words_of(done.change)}

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from controller.office.root_chain import ChainedRoot, RootChain, write_chain
 from controller.service.root_watch import RootWatch
 from controller.service.serve import answering
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Role
-from protocols.documents.roles import ROOT_TYPE, RoleKeys, Root, write_root
+from protocols.documents.roles import ROOT_TYPE, Key, RoleKeys, Root, write_root
 from protocols.link.agreement import agreed_by_meter, drawn_public, public_half
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import ask_key, asks_key
@@ -183,6 +184,28 @@ def test_a_newer_root_of_the_home_is_in_force_without_a_restart(
     assert [line for line in caplog.messages if "does not list this key" in line] == [
         f"root {WITHOUT.version} does not list this key: no ask is answered any more"
     ]
+
+
+def test_a_root_that_is_several_steps_on_is_taken_by_the_roots_between(
+    watch: RootWatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each was signed by people of the one before, and nobody of the first one is left."""
+    people = {name: Key(SIGNERS[name].public.hex(), name) for name in ("gina", "hugo", "dora", "eric")}
+    keys = {SIGNERS[name].keyid: key for name, key in people.items()}
+    between = replace(SECOND, roles=SECOND.roles | {Role.ROOT: RoleKeys(2, tuple(keys)[2:])})
+    last = replace(between, version=between.version + 1)
+    chain = sealed(between, "gina", "hugo", "dora", "eric"), sealed(last, "dora", "eric")
+    (tmp_path / "root.json").write_bytes(chain[1])
+    watch.look()
+    assert watch.root == ROOT
+    assert "not taken: too few signers" in caplog.messages[-1]
+    (tmp_path / "roots.jsonl").write_bytes(b"{}")
+    watch.look()
+    assert watch.root == ROOT
+    links = [ChainedRoot(root, envelope) for root, envelope in zip((between, last), chain, strict=True)]
+    (tmp_path / "roots.jsonl").write_bytes(write_chain(RootChain(links)))
+    watch.look()
+    assert watch.root == last
 
 
 @pytest.mark.parametrize(

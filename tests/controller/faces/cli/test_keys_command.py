@@ -68,3 +68,17 @@ def test_a_malformed_file_of_asks_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match="allowed: a line of 32 bytes as hex for each generation"):
         load_asks(path)
+
+
+def test_several_orders_are_signed_at_once_or_none(home: Path) -> None:
+    made = [
+        call(home, "keys", "rotate", "--fleet", *more, "--as", "anne", "--json").found["id"]
+        for more in ((), ("--again",))
+    ]
+    wrong = call(home, "orders", "sign", *made, "o999999", "--as", "bart")
+    assert (wrong.status, "o999999" in wrong.one_line()) == (1, True)
+    states = [each["state"] for each in call(home, "orders", "list", "--json").found["orders"]]
+    assert states == ["draft", "draft"]
+    signed = call(home, "orders", "sign", *made, "--as", "bart", "--json")
+    assert [each["id"] for each in signed.found["orders"]] == made
+    assert signed.found["orders"][1]["state"] == "active"
