@@ -226,3 +226,17 @@ def test_what_waits_for_a_meter_comes_along_but_no_time_of_a_clock_that_is_doubt
             held = set(card.found.documents.values())
         assert waiting in held
         assert (time in held) == tells_time
+
+
+def test_killed_at_any_step_no_card_has_what_the_ledger_says_it_has_not(desk: Desk) -> None:
+    steps, finished = 60, False
+    while not finished:
+        name = f"p{steps}"
+        desk.memory = WholeMemory(CARD)
+        try:
+            desk.pay(name, 5, steps=steps)
+            finished = True
+        except Killed:
+            on_card = session(InProcess(SmartCard(desk.memory))).read(STATEMENTS[0])
+            assert not on_card or desk.state(name) != PaymentState.TAKEN, steps
+        steps += 1
