@@ -11,10 +11,10 @@ from tests.controller.households.households import ean
 AREAS = ("Namur", "Liège", "Mons", "Arlon")
 LANGUAGES = ("fr", "nl", "de", "en")
 # Of each hundred households, by number within it: what becomes of them.
-MEDICAL = range(5, 9)
-MOVING = range(6)
-REPLACED = range(8, 12)
-REMOVED = range(14, 16)
+MEDICAL = range(2, 9, 6)
+MOVING = range(3)
+REPLACED = range(8, 10)
+REMOVED = range(14, 15)
 MAILED = range(20, 24)
 UNKNOWN_ADDRESS = range(98, 100)
 
