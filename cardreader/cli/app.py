@@ -182,7 +182,7 @@ ROWS: Final = (
     ),
     CommandRow(
         "replace",
-        "Make the card that takes the place of a lost one, with all that was paid.",
+        "Make the card that takes the place of a lost one, with all that was paid at this kiosk.",
         _replace,
         (
             "replace --reader virtual:new.bin --meter m1 --ledger card.bin.ledger",
@@ -197,7 +197,7 @@ ROWS: Final = (
     ),
     CommandRow(
         "reprint",
-        "Print a receipt, also once more.",
+        "Print a receipt: of a payment, a void, a refund, a recovery card, or the end of a shift.",
         _reprint,
         (
             "reprint --home kiosk-1 --payment p1",

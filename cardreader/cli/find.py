@@ -78,7 +78,10 @@ def show_queue(
     *,
     as_json: Json = False,
 ) -> int:
-    """Say which payments are open, and what finishes each. Ends with 0 also where there is none."""
+    """Say which payments are open, and what finishes each.
+
+    Ends with 0 also where there is none.
+    """
     with (
         kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
         reading_kiosk(kiosk.engine) as session,

@@ -1,11 +1,10 @@
 """`relance-kiosk replace`: the card that takes the place of a lost one."""
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from sqlmodel import Session
 
 from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work, receive
 from cardreader.cli.issue import CardWish, issue_card, issued_sentence
@@ -16,9 +15,8 @@ from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.ledger import account_of
 from cardreader.kiosk.paying import purse_of, state_on_card
-from cardreader.kiosk.searching import Sought, find
+from cardreader.kiosk.searching import latest_card
 from cardreader.kiosk.store import reading_kiosk
-from cardreader.kiosk.tables import CardSeenRow
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.arguments import read_name
 from protocols.errors import InputError, RefusedError
@@ -26,8 +24,6 @@ from protocols.instants import UtcMs
 from protocols.reasons import Energy
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
-
-_CARDS_ASKED: Final = 50
 
 
 def replace_card(
@@ -65,7 +61,7 @@ def replace_card(
         if fleet_key is not None and home is None and epoch is None:
             raise InputError("--epoch: missing; needed without --home: nobody here knows the last card")
         with reading_kiosk(kiosk.engine) as session:
-            last = _last_card(session, name)
+            last = latest_card(session, name)
         known, known_reference = (0, "") if last is None else (last.pairing, last.reference)
         # The same command again: the card in the reader is the one that took its place already.
         is_made = last is not None and last.serial == _serial_in(reader)
@@ -80,14 +76,6 @@ def replace_card(
     said = f"{issued_sentence(done)}; the meter refuses earlier cards from its first visit on"
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else said) + "\n")
     return Exit.DONE
-
-
-def _last_card(session: Session, meter: str) -> CardSeenRow | None:
-    """The latest card of a meter that was here, by its pairing epoch."""
-    cards = find(session, Sought(meter=meter), _CARDS_ASKED).cards
-    for each in cards:
-        session.expunge(each)
-    return max(cards, key=lambda each: each.pairing, default=None)
 
 
 def _serial_in(reader: str) -> str:

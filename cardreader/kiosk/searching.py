@@ -49,3 +49,12 @@ def find(session: Session, sought: Sought, limit: int) -> FoundHere:
         )
     rows = session.exec(payments.order_by(col(TakenPaymentRow.asked_ms).desc()).limit(limit))
     return FoundHere(tuple(found[:limit]), tuple(rows))
+
+
+def latest_card(session: Session, meter: str) -> CardSeenRow | None:
+    """The latest card of a meter that was here, by its pairing epoch; it may outlive the session."""
+    cards = select(CardSeenRow).where(CardSeenRow.meter == meter)
+    found = session.exec(cards.order_by(col(CardSeenRow.pairing).desc()).limit(1)).first()
+    if found is not None:
+        session.expunge(found)
+    return found

@@ -60,7 +60,7 @@ class Counted(NamedTuple):
 
 # An image has integers of 64 bits, and a household of some years is charged more thousandths than these hold.
 _WHOLE_MQ: Final = 1 << 62
-_NOTHING_Counts: Final = Counted()
+_NOTHING_COUNTED: Final = Counted()
 _NO_REGISTERS: Final[Mapping[str, Counted]] = {}
 
 
@@ -144,7 +144,7 @@ def _counted(credit: Credit) -> Mapping[str, Counted]:
     """What each register was charged with so far."""
     if not credit.register:
         return credit.counted
-    before = credit.counted.get(credit.register, _NOTHING_Counts)
+    before = credit.counted.get(credit.register, _NOTHING_COUNTED)
     charged_mq = before.charged_mq + _consumed_since_mq(credit) + _fixed_since_mq(credit)
     wholes, rest_mq = divmod(charged_mq, _WHOLE_MQ)
     now = Counted(before.energy_mj + credit.energy_mj - credit.priced_mj, rest_mq, before.wholes + wholes)
