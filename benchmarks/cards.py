@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.contact_line import Line
+from benchmarks.contact_line import Line, Traffic
 from benchmarks.figures import Figure, Goal, Progress, figure_of, seconds
 from cardreader.card.card import SmartCard
 from cardreader.card.store import CARD_BYTES, Store, WholeMemory
-from cardreader.channel.keys import KeySet, generation_key, kiosk_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.issue import issue_cards
-from cardreader.cli.opening import open_session
-from cardreader.cli.options import office_key
 from cardreader.cli.read import read_card
 from cardreader.files.access import KeyHolder
-from cardreader.files.layout import LOG, PAIRING, STATEMENTS
+from cardreader.files.layout import STATEMENTS
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession, ask, select_application
+from cardreader.host.session import HostSession
 from cardreader.host.transport import CardChannel, InProcess
-from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.practice import HOLDERS, practice_signer
+from cardreader.kiosk.exchange import open_with_kiosk_keys
+from cardreader.kiosk.home import practice_home
 from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.loads import load
+from cardreader.loading.loads import plan_load
+from cardreader.loading.memory import CardMemory
+from cardreader.loading.staging import stage
 from cardreader.readers.virtual import SCHEME, VirtualCard
 from protocols.documents import drafting
 from protocols.documents.envelope import seal
@@ -44,7 +44,6 @@ from protocols.units import UEUR_PER_EUR
 _SEED: Final = "benchmark"
 _METER: Final = "m1"
 _ISSUER: Final = "kiosk-1"
-_GENERATION: Final = 1
 _READ_GOAL_MS: Final = 300
 _TOP_UP_GOAL: Final = 1.2
 _SPEEDS: Final = (9_600, 115_200)
@@ -79,7 +78,7 @@ def _from_its_meter(folder: Path) -> Path:
     with _silence():
         issue_cards(f"{SCHEME}{path}", _METER, practice=_SEED)
     with VirtualCard(path) as card:
-        _top_up(card, 1, 20)
+        _top_up(card, _statement(1, 20))
     program = Path(sys.executable).parent / "relance-emulator"
     words = ("meter", _METER, "--state", str(folder / "meter.json"), "--card", str(path), "--practice", _SEED)
     subprocess.run([program, *words], check=True, capture_output=True)  # noqa: S603 # our own program
@@ -109,65 +108,68 @@ def _read_to_screen(path: Path, size: Size, progress: Progress) -> Figure:
 
 
 def _top_up_on_the_line(content: bytes) -> list[Figure]:
-    """A whole top-up against its core: mutual authentication, the statement, the commit."""
+    """Both acts of a top-up, and both in one session, against its core: authentication, statement, commit."""
     statement = _statement(2, 30)
     core = Line(_put_in(content))
-    select_application(core.channel)
-    session = HostSession.open(core, _keys(core.channel), secrets.token_bytes(CHALLENGE_BYTES))
-    session.write(STATEMENTS[0], statement)
+    session = _opened(core)
+    session.write(STATEMENTS[0], statement, len(statement))
     session.commit()
-    alone = Line(_put_in(content))
-    _pay_alone(alone, statement)
-    whole = Line(_put_in(content))
-    found = _top_up(whole, 2, 30)
-    core_bytes, whole_bytes = core.traffic.wire_bytes, whole.traffic.wire_bytes
+    memory = CardMemory()
+    line = Line(_put_in(content))
+    found = read_contents(_opened(line), memory)
+    read, reads = line.traffic, line.commands
+    line.traffic, line.commands = Traffic(0, 0), 0
+    session = _opened(line)
+    assert read_contents(session, memory) == found
+    _pay(session, found, statement)
+    paid, pays = line.traffic, line.commands
+    both = Line(_put_in(content))
+    _top_up(both, statement)
     up = sum(len(word) for words in (found.reports, found.asks, found.proofs) for word in words.words)
-    brought = f"{whole.commands} commands; {up + len(found.state.word)} B of it are what the meter said"
-    goal = Goal("at most", _TOP_UP_GOAL)
-    note = "the statement is not read back, nor what the meter said"
+    said = f"{reads} commands; {up + len(found.state.word)} B of it are what the meter said"
+    in_one = "relance-kiosk topup: read and pay in one session"
+    core_bytes = core.traffic.wire_bytes
     figures = [
         Figure("top-up, core", core_bytes, "B", note="mutual authentication, the statement, the commit"),
-        Figure("top-up, whole", whole_bytes, "B", note=brought),
-        Figure("top-up, whole / core", whole_bytes / core_bytes, "×", goal=goal, note="bytes on the line"),
-        Figure("top-up, payment alone / core", alone.traffic.wire_bytes / core_bytes, "×", note=note),
+        Figure("top-up, read", read.wire_bytes, "B", note=said),
+        Figure("top-up, pay", paid.wire_bytes, "B", note=f"{pays} commands, in a session of its own"),
+        Figure(
+            "top-up, pay / core",
+            paid.wire_bytes / core_bytes,
+            "×",
+            goal=Goal("at most", _TOP_UP_GOAL),
+            note="bytes on the line, of a card that was read before and has not changed",
+        ),
+        Figure("top-up, both / core", both.traffic.wire_bytes / core_bytes, "×", note=in_one),
     ]
     for speed in _SPEEDS:
-        note = f"T=1; the card's own time apart; the core takes {core.traffic.seconds(speed):.2g} s"
-        figures.append(Figure(f"top-up, whole, {speed} bit/s", whole.traffic.seconds(speed), "s", note=note))
+        core_s, read_s, pay_s = (each.seconds(speed) for each in (core.traffic, read, paid))
+        note = f"T=1; the card's own time apart; to read it takes {read_s:.2g} s, the core {core_s:.2g} s"
+        figures.append(Figure(f"top-up, pay, {speed} bit/s", pay_s, "s", note=note))
     return figures
-
-
-def _pay_alone(channel: CardChannel, statement: bytes) -> None:
-    """What a payment cannot do without: whose card it is, which slot is its issuer's, and the log."""
-    session = _opened(channel)
-    for file in (PAIRING, *STATEMENTS):
-        session.read(file)
-    session.write(STATEMENTS[0], statement)
-    session.append(LOG, _visit().encode())
-    session.commit()
 
 
 def _put_in(content: bytes) -> InProcess:
     return InProcess(SmartCard(WholeMemory(content)))
 
 
-def _keys(channel: CardChannel) -> KeySet:
-    generation = generation_key(office_key(None, _SEED).key, _GENERATION)
-    return kiosk_keys(generation, _GENERATION, ask(channel, iso.DATA_SERIAL))
-
-
 def _opened(channel: CardChannel) -> HostSession:
-    return open_session(channel, KeyHolder.KIOSK, _GENERATION, office_key(None, _SEED))
+    return open_with_kiosk_keys(channel, practice_home(_SEED), secrets.token_bytes(CHALLENGE_BYTES))
 
 
-def _top_up(channel: CardChannel, number: int, total_eur: int) -> CardContents:
-    """As a kiosk does it: the card is read whole, loaded, and what was written is read back."""
-    session, statement = _opened(channel), _statement(number, total_eur)
-    found = read_contents(session)
-    plan = load(session, found.documents, [statement], _visit(), lambda _document: False)
-    (slot,) = plan.writes
-    assert session.read(slot) == statement
-    return found
+def _top_up(channel: CardChannel, statement: bytes) -> None:
+    """As a kiosk does it that has not read the card before."""
+    session = _opened(channel)
+    _pay(session, read_contents(session), statement)
+
+
+def _pay(session: HostSession, found: CardContents, statement: bytes) -> None:
+    """What `write_card` does, without the kiosk's store."""
+    assert found.inventory is not None
+    plan = plan_load([statement], found.documents, found.inventory.free_bytes, lambda _document: False)
+    assert plan.writes
+    stage(session, found, plan.writes, _visit())
+    session.commit()
 
 
 def _visit() -> Visit:

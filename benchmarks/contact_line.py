@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from cardreader.host.transport import CardChannel
 
-# Our ATR names no IFSC, so it is 32 (§11.4.2); readers ask for an IFSD of 254 at once.
-IFSC_BYTES: Final = 32
+# TA3 of our ATR (§11.4.2); readers ask for an IFSD of 254 at once.
+IFSC_BYTES: Final = 254
 IFSD_BYTES: Final = 254
 _AROUND_BYTES: Final = 4
 _CHARACTER_ETU: Final = 12

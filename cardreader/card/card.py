@@ -17,6 +17,7 @@ from cardreader.card.keyring import free_for_files
 from cardreader.card.store import NonVolatile, Store
 from cardreader.channel.scp03 import BLOCK_BYTES, MAC_BYTES, SECURE_CLASS
 from cardreader.files.access import KeyHolder
+from cardreader.files.inventory import Fingerprint, Inventory, contents_digest
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.apdu import NE_EXTENDED_MAX, NE_SHORT_MAX, CommandApdu, ResponseApdu, read_command
 from cardreader.iso7816.instructions import Instruction
@@ -28,6 +29,9 @@ from cardreader.iso7816.tlv import tlv
 _HISTORICAL: Final = bytes.fromhex("80 73 B6 01 40")
 _ISO: Final = 0x00
 _OWN: Final = 0x80
+# The longest information field of a block that it takes (ISO 7816-3 §11.4.2): the most that there is. Without
+# it a reader cuts commands into blocks of 32 bytes.
+_IFSC_BYTES: Final = 254
 # Classes of the commands that are not ISO's.
 _OWN_COMMANDS: Final = frozenset(
     {
@@ -45,8 +49,8 @@ _KEY_NUMBERS: Final = (1, 2, 3)
 
 
 def _atr(historical: bytes) -> bytes:
-    """The answer to reset of a card that speaks T=1 (ISO 7816-3 §8.2): TS, T0, TD1, TD2, T1 to TK, TCK."""
-    body = bytes((0x80 | len(historical), 0x81, 0x01)) + historical
+    """The answer to reset of a card that speaks T=1 (ISO 7816-3 §8.2): TS, T0, TD1, TD2, TA3, T1 …, TCK."""
+    body = bytes((0x80 | len(historical), 0x81, 0x11, _IFSC_BYTES)) + historical
     check = 0
     for byte in body:
         check ^= byte
@@ -120,7 +124,7 @@ class SmartCard:
         if command.ins in self._keys.commands:
             return self._keys.commands[command.ins](command)
         if command.ins == Instruction.GET_DATA:
-            return ResponseApdu(self._data(command.p1 << 8 | command.p2), StatusWord.OK)
+            return ResponseApdu(self._data(command.p1 << 8 | command.p2, who), StatusWord.OK)
         if command.ins == Instruction.COMMIT:
             return self._commit(command, who)
         raise StatusError(StatusWord.UNKNOWN_INSTRUCTION)
@@ -137,8 +141,8 @@ class SmartCard:
             self._files.commit()
         return ResponseApdu(b"", StatusWord.OK)
 
-    def _data(self, tag: int) -> bytes:
-        """GET DATA: what anybody may ask."""
+    def _data(self, tag: int, who: KeyHolder | None) -> bytes:
+        """GET DATA: what anybody may ask, and in a session what all files hold."""
         ring = self._keys.ring
         match tag:
             case iso.DATA_SERIAL:
@@ -151,13 +155,22 @@ class SmartCard:
                 )
                 return tlv(iso.DATA_KEYS, b"".join(keys))
             case iso.DATA_FREE_BYTES:
-                return free_for_files(self._store.free_bytes).to_bytes(2)
+                return self._free_bytes.to_bytes(2)
             case iso.DATA_LETTERS:
                 return ring.letters.to_bytes(4)
             case iso.DATA_TRIES:
                 return b"".join(bytes((each.keys.version, each.tries)) for each in ring.held)
+            case iso.DATA_INVENTORY:
+                lengths = {file: len(data) for file, data in self._files.contents(who).items()}
+                return Inventory(self._free_bytes, lengths).encode()
+            case iso.DATA_FINGERPRINT:
+                return Fingerprint(self._free_bytes, contents_digest(self._files.contents(who))).encode()
             case _:
                 raise StatusError(StatusWord.NOT_FOUND)
+
+    @property
+    def _free_bytes(self) -> int:
+        return free_for_files(self._store.free_bytes)
 
     def _end_session(self) -> None:
         self._keys.session = None

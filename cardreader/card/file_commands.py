@@ -58,6 +58,15 @@ class FileCommands:
         staged, self.staged = self.staged, {}
         self._store.commit(staged, RING_PAGES)
 
+    def contents(self, who: KeyHolder | None) -> dict[CardFile, bytes]:
+        """What each file of the application holds, but for the empty ones; with what the session has staged.
+
+        Raises StatusError with NOT_ALLOWED outside of a session: the holder of any key may read all of it.
+        """
+        if who is None:
+            raise StatusError(StatusWord.NOT_ALLOWED)
+        return {file: data for file in IN_ADF if (data := self._content(file, who))}
+
     # ------------------------------------------------------------------------------------- selection
 
     def _select(self, command: CommandApdu, who: KeyHolder | None) -> ResponseApdu:

@@ -9,9 +9,10 @@ import msgspec
 import typer
 from sqlalchemy import Engine
 
+from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.options import Json, Reader
 from cardreader.host.transport import CardChannel
-from cardreader.kiosk.exchange import CardExchanged, KioskNow, exchange, open_as_kiosk, renew_card_keys
+from cardreader.kiosk.exchange import CardExchanged, KioskNow, exchange, open_with_kiosk_keys, renew_card_keys
 from cardreader.kiosk.home import KioskHome, open_home
 from cardreader.kiosk.store import documents_for, open_kiosk_store, reading_kiosk, writing_kiosk
 from cardreader.readers.opening import open_card
@@ -59,7 +60,7 @@ def _exchange(card: CardChannel, store: Engine, home: KioskHome, meter: str) -> 
         letters = [row.envelope for row in documents_for(session, meter) if row.object == "letter"]
     if letters:
         renew_card_keys(card, letters)
-    host = open_as_kiosk(card, home, secrets.token_bytes)
+    host = open_with_kiosk_keys(card, home, secrets.token_bytes(CHALLENGE_BYTES))
     now = KioskNow(now_ms(), tick_ms(), boot_id())
     with writing_kiosk(store) as session:
         return exchange(session, host, home, now, lambda _document: False)

@@ -6,18 +6,22 @@ tells. A reader that waits for each answer uses it as a `session.HostSession`. P
 """
 
 import hmac
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from cardreader.channel import scp03
 from cardreader.channel.keys import KeySet
 from cardreader.channel.scp03 import SecureMessages
+from cardreader.files.content import Content
+from cardreader.files.inventory import Fingerprint, Inventory
 from cardreader.files.layout import AID, CardFile, Structure
 from cardreader.host.dialogue import Dialogue, exchange
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.apdu import NE_SHORT_MAX, CommandApdu, ResponseApdu
 from cardreader.iso7816.instructions import Instruction
 from cardreader.iso7816.status import StatusError, StatusWord
-from protocols.errors import RefusedError
+from protocols.errors import DocumentError, RefusedError
+
+C = TypeVar("C", bound=Content)
 
 # Data of a short secure command: with padding and MAC it fills 255 bytes.
 PIECE_BYTES: Final = 239
@@ -53,7 +57,7 @@ class Greeted(NamedTuple):
 
 def selecting() -> Dialogue[None]:
     """Selects our application. Raises NotOurCardError for a card of somebody else."""
-    select = CommandApdu(0, Instruction.SELECT, iso.SELECT_BY_AID, 0, AID, NE_SHORT_MAX)
+    select = CommandApdu(0, Instruction.SELECT, iso.SELECT_BY_AID, iso.SELECT_WITHOUT_ANSWER, AID)
     answer = yield from exchange(select)
     if answer.status in (StatusWord.FILE_NOT_FOUND, StatusWord.UNKNOWN_INSTRUCTION, StatusWord.UNKNOWN_CLASS):
         raise NotOurCardError("card: it is not one of ours; it has no such application")
@@ -110,44 +114,75 @@ class SecureSession:
         answer = yield from exchange(self._messages.wrap(command))
         return self._messages.unwrap(answer)
 
-    def reading(self, file: CardFile) -> Dialogue[bytes]:
-        """The content of a file of bytes. Raises StatusError for more than the file can hold."""
+    def reading(self, file: CardFile, length: int | None = None) -> Dialogue[bytes]:
+        """The content of a file of bytes. `length`: the inventory's word; None: until it ends.
+
+        Raises StatusError for more than the file can hold.
+        """
         assert file.structure is Structure.TRANSPARENT, file.name
         data = b""
-        while True:
+        while len(data) != length:
             answer = yield from self.sending(_at(Instruction.READ_BINARY, file, len(data), ne=PIECE_BYTES))
             piece = answer.checked()
             data += piece
             if len(data) > file.bytes_max:
                 raise StatusError(StatusWord.WRONG_LENGTH)
             if len(piece) < PIECE_BYTES:
-                return data
+                break
+        return data
 
-    def writing(self, file: CardFile, content: bytes) -> Dialogue[None]:
-        """Stages this content of a file of bytes. Empty: the file will be empty."""
+    def writing(self, file: CardFile, content: bytes, held_bytes: int | None = None) -> Dialogue[None]:
+        """Stages this content of a file of bytes. Empty: the file will be empty.
+
+        `held_bytes`: how long the content is that lies there; None: nobody knows.
+        """
         assert file.structure is Structure.TRANSPARENT, file.name
-        # From the beginning on the file is taken away first, so that nothing of a longer content stays.
-        (yield from self.sending(_at(Instruction.ERASE_BINARY, file, 0))).checked()
+        # What is longer is taken away first, so that nothing of it stays.
+        if held_bytes is None or held_bytes > len(content):
+            (yield from self.sending(_at(Instruction.ERASE_BINARY, file, 0))).checked()
         for at in range(0, len(content), PIECE_BYTES):
             piece = content[at : at + PIECE_BYTES]
             (yield from self.sending(_at(Instruction.UPDATE_BINARY, file, at, piece))).checked()
 
-    def reading_records(self, file: CardFile) -> Dialogue[list[bytes]]:
-        """The records of a file of records; in a cyclic file the newest comes first."""
-        found = list[bytes]()
+    def reading_records(self, file: CardFile, length: int | None = None) -> Dialogue[list[bytes]]:
+        """The records of a file of records, in a cyclic file the newest first. `length`: as in `reading`."""
+        found, bytes_read = list[bytes](), 0
         for number in range(1, file.records_max + 1):
+            if bytes_read == length:
+                break
             p2 = file.sfi << iso.SFI_SHIFT | iso.BY_NUMBER
             command = CommandApdu(0, Instruction.READ_RECORD, number, p2, ne=PIECE_BYTES)
             answer = yield from self.sending(command)
             if answer.status == StatusWord.RECORD_NOT_FOUND:
                 break
             found.append(answer.checked())
+            # In the file each has a byte of length in front.
+            bytes_read += 1 + len(found[-1])
         return found
 
     def asking(self, tag: int) -> Dialogue[bytes]:
         """As the function, inside the session: the answer is the card's own."""
         command = CommandApdu(0, Instruction.GET_DATA, tag >> 8, tag & 0xFF, ne=PIECE_BYTES)
         return (yield from self.sending(command)).checked()
+
+    def taking_stock(self) -> Dialogue[Inventory | None]:
+        """Which files hold how much; None: a card of before, which does not say it."""
+        data = yield from self._asking_new(iso.DATA_INVENTORY)
+        return None if data is None else _told(Inventory, data)
+
+    def fingerprinting(self) -> Dialogue[Fingerprint | None]:
+        """The digest of all that the card holds and the session has staged; None: a card of before."""
+        data = yield from self._asking_new(iso.DATA_FINGERPRINT)
+        return None if data is None else _told(Fingerprint, data)
+
+    def _asking_new(self, tag: int) -> Dialogue[bytes | None]:
+        try:
+            return (yield from self.asking(tag))
+        except StatusError as error:
+            # Nobody proves a refusal. Whoever forges one makes the host read what it need not.
+            if error.status != StatusWord.NOT_FOUND:
+                raise
+            return None
 
     def putting_letter(self, letter: bytes) -> Dialogue[None]:
         """Gives the card a key letter inside the session, which stays open."""
@@ -161,6 +196,13 @@ class SecureSession:
     def committing(self) -> Dialogue[None]:
         """Makes all that was staged true, all at once; the card's answer is the receipt."""
         (yield from self.sending(CommandApdu(0x80, Instruction.COMMIT, 0, 0))).checked()
+
+
+def _told(kind: type[C], data: bytes) -> C:
+    try:
+        return kind.decode(data)
+    except DocumentError:
+        raise StatusError(StatusWord.WRONG_DATA) from None
 
 
 def _at(

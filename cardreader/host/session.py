@@ -4,7 +4,10 @@ Nothing written is true for the card until `commit` has been answered. Whoever g
 whether it is; reading tells.
 """
 
+from collections.abc import Callable
+
 from cardreader.channel.keys import KeySet
+from cardreader.files.inventory import Fingerprint, Inventory
 from cardreader.files.layout import CardFile
 from cardreader.host.dialogue import Dialogue, T, exchange, run
 from cardreader.host.secure import Greeting, NotOurCardError, SecureSession, asking, greeting, selecting
@@ -51,21 +54,40 @@ class HostSession:
         greeted = run(channel, greeting(keys.version, challenge))
         return cls(channel, run(channel, SecureSession.opening(greeted, keys)))
 
+    @classmethod
+    def open_by_serial(
+        cls, channel: CardChannel, version: int, keys_of: Callable[[bytes], KeySet], challenge: bytes
+    ) -> "HostSession":
+        """As `open`, with the keys that `keys_of` gives for the serial number in the card's greeting.
+
+        So nobody asks for the number before. A card that names another one does not have those keys.
+        """
+        greeted = run(channel, greeting(version, challenge))
+        return cls(channel, run(channel, SecureSession.opening(greeted, keys_of(greeted.greeting.serial))))
+
     def send(self, command: CommandApdu) -> ResponseApdu:
         """The answer to a plain command that travels as a secure one."""
         return self._run(self._session.sending(command))
 
-    def read(self, file: CardFile) -> bytes:
-        """The content of a file of bytes."""
-        return self._run(self._session.reading(file))
+    def read(self, file: CardFile, length: int | None = None) -> bytes:
+        """The content of a file of bytes. `length`: the inventory's word; None: until it ends."""
+        return self._run(self._session.reading(file, length))
 
-    def write(self, file: CardFile, content: bytes) -> None:
-        """Stages this content of a file of bytes. Empty: the file will be empty."""
-        self._run(self._session.writing(file, content))
+    def write(self, file: CardFile, content: bytes, held_bytes: int | None = None) -> None:
+        """Stages this content of a file of bytes. `held_bytes`: as in `SecureSession.writing`."""
+        self._run(self._session.writing(file, content, held_bytes))
 
-    def records(self, file: CardFile) -> list[bytes]:
-        """The records of a file of records; in a cyclic file the newest comes first."""
-        return self._run(self._session.reading_records(file))
+    def records(self, file: CardFile, length: int | None = None) -> list[bytes]:
+        """The records of a file of records, in a cyclic file the newest first. `length`: as in `read`."""
+        return self._run(self._session.reading_records(file, length))
+
+    def inventory(self) -> Inventory | None:
+        """Which files hold how much; None: a card of before, which does not say it."""
+        return self._run(self._session.taking_stock())
+
+    def fingerprint(self) -> Fingerprint | None:
+        """The digest of all that the card holds and the session has staged; None: a card of before."""
+        return self._run(self._session.fingerprinting())
 
     def ask(self, tag: int) -> bytes:
         """As the function, inside the session: the answer is the card's own."""

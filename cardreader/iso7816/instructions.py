@@ -28,13 +28,17 @@ SELECT_IN_FOLDER: Final = 0x02
 SELECT_PARENT: Final = 0x03
 SELECT_BY_AID: Final = 0x04
 SELECT_BY_PATH: Final = 0x08
+# P2 of SELECT (§11.2.2): the answer holds nothing but its status.
+SELECT_WITHOUT_ANSWER: Final = 0x0C
 
-# P1P2 of GET DATA. DF21 to DF23 are our own.
+# P1P2 of GET DATA. DF21 to DF25 are our own; DF24 and DF25 are answered in a session alone.
 DATA_SERIAL: Final = 0x005A
 DATA_KEYS: Final = 0x00E0
 DATA_FREE_BYTES: Final = 0xDF21
 DATA_LETTERS: Final = 0xDF22
 DATA_TRIES: Final = 0xDF23
+DATA_INVENTORY: Final = 0xDF24
+DATA_FINGERPRINT: Final = 0xDF25
 
 # In P2 of the record commands: P1 is the number of the record (ISO 7816-4 §11.3.3).
 BY_NUMBER: Final = 0x04

@@ -5,20 +5,19 @@ its meter goes onto it with whatever else is written.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from cardreader.channel.keys import kiosk_keys
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState, Pairing
-from cardreader.files.layout import LOG, CardFile
+from cardreader.files.layout import CardFile
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession, ask, select_application
+from cardreader.host.session import HostSession
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.practice import practice_answers, practice_key
-from cardreader.kiosk.exchange import LETTER, TIME, hear, note_seen
+from cardreader.kiosk.exchange import LETTER, TIME, hear, note_seen, open_with_kiosk_keys
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
@@ -29,8 +28,10 @@ from cardreader.kiosk.store import (
 )
 from cardreader.kiosk.tables import CardSeenRow
 from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.loads import LeftOut, LoadPlan, plan_load
+from cardreader.loading.loads import LeftOut, plan_load
+from cardreader.loading.memory import CardMemory
 from cardreader.loading.progress import progress_of, waiting
+from cardreader.loading.staging import stage
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope, valid_keyids
 from protocols.documents.kind_rule import Kind
@@ -46,7 +47,8 @@ class Kiosk:
     """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
 
     `limits`: that the controller has set; None: none. `tells_time`: whether it does not doubt its own clock:
-    else no time goes onto a card (CLK-08).
+    else no time goes onto a card (CLK-08). `memory`: of the last cards: whoever lives longer than one act
+    hands it on, and a card that has not changed is not read again.
     """
 
     home: KioskHome
@@ -54,6 +56,7 @@ class Kiosk:
     station: str
     limits: TillLimits | None = None
     tells_time: bool = False
+    memory: CardMemory = field(default_factory=CardMemory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,10 @@ def look_at(
     `challenge`: 8 bytes never used before. Raises NotOurCardError for a foreign one, CardGoneError for one
     that is pulled out.
     """
-    select_application(channel)
-    serial, cards = ask(channel, iso.DATA_SERIAL), kiosk.home.cards
-    session = HostSession.open(channel, kiosk_keys(cards.secret, cards.generation, serial), challenge)
+    session = open_with_kiosk_keys(channel, kiosk.home, challenge)
     with writing_kiosk(kiosk.engine) as store:
-        chain = note_seen(store, serial.hex(), session.greeting.sequence, now_ms)
-    return session, read_contents(session), chain
+        chain = note_seen(store, session.greeting.serial.hex(), session.greeting.sequence, now_ms)
+    return session, read_contents(session, kiosk.memory), chain
 
 
 def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs) -> CardAtDesk:
@@ -158,10 +159,10 @@ def write_card(
 ) -> PutOnCard:
     """Puts documents onto the card, the first one whatever lies there; also what waits for its meter.
 
-    All is staged, read back, and then committed at once; `before_commit` is called in between, and also where
-    the card holds everything already. Raises RefusedError where the first one does not fit, or what is read
-    back is something else; CardGoneError where the card was pulled out: then nobody knows, and the next visit
-    tells.
+    All is staged, verified, and then committed at once; `before_commit` is called in between, and also where
+    the card holds everything already. Raises RefusedError where the first one does not fit, or what the card
+    has staged is something else; CardGoneError where the card was pulled out: then nobody knows, and the next
+    visit tells.
     """
     done = {each.slot: each.object for each in progress_of(card.found).documents if each.is_done}
     answered = {card.found.documents[slot] for slot in card.found.documents if slot.name in done}
@@ -181,7 +182,10 @@ def write_card(
         extra += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
     new = (*documents, *extra)
     wanted = (*new, *waiting(card.found, new))
-    free_bytes = int.from_bytes(card.session.ask(iso.DATA_FREE_BYTES))
+    inventory = card.found.inventory
+    free_bytes = (
+        int.from_bytes(card.session.ask(iso.DATA_FREE_BYTES)) if inventory is None else inventory.free_bytes
+    )
     # What lies there of the same thing is replaced, however high it says that it counts.
     plan = plan_load(wanted, card.found.documents, free_bytes, lambda _document: False)
     slots = {**card.found.documents, **plan.writes}
@@ -189,21 +193,16 @@ def write_card(
     if slot is None:
         why = next((each.why for each in plan.left_out if each.document == documents[0]), "no_slot")
         raise RefusedError(f"it does not fit onto the card: {why}; put the card into the meter first")
-    _stage(card.session, plan, Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms, kiosk.station))
-    before_commit()
-    if plan.writes:
-        card.session.commit()
-    return PutOnCard(slot, plan.left_out)
-
-
-def _stage(session: HostSession, plan: LoadPlan, visit: Visit) -> None:
     if not plan.writes:
-        return
-    for slot, document in plan.writes.items():
-        session.write(slot, document)
-        if session.read(slot) != document:
-            raise RefusedError(f"{slot.name}: what was read back is not what was written; try again")
-    session.append(LOG, visit.encode())
+        before_commit()
+        return PutOnCard(slot, plan.left_out)
+    visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms, kiosk.station)
+    written = stage(card.session, card.found, plan.writes, visit)
+    before_commit()
+    card.session.commit()
+    if inventory is not None:
+        kiosk.memory.keep(written)
+    return PutOnCard(slot, plan.left_out)
 
 
 def _own_total(home: KioskHome, purse: TillPurse, document: bytes) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from sqlmodel import Session
 
-from cardreader.channel.keys import kiosk_keys
+from cardreader.channel.keys import KeySet, kiosk_keys, kiosk_version
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState
 from cardreader.files.visits import Deed, Visit
@@ -61,12 +61,18 @@ class KioskNow(Struct, frozen=True):
     boot: str
 
 
-def open_as_kiosk(card: CardChannel, home: KioskHome, draw: Callable[[int], bytes]) -> HostSession:
-    """A session with this kiosk's keys. Raises NotOurCardError, StatusError."""
+def open_with_kiosk_keys(card: CardChannel, home: KioskHome, challenge: bytes) -> HostSession:
+    """A session with this kiosk's keys. `challenge`: 8 bytes never used before.
+
+    Raises NotOurCardError, StatusError.
+    """
+    cards = home.cards
+
+    def keys_of(serial: bytes) -> KeySet:
+        return kiosk_keys(cards.secret, cards.generation, serial)
+
     select_application(card)
-    serial = ask(card, iso.DATA_SERIAL)
-    keys = kiosk_keys(home.cards.secret, home.cards.generation, serial)
-    return HostSession.open(card, keys, draw(8))
+    return HostSession.open_by_serial(card, kiosk_version(cards.generation), keys_of, challenge)
 
 
 def renew_card_keys(card: CardChannel, letters: list[bytes]) -> bool:

@@ -1,7 +1,7 @@
 """A payment at the kiosk: reserve, write, verify, commit. Killed anywhere, the same id makes it good.
 
 1. *Reserve*: the payment is booked before anything else happens; a terminal is asked after that.
-2. *Write* and *verify*: the statement of all that counts is staged on the card, and read back.
+2. *Write* and *verify*: the statement of all that counts is staged on the card, and its digest compared.
 3. It is noted that a card may have it; then the card's commit makes it true, and its answer is noted.
 
 Where money was taken and the card could not be written, the payment stays open: any later visit of any card

@@ -112,7 +112,7 @@ class FoundMoneyRow(KioskTable, table=True):
 class StatementRow(KioskTable, table=True):
     """A statement that was signed. `offered`: 1 once it may be on a card: written down before the commit.
 
-    `confirmed`: 1 once a card has confirmed it, and it was read back.
+    `confirmed`: 1 once a card has confirmed it, after it was verified.
     """
 
     __tablename__ = "statement"

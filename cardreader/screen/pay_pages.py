@@ -109,7 +109,7 @@ def confirm(visit: Posted) -> Response:
     except RelanceError as error:
         return _unfinished(visit, pending, error)
     visit.session.pending = None
-    visit.session.notice = visit.sentences.say("Paid. It is on the card, and was read back.")
+    visit.session.notice = visit.sentences.say("Paid. It is on the card, and was verified.")
     return visit.to(f"/receipt/{number}")
 
 

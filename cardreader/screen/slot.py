@@ -11,17 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cardreader.channel.keys import kiosk_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.explaining.explanation import CardKind, Explanation
 from cardreader.explaining.rules import explain, explain_unserved
 from cardreader.host.secure import NotOurCardError
-from cardreader.host.session import HostSession, ask, select_application
-from cardreader.host.transport import CardChannel
-from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
-from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.exchange import open_with_kiosk_keys
 from cardreader.kiosk.rules import Moment
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
@@ -158,17 +154,11 @@ class WatchedSlot:
             return SlotView(trouble=KioskTrouble.CARD_PULLED)
         except RefusedError:
             # It belongs to nobody: why, its contents say.
-            contents = read_contents(kiosk_session(card, self._kiosk_now().home))
+            contents = read_contents(
+                open_with_kiosk_keys(card, self._kiosk_now().home, secrets.token_bytes(CHALLENGE_BYTES))
+            )
             return SlotView(reader=reader, contents=contents, explanation=explain(contents))
         except RelanceError as error:
             return SlotView(reader=reader, trouble=trouble_of(error))
         found = at_desk.found
         return SlotView(reader=reader, contents=found, serial=at_desk.serial, explanation=explain(found))
-
-
-def kiosk_session(card: CardChannel, home: KioskHome) -> HostSession:
-    """A session with the keys that this kiosk has of the card. Raises as `HostSession.open`."""
-    select_application(card)
-    serial = ask(card, iso.DATA_SERIAL)
-    keys = kiosk_keys(home.cards.secret, home.cards.generation, serial)
-    return HostSession.open(card, keys, secrets.token_bytes(CHALLENGE_BYTES))

@@ -19,6 +19,9 @@ from cardreader.files.layout import LOG, PROOFS, STATEMENTS
 from cardreader.files.visits import Deed, Visit
 from cardreader.host.session import HostSession, select_application
 from cardreader.host.transport import CardChannel, InProcess
+from cardreader.loading.contents import read_contents
+from cardreader.loading.memory import CardMemory
+from cardreader.loading.staging import stage
 from protocols.documents.statements import NO_TOTALS, Totals, apply_statement
 from tests.cardreader.one_card import KIOSK, METER_KEYS, issued
 
@@ -70,6 +73,7 @@ class Story:
         self.content = content
         self.office, self.meter = Office(), CreditingMeter()
         self._challenges = challenges
+        self.memory = CardMemory()
 
     def copy(self) -> "Story":
         """The same instant, to go on from in another way."""
@@ -85,12 +89,15 @@ class Story:
     def at_kiosk(self, channel: CardChannel) -> None:
         """Step 1: the card gets the statement, unless it has it. Also what is said of step 2 is read."""
         kiosk = self._open(channel, KIOSK)
-        self._read_back(kiosk)
+        found = read_contents(kiosk, self.memory)
+        self._read_back(found.proofs)
         number = len(self.office.paid)
-        if kiosk.read(STATEMENT) != statement(number, self.office.total):
-            kiosk.write(STATEMENT, statement(number, self.office.total))
-            kiosk.append(LOG, Visit(KeyHolder.KIOSK, Deed.WRITTEN, number, ISSUER_NAME).encode())
+        wanted = statement(number, self.office.total)
+        if found.documents.get(STATEMENT) != wanted:
+            visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, number, ISSUER_NAME)
+            written = stage(kiosk, found, {STATEMENT: wanted}, visit)
             kiosk.commit()
+            self.memory.keep(written)
 
     def at_meter(self, channel: CardChannel) -> None:
         """Step 2: the meter credits what is new, remembers it, and then says so on the card."""
@@ -138,11 +145,10 @@ class Story:
         """What the memory holds now, whatever has happened, is what the card holds."""
         self.content = bytes(self._memory.content)
 
-    def _read_back(self, kiosk: HostSession) -> None:
+    def _read_back(self, said: Words) -> None:
         """Step 3: what the meter has said."""
-        words = Words.decode(kiosk.read(PROOFS)).words
-        if words:
-            self.office.seen = max(self.office.seen, int(words[0]))
+        if said.words:
+            self.office.seen = max(self.office.seen, int(said.words[0]))
 
     def _open(self, channel: CardChannel, keys: KeySet) -> HostSession:
         self._challenges += 1

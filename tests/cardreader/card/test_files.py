@@ -84,6 +84,8 @@ DIALOGUE = """
 00100000                                -> 6E00
 00CA005A 00                             -> 0102030405060708 9000
 00CADF22 00                             -> 00000002 9000
+00CADF24 00                             -> 6982
+00CADF25 00                             -> 6982
 00CADF99 00                             -> 6A88
 0050000008 0000000000000000             -> 6E00
 8050330007 00000000000000               -> 6700
@@ -114,6 +116,8 @@ def test_the_answer_to_reset_is_well_formed() -> None:
     assert check == 0
     assert ATR[0] == 0x3B
     assert SmartCard(issued()).reset() == ATR
+    # TS, T0 with five historical bytes; T=1, and once more with TA3: blocks of 254 bytes.
+    assert ATR[:5].hex() == "3b858111fe"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda each: each.name)

@@ -10,6 +10,7 @@ from cardreader.card.keyring import KEYRING
 from cardreader.files.access import KeyHolder
 from cardreader.files.content import Content
 from cardreader.files.identity import CardState, Pairing
+from cardreader.files.inventory import Fingerprint, Inventory
 from cardreader.files.layout import FILES, IN_ADF, CardFile, Structure, file_named, stored_as
 from cardreader.files.meter_state import MeterState, StateWord, state_word
 from protocols.errors import DocumentError
@@ -17,7 +18,11 @@ from protocols.link.messages import StatementHeld
 from protocols.link.proofs import Proof
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 
-CONTENTS: list[type[Content]] = sorted({file.content for file in FILES}, key=lambda each: each.__name__)
+CONTENTS: list[type[Content]] = [
+    *sorted({file.content for file in FILES}, key=lambda each: each.__name__),
+    Inventory,
+    Fingerprint,
+]
 VECTORS = [(content, data, value) for content in CONTENTS for data, value in content.vectors]
 
 

@@ -11,6 +11,7 @@ from cardreader.card.store import WholeMemory
 from cardreader.files.layout import STATEMENTS
 from cardreader.host.transport import InProcess
 from cardreader.issuing.practice import practice_signer
+from cardreader.kiosk.desk import CardAtDesk, receive_card
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
@@ -27,7 +28,7 @@ from protocols.errors import DocumentError, RefusedError, UnreachableError
 from protocols.instants import UtcMs
 from protocols.reasons import Language
 from tests.cardreader.kiosk.till_bench import CARD, EURO, ISSUERS, NOW, CreditMeter, Killed, Till
-from tests.cardreader.one_card import METER, NOW_MS, SERIAL, session
+from tests.cardreader.one_card import METER, NOW_MS, SERIAL, challenge, session
 
 AT = UtcMs(NOW_MS)
 
@@ -84,7 +85,7 @@ def test_what_goes_to_the_controller_is_signed_by_the_kiosk(desk: Desk) -> None:
 
 def test_money_that_could_not_be_written_comes_with_the_next_payment(desk: Desk) -> None:
     with pytest.raises(Killed):
-        desk.pay("p1", 20, steps=70)
+        desk.pay("p1", 20, steps=28)
     assert desk.state("p1") == PaymentState.TAKEN
     with reading_kiosk(desk.till.engine) as store:
         assert [each.id for each in open_payments(store)] == ["p1"]
@@ -240,3 +241,30 @@ def test_killed_at_any_step_no_card_has_what_the_ledger_says_it_has_not(desk: De
             on_card = session(InProcess(SmartCard(desk.memory))).read(STATEMENTS[0])
             assert not on_card or desk.state(name) != PaymentState.TAKEN, steps
         steps += 1
+
+
+class _Counting(InProcess):
+    commands = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        self.commands += 1
+        return super().transmit(command)
+
+
+def test_a_card_that_this_kiosk_has_read_or_written_is_not_read_again(desk: Desk) -> None:
+    def receive() -> tuple[CardAtDesk, int]:
+        channel = _Counting(SmartCard(desk.memory))
+        return receive_card(desk.till.kiosk, channel, challenge(), UtcMs(NOW_MS)), channel.commands
+
+    _first, first_commands = receive()
+    card, commands = receive()
+    # Selection, two commands of the authentication, and the fingerprint.
+    assert first_commands > commands == 4
+    top_up(desk.till.kiosk, card, "p1", 20 * EURO, Cash(), NOW)
+    again, commands = receive()
+    assert commands == 4
+    assert again.found.visits[0].station == desk.till.kiosk.station
+    CreditMeter().visit(desk.memory)
+    after, commands = receive()
+    assert commands > 4
+    assert after.found.state.state is not None

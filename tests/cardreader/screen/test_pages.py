@@ -14,6 +14,7 @@ from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.kiosk import desk
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.loading.contents import CardContents, read_contents
+from cardreader.loading.memory import CardMemory
 from cardreader.readers.virtual import VirtualCard
 from cardreader.screen import slot as slot_module
 from cardreader.screen import visit as visit_module
@@ -187,7 +188,7 @@ def test_what_a_card_refuses_is_a_sentence(
 def test_a_card_of_nobody_is_told(
     counter: Counter, monkeypatch: pytest.MonkeyPatch, pairing: Pairing, words: str
 ) -> None:
-    def read(session: HostSession) -> CardContents:
+    def read(session: HostSession, _memory: CardMemory | None = None) -> CardContents:
         return replace(read_contents(session), pairing=pairing)
 
     monkeypatch.setattr(slot_module, "read_contents", read)
