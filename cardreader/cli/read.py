@@ -44,6 +44,7 @@ _TODO: Final = {
     StepMissing.NONE: "nothing: the meter has read all that is on the card",
 }
 _VISITS_SHOWN: Final = 4
+_TIME: Final = "time"
 # Where the meters of the project hang.
 ZONE: Final = "Europe/Brussels"
 
@@ -187,7 +188,9 @@ def _document_text(each: CarriedDocument) -> str:
     total = "" if each.total_ueur is None else f", in all {_eur(each.total_ueur)}"
     if each.verdict is not None:
         return f"{each.object}{total}: {each.verdict}, {each.reason}"
-    return f"{each.object or each.kind}{total}: {'done' if each.is_done else 'not yet in the meter'}"
+    # A card carries a time of each authority: the keys tell them apart.
+    by = f" by key {', '.join(each.by)}" if each.kind == _TIME else ""
+    return f"{each.object or each.kind}{by}{total}: {'done' if each.is_done else 'not yet in the meter'}"
 
 
 def _eur(ueur: int) -> str:

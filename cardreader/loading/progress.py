@@ -19,7 +19,7 @@ from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, body_of, read_order
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, body_of, read_order, short_keyid
 from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError
 from protocols.link.messages import MeterHolds, Receipt, read_report
@@ -46,6 +46,7 @@ class CarriedDocument(NamedTuple):
 
     `is_done`: the meter has answered it, its totals include the statement, or it holds such a root or issuers
     document. A time is answered by nothing but the meter's clock, and counts as done.
+    `by`: the first digits of the keys that signed what is no order: each authority has a time of its own.
     """
 
     slot: str
@@ -57,6 +58,7 @@ class CarriedDocument(NamedTuple):
     verdict: OrderVerdict | None
     reason: str
     is_done: bool
+    by: tuple[str, ...] = ()
 
 
 class CardProgress(NamedTuple):
@@ -142,7 +144,8 @@ def _carried(
     is_done = verdict is not None or is_held or envelope.payload_type == TIME_TYPE
     if order is None:
         kind = envelope.payload_type.removeprefix("application/vnd.relance.").removesuffix("+json")
-        return CarriedDocument(slot.name, kind, kind, 0, "", None, verdict, reason, is_done)
+        by = tuple(short_keyid(each.keyid) for each in envelope.signatures)
+        return CarriedDocument(slot.name, kind, kind, 0, "", None, verdict, reason, is_done, by)
     if payment is not None:
         is_done = is_done or _is_credited(payment, state)
     return CarriedDocument(

@@ -12,7 +12,7 @@ from protocols.documents.envelope import decode_pae
 from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
 from protocols.documents.orders import ORDER_TYPE, Order, read_order
 from protocols.documents.payment_requests import PAYMENT_REQUEST_TYPE, PaymentRequest, read_request
-from protocols.documents.roles import ROOT_TYPE, read_root
+from protocols.documents.roles import ROOT_TYPE, Root, read_root
 from protocols.errors import DocumentError, RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 
@@ -25,11 +25,12 @@ _DRAW: Final = re.compile(r"[a-z_]+/[A-Za-z0-9._-]{1,64} [0-9]{1,16}")
 
 
 class Signable(Struct, frozen=True):
-    """What an agent is asked to sign: an order, a payment request, or something that `name` names."""
+    """What an agent is asked to sign: an order, a payment request, a root, or what `name` names."""
 
     name: str
     order: Order | None = None
     payment: PaymentRequest | None = None
+    root: Root | None = None
 
 
 def signable(data: bytes) -> Signable:
@@ -46,7 +47,8 @@ def signable(data: bytes) -> Signable:
                 request = read_request(payload)
                 return Signable(f"payment {request.id}", payment=request)
             case str(each) if each == ROOT_TYPE:
-                return Signable(f"root {read_root(payload).version}")
+                root = read_root(payload)
+                return Signable(f"root {root.version}", root=root)
             case str(each) if each == ISSUERS_TYPE:
                 return Signable(f"issuers {read_issuers(payload).version}")
     except DocumentError as error:

@@ -3,18 +3,22 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from controller.database.engine import open_store, reading
-from controller.office.issuers_store import issuers_in_force
+from controller.office.issuers_store import IssuersSealed, issuers_in_force
 from controller.office.people import load_root
 from controller.office.root_chain import write_chain
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import newer_root, root_chain
 from controller.office.settings import Settings
+from protocols.documents.envelope import read_envelope
+from protocols.documents.issuers import read_issuers
 from protocols.documents.roles import Root
+from protocols.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,40 @@ def open_office(settings: Settings) -> Iterator[Office]:
 
 
 def keep_newest_root(office: Office) -> None:
-    """Put the root in force into the home, where its file holds an earlier one. Raises InputError.
+    """Put root and issuers in force into the home, where its files hold earlier ones. Raises InputError.
 
-    The issuers go first: under the new root they may need signatures that only the store's document has.
+    The issuers go first: under the new root they may need signatures that only the store's document has. So
+    do those that stayed behind alone: a kill between the files, or a version that wrote only the root.
     """
     with office.reading() as session:
         newer = newer_root(session, load_root(office.settings.root))
+        issuers = issuers_in_force(session)
     if newer is not None:
         write_issuers(office)
         write_roots(office)
         replace_sealed(office.settings.root, newer[1])
+    elif issuers is not None and _are_behind(office.settings.issuers, issuers):
+        write_issuers(office)
+
+
+def _are_behind(path: Path, sealed: IssuersSealed) -> bool:
+    """Whether the home's issuers are missing, earlier than the store's, or the same with fewer signatures.
+
+    A file that is further on is of after a backup: the service takes it into the store. A damaged one stays,
+    and whoever reads it says so.
+    """
+    if not path.exists():
+        return True
+    try:
+        found = read_envelope(path.read_bytes())
+        version = read_issuers(found.payload).version
+        signers, more = (
+            {each.keyid for each in envelope.signatures}
+            for envelope in (found, read_envelope(sealed.envelope))
+        )
+    except (OSError, DocumentError):
+        return False
+    return version < sealed.issuers.version or (version == sealed.issuers.version and signers < more)
 
 
 def write_roots(office: Office) -> None:

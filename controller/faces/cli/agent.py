@@ -5,7 +5,6 @@ import re
 import signal
 import sys
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -16,11 +15,14 @@ from controller.agent.rules import OPEN_MS_MAX, OPEN_MS_MIN, Signable
 from controller.agent.serving import Agent, keep_memory_private, listening, only_agent, serve_agent
 from controller.faces.cli.face import Face
 from controller.faces.cli.people import open_with_passphrase
+from controller.faces.cli.proposals import change_in_words
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import PLAIN, READING, verb
-from controller.roots.rules import people_of
+from controller.office.opening import open_office
+from controller.roots.rules import change_between, check_follows, people_of
 from protocols.documents.orders import short_keyid
-from protocols.errors import InputError, quoted
+from protocols.documents.roles import Root
+from protocols.errors import InputError, RefusedError, RelanceError, quoted
 from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.rim.clocks import now_ms, tick_ms
 from protocols.rim.terminal import Exit
@@ -49,8 +51,7 @@ def open_one(
     account has one agent at a time: harm takes a second person, who opens their own key elsewhere or later.
     """
     length_ms = _read_length(length)
-    zone, root = face.zone, face.office.root
-    people = people_of(root)
+    people = people_of(face.office.root)
     if name not in people:
         raise InputError(f"NAME: {quoted(name)} holds no key; allowed: {', '.join(people)}")
     path = agent_socket(os.environ, face.settings.home)
@@ -59,7 +60,7 @@ def open_one(
         keep_memory_private()
         # It needs the store no more, for hours.
         face.office.store.dispose()
-        agent = Agent(name, signer, length_ms, tick_ms, lambda what: _tell(what, name, zone))
+        agent = Agent(name, signer, length_ms, tick_ms, lambda what: _tell(face, what, name))
         with listening(path) as server:
             stopped = _stops_with_sigterm()
             key = f"{name}'s key {short_keyid(signer.keyid)}"
@@ -115,14 +116,36 @@ def _stops_with_sigterm() -> list[int]:
     return stopped
 
 
-def _tell(what: Signable, name: str, zone: ZoneInfo) -> None:
-    told = what.name
+def _tell(face: Face, what: Signable, name: str) -> None:
+    zone, told = face.zone, what.name
     if what.order is not None:
         told = f"{told}: {order_in_words(what.order, zone, name)}"
     if what.payment is not None:
         amount = eur(what.payment.amount_ueur)
         told = f"{told}: {amount} EUR for {what.payment.meter}"
+    if what.root is not None:
+        told = f"{told}: {_root_in_words(_root_in_force(face), what.root)}"
     _say(f"{short_local(now_ms(), zone)}  {told}")
+
+
+def _root_in_force(face: Face) -> Root:
+    """The root that counts now: others may have come while the agent was open."""
+    try:
+        with open_office(face.settings) as office:
+            return office.root
+    except RelanceError:
+        # The store cannot be read now: what is told is what changes since the agent was opened.
+        return face.office.root
+
+
+def _root_in_words(now: Root, new: Root) -> str:
+    """Who comes, who goes, who gets a new key or other roles; and where no command makes such a root."""
+    told = " ".join(change_in_words(change_between(now, new))) or "The same people for another year."
+    try:
+        check_follows(now, new, now_ms())
+    except RefusedError as error:
+        return f"{told} No command takes it: {error}."
+    return told
 
 
 def _say(line: str) -> None:

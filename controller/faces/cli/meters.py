@@ -36,6 +36,7 @@ from controller.query.rules import read_query
 from controller.why.rules import explain
 from controller.why.views import facts_of, outlook_of
 from protocols.arguments import check_choice, read_name
+from protocols.documents.kind_rule import Kind
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
 from protocols.words.en.amounts import eur
@@ -212,8 +213,10 @@ def _only(places: Iterable[RetiredView]) -> dict[str, Any] | None:
 
 def _order(delivery: DeliveryView, reads: str) -> str:
     """An order to the meter: its revision, and how its delivery is read."""
-    named = revision_in_words(delivery.object, delivery.rev, delivery.created_by)
-    return f"{named}: {reads} {delivery.reason}"
+    named = revision_in_words(delivery.object, delivery.rev, delivery.created_by, Kind(delivery.kind))
+    # A meter's reason for `stored` is `stored`: once is enough.
+    why = "" if delivery.reason in {"", reads, delivery.state} else f" {delivery.reason}"
+    return f"{named}: {reads}{why}"
 
 
 def _identity_rows(view: MeterView, seen: Seen) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """A root after an act of a person: shown in words or JSON, with what is to do next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -35,6 +35,9 @@ Countersign = Annotated[
         help="Sign orders that stand on dropped keys alone, or release anew; so does who signs the root.",
     ),
 ]
+
+# More orders than these are told by their kind.
+_NAMED_MAX: Final = 5
 
 
 @contextmanager
@@ -86,7 +89,8 @@ def show_proposal(face: Face, done: RootProposal) -> int:
 
 def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> list[str]:
     """What is to do now; `command`: what the next person types."""
-    lines = [f"You have signed {_named(each, holders)} too." for each in done.countersigned]
+    signed = few_in_words(done.countersigned, holders)
+    lines = [f"You have signed {each} too." for each in signed]
     if done.in_force:
         machines = sorted(done.change.rotated.keys() & set(MACHINES))
         again = [
@@ -102,10 +106,27 @@ def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> 
         return [
             *lines,
             "It does not go out: without the dropped keys these, in force, have too few signatures.",
-            *(f"  {_named(each, holders)}" for each in done.stranded),
+            *(f"  {each}" for each in few_in_words(done.stranded, holders)),
             then,
         ]
     return [*lines, f"It waits for a second person: {command}."]
+
+
+def few_in_words(orders: Sequence[str], holders: Mapping[str, str]) -> list[str]:
+    """Orders as people read them: a few one by one; of many a line for each kind. `--json` has them all."""
+    if len(orders) <= _NAMED_MAX:
+        return [_named(each, holders) for each in orders]
+    kinds: dict[str, list[str]] = {}
+    for each in orders:
+        kinds.setdefault((each.partition(" ")[2] or each).partition("/")[0], []).append(each)
+    return [_group(kind, group, holders) for kind, group in kinds.items()]
+
+
+def _group(kind: str, group: Sequence[str], holders: Mapping[str, str]) -> str:
+    if len(group) == 1:
+        return _named(group[0], holders)
+    first, last = group[0].partition(" ")[0], group[-1].partition(" ")[0]
+    return f"{len(group)} orders {kind}/…, {first} to {last}"
 
 
 def _named(order: str, holders: Mapping[str, str]) -> str:

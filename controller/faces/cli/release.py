@@ -27,7 +27,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.instants import SECOND_MS
 from protocols.limits import RELEASE_HOURS
-from protocols.rim.terminal import Exit, warn
+from protocols.rim.terminal import Exit, complain, warn
 
 # Each meter takes an order of its own; so many are signed in one transaction, which others wait for.
 _ORDERS_AT_ONCE: Final = 512
@@ -82,8 +82,12 @@ def release_meters(
     waited = None
     if wait:
         until_ms = face.now_ms() + patience_s * SECOND_MS
-        _wait(face, statuses, until_ms)
-        statuses += _signed_again(face, act, statuses, hours, until_ms)
+        try:
+            _wait(face, statuses, until_ms)
+            statuses += _signed_again(face, act, statuses, hours, until_ms)
+        except KeyboardInterrupt:
+            _goes_on(statuses)
+            raise
         with face.office.reading() as session:
             waited = restored(session, statuses)
     if face.as_json:
@@ -92,6 +96,16 @@ def release_meters(
     elif waited is not None:
         print_lines(_in_words(waited))
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
+
+
+def _goes_on(statuses: Sequence[OrderStatus]) -> None:
+    """Say at Ctrl-C that only the waiting has ended, and how to look again."""
+    first, last = statuses[0].order.id, statuses[-1].order.id
+    look = f"`relance orders show {first}`" + ("" if first == last else f" (to {last})")
+    complain(
+        "You wait no longer; the release stays in force, and `relance serve` goes on sending it. "
+        f"To look again: {look}, or `relance status`."
+    )
 
 
 def _print_all(face: Face, statuses: Sequence[OrderStatus]) -> None:

@@ -21,10 +21,11 @@ from protocols.documents.bodies import (
     TariffBody,
     VoidBody,
 )
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Joins, Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order, Scope, body_of, keyid_named_by, short_keyid
 from protocols.errors import quoted
+from protocols.limits import REV_STEP_MAX
 from protocols.words.en.amounts import eur
 from protocols.words.en.terms import terms_in_words
 from protocols.words.en.times import local
@@ -35,14 +36,21 @@ _RELEASE: Final = f"{KINDS[Kind.RELEASE].prefix}/"
 
 def order_in_words(order: Order, zone: ZoneInfo, by: str) -> str:
     """What an order does, for which meters, and its object and revision. `by`: who made it."""
-    revision = revision_in_words(order.object, order.rev, by)
+    revision = revision_in_words(order.object, order.rev, by, order.kind)
     return f"{_deed(order, zone)}, {scope_in_words(order.scope)} ({revision})"
 
 
-def revision_in_words(name: str, rev: int, by: str) -> str:
-    """`hold/frost rev 2`, or `release/anna no. 3`: what a key numbers has no revisions. `by`: who made it."""
-    numbered = keyid_named_by(name) is not None and name.startswith(_RELEASE)
-    return f"{object_in_words(name, by)} {'no.' if numbered else 'rev'} {rev}"
+def revision_in_words(name: str, rev: int, by: str, kind: Kind | None = None) -> str:
+    """`hold/frost rev 2`, or `release/anna no. 3`: what a key numbers has no revisions. `by`: who made it.
+
+    An order that ends protection (`kind`; None: not known) leaps to a number that nobody guesses: its ten
+    digits say nothing to a person, so it is `flag/m1.medical, above all revisions before`.
+    """
+    named = object_in_words(name, by)
+    if keyid_named_by(name) is not None and name.startswith(_RELEASE):
+        return f"{named} no. {rev}"
+    leaps = kind is not None and KINDS[kind].joins is Joins.FLOOR and rev > REV_STEP_MAX
+    return f"{named}, above all revisions before" if leaps else f"{named} rev {rev}"
 
 
 def object_in_words(name: str, by: str) -> str:

@@ -72,6 +72,10 @@ def test_the_whole_way_from_kiosk_to_meter_and_back(home: Path) -> None:
     assert done["said"]["balance_ueur"] == 20_000_000
     assert [each["verdict"] for each in done["documents"] if each["issuer"]] == ["accepted"]
     assert [each["deed"] for each in done["visits"]] == ["applied", "written", "applied", "issued"]
+    told = [
+        line for line in run("relance-kiosk", "read", *READER, cwd=home).stdout.splitlines() if "time" in line
+    ]
+    assert len(told) == len(set(told)) == 2, "a time of each authority, and each is named by its key"
 
 
 def test_the_same_id_is_the_same_payment_also_on_a_card_of_last_week(home: Path) -> None:

@@ -67,6 +67,22 @@ def test_commands_of_the_account_sign_without_a_passphrase_until_it_closes(
     assert "wrong passphrase" in after.one_line()
 
 
+def test_the_log_names_what_a_root_changes(home: Path, runtime: dict[str, str]) -> None:
+    asking = NO_PASSPHRASE | runtime
+    with opened(home, "anne", runtime) as program:
+        call(home, "root", "propose", "--drop", "carl", "--as", "anne", settings=asking)
+        call(home, "operator", "roles", "bart", "--roles", "protect,harm", "--as", "anne", settings=asking)
+        call(home, "root", "propose", "--as", "anne", settings=asking)
+        call(home, "agent", "close", settings=asking)
+        said, _ = program.communicate(timeout=20)
+    told = [line.partition("  ")[2] for line in said.splitlines() if "  root " in line]
+    assert told == [
+        "root 2: Drops: carl.",
+        "root 2: From now on: bart harm+protect.",
+        "root 2: The same people for another year.",
+    ]
+
+
 def test_a_second_person_is_not_opened_at_the_same_account(home: Path, runtime: dict[str, str]) -> None:
     with opened(home, "anne", runtime):
         ended = call(home, "agent", "open", "bart", settings=runtime)

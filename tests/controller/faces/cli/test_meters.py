@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.database.tables import EventRow, LinkRow, MeterRow
+from controller.database.tables import DeliveryRow, EventRow, LinkRow, MeterRow
 from protocols.instants import DAY_MS, MINUTE_MS, SECOND_MS, ms_from_iso
 from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.fleet import SEEN_MS, store_of
@@ -185,3 +185,25 @@ def test_sentences_and_tables_tell_time_in_one_way(home: Path) -> None:
     assert "Thu 2099-01-01 00:00 CET (2098-12-31 23:00 UTC)" in said
     assert "Thu 2099-01-01 00:00" in said
     assert re.search(r"\dT\d\d:|day \d+ [A-Z]|\(Europe/Brussels\)", said) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "read"),
+    [
+        ("stored", "stored", "stored"),
+        ("stored", "", "stored"),
+        ("refused", "rev_too_low", "refused rev_too_low"),
+    ],
+)
+def test_a_reason_that_says_no_more_than_the_state_is_left_out(
+    home: Path, state: str, reason: str, read: str
+) -> None:
+    call(home, "release", "m00001", "--as", "anne")
+    with store_of(home) as session:
+        row = session.get_one(DeliveryRow, ("o000001", "m00001"))
+        row.state, row.reason = state, reason
+        session.add(row)
+    (told,) = (
+        line for line in call(home, "meters", "show", "m00001").out.splitlines() if line.startswith("order ")
+    )
+    assert told.endswith(f"no. 1: {read}")

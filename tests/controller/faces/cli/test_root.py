@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from controller.database.engine import open_store, writing
+from controller.faces.cli.proposals import few_in_words
 from controller.office.keys import load_signer
 from controller.office.people import load_root
 from controller.office.root_store import keep_proposed
@@ -62,6 +64,21 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     old, new = (call(home, "orders", "show", order, "--json").found for order in ("o000002", "o000003"))
     assert (old["state"], new["state"], new["signed_by"]) == ("superseded", "active", ["bart"])
     assert (new["scope"], new["body"]) == (old["scope"], old["body"])
+
+
+MANY = (*(f"o0000{each} hold/h{each}" for each in range(10, 42)), "o000050 tariff/base", "issuers/1")
+
+
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [
+        ((), []),
+        (("o000002 hold/a", "issuers/1"), ["o000002 hold/a", "issuers/1"]),
+        (MANY, ["32 orders hold/…, o000010 to o000041", "o000050 tariff/base", "issuers/1"]),
+    ],
+)
+def test_many_orders_are_told_by_their_kind(orders: tuple[str, ...], told: list[str]) -> None:
+    assert few_in_words(orders, {}) == told
 
 
 def test_a_root_proposed_with_countersigning_always_ends_in_force(home: Path) -> None:

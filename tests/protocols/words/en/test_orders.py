@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocols.documents import drafting
-from protocols.documents.bodies import DebtBody, ParametersBody
+from protocols.documents.bodies import DebtBody, KeysBody, ParametersBody
 from protocols.documents.drafting import CalendarRule
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
@@ -127,6 +127,10 @@ WORDS: list[tuple[Order, str]] = [
         ),
     ),
     (
+        drafting.keys(sheet(), "all", KeysBody(2, "0" * 64, "0" * 64, "0" * 64)),
+        "a new key, agreed with generation 2 of the fleet's key, for the whole fleet (keys/all rev 1)",
+    ),
+    (
         drafting.rebase(sheet(), "m1", "a1"),
         "the clock begins anew and asks its witnesses again, for m1 (clock/m1 rev 1)",
     ),
@@ -154,3 +158,17 @@ def test_every_kind_of_order_has_words_of_its_own() -> None:
 )
 def test_a_person_stands_in_the_place_of_a_key(name: str, by: str, words: str) -> None:
     assert revision_in_words(name, 2, by) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "rev", "words"),
+    [
+        (Kind.CLEAR_FLAG, 4_279_289_737, "flag/m1.medical, above all revisions before"),
+        (Kind.LIFT_HOLD, 4_279_289_737, "flag/m1.medical, above all revisions before"),
+        (Kind.CLEAR_FLAG, 3, "flag/m1.medical rev 3"),  # of before such orders leapt
+        (Kind.SET_FLAG, 4_279_289_738, "flag/m1.medical rev 4279289738"),  # only joins what is there
+        (None, 4_279_289_737, "flag/m1.medical rev 4279289737"),
+    ],
+)
+def test_what_ends_protection_is_not_told_by_ten_digits(kind: Kind | None, rev: int, words: str) -> None:
+    assert revision_in_words("flag/m1.medical", rev, "anna", kind) == words
