@@ -82,10 +82,10 @@ def _find() -> Callable[..., int]:
     return find_household
 
 
-def _queue() -> Callable[..., int]:
-    from cardreader.cli.find import show_queue
+def _queue() -> typer.Typer:
+    from cardreader.cli.queue import queue_app
 
-    return show_queue
+    return queue_app
 
 
 def _shift() -> typer.Typer:
@@ -210,12 +210,7 @@ ROWS: Final = (
         _find,
         ("find --home kiosk-1 --reference 5414000000042", "find --home kiosk-1 --payment p1 --json"),
     ),
-    CommandRow(
-        "queue",
-        "Say which payments are open, and what finishes each.",
-        _queue,
-        ("queue --home kiosk-1", "queue --home kiosk-1 --json"),
-    ),
+    CommandRow("queue", "Say which payments are open; or serve card after card.", _queue),
     CommandRow("shift", "Open and close a clerk's shift.", _shift),
     CommandRow(
         "exchange",

@@ -63,14 +63,14 @@ def recover_household(
     """
     check_hours(hours)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
-        signer = _clerk(kiosk, key)
+        signer = clerks_signer(kiosk, key)
         with open_card(reader) as channel:
             card = receive(kiosk, channel)
             done = recover(kiosk, card, signer, hours, checked_now_ms())
             receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
         if not kiosk.home.practice and not kiosk.tells_time:
             warn(["this kiosk doubts its clock: the last day of the card may be wrong; its hours are not"])
-    told = {**_told(card, done), **_validity(done, kiosk.home.form.zone), "receipt": receipt}
+    told = {**told_of(card, done), **validity_of(done, kiosk.home.form.zone), "receipt": receipt}
     said = (
         f"a release of {hours} h for meter {card.meter} is on the card, to be put in until the end of "
         f"{told['present_until_local']}; {NEXT_STEP}"
@@ -98,16 +98,16 @@ def reactivate_household(
     """
     name = read_name(cut, "--id")
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
-        signer = _clerk(kiosk, key)
+        signer = clerks_signer(kiosk, key)
         with open_card(reader) as channel:
             card = receive(kiosk, channel)
             done = reactivate(kiosk, card, signer, name, checked_now_ms())
     said = f"the cancellation of cut {name} for meter {card.meter} is on the card; {NEXT_STEP}"
-    _write(_told(card, done), said, as_json=as_json)
+    _write(told_of(card, done), said, as_json=as_json)
     return Exit.DONE
 
 
-def _clerk(kiosk: Kiosk, key: Path | None) -> Signer:
+def clerks_signer(kiosk: Kiosk, key: Path | None) -> Signer:
     """The clerk's key, for this command alone: it is written nowhere.
 
     Raises InputError for a key that is missing or does not open, RefusedError for one that may not.
@@ -123,7 +123,8 @@ def _clerk(kiosk: Kiosk, key: Path | None) -> Signer:
     return signer
 
 
-def _told(card: CardAtDesk, done: Recovery) -> dict[str, Any]:
+def told_of(card: CardAtDesk, done: Recovery) -> dict[str, Any]:
+    """What was put onto a card, as values."""
     return {
         "card": card.serial,
         "meter": card.meter,
@@ -135,7 +136,7 @@ def _told(card: CardAtDesk, done: Recovery) -> dict[str, Any]:
     }
 
 
-def _validity(done: Recovery, zone: str) -> dict[str, Any]:
+def validity_of(done: Recovery, zone: str) -> dict[str, Any]:
     """Both ends of a recovery card: the last day on which it may be put in, and the hours from then on."""
     assert done.present_until_ms is not None
     last = datetime_from_ms(done.present_until_ms - 1, load_zone(zone))

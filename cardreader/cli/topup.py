@@ -60,7 +60,7 @@ def top_up_card(
     command with the same --id makes it good. The card also takes what waits for its meter. Ends with 1 for a
     card that belongs to no household, and beyond a limit of this kiosk.
     """
-    amount_ueur = _amount(amount)
+    amount_ueur = read_amount(amount)
     name = read_name(payment or f"p-{secrets.token_hex(_ID_BYTES)}", "--id")
     with (
         kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk,
@@ -71,14 +71,14 @@ def top_up_card(
         try:
             paid = top_up(kiosk, card, name, amount_ueur, port, moment())
         except RelanceError:
-            _warn_of_open(kiosk, name)
+            warn_of_open(kiosk, name)
             raise
         number = payment_receipt(kiosk, card, paid)
-    _tell(_told(card, paid, number), as_json=as_json)
+    _tell(paid_fields(card, paid, number), as_json=as_json)
     return Exit.DONE
 
 
-def _warn_of_open(kiosk: Kiosk, payment: str) -> None:
+def warn_of_open(kiosk: Kiosk, payment: str) -> None:
     """Says that money is here which is not on the card yet."""
     try:
         state = find_payment(kiosk, payment).state
@@ -88,7 +88,8 @@ def _warn_of_open(kiosk: Kiosk, payment: str) -> None:
         warn([f"payment {payment} is booked, and not on the card: repeat the command with --id {payment}"])
 
 
-def _told(card: CardAtDesk, paid: Paid, receipt: int) -> dict[str, Any]:
+def paid_fields(card: CardAtDesk, paid: Paid, receipt: int) -> dict[str, Any]:
+    """A payment that lies on a card, as values."""
     return {
         "card": card.serial,
         "meter": card.meter,
@@ -117,7 +118,8 @@ def _tell(told: dict[str, Any], *, as_json: bool) -> None:
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
 
 
-def _amount(text: str) -> int:
+def read_amount(text: str) -> int:
+    """An amount that may be paid, in micro-euro. Raises InputError."""
     amount_ueur = read_payment(text)
     if not TOP_UP_EUR_MIN * UEUR_PER_EUR <= amount_ueur <= TOP_UP_EUR_MAX * UEUR_PER_EUR:
         raise InputError(f"--eur: {quoted(text)}; allowed: {TOP_UP_EUR_MIN} to {TOP_UP_EUR_MAX}")

@@ -117,6 +117,15 @@ class Sessions:
         with self._lock:
             self._all.pop(session.key, None)
 
+    def end_of_shift(self, session: ScreenSession) -> ScreenSession:
+        """Ends all sessions of this clerk, with the keys in them; a new one begins, without a clerk."""
+        with self._lock:
+            for key in [each.key for each in self._all.values() if each.clerk == session.clerk]:
+                self._all.pop(key).signer = None
+            after = self._new(session.language)
+            after.size = session.size
+            return after
+
     def left_s(self, session: ScreenSession) -> int:
         """How long it lasts from now on, if nobody touches it."""
         return max(0, int(session.idle_s - (self._clock_s() - session.used_s)))

@@ -116,7 +116,10 @@ def end_shift(visit: Posted, counted: Annotated[str, Form()] = "") -> Response:
         row, takings, cash = close_shift(session, counted_ueur, now_ms)
         number = cash_up_receipt(session, settings.kiosk, row, takings, cash, now_ms)
         left = len(open_payments(session))
-    return visit.page("shift_closed.html", takings=takings, cash=cash, left=left, receipt=number)
+        facts = facts_of(receipt_rows(session, number=number)[0])
+    visit.session = visit.screen.sessions.end_of_shift(visit.session)
+    slip = slip_of(facts, number, visit.sentences)
+    return visit.page("shift_closed.html", takings=takings, cash=cash, left=left, receipt=number, slip=slip)
 
 
 def _shift_page(visit: PageVisit, wrong: str) -> Response:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from cardreader.explaining.telling import spaced
 from cardreader.explaining.trouble_code import trouble_number
+from cardreader.kiosk.shifts import shift_now
+from cardreader.kiosk.store import reading_kiosk
 from cardreader.screen.sessions import COOKIE, ScreenSession, Sessions
 from cardreader.screen.settings import IDLE_MINUTES, WARNED_S, ScreenSettings
 from cardreader.screen.slot import WatchedSlot
@@ -105,6 +107,19 @@ class PageVisit:
             detail=detail,
         )
 
+    def check_clerk(self) -> None:
+        """Raises LoggedOutError without a clerk, and where the clerk's shift was ended elsewhere."""
+        if not self.session.clerk:
+            raise LoggedOutError
+        if _is_poll(self.request):
+            return
+        with reading_kiosk(self.screen.settings.kiosk.engine) as store:
+            shift = shift_now(store)
+            is_own = shift is not None and shift.clerk == self.session.clerk
+        if not is_own:
+            self.session = self.screen.sessions.end_of_shift(self.session)
+            raise LoggedOutError
+
     def _back(self) -> str:
         """Where this page is shown again, in another language: an answer to a form is no page by itself."""
         if self.request.method == "GET":
@@ -126,8 +141,7 @@ def visit_of(request: Request) -> PageVisit:
 def clerks_visit(request: Request) -> PageVisit:
     """The request of a clerk. Raises LoggedOutError."""
     visit = PageVisit(request)
-    if not visit.session.clerk:
-        raise LoggedOutError
+    visit.check_clerk()
     return visit
 
 
@@ -142,8 +156,7 @@ def posted(request: Request, token: Annotated[str, Form()] = "") -> PageVisit:
 def posted_by_clerk(request: Request, token: Annotated[str, Form()] = "") -> PageVisit:
     """A form of this very session, with a clerk in it. Raises TroubleError."""
     visit = PageVisit(request)
-    if not visit.session.clerk:
-        raise LoggedOutError
+    visit.check_clerk()
     if not visit.session.takes(token):
         raise TroubleError(KioskTrouble.PAGE_OLD)
     return visit

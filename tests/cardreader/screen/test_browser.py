@@ -224,7 +224,7 @@ def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page,
         page.keyboard.press("Enter")
         expect(page.get_by_text("La caisse est juste.")).to_be_visible()
         looked_at(page, "shift-closed")
-        page.get_by_role("main").get_by_role("button", name="Se déconnecter").click()
+        page.get_by_role("link", name="Commencer un service").click()
         page.wait_for_url("**/login")
 
 

@@ -61,9 +61,8 @@ def paid_pages(counter: Counter) -> list[str]:
     pages.append(counter.get("/shift"))
     pages.append(counter.post("/shift/close", pages[0], {"counted": "x"}, 422))
     pages.append(counter.post("/shift/close", pages[0], {"counted": "3"}))
-    closed = re.search(r'href="(/receipt/[0-9]+)"', pages[-1])
-    assert closed
-    return [*pages, counter.get(closed[1])]
+    counter.log_in()  # the session ended with its shift
+    return pages
 
 
 @pytest.mark.parametrize("language", Language)

@@ -11,13 +11,15 @@ from sqlmodel import select
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.kiosk.ledger import TillPurse, account_of
 from cardreader.kiosk.ports import TerminalMood
-from cardreader.kiosk.store import reading_kiosk
+from cardreader.kiosk.shifts import close_shift
+from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import TakenPaymentRow
 from cardreader.loading.progress import progress_of
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.opening import open_card
 from cardreader.screen import slot as slot_module
-from tests.cardreader.kiosk_screen import Counter, make_card
+from protocols.instants import UtcMs
+from tests.cardreader.kiosk_screen import NOW_MS, Counter, make_card
 from tests.cardreader.screen_forms import fields, text_of
 
 EUR = 1_000_000
@@ -204,8 +206,19 @@ def test_a_shift_is_one_clerks_and_ends_with_what_was_counted(counter: Counter) 
     assert "Payments 1 Cash at the beginning €100.00 Cash taken €50.00" in told
     closed = text_of(counter.post("/shift/close", page, {"counted": "149,50"}))
     assert "Cash that must be there: €150.00 Cash counted: €149.50 Too little in the drawer: €0.50" in closed
-    assert "€149.50" in counter.get("/receipt/2")
-    counter.get("/shift", 409)
+    # The session ended with the shift: its receipt stands here, and nobody goes on.
+    assert "End of shift 2" in closed
+    assert "Counted €149.50" in closed
+    assert "Log out" not in closed
+    assert 'action="/login"' in counter.get("/shift")
+
+
+def test_a_shift_that_was_ended_elsewhere_ends_the_session(counter: Counter) -> None:
+    page = counter.log_in()
+    with writing_kiosk(counter.kiosk.engine) as session:
+        close_shift(session, 0, UtcMs(NOW_MS))
+    assert 'action="/login"' in counter.post("/shift/close", page, {"counted": "0"})
+    assert 'action="/login"' in counter.get("/card")
 
 
 def test_an_open_payment_is_found_and_finished_after_the_session_is_gone(

@@ -1,0 +1,229 @@
+"""`relance-kiosk queue`: payments that are open; and a hundred people, card after card, by symptom."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cardreader.cli.app import PROGRAM
+from cardreader.cli.desk import (
+    KioskHomeOption,
+    StoreFile,
+    as_it_is_now,
+    kiosk_at_work,
+    moment,
+    port_of,
+    receive,
+)
+from cardreader.cli.find import show_queue
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.queueing import LEFT, REPEATED, WRITTEN, readers_of, serve_queue
+from cardreader.cli.recover import ClerkKey, clerks_signer, told_of, validity_of
+from cardreader.cli.topup import paid_fields, read_amount
+from cardreader.explaining.call_code import call_code
+from cardreader.explaining.rules import explain
+from cardreader.explaining.symptoms import Symptom, has_symptom
+from cardreader.kiosk.clerks_key import OPEN_MINUTES_MAX, open_for_shift
+from cardreader.kiosk.desk import CardAtDesk, Kiosk
+from cardreader.kiosk.paying import top_up
+from cardreader.kiosk.receiving import payment_receipt, recovery_receipt
+from cardreader.kiosk.recovering import check_hours, recover
+from cardreader.kiosk.rules import eur
+from cardreader.kiosk.store import note_mark, noted_mark, reading_kiosk, writing_kiosk
+from cardreader.readers.inserted import InsertedCard
+from protocols.arguments import check_choice, read_name
+from protocols.documents.till_receipts import PaymentMeans
+from protocols.errors import InputError
+from protocols.limits import ID_CHARS_MAX
+from protocols.rim.clocks import checked_now_ms, tick_ms
+
+queue_app = typer.Typer(
+    name="queue",
+    help="Say which payments are open; or serve card after card.",
+    epilog="\n\n".join(
+        (
+            "**Examples**",
+            f"- `{PROGRAM} queue --home kiosk-1`",
+            f"- `{PROGRAM} queue recover --home kiosk-1 --reader any --key anna.pem --symptom code-8`",
+            f"- `{PROGRAM} queue topup --reader virtual:a.bin --reader virtual:b.bin --eur 20 --batch storm`",
+        )
+    ),
+    invoke_without_command=True,
+)
+
+Readers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reader", metavar="NAME|virtual:FILE", help="Where cards are put in; files may be repeated."
+    ),
+]
+CardList = Annotated[
+    Path | None, typer.Option("--list", metavar="FILE", help="Virtual cards, one virtual:FILE a line.")
+]
+Batch = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The same batch serves each card once; default: by chance."),
+]
+SymptomOption = Annotated[
+    str,
+    typer.Option(metavar="SYMPTOM", help="Only these: any, code-8, off, programmed-cut, clock."),
+]
+
+_BATCH_BYTES: Final = 4
+# A payment of a batch is named by it, a dash, and the card's serial number.
+_BATCH_CHARS_MAX: Final = ID_CHARS_MAX - 17
+
+
+@queue_app.callback()
+def queue_of_kiosk(
+    context: typer.Context,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Say which payments are open, and what finishes each; or serve card after card.
+
+    `recover` and `topup` serve a queue of people: what is written is chosen once, then card after card is put
+    in. Ends with 0 also where no payment is open.
+    """
+    if context.invoked_subcommand is None:
+        return show_queue(home, store, generation, practice, as_json=as_json)
+    if home is not None or store is not None or as_json or (generation, practice) != (1, PRACTICE_SEED):
+        raise InputError(f"queue: options stand behind `{context.invoked_subcommand}`")
+    return 0
+
+
+@queue_app.command("recover")
+def recover_queue(
+    readers: Readers = None,
+    cards: CardList = None,
+    hours: Annotated[int, typer.Option(metavar="HOURS", help="24, 48, 72 or 240, from the meter on.")] = 72,
+    symptom: SymptomOption = Symptom.ANY,
+    batch: Batch = None,
+    key: ClerkKey = None,
+    open_minutes: Annotated[
+        int, typer.Option(metavar="N", min=1, max=OPEN_MINUTES_MAX, help="So long the key stays open.")
+    ] = OPEN_MINUTES_MAX,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Put a release onto card after card. The clerk's key is opened once, and closed with the shift.
+
+    Each card is read, and left alone where it does not say the symptom; what it says instead is in its
+    result. The same --batch writes each card once, so an interrupted queue goes on. Ends with 1 where a card
+    failed.
+    """
+    check_hours(hours)
+    wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
+    with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
+        signer = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+
+        def serve_one(channel: InsertedCard) -> tuple[dict[str, Any], str]:
+            now = as_it_is_now(kiosk)
+            private, card = signer.signer(now), receive(now, channel)
+            if (left := _left(card, wanted)) is not None:
+                return left
+            if (receipt := _ticket(now, name, card)) is not None:
+                return _repeated(card, receipt)
+            done = recover(now, card, private, hours, checked_now_ms())
+            receipt = recovery_receipt(now, card, done, checked_now_ms())
+            _note_ticket(now, name, card, receipt)
+            validity = validity_of(done, now.home.form.zone)
+            told = {"did": WRITTEN, "batch": name, **told_of(card, done), **validity, "receipt": receipt}
+            return told, (
+                f"card {card.serial}, meter {card.meter}: {hours} h, to be put in until the end of "
+                f"{validity['present_until_local']}; ticket {receipt}"
+            )
+
+        return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
+
+
+@queue_app.command("topup")
+def top_up_queue(
+    amount: Annotated[str, typer.Option("--eur", metavar="EUR", help="The amount of each card, such as 20.")],
+    readers: Readers = None,
+    cards: CardList = None,
+    symptom: SymptomOption = Symptom.ANY,
+    batch: Batch = None,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Take the same amount in cash for card after card.
+
+    A payment's id is the batch and the card, so the same --batch takes from each card once: after an
+    interruption it goes on, and finishes what is open. Ends with 1 where a card failed.
+    """
+    amount_ueur = read_amount(amount)
+    wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
+    with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
+        port = port_of(kiosk, PaymentMeans.CASH, "approve")
+
+        def serve_one(channel: InsertedCard) -> tuple[dict[str, Any], str]:
+            now = as_it_is_now(kiosk)
+            card = receive(now, channel)
+            if (left := _left(card, wanted)) is not None:
+                return left
+            paid = top_up(now, card, f"{name}-{card.serial}", amount_ueur, port, moment())
+            receipt = payment_receipt(now, card, paid)
+            told = {**paid_fields(card, paid, receipt), "batch": name}
+            return told, (
+                f"card {card.serial}, meter {card.meter}: {eur(paid.payment.amount_ueur)}, "
+                f"{told['did']}; receipt {receipt}"
+            )
+
+        return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
+
+
+def _left(card: CardAtDesk, wanted: Symptom) -> tuple[dict[str, Any], str] | None:
+    """The result of a card that this batch is not for; None: it is."""
+    said = explain(card.found)
+    if has_symptom(said, wanted):
+        return None
+    number = call_code(said)
+    told = {"did": LEFT, "card": card.serial, "meter": card.meter, "call_code": number}
+    return told, f"card {card.serial}, meter {card.meter}: left, it does not say {wanted}: {number}"
+
+
+def _repeated(card: CardAtDesk, receipt: int) -> tuple[dict[str, Any], str]:
+    told = {"did": REPEATED, "card": card.serial, "meter": card.meter, "receipt": receipt}
+    return told, f"card {card.serial}, meter {card.meter}: served in this batch already; ticket {receipt}"
+
+
+def _ticket(kiosk: Kiosk, batch: str, card: CardAtDesk) -> int | None:
+    """The ticket that this card has had in this batch."""
+    with reading_kiosk(kiosk.engine) as session:
+        return noted_mark(session, _mark(batch, card))
+
+
+def _note_ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, receipt: int) -> None:
+    """Killed before it: the next visit writes a release of a higher number in the place of the first."""
+    with writing_kiosk(kiosk.engine) as session:
+        note_mark(session, _mark(batch, card), receipt)
+
+
+def _mark(batch: str, card: CardAtDesk) -> str:
+    return f"batch/{batch}/{card.serial}"
+
+
+def _symptom(text: str) -> Symptom:
+    check_choice(text, list(Symptom), "--symptom")
+    return Symptom(text)
+
+
+def _batch(text: str | None) -> str:
+    name = read_name(text or f"q-{secrets.token_hex(_BATCH_BYTES)}", "--batch")
+    if len(name) > _BATCH_CHARS_MAX:
+        raise InputError(f"--batch: {len(name)} characters; allowed: {_BATCH_CHARS_MAX}")
+    return name
