@@ -9,7 +9,19 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import cards, faces, firmware, fleet_file, flood, release, reminders, report, signatures, wire
+from benchmarks import (
+    cards,
+    faces,
+    fan_out,
+    firmware,
+    fleet_file,
+    flood,
+    release,
+    reminders,
+    report,
+    signatures,
+    wire,
+)
 from benchmarks.figures import Figure
 from benchmarks.figures import Progress as Tell
 from benchmarks.machine import describe_machine
@@ -33,6 +45,11 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "reminders": (
         "Reminders of a reactivation",
         lambda tell: reminders.measure_reminders(reminders.Size(), tell),
+    ),
+    "fan-out": ("An order to a fleet", lambda tell: fan_out.measure_fan_out(fan_out.Size(), tell)),
+    "service": (
+        "Memory of the service",
+        lambda tell: fan_out.measure_service_memory(fan_out.Size(meters=100_000), tell),
     ),
     "floods": ("Top-ups under a flood", lambda tell: flood.measure_floods(flood.Size(), tell)),
     "release": ("Release of a fleet", lambda tell: release.measure_release(release.Size(), tell)),

@@ -4,6 +4,7 @@ The store is SQLite in a file, every commit on the disk.
 """
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,10 +36,14 @@ _PATIENCE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """What an operator's command needs of a controller. `root_envelope`: the root in the form for meters."""
+    """What an operator's command needs of a controller.
+
+    `root_envelope`: the root in the form for meters. `pid`: of the process that serves.
+    """
 
     engine: Engine
     root_envelope: bytes
+    pid: int
 
     @property
     def root(self) -> Root:
@@ -64,9 +69,10 @@ def serving(address: BrokerAddress) -> Iterator[Controller]:
         url = f"sqlite:///{Path(folder, 'store.db')}"
         engine = open_store(url, create=True)
         try:
-            with beside(_serve, url, envelope, address):
+            with beside(_serve, url, envelope, address) as service:
+                pid: int = service.recv()
                 asyncio.run(_until_it_listens(address))
-                yield Controller(engine, envelope)
+                yield Controller(engine, envelope, pid)
         finally:
             engine.dispose()
 
@@ -97,7 +103,8 @@ class BenchMachine(PacedTime):
         return tick_ms()
 
 
-def _serve(_pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) -> None:
+def _serve(pipe: Pipe, url: str, root_envelope: bytes, address: BrokerAddress) -> None:
+    pipe.send(os.getpid())
     engine = open_store(url)
     asyncio.run(serve(engine, _service_keys(root_envelope), address, BenchMachine(now_ms())))
 

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 from benchmarks.figures import Figure, Goal, Progress, at
 from benchmarks.households import FLEET, HOLDS_MS
+from benchmarks.processes import memory_of
 from controller.database.engine import open_store, reading, writing
 from controller.households.importing import import_households
 from controller.households.table_file import rows_of
@@ -42,7 +43,6 @@ _PAGE: Final = 100
 _PAUSE_S: Final = 0.02
 _AREAS, _LINKS, _ROUNDS = 262, 400, 50
 _NOBODYS: Final = "area/nowhere"
-_BYTES_PER_KIB: Final = 1024
 # Every kind of condition: none, equality, a pattern, a flag, a group, and meters that never spoke.
 _QUERIES: Final = (
     "",
@@ -184,11 +184,13 @@ def _take_in(rows: int, folder: Path) -> dict[str, float]:
             took_s.append(time.process_time() - begun_s)
         over.set()
         other.join()
-    # Not what `getrusage` says: that begins with what the parent had taken when it started this process.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    peak_bytes = float(status["VmHWM"].removesuffix("kB")) * _BYTES_PER_KIB
     cpu_s, again_cpu_s = took_s
-    return {"cpu_s": cpu_s, "again_cpu_s": again_cpu_s, "peak_bytes": peak_bytes, "waited_s": max(waits_s)}
+    return {
+        "cpu_s": cpu_s,
+        "again_cpu_s": again_cpu_s,
+        "peak_bytes": memory_of().peak,
+        "waited_s": max(waits_s),
+    }
 
 
 def _write_until(store: Engine, waits_s: list[float], over: threading.Event) -> None:

@@ -9,13 +9,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 # The two ends of the pipe: ours, and that of the part.
 Pipe = Connection
 Part = Callable[..., None]
 
 _END_S: Final = 5.0
+_BYTES_PER_KIB: Final = 1024
+
+
+class Memory(NamedTuple):
+    """Bytes of a process in memory: at most so far, and now."""
+
+    peak: float
+    now: float
+
+
+def memory_of(pid: int | str = "self") -> Memory:
+    """What a process takes.
+
+    Not what `getrusage` says: that begins with what the parent had taken when it started this process.
+    """
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    peak, now = (float(status[name].removesuffix("kB")) * _BYTES_PER_KIB for name in ("VmHWM", "VmRSS"))
+    return Memory(peak, now)
 
 
 @contextmanager

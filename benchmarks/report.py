@@ -51,6 +51,9 @@ _READING: Final = """
   was read, writes the statement and a line of the log, verifies both by a digest, and commits. The goal of
   1.2 is met by *pay*. It is not met by one command that reads and pays (*both*), and cannot be: the words of
   the meter alone are more than two cores, and a kiosk that has never seen the card must read them once.
+- **an order to a fleet**: from before one person's moratorium is stored until the store has the receipt of
+  every meter. *Bare*: one message of that size, and as many answers of a receipt's size, counted by a client.
+  Known meters answer by receipts that are made beside; firmware takes no part, nor does a real network.
 - **lists of meters**: first pages and later ones of seven queries, each with the count of what is left.
 - **end to end**, **release**: broker, links, controller and the process that counts are separate, as in
   production. Two cores are few for that: other programs on the machine change the figures.

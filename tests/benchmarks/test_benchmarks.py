@@ -14,6 +14,7 @@ from benchmarks import (
     before,
     cards,
     faces,
+    fan_out,
     firmware,
     fleet_file,
     flood,
@@ -56,6 +57,8 @@ TINY: dict[str, Measure] = {
     "import": lambda: fleet_file.measure_import(fleet_file.Size(rows=50), print),
     "pages": lambda: fleet_file.measure_pages(fleet_file.Size(meters=20, pages=2), print),
     "reminders": lambda: reminders.measure_reminders(reminders.Size(households=20), print),
+    "fan-out": lambda: fan_out.measure_fan_out(fan_out.Size(6, 1, (EMBEDDED,)), print),
+    "service": lambda: fan_out.measure_service_memory(fan_out.Size(meters=20), print),
     "floods": lambda: flood.measure_floods(
         flood.Size(4, 3, 0.01, 0.05, 500, (EMBEDDED,), ("births of controllers",)), print
     ),
