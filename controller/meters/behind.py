@@ -81,6 +81,16 @@ def meter_of(session: Session, name: str) -> str:
     return name if row is None else row.meter
 
 
+def household_meters(conditions: Sequence[ColumnElement[bool]], limit: int | None) -> SelectOfScalar[str]:
+    """The ids of the meters of households, whether they have spoken or not, as a query."""
+    return select(HouseholdRow.meter).where(*conditions).order_by(HouseholdRow.meter).limit(limit)
+
+
+def count_households(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """How many `household_meters` would name without a limit."""
+    return session.exec(select(func.count()).select_from(HouseholdRow).where(*conditions)).one()
+
+
 def expected_ids(conditions: Sequence[ColumnElement[bool]], limit: int | None) -> SelectOfScalar[str]:
     """The ids of the meters that have never spoken and that only the DSO's file names, as a query."""
     return _silent(select(HouseholdRow.meter), conditions).order_by(HouseholdRow.meter).limit(limit)

@@ -9,7 +9,17 @@ from controller.database.columns import TextColumn
 from controller.database.tables import HouseholdGroupRow, HouseholdRow, LinkRow, MeterRow
 from controller.meters.registry import LinkState
 from controller.query.fields import EURO, INSTANT, SPAN, TEXT, YES_NO, choice
-from controller.query.rules import Condition, Field, Fields, Value
+from controller.query.rules import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Field,
+    Fields,
+    FieldTest,
+    Operator,
+    Value,
+    fields_in,
+)
 from controller.query.selecting import Columns, is_equal, where
 from protocols.errors import InputError, quoted
 from protocols.reasons import ClockStatus, Energy, FlagName, Language, Supply, SupplyReason
@@ -83,6 +93,38 @@ def meters_where(condition: Condition, now_ms: int) -> ColumnElement[bool]:
     )
 
 
+def asks_households_alone(condition: Condition) -> bool:
+    """Whether a query can be answered by rows of `HouseholdRow`, whether their meters have spoken or not.
+
+    So it is where it names nothing else, and no meter without a household can match. Pure.
+    """
+    return fields_in(condition) <= _HOUSEHOLD.keys() and _needs_household(condition)
+
+
+def names_households(condition: Condition) -> bool:
+    """Whether a query names anything for which the row of the household must be read too. Pure."""
+    return bool(fields_in(condition) & (_HOUSEHOLD.keys() | _OF_EITHER))
+
+
+def _needs_household(condition: Condition) -> bool:
+    """Whether it is false of every meter without a household, by what it says of fields of households."""
+    match condition:
+        case AllOf(parts):
+            return any(map(_needs_household, parts))
+        case AnyOf(parts):
+            return all(map(_needs_household, parts))
+        case FieldTest(operator=Operator.EQUAL | Operator.IN, values=values):
+            return None not in values
+        case FieldTest():
+            # Who has no household is in no area, and so not in this one either.
+            return False
+
+
+def households_where(condition: Condition) -> ColumnElement[bool]:
+    """The condition on rows of `HouseholdRow` alone; only where `asks_households_alone`."""
+    return where(condition, _HOUSEHOLD)
+
+
 def expected_where(condition: Condition) -> ColumnElement[bool]:
     """The same condition on rows of `HouseholdRow` whose meter has never spoken."""
     return where(condition, _EXPECTED)
@@ -123,6 +165,8 @@ _HOUSEHOLD: Final[Columns] = {
     "flag": _has_flag,
     "group": in_group,
 }
+# What the meter says; before it has spoken, what the file says.
+_OF_EITHER: Final = frozenset({"energy", "firmware", "profile"})
 _NO_TEXT: Final = cast(null(), TextColumn())
 _NO_NUMBER: Final = cast(null(), BigInteger())
 _EXPECTED: Final[Columns] = {
