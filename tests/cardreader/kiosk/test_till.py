@@ -1,6 +1,7 @@
 """Payments and voids at one kiosk: what is booked, what goes to the controller, what is refused."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,6 +242,18 @@ def test_killed_at_any_step_no_card_has_what_the_ledger_says_it_has_not(desk: De
             on_card = session(InProcess(SmartCard(desk.memory))).read(STATEMENTS[0])
             assert not on_card or desk.state(name) != PaymentState.TAKEN, steps
         steps += 1
+
+
+def test_what_a_card_holds_was_noted_before_wherever_the_kiosk_is_killed(desk: Desk) -> None:
+    on_card = set[bool]()
+    for steps in range(26, 36):
+        name, desk.memory = f"p{steps}", WholeMemory(CARD)
+        with suppress(Killed):
+            desk.pay(name, 5, steps=steps)
+        held = session(InProcess(SmartCard(desk.memory))).read(STATEMENTS[0])
+        on_card.add(bool(held))
+        assert not held or desk.state(name) in (PaymentState.WRITTEN, PaymentState.COMMITTED)
+    assert on_card == {False, True}
 
 
 class _Counting(InProcess):
