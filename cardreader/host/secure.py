@@ -33,6 +33,24 @@ class NotOurCardError(RefusedError):
     """The card has no such application, or not the keys that a card of ours has."""
 
 
+class KeysNotHeldError(StatusError):
+    """The card is one of ours, and has no keys of the version that the host names.
+
+    At a kiosk: it has those of other generations alone. The card is in order.
+    """
+
+    def __init__(self, version: int) -> None:
+        super().__init__(StatusWord.NOT_FOUND)
+        self.version = version
+
+    def __str__(self) -> str:
+        return (
+            f"card: in order, but it has no keys of version {self.version:02X}: of another generation of "
+            "kiosks, or not issued; the office gives the kiosk the generation's key, or the card a key "
+            "letter (6A88)"
+        )
+
+
 class Greeting(NamedTuple):
     """What a card says of itself before anybody has shown a key: serial number and pairing epoch.
 
@@ -71,9 +89,15 @@ def asking(tag: int) -> Dialogue[bytes]:
 
 
 def greeting(version: int, challenge: bytes) -> Dialogue[Greeted]:
-    """Begins an authentication with the keys of this version. `challenge`: 8 bytes never used before."""
+    """Begins an authentication with the keys of this version. `challenge`: 8 bytes never used before.
+
+    Raises KeysNotHeldError for a card that has none of it.
+    """
     begin = CommandApdu(0x80, Instruction.INITIALIZE_UPDATE, version, 0, challenge, NE_SHORT_MAX)
-    data = (yield from exchange(begin)).checked()
+    answer = yield from exchange(begin)
+    if answer.status == StatusWord.NOT_FOUND:
+        raise KeysNotHeldError(version)
+    data = answer.checked()
     if len(data) != _GREETING_BYTES:
         raise NotOurCardError(f"card: an answer of {len(data)} bytes where ours have {_GREETING_BYTES}")
     greeting = Greeting(data[:8], int.from_bytes(data[8:10]), int.from_bytes(data[29:]))

@@ -2,13 +2,13 @@
 
 import re
 
-from cardreader.host.secure import NotOurCardError
+from cardreader.host.secure import KeysNotHeldError, NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.iso7816.status import StatusError, StatusWord
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
 from protocols.languages.kiosk_troubles import KioskTrouble
 
-_OF_STATUS = {
+_OF_STATUS: dict[int, KioskTrouble] = {
     StatusWord.MEMORY_FAILURE: KioskTrouble.CARD_DAMAGED,
     StatusWord.KEY_BLOCKED: KioskTrouble.CARD_LOCKED,
 }
@@ -44,8 +44,10 @@ def trouble_of(error: RelanceError) -> KioskTrouble:
             return error.trouble
         case CardGoneError():
             return KioskTrouble.CARD_PULLED
+        case KeysNotHeldError():
+            return KioskTrouble.KEYS_NOT_HELD
         case StatusError():
-            return _OF_STATUS.get(StatusWord(error.status), KioskTrouble.CARD_DAMAGED)
+            return _OF_STATUS.get(error.status, KioskTrouble.CARD_DAMAGED)
         case RefusedError() if (code := _CODE.search(str(error))) is not None:
             return _OF_CODE.get(code[1], KioskTrouble.REFUSED)
         case NotOurCardError() | RefusedError() | DocumentError():

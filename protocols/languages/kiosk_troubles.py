@@ -18,6 +18,7 @@ class KioskTrouble(Enum):
     CARD_DAMAGED = 15
     CARD_CHANGED = 16
     NO_CARD = 17
+    KEYS_NOT_HELD = 18
     NO_PAPER = 20
     PRINTER_AWAY = 21
     CARD_KNOWS_MORE = 31
@@ -51,6 +52,10 @@ _TEXTS: Final = {
     KioskTrouble.CARD_DAMAGED: say("The card cannot be read: its memory is damaged. Please make a new card."),
     KioskTrouble.CARD_CHANGED: say("This is another card than before. Please begin again with this card."),
     KioskTrouble.NO_CARD: say("There is no card in the reader. Put it in, and leave it there until the end."),
+    KioskTrouble.KEYS_NOT_HELD: say(
+        "The card is in order, but this kiosk does not hold its keys: they are of another generation. The "
+        "office must give this kiosk the key of that generation."
+    ),
     KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
     KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),
     KioskTrouble.CARD_KNOWS_MORE: say(

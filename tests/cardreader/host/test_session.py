@@ -6,13 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from cardreader.card.card import SmartCard
+from cardreader.channel.keys import generation_key, kiosk_keys
 from cardreader.files.layout import ORDERS, STATEMENTS
 from cardreader.host.dialogue import exchange, run
+from cardreader.host.secure import KeysNotHeldError
 from cardreader.host.session import HostSession, NotOurCardError
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CardGoneError, CommandApdu, ResponseApdu
 from cardreader.iso7816.status import StatusError
-from tests.cardreader.one_card import KIOSK, challenge, issued, session
+from tests.cardreader.one_card import FLEET_KEY, GENERATION, KIOSK, SERIAL, challenge, issued, session
 
 READ = CommandApdu(0, 0xB0, 0, 0, ne=256)
 
@@ -95,6 +97,17 @@ def test_an_answer_that_somebody_has_changed_is_not_believed() -> None:
 def test_a_card_whose_greeting_has_another_length_is_none_of_ours() -> None:
     with pytest.raises(NotOurCardError, match="29 bytes where ours have 32"):
         HostSession.open(Scripted(29 * "00" + "9000"), KIOSK, challenge())
+
+
+def test_a_card_of_another_generation_is_said_to_be_in_order() -> None:
+    """At a kiosk that does not hold the key of its generation, or of none that the card holds any more."""
+    memory = issued()
+    before = bytes(memory.content)
+    other = kiosk_keys(generation_key(FLEET_KEY, GENERATION + 1), GENERATION + 1, SERIAL)
+    with pytest.raises(KeysNotHeldError, match=r"in order, but it has no keys of version 34.*\(6A88\)"):
+        session(InProcess(SmartCard(memory)), other)
+    # No try is used up.
+    assert bytes(memory.content) == before
 
 
 @pytest.mark.parametrize("length", [0, 1, 238, 239, 240, 255, 256, 478, 700, 2048])

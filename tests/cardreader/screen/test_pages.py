@@ -8,6 +8,7 @@ import pytest
 
 from cardreader.explaining.trouble_code import trouble_number
 from cardreader.files.identity import CardState, Pairing
+from cardreader.host.secure import KeysNotHeldError
 from cardreader.host.session import HostSession, ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import StatusError, StatusWord
@@ -233,6 +234,9 @@ def test_every_trouble_has_a_sentence_and_a_number_of_its_own() -> None:
         (RefusedError("of a later kind (code K9)"), KioskTrouble.REFUSED),
         (UnreachableError("the kiosk's store: database is locked"), KioskTrouble.STORE_AWAY),
         (DocumentError("no"), KioskTrouble.REFUSED),
+        (KeysNotHeldError(0x31), KioskTrouble.KEYS_NOT_HELD),
+        (StatusError(StatusWord.MEMORY_FAILURE), KioskTrouble.CARD_DAMAGED),
+        (StatusError(0x6F00), KioskTrouble.CARD_DAMAGED),
         (RelanceError("no"), KioskTrouble.UNEXPECTED),
     ],
 )
