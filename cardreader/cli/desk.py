@@ -14,7 +14,15 @@ import typer
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.options import OfficeKey, warn_of_practice
 from cardreader.issuing.practice import practice_key
-from cardreader.kiosk.desk import CardAtDesk, Kiosk, look_at, receive_card
+from cardreader.kiosk.desk import (
+    CardAtDesk,
+    Kiosk,
+    bring,
+    is_paired,
+    look_at,
+    receive_card,
+    take_in_card,
+)
 from cardreader.kiosk.home import open_home, practice_home
 from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
@@ -27,7 +35,7 @@ from cardreader.kiosk.store import (
     writing_kiosk,
 )
 from cardreader.line.taking import limits_held
-from cardreader.loading.contents import CardContents
+from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.locked_file import replaced
 from cardreader.readers.opening import virtual_file
@@ -118,8 +126,14 @@ def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
 
 
 def look(kiosk: Kiosk, channel: InsertedCard) -> CardContents:
-    """Any card of ours that was put in, opened and read."""
-    return look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())[1]
+    """Any card of ours that was put in, opened and read. A real kiosk serves it, as `exchange` does."""
+    now_ms = checked_now_ms()
+    looked = look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+    session, found, _chain = looked
+    if kiosk.home.practice or not is_paired(found):
+        return found
+    brought = bring(kiosk, take_in_card(kiosk, looked, now_ms), now_ms)
+    return read_contents(session, kiosk.memory) if brought.written else found
 
 
 def moment() -> Moment:

@@ -64,8 +64,9 @@ def read_card(
 ) -> int:
     """Say what lies on a card, what its meter has said, and which step is missing.
 
-    It changes nothing. Whether the meter's words are its own is checked with the office's key, which no kiosk
-    has: with --home it is not said. A kiosk notes that it was itself who opened the card.
+    Without --home it changes nothing; a kiosk with a home serves the card too, as `exchange` does. Whether
+    the meter's words are its own is checked with the office's key, which no kiosk has: with --home it is not
+    said.
     """
     clocks = load_zone(zone, "--zone")
     office = None if home is not None else office_key(fleet_key, practice)

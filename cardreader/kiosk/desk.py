@@ -6,6 +6,7 @@ its meter goes onto it with whatever else is written.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Engine
 
@@ -13,22 +14,19 @@ from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState, Pairing
 from cardreader.files.layout import CardFile
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession
+from cardreader.host.session import HostSession, ask, put_letter, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
+from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.issuing.practice import practice_answers, practice_key
-from cardreader.kiosk.exchange import LETTER, TIME, hear, note_seen, open_with_kiosk_keys
+from cardreader.kiosk.exchange import LETTER, TIME, hear, letters_waiting, note_seen, open_with_kiosk_keys
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
-from cardreader.kiosk.store import (
-    documents_for,
-    drop_document,
-    writing_kiosk,
-)
+from cardreader.kiosk.store import documents_for, drop_document, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow
 from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.loads import LeftOut, plan_load
+from cardreader.loading.loads import LeftOut, LoadPlan, plan_load
 from cardreader.loading.memory import CardMemory
 from cardreader.loading.progress import progress_of, waiting
 from cardreader.loading.staging import stage
@@ -40,6 +38,9 @@ from protocols.errors import DocumentError, RefusedError
 from protocols.instants import UtcMs
 from protocols.link.keys import meter_key
 from protocols.link.proofs import Proof
+
+# Another letter's, an earlier one, or one that does not open: no later visit will take it.
+_LETTER_REFUSED: Final = (StatusWord.WRONG_DATA, StatusWord.CONDITIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,17 @@ class Kiosk:
 
 @dataclass(frozen=True, slots=True)
 class CardAtDesk:
-    """A card of a household, opened and read. `chain`: see `CardSeenRow`."""
+    """A card of a household, opened and read. `chain`: see `CardSeenRow`.
+
+    `is_news`: whether its meter had said what was not queued for the controller yet.
+    """
 
     session: HostSession
     found: CardContents
     serial: str
     pairing: Pairing
     chain: int
+    is_news: bool
 
     @property
     def meter(self) -> str:
@@ -83,14 +88,27 @@ class PutOnCard:
     left_out: tuple[LeftOut, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What waited for a card's meter. `written`: how many documents were put onto the card.
+
+    `times_held`: how many times were held back, since the kiosk doubts its clock.
+    """
+
+    written: int
+    left_out: tuple[LeftOut, ...]
+    times_held: int
+
+
 def look_at(
     kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: UtcMs
 ) -> tuple[HostSession, CardContents, int]:
     """Opens and reads any card of ours, and notes that it was this kiosk; with its chain (`CardSeenRow`).
 
-    `challenge`: 8 bytes never used before. Raises NotOurCardError for a foreign one, CardGoneError for one
-    that is pulled out.
+    Key letters that wait for this card are given to it first. `challenge`: 8 bytes never used before. Raises
+    NotOurCardError for a foreign one, CardGoneError for one that is pulled out.
     """
+    _give_letter(kiosk, channel)
     session = open_with_kiosk_keys(channel, kiosk.home, challenge)
     with writing_kiosk(kiosk.engine) as store:
         chain = note_seen(store, session.greeting.serial.hex(), session.greeting.sequence, now_ms)
@@ -102,19 +120,60 @@ def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: U
 
     Raises as `look_at`, and RefusedError for a card of nobody.
     """
-    session, found, chain = look_at(kiosk, channel, challenge, now_ms)
+    return take_in_card(kiosk, look_at(kiosk, channel, challenge, now_ms), now_ms)
+
+
+def take_in_card(kiosk: Kiosk, looked: tuple[HostSession, CardContents, int], now_ms: UtcMs) -> CardAtDesk:
+    """Keeps what a card brings that was looked at. Raises RefusedError for a card of nobody."""
+    session, found, chain = looked
     serial, pairing = session.greeting.serial.hex(), paired(found)
     with writing_kiosk(kiosk.engine) as store:
-        hear(store, found, pairing.meter, serial, now_ms)
+        is_news = hear(store, found, pairing.meter, serial, now_ms)
         row = store.get_one(CardSeenRow, serial)
         row.pairing, row.reference = pairing.epoch, pairing.reference
         store.add(row)
-    return CardAtDesk(session, found, serial, pairing, chain)
+    return CardAtDesk(session, found, serial, pairing, chain, is_news)
+
+
+def bring(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> Brought:
+    """Puts onto a card what waits for its meter, and nothing else. Raises as `write_card`."""
+    waiting_here = _waiting_here(kiosk, card, now_ms)
+    plan = _plan(card, waiting_here.documents)
+    if plan.writes:
+        _put(kiosk, card, plan, now_ms, lambda: None)
+    return Brought(len(plan.writes), tuple(plan.left_out), waiting_here.times_held)
+
+
+def _give_letter(kiosk: Kiosk, channel: CardChannel) -> None:
+    """Gives a card its new keys. A letter that it has answered is done: it takes only later ones."""
+    with reading_kiosk(kiosk.engine) as store:
+        letters = {
+            serial: (row.meter, row.object, row.envelope) for serial, row in letters_waiting(store).items()
+        }
+    if not letters:
+        return
+    select_application(channel)
+    found = letters.get(ask(channel, iso.DATA_SERIAL).hex())
+    if found is None:
+        return
+    meter, name, letter = found
+    try:
+        put_letter(channel, letter)
+    except StatusError as error:
+        if error.status not in _LETTER_REFUSED:
+            raise
+    with writing_kiosk(kiosk.engine) as store:
+        drop_document(store, meter, name)
+
+
+def is_paired(found: CardContents) -> bool:
+    """Whether the card belongs to a meter."""
+    return found.pairing is not None and found.pairing.state is CardState.PAIRED
 
 
 def paired(found: CardContents) -> Pairing:
     """Whose card it is. Raises RefusedError for one that belongs to nobody."""
-    if found.pairing is None or found.pairing.state is not CardState.PAIRED:
+    if not is_paired(found) or found.pairing is None:
         state = "unreadable" if found.pairing is None else found.pairing.state.name.lower()
         raise RefusedError(f"this card is {state}: nobody is served with it")
     return found.pairing
@@ -164,45 +223,65 @@ def write_card(
     has staged is something else; CardGoneError where the card was pulled out: then nobody knows, and the next
     visit tells.
     """
-    done = {each.slot: each.object for each in progress_of(card.found).documents if each.is_done}
-    answered = {card.found.documents[slot] for slot in card.found.documents if slot.name in done}
-    with writing_kiosk(kiosk.engine) as store:
-        kept = documents_for(store, card.meter)
-        for each in kept:
-            if each.envelope in answered:
-                drop_document(store, card.meter, each.object)
-    extra = [
-        each.envelope
-        for each in kept
-        if each.envelope not in answered
-        and each.object != LETTER
-        and (kiosk.tells_time or not each.object.startswith(TIME))
-    ]
-    if kiosk.home.practice:
-        extra += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
-    new = (*documents, *extra)
-    wanted = (*new, *waiting(card.found, new))
-    inventory = card.found.inventory
-    free_bytes = (
-        int.from_bytes(card.session.ask(iso.DATA_FREE_BYTES)) if inventory is None else inventory.free_bytes
-    )
-    # What lies there of the same thing is replaced, however high it says that it counts.
-    plan = plan_load(wanted, card.found.documents, free_bytes, lambda _document: False)
+    plan = _plan(card, (*documents, *_waiting_here(kiosk, card, now_ms).documents))
     slots = {**card.found.documents, **plan.writes}
     slot = next((each for each, held in slots.items() if held == documents[0]), None)
     if slot is None:
         why = next((each.why for each in plan.left_out if each.document == documents[0]), "no_slot")
         raise RefusedError(f"it does not fit onto the card: {why}; put the card into the meter first")
-    if not plan.writes:
+    if plan.writes:
+        _put(kiosk, card, plan, now_ms, before_commit)
+    else:
         before_commit()
-        return PutOnCard(slot, plan.left_out)
-    visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms, kiosk.station)
+    return PutOnCard(slot, tuple(plan.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitingHere:
+    documents: tuple[bytes, ...]
+    times_held: int
+
+
+def _waiting_here(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> _WaitingHere:
+    """What waits in the store for the card's meter; what the meter has answered is forgotten."""
+    done = {each.slot for each in progress_of(card.found).documents if each.is_done}
+    answered = {document for slot, document in card.found.documents.items() if slot.name in done}
+    with reading_kiosk(kiosk.engine) as store:
+        kept = [(each.object, each.envelope) for each in documents_for(store, card.meter)]
+    old = [name for name, envelope in kept if envelope in answered]
+    if old:
+        with writing_kiosk(kiosk.engine) as store:
+            for name in old:
+                drop_document(store, card.meter, name)
+    news = [(name, each) for name, each in kept if each not in answered and not name.startswith(LETTER)]
+    documents = [each for name, each in news if kiosk.tells_time or not name.startswith(TIME)]
+    held = len(news) - len(documents)
+    if kiosk.home.practice:
+        documents += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
+    return _WaitingHere(tuple(documents), held)
+
+
+def _plan(card: CardAtDesk, documents: tuple[bytes, ...]) -> LoadPlan:
+    wanted = (*documents, *waiting(card.found, documents))
+    inventory = card.found.inventory
+    free_bytes = (
+        int.from_bytes(card.session.ask(iso.DATA_FREE_BYTES)) if inventory is None else inventory.free_bytes
+    )
+    # What lies there of the same thing is replaced, however high it says that it counts.
+    return plan_load(wanted, card.found.documents, free_bytes, lambda _document: False)
+
+
+def _put(
+    kiosk: Kiosk, card: CardAtDesk, plan: LoadPlan, now_ms: UtcMs, before_commit: Callable[[], None]
+) -> None:
+    """Stages, verifies and commits a plan. A kiosk that doubts its clock writes no time (CLK-08)."""
+    is_sure = kiosk.tells_time or kiosk.home.practice
+    visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now_ms if is_sure else 0, kiosk.station)
     written = stage(card.session, card.found, plan.writes, visit)
     before_commit()
     card.session.commit()
-    if inventory is not None:
+    if card.found.inventory is not None:
         kiosk.memory.keep(written)
-    return PutOnCard(slot, plan.left_out)
 
 
 def _own_total(home: KioskHome, purse: TillPurse, document: bytes) -> int:

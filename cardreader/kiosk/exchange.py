@@ -1,64 +1,30 @@
-"""What a visit of a card exchanges with the line: what its meter has said goes up, what waits comes down.
+"""What a card's visit means to the store: who opened it, what its meter has said, which letters wait for it.
 
 What a meter says lies on the card with the meter's own MAC: the kiosk carries it, and needs no key for it.
-Times go onto a card only while the kiosk does not doubt its clock (CLK-08).
+Each function works in one transaction of the store, and none speaks to a card in it: a card may hang, and
+the line and the screen write too.
 """
 
-from collections.abc import Callable
+from hashlib import sha256
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from cardreader.channel.keys import KeySet, kiosk_keys, kiosk_version
-from cardreader.files.access import KeyHolder
-from cardreader.files.identity import CardState
-from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession, ask, put_letter, select_application
+from cardreader.host.session import HostSession, select_application
 from cardreader.host.transport import CardChannel
-from cardreader.iso7816 import instructions as iso
 from cardreader.kiosk.home import KioskHome
-from cardreader.kiosk.line_marks import clock_seen
-from cardreader.kiosk.store import documents_for, keep_ask, note_mark, noted_mark, queue_outgoing
-from cardreader.kiosk.tables import CardSeenRow, UpChannel
-from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.loads import LeftOut, load
-from cardreader.loading.progress import waiting
-from protocols.decoding import read_json
-from protocols.errors import DocumentError, RefusedError
+from cardreader.kiosk.store import keep_ask, queue_outgoing
+from cardreader.kiosk.tables import CardDocumentRow, CardSeenRow, UpChannel
+from cardreader.loading.contents import CardContents
+from protocols.errors import DocumentError
 from protocols.instants import UtcMs
 from protocols.link.kiosk_words import write_card_heard
 from protocols.link.messages import TimeAsk, read_message
-from protocols.reasons import ClockStanding
 
 TIME: Final = "time/"
-LETTER: Final = "letter"
-# Beside a card's serial number: the number of the meter's last word on it that went up.
-_SAID: Final = "said/"
-
-
-class CardExchanged(Struct, frozen=True, kw_only=True):
-    """What came of it. `said`: whether the meter had anything to say that is not queued yet.
-
-    `written`: the documents that are on the card now; `left_out`: those for which there is no room.
-    `times_held`: how many times were held back, since the kiosk doubts its clock.
-    """
-
-    meter: str
-    card: str
-    said: bool
-    written: int
-    left_out: tuple[LeftOut, ...]
-    times_held: int
-
-
-class KioskNow(Struct, frozen=True):
-    """The kiosk's clocks at a visit."""
-
-    now_ms: UtcMs
-    tick_ms: int
-    boot: str
+# With the serial number of the card that it is for, since only that card takes it.
+LETTER: Final = "letter/"
 
 
 def open_with_kiosk_keys(card: CardChannel, home: KioskHome, challenge: bytes) -> HostSession:
@@ -75,49 +41,6 @@ def open_with_kiosk_keys(card: CardChannel, home: KioskHome, challenge: bytes) -
     return HostSession.open_by_serial(card, kiosk_version(cards.generation), keys_of, challenge)
 
 
-def renew_card_keys(card: CardChannel, letters: list[bytes]) -> bool:
-    """Give a card the key letters that wait for its meter; it takes only its own, and only later ones."""
-    select_application(card)
-    number = int.from_bytes(ask(card, iso.DATA_LETTERS))
-    for letter in letters:
-        try:
-            put_letter(card, letter)
-        except RefusedError:
-            continue  # of another card of this meter, or an earlier one
-    return int.from_bytes(ask(card, iso.DATA_LETTERS)) > number
-
-
-def exchange(
-    session: Session, host: HostSession, home: KioskHome, now: KioskNow, is_genuine: Callable[[bytes], bool]
-) -> CardExchanged:
-    """Queue what a card's meter has said, and put onto the card what waits for it.
-
-    In the caller's transaction, which is to be committed although the card is pulled out meanwhile: what was
-    read is read. Raises RefusedError for a card of nobody, StatusError and CardGoneError as the session does.
-    """
-    found = read_contents(host)
-    pairing, identity = found.pairing, found.identity
-    if pairing is None or identity is None or pairing.state is not CardState.PAIRED:
-        raise RefusedError("this card belongs to no meter: nobody is served with it")
-    serial, meter = identity.serial.hex(), pairing.meter
-    note_seen(session, serial, host.greeting.sequence, now.now_ms)
-    said = hear(session, found, meter, serial, now.now_ms)
-    trusted = clock_seen(session, now.tick_ms, now.boot).standing is ClockStanding.TRUSTED
-    rows = [row for row in documents_for(session, meter) if row.object != LETTER]
-    times = [row for row in rows if row.object.startswith(TIME)]
-    wanted = [row.envelope for row in rows if trusted or row not in times]
-    visit = Visit(KeyHolder.KIOSK, Deed.WRITTEN, now.now_ms if trusted else 0, home.form.kiosk)
-    plan = load(host, found.documents, (*wanted, *waiting(found, tuple(wanted))), visit, is_genuine)
-    return CardExchanged(
-        meter=meter,
-        card=serial,
-        said=said,
-        written=len(plan.writes),
-        left_out=tuple(plan.left_out),
-        times_held=0 if trusted else len(times),
-    )
-
-
 def note_seen(store: Session, serial: str, sequence: int, now_ms: int) -> int:
     """Notes that the card was opened. Returns its chain: another one where somebody else has opened it."""
     row = store.get(CardSeenRow, serial)
@@ -130,38 +53,30 @@ def note_seen(store: Session, serial: str, sequence: int, now_ms: int) -> int:
     return row.chain
 
 
-class _Numbered(Struct):
-    number: int = 0
-    epoch: int = 0
+def letters_waiting(store: Session) -> dict[str, CardDocumentRow]:
+    """The key letters that wait for their cards, by the serial number of each."""
+    rows = store.exec(select(CardDocumentRow).where(col(CardDocumentRow.object).startswith(LETTER)))
+    return {row.object.removeprefix(LETTER): row for row in rows}
 
 
-_numbered: msgspec.json.Decoder[_Numbered] = msgspec.json.Decoder(_Numbered)
+def hear(store: Session, found: CardContents, meter: str, serial: str, now_ms: UtcMs) -> bool:
+    """Queues what the card's meter says where it is news, and keeps its asks. Returns whether it was news.
 
-
-def hear(session: Session, found: CardContents, meter: str, serial: str, now_ms: UtcMs) -> bool:
-    """Queue the meter's words where they are news, and keep its asks."""
+    What is queued once is not queued again, whatever kiosk's command reads the card.
+    """
     for word in found.asks.words:
         try:
-            keep_ask(session, meter, read_message(word, TimeAsk).source.value, word, now_ms)
+            keep_ask(store, meter, read_message(word, TimeAsk).source.value, word, now_ms)
         except DocumentError:
             continue  # garbage on a card: nobody answers it
-    word = found.state.word
-    number = _number_of(word)
-    row = session.get(CardSeenRow, serial) or CardSeenRow(serial=serial, meter=meter)
+    words = (found.state.word, *found.reports.words, *found.proofs.words)
+    digest = sha256(b"\0".join(words)).hexdigest()
+    row = store.get(CardSeenRow, serial) or CardSeenRow(serial=serial, meter=meter)
+    is_news = bool(found.state.word) and row.words != digest
     row.meter, row.seen_ms = meter, now_ms
-    session.add(row)
-    if not word or (noted_mark(session, f"{_SAID}{serial}") or -1) == number:
-        return False
-    note_mark(session, f"{_SAID}{serial}", number)
-    body = write_card_heard(serial, meter, word, found.reports.words, found.proofs.words)
-    queue_outgoing(session, UpChannel.RECEIPTS, body, now_ms)
-    return True
-
-
-def _number_of(word: bytes) -> int:
-    if not word:
-        return -1
-    try:
-        return read_json(_numbered, word, "EF.STATE").number
-    except DocumentError:
-        return -1
+    if is_news:
+        row.words = digest
+        body = write_card_heard(serial, meter, found.state.word, found.reports.words, found.proofs.words)
+        queue_outgoing(store, UpChannel.RECEIPTS, body, now_ms)
+    store.add(row)
+    return is_news

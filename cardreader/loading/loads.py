@@ -82,11 +82,11 @@ def plan_load(
     `wanted`: the most important first. `is_genuine` says of a document on the card whether its signatures are
     right; one that is not gives way, however high it says that it counts. Garbage on the card is no error.
     """
-    names = {cargo.same for each in wanted if (cargo := _cargo_or_none(each)) is not None}
+    names = {cargo.same for each in wanted if (cargo := cargo_or_none(each)) is not None}
     slots, kept, left_out = dict(held), list[bytes](), list[LeftOut]()
     writes, free = dict[CardFile, bytes](), free_bytes // PAGE_BYTES - LOG_PAGES
     for document in wanted:
-        cargo = _cargo_or_none(document)
+        cargo = cargo_or_none(document)
         if cargo is None:
             left_out.append(LeftOut(document, WhyLeftOut.UNREADABLE))
         elif len(document) > cargo.slots[0].bytes_max:
@@ -152,7 +152,8 @@ def _cargo_of_order(order: Order, payload: bytes) -> Cargo:
     return Cargo(slots, sha256(payload).hexdigest(), (0, 0))
 
 
-def _cargo_or_none(document: bytes) -> Cargo | None:
+def cargo_or_none(document: bytes) -> Cargo | None:
+    """As `cargo_of`; None for what no card carries."""
     try:
         return cargo_of(document)
     except DocumentError:
@@ -169,13 +170,13 @@ def _slot_for(cargo: Cargo, slots: Mapping[CardFile, bytes], names: Container[st
 
 
 def _name_in(document: bytes | None) -> str | None:
-    cargo = None if document is None else _cargo_or_none(document)
+    cargo = None if document is None else cargo_or_none(document)
     return None if cargo is None else cargo.same
 
 
 def _stays(found: bytes | None, document: bytes, cargo: Cargo, is_genuine: Callable[[bytes], bool]) -> bool:
     """Whether what lies in the slot is this document, or one that counts more than it."""
-    held = None if found is None else _cargo_or_none(found)
+    held = None if found is None else cargo_or_none(found)
     if found is None or held is None or held.same != cargo.same:
         return False
     return found == document or (held.counts > cargo.counts and is_genuine(found))

@@ -13,7 +13,7 @@ import msgspec
 from cardreader.files.layout import CardFile
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
-from cardreader.loading.loads import cargo_of
+from cardreader.loading.loads import cargo_or_none
 from protocols.decoding import read_json
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
@@ -84,12 +84,14 @@ def progress_of(found: CardContents) -> CardProgress:
 
 def waiting(found: CardContents, new: Sequence[bytes]) -> tuple[bytes, ...]:
     """What the meter has not answered yet, but for what `new` replaces: a kiosk must not take it away."""
-    replaced = {cargo_of(each).same for each in new}
+    replaced = {cargo.same for each in new if (cargo := cargo_or_none(each)) is not None}
     done = {each.slot for each in progress_of(found).documents if each.is_done}
     return tuple(
         document
         for slot, document in found.documents.items()
-        if slot.name not in done and cargo_of(document).same not in replaced
+        if slot.name not in done
+        and (cargo := cargo_or_none(document)) is not None
+        and cargo.same not in replaced
     )
 
 

@@ -16,15 +16,22 @@ from cardreader.explaining.explanation import CardKind, Explanation
 from cardreader.explaining.rules import explain, explain_unserved
 from cardreader.host.secure import NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
-from cardreader.kiosk.desk import CardAtDesk, Kiosk, receive_card
-from cardreader.kiosk.exchange import open_with_kiosk_keys
+from cardreader.kiosk.desk import (
+    CardAtDesk,
+    Kiosk,
+    bring,
+    is_paired,
+    look_at,
+    receive_card,
+    take_in_card,
+)
 from cardreader.kiosk.rules import Moment
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.opening import open_card
 from cardreader.screen.presence import cards_present
 from cardreader.screen.troubles import TroubleError, trouble_of
-from protocols.errors import InputError, RefusedError, RelanceError, UnreachableError
+from protocols.errors import InputError, RelanceError, UnreachableError
 from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.rim.terminal import complain
@@ -146,19 +153,19 @@ class WatchedSlot:
             return SlotView(reader=reader, trouble=KioskTrouble.READER_BUSY)
 
     def _read_card(self, card: InsertedCard, reader: str) -> SlotView:
+        kiosk, now_ms = self._kiosk_now(), UtcMs(self._moment().wall_ms)
         try:
-            at_desk = self.receive(card)
+            looked = look_at(kiosk, card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+            session, found, _chain = looked
+            if not is_paired(found):
+                return SlotView(reader=reader, contents=found, explanation=explain(found))
+            at_desk = take_in_card(kiosk, looked, now_ms)
+            if not kiosk.home.practice and bring(kiosk, at_desk, now_ms).written:
+                found = read_contents(session, kiosk.memory)
         except NotOurCardError:
             return SlotView(reader=reader, explanation=explain_unserved(CardKind.FOREIGN))
         except CardGoneError:
             return SlotView(trouble=KioskTrouble.CARD_PULLED)
-        except RefusedError:
-            # It belongs to nobody: why, its contents say.
-            contents = read_contents(
-                open_with_kiosk_keys(card, self._kiosk_now().home, secrets.token_bytes(CHALLENGE_BYTES))
-            )
-            return SlotView(reader=reader, contents=contents, explanation=explain(contents))
         except RelanceError as error:
             return SlotView(reader=reader, trouble=trouble_of(error))
-        found = at_desk.found
         return SlotView(reader=reader, contents=found, serial=at_desk.serial, explanation=explain(found))

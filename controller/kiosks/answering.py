@@ -113,7 +113,7 @@ def _documents(session: Session, row: KioskRow, taken: int) -> Iterator[KioskOrd
 
 def _document(row: KioskDocumentRow) -> CardDocument:
     """A document as it travels. One that fits into no message is said to be gone: cards hold no such one."""
-    is_letter = row.object == LETTER
+    is_letter = row.object.startswith(LETTER)
     fits = row.digest and len(row.envelope) + _FIELDS_BYTES <= PAYLOAD_BYTES_MAX - AROUND_BYTES
     return CardDocument(
         meter=row.meter,

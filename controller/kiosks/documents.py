@@ -23,7 +23,8 @@ from protocols.documents.kind_rule import Joins
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import Order
 
-LETTER: Final = "letter"
+# With the serial number of the card that it is for.
+LETTER: Final = "letter/"
 _FIRST_GENERATION: Final = 1
 
 
@@ -49,7 +50,8 @@ def refresh_documents(
                 orders = answer(None, active.get(row.id, ()), root.version, now_ms).send
                 wanted |= _papers(row, root) | _envelopes(session, orders)
             if generation > _FIRST_GENERATION:
-                wanted[LETTER] = _letter(fleet_key, bytes.fromhex(served[row.id].card), generation)
+                card = served[row.id].card
+                wanted[f"{LETTER}{card}"] = _letter(fleet_key, bytes.fromhex(card), generation)
             changed += put_documents(session, kiosk, row.id, wanted)
     return changed
 

@@ -218,7 +218,7 @@ def test_what_waits_for_a_meter_comes_along_but_no_time_of_a_clock_that_is_doubt
     with writing_kiosk(desk.till.engine) as store:
         keep_document(store, METER, "hold/h1", waiting, AT)
         keep_document(store, METER, "time/headend", time, AT)
-        keep_document(store, METER, "letter", b"a key letter", AT)
+        keep_document(store, METER, f"letter/{SERIAL.hex()}", b"a key letter", AT)
     for tells_time in (False, True):
         desk.till.kiosk = replace(desk.till.kiosk, tells_time=tells_time)
         with desk.till.serving(desk.memory) as card:

@@ -173,7 +173,7 @@ def test_what_a_card_refuses_is_a_sentence(
     def refuses(*_unused: object) -> None:
         raise error
 
-    monkeypatch.setattr(slot_module, "receive_card", refuses)
+    monkeypatch.setattr(slot_module, "look_at", refuses)
     counter.log_in()
     assert words in counter.insert()
 
@@ -191,7 +191,6 @@ def test_a_card_of_nobody_is_told(
     def read(session: HostSession, _memory: CardMemory | None = None) -> CardContents:
         return replace(read_contents(session), pairing=pairing)
 
-    monkeypatch.setattr(slot_module, "read_contents", read)
     monkeypatch.setattr(desk, "read_contents", read)
     counter.log_in()
     assert words in counter.insert()
