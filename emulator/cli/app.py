@@ -98,6 +98,7 @@ ROWS: Final = (
         (
             "meter --profile wallonia-smart --p1 tcp:127.0.0.1:2000",
             "meter sound --scenario guarded/night-h3 --p1 pty:p1 --rate 60 --json",
+            "meter --dlms tcp:127.0.0.1:4059 --dlms-password secret",
             "meter --firmware legacy-2020 --optical pty:optical --console pty:console",
             "meter m1 --state m1.json --card card.bin",
             "meter m1 --state m1.json --card card.bin --pull-after-ms 1200 --json",

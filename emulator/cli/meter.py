@@ -10,6 +10,8 @@ from emulator.cli.meter_options import (
     BalanceEur,
     CardFile,
     ConsolePlace,
+    DlmsPassword,
+    DlmsPlace,
     EnergyName,
     FirmwareName,
     Home,
@@ -30,6 +32,7 @@ from emulator.cli.meter_options import (
 )
 from emulator.cli.meter_visit import PRACTICE_SEED, VisitOptions, visit_once
 from emulator.cli.options import Json
+from emulator.faces.dlms.session import DEFAULT_DLMS_PASSWORD
 from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.population.shipped import profile_named
 from protocols.arguments import check_choice, read_name
@@ -59,6 +62,8 @@ def run_meter(
     p1_fault: P1Fault = "",
     optical: OpticalPlace = "",
     optical_password: OpticalPassword = DEFAULT_PASSWORD,
+    dlms: DlmsPlace = "",
+    dlms_password: DlmsPassword = DEFAULT_DLMS_PASSWORD,
     console: ConsolePlace = "",
     firmware: FirmwareName = GUARDED,
     scenario: ScenarioFile = "",
@@ -77,15 +82,9 @@ def run_meter(
     """
     now_ms = checked_now_ms()
     faces = FaceOptions(
-        p1=p1,
-        p1_fault=p1_fault,
-        p1_amounts=p1_amounts,
-        optical=optical,
-        optical_password=optical_password,
-        console=console,
-        scenario=scenario,
-        rate=rate,
-    )
+        p1=p1, p1_fault=p1_fault, p1_amounts=p1_amounts, optical=optical, optical_password=optical_password,
+        dlms=dlms, dlms_password=dlms_password, console=console, scenario=scenario, rate=rate,
+    )  # fmt: skip
     if faces.wanted:
         _refuse_with_faces({"--state": state, "--pull-after-ms": pull_after_ms})
         lone = LoneMeter(

@@ -15,9 +15,10 @@ from cardreader.readers.virtual import SCHEME, VirtualCard
 from emulator.cli.meter_options import GUARDED, LEGACY
 from emulator.cli.reading import read_files
 from emulator.cli.trust import read_secrets
+from emulator.faces.dlms.session import PASSWORD_BYTES_MAX
 from emulator.faces.optical.session import PASSWORD_CHARS_MAX, is_password
 from emulator.faces.p1.faults import TelegramFault
-from emulator.faces.places import FacePlace, read_place
+from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.firmware.profile import Profile
 from emulator.fleet.pacing import PacedTime
 from emulator.onsite.building import lone_scenario, meter_of
@@ -47,6 +48,8 @@ class FaceOptions:
     p1_amounts: bool
     optical: str
     optical_password: str
+    dlms: str
+    dlms_password: str
     console: str
     scenario: str
     rate: float
@@ -54,7 +57,7 @@ class FaceOptions:
     @property
     def wanted(self) -> bool:
         """Whether a face was asked for, or something that only a running meter has."""
-        faces = self.p1 or self.p1_fault or self.p1_amounts or self.optical or self.console
+        faces = self.p1 or self.p1_fault or self.p1_amounts or self.optical or self.dlms or self.console
         return bool(faces or self.scenario or self.rate != 1)
 
 
@@ -150,14 +153,34 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
     if p1 is not None and spec.firmware == LEGACY:
         raise InputError(f"--p1: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
     optical, console = _place(options.optical, "--optical"), _place(options.console, "--console")
-    if p1 is None and optical is None and console is None:
-        raise InputError("no face; allowed: one of --p1, --optical, --console")
+    dlms = _dlms_place(options.dlms, spec)
+    if p1 is None and optical is None and console is None and dlms is None:
+        raise InputError("no face; allowed: one of --p1, --optical, --dlms, --console")
     fault, every = _fault(options.p1_fault)
     password = options.optical_password
     if not is_password(password):
         allowed = f"1 to {PASSWORD_CHARS_MAX} letters, digits and signs of ASCII but ( ) / ! *"
         raise InputError(f"--optical-password: {quoted(password)}; allowed: {allowed}")
-    return FaceChoice(p1, P1Choice(options.p1_amounts, fault, every), optical, password, console)
+    dlms_password = _dlms_password(options.dlms_password)
+    p1_choice = P1Choice(options.p1_amounts, fault, every)
+    return FaceChoice(p1, p1_choice, optical, password, console, dlms, dlms_password)
+
+
+def _dlms_place(text: str, spec: MeterSpec) -> FacePlace | None:
+    """Where DLMS is served. Raises InputError for a meter without it, and for what is no TCP port."""
+    place = _place(text, "--dlms")
+    if place is not None and spec.firmware == LEGACY:
+        raise InputError(f"--dlms: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
+    if place is not None and place.kind is not PlaceKind.TCP:
+        raise InputError(f"--dlms: {quoted(text)}; allowed: tcp:HOST:PORT, such as tcp:127.0.0.1:4059")
+    return place
+
+
+def _dlms_password(text: str) -> str:
+    if not (text.isascii() and text.isprintable() and 0 < len(text) <= PASSWORD_BYTES_MAX):
+        allowed = f"1 to {PASSWORD_BYTES_MAX} characters of ASCII"
+        raise InputError(f"--dlms-password: {quoted(text)}; allowed: {allowed}")
+    return text
 
 
 def _place(text: str, where: str) -> FacePlace | None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from emulator.faces import demand
 from emulator.faces.view import FaceView
+from emulator.firmware.events import Document
 from emulator.firmware.ticks import Tick
 from emulator.scenario.commissioning import commission
 from emulator.scenario.keyring import HomeKeys, Keyring
@@ -76,6 +77,10 @@ class InstalledMeter:
         """What somebody does to it now."""
         self._play.do(do)
         self._observe()
+
+    def bring_unsigned(self, data: bytes) -> None:
+        """Somebody asks for what takes signatures, and brings none: the firmware judges and logs it."""
+        self._play.handle(Document(data))
 
     def view(self) -> FaceView:
         """What it shows now."""

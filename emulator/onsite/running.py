@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Never
 
+from emulator.faces.dlms.session import DEFAULT_DLMS_PASSWORD
 from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.faces.places import FacePlace
 from emulator.faces.serving.lines import Attach
 from emulator.faces.serving.opening import open_port
 from emulator.faces.view import FaceView
 from emulator.onsite.console_face import ConsoleFace
+from emulator.onsite.dlms_face import DlmsFace
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.optical_face import OpticalFace
 from emulator.onsite.p1_face import P1Choice, P1Face
@@ -34,6 +36,8 @@ class FaceChoice:
     optical: FacePlace | None = None
     optical_password: str = DEFAULT_PASSWORD
     console: FacePlace | None = None
+    dlms: FacePlace | None = None
+    dlms_password: str = DEFAULT_DLMS_PASSWORD
 
 
 async def run_with_faces(
@@ -58,6 +62,7 @@ class _Faces:
         self._choice = choice
         self._p1 = P1Face(choice.p1_choice)
         self._optical = OpticalFace(choice.optical_password, self._view, self._bring_date)
+        self._dlms = DlmsFace(choice.dlms_password, self._view, self._bring_date, meter.bring_unsigned)
         self._console = ConsoleFace(meter, self._catch_up, self._step)
         # What a console has let pass at once.
         self._stepped_ms = 0
@@ -67,6 +72,7 @@ class _Faces:
         wanted: tuple[tuple[str, FacePlace | None, Attach], ...] = (
             ("p1", self._choice.p1, self._p1.attach),
             ("optical", self._choice.optical, self._optical.attach),
+            ("dlms", self._choice.dlms, self._dlms.attach),
             ("console", self._choice.console, self._console.attach),
         )
         stack.callback(self._optical.stop)

@@ -11,7 +11,7 @@ from typing import Final
 
 from cardreader.iso7816.status import StatusError
 from emulator.firmware.effects import Effect, RecordEmitted, SendToCard
-from emulator.firmware.events import MainsOff, MainsOn, SetLoad, TicksLost
+from emulator.firmware.events import Event, MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
 from emulator.scenario.cards import SlotContact
@@ -147,6 +147,10 @@ class MeterPlay:
     def do(self, do: Do) -> None:
         """What somebody does to the meter at its present instant, beside the scenario. Not for documents."""
         self._absorb(self._effects_of(do))
+
+    def handle(self, event: Event) -> None:
+        """What reaches the meter at its present instant, beside the scenario, as its firmware sees it."""
+        self._absorb(self.meter.handle(event, self.tick))
 
     @property
     def stands_still(self) -> bool:

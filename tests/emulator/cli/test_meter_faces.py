@@ -50,7 +50,7 @@ def test_a_telegram_of_a_scenario_is_read_over_a_terminal(tmp_path: Path) -> Non
 
 WRONG = [
     ((), "METER: missing; allowed: its name, or a face such as --p1 tcp:127.0.0.1:2000"),
-    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: one of --p1, --optical, --console"),
+    (("--scenario", "guarded/night-h3", "sound"), "no face; allowed: one of --p1, --optical, --dlms"),
     (("--p1", "tcp:here"), '--p1: "tcp:here"; allowed: tcp:HOST:PORT'),
     (("--p1", "pty:no/folder/port"), "--p1: no/folder/port: No such file or directory; allowed: "),
     (("--p1", "pty:taken"), "--p1: taken: it is there already; allowed: a path where nothing is"),
@@ -66,6 +66,9 @@ WRONG = [
         ("--optical", "tcp:127.0.0.1:0", "--optical-password", "a(b"),
         '--optical-password: "a(b"; allowed: 1 to 32 letters',
     ),
+    (("--dlms", "tcp:127.0.0.1:0", "--firmware", "legacy-2020"), "--dlms: a legacy-2020 meter has no such"),
+    (("--dlms", "pty:dlms"), '--dlms: "pty:dlms"; allowed: tcp:HOST:PORT, such as tcp:127.0.0.1:4059'),
+    (("--dlms", "tcp:127.0.0.1:0", "--dlms-password", ""), '--dlms-password: ""; allowed: 1 to 32 char'),
     (
         ("--console", "tcp:127.0.0.1:0", "--firmware", "legacy-2020", "--card", "card.bin"),
         "--card: a legacy-2020 meter reads no such card; allowed: the cards of a --scenario",

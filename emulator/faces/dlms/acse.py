@@ -1,0 +1,153 @@
+"""Opens and ends an association: AARQ, AARE, RLRQ and RLRE (IEC 62056-5-3, ACSE in BER). Pure."""
+
+from enum import IntEnum, unique
+from typing import Final, NamedTuple
+
+from emulator.faces.dlms.values import BrokenPduError, Cursor, write_length
+from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
+
+AARQ: Final = 0x60
+RLRQ: Final = 0x62
+_AARE: Final = 0x61
+# Reason: normal.
+RLRE: Final = bytes.fromhex("6303800100")
+
+# joint-iso-ccitt(2) country(16) country-name(756) identified-organization(5) DLMS-UA(8), and then:
+_DLMS: Final = bytes.fromhex("6085740508")
+LN_CONTEXT: Final = _DLMS + b"\x01\x01"
+NO_SECURITY: Final = _DLMS + b"\x02\x00"
+LOW_SECURITY: Final = _DLMS + b"\x02\x01"
+
+# Services of an xDLMS context, as bits of three bytes.
+GET_BLOCKS, GET, SET, ACTION = 0x001000, 0x000010, 0x000008, 0x000001
+CONFORMANCE: Final = GET_BLOCKS | GET | SET | ACTION
+DLMS_VERSION: Final = 6
+# A GET answer's head and a byte of each block must fit in.
+CLIENT_BYTES_MIN: Final = 32
+# Calling authentication value.
+_SECRET: Final = 0xAC
+_VAA_NAME: Final = b"\x00\x07"
+_INITIATE_REQUEST: Final = 0x01
+_CONFORMANCE_HEAD: Final = b"\x5f\x1f\x04\x00"
+
+
+@unique
+class Diagnostic(IntEnum):
+    """Why an association is refused: acse-service-user of the result source diagnostic."""
+
+    NONE = 0
+    NO_REASON = 1
+    CONTEXT_NOT_SUPPORTED = 2
+    MECHANISM_NOT_RECOGNISED = 11
+    AUTHENTICATION_FAILURE = 13
+    AUTHENTICATION_REQUIRED = 14
+
+
+@unique
+class InitiateError(IntEnum):
+    """What of the proposed xDLMS context cannot be: initiate, of the confirmed service error."""
+
+    VERSION_TOO_LOW = 1
+    INCOMPATIBLE_CONFORMANCE = 2
+    PDU_TOO_SHORT = 3
+
+
+class AssociationAsked(NamedTuple):
+    """An AARQ. `mechanism` empty: none was named. `client_bytes_max` 0: the client takes any length."""
+
+    context: bytes
+    mechanism: bytes
+    secret: bytes
+    dlms_version: int
+    conformance: int
+    client_bytes_max: int
+
+
+def read_opening(pdu: bytes) -> AssociationAsked:
+    """An AARQ. Raises BrokenPduError."""
+    cursor = Cursor(pdu)
+    if cursor.byte() != AARQ or cursor.length() != cursor.left:
+        raise BrokenPduError("no AARQ")
+    fields: dict[int, bytes] = {}
+    while cursor.left:
+        tag = cursor.byte()
+        if tag in fields:
+            raise BrokenPduError(f"field {tag} twice")
+        fields[tag] = cursor.take(cursor.length())
+    initiate = Cursor(_inner(fields.get(0xBE, b""), 0x04))
+    return AssociationAsked(
+        _inner(fields.get(0xA1, b""), 0x06),
+        fields.get(0x8B, b""),
+        _inner(fields[_SECRET], 0x80) if _SECRET in fields else b"",
+        *_read_initiate(initiate),
+    )
+
+
+def _inner(data: bytes, tag: int) -> bytes:
+    """What is inside of an explicit tag."""
+    cursor = Cursor(data)
+    if cursor.byte() != tag:
+        raise BrokenPduError(f"tag {tag} is missing")
+    inside = cursor.take(cursor.length())
+    cursor.end()
+    return inside
+
+
+def _read_initiate(cursor: Cursor) -> tuple[int, int, int]:
+    """Version, conformance and PDU size of an InitiateRequest in A-XDR."""
+    if cursor.byte() != _INITIATE_REQUEST:
+        raise BrokenPduError("no InitiateRequest")
+    if _is_there(cursor):
+        cursor.take(cursor.length())
+    for _ in ("response-allowed", "proposed-quality-of-service"):
+        if _is_there(cursor):
+            cursor.byte()
+    version = cursor.byte()
+    if cursor.take(len(_CONFORMANCE_HEAD)) != _CONFORMANCE_HEAD:
+        raise BrokenPduError("no conformance block")
+    conformance, client_bytes_max = cursor.number(3), cursor.number(2)
+    cursor.end()
+    return version, conformance, client_bytes_max
+
+
+def _is_there(cursor: Cursor) -> bool:
+    flag = cursor.byte()
+    if flag > 1:
+        raise BrokenPduError(f"{flag} in place of a usage flag")
+    return flag == 1
+
+
+def write_accepted(mechanism: bytes, conformance: int) -> bytes:
+    """An AARE that opens the association; `mechanism` empty: nobody was authenticated."""
+    initiate = (
+        b"\x08\x00"
+        + bytes((DLMS_VERSION,))
+        + _CONFORMANCE_HEAD
+        + conformance.to_bytes(3, "big")
+        + RECEIVE_BYTES_MAX.to_bytes(2, "big")
+        + _VAA_NAME
+    )
+    return _write_answer(0, Diagnostic.NONE, mechanism, initiate)
+
+
+def write_rejected(diagnostic: Diagnostic, initiate: InitiateError | None = None) -> bytes:
+    """An AARE that refuses it for good; `initiate`: what of the proposed context cannot be."""
+    error = b"" if initiate is None else b"\x0e\x01\x06" + bytes((initiate,))
+    return _write_answer(1, diagnostic, b"", error)
+
+
+def _write_answer(result: int, diagnostic: Diagnostic, mechanism: bytes, user: bytes) -> bytes:
+    body = (
+        _field(0xA1, _field(0x06, LN_CONTEXT))
+        + _field(0xA2, _field(0x02, bytes((result,))))
+        + _field(0xA3, _field(0xA1, _field(0x02, bytes((diagnostic,)))))
+    )
+    if mechanism:
+        body += _field(0x88, b"\x07\x80") + _field(0x89, mechanism)
+    if user:
+        body += _field(0xBE, _field(0x04, user))
+    return _field(_AARE, body)
+
+
+def _field(tag: int, data: bytes) -> bytes:
+    return bytes((tag,)) + write_length(len(data)) + data

@@ -1,0 +1,101 @@
+"""What a COSEM object is here: attributes that are read from a view, and who may do what. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag, unique
+from typing import Final
+
+from emulator.faces.dlms.values import NULL, Datum, Tag, array, octets, structure
+from emulator.faces.view import FaceView
+
+# The six bytes of a logical name end so: the value that counts now, and no billing period.
+_NOW: Final = 255
+
+
+@unique
+class Client(IntEnum):
+    """Whoever opens an association, by the port of the wrapper."""
+
+    PUBLIC = 16
+    READER = 2
+
+
+class Access(IntFlag):
+    """Access mode of an attribute (association LN, version 1)."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+
+
+Reading = Callable[[FaceView], Datum]
+
+
+@dataclass(frozen=True, slots=True)
+class CosemObject:
+    """`readings`: attributes from 2 on, by number; the first is the logical name. `writable`: of the reader.
+
+    `methods`: how many its class has; `is_public`: also the public client reads it.
+    """
+
+    class_id: int
+    version: int
+    name: bytes
+    readings: Mapping[int, Reading]
+    writable: frozenset[int] = field(default_factory=frozenset)
+    methods: int = 0
+    is_public: bool = False
+
+    def access(self, client: Client, attribute: int) -> Access:
+        """What a client may do with an attribute; nothing with one that is not there."""
+        if attribute != 1 and attribute not in self.readings:
+            return Access.NONE
+        may_write = client is Client.READER and attribute in self.writable
+        return Access.READ | (Access.WRITE if may_write else Access.NONE)
+
+    def may_act(self, client: Client, method: int) -> bool:
+        """Whether a client may invoke a method."""
+        return client is Client.READER and 1 <= method <= self.methods
+
+    def read(self, attribute: int, view: FaceView) -> Datum:
+        """The value of an attribute that is there."""
+        return octets(self.name) if attribute == 1 else self.readings[attribute](view)
+
+
+def logical_name(code: str) -> bytes:
+    """The six bytes of an OBIS code such as `0-0:96.1.0`."""
+    medium, _, rest = code.partition("-")
+    channel, _, value = rest.partition(":")
+    return bytes((int(medium), int(channel), *(int(each) for each in value.split(".")), _NOW))
+
+
+def constant(value: Datum) -> Reading:
+    """An attribute that never changes."""
+    return lambda _view: value
+
+
+def visible_to(objects: tuple[CosemObject, ...], client: Client) -> tuple[CosemObject, ...]:
+    """The objects that a client has in its association."""
+    return tuple(each for each in objects if each.is_public or client is Client.READER)
+
+
+def object_list(objects: tuple[CosemObject, ...], client: Client) -> Datum:
+    """The objects of an association, with what its client may do (class 15, attribute 2)."""
+    return array(*(_listed(each, client) for each in objects))
+
+
+def _listed(each: CosemObject, client: Client) -> Datum:
+    attributes = (
+        structure(Datum(Tag.INTEGER, at), Datum(Tag.ENUM, each.access(client, at)), NULL)
+        for at in (1, *sorted(each.readings))
+    )
+    methods = (
+        structure(Datum(Tag.INTEGER, at), Datum(Tag.ENUM, each.may_act(client, at)))
+        for at in range(1, each.methods + 1)
+    )
+    return structure(
+        Datum(Tag.LONG_UNSIGNED, each.class_id),
+        Datum(Tag.UNSIGNED, each.version),
+        octets(each.name),
+        structure(array(*attributes), array(*methods)),
+    )

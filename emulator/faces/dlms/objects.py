@@ -1,0 +1,89 @@
+"""The objects of a meter: names, clock, registers and breaker (IEC 62056-6-2). Pure."""
+
+from collections.abc import Callable
+from typing import Final
+
+from emulator.faces.dlms.clock import CLOCK
+from emulator.faces.dlms.model import CosemObject, constant, logical_name
+from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
+from emulator.faces.dlms.values import Datum, Tag, array, bounded, octets, structure
+from emulator.faces.view import FaceView
+from protocols.reasons import Energy, Supply
+
+LOGICAL_DEVICE: Final = 1
+_NIGHT: Final = "1-0:1.8.2"
+_MJ_PER_WH: Final = 3_600_000
+_WH_PER_DM3: Final = 10
+_CUBIC_METRE, _WATT, _WATT_HOUR = 13, 27, 30
+_STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
+# Blue Book, class 70: remote connection leads to "ready", and a person connects (3); or connects at once (4).
+_MODE_ARMS, _MODE_CLOSES = 3, 4
+# Three letters for the maker, as the FLAG association would give them.
+_MAKER: Final = b"RLC"
+_NAME_BYTES: Final = 16
+
+
+def device_name(view: FaceView) -> bytes:
+    """The logical device name: at most 16 bytes, the first three the maker's."""
+    return (_MAKER + view.name.encode())[:_NAME_BYTES]
+
+
+def objects_of(view: FaceView) -> tuple[CosemObject, ...]:
+    """Everything that this kind of meter has, but the association itself."""
+    registers = _GAS if view.profile.energy is Energy.GAS else _ELECTRICITY
+    return (*_NAMES, CLOCK, *registers, BREAKER, ACCOUNT, *CREDITS, *CHARGES)
+
+
+def _data(code: str, read: Callable[[FaceView], bytes], *, is_public: bool = False) -> CosemObject:
+    return CosemObject(1, 0, logical_name(code), {2: lambda view: octets(read(view))}, is_public=is_public)
+
+
+def _register(code: str, scale: int, unit: int, read: Callable[[FaceView], int]) -> CosemObject:
+    """`scale`: the power of ten that the value is to be multiplied with."""
+    scaler_unit = structure(Datum(Tag.INTEGER, scale), Datum(Tag.ENUM, unit))
+    readings = {
+        2: lambda view: bounded(Tag.LONG64_UNSIGNED, read(view)),
+        3: constant(scaler_unit),
+    }
+    return CosemObject(3, 0, logical_name(code), readings)
+
+
+def _night_mj(view: FaceView) -> int:
+    registers = view.readout.purse.account.registers
+    return sum(int(each.energy_mj) for each in registers if each.obis == _NIGHT)
+
+
+def _sap_list(view: FaceView) -> Datum:
+    return array(structure(Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE), octets(device_name(view))))
+
+
+_NAMES: Final = (
+    _data("0-0:42.0.0", device_name, is_public=True),
+    _data("0-0:96.1.0", lambda view: view.name.encode(), is_public=True),
+    CosemObject(17, 0, logical_name("0-0:41.0.0"), {2: _sap_list}, is_public=True),
+)
+_ELECTRICITY: Final = (
+    _register("1-0:1.8.0", 0, _WATT_HOUR, lambda view: view.readout.purse.energy_wh),
+    _register(
+        "1-0:1.8.1",
+        0,
+        _WATT_HOUR,
+        lambda view: (view.readout.purse.energy_mj - _night_mj(view)) // _MJ_PER_WH,
+    ),
+    _register("1-0:1.8.2", 0, _WATT_HOUR, lambda view: _night_mj(view) // _MJ_PER_WH),
+    _register("1-0:1.7.0", 0, _WATT, lambda view: view.readout.purse.drawn_w),
+)
+_GAS: Final = (
+    _register("7-0:3.0.0", -3, _CUBIC_METRE, lambda view: view.readout.purse.energy_wh // _WH_PER_DM3),
+)
+BREAKER: Final = CosemObject(
+    70,
+    0,
+    logical_name("0-0:96.3.10"),
+    {
+        2: lambda view: Datum(Tag.BOOLEAN, _STATES[view.readout.glance.supply] == 1),
+        3: lambda view: Datum(Tag.ENUM, _STATES[view.readout.glance.supply]),
+        4: lambda view: Datum(Tag.ENUM, _MODE_ARMS if view.profile.arms else _MODE_CLOSES),
+    },
+    methods=2,
+)

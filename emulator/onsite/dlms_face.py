@@ -1,0 +1,83 @@
+"""DLMS/COSEM of a running meter: any number of connections, which share its password lock."""
+
+import asyncio
+from collections.abc import Callable
+
+from emulator.faces.dlms.association import PasswordLock
+from emulator.faces.dlms.session import (
+    BringUnsignedDate,
+    BringUnsignedRequest,
+    DlmsDeed,
+    DlmsSession,
+    HangUp,
+    SendFrame,
+    SharedState,
+)
+from emulator.faces.serving.lines import FaceLine, Listener
+from emulator.faces.view import FaceView
+from protocols.instants import SECOND_MS, UtcMs
+
+
+class DlmsFace:
+    """All connections. `view` gives what the meter shows now; the other two bring it what nobody signed."""
+
+    def __init__(
+        self,
+        password: str,
+        view: Callable[[], FaceView],
+        bring_date: Callable[[UtcMs], None],
+        bring_request: Callable[[bytes], None],
+    ) -> None:
+        self._shared = SharedState(PasswordLock(password.encode("ascii")))
+        self._view = view
+        self._bring_date = bring_date
+        self._bring_request = bring_request
+
+    def attach(self, line: FaceLine) -> Listener:
+        """A connection more."""
+        return _Connection(line, DlmsSession(self._shared), self._view, self._do)
+
+    def _do(self, deed: DlmsDeed, line: FaceLine) -> None:
+        match deed:
+            case SendFrame():
+                line.send(deed.data)
+            case BringUnsignedDate():
+                self._bring_date(deed.time_ms)
+            case BringUnsignedRequest():
+                self._bring_request(deed.pdu)
+            case HangUp():
+                line.hang_up()
+
+
+class _Connection:
+    """One client."""
+
+    def __init__(
+        self,
+        line: FaceLine,
+        session: DlmsSession,
+        view: Callable[[], FaceView],
+        do: Callable[[DlmsDeed, FaceLine], None],
+    ) -> None:
+        self._line = line
+        self._session = session
+        self._view = view
+        self._do = do
+
+    def received(self, data: bytes) -> None:
+        """Answer each frame that is whole. Without mains the meter is dead."""
+        while True:
+            view = self._view()
+            if not view.readout.mains_on:
+                self._session.end()
+                return
+            at_ms = int(asyncio.get_running_loop().time() * SECOND_MS)
+            for deed in self._session.hear(data, at_ms, view):
+                self._do(deed, self._line)
+            if not self._session.has_more:
+                return
+            data = b""
+
+    def lost(self) -> None:
+        """Its association ends with it."""
+        self._session.end()

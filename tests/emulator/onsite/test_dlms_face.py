@@ -1,0 +1,228 @@
+"""DLMS/COSEM as a program that is not ours finds it: dlms-cosem 21.3.2, attribute by attribute."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from dlms_cosem import cosem, dlms_data, utils
+from dlms_cosem.clients.dlms_client import ActionError, DataResultError, DlmsClient
+from dlms_cosem.enumerations import AuthenticationMechanism, CosemInterface, DataAccessResult
+from dlms_cosem.exceptions import DlmsClientException
+from dlms_cosem.parsers import AssociationObjectListParser
+from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
+
+from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, read_value, structure
+from emulator.faces.places import FacePlace, PlaceKind, read_place
+from emulator.onsite.installed import InstalledMeter
+from emulator.onsite.running import FaceChoice
+from protocols.link.records import ClaimHeard, OrderJudged
+from protocols.reasons import ClaimVerdict, Energy
+from tests.emulator.faces.views import SUMMER_MS, installed
+from tests.emulator.onsite.at_work import with_faces
+
+R = TypeVar("R")
+
+PASSWORD = "secret"  # of a test
+CHOICE = FaceChoice(dlms=FacePlace(PlaceKind.TCP, host="127.0.0.1"), dlms_password=PASSWORD)
+BEYOND_THEM = {(15, 5), (111, 4), (111, 11), (111, 15), (112, 7), (113, 9)}
+CLOCK = (CosemInterface.CLOCK, "0.0.1.0.0.255")
+BREAKER = (CosemInterface.DISCONNECT_CONTROL, "0.0.96.3.10.255")
+ACCOUNT = (CosemInterface.ACCOUNT, "0.0.19.0.0.255")
+
+
+@contextmanager
+def client(places: Mapping[str, str], number: int = 2, **more: object) -> Iterator[DlmsClient]:
+    """A client of theirs, with its association."""
+    place = read_place(places["dlms"], "")
+    if number == 2:
+        more = {"authentication_method": AuthenticationMechanism.LLS, "password": PASSWORD.encode(), **more}
+    opened = DlmsClient.with_tcp_transport(place.host, place.port, number, 1, **more)
+    opened.connect()
+    try:
+        opened.associate()
+        yield opened
+        opened.release_association()
+    finally:
+        # Their own `session` leaves the socket open after an error.
+        opened.disconnect()
+
+
+def get(opened: DlmsClient, of: tuple[CosemInterface, str], attribute: int) -> object:
+    """A value as they understand it; by our own decoder where theirs has no such type."""
+    interface, name = of
+    data = opened.get(cosem.CosemAttribute(interface, cosem.Obis.from_string(name), attribute))
+    if (interface, attribute) not in BEYOND_THEM:
+        value: object = utils.parse_as_dlms_data(data)
+        return value
+    cursor = Cursor(data)
+    found = read_value(cursor)
+    cursor.end()
+    return found
+
+
+def act(opened: DlmsClient, of: tuple[CosemInterface, str], method: int, data: bytes = b"\x0f\x00") -> None:
+    """Invoke a method. Raises what they raise for a refusal."""
+    interface, name = of
+    opened.action(cosem.CosemMethod(interface, cosem.Obis.from_string(name), method), data)
+
+
+def listed(opened: DlmsClient) -> list[Any]:
+    """The object list by their parser."""
+    own = cosem.CosemAttribute(CosemInterface.ASSOCIATION_LN, cosem.Obis(0, 0, 40, 0, 0), 2)
+    entries = AssociationObjectListParser.parse_bytes(opened.get(own))
+    assert isinstance(entries, list)
+    return entries
+
+
+def read_all(
+    places: Mapping[str, str], number: int = 2, **more: object
+) -> dict[tuple[int, str], dict[int, Any]]:
+    """Every attribute of every object that the list names."""
+    with client(places, number, **more) as opened:
+        return {
+            (each.interface, each.logical_name.to_string(".")): {
+                at: get(opened, (CosemInterface(each.interface), each.logical_name.to_string(".")), at)
+                for at in each.attribute_access_rights
+            }
+            for each in listed(opened)
+        }
+
+
+def after(meter: InstalledMeter, read: Callable[[Mapping[str, str]], R]) -> R:
+    return with_faces(meter, CHOICE, read)
+
+
+def test_every_attribute_of_the_object_list_is_read() -> None:
+    found = after(installed(balance_eur="12.34"), read_all)
+    assert sorted(each[0] for each in found) == [1, 1, 3, 3, 3, 3, 8, 15, 17, 70, 111, 112, 112, 113, 113]
+    by_name = {name: values for (_, name), values in found.items()}
+    assert by_name["0.0.42.0.0.255"][2] == b"RLCm1"
+    assert by_name["0.0.96.1.0.255"][2] == b"m1"
+    assert by_name["1.0.1.7.0.255"] == {1: b"\x01\x00\x01\x07\x00\xff", 2: 1_000, 3: [0, 27]}
+    assert {at: by_name["0.0.96.3.10.255"][at] for at in (2, 3, 4)} == {2: True, 3: 1, 4: 4}
+    assert [by_name["0.0.19.0.0.255"][at] for at in (2, 3, 5, 6, 8)] == [[2, 2], 0, 1_234, 0, 0]
+    assert by_name["0.0.19.0.0.255"][15] == structure(
+        Datum(Tag.UTF8_STRING, octets=b"EUR"), Datum(Tag.INTEGER, -2), Datum(Tag.ENUM, 2)
+    )
+    assert [by_name["0.0.19.10.1.255"][at] for at in (2, 3, 8, 9)] == [1_500, 2, 0, 1_500]
+    # In credit, the emergency credit waits; it is shown and must be paid back; collected all the time.
+    assert by_name["0.0.19.0.0.255"][4] == bits(8, 0, 2)
+    assert by_name["0.0.19.10.1.255"][7] == bits(5, 0, 2)
+    assert by_name["0.0.19.20.0.255"][9] == bits(2, 1)
+    # 0.25 EUR/kWh: 25000 in units of 10^-5 EUR, per 10^3 Wh of the register.
+    assert by_name["0.0.19.20.0.255"][5] == [[3, -5], [3, b"\x01\x00\x01\x08\x00\xff", 2], [[b"", 25_000]]]
+
+
+def test_a_gas_meter_counts_cubic_metres() -> None:
+    found = after(installed(energy=Energy.GAS, load_w=None), read_all)
+    assert found[3, "7.0.3.0.0.255"][3] == [-3, 13]
+    assert found[70, "0.0.96.3.10.255"][4] == 3
+    # 0.70 EUR/m3, in the finest scale that 16 bits hold.
+    gas = b"\x07\x00\x03\x00\x00\xff"
+    assert found[113, "0.0.19.20.0.255"][5] == [[0, -4], [3, gas, 2], [[b"", 7_000]]]
+
+
+def test_small_pdus_bring_the_same_in_blocks() -> None:
+    meter = installed(load_w=0)
+    whole, blocks = after(meter, lambda at: (read_all(at), read_all(at, max_pdu_size=80)))
+    moves = {(8, "0.0.1.0.0.255"), (15, "0.0.40.0.0.255")}
+    assert {each: whole[each] for each in whole if each not in moves} == {
+        each: blocks[each] for each in blocks if each not in moves
+    }
+    assert whole[15, "0.0.40.0.0.255"][2] == blocks[15, "0.0.40.0.0.255"][2]
+
+
+def test_the_public_client_sees_no_money_and_changes_nothing() -> None:
+    meter = installed()
+
+    def read(places: Mapping[str, str]) -> set[int]:
+        with client(places, 16) as opened:
+            with pytest.raises(DataResultError, match="OBJECT_UNDEFINED"):
+                get(opened, ACCOUNT, 5)
+            with pytest.raises(ActionError):
+                act(opened, CLOCK, 3)
+            time = datetime_to_bytes(datetime(2020, 1, 1, tzinfo=UTC))
+            name = cosem.Obis.from_string(CLOCK[1])
+            answer = opened.set(cosem.CosemAttribute(CLOCK[0], name, 2), b"\x09\x0c" + time)
+            assert answer.result is DataAccessResult.READ_WRITE_DENIED
+        return {each[0] for each in read_all(places, 16)}
+
+    assert after(meter, read) == {1, 8, 15, 17}
+    assert not [each for each in meter.noted if isinstance(each.record, ClaimHeard)]
+
+
+def test_a_wrong_password_opens_nothing_and_the_third_one_locks() -> None:
+    def read(places: Mapping[str, str]) -> None:
+        for password in (b"secreT", b"", b"longer than it is", PASSWORD.encode()):
+            with (
+                pytest.raises(DlmsClientException, match="AUTHENTICATION_FAILED"),
+                client(places, password=password),
+            ):
+                pass
+        with client(places, 16) as opened:
+            assert get(opened, CLOCK, 9) == 1
+
+    after(installed(), read)
+
+
+METHODS = [
+    (1, b"\x0f\x00"),
+    (2, b"\x0f\x00"),
+    (3, b"\x0f\x00"),
+    (4, b"\x0f\x00"),
+    (5, dlms_data.DataStructure([
+        dlms_data.OctetStringData(datetime_to_bytes(datetime(2020, 7, day, tzinfo=UTC))) for day in (4, 1, 9)
+    ]).to_bytes()),
+    (6, b"\x10\x03\x84"),
+]  # fmt: skip
+
+
+def test_a_date_and_every_method_of_the_clock_succeed_and_a_guarded_meter_believes_none() -> None:
+    meter = installed()
+    before = meter.view().readout
+
+    def read(places: Mapping[str, str]) -> tuple[datetime, object]:
+        with client(places) as opened:
+            wrong = datetime(2021, 3, 4, 5, 6, tzinfo=UTC)
+            attribute = cosem.CosemAttribute(CLOCK[0], cosem.Obis.from_string(CLOCK[1]), 2)
+            answer = opened.set(attribute, b"\x09\x0c" + datetime_to_bytes(wrong))
+            assert answer.result is DataAccessResult.SUCCESS
+            for method, data in METHODS:
+                act(opened, CLOCK, method, data)
+            time, status = datetime_from_bytes(get(opened, CLOCK, 2))
+            assert status is not None
+            assert status.daylight_saving_active
+            return time, get(opened, CLOCK, 4)
+
+    time, status = after(meter, read)
+    claims = [each.record for each in meter.noted if isinstance(each.record, ClaimHeard)]
+    assert {each.verdict for each in claims} == {ClaimVerdict.LOGGED}
+    assert len(claims) == 1 + len(METHODS)
+    assert claims[0].time_ms == 1_614_834_360_000
+    assert abs(time.timestamp() * 1_000 - SUMMER_MS) < 60_000
+    assert time.utcoffset() == timedelta(hours=2)
+    assert status == 0x80
+    now = meter.view().readout
+    passed_ms = now.estimate_ms - before.estimate_ms
+    assert 0 <= passed_ms < 60_000
+    assert now.latest_ms is not None
+    assert before.latest_ms is not None
+    assert before.earliest_ms <= now.earliest_ms <= before.earliest_ms + passed_ms
+    assert now.latest_ms <= before.latest_ms + 2 * passed_ms + 1
+
+
+def test_a_cut_without_signatures_is_refused_and_logged() -> None:
+    meter = installed()
+
+    def read(places: Mapping[str, str]) -> tuple[object, object]:
+        with client(places) as opened:
+            with pytest.raises(ActionError, match="READ_WRITE_DENIED"):
+                act(opened, BREAKER, 1)
+            act(opened, BREAKER, 2)
+            return get(opened, BREAKER, 3), get(opened, ACCOUNT, 5)
+
+    assert after(meter, read) == (1, 2_000)
+    judged = [each.record for each in meter.noted if isinstance(each.record, OrderJudged)]
+    assert [(each.verdict, each.reason) for each in judged][-1:] == [("refused", "malformed")]
