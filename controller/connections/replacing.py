@@ -14,7 +14,7 @@ from controller.connections import terms
 from controller.connections.carrying import CarriedOver, carry_protection, draft_terms
 from controller.connections.purses import as_fields, purse_of
 from controller.connections.requests import settle_asked
-from controller.connections.retiring import RetiredView, check_silent, retire, retired_view
+from controller.connections.retiring import RetiredView, check_silent, retire, retired_view, speaks
 from controller.connections.rules import PurseKnown, worth_ueur
 from controller.database.lookup import existing
 from controller.database.numbers import next_number
@@ -33,6 +33,8 @@ from protocols.errors import InputError, RefusedError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 _COUNTER: Final = "carried"
+# A meter that speaks uses energy between its last report, a refund and its end. So much may stay on it.
+STAYS_UEUR_MAX: Final = 1_000_000
 
 
 class OldDisplay(Struct, frozen=True):
@@ -86,7 +88,8 @@ def replace_meter(act: Act, wanted: Wanted, out: SecretFile | None = None) -> Re
     assert worth is not None, "an unknown balance is refused"
     active = standing_orders(session, (old.id,)).get(old.id, [])
     debt, parameters = terms.debt_of(session, old.id), terms.parameters_of(session, old.id, act.now_ms)
-    pays = worth > 0
+    # What a meter holds that still speaks is used there: it is told, and never paid a second time.
+    pays = worth > 0 and not speaks(old, act.now_ms)
     retired = RetiredRow(
         meter=old.id,
         ean=row.ean,
@@ -141,10 +144,11 @@ def _purse(act: Act, old: MeterRow, wanted: Wanted) -> PurseKnown:
     if wanted.still_speaks:
         if wanted.display is not None:
             raise InputError("--balance-eur: allowed: without --still-speaks, of a meter that was taken down")
-        if known.balance_ueur is None or known.balance_ueur > 0 or known.coming_ueur or known.asked_ueur:
+        if not _stays(known):
             raise RefusedError(
                 f"meter {quoted(old.id)}: still speaks, and credit would be in two meters; allowed with "
-                "--still-speaks: a purse that is empty by the last report, and no payment that waits; "
+                f"--still-speaks: at most {eur_from_quanta(STAYS_UEUR_MAX * QUANTA_PER_UEUR)} EUR on its "
+                "purse by the last report, which stay there, and no payment that waits or refund; "
                 f"`relance refund {old.id}` takes out what was paid back"
             )
         return known
@@ -156,6 +160,17 @@ def _purse(act: Act, old: MeterRow, wanted: Wanted) -> PurseKnown:
             )
         return known
     return _shown(known, old.id, wanted.display)
+
+
+def _stays(known: PurseKnown) -> bool:
+    """Whether a purse may stay on a meter that speaks: little enough, and nothing comes or was paid back.
+
+    What was paid back and is not out of the balance yet would be the household's in cash and there.
+    """
+    balance_ueur = known.balance_ueur
+    if balance_ueur is None or known.coming_ueur or known.asked_ueur:
+        return False
+    return balance_ueur <= 0 or (balance_ueur <= STAYS_UEUR_MAX and not known.leaving_ueur)
 
 
 def _shown(known: PurseKnown, meter: str, display: OldDisplay) -> PurseKnown:

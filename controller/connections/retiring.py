@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from controller.connections.purses import account_of, purse_by
 from controller.connections.requests import included_ueur
 from controller.connections.rules import worth_ueur
+from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import MeterRow, RetiredRow
 from controller.meters.registry import NOT_HEARD
@@ -25,7 +26,8 @@ class RetiredView(Struct, frozen=True, kw_only=True):
     """A meter that was taken out of the fleet. `successor`: in its place; None: it was removed.
 
     `worth_ueur`: what of its purse was the household's, below 0 what it owed; None: not known. `said`: its
-    display was read. `payment`: under which that sum was paid to the successor. `late_ueur`: what of it would
+    display was read. `payment`: under which that sum was paid to the successor. `spoke`: it still spoke when
+    it left, so that what is on its purse goes on being used there. `late_ueur`: what of it would
     be the household's by a report that came afterwards, at `late_ms`; None: none has come.
     """
 
@@ -38,16 +40,22 @@ class RetiredView(Struct, frozen=True, kw_only=True):
     worth_ueur: int | None
     said: bool
     payment: str | None
+    spoke: bool
     late_ms: int | None
     late_ueur: int | None
 
 
+def speaks(meter: MeterRow, now_ms: int) -> bool:
+    """Whether a meter has spoken within the last hour. What comes once it has left changes nothing."""
+    seen_ms = meter.last_seen_ms
+    return seen_ms is not None and meter.epoch != NOT_HEARD and seen_ms > now_ms - SPEAKS_MS
+
+
 def check_silent(act: Act, meter: MeterRow, *, still_speaks: bool) -> None:
     """Raises RefusedError for a meter that has spoken within the last hour, unless that was said."""
-    seen_ms = meter.last_seen_ms
-    if still_speaks or seen_ms is None or meter.epoch == NOT_HEARD or seen_ms <= act.now_ms - SPEAKS_MS:
+    if still_speaks or not speaks(meter, act.now_ms):
         return
-    minutes = max(act.now_ms - seen_ms, 0) // MINUTE_MS
+    minutes = max(act.now_ms - (meter.last_seen_ms or 0), 0) // MINUTE_MS
     raise RefusedError(
         f"meter {quoted(meter.id)}: still speaks, {minutes} min ago; "
         "allowed: once it was silent for an hour, or with --still-speaks"
@@ -68,7 +76,8 @@ def retired_view(session: Session, row: RetiredRow) -> RetiredView:
         account = account_of(row.late_account, row.meter)
         asked_ueur = included_ueur(session, row.meter)
         late_ueur = worth_ueur(purse_by(session, row.meter, row.late_balance_ueur, account, asked_ueur))
-    return view_of(row, RetiredView, said=bool(row.said), late_ueur=late_ueur)
+    spoke = speaks(existing(session, MeterRow, row.meter), row.at_ms)
+    return view_of(row, RetiredView, said=bool(row.said), spoke=spoke, late_ueur=late_ueur)
 
 
 def retired_of(session: Session, meter: str) -> RetiredView | None:

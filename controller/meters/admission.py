@@ -164,6 +164,13 @@ class QuarantineView(Struct, frozen=True, kw_only=True):
     last_ms: int
 
 
+def count_left_speaking(session: Session, since_ms: int) -> int:
+    """How many meters that were taken out of the fleet have spoken after `since_ms`."""
+    query = select(func.count()).select_from(QuarantineRow)
+    spoke = QuarantineRow.why == Waits.RETIRED.value, QuarantineRow.last_ms > since_ms
+    return session.exec(query.where(*spoke)).one()
+
+
 def list_quarantine(session: Session) -> list[QuarantineView]:
     """All that wait, sorted by name; what had no room comes last."""
     rows = session.exec(select(QuarantineRow)).all()

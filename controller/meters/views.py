@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, func, union_all
 from sqlmodel import Session, col, select
@@ -34,6 +35,9 @@ from controller.meters.registry import LinkState
 from controller.meters.retired import in_fleet
 from controller.meters.witnesses import WitnessView, last_witnesses
 from controller.query.rules import Condition, fields_in
+from protocols.documents.accounts import Account, RegisterSum
+
+_accounts: msgspec.json.Decoder[Account] = msgspec.json.Decoder(Account)
 
 
 class MeterView(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,7 @@ class MeterView(Struct, frozen=True, kw_only=True):
     `claimed`: what an older firmware says of itself without proof. `link_state`: of `registry.LinkState`; of
     an unverified link nobody knows whether it is online. `household`: who is behind it, where the DSO's file
     says so. `expected`: only the file names it, and it has never spoken.
+    `registers`: what was charged on each of its tariff's, by the last report; empty in a list of meters.
     """
 
     id: str
@@ -71,6 +76,7 @@ class MeterView(Struct, frozen=True, kw_only=True):
     claimed: Claimed | None = None
     household: HouseholdView | None = None
     expected: bool = False
+    registers: tuple[RegisterSum, ...] = ()
 
 
 class MeterFilter(Struct, frozen=True, kw_only=True):
@@ -156,7 +162,11 @@ def show_meter(session: Session, meter: str) -> MeterView:
     link = session.get(LinkRow, row.link)
     witnesses = last_witnesses(session, [row])
     state = LinkState.OFFLINE if link is None else link.state
-    return _meter_view(row, state, witnesses[meter], household)
+    view = _meter_view(row, state, witnesses[meter], household)
+    if row.account is None:
+        return view
+    account = read_column(_accounts.decode, row.account, "meter", meter, "account")
+    return msgspec.structs.replace(view, registers=account.registers)
 
 
 def _spoken(query: Q) -> Q:
@@ -249,6 +259,7 @@ def _meter_view(
         claimed=read_column(read_claimed, row.claimed, "meter", row.id, "claimed"),
         household=None if household is None else household_view(household),
         expected=False,
+        registers=(),
     )
 
 
@@ -264,4 +275,5 @@ def _expected_view(row: HouseholdRow) -> MeterView:
         claimed=None,
         household=household_view(row),
         expected=True,
+        registers=(),
     )

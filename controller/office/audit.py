@@ -109,7 +109,9 @@ def record_all(session: Session, acts: Sequence[AuditedAct]) -> None:
     if head.number + 1 != numbers[0]:
         raise InputError(
             f"database: audit: its last entry is {head.number} in place of {numbers[0] - 1}: it is damaged, "
-            "and nothing is done that could not be recorded"
+            "and nothing is done that could not be recorded; to go on, stop `relance serve`, put a copy of "
+            "this database aside, and put back the last backup with which `relance audit verify` ends with 0 "
+            "or names lost entries alone"
         )
     for act in acts:
         entry = chain.append(head, msgspec.json.encode(act))

@@ -24,7 +24,7 @@ from protocols.documents.orders import body_of
 from protocols.errors import RefusedError
 from protocols.units import QUANTA_PER_UEUR
 
-_accounts: msgspec.json.Decoder[Account] = msgspec.json.Decoder(Account)
+read_account = msgspec.json.Decoder(Account).decode
 _UNSENT: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
 # The meter may still take it, or refuse it.
 _OPEN: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OUT)
@@ -84,5 +84,5 @@ def _reported_ueur(act: Act, meter: str) -> int:
     row = act.session.get(MeterRow, meter)
     if row is None or row.account is None:
         return 0
-    account = read_column(_accounts.decode, row.account, "meter", meter, "account")
+    account = read_column(read_account, row.account, "meter", meter, "account")
     return int(account.refunded_q) // QUANTA_PER_UEUR

@@ -16,6 +16,7 @@ from controller.database.tables import (
     ServiceRow,
 )
 from controller.households.flags_due import flags_due
+from controller.meters.admission import count_left_speaking
 from controller.meters.behind import count_expected
 from controller.meters.black_boxes import count_gaps
 from controller.meters.by_card import count_too_wide
@@ -26,6 +27,7 @@ from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.payments.requests import WAITING
 from controller.service.liveness import LifeSign
+from protocols.instants import DAY_MS
 
 SERVE: Final = "serve"
 
@@ -46,7 +48,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     meters whose clock is disputed; `queued`: deliveries that have not left yet; `payments_requested`: not
     booked yet; `gaps`: meters of whose black box entries are missing; `lost_entries`: of the audit, since a
     backup was restored. `expected`: meters that only the DSO's file names; `flags_due`: flags of that file
-    that no order sets, at meters that have spoken. `too_wide`: meters on cards whose clock no window holds.
+    that no order sets, at meters that have spoken. `left_speaking`: meters that left the fleet and
+    spoke within the last day. `too_wide`: meters on cards whose clock no window holds.
     """
 
     links: tuple[LinkView, ...]
@@ -63,6 +66,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     expected: int = 0
     flags_due: int = 0
     too_wide: int = 0
+    left_speaking: int = 0
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -98,6 +102,7 @@ def overview(session: Session, now_ms: int) -> Overview:
         lost_entries=sum(each.entries for each in found_losses(session)),
         expected=count_expected(session, ()),
         too_wide=count_too_wide(session),
+        left_speaking=count_left_speaking(session, now_ms - DAY_MS),
         flags_due=sum(each.spoken for each in flags_due(session, now_ms)),
     )
 

@@ -15,12 +15,13 @@ from controller.office.losses import FoundLoss, found_losses
 from controller.office.root_store import holders_of_keys
 from controller.payments.rules import PurseFault, PurseFinding
 from controller.payments.store import verify_ledger, verify_purses
+from controller.refunds.verifying import RefundFinding, verify_refunds
 from controller.restores.home import loss_not_recorded
 from protocols.chain import Head
 from protocols.documents.orders import keyid_named_by
 from protocols.errors import InputError, RefusedError, quoted
 from protocols.rim.terminal import Exit, warn
-from protocols.units import eur_from_quanta
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 from protocols.words.en.losses import loss_in_words
 from protocols.words.en.orders import object_in_words
 
@@ -51,7 +52,7 @@ def verify(
     was noted since. The service's mark in the home and on the broker shows that.
 
     A meter reports what went in and out of its purse: its balance is computed from that again, to the
-    quantum, and what it credited is compared with the ledger.
+    quantum, and what it credited is compared with the ledger, and what it paid back with the refunds.
     """
     noted = None if head is None else _head(head)
     with face.office.reading() as session:
@@ -59,6 +60,7 @@ def verify(
         end = head_of(session)
         discrepancies = verify_ledger(session)
         purses = verify_purses(session)
+        refunds = verify_refunds(session)
         lost = found_losses(session, 0 if noted is None else noted.number)
     try:
         new = loss_not_recorded(face.office)
@@ -68,7 +70,7 @@ def verify(
         new = None
     if new is not None:
         lost.append(FoundLoss(after=new.after, entries=new.entries, found_at=0))
-    whole = broken is None and not discrepancies and not purses and not lost
+    whole = broken is None and not discrepancies and not purses and not refunds and not lost
     if face.as_json:
         print_json(
             {
@@ -79,6 +81,7 @@ def verify(
                 "lost": [to_builtins(each) for each in lost],
                 "ledger_discrepancies": discrepancies,
                 "purse_discrepancies": [_finding_fields(each) for each in purses],
+                "refund_discrepancies": [_refund_fields(each) for each in refunds],
             }
         )
         return Exit.DONE if whole else Exit.NO
@@ -90,6 +93,8 @@ def verify(
         raise RefusedError(f"ledger: {discrepancies[0]}")
     if purses:
         raise RefusedError("; ".join(map(_in_english, purses)))
+    if refunds:
+        raise RefusedError("; ".join(map(_refund_in_english, refunds)))
     print_lines(
         f"The audit is whole: {end.number} entries; the ledger and the purses add up.",
         f"Its head is {_shown(end)}; noted elsewhere, it shows later whether entries are missing.",
@@ -177,6 +182,22 @@ def _in_english(finding: PurseFinding) -> str:
     off_q = finding.found_q - finding.expected_q
     amounts = f"{found} € in place of {expected} €, {off_q:+} quanta"
     return f"purse of {finding.meter}: {_PURSE[finding.fault]}: {amounts}"
+
+
+def _refund_fields(finding: RefundFinding) -> dict[str, object]:
+    return {name: getattr(finding, name) for name in finding.__struct_fields__}
+
+
+def _refund_in_english(finding: RefundFinding) -> str:
+    """One sentence for a purse that paid back other than was ordered."""
+    found, least, most = (
+        eur_from_quanta(ueur * QUANTA_PER_UEUR)
+        for ueur in (finding.refunded_ueur, finding.taken_ueur, finding.ordered_ueur)
+    )
+    return (
+        f"purse of {finding.meter}: it paid back {found} €; it has confirmed {least} €, and {most} € are "
+        "ordered; after a restored backup the next refund counts on from what it paid back"
+    )
 
 
 def _shown(head: Head) -> str:

@@ -64,8 +64,8 @@ def replace_one(
     credit that is owed is taken off. Flags, holds and the hours of a release are ordered at once; debt and
     payment mode are drafted, and a second person signs. The same command again changes nothing.
 
-    A meter that has spoken within the last hour is refused; with --still-speaks its purse must be empty. Of a
-    meter that has reported no balance, --balance-eur must say it.
+    A meter that has spoken within the last hour is refused; with --still-speaks at most 1 EUR may be on
+    its purse, which stays there. Of a meter that has reported no balance, --balance-eur must say it.
     """
     check_choice(unconfirmed, (_SHOWN, _MISSING), "--unconfirmed")
     if balance is None and unconfirmed is not None:

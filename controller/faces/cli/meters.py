@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from msgspec import to_builtins
 
 from controller.connections.moving import list_tenancies
 from controller.connections.retiring import RetiredView, predecessor_of, retired_of
@@ -36,9 +37,11 @@ from controller.query.rules import read_query
 from controller.why.rules import explain
 from controller.why.views import facts_of, outlook_of
 from protocols.arguments import check_choice, read_name
+from protocols.documents.accounts import RegisterSum
 from protocols.documents.kind_rule import Kind
 from protocols.reasons import ClockStatus, Supply
 from protocols.rim.terminal import Exit, warn
+from protocols.units import eur_from_quanta
 from protocols.words.en.amounts import eur
 from protocols.words.en.orders import revision_in_words
 from protocols.words.en.times import age, duration, local
@@ -52,6 +55,9 @@ _WIDE_HEADS = (
     *("meter", "link", "state", "heard", "supply", "reason", "clock", "true time from", "width"),
     *("witnesses", "next possible", "EUR"),
 )
+_MJ_PER_WH = 3_600_000
+_WH_PER_KWH = 1_000
+_MQ_PER_QUANTUM = 1_000
 # The columns of `show` have no heads; the second may wrap.
 _PAIR = ("", " ")
 # How many orders are listed below a meter; `orders list` lists all.
@@ -166,6 +172,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         print_json(
             _fields(view, view.witnesses, seen)
             | {name: _only(place) for name, place in zip(("retired", "in_place_of"), places, strict=True)}
+            | {"registers": to_builtins(view.registers)}
             | {"orders": orders, "more_orders": more, "left": [tenancy_fields(each) for each in left]}
             | ({} if outlook is None else outlook_fields(outlook))
         )
@@ -211,6 +218,13 @@ def _only(places: Iterable[RetiredView]) -> dict[str, Any] | None:
     return next((retired_fields(each) for each in places), None)
 
 
+def _register(found: RegisterSum) -> str:
+    """What was counted on a register of the tariff, and what it cost with its days."""
+    wh = int(found.energy_mj) // _MJ_PER_WH
+    charged = eur_from_quanta(int(found.charged_mq) // _MQ_PER_QUANTUM)
+    return f"{wh // _WH_PER_KWH}.{wh % _WH_PER_KWH:03} kWh, {charged} EUR charged"
+
+
 def _order(delivery: DeliveryView, reads: str) -> str:
     """An order to the meter: its revision, and how its delivery is read."""
     named = revision_in_words(delivery.object, delivery.rev, delivery.created_by, Kind(delivery.kind))
@@ -254,6 +268,7 @@ def _memory_rows(view: MeterView, face: Face, *, wide: bool) -> list[tuple[str, 
         ("lease it holds", lease if view.lease_rev else none),
         ("balance", _UNKNOWN if view.balance_ueur is None else f"{eur(view.balance_ueur)} EUR"),
         ("emergency credit", _UNKNOWN if view.emergency_ueur is None else f"{eur(view.emergency_ueur)} EUR"),
+        *((f"register {each.obis}", _register(each)) for each in view.registers),
         ("screen code", view.code or none),
         ("last report", since(view.reported_ms)),
         ("last seen", since(view.last_seen_ms)),

@@ -20,6 +20,7 @@ def retired_fields(view: RetiredView) -> dict[str, Any]:
         "worth_ueur": view.worth_ueur,
         "said": view.said,
         "payment": view.payment,
+        "spoke": view.spoke,
         "late_ueur": view.late_ueur,
         **instants(at=view.at_ms, late=view.late_ms),
     }
@@ -35,6 +36,11 @@ def worth_in_words(view: RetiredView) -> str:
     if worth_ueur == 0:
         return f"Nothing was on its purse {source}."
     amount = f"{eur(worth_ueur)} EUR"
+    if view.spoke and view.payment is None:
+        return (
+            f"{amount} were on its purse {source}, or on their way to it. It still spoke: the household goes "
+            "on using them there. What is owed in the end `relance meters retired` tells, by its last report."
+        )
     if view.successor is None:
         return f"{amount} were on its purse {source}, or on their way to it: they are owed to the household."
     if view.payment is None:

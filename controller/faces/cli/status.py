@@ -18,6 +18,7 @@ from protocols.words.en.times import duration
 _AGAIN_S: Final = 2.0
 _NAMED_MAX: Final = 5
 _SILENT: Final = "`relance meters list --where expected==true`"
+_LEFT: Final = "`relance meters quarantine`"
 _DUE: Final = "`relance flag due`"
 # Clears the screen and goes to its corner (ECMA-48, ED and CUP).
 _CLEAR: Final = "\x1b[2J\x1b[H"
@@ -67,6 +68,7 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
             if view.too_wide
             else []
         ),
+        *_of_those_who_left(view),
         f"Deliveries that have not left yet: {view.queued}.",
         *(
             [f"Payments that are not booked yet: {view.payments_requested}."]
@@ -87,6 +89,12 @@ def _of_the_file(view: Overview) -> list[str]:
     silent = f"Meters of the DSO's file that never spoke: {view.expected}; {_SILENT}."
     due = f"Flags of the file that no order sets: {view.flags_due}; {_DUE}."
     return [*([silent] if view.expected else []), *([due] if view.flags_due else [])]
+
+
+def _of_those_who_left(view: Overview) -> list[str]:
+    """Meters whose links go on telling what they say, though nobody acknowledges it."""
+    speaking = f"Meters that left the fleet and still speak: {view.left_speaking}; {_LEFT}."
+    return [speaking] if view.left_speaking else []
 
 
 def _service(seen: Seen) -> str:
@@ -142,4 +150,5 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "meters_expected": view.expected,
         "flags_due": view.flags_due,
         "clocks_too_wide": view.too_wide,
+        "left_speaking": view.left_speaking,
     }

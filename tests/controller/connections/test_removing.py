@@ -14,7 +14,7 @@ from controller.households.commissioning import commission
 from controller.households.flags_due import flags_due
 from controller.leases.views import lease_status
 from controller.meters.acts import admit_meters
-from controller.meters.admission import list_quarantine
+from controller.meters.admission import count_left_speaking, list_quarantine
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.views import count_meters, list_meters, meter_names
 from controller.moratoriums.acts import declare
@@ -116,7 +116,8 @@ def test_it_must_be_silent_and_somebody_says_why(peopled: Engine) -> None:
         session.add(row)
     with pytest.raises(RefusedError, match="still speaks, 0 min ago"):
         removed(peopled)
-    assert removed(peopled, still_speaks=True).new
+    done = removed(peopled, still_speaks=True)
+    assert (done.new, done.retired.spoke) == (True, True)
     with acting(peopled, ROOT, ANNA, NOW_MS) as act, pytest.raises(InputError, match="--basis"):
         remove_meter(act, "m7")
     with pytest.raises(RefusedError, match="no such meter"):
@@ -133,6 +134,8 @@ def test_its_words_change_nothing_and_are_shown_until_a_person_admits_it(peopled
         assert (row.balance_ueur, row.report_number, row.holds_number) == (None, 0, 0)
         assert [(each.name, each.why) for each in list_quarantine(session)] == [("meter/m1", "retired")]
         assert [each.late_ueur for each in list_retired(session)] == [5 * EUR]
+        heard_ms = list_quarantine(session)[0].last_ms
+        assert [count_left_speaking(session, heard_ms - 1), count_left_speaking(session, heard_ms)] == [1, 0]
         assert session.exec(select(OutboxRow)).all() == []
     for act in (
         lambda: pay(peopled, "p1", "m1", EUR),

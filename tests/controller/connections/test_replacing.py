@@ -23,6 +23,7 @@ from controller.database.tables import (
 )
 from controller.debts.acts import set_debt
 from controller.exchange.purses import PursesHeard
+from controller.faces.cli.retired import worth_in_words
 from controller.households.acts import set_household_flag
 from controller.households.commissioning import SecretFile, commission
 from controller.meters.acts import admit_meters
@@ -284,6 +285,45 @@ def test_a_meter_that_still_speaks_is_refused(peopled: Engine, seen_ms: int) -> 
     assert stored(peopled) == before
     reports(peopled, "m1", -EUR)
     assert replaced(peopled, still_speaks=True).retired.worth_ueur == -EUR
+
+
+@pytest.mark.parametrize(
+    ("balance", "more", "worth"),
+    [
+        (EUR // 3, {}, EUR // 3),  # what is left after a refund in whole cents
+        (EUR, {}, EUR),
+        (EUR + 1, {}, None),
+        (EUR, {"lent": 5 * EUR}, -4 * EUR),
+        (0, {}, 0),
+        (-EUR, {}, -EUR),
+    ],
+)
+def test_a_rest_stays_on_a_meter_that_speaks_and_is_not_paid_again(
+    peopled: Engine, balance: int, more: dict[str, int], worth: int | None
+) -> None:
+    reports(peopled, "m1", balance, account(balance, 0, **more))
+    speaks(peopled, NOW_MS)
+    if worth is None:
+        with pytest.raises(RefusedError, match=r"at most 1\.00 EUR on its purse"):
+            replaced(peopled, still_speaks=True)
+        return
+    done = replaced(peopled, still_speaks=True)
+    assert (done.retired.worth_ueur, done.retired.spoke) == (worth, True)
+    assert (done.retired.payment, done.paid) == (None, None)
+    stays = "still spoke: the household goes on using them there" in worth_in_words(done.retired)
+    assert stays == (worth > 0)
+
+
+def test_a_rest_that_is_being_refunded_does_not_stay(peopled: Engine) -> None:
+    """The household would have it in cash, and use it there."""
+    reports(peopled, "m1", EUR, account(EUR, 0))
+    speaks(peopled, NOW_MS)
+    with act_of(peopled, DORA) as act:
+        order = refund_out_of(act, "m1", EUR // 2).order
+    with act_of(peopled, ERIC) as act:
+        order_acts.sign(act, order.id)
+    with pytest.raises(RefusedError, match="no payment that waits or refund"):
+        replaced(peopled, still_speaks=True)
 
 
 def test_a_meter_that_was_silent_for_an_hour_speaks_no_more(peopled: Engine) -> None:

@@ -7,18 +7,21 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
+from msgspec.json import encode
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from controller.database.engine import open_store, reading
-from controller.database.tables import DeliveryRow
+from controller.database.engine import open_store, reading, writing
+from controller.database.tables import DeliveryRow, MeterRow
 from controller.office.people import Actor
 from controller.orders.acting import acting
 from controller.orders.acts import sign
-from controller.refunds.acts import refund_out_of
+from controller.refunds.acts import read_account, refund_out_of
+from controller.refunds.verifying import verify_refunds
 from protocols.documents.kind_rule import Role
 from protocols.errors import RefusedError
-from protocols.instants import MINUTE_MS
+from protocols.instants import HOUR_MS, MINUTE_MS
 from protocols.units import QUANTA_PER_EUR
 from tests.controller.service_bench import World, controller_with, make_link
 from tests.emulator.firmware.guarded.workbench import PEOPLE, ROOT, SIGNERS
@@ -74,6 +77,30 @@ def test_what_was_refused_is_taken_neither_later_nor_with_the_next(engine: Engin
         assert taken_eur(world) == 5
         await refund(world, 6)
         assert taken_eur(world) == 11
+
+    run_story(engine, 10, story)
+
+
+def test_what_a_purse_paid_back_is_compared_with_what_was_ordered(engine: Engine) -> None:
+    def found(world: World, refunded_eur: int | None) -> list[tuple[int, int, int]]:
+        with writing(world.engine) as session:
+            row = session.get_one(MeterRow, "m1")
+            assert row.account is not None
+            if refunded_eur is not None:
+                account = replace(read_account(row.account), refunded_q=str(refunded_eur * QUANTA_PER_EUR))
+                row.account = encode(account).decode()
+                session.add(row)
+        with reading(world.engine) as session:
+            findings = verify_refunds(session)
+        return [(each.refunded_ueur // E, each.taken_ueur // E, each.ordered_ueur // E) for each in findings]
+
+    async def story(world: World) -> None:
+        assert found(world, None) == []
+        await refund(world, 5)
+        await world.wait(2 * HOUR_MS, 10 * MINUTE_MS)
+        await refund(world, 20)  # is refused: it is no part of what is ordered
+        assert found(world, None) == []
+        assert [found(world, eur) for eur in (4, 5, 6)] == [[(4, 5, 5)], [], [(6, 5, 5)]]
 
     run_story(engine, 10, story)
 

@@ -84,5 +84,7 @@ def test_nothing_is_appended_to_an_audit_whose_end_is_damaged(home: Path, statem
         ended = call(home, *typed.split())
         assert ended.status in {1, 2}
         assert "Traceback" not in ended.err
-    assert ": it is damaged, and nothing is done" in call(home, "release", "m00001").one_line()
+    line = call(home, "release", "m00001").one_line()
+    assert ": it is damaged, and nothing is done" in line
+    assert "put back the last backup with which `relance audit verify`" in line
     assert len(call(home, "orders", "list", "--json").found["orders"]) == 1

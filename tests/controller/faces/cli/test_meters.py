@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.json import encode as json_encode
 
 from controller.database.tables import DeliveryRow, EventRow, LinkRow, MeterRow
+from protocols.documents.accounts import Account, RegisterSum
 from protocols.instants import DAY_MS, MINUTE_MS, SECOND_MS, ms_from_iso
 from protocols.rim.clocks import now_ms
+from protocols.units import QUANTA_PER_UEUR
 from tests.controller.faces.cli.fleet import SEEN_MS, store_of
 from tests.controller.faces.cli.invocation import call
 
@@ -207,3 +210,18 @@ def test_a_reason_that_says_no_more_than_the_state_is_left_out(
         line for line in call(home, "meters", "show", "m00001").out.splitlines() if line.startswith("order ")
     )
     assert told.endswith(f"no. 1: {read}")
+
+
+def test_the_registers_of_a_tariff_are_shown_with_what_they_cost(home: Path) -> None:
+    zeros = ("start_q", "credited_q", "consumed_mq", "fixed_mq", "lent_q", "repaid_q", "balance_q", "owed_q")
+    dear = RegisterSum("1-0:1.8.1", str(12_345 * 3_600_000), str(3_700_000 * QUANTA_PER_UEUR * 1_000))
+    none = RegisterSum("deferred", "3600000", "0")
+    told = Account(**dict.fromkeys(zeros, "0"), registers=(dear, none))
+    with store_of(home) as session:
+        row = session.get_one(MeterRow, "m00001")
+        row.account = json_encode(told).decode()
+        session.add(row)
+    out = " ".join(call(home, "meters", "show", "m00001").out.split())
+    assert "register 1-0:1.8.1 12.345 kWh, 3.70 EUR charged" in out
+    assert "register deferred 0.001 kWh, 0.00 EUR charged" in out
+    assert call(home, "meters", "show", "m00001", "--json").found["registers"][0]["obis"] == "1-0:1.8.1"
