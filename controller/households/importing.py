@@ -85,7 +85,7 @@ def import_households(
                 # Somebody has changed households since. Others wait meanwhile, but nothing is lost.
                 found = _compared(session, heads, count)
             if found.counts.new or found.counts.changed:
-                staging.take_over(session, groups="groups" in heads)
+                staging.take_over(session, found.counts, groups="groups" in heads)
                 note_change(session)
                 told = {"rows": count, "new": found.counts.new, "changed": found.counts.changed}
                 audit.record(session, now_ms, by, AuditAct.IMPORT, where, **told)

@@ -236,15 +236,22 @@ def count_flagged(session: Session) -> int:
     return int(session.execute(flagged.where(_STAGED.c.change != _SAME)).scalar_one())
 
 
-def take_over(session: Session, *, groups: bool) -> None:
-    """Store what is new or changed. `groups`: the file names groups, so that they replace those stored."""
+def take_over(session: Session, counts: Counts, *, groups: bool) -> None:
+    """Store what is new or changed. `groups`: the file names groups, so that they replace those stored.
+
+    `counts`: of the last `compare`. All other writers wait meanwhile, so nothing is looked for in vain.
+    """
     moved = select(_STAGED.c.ean).where(_STAGED.c.change != _SAME)
     known = select(_STAGED.c.ean).where(_STAGED.c.change == _CHANGED)
-    # Deleted first: two households of the file may have exchanged their meters.
-    session.execute(delete(HouseholdRow).where(col(HouseholdRow.ean).in_(known)))
+    if counts.changed:
+        # Deleted first: two households of the file may have exchanged their meters.
+        session.execute(delete(HouseholdRow).where(col(HouseholdRow.ean).in_(known)))
     taken = select(*(_STAGED.c[name] for name in COLUMNS)).where(_STAGED.c.change != _SAME)
     session.execute(insert(_HOUSEHOLD).from_select(list(COLUMNS), taken))
     if groups:
-        session.execute(delete(HouseholdGroupRow).where(col(HouseholdGroupRow.ean).in_(known)))
-        named = select(_STAGED_GROUP.c.name, _STAGED_GROUP.c.ean).where(_STAGED_GROUP.c.ean.in_(moved))
+        if counts.changed:
+            session.execute(delete(HouseholdGroupRow).where(col(HouseholdGroupRow.ean).in_(known)))
+        named = select(_STAGED_GROUP.c.name, _STAGED_GROUP.c.ean)
+        if counts.same:
+            named = named.where(_STAGED_GROUP.c.ean.in_(moved))
         session.execute(insert(_GROUP).from_select(["name", "ean"], named))
