@@ -19,8 +19,7 @@ from controller.exchange.syncing import answer
 from controller.kiosks.store import generation_in, put_documents
 from controller.meters.registry import BY_CARD
 from controller.orders.active import active_orders
-from protocols.documents.kind_rule import Joins
-from protocols.documents.kinds import KINDS
+from controller.orders.on_cards import document_name
 from protocols.documents.orders import Order
 
 # With the serial number of the card that it is for.
@@ -69,14 +68,9 @@ def _papers(row: MeterRow, root: RootSent) -> dict[str, bytes]:
 
 
 def _envelopes(session: Session, orders: Collection[Order]) -> dict[str, bytes]:
-    by_id = {order.id: _object_of(order) for order in orders}
+    by_id = {order.id: document_name(order) for order in orders}
     rows = session.exec(select(OrderRow).where(col(OrderRow.id).in_(list(by_id)))).all()
     return {by_id[row.id]: row.envelope for row in rows}
-
-
-def _object_of(order: Order) -> str:
-    """Of what only the latest counts one document goes; what joins goes each for itself."""
-    return order.object if KINDS[order.kind].joins is Joins.LATEST else f"{order.object}/{order.id}"
 
 
 def _letter(fleet_key: bytes, serial: bytes, generation: int) -> bytes:

@@ -10,6 +10,7 @@ from controller.meters.behind import count_expected
 from controller.meters.grouped import is_inside
 from controller.orders.life import OrderState
 from controller.orders.numbering import numbers_not_given
+from controller.orders.on_cards import count_on_cards
 from controller.orders.progress import Progress
 from controller.orders.reaching import count_strangers
 from controller.orders.store import order_of
@@ -28,6 +29,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
     `order_id`: its latest order; of a hold that a void has lifted, the void. Then `voided` is true. `group`:
     for which group it is; None: for the fleet, or for named meters. `basis`: the ground that order gives.
     `never_spoken`: households that it means whose meter has never spoken: unknown, and not in `progress`.
+    `on_cards`: of the unknown ones in `progress`, those for whose card a kiosk keeps the order.
     `strangers`: meters that have stored it and are not known to belong to the group.
     """
 
@@ -41,6 +43,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
     basis: str = ""
     progress: Progress
     never_spoken: int = 0
+    on_cards: int = 0
     strangers: int = 0
     voided: bool = False
 
@@ -121,6 +124,7 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
         basis=latest.basis,
         progress=order_progress(session, latest.id),
         never_spoken=0 if force is None else _never_spoken(session, latest),
+        on_cards=count_on_cards(session, latest),
         strangers=0 if group is None else count_strangers(session, latest),
     )
 

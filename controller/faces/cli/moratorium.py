@@ -23,6 +23,8 @@ from protocols.words.en.times import local
 
 # Of what only meters know, so many names are shown to a person.
 _FORGOTTEN_MAX: Final = 20
+# What a person reads in the place of a name in JSON.
+_WORDS: Final = {"card": "card at home"}
 
 app = typer.Typer(no_args_is_help=True, help="Declare, extend, lift and follow moratoriums.")
 
@@ -114,9 +116,10 @@ def status(
 ) -> int:
     """Show moratoriums: for whom, on which ground, with counts of meters: stored, sent, refused, unknown.
 
-    *Stored* means that the meter itself has confirmed it. Without an answer a meter counts as unknown, and
-    so does one that has never spoken. Of a group it is said how many are protected without being known to
-    belong.
+    *Stored* means that the meter itself has confirmed it, by its link or on its card. *Card at home*: only
+    cards reach the meter; a kiosk keeps the order, and nobody has come with the card yet. Without an answer
+    a meter counts as unknown, and so does one that has never spoken. Of a group it is said how many are
+    protected without being known to belong.
     Where meters know a moratorium by a number that this store never gave (it was restored, or somebody has
     signed outside it), that is said too.
     """
@@ -145,7 +148,10 @@ def status(
                 "lifted" if hold.from_ms is None else moment(hold.from_ms, zone, wide=wide),
                 "lifted" if hold.until_ms is None else moment(hold.until_ms, zone, wide=wide),
                 hold.order_id,
-                ", ".join(f"{count} {reach}" for reach, count in _progress(hold).items() if count) or "none",
+                ", ".join(
+                    f"{count} {_WORDS.get(reach, reach)}" for reach, count in _progress(hold).items() if count
+                )
+                or "none",
             )
             for hold in holds
         ]
@@ -204,8 +210,14 @@ def _forgotten(hold: ForgottenHold) -> str:
 
 def _progress(hold: HoldView) -> dict[str, int]:
     found = hold.progress
-    unknown = found.unknown + hold.never_spoken
-    return {"stored": found.stored, "sent": found.sent, "refused": found.refused, "unknown": unknown}
+    unknown = found.unknown - hold.on_cards + hold.never_spoken
+    return {
+        "stored": found.stored,
+        "sent": found.sent,
+        "refused": found.refused,
+        "card": hold.on_cards,
+        "unknown": unknown,
+    }
 
 
 def _fields(hold: HoldView) -> dict[str, Any]:

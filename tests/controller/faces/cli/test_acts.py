@@ -61,7 +61,7 @@ def test_one_person_declares_and_extends_and_the_fleet_is_told(home: Path) -> No
     assert extended["signed_by"] == ["bart"]
     (hold,) = done(call(home, "moratorium", "status", "--json")).found["holds"]
     assert hold["until"] == "2099-05-31T22:00:00Z"
-    assert hold["meters"] == {"stored": 0, "sent": 0, "refused": 0, "unknown": 3, "total": 3}
+    assert hold["meters"] == {"stored": 0, "sent": 0, "refused": 0, "card": 0, "unknown": 3, "total": 3}
 
 
 def test_only_two_people_lift_and_the_same_one_twice_is_one(home: Path) -> None:

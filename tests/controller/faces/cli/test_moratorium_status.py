@@ -70,7 +70,7 @@ def test_a_moratorium_for_a_group_says_for_whom_on_which_ground_and_who_is_unkno
             session.add(row)
     (found,) = call(peopled, "moratorium", "status", "--json").found["holds"]
     assert (found["scope"], found["basis"]) == ("area/Namur", "order of 14 July")
-    assert found["meters"] == {"stored": 2, "sent": 0, "refused": 0, "unknown": 1, "total": 3}
+    assert found["meters"] == {"stored": 2, "sent": 0, "refused": 0, "card": 0, "unknown": 1, "total": 3}
     assert (found["never_spoken"], found["protected_unknown_to_belong"]) == (1, 1)
     shown = call(peopled, "moratorium", "status").out
     assert "area/Namur" in shown.splitlines()[1]
