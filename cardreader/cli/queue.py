@@ -18,6 +18,7 @@ from cardreader.cli.desk import (
 )
 from cardreader.cli.find import show_queue
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.cli.queueing import LEFT, REPEATED, WRITTEN, readers_of, serve_queue
 from cardreader.cli.recover import ClerkKey, clerks_signer, told_of, validity_of
 from cardreader.cli.topup import paid_fields, read_amount
@@ -104,6 +105,7 @@ def recover_queue(
     hours: Annotated[int, typer.Option(metavar="HOURS", help="24, 48, 72 or 240, from the meter on.")] = 72,
     symptom: SymptomOption = Symptom.ANY,
     batch: Batch = None,
+    printer: PrinterOption = None,
     key: ClerkKey = None,
     open_minutes: Annotated[
         int, typer.Option(metavar="N", min=1, max=OPEN_MINUTES_MAX, help="So long the key stays open.")
@@ -123,6 +125,7 @@ def recover_queue(
     """
     check_hours(hours)
     wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
+    place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
         signer = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
 
@@ -136,8 +139,10 @@ def recover_queue(
             done = recover(now, card, private, hours, checked_now_ms())
             receipt = recovery_receipt(now, card, done, checked_now_ms())
             _note_ticket(now, name, card, receipt)
+            is_printed = printed_or_warned(now, receipt, place)
             validity = validity_of(done, now.home.form.zone)
             told = {"did": WRITTEN, "batch": name, **told_of(card, done), **validity, "receipt": receipt}
+            told["printed"] = is_printed
             return told, (
                 f"card {card.serial}, meter {card.meter}: {hours} h, to be put in until the end of "
                 f"{validity['present_until_local']}; ticket {receipt}"
@@ -153,6 +158,7 @@ def top_up_queue(
     cards: CardList = None,
     symptom: SymptomOption = Symptom.ANY,
     batch: Batch = None,
+    printer: PrinterOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     generation: Generation = 1,
@@ -167,6 +173,7 @@ def top_up_queue(
     """
     amount_ueur = read_amount(amount)
     wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
+    place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
         port = port_of(kiosk, PaymentMeans.CASH, "approve")
 
@@ -177,7 +184,8 @@ def top_up_queue(
                 return left
             paid = top_up(now, card, f"{name}-{card.serial}", amount_ueur, port, moment())
             receipt = payment_receipt(now, card, paid)
-            told = {**paid_fields(card, paid, receipt), "batch": name}
+            is_printed = printed_or_warned(now, receipt, place) if paid.is_new else None
+            told = {**paid_fields(card, paid, receipt), "batch": name, "printed": is_printed}
             return told, (
                 f"card {card.serial}, meter {card.meter}: {eur(paid.payment.amount_ueur)}, "
                 f"{told['did']}; receipt {receipt}"

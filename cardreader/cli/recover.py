@@ -16,6 +16,7 @@ from cardreader.cli.desk import (
     receive,
 )
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
+from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.issuing.practice import HOLDERS, practice_signer
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.key_files import open_encrypted_key
@@ -47,6 +48,7 @@ def recover_household(
         typer.Option(metavar="HOURS", help="How long nothing cuts: 24, 48, 72 or 240, from the meter on."),
     ] = 72,
     key: ClerkKey = None,
+    printer: PrinterOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     station: Station = "kiosk",
@@ -62,15 +64,18 @@ def recover_household(
     for a card of nobody, and for a key that may not.
     """
     check_hours(hours)
+    place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
         signer = clerks_signer(kiosk, key)
         with open_card(reader) as channel:
             card = receive(kiosk, channel)
             done = recover(kiosk, card, signer, hours, checked_now_ms())
             receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
+        is_printed = printed_or_warned(kiosk, receipt, place)
         if not kiosk.home.practice and not kiosk.tells_time:
             warn(["this kiosk doubts its clock: the last day of the card may be wrong; its hours are not"])
     told = {**told_of(card, done), **validity_of(done, kiosk.home.form.zone), "receipt": receipt}
+    told["printed"] = is_printed
     said = (
         f"a release of {hours} h for meter {card.meter} is on the card, to be put in until the end of "
         f"{told['present_until_local']}; {NEXT_STEP}"

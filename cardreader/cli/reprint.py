@@ -4,16 +4,22 @@ import os
 import sys
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
+from sqlmodel import Session
 
 from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.printing import PrinterOption, wanted_printer
+from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
-from cardreader.kiosk.store import writing_kiosk
+from cardreader.kiosk.store import reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import ReceiptRow
 from cardreader.receipts.page import html_of, pdf_of
+from cardreader.receipts.printer import PrinterPlace
+from cardreader.receipts.printing import print_receipt
 from cardreader.receipts.slip import Slip, slip_of
 from cardreader.receipts.text import text_of
 from protocols.arguments import check_choice, read_name
@@ -46,6 +52,7 @@ def reprint_receipt(
     language: Annotated[
         str | None, typer.Option(help="fr, nl, de or en; default: that of the shift.")
     ] = None,
+    printer: PrinterOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     generation: Generation = 1,
@@ -64,41 +71,83 @@ def reprint_receipt(
     check_choice(language, list(Language), "--language")
     if out is None and form == PrintedAs.PDF:
         raise InputError("--out: missing; needed for a PDF")
-    with (
-        kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
-        writing_kiosk(kiosk.engine) as session,
-    ):
-        asked = "" if payment is None else read_name(payment, "--payment")
-        row = next(iter(receipt_rows(session, payment=asked, number=number or 0)), None)
-        if row is None or row.number is None:
-            raise RefusedError(
-                f"{f'payment {asked}' if asked else f'receipt {number}'}: no such receipt here"
-            )
-        facts = facts_of(row)
-        sentences = Sentences(Language(language) if language else facts.language)
-        slip = slip_of(facts, row.number, sentences, is_copy=row.printed > 0)
-        data = _data(slip, PrintedAs(form))
-        # Written before it is noted: where the paper is out, the next one is no copy.
-        if out is not None:
-            _write(out, data)
-        elif not as_json:
-            sys.stdout.write(data.decode())
-        row.printed += 1
-        session.add(row)
-        told = {
-            "number": row.number,
-            "kind": facts.kind,
-            "copy": row.printed > 1,
-            "language": sentences.language,
-            "out": None if out is None else str(out),
-            "facts": msgspec.to_builtins(facts),
-            "text": text_of(slip),
-        }
+    asked, place = "" if payment is None else read_name(payment, "--payment"), wanted_printer(printer)
+    if place is not None and (out is not None or form != PrintedAs.TEXT):
+        raise InputError("--printer: allowed without --as and --out")
+    with kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk:
+        if place is not None:
+            return _on_paper(kiosk, place, asked, number, language, as_json=as_json)
+        with writing_kiosk(kiosk.engine) as session:
+            told = _told(session, asked, number, language, PrintedAs(form), out, as_json=as_json)
     if as_json:
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
     elif out is not None:
         sys.stdout.write(f"receipt {told['number']}: {out}\n")
     return Exit.DONE
+
+
+def _on_paper(
+    kiosk: Kiosk,
+    place: PrinterPlace,
+    payment: str,
+    number: int | None,
+    language: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """On the receipt printer. Raises UnreachableError where nothing was printed."""
+    with reading_kiosk(kiosk.engine) as session:
+        found = _row(session, payment, number).number
+    assert found is not None
+    is_copy = print_receipt(kiosk, found, place, Language(language) if language else None)
+    told = {"number": found, "copy": is_copy, "printer": place.name}
+    said = f"receipt {found}: printed at {place.name}" + (", a copy" if is_copy else "")
+    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else said) + "\n")
+    return Exit.DONE
+
+
+def _row(session: Session, payment: str, number: int | None) -> ReceiptRow:
+    row = next(iter(receipt_rows(session, payment=payment, number=number or 0)), None)
+    if row is None:
+        raise RefusedError(
+            f"{f'payment {payment}' if payment else f'receipt {number}'}: no such receipt here"
+        )
+    return row
+
+
+def _told(
+    session: Session,
+    payment: str,
+    number: int | None,
+    language: str | None,
+    form: PrintedAs,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> dict[str, Any]:
+    """The receipt, written; then it counts as printed."""
+    row = _row(session, payment, number)
+    assert row.number is not None
+    facts = facts_of(row)
+    sentences = Sentences(Language(language) if language else facts.language)
+    slip = slip_of(facts, row.number, sentences, is_copy=row.printed > 0)
+    data = _data(slip, form)
+    # Written before it is noted: where the paper is out, the next one is no copy.
+    if out is not None:
+        _write(out, data)
+    elif not as_json:
+        sys.stdout.write(data.decode())
+    row.printed += 1
+    session.add(row)
+    return {
+        "number": row.number,
+        "kind": facts.kind,
+        "copy": row.printed > 1,
+        "language": sentences.language,
+        "out": None if out is None else str(out),
+        "facts": msgspec.to_builtins(facts),
+        "text": text_of(slip),
+    }
 
 
 def _data(slip: Slip, form: PrintedAs) -> bytes:

@@ -20,6 +20,7 @@ from cardreader.cli.desk import (
     receive,
 )
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
+from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import Paid, top_up
 from cardreader.kiosk.ports import TerminalMood
@@ -46,6 +47,7 @@ def top_up_card(
     ] = None,
     means: MeansOption = PaymentMeans.CASH,
     terminal: Mood = TerminalMood.APPROVE,
+    printer: PrinterOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     station: Station = "kiosk",
@@ -60,7 +62,7 @@ def top_up_card(
     command with the same --id makes it good. The card also takes what waits for its meter. Ends with 1 for a
     card that belongs to no household, and beyond a limit of this kiosk.
     """
-    amount_ueur = read_amount(amount)
+    amount_ueur, place = read_amount(amount), wanted_printer(printer)
     name = read_name(payment or f"p-{secrets.token_hex(_ID_BYTES)}", "--id")
     with (
         kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk,
@@ -74,7 +76,8 @@ def top_up_card(
             warn_of_open(kiosk, name)
             raise
         number = payment_receipt(kiosk, card, paid)
-    _tell(paid_fields(card, paid, number), as_json=as_json)
+        is_printed = printed_or_warned(kiosk, number, place)
+    _tell({**paid_fields(card, paid, number), "printed": is_printed}, as_json=as_json)
     return Exit.DONE
 
 
