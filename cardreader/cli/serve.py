@@ -8,6 +8,7 @@ import typer
 
 from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, as_it_is_now, kiosk_at_work, moment, port_of
 from cardreader.cli.options import PRACTICE_SEED, Generation, Practice
+from cardreader.cli.printing import PrinterOption, wanted_printer
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.readers.opening import virtual_file
 from protocols.cutting.zones import load_zone
@@ -36,6 +37,7 @@ def serve_kiosk(
         Path | None, typer.Option(metavar="DIR", help="With --home: the keys of clerks, NAME.pem each.")
     ] = None,
     phone: Annotated[str, typer.Option(metavar="TEXT", help="Of the call centre, to be shown.")] = "",
+    printer: PrinterOption = None,
 ) -> int:
     """Show the screen of the kiosk in the browser of this machine.
 
@@ -46,6 +48,7 @@ def serve_kiosk(
         from cardreader.screen.settings import ScreenSettings  # noqa: PLC0415
     except ImportError:
         raise UnreachableError(_NEEDS) from None
+    place = wanted_printer(printer)
     for each in reader:
         virtual_file(each, "--reader")
     with kiosk_at_work(home, practice, generation, store=store, reader=reader[0]) as kiosk:
@@ -55,7 +58,16 @@ def serve_kiosk(
         means = list(PaymentMeans) if kiosk.home.practice else [PaymentMeans.CASH]
         pays = {each: port_of(kiosk, each, terminal) for each in means}
         settings = ScreenSettings(
-            partial(as_it_is_now, kiosk), tuple(reader), zone, bound, moment, pays, language, phone, keys
+            partial(as_it_is_now, kiosk),
+            tuple(reader),
+            zone,
+            bound,
+            moment,
+            pays,
+            language,
+            phone,
+            keys,
+            place,
         )
         name = f"[{host}]" if ":" in host else host
         serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")

@@ -14,7 +14,9 @@ from cardreader.explaining.trouble_code import trouble_number
 from cardreader.screen.card_pages import card
 from cardreader.screen.entry_pages import entry
 from cardreader.screen.guard import Guard
+from cardreader.screen.paper_pages import paper
 from cardreader.screen.pay_pages import pay
+from cardreader.screen.queue_pages import queue
 from cardreader.screen.recovery_pages import recovery
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
@@ -39,6 +41,8 @@ def make_app(settings: ScreenSettings, slot: WatchedSlot, sessions: Sessions) ->
     app.include_router(pay)
     app.include_router(till)
     app.include_router(recovery)
+    app.include_router(paper)
+    app.include_router(queue)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(RelanceError, _told)
     app.add_exception_handler(RequestValidationError, _wrong_form)

@@ -15,6 +15,7 @@ from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt
 from cardreader.kiosk.rules import PaymentState
 from cardreader.kiosk.voiding import find_payment
+from cardreader.screen.paper_pages import print_new
 from cardreader.screen.sessions import PendingPayment
 from cardreader.screen.troubles import TroubleError, trouble_of
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -110,6 +111,7 @@ def confirm(visit: Posted) -> Response:
         return _unfinished(visit, pending, error)
     visit.session.pending = None
     visit.session.notice = visit.sentences.say("Paid. It is on the card, and was verified.")
+    print_new(visit, number)
     return visit.to(f"/receipt/{number}")
 
 

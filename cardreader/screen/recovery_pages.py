@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cardreader.issuing.practice import HOLDERS, practice_signer
 from cardreader.kiosk.receiving import recovery_receipt
 from cardreader.kiosk.recovering import end_of_last_day_ms, recover
+from cardreader.screen.paper_pages import print_new
 from cardreader.screen.sessions import PendingRecovery
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -36,9 +37,9 @@ def hours_page(visit: Clerk) -> Response:
         return visit.trouble(KioskTrouble.NO_CARD)
     return visit.page(
         "recover.html",
-        choices=[(hours, _last_day(visit, hours)) for hours in sorted(RELEASE_HOURS)],
+        choices=[(hours, last_day(visit, hours)) for hours in sorted(RELEASE_HOURS)],
         usual=_HOURS_MOST,
-        has_key=_signer(visit) is not None,
+        has_key=clerks_signer(visit) is not None,
     )
 
 
@@ -51,13 +52,13 @@ def choose_hours(visit: Posted, hours: Annotated[int, Form()]) -> Response:
     if hours not in RELEASE_HOURS:
         raise TroubleError(KioskTrouble.INPUT_WRONG)
     visit.session.recovery = PendingRecovery(hours, view.serial)
-    return visit.page("recover_check.html", hours=hours, last_day=_last_day(visit, hours))
+    return visit.page("recover_check.html", hours=hours, last_day=last_day(visit, hours))
 
 
 @recovery.post("/recover/confirm")
 def confirm_recovery(visit: Posted) -> Response:
     """Signed, written, read back; the ticket follows. Once for each choice."""
-    pending, signer, screen = visit.session.recovery, _signer(visit), visit.screen
+    pending, signer, screen = visit.session.recovery, clerks_signer(visit), visit.screen
     if pending is None:
         raise TroubleError(KioskTrouble.PAGE_OLD)
     if signer is None:
@@ -70,17 +71,19 @@ def confirm_recovery(visit: Posted) -> Response:
         done = recover(kiosk, card, signer, pending.hours, now_ms)
         number = recovery_receipt(kiosk, card, done, now_ms)
     visit.session.recovery = None
+    print_new(visit, number)
     return visit.to(f"/receipt/{number}")
 
 
-def _signer(visit: PageVisit) -> Signer | None:
+def clerks_signer(visit: PageVisit) -> Signer | None:
+    """The clerk's own key as long as the session has it; in practice one of the seed."""
     practice = visit.screen.settings.kiosk.home.practice
     if practice:
         return practice_signer(practice, HOLDERS[Role.PROTECT][0])
     return visit.session.signer
 
 
-def _last_day(visit: PageVisit, hours: int) -> str:
+def last_day(visit: PageVisit, hours: int) -> str:
     """The last local day on which the card may be put in, with its weekday."""
     settings = visit.screen.settings
     until_ms = end_of_last_day_ms(settings.moment().wall_ms, hours, settings.kiosk.home.form.zone)

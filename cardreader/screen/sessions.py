@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cardreader.explaining.symptoms import Symptom
 from cardreader.screen.settings import IDLE_MINUTES_DEFAULT
 from protocols.documents.envelope import Signer
 from protocols.documents.till_receipts import PaymentMeans
@@ -42,6 +43,15 @@ class PendingRecovery:
     card: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenQueue:
+    """What each card of a queue gets, chosen once. `served`: the ticket of each card that has it."""
+
+    hours: int
+    symptom: Symptom
+    served: dict[str, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class ScreenSession:
     """One browser. `clerk` is empty before login. `used_s`: of the monotonic clock, when it was last touched.
@@ -60,6 +70,7 @@ class ScreenSession:
     notice: str = ""
     pending: PendingPayment | None = None
     recovery: PendingRecovery | None = None
+    queue: ScreenQueue | None = None
     signer: Signer | None = field(default=None, repr=False)
 
     def takes(self, token: str) -> bool:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.ports import PaymentPort
 from cardreader.kiosk.rules import Moment
+from cardreader.receipts.printer import PrinterPlace
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Language
 
@@ -25,7 +26,8 @@ class ScreenSettings:
     `readers`: where cards are put in; more than one card at a time is refused. `port`: the one that this
     machine's browser uses: part of the names that are allowed as Host. `moment`: the clocks of the machine.
     `pays`: how money is taken, by each means that there is. `phone`: of the call centre; empty: it is not
-    shown. `keys`: the folder with the keys of clerks, `NAME.pem`; None: none is opened here.
+    shown. `keys`: the folder with the keys of clerks, `NAME.pem`; None: none is opened here. `printer`: for
+    receipts; None: the browser prints them.
     """
 
     kiosk_now: Callable[[], Kiosk]
@@ -37,6 +39,7 @@ class ScreenSettings:
     language: Language = Language.FRENCH
     phone: str = ""
     keys: Path | None = None
+    printer: PrinterPlace | None = None
 
     @property
     def kiosk(self) -> Kiosk:

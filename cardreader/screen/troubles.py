@@ -5,6 +5,7 @@ import re
 from cardreader.host.secure import KeysNotHeldError, NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.iso7816.status import StatusError, StatusWord
+from cardreader.receipts.printer import PaperOutError
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
 from protocols.languages.kiosk_troubles import KioskTrouble
 
@@ -16,6 +17,8 @@ _OF_STATUS: dict[int, KioskTrouble] = {
 
 # How the store begins what it says (`kiosk/store.py`).
 _STORE = "the kiosk's store"
+# How a receipt printer does (`receipts/printer.py`).
+_PRINTER = "printer "
 # The code at the end of a refusal of the till (`kiosk/rules.py`).
 _CODE = re.compile(r"\(code (K\d)\)$")
 _OF_CODE = {
@@ -54,6 +57,10 @@ def trouble_of(error: RelanceError) -> KioskTrouble:
             return KioskTrouble.REFUSED
         case InputError():
             return KioskTrouble.INPUT_WRONG
+        case PaperOutError():
+            return KioskTrouble.NO_PAPER
+        case UnreachableError() if str(error).startswith(_PRINTER):
+            return KioskTrouble.PRINTER_AWAY
         case UnreachableError() if str(error).startswith(_STORE):
             return KioskTrouble.STORE_AWAY
         case UnreachableError():

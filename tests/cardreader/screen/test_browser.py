@@ -179,6 +179,16 @@ def test_a_session_warns_before_it_ends_and_one_touch_prolongs_it(page: Page, tm
         page.wait_for_url("**/login")
 
 
+def serve_queue(page: Page) -> None:
+    """One card in a queue."""
+    page.get_by_role("link", name="File d'attente").click()
+    looked_at(page, "queue-choose")
+    page.get_by_role("button", name="Continuer").click()
+    page.get_by_role("button", name="Écrire sur la carte").click()
+    expect(page.get_by_text("Cartes servies : 1")).to_be_visible()
+    looked_at(page, "queue")
+
+
 def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page, tmp_path: Path) -> None:
     issue(tmp_path, "m1", "--reference", "5414000000042")
     visit = ("meter", "m1", "--state", "m1.json", "--card", "card.bin")
@@ -218,6 +228,7 @@ def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page,
         page.get_by_role("button", name="Écrire sur la carte").click()
         expect(page.get_by_role("heading", name="Carte de dépannage 2")).to_be_visible()
         looked_at(page, "recover-ticket")
+        serve_queue(page)
         page.get_by_role("link", name="Fin de journée").click()
         looked_at(page, "shift")
         page.get_by_label("Espèces comptées, en euros").fill("20")
