@@ -63,7 +63,7 @@ def top_up_card(
     card that belongs to no household, and beyond a limit of this kiosk.
     """
     amount_ueur, place = read_amount(amount), wanted_printer(printer)
-    name = read_name(payment or f"p-{secrets.token_hex(_ID_BYTES)}", "--id")
+    name = read_name(f"p-{secrets.token_hex(_ID_BYTES)}" if payment is None else payment, "--id")
     with (
         kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk,
         open_card(reader) as channel,

@@ -86,6 +86,8 @@ def void_payment(
         "receipt": receipt,
     }
     said = _SAID[PaymentState(row.state)].format(amount=eur(row.amount_ueur))
+    if row.state == PaymentState.VOIDED and not undone.is_new:
+        said = f"was voided before: {eur(row.amount_ueur)} was due back then, and no more is due now"
     sentence = f"payment {row.id} for meter {row.meter}: {said}"
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
     return Exit.DONE

@@ -232,6 +232,8 @@ def open_home(folder: Path) -> KioskHome:
         _optional(folder / LIMITS_FILE),
         folder,
     )
+    if not root:
+        raise InputError(f"{folder / ROOT_FILE}: empty; allowed: the root, as the controller's home has it")
     for name, read in ((ROOT_FILE, home.known_root), (ISSUERS_FILE, home.known_issuers)):
         try:
             read()

@@ -149,7 +149,9 @@ def offer(
     without: str = "",
 ) -> None:
     """The statement may be on a card from now on, and goes to the controller. `card`: serial and chain."""
-    row = session.merge(statement)
+    row = session.get_one(
+        StatementRow, (statement.meter, statement.issuer, statement.epoch, statement.number)
+    )
     if not row.offered:
         row.offered = 1
         queue_outgoing(session, UpChannel.STATEMENTS, row.envelope, now_ms)
@@ -178,9 +180,9 @@ def confirm(
     session: Session, home: KioskHome, statement: StatementRow, purse: TillPurse, now_ms: UtcMs
 ) -> list[TakenPaymentRow]:
     """A card has confirmed the statement. Returns the payments that have come so far by it."""
-    row = session.merge(statement)
-    row.confirmed = 1
-    session.add(row)
+    # What the caller holds was read before it was offered: it must not be written back.
+    key = (statement.meter, statement.issuer, statement.epoch, statement.number)
+    session.get_one(StatementRow, key).confirmed = 1
     done = [each for each in payments_of(session, purse) if each.state == PaymentState.WRITTEN]
     for each in done:
         each.state, each.changed_ms = PaymentState.COMMITTED, now_ms

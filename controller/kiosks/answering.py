@@ -60,7 +60,9 @@ def answers_to(
     said = list(_papers(status, root))
     cards = _cards(session, status, fleet_key, key)
     if echo or envelope is not None or cards is not None:
-        first = KioskOrders(kiosk=row.id, echo=nonce, heard=row.sequence, limits=envelope, cards=cards)
+        # A connection that has ended counts as heard of: a store that was put back begins above it.
+        heard = row.sequence + (not row.online)
+        first = KioskOrders(kiosk=row.id, echo=nonce, heard=heard, limits=envelope, cards=cards)
         said.append(write_word(first, key))
     for begin in range(0, len(acks), KIOSK_ACKS_MAX):
         few = tuple(acks[begin : begin + KIOSK_ACKS_MAX])

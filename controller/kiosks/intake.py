@@ -153,7 +153,7 @@ def _acknowledge(taken: KioskTaken, item: KioskItem, refusal: IntakeRefusal | No
 def _take_status(session: Session, row: KioskRow, said: KioskStatus, now_ms: int, taken: KioskTaken) -> None:
     if not is_newer(said, row.sequence, row.count, online=bool(row.online)):
         # A kiosk whose store was put back to an earlier copy counts from there: it hears where we stand.
-        if said.online and said.sequence < row.sequence:
+        if said.online and (said.sequence < row.sequence or not row.online):
             taken.greeted[row.id] = said
         return
     row.online, row.sequence, row.count = int(said.online), said.sequence, said.count

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from controller.database.tables import LinkRow, MeterRow, OrderRow
 from controller.exchange.key_book import ProvenKey
 from controller.exchange.proven_keys import proven_keys
+from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from controller.orders.life import OrderState
 from controller.orders.store import order_of
@@ -22,7 +23,8 @@ class KeysView(Struct, frozen=True):
     """`meters`, `links`: how many speak under a key of each generation, as far as they have proved it.
 
     `ordered`: the generation of the order in force for the fleet; None: none is. `signing`: of the one that
-    waits for a signature. `waiting`: the meters that have not drawn a key of `ordered`, by name.
+    waits for a signature. `waiting`: the meters that have not drawn a key of `ordered`, by name. `by_card`:
+    how many speak by card alone: a card brings no chance to draw from, so they keep the key that they have.
     """
 
     meters: Mapping[int, int]
@@ -30,21 +32,25 @@ class KeysView(Struct, frozen=True):
     ordered: int | None
     signing: int | None
     waiting: tuple[str, ...]
+    by_card: int
 
 
 def view_keys(session: Session) -> KeysView:
     """How far the last rotation of the fleet's key has come."""
     proven = proven_keys(session)
-    meters = session.exec(select(MeterRow.id).where(in_fleet()).order_by(col(MeterRow.id))).all()
-    links = session.exec(select(LinkRow.id)).all()
+    rows = session.exec(select(MeterRow.id, MeterRow.link).where(in_fleet()).order_by(col(MeterRow.id))).all()
+    meters = [meter for meter, _link in rows]
+    on_links = [meter for meter, link in rows if link != BY_CARD]
+    links = session.exec(select(LinkRow.id).where(col(LinkRow.id) != BY_CARD)).all()
     ordered, signing = (_fleet_generation(session, each) for each in (OrderState.ACTIVE, OrderState.DRAFT))
-    waiting = [] if ordered is None else [each for each in meters if not _has_drawn(proven, each, ordered)]
+    waiting = [] if ordered is None else [each for each in on_links if not _has_drawn(proven, each, ordered)]
     return KeysView(
         meters=_count(proven, [f"meter/{each}" for each in meters]),
         links=_count(proven, [f"link/{each}" for each in links]),
         ordered=ordered,
         signing=signing,
         waiting=tuple(waiting),
+        by_card=len(meters) - len(on_links),
     )
 
 

@@ -88,6 +88,7 @@ def show_status(face: Face) -> int:
                 "ordered": view.ordered,
                 "signing": view.signing,
                 "waiting": list(view.waiting),
+                "by_card": view.by_card,
             }
         )
     else:
@@ -141,10 +142,12 @@ def _in_words(view: KeysView, generations: list[int]) -> list[str]:
         lines.append(f"generation {number} ({name}): {meters} meters, {links} links")
     if view.signing is not None and view.signing != view.ordered:
         lines.append(f"New keys of generation {view.signing} wait for a second signature.")
+    if view.by_card:
+        lines.append(f"{view.by_card} meters speak by card alone: they keep the keys that they have.")
     if view.ordered is None:
         return [*lines, "No new keys are ordered for the fleet."]
     if not view.waiting:
-        return [*lines, f"Every meter has drawn a key of generation {view.ordered}."]
+        return [*lines, f"Every meter with a link has drawn a key of generation {view.ordered}."]
     named = ", ".join(view.waiting[:_NAMED_MAX])
     more = f" and {len(view.waiting) - _NAMED_MAX} more" if len(view.waiting) > _NAMED_MAX else ""
     return [

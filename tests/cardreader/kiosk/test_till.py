@@ -21,6 +21,7 @@ from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, open_shift
 from cardreader.kiosk.store import asks_waiting, keep_document, outgoing_after, reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import Undone, find_payment, void
+from cardreader.line.standing import standing_in
 from protocols.documents import drafting
 from protocols.documents.envelope import read_envelope, seal
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Scope, TimeAnswer, write_document
@@ -58,6 +59,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     till = Till("k1", tmp_path)
     yield Desk(till)
     till.engine.dispose()
+
+
+def test_a_store_counts_what_it_has_stated_and_says_so_on_its_line(desk: Desk) -> None:
+    """What a commit has confirmed was offered: the controller compares this sum with its ledger."""
+    for number, (euro, issued_euro) in enumerate(((20, 20), (5, 25), (30, 55)), 1):
+        desk.pay(f"p{number}", euro)
+        with reading_kiosk(desk.till.engine) as store:
+            standing = standing_in(store)
+        assert (standing.issued_ueur, standing.issued_count) == (issued_euro * EURO, number)
 
 
 def test_what_goes_to_the_controller_is_signed_by_the_kiosk(desk: Desk) -> None:

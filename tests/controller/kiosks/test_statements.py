@@ -199,6 +199,7 @@ def test_nothing_of_a_revoked_kiosk_is_believed_or_acknowledged(engine: Engine) 
 STATUSES = """
  1.1           | on
  1.1 1-        | off
+ 2.1 2- 2.2    | off
  1- 1.1        | off
  1.1 1.3 1.2   | on
  1.2 2.1 1-    | on
