@@ -30,7 +30,7 @@ from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt, recovery_receipt
 from cardreader.kiosk.recovering import check_hours, recover
-from cardreader.kiosk.rules import eur
+from cardreader.kiosk.rules import PaymentClaim, eur
 from cardreader.kiosk.store import note_mark, noted_mark, reading_kiosk, writing_kiosk
 from cardreader.readers.inserted import InsertedCard
 from protocols.arguments import check_choice, read_name
@@ -182,7 +182,9 @@ def top_up_queue(
             card = receive(now, channel)
             if (left := _left(card, wanted)) is not None:
                 return left
-            paid = top_up(now, card, f"{name}-{card.serial}", amount_ueur, port, moment())
+            # A batch may be older than the store: nobody guesses whether its payments were made before.
+            claim = PaymentClaim.UNSAID
+            paid = top_up(now, card, f"{name}-{card.serial}", amount_ueur, port, moment(), claim)
             receipt = payment_receipt(now, card, paid)
             is_printed = printed_or_warned(now, receipt, place) if paid.is_new else None
             told = {**paid_fields(card, paid, receipt), "batch": name, "printed": is_printed}

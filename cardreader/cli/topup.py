@@ -25,7 +25,7 @@ from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import Paid, top_up
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.kiosk.receiving import payment_receipt
-from cardreader.kiosk.rules import PaymentState, eur
+from cardreader.kiosk.rules import PaymentClaim, PaymentState, eur
 from cardreader.kiosk.voiding import find_payment
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name, read_payment
@@ -54,15 +54,21 @@ def top_up_card(
     generation: Generation = 1,
     practice: Practice = PRACTICE_SEED,
     *,
+    again: Annotated[
+        bool, typer.Option("--again", help="It was paid before, and this kiosk has forgotten it.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="Its money has just been handed over.")] = False,
     as_json: Json = False,
 ) -> int:
     """Take a payment for a card's meter, and put its statement onto the card.
 
     It is booked before the card is touched. Where the card or the terminal went away meanwhile, the same
-    command with the same --id makes it good. The card also takes what waits for its meter. Ends with 1 for a
-    card that belongs to no household, and beyond a limit of this kiosk.
+    command with the same --id makes it good. A kiosk whose store was put back to an earlier copy finds money
+    that it had forgotten, and asks whether the payment is --again or --new. The card also takes what waits
+    for its meter. Ends with 1 for a card that belongs to no household, and beyond a limit of this kiosk.
     """
     amount_ueur, place = read_amount(amount), wanted_printer(printer)
+    claim = _claim(payment, again=again, new=new)
     name = read_name(f"p-{secrets.token_hex(_ID_BYTES)}" if payment is None else payment, "--id")
     with (
         kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk,
@@ -71,7 +77,7 @@ def top_up_card(
         port = port_of(kiosk, means, terminal)
         card = receive(kiosk, channel)
         try:
-            paid = top_up(kiosk, card, name, amount_ueur, port, moment())
+            paid = top_up(kiosk, card, name, amount_ueur, port, moment(), claim)
         except RelanceError:
             warn_of_open(kiosk, name)
             raise
@@ -79,6 +85,15 @@ def top_up_card(
         is_printed = printed_or_warned(kiosk, number, place)
     _tell({**paid_fields(card, paid, number), "printed": is_printed}, as_json=as_json)
     return Exit.DONE
+
+
+def _claim(payment: str | None, *, again: bool, new: bool) -> PaymentClaim:
+    """What is said of the payment. An id that is drawn here cannot have been used before."""
+    if again and (new or payment is None):
+        raise InputError(f"--again: {'with --new' if new else 'without --id'}; allowed: with --id alone")
+    if again:
+        return PaymentClaim.AGAIN
+    return PaymentClaim.NEW if new or payment is None else PaymentClaim.UNSAID
 
 
 def warn_of_open(kiosk: Kiosk, payment: str) -> None:

@@ -44,13 +44,6 @@ class TillPurse:
 def account_of(session: Session, purse: TillPurse) -> TillAccount:
     """What is known of a purse. What was taken in an earlier epoch and never stated counts in this one."""
     counting = sum(each.amount_ueur for each in payments_of(session, purse))
-    found = session.exec(
-        select(func.coalesce(func.sum(FoundMoneyRow.amount_ueur), 0)).where(
-            FoundMoneyRow.meter == purse.meter,
-            FoundMoneyRow.issuer == purse.issuer,
-            FoundMoneyRow.epoch == purse.epoch,
-        )
-    ).one()
     signed, number = session.exec(
         select(
             func.coalesce(func.max(StatementRow.total_ueur), 0),
@@ -61,7 +54,17 @@ def account_of(session: Session, purse: TillPurse) -> TillAccount:
             StatementRow.epoch == purse.epoch,
         )
     ).one()
-    return TillAccount(counting + int(found), int(signed), int(number))
+    return TillAccount(counting + found_in(session, purse), int(signed), int(number))
+
+
+def found_in(session: Session, purse: TillPurse) -> int:
+    """Money that was found, less what payments have drawn from it that were entered again."""
+    query = select(func.coalesce(func.sum(FoundMoneyRow.amount_ueur), 0)).where(
+        FoundMoneyRow.meter == purse.meter,
+        FoundMoneyRow.issuer == purse.issuer,
+        FoundMoneyRow.epoch == purse.epoch,
+    )
+    return int(session.exec(query).one())
 
 
 def payments_of(session: Session, purse: TillPurse) -> list[TakenPaymentRow]:
@@ -76,7 +79,7 @@ def payments_of(session: Session, purse: TillPurse) -> list[TakenPaymentRow]:
 
 
 def add_found(session: Session, purse: TillPurse, amount_ueur: int, now_ms: UtcMs) -> None:
-    """Books money that this store had forgotten."""
+    """Books money that this store had forgotten; below zero: that a payment has explained now."""
     if amount_ueur:
         session.add(
             FoundMoneyRow(

@@ -17,13 +17,24 @@ from cardreader.kiosk.ledger import (
     account_of,
     add_found,
     confirm,
+    found_in,
     offer,
     statement_for,
     tell,
     usage_of,
 )
 from cardreader.kiosk.ports import PaymentPort, PortOutcome
-from cardreader.kiosk.rules import Moment, PaymentState, check_payment, eur, found_money, silence_ms
+from cardreader.kiosk.rules import (
+    Moment,
+    PaymentClaim,
+    PaymentState,
+    Shown,
+    check_payment,
+    drawn_from_found,
+    eur,
+    found_money,
+    silence_ms,
+)
 from cardreader.kiosk.shifts import shift_for_money
 from cardreader.kiosk.store import reading_kiosk, silent_since, writing_kiosk
 from cardreader.kiosk.tables import StatementRow, TakenPaymentRow
@@ -48,15 +59,22 @@ def purse_of(home: KioskHome, meter: str) -> TillPurse:
 
 
 def top_up(
-    kiosk: Kiosk, card: CardAtDesk, payment: str, amount_ueur: int, port: PaymentPort, now: Moment
+    kiosk: Kiosk,
+    card: CardAtDesk,
+    payment: str,
+    amount_ueur: int,
+    port: PaymentPort,
+    now: Moment,
+    claim: PaymentClaim = PaymentClaim.NEW,
 ) -> Paid:
     """Takes a payment for the card's meter, and puts its statement onto the card.
 
-    Raises RefusedError where it is declined, or beyond a limit; UnreachableError where the terminal's answer
-    is not known: then it stays open, and the same command asks what became of it.
+    `claim`: of an id that is not known here; one that was drawn by lot just now is new. Raises RefusedError
+    where it is declined, beyond a limit, or nobody says whether it was paid before; UnreachableError where
+    the terminal's answer is not known: then it stays open, and the same command asks what became of it.
     """
     purse, now_ms = purse_of(kiosk.home, card.meter), UtcMs(now.wall_ms)
-    is_new = _reserve(kiosk, card, purse, payment, amount_ueur, port, now)
+    is_new = _reserve(kiosk, card, purse, payment, amount_ueur, port, now, claim)
     _take(kiosk, payment, amount_ueur, port, now_ms, is_new=is_new)
     statement, written = state_on_card(kiosk, card, purse, now_ms)
     with reading_kiosk(kiosk.engine) as session:
@@ -70,6 +88,9 @@ def state_on_card(
 ) -> tuple[StatementRow, PutOnCard]:
     """Puts the statement of all that counts onto the card."""
     with writing_kiosk(kiosk.engine) as session:
+        # What is forgotten here is proved by the statement that this one replaces on the card.
+        proved = Shown(shown_by(kiosk.home, card, purse).proved_ueur)
+        add_found(session, purse, found_money(account_of(session, purse), proved), now_ms)
         statement = statement_for(session, kiosk.home, purse, now_ms)
 
     def before_commit() -> None:
@@ -90,9 +111,12 @@ def _reserve(
     amount_ueur: int,
     port: PaymentPort,
     now: Moment,
+    claim: PaymentClaim,
 ) -> bool:
     """Books the payment as asked. Returns False for one that is booked already."""
     now_ms = UtcMs(now.wall_ms)
+    if claim is PaymentClaim.AGAIN:
+        _check_taken(port, payment)
     with writing_kiosk(kiosk.engine) as session:
         row = session.get(TakenPaymentRow, payment)
         if row is not None:
@@ -103,26 +127,41 @@ def _reserve(
         found_ueur = found_money(account, shown_by(kiosk.home, card, purse))
         silent_ms = silence_ms(silent_since(session), now)
         usage = usage_of(session, card.meter, now_ms, silent_ms)
-        check_payment(amount_ueur, kiosk.limits, usage, account)
-        add_found(session, purse, found_ueur, now_ms)
-        session.add(
-            TakenPaymentRow(
-                id=payment,
-                meter=card.meter,
-                card=card.serial,
-                reference=card.pairing.reference,
-                issuer=purse.issuer,
-                epoch=purse.epoch,
-                amount_ueur=amount_ueur,
-                means=port.means,
-                state=PaymentState.ASKED,
-                shift=None if shift is None else shift.number,
-                clerk="" if shift is None else shift.clerk,
-                asked_ms=now_ms,
-                changed_ms=now_ms,
-            )
+        drawn_ueur = drawn_from_found(amount_ueur, found_in(session, purse) + found_ueur, claim)
+        # What was found is no money that this kiosk takes now: no limit stands against it.
+        limits = None if drawn_ueur == amount_ueur else kiosk.limits
+        check_payment(amount_ueur, limits, usage, account)
+        add_found(session, purse, found_ueur - drawn_ueur, now_ms)
+        row = TakenPaymentRow(
+            id=payment,
+            meter=card.meter,
+            card=card.serial,
+            reference=card.pairing.reference,
+            issuer=purse.issuer,
+            epoch=purse.epoch,
+            amount_ueur=amount_ueur,
+            means=port.means,
+            state=PaymentState.ASKED,
+            shift=None if shift is None else shift.number,
+            clerk="" if shift is None else shift.clerk,
+            asked_ms=now_ms,
+            changed_ms=now_ms,
         )
+        session.add(row)
+        if drawn_ueur:
+            # A card, or the meter, may have it: so it can be given back by a refund only.
+            row.state, row.chain = PaymentState.WRITTEN, -1
+            tell(session, kiosk.home, row, TillDeed.TAKEN, now_ms)
     return True
+
+
+def _check_taken(port: PaymentPort, payment: str) -> None:
+    """Raises RefusedError where the terminal knows of no money by this id, UnreachableError as `top_up`."""
+    outcome = port.outcome(payment)
+    if outcome is PortOutcome.DECLINED:
+        raise RefusedError(f"payment {payment}: the terminal has taken nothing by this id")
+    if outcome is PortOutcome.UNKNOWN:
+        raise UnreachableError(f"payment {payment}: the terminal does not say what became of it")
 
 
 def _take(

@@ -136,6 +136,36 @@ def found_money(account: TillAccount, shown: Shown) -> int:
     return found_ueur
 
 
+@unique
+class PaymentClaim(StrEnum):
+    """What the clerk says of a payment whose id the store does not know.
+
+    `new`: its money has just been handed over. `again`: it was paid before, and the store has forgotten it.
+    `unsaid`: neither.
+    """
+
+    NEW = "new"
+    AGAIN = "again"
+    UNSAID = "unsaid"
+
+
+def drawn_from_found(amount_ueur: int, found_ueur: int, claim: PaymentClaim) -> int:
+    """How much of a payment is money that was found already: credited, or on its way, before this entry.
+
+    `found_ueur`: all that was found and that no payment has explained yet. Raises RefusedError where found
+    money may be this payment, and nobody says whether it is: nobody guesses about money that may have just
+    been handed over.
+    """
+    if claim is PaymentClaim.AGAIN:
+        return min(amount_ueur, max(found_ueur, 0))
+    if claim is PaymentClaim.UNSAID and found_ueur >= amount_ueur:
+        raise RefusedError(
+            f"this kiosk has found {eur(found_ueur)} of payments that it had forgotten: say --again if this "
+            "payment was made before, --new if its money has just been handed over"
+        )
+    return 0
+
+
 def check_payment(amount_ueur: int, limits: TillLimits | None, usage: Usage, account: TillAccount) -> None:
     """Raises InputError for an amount that no kiosk takes, RefusedError for what is beyond its limits.
 

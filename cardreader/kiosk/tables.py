@@ -95,7 +95,8 @@ class FoundMoneyRow(KioskTable, table=True):
     """Money of this issuer that the meter has, or its card brings, and that this store does not know of.
 
     It is proved: by a statement of the kiosk's own key, or by the meter's MAC. A store that was put back to
-    an earlier copy finds it, and goes on from there.
+    an earlier copy finds it, and goes on from there. `amount_ueur` below zero: a payment that was entered
+    again has explained so much of it.
     """
 
     __tablename__ = "found_money"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from cardreader.card.card import SmartCard
 from cardreader.card.store import WholeMemory
@@ -20,6 +21,7 @@ from cardreader.kiosk.rules import PaymentState, VoidWay
 from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, open_shift
 from cardreader.kiosk.store import asks_waiting, keep_document, outgoing_after, reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import StatementRow
 from cardreader.kiosk.voiding import Undone, find_payment, void
 from cardreader.line.standing import standing_in
 from protocols.documents import drafting
@@ -103,6 +105,15 @@ def test_money_that_could_not_be_written_comes_with_the_next_payment(desk: Desk)
     assert desk.pay("p2", 30) == 50
     assert (desk.state("p1"), desk.state("p2")) == (PaymentState.COMMITTED, PaymentState.COMMITTED)
     assert desk.pay("p1", 20) == 50
+
+
+def test_a_statement_is_noted_as_offered_and_confirmed_and_goes_to_the_controller_once(desk: Desk) -> None:
+    for _ in range(2):
+        desk.pay("p1", 20)
+        with reading_kiosk(desk.till.engine) as store:
+            (row,) = store.exec(select(StatementRow)).all()
+            assert (row.total_ueur, row.offered, row.confirmed) == (20 * EURO, 1, 1)
+            assert [each.channel for each in outgoing_after(store, 0, 10)].count("statements") == 1
 
 
 @pytest.mark.parametrize("mood", [TerminalMood.TIMEOUT, TerminalMood.LATE])
