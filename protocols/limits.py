@@ -130,3 +130,7 @@ FILE_LINE_BYTES_MAX = 16 * 1024
 GROUP_ACT_MAX = 100_000
 # Free groups that one household is in: a street, a round of a technician, a few campaigns.
 GROUPS_PER_HOUSEHOLD_MAX = 16
+
+# How long a clerk's opened key may stay open: as long as the longest session of the screen. Whoever needs
+# more types the passphrase again.
+CLERK_KEY_MINUTES_MAX = 60

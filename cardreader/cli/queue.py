@@ -25,7 +25,7 @@ from cardreader.cli.topup import paid_fields, read_amount
 from cardreader.explaining.call_code import call_code
 from cardreader.explaining.rules import explain
 from cardreader.explaining.symptoms import Symptom, has_symptom
-from cardreader.kiosk.clerks_key import OPEN_MINUTES_MAX, open_for_shift
+from cardreader.kiosk.clerks_key import open_for_shift
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt, recovery_receipt
@@ -36,7 +36,7 @@ from cardreader.readers.inserted import InsertedCard
 from protocols.arguments import check_choice, read_name
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
-from protocols.limits import ID_CHARS_MAX
+from protocols.limits import CLERK_KEY_MINUTES_MAX, ID_CHARS_MAX
 from protocols.rim.clocks import checked_now_ms, tick_ms
 
 queue_app = typer.Typer(
@@ -108,8 +108,8 @@ def recover_queue(
     printer: PrinterOption = None,
     key: ClerkKey = None,
     open_minutes: Annotated[
-        int, typer.Option(metavar="N", min=1, max=OPEN_MINUTES_MAX, help="So long the key stays open.")
-    ] = OPEN_MINUTES_MAX,
+        int, typer.Option(metavar="N", min=1, max=CLERK_KEY_MINUTES_MAX, help="So long the key stays open.")
+    ] = CLERK_KEY_MINUTES_MAX,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     generation: Generation = 1,

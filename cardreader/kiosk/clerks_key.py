@@ -5,7 +5,6 @@ It lies in this process alone and is written nowhere.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.recovering import check_clerk
@@ -14,9 +13,6 @@ from cardreader.kiosk.store import reading_kiosk
 from protocols.documents.envelope import Signer
 from protocols.errors import RefusedError
 from protocols.instants import MINUTE_MS
-
-# As long as the longest session of the screen; whoever needs more types the passphrase again.
-OPEN_MINUTES_MAX: Final = 60
 
 
 class KeyClosedError(RefusedError):
