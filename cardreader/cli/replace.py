@@ -15,8 +15,9 @@ from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.ledger import account_of
 from cardreader.kiosk.paying import purse_of, state_on_card
+from cardreader.kiosk.replaced import note_replaced
 from cardreader.kiosk.searching import latest_card
-from cardreader.kiosk.store import reading_kiosk
+from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.arguments import read_name
 from protocols.errors import InputError, RefusedError
@@ -70,6 +71,9 @@ def replace_card(
             raise RefusedError(f"--epoch: {wanted}; allowed: above {known}, that of the last card seen here")
         wish = CardWish(name, energy, reference or known_reference, wanted)
         done = issue_card(reader, wish, office, generation, station, None)
+        if home is not None or fleet_key is None:
+            with writing_kiosk(kiosk.engine) as session:
+                note_replaced(session, name, wanted)
         told: dict[str, Any] = {**done, "replaces": known, "total_ueur": 0}
         if home is not None or fleet_key is None:
             told["total_ueur"] = _bring_what_was_paid(kiosk, reader, name)

@@ -103,6 +103,10 @@ def test_a_lost_card_is_replaced_with_all_that_was_paid(tmp_path: Path) -> None:
     assert (made["epoch"], made["replaces"], made["total_ueur"], made["did"]) == (2, 1, 20_000_000, "issued")
     again = told(*words, cwd=tmp_path)
     assert (again["epoch"], again["card"], again["did"]) == (2, made["card"], "unchanged")
+    # Its meter would not read the old card: no money is taken on it any more.
+    with_old = ("topup", "--reader", "virtual:card.bin", "--eur", "10", "--id", "late")
+    assert "was replaced" in run(*with_old, cwd=tmp_path, status=1).stderr
+    run("find", "--payment", "late", "--ledger", "card.bin.ledger", cwd=tmp_path, status=1)
     kiosk = run(
         "replace", "--reader", "virtual:x.bin", "--meter", "m1", "--home", "k", cwd=tmp_path, status=1
     )
