@@ -93,7 +93,7 @@ def kiosk_at_work(
     else:
         found, name = practice_home(practice, generation), station
         if warn:
-            warn_of_practice(OfficeKey(practice_key(practice), practice=True))
+            warn_of_practice(OfficeKey(practice_key(practice), practice=True), "--home DIR")
         path = store or store_beside(reader)
         if not make and not path.exists():
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")

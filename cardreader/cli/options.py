@@ -20,7 +20,9 @@ FleetKey = Annotated[
 ]
 Practice = Annotated[
     str,
-    typer.Option("--practice", metavar="SEED", help="Without --fleet-key: keys for practice, of this seed."),
+    typer.Option(
+        "--practice", metavar="SEED", help="Where no other key is named: practice keys of this seed."
+    ),
 ]
 Generation = Annotated[
     int, typer.Option("--generation", metavar="N", min=0, max=65_535, help="Of the kiosks' keys.")
@@ -56,7 +58,7 @@ def office_key(file: Path | None, seed: str) -> OfficeKey:
     return OfficeKey(key, practice=False)
 
 
-def warn_of_practice(office: OfficeKey) -> None:
-    """Says on standard error that keys are for practice."""
+def warn_of_practice(office: OfficeKey, instead: str = "--fleet-key FILE") -> None:
+    """Says on standard error that keys are for practice, and which option names others."""
     if office.practice:
-        warn(["practice keys: no real meter and no real kiosk opens such a card (--fleet-key FILE)"])
+        warn([f"practice keys: no real meter and no real kiosk opens such a card ({instead})"])

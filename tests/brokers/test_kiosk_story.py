@@ -174,4 +174,4 @@ def test_a_second_home_of_one_kiosk_and_wrong_input_are_one_line(street: Street,
     for argv in (("limits", "nobody"), ("revoke", "nobody"), ("reconcile", "nobody")):
         assert "no such kiosk" in street.relance("kiosk", *argv, status=1).one_line()
     wrong = street.relance("kiosk", "limits", "namur-1", "--payment-max", "300", "--as", "anne", status=2)
-    assert "payment_max_ueur" in wrong.one_line()
+    assert '--payment-max: "300"; allowed: 5 to 250, in euro' in wrong.one_line()

@@ -26,12 +26,21 @@ from protocols.arguments import read_name
 from protocols.documents.kind_rule import Role
 from protocols.documents.kiosk_limits import KioskLimits
 from protocols.errors import InputError, quoted
+from protocols.limits import (
+    KIOSK_OFFLINE_COUNT_MAX,
+    KIOSK_OFFLINE_HOURS_MAX,
+    STATEMENT_UEUR_MAX,
+    TOP_UP_EUR_MAX,
+    TOP_UP_EUR_MIN,
+)
 from protocols.link.carriage import read_address
 from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit, warn
-from protocols.units import ueur_from_eur
+from protocols.units import UEUR_PER_EUR, ueur_from_eur
 from protocols.words.en.amounts import eur
 from protocols.words.en.times import short_local
+
+_SUM_EUR_MAX: Final = STATEMENT_UEUR_MAX // UEUR_PER_EUR
 
 app = typer.Typer(no_args_is_help=True, help="Kiosks: stations where cards are read and paid for.")
 
@@ -69,7 +78,7 @@ def add_kiosk(
     """
     read_name(kiosk, "KIOSK")
     read_name(office, "--office")
-    amount_ueur = _money(allowance, "--allowance")
+    amount_ueur = _money(allowance, "--allowance", 1, _SUM_EUR_MAX)
     place = _broker(broker or face.settings.broker)
     folder = out.expanduser().absolute()
     face.person(Role.PROTECT)
@@ -161,10 +170,22 @@ def limit_kiosk(
         str | None, typer.Option(metavar="EUR", help="Most in all that is not acknowledged yet.")
     ] = None,
     offline_count: Annotated[
-        int | None, typer.Option(metavar="N", help="Most payments that are not acknowledged yet.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=KIOSK_OFFLINE_COUNT_MAX,
+            help="Most payments that are not acknowledged yet.",
+        ),
     ] = None,
     offline_hours: Annotated[
-        int | None, typer.Option(metavar="N", help="How long it goes on without the controller.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=KIOSK_OFFLINE_HOURS_MAX,
+            help="How long it goes on without the controller.",
+        ),
     ] = None,
 ) -> int:
     """Show a kiosk's limits, or change them; one person is enough.
@@ -173,11 +194,11 @@ def limit_kiosk(
     meter, which two people sign (`issuers propose --allowance`).
     """
     changed = {
-        name: _money(text, option)
-        for name, option, text in (
-            ("payment_max_ueur", "--payment-max", payment_max),
-            ("meter_day_ueur", "--meter-day", meter_day),
-            ("offline_ueur", "--offline", offline),
+        name: _money(text, option, least_eur, most_eur)
+        for name, option, text, least_eur, most_eur in (
+            ("payment_max_ueur", "--payment-max", payment_max, TOP_UP_EUR_MIN, TOP_UP_EUR_MAX),
+            ("meter_day_ueur", "--meter-day", meter_day, 0, _SUM_EUR_MAX),
+            ("offline_ueur", "--offline", offline, 0, _SUM_EUR_MAX),
         )
         if text is not None
     }
@@ -289,11 +310,15 @@ def _broker(url: str) -> BrokerPlace:
     return BrokerPlace(address.host, address.port, secure)
 
 
-def _money(text: str, option: str) -> int:
+def _money(text: str, option: str, least_eur: int, most_eur: int) -> int:
+    wrong = InputError(f"{option}: {quoted(text)}; allowed: {least_eur} to {most_eur}, in euro")
     try:
-        return ueur_from_eur(text)
+        amount_ueur = ueur_from_eur(text)
     except ValueError:
-        raise InputError(f"{option}: {quoted(text)}; allowed: an amount in euro, such as 250") from None
+        raise wrong from None
+    if not least_eur * UEUR_PER_EUR <= amount_ueur <= most_eur * UEUR_PER_EUR:
+        raise wrong
+    return amount_ueur
 
 
 def _state(view: KioskView) -> str:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Final
 
 import msgspec
@@ -76,20 +77,18 @@ def release_meters(
         with face.again(act) as further:
             later = names[start : start + _ORDERS_AT_ONCE]
             statuses += [release_meter(further, name, hours) for name in later]
-    if not face.as_json:
-        _print_all(face, statuses)
-    service = face.check_served(*statuses)
     waited = None
-    if wait:
-        until_ms = face.now_ms() + patience_s * SECOND_MS
-        try:
+    # Ctrl-C from the first line on that a person has seen.
+    with _goes_on(statuses) if wait else nullcontext():
+        if not face.as_json:
+            _print_all(face, statuses)
+        service = face.check_served(*statuses)
+        if wait:
+            until_ms = face.now_ms() + patience_s * SECOND_MS
             _wait(face, statuses, until_ms)
             statuses += _signed_again(face, act, statuses, hours, until_ms)
-        except KeyboardInterrupt:
-            _goes_on(statuses)
-            raise
-        with face.office.reading() as session:
-            waited = restored(session, statuses)
+            with face.office.reading() as session:
+                waited = restored(session, statuses)
     if face.as_json:
         measured = {} if waited is None else msgspec.to_builtins(waited)
         print_json({"orders": [order_fields(each) for each in statuses], **measured, **service})
@@ -98,14 +97,19 @@ def release_meters(
     return Exit.NO if waited is not None and waited.effective < waited.meters else Exit.DONE
 
 
-def _goes_on(statuses: Sequence[OrderStatus]) -> None:
-    """Say at Ctrl-C that only the waiting has ended, and how to look again."""
-    first, last = statuses[0].order.id, statuses[-1].order.id
-    look = f"`relance orders show {first}`" + ("" if first == last else f" (to {last})")
-    complain(
-        "You wait no longer; the release stays in force, and `relance serve` goes on sending it. "
-        f"To look again: {look}, or `relance status`."
-    )
+@contextmanager
+def _goes_on(statuses: Sequence[OrderStatus]) -> Iterator[None]:
+    """Says at Ctrl-C that only the waiting has ended, and how to look again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        first, last = statuses[0].order.id, statuses[-1].order.id
+        look = f"`relance orders show {first}`" + ("" if first == last else f" (to {last})")
+        complain(
+            "You wait no longer; the release stays in force, and `relance serve` goes on sending it. "
+            f"To look again: {look}, or `relance status`."
+        )
+        raise
 
 
 def _print_all(face: Face, statuses: Sequence[OrderStatus]) -> None:

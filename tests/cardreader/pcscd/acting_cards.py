@@ -3,6 +3,7 @@
 import threading
 
 from cardreader.card.card import SmartCard
+from cardreader.iso7816.instructions import Instruction
 from tests.cardreader.pcscd.card_slot import Pulled
 from tests.cardreader.tearing import PowerLost
 
@@ -78,6 +79,15 @@ class PulledCard(SmartCard):
         if self.after:
             super().process(data)
         raise Pulled
+
+
+class PulledBeforeCommit(SmartCard):
+    """A card that is pulled out when what was staged on it is to become true."""
+
+    def process(self, data: bytes) -> bytes:
+        if data[1] == Instruction.COMMIT:
+            raise Pulled
+        return super().process(data)
 
 
 class HangingCard(SmartCard):

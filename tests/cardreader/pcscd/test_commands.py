@@ -16,7 +16,7 @@ from cardreader.cli.options import office_key
 from cardreader.readers.opening import open_card
 from cardreader.readers.virtual import VirtualCard
 from tests.cardreader.one_card import SERIAL
-from tests.cardreader.pcscd.acting_cards import PulledCard
+from tests.cardreader.pcscd.acting_cards import PulledBeforeCommit
 from tests.cardreader.pcscd.private_pcscd import PrivatePcscd
 
 PROGRAM = Path(sys.executable).parent / "relance-kiosk"
@@ -93,9 +93,7 @@ def test_a_payment_whose_card_was_pulled_out_is_made_good_by_the_same_command(
     run(pcscd, "issue", "--reader", "any", "--meter", "m00042")
     store = ("--ledger", str(tmp_path / "kiosk.db"))
     pay = ("topup", "--reader", "any", "--eur", "20", "--id", "p1", *store)
-    torn = PulledCard(blank)
-    torn.left = 40
-    pcscd.insert("Kiosk", torn)
+    pcscd.insert("Kiosk", PulledBeforeCommit(blank))
     failed = run(pcscd, *pay, status=3)
     assert "payment p1 is booked, and not on the card: repeat the command with --id p1" in failed.stderr
     assert "what the card did last is not known" in failed.stderr
