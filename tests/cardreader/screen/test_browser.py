@@ -149,7 +149,7 @@ def test_the_keyboard_alone_is_enough_and_focus_is_seen(page: Page, tmp_path: Pa
         expect(page.get_by_text(STEP_ONE["en"])).to_be_visible()
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        assert page.evaluate("document.activeElement.id") == "main"
+        expect(page.locator("#main")).to_be_focused()
         # What the card says is spoken when it changes, and not again each second.
         assert page.locator("#card").get_attribute("aria-live") == "polite"
         page.evaluate(

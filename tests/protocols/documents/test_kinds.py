@@ -29,6 +29,7 @@ deferral         harm    deferral  latest         receipt   81   lapses         
 debt             harm    debt      latest         receipt   82   lapses          every_instant 28   60
 refund           harm    refund    latest         receipt   84   lapses          every_instant 28   60
 parameters       harm    parameters latest        receipt   86   lapses          every_instant 28   60
+keys             harm    keys      latest         receipt   88   until_stored    every_instant 3650 60
 rebase           harm    clock     latest         receipt   -    lapses          none          7    60
 lease            lease   lease     latest         lease     90   until_stored    some_instant  7    60
 """
@@ -101,7 +102,8 @@ def test_only_of_protection_an_expiry_is_undone(kind: Kind) -> None:
 def test_harm_lapses_in_silence_is_never_retained_and_needs_every_instant(kind: Kind) -> None:
     rule = KINDS[kind]
     if rule.role is Role.HARM:
-        assert rule.silence is Silence.LAPSES
+        # New keys cut nobody, and a meter that sleeps must still come to them (decision 0054).
+        assert rule.silence is (Silence.UNTIL_STORED if kind is Kind.KEYS else Silence.LAPSES)
         assert not rule.retained
         assert rule.dates is not Dates.SOME_INSTANT
     else:

@@ -21,6 +21,7 @@ from protocols.documents.bodies import (
     HoldBody,
     HoldFloorBody,
     Kept,
+    KeysBody,
     LeaseBody,
     LiftBody,
     LimiterBody,
@@ -59,6 +60,7 @@ from protocols.limits import (
     ID_CHARS_MAX,
     INSTANT_MS_MAX,
     INSTANT_MS_MIN,
+    KEY_GENERATIONS_MAX,
     PAYLOAD_BYTES_MAX,
     RELEASE_HOURS,
     REV_MAX,
@@ -127,6 +129,7 @@ BODIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.integers(1, 366),
     ),
     RefundBody: st.builds(RefundBody, st.integers(0, DEBT_UEUR_MAX)),
+    KeysBody: st.builds(KeysBody, st.integers(1, KEY_GENERATIONS_MAX), KEYIDS, KEYIDS, KEYIDS),
     ParametersBody: st.one_of(
         st.builds(
             ParametersBody,
@@ -225,6 +228,7 @@ def test_harm_takes_two_people_lease_the_service_and_protection_one() -> None:
         Kind.DEBT,
         Kind.REFUND,
         Kind.PARAMETERS,
+        Kind.KEYS,
         Kind.REBASE,
         Kind.VOID,
     }
