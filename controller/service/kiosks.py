@@ -69,6 +69,8 @@ class Kiosks:
         self._of_kiosk: Counter[str] = Counter()
         self._arrived = asyncio.Event()
         self._busy = False
+        # Whether a kiosk may be online: only its own words can bring one.
+        self._somebody = True
         self._trouble = Trouble("kiosks")
         self._carrier: Carries | None = None
 
@@ -100,8 +102,10 @@ class Kiosks:
         while True:
             self._arrived.clear()
             if not self._waiting:
+                # Where no kiosk is online there is nothing to look for.
+                patience_s = max(look_s - loop.time(), 0) if self._somebody else None
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(look_s - loop.time(), 0)):
+                    async with asyncio.timeout(patience_s):
                         await self._arrived.wait()
             await asyncio.sleep(_LINGER_S)
             self._busy = True
@@ -148,7 +152,8 @@ class Kiosks:
         root, now_ms = self._root(), self._timekeeper.now_ms()
         if not batch and not look:
             return {}
-        if not batch and self._nobody():
+        self._somebody = bool(batch) or not self._nobody()
+        if not self._somebody:
             return {}
         with writing(self._engine) as session:
             taken = take_kiosk_words(session, batch, self._book, root, now_ms, self._purses)
