@@ -87,7 +87,7 @@ def void_payment(
     }
     said = _SAID[PaymentState(row.state)].format(amount=eur(row.amount_ueur))
     if row.state == PaymentState.VOIDED and not undone.is_new:
-        said = f"was voided before: {eur(row.amount_ueur)} was due back then, and no more is due now"
+        said = f"was voided before: give {eur(row.amount_ueur)} back only if that was not done then"
     sentence = f"payment {row.id} for meter {row.meter}: {said}"
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
     return Exit.DONE

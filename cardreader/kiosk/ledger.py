@@ -97,7 +97,8 @@ def usage_of(session: Session, meter: str, now_ms: UtcMs, silent_ms: int | None)
     day = select(func.coalesce(func.sum(TakenPaymentRow.amount_ueur), 0)).where(
         TakenPaymentRow.meter == meter,
         col(TakenPaymentRow.state).in_(COUNTING),
-        # A clock that was ahead when it was taken counts it too: a wrong clock gives no more.
+        # A clock that was ahead when it was taken counts it too. One that is set a day on forgets the day:
+        # then the bound is what meters credit of this issuer in a day, which they count by themselves.
         col(TakenPaymentRow.asked_ms) > now_ms - DAY_MS,
     )
     waiting = (

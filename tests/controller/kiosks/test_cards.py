@@ -179,6 +179,24 @@ def answered(session: Session, status: KioskStatus) -> list[KioskOrders]:
     return found
 
 
+def test_a_kiosk_put_back_after_its_line_had_ended_is_answered_and_told_to_count_on(engine: Engine) -> None:
+    """Its copy begins the connection whose end the controller has heard: no status of that one is news."""
+    add_kiosk(engine, meters=())
+    first = KioskStatus(kiosk=KIOSK, online=True, sequence=2, count=1, nonce="n", limits=1, root=1, issuers=2)
+    ended = KioskStatus(kiosk=KIOSK, online=False, sequence=2)
+    with writing(engine) as session:
+        take(session, *(said(each, Channel.KIOSK_STATUS) for each in (first, ended)))
+        copy = replace(first, nonce="copy")
+        taken = take(session, said(copy, Channel.KIOSK_STATUS))
+        assert taken.greeted == {KIOSK: copy}
+        (orders,) = answered(session, copy)
+        assert (orders.echo, orders.heard) == ("copy", 3)
+        take(session, said(replace(copy, sequence=orders.heard + 1), Channel.KIOSK_STATUS))
+        assert session.get_one(KioskRow, KIOSK).online == 1
+        (orders,) = answered(session, copy)
+        assert orders.heard == 4
+
+
 def test_after_a_revocation_kiosks_get_new_card_keys_and_cards_their_letters(engine: Engine) -> None:
     add_kiosk(engine, meters=())
     status = KioskStatus(
