@@ -4,15 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from emulator.faces.dlms.association import PasswordLock
-from emulator.faces.dlms.session import (
-    BringUnsignedDate,
-    BringUnsignedRequest,
-    DlmsDeed,
-    DlmsSession,
-    HangUp,
-    SendFrame,
-    SharedState,
-)
+from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
+from emulator.faces.dlms.session import BringUnsignedDate, BringUnsignedRequest, SharedState
 from emulator.faces.serving.lines import FaceLine, Listener
 from emulator.faces.view import FaceView
 from protocols.instants import SECOND_MS, UtcMs
@@ -35,9 +28,9 @@ class DlmsFace:
 
     def attach(self, line: FaceLine) -> Listener:
         """A connection more."""
-        return _Connection(line, DlmsSession(self._shared), self._view, self._do)
+        return _Client(line, WrappedConnection(self._shared), self._view, self._do)
 
-    def _do(self, deed: DlmsDeed, line: FaceLine) -> None:
+    def _do(self, deed: ConnectionDeed, line: FaceLine) -> None:
         match deed:
             case SendFrame():
                 line.send(deed.data)
@@ -49,18 +42,18 @@ class DlmsFace:
                 line.hang_up()
 
 
-class _Connection:
+class _Client:
     """One client."""
 
     def __init__(
         self,
         line: FaceLine,
-        session: DlmsSession,
+        connection: WrappedConnection,
         view: Callable[[], FaceView],
-        do: Callable[[DlmsDeed, FaceLine], None],
+        do: Callable[[ConnectionDeed, FaceLine], None],
     ) -> None:
         self._line = line
-        self._session = session
+        self._connection = connection
         self._view = view
         self._do = do
 
@@ -69,15 +62,15 @@ class _Connection:
         while True:
             view = self._view()
             if not view.readout.mains_on:
-                self._session.end()
+                self._connection.end()
                 return
             at_ms = int(asyncio.get_running_loop().time() * SECOND_MS)
-            for deed in self._session.hear(data, at_ms, view):
+            for deed in self._connection.hear(data, at_ms, view):
                 self._do(deed, self._line)
-            if not self._session.has_more:
+            if not self._connection.has_more:
                 return
             data = b""
 
     def lost(self) -> None:
         """Its association ends with it."""
-        self._session.end()
+        self._connection.end()

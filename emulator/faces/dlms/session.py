@@ -1,6 +1,7 @@
-"""A meter's end of a DLMS connection: frames in, frames and deeds out. Pure.
+"""A meter's end of one DLMS association: requests in, answers and deeds out. Pure.
 
-Who calls does the deeds, and brings a view of the present. Instants (`at_ms`) are of a counter of the caller.
+Whatever carries the requests (`connection.py`) does the deeds, and brings a view of the present. Instants
+(`at_ms`) are of a counter of the caller.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from emulator.faces.dlms import acse
 from emulator.faces.dlms.association import Association, PasswordLock, open_association
 from emulator.faces.dlms.clock import CLOCK, TIME, ClockPreset, time_of_method, written_time
 from emulator.faces.dlms.model import Access, CosemObject
-from emulator.faces.dlms.objects import BREAKER, LOGICAL_DEVICE
+from emulator.faces.dlms.objects import BREAKER
 from emulator.faces.dlms.services import (
     BLOCK_HEAD_BYTES,
     ActionRequest,
@@ -32,24 +33,15 @@ from emulator.faces.dlms.services import (
     write_set,
 )
 from emulator.faces.dlms.values import BrokenPduError, write_value
-from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
 from emulator.faces.view import FaceView
 from protocols.instants import UtcMs
 from protocols.reasons import Supply
 
 _GET_HEAD_BYTES: Final = 4
 _RECONNECT: Final = 2
-# A client waits for its answer before it asks again: whoever sends so much does not.
-_WAITING_BYTES_MAX: Final = 4 * RECEIVE_BYTES_MAX
 _SERVICES: Final = {GetRequest: acse.GET, SetRequest: acse.SET, ActionRequest: acse.ACTION}
 PASSWORD_BYTES_MAX: Final = 32
 DEFAULT_DLMS_PASSWORD: Final = "00000000"  # noqa: S105 # what readers try first
-
-
-class SendFrame(NamedTuple):
-    """Send these bytes."""
-
-    data: bytes
 
 
 class BringUnsignedDate(NamedTuple):
@@ -64,11 +56,7 @@ class BringUnsignedRequest(NamedTuple):
     pdu: bytes
 
 
-class HangUp(NamedTuple):
-    """Where the next frame begins is not known any more."""
-
-
-DlmsDeed = SendFrame | BringUnsignedDate | BringUnsignedRequest | HangUp
+DlmsDeed = BringUnsignedDate | BringUnsignedRequest
 Answer = tuple[bytes, DlmsDeed | None]
 
 
@@ -89,66 +77,37 @@ class _LongGet:
 
 
 class DlmsSession:
-    """One connection; at most one association is open on it."""
+    """At most one association at a time, of the client that opened it."""
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared
-        self._buffer = b""
         self._association: Association | None = None
         self._long_get: _LongGet | None = None
 
     def end(self) -> None:
-        """Forget the association and what has come of a frame."""
-        self._buffer, self._association, self._long_get = b"", None, None
+        """Forget the association."""
+        self._association, self._long_get = None, None
 
-    def hear(self, data: bytes, at_ms: int, view: FaceView) -> tuple[DlmsDeed, ...]:
-        """What is to be done, in this order, for the bytes that have come.
-
-        At most one deed changes the meter, and it is followed by nothing but its answer: what else came is
-        kept, and heard by a next call, which brings a new view. See `has_more`.
-        """
-        self._buffer += data
-        try:
-            frame, self._buffer = take_frame(self._buffer)
-        except BrokenPduError:
-            self.end()
-            return (HangUp(),)
-        if len(self._buffer) > _WAITING_BYTES_MAX:
-            self.end()
-            return (HangUp(),)
-        if frame is None or frame.destination != LOGICAL_DEVICE:
-            return ()
-        pdu, deed = self._answer(frame, at_ms, view)
-        sent = SendFrame(write_frame(WrappedPdu(frame.destination, frame.source, pdu)))
-        return (sent,) if deed is None else (deed, sent)
-
-    @property
-    def has_more(self) -> bool:
-        """Whether a whole frame waits."""
-        try:
-            return take_frame(self._buffer)[0] is not None
-        except BrokenPduError:
-            return True
-
-    def _answer(self, frame: WrappedPdu, at_ms: int, view: FaceView) -> Answer:
-        tag = frame.pdu[:1]
+    def answer(self, client: int, pdu: bytes, at_ms: int, view: FaceView) -> Answer:
+        """The answer to what a client says, and the deed that comes before it."""
+        tag = pdu[:1]
         try:
             if tag == bytes((acse.AARQ,)):
-                return self._open(frame, at_ms), None
-            if self._association is None or frame.source != self._association.client:
+                return self._open(client, pdu, at_ms), None
+            if self._association is None or client != self._association.client:
                 return write_fault(ServiceFault.NOT_ASSOCIATED), None
             if tag == bytes((acse.RLRQ,)):
                 self._association = self._long_get = None
                 return acse.RLRE, None
-            return self._serve(read_request(frame.pdu), self._association, frame.pdu, view)
+            return self._serve(read_request(pdu), self._association, pdu, view)
         except BrokenPduError:
             return write_fault(ServiceFault.BROKEN), None
 
-    def _open(self, frame: WrappedPdu, at_ms: int) -> bytes:
+    def _open(self, client: int, pdu: bytes, at_ms: int) -> bytes:
         """A new association ends the one before, also if it is refused."""
         self._association = self._long_get = None
-        opening = acse.read_opening(frame.pdu)
-        self._association, answer = open_association(opening, frame.source, self._shared.lock, at_ms)
+        opening = acse.read_opening(pdu)
+        self._association, answer = open_association(opening, client, self._shared.lock, at_ms)
         return answer
 
     def _serve(self, request: Request, association: Association, pdu: bytes, view: FaceView) -> Answer:

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.faces.dlms.association import LOCKED_MS, TRIES_MAX, PasswordLock
-from emulator.faces.dlms.session import (
-    BringUnsignedDate,
-    BringUnsignedRequest,
-    DlmsDeed,
-    DlmsSession,
-    HangUp,
-    SendFrame,
-    SharedState,
-)
+from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
+from emulator.faces.dlms.session import BringUnsignedDate, BringUnsignedRequest, SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
 from protocols.instants import DAY_MS, UtcMs
 from protocols.reasons import Supply
@@ -47,13 +40,13 @@ class Talk:
     """A client and a meter, and what the meter was brought."""
 
     def __init__(self, shared: SharedState | None = None) -> None:
-        self.session = DlmsSession(shared or SharedState(PasswordLock(PASSWORD)))
+        self.connection = WrappedConnection(shared or SharedState(PasswordLock(PASSWORD)))
         self.at_ms = 0
         self.view = VIEW
-        self.brought: list[DlmsDeed] = []
+        self.brought: list[ConnectionDeed] = []
 
-    def raw(self, data: bytes) -> tuple[DlmsDeed, ...]:
-        deeds = self.session.hear(data, self.at_ms, self.view)
+    def raw(self, data: bytes) -> tuple[ConnectionDeed, ...]:
+        deeds = self.connection.hear(data, self.at_ms, self.view)
         self.brought += [each for each in deeds if not isinstance(each, SendFrame)]
         return deeds
 

@@ -1,0 +1,70 @@
+"""What carries requests to a meter's DLMS session: frames in, frames and deeds out. Pure.
+
+Here the TCP wrapper. Whoever calls does the deeds, in their order, and brings a view of the present for each.
+"""
+
+from typing import Final, NamedTuple
+
+from emulator.faces.dlms.objects import LOGICAL_DEVICE
+from emulator.faces.dlms.session import DlmsDeed, DlmsSession, SharedState
+from emulator.faces.dlms.values import BrokenPduError
+from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
+from emulator.faces.view import FaceView
+
+# A client waits for its answer before it asks again: whoever sends so much does not.
+_WAITING_BYTES_MAX: Final = 4 * RECEIVE_BYTES_MAX
+
+
+class SendFrame(NamedTuple):
+    """Send these bytes."""
+
+    data: bytes
+
+
+class HangUp(NamedTuple):
+    """Where the next frame begins is not known any more."""
+
+
+ConnectionDeed = SendFrame | HangUp | DlmsDeed
+
+
+class WrappedConnection:
+    """One connection of the TCP wrapper, and the session that it carries."""
+
+    def __init__(self, shared: SharedState) -> None:
+        self._session = DlmsSession(shared)
+        self._buffer = b""
+
+    def end(self) -> None:
+        """Forget the association and what has come of a frame."""
+        self._buffer = b""
+        self._session.end()
+
+    def hear(self, data: bytes, at_ms: int, view: FaceView) -> tuple[ConnectionDeed, ...]:
+        """What is to be done, in this order, for the bytes that have come.
+
+        At most one deed changes the meter, and it is followed by nothing but its answer: what else came is
+        kept, and heard by a next call, which brings a new view. See `has_more`.
+        """
+        self._buffer += data
+        try:
+            frame, self._buffer = take_frame(self._buffer)
+        except BrokenPduError:
+            self.end()
+            return (HangUp(),)
+        if len(self._buffer) > _WAITING_BYTES_MAX:
+            self.end()
+            return (HangUp(),)
+        if frame is None or frame.destination != LOGICAL_DEVICE:
+            return ()
+        pdu, deed = self._session.answer(frame.source, frame.pdu, at_ms, view)
+        sent = SendFrame(write_frame(WrappedPdu(frame.destination, frame.source, pdu)))
+        return (sent,) if deed is None else (deed, sent)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a whole frame waits."""
+        try:
+            return take_frame(self._buffer)[0] is not None
+        except BrokenPduError:
+            return True
