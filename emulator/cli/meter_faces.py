@@ -24,7 +24,7 @@ from emulator.fleet.pacing import PacedTime
 from emulator.onsite.building import lone_scenario, meter_of
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.p1_face import P1Choice
-from emulator.onsite.running import FaceChoice, run_with_faces
+from emulator.onsite.running import HDLC, FaceChoice, run_with_faces
 from emulator.scenario.cards import check_files, folder_of
 from emulator.scenario.form_meters import FIRMWARES, Firmware
 from emulator.scenario.keyring import HomeKeys
@@ -153,7 +153,7 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
     if p1 is not None and spec.firmware == LEGACY:
         raise InputError(f"--p1: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
     optical, console = _place(options.optical, "--optical"), _place(options.console, "--console")
-    dlms = _dlms_place(options.dlms, spec)
+    dlms, is_hdlc = _dlms_place(options.dlms, spec)
     if p1 is None and optical is None and console is None and dlms is None:
         raise InputError("no face; allowed: one of --p1, --optical, --dlms, --console")
     fault, every = _fault(options.p1_fault)
@@ -163,17 +163,19 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
         raise InputError(f"--optical-password: {quoted(password)}; allowed: {allowed}")
     dlms_password = _dlms_password(options.dlms_password)
     p1_choice = P1Choice(options.p1_amounts, fault, every)
-    return FaceChoice(p1, p1_choice, optical, password, console, dlms, dlms_password)
+    return FaceChoice(p1, p1_choice, optical, password, console, dlms, is_hdlc, dlms_password)
 
 
-def _dlms_place(text: str, spec: MeterSpec) -> FacePlace | None:
-    """Where DLMS is served. Raises InputError for a meter without it, and for what is no TCP port."""
-    place = _place(text, "--dlms")
+def _dlms_place(text: str, spec: MeterSpec) -> tuple[FacePlace | None, bool]:
+    """Where DLMS is served, and whether by HDLC. Raises InputError for what cannot be."""
+    is_hdlc = text.startswith(HDLC)
+    place = read_place(text.removeprefix(HDLC), "--dlms") if text else None
     if place is not None and spec.firmware == LEGACY:
         raise InputError(f"--dlms: a {LEGACY} meter has no such port; allowed: with --firmware {GUARDED}")
-    if place is not None and place.kind is not PlaceKind.TCP:
-        raise InputError(f"--dlms: {quoted(text)}; allowed: tcp:HOST:PORT, such as tcp:127.0.0.1:4059")
-    return place
+    if place is not None and place.kind is not PlaceKind.TCP and not is_hdlc:
+        allowed = "tcp:HOST:PORT, such as tcp:127.0.0.1:4059, or hdlc: and any place, such as hdlc:pty:PATH"
+        raise InputError(f"--dlms: {quoted(text)}; allowed: {allowed}")
+    return place, is_hdlc
 
 
 def _dlms_password(text: str) -> str:

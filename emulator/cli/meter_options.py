@@ -52,7 +52,8 @@ P1Amounts = Annotated[
 OpticalPlace = Annotated[str, typer.Option(metavar="PLACE", help="Its optical port, IEC 62056-21.")]
 OpticalPassword = Annotated[str, typer.Option(metavar="TEXT", help="Which opens the programming mode there.")]
 DlmsPlace = Annotated[
-    str, typer.Option(metavar="PLACE", help="DLMS/COSEM, by the TCP wrapper: tcp:HOST:PORT.")
+    str,
+    typer.Option(metavar="PLACE", help="DLMS/COSEM: tcp:HOST:PORT by the TCP wrapper, hdlc:PLACE by HDLC."),
 ]
 DlmsPassword = Annotated[str, typer.Option(metavar="TEXT", help="Of client 2 there (low level security).")]
 ConsolePlace = Annotated[str, typer.Option(metavar="PLACE", help="The bench's console.")]

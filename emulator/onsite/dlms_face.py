@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from emulator.faces.dlms.association import PasswordLock
 from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
+from emulator.faces.dlms.hdlc_connection import HdlcConnection
 from emulator.faces.dlms.session import BringUnsignedDate, BringUnsignedRequest, SharedState
 from emulator.faces.serving.lines import FaceLine, Listener
 from emulator.faces.view import FaceView
@@ -12,7 +13,10 @@ from protocols.instants import SECOND_MS, UtcMs
 
 
 class DlmsFace:
-    """All connections. `view` gives what the meter shows now; the other two bring it what nobody signed."""
+    """All connections. `view` gives what the meter shows now; the other two bring it what nobody signed.
+
+    `is_hdlc`: lines of HDLC carry them, else the TCP wrapper.
+    """
 
     def __init__(
         self,
@@ -20,15 +24,18 @@ class DlmsFace:
         view: Callable[[], FaceView],
         bring_date: Callable[[UtcMs], None],
         bring_request: Callable[[bytes], None],
+        *,
+        is_hdlc: bool,
     ) -> None:
         self._shared = SharedState(PasswordLock(password.encode("ascii")))
+        self._connect = HdlcConnection if is_hdlc else WrappedConnection
         self._view = view
         self._bring_date = bring_date
         self._bring_request = bring_request
 
     def attach(self, line: FaceLine) -> Listener:
         """A connection more."""
-        return _Client(line, WrappedConnection(self._shared), self._view, self._do)
+        return _Client(line, self._connect(self._shared), self._view, self._do)
 
     def _do(self, deed: ConnectionDeed, line: FaceLine) -> None:
         match deed:
@@ -48,7 +55,7 @@ class _Client:
     def __init__(
         self,
         line: FaceLine,
-        connection: WrappedConnection,
+        connection: WrappedConnection | HdlcConnection,
         view: Callable[[], FaceView],
         do: Callable[[ConnectionDeed, FaceLine], None],
     ) -> None:

@@ -22,6 +22,8 @@ from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MAX
 from protocols.timekeeping import Timekeeper
 
+# Before the place of a face of DLMS that is reached by HDLC.
+HDLC: Final = "hdlc:"
 # How often the meter catches up with its time; a telegram comes every second.
 _STEP_S: Final = 0.05
 _TELEGRAM_S: Final = 1.0
@@ -29,7 +31,7 @@ _TELEGRAM_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class FaceChoice:
-    """Where each face is reached; None: it has none."""
+    """Where each face is reached; None: it has none. `dlms_hdlc`: by HDLC, not by the TCP wrapper."""
 
     p1: FacePlace | None = None
     p1_choice: P1Choice = field(default_factory=P1Choice)
@@ -37,6 +39,7 @@ class FaceChoice:
     optical_password: str = DEFAULT_PASSWORD
     console: FacePlace | None = None
     dlms: FacePlace | None = None
+    dlms_hdlc: bool = False
     dlms_password: str = DEFAULT_DLMS_PASSWORD
 
 
@@ -62,7 +65,13 @@ class _Faces:
         self._choice = choice
         self._p1 = P1Face(choice.p1_choice)
         self._optical = OpticalFace(choice.optical_password, self._view, self._bring_date)
-        self._dlms = DlmsFace(choice.dlms_password, self._view, self._bring_date, meter.bring_unsigned)
+        self._dlms = DlmsFace(
+            choice.dlms_password,
+            self._view,
+            self._bring_date,
+            meter.bring_unsigned,
+            is_hdlc=choice.dlms_hdlc,
+        )
         self._console = ConsoleFace(meter, self._catch_up, self._step)
         # What a console has let pass at once.
         self._stepped_ms = 0
@@ -81,7 +90,8 @@ class _Faces:
             if place is not None:
                 port = await open_port(place, f"--{name}", attach)
                 stack.push_async_callback(port.close)
-                places[name] = port.where
+                is_hdlc = name == "dlms" and self._choice.dlms_hdlc
+                places[name] = HDLC + port.where if is_hdlc else port.where
         return places
 
     async def run(self) -> Never:

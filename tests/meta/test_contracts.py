@@ -132,6 +132,7 @@ BROKEN_IMPORTS = [
     ),
     ("emulator/faces/console/seeded.py", "import os", PURE, "emulator.faces.console.seeded -> os"),
     ("emulator/faces/dlms/seeded.py", "import socket", PURE, "emulator.faces.dlms.seeded -> socket"),
+    ("emulator/faces/hdlc/seeded.py", "import serial", PURE, "emulator.faces.hdlc.seeded -> serial"),
     ("emulator/faces/optical/seeded.py", "import serial", PURE, "emulator.faces.optical.seeded -> serial"),
     ("emulator/faces/p1/seeded.py", "import asyncio", PURE, "emulator.faces.p1.seeded -> asyncio"),
     (

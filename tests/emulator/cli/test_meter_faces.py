@@ -67,6 +67,8 @@ WRONG = [
         '--optical-password: "a(b"; allowed: 1 to 32 letters',
     ),
     (("--dlms", "tcp:127.0.0.1:0", "--firmware", "legacy-2020"), "--dlms: a legacy-2020 meter has no such"),
+    (("--dlms", "hdlc:"), '--dlms: ""; allowed: tcp:HOST:PORT, pty:PATH or'),
+    (("--dlms", "hdlc:com1"), '--dlms: "com1"; allowed: tcp:HOST:PORT, pty:PATH or'),
     (("--dlms", "pty:dlms"), '--dlms: "pty:dlms"; allowed: tcp:HOST:PORT, such as tcp:127.0.0.1:4059'),
     (("--dlms", "tcp:127.0.0.1:0", "--dlms-password", ""), '--dlms-password: ""; allowed: 1 to 32 char'),
     (

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -16,7 +18,7 @@ from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, read_value, structure
 from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.onsite.installed import InstalledMeter
-from emulator.onsite.running import FaceChoice
+from emulator.onsite.running import HDLC, FaceChoice
 from protocols.link.records import ClaimHeard, OrderJudged
 from protocols.reasons import ClaimVerdict, Energy
 from tests.emulator.faces.views import SUMMER_MS, installed
@@ -35,10 +37,15 @@ ACCOUNT = (CosemInterface.ACCOUNT, "0.0.19.0.0.255")
 @contextmanager
 def client(places: Mapping[str, str], number: int = 2, **more: object) -> Iterator[DlmsClient]:
     """A client of theirs, with its association."""
-    place = read_place(places["dlms"], "")
     if number == 2:
         more = {"authentication_method": AuthenticationMechanism.LLS, "password": PASSWORD.encode(), **more}
-    opened = DlmsClient.with_tcp_transport(place.host, place.port, number, 1, **more)
+    where = places["dlms"]
+    if where.startswith(HDLC):
+        path = read_place(where.removeprefix(HDLC), "").path
+        opened = DlmsClient.with_serial_hdlc_transport(path, number, 1, server_physical_address=17, **more)
+    else:
+        place = read_place(where, "")
+        opened = DlmsClient.with_tcp_transport(place.host, place.port, number, 1, **more)
     opened.connect()
     try:
         opened.associate()
@@ -132,6 +139,17 @@ def test_small_pdus_bring_the_same_in_blocks() -> None:
         each: blocks[each] for each in blocks if each not in moves
     }
     assert whole[15, "0.0.40.0.0.255"][2] == blocks[15, "0.0.40.0.0.255"][2]
+
+
+def test_hdlc_on_a_terminal_brings_the_same(tmp_path: Path) -> None:
+    choice = replace(CHOICE, dlms=FacePlace(PlaceKind.PTY, path=str(tmp_path / "dlms")), dlms_hdlc=True)
+    meter = installed(load_w=0)
+    by_tcp = after(meter, read_all)
+    by_hdlc, small = with_faces(meter, choice, lambda at: (read_all(at), read_all(at, max_pdu_size=80)))
+    moves = (8, "0.0.1.0.0.255")
+    assert by_hdlc.keys() == by_tcp.keys()
+    assert [each for each in by_tcp if by_tcp[each] != by_hdlc[each] and each != moves] == []
+    assert small[15, "0.0.40.0.0.255"][2] == by_tcp[15, "0.0.40.0.0.255"][2]
 
 
 def test_the_public_client_sees_no_money_and_changes_nothing() -> None:
