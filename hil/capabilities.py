@@ -1,0 +1,125 @@
+"""What a bench can do with its meter: an interface of a few methods each (design §8).
+
+A story names the interfaces that it needs, a bench binds each to a driver, and neither knows the other.
+Instants are UTC milliseconds; those of the bench come from its own reference clock, never from the meter.
+
+Every method may raise `BenchError`: what was expected of the bench or of the meter's wire, and what came. The
+story in which that happens ends as an error, the bench returns to its safe state, and the report is written.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from emulator.faces.optical.messages import DataSet
+from emulator.firmware.events import ButtonName
+from emulator.scenario.model import Do
+from protocols.errors import RelanceError
+from protocols.instants import UtcMs
+from protocols.link.records import Record
+
+
+class BenchError(RelanceError):
+    """The bench or a wire did not do its part: what was expected, and what came."""
+
+
+class Timebase(Protocol):
+    """The bench's reference clock, and how its time passes: at once if it is virtual, else by waiting."""
+
+    def now_ms(self) -> UtcMs:
+        """True time."""
+
+    def let_pass(self, duration_ms: int) -> None:
+        """Let so much time pass, with all that is due in it."""
+
+
+class Power(Protocol):
+    """The mains on the meter's supply side."""
+
+    def switch(self, *, on: bool) -> None:
+        """Give the mains, or take them away. What is so already is nothing new."""
+
+
+class SupplySensor(Protocol):
+    """Sees whether the household has electricity or gas. It stands behind the contactor and asks no meter."""
+
+    def is_supplied(self) -> bool:
+        """Whether the household is supplied now."""
+
+
+class Console(Protocol):
+    """The factory's port of a meter (docs/console.md)."""
+
+    def ask(self, line: str) -> Mapping[str, tuple[str, ...]]:
+        """The answer to a line: each key with its values, in the order in which they came.
+
+        Raises BenchError where the meter answers an error, not at all, or not in its grammar.
+        """
+
+
+class Optical(Protocol):
+    """The optical port: IEC 62056-21, mode C."""
+
+    def read_out(self) -> tuple[DataSet, ...]:
+        """Everything that the meter reads out."""
+
+    def read(self, address: str) -> DataSet:
+        """One value, in the programming mode."""
+
+    def write(self, data_set: DataSet) -> None:
+        """Write one value, in the programming mode. Raises BenchError where the meter does not take it."""
+
+
+class CustomerPort(Protocol):
+    """P1."""
+
+    def telegram(self) -> str:
+        """The next whole telegram whose checksum holds. Raises BenchError where none comes in time."""
+
+
+class MeterSlot(Protocol):
+    """The slot of the meter: a person, or a machine that moves a card."""
+
+    def put_in(self, card: Path | None, pull_after_ms: int | None = None) -> None:
+        """Put a card in: the meter's own (None), or that of a file. `pull_after_ms`: tear it out then."""
+
+    def take_out(self) -> None:
+        """Take the card out. An empty slot stays so."""
+
+
+class ClockFault(Protocol):
+    """What goes wrong with the clock of a meter."""
+
+    def set_date(self, time_ms: UtcMs) -> None:
+        """A date that nobody has signed reaches the meter."""
+
+    def lose_ticks(self) -> None:
+        """The cell is taken out: the meter's count of time is lost."""
+
+
+class Person(Protocol):
+    """A finger at the meter."""
+
+    def press(self, button: ButtonName) -> None:
+        """Press a button once."""
+
+
+class Load(Protocol):
+    """What the household draws."""
+
+    def draw(self, load_w: int) -> None:
+        """Draw so much from now on, W."""
+
+
+class Orders(Protocol):
+    """Everything that people sign or a network brings, by whatever way the bench has: verbs of design §9."""
+
+    def bring(self, do: Do) -> None:
+        """Sign it now and bring it to the meter."""
+
+
+class JournalReader(Protocol):
+    """The meter's journal."""
+
+    def records(self) -> tuple[tuple[int, Record], ...]:
+        """The records that it still has, each with its tick in ms, oldest first."""
