@@ -55,9 +55,11 @@ REVISIONS_MAX = 16
 REV_STEP_MAX = 1_000
 # Revisions are 53-bit so that every JSON reader keeps them.
 REV_MAX = 2**53 - 1
-# A lease lives at most this long (design §5). The service issues one for a week, and a new one each day.
+# A lease lives at most this long (design §5). The service issues one for a week, and a new one each day; to
+# a meter that only cards reach the longest, since its household comes once in a month (decision 0070).
 LEASE_MS_MAX = 31 * DAY_MS
 LEASE_LIFE_MS = 7 * DAY_MS
+CARD_LEASE_LIFE_MS = LEASE_MS_MAX
 # Time claims are kept this long (design §4.1).
 CLAIM_AGE_MS_MAX = 40 * DAY_MS
 # Spread of a time claim: at least a second; with more than a day a claim would tell a meter nothing.

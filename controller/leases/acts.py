@@ -16,6 +16,7 @@ from controller.leases.rules import (
     lease_outnumbered,
     plan_leases,
 )
+from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from controller.office import audit
 from controller.office.audit import AuditAct
@@ -47,12 +48,16 @@ def renew_leases(act: Act) -> int:
     naming, signers = _naming_orders(session, act.root)
     if not any(order.kind is Kind.CUT_CALENDAR for order in naming):
         return 0
-    meters = session.exec(select(MeterRow.id).where(in_fleet()).order_by(MeterRow.id)).all()
-    plans, without = plan_leases(meters, naming, now_ms, signers, given(session, naming))
+    links = dict(
+        session.exec(select(MeterRow.id, MeterRow.link).where(in_fleet()).order_by(MeterRow.id)).all()
+    )
+    by_card = {meter for meter, link in links.items() if link == BY_CARD}
+    plans, without = plan_leases(links, naming, now_ms, signers, given(session, naming), by_card)
     due = due_leases(demanding_root(plans, act.root.version), leases_held(session), now_ms)
     issued = 0
     for plan in due:
-        order = drafting.lease(act.sheet(Kind.LEASE, "fleet"), plan.meters, plan.calendar, plan.names)
+        sheet = act.sheet(Kind.LEASE, "fleet")
+        order = drafting.lease(sheet, plan.meters, plan.calendar, plan.names, plan.life_ms)
         try:
             act.submit(order)
         except DocumentError:

@@ -3,7 +3,7 @@
 A lease lets a meter obey one calendar. It names all protection in force for the meter: holds, flags and
 releases, each with its floor and the revisions above it. A meter that lacks any of them may not cut. Meters
 for which all of this is equal share a lease. A lease is renewed daily, and at once when what it must name has
-changed.
+changed. One for a meter that only cards reach lives longer, since it travels with a card (decision 0070).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from protocols.documents.merging import ROOT_NAMED, in_force, named_in_lease
 from protocols.documents.orders import Order, body_of, digest_of
 from protocols.documents.protecting import is_remembered
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
-from protocols.limits import OBJECTS_MAX
+from protocols.limits import CARD_LEASE_LIFE_MS, LEASE_LIFE_MS, OBJECTS_MAX
 from protocols.reasons import Refusal
 
 RENEWAL_MS: Final = DAY_MS
@@ -38,11 +38,15 @@ _METER_NAMES_BYTES_MAX: Final = 4 * 1024
 
 
 class LeasePlan(Struct, frozen=True, kw_only=True):
-    """A lease to be issued: the calendar that it permits, the protection that it names, and its meters."""
+    """A lease to be issued: the calendar that it permits, the protection that it names, and its meters.
+
+    `life_ms`: for how long it permits; longer for meters that only cards reach (decision 0070).
+    """
 
     calendar: Order
     names: tuple[Named, ...]
     meters: tuple[str, ...]
+    life_ms: int = LEASE_LIFE_MS
 
 
 class LeaseHeld(Struct, frozen=True, kw_only=True):
@@ -82,12 +86,13 @@ def plan_leases(
     now_ms: int,
     signers: Signers = NOBODY,
     given: Mapping[str, Collection[str]] = NOBODY_GIVEN,
+    by_card: Collection[str] = frozenset(),
 ) -> tuple[list[LeasePlan], list[str]]:
     """The leases that should be in force, and the meters with more protection than one lease can name.
 
     `orders`: active calendars and protecting orders; `signers`: the keys that signed each, by its id;
-    `given`: the meters that were given each order for a group, alike. A meter without a
-    calendar needs no lease.
+    `given`: the meters that were given each order for a group, alike; `by_card`: those that only cards reach.
+    A meter without a calendar needs no lease.
     """
     grouped: dict[tuple[str, tuple[Named, ...]], tuple[Order, list[str]]] = {}
     without: list[str] = []
@@ -103,8 +108,13 @@ def plan_leases(
         else:
             grouped.setdefault((calendar.id, names), (calendar, []))[1].extend(group)
     plans = [
-        LeasePlan(calendar=calendar, names=names, meters=tuple(sorted(group)))
+        LeasePlan(calendar=calendar, names=names, meters=tuple(sorted(some)), life_ms=life_ms)
         for (_, names), (calendar, group) in grouped.items()
+        for life_ms, some in (
+            (LEASE_LIFE_MS, [meter for meter in group if meter not in by_card]),
+            (CARD_LEASE_LIFE_MS, [meter for meter in group if meter in by_card]),
+        )
+        if some
     ]
     return plans, sorted(without)
 
@@ -116,10 +126,7 @@ def demanding_root(plans: Iterable[LeasePlan], version: int) -> list[LeasePlan]:
     """
     if version <= FIRST_ROOT:
         return list(plans)
-    return [
-        LeasePlan(calendar=plan.calendar, names=(*plan.names, Named(ROOT_NAMED, version)), meters=plan.meters)
-        for plan in plans
-    ]
+    return [replace(plan, names=(*plan.names, Named(ROOT_NAMED, version))) for plan in plans]
 
 
 def due_leases(plans: Iterable[LeasePlan], held: Mapping[str, LeaseHeld], now_ms: int) -> list[LeasePlan]:
@@ -127,9 +134,7 @@ def due_leases(plans: Iterable[LeasePlan], held: Mapping[str, LeaseHeld], now_ms
     due: list[LeasePlan] = []
     for plan in plans:
         needy = [meter for meter in plan.meters if _is_due(plan, held.get(meter), now_ms)]
-        due += [
-            LeasePlan(calendar=plan.calendar, names=plan.names, meters=batch) for batch in _batches(needy)
-        ]
+        due += [replace(plan, meters=batch) for batch in _batches(needy)]
     return due
 
 

@@ -10,7 +10,7 @@ from controller.meters.behind import count_expected
 from controller.meters.grouped import is_inside
 from controller.orders.life import OrderState
 from controller.orders.numbering import numbers_not_given
-from controller.orders.on_cards import count_on_cards
+from controller.orders.on_cards import LeasedBefore, count_on_cards, leased_before
 from controller.orders.progress import Progress
 from controller.orders.reaching import count_strangers
 from controller.orders.store import order_of
@@ -30,6 +30,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
     for which group it is; None: for the fleet, or for named meters. `basis`: the ground that order gives.
     `never_spoken`: households that it means whose meter has never spoken: unknown, and not in `progress`.
     `on_cards`: of the unknown ones in `progress`, those for whose card a kiosk keeps the order.
+    `leased`: meters on cards that a lease from before it may still permit to be cut.
     `strangers`: meters that have stored it and are not known to belong to the group.
     """
 
@@ -44,6 +45,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
     progress: Progress
     never_spoken: int = 0
     on_cards: int = 0
+    leased: LeasedBefore = LeasedBefore()
     strangers: int = 0
     voided: bool = False
 
@@ -125,8 +127,13 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
         progress=order_progress(session, latest.id),
         never_spoken=0 if force is None else _never_spoken(session, latest),
         on_cards=count_on_cards(session, latest),
+        leased=LeasedBefore() if force is None else leased_before(session, latest, _created_ms(rows, latest)),
         strangers=0 if group is None else count_strangers(session, latest),
     )
+
+
+def _created_ms(rows: Sequence[OrderRow], order: Order) -> int:
+    return next(row.created_ms for row in rows if row.id == order.id)
 
 
 def _never_spoken(session: Session, order: Order) -> int:

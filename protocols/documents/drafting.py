@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from protocols.documents.bodies import (
     Body,
     CancelCutBody,
@@ -42,7 +44,7 @@ from protocols.documents.merging import CATCH_ALL
 from protocols.documents.orders import Order, Scope, digest_of, make_body, read_order, write_document
 from protocols.errors import DocumentError, InputError
 from protocols.instants import iso_from_ms
-from protocols.limits import FOR_EVER_MS, INSTANT_MS_MAX, RELEASE_HOURS
+from protocols.limits import FOR_EVER_MS, INSTANT_MS_MAX, LEASE_LIFE_MS, RELEASE_HOURS
 from protocols.reasons import FlagName, HoldKind
 from protocols.spans import Window, protected_until_ms
 
@@ -243,14 +245,21 @@ def rebase(sheet: Sheet, meter: str, nonce: str) -> Order:
     return _draft(sheet, Kind.REBASE, meter, _one(meter), RebaseBody(nonce))
 
 
-def lease(sheet: Sheet, meters: tuple[str, ...], calendar_order: Order, names: tuple[Named, ...]) -> Order:
-    """Permits a calendar for a week and names all protection in force. The service signs it.
+def lease(
+    sheet: Sheet,
+    meters: tuple[str, ...],
+    calendar_order: Order,
+    names: tuple[Named, ...],
+    life_ms: int = LEASE_LIFE_MS,
+) -> Order:
+    """Permits a calendar for `life_ms` and names all protection in force. The service signs it.
 
     It is backdated a little (`kinds`), so that a meter whose clock is minutes slow accepts it. Raises
     InputError.
     """
     body = LeaseBody(calendar_order.object, calendar_order.rev, digest_of(calendar_order), names)
-    return _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body)
+    order = _draft(sheet, Kind.LEASE, "fleet", Scope(meters=meters), body)
+    return replace(order, not_after_ms=min(sheet.now_ms + life_ms, INSTANT_MS_MAX))
 
 
 def _draft(

@@ -19,7 +19,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Scope
 from protocols.errors import RefusedError
 from protocols.rim.terminal import Exit
-from protocols.words.en.times import local
+from protocols.words.en.times import local, short_local
 
 # Of what only meters know, so many names are shown to a person.
 _FORGOTTEN_MAX: Final = 20
@@ -156,7 +156,7 @@ def status(
             for hold in holds
         ]
         print_table("", heads, rows, wraps=("meters", "for"))
-        print_lines(*(line for hold in holds for line in _remarks(hold)))
+        print_lines(*(line for hold in holds for line in _remarks(hold, face)))
         print_lines(
             *(
                 f"{hold.name} was refused by {hold.progress.refused} of its meters: declare it again, and it"
@@ -177,7 +177,7 @@ def _for_whom(hold: HoldView) -> str:
     return hold.group or ("fleet" if hold.fleet else "meters")
 
 
-def _remarks(hold: HoldView) -> Iterator[str]:
+def _remarks(hold: HoldView, face: Face) -> Iterator[str]:
     """What a person must know of a moratorium beside its row."""
     if hold.basis:
         yield f"{hold.name} stands on this ground: {hold.basis}"
@@ -185,6 +185,13 @@ def _remarks(hold: HoldView) -> Iterator[str]:
         yield (
             f"{hold.name}: {_meters(hold.never_spoken)} of the DSO's file never spoke, so nothing can be "
             "delivered there; counted as unknown."
+        )
+    until_ms = hold.leased.until_ms
+    if until_ms is not None and until_ms > face.now_ms():
+        meters, until = _meters(hold.leased.meters), short_local(until_ms, face.zone)
+        yield (
+            f"{hold.name}: {meters} on cards may be cut until {until}: a lease from before it lies there, "
+            "until the card comes again."
         )
     if hold.strangers:
         yield (
@@ -232,5 +239,6 @@ def _fields(hold: HoldView) -> dict[str, Any]:
         "basis": hold.basis,
         "meters": _progress(hold) | {"total": hold.progress.total + hold.never_spoken},
         "never_spoken": hold.never_spoken,
+        "leased_before": {"meters": hold.leased.meters, **instants(until=hold.leased.until_ms)},
         "protected_unknown_to_belong": hold.strangers,
     }

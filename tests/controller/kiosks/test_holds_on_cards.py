@@ -11,11 +11,14 @@ from controller.kiosks.documents import refresh_documents
 from controller.kiosks.store import put_documents
 from controller.moratoriums.views import list_holds
 from controller.orders.store import draw_sheet, submit
-from protocols.documents.drafting import declare_moratorium
+from protocols.cutting.planning import plan_calendar
+from protocols.documents.drafting import FLEET as FLEET_SCOPE
+from protocols.documents.drafting import CalendarRule, Sheet, declare_moratorium, lease
 from protocols.documents.envelope import document_digest, seal
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
 from protocols.instants import DAY_MS
+from protocols.limits import LEASE_MS_MAX
 from protocols.link.keys import meter_key
 from protocols.link.kiosk_words import write_card_heard
 from protocols.link.messages import Receipt, write_report
@@ -83,3 +86,38 @@ def test_what_a_kiosk_keeps_no_more_is_unknown_again(engine: Engine) -> None:
         assert reached(session) == (0, 1, 0)
         put_documents(session, kiosk, "m9", {})
         assert reached(session) == (0, 0, 1)
+
+
+def leased(session: Session, meters: tuple[str, ...], life_ms: int, at_ms: int) -> None:
+    """A lease as the service issues it to these meters."""
+    sheet = draw_sheet(session, Kind.LEASE, "fleet", at_ms, "lease")
+    order = lease(sheet, meters, season(at_ms), (), life_ms)
+    envelope = seal(write_document(order), ORDER_TYPE, [practice_signer("office", "service")])
+    submit(session, envelope, ROOT, "service", at_ms)
+
+
+def season(at_ms: int) -> Order:
+    """A calendar for a lease to name."""
+    rule = CalendarRule("mon-thu 09:00-12:00", "Europe/Brussels", "BE")
+    span_ms = (at_ms, at_ms + 30 * DAY_MS)
+    return plan_calendar(Sheet("o999", 1, at_ms, "season"), "season", rule, span_ms, FLEET_SCOPE)
+
+
+def test_it_is_said_until_when_a_lease_from_before_a_moratorium_permits_a_cut(engine: Engine) -> None:
+    add_kiosk(engine)
+    with writing(engine) as session:
+        take(session, item(brought(), 1, Channel.KIOSK_RECEIPTS))
+        leased(session, ("m1", "m9"), LEASE_MS_MAX, NOW_MS - 5 * DAY_MS)
+        leased(session, ("m1",), LEASE_MS_MAX, NOW_MS - 3 * DAY_MS)
+        order, envelope = declared(session)
+        assert leases_before(session) == (2, NOW_MS + 28 * DAY_MS)
+        leased(session, ("m2",), LEASE_MS_MAX, NOW_MS + 1)
+        assert leases_before(session) == (2, NOW_MS + 28 * DAY_MS)
+        take(session, item(receipt_on_card(order, envelope), 2, Channel.KIOSK_RECEIPTS))
+        assert leases_before(session) == (1, NOW_MS + 28 * DAY_MS)
+
+
+def leases_before(session: Session) -> tuple[int, int | None]:
+    """Of the one moratorium: meters that an earlier lease may still permit to be cut, and until when."""
+    (hold,) = list_holds(session)
+    return hold.leased.meters, hold.leased.until_ms

@@ -8,6 +8,7 @@ from controller.leases.rules import (
     METERS_PER_LEASE_MAX,
     LeaseHeld,
     LeasePlan,
+    demanding_root,
     due_leases,
     lease_held,
     plan_leases,
@@ -24,7 +25,7 @@ from protocols.documents.merging import in_force
 from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.documents.protecting import FLOORS, PROTECTING
 from protocols.instants import DAY_MS, HOUR_MS
-from protocols.limits import PAYLOAD_BYTES_MAX
+from protocols.limits import CARD_LEASE_LIFE_MS, INSTANT_MS_MAX, LEASE_MS_MAX, PAYLOAD_BYTES_MAX
 from protocols.reasons import Refusal
 from tests.controller.one_meter import STORIES, MeterAndOrders
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS
@@ -143,3 +144,17 @@ def test_a_lease_fits_into_a_message_whatever_its_meters_are_called(length: int,
     for plan in due_leases(plans, {}, NOW_MS):
         order = drafting.lease(sheet(9), plan.meters, plan.calendar, plan.names)
         assert len(seal(write_document(order), ORDER_TYPE, [SIGNERS["service"]])) <= PAYLOAD_BYTES_MAX
+
+
+def test_only_a_meter_on_cards_gets_a_lease_for_a_month_and_both_name_the_same() -> None:
+    plans, _ = plan_leases(["m1", "m2", "m3"], [season(), hold(2, "mora")], NOW_MS, by_card={"m2"})
+    said = {plan.meters: (plan.life_ms, [each.object for each in plan.names]) for plan in plans}
+    assert said == {("m1", "m3"): (7 * DAY_MS, ["hold/mora"]), ("m2",): (31 * DAY_MS, ["hold/mora"])}
+    for plan in demanding_root(due_leases(plans, {}, NOW_MS), 2):
+        order = drafting.lease(sheet(9), plan.meters, plan.calendar, plan.names, plan.life_ms)
+        assert order.not_after_ms - order.issued_at_ms == plan.life_ms
+        assert order.not_before_ms < order.issued_at_ms
+    # No meter takes a longer one (`life_ms_max`), and the end of time is no overflow.
+    assert LEASE_MS_MAX == CARD_LEASE_LIFE_MS
+    late = drafting.lease(sheet(9, now_ms=INSTANT_MS_MAX), ("m2",), season(), (), LEASE_MS_MAX)
+    assert late.not_after_ms == INSTANT_MS_MAX
