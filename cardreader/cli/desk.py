@@ -42,8 +42,7 @@ from cardreader.readers.opening import virtual_file
 from protocols.arguments import check_choice, read_name
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
-from protocols.reasons import ClockStanding
-from protocols.rim.clocks import boot_id, checked_now_ms, tick_ms
+from protocols.rim.clocks import boot_id, checked_now_ms, now_ms, tick_ms
 
 KioskHomeOption = Annotated[
     Path | None,
@@ -113,11 +112,18 @@ def as_it_is_now(kiosk: Kiosk) -> Kiosk:
     found = kiosk.home if folder is None else open_home(folder)
     with reading_kiosk(kiosk.engine) as session:
         is_begun = silent_since(session) is not None
-        standing = clock_seen(session, tick_ms(), boot_id()).standing
+        estimate_ms = clock_seen(session, tick_ms(), boot_id()).estimate_ms
     if not is_begun:
         with writing_kiosk(kiosk.engine) as session:
             note_begun(session, moment())
-    return replace(kiosk, home=found, limits=limits_held(found), tells_time=standing is ClockStanding.TRUSTED)
+    ahead_ms = 0 if estimate_ms is None else now_ms() - estimate_ms
+    return replace(
+        kiosk,
+        home=found,
+        limits=limits_held(found),
+        tells_time=estimate_ms is not None,
+        ahead_ms=ahead_ms,
+    )
 
 
 def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -40,6 +40,11 @@ ClerkKey = Annotated[
     ),
 ]
 
+_UNDATED: Final = (
+    "this kiosk doubts its clock: the last day of the card may be wrong, so the meter does not judge it; "
+    "its hours are right"
+)
+
 
 def recover_household(
     reader: Reader,
@@ -73,7 +78,7 @@ def recover_household(
             receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
         is_printed = printed_or_warned(kiosk, receipt, place)
         if not kiosk.home.practice and not kiosk.tells_time:
-            warn(["this kiosk doubts its clock: the last day of the card may be wrong; its hours are not"])
+            warn([_UNDATED])
     told = {**told_of(card, done), **validity_of(done, kiosk.home.form.zone), "receipt": receipt}
     told["printed"] = is_printed
     said = (
@@ -149,6 +154,7 @@ def validity_of(done: Recovery, zone: str) -> dict[str, Any]:
         "hours": done.hours,
         "present_until": iso_or_none(done.present_until_ms),
         "present_until_local": f"{last:%A} {last.day} {last:%B %Y}",
+        "present_until_judged": done.is_judged,
     }
 
 

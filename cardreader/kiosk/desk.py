@@ -49,8 +49,9 @@ class Kiosk:
     """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
 
     `limits`: that the controller has set; None: none. `tells_time`: whether it does not doubt its own clock:
-    else no time goes onto a card (CLK-08). `memory`: of the last cards: whoever lives longer than one act
-    hands it on, and a card that has not changed is not read again.
+    else no time goes onto a card (CLK-08). `ahead_ms`: how far the machine's clock is before what the kiosk
+    then believes. `memory`: of the last cards: whoever lives longer than one act hands it on, and a card that
+    has not changed is not read again.
     """
 
     home: KioskHome
@@ -58,6 +59,7 @@ class Kiosk:
     station: str
     limits: TillLimits | None = None
     tells_time: bool = False
+    ahead_ms: int = 0
     memory: CardMemory = field(default_factory=CardMemory)
 
 

@@ -19,19 +19,20 @@ TAKEN: Final = "line/taken"
 CLOCK_TRUSTED: Final = "line/clock_trusted"
 CLOCK_TICK: Final = "line/clock_tick"
 CLOCK_BOOT: Final = "line/clock_boot"
-CLOCK_OFF_MS: Final = "line/clock_off_ms"
+CLOCK_ESTIMATE_MS: Final = "line/clock_estimate_ms"
 _BOOT_BYTES: Final = 7
 
 
 class KioskClockSeen(Struct, frozen=True, kw_only=True):
     """What another program of this kiosk may take of its clock.
 
-    `off_ms`: the estimate less the system clock, as it was judged. Doubtful wherever nobody has judged it
-    lately in this boot.
+    `estimate_ms`: what the kiosk believes the time to be, carried on by the machine's count since its boot
+    and not by the system clock, which anybody may have set since; None where it is doubtful. It is wherever
+    nobody has judged it lately in this boot.
     """
 
     standing: ClockStanding
-    off_ms: int
+    estimate_ms: int | None
 
 
 def boot_number(boot: str) -> int:
@@ -39,23 +40,23 @@ def boot_number(boot: str) -> int:
     return int.from_bytes(sha256(boot.encode()).digest()[:_BOOT_BYTES])
 
 
-def note_clock(session: Session, found: Judgement, system_ms: int) -> None:
+def note_clock(session: Session, found: Judgement) -> None:
     """Remember what the kiosk believes of its clock."""
     note_mark(session, CLOCK_TRUSTED, int(found.trusted))
     note_mark(session, CLOCK_TICK, found.tick_ms)
     note_mark(session, CLOCK_BOOT, boot_number(found.boot))
-    note_mark(session, CLOCK_OFF_MS, found.estimate_ms - system_ms)
+    note_mark(session, CLOCK_ESTIMATE_MS, found.estimate_ms)
 
 
 def clock_seen(session: Session, tick: int, boot: str) -> KioskClockSeen:
     """What the kiosk believes of its clock, at this tick of this boot."""
-    at_tick, off_ms = noted_mark(session, CLOCK_TICK), noted_mark(session, CLOCK_OFF_MS) or 0
+    at_tick, at_ms = noted_mark(session, CLOCK_TICK), noted_mark(session, CLOCK_ESTIMATE_MS)
     trusted = (
         noted_mark(session, CLOCK_TRUSTED) == 1
         and noted_mark(session, CLOCK_BOOT) == boot_number(boot)
         and at_tick is not None
         and 0 <= tick - at_tick <= CLAIM_AGE_MS_MAX
     )
-    return KioskClockSeen(
-        standing=ClockStanding.TRUSTED if trusted else ClockStanding.DOUBTFUL, off_ms=off_ms
-    )
+    if not trusted or at_tick is None or at_ms is None:
+        return KioskClockSeen(standing=ClockStanding.DOUBTFUL, estimate_ms=None)
+    return KioskClockSeen(standing=ClockStanding.TRUSTED, estimate_ms=at_ms + tick - at_tick)

@@ -2,8 +2,9 @@
 
 A kiosk's own key signs neither. A release is numbered by the key that signs it, and a meter carries out each
 number once: so it must be above what the card's meter says that it holds of this key. Until when the card may
-be put in is said to the household, by the end of a local day; the meter does not ask for it, since no wrong
-clock may stand between a household and its supply. The hold lasts its hours of ticks from the meter on.
+be put in is said to the household, by the end of a local day. The meter refuses it after that, where its
+clock is sure of it; a kiosk that doubts its own clock dates none, since no wrong clock may stand between a
+household and its supply (decision 0072). The hold lasts its hours of ticks from the meter on.
 """
 
 import secrets
@@ -39,12 +40,14 @@ class Recovery:
     """An order that lies on the card. `hours`: that nothing cuts, from the meter on; 0: of a cancellation.
 
     `present_until_ms`: the end of the last local day on which the card may be put in; None: for ever.
+    `is_judged`: whether the meter judges that end too.
     """
 
     order: Order
     written: PutOnCard
     hours: int = 0
     present_until_ms: int | None = None
+    is_judged: bool = False
 
 
 def check_hours(hours: int) -> None:
@@ -65,16 +68,21 @@ def recover(kiosk: Kiosk, card: CardAtDesk, signer: Signer, hours: int, now_ms: 
     """Puts a release onto the card. Raises RefusedError where the key may not, or has no number left."""
     check_hours(hours)
     check_clerk(kiosk.home, signer)
+    # The machine's clock may be the one that is wrong, where the kiosk's is judged.
+    now_ms = UtcMs(now_ms - kiosk.ahead_ms)
     until_ms = end_of_last_day_ms(now_ms, hours, kiosk.home.form.zone)
+    is_judged = kiosk.tells_time or bool(kiosk.home.practice)
     with writing_kiosk(kiosk.engine) as session:
         number = _next_number(session, card, signer.keyid)
 
     def draft(sheet: drafting.Sheet) -> Order:
         order = drafting.release(sheet, signer.keyid, hours, Scope(meters=(card.meter,)))
-        return msgspec.structs.replace(order, not_after_ms=until_ms)
+        if not is_judged:
+            return order
+        return msgspec.structs.replace(order, not_before_ms=order.issued_at_ms, not_after_ms=until_ms)
 
     order, written = _put(kiosk, card, signer, number, draft, now_ms)
-    return Recovery(order, written, hours, until_ms)
+    return Recovery(order, written, hours, until_ms, is_judged)
 
 
 def reactivate(kiosk: Kiosk, card: CardAtDesk, signer: Signer, cut: str, now_ms: UtcMs) -> Recovery:

@@ -49,7 +49,7 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.merging import NOTHING, Protection, in_force, named_in_lease
 from protocols.documents.orders import Order, Scope, digest_of, make_body
 from protocols.documents.room import join_in_table
-from protocols.instants import DAY_MS, SECOND_MS
+from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 from protocols.reasons import Refusal
 
@@ -135,9 +135,13 @@ class Desk:
         return self._seal(order)
 
     def write_release(self, do: ReleaseSpec, at_ms: int) -> bytes:
-        order = self._order(
-            Kind.RELEASE, f"release/{self._keyring.releasing_key}", ReleaseBody(do.hours), at_ms
-        )
+        name, body = f"release/{self._keyring.releasing_key}", ReleaseBody(do.hours)
+        if do.until_ms is None:
+            order = self._order(Kind.RELEASE, name, body, at_ms)
+        else:
+            # One that comes after its end was issued before it.
+            issued_ms = _within(min(at_ms, do.until_ms - HOUR_MS))
+            order = self._order(Kind.RELEASE, name, body, issued_ms, issued_ms, do.until_ms)
         self._expect(order)
         return self._seal(order)
 

@@ -161,6 +161,17 @@ def _hold(given: Fields, _context: EventContext) -> HoldSpec:
     return hold
 
 
+def _release(given: Fields, context: EventContext) -> ReleaseSpec:
+    """A release; with `until` a dated one, which may come after its end too."""
+    hours = given.one_of("hours", RELEASE_HOURS, 72)
+    if not given.has("until"):
+        return ReleaseSpec(hours)
+    until_ms, at_ms = given.instant_ms("until"), context.at_ms
+    if given.right("until") and at_ms is not None and abs(until_ms - at_ms) > 400 * DAY_MS:
+        given.refuse("until", iso_from_ms(until_ms), "an instant at most 400 days before or after at")
+    return ReleaseSpec(hours, until_ms)
+
+
 def _lift_hold(given: Fields, _context: EventContext) -> LiftHoldSpec:
     return LiftHoldSpec(id=given.identifier("id"), signatures=_signatures(given, 2))
 
@@ -280,7 +291,7 @@ READERS: Final[Mapping[str, Callable[[Fields, EventContext], Do]]] = {
     "debt": lambda given, _context: read_debt(given),
     "refund": lambda given, _context: RefundSpec(given.ueur("eur", 0, BALANCE_EUR_MAX)),
     "parameters": lambda given, context: read_parameters(given, context.at_ms),
-    "release": lambda given, _context: ReleaseSpec(given.one_of("hours", RELEASE_HOURS, 72)),
+    "release": _release,
     "emergency_credit": lambda _given, _context: EmergencyCreditSpec(),
     "rebase": lambda _given, _context: RebaseSpec(),
     "button": lambda given, _context: PressSpec(given.one_of("name", tuple(ButtonName))),

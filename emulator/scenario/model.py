@@ -169,7 +169,10 @@ class ParametersSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpec:
+    """`until_ms`: until when it may be presented; None: no end is meant."""
+
     hours: ReleaseHours
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

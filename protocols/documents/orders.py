@@ -175,6 +175,18 @@ def good_until_ms(order: Order) -> int:
     return order.not_after_ms
 
 
+def presented_until_ms(order: Order) -> int | None:
+    """Until when a release may be put in that a clerk has dated; None: no end is meant, or it is no such one.
+
+    A dated one begins when it was issued: its span is that in which a household may present its card. Every
+    other numbered release is backdated, as all protection is, and its dates are nobody's business: so one
+    that was signed by a wrong clock works.
+    """
+    if numbering_key(order) is None or order.not_before_ms != order.issued_at_ms:
+        return None
+    return good_until_ms(order)
+
+
 def short_keyid(keyid: str) -> str:
     """The first 64 bits of a keyid: by these a meter notes which key signed.
 

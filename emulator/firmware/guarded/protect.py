@@ -15,7 +15,7 @@ from emulator.firmware.guarded.sharing import shared, shared_table, without
 from emulator.firmware.ticks import Tick
 from protocols.documents.bodies import FlagBody, ReleaseBody, VoidBody
 from protocols.documents.merging import NOTHING, Protection, holds_rev, in_force
-from protocols.documents.orders import Order, body_of, numbering_key, short_keyid
+from protocols.documents.orders import Order, body_of, numbering_key, presented_until_ms, short_keyid
 from protocols.documents.roles import Root, SignedBy
 from protocols.documents.room import is_beyond, join_in_table, without_what_is_over
 from protocols.documents.voiding import as_hold, is_well_formed, take_away
@@ -43,14 +43,23 @@ def set_flag(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
 
 
 def release(admitted: Admitted, memory: Memory, tick: Tick) -> Did | Refusal:
-    """Remember a release, and hold for its hours of ticks."""
-    order = admitted.order
+    """Remember a release, and hold for its hours of ticks.
+
+    EXPIRED for one that a clerk has dated and that is surely over; it uses up no number. A clock that is not
+    trusted is sure of nothing, so no wrong date by itself stands between a household and its supply.
+    """
+    order, before = admitted.order, memory.protections
     numbered = numbering_key(order)
     if numbered is None and holds_rev(memory.protections.get(order.object, NOTHING), order.rev):
         return Did.REPEATED
     kept = protect(admitted, memory, tick)
     if isinstance(kept, Refusal) or (numbered is not None and kept is Did.REPEATED):
         return kept
+    ends_ms = presented_until_ms(order)
+    is_sure = memory.clock.status is ClockStatus.TRUSTED
+    if ends_ms is not None and is_sure and earliest_ms(memory.clock, tick) >= ends_ms:
+        memory.protections = before
+        return Refusal.EXPIRED
     if numbered is not None:
         _forget_keys(memory, admitted.root)
     hours_ms = body_of(order, ReleaseBody).hours * HOUR_MS

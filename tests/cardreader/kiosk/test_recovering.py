@@ -1,6 +1,7 @@
 """Recovery cards: who may sign them, their numbers, and until when each may be put in."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from cardreader.card.store import WholeMemory
 from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.recovering import end_of_last_day_ms, reactivate, recover
+from protocols.documents.orders import presented_until_ms
 from protocols.errors import InputError, RefusedError
-from protocols.instants import UtcMs
+from protocols.instants import DAY_MS, UtcMs
 from tests.cardreader.kiosk.till_bench import CARD, SIGNERS, Till
 from tests.cardreader.one_card import NOW_MS
 
@@ -51,8 +53,23 @@ def test_each_release_has_a_number_above_those_before(till: Till) -> None:
         with till.serving(memory) as card:
             done = recover(till.kiosk, card, ANNA, 72, UtcMs(NOW_MS))
         assert (done.order.rev, done.order.object) == (number, f"release/{ANNA.keyid}")
-        assert done.order.not_after_ms == done.present_until_ms == end_of_last_day_ms(NOW_MS, 72, ZONE)
+        assert done.present_until_ms == end_of_last_day_ms(NOW_MS, 72, ZONE)
         assert done.order.scope.meters == (card.meter,)
+
+
+@pytest.mark.parametrize("ahead_ms", [0, DAY_MS, -60 * DAY_MS])
+@pytest.mark.parametrize("tells_time", [False, True])
+def test_a_kiosk_dates_a_card_by_the_clock_that_it_has_judged_or_not_at_all(
+    till: Till, ahead_ms: int, *, tells_time: bool
+) -> None:
+    till.kiosk = replace(till.kiosk, tells_time=tells_time, ahead_ms=ahead_ms if tells_time else 0)
+    with till.serving(WholeMemory(CARD)) as card:
+        done = recover(till.kiosk, card, ANNA, 72, UtcMs(NOW_MS + ahead_ms))
+    assert done.is_judged == tells_time
+    if tells_time:
+        assert presented_until_ms(done.order) == done.present_until_ms == end_of_last_day_ms(NOW_MS, 72, ZONE)
+    else:
+        assert presented_until_ms(done.order) is None
 
 
 def test_only_a_clerks_own_key_of_role_protect_gives_supply_back(till: Till) -> None:

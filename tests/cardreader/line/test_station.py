@@ -30,7 +30,7 @@ from cardreader.line.station import Station
 from protocols.documents.envelope import Signer, WireEnvelope, seal
 from protocols.documents.kiosk_limits import KIOSK_LIMITS_TYPE, KioskLimits, write_limits
 from protocols.documents.roles import ROOT_TYPE, write_root
-from protocols.instants import UtcMs
+from protocols.instants import DAY_MS, UtcMs
 from protocols.link.carriage import Arrival
 from protocols.link.kiosk_words import (
     CardDocument,
@@ -308,6 +308,15 @@ def test_the_kiosk_trusts_its_clock_only_with_a_second_voice(
     with reading_kiosk(kiosk.store) as session:
         seen = clock_seen(session, kiosk.machine.tick_ms(), kiosk.machine.boot_id)
         assert seen.standing is standing
+        later = clock_seen(session, kiosk.machine.tick_ms() + 60_000, kiosk.machine.boot_id)
+        kiosk.machine.off_ms += DAY_MS  # somebody sets the system clock: what was judged goes on by the ticks
+        if standing is ClockStanding.TRUSTED:
+            said_ms = next(each for each in (headend_ms, timeserver_ms) if each is not None)
+            assert seen.estimate_ms is not None
+            assert abs(seen.estimate_ms - (NOW_MS + kiosk.machine.tick + said_ms)) <= 3_000
+            assert later.estimate_ms == seen.estimate_ms + 60_000
+        else:
+            assert (seen.estimate_ms, later.estimate_ms) == (None, None)
         assert clock_seen(session, 5, "boot-2").standing is ClockStanding.DOUBTFUL
 
 

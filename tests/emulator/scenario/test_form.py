@@ -140,6 +140,7 @@ registers = [
     ('do = "refund"\neur = "9"', RefundSpec(9_000_000)),
     ('do = "release"', ReleaseSpec(72)),
     ('do = "release"\nhours = 24', ReleaseSpec(24)),
+    ('do = "release"\nuntil = 2020-07-04T00:00:00+02:00', ReleaseSpec(72, 1_593_813_600_000)),
     ('do = "emergency_credit"', EmergencyCreditSpec()),
     ('do = "rebase"', RebaseSpec()),
     ('do = "button"\nname = "blue"', PressSpec(ButtonName.BLUE)),

@@ -156,6 +156,10 @@ EVENTS = [
         'do = "top_up"\nid = "p"\neur = "400000"',
         f"eur: {PURSE}; allowed: at most 400000 in all",
     ),
+    (
+        'do = "release"\nuntil = 2022-07-04T00:00:00+02:00',
+        "until: 2022-07-03T22:00:00Z; allowed: an instant at most 400 days before or after at",
+    ),
     ('do = "release"\nhours = 36', "hours: 36; allowed: 24, 48, 72, 240"),
     ('do = "release"\nhours = 72.0', "hours: 72.0; allowed: 24, 48, 72, 240"),
     ('do = "button"\nname = "green"', 'name: "green"; allowed: red, blue, breaker'),

@@ -221,10 +221,11 @@ def _dark(chance: Random, _at_ms: int) -> _Drawn:
     yield chance.randrange(1, 90) * MINUTE_MS, SetMainsSpec(True)
 
 
-def _other(chance: Random, _at_ms: int) -> _Drawn:
+def _other(chance: Random, at_ms: int) -> _Drawn:
     found: list[Do] = [
         FlagSpec(chance.choice(list(FlagName)), chance.random() < 3 / 5),
         ReleaseSpec(chance.choice([24, 48])),
+        ReleaseSpec(24, at_ms + chance.randrange(-120, 120) * MINUTE_MS),
         CancelCutSpec(chance.choice(_CUTS)),
         EmergencyCreditSpec(),
         RtcLostSpec(),

@@ -82,7 +82,7 @@ class SecondDelivery:
             case CancelCutSpec():
                 self._cancel(do)
             case ReleaseSpec():
-                self._meter.release(do.hours)
+                self._release(do)
             case TopUpSpec() | TariffSpec() | DeferralSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
                 self._money(do, at_ms)
             case EmergencyCreditSpec():
@@ -91,6 +91,12 @@ class SecondDelivery:
                 pass  # an unsigned date is logged, and no more
             case _:
                 raise AssertionError(do)
+
+    def _release(self, do: ReleaseSpec) -> None:
+        """A dated one is refused after its end by whoever trusts a clock that is sure of it."""
+        sure = self._meter.clock.status is ClockStatus.TRUSTED
+        if do.until_ms is None or not sure or self._meter.interval_ms()[0] < do.until_ms:
+            self._meter.release(do.hours)
 
     def _witness(self, do: WitnessSpec, at_ms: int) -> None:
         meter, clock = self._meter, self._meter.clock

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from emulator.firmware.guarded.clock import earliest_ms
 from emulator.firmware.guarded.image import decode_image
 from protocols.documents.bodies import Named, ReleaseBody
 from protocols.documents.kind_rule import Kind
@@ -14,7 +15,7 @@ from protocols.documents.orders import Order
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN, REV_MAX, REVISIONS_MAX
 from protocols.link.records import OrderJudged
-from protocols.reasons import Refusal
+from protocols.reasons import ClockStatus, Refusal
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, SIGNERS, Workbench
 
 KEYS = ("anna", "bert")
@@ -103,6 +104,66 @@ def test_a_release_works_from_any_clock(ahead_ms: int, clock: str) -> None:
     order = release_by(bench, "anna", 1, begins_ms, begins_ms + MINUTE_MS)
     assert judge(bench, order, "anna").reason == "released"
     assert judge(bench, order, "anna").reason == "repeated"
+
+
+# What a meter does with a dated release: its clock, by how long the end is over, and what it answers.
+DATED = """
+ trusted   -1   released
+ trusted    0   expired
+ trusted    1   expired
+ trusted    86400000   expired
+ disputed   0   released
+ disputed   86400000   released
+ lost       86400000   released
+"""
+
+
+@pytest.mark.parametrize("line", DATED.strip().splitlines())
+def test_a_dated_release_is_refused_only_where_its_end_is_surely_over(line: str) -> None:
+    clock, over, wanted = line.split()
+    bench = Workbench()
+    low_ms = earliest_ms(bench.meter.memory.clock, bench.tick)
+    order = dated(bench, 1, low_ms - int(over))
+    if clock == "lost":
+        bench.meter.memory.clock.latest = None
+    bench.meter.memory.clock.status = ClockStatus(clock)
+    before = bench.meter.memory.protections
+    assert judge(bench, order, "anna").reason == wanted
+    if wanted == "expired":
+        # It has used up no number and left nothing, and the same key's next one works.
+        assert bench.meter.memory.protections == before
+        assert bench.meter.memory.release_ends_at == 0
+        assert judge(bench, dated(bench, 1, low_ms + HOUR_MS), "anna").reason == "released"
+    else:
+        # Whatever comes later of the same document is a repetition, also after its end.
+        bench.meter.memory.clock.status = ClockStatus.TRUSTED
+        bench.wait(2 * DAY_MS)
+        assert judge(bench, order, "anna").reason == "repeated"
+
+
+@given(st.integers(-3 * DAY_MS, 3 * DAY_MS), st.integers(1, 3 * DAY_MS), st.integers(0, 3 * DAY_MS))
+def test_a_meter_whose_clock_is_right_refuses_none_before_its_end(
+    issued_ms: int, length_ms: int, waits_ms: int
+) -> None:
+    bench = Workbench()
+    bench.wait(waits_ms)
+    begins_ms = bench.now_ms + issued_ms
+    order = msgspec.structs.replace(
+        dated(bench, 1, begins_ms + length_ms), issued_at_ms=begins_ms, not_before_ms=begins_ms
+    )
+    reason = judge(bench, order, "anna").reason
+    if bench.now_ms < order.not_after_ms:
+        assert reason == "released"
+    else:
+        late_ms = bench.now_ms - earliest_ms(bench.meter.memory.clock, bench.tick)
+        assert (reason == "expired") == (bench.now_ms - late_ms >= order.not_after_ms)
+
+
+def dated(bench: Workbench, number: int, ends_ms: int) -> Order:
+    """A release that begins when it is issued: a clerk has said until when the card may be put in."""
+    begins_ms = min(bench.now_ms, ends_ms) - HOUR_MS
+    order = release_by(bench, "anna", number, begins_ms, ends_ms)
+    return msgspec.structs.replace(order, issued_at_ms=begins_ms)
 
 
 def test_the_last_number_of_a_stolen_key_burns_no_other_key() -> None:
