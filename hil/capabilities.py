@@ -8,12 +8,13 @@ story in which that happens ends as an error, the bench returns to its safe stat
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
-from emulator.scenario.model import Do
+from emulator.scenario.model import Do, MeterSpec
 from protocols.errors import RelanceError
 from protocols.instants import UtcMs
 from protocols.link.records import Record
@@ -123,3 +124,27 @@ class JournalReader(Protocol):
 
     def records(self) -> tuple[tuple[int, Record], ...]:
         """The records that it still has, each with its tick in ms, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMeter:
+    """A meter as it is wanted from a factory: its clock right at `start_ms`, supply on, no order known.
+
+    `household_until_ms`: of a household's own load (a `spec` without a load), until when it changes.
+    """
+
+    spec: MeterSpec
+    start_ms: UtcMs
+    household_until_ms: UtcMs
+    seed: int = 0
+
+
+class Factory(Protocol):
+    """Puts another meter onto the bench, at any instant of true time. No bench of metal has it."""
+
+    @property
+    def first(self) -> NewMeter:
+        """The meter that is to be tested, as it was put onto the bench at first."""
+
+    def commission(self, meter: NewMeter) -> None:
+        """The meter takes the place of the one that was there; time goes on from its start."""

@@ -61,6 +61,11 @@ class InstalledMeter:
         """The true instant to which it has run."""
         return self._play.now_ms
 
+    @property
+    def is_supplied(self) -> bool:
+        """Whether the household has electricity or gas, as the contactor stands: no word of the meter."""
+        return self._play.is_supplied
+
     def advance(self, true_ms: UtcMs) -> None:
         """Let everything happen until a true instant; one that has passed changes nothing."""
         # A clock that stands still never reaches the end of its quarter, and is not waited for.

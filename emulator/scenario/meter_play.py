@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardreader.iso7816.status import StatusError
-from emulator.firmware.effects import Effect, RecordEmitted, SendToCard
+from emulator.firmware.effects import Effect, RecordEmitted, SendToCard, SetSupply
 from emulator.firmware.events import Event, MainsOff, MainsOn, SetLoad, TicksLost
 from emulator.firmware.meter import Meter
 from emulator.firmware.ticks import FIRST_TICK, Tick
@@ -40,6 +40,7 @@ from emulator.scenario.trace import (
     record_event,
     record_fields,
 )
+from emulator.world.contactor import Contactor
 from emulator.world.crystal import Crystal
 from emulator.world.loads import HouseholdLoad
 from emulator.world.mains import Mains
@@ -100,6 +101,7 @@ class MeterPlay:
         self.tick = FIRST_TICK
         self._crystal = Crystal(spec.drift_ppm, self.now_ms)
         self._mains = Mains(self._crystal)
+        self._contactor = Contactor(spec.profile.energy)
         self._has_own_load = spec.load_w is None
         self._cuts: list[tuple[UtcMs, SupplyReason]] = []
         self._is_traced = is_traced
@@ -156,6 +158,11 @@ class MeterPlay:
     def stands_still(self) -> bool:
         """Whether the meter's time stands: its cell and its mains are gone."""
         return self._crystal.stands_still
+
+    @property
+    def is_supplied(self) -> bool:
+        """Whether the household has electricity or gas, as the contactor stands: no word of the meter."""
+        return self._contactor.supplies(mains_on=self._mains.is_on)
 
     def forget_items(self) -> None:
         """Forget what is listed, for a meter that runs for days."""
@@ -249,6 +256,8 @@ class MeterPlay:
         for effect in effects:
             if isinstance(effect, SendToCard) and self._contact is not None:
                 self._contact.send(effect.command, self.now_ms)
+            elif isinstance(effect, SetSupply):
+                self._contactor.drive(effect.after)
             if not isinstance(effect, RecordEmitted):
                 continue
             true_ms = self._true_ms_of(effect.at_tick)

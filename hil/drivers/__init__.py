@@ -1,0 +1,1 @@
+"""Drivers: what a bench's devices do, behind the interfaces of `hil.capabilities`."""

@@ -1,0 +1,115 @@
+"""Makes a virtual bench: which meter is on it, and its drivers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from emulator.population.shipped import profile_named
+from emulator.scenario.form_meters import Firmware
+from emulator.scenario.model import MeterSpec
+from hil.binding import BoundBench
+from hil.capabilities import (
+    ClockFault,
+    Console,
+    CustomerPort,
+    Factory,
+    JournalReader,
+    Load,
+    MeterSlot,
+    NewMeter,
+    Optical,
+    Orders,
+    Person,
+    Power,
+    SupplySensor,
+    Timebase,
+)
+from hil.drivers.virtual.drivers import (
+    VirtualClockFault,
+    VirtualConsole,
+    VirtualCustomerPort,
+    VirtualJournal,
+    VirtualLoad,
+    VirtualOrders,
+    VirtualPerson,
+    VirtualPower,
+    VirtualSlot,
+    VirtualSupply,
+    VirtualTime,
+)
+from hil.drivers.virtual.installed import VirtualMeter
+from hil.drivers.virtual.optical import VirtualOptical
+from hil.drivers.wire_log import WireLog
+from hil.record.model import Attachment, Dut
+from protocols.instants import DAY_MS, UtcMs, ms_from_iso
+from protocols.reasons import Energy
+from protocols.units import QUANTA_PER_EUR
+
+METER: Final = "dut"
+# A Wednesday morning in summer time, some days before the night of 2020: nothing is due.
+START_MS: Final = ms_from_iso("2020-06-24T08:00:00+02:00")
+BALANCE_EUR: Final = 20
+LOAD_W: Final = 200
+# For so long a household's own load changes, where a story wants one.
+_LIFE_MS: Final = 400 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualDut:
+    """Which meter is on a virtual bench. `faults`: of legacy-2020 alone."""
+
+    firmware: Firmware = "guarded"
+    profile: str = "wallonia-card-2020"
+    energy: Energy = Energy.ELECTRICITY
+    seed: int = 1
+    faults: Sequence[str] = ()
+    serial: str = "virtual"
+
+
+def new_meter(dut: VirtualDut, start_ms: UtcMs = START_MS, balance_eur: int = BALANCE_EUR) -> NewMeter:
+    """The meter as it is put onto the bench where a story wants nothing else. Raises InputError."""
+    spec = MeterSpec(
+        id=METER,
+        firmware=dut.firmware,
+        profile=profile_named(dut.profile, dut.energy),
+        balance_q=balance_eur * QUANTA_PER_EUR,
+        load_w=LOAD_W,
+        faults=tuple(dut.faults),
+        drift_ppm=0,
+    )
+    return NewMeter(spec, start_ms, UtcMs(start_ms + _LIFE_MS), dut.seed)
+
+
+def virtual_bench(dut: VirtualDut, name: str = "virtual") -> BoundBench:
+    """The bench. Nobody is at it, so nobody is asked. Raises InputError for an unknown profile or fault."""
+    meter = VirtualMeter(new_meter(dut))
+    optical = VirtualOptical(meter)
+    told = repr((dut, name)).encode()
+    faults = f" with {', '.join(dut.faults)}" if dut.faults else ""
+
+    def logs() -> tuple[Attachment, ...]:
+        text, optical.log = optical.log.text(), WireLog("optical")
+        return (Attachment("optical.log", "text/plain", text),) if text else ()
+
+    return BoundBench(
+        name=name,
+        sha256=sha256(told).hexdigest(),
+        dut=Dut(METER, dut.serial, dut.firmware + faults, dut.profile, dut.energy),
+        drivers={
+            Timebase: VirtualTime(meter),
+            Power: VirtualPower(meter),
+            SupplySensor: VirtualSupply(meter),
+            Console: VirtualConsole(meter),
+            Optical: optical,
+            CustomerPort: VirtualCustomerPort(meter),
+            MeterSlot: VirtualSlot(meter),
+            ClockFault: VirtualClockFault(meter),
+            Person: VirtualPerson(meter),
+            Load: VirtualLoad(meter),
+            Orders: VirtualOrders(meter),
+            JournalReader: VirtualJournal(meter),
+            Factory: meter,
+        },
+        logs=logs,
+    )

@@ -1,0 +1,171 @@
+"""The drivers of a virtual bench, one for each interface of `hil.capabilities`. Pure but for card files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from emulator.faces.p1.telegram import telegram_of
+from emulator.firmware.events import ButtonName
+from emulator.onsite.console_face import ConsoleFace
+from emulator.scenario.model import (
+    CardInSpec,
+    CardOutSpec,
+    Do,
+    PressSpec,
+    RtcLostSpec,
+    SetClockSpec,
+    SetLoadSpec,
+    SetMainsSpec,
+)
+from hil.capabilities import BenchError
+from hil.drivers.virtual.installed import VirtualMeter
+from protocols.errors import quoted
+from protocols.instants import UtcMs
+from protocols.link.records import Record
+
+_OK: Final = "ok"
+
+
+class VirtualTime:
+    """`Timebase`: time is as late as it was let pass."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def now_ms(self) -> UtcMs:
+        """As `Timebase`."""
+        return self._meter.now_ms
+
+    def let_pass(self, duration_ms: int) -> None:
+        """As `Timebase`, at once."""
+        self._meter.let_pass(duration_ms)
+
+
+class VirtualPower:
+    """`Power`."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def switch(self, *, on: bool) -> None:
+        """As `Power`."""
+        if self._meter.view().readout.mains_on is not on:
+            self._meter.do(SetMainsSpec(on))
+
+
+class VirtualSupply:
+    """`SupplySensor`: the emulated contactor, which knows nothing of the meter's screen."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def is_supplied(self) -> bool:
+        """As `SupplySensor`."""
+        return self._meter.is_supplied
+
+
+class VirtualConsole:
+    """`Console`: the meter's own console, without a wire."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def ask(self, line: str) -> Mapping[str, tuple[str, ...]]:
+        """As `Console`."""
+        face = ConsoleFace(self._meter.installed, lambda: None, self._meter.let_pass)
+        *lines, last = face.answer(line)
+        if last != _OK:
+            raise BenchError(f"console, {quoted(line)}: ok expected; found: {last}")
+        found: dict[str, tuple[str, ...]] = {}
+        for each in lines:
+            key, _, value = each.partition(" ")
+            found[key] = (*found.get(key, ()), value)
+        return found
+
+
+class VirtualCustomerPort:
+    """`CustomerPort`. Without mains the port is dead, as the meter is."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def telegram(self) -> str:
+        """As `CustomerPort`."""
+        view = self._meter.view()
+        if not view.readout.mains_on:
+            raise BenchError("P1: a telegram expected; found: nothing, the mains are off")
+        return telegram_of(view).decode("ascii")
+
+
+class VirtualSlot:
+    """`MeterSlot`."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def put_in(self, card: Path | None, pull_after_ms: int | None = None) -> None:
+        """As `MeterSlot`."""
+        self._meter.do(CardInSpec("" if card is None else str(card.absolute()), pull_after_ms))
+
+    def take_out(self) -> None:
+        """As `MeterSlot`."""
+        self._meter.do(CardOutSpec())
+
+
+class VirtualClockFault:
+    """`ClockFault`."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def set_date(self, time_ms: UtcMs) -> None:
+        """As `ClockFault`."""
+        self._meter.do(SetClockSpec(offset_ms=None, time_ms=time_ms))
+
+    def lose_ticks(self) -> None:
+        """As `ClockFault`."""
+        self._meter.do(RtcLostSpec())
+
+
+class VirtualPerson:
+    """`Person`."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def press(self, button: ButtonName) -> None:
+        """As `Person`."""
+        self._meter.do(PressSpec(button))
+
+
+class VirtualLoad:
+    """`Load`."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def draw(self, load_w: int) -> None:
+        """As `Load`."""
+        self._meter.do(SetLoadSpec(load_w))
+
+
+class VirtualOrders:
+    """`Orders`: people and authorities of the practice, whose keys come from the meter's seed."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def bring(self, do: Do) -> None:
+        """As `Orders`."""
+        self._meter.do(do)
+
+
+class VirtualJournal:
+    """`JournalReader`: the last records of the black box."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self._meter = meter
+
+    def records(self) -> tuple[tuple[int, Record], ...]:
+        """As `JournalReader`."""
+        return tuple((int(each.tick), each.record) for each in self._meter.noted)

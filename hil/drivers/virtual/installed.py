@@ -1,0 +1,87 @@
+"""The meter of a virtual bench: emulated, in virtual time, replaced by another where a story wants one."""
+
+from pathlib import Path
+
+from cardreader.iso7816.status import StatusError
+from emulator.faces.view import FaceView
+from emulator.onsite.installed import InstalledMeter, NotedRecord
+from emulator.scenario.model import CardOutSpec, Do, EventSpec, Scenario
+from hil.capabilities import BenchError, NewMeter
+from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
+from protocols.instants import UtcMs
+from protocols.limits import INSTANT_MS_MAX
+
+
+class VirtualMeter:
+    """One meter at a time. What is done to it may raise BenchError, as its interface says."""
+
+    def __init__(self, first: NewMeter) -> None:
+        self.first = self._made = first
+        self._meter = _installed(first)
+
+    @property
+    def now_ms(self) -> UtcMs:
+        """True time."""
+        return self._meter.now_ms
+
+    @property
+    def is_supplied(self) -> bool:
+        """As the contactor stands, whatever the meter says."""
+        return self._meter.is_supplied
+
+    @property
+    def noted(self) -> tuple[NotedRecord, ...]:
+        """The last records of its black box."""
+        return tuple(self._meter.noted)
+
+    @property
+    def installed(self) -> InstalledMeter:
+        """The meter, for those who speak to one of its faces."""
+        return self._meter
+
+    def commission(self, meter: NewMeter) -> None:
+        """Another meter. The card of the one before is taken out of its slot. Raises BenchError."""
+        self._meter.close()
+        self._made = meter
+        self._meter = _installed(meter)
+
+    def let_pass(self, duration_ms: int) -> None:
+        """Run on, at once. Raises BenchError beyond the last instant that a document may name."""
+        until_ms = self._meter.now_ms + duration_ms
+        if duration_ms < 0 or until_ms > INSTANT_MS_MAX:
+            raise BenchError(f"time: from 0 ms to the end of all dates expected; found: {duration_ms} ms")
+        self._meter.advance(UtcMs(until_ms))
+
+    def do(self, do: Do) -> None:
+        """What somebody does to it now. Raises BenchError for what no document or card can carry."""
+        try:
+            self._meter.do(do)
+        except (DocumentError, InputError, RefusedError, StatusError, UnreachableError) as error:
+            raise BenchError(
+                f"{self._made.spec.id}: {type(do).__name__} expected to reach it; {error}"
+            ) from None
+
+    def view(self) -> FaceView:
+        """What its faces show now."""
+        return self._meter.view()
+
+    def close(self) -> None:
+        """Take the card out."""
+        self._meter.close()
+
+
+def _installed(meter: NewMeter) -> InstalledMeter:
+    spec = meter.spec
+    # The empty slot is emptied at the start: a meter in whose story cards are has the keys of cards.
+    no_card = EventSpec(meter.start_ms, 0, (spec.id,), CardOutSpec())
+    scenario = Scenario(
+        file=str(Path.cwd() / "virtual bench"),
+        name=spec.id,
+        start_ms=meter.start_ms,
+        end_ms=max(meter.household_until_ms, meter.start_ms),
+        seed=meter.seed,
+        meters=(spec,),
+        events=(no_card,),
+        expects=(),
+    )
+    return InstalledMeter(scenario, spec)

@@ -1,0 +1,200 @@
+"""Every capability with a notebook beside it: the one place where what a story does is written down."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from emulator.faces.optical.messages import DataSet
+from emulator.firmware.events import ButtonName
+from emulator.scenario.model import Do
+from hil.capabilities import (
+    BenchError,
+    ClockFault,
+    Console,
+    Factory,
+    Load,
+    MeterSlot,
+    NewMeter,
+    Optical,
+    Orders,
+    Person,
+    Power,
+    SupplySensor,
+    Timebase,
+)
+from hil.record.model import Lane
+from hil.stories.notebook import Notebook
+from hil.stories.verbs import told
+from protocols.instants import MINUTE_MS, SECOND_MS, UtcMs, iso_from_ms
+
+# How often the sensor is looked at while time passes: this many times, and no more often than each second.
+_LOOKS_MAX: Final = 96
+
+
+class NotedTime:
+    """`Timebase`; while time passes the sensor is looked at, so that a timeline shows when supply changed."""
+
+    def __init__(self, timebase: Timebase, look: Callable[[], None]) -> None:
+        self._timebase = timebase
+        self._look = look
+
+    def now_ms(self) -> UtcMs:
+        """As `Timebase`."""
+        return self._timebase.now_ms()
+
+    def let_pass(self, duration_ms: int) -> None:
+        """As `Timebase`."""
+        end_ms = self.now_ms() + duration_ms
+        every_ms = max(SECOND_MS, duration_ms // _LOOKS_MAX)
+        if every_ms > MINUTE_MS:
+            every_ms = -(-every_ms // MINUTE_MS) * MINUTE_MS
+        while (left_ms := end_ms - self.now_ms()) > 0:
+            self._timebase.let_pass(min(left_ms, every_ms))
+            self._look()
+
+
+class NotedPower:
+    def __init__(self, power: Power, notebook: Notebook) -> None:
+        self._power = power
+        self._notebook = notebook
+
+    def switch(self, *, on: bool) -> None:
+        """As `Power`."""
+        self._power.switch(on=on)
+        self._notebook.moment(Lane.BENCH, "mains on" if on else "mains off")
+
+
+class NotedSupply:
+    def __init__(self, sensor: SupplySensor, notebook: Notebook) -> None:
+        self._sensor = sensor
+        self._notebook = notebook
+
+    def is_supplied(self) -> bool:
+        """As `SupplySensor`."""
+        found = self._sensor.is_supplied()
+        self._notebook.supply(is_supplied=found)
+        return found
+
+
+class NotedConsole:
+    def __init__(self, console: Console, notebook: Notebook) -> None:
+        self._console = console
+        self._notebook = notebook
+
+    def ask(self, line: str) -> Mapping[str, tuple[str, ...]]:
+        """As `Console`."""
+        self._notebook.console(">", line)
+        try:
+            answer = self._console.ask(line)
+        except BenchError as error:
+            self._notebook.console("!", str(error))
+            raise
+        for key, values in answer.items():
+            for value in values:
+                self._notebook.console("<", f"{key} {value}".rstrip())
+        return answer
+
+
+class NotedOptical:
+    def __init__(self, optical: Optical, notebook: Notebook) -> None:
+        self._optical = optical
+        self._notebook = notebook
+
+    def read_out(self) -> tuple[DataSet, ...]:
+        """As `Optical`."""
+        self._notebook.moment(Lane.BENCH, "optical port read out")
+        return self._optical.read_out()
+
+    def read(self, address: str) -> DataSet:
+        """As `Optical`."""
+        return self._optical.read(address)
+
+    def write(self, data_set: DataSet) -> None:
+        """As `Optical`."""
+        self._notebook.moment(Lane.CLOCK, f"optical port: {data_set} written")
+        self._optical.write(data_set)
+
+
+class NotedSlot:
+    def __init__(self, slot: MeterSlot, notebook: Notebook) -> None:
+        self._slot = slot
+        self._notebook = notebook
+
+    def put_in(self, card: Path | None, pull_after_ms: int | None = None) -> None:
+        """As `MeterSlot`."""
+        self._slot.put_in(card, pull_after_ms)
+        torn = "" if pull_after_ms is None else f", to be pulled out after {pull_after_ms} ms"
+        self._notebook.moment(Lane.BENCH, f"card put in{torn}")
+
+    def take_out(self) -> None:
+        """As `MeterSlot`."""
+        self._slot.take_out()
+        self._notebook.moment(Lane.BENCH, "card taken out")
+
+
+class NotedClockFault:
+    def __init__(self, fault: ClockFault, notebook: Notebook) -> None:
+        self._fault = fault
+        self._notebook = notebook
+
+    def set_date(self, time_ms: UtcMs) -> None:
+        """As `ClockFault`."""
+        self._notebook.moment(Lane.CLOCK, f"date set, unsigned: {iso_from_ms(time_ms)}")
+        self._fault.set_date(time_ms)
+
+    def lose_ticks(self) -> None:
+        """As `ClockFault`."""
+        self._notebook.moment(Lane.CLOCK, "cell taken out")
+        self._fault.lose_ticks()
+
+
+class NotedPerson:
+    def __init__(self, person: Person, notebook: Notebook) -> None:
+        self._person = person
+        self._notebook = notebook
+
+    def press(self, button: ButtonName) -> None:
+        """As `Person`."""
+        self._notebook.moment(Lane.BENCH, f"{button} pressed")
+        self._person.press(button)
+
+
+class NotedLoad:
+    def __init__(self, load: Load, notebook: Notebook) -> None:
+        self._load = load
+        self._notebook = notebook
+
+    def draw(self, load_w: int) -> None:
+        """As `Load`."""
+        self._notebook.moment(Lane.CREDIT, f"load {load_w} W")
+        self._load.draw(load_w)
+
+
+class NotedOrders:
+    def __init__(self, orders: Orders, notebook: Notebook) -> None:
+        self._orders = orders
+        self._notebook = notebook
+
+    def bring(self, do: Do) -> None:
+        """As `Orders`."""
+        self._notebook.moment(Lane.ORDERS, told(do))
+        self._orders.bring(do)
+
+
+class NotedFactory:
+    def __init__(self, factory: Factory, notebook: Notebook) -> None:
+        self._factory = factory
+        self._notebook = notebook
+
+    @property
+    def first(self) -> NewMeter:
+        """As `Factory`."""
+        return self._factory.first
+
+    def commission(self, meter: NewMeter) -> None:
+        """As `Factory`."""
+        self._factory.commission(meter)
+        spec = meter.spec
+        faults = f", faults {', '.join(spec.faults)}" if spec.faults else ""
+        kind = f"{spec.firmware}, {spec.profile.name}, {spec.profile.energy}{faults}"
+        self._notebook.moment(Lane.BENCH, f"{spec.id} put onto the bench: {kind}")

@@ -1,0 +1,189 @@
+"""The bench as a story sees it: its capabilities, noted down, and what a story says of what it found.
+
+`check` compares, `measure` puts a value between limits; both end a story that the meter fails. Supply is
+judged by the sensor and by the meter's word: a meter whose word is not its contactor's fails.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from emulator.population.shipped import profile_named
+from hil.binding import BoundBench
+from hil.capabilities import (
+    BenchError,
+    ClockFault,
+    Console,
+    CustomerPort,
+    Factory,
+    JournalReader,
+    Load,
+    MeterSlot,
+    NewMeter,
+    Optical,
+    Orders,
+    Person,
+    Power,
+    SupplySensor,
+    Timebase,
+)
+from hil.record.model import Lane, Measurement, StoryVerdict
+from hil.stories.notebook import Notebook
+from hil.stories.noted import (
+    NotedClockFault,
+    NotedConsole,
+    NotedFactory,
+    NotedLoad,
+    NotedOptical,
+    NotedOrders,
+    NotedPerson,
+    NotedPower,
+    NotedSlot,
+    NotedSupply,
+    NotedTime,
+)
+from hil.stories.wishes import MeterWish, StoryFailedError
+from protocols.instants import DAY_MS, SECOND_MS, UtcMs, ms_from_iso
+from protocols.units import QUANTA_PER_EUR
+
+# The states of a meter's contactor in which the household is supplied.
+SUPPLIED: Final = ("on", "limited")
+_HOUSEHOLD_MS: Final = 400 * DAY_MS
+
+
+class StoryBench:
+    """A bench while one story is told on it. A capability that it has not raises BenchError."""
+
+    def __init__(self, bound: BoundBench, notebook: Notebook) -> None:
+        self._bound = bound
+        self._notebook = notebook
+        self.time: Timebase = NotedTime(bound.driver(Timebase), self._look)
+
+    @property
+    def firmware(self) -> str:
+        """What the meter on it is said to run."""
+        return self._bound.dut.firmware
+
+    @property
+    def power(self) -> Power:
+        return NotedPower(self._bound.driver(Power), self._notebook)
+
+    @property
+    def sensor(self) -> SupplySensor:
+        return NotedSupply(self._bound.driver(SupplySensor), self._notebook)
+
+    @property
+    def console(self) -> Console:
+        return NotedConsole(self._bound.driver(Console), self._notebook)
+
+    @property
+    def optical(self) -> Optical:
+        return NotedOptical(self._bound.driver(Optical), self._notebook)
+
+    @property
+    def customer_port(self) -> CustomerPort:
+        found: CustomerPort = self._bound.driver(CustomerPort)
+        return found
+
+    @property
+    def slot(self) -> MeterSlot:
+        return NotedSlot(self._bound.driver(MeterSlot), self._notebook)
+
+    @property
+    def clock_fault(self) -> ClockFault:
+        return NotedClockFault(self._bound.driver(ClockFault), self._notebook)
+
+    @property
+    def person(self) -> Person:
+        return NotedPerson(self._bound.driver(Person), self._notebook)
+
+    @property
+    def load(self) -> Load:
+        return NotedLoad(self._bound.driver(Load), self._notebook)
+
+    @property
+    def orders(self) -> Orders:
+        return NotedOrders(self._bound.driver(Orders), self._notebook)
+
+    @property
+    def journal(self) -> JournalReader:
+        found: JournalReader = self._bound.driver(JournalReader)
+        return found
+
+    @property
+    def factory(self) -> Factory:
+        return NotedFactory(self._bound.driver(Factory), self._notebook)
+
+    @property
+    def now_ms(self) -> UtcMs:
+        """True time."""
+        return self.time.now_ms()
+
+    def has(self, capability: type) -> bool:
+        """Whether the bench has a driver for it."""
+        return capability in self._bound.drivers
+
+    def wait_until(self, instant_ms: int) -> None:
+        """Let time pass until an instant. Raises BenchError for one that has passed."""
+        if instant_ms < self.now_ms:
+            raise BenchError(f"time: an instant to come expected; found: {self.now_ms - instant_ms} ms ago")
+        self.time.let_pass(instant_ms - self.now_ms)
+
+    def word(self, line: str, key: str) -> str:
+        """One value of the console's answer to a line. Raises BenchError where it is not there once."""
+        values = self.console.ask(line).get(key, ())
+        if len(values) != 1:
+            raise BenchError(f"console, {line}: one line {key} expected; found: {len(values)}")
+        return values[0]
+
+    def check(self, what: str, expected: object, found: object) -> None:
+        """Note what was found. Raises StoryFailedError where it is not what is expected."""
+        self._notebook.moment(Lane.CHECK, f"{what}: {found}", is_on=expected == found)
+        if expected != found:
+            raise StoryFailedError(f"{what}: {expected} expected; found: {found}")
+
+    def measure(
+        self, name: str, value: int, unit: str, low: int | None, high: int | None, margin: int = 0
+    ) -> None:
+        """Note a value with its limits. Raises StoryFailedError outside of them."""
+        measurement = Measurement(name, value, unit, low, high, margin)
+        self._notebook.measurements.append(measurement)
+        if measurement.verdict is StoryVerdict.FAILED:
+            limits = f"{'any' if low is None else low} to {'any' if high is None else high} {unit}"
+            raise StoryFailedError(f"{name}: {limits} expected; found: {value} {unit}")
+
+    def check_supply(self, word: str, why: str) -> None:
+        """The contactor by its sensor, and the meter's word `on`, `limited`, `armed` or `off`."""
+        supplied, found = self.sensor.is_supplied(), self.word("supply", "supply")
+        seen = "supplied" if supplied else "not supplied"
+        expected = "supplied" if word in SUPPLIED else "not supplied"
+        self.check(f"{why}: household, by the sensor", expected, seen)
+        self.check(f"{why}: supply, by the meter's word", word, found)
+
+    def wait_for_supply(self, *, is_on: bool, within_ms: int, every_ms: int = SECOND_MS) -> int | None:
+        """How long it took until the sensor saw it, in ms; None: it did not within that time."""
+        began_ms = self.now_ms
+        while self.sensor.is_supplied() is not is_on:
+            if self.now_ms - began_ms >= within_ms:
+                return None
+            self.time.let_pass(min(every_ms, within_ms - (self.now_ms - began_ms)))
+        return self.now_ms - began_ms
+
+    def put_meter(self, wish: MeterWish) -> None:
+        """The meter that a story wants. Raises BenchError on a bench without a factory."""
+        first = self.factory.first
+        spec = first.spec
+        energy = wish.energy or spec.profile.energy
+        profile = spec.profile
+        if wish.profile is not None or energy is not profile.energy:
+            profile = profile_named(wish.profile or profile.name, energy)
+        balance_q = int(wish.balance_eur * QUANTA_PER_EUR)
+        start_ms = ms_from_iso(wish.start)
+        wanted = replace(
+            spec, profile=profile, balance_q=balance_q, load_w=wish.load_w, drift_ppm=wish.drift_ppm
+        )
+        until_ms = UtcMs(start_ms + _HOUSEHOLD_MS)
+        self.factory.commission(NewMeter(wanted, start_ms, until_ms, first.seed))
+
+    def _look(self) -> None:
+        if SupplySensor in self._bound.drivers:
+            self.sensor.is_supplied()

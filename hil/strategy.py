@@ -1,0 +1,129 @@
+"""Reaches a state of the bench from anywhere, by whatever way it has: a table of steps, tried one by one.
+
+off        the mains are off
+fresh      another meter, as it leaves the factory
+supplied   mains on, and the household has electricity or gas
+cut        cut off by an order, with everything that such an order needs
+held       supplied, and a hold forbids every cut for a month
+"""
+
+from enum import StrEnum, unique
+from typing import Final
+
+from emulator.firmware.events import ButtonName, DocumentChannel
+from emulator.scenario.model import (
+    CutCalendarSpec,
+    HoldSpec,
+    ProgrammedCutSpec,
+    ReleaseSpec,
+    TopUpSpec,
+    WitnessSpec,
+)
+from hil.capabilities import BenchError, Orders, Person, Power
+from hil.stories.stage import StoryBench
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from protocols.reasons import Energy, Source, Supply, SupplyReason
+from protocols.spans import Window
+from protocols.units import UEUR_PER_EUR
+
+# From a trip on top of a cut for credit: clear the trip, pay, press, and wait for the leak test.
+_STEPS_MAX: Final = 6
+_TOP_UP_EUR: Final = 50
+_LEAK_TEST_MS: Final = 15 * MINUTE_MS
+_HOLD_MS: Final = 30 * DAY_MS
+# The warning and the spread of a shipped profile take an hour each.
+_CUT_WINDOW_MS: Final = 4 * HOUR_MS
+
+
+@unique
+class BenchState(StrEnum):
+    OFF = "off"
+    FRESH = "fresh"
+    SUPPLIED = "supplied"
+    CUT = "cut"
+    HELD = "held"
+
+
+def reach(stage: StoryBench, state: BenchState) -> tuple[str, ...]:
+    """Go there, and say by which steps; none: there was nothing to do. Raises BenchError without a way."""
+    match state:
+        case BenchState.OFF:
+            return _off(stage)
+        case BenchState.FRESH:
+            return _fresh(stage)
+        case BenchState.SUPPLIED:
+            return _supplied(stage)
+        case BenchState.CUT:
+            return _cut(stage)
+        case BenchState.HELD:
+            return _held(stage)
+
+
+def _off(stage: StoryBench) -> tuple[str, ...]:
+    if stage.word("mains", "mains") == "off":
+        return ()
+    stage.power.switch(on=False)
+    return ("mains off",)
+
+
+def _fresh(stage: StoryBench) -> tuple[str, ...]:
+    stage.factory.commission(stage.factory.first)
+    return ("another meter",)
+
+
+def _supplied(stage: StoryBench) -> tuple[str, ...]:
+    done: list[str] = []
+    if stage.has(Power) and stage.word("mains", "mains") == "off":
+        stage.power.switch(on=True)
+        done.append("mains on")
+    while not stage.sensor.is_supplied():
+        if len(done) >= _STEPS_MAX:
+            raise BenchError(f"strategy: supply expected after {', '.join(done)}; found: none")
+        done.append(_towards_supply(stage))
+    return tuple(done)
+
+
+def _towards_supply(stage: StoryBench) -> str:
+    """One step of the way back, as the meter's word says where it stands. Raises BenchError without a way."""
+    supply, reason = stage.word("supply", "supply"), stage.word("supply", "reason")
+    standing = supply == Supply.ARMED or reason in (SupplyReason.SAFETY, SupplyReason.LEAK)
+    if standing and stage.has(Person):
+        gas = stage.word("identity", "energy") == Energy.GAS
+        stage.person.press(ButtonName.BLUE if gas else ButtonName.BREAKER)
+        if gas:
+            stage.time.let_pass(_LEAK_TEST_MS)
+        return "pressed"
+    if not standing and stage.has(Orders):
+        if reason == SupplyReason.CREDIT:
+            ueur = _TOP_UP_EUR * UEUR_PER_EUR
+            stage.orders.bring(TopUpSpec(f"bench-{stage.now_ms}", ueur, DocumentChannel.MQTT))
+            return "paid"
+        stage.orders.bring(ReleaseSpec(24))
+        return "released"
+    raise BenchError(f"strategy: a way back from {supply} ({reason}) expected; found: none on this bench")
+
+
+def _cut(stage: StoryBench) -> tuple[str, ...]:
+    if stage.word("supply", "supply") == Supply.OFF:
+        return ()
+    done = _supplied(stage)
+    now_ms = stage.now_ms
+    end_ms = now_ms + _CUT_WINDOW_MS
+    if stage.word("identity", "firmware") == "legacy-2020":
+        stage.orders.bring(ProgrammedCutSpec("bench", now_ms + MINUTE_MS, None, None))
+    else:
+        for source in (Source.HEADEND, Source.TIMESERVER):
+            stage.orders.bring(WitnessSpec(source, 0, None, fresh=True, spread_ms=SECOND_MS))
+        stage.orders.bring(
+            CutCalendarSpec("bench", "UTC", "none", end_ms, (Window(now_ms, end_ms),), names=())
+        )
+        stage.orders.bring(ProgrammedCutSpec("bench", None, now_ms, end_ms))
+    if stage.wait_for_supply(is_on=False, within_ms=_CUT_WINDOW_MS, every_ms=MINUTE_MS) is None:
+        raise BenchError("strategy: a cut expected within four hours of its order; found: supplied")
+    return (*done, "cut ordered")
+
+
+def _held(stage: StoryBench) -> tuple[str, ...]:
+    done = _supplied(stage)
+    stage.orders.bring(HoldSpec(f"bench-{stage.now_ms}", stage.now_ms, stage.now_ms + _HOLD_MS, 1))
+    return (*done, "held")
