@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from cardreader.files.content import Content
 from protocols.decoding import read_json
 from protocols.documents.bodies import Digest, Id
 from protocols.errors import DocumentError
-from protocols.link.messages import Epoch, Int, StatementHeld, Text
+from protocols.link.messages import Epoch, Int, KeyTold, StatementHeld, Text
 from protocols.link.proofs import Proof, Purpose, proof_of, with_mac
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 
 # Totals of so many issuers: those whose statements the card brought, then others. More would not be read at
-# a kiosk, and with the longest names they fill the file.
+# a kiosk, and with the longest names they fill the file: `state_word` then leaves the last ones out.
 TOTALS_MAX: Final = 16
 
 
@@ -31,7 +32,8 @@ class MeterState(Struct, frozen=True, kw_only=True):
     reports, in its life `epoch`; a lower number of the same life is older. `energy_wh` is the index. `code`
     is what the screen shows. `earliest_ms`, `latest_ms`: the interval of its clock; None: unbounded.
     `journal` and `journal_hash`: the last entry of the black box. `totals`: what it has credited, which
-    proves that a payment has arrived.
+    proves that a payment has arrived. `key`: as in its holdings; absent while it speaks under the key of its
+    manufacture.
     """
 
     card: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
@@ -52,6 +54,7 @@ class MeterState(Struct, frozen=True, kw_only=True):
     journal: Int
     journal_hash: Digest
     totals: Annotated[tuple[StatementHeld, ...], Meta(max_length=TOTALS_MAX)]
+    key: KeyTold | UnsetType = UNSET
     v: Literal[1] = 1
 
 
@@ -89,9 +92,12 @@ class StateWord(Content):
         return proof_of(self.word, Purpose.CARD, f"card/{state.card}", meter_key)
 
 
-def state_word(state: MeterState, meter_key: bytes) -> StateWord:
-    """The word of a state, with the meter's MAC."""
-    return StateWord(with_mac(_encoder.encode(state), Purpose.CARD, f"card/{state.card}", meter_key))
+def state_word(state: MeterState, meter_key: bytes, bytes_max: int | None = None) -> StateWord:
+    """The word of a state, with the meter's MAC; with as many of its totals as fit into `bytes_max`."""
+    word = with_mac(_encoder.encode(state), Purpose.CARD, f"card/{state.card}", meter_key)
+    if bytes_max is None or len(word) <= bytes_max or not state.totals:
+        return StateWord(word)
+    return state_word(replace(state, totals=state.totals[:-1]), meter_key, bytes_max)
 
 
 _EXAMPLE: Final = (

@@ -27,7 +27,7 @@ from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
 from cardreader.kiosk.store import documents_for, drop_document, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow
 from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.loads import LeftOut, LoadPlan, plan_load
+from cardreader.loading.loads import LeftOut, LoadPlan, by_importance, plan_load
 from cardreader.loading.memory import CardMemory
 from cardreader.loading.progress import progress_of, waiting
 from cardreader.loading.staging import stage
@@ -266,7 +266,7 @@ def _waiting_here(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> _WaitingHere
     held = len(news) - len(documents)
     if kiosk.home.practice:
         documents += practice_answers(kiosk.home.practice, card.found.asks.words, now_ms)
-    return _WaitingHere(tuple(documents), held)
+    return _WaitingHere(tuple(by_importance(documents)), held)
 
 
 def _plan(card: CardAtDesk, documents: tuple[bytes, ...]) -> LoadPlan:

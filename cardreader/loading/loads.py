@@ -2,14 +2,16 @@
 
 Two documents are *the same thing* where only one of them counts at the meter: statements of one issuer,
 leases, revisions of one calendar. They take one slot, and the one that counts more stays: a higher total, a
-later revision. All protection that joins takes a slot for each document. What is on the card and not wanted
-any more stays until its slot is needed: the meter knows it already.
+later revision. All protection that joins takes a slot for each document, and so does each root of a chain: a
+meter that has slept needs them all, one after another. What is on the card and not wanted any more stays
+until its slot is needed: the meter knows it already.
 
-The caller names the documents in the order of their importance: what does not fit is left out from the end,
-and named with its reason. Pure.
+The caller names the documents in the order of their importance (`by_importance`): what does not fit is left
+out from the end, and named with its reason. Only a root takes the slot of what is wanted and less important,
+since a meter believes nothing newer without it; the office sends that again. Pure.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum, unique
 from functools import lru_cache
 from hashlib import sha256
@@ -32,6 +34,7 @@ from protocols.errors import DocumentError
 
 _PARAMETER_KINDS: Final = frozenset({Kind.CUT_CALENDAR, Kind.TARIFF})
 _DOCUMENTS_REMEMBERED: Final = 64
+_ISSUERS: Final = "issuers"
 
 
 @unique
@@ -64,11 +67,35 @@ class LoadPlan(NamedTuple):
 
 
 class Cargo(NamedTuple):
-    """How a document is carried: in one of `slots`. Of one name (`same`) the highest `counts`."""
+    """How a document is carried: in one of `slots`. Of one name (`same`) the highest `counts`.
+
+    `root`: the version of a root; 0: it is none.
+    """
 
     slots: tuple[CardFile, ...]
     same: str
     counts: tuple[int, int]
+    root: int = 0
+
+
+def by_importance(documents: Sequence[bytes]) -> list[bytes]:
+    """Documents as `plan_load` wants them: money and protection, then whom to believe, then what permits.
+
+    Roots come in their sequence, since a meter takes one only after those before it: of a chain that does not
+    fit the beginning is carried, and the next visit brings the rest.
+    """
+    return sorted(documents, key=_importance)
+
+
+def _importance(document: bytes) -> tuple[int, int]:
+    cargo = cargo_or_none(document)
+    if cargo is None:
+        return 3, 0
+    if cargo.root:
+        return 1, cargo.root
+    if cargo.same == _ISSUERS:
+        return 2, 0
+    return (3 if cargo.slots in (PARAMETERS, (LEASE,)) else 0), 0
 
 
 def plan_load(
@@ -82,7 +109,10 @@ def plan_load(
     `wanted`: the most important first. `is_genuine` says of a document on the card whether its signatures are
     right; one that is not gives way, however high it says that it counts. Garbage on the card is no error.
     """
-    names = {cargo.same for each in wanted if (cargo := cargo_or_none(each)) is not None}
+    ranks = dict[str | None, int]()
+    for rank, each in enumerate(wanted):
+        if (named := cargo_or_none(each)) is not None:
+            ranks.setdefault(named.same, rank)
     slots, kept, left_out = dict(held), list[bytes](), list[LeftOut]()
     writes, free = dict[CardFile, bytes](), free_bytes // PAGE_BYTES - LOG_PAGES
     for document in wanted:
@@ -91,7 +121,7 @@ def plan_load(
             left_out.append(LeftOut(document, WhyLeftOut.UNREADABLE))
         elif len(document) > cargo.slots[0].bytes_max:
             left_out.append(LeftOut(document, WhyLeftOut.TOO_LARGE))
-        elif (slot := _slot_for(cargo, slots, names)) is None:
+        elif (slot := _slot_for(cargo, slots, ranks)) is None:
             left_out.append(LeftOut(document, WhyLeftOut.NO_SLOT))
         elif _stays(slots.get(slot), document, cargo, is_genuine):
             kept.append(slots[slot])
@@ -133,9 +163,10 @@ def cargo_of(document: bytes) -> Cargo:
             keyids = ",".join(sorted(signature.keyid for signature in envelope.signatures))
             return Cargo(ANSWERS, f"time/{keyids}", (0, 0))
         case str(each) if each == ISSUERS_TYPE:
-            return Cargo(PARAMETERS, "issuers", (read_issuers(envelope.payload).version, 0))
+            return Cargo(PARAMETERS, _ISSUERS, (read_issuers(envelope.payload).version, 0))
         case str(each) if each == ROOT_TYPE:
-            return Cargo(PARAMETERS, "root", (read_root(envelope.payload).version, 0))
+            version = read_root(envelope.payload).version
+            return Cargo(PARAMETERS, f"root/{version}", (0, 0), version)
         case other:
             raise DocumentError(f"envelope: payloadType {other!r}: no card carries it")
 
@@ -160,13 +191,20 @@ def cargo_or_none(document: bytes) -> Cargo | None:
         return None
 
 
-def _slot_for(cargo: Cargo, slots: Mapping[CardFile, bytes], names: Container[str | None]) -> CardFile | None:
-    """The slot of the same thing, else an empty one, else one whose document nobody wants any more."""
+def _slot_for(
+    cargo: Cargo, slots: Mapping[CardFile, bytes], ranks: Mapping[str | None, int]
+) -> CardFile | None:
+    """The slot of the same thing, else an empty one, else one whose document nobody wants any more.
+
+    For a root also that of the least important document which is less important than it.
+    """
     named = {slot: _name_in(slots.get(slot)) for slot in cargo.slots}
     of_it = [slot for slot, name in named.items() if name == cargo.same]
     empty = [slot for slot in cargo.slots if slot not in slots]
-    unwanted = [slot for slot, name in named.items() if name not in names]
-    return next(iter((*of_it, *empty, *unwanted)), None)
+    unwanted = [slot for slot, name in named.items() if name not in ranks]
+    less = [slot for slot, name in named.items() if ranks.get(name, 0) > ranks[cargo.same] and cargo.root]
+    less.sort(key=lambda slot: ranks[named[slot]], reverse=True)
+    return next(iter((*of_it, *empty, *unwanted, *less)), None)
 
 
 def _name_in(document: bytes | None) -> str | None:

@@ -27,10 +27,11 @@ from controller.meters.registry import BY_CARD, NOT_HEARD, known_meters, place_a
 from controller.meters.retired import note_late, retired_among
 from protocols.errors import DocumentError
 from protocols.link.kiosk_words import NOTHING, CardHeard
-from protocols.link.messages import MeterHolds, Receipt, Reported, is_authentic, read_report
+from protocols.link.messages import KeyTold, MeterHolds, Receipt, Reported, is_authentic, read_report
 from protocols.link.proofs import Proof, Purpose, proof_of
 
 _holds: msgspec.json.Decoder[MeterHolds] = msgspec.json.Decoder(MeterHolds)
+_states: msgspec.json.Decoder[MeterState] = msgspec.json.Decoder(MeterState)
 _encoder = msgspec.json.Encoder()
 
 
@@ -54,7 +55,11 @@ class CardWords(Struct, frozen=True, kw_only=True):
 
 
 def hear_card(heard: CardHeard, book: KeyBook) -> CardWords | IntakeRefusal:
-    """The words of the meter on a card, whose MACs are right under a key that counts now."""
+    """The words of the meter on a card, whose MACs are right under a key that counts now.
+
+    One that tells of a new key comes first: under that key the meter says all that lies beside it.
+    """
+    _hear_new_key(heard, book)
     found: CardWords | IntakeRefusal = IntakeRefusal.NOT_AUTHENTIC
     for key in book.keys_of(heard.meter):
         found = _hear_under(heard, key)
@@ -62,6 +67,23 @@ def hear_card(heard: CardHeard, book: KeyBook) -> CardWords | IntakeRefusal:
             book.note_proof(heard.meter, key)
             break
     return found
+
+
+def _hear_new_key(heard: CardHeard, book: KeyBook) -> None:
+    """Keep the key of which the meter tells in its state or its holdings, where one before vouches for it.
+
+    Each of both tells it: on a full card there may be room for the state alone.
+    """
+    way = f"card/{heard.card}"
+    for raw in (heard.state, *heard.words):
+        word = bytes(raw)
+        for purpose, decoder in ((Purpose.CARD, _states), (Purpose.HOLDS, _holds)):
+            try:
+                said = decoder.decode(word)
+            except msgspec.MsgspecError:
+                continue  # another kind of word, or garbage: it proves nothing
+            if said.meter == heard.meter and isinstance(said.key, KeyTold):
+                book.prove_told(word, purpose, way, heard.meter, said.key)
 
 
 def _hear_under(heard: CardHeard, key: bytes) -> CardWords | IntakeRefusal:

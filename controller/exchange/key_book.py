@@ -96,13 +96,18 @@ class KeyBook:
 
     def prove_holds(self, word: bytes, said: MeterHolds, link: str) -> Proof:
         """As `prove_word`, of a word that may tell of a new key: then the key before it must vouch for it."""
-        told = said.key
-        if isinstance(told, UnsetType) or self._is_proven(said.meter, told):
-            return self.prove_word(word, Purpose.HOLDS, link, said.meter)
-        key = self._vouched(said.meter, told)
-        if key is None or proof_of(word, Purpose.HOLDS, link, key) is not Proof.AUTHENTIC:
+        return self.prove_told(word, Purpose.HOLDS, link, said.meter, said.key)
+
+    def prove_told(
+        self, word: bytes, purpose: Purpose, way: str, meter: str, told: KeyTold | UnsetType
+    ) -> Proof:
+        """As `prove_holds`, of any word of a meter that may tell of a new key; `way`: what its MAC covers."""
+        if isinstance(told, UnsetType) or self._is_proven(meter, told):
+            return self.prove_word(word, purpose, way, meter)
+        key = self._vouched(meter, told)
+        if key is None or proof_of(word, purpose, way, key) is not Proof.AUTHENTIC:
             return Proof.FORGED
-        self._note(_METER + said.meter, ProvenKey(told.generation, told.public))
+        self._note(_METER + meter, ProvenKey(told.generation, told.public))
         return Proof.AUTHENTIC
 
     def keys_of(self, meter: str) -> Iterator[bytes]:

@@ -20,7 +20,6 @@ from controller.kiosks.store import generation_in, put_documents
 from controller.meters.registry import BY_CARD
 from controller.orders.active import active_orders
 from controller.orders.on_cards import document_name
-from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order
 
 # With the serial number of the card that it is for.
@@ -47,7 +46,7 @@ def refresh_documents(
         for row in sorted(rows, key=lambda each: each.id):
             wanted: dict[str, bytes] = {}
             if row.link == BY_CARD:
-                orders = _for_cards(answer(None, active.get(row.id, ()), root.version, now_ms).send)
+                orders = answer(None, active.get(row.id, ()), root.version, now_ms).send
                 wanted |= _papers(row, root) | _envelopes(session, orders)
             if generation > _FIRST_GENERATION:
                 card = served[row.id].card
@@ -66,11 +65,6 @@ def _papers(row: MeterRow, root: RootSent) -> dict[str, bytes]:
     if root.issuers is not None and held is not None and 0 <= held < root.issuers.issuers.version:
         found["issuers"] = root.issuers.envelope
     return found
-
-
-def _for_cards(orders: Collection[Order]) -> list[Order]:
-    """Without new keys: a card brings no chance to draw them from, and the meter would refuse the order."""
-    return [order for order in orders if order.kind is not Kind.KEYS]
 
 
 def _envelopes(session: Session, orders: Collection[Order]) -> dict[str, bytes]:

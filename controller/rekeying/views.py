@@ -24,7 +24,8 @@ class KeysView(Struct, frozen=True):
 
     `ordered`: the generation of the order in force for the fleet; None: none is. `signing`: of the one that
     waits for a signature. `waiting`: the meters that have not drawn a key of `ordered`, by name. `by_card`:
-    how many speak by card alone: a card brings no chance to draw from, so they keep the key that they have.
+    how many of these only cards reach: each draws when its card comes from a kiosk, and proves it when the
+    card comes to one again.
     """
 
     meters: Mapping[int, int]
@@ -40,17 +41,17 @@ def view_keys(session: Session) -> KeysView:
     proven = proven_keys(session)
     rows = session.exec(select(MeterRow.id, MeterRow.link).where(in_fleet()).order_by(col(MeterRow.id))).all()
     meters = [meter for meter, _link in rows]
-    on_links = [meter for meter, link in rows if link != BY_CARD]
+    on_cards = {meter for meter, link in rows if link == BY_CARD}
     links = session.exec(select(LinkRow.id).where(col(LinkRow.id) != BY_CARD)).all()
     ordered, signing = (_fleet_generation(session, each) for each in (OrderState.ACTIVE, OrderState.DRAFT))
-    waiting = [] if ordered is None else [each for each in on_links if not _has_drawn(proven, each, ordered)]
+    waiting = [] if ordered is None else [each for each in meters if not _has_drawn(proven, each, ordered)]
     return KeysView(
         meters=_count(proven, [f"meter/{each}" for each in meters]),
         links=_count(proven, [f"link/{each}" for each in links]),
         ordered=ordered,
         signing=signing,
         waiting=tuple(waiting),
-        by_card=len(meters) - len(on_links),
+        by_card=len(on_cards.intersection(waiting)),
     )
 
 

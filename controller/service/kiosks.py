@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from controller.database.engine import reading, writing
 from controller.database.kiosk_tables import KioskRow
 from controller.exchange.key_book import KeyBook
+from controller.exchange.proven_keys import store_proven
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
@@ -157,6 +158,7 @@ class Kiosks:
             return {}
         with writing(self._engine) as session:
             taken = take_kiosk_words(session, batch, self._book, root, now_ms, self._purses)
+            proven = store_proven(session, self._book)
             self.refused += taken.refused
             due = {row.id: row for row in kiosks_in(session) if self._is_due(row, taken, look=look)}
             for row in due.values():
@@ -173,6 +175,7 @@ class Kiosks:
                     answers[row.id] = answers_to(
                         session, row, status, acks, self._fleet_key, root, echo=row.id in taken.greeted
                     )
+        self._book.stored(proven)
         return answers
 
     def _nobody(self) -> bool:

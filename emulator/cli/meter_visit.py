@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Final
 
 import msgspec
@@ -66,11 +67,7 @@ def visit_once(options: VisitOptions, now_ms: UtcMs, *, as_json: bool) -> int:
         one.advance(now_ms)
         before = _state_fields(one, now_ms)
         card = options.card
-        visit = (
-            None
-            if card is None
-            else _visit(one, Path(card.removeprefix(SCHEME)), now_ms, options.pull_after_ms)
-        )
+        visit = None if card is None else _visit(one, Path(card.removeprefix(SCHEME)), now_ms, options)
         one.save()
         ended_ms = UtcMs(now_ms + (0 if visit is None else visit["took_ms"]))
         told = {"meter": kept.meter, "new": found is None, "before": before, "visit": visit}
@@ -88,11 +85,16 @@ def _secrets(home: Path | None, practice: str, now_ms: UtcMs) -> FleetSecrets:
     return FleetSecrets(root, practice_key(practice))
 
 
-def _visit(one: OneMeter, path: Path, now_ms: UtcMs, pull_after_ms: int | None) -> dict[str, Any]:
-    """A visit of the card in this file, which nobody waits for: its seconds pass for the meter alone."""
+def _visit(one: OneMeter, path: Path, now_ms: UtcMs, options: VisitOptions) -> dict[str, Any]:
+    """A visit of the card in this file, which nobody waits for: its seconds pass for the meter alone.
+
+    A meter that is not kept draws no key: the office would hear it under none that anybody has.
+    """
+    pull_at_ms = None if options.pull_after_ms is None else UtcMs(now_ms + options.pull_after_ms)
+    drawn = b"" if options.state is None else token_bytes(32)
     judged = list[OrderJudged]()
     with VirtualCard(path) as card:
-        contact = CardContact(card, None if pull_after_ms is None else UtcMs(now_ms + pull_after_ms))
+        contact = CardContact(card, pull_at_ms, drawn=drawn)
         at_ms, events = now_ms, contact.begin()
         while events:
             effects: tuple[Effect, ...] = ()

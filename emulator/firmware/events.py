@@ -119,7 +119,12 @@ class CardPass:
 
 @dataclass(frozen=True, slots=True)
 class CardInserted:
-    """A chip card is in the slot, and has power: the meter answers with its first command (`SendToCard`)."""
+    """A chip card is in the slot, and has power: the meter answers with its first command (`SendToCard`).
+
+    `drawn`: as of a `Document`, for what the card brings in this visit.
+    """
+
+    drawn: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ CHIP_MS: Final = 20
 class CardContact:
     """One card from the moment in which it is put in until it is taken out.
 
-    `pull_at_ms`: when somebody pulls it out, finished or not; None: nobody does.
+    `pull_at_ms`: when somebody pulls it out, finished or not; None: nobody does. `drawn`: 32 bytes of chance
+    for a key that the meter draws in this visit; without them it draws none.
     """
 
-    def __init__(self, channel: CardChannel, pull_at_ms: UtcMs | None = None) -> None:
+    def __init__(self, channel: CardChannel, pull_at_ms: UtcMs | None = None, *, drawn: bytes = b"") -> None:
         self._channel = channel
+        self._drawn = drawn
         self._pull_at_ms = pull_at_ms
         self._answer: CardAnswered | None = None
         self._answer_at_ms: UtcMs | None = None
@@ -35,7 +37,7 @@ class CardContact:
 
     def begin(self) -> tuple[Event, ...]:
         """The card is in."""
-        return (CardInserted(),)
+        return (CardInserted(self._drawn),)
 
     @property
     def due_ms(self) -> UtcMs | None:

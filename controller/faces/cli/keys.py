@@ -142,15 +142,17 @@ def _in_words(view: KeysView, generations: list[int]) -> list[str]:
         lines.append(f"generation {number} ({name}): {meters} meters, {links} links")
     if view.signing is not None and view.signing != view.ordered:
         lines.append(f"New keys of generation {view.signing} wait for a second signature.")
-    if view.by_card:
-        lines.append(f"{view.by_card} meters speak by card alone: they keep the keys that they have.")
     if view.ordered is None:
         return [*lines, "No new keys are ordered for the fleet."]
     if not view.waiting:
-        return [*lines, f"Every meter with a link has drawn a key of generation {view.ordered}."]
+        return [*lines, f"Every meter has drawn a key of generation {view.ordered}."]
     named = ", ".join(view.waiting[:_NAMED_MAX])
     more = f" and {len(view.waiting) - _NAMED_MAX} more" if len(view.waiting) > _NAMED_MAX else ""
-    return [
-        *lines,
-        f"{len(view.waiting)} meters have yet to draw one of generation {view.ordered}: {named}{more}",
-    ]
+    lines.append(
+        f"{len(view.waiting)} meters have yet to draw one of generation {view.ordered}: {named}{more}"
+    )
+    if view.by_card:
+        lines.append(
+            f"{view.by_card} of them only cards reach: they draw when their cards come from a kiosk."
+        )
+    return lines

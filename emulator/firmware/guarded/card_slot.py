@@ -16,6 +16,8 @@ pairing epoch; whether what it carries is true, `intake` judges, as of what come
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from msgspec import UNSET
+
 from cardreader.channel.keys import METER_VERSION, meter_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.files.access import KeyHolder
@@ -45,7 +47,7 @@ from emulator.firmware.effects import SendToCard
 from emulator.firmware.events import CardAnswered, CardInserted, CardRemoved
 from emulator.firmware.guarded import clock
 from emulator.firmware.guarded.memory import CardKept
-from emulator.firmware.guarded.own_keys import of_manufacture
+from emulator.firmware.guarded.own_keys import of_manufacture, told
 from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.guarded.told import ask_word, holds_of, holds_word, receipt_of, report_of, totals_of
 from emulator.firmware.recorder import Recorder
@@ -53,7 +55,7 @@ from emulator.firmware.ticks import Tick
 from protocols.documents.envelope import read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE
 from protocols.documents.orders import TIME_TYPE
-from protocols.documents.roles import ROOT_TYPE
+from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError, RelanceError
 from protocols.link.messages import StatementHeld, write_report
 from protocols.link.records import OrderJudged
@@ -181,13 +183,18 @@ def in_order(documents: Mapping[CardFile, bytes]) -> list[bytes]:
     return sorted((documents[slot] for slot in _DOWN if slot in documents), key=_rank)
 
 
-def _rank(document: bytes) -> int:
-    """Its place among the kinds of documents; what cannot be read comes last, and is refused."""
+def _rank(document: bytes) -> tuple[int, int]:
+    """Its place among the kinds of documents; what cannot be read comes last, and is refused.
+
+    A root is believed by the one before it: so a chain of them is obeyed in its sequence.
+    """
     try:
-        payload_type = read_envelope(document).payload_type
+        envelope = read_envelope(document)
+        kind = envelope.payload_type
+        version = read_root(envelope.payload).version if kind == ROOT_TYPE else 0
     except DocumentError:
-        return len(_FIRST) + 1
-    return _FIRST.index(payload_type) if payload_type in _FIRST else len(_FIRST)
+        return len(_FIRST) + 1, 0
+    return (_FIRST.index(kind) if kind in _FIRST else len(_FIRST)), version
 
 
 def _visit_of(meter: ShownMeter) -> Visit:
@@ -257,8 +264,9 @@ class _Telling:
             journal=head.number,
             journal_hash=head.hash.hex(),
             totals=totals,
+            key=told(meter.memory, meter.identity.id) or UNSET,
         )
-        return state_word(state, meter.identity.key).encode()
+        return state_word(state, meter.identity.key, STATE.bytes_max).encode()
 
     def _proofs(self, noted: list[tuple[bytes, NotedVerdict | None]]) -> bytes:
         """A receipt of each document of which one can be given; of too many the first ones."""

@@ -10,6 +10,7 @@ has run in full and this meter's turn in the window has come; over-current and l
 point's. It is given back in `_give_back`.
 """
 
+from functools import partial
 from typing import Final, assert_never
 
 from emulator.firmware.credit import has_nothing_left, opened, settle
@@ -41,7 +42,7 @@ from emulator.firmware.guarded.identity import Identity
 from emulator.firmware.guarded.image import decode_image, encode_image
 from emulator.firmware.guarded.memory import Memory, Opening
 from emulator.firmware.guarded.opening import is_undone_by_credit, is_undone_by_limiter_off, reason_to_restore
-from emulator.firmware.guarded.own_keys import in_use
+from emulator.firmware.guarded.own_keys import chance_for, in_use
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.shown import ShownMeter
 from emulator.firmware.journal import Journal
@@ -443,14 +444,14 @@ class GuardedMeter(ShownMeter):
     def _serve_card(self, event: CardInserted | CardAnswered | CardRemoved, at_tick: Tick) -> None:
         """While the supply side is dead the slot has no power: a card that was put in is put in again."""
         if isinstance(event, CardInserted) and self.point.mains_on:
-            self._slot = ChipSlot(self, self.recorder, self._obey_from_card)
+            self._slot = ChipSlot(self, self.recorder, partial(self._obey_from_card, event.drawn))
         if self._slot is not None and self._slot.handle(event, at_tick):
             self._slot = None
 
-    def _obey_from_card(self, document: bytes, at_tick: Tick) -> NotedVerdict | None:
+    def _obey_from_card(self, drawn: bytes, data: bytes, at_tick: Tick) -> NotedVerdict | None:
         """As a document that came over a link: the card adds nothing to it. None: it was a time."""
         before = self.journal.head.number
-        judged = self._receive(Document(document, DocumentChannel.CARD), at_tick).judged
+        judged = self._receive(Document(data, DocumentChannel.CARD, chance_for(data, drawn)), at_tick).judged
         number = min(before + 1, self.journal.head.number)
         return None if judged is None else NotedVerdict(number, judged)
 

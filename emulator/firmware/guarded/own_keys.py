@@ -5,6 +5,7 @@ at any byte leaves the old one or the new one. The keys before it stay, to vouch
 any of them, after a word that was lost or a store that was restored.
 """
 
+import hmac
 from typing import Final
 
 from msgspec.structs import replace
@@ -19,6 +20,11 @@ from protocols.link.messages import KeyTold
 from protocols.reasons import Source
 
 _DRAWN_BYTES: Final = 32
+
+
+def chance_for(document: bytes, drawn: bytes) -> bytes:
+    """What the meter draws from for one document of a card's visit, which has been given `drawn` for all."""
+    return hmac.digest(drawn, document, "sha256") if len(drawn) == _DRAWN_BYTES else b""
 
 
 def is_too_old(memory: Memory, body: KeysBody) -> bool:

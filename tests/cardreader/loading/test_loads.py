@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cardreader.card.card import SmartCard
 from cardreader.files.access import KeyHolder
@@ -22,13 +23,15 @@ from cardreader.files.visits import Deed, Visit
 from cardreader.host.secure import PIECE_BYTES
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CommandApdu
+from cardreader.issuing.practice import practice_root
 from cardreader.loading.contents import SLOTS, read_contents
-from cardreader.loading.loads import WhyLeftOut, cargo_of, load, plan_load
+from cardreader.loading.loads import WhyLeftOut, by_importance, cargo_of, load, plan_load
 from protocols.documents import drafting
 from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import Signer, add_signature, seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, TimeAnswer, write_document
+from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS
 from protocols.spans import Window
@@ -163,6 +166,38 @@ def test_what_nobody_wants_any_more_gives_its_slot_and_what_is_wanted_keeps_it()
     plan = plan_load(wanted, held, ROOM, genuine)
     assert plan.writes == {ORDERS[1]: hold("new")}
     assert plan.kept == (hold("old-0"),)
+
+
+def root(version: int) -> bytes:
+    found = replace(practice_root("loads", NOW_MS + DAY_MS), version=version)
+    return seal(write_root(found), ROOT_TYPE, [ANNA, BERT])
+
+
+def test_a_chain_of_roots_takes_a_slot_for_each_and_of_a_longer_one_the_beginning_is_carried() -> None:
+    chain = [root(version) for version in range(2, 7)]
+    plan = plan_load(by_importance([*reversed(chain)]), {}, ROOM, genuine)
+    assert plan.writes == dict(zip(PARAMETERS, chain, strict=False))
+    assert plan.left_out == tuple((each, WhyLeftOut.NO_SLOT) for each in chain[3:])
+
+
+def test_a_root_takes_the_slot_of_what_permits_and_nothing_of_what_protects_or_pays() -> None:
+    calendar_, tariff = signed(calendar()), signed(drafting.tariff(sheet(), "t", 300_000, 100))
+    given = [calendar_, tariff, ISSUERS, root(3), hold("frost"), root(2), statement(5), lease()]
+    wanted = by_importance(given)
+    assert wanted == [hold("frost"), statement(5), root(2), root(3), ISSUERS, calendar_, tariff, lease()]
+    held = {PARAMETERS[0]: calendar_, PARAMETERS[1]: ISSUERS, PARAMETERS[2]: tariff}
+    plan = plan_load(wanted, held, ROOM, genuine)
+    assert plan.writes == {
+        ORDERS[0]: hold("frost"),
+        STATEMENTS[0]: statement(5),
+        PARAMETERS[2]: root(2),
+        PARAMETERS[0]: root(3),
+        LEASE: lease(),
+    }
+    assert plan.kept == (ISSUERS,)
+    assert [each.document for each in plan.left_out] == [calendar_, tariff]
+    # Without a root that needs it, what is wanted keeps its slot.
+    assert plan_load([signed(calendar()), *held.values()], held, ROOM, genuine).writes == {}
 
 
 def test_garbage_on_the_card_gives_its_slot() -> None:

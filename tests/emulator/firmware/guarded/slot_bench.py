@@ -60,13 +60,17 @@ def challenge() -> bytes:
 
 @dataclass
 class SlotBench:
-    """`card`: the memory of the card, wherever it is. `commands`: what the meter sent in the last visit."""
+    """`card`: the memory of the card, wherever it is. `commands`: what the meter sent in the last visit.
+
+    `chance`: what the meter is given to draw a key from, visit by visit.
+    """
 
     bench: Workbench
     card: bytes = field(default_factory=new_card)
     commands: list[bytes] = field(default_factory=list)
     image: bytes = b""
     head: Head | None = None
+    chance: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
     def visit(self, memory: WholeMemory | None = None, pull_after: int | None = None) -> bool:
         """A visit of the card, which is pulled out after so many commands. Whether it came to its end.
@@ -76,7 +80,7 @@ class SlotBench:
         memory = WholeMemory(self.card) if memory is None else memory
         card = SmartCard(memory)
         self.commands = []
-        effects = self.do(CardInserted())
+        effects = self.do(CardInserted(next(self.chance, b"")))
         try:
             while (command := sent(effects)) is not None:
                 if len(self.commands) == pull_after:
