@@ -163,7 +163,10 @@ ROWS: Final = (
         "reactivate",
         "Put the cancellation of a programmed cut onto a card, the second pass of 2020.",
         _reactivate,
-        ("reactivate --reader virtual:card.bin --id c1",),
+        (
+            "reactivate --reader virtual:card.bin --id c1",
+            "reactivate --home kiosk-1 --key anna.pem --reader any --json",
+        ),
     ),
     CommandRow(
         "readers",

@@ -26,6 +26,7 @@ from cardreader.kiosk.desk import (
 from cardreader.kiosk.home import open_home, practice_home
 from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
+from cardreader.kiosk.replaced import SupersededCardError, latest_made
 from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.store import (
     note_begun,
@@ -131,15 +132,25 @@ def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
     return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())
 
 
-def look(kiosk: Kiosk, channel: InsertedCard) -> CardContents:
-    """Any card of ours that was put in, opened and read. A real kiosk serves it, as `exchange` does."""
+def look(kiosk: Kiosk, channel: InsertedCard) -> tuple[CardContents, int]:
+    """Any card of ours that was put in, opened and read, and the latest pairing epoch of its meter made here.
+
+    A real kiosk serves the card, as `exchange` does; of one that was replaced it keeps the words.
+    """
     now_ms = checked_now_ms()
     looked = look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
     session, found, _chain = looked
-    if kiosk.home.practice or not is_paired(found):
-        return found
-    brought = bring(kiosk, take_in_card(kiosk, looked, now_ms), now_ms)
-    return read_contents(session, kiosk.memory) if brought.written else found
+    if not is_paired(found) or found.pairing is None:
+        return found, 0
+    with reading_kiosk(kiosk.engine) as store:
+        latest = latest_made(store, found.pairing.meter)
+    if kiosk.home.practice:
+        return found, latest
+    try:
+        brought = bring(kiosk, take_in_card(kiosk, looked, now_ms), now_ms)
+    except SupersededCardError:
+        return found, latest
+    return read_contents(session, kiosk.memory) if brought.written else found, latest
 
 
 def moment() -> Moment:

@@ -20,16 +20,17 @@ from cardreader.cli.find import show_queue
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.cli.queueing import LEFT, REPEATED, WRITTEN, readers_of, serve_queue
-from cardreader.cli.recover import ClerkKey, clerks_signer, told_of, validity_of
+from cardreader.cli.recover import ClerkKey, CutOption, clerks_signer, told_of, validity_of
 from cardreader.cli.topup import paid_fields, read_amount
 from cardreader.explaining.call_code import call_code
+from cardreader.explaining.cuts import cut_to_cancel, named_cuts
 from cardreader.explaining.rules import explain
 from cardreader.explaining.symptoms import Symptom, has_symptom
 from cardreader.kiosk.clerks_key import open_for_shift
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import top_up
-from cardreader.kiosk.receiving import payment_receipt, recovery_receipt
-from cardreader.kiosk.recovering import check_hours, recover
+from cardreader.kiosk.receiving import payment_receipt, reactivation_receipt, recovery_receipt
+from cardreader.kiosk.recovering import check_hours, reactivate, recover
 from cardreader.kiosk.rules import PaymentClaim, eur
 from cardreader.kiosk.store import note_mark, noted_mark, reading_kiosk, writing_kiosk
 from cardreader.readers.inserted import InsertedCard
@@ -70,8 +71,14 @@ SymptomOption = Annotated[
     str,
     typer.Option(metavar="SYMPTOM", help="Only these: any, code-8, off, programmed-cut, clock."),
 ]
+OpenMinutes = Annotated[
+    int, typer.Option(metavar="N", min=1, max=CLERK_KEY_MINUTES_MAX, help="So long the key stays open.")
+]
 
 _BATCH_BYTES: Final = 4
+# What a batch has done with a card, in the name of its mark: a batch may give supply back and cancel cuts.
+_RECOVERED: Final = ""
+_REACTIVATED: Final = "cancelled/"
 # A payment of a batch is named by it, a dash, and the card's serial number.
 _BATCH_CHARS_MAX: Final = ID_CHARS_MAX - 17
 
@@ -88,8 +95,8 @@ def queue_of_kiosk(
 ) -> int:
     """Say which payments are open, and what finishes each; or serve card after card.
 
-    `recover` and `topup` serve a queue of people: what is written is chosen once, then card after card is put
-    in. Ends with 0 also where no payment is open.
+    `recover`, `reactivate` and `topup` serve a queue of people: what is written is chosen once, then card
+    after card is put in. Ends with 0 also where no payment is open.
     """
     if context.invoked_subcommand is None:
         return show_queue(home, store, generation, practice, as_json=as_json)
@@ -107,9 +114,7 @@ def recover_queue(
     batch: Batch = None,
     printer: PrinterOption = None,
     key: ClerkKey = None,
-    open_minutes: Annotated[
-        int, typer.Option(metavar="N", min=1, max=CLERK_KEY_MINUTES_MAX, help="So long the key stays open.")
-    ] = CLERK_KEY_MINUTES_MAX,
+    open_minutes: OpenMinutes = CLERK_KEY_MINUTES_MAX,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     generation: Generation = 1,
@@ -134,11 +139,11 @@ def recover_queue(
             private, card = signer.signer(now), receive(now, channel)
             if (left := _left(card, wanted)) is not None:
                 return left
-            if (receipt := _ticket(now, name, card)) is not None:
+            if (receipt := _ticket(now, name, card, _RECOVERED)) is not None:
                 return _repeated(card, receipt)
             done = recover(now, card, private, hours, checked_now_ms())
             receipt = recovery_receipt(now, card, done, checked_now_ms())
-            _note_ticket(now, name, card, receipt)
+            _note_ticket(now, name, card, receipt, _RECOVERED)
             is_printed = printed_or_warned(now, receipt, place)
             validity = validity_of(done, now.home.form.zone)
             told = {"did": WRITTEN, "batch": name, **told_of(card, done), **validity, "receipt": receipt}
@@ -146,6 +151,58 @@ def recover_queue(
             return told, (
                 f"card {card.serial}, meter {card.meter}: {hours} h, to be put in until the end of "
                 f"{validity['present_until_local']}; ticket {receipt}"
+            )
+
+        return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
+
+
+@queue_app.command("reactivate")
+def reactivate_queue(
+    readers: Readers = None,
+    cards: CardList = None,
+    cut: CutOption = None,
+    symptom: SymptomOption = Symptom.ANY,
+    batch: Batch = None,
+    printer: PrinterOption = None,
+    key: ClerkKey = None,
+    open_minutes: OpenMinutes = CLERK_KEY_MINUTES_MAX,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
+    generation: Generation = 1,
+    practice: Practice = PRACTICE_SEED,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Put the cancellation of a planned cut onto card after card. The clerk's key is opened once.
+
+    Without --id it is the cut that each card names; one that names none is left alone, and one that names
+    several fails. The same --batch writes each card once, so an interrupted queue goes on. Ends with 1 where
+    a card failed.
+    """
+    wanted_cut = None if cut is None else read_name(cut, "--id")
+    wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
+    place = wanted_printer(printer)
+    with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
+        signer = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+
+        def serve_one(channel: InsertedCard) -> tuple[dict[str, Any], str]:
+            now = as_it_is_now(kiosk)
+            private, card = signer.signer(now), receive(now, channel)
+            if (left := _left(card, wanted)) is not None:
+                return left
+            if wanted_cut is None and not named_cuts(card.found):
+                return _left_alone(card, "it names no planned cut")
+            if (receipt := _ticket(now, name, card, _REACTIVATED)) is not None:
+                return _repeated(card, receipt)
+            chosen = cut_to_cancel(card.found, wanted_cut)
+            done = reactivate(now, card, private, chosen, checked_now_ms())
+            receipt = reactivation_receipt(now, card, chosen, checked_now_ms())
+            _note_ticket(now, name, card, receipt, _REACTIVATED)
+            is_printed = printed_or_warned(now, receipt, place)
+            told = {"did": WRITTEN, "batch": name, **told_of(card, done), "cut": chosen, "receipt": receipt}
+            told["printed"] = is_printed
+            return told, (
+                f"card {card.serial}, meter {card.meter}: the cancellation of cut {chosen}; ticket {receipt}"
             )
 
         return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
@@ -198,12 +255,15 @@ def top_up_queue(
 
 def _left(card: CardAtDesk, wanted: Symptom) -> tuple[dict[str, Any], str] | None:
     """The result of a card that this batch is not for; None: it is."""
-    said = explain(card.found)
-    if has_symptom(said, wanted):
+    if has_symptom(explain(card.found), wanted):
         return None
-    number = call_code(said)
+    return _left_alone(card, f"it does not say {wanted}")
+
+
+def _left_alone(card: CardAtDesk, why: str) -> tuple[dict[str, Any], str]:
+    number = call_code(explain(card.found))
     told = {"did": LEFT, "card": card.serial, "meter": card.meter, "call_code": number}
-    return told, f"card {card.serial}, meter {card.meter}: left, it does not say {wanted}: {number}"
+    return told, f"card {card.serial}, meter {card.meter}: left, {why}: {number}"
 
 
 def _repeated(card: CardAtDesk, receipt: int) -> tuple[dict[str, Any], str]:
@@ -211,20 +271,20 @@ def _repeated(card: CardAtDesk, receipt: int) -> tuple[dict[str, Any], str]:
     return told, f"card {card.serial}, meter {card.meter}: served in this batch already; ticket {receipt}"
 
 
-def _ticket(kiosk: Kiosk, batch: str, card: CardAtDesk) -> int | None:
+def _ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, deed: str) -> int | None:
     """The ticket that this card has had in this batch."""
     with reading_kiosk(kiosk.engine) as session:
-        return noted_mark(session, _mark(batch, card))
+        return noted_mark(session, _mark(batch, card, deed))
 
 
-def _note_ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, receipt: int) -> None:
-    """Killed before it: the next visit writes a release of a higher number in the place of the first."""
+def _note_ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, receipt: int, deed: str) -> None:
+    """Killed before it: the next visit writes the same thing again in the place of the first."""
     with writing_kiosk(kiosk.engine) as session:
-        note_mark(session, _mark(batch, card), receipt)
+        note_mark(session, _mark(batch, card, deed), receipt)
 
 
-def _mark(batch: str, card: CardAtDesk) -> str:
-    return f"batch/{batch}/{card.serial}"
+def _mark(batch: str, card: CardAtDesk, deed: str) -> str:
+    return f"batch/{batch}/{deed}{card.serial}"
 
 
 def _symptom(text: str) -> Symptom:

@@ -43,6 +43,7 @@ _TODO: Final = {
     StepMissing.VISIT: "put the card into the meter again, until it shows 9",
     StepMissing.NONE: "nothing: the meter has read all that is on the card",
 }
+_REPLACED: Final = "nothing with this card: a later one was made in its place; use that one"
 _VISITS_SHOWN: Final = 4
 _TIME: Final = "time"
 # Where the meters of the project hang.
@@ -71,29 +72,35 @@ def read_card(
     clocks = load_zone(zone, "--zone")
     office = None if home is not None else office_key(fleet_key, practice)
     try:
-        found = _found(reader, home, practice, generation, office)
+        found, latest = _found(reader, home, practice, generation, office)
     except NotOurCardError as error:
         return _foreign(error, language, clocks, as_json=as_json)
-    told = tell(explain(found), language or Language.ENGLISH, clocks)
+    meaning, fields = explain(found, latest), card_told(found, office)
+    told = tell(meaning, language or Language.ENGLISH, clocks)
+    if meaning.card is CardKind.REPLACED:
+        fields |= {"replaced_by": latest, "todo": _REPLACED}
     if as_json:
-        fields = {**card_told(found, office), "explained": explained(explain(found), told)}
+        fields["explained"] = explained(meaning, told)
         sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
     else:
-        sys.stdout.write(_text(card_told(found, office)) if language is None else _explanation(told))
+        sys.stdout.write(_text(fields) if language is None else _explanation(told))
     return Exit.DONE
 
 
 def _found(
     reader: str, home: Path | None, practice: str, generation: int, office: OfficeKey | None
-) -> CardContents:
-    """What lies on the card. A kiosk that has a store notes that it opened it, so that a void stays one."""
+) -> tuple[CardContents, int]:
+    """What lies on the card, and the latest pairing epoch of its meter that is known here (0: none).
+
+    A kiosk that has a store notes that it opened it, so that a void stays one.
+    """
     with ExitStack() as stack:
         kept = home is not None or (office is not None and office.practice and store_beside(reader).exists())
         if kept or office is None:
             kiosk = stack.enter_context(kiosk_at_work(home, practice, generation, reader=reader, warn=False))
             return look(kiosk, stack.enter_context(open_card(reader)))
         card = stack.enter_context(open_card(reader))
-        return read_contents(open_session(card, KeyHolder.KIOSK, generation, office))
+        return read_contents(open_session(card, KeyHolder.KIOSK, generation, office)), 0
 
 
 def _foreign(error: NotOurCardError, language: Language | None, clocks: ZoneInfo, *, as_json: bool) -> int:

@@ -17,10 +17,11 @@ from cardreader.cli.desk import (
 )
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
+from cardreader.explaining.cuts import cut_to_cancel
 from cardreader.issuing.practice import HOLDERS, practice_signer
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.key_files import open_encrypted_key
-from cardreader.kiosk.receiving import recovery_receipt
+from cardreader.kiosk.receiving import reactivation_receipt, recovery_receipt
 from cardreader.kiosk.recovering import Recovery, check_clerk, check_hours, reactivate, recover
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
@@ -38,6 +39,10 @@ ClerkKey = Annotated[
     typer.Option(
         "--key", metavar="FILE", help="The clerk's own key, of role protect; its passphrase is asked for."
     ),
+]
+CutOption = Annotated[
+    str | None,
+    typer.Option("--id", metavar="CUT", help="The planned cut to cancel; default: the one the card names."),
 ]
 
 _UNDATED: Final = (
@@ -91,8 +96,9 @@ def recover_household(
 
 def reactivate_household(
     reader: Reader,
-    cut: Annotated[str, typer.Option("--id", metavar="CUT", help="The programmed cut to cancel.")],
+    cut: CutOption = None,
     key: ClerkKey = None,
+    printer: PrinterOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     station: Station = "kiosk",
@@ -103,17 +109,22 @@ def reactivate_household(
 ) -> int:
     """Put the cancellation of a programmed cut onto a card, the second pass of 2020.
 
-    It wins whichever comes first, the cut or its cancellation. The clerk's own key signs it. Ends with 1 for
-    a card that belongs to no household, and for a key that may not.
+    It wins whichever comes first, the cut or its cancellation. The clerk's own key signs it. Without --id it
+    is the only cut that the card names. Ends with 1 for a card that belongs to no household, or names none or
+    several, and for a key that may not.
     """
-    name = read_name(cut, "--id")
+    wanted, place = None if cut is None else read_name(cut, "--id"), wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
         signer = clerks_signer(kiosk, key)
         with open_card(reader) as channel:
             card = receive(kiosk, channel)
+            name = cut_to_cancel(card.found, wanted)
             done = reactivate(kiosk, card, signer, name, checked_now_ms())
+            receipt = reactivation_receipt(kiosk, card, name, checked_now_ms())
+        is_printed = printed_or_warned(kiosk, receipt, place)
     said = f"the cancellation of cut {name} for meter {card.meter} is on the card; {NEXT_STEP}"
-    _write(told_of(card, done), said, as_json=as_json)
+    told = {**told_of(card, done), "cut": name, "receipt": receipt, "printed": is_printed}
+    _write(told, said, as_json=as_json)
     return Exit.DONE
 
 

@@ -22,7 +22,7 @@ from cardreader.issuing.practice import practice_answers, practice_key
 from cardreader.kiosk.exchange import LETTER, TIME, hear, letters_waiting, note_seen, open_with_kiosk_keys
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
-from cardreader.kiosk.replaced import check_not_replaced
+from cardreader.kiosk.replaced import SupersededCardError, latest_made, speaks_on_a_later_card
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
 from cardreader.kiosk.store import documents_for, drop_document, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow
@@ -129,17 +129,20 @@ def receive_card(kiosk: Kiosk, channel: CardChannel, challenge: bytes, now_ms: U
 def take_in_card(kiosk: Kiosk, looked: tuple[HostSession, CardContents, int], now_ms: UtcMs) -> CardAtDesk:
     """Keeps what a card brings that was looked at.
 
-    Raises RefusedError for a card of nobody, and for one that was replaced here: its meter would not read it.
+    Raises RefusedError for a card of nobody; and, once its words are kept, SupersededCardError for one that
+    was replaced here: its meter would not read it any more, and may have spoken on it before.
     """
     session, found, chain = looked
     serial, pairing = session.greeting.serial.hex(), paired(found)
-    with reading_kiosk(kiosk.engine) as store:
-        check_not_replaced(store, pairing)
     with writing_kiosk(kiosk.engine) as store:
-        is_news = hear(store, found, pairing.meter, serial, now_ms)
+        asks = () if speaks_on_a_later_card(store, pairing) else found.asks.words
+        is_news = hear(store, found, asks, pairing.meter, serial, now_ms)
         row = store.get_one(CardSeenRow, serial)
         row.pairing, row.reference = pairing.epoch, pairing.reference
         store.add(row)
+        latest = latest_made(store, pairing.meter)
+    if pairing.epoch < latest:
+        raise SupersededCardError(pairing, latest)
     return CardAtDesk(session, found, serial, pairing, chain, is_news)
 
 

@@ -5,6 +5,7 @@ Each function works in one transaction of the store, and none speaks to a card i
 the line and the screen write too.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -59,12 +60,19 @@ def letters_waiting(store: Session) -> dict[str, CardDocumentRow]:
     return {row.object.removeprefix(LETTER): row for row in rows}
 
 
-def hear(store: Session, found: CardContents, meter: str, serial: str, now_ms: UtcMs) -> bool:
-    """Queues what the card's meter says where it is news, and keeps its asks. Returns whether it was news.
+def hear(
+    store: Session,
+    found: CardContents,
+    asks: Sequence[bytes],
+    meter: str,
+    serial: str,
+    now_ms: UtcMs,
+) -> bool:
+    """Queues what the card's meter says where it is news, and keeps these asks of it. Returns whether it was.
 
     What is queued once is not queued again, whatever kiosk's command reads the card.
     """
-    for word in found.asks.words:
+    for word in asks:
         try:
             keep_ask(store, meter, read_message(word, TimeAsk).source.value, word, now_ms)
         except DocumentError:

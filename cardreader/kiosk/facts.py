@@ -12,12 +12,17 @@ from protocols.reasons import Language
 
 @unique
 class ReceiptKind(StrEnum):
-    """What a receipt is about. `recovery`: supply comes back by a card; `cash_up`: the end of a shift."""
+    """What a receipt is about.
+
+    `recovery`: supply comes back by a card; `reactivation`: a planned cut is cancelled by one; `cash_up`: the
+    end of a shift.
+    """
 
     PAYMENT = "payment"
     VOID = "void"
     REFUND = "refund"
     RECOVERY = "recovery"
+    REACTIVATION = "reactivation"
     CASH_UP = "cash_up"
 
 
@@ -27,7 +32,8 @@ class ReceiptFacts(Struct, frozen=True, kw_only=True):
     `balance_ueur`, `emergency_owed_ueur`, `debt_owed_ueur`: what the meter said at its last visit with this
     card, at `said_ms`.
     `total_ueur`: all payments to this meter at this kiosk. `hours`, `present_until_ms`: of a recovery card:
-    how long the hold lasts from the meter on, and until when the card may be put in.
+    how long the hold lasts from the meter on, and until when the card may be put in. `cut`: of a
+    reactivation: the cut that is cancelled.
     """
 
     kind: ReceiptKind
@@ -53,6 +59,7 @@ class ReceiptFacts(Struct, frozen=True, kw_only=True):
     said_ms: int | None = None
     hours: int = 0
     present_until_ms: int | None = None
+    cut: str = ""
     payments: int = 0
     float_ueur: int | None = None
     cash_in_ueur: int | None = None

@@ -90,6 +90,22 @@ def recovery_receipt(kiosk: Kiosk, card: CardAtDesk, done: Recovery, now_ms: Utc
         return keep_receipt(session, facts)
 
 
+def reactivation_receipt(kiosk: Kiosk, card: CardAtDesk, cut: str, now_ms: UtcMs) -> int:
+    """The number of the ticket of a cancelled cut."""
+    with writing_kiosk(kiosk.engine) as session:
+        facts = _facts(
+            session,
+            kiosk,
+            ReceiptKind.REACTIVATION,
+            now_ms,
+            card=card.serial,
+            meter=card.meter,
+            reference=card.pairing.reference,
+            cut=cut,
+        )
+        return keep_receipt(session, facts)
+
+
 def cash_up_receipt(
     session: Session, kiosk: Kiosk, shift: ShiftRow, takings: Takings, cash: CashUp, now_ms: UtcMs
 ) -> int:

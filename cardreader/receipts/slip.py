@@ -16,11 +16,14 @@ from protocols.languages.catalogue import Sentences
 from protocols.languages.dates import date_for, moment_for
 from protocols.languages.money import sum_for
 
+# After these the household takes its card home, to the meter.
+HOME_KINDS: Final = (ReceiptKind.PAYMENT, ReceiptKind.RECOVERY, ReceiptKind.REACTIVATION)
 _TITLES: Final = {
     ReceiptKind.PAYMENT: catalogue.say("Receipt"),
     ReceiptKind.VOID: catalogue.say("Payment given back"),
     ReceiptKind.REFUND: catalogue.say("Refund asked for"),
     ReceiptKind.RECOVERY: catalogue.say("Recovery card"),
+    ReceiptKind.REACTIVATION: catalogue.say("Cut cancelled by card"),
     ReceiptKind.CASH_UP: catalogue.say("End of shift"),
 }
 _BY_MEANS: Final = {
@@ -102,6 +105,10 @@ def _recovery(facts: ReceiptFacts, sentences: Sentences) -> Iterator[SlipLine]:
     )
 
 
+def _reactivation(facts: ReceiptFacts, sentences: Sentences) -> Iterator[SlipLine]:
+    yield SlipLine(sentences.say("Cancelled cut"), facts.cut, is_sum=True)
+
+
 def _cash_up(facts: ReceiptFacts, sentences: Sentences) -> Iterator[SlipLine]:
     say = sentences.say
     booked_ueur = (facts.float_ueur or 0) + (facts.cash_in_ueur or 0) - (facts.cash_out_ueur or 0)
@@ -120,6 +127,7 @@ _BODIES: Final[dict[ReceiptKind, Callable[[ReceiptFacts, Sentences], Iterator[Sl
     ReceiptKind.VOID: _given_back,
     ReceiptKind.REFUND: _given_back,
     ReceiptKind.RECOVERY: _recovery,
+    ReceiptKind.REACTIVATION: _reactivation,
     ReceiptKind.CASH_UP: _cash_up,
 }
 
@@ -132,7 +140,9 @@ def _notes(facts: ReceiptFacts, sentences: Sentences, zone: ZoneInfo) -> Iterato
         last = date_for(sentences, local_date(facts.present_until_ms - 1, zone))
         yield say("Put the card into your meter until the end of {date} at the latest.", date=last)
         yield say("From that moment on nothing cuts your supply for {hours} hours.", hours=str(facts.hours))
-    if facts.kind in (ReceiptKind.PAYMENT, ReceiptKind.RECOVERY):
+    if facts.kind is ReceiptKind.REACTIVATION:
+        yield say("The cut counts as cancelled once your meter has read this card.")
+    if facts.kind in HOME_KINDS:
         yield say("At home: 1. Put the card into the slot of the meter.")
         yield say("2. Leave it in until the meter shows 9 and beeps twice. Only then take it out.")
 

@@ -17,6 +17,7 @@ from cardreader.screen.guard import Guard
 from cardreader.screen.paper_pages import paper
 from cardreader.screen.pay_pages import pay
 from cardreader.screen.queue_pages import queue
+from cardreader.screen.reactivation_pages import reactivation
 from cardreader.screen.recovery_pages import recovery
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
@@ -41,6 +42,7 @@ def make_app(settings: ScreenSettings, slot: WatchedSlot, sessions: Sessions) ->
     app.include_router(pay)
     app.include_router(till)
     app.include_router(recovery)
+    app.include_router(reactivation)
     app.include_router(paper)
     app.include_router(queue)
     app.mount("/static", StaticFiles(directory=_STATIC))

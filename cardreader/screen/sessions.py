@@ -44,6 +44,14 @@ class PendingRecovery:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingReactivation:
+    """A planned cut that is to be cancelled, for the card that lay there then."""
+
+    cut: str
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScreenQueue:
     """What each card of a queue gets, chosen once. `served`: the ticket of each card that has it."""
 
@@ -70,6 +78,7 @@ class ScreenSession:
     notice: str = ""
     pending: PendingPayment | None = None
     recovery: PendingRecovery | None = None
+    reactivation: PendingReactivation | None = None
     queue: ScreenQueue | None = None
     signer: Signer | None = field(default=None, repr=False)
 

@@ -25,6 +25,7 @@ from cardreader.kiosk.desk import (
     receive_card,
     take_in_card,
 )
+from cardreader.kiosk.replaced import SupersededCardError
 from cardreader.kiosk.rules import Moment
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
@@ -159,7 +160,12 @@ class WatchedSlot:
             session, found, _chain = looked
             if not is_paired(found):
                 return SlotView(reader=reader, contents=found, explanation=explain(found))
-            at_desk = take_in_card(kiosk, looked, now_ms)
+            try:
+                at_desk = take_in_card(kiosk, looked, now_ms)
+            except SupersededCardError as error:
+                return SlotView(
+                    reader=reader, contents=found, explanation=explain(found, epoch_known=error.latest)
+                )
             if not kiosk.home.practice and bring(kiosk, at_desk, now_ms).written:
                 found = read_contents(session, kiosk.memory)
         except NotOurCardError:

@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
-from cardreader.kiosk.facts import ReceiptKind
 from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt, undone_receipt
@@ -14,7 +13,7 @@ from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, shift_now, takings_of
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import find_payment, void
-from cardreader.receipts.slip import slip_of
+from cardreader.receipts.slip import HOME_KINDS, slip_of
 from cardreader.screen.money import read_drawer
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -47,8 +46,7 @@ def receipt_page(visit: Clerk, number: int, copy: str = "") -> Response:
             raise TroubleError(KioskTrouble.NO_SUCH_PAGE)
         facts = facts_of(rows[0])
     slip = slip_of(facts, number, visit.sentences, is_copy=bool(copy))
-    is_for_home = facts.kind in (ReceiptKind.PAYMENT, ReceiptKind.RECOVERY)
-    return visit.page("receipt.html", receipt=number, slip=slip, is_for_home=is_for_home)
+    return visit.page("receipt.html", receipt=number, slip=slip, is_for_home=facts.kind in HOME_KINDS)
 
 
 @till.get("/find")

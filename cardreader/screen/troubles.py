@@ -5,6 +5,7 @@ import re
 from cardreader.host.secure import KeysNotHeldError, NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.iso7816.status import StatusError, StatusWord
+from cardreader.kiosk.replaced import SupersededCardError
 from cardreader.receipts.printer import PaperOutError
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError, UnreachableError
 from protocols.languages.kiosk_troubles import KioskTrouble
@@ -13,7 +14,11 @@ _OF_STATUS: dict[int, KioskTrouble] = {
     StatusWord.MEMORY_FAILURE: KioskTrouble.CARD_DAMAGED,
     StatusWord.KEY_BLOCKED: KioskTrouble.CARD_LOCKED,
 }
-
+_OF_CARD: dict[type[RelanceError], KioskTrouble] = {
+    CardGoneError: KioskTrouble.CARD_PULLED,
+    KeysNotHeldError: KioskTrouble.KEYS_NOT_HELD,
+    SupersededCardError: KioskTrouble.CARD_REPLACED,
+}
 
 # How the store begins what it says (`kiosk/store.py`).
 _STORE = "the kiosk's store"
@@ -45,10 +50,8 @@ def trouble_of(error: RelanceError) -> KioskTrouble:
     match error:
         case TroubleError():
             return error.trouble
-        case CardGoneError():
-            return KioskTrouble.CARD_PULLED
-        case KeysNotHeldError():
-            return KioskTrouble.KEYS_NOT_HELD
+        case CardGoneError() | KeysNotHeldError() | SupersededCardError():
+            return _OF_CARD[type(error)]
         case StatusError():
             return _OF_STATUS.get(error.status, KioskTrouble.CARD_DAMAGED)
         case RefusedError() if (code := _CODE.search(str(error))) is not None:

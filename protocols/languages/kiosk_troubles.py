@@ -19,6 +19,7 @@ class KioskTrouble(Enum):
     CARD_CHANGED = 16
     NO_CARD = 17
     KEYS_NOT_HELD = 18
+    CARD_REPLACED = 19
     NO_PAPER = 20
     PRINTER_AWAY = 21
     CARD_KNOWS_MORE = 31
@@ -55,6 +56,10 @@ _TEXTS: Final = {
     KioskTrouble.KEYS_NOT_HELD: say(
         "The card is in order, but this kiosk does not hold its keys: they are of another generation. The "
         "office must give this kiosk the key of that generation."
+    ),
+    KioskTrouble.CARD_REPLACED: say(
+        "This card was replaced by a newer one, and the meter accepts only that. Please use the newer card. "
+        "What the meter had said on this one is kept."
     ),
     KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
     KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),

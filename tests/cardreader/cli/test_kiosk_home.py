@@ -109,6 +109,11 @@ def test_a_lost_card_is_replaced_with_all_that_was_paid(tmp_path: Path) -> None:
     with_old = ("topup", "--reader", "virtual:card.bin", "--eur", "10", "--id", "late")
     assert "was replaced" in run(*with_old, cwd=tmp_path, status=1).stderr
     run("find", "--payment", "late", "--ledger", "card.bin.ledger", cwd=tmp_path, status=1)
+    seen = told("read", "--reader", "virtual:card.bin", cwd=tmp_path)
+    assert (seen["replaced_by"], seen["explained"]["card"]) == (2, "replaced")
+    french = run("read", "--reader", "virtual:card.bin", "--language", "fr", cwd=tmp_path).stdout
+    assert "remplacée par une plus récente" in french
+    assert french.splitlines()[-1].startswith("400 ")
     kiosk = run(
         "replace", "--reader", "virtual:x.bin", "--meter", "m1", "--home", "k", cwd=tmp_path, status=1
     )

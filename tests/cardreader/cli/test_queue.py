@@ -62,6 +62,14 @@ def test_a_batch_serves_each_card_once_and_goes_on_after_a_failure(cards: Path) 
         "repeated",
         "repeated",
     ]
+    # The same batch may also cancel a cut: each card once.
+    words = ("reactivate", "--list", "queue.txt", "--id", "c1", *store)
+    assert [(each["did"], each["cut"], each["kind"]) for each in lines(*words, cwd=cards)] == [
+        ("written", "c1", "cancel_cut")
+    ] * 2
+    assert [each["did"] for each in lines(*words, cwd=cards)] == ["repeated", "repeated"]
+    unnamed = lines("reactivate", *one, "--ledger", "till.db", cwd=cards)
+    assert [each["did"] for each in unnamed] == ["left"]
     left = lines("recover", *one, "--ledger", "till.db", "--symptom", "code-8", cwd=cards)
     assert [(each["did"], each["call_code"][:3]) for each in left] == [("left", "100")]
     assert ran("queue", "--ledger", "till.db", cwd=cards).stdout == "no payment is open\n"
@@ -75,6 +83,7 @@ def test_a_batch_serves_each_card_once_and_goes_on_after_a_failure(cards: Path) 
         (("topup", "--eur", "4", "--reader", "any"), '--eur: "4"; allowed: 5 to 250'),
         (("recover", "--reader", "any", "--symptom", "cold"), '--symptom: "cold"'),
         (("recover", "--reader", "any", "--batch", "x" * 60), "--batch: 60 characters"),
+        (("reactivate", "--reader", "any", "--id", "a b"), '--id: "a b"; allowed: 1 to 64 letters'),
         (("recover", "--list", "no.txt"), "--list: no.txt: cannot be read"),
         (("--json", "recover", "--reader", "any"), "options stand behind `recover`"),
     ],

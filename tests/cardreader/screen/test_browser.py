@@ -179,6 +179,20 @@ def test_a_session_warns_before_it_ends_and_one_touch_prolongs_it(page: Page, tm
         page.wait_for_url("**/login")
 
 
+def cancel_a_cut(page: Page) -> None:
+    """The second pass of 2020; then the next card."""
+    page.get_by_role("link", name="Carte suivante").click()
+    page.get_by_role("link", name="Annuler une coupure programmée").click()
+    page.get_by_label("Une autre coupure, par son nom").fill("juillet-2020")
+    looked_at(page, "reactivate")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/reactivate/choose")
+    looked_at(page, "reactivate-check")
+    page.get_by_role("button", name="Écrire sur la carte").click()
+    expect(page.get_by_role("heading", name="Coupure annulée par carte 3")).to_be_visible()
+    looked_at(page, "reactivate-ticket")
+
+
 def serve_queue(page: Page) -> None:
     """One card in a queue."""
     page.get_by_role("link", name="File d'attente").click()
@@ -228,6 +242,7 @@ def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page,
         page.get_by_role("button", name="Écrire sur la carte").click()
         expect(page.get_by_role("heading", name="Carte de dépannage 2")).to_be_visible()
         looked_at(page, "recover-ticket")
+        cancel_a_cut(page)
         serve_queue(page)
         page.get_by_role("link", name="Fin de journée").click()
         looked_at(page, "shift")

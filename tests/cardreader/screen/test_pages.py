@@ -14,6 +14,8 @@ from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.kiosk import desk
 from cardreader.kiosk.ports import TerminalMood
+from cardreader.kiosk.replaced import SupersededCardError, note_replaced
+from cardreader.kiosk.store import writing_kiosk
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.memory import CardMemory
 from cardreader.readers.virtual import VirtualCard
@@ -77,10 +79,18 @@ def test_no_page_has_a_sentence_of_another_language(counter: Counter, language: 
     pages.append(counter.get("/recover"))
     pages.append(counter.post("/recover/choose", pages[-1], {"hours": "24"}))
     pages.append(counter.post("/recover/confirm", pages[-1]))
+    pages.append(counter.get("/reactivate"))
+    pages.append(counter.post("/reactivate/choose", pages[-1], {"other": "c 1"}, 422))
+    pages.append(counter.post("/reactivate/choose", pages[-1], {"other": "c1"}))
+    pages.append(counter.post("/reactivate/confirm", pages[-1]))
     pages.append(counter.get("/queue"))
     pages.append(counter.post("/queue/choose", pages[-1], {"hours": "24", "symptom": "code-8"}))
     pages.append(counter.post("/queue/write", pages[-1]))
     pages.append(counter.pull())
+    with writing_kiosk(counter.kiosk.engine) as store:
+        note_replaced(store, "replaced", 2)
+    pages.append(counter.insert("replaced"))
+    counter.pull()
     pages.append(counter.insert(seed="others"))
     pages.append(counter.get("/nowhere", 404))
     for page in pages:
@@ -199,6 +209,23 @@ def test_a_card_of_nobody_is_told(
     assert words in counter.insert()
 
 
+def test_a_card_that_was_replaced_says_so_and_serves_nobody(counter: Counter) -> None:
+    with writing_kiosk(counter.kiosk.engine) as store:
+        note_replaced(store, "m1", 2)
+    counter.log_in()
+    page = counter.insert()
+    for words in (
+        "This card was replaced by a newer one.",
+        "Please use your newer card.",
+        "make a new card for this household",
+        "400 044",
+    ):
+        assert words in text_of(page)
+    assert "/pay" not in page
+    queue = counter.post("/queue/choose", page, {"hours": "24", "symptom": "any"})
+    assert "the meter accepts only that" in counter.post("/queue/write", queue, status=409)
+
+
 def test_a_bug_is_a_sentence_and_a_line_for_us(
     counter: Counter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,6 +264,7 @@ def test_every_trouble_has_a_sentence_and_a_number_of_its_own() -> None:
         (UnreachableError("the kiosk's store: database is locked"), KioskTrouble.STORE_AWAY),
         (DocumentError("no"), KioskTrouble.REFUSED),
         (KeysNotHeldError(0x31), KioskTrouble.KEYS_NOT_HELD),
+        (SupersededCardError(Pairing(CardState.PAIRED, 1, "m1"), 2), KioskTrouble.CARD_REPLACED),
         (StatusError(StatusWord.MEMORY_FAILURE), KioskTrouble.CARD_DAMAGED),
         (StatusError(0x6F00), KioskTrouble.CARD_DAMAGED),
         (RelanceError("no"), KioskTrouble.UNEXPECTED),

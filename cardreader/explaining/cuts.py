@@ -1,0 +1,70 @@
+"""Which planned cuts a card names, as its meter has said on it, and which of them a clerk can cancel.
+
+Nothing is believed here: a cancellation of a cut that the meter does not hold harms nobody. Pure.
+"""
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from cardreader.loading.contents import CardContents
+from cardreader.loading.progress import progress_of
+from protocols.arguments import read_name
+from protocols.decoding import read_json
+from protocols.documents.kind_rule import Kind
+from protocols.documents.kinds import KINDS
+from protocols.errors import DocumentError, InputError, RefusedError
+from protocols.link.messages import MeterHolds
+
+_PREFIX: Final = f"{KINDS[Kind.CUT_ORDER].prefix}/"
+_holdings: Final = msgspec.json.Decoder(MeterHolds)
+
+
+class NamedCut(NamedTuple):
+    """A cut that the meter holds, by its name. `waits`: its cancellation is on the card, unread as yet."""
+
+    name: str
+    waits: bool
+
+
+def named_cuts(found: CardContents) -> tuple[NamedCut, ...]:
+    """The planned cuts that the meter held at its last visit with this card, by name."""
+    on_card = {
+        each.object
+        for each in progress_of(found).documents
+        if each.kind == Kind.CANCEL_CUT and not each.is_done
+    }
+    held = {each for each in _held(found) if _is_cut(each)}
+    return tuple(NamedCut(each.removeprefix(_PREFIX), each in on_card) for each in sorted(held))
+
+
+def cut_to_cancel(found: CardContents, wanted: str | None) -> str:
+    """The name of the cut to cancel: the one that is wanted, else the only one that the card names.
+
+    Raises InputError for what is no name, RefusedError where the card names none, or several.
+    """
+    if wanted is not None:
+        return read_name(wanted, "--id")
+    names = [each.name for each in named_cuts(found)]
+    if not names:
+        raise RefusedError("the card names no planned cut of its meter: say by --id which one is meant")
+    if len(names) > 1:
+        raise RefusedError(f"the card names several planned cuts: {', '.join(names)}; say --id with one")
+    return names[0]
+
+
+def _held(found: CardContents) -> tuple[str, ...]:
+    for word in found.reports.words:
+        try:
+            return read_json(_holdings, word, "REPORTS").cut_orders
+        except DocumentError:
+            continue  # another word: the report
+    return ()
+
+
+def _is_cut(name: str) -> bool:
+    """Whether a clerk could name it: a card may say anything."""
+    try:
+        return name.startswith(_PREFIX) and bool(read_name(name.removeprefix(_PREFIX), "cut"))
+    except InputError:
+        return False
