@@ -47,14 +47,19 @@ class Measurement:
     margin: int = 0
 
     @property
-    def verdict(self) -> StoryVerdict:
-        """Passed, marginal, or failed."""
+    def room(self) -> int | None:
+        """How far the value is within its nearest limit, below 0 outside; None without limits."""
         gaps = [self.value - self.low] if self.low is not None else []
         gaps += [self.high - self.value] if self.high is not None else []
-        nearest = min(gaps, default=self.margin)
-        if nearest < 0:
+        return min(gaps, default=None)
+
+    @property
+    def verdict(self) -> StoryVerdict:
+        """Passed, marginal, or failed."""
+        room = self.room
+        if room is not None and room < 0:
             return StoryVerdict.FAILED
-        return StoryVerdict.MARGINAL if nearest < self.margin else StoryVerdict.PASSED
+        return StoryVerdict.MARGINAL if room is not None and room < self.margin else StoryVerdict.PASSED
 
 
 @dataclass(frozen=True, slots=True)

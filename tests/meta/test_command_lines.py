@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from cardreader.cli import app as kiosk_app
 from controller import commands
 from emulator.cli import app as emulator_app
+from hil.cli import app as bench_app
 from protocols.rim.commands import CommandRow, _asks_for_help_alone, load
 
 BIN = Path(sys.executable).parent
@@ -21,17 +22,25 @@ PROGRAMS = {
     "relance": commands.ROWS,
     "relance-emulator": emulator_app.ROWS,
     "relance-kiosk": kiosk_app.ROWS,
+    "relance-hil": bench_app.ROWS,
 }
 ENTRIES = {
     "relance": "controller.main",
     "relance-emulator": "emulator.cli",
     "relance-kiosk": "cardreader.cli",
+    "relance-hil": "hil.cli",
 }
-APPS = {"relance": commands.app, "relance-emulator": emulator_app.app, "relance-kiosk": kiosk_app.app}
+APPS = {
+    "relance": commands.app,
+    "relance-emulator": emulator_app.app,
+    "relance-kiosk": kiosk_app.app,
+    "relance-hil": bench_app.app,
+}
 MODULES = {
     "relance": "controller.commands",
     "relance-emulator": "emulator.cli.app",
     "relance-kiosk": "cardreader.cli.app",
+    "relance-hil": "hil.cli.app",
 }
 # A command of commands of each program, with two verbs of it.
 GROUPS = {
@@ -104,7 +113,7 @@ def test_the_help_of_every_verb_is_whole_and_loads_nothing_that_only_the_work_ne
     """In a process that has loaded nothing yet, against the help of verbs that are loaded whole."""
     app = APPS[program]
     paths = list(verbs(get_command(app)))
-    assert len(paths) >= 6
+    assert len(paths) >= len(PROGRAMS[program])
     code = EVERY_HELP.format(module=MODULES[program], working=set(WORKING))
     width = os.environ | {"COLUMNS": "100"}
     done = subprocess.run(
@@ -144,7 +153,7 @@ def test_the_list_says_of_a_command_what_its_own_help_begins_with(program: str, 
     assert " ".join((command.help or "").strip().split("\n\n")[0].split()) == row.summary
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", GROUPS)
 def test_minus_h_is_help_everywhere(program: str) -> None:
     group, verb, _other = GROUPS[program]
     for words in ([], [group], [group, verb]):
@@ -161,7 +170,7 @@ def test_the_version_is_that_of_the_project(program: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"{program} {number}\n")
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", GROUPS)
 def test_a_shell_completes_commands_verbs_and_options(program: str) -> None:
     first = PROGRAMS[program][0].name
     group, _other, verb = GROUPS[program]

@@ -14,6 +14,7 @@ import typer
 from cardreader.cli import app as kiosk_commands
 from controller import commands
 from emulator.cli import app as emulator_commands
+from hil.cli import app as bench_commands
 from tools.tidy import signs
 from tools.tidy.project import ROOT, project_of, read_project
 from tools.tidy.spans import Span, spans
@@ -68,6 +69,7 @@ PROGRAMS: dict[str, Any] = {
     "relance": typer.main.get_command(commands.app),
     "relance-emulator": typer.main.get_command(emulator_commands.app),
     "relance-kiosk": typer.main.get_command(kiosk_commands.app),
+    "relance-hil": typer.main.get_command(bench_commands.app),
 }
 
 

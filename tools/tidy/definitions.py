@@ -17,6 +17,7 @@ ONLY_TESTS_USE = {
     "protocols/documents/till_receipts.py:open_till_receipt": "the controller reads them, which comes later",
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
+    "hil/record/codec.py:write_record": "`relance-hil run`, which comes next, writes with it",
     "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",
     "protocols/link/asyncapi.py:schema_for_topic": "tests validate live traffic with it",
 }

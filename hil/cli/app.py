@@ -1,0 +1,55 @@
+"""All commands of `relance-hil`, as rows. The module of one is imported when it is chosen."""
+
+from collections.abc import Callable
+from typing import Final
+
+from protocols.rim.commands import CommandRow, application
+
+PROGRAM: Final = "relance-hil"
+
+
+def _report() -> Callable[..., int]:
+    from hil.cli.report import write_reports
+
+    return write_reports
+
+
+def _compare() -> Callable[..., int]:
+    from hil.cli.compare import compare_runs
+
+    return compare_runs
+
+
+def _requirements() -> Callable[..., int]:
+    from hil.cli.requirements import list_requirements
+
+    return list_requirements
+
+
+ROWS: Final = (
+    CommandRow(
+        "report",
+        "Make the reports of a run again, from its record.",
+        _report,
+        ("report out", "report out/record.json --junit junit.xml"),
+    ),
+    CommandRow(
+        "compare",
+        "Compare two runs: which verdicts changed, and which measurements moved.",
+        _compare,
+        ("compare before/record.json after/record.json", "compare before after --json"),
+    ),
+    CommandRow(
+        "requirements",
+        "Say which story asks which requirement, and which requirement no story asks.",
+        _requirements,
+        ("requirements out", "requirements out/record.json --json"),
+    ),
+)
+
+app = application(
+    PROGRAM,
+    "A bench for prepaid meters: the same stories for emulated and for real ones.",
+    ROWS,
+    ("hil.cli",),
+)
