@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from emulator.faces.dlms.association import PasswordLock
 from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
+from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
 from emulator.faces.dlms.hdlc_connection import HdlcConnection
-from emulator.faces.dlms.session import BringUnsignedDate, BringUnsignedRequest, SharedState
+from emulator.faces.dlms.session import SharedState
 from emulator.faces.serving.lines import FaceLine, Listener
 from emulator.faces.view import FaceView
 from protocols.instants import SECOND_MS, UtcMs

@@ -4,7 +4,7 @@ Nobody signs what comes this way. A date is handed to the firmware as an unsigne
 is its own affair.
 """
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from emulator.faces.dlms.dates import (
     write_instant,
     write_wall,
 )
+from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome, unsigned_date
 from emulator.faces.dlms.model import CosemObject, constant, logical_name
 from emulator.faces.dlms.values import Datum, Tag, bounded, octets
 from emulator.faces.view import FaceView
@@ -23,20 +24,11 @@ from protocols.cutting.zones import load_zone, wall_clock
 from protocols.instants import MINUTE_MS, SECOND_MS, UtcMs
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
 
-TIME: Final = 2
+_METHODS: Final = 6
 _QUARTER_MS: Final = 15 * MINUTE_MS
 _SHIFT_S_MAX: Final = 900
 _PRESET_ITEMS: Final = 3
 _CRYSTAL: Final = 1
-
-
-@dataclass(slots=True)
-class ClockPreset:
-    """What method 5 has left for method 4: an instant, and from when to when it may be set (ms, UTC)."""
-
-    time_ms: UtcMs | None = None
-    from_ms: int = 0
-    until_ms: int = 0
 
 
 def written_time(value: Datum, view: FaceView) -> UtcMs | None:
@@ -66,6 +58,14 @@ def time_of_method(method: int, value: Datum, view: FaceView, preset: ClockPrese
         case 6 if value.tag is Tag.LONG and abs(value.number) <= _SHIFT_S_MAX:
             return _within(shown_ms + value.number * SECOND_MS)
     return None
+
+
+def _write(asked: GivenValue, view: FaceView, _preset: ClockPreset) -> Outcome:
+    return unsigned_date(written_time(asked.value, view))
+
+
+def _act(method: int, asked: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
+    return unsigned_date(time_of_method(method, asked.value, view, preset))
 
 
 def _preset(value: Datum, view: FaceView, preset: ClockPreset) -> UtcMs | None:
@@ -110,7 +110,7 @@ CLOCK: Final = CosemObject(
     0,
     logical_name("0-0:1.0.0"),
     {
-        TIME: _time,
+        2: _time,
         3: lambda view: bounded(Tag.LONG, _summer(view).normal_min),
         4: _status,
         5: lambda view: octets(write_wall(_summer(view).begin)),
@@ -119,7 +119,7 @@ CLOCK: Final = CosemObject(
         8: lambda view: Datum(Tag.BOOLEAN, _summer(view).shift_min > 0),
         9: constant(Datum(Tag.ENUM, _CRYSTAL)),
     },
-    writable=frozenset({TIME}),
-    methods=6,
+    writes={2: _write},
+    methods={method: partial(_act, method) for method in range(1, _METHODS + 1)},
     is_public=True,
 )

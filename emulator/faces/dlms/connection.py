@@ -5,8 +5,9 @@ Here the TCP wrapper. Whoever calls does the deeds, in their order, and brings a
 
 from typing import Final, NamedTuple
 
+from emulator.faces.dlms.deeds import DlmsDeed
 from emulator.faces.dlms.objects import LOGICAL_DEVICE
-from emulator.faces.dlms.session import DlmsDeed, DlmsSession, SharedState
+from emulator.faces.dlms.session import DlmsSession, SharedState
 from emulator.faces.dlms.values import BrokenPduError
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
 from emulator.faces.view import FaceView

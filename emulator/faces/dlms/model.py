@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, unique
 from typing import Final
 
+from emulator.faces.dlms.deeds import Doing
+from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import NULL, Datum, Tag, array, octets, structure
 from emulator.faces.view import FaceView
 
@@ -29,33 +31,37 @@ class Access(IntFlag):
 
 
 Reading = Callable[[FaceView], Datum]
+# A part of an attribute, by what the selector was given; or why there is none.
+PartReading = Callable[[Datum, FaceView], Datum | DlmsResult]
 
 
 @dataclass(frozen=True, slots=True)
 class CosemObject:
-    """`readings`: attributes from 2 on, by number; the first is the logical name. `writable`: of the reader.
+    """`readings`: attributes from 2 on, by number; the first is the logical name.
 
-    `methods`: how many its class has; `is_public`: also the public client reads it.
+    `writes` and `methods`: what the reader may write and invoke, by number. `parts`: of an attribute, what
+    each access selector reads. `is_public`: also the public client reads it.
     """
 
     class_id: int
     version: int
     name: bytes
     readings: Mapping[int, Reading]
-    writable: frozenset[int] = field(default_factory=frozenset)
-    methods: int = 0
+    writes: Mapping[int, Doing] = field(default_factory=dict)
+    methods: Mapping[int, Doing] = field(default_factory=dict)
+    parts: Mapping[int, Mapping[int, PartReading]] = field(default_factory=dict)
     is_public: bool = False
 
     def access(self, client: Client, attribute: int) -> Access:
         """What a client may do with an attribute; nothing with one that is not there."""
         if attribute != 1 and attribute not in self.readings:
             return Access.NONE
-        may_write = client is Client.READER and attribute in self.writable
+        may_write = client is Client.READER and attribute in self.writes
         return Access.READ | (Access.WRITE if may_write else Access.NONE)
 
     def may_act(self, client: Client, method: int) -> bool:
         """Whether a client may invoke a method."""
-        return client is Client.READER and 1 <= method <= self.methods
+        return client is Client.READER and method in self.methods
 
     def read(self, attribute: int, view: FaceView) -> Datum:
         """The value of an attribute that is there."""
@@ -86,12 +92,12 @@ def object_list(objects: tuple[CosemObject, ...], client: Client) -> Datum:
 
 def _listed(each: CosemObject, client: Client) -> Datum:
     attributes = (
-        structure(Datum(Tag.INTEGER, at), Datum(Tag.ENUM, each.access(client, at)), NULL)
+        structure(Datum(Tag.INTEGER, at), Datum(Tag.ENUM, each.access(client, at)), _selectors(each, at))
         for at in (1, *sorted(each.readings))
     )
     methods = (
         structure(Datum(Tag.INTEGER, at), Datum(Tag.ENUM, each.may_act(client, at)))
-        for at in range(1, each.methods + 1)
+        for at in sorted(each.methods)
     )
     return structure(
         Datum(Tag.LONG_UNSIGNED, each.class_id),
@@ -99,3 +105,9 @@ def _listed(each: CosemObject, client: Client) -> Datum:
         octets(each.name),
         structure(array(*attributes), array(*methods)),
     )
+
+
+def _selectors(each: CosemObject, attribute: int) -> Datum:
+    """The access selectors of an attribute; null where it has none."""
+    parts = each.parts.get(attribute)
+    return array(*(Datum(Tag.INTEGER, selector) for selector in sorted(parts))) if parts else NULL

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from emulator.faces.dlms.clock import CLOCK
+from emulator.faces.dlms.deeds import BringUnsignedRequest, ClockPreset, GivenValue, Outcome
 from emulator.faces.dlms.model import CosemObject, constant, logical_name
 from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
+from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import Datum, Tag, array, bounded, octets, structure
 from emulator.faces.view import FaceView
 from protocols.reasons import Energy, Supply
@@ -15,6 +17,7 @@ _NIGHT: Final = "1-0:1.8.2"
 _MJ_PER_WH: Final = 3_600_000
 _WH_PER_DM3: Final = 10
 _CUBIC_METRE, _WATT, _WATT_HOUR = 13, 27, 30
+_DISCONNECT, _RECONNECT = 1, 2
 _STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
 # Blue Book, class 70: remote connection leads to "ready", and a person connects (3); or connects at once (4).
 _MODE_ARMS, _MODE_CLOSES = 3, 4
@@ -57,6 +60,21 @@ def _sap_list(view: FaceView) -> Datum:
     return array(structure(Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE), octets(device_name(view))))
 
 
+def _disconnect(asked: GivenValue, _view: FaceView, _preset: ClockPreset) -> Outcome:
+    """A cut takes two signatures, and this has none: the firmware is told, and refuses it."""
+    return DlmsResult.READ_WRITE_DENIED, BringUnsignedRequest(asked.pdu)
+
+
+def _reconnect(asked: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
+    """Reconnection is for whoever has had a signed release, which the firmware carries out when it comes.
+
+    Where the supply is still off there was none, or a person must first clear a fault at the meter.
+    """
+    if view.readout.glance.supply is not Supply.OFF:
+        return DlmsResult.SUCCESS, None
+    return _disconnect(asked, view, preset)
+
+
 _NAMES: Final = (
     _data("0-0:42.0.0", device_name, is_public=True),
     _data("0-0:96.1.0", lambda view: view.name.encode(), is_public=True),
@@ -85,5 +103,5 @@ BREAKER: Final = CosemObject(
         3: lambda view: Datum(Tag.ENUM, _STATES[view.readout.glance.supply]),
         4: lambda view: Datum(Tag.ENUM, _MODE_ARMS if view.profile.arms else _MODE_CLOSES),
     },
-    methods=2,
+    methods={_DISCONNECT: _disconnect, _RECONNECT: _reconnect},
 )

@@ -154,6 +154,13 @@ class Cursor:
         """The next unsigned integer of so many bytes."""
         return int.from_bytes(self.take(size), "big")
 
+    def flag(self) -> bool:
+        """The next byte, which says whether something is there, or so."""
+        flag = self.byte()
+        if flag > 1:
+            raise BrokenPduError(f"{flag} in place of a flag")
+        return flag == 1
+
     def length(self) -> int:
         """The next length, as `write_length` has it."""
         first = self.byte()

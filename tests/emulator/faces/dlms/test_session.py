@@ -7,68 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.faces.dlms.association import LOCKED_MS, TRIES_MAX, PasswordLock
-from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
-from emulator.faces.dlms.session import BringUnsignedDate, BringUnsignedRequest, SharedState
-from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
+from emulator.faces.dlms.connection import HangUp
+from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
+from emulator.faces.dlms.session import SharedState
+from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, write_frame
 from protocols.instants import DAY_MS, UtcMs
 from protocols.reasons import Supply
-from tests.emulator.faces.views import view, with_supply
+from tests.emulator.faces.dlms.talking import (
+    CONTEXT,
+    GET_TIME,
+    PASSWORD,
+    PUBLIC,
+    READER,
+    SIMPLE,
+    VIEW,
+    Talk,
+    aarq,
+    initiate,
+    opened,
+)
+from tests.emulator.faces.views import with_supply
 
-VIEW = view()
-PASSWORD = b"secret"  # of a test
-CONTEXT = "a109060760857405080101"
-SIMPLE = "8a0207808b0760857405080201ac088006736563726574"
 NOT_ASSOCIATED, BROKEN, NOT_SUPPORTED, UNKNOWN = "d80101", "d80103", "d80102", "d80202"
-GET_TIME = "c001c1 0008 0000010000ff 02 00"
-
-
-def initiate(pdu_bytes: int = 1_024, conformance: str = "00101d", version: int = 6) -> str:
-    """The user information of an AARQ."""
-    return f"be10040e01000000{version:02x}5f1f0400{conformance}{pdu_bytes:04x}"
-
-
-def aarq(*fields: str) -> bytes:
-    body = bytes.fromhex("".join(fields))
-    return bytes((0x60, len(body))) + body
-
-
-PUBLIC = aarq(CONTEXT, initiate())
-READER = aarq(CONTEXT, SIMPLE, initiate())
-
-
-class Talk:
-    """A client and a meter, and what the meter was brought."""
-
-    def __init__(self, shared: SharedState | None = None) -> None:
-        self.connection = WrappedConnection(shared or SharedState(PasswordLock(PASSWORD)))
-        self.at_ms = 0
-        self.view = VIEW
-        self.brought: list[ConnectionDeed] = []
-
-    def raw(self, data: bytes) -> tuple[ConnectionDeed, ...]:
-        deeds = self.connection.hear(data, self.at_ms, self.view)
-        self.brought += [each for each in deeds if not isinstance(each, SendFrame)]
-        return deeds
-
-    def say(self, pdu: bytes | str, source: int = 2) -> str:
-        """The PDU that answers a PDU, in hex; empty: none."""
-        data = bytes.fromhex(pdu) if isinstance(pdu, str) else pdu
-        sent = [
-            each for each in self.raw(write_frame(WrappedPdu(source, 1, data))) if isinstance(each, SendFrame)
-        ]
-        if not sent:
-            return ""
-        frame, rest = take_frame(sent[0].data)
-        assert frame is not None
-        assert (frame.source, frame.destination, rest) == (1, source, b"")
-        return frame.pdu.hex()
-
-
-def opened() -> Talk:
-    talk = Talk()
-    assert talk.say(READER)[:2] == "61"
-    return talk
-
 
 # Who opens, with what, and the result and diagnostic of the answer.
 OPENINGS = [
