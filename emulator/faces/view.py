@@ -3,15 +3,38 @@
 from dataclasses import dataclass
 
 from emulator.faces.demand import Demand
+from emulator.faces.load_profile import LoadProfile
 from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Readout
+from protocols.instants import UtcMs
+from protocols.link.records import Record
+from protocols.reasons import ClockStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """A record of the black box, by its number there; `body`: its bytes, which the next record's hash covers.
+
+    `at_ms`: when it was written, as the meter's clock told it then, which was `clock`.
+    """
+
+    number: int
+    at_ms: UtcMs
+    clock: ClockStatus
+    record: Record
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FaceView:
-    """A meter as its faces show it. `demand` is by its own clock."""
+    """A meter as its faces show it. `demand` and `load_profile` are by its own clock.
+
+    `log`: what is left of its black box, the latest record last.
+    """
 
     name: str
     profile: Profile
     readout: Readout
     demand: Demand
+    load_profile: LoadProfile
+    log: tuple[LoggedRecord, ...] = ()

@@ -11,8 +11,11 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from emulator.faces import demand
-from emulator.faces.view import FaceView
+from emulator.faces.load_profile import begin_profile, observe_quarter
+from emulator.faces.view import FaceView, LoggedRecord
 from emulator.firmware.events import Document
+from emulator.firmware.journal import read_body
+from emulator.firmware.readout import Readout
 from emulator.firmware.ticks import Tick
 from emulator.scenario.commissioning import commission
 from emulator.scenario.keyring import HomeKeys, Keyring
@@ -21,6 +24,7 @@ from emulator.scenario.model import Do, MeterSpec, Scenario
 from emulator.scenario.player import inputs_by_meter
 from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs
+from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.records import Record
 
 # What the bench's console can be asked for; some weeks of a household.
@@ -55,6 +59,8 @@ class InstalledMeter:
         self._numbers = 0
         readout = meter.readout(self._play.tick)
         self._demand = demand.begin(readout.estimate_ms, readout.purse.energy_mj, self._zone)
+        self._load_profile = begin_profile(readout.estimate_ms)
+        self._log: tuple[LoggedRecord, ...] = ()
 
     @property
     def now_ms(self) -> UtcMs:
@@ -86,11 +92,12 @@ class InstalledMeter:
     def bring_unsigned(self, data: bytes) -> None:
         """Somebody asks for what takes signatures, and brings none: the firmware judges and logs it."""
         self._play.handle(Document(data))
+        self._observe()
 
     def view(self) -> FaceView:
         """What it shows now."""
         readout = self._play.meter.readout(self._play.tick)
-        return FaceView(self.spec.id, self.spec.profile, readout, self._demand)
+        return FaceView(self.spec.id, self.spec.profile, readout, self._demand, self._load_profile, self._log)
 
     def close(self) -> None:
         """Take out the card that may be in its slot."""
@@ -119,7 +126,23 @@ class InstalledMeter:
 
     def _observe(self) -> None:
         readout = self._play.meter.readout(self._play.tick)
-        self._demand = demand.observe(self._demand, readout.estimate_ms, readout.purse.energy_mj, self._zone)
+        shown_ms, purse = readout.estimate_ms, readout.purse
+        self._demand = demand.observe(self._demand, shown_ms, purse.energy_mj, self._zone)
+        self._load_profile = observe_quarter(
+            self._load_profile, shown_ms, purse.energy_wh, readout.glance.clock, mains_on=readout.mains_on
+        )
+        self._read_log(readout)
+
+    def _read_log(self, readout: Readout) -> None:
+        """What its black box has more than when it was last read, dated by its clock as it is now."""
+        number = self._log[-1].number if self._log else 0
+        if readout.journal_number == number:
+            return
+        for entry in self._play.meter.entries_after(number):
+            logged = read_body(entry.body)
+            at_ms = UtcMs(readout.estimate_ms - (self._play.tick - logged.tick))
+            new = LoggedRecord(entry.number, at_ms, readout.glance.clock, logged.record, entry.body)
+            self._log = (*self._log, new)[-JOURNAL_ENTRIES_MAX:]
 
     def _note(self, _meter: str, tick: Tick, true_ms: UtcMs, record: Record) -> None:
         self._numbers += 1

@@ -19,7 +19,7 @@ _ANY: Final = 0xFF
 _HUNDREDTHS_MAX: Final = 99
 _NO_DEVIATION: Final = -0x8000
 _DEVIATION_MIN, _DEVIATION_MAX = -840, 720
-_YEAR_MIN, _YEAR_MAX = 1999, 2200
+_YEAR_MIN, _YEAR_MAX = 1970, 2200
 # Not a single field is specified.
 NOT_SPECIFIED: Final = b"\xff" * 9 + b"\x80\x00\xff"
 _STATUS: Final = {ClockStatus.TRUSTED: 0, ClockStatus.DISPUTED: 0x02, ClockStatus.LOST: 0x01}
@@ -41,6 +41,14 @@ def read_instant(data: bytes, zone: ZoneInfo) -> UtcMs | None:
 
     Without a deviation it is of the meter's zone; of an hour that clocks show twice the first is meant.
     """
+    instant_ms = read_any_instant(data, zone)
+    if instant_ms is None or not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:
+        return None
+    return UtcMs(instant_ms)
+
+
+def read_any_instant(data: bytes, zone: ZoneInfo) -> int | None:
+    """As `read_instant`, from 1970 on: for whoever asks from the beginning of all time."""
     if len(data) != BYTES:
         return None
     year, hundredths = int.from_bytes(data[:2], "big"), data[8]
@@ -61,8 +69,7 @@ def read_instant(data: bytes, zone: ZoneInfo) -> UtcMs | None:
         whole_ms = instants_of_wall(moment.date(), second, zone)[0]
     else:
         whole_ms = ms_from_datetime(moment.replace(tzinfo=UTC)) + deviation * MINUTE_MS
-    instant_ms = whole_ms + (0 if hundredths == _ANY else hundredths * 10)
-    return UtcMs(instant_ms) if INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX else None
+    return whole_ms + (0 if hundredths == _ANY else hundredths * 10)
 
 
 class SummerTime(NamedTuple):

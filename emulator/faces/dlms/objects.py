@@ -7,6 +7,7 @@ from emulator.faces.dlms.clock import CLOCK
 from emulator.faces.dlms.deeds import BringUnsignedRequest, ClockPreset, GivenValue, Outcome
 from emulator.faces.dlms.model import CosemObject, constant, logical_name
 from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
+from emulator.faces.dlms.profiles import WH_PER_DM3, profiles_of
 from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import Datum, Tag, array, bounded, octets, structure
 from emulator.faces.view import FaceView
@@ -15,7 +16,6 @@ from protocols.reasons import Energy, Supply
 LOGICAL_DEVICE: Final = 1
 _NIGHT: Final = "1-0:1.8.2"
 _MJ_PER_WH: Final = 3_600_000
-_WH_PER_DM3: Final = 10
 _CUBIC_METRE, _WATT, _WATT_HOUR = 13, 27, 30
 _DISCONNECT, _RECONNECT = 1, 2
 _STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
@@ -34,7 +34,8 @@ def device_name(view: FaceView) -> bytes:
 def objects_of(view: FaceView) -> tuple[CosemObject, ...]:
     """Everything that this kind of meter has, but the association itself."""
     registers = _GAS if view.profile.energy is Energy.GAS else _ELECTRICITY
-    return (*_NAMES, CLOCK, *registers, BREAKER, ACCOUNT, *CREDITS, *CHARGES)
+    profiles = profiles_of(view.profile.energy)
+    return (*_NAMES, CLOCK, *registers, BREAKER, ACCOUNT, *CREDITS, *CHARGES, *profiles)
 
 
 def _data(code: str, read: Callable[[FaceView], bytes], *, is_public: bool = False) -> CosemObject:
@@ -92,7 +93,7 @@ _ELECTRICITY: Final = (
     _register("1-0:1.7.0", 0, _WATT, lambda view: view.readout.purse.drawn_w),
 )
 _GAS: Final = (
-    _register("7-0:3.0.0", -3, _CUBIC_METRE, lambda view: view.readout.purse.energy_wh // _WH_PER_DM3),
+    _register("7-0:3.0.0", -3, _CUBIC_METRE, lambda view: view.readout.purse.energy_wh // WH_PER_DM3),
 )
 BREAKER: Final = CosemObject(
     70,

@@ -16,6 +16,7 @@ from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Glance, Purse, Readout, purse_at
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
+from protocols.chain import Entry
 from protocols.documents.issuers import Issuers
 from protocols.documents.roles import Root
 from protocols.documents.statements import Totals
@@ -59,6 +60,11 @@ class ShownMeter:
             next_possible_ms=self.next_possible_ms(at_tick),
             journal_number=self.journal.head.number,
         )
+
+    def entries_after(self, number: int, /) -> tuple[Entry, ...]:
+        """What is left of its black box beyond an entry."""
+        entries = self.journal.entries
+        return entries[max(0, len(entries) - max(0, self.journal.head.number - number)) :]
 
     @property
     def purse(self) -> Purse:

@@ -57,6 +57,7 @@ from emulator.firmware.readout import Glance, Readout, purse_at
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import FIRST_TICK, NEVER, STEP_MS, Tick, step_at_or_after
+from protocols.chain import Entry
 from protocols.cutting.rules import parse_rule
 from protocols.documents.kind_rule import Kind
 from protocols.instants import UtcMs
@@ -169,6 +170,10 @@ class LegacyMeter:
             next_possible_ms=None,
             journal_number=0,
         )
+
+    def entries_after(self, _number: int) -> tuple[Entry, ...]:
+        """It has no black box."""
+        return ()
 
     def step(self, at_tick: Tick) -> None:
         """One turn of the main loop, at a whole second of ticks."""

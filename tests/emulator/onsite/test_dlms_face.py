@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 import pytest
 from dlms_cosem import cosem, dlms_data, utils
 from dlms_cosem.clients.dlms_client import ActionError, DataResultError, DlmsClient
+from dlms_cosem.cosem import selective_access
+from dlms_cosem.cosem.capture_object import CaptureObject
 from dlms_cosem.enumerations import AuthenticationMechanism, CosemInterface, DataAccessResult
 from dlms_cosem.exceptions import DlmsClientException
-from dlms_cosem.parsers import AssociationObjectListParser
+from dlms_cosem.parsers import AssociationObjectListParser, ProfileGenericBufferParser
 from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 
 from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, read_value, structure
 from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.running import HDLC, FaceChoice
+from protocols.instants import UtcMs
 from protocols.link.records import ClaimHeard, OrderJudged
 from protocols.reasons import ClaimVerdict, Energy
 from tests.emulator.faces.views import SUMMER_MS, installed
@@ -29,6 +32,7 @@ R = TypeVar("R")
 PASSWORD = "secret"  # of a test
 CHOICE = FaceChoice(dlms=FacePlace(PlaceKind.TCP, host="127.0.0.1"), dlms_password=PASSWORD)
 BEYOND_THEM = {(15, 5), (111, 4), (111, 11), (111, 15), (112, 7), (113, 9)}
+PROFILE, LOAD = CosemInterface.PROFILE_GENERIC, "1.0.99.1.0.255"
 CLOCK = (CosemInterface.CLOCK, "0.0.1.0.0.255")
 BREAKER = (CosemInterface.DISCONNECT_CONTROL, "0.0.96.3.10.255")
 ACCOUNT = (CosemInterface.ACCOUNT, "0.0.19.0.0.255")
@@ -103,7 +107,8 @@ def after(meter: InstalledMeter, read: Callable[[Mapping[str, str]], R]) -> R:
 
 def test_every_attribute_of_the_object_list_is_read() -> None:
     found = after(installed(balance_eur="12.34"), read_all)
-    assert sorted(each[0] for each in found) == [1, 1, 3, 3, 3, 3, 8, 15, 17, 70, 111, 112, 112, 113, 113]
+    classes = [1] * 6 + [3] * 4 + [7, 7, 8, 15, 17, 70, 111, 112, 112, 113, 113]
+    assert sorted(each[0] for each in found) == classes
     by_name = {name: values for (_, name), values in found.items()}
     assert by_name["0.0.42.0.0.255"][2] == b"RLCm1"
     assert by_name["0.0.96.1.0.255"][2] == b"m1"
@@ -120,6 +125,47 @@ def test_every_attribute_of_the_object_list_is_read() -> None:
     assert by_name["0.0.19.20.0.255"][9] == bits(2, 1)
     # 0.25 EUR/kWh: 25000 in units of 10^-5 EUR, per 10^3 Wh of the register.
     assert by_name["0.0.19.20.0.255"][5] == [[3, -5], [3, b"\x01\x00\x01\x08\x00\xff", 2], [[b"", 25_000]]]
+
+
+def test_a_part_of_the_load_profile_is_read_as_they_ask_for_it() -> None:
+    meter = installed(load_w=4_000)
+    meter.advance(UtcMs(SUMMER_MS + 3 * 3_600_000))
+    buffer = cosem.CosemAttribute(PROFILE, cosem.Obis.from_string(LOAD), 2)
+    clock = cosem.CosemAttribute(CLOCK[0], cosem.Obis.from_string(CLOCK[1]), 2)
+
+    def read(places: Mapping[str, str]) -> list[list[Any]]:
+        ends = (datetime(2020, 7, 2, hour, 30, tzinfo=UTC) for hour in (21, 22))
+        part = selective_access.RangeDescriptor(CaptureObject(clock), *ends)
+        with client(places) as opened:
+            named: Any = get(opened, (PROFILE, LOAD), 3)
+            columns = [
+                cosem.CosemAttribute(CosemInterface(class_id), cosem.Obis.from_bytes(name), attribute)
+                for class_id, name, attribute, _ in named
+            ]
+            parser = ProfileGenericBufferParser(columns, 15)
+            return list(parser.parse_bytes(opened.get(buffer, part)))
+
+    rows = after(meter, read)
+    # From 23:30 to 0:30 in Brussels, both ends included; 1 kWh a quarter, from 60 s before 23:01 on.
+    assert [row[0].value.hour * 100 + row[0].value.minute for row in rows] == [2_330, 2_345, 0, 15, 30]
+    assert [row[1].value for row in rows] == [8] * 5
+    assert [row[2].value for row in rows] == [1_934, 2_934, 3_934, 4_934, 5_934]
+
+
+def test_a_list_is_read_at_once() -> None:
+    wanted = [(CLOCK, 9), (BREAKER, 3), ((CosemInterface.DATA, "0.0.96.1.0.255"), 2)]
+    items = [
+        cosem.CosemAttributeWithSelection(
+            cosem.CosemAttribute(interface, cosem.Obis.from_string(name), attribute), None
+        )
+        for (interface, name), attribute in wanted
+    ]
+
+    def read(places: Mapping[str, str]) -> list[Any]:
+        with client(places) as opened:
+            return list(opened.get_many(items).result)
+
+    assert after(installed(), read) == [1, 1, b"m1"]
 
 
 def test_a_gas_meter_counts_cubic_metres() -> None:

@@ -13,6 +13,7 @@ from emulator.scenario.delivery import CardDelivery, Delivery
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import EventSpec, ExpectSpec, MeterSpec, Scenario
 from emulator.scenario.player import Played, play
+from protocols.chain import Entry
 from protocols.instants import UtcMs, ms_from_iso
 from protocols.link.records import OrderJudged
 from protocols.reasons import ClockStatus, Energy, NoOrder, OrderVerdict, Refusal
@@ -88,6 +89,9 @@ class ScriptedMeter:
             next_possible_ms=None,
             journal_number=0,
         )
+
+    def entries_after(self, _number: int) -> tuple[Entry, ...]:
+        return ()
 
     def _act_until(self, until_tick: Tick) -> None:
         for at_tick in [at_tick for at_tick in self._script if at_tick <= until_tick]:

@@ -23,6 +23,7 @@ from emulator.firmware.profile import EmergencyStart
 from emulator.firmware.readout import Glance, Readout
 from emulator.firmware.ticks import NEVER, STEP_MS, Tick
 from emulator.scenario.model import MeterSpec, Scenario
+from protocols.chain import Entry
 from protocols.instants import HOUR_MS, SECOND_MS
 from protocols.link.records import SupplyChanged
 from protocols.reasons import ClockStatus, Energy, ScreenCode, Supply, SupplyReason
@@ -98,6 +99,9 @@ class SecondMeter:
     def readout(self, at_tick: Tick) -> Readout:
         del at_tick
         return cast("Readout", self)  # the player asks it for the glance alone
+
+    def entries_after(self, _number: int) -> tuple[Entry, ...]:
+        return ()
 
     def arrive(self, at_tick: int) -> None:
         """All that is due before an input at this tick."""
