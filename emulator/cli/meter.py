@@ -10,8 +10,10 @@ from emulator.cli.meter_options import (
     BalanceEur,
     CardFile,
     ConsolePlace,
+    DlmsKeys,
     DlmsPassword,
     DlmsPlace,
+    DlmsPolicy,
     EnergyName,
     FirmwareName,
     Home,
@@ -64,6 +66,8 @@ def run_meter(
     optical_password: OpticalPassword = DEFAULT_PASSWORD,
     dlms: DlmsPlace = "",
     dlms_password: DlmsPassword = DEFAULT_DLMS_PASSWORD,
+    dlms_keys: DlmsKeys = "",
+    dlms_policy: DlmsPolicy = 3,
     console: ConsolePlace = "",
     firmware: FirmwareName = GUARDED,
     scenario: ScenarioFile = "",
@@ -83,7 +87,8 @@ def run_meter(
     now_ms = checked_now_ms()
     faces = FaceOptions(
         p1=p1, p1_fault=p1_fault, p1_amounts=p1_amounts, optical=optical, optical_password=optical_password,
-        dlms=dlms, dlms_password=dlms_password, console=console, scenario=scenario, rate=rate,
+        dlms=dlms, dlms_password=dlms_password,
+        dlms_keys=dlms_keys, dlms_policy=dlms_policy, console=console, scenario=scenario, rate=rate,
     )  # fmt: skip
     if faces.wanted:
         _refuse_with_faces({"--state": state, "--pull-after-ms": pull_after_ms})

@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 
 from cardreader.readers.virtual import SCHEME, VirtualCard
+from emulator.cli.dlms_keys import read_settings
 from emulator.cli.meter_options import GUARDED, LEGACY
 from emulator.cli.reading import read_files
 from emulator.cli.trust import read_secrets
+from emulator.faces.dlms.security import system_title
 from emulator.faces.dlms.session import PASSWORD_BYTES_MAX
 from emulator.faces.optical.session import PASSWORD_CHARS_MAX, is_password
 from emulator.faces.p1.faults import TelegramFault
@@ -50,6 +52,8 @@ class FaceOptions:
     optical_password: str
     dlms: str
     dlms_password: str
+    dlms_keys: str
+    dlms_policy: int
     console: str
     scenario: str
     rate: float
@@ -85,15 +89,23 @@ def serve_faces(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs, *, as_json
     """Run one meter with its faces until Ctrl-C or SIGTERM. Raises InputError for any option."""
     scenario, home = _scenario(options, lone, now_ms)
     spec = meter_of(scenario, lone.name)
-    choice = _choice(options, spec)
+    choice = _choice(options, spec, scenario.seed)
     check_files(scenario)
     warn(scenario.warnings)
     meter = InstalledMeter(scenario, spec, home)
     clock = PacedTime(UtcMs(scenario.start_ms), _rate_permille(options.rate))
 
     def tell(places: Mapping[str, str]) -> None:
-        told = {"meter": spec.id, "firmware": spec.firmware, "profile": spec.profile.name, "faces": places}
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n" if as_json else _text(spec, places))
+        told: dict[str, object] = {
+            "meter": spec.id,
+            "firmware": spec.firmware,
+            "profile": spec.profile.name,
+            "faces": places,
+        }
+        keys = _told_keys(options, choice, spec)
+        if keys:
+            told["dlms"] = keys
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n" if as_json else _text(spec, places, keys))
         sys.stdout.flush()
 
     async def run() -> None:
@@ -147,7 +159,7 @@ def _home(folder: Path) -> HomeKeys:
     return HomeKeys(found.root, found.fleet_key, found.issuers)
 
 
-def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
+def _choice(options: FaceOptions, spec: MeterSpec, seed: int) -> FaceChoice:
     """Where the faces are to be. Raises InputError for one that this meter does not have."""
     p1 = _place(options.p1, "--p1")
     if p1 is not None and spec.firmware == LEGACY:
@@ -163,7 +175,8 @@ def _choice(options: FaceOptions, spec: MeterSpec) -> FaceChoice:
         raise InputError(f"--optical-password: {quoted(password)}; allowed: {allowed}")
     dlms_password = _dlms_password(options.dlms_password)
     p1_choice = P1Choice(options.p1_amounts, fault, every)
-    return FaceChoice(p1, p1_choice, optical, password, console, dlms, is_hdlc, dlms_password)
+    security = read_settings(options.dlms_keys, options.dlms_policy, seed, spec.id)
+    return FaceChoice(p1, p1_choice, optical, password, console, dlms, is_hdlc, dlms_password, security)
 
 
 def _dlms_place(text: str, spec: MeterSpec) -> tuple[FacePlace | None, bool]:
@@ -209,6 +222,20 @@ def _rate_permille(rate: float) -> int:
     return permille
 
 
-def _text(spec: MeterSpec, places: Mapping[str, str]) -> str:
+def _told_keys(options: FaceOptions, choice: FaceChoice, spec: MeterSpec) -> Mapping[str, str]:
+    """What client 1 of DLMS needs, where nobody has brought keys: those of a seed are no secret."""
+    if choice.dlms is None or options.dlms_keys or choice.dlms_security is None:
+        return {}
+    keys = choice.dlms_security.keys
+    return {
+        "system_title": system_title(spec.id).hex(),
+        "encryption_key": keys.encryption.hex(),
+        "authentication_key": keys.authentication.hex(),
+    }
+
+
+def _text(spec: MeterSpec, places: Mapping[str, str], keys: Mapping[str, str]) -> str:
     lines = [f"meter {spec.id}: {spec.firmware}, {spec.profile.name}; it runs until Ctrl-C"]
-    return "\n".join(lines + [f"  {face:<8} {where}" for face, where in places.items()]) + "\n"
+    lines += [f"  {face:<8} {where}" for face, where in places.items()]
+    lines += [f"  dlms {name.replace('_', ' ')} {value}" for name, value in keys.items()]
+    return "\n".join(lines) + "\n"

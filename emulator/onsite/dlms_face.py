@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from emulator.faces.dlms.association import PasswordLock
+from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
 from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
 from emulator.faces.dlms.hdlc_connection import HdlcConnection
@@ -21,14 +21,14 @@ class DlmsFace:
 
     def __init__(
         self,
-        password: str,
+        guards: Guards,
         view: Callable[[], FaceView],
         bring_date: Callable[[UtcMs], None],
         bring_request: Callable[[bytes], None],
         *,
         is_hdlc: bool,
     ) -> None:
-        self._shared = SharedState(PasswordLock(password.encode("ascii")))
+        self._shared = SharedState(guards)
         self._connect = HdlcConnection if is_hdlc else WrappedConnection
         self._view = view
         self._bring_date = bring_date

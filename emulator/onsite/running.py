@@ -6,6 +6,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Never
 
+from emulator.faces.dlms.association import Guards
+from emulator.faces.dlms.locking import PasswordLock
+from emulator.faces.dlms.security import MeterSecurity, SecuritySettings, system_title
 from emulator.faces.dlms.session import DEFAULT_DLMS_PASSWORD
 from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.faces.places import FacePlace
@@ -31,7 +34,10 @@ _TELEGRAM_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class FaceChoice:
-    """Where each face is reached; None: it has none. `dlms_hdlc`: by HDLC, not by the TCP wrapper."""
+    """Where each face is reached; None: it has none. `dlms_hdlc`: by HDLC, not by the TCP wrapper.
+
+    `dlms_security`: of its client 1; None: it has none.
+    """
 
     p1: FacePlace | None = None
     p1_choice: P1Choice = field(default_factory=P1Choice)
@@ -41,6 +47,7 @@ class FaceChoice:
     dlms: FacePlace | None = None
     dlms_hdlc: bool = False
     dlms_password: str = DEFAULT_DLMS_PASSWORD
+    dlms_security: SecuritySettings | None = None
 
 
 async def run_with_faces(
@@ -66,7 +73,7 @@ class _Faces:
         self._p1 = P1Face(choice.p1_choice)
         self._optical = OpticalFace(choice.optical_password, self._view, self._bring_date)
         self._dlms = DlmsFace(
-            choice.dlms_password,
+            _guards(choice, meter.spec.id),
             self._view,
             self._bring_date,
             meter.bring_unsigned,
@@ -120,3 +127,9 @@ class _Faces:
 
     def _bring_date(self, time_ms: UtcMs) -> None:
         self._meter.do(SetClockSpec(offset_ms=None, time_ms=time_ms))
+
+
+def _guards(choice: FaceChoice, meter: str) -> Guards:
+    settings = choice.dlms_security
+    security = None if settings is None else MeterSecurity(settings, system_title(meter))
+    return Guards(PasswordLock(choice.dlms_password.encode("ascii")), security)

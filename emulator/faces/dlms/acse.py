@@ -15,17 +15,23 @@ RLRE: Final = bytes.fromhex("6303800100")
 # joint-iso-ccitt(2) country(16) country-name(756) identified-organization(5) DLMS-UA(8), and then:
 _DLMS: Final = bytes.fromhex("6085740508")
 LN_CONTEXT: Final = _DLMS + b"\x01\x01"
+# The same, with ciphered APDUs.
+CIPHERED_CONTEXT: Final = _DLMS + b"\x01\x03"
 NO_SECURITY: Final = _DLMS + b"\x02\x00"
 LOW_SECURITY: Final = _DLMS + b"\x02\x01"
+HLS_GMAC: Final = _DLMS + b"\x02\x05"
 
 # Services of an xDLMS context, as bits of three bytes.
 GET_BLOCKS, SET_BLOCKS, ACTION_BLOCKS, LISTS = 0x001000, 0x000800, 0x000400, 0x000200
 GET, SET, SELECTIVE, ACTION = 0x000010, 0x000008, 0x000004, 0x000001
 CONFORMANCE: Final = GET_BLOCKS | SET_BLOCKS | ACTION_BLOCKS | LISTS | GET | SET | SELECTIVE | ACTION
+# Protection that names its sender's title; of ciphered associations alone.
+GENERAL_PROTECTION: Final = 0x400000
 DLMS_VERSION: Final = 6
 # A GET answer's head and a byte of each block must fit in.
 CLIENT_BYTES_MIN: Final = 32
-# Calling authentication value.
+# Calling AP title, and calling authentication value.
+_TITLE: Final = 0xA6
 _SECRET: Final = 0xAC
 _VAA_NAME: Final = b"\x00\x07"
 _INITIATE_REQUEST: Final = 0x01
@@ -39,6 +45,7 @@ class Diagnostic(IntEnum):
     NONE = 0
     NO_REASON = 1
     CONTEXT_NOT_SUPPORTED = 2
+    TITLE_NOT_RECOGNISED = 3
     MECHANISM_NOT_RECOGNISED = 11
     AUTHENTICATION_FAILURE = 13
     AUTHENTICATION_REQUIRED = 14
@@ -54,11 +61,18 @@ class InitiateError(IntEnum):
 
 
 class AssociationAsked(NamedTuple):
-    """An AARQ. `mechanism` empty: none was named. `client_bytes_max` 0: the client takes any length."""
+    """An AARQ. `mechanism`, `title` and `secret` empty: none was named. `proposed`: what it is all about."""
 
     context: bytes
     mechanism: bytes
+    title: bytes
     secret: bytes
+    proposed: bytes
+
+
+class ContextProposed(NamedTuple):
+    """An InitiateRequest. `client_bytes_max` 0: the client takes any length."""
+
     dlms_version: int
     conformance: int
     client_bytes_max: int
@@ -75,12 +89,12 @@ def read_opening(pdu: bytes) -> AssociationAsked:
         if tag in fields:
             raise BrokenPduError(f"field {tag} twice")
         fields[tag] = cursor.take(cursor.length())
-    initiate = Cursor(_inner(fields.get(0xBE, b""), 0x04))
     return AssociationAsked(
         _inner(fields.get(0xA1, b""), 0x06),
         fields.get(0x8B, b""),
+        _inner(fields[_TITLE], 0x04) if _TITLE in fields else b"",
         _inner(fields[_SECRET], 0x80) if _SECRET in fields else b"",
-        *_read_initiate(initiate),
+        _inner(fields.get(0xBE, b""), 0x04),
     )
 
 
@@ -94,8 +108,9 @@ def _inner(data: bytes, tag: int) -> bytes:
     return inside
 
 
-def _read_initiate(cursor: Cursor) -> tuple[int, int, int]:
-    """Version, conformance and PDU size of an InitiateRequest in A-XDR."""
+def read_proposed(initiate: bytes) -> ContextProposed:
+    """An InitiateRequest in A-XDR. Raises BrokenPduError."""
+    cursor = Cursor(initiate)
     if cursor.byte() != _INITIATE_REQUEST:
         raise BrokenPduError("no InitiateRequest")
     if _is_there(cursor):
@@ -108,7 +123,7 @@ def _read_initiate(cursor: Cursor) -> tuple[int, int, int]:
         raise BrokenPduError("no conformance block")
     conformance, client_bytes_max = cursor.number(3), cursor.number(2)
     cursor.end()
-    return version, conformance, client_bytes_max
+    return ContextProposed(version, conformance, client_bytes_max)
 
 
 def _is_there(cursor: Cursor) -> bool:
@@ -118,9 +133,9 @@ def _is_there(cursor: Cursor) -> bool:
     return flag == 1
 
 
-def write_accepted(mechanism: bytes, conformance: int) -> bytes:
-    """An AARE that opens the association; `mechanism` empty: nobody was authenticated."""
-    initiate = (
+def write_agreed(conformance: int) -> bytes:
+    """An InitiateResponse."""
+    return (
         b"\x08\x00"
         + bytes((DLMS_VERSION,))
         + _CONFORMANCE_HEAD
@@ -128,23 +143,38 @@ def write_accepted(mechanism: bytes, conformance: int) -> bytes:
         + RECEIVE_BYTES_MAX.to_bytes(2, "big")
         + _VAA_NAME
     )
-    return _write_answer(0, Diagnostic.NONE, mechanism, initiate)
 
 
-def write_rejected(diagnostic: Diagnostic, initiate: InitiateError | None = None) -> bytes:
+def write_accepted(mechanism: bytes, agreed: bytes) -> bytes:
+    """An AARE that opens the association; `mechanism` empty: nobody was authenticated."""
+    proven = _field(0x88, b"\x07\x80") + _field(0x89, mechanism) if mechanism else b""
+    return _write_answer(0, Diagnostic.NONE, agreed, after=proven)
+
+
+def write_challenge(title: bytes, challenge: bytes, agreed: bytes) -> bytes:
+    """An AARE that opens the association once the client has answered. `title` is the meter's."""
+    asked = _field(0x88, b"\x07\x80") + _field(0x89, HLS_GMAC) + _field(0xAA, _field(0x80, challenge))
+    after = _field(0xA4, _field(0x04, title)) + asked
+    return _write_answer(0, Diagnostic.AUTHENTICATION_REQUIRED, agreed, context=CIPHERED_CONTEXT, after=after)
+
+
+def write_rejected(
+    diagnostic: Diagnostic, initiate: InitiateError | None = None, *, context: bytes = LN_CONTEXT
+) -> bytes:
     """An AARE that refuses it for good; `initiate`: what of the proposed context cannot be."""
     error = b"" if initiate is None else b"\x0e\x01\x06" + bytes((initiate,))
-    return _write_answer(1, diagnostic, b"", error)
+    return _write_answer(1, diagnostic, error, context=context)
 
 
-def _write_answer(result: int, diagnostic: Diagnostic, mechanism: bytes, user: bytes) -> bytes:
+def _write_answer(
+    result: int, diagnostic: Diagnostic, user: bytes, *, context: bytes = LN_CONTEXT, after: bytes = b""
+) -> bytes:
     body = (
-        _field(0xA1, _field(0x06, LN_CONTEXT))
+        _field(0xA1, _field(0x06, context))
         + _field(0xA2, _field(0x02, bytes((result,))))
         + _field(0xA3, _field(0xA1, _field(0x02, bytes((diagnostic,)))))
+        + after
     )
-    if mechanism:
-        body += _field(0x88, b"\x07\x80") + _field(0x89, mechanism)
     if user:
         body += _field(0xBE, _field(0x04, user))
     return _field(_AARE, body)

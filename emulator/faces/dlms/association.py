@@ -1,115 +1,200 @@
 """The association of a client, and the object that shows it: class 15, version 1. Pure."""
 
-import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from emulator.faces.dlms.acse import (
+    CIPHERED_CONTEXT,
     CLIENT_BYTES_MIN,
     CONFORMANCE,
     DLMS_VERSION,
+    GENERAL_PROTECTION,
+    HLS_GMAC,
     LN_CONTEXT,
     LOW_SECURITY,
     NO_SECURITY,
     AssociationAsked,
+    ContextProposed,
     Diagnostic,
     InitiateError,
+    read_proposed,
     write_accepted,
+    write_agreed,
+    write_challenge,
     write_rejected,
 )
+from emulator.faces.dlms.ciphering import TITLE_BYTES, ForgedPduError, read_ciphered
+from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome
+from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.model import Client, CosemObject, constant, logical_name, object_list, visible_to
 from emulator.faces.dlms.objects import LOGICAL_DEVICE, objects_of
-from emulator.faces.dlms.values import Datum, Tag, octets, structure
+from emulator.faces.dlms.secure_channel import (
+    CHALLENGE_BYTES,
+    CIPHERED_BYTES_MAX,
+    INITIATE_REQUEST,
+    INITIATE_RESPONSE,
+    SecureChannel,
+)
+from emulator.faces.dlms.security import SETUP_NAME, MeterSecurity, WeakPduError
+from emulator.faces.dlms.services import DlmsResult
+from emulator.faces.dlms.values import Cursor, Datum, Tag, octets, structure, write_length
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.view import FaceView
-from protocols.instants import MINUTE_MS
 
-TRIES_MAX: Final = 3
-LOCKED_MS: Final = 10 * MINUTE_MS
 _ASSOCIATED: Final = 2
+_MECHANISMS: Final = {
+    Client.PUBLIC: NO_SECURITY,
+    Client.READER: LOW_SECURITY,
+    Client.MANAGEMENT: HLS_GMAC,
+}
+ASSOCIATION_NAME: Final = logical_name("0-0:40.0.0")
 _NO_SETUP: Final = bytes(6)
 
 
-@dataclass(slots=True)
-class PasswordLock:
-    """Wrong passwords of all connections together: the last one allowed locks the reader out for a time."""
+class Guards(NamedTuple):
+    """What keeps strangers out: the password of client 2, the keys of client 1 (None: there is none)."""
 
-    password: bytes
-    wrong_tries: int = 0
-    locked_until_ms: int = 0
-
-    def opens(self, given: bytes, at_ms: int) -> bool:
-        """Whether this opens the lock now, compared in a time that says nothing of it."""
-        if at_ms < self.locked_until_ms:
-            return False
-        if hmac.compare_digest(given, self.password):
-            self.wrong_tries = 0
-            return True
-        self.wrong_tries += 1
-        if self.wrong_tries >= TRIES_MAX:
-            self.wrong_tries, self.locked_until_ms = 0, at_ms + LOCKED_MS
-        return False
+    lock: PasswordLock
+    security: MeterSecurity | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """An association that is open. `send_bytes_max`: how long an answer may be."""
+    """An association that is open. `client_bytes_max`: how long an answer may be with all that is around it.
+
+    `channel`: what ciphers it, with the client's proof still to come; None: nothing does.
+    """
 
     client: Client
     conformance: int
-    send_bytes_max: int
+    client_bytes_max: int
+    security: MeterSecurity | None = None
+    channel: SecureChannel | None = None
+
+    @property
+    def send_bytes_max(self) -> int:
+        """How long an answer may be before it is ciphered."""
+        return self.client_bytes_max - (CIPHERED_BYTES_MAX if self.channel else 0)
 
     def objects(self, view: FaceView) -> tuple[CosemObject, ...]:
         """What its client has, the association's own object among them."""
-        others = visible_to(objects_of(view), self.client)
+        of_security = () if self.security is None else self.security.objects()
+        others = visible_to((*objects_of(view), *of_security), self.client)
         # Its list names the object itself as well; whoever reads that asks for the list again.
         listed = (_shown(self, ()), *others)
         return (_shown(self, listed), *others)
 
 
-def open_association(
-    opening: AssociationAsked, source: int, lock: PasswordLock, at_ms: int
-) -> tuple[Association | None, bytes]:
-    """The association that an AARQ opens, and the AARE. None: it is refused."""
+Opened = tuple[Association | None, bytes]
+
+
+def open_association(opening: AssociationAsked, source: int, guards: Guards, at_ms: int) -> Opened:
+    """The association that an AARQ opens, and the AARE. None: it is refused.
+
+    Raises BrokenPduError, and RepeatedPduError for an AARQ of client 1 that has come before.
+    """
+    if source == Client.MANAGEMENT and guards.security is not None:
+        return _open_secured(opening, guards.security, at_ms)
     refused = _refused(opening, source)
-    if refused is None and source == Client.READER and not lock.opens(opening.secret, at_ms):
-        refused = write_rejected(Diagnostic.AUTHENTICATION_FAILURE)
+    if refused is None:
+        proposed = read_proposed(opening.proposed)
+        refused = _refused_context(proposed, CLIENT_BYTES_MIN)
+        if refused is None and source == Client.READER and not guards.lock.opens(opening.secret, at_ms):
+            refused = write_rejected(Diagnostic.AUTHENTICATION_FAILURE)
+        if refused is None:
+            client = Client(source)
+            association = Association(
+                client, proposed.conformance & CONFORMANCE, _bytes_max(proposed), guards.security
+            )
+            mechanism = LOW_SECURITY if client is Client.READER else b""
+            return association, write_accepted(mechanism, write_agreed(association.conformance))
+    return None, refused
+
+
+def _open_secured(opening: AssociationAsked, security: MeterSecurity, at_ms: int) -> Opened:
+    """Client 1: the proposal is ciphered, and the answer holds a challenge."""
+    refused = _refused_secured(opening, security, at_ms)
     if refused is not None:
         return None, refused
-    conformance = opening.conformance & CONFORMANCE
-    send_bytes_max = min(opening.client_bytes_max or RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX)
-    association = Association(Client(source), conformance, send_bytes_max)
-    mechanism = LOW_SECURITY if association.client is Client.READER else b""
-    return association, write_accepted(mechanism, conformance)
+    cursor = Cursor(opening.proposed)
+    if cursor.byte() != INITIATE_REQUEST:
+        return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
+    ciphered = read_ciphered(cursor.take(cursor.length()))
+    cursor.end()
+    try:
+        proposed = read_proposed(security.hear(opening.title, ciphered))
+    except WeakPduError:
+        return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
+    except ForgedPduError:
+        security.lock.judge(is_right=False, at_ms=at_ms)
+        return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
+    refused = _refused_context(proposed, CLIENT_BYTES_MIN + CIPHERED_BYTES_MAX)
+    if refused is not None:
+        return None, refused
+    conformance = proposed.conformance & (CONFORMANCE | GENERAL_PROTECTION)
+    channel = SecureChannel(security, opening.title, opening.secret, security.draw_challenge())
+    said = security.say(ciphered.control, write_agreed(conformance))
+    agreed = bytes((INITIATE_RESPONSE,)) + write_length(len(said)) + said
+    association = Association(Client.MANAGEMENT, conformance, _bytes_max(proposed), security, channel)
+    return association, write_challenge(security.title, channel.asked, agreed)
+
+
+def _bytes_max(proposed: ContextProposed) -> int:
+    return min(proposed.client_bytes_max or RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX)
+
+
+def _rejected_secured(diagnostic: Diagnostic) -> bytes:
+    return write_rejected(diagnostic, context=CIPHERED_CONTEXT)
 
 
 def _refused(opening: AssociationAsked, source: int) -> bytes | None:
     """The AARE that refuses what no password can make good."""
+    if source not in (Client.PUBLIC, Client.READER):
+        return write_rejected(Diagnostic.NO_REASON)
     if opening.context != LN_CONTEXT:
         return write_rejected(Diagnostic.CONTEXT_NOT_SUPPORTED)
-    if source not in tuple(Client):
-        return write_rejected(Diagnostic.NO_REASON)
     if source == Client.READER and not opening.mechanism:
         return write_rejected(Diagnostic.AUTHENTICATION_REQUIRED)
     wanted = (LOW_SECURITY,) if source == Client.READER else (b"", NO_SECURITY)
     if opening.mechanism not in wanted:
         return write_rejected(Diagnostic.MECHANISM_NOT_RECOGNISED)
-    if opening.dlms_version < DLMS_VERSION:
+    return None
+
+
+def _refused_secured(opening: AssociationAsked, security: MeterSecurity, at_ms: int) -> bytes | None:
+    """The AARE that refuses what no key can make good."""
+    if opening.context != CIPHERED_CONTEXT:
+        return write_rejected(Diagnostic.CONTEXT_NOT_SUPPORTED)
+    if not opening.mechanism:
+        return _rejected_secured(Diagnostic.AUTHENTICATION_REQUIRED)
+    if opening.mechanism != HLS_GMAC:
+        return _rejected_secured(Diagnostic.MECHANISM_NOT_RECOGNISED)
+    # With our own title a client's messages and ours would have the same nonces.
+    if len(opening.title) != TITLE_BYTES or opening.title == security.title:
+        return _rejected_secured(Diagnostic.TITLE_NOT_RECOGNISED)
+    if len(opening.secret) not in CHALLENGE_BYTES or security.lock.is_shut(at_ms) or security.is_spent:
+        return _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
+    return None
+
+
+def _refused_context(proposed: ContextProposed, bytes_min: int) -> bytes | None:
+    """The AARE that refuses what the client proposes, whoever it is."""
+    if proposed.dlms_version < DLMS_VERSION:
         return write_rejected(Diagnostic.NO_REASON, InitiateError.VERSION_TOO_LOW)
-    if 0 < opening.client_bytes_max < CLIENT_BYTES_MIN:
+    if 0 < proposed.client_bytes_max < bytes_min:
         return write_rejected(Diagnostic.NO_REASON, InitiateError.PDU_TOO_SHORT)
-    if not opening.conformance & CONFORMANCE:
+    if not proposed.conformance & CONFORMANCE:
         return write_rejected(Diagnostic.NO_REASON, InitiateError.INCOMPATIBLE_CONFORMANCE)
     return None
 
 
 def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemObject:
     client = association.client
-    mechanism = LOW_SECURITY if client is Client.READER else NO_SECURITY
+    is_secured = association.channel is not None
     context = structure(
         Datum(Tag.BIT_STRING, 24, association.conformance.to_bytes(3, "big")),
         Datum(Tag.LONG_UNSIGNED, RECEIVE_BYTES_MAX),
-        Datum(Tag.LONG_UNSIGNED, association.send_bytes_max),
+        Datum(Tag.LONG_UNSIGNED, association.client_bytes_max),
         Datum(Tag.UNSIGNED, DLMS_VERSION),
         Datum(Tag.INTEGER, 0),
         octets(b""),
@@ -117,10 +202,16 @@ def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemOb
     readings = {
         2: lambda _view: object_list(listed, client),
         3: constant(structure(Datum(Tag.INTEGER, client), Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE))),
-        4: constant(octets(LN_CONTEXT)),
+        4: constant(octets(CIPHERED_CONTEXT if is_secured else LN_CONTEXT)),
         5: constant(context),
-        6: constant(octets(mechanism)),
+        6: constant(octets(_MECHANISMS[client])),
         8: constant(Datum(Tag.ENUM, _ASSOCIATED)),
-        9: constant(octets(_NO_SETUP)),
+        9: constant(octets(SETUP_NAME if is_secured else _NO_SETUP)),
     }
-    return CosemObject(15, 1, logical_name("0-0:40.0.0"), readings, is_public=True)
+    methods = {1: _reply_again} if is_secured else {}
+    return CosemObject(15, 1, ASSOCIATION_NAME, readings, methods=methods, is_public=True)
+
+
+def _reply_again(_asked: GivenValue, _view: FaceView, _preset: ClockPreset) -> Outcome:
+    """The client's proof comes before the association is open, and once."""
+    return DlmsResult.READ_WRITE_DENIED, None

@@ -20,6 +20,7 @@ class Client(IntEnum):
 
     PUBLIC = 16
     READER = 2
+    MANAGEMENT = 1
 
 
 class Access(IntFlag):
@@ -39,8 +40,8 @@ PartReading = Callable[[Datum, FaceView], Datum | DlmsResult]
 class CosemObject:
     """`readings`: attributes from 2 on, by number; the first is the logical name.
 
-    `writes` and `methods`: what the reader may write and invoke, by number. `parts`: of an attribute, what
-    each access selector reads. `is_public`: also the public client reads it.
+    `writes` and `methods`: what all but the public client may write and invoke, by number. `parts`: of an
+    attribute, what each access selector reads. `is_public`: also the public client reads it.
     """
 
     class_id: int
@@ -56,12 +57,12 @@ class CosemObject:
         """What a client may do with an attribute; nothing with one that is not there."""
         if attribute != 1 and attribute not in self.readings:
             return Access.NONE
-        may_write = client is Client.READER and attribute in self.writes
+        may_write = client is not Client.PUBLIC and attribute in self.writes
         return Access.READ | (Access.WRITE if may_write else Access.NONE)
 
     def may_act(self, client: Client, method: int) -> bool:
         """Whether a client may invoke a method."""
-        return client is Client.READER and method in self.methods
+        return client is not Client.PUBLIC and method in self.methods
 
     def read(self, attribute: int, view: FaceView) -> Datum:
         """The value of an attribute that is there."""
@@ -82,7 +83,7 @@ def constant(value: Datum) -> Reading:
 
 def visible_to(objects: tuple[CosemObject, ...], client: Client) -> tuple[CosemObject, ...]:
     """The objects that a client has in its association."""
-    return tuple(each for each in objects if each.is_public or client is Client.READER)
+    return tuple(each for each in objects if each.is_public or client is not Client.PUBLIC)
 
 
 def object_list(objects: tuple[CosemObject, ...], client: Client) -> Datum:

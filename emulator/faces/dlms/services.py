@@ -48,6 +48,7 @@ class ServiceFault(IntEnum):
     BROKEN = 0x0103
     NOT_SUPPORTED = 0x0102
     UNKNOWN = 0x0202
+    NOT_DECIPHERED = 0x0105
 
 
 class Member(NamedTuple):
@@ -285,3 +286,13 @@ def write_action_block(invoke: int, block: int) -> bytes:
 def write_fault(fault: ServiceFault) -> bytes:
     """An exception response."""
     return b"\xd8" + fault.to_bytes(2, "big")
+
+
+def write_counter_fault(expected: int) -> bytes:
+    """An exception response: the invocation counter is not the one that is expected, or a greater one."""
+    return b"\xd8\x01\x06" + expected.to_bytes(4, "big")
+
+
+def write_action_value(invoke: int, data: bytes) -> bytes:
+    """An ACTION that has succeeded, and gives a value back, which is encoded already."""
+    return bytes((0xC7, _NORMAL, invoke, DlmsResult.SUCCESS, 1, 0)) + data

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
+from dlms_cosem.clients.dlms_client import DlmsClient
+from dlms_cosem.enumerations import AuthenticationMechanism
 from dsmr_parser import telegram_specifications
 from dsmr_parser.parsers import TelegramParser
 
@@ -21,14 +24,21 @@ TELEGRAM_BYTES = 4_000
 
 @contextmanager
 def running(*words: str, cwd: Path) -> Iterator[dict[str, str]]:
-    """The faces of a meter that runs; at the end it is told to stop, and its status is 0."""
+    """The faces of a meter that runs."""
+    with told(*words, cwd=cwd) as line:
+        yield line["faces"]
+
+
+@contextmanager
+def told(*words: str, cwd: Path) -> Iterator[dict[str, Any]]:
+    """What a meter that runs has said of itself; at the end it is told to stop, and its status is 0."""
     command = [str(BIN / "relance-emulator"), "meter", *words, "--json"]
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
             assert line, "it has ended"
-            yield json.loads(line)["faces"]
+            yield json.loads(line)
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
@@ -67,6 +77,10 @@ WRONG = [
         '--optical-password: "a(b"; allowed: 1 to 32 letters',
     ),
     (("--dlms", "tcp:127.0.0.1:0", "--firmware", "legacy-2020"), "--dlms: a legacy-2020 meter has no such"),
+    (("--dlms", "tcp:127.0.0.1:0", "--dlms-keys", "00" * 31), '--dlms-keys: "0000'),
+    (("--dlms", "tcp:127.0.0.1:0", "--dlms-keys", "taken"), "--dlms-keys: taken: allowed: 64 hex digits"),
+    (("--dlms", "tcp:127.0.0.1:0", "--dlms-keys", "."), '--dlms-keys: ".": Is a directory; allowed: 64 hex'),
+    (("--dlms", "tcp:127.0.0.1:0", "--dlms-policy", "2"), "--dlms-policy: 2; allowed: 1 (authenticated) or"),
     (("--dlms", "hdlc:"), '--dlms: ""; allowed: tcp:HOST:PORT, pty:PATH or'),
     (("--dlms", "hdlc:com1"), '--dlms: "com1"; allowed: tcp:HOST:PORT, pty:PATH or'),
     (("--dlms", "pty:dlms"), '--dlms: "pty:dlms"; allowed: tcp:HOST:PORT, such as tcp:127.0.0.1:4059'),
@@ -80,6 +94,35 @@ WRONG = [
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "none"), '"none": no such file; allowed: a scenario file'),
     (("--p1", "tcp:127.0.0.1:0", "--scenario", "guarded/night-h3", "x"), 'METER: "x"; allowed: a meter of'),
 ]
+
+
+KEYS = "000102030405060708090a0b0c0d0e0f", "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
+
+
+@pytest.mark.parametrize("typed", ["", "".join(KEYS), "keys.hex"])
+def test_a_secure_client_opens_with_the_keys_that_are_printed_or_brought(tmp_path: Path, typed: str) -> None:
+    (tmp_path / "keys.hex").write_text("".join(KEYS) + "\n")
+    words = ["--dlms", "tcp:127.0.0.1:0", "--seed", "7", *(("--dlms-keys", typed) if typed else ())]
+    with told(*words, cwd=tmp_path) as line:
+        shown = line.get("dlms", {})
+        assert bool(shown) == (not typed)
+        keys = (shown["encryption_key"], shown["authentication_key"]) if shown else KEYS
+        host, port = line["faces"]["dlms"].removeprefix("tcp:").split(":")
+        client = DlmsClient.with_tcp_transport(
+            host,
+            int(port),
+            1,
+            1,
+            authentication_method=AuthenticationMechanism.HLS_GMAC,
+            encryption_key=bytes.fromhex(keys[0]),
+            authentication_key=bytes.fromhex(keys[1]),
+        )
+        with client.session() as opened:
+            assert opened.dlms_connection.meter_system_title[:3] == b"RLC"
+            assert shown.get("system_title", "").encode() in (
+                b"",
+                opened.dlms_connection.meter_system_title.hex().encode(),
+            )
 
 
 @pytest.mark.parametrize(("words", "line"), WRONG)

@@ -17,6 +17,8 @@ from dlms_cosem.exceptions import DlmsClientException
 from dlms_cosem.parsers import AssociationObjectListParser, ProfileGenericBufferParser
 from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 
+from emulator.faces.dlms.ciphering import SecurityKeys
+from emulator.faces.dlms.security import SecuritySettings, system_title
 from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, read_value, structure
 from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.onsite.installed import InstalledMeter
@@ -35,6 +37,7 @@ BEYOND_THEM = {(15, 5), (111, 4), (111, 11), (111, 15), (112, 7), (113, 9)}
 PROFILE, LOAD = CosemInterface.PROFILE_GENERIC, "1.0.99.1.0.255"
 CLOCK = (CosemInterface.CLOCK, "0.0.1.0.0.255")
 BREAKER = (CosemInterface.DISCONNECT_CONTROL, "0.0.96.3.10.255")
+COUNTER = (CosemInterface.DATA, "0.0.43.1.0.255")
 ACCOUNT = (CosemInterface.ACCOUNT, "0.0.19.0.0.255")
 
 
@@ -58,6 +61,15 @@ def client(places: Mapping[str, str], number: int = 2, **more: object) -> Iterat
     finally:
         # Their own `session` leaves the socket open after an error.
         opened.disconnect()
+
+
+KEYS = SecurityKeys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
+SECURED = replace(CHOICE, dlms_security=SecuritySettings(KEYS, bytes(32)))
+HLS = {
+    "authentication_method": AuthenticationMechanism.HLS_GMAC,
+    "encryption_key": KEYS.encryption,
+    "authentication_key": KEYS.authentication,
+}
 
 
 def get(opened: DlmsClient, of: tuple[CosemInterface, str], attribute: int) -> object:
@@ -196,6 +208,54 @@ def test_hdlc_on_a_terminal_brings_the_same(tmp_path: Path) -> None:
     assert by_hdlc.keys() == by_tcp.keys()
     assert [each for each in by_tcp if by_tcp[each] != by_hdlc[each] and each != moves] == []
     assert small[15, "0.0.40.0.0.255"][2] == by_tcp[15, "0.0.40.0.0.255"][2]
+
+
+def test_the_secure_client_reads_what_the_other_reads_and_on_a_terminal_too(tmp_path: Path) -> None:
+    meter = installed(load_w=0)
+    on_terminal = replace(SECURED, dlms=FacePlace(PlaceKind.PTY, path=str(tmp_path / "dlms")), dlms_hdlc=True)
+
+    def read(places: Mapping[str, str]) -> list[dict[tuple[int, str], dict[int, Any]]]:
+        plain, secured = read_all(places), read_all(places, 1, **HLS)
+        # The counter goes on, and whoever comes next asks for it first.
+        with client(places, 16) as opened:
+            counter = get(opened, COUNTER, 2)
+        with client(places, 1, **HLS, client_initial_invocation_counter=counter) as opened:
+            assert get(opened, ACCOUNT, 5) == 2_000
+        return [plain, secured]
+
+    plain, secured = with_faces(meter, SECURED, read)
+    small = with_faces(meter, on_terminal, lambda at: read_all(at, 1, **HLS, max_pdu_size=300))
+    moves = {(8, "0.0.1.0.0.255"), (15, "0.0.40.0.0.255"), (64, "0.0.43.0.0.255"), (1, "0.0.43.1.0.255")}
+    assert plain.keys() == secured.keys() == small.keys()
+    assert [
+        each for each in plain if each not in moves and not plain[each] == secured[each] == small[each]
+    ] == []
+    own = secured[15, "0.0.40.0.0.255"]
+    assert (own[3], own[6][-1], own[9]) == ([1, 1], 5, b"\x00\x00\x2b\x00\x00\xff")
+    assert own[2] == small[15, "0.0.40.0.0.255"][2]
+    setup = secured[64, "0.0.43.0.0.255"]
+    assert (setup[2], setup[3], setup[5]) == (3, 0, system_title("m1"))
+
+
+def test_keys_of_another_meter_and_a_recorded_counter_open_nothing() -> None:
+    meter = installed()
+
+    def read(places: Mapping[str, str]) -> None:
+        with client(places, 1, **HLS, client_initial_invocation_counter=40):
+            pass
+        with pytest.raises(DlmsClientException, match="COUNTER_ERROR"), client(places, 1, **HLS):
+            pass
+        wrong = {**HLS, "encryption_key": bytes(16), "client_initial_invocation_counter": 80}
+        with pytest.raises(DlmsClientException), client(places, 1, **wrong):
+            pass
+        with client(places, 1, **HLS, client_initial_invocation_counter=90) as opened:
+            with pytest.raises(ActionError, match="READ_WRITE_DENIED"):
+                act(opened, BREAKER, 1)
+            assert get(opened, BREAKER, 3) == 1
+
+    with_faces(meter, SECURED, read)
+    judged = [each.record for each in meter.noted if isinstance(each.record, OrderJudged)]
+    assert [(each.verdict, each.reason) for each in judged][-1:] == [("refused", "malformed")]
 
 
 def test_the_public_client_sees_no_money_and_changes_nothing() -> None:

@@ -1,7 +1,8 @@
 """A client that talks to a DLMS connection by its bytes, for the tests of the meter's end."""
 
-from emulator.faces.dlms.association import PasswordLock
+from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, SendFrame, WrappedConnection
+from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import WrappedPdu, take_frame, write_frame
 from tests.emulator.faces.views import view
@@ -31,7 +32,7 @@ class Talk:
     """A client and a meter, and what the meter was brought."""
 
     def __init__(self, shared: SharedState | None = None) -> None:
-        self.connection = WrappedConnection(shared or SharedState(PasswordLock(PASSWORD)))
+        self.connection = WrappedConnection(shared or SharedState(Guards(PasswordLock(PASSWORD))))
         self.at_ms = 0
         self.view = VIEW
         self.brought: list[ConnectionDeed] = []

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.faces.dlms.association import PasswordLock
+from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, SendFrame
 from emulator.faces.dlms.hdlc_connection import LINKS_MAX, SILENCE_MS_MAX, HdlcConnection
+from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.hdlc.frames import PAUSE_MS_MAX, Deframer, HdlcFrame, write_hdlc
@@ -22,7 +23,7 @@ class Line:
     """A client at the other end, which counts its frames."""
 
     def __init__(self) -> None:
-        self.connection = HdlcConnection(SharedState(PasswordLock(b"secret")))
+        self.connection = HdlcConnection(SharedState(Guards(PasswordLock(b"secret"))))
         self.at_ms = 0
         self.numbers: dict[int, int] = {}
         self.brought: list[ConnectionDeed] = []

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.faces.dlms.association import LOCKED_MS, TRIES_MAX, PasswordLock
+from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import HangUp
 from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
+from emulator.faces.dlms.locking import LOCKED_MS, TRIES_MAX, PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, write_frame
 from protocols.instants import DAY_MS, UtcMs
@@ -62,7 +63,7 @@ def test_who_opens_an_association(source: int, pdu: bytes, result: int, diagnost
 
 
 def test_the_third_wrong_password_locks_every_connection_for_ten_minutes() -> None:
-    shared = SharedState(PasswordLock(PASSWORD))
+    shared = SharedState(Guards(PasswordLock(PASSWORD)))
     wrong = READER.replace(PASSWORD, b"secreT")
     for _ in range(TRIES_MAX):
         assert "a1030201" + "0d" in Talk(shared).say(wrong)

@@ -1,0 +1,43 @@
+"""How often may be guessed: tries of all connections together. Pure."""
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocols.instants import MINUTE_MS
+
+TRIES_MAX: Final = 3
+LOCKED_MS: Final = 10 * MINUTE_MS
+
+
+@dataclass(slots=True)
+class TryLock:
+    """The last wrong try that is allowed in a row locks for a time."""
+
+    wrong_tries: int = 0
+    locked_until_ms: int = 0
+
+    def is_shut(self, at_ms: int) -> bool:
+        """Whether nothing opens it now."""
+        return at_ms < self.locked_until_ms
+
+    def judge(self, *, is_right: bool, at_ms: int) -> bool:
+        """Whether a try opens it; it is counted, unless it is shut."""
+        if self.is_shut(at_ms):
+            return False
+        self.wrong_tries = 0 if is_right else self.wrong_tries + 1
+        if self.wrong_tries >= TRIES_MAX:
+            self.wrong_tries, self.locked_until_ms = 0, at_ms + LOCKED_MS
+        return is_right
+
+
+@dataclass(slots=True)
+class PasswordLock:
+    """A password, and the tries at it."""
+
+    password: bytes
+    tries: TryLock = field(default_factory=TryLock)
+
+    def opens(self, given: bytes, at_ms: int) -> bool:
+        """Whether this opens the lock now, compared in a time that says nothing of it."""
+        return self.tries.judge(is_right=hmac.compare_digest(given, self.password), at_ms=at_ms)
