@@ -45,6 +45,7 @@ servers: $(VENV)/dev.stamp # What the tests start beside our own programs.
 	@tools/need-package mosquitto=mosquitto mosquitto_sub=mosquitto-clients initdb=postgresql softhsm2-util=softhsm2 \
 	  pcscd=pcscd opensc-tool=opensc chromium=chromium pango-view=pango1.0-tools
 	@tools/need-pyscard $(VENV)
+	@tools/need-gurux $(VENV)
 
 test: servers ## All tests.
 	@$(BIN)/python -m $(ALL_TESTS)
@@ -108,6 +109,7 @@ lock: ## Pin requirements/*.txt anew (needs uv); UPGRADE=1 takes the newest vers
 	  --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements/alone.in --output-file requirements/alone.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/card.in --output-file requirements/card.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements/gurux.in --output-file requirements/gurux.txt
 
 clean: ## Remove what was made, but for .venv.
 	rm -rf build *.egg-info .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
