@@ -57,7 +57,8 @@ class InstalledMeter:
         self._next: Input | None = next(self._inputs, None)
         self._zone = load_zone(spec.profile.zone)
         self._numbers = 0
-        readout = meter.readout(self._play.tick)
+        # What it shows at the instant to which it has run: of each change there is one, and many look at it.
+        self._readout = readout = meter.readout(self._play.tick)
         self._demand = demand.begin(readout.estimate_ms, readout.purse.energy_mj, self._zone)
         self._load_profile = begin_profile(readout.estimate_ms)
         self._log: tuple[LoggedRecord, ...] = ()
@@ -76,8 +77,8 @@ class InstalledMeter:
         """Let everything happen until a true instant; one that has passed changes nothing."""
         # A clock that stands still never reaches the end of its quarter, and is not waited for.
         shown_ms = None
-        while (due_ms := self._quarter_ends_ms()) <= true_ms and shown_ms != self._estimate_ms():
-            shown_ms = self._estimate_ms()
+        while (due_ms := self._quarter_ends_ms()) <= true_ms and shown_ms != self._readout.estimate_ms:
+            shown_ms = self._readout.estimate_ms
             self._run_to(due_ms)
             self._observe()
         self._run_to(true_ms)
@@ -96,8 +97,9 @@ class InstalledMeter:
 
     def view(self) -> FaceView:
         """What it shows now."""
-        readout = self._play.meter.readout(self._play.tick)
-        return FaceView(self.spec.id, self.spec.profile, readout, self._demand, self._load_profile, self._log)
+        return FaceView(
+            self.spec.id, self.spec.profile, self._readout, self._demand, self._load_profile, self._log
+        )
 
     def close(self) -> None:
         """Take out the card that may be in its slot."""
@@ -118,14 +120,11 @@ class InstalledMeter:
 
     def _quarter_ends_ms(self) -> UtcMs:
         """When its clock will show the end of its quarter; no sooner than a slow crystal counts one more."""
-        left_ms = demand.ends_ms(self._demand) - self._estimate_ms()
+        left_ms = demand.ends_ms(self._demand) - self._readout.estimate_ms
         return UtcMs(self._play.now_ms + max(left_ms, _LOOK_MS_MIN))
 
-    def _estimate_ms(self) -> UtcMs:
-        return self._play.meter.readout(self._play.tick).estimate_ms
-
     def _observe(self) -> None:
-        readout = self._play.meter.readout(self._play.tick)
+        self._readout = readout = self._play.meter.readout(self._play.tick)
         shown_ms, purse = readout.estimate_ms, readout.purse
         self._demand = demand.observe(self._demand, shown_ms, purse.energy_mj, self._zone)
         self._load_profile = observe_quarter(

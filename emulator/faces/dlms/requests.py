@@ -11,6 +11,7 @@ from emulator.faces.dlms import acse
 from emulator.faces.dlms.association import Association
 from emulator.faces.dlms.deeds import ClockPreset, DlmsDeed, GivenValue, Outcome
 from emulator.faces.dlms.model import Access, CosemObject
+from emulator.faces.dlms.objects import objects_of
 from emulator.faces.dlms.services import (
     BLOCK_HEAD_BYTES,
     ActionBlockRequest,
@@ -94,6 +95,8 @@ class RequestServer:
         self._preset = preset
         self._going: _LongAnswer | None = None
         self._coming: _LongRequest | None = None
+        self._of_meter: tuple[CosemObject, ...] = ()
+        self._by_name: dict[bytes, CosemObject] = {}
 
     def serve(self, pdu: bytes, view: FaceView) -> Answer:
         """The answer to a request, and what is done before it is sent. Raises BrokenPduError."""
@@ -234,10 +237,15 @@ class RequestServer:
 
     def _find(self, member: Member, view: FaceView) -> CosemObject | DlmsResult:
         """The object that a client means, of those that it has."""
-        named = [each for each in self._association.objects(view) if each.name == member.name]
-        if not named:
+        of_meter = objects_of(view)
+        # A meter's objects do not come and go; whether these are the same costs less than to gather them.
+        if of_meter != self._of_meter:
+            self._of_meter = of_meter
+            self._by_name = {each.name: each for each in self._association.objects(view)}
+        found = self._by_name.get(member.name)
+        if found is None:
             return DlmsResult.OBJECT_UNDEFINED
-        return named[0] if named[0].class_id == member.class_id else DlmsResult.OBJECT_CLASS_INCONSISTENT
+        return found if found.class_id == member.class_id else DlmsResult.OBJECT_CLASS_INCONSISTENT
 
 
 def _whole(data: bytes) -> Datum | None:
