@@ -88,6 +88,9 @@ KIOSK_OFFLINE_HOURS_MAX = 31 * 24
 # Acknowledgements, and documents for cards, in one message to a kiosk.
 KIOSK_ACKS_MAX = 100
 KIOSK_DOCUMENTS_MAX = 32
+# Refunds, and statements, in one message to a kiosk: each of up to 200 bytes, or of up to 1.5 KiB.
+KIOSK_REFUNDS_MAX = 64
+KIOSK_STATEMENTS_MAX = 10
 # What waits at a kiosk for the controller, and what a status may say of it: two years of a busy office.
 KIOSK_WAITING_MAX = 1_000_000
 # Balance of a meter: |balance| stays inside 63 bits of quanta (427,000 €).

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from sqlmodel import Session
 
 from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
 from cardreader.files.identity import is_reference
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.rules import PaymentState, eur
-from cardreader.kiosk.searching import Sought, find
+from cardreader.kiosk.searching import Sought, find, refund_told
 from cardreader.kiosk.store import reading_kiosk
 from cardreader.kiosk.tables import CardSeenRow, TakenPaymentRow
 from protocols.arguments import read_name
@@ -63,11 +64,20 @@ def find_household(
     ):
         found = find(session, sought, limit)
         lines = [(_card_fields(each), _card_text(each)) for each in found.cards]
-        lines += [(payment_fields(each), payment_text(each)) for each in found.payments]
+        lines += [_with_office(session, each) for each in found.payments]
     _write(lines, as_json=as_json)
     if not lines and not as_json:
         sys.stdout.write("this kiosk knows nothing of it\n")
     return Exit.DONE if lines else Exit.NO
+
+
+def _with_office(session: Session, row: TakenPaymentRow) -> tuple[dict[str, Any], str]:
+    """A payment, with how far the office is with its refund."""
+    told = refund_told(session, row)
+    fields, text = payment_fields(row), payment_text(row)
+    if told is None:
+        return {**fields, "office": None}, text
+    return {**fields, "office": told.standing}, f"{text}; the office: {told.standing}"
 
 
 def show_queue(

@@ -148,10 +148,14 @@ def _shift_fields(row: ShiftRow) -> dict[str, Any]:
 
 
 def _takings_text(takings: Takings) -> str:
-    return (
+    said = (
         f"{takings.payments} payments, cash in {eur(takings.cash_in_ueur)}, cash out "
         f"{eur(takings.cash_out_ueur)}, terminal {eur(takings.terminal_ueur)}"
     )
+    if takings.asked_back_ueur:
+        asked, paid = eur(takings.asked_back_ueur), eur(takings.paid_back_ueur)
+        said += f", asked of the office {asked} (it has paid {paid})"
+    return said
 
 
 def _closed_text(told: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from cardreader.kiosk.rules import PaymentState, eur
 from cardreader.kiosk.voiding import find_payment, void
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
-from protocols.documents.till_receipts import PaymentMeans
+from protocols.documents.till_receipts import PaymentMeans, RefundStanding
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
@@ -32,6 +32,12 @@ _SAID = {
     PaymentState.VOIDED: "voided: give {amount} back",
     PaymentState.DECLINED: "cancelled: nothing was taken",
     PaymentState.REFUND: "a refund of {amount} is noted: the office decides, give nothing back now",
+}
+
+_OFFICE = {
+    RefundStanding.OWED: "a refund of {amount} is with the office: give nothing back now",
+    RefundStanding.PAID: "the office has paid {amount} back: give nothing back",
+    RefundStanding.REJECTED: "the office has refused to pay {amount} back: the meter keeps it",
 }
 
 
@@ -84,10 +90,13 @@ def void_payment(
         "way": undone.way,
         "did": "done" if undone.is_new else "repeated",
         "receipt": receipt,
+        "office": undone.office or None,
     }
     said = _SAID[PaymentState(row.state)].format(amount=eur(row.amount_ueur))
     if row.state == PaymentState.VOIDED and not undone.is_new:
         said = f"was voided before: give {eur(row.amount_ueur)} back only if that was not done then"
+    if undone.office:
+        said = _OFFICE[RefundStanding(undone.office)].format(amount=eur(row.amount_ueur))
     sentence = f"payment {row.id} for meter {row.meter}: {said}"
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
     return Exit.DONE

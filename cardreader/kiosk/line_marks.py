@@ -16,6 +16,7 @@ from protocols.timing import CLAIM_AGE_MS_MAX, Judgement
 
 SEQUENCE: Final = "line/sequence"
 TAKEN: Final = "line/taken"
+STATEMENTS: Final = "line/statements"
 CLOCK_TRUSTED: Final = "line/clock_trusted"
 CLOCK_TICK: Final = "line/clock_tick"
 CLOCK_BOOT: Final = "line/clock_boot"

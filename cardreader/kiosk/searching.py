@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, or_, select
 
-from cardreader.kiosk.tables import CardSeenRow, TakenPaymentRow
+from cardreader.kiosk.tables import CardSeenRow, RefundToldRow, TakenPaymentRow
 
 
 class Sought(NamedTuple):
@@ -55,6 +55,14 @@ def latest_card(session: Session, meter: str) -> CardSeenRow | None:
     """The latest card of a meter that was here, by its pairing epoch; it may outlive the session."""
     cards = select(CardSeenRow).where(CardSeenRow.meter == meter)
     found = session.exec(cards.order_by(col(CardSeenRow.pairing).desc()).limit(1)).first()
+    if found is not None:
+        session.expunge(found)
+    return found
+
+
+def refund_told(session: Session, payment: TakenPaymentRow) -> RefundToldRow | None:
+    """How far the office is with the refund of a payment; None: it has not said."""
+    found = session.get(RefundToldRow, (payment.id, payment.meter, payment.amount_ueur))
     if found is not None:
         session.expunge(found)
     return found

@@ -7,20 +7,26 @@ from sqlmodel import Session, select
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import payments_in
 from cardreader.kiosk.rules import COUNTING, CashUp, PaymentState, booked_cash
-from cardreader.kiosk.tables import ShiftRow
-from protocols.documents.till_receipts import PaymentMeans
+from cardreader.kiosk.tables import RefundToldRow, ShiftRow, TakenPaymentRow
+from protocols.documents.till_receipts import PaymentMeans, RefundStanding
 from protocols.errors import RefusedError
 from protocols.instants import UtcMs
 from protocols.reasons import Language
 
 
 class Takings(NamedTuple):
-    """What a shift has taken and given back, in micro-euro. `payments`: how many it has taken."""
+    """What a shift has taken and given back, in micro-euro. `payments`: how many it has taken.
+
+    `asked_back_ueur`: for which it has asked the office; `paid_back_ueur`: what of it the office has paid.
+    Neither has left the drawer.
+    """
 
     payments: int
     cash_in_ueur: int
     cash_out_ueur: int
     terminal_ueur: int
+    asked_back_ueur: int = 0
+    paid_back_ueur: int = 0
 
 
 def shift_now(session: Session) -> ShiftRow | None:
@@ -77,9 +83,21 @@ def takings_of(session: Session, shift: int) -> Takings:
         and each.state == PaymentState.VOIDED
         and each.means == PaymentMeans.TERMINAL
     ]
+    asked = [each for each in rows if each.closed_shift == shift and each.state == PaymentState.REFUND]
+    paid = [each for each in asked if _is_paid_back(session, each)]
     return Takings(
-        len(taken), sum(cash_in), sum(each.amount_ueur for each in back), sum(terminal) - sum(gone)
+        len(taken),
+        sum(cash_in),
+        sum(each.amount_ueur for each in back),
+        sum(terminal) - sum(gone),
+        sum(each.amount_ueur for each in asked),
+        sum(each.amount_ueur for each in paid),
     )
+
+
+def _is_paid_back(session: Session, payment: TakenPaymentRow) -> bool:
+    told = session.get(RefundToldRow, (payment.id, payment.meter, payment.amount_ueur))
+    return told is not None and told.standing == RefundStanding.PAID
 
 
 def close_shift(session: Session, counted_ueur: int, now_ms: UtcMs) -> tuple[ShiftRow, Takings, CashUp]:

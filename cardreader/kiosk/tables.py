@@ -11,7 +11,7 @@ from sqlalchemy import Integer, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 # The form of the tables, in the file's own number (PRAGMA user_version).
-KIOSK_SCHEMA: Final = 1
+KIOSK_SCHEMA: Final = 2
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
 
@@ -206,6 +206,19 @@ class CardSeenRow(KioskTable, table=True):
     chain: int = _int()
     words: str = Field(default="", sa_type=Text)
     seen_ms: int = _int()
+
+
+class RefundToldRow(KioskTable, table=True):
+    """How far the office is with a refund, as it has told this kiosk. `standing`: of `RefundStanding`."""
+
+    __tablename__ = "refund_told"
+    __table_args__ = _STRICT
+
+    payment: str = Field(primary_key=True, sa_type=Text)
+    meter: str = Field(primary_key=True, sa_type=Text)
+    amount_ueur: int = Field(primary_key=True, sa_type=Integer)
+    standing: str = Field(sa_type=Text)
+    at_ms: int = _int()
 
 
 class MarkRow(KioskTable, table=True):

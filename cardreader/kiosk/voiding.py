@@ -13,6 +13,7 @@ from cardreader.kiosk.ledger import account_of, offer, statement_for, tell
 from cardreader.kiosk.paying import purse_of, settle
 from cardreader.kiosk.ports import PaymentPort, PortOutcome
 from cardreader.kiosk.rules import PaymentState, VoidWay, void_way
+from cardreader.kiosk.searching import refund_told
 from cardreader.kiosk.shifts import shift_for_money
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import StatementRow, TakenPaymentRow
@@ -30,11 +31,15 @@ _BEFORE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A payment that was taken back, by which way; `is_new` False: it was before."""
+    """A payment that was taken back, by which way; `is_new` False: it was before.
+
+    `office`: how far the office is with a refund (`RefundStanding`); empty: it has not said.
+    """
 
     payment: TakenPaymentRow
     way: VoidWay
     is_new: bool
+    office: str = ""
 
 
 def find_payment(kiosk: Kiosk, payment: str) -> TakenPaymentRow:
@@ -59,7 +64,9 @@ def void(
     if row.state == PaymentState.VOIDED:
         return Undone(row, VoidWay.FREE, is_new=False)
     if row.state == PaymentState.REFUND:
-        return Undone(row, VoidWay.REFUND, is_new=False)
+        with reading_kiosk(kiosk.engine) as session:
+            told = refund_told(session, row)
+        return Undone(row, VoidWay.REFUND, is_new=False, office="" if told is None else told.standing)
     if row.means != port.means:
         raise RefusedError(f"payment {payment} was paid by {row.means}; it is given back the same way")
     if row.state == PaymentState.ASKED:

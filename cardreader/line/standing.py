@@ -4,9 +4,10 @@ import msgspec
 from msgspec import Struct
 from sqlmodel import Session, col, func, select
 
-from cardreader.kiosk.line_marks import TAKEN
+from cardreader.kiosk.line_marks import STATEMENTS, TAKEN
 from cardreader.kiosk.store import last_heard, noted_mark
 from cardreader.kiosk.tables import OutgoingRow, StatementRow, UpChannel
+from cardreader.line.money import told_of_refunds
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Kind
@@ -28,6 +29,8 @@ class KioskStanding(Struct, frozen=True, kw_only=True):
     issued_ueur: int
     issued_count: int
     taken: int
+    statements: int
+    refunds: str
 
 
 def standing_in(session: Session) -> KioskStanding:
@@ -45,6 +48,8 @@ def standing_in(session: Session) -> KioskStanding:
         issued_ueur=sum(session.exec(totals)),
         issued_count=min(session.exec(count).one(), KIOSK_WAITING_MAX),
         taken=noted_mark(session, TAKEN) or 0,
+        statements=noted_mark(session, STATEMENTS) or 0,
+        refunds=told_of_refunds(session),
     )
 
 

@@ -29,6 +29,7 @@ from cardreader.kiosk.store import (
 )
 from cardreader.kiosk.tables import CardSeenRow, MeterAskRow, OutgoingRow, UpChannel
 from cardreader.line.clock import ASKED, KioskClock
+from cardreader.line.money import say_again_above, take_refund, take_statement
 from cardreader.line.standing import standing_in
 from cardreader.line.taking import (
     limits_held,
@@ -271,15 +272,26 @@ class Station:
             raise DocumentError(f"orders: {orders.value}")
         before, self.home = self.home, take_home_part(self.home, orders)
         with writing_kiosk(self._store) as session:
+            told = False
             if orders.echo and orders.echo == self._nonce:
                 note_heard(session, self._moment())
-            told = take_orders(session, orders, self._machine.now_ms())
+                told = orders.stored is not None and say_again_above(session, orders.stored) > 0
+            told = take_orders(session, orders, self._machine.now_ms()) or told
+            told = self._take_money(session, orders) or told
             behind = (noted_mark(session, SEQUENCE) or 0) > self._sequence
             if behind:
                 # The store was put back: the controller knows a later connection than this one.
                 self._sequence = (noted_mark(session, SEQUENCE) or 0) + 1
                 note_mark(session, SEQUENCE, self._sequence)
         return told or behind or before is not self.home
+
+    def _take_money(self, session: Session, orders: KioskOrders) -> bool:
+        """Take what the office says of refunds and forgotten statements; returns whether it said any."""
+        for refund in orders.refunds:
+            take_refund(session, self.home, refund, self._machine.now_ms())
+        for statement in orders.statements:
+            take_statement(session, self.home, statement, self._machine.now_ms())
+        return bool(orders.statements)
 
     def _hear_time(self, payload: bytes) -> None:
         """An answer: to the kiosk itself, or to a meter; that is put onto no card while ours is doubted."""

@@ -17,7 +17,8 @@ class KioskRow(Table, table=True):
     `limits`: the newest, as a signed envelope; `revoked_ms`: since then nothing that it says is believed.
     `status`: its last authentic word of how it stands, as JSON of `kiosk_words.KioskStatus`; `online`,
     `sequence`, `count`, `heard_ms` are those of it, the last by our clock. `numbered`: the highest number of
-    a document for cards that was given for it.
+    a document for cards that was given for it. `stored`: the highest number of an item of it that is stored
+    here; None: of a kiosk from before, of which it was not counted yet.
     """
 
     __tablename__ = "kiosk"
@@ -36,16 +37,18 @@ class KioskRow(Table, table=True):
     heard_ms: int | None = Field(default=None, sa_type=Int64)
     status: str | None = Field(default=None, sa_type=TextColumn)
     numbered: int = Field(default=0, sa_type=Int64)
+    stored: int | None = Field(default=0, sa_type=Int64)
 
 
 class KioskStatementRow(Table, table=True):
     """A statement that a kiosk's issuer key has signed, each once.
 
-    `standing`: of `kiosks.rules.StatementStanding`.
+    `standing`: of `kiosks.rules.StatementStanding`. `place`: in the sequence in which those of a kiosk
+    were booked, from 1; 0: not booked.
     """
 
     __tablename__ = "kiosk_statement"
-    __table_args__ = (Index(None, "kiosk", "standing"), _KEYED)
+    __table_args__ = (Index(None, "kiosk", "standing"), Index(None, "kiosk", "place"), _KEYED)
 
     meter: str = Field(primary_key=True, sa_type=TextColumn)
     issuer: str = Field(primary_key=True, sa_type=TextColumn)
@@ -56,13 +59,18 @@ class KioskStatementRow(Table, table=True):
     envelope: bytes = Field(sa_type=LargeBinary)
     standing: str = Field(sa_type=TextColumn)
     received_ms: int = Field(sa_type=Int64)
+    place: int = Field(default=0, sa_type=Int64)
 
 
 class KioskReceiptRow(Table, table=True):
-    """A receipt that a kiosk has signed, by its digest. `at_ms`: the kiosk's own clock."""
+    """A receipt that a kiosk has signed, by its digest. `at_ms`: the kiosk's own clock.
+
+    `meter`, `deed`, `payment`, `amount_ueur`: what it says (`till_receipts.TillReceipt`); empty where what
+    was signed is no receipt.
+    """
 
     __tablename__ = "kiosk_receipt"
-    __table_args__ = _KEYED
+    __table_args__ = (Index(None, "meter"), Index(None, "received_ms"), _KEYED)
 
     kiosk: str = Field(primary_key=True, sa_type=TextColumn)
     digest: str = Field(primary_key=True, sa_type=TextColumn)
@@ -70,6 +78,39 @@ class KioskReceiptRow(Table, table=True):
     at_ms: int = Field(sa_type=Int64)
     received_ms: int = Field(sa_type=Int64)
     envelope: bytes = Field(sa_type=LargeBinary)
+    meter: str = Field(default="", sa_type=TextColumn)
+    deed: str = Field(default="", sa_type=TextColumn)
+    payment: str = Field(default="", sa_type=TextColumn)
+    amount_ueur: int = Field(default=0, sa_type=Int64)
+
+
+class KioskRefundRow(Table, table=True):
+    """A payment that a household wants back, as a kiosk has signed it; once, whatever it is called again.
+
+    `orders`: the refunds that were ordered for it, by their ids with a space between. `voided`: 1 where the
+    kiosk says that it gave the money back itself. `found`: the end that the kiosk was told of, and this store
+    does not know: it was restored. `ending`: of `till_receipts.RefundStanding`, by whom and when; empty: it
+    is open. `proof`: how it was paid, or why not.
+    """
+
+    __tablename__ = "kiosk_refund"
+    __table_args__ = _KEYED
+
+    kiosk: str = Field(primary_key=True, sa_type=TextColumn)
+    payment: str = Field(primary_key=True, sa_type=TextColumn)
+    meter: str = Field(primary_key=True, sa_type=TextColumn)
+    amount_ueur: int = Field(primary_key=True, sa_type=Int64)
+    means: str = Field(default="", sa_type=TextColumn)
+    clerk: str = Field(default="", sa_type=TextColumn)
+    orders: str = Field(default="", sa_type=TextColumn)
+    asked_ms: int = Field(sa_type=Int64)
+    received_ms: int = Field(sa_type=Int64)
+    voided: int = Field(default=0, sa_type=Int64)
+    found: str = Field(default="", sa_type=TextColumn)
+    ending: str = Field(default="", sa_type=TextColumn)
+    ended_by: str = Field(default="", sa_type=TextColumn)
+    proof: str = Field(default="", sa_type=TextColumn)
+    ended_ms: int | None = Field(default=None, sa_type=Int64)
 
 
 class KioskDocumentRow(Table, table=True):

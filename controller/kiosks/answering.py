@@ -14,10 +14,24 @@ from cardreader.channel.keys import generation_key
 from controller.database.kiosk_tables import KioskDocumentRow, KioskRow
 from controller.exchange.sync_answer import RootSent
 from controller.kiosks.documents import LETTER
+from controller.kiosks.refunds import told_to
 from controller.kiosks.rules import fitting_documents
-from controller.kiosks.store import documents_after, generation_in, limits_of
+from controller.kiosks.store import (
+    documents_after,
+    generation_in,
+    limits_of,
+    stated_in,
+    statements_after,
+)
 from protocols.documents.envelope import WireEnvelope
-from protocols.limits import KIOSK_ACKS_MAX, KIOSK_DOCUMENTS_MAX, PAYLOAD_BYTES_MAX
+from protocols.limits import (
+    KIOSK_ACKS_MAX,
+    KIOSK_DOCUMENTS_MAX,
+    KIOSK_REFUNDS_MAX,
+    KIOSK_STATEMENTS_MAX,
+    KIOSK_WAITING_MAX,
+    PAYLOAD_BYTES_MAX,
+)
 from protocols.link.keys import kiosk_key
 from protocols.link.kiosk_words import (
     AROUND_BYTES,
@@ -26,6 +40,8 @@ from protocols.link.kiosk_words import (
     ItemAck,
     KioskOrders,
     KioskStatus,
+    StatementTold,
+    refunds_digest,
     wrap_cards_key,
     write_word,
 )
@@ -62,13 +78,38 @@ def answers_to(
     if echo or envelope is not None or cards is not None:
         # A connection that has ended counts as heard of: a store that was put back begins above it.
         heard = row.sequence + (not row.online)
-        first = KioskOrders(kiosk=row.id, echo=nonce, heard=heard, limits=envelope, cards=cards)
+        first = KioskOrders(
+            kiosk=row.id, echo=nonce, heard=heard, limits=envelope, cards=cards, stored=row.stored
+        )
         said.append(write_word(first, key))
     for begin in range(0, len(acks), KIOSK_ACKS_MAX):
         few = tuple(acks[begin : begin + KIOSK_ACKS_MAX])
         said.append(write_word(KioskOrders(kiosk=row.id, acks=few), key))
-    said += [write_word(each, key) for each in _documents(session, row, status.taken)]
+    money = (*_refunds(session, row, status), *_statements(session, row, status)) if echo else ()
+    said += [write_word(each, key) for each in (*money, *_documents(session, row, status.taken))]
     return said
+
+
+def _refunds(session: Session, row: KioskRow, status: KioskStatus) -> Iterator[KioskOrders]:
+    """All that is known of its refunds, unless the kiosk knows just that; to an older program nothing."""
+    told = told_to(session, row) if status.refunds else []
+    if told and refunds_digest(told) != status.refunds:
+        for begin in range(0, len(told), KIOSK_REFUNDS_MAX):
+            yield KioskOrders(kiosk=row.id, refunds=tuple(told[begin : begin + KIOSK_REFUNDS_MAX]))
+
+
+def _statements(session: Session, row: KioskRow, status: KioskStatus) -> Iterator[KioskOrders]:
+    """Its own statements, to a kiosk that knows of fewer, or of less, than have come: its store was put back.
+
+    It says in its next status how far it has taken them, and gets the rest.
+    """
+    stated_ueur, count = stated_in(session, row.id)
+    if status.issued_ueur >= stated_ueur and status.issued_count >= min(count, KIOSK_WAITING_MAX):
+        return
+    waiting = statements_after(session, row.id, status.statements, _MESSAGES_MAX * KIOSK_STATEMENTS_MAX)
+    told = [StatementTold(each.place, _wire.decode(each.envelope)) for each in waiting]
+    for begin in range(0, len(told), KIOSK_STATEMENTS_MAX):
+        yield KioskOrders(kiosk=row.id, statements=tuple(told[begin : begin + KIOSK_STATEMENTS_MAX]))
 
 
 def lacks(row: KioskRow, status: KioskStatus, generation: int, root: RootSent) -> bool:

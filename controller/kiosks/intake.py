@@ -20,8 +20,9 @@ from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
+from controller.kiosks.refunds import note_deed
 from controller.kiosks.rules import StatementStanding, is_newer, standing_of
-from controller.kiosks.store import limits_of
+from controller.kiosks.store import limits_of, next_place
 from controller.meters.registry import known_meters
 from controller.office.audit import SERVICE, AuditAct, record
 from controller.payments.store import book_issued
@@ -31,6 +32,7 @@ from protocols.documents.issuers import Issuer
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, body_of, read_order
 from protocols.documents.statements import Statement
+from protocols.documents.till_receipts import open_till_receipt
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival
@@ -96,12 +98,12 @@ def take_kiosk_words(
         elif isinstance(said, KioskStatus):
             _take_status(session, row, said, now_ms, taken)
         elif channel is Channel.KIOSK_STATEMENTS:
-            _acknowledge(taken, said, _take_statement(session, row, bytes(said.body), root, now_ms))
+            _acknowledge(taken, row, said, _take_statement(session, row, bytes(said.body), root, now_ms))
         else:
             refused = _take_receipt(session, row, said, book, root, now_ms, purses)
             taken.touched.add(row.id)
             taken.refused += refused
-            _acknowledge(taken, said, None)
+            _acknowledge(taken, row, said, None)
     return taken
 
 
@@ -142,8 +144,9 @@ def credited_ueur(row: CardMeterRow) -> dict[tuple[str, int], int]:
     return {(each.issuer, each.epoch): each.total_ueur for each in _totals.decode(row.state).totals}
 
 
-def _acknowledge(taken: KioskTaken, item: KioskItem, refusal: IntakeRefusal | None) -> None:
+def _acknowledge(taken: KioskTaken, row: KioskRow, item: KioskItem, refusal: IntakeRefusal | None) -> None:
     """What is refused is acknowledged too: it would be refused again for ever, and fill the kiosk's queue."""
+    row.stored = max(row.stored or 0, item.number)
     if refusal is not None:
         taken.refused[refusal] += 1
     ack = ItemAck(item.number, item_digest(bytes(item.body)))
@@ -217,8 +220,11 @@ def _take_statement(
 
 
 def _book(session: Session, row: KioskStatementRow, now_ms: int) -> bool:
+    if not row.place:
+        row.place = next_place(session, row.kiosk)
     row.standing = StatementStanding.BOOKED
     session.add(row)
+    session.flush()
     stated = Statement(row.issuer, row.number, row.total_ueur, row.epoch)
     return book_issued(session, row.meter, stated, f"kiosk/{row.kiosk}", now_ms)
 
@@ -273,25 +279,33 @@ def _take_receipt(
 def _keep_receipt(
     session: Session, kiosk: KioskRow, item: KioskItem, body: bytes, now_ms: int
 ) -> Counter[IntakeRefusal]:
-    """A receipt that the kiosk's key has signed is kept, once."""
+    """A receipt that the kiosk's key has signed is kept, once, and what it says of a refund counts."""
+    issuer = Issuer(name=kiosk.office, epoch=1, public=kiosk.public, allowance_ueur_per_day=1)
     try:
         sealed = read_envelope(body)
+        if not valid_keyids(sealed, {issuer.keyid: bytes.fromhex(kiosk.public)}):
+            return Counter([IntakeRefusal.NOT_AUTHENTIC])
+        receipt = open_till_receipt(body, issuer)
     except DocumentError:
         return Counter([IntakeRefusal.MALFORMED])
-    issuer = Issuer(name=kiosk.office, epoch=1, public=kiosk.public, allowance_ueur_per_day=1)
-    if not valid_keyids(sealed, {issuer.keyid: bytes.fromhex(kiosk.public)}):
-        return Counter([IntakeRefusal.NOT_AUTHENTIC])
+    if receipt.kiosk != kiosk.id:
+        return Counter([IntakeRefusal.NOT_EXPECTED])
     digest = item_digest(body)
-    if session.get(KioskReceiptRow, (kiosk.id, digest)) is None:
-        session.add(
-            KioskReceiptRow(
-                kiosk=kiosk.id,
-                digest=digest,
-                number=item.number,
-                at_ms=item.at_ms,
-                received_ms=now_ms,
-                envelope=body,
-            )
+    if session.get(KioskReceiptRow, (kiosk.id, digest)) is not None:
+        return Counter()
+    session.add(
+        KioskReceiptRow(
+            kiosk=kiosk.id,
+            digest=digest,
+            number=item.number,
+            at_ms=item.at_ms,
+            received_ms=now_ms,
+            envelope=body,
+            meter=receipt.meter,
+            deed=receipt.deed,
+            payment=receipt.payment,
+            amount_ueur=receipt.amount_ueur,
         )
-        session.flush()
-    return Counter()
+    )
+    session.flush()
+    return Counter() if note_deed(session, receipt, now_ms) else Counter([IntakeRefusal.NO_ROOM])

@@ -6,9 +6,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from controller.orders.life import HELD_DELIVERIES, DeliveryState, OrderState
 from protocols.documents.kiosk_limits import KioskLimits
 from protocols.documents.statements import Statement
+from protocols.documents.till_receipts import RefundStanding
+from protocols.errors import RefusedError
 from protocols.link.kiosk_words import KioskStatus
+from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 
 @unique
@@ -149,3 +153,89 @@ def fitting_documents(sizes: Sequence[int], bytes_max: int, count_max: int) -> i
             break
         used, taken = used + size, taken + 1
     return taken
+
+
+# Refunds of one kiosk that are kept: an office has some in a month, and a thief of its key signs any number.
+KIOSK_REFUND_ROWS_MAX: Final = 5_000
+
+
+@unique
+class RefundState(StrEnum):
+    """How far a refund is.
+
+    `owed`: nobody has decided. `ordered`: a second person must sign. `sent`: the meter must answer. `taken`:
+    it is out of the purse, and may be paid. `refused`: the meter has refused the order: it is owed as before.
+    `paid`, `rejected`: ended. `voided`: the kiosk says that it gave the money back itself.
+    """
+
+    OWED = "owed"
+    ORDERED = "ordered"
+    SENT = "sent"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    PAID = "paid"
+    REJECTED = "rejected"
+    VOIDED = "voided"
+
+
+# Out of the purse, or on its way to be.
+COMMITTED: Final = (RefundState.ORDERED, RefundState.SENT, RefundState.TAKEN, RefundState.PAID)
+_WAITS: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
+_TRAVELS: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OUT)
+
+
+def refund_state(
+    ending: str, *, voided: bool, orders: Iterable[tuple[OrderState, DeliveryState] | None]
+) -> RefundState:
+    """How far a refund is. `orders`: those that were made for it, with their deliveries; None: withdrawn.
+
+    What the meter has taken once is taken, whatever became of other orders: each names the same total.
+    """
+    if ending:
+        return RefundState.PAID if ending == RefundStanding.PAID else RefundState.REJECTED
+    known = [each for each in orders if each is not None]
+    if any(delivery in HELD_DELIVERIES for _, delivery in known):
+        return RefundState.TAKEN
+    if any(order in _WAITS for order, _ in known):
+        return RefundState.ORDERED
+    if any(order is OrderState.ACTIVE and delivery in _TRAVELS for order, delivery in known):
+        return RefundState.SENT
+    if voided:
+        return RefundState.VOIDED
+    refused = bool(known) and known[-1][1] is DeliveryState.REFUSED
+    return RefundState.REFUSED if refused else RefundState.OWED
+
+
+def check_pay_back(
+    payment: str,
+    state: RefundState,
+    amount_ueur: int,
+    *,
+    booked_ueur: int,
+    committed_ueur: int,
+    may_be_paid: bool,
+    is_new: bool,
+) -> None:
+    """Raises RefusedError where a refund may not be ordered.
+
+    `booked_ueur`: of this kiosk's payments to the meter in the ledger; `committed_ueur`: what of that was
+    paid back, or is on its way. `may_be_paid`: this store may have forgotten that it was paid.
+    """
+    if state is RefundState.VOIDED:
+        raise RefusedError(f"payment {payment}: the kiosk says that it gave the money back itself; reject it")
+    if state not in (RefundState.OWED, RefundState.REFUSED):
+        raise RefusedError(f"payment {payment}: it is {state.value}; allowed: owed, refused")
+    if committed_ueur + amount_ueur > booked_ueur:
+        raise RefusedError(
+            f"payment {payment}: the ledger holds {_eur(booked_ueur)} of this kiosk for the meter, and "
+            f"{_eur(committed_ueur)} of it were paid back or are on their way: {_eur(amount_ueur)} are more"
+        )
+    if may_be_paid and not is_new:
+        raise RefusedError(
+            f"payment {payment}: kiosk or meter knows of a refund that this store does not: say --again if "
+            "this one was paid before the store was restored, --new if it was not"
+        )
+
+
+def _eur(ueur: int) -> str:
+    return f"{eur_from_quanta(ueur * QUANTA_PER_UEUR)} EUR"

@@ -108,6 +108,48 @@ def booked_ueur(session: Session, kiosk: str) -> int:
     return sum(session.exec(query))
 
 
+def booked_for(session: Session, kiosk: str, meter: str) -> int:
+    """What the ledger holds of a kiosk's statements for one meter, over all epochs."""
+    query = (
+        select(func.max(KioskStatementRow.total_ueur))
+        .where(
+            KioskStatementRow.kiosk == kiosk,
+            KioskStatementRow.meter == meter,
+            KioskStatementRow.standing == StatementStanding.BOOKED,
+        )
+        .group_by(col(KioskStatementRow.epoch))
+    )
+    return sum(session.exec(query))
+
+
+def stated_in(session: Session, kiosk: str) -> tuple[int, int]:
+    """All that has come of a kiosk's statements, booked or not: the sum of the totals, and how many."""
+    query = (
+        select(func.max(KioskStatementRow.total_ueur), func.count())
+        .where(KioskStatementRow.kiosk == kiosk)
+        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
+    )
+    rows = session.exec(query).all()
+    return sum(total for total, _ in rows), sum(count for _, count in rows)
+
+
+def next_place(session: Session, kiosk: str) -> int:
+    """The place of the next statement of a kiosk that is booked."""
+    query = select(func.max(KioskStatementRow.place)).where(KioskStatementRow.kiosk == kiosk)
+    return (session.exec(query).one() or 0) + 1
+
+
+def statements_after(session: Session, kiosk: str, place: int, limit: int) -> list[KioskStatementRow]:
+    """The statements that are booked, from this place on."""
+    query = (
+        select(KioskStatementRow)
+        .where(KioskStatementRow.kiosk == kiosk, col(KioskStatementRow.place) > place)
+        .order_by(col(KioskStatementRow.place))
+        .limit(limit)
+    )
+    return list(session.exec(query))
+
+
 def statements_in(
     session: Session, kiosk: str | None, standings: Iterable[StatementStanding]
 ) -> list[KioskStatementRow]:

@@ -22,6 +22,7 @@ from controller.kiosks.store import (
     kiosk_of,
     kiosks_in,
     limits_of,
+    stated_in,
     statements_in,
     status_said,
 )
@@ -110,7 +111,7 @@ def _view(session: Session, row: KioskRow) -> KioskView:
 
 
 def _differences(session: Session, row: KioskRow) -> Iterator[KioskDifference]:
-    total = kiosk_difference(row.id, _stated_ueur(session, row.id), status_said(row))
+    total = kiosk_difference(row.id, stated_in(session, row.id)[0], status_said(row))
     if total is not None and not _came_since(session, row):
         yield total
     waiting = (*DOUBTED, StatementStanding.UNKNOWN_METER)
@@ -143,16 +144,6 @@ def _booked(session: Session, row: KioskRow) -> dict[tuple[str, int], int]:
         .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
     )
     return {(meter, epoch): total for meter, epoch, total in session.exec(query)}
-
-
-def _stated_ueur(session: Session, kiosk: str) -> int:
-    """All that has come of a kiosk's statements, booked or not: what the kiosk counts too."""
-    query = (
-        select(func.max(KioskStatementRow.total_ueur))
-        .where(KioskStatementRow.kiosk == kiosk)
-        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
-    )
-    return sum(session.exec(query))
 
 
 def _came_since(session: Session, row: KioskRow) -> bool:

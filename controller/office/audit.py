@@ -64,6 +64,7 @@ class AuditAct(StrEnum):
     KIOSK_LIMITS = "kiosk_limits"
     REVOKE_KIOSK = "revoke_kiosk"
     DOUBT_PAYMENT = "doubt_payment"
+    KIOSK_REFUND = "kiosk_refund"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

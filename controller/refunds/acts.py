@@ -55,7 +55,7 @@ def refund_out_of(act: Act, meter: str, amount_ueur: int) -> OrderStatus:
     Raises RefusedError while another one waits: for a signature, as it may be withdrawn; or for the meter's
     answer, as it may be refused.
     """
-    taken_ueur = _reported_ueur(act, meter)
+    taken_ueur = reported_ueur(act.session, meter)
     for row, state in _refunds(act.session, meter):
         if row.state in _UNSENT:
             raise RefusedError(f"refund {row.id} of {meter} waits for a signature; allowed: one at a time")
@@ -79,9 +79,15 @@ def _refunds(session: Session, meter: str) -> list[tuple[OrderRow, DeliveryState
     return [(row, states.get(row.id, DeliveryState.QUEUED)) for row in session.exec(query).all()]
 
 
-def _reported_ueur(act: Act, meter: str) -> int:
+def refund_progress(session: Session, meter: str, order_id: str) -> tuple[OrderState, DeliveryState] | None:
+    """The state of one refund and of its delivery; None: this store does not know it, or it was withdrawn."""
+    found = [each for each in _refunds(session, meter) if each[0].id == order_id]
+    return None if not found else (OrderState(found[0][0].state), found[0][1])
+
+
+def reported_ueur(session: Session, meter: str) -> int:
     """All that the meter has ever paid back, by the account of its last report; 0: none is known."""
-    row = act.session.get(MeterRow, meter)
+    row = session.get(MeterRow, meter)
     if row is None or row.account is None:
         return 0
     account = read_column(read_account, row.account, "meter", meter, "account")

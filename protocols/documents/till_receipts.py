@@ -26,13 +26,25 @@ class TillDeed(StrEnum):
 
     `taken`: it was handed over, or a card terminal has approved it. `written`: a card has confirmed the
     statement that carries it. `voided`: it was given back, and no statement carries it any more. `refund`:
-    the household asks for it back, and the meter may have it: the office decides.
+    the household asks for it back, and the meter may have it: the office decides. `refunded`, `rejected`: the
+    office has told the kiosk how it decided.
     """
 
     TAKEN = "taken"
     WRITTEN = "written"
     VOIDED = "voided"
     REFUND = "refund"
+    REFUNDED = "refunded"
+    REJECTED = "rejected"
+
+
+@unique
+class RefundStanding(StrEnum):
+    """How far the office is with a refund. `owed`: it has it, and has not ended it."""
+
+    OWED = "owed"
+    PAID = "paid"
+    REJECTED = "rejected"
 
 
 @unique
@@ -82,7 +94,7 @@ def read_till_receipt(payload: bytes) -> TillReceipt:
 
 
 def open_till_receipt(envelope: bytes, issuer: Issuer) -> TillReceipt:
-    """The receipt in an envelope that this issuer's key has signed.
+    """The receipt in an envelope that this issuer's key has signed; of any epoch, since receipts come late.
 
     Raises DocumentError if it is malformed, another issuer's, or not signed with that key.
     """
@@ -92,6 +104,6 @@ def open_till_receipt(envelope: bytes, issuer: Issuer) -> TillReceipt:
     if not valid_keyids(found, {issuer.keyid: bytes.fromhex(issuer.public)}):
         raise DocumentError(f"till receipt: not signed with the key of issuer {issuer.name}")
     receipt = read_till_receipt(found.payload)
-    if (receipt.issuer, receipt.epoch) != (issuer.name, issuer.epoch):
-        raise DocumentError(f"till receipt: of {receipt.issuer}, epoch {receipt.epoch}")
+    if receipt.issuer != issuer.name:
+        raise DocumentError(f"till receipt: of {receipt.issuer}; expected {issuer.name}")
     return receipt

@@ -11,7 +11,7 @@ limits, and documents for the cards of meters. `echo` names the nonce of the sta
 old answer does not count as having heard the controller. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -22,11 +22,14 @@ from msgspec import Meta, Struct
 from protocols.decoding import read_json
 from protocols.documents.bodies import Id
 from protocols.documents.envelope import WireEnvelope
+from protocols.documents.till_receipts import RefundStanding
 from protocols.errors import DocumentError
 from protocols.limits import (
     ID_CHARS_MAX,
     KIOSK_ACKS_MAX,
     KIOSK_DOCUMENTS_MAX,
+    KIOSK_REFUNDS_MAX,
+    KIOSK_STATEMENTS_MAX,
     KIOSK_WAITING_MAX,
     PAYLOAD_BYTES_MAX,
 )
@@ -58,7 +61,9 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     last heard the controller; 0: never. `issued_ueur`, `issued_count`: all that its store has ever stated, so
     that a restored one shows. `root`, `issuers`: the versions that it holds, and `generation` that
     of its card keys; 0: none. `taken`: the number of the last document for cards that it has taken, with all
-    before it.
+    before it. `statements`: the place of the last of its own statements that it was told. `refunds`: the
+    digest of all that it was told of refunds (`refunds_digest`); empty: an older program, which hears nothing
+    of them.
     """
 
     kiosk: Id
@@ -79,6 +84,8 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     heard_ms: Int = 0
     issued_ueur: Int = 0
     issued_count: _Count = 0
+    statements: Int = 0
+    refunds: Annotated[str, Meta(pattern=r"^([0-9a-f]{16})?$(?!\n)")] = ""
     v: Literal[1] = 1
 
 
@@ -151,6 +158,22 @@ class CardsKeySent(Struct, frozen=True):
     wrapped: Annotated[str, Meta(pattern=r"^[0-9a-f]{80}$(?!\n)")]
 
 
+class RefundTold(Struct, frozen=True, array_like=True):
+    """How far the office is with the refund of a payment."""
+
+    payment: Id
+    meter: Id
+    amount_ueur: Int
+    standing: RefundStanding
+
+
+class StatementTold(Struct, frozen=True, array_like=True):
+    """A statement of the kiosk's own key that the controller has booked; `place`: in their sequence."""
+
+    place: Int
+    envelope: WireEnvelope
+
+
 class KioskOrders(Struct, frozen=True, kw_only=True):
     """What goes down to a kiosk. `echo`: the nonce of the status that it answers; empty: of none.
 
@@ -159,6 +182,10 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     of a later generation than it holds. `documents` rise by their numbers; no other document lies between
     `after` and the first of them. A kiosk that has not taken all up to `after` takes none, and its next
     status says so. A root and issuers come as the envelopes that they are.
+
+    `stored`: the highest number of an item that the controller has stored; what was acknowledged above it is
+    lost with a restored store, and is sent again. `refunds`: all of this kiosk, where it has not said that it
+    knows them. `statements`: to a kiosk that has forgotten some of its own, from its last one on.
     """
 
     kiosk: Id
@@ -169,6 +196,9 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     cards: CardsKeySent | None = None
     after: Int = 0
     documents: Annotated[tuple[CardDocument, ...], Meta(max_length=KIOSK_DOCUMENTS_MAX)] = ()
+    stored: Int | None = None
+    refunds: Annotated[tuple[RefundTold, ...], Meta(max_length=KIOSK_REFUNDS_MAX)] = ()
+    statements: Annotated[tuple[StatementTold, ...], Meta(max_length=KIOSK_STATEMENTS_MAX)] = ()
     v: Literal[1] = 1
 
 
@@ -239,6 +269,11 @@ def unwrap_cards_key(sent: CardsKeySent, key: bytes) -> bytes:
 def item_digest(body: bytes) -> str:
     """By which an acknowledgement names an item's body."""
     return sha256(body).hexdigest()[:DIGEST_CHARS]
+
+
+def refunds_digest(refunds: Iterable[RefundTold]) -> str:
+    """By which a kiosk names all that it was told of refunds, in whatever sequence."""
+    return sha256(b"\n".join(sorted(map(_encoder.encode, refunds)))).hexdigest()[:DIGEST_CHARS]
 
 
 def write_card_heard(

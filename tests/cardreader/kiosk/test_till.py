@@ -205,7 +205,7 @@ def test_without_a_shift_no_money_is_taken_and_the_drawer_adds_up(desk: Desk) ->
         with pytest.raises(RefusedError, match="anna's shift 1 is open"):
             open_shift(store, "bert", Language.DUTCH, 0, AT)
         _shift, takings, cash = close_shift(store, 19 * EURO, AT)
-    assert takings == (3, 50 * EURO, 30 * EURO, 50 * EURO)
+    assert takings == (3, 50 * EURO, 30 * EURO, 50 * EURO, 0, 0)
     assert (cash.booked_ueur, cash.difference_ueur) == (20 * EURO, -EURO)
     with pytest.raises(RefusedError, match="no shift is open"):
         desk.pay("p4", 20)
