@@ -8,12 +8,12 @@ import asyncio
 import gc
 import logging
 import secrets
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,6 +32,15 @@ from controller.service.answering import Answering
 from controller.service.booking import Booking, FindsKey, no_keys
 from controller.service.carrying import Carries
 from controller.service.clock import ServiceClock
+from controller.service.connecting import (
+    Carry,
+    Draw,
+    Stops,
+    all_together,
+    nobody_waits,
+    present_carrier,
+    until_stopped,
+)
 from controller.service.heart import Heart, beating
 from controller.service.intake import Intake
 from controller.service.jobs import Jobs
@@ -41,7 +50,7 @@ from controller.service.marking import Marking
 from controller.service.outbox import Outbox
 from controller.service.presence import Presence, draw_nonce
 from controller.service.roll_call import Roll, RollCall
-from controller.service.root_watch import RootWatch, lists
+from controller.service.root_watch import lists
 from controller.service.supervising import supervised
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import Signer
@@ -50,29 +59,15 @@ from protocols.documents.roles import Root, open_first_root
 from protocols.errors import InputError
 from protocols.link.carriage import Arrival, BrokerAddress
 from protocols.link.keys import FIRST_GENERATION, asks_key
-from protocols.link.service_time import machine_of
-from protocols.link.topics import OF_KIOSK, Channel, Place, controller_filters, time_filters, topic_of
+from protocols.link.topics import OF_KIOSK, Channel, Place, controller_filters
 from protocols.reasons import Source
-from protocols.rim.carrier import Carrier, Handle
+from protocols.rim.carrier import Carrier
 from protocols.timekeeping import Machine
 
 logger = logging.getLogger(__name__)
 
-_CLIENT_ID_DIGITS: Final = 12
-
-Carry = Callable[..., Carrier]
-Draw = Callable[[], str]
-
-
-class Stops(Protocol):
-    """Told when a stop begins: by Ctrl-C or an error (`interrupted`), or by SIGTERM."""
-
-    def __call__(self, *, interrupted: bool) -> None: ...
-
-
-def nobody_waits(*, interrupted: bool) -> None:
-    """A stop that nobody limits."""
-    del interrupted
+# How long Python lets the store's writer go on while the connection waits for its turn; 5 ms if nobody says.
+_SWITCH_S: Final = 0.001
 
 
 class ServiceKeys(Struct, frozen=True):
@@ -344,10 +339,11 @@ async def serve(
         # of a second, and would come when a whole fleet answers at once.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(_SWITCH_S)
         try:
             async with beating(heart):
                 calling = supervised("roll call", RollCall(engine, came).run)
-                await until_stopped(carrier, _all(service.run(), presence.run(), calling), stops)
+                await until_stopped(carrier, all_together(service.run(), presence.run(), calling), stops)
         finally:
             await service.finish()
 
@@ -367,134 +363,8 @@ def put_together(
     """
     presence = Presence("serve", Place(Channel.CONTROLLER), keys.service, machine, draw)
     service = Service(engine, keys, machine, lambda: presence.leads, presence.nonce, draw)
-    carrier = _present_carrier(
+    carrier = present_carrier(
         presence, broker, controller_filters(), service.handle, carry, draw, service.connected
     )
     service.attach(carrier)
     return service, presence, carrier
-
-
-async def serve_time(
-    source: Source,
-    signer: Signer,
-    asks: Sequence[bytes],
-    broker: BrokerAddress,
-    machine: Machine,
-    stops: Stops = nobody_waits,
-    *,
-    watch: RootWatch | None = None,
-) -> None:
-    """Run one time authority until stopped, as `serve`.
-
-    `asks`: the keys that check asks, of each generation of the fleet's key; none: no check.
-
-    `watch`: the root of its home; while that does not list its key, nothing is answered.
-    """
-    if watch is None:
-        presence, carrier = answering(source, signer, asks, broker, machine)
-        work = presence.run()
-    else:
-        presence, carrier = answering(source, signer, asks, broker, machine, may=lambda: watch.is_listed)
-        work = _all(presence.run(), watch.run())
-    await until_stopped(carrier, work, stops)
-
-
-def answering(
-    source: Source,
-    signer: Signer,
-    asks: Sequence[bytes],
-    broker: BrokerAddress,
-    machine: Machine,
-    carry: Carry = Carrier,
-    draw: Draw = draw_nonce,
-    may: Callable[[], bool] = lambda: True,
-) -> tuple[Presence, Carrier]:
-    """The connection of a time authority, which answers what arrives there while it `may`; both must run."""
-
-    async def handle(arrival: Arrival) -> None:
-        if presence.leads and may():
-            answers.take(authority, arrival)
-
-    answers = Answering()
-    presence = Presence("timeserver", Place(Channel.TIMESERVER), signer, machine, draw)
-    carrier = _present_carrier(presence, broker, time_filters(), handle, carry, draw)
-    first, later, name = (asks[0] if asks else None), asks[1:], machine_of(machine.boot_id)
-    authority = TimeAuthority(source, signer, machine, carrier, asks=first, later=lambda: later, machine=name)
-    return presence, carrier
-
-
-def _present_carrier(
-    presence: Presence,
-    broker: BrokerAddress,
-    filters: Sequence[str],
-    handle: Handle,
-    carry: Carry,
-    draw: Draw,
-    connected: Callable[[], Awaitable[None]] | None = None,
-) -> Carrier:
-    """A carrier that says that this run is there, and hears of others with its key.
-
-    `connected` is awaited at each connect, before this run says so.
-    """
-
-    async def greet() -> None:
-        if connected is not None:
-            await connected()
-        await presence.greet()
-
-    async def handle_all(arrival: Arrival) -> None:
-        if arrival.place == presence.place:
-            presence.hear(arrival)
-        else:
-            await handle(arrival)
-
-    carrier = carry(
-        broker,
-        # Random: with one id for all runs a broker would end each one's connection for the other, for ever.
-        f"relance-{presence.name}-{draw()[:_CLIENT_ID_DIGITS]}",
-        (*filters, topic_of(presence.place)),
-        handle=handle_all,
-        on_connect=greet,
-        last_will=presence.last_will,
-    )
-    presence.attach(carrier)
-    return carrier
-
-
-async def _all(*works: Coroutine[object, object, object]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for work in works:
-            group.create_task(work)
-
-
-async def until_stopped(
-    carrier: Carrier, work: Coroutine[object, object, object], stops: Stops = nobody_waits
-) -> None:
-    """Run a carrier and `work` until SIGTERM, cancellation, or the end of either.
-
-    Raises UnreachableError where the carrier's first attempt fails.
-    """
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    # SIGINT is left to asyncio.run, which cancels this task; the command then ends with status 130.
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    carrying = asyncio.create_task(carrier.run(), name="carrier")
-    working = asyncio.create_task(work, name="work")
-    stopping = asyncio.create_task(stopped.wait(), name="stop")
-    attempting = asyncio.create_task(carrier.first_attempt(), name="first attempt")
-    tasks = (carrying, working, stopping, attempting)
-    try:
-        # A broker that accepts a connection and says nothing must not hold up the stop.
-        await asyncio.wait({attempting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if attempting.done():
-            attempting.result()
-        await asyncio.wait({carrying, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (carrying, working):
-            if task.done():
-                task.result()
-    finally:
-        stops(interrupted=not stopped.is_set())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        loop.remove_signal_handler(signal.SIGTERM)

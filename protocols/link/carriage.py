@@ -25,6 +25,8 @@ _PORT_MAX: Final = 65_535
 
 # How long a broker may take to accept a connection or to acknowledge a message.
 ANSWER_TIMEOUT_S: Final = 5.0
+# How long a broker may take that sends us other messages meanwhile: its answer comes behind them.
+ANSWER_S_MAX: Final = 60.0
 # Keep Alive of MQTT 5 §3.1.2.10: after 1.5 times as long without a packet the connection counts as lost.
 KEEPALIVE_S: Final = 30
 # Maximum Packet Size of MQTT 5 §3.1.2.11.4. A payload that is too long for us still arrives, and is counted;
@@ -137,6 +139,14 @@ def backoff_ms(attempt: int, client_id: str) -> int:
     wait_ms: int = min(_BACKOFF_MS_MAX, _BACKOFF_MS_MIN << min(attempt - 1, 16))
     fraction = int.from_bytes(sha256(f"{client_id}/{attempt}".encode()).digest()[:4])
     return wait_ms - wait_ms * fraction // 2**33
+
+
+def answer_due_s(begun_s: float, heard_s: float) -> float:
+    """When to give up waiting for an answer, by a monotonic clock.
+
+    `begun_s`: when the question was sent. `heard_s`: when the broker last sent us a message; it may be older.
+    """
+    return min(max(begun_s, heard_s) + ANSWER_TIMEOUT_S, begun_s + ANSWER_S_MAX)
 
 
 def ask_again_ms(refusals: int) -> int:

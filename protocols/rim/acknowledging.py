@@ -1,22 +1,29 @@
 """aiomqtt's client, with the reason codes of a broker's acknowledgements, which aiomqtt leaves out.
 
 It also hands each message over at once. aiomqtt's own queue costs two tasks and three turns of the event
-loop a message: it grew under a flood, and what was behind it waited.
+loop a message: it grew under a flood, and what was behind it waited. And it reads and acknowledges in bulk.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any, Final, Never
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
+from paho.mqtt.enums import MessageType
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from protocols.link.carriage import BrokerRefusedError, Publication
+from protocols.rim.bulk_socket import BulkSocket
 
 # MQTT 5 §2.4: reason codes from 0x80 on are failures.
 FAILURE_CODE_MIN: Final = 0x80
+# MQTT 5 §3.4: the type, two bytes that follow, the packet's identifier; without a code it means success.
+_PUBACK: Final = struct.Struct("!BBH")
+_PUBACK_REMAINING: Final = 2
 
 
 class AcknowledgingClient(aiomqtt.Client):
@@ -34,6 +41,8 @@ class AcknowledgingClient(aiomqtt.Client):
         super().__init__(*args, **options)
         self._arrived = arrived
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._unacknowledged: list[int] = []
+        self._client.manual_ack_set(True)
 
     async def send(self, message: Publication, properties: Properties | None) -> None:
         """Publish and wait for the broker's answer, with no limit of time.
@@ -57,9 +66,26 @@ class AcknowledgingClient(aiomqtt.Client):
         await asyncio.wait([self._disconnected])
         raise aiomqtt.MqttError("Disconnected") from self._disconnected.exception()
 
+    def _on_socket_open(self, client: Client, userdata: object, sock: socket.socket) -> None:
+        for option in self._socket_options:
+            sock.setsockopt(*option)  # aiomqtt sets them for nobody who wraps the socket
+        bulk = BulkSocket(sock)
+        client._sock = bulk  # type: ignore[assignment] # noqa: SLF001 # paho reads it by `recv` alone
+        super()._on_socket_open(client, userdata, bulk)
+
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         del client, userdata
         self._arrived(message)
+        if message.qos:
+            if not self._unacknowledged:
+                asyncio.get_running_loop().call_soon(self._acknowledge)
+            self._unacknowledged.append(message.mid)
+
+    def _acknowledge(self) -> None:
+        """Acknowledge together all that one reading of the socket has brought, of QoS 1 as we subscribe."""
+        numbers, self._unacknowledged = self._unacknowledged, []
+        packets = b"".join(_PUBACK.pack(MessageType.PUBACK, _PUBACK_REMAINING, each) for each in numbers)
+        self._client._packet_queue(MessageType.PUBACK, packets, numbers[-1], 1)  # noqa: SLF001 # `ack` sends each apart
 
     def _on_publish(
         self, client: Client, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties

@@ -29,7 +29,8 @@ from controller.office.founding import (
     seal_root,
 )
 from controller.office.issuers_store import put_issuers_in_force
-from controller.service.serve import Service, ServiceKeys, answering, put_together
+from controller.service.serve import Service, ServiceKeys, put_together
+from controller.service.time_program import answering
 from controller.service.time_service import TimeAuthority
 from controller.timing.store import write_clock
 from emulator.firmware.guarded.meter import GuardedMeter

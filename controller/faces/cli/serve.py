@@ -23,7 +23,8 @@ from controller.office.people import key_warning, keyids_of, load_root
 from controller.office.settings import Settings, settings_from
 from controller.service.roll_call import Roll
 from controller.service.root_watch import RootWatch
-from controller.service.serve import ServiceKeys, serve, serve_time
+from controller.service.serve import ServiceKeys, serve
+from controller.service.time_program import serve_time
 from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.issuers import Issuer, read_issuers
 from protocols.documents.kind_rule import Role

@@ -15,7 +15,8 @@ from controller.leases.views import LeaseView, lease_status
 from controller.orders.store import get_order
 from controller.service.clock import ServiceClock
 from controller.service.jobs import TICK_MS, Jobs
-from controller.service.serve import Service, ServiceKeys, checked_root, serve, serve_time
+from controller.service.serve import Service, ServiceKeys, checked_root, serve
+from controller.service.time_program import serve_time
 from controller.service.time_service import SPREAD_MS, TimeAuthority
 from emulator.fleet.embedded_broker import EmbeddedBroker
 from protocols.documents.envelope import Signer, seal

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.service.presence import Presence
 from controller.service.rules import RunStanding, hear, is_forsaken
-from controller.service.serve import serve_time
+from controller.service.time_program import serve_time
 from protocols.documents.envelope import Signer
 from protocols.errors import DocumentError
 from protocols.link.births import Birth, open_birth, signed_status

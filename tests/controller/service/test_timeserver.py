@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from controller.office.root_chain import ChainedRoot, RootChain, write_chain
 from controller.service.root_watch import RootWatch
-from controller.service.serve import answering
+from controller.service.time_program import answering
 from controller.service.time_service import TimeAuthority
 from protocols.documents.envelope import seal
 from protocols.documents.kind_rule import Role
