@@ -62,6 +62,10 @@ class Kiosk:
     ahead_ms: int = 0
     memory: CardMemory = field(default_factory=CardMemory)
 
+    def judged_ms(self, wall_ms: int) -> int | None:
+        """What the kiosk believes the time to be where the machine's clock says this; None: it doubts it."""
+        return wall_ms - self.ahead_ms if self.tells_time else None
+
 
 @dataclass(frozen=True, slots=True)
 class CardAtDesk:

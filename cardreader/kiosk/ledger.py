@@ -7,12 +7,13 @@ before a card's commit: from then on each payment in it is `written`.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.rules import COUNTING, OPEN, PaymentState, TillAccount, Usage
 from cardreader.kiosk.store import queue_outgoing
 from cardreader.kiosk.tables import (
+    CountedPaymentRow,
     FoundMoneyRow,
     OutgoingRow,
     StatementRow,
@@ -92,14 +93,23 @@ def add_found(session: Session, purse: TillPurse, amount_ueur: int, now_ms: UtcM
         )
 
 
-def usage_of(session: Session, meter: str, now_ms: UtcMs, silent_ms: int | None) -> Usage:
-    """How much of its limits the kiosk has used."""
-    day = select(func.coalesce(func.sum(TakenPaymentRow.amount_ueur), 0)).where(
-        TakenPaymentRow.meter == meter,
-        col(TakenPaymentRow.state).in_(COUNTING),
-        # A clock that was ahead when it was taken counts it too. One that is set a day on forgets the day:
-        # then the bound is what meters credit of this issuer in a day, which they count by themselves.
-        col(TakenPaymentRow.asked_ms) > now_ms - DAY_MS,
+def usage_of(session: Session, meter: str, counted_ms: int, now_ms: UtcMs, silent_ms: int | None) -> Usage:
+    """How much of its limits the kiosk has used. `counted_ms`: its count of time (`elapsed.pass_time`)."""
+    day = (
+        select(func.coalesce(func.sum(TakenPaymentRow.amount_ueur), 0))
+        .outerjoin(CountedPaymentRow, col(CountedPaymentRow.payment) == col(TakenPaymentRow.id))
+        .where(
+            TakenPaymentRow.meter == meter,
+            col(TakenPaymentRow.state).in_(COUNTING),
+            or_(
+                col(CountedPaymentRow.counted_ms) > counted_ms - DAY_MS,
+                # Of before this was counted: by the wall clock, as it was.
+                and_(
+                    col(CountedPaymentRow.payment).is_(None),
+                    col(TakenPaymentRow.asked_ms) > now_ms - DAY_MS,
+                ),
+            ),
+        )
     )
     waiting = (
         select(TakenPaymentRow.amount_ueur)

@@ -11,6 +11,7 @@ of the meter brings it, since every statement carries all that counts.
 from dataclasses import dataclass
 
 from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, shown_by, write_card
+from cardreader.kiosk.elapsed import pass_time
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import (
     TillPurse,
@@ -37,7 +38,7 @@ from cardreader.kiosk.rules import (
 )
 from cardreader.kiosk.shifts import shift_for_money
 from cardreader.kiosk.store import reading_kiosk, silent_since, writing_kiosk
-from cardreader.kiosk.tables import StatementRow, TakenPaymentRow
+from cardreader.kiosk.tables import CountedPaymentRow, StatementRow, TakenPaymentRow
 from protocols.documents.till_receipts import TillDeed
 from protocols.errors import RefusedError, UnreachableError
 from protocols.instants import UtcMs
@@ -117,6 +118,9 @@ def _reserve(
     now_ms = UtcMs(now.wall_ms)
     if claim is PaymentClaim.AGAIN:
         _check_taken(port, payment)
+    # By itself: what has passed has passed, also where the payment is refused.
+    with writing_kiosk(kiosk.engine) as session:
+        counted_ms = pass_time(session, now, kiosk.judged_ms(now.wall_ms))
     with writing_kiosk(kiosk.engine) as session:
         row = session.get(TakenPaymentRow, payment)
         if row is not None:
@@ -126,7 +130,7 @@ def _reserve(
         account = account_of(session, purse)
         found_ueur = found_money(account, shown_by(kiosk.home, card, purse))
         silent_ms = silence_ms(silent_since(session), now)
-        usage = usage_of(session, card.meter, now_ms, silent_ms)
+        usage = usage_of(session, card.meter, counted_ms, now_ms, silent_ms)
         drawn_ueur = drawn_from_found(amount_ueur, found_in(session, purse) + found_ueur, claim)
         # What was found is no money that this kiosk takes now: no limit stands against it.
         limits = None if drawn_ueur == amount_ueur else kiosk.limits
@@ -148,6 +152,7 @@ def _reserve(
             changed_ms=now_ms,
         )
         session.add(row)
+        session.add(CountedPaymentRow(payment=payment, counted_ms=counted_ms))
         if drawn_ueur:
             # A card, or the meter, may have it: so it can be given back by a refund only.
             row.state, row.chain = PaymentState.WRITTEN, -1

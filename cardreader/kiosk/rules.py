@@ -222,6 +222,24 @@ def silence_ms(heard: Moment | None, now: Moment) -> int | None:
     return max(wall_ms, now.tick_ms - heard.tick_ms)
 
 
+def passed_ms(
+    last: tuple[int, int, int] | None, anchor: tuple[int, int] | None, now: Moment, judged_ms: int | None
+) -> int:
+    """How much time a kiosk has counted until now; it never falls.
+
+    `last`: what was counted at which tick of which boot. `anchor`: what was counted when the judged clock
+    said which instant. `judged_ms`: what it says now; None: it is doubted. The wall clock says nothing here.
+    Of another boot all ticks have passed since, and nobody knows how long the machine was off.
+    """
+    if last is None:
+        return 0
+    counted, tick, boot = last
+    counted += max(0, now.tick_ms - (tick if boot == now.boot else 0))
+    if anchor is not None and judged_ms is not None:
+        counted = max(counted, anchor[0] + judged_ms - anchor[1])
+    return counted
+
+
 @unique
 class VoidWay(StrEnum):
     """How a payment is taken back.

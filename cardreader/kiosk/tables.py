@@ -11,7 +11,7 @@ from sqlalchemy import Integer, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 # The form of the tables, in the file's own number (PRAGMA user_version).
-KIOSK_SCHEMA: Final = 2
+KIOSK_SCHEMA: Final = 3
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
 
@@ -89,6 +89,16 @@ class TakenPaymentRow(KioskTable, table=True):
     outgoing: int = _int()
     chain: int = _int()
     closed_shift: int | None = None
+
+
+class CountedPaymentRow(KioskTable, table=True):
+    """When a payment was asked for, by the kiosk's own count of time (`elapsed`), which no clock sets."""
+
+    __tablename__ = "counted_payment"
+    __table_args__ = _STRICT
+
+    payment: str = Field(primary_key=True, sa_type=Text)
+    counted_ms: int = _int()
 
 
 class FoundMoneyRow(KioskTable, table=True):

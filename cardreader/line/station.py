@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from cardreader.kiosk.elapsed import pass_time
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.line_marks import SEQUENCE, boot_number, note_clock
 from cardreader.kiosk.rules import Moment
@@ -186,6 +187,7 @@ class Station:
         found = self.clock.judged()
         with writing_kiosk(self._store) as session:
             note_clock(session, found)
+            pass_time(session, self._moment(), found.estimate_ms if found.trusted else None)
         return found.trusted
 
     def _status(self) -> bytes:
