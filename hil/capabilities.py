@@ -15,12 +15,12 @@ from typing import Protocol
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import Do, MeterSpec
-from protocols.errors import RelanceError
+from protocols.errors import UnreachableError
 from protocols.instants import UtcMs
 from protocols.link.records import Record
 
 
-class BenchError(RelanceError):
+class BenchError(UnreachableError):
     """The bench or a wire did not do its part: what was expected, and what came."""
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+import typer
+
 from protocols.rim.commands import CommandRow, application
 
 PROGRAM: Final = "relance-hil"
@@ -26,7 +28,14 @@ def _requirements() -> Callable[..., int]:
     return list_requirements
 
 
+def _bench() -> typer.Typer:
+    from hil.cli.bench import bench_app
+
+    return bench_app
+
+
 ROWS: Final = (
+    CommandRow("bench", "Look at a bench.", _bench),
     CommandRow(
         "report",
         "Make the reports of a run again, from its record.",

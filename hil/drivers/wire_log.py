@@ -31,6 +31,14 @@ class WireLog:
         lost = self._lines_ever - len(self._lines)
         return "\n".join([f"({lost} earlier lines are not kept)"] * (lost > 0) + lines)
 
+    def take(self) -> str:
+        """As `text`, and begins anew: of a wire that several stories use, each has its own part."""
+        text = self.text()
+        self._lines.clear()
+        self._held.clear()
+        self._lines_ever = 0
+        return text
+
     def _take(self, sign: str, data: bytes) -> None:
         # What one side says ends the other side's line: the order is part of the log.
         for other in [each for each, held in self._held.items() if each != sign and held]:

@@ -46,8 +46,9 @@ class NotedTime:
         """As `Timebase`."""
         end_ms = self.now_ms() + duration_ms
         every_ms = max(SECOND_MS, duration_ms // _LOOKS_MAX)
-        if every_ms > MINUTE_MS:
-            every_ms = -(-every_ms // MINUTE_MS) * MINUTE_MS
+        # In whole seconds: a console steps no less, and what is left of one would be waited for each time.
+        unit_ms = MINUTE_MS if every_ms > MINUTE_MS else SECOND_MS
+        every_ms = -(-every_ms // unit_ms) * unit_ms
         while (left_ms := end_ms - self.now_ms()) > 0:
             self._timebase.let_pass(min(left_ms, every_ms))
             self._look()

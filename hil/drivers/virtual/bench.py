@@ -41,7 +41,7 @@ from hil.drivers.virtual.drivers import (
 from hil.drivers.virtual.installed import VirtualMeter
 from hil.drivers.virtual.optical import VirtualOptical
 from hil.drivers.wire_log import WireLog
-from hil.record.model import Attachment, Dut
+from hil.record.model import Attachment, Calibration, Dut
 from protocols.instants import DAY_MS, UtcMs, ms_from_iso
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR
@@ -81,11 +81,19 @@ def new_meter(dut: VirtualDut, start_ms: UtcMs = START_MS, balance_eur: int = BA
     return NewMeter(spec, start_ms, UtcMs(start_ms + _LIFE_MS), dut.seed)
 
 
-def virtual_bench(dut: VirtualDut, name: str = "virtual") -> BoundBench:
-    """The bench. Nobody is at it, so nobody is asked. Raises InputError for an unknown profile or fault."""
+def virtual_bench(
+    dut: VirtualDut,
+    name: str = "virtual",
+    described_sha256: str | None = None,
+    calibrations: tuple[Calibration, ...] = (),
+) -> BoundBench:
+    """The bench. Nobody is at it, so nobody is asked. Raises InputError for an unknown profile or fault.
+
+    `described_sha256`: of the bench file, where there is one.
+    """
     meter = VirtualMeter(new_meter(dut))
     optical = VirtualOptical(meter)
-    told = repr((dut, name)).encode()
+    told_sha256 = described_sha256 or sha256(repr((dut, name)).encode()).hexdigest()
     faults = f" with {', '.join(dut.faults)}" if dut.faults else ""
 
     def logs() -> tuple[Attachment, ...]:
@@ -94,7 +102,8 @@ def virtual_bench(dut: VirtualDut, name: str = "virtual") -> BoundBench:
 
     return BoundBench(
         name=name,
-        sha256=sha256(told).hexdigest(),
+        sha256=told_sha256,
+        calibrations=calibrations,
         dut=Dut(METER, dut.serial, dut.firmware + faults, dut.profile, dut.energy),
         drivers={
             Timebase: VirtualTime(meter),

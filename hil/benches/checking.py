@@ -1,0 +1,95 @@
+"""Looks whether a bench is ready: each device is opened and asked something that changes nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import date
+from typing import Final, NamedTuple
+
+from hil.benches.model import BenchSpec
+from hil.capabilities import BenchError
+from hil.drivers.modem_line import SupplyLine
+from hil.drivers.optical_head import OpticalHead
+from hil.drivers.p1_reader import P1Reader
+from hil.drivers.serial_port import SerialPort
+from hil.drivers.typed import TypedConsole, one
+from hil.record.model import Calibration
+
+_IDENTITY: Final = ("meter", "firmware", "profile", "energy")
+
+
+class DeviceFound(NamedTuple):
+    """What was found of one device. `is_ready`: a story can use it."""
+
+    device: str
+    is_ready: bool
+    text: str
+
+
+def check_bench(spec: BenchSpec, today: date) -> Iterator[DeviceFound]:
+    """Each device in turn; nothing is switched. The meter of a virtual bench is made at its run."""
+    if spec.virtual is not None:
+        yield DeviceFound("virtual", is_ready=True, text=f"{spec.virtual.firmware}, {spec.virtual.profile}")
+    for device, look in _devices(spec):
+        try:
+            yield DeviceFound(device, is_ready=True, text=look(spec))
+        except BenchError as error:
+            yield DeviceFound(device, is_ready=False, text=str(error))
+    for instrument in spec.instruments:
+        yield _calibration(instrument, today)
+
+
+def _devices(spec: BenchSpec) -> Iterator[tuple[str, Callable[[BenchSpec], str]]]:
+    if spec.console is not None:
+        yield "console", _console
+    if spec.optical is not None:
+        yield "optical", _optical
+    if spec.customer_port is not None:
+        yield "p1", _customer_port
+    if spec.relay is not None:
+        yield "relay", _relay
+    if spec.supply_line is not None:
+        yield "supply", _supply
+    if spec.card_by_operator:
+        yield "card", lambda _: "a person moves the card"
+
+
+def _console(spec: BenchSpec) -> str:
+    assert spec.console is not None
+    with closing(SerialPort(spec.console, "console")) as port:
+        answer = TypedConsole(port, spec.console.port).ask("identity")
+    return ", ".join(one(answer, key) for key in _IDENTITY)
+
+
+def _optical(spec: BenchSpec) -> str:
+    assert spec.optical is not None
+    with closing(OpticalHead(spec.optical)) as head:
+        return f"{len(head.read_out())} values read out"
+
+
+def _customer_port(spec: BenchSpec) -> str:
+    assert spec.customer_port is not None
+    with closing(SerialPort(spec.customer_port, "P1")) as port:
+        telegram = P1Reader(port, spec.customer_port.port).telegram()
+    return f"a telegram of {len(telegram)} characters"
+
+
+def _relay(spec: BenchSpec) -> str:
+    """The board answers nothing, so that no more can be seen than its port."""
+    assert spec.relay is not None
+    with closing(SerialPort(spec.relay.place, "relay")):
+        return "its port opens; the board itself answers nothing"
+
+
+def _supply(spec: BenchSpec) -> str:
+    assert spec.supply_line is not None
+    with closing(SupplyLine(spec.supply_line)) as line:
+        return "supplied" if line.is_supplied() else "not supplied"
+
+
+def _calibration(instrument: Calibration, today: date) -> DeviceFound:
+    """ISO dates compare as texts."""
+    is_valid = instrument.calibrated <= today.isoformat() <= instrument.valid_until
+    span = f"calibrated {instrument.calibrated}, valid until {instrument.valid_until}"
+    return DeviceFound(
+        instrument.instrument, is_ready=is_valid, text=span if is_valid else f"{span}: not valid today"
+    )

@@ -1,0 +1,91 @@
+"""The content of a bench file: checked, typed, defaults filled in. `form` reads it, `wiring` opens it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from emulator.scenario.form_meters import Firmware
+from hil.record.model import Calibration
+
+
+@unique
+class ByConsole(StrEnum):
+    """What a bench does by typing at the meter's console, where it has no device of its own for it."""
+
+    MAINS = "mains"
+    CLOCK = "clock"
+    BUTTONS = "buttons"
+    LOAD = "load"
+    TIME = "time"
+    SUPPLY = "supply"
+    JOURNAL = "journal"
+
+
+@unique
+class ModemLine(StrEnum):
+    """A control line of a serial adapter that a bench can read."""
+
+    CTS = "cts"
+    DSR = "dsr"
+    CD = "cd"
+    RI = "ri"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialPlace:
+    """A serial port: a device, a terminal's path, or a URL as pyserial opens it. `baud`: its speed, 8N1."""
+
+    port: str
+    baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpticalSpec:
+    port: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySpec:
+    """The channel of an LCUS-1 board that switches the mains. `energised_is_on`: how its contact is wired."""
+
+    place: SerialPlace
+    mains_channel: int
+    energised_is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyLineSpec:
+    """A sensor behind the contactor, on a control line of a serial adapter."""
+
+    place: SerialPlace
+    line: ModemLine
+    high_is_supplied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualSpec:
+    """A meter in this process in place of one on the table. `faults`: of legacy-2020 alone."""
+
+    firmware: Firmware
+    profile: str
+    energy: str
+    seed: int
+    faults: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSpec:
+    """A bench. Either `virtual` is there, or what is wired. `serial`: the meter's, empty where not known."""
+
+    name: str
+    serial: str = ""
+    virtual: VirtualSpec | None = None
+    console: SerialPlace | None = None
+    by_console: frozenset[ByConsole] = frozenset()
+    optical: OpticalSpec | None = None
+    customer_port: SerialPlace | None = None
+    relay: RelaySpec | None = None
+    supply_line: SupplyLineSpec | None = None
+    card_by_operator: bool = False
+    instruments: tuple[Calibration, ...] = ()
