@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import (
     cards,
+    dlms,
     faces,
     fan_out,
     firmware,
@@ -40,6 +41,7 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "wire": ("Messages", lambda tell: wire.measure_wire(wire.Size(), tell)),
     "cards": ("Cards", lambda tell: cards.measure_cards(cards.Size(), tell)),
     "faces": ("Faces of a meter", lambda tell: faces.measure_faces(faces.Size(), tell)),
+    "dlms": ("DLMS", lambda tell: dlms.measure_dlms(dlms.Size(), tell)),
     "import": ("A file of households", lambda tell: fleet_file.measure_import(fleet_file.Size(), tell)),
     "pages": ("Lists of meters", lambda tell: fleet_file.measure_pages(fleet_file.Size(), tell)),
     "reminders": (

@@ -27,10 +27,10 @@ class Size:
 
 def measure_faces(size: Size, progress: Progress) -> list[Figure]:
     """Telegrams of a meter that lives on a second before each, and the checksum alone."""
-    telegram = telegram_of(_meter().view())
+    telegram = telegram_of(lone_meter().view())
 
     def whole() -> Callable[[], object]:
-        meter = _meter()
+        meter = lone_meter()
 
         def run() -> None:
             for number in range(1, size.telegrams + 1):
@@ -53,7 +53,8 @@ def measure_faces(size: Size, progress: Progress) -> list[Figure]:
     ]
 
 
-def _meter() -> InstalledMeter:
+def lone_meter() -> InstalledMeter:
+    """A household's meter that has just begun."""
     scenario = lone_scenario(
         "m1",
         "guarded",
