@@ -2,17 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
 from cardreader.cli.desk import kiosk_at_work, receive
+from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Json, Reader
 from cardreader.kiosk.desk import bring
 from cardreader.readers.opening import open_card
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
+
+_STOPPED: Final = "stopped: what the card has said is kept as far as it was read; the same command goes on"
 
 
 def exchange_with_card(
@@ -26,7 +29,11 @@ def exchange_with_card(
     Every other command with --home does so too. It goes to the controller over the line, which may be away
     now. Repeat it as often as you like.
     """
-    with kiosk_at_work(home, PRACTICE_SEED, 1) as kiosk, open_card(reader) as channel:
+    with (
+        saying_at_ctrl_c(_STOPPED),
+        kiosk_at_work(home, PRACTICE_SEED, 1) as kiosk,
+        open_card(reader) as channel,
+    ):
         card = receive(kiosk, channel)
         done = bring(kiosk, card, checked_now_ms())
     fields: dict[str, Any] = {

@@ -4,15 +4,21 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from sqlalchemy import Engine
 
-from cardreader.kiosk.home import open_home
+from cardreader.cli.interrupts import saying_at_ctrl_c
+from cardreader.kiosk.home import KioskHome, open_home
 from cardreader.kiosk.store import open_kiosk_store
 from cardreader.line.running import address_of, run_line
 from protocols.rim.clocks import SystemClock
 from protocols.rim.terminal import Exit
+
+_STOPPED: Final = (
+    "relance-kiosk line: stopped; what the controller has not acknowledged stays here, and is sent again"
+)
 
 
 def run_kiosk_line(
@@ -32,10 +38,16 @@ def run_kiosk_line(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
-    sys.stdout.write(f"relance-kiosk line: {found.form.kiosk} at {address}; Ctrl-C stops it.\n")
-    sys.stdout.flush()
     try:
-        asyncio.run(run_line(found, store, SystemClock()))
+        with saying_at_ctrl_c(_STOPPED):
+            asyncio.run(_run(found, store, f"{found.form.kiosk} at {address}"))
     finally:
         store.dispose()
     return Exit.DONE
+
+
+async def _run(home: KioskHome, store: Engine, where: str) -> None:
+    """The line, which says where it is once Ctrl-C ends it in order."""
+    sys.stdout.write(f"relance-kiosk line: {where}; Ctrl-C stops it.\n")
+    sys.stdout.flush()
+    await run_line(home, store, SystemClock())

@@ -15,6 +15,7 @@ from cardreader.cli.desk import (
     kiosk_at_work,
     receive,
 )
+from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.explaining.cuts import cut_to_cancel
@@ -34,6 +35,7 @@ from protocols.rim.clocks import checked_now_ms
 from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit, warn
 
+_STOPPED: Final = "stopped: it may be on the card or not; the same command writes it again, which is safe"
 ClerkKey = Annotated[
     Path | None,
     typer.Option(
@@ -77,7 +79,7 @@ def recover_household(
     place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
         signer = clerks_signer(kiosk, key)
-        with open_card(reader) as channel:
+        with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
             card = receive(kiosk, channel)
             done = recover(kiosk, card, signer, hours, checked_now_ms())
             receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
@@ -116,7 +118,7 @@ def reactivate_household(
     wanted, place = None if cut is None else read_name(cut, "--id"), wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader, station=station) as kiosk:
         signer = clerks_signer(kiosk, key)
-        with open_card(reader) as channel:
+        with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
             card = receive(kiosk, channel)
             name = cut_to_cancel(card.found, wanted)
             done = reactivate(kiosk, card, signer, name, checked_now_ms())

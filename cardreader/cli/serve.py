@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, as_it_is_now, kiosk_at_work, moment, port_of
+from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Generation, Practice
 from cardreader.cli.printing import PrinterOption, wanted_printer
 from cardreader.kiosk.ports import TerminalMood
@@ -18,6 +19,7 @@ from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 
 _NEEDS: Final = "the screen needs the extra `relance[kiosk]`: pip install 'relance[kiosk]'"
+_STOPPED: Final = "the screen is closed; the shift stays open, and so does each payment that is not finished"
 _PORT: Final = 8020
 
 
@@ -70,5 +72,6 @@ def serve_kiosk(
             place,
         )
         name = f"[{host}]" if ":" in host else host
-        serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
+        with saying_at_ctrl_c(_STOPPED):
+            serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
     return Exit.DONE

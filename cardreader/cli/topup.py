@@ -78,7 +78,7 @@ def top_up_card(
         card = receive(kiosk, channel)
         try:
             paid = top_up(kiosk, card, name, amount_ueur, port, moment(), claim)
-        except RelanceError:
+        except (RelanceError, KeyboardInterrupt):
             warn_of_open(kiosk, name)
             raise
         number = payment_receipt(kiosk, card, paid)

@@ -17,6 +17,7 @@ from cardreader.cli.desk import (
     port_of,
     receive,
 )
+from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.kiosk.receiving import undone_receipt
@@ -68,6 +69,7 @@ def void_payment(
     """
     name = read_name(payment, "--id")
     with ExitStack() as stack:
+        stack.enter_context(saying_at_ctrl_c(f"stopped: `void --id {name}` again goes on where it was"))
         kiosk = stack.enter_context(
             kiosk_at_work(
                 home, practice, generation, store=store, reader=reader or "", station=station, make=False
