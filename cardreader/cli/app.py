@@ -122,6 +122,7 @@ ROWS: Final = (
             "issue --reader virtual:card.bin --meter m00042 --reference 5414000000042 --json",
             "issue --reader virtual:new.bin --meter m00042 --epoch 2 --fleet-key home/fleet.key",
             "issue --list cards.csv --out cards --json",
+            "issue --reader any --home kiosk-1 --kit kit.json",
         ),
     ),
     CommandRow(
@@ -189,6 +190,7 @@ ROWS: Final = (
         _replace,
         (
             "replace --reader virtual:new.bin --meter m1 --ledger card.bin.ledger",
+            "replace --reader any --home kiosk-1 --kit kit.json",
             "replace --reader any --meter m00042 --epoch 2 --fleet-key home/fleet.key --json",
         ),
     ),

@@ -1,4 +1,4 @@
-"""`relance-kiosk card dump|export|load|apdu|script`: for people with cards in hand."""
+"""`relance-kiosk card dump|export|load|apdu|script|kit|blank`: for people with cards in hand."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from cardreader.cli.app import PROGRAM
+from cardreader.cli.kit import make_blank, write_kit
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
 from cardreader.cli.showing import file_fields
@@ -233,6 +234,17 @@ def _script(name: str) -> str:
     if len(data) > _SCRIPT_BYTES_MAX:
         raise InputError(f"{name}: too long; allowed: {_SCRIPT_BYTES_MAX} bytes")
     return text
+
+
+card_app.command(
+    "kit",
+    epilog=examples(
+        PROGRAM,
+        "card kit --meter m1 --serial 0102030405060708 --out kit.json",
+        "card kit --meter m1 --serial 0102030405060708 --epoch 2 --kiosk k1 --fleet-key f.key --out k.json",
+    ),
+)(write_kit)
+card_app.command("blank", epilog=examples(PROGRAM, "card blank virtual:new.bin"))(make_blank)
 
 
 def _nothing(document: bytes) -> bool:

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from cardreader.card.factory import make_blank_card
-from cardreader.card.store import WholeMemory
 from cardreader.channel.keys import issuer_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
+from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
+from cardreader.cli.making import KitOption, blank_file, issued_sentence, made_by_kit
 from cardreader.cli.options import (
     PRACTICE_SEED,
     FleetKey,
@@ -30,7 +30,7 @@ from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import letters_held, personalise
 from cardreader.readers.opening import open_card, virtual_file
-from cardreader.readers.virtual import SCHEME, VirtualCard
+from cardreader.readers.virtual import SCHEME
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, RelanceError, quoted
 from protocols.reasons import Energy
@@ -73,6 +73,9 @@ def issue_cards(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --list: the folder of the new files.")
     ] = None,
+    kit: KitOption = None,
+    home: KioskHomeOption = None,
+    store: StoreFile = None,
     station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
     generation: Generation = 1,
     fleet_key: FleetKey = None,
@@ -82,9 +85,22 @@ def issue_cards(
 ) -> int:
     """Make cards of households.
 
-    A card that is the household's already is left as it is. Ends with 1 if a card belongs to somebody else,
-    or if one of a list was not made; each card of a list has its own result.
+    A card that is the household's already is left as it is. With --kit a kiosk makes the one card for which
+    the office has made it a kit. Ends with 1 if a card belongs to somebody else, or if one of a list was not
+    made; each card of a list has its own result.
     """
+    if kit is not None:
+        given = (cards, out, serial, fleet_key)
+        if reader is None or any(each is not None for each in given) or (reference, epoch) != ("", 1):
+            raise InputError(
+                "--kit: says by itself what the card is; allowed beside it: --reader, --home, --meter"
+            )
+        with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
+            told, said = made_by_kit(kiosk, reader, kit, meter)
+        _write(_json_line(told) if as_json else said)
+        return Exit.DONE
+    if home is not None or store is not None:
+        raise InputError("--home, --ledger: allowed with --kit: a kiosk has no key that makes cards")
     office = office_key(fleet_key, practice)
     station = read_name(station, "--station")
     if (reader is None) == (cards is None) or (cards is None) != (out is None):
@@ -96,7 +112,7 @@ def issue_cards(
     if meter is None and not office.practice:
         raise InputError("--meter: missing; allowed with --fleet-key: the name of a meter")
     wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch)
-    serial_bytes = _serial(serial)
+    serial_bytes = None if serial is None else read_serial(serial)
     warn_of_practice(office)
     done = issue_card(reader, wish, office, generation, station, serial_bytes)
     _write(_json_line(done) if as_json else issued_sentence(done))
@@ -107,17 +123,11 @@ def issue_card(
     reader: str, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
 ) -> dict[str, object]:
     """One card. Returns what was done, for people and programs."""
-    meter = read_name(wish.meter, "--meter")
-    check_choice(wish.energy, list(Energy), "--energy")
-    if wish.reference and not is_reference(wish.reference):
-        raise InputError(f"--reference: {quoted(wish.reference)}; allowed: {REFERENCE_CHARS} digits")
-    if not 1 <= wish.epoch <= EPOCH_MAX:
-        raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
+    meter = check_wish(wish)
     path = virtual_file(reader, "--reader")
     if path is not None and not path.exists():
-        memory, number = WholeMemory(), secrets.token_bytes(SERIAL_BYTES) if serial is None else serial
-        make_blank_card(memory, number, issuer_keys(office.key, number))
-        VirtualCard.create(path, memory)
+        number = secrets.token_bytes(SERIAL_BYTES) if serial is None else serial
+        blank_file(path, number, issuer_keys(office.key, number))
     elif serial is not None:
         raise InputError(f"--serial: {reader} is a card already; allowed for a new file")
     with open_card(reader) as card:
@@ -138,6 +148,17 @@ def issue_card(
         "practice": office.practice,
         "did": "issued" if changed else "unchanged",
     }
+
+
+def check_wish(wish: CardWish) -> str:
+    """The meter of a card that can be made. Raises InputError."""
+    meter = read_name(wish.meter, "--meter")
+    check_choice(wish.energy, list(Energy), "--energy")
+    if wish.reference and not is_reference(wish.reference):
+        raise InputError(f"--reference: {quoted(wish.reference)}; allowed: {REFERENCE_CHARS} digits")
+    if not 1 <= wish.epoch <= EPOCH_MAX:
+        raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
+    return meter
 
 
 def _issue_list(
@@ -188,9 +209,8 @@ def _read_list(path: Path) -> Iterator[tuple[int, CardWish]]:
             raise InputError(f"--list: {path}: line {rows.line_num}: {error}") from None
 
 
-def _serial(text: str | None) -> bytes | None:
-    if text is None:
-        return None
+def read_serial(text: str) -> bytes:
+    """A card's serial number. Raises InputError."""
     try:
         serial = bytes.fromhex(text)
     except ValueError:
@@ -198,13 +218,6 @@ def _serial(text: str | None) -> bytes | None:
     if len(serial) != SERIAL_BYTES:
         raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
     return serial
-
-
-def issued_sentence(done: dict[str, object]) -> str:
-    """What `issue_card` has done, for people."""
-    did = "issued" if done["did"] == "issued" else "it is the household's already"
-    where = done["file"] or done["reader"]
-    return f"card {done['card']} ({where}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"
 
 
 def _json_line(fields: dict[str, object]) -> str:

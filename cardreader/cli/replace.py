@@ -1,23 +1,23 @@
 """`relance-kiosk replace`: the card that takes the place of a lost one."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work, receive
-from cardreader.cli.issue import CardWish, issue_card, issued_sentence
+from cardreader.cli.issue import CardWish, issue_card
+from cardreader.cli.making import KitOption, issued_sentence, made_by_kit
 from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, Practice, Reader, office_key
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import Kiosk
-from cardreader.kiosk.ledger import account_of
-from cardreader.kiosk.paying import purse_of, state_on_card
+from cardreader.kiosk.making import bring_what_was_paid, pairing_known
 from cardreader.kiosk.replaced import note_replaced
-from cardreader.kiosk.searching import latest_card
-from cardreader.kiosk.store import reading_kiosk, writing_kiosk
+from cardreader.kiosk.store import writing_kiosk
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.arguments import read_name
 from protocols.errors import InputError, RefusedError
@@ -29,13 +29,14 @@ from protocols.rim.terminal import Exit
 
 def replace_card(
     reader: Reader,
-    meter: Annotated[str, typer.Option(metavar="METER", help="Whose card is lost.")],
+    meter: Annotated[str | None, typer.Option(metavar="METER", help="Whose card is lost.")] = None,
     epoch: Annotated[
         int | None,
         typer.Option(metavar="N", help="Which card of this meter it is; default: after the last one here."),
     ] = None,
     energy: Annotated[str, typer.Option(help="electricity or gas.")] = Energy.ELECTRICITY,
     reference: Annotated[str, typer.Option(metavar="DIGITS", help="The customer's 13 digits.")] = "",
+    kit: KitOption = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
@@ -48,38 +49,58 @@ def replace_card(
     """Make the card that takes the place of a lost one, with all that was paid at this kiosk.
 
     It has the next pairing epoch: from its first visit on the meter refuses every earlier card. Nothing is
-    lost with a card: what was paid stands in the ledger. A kiosk has no key that makes cards: with --home it
-    needs the office's --fleet-key too, or the office makes the card.
+    lost with a card: what was paid stands in the ledger. A kiosk has no key that makes cards: with --home the
+    office gives it a --kit for this card, or makes the card itself.
     """
-    name = read_name(meter, "--meter")
+    if kit is not None:
+        if fleet_key is not None or epoch is not None or reference or energy != Energy.ELECTRICITY:
+            raise InputError("--kit: says by itself what the card is; allowed beside it: --meter, --home")
+        with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
+            _write(*made_by_kit(kiosk, reader, kit, meter), as_json=as_json)
+        return Exit.DONE
+    if meter is None:
+        raise InputError("--meter: missing; needed without --kit: whose card is lost")
     if home is not None and fleet_key is None:
         raise RefusedError(
-            "no kiosk holds a key that makes cards: the office makes it (--fleet-key FILE). This kiosk can "
-            "take payments for it as soon as it is made, and `find` says what was paid for the lost one"
+            "no kiosk holds a key that makes cards: the office makes a kit for one card (`relance-kiosk card "
+            "kit`), which --kit takes; `find` says what was paid for the lost one"
         )
-    office = office_key(fleet_key, practice)
+    wish = CardWish(read_name(meter, "--meter"), energy, reference, 0 if epoch is None else epoch)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
         if fleet_key is not None and home is None and epoch is None:
             raise InputError("--epoch: missing; needed without --home: nobody here knows the last card")
-        with reading_kiosk(kiosk.engine) as session:
-            last = latest_card(session, name)
-        known, known_reference = (0, "") if last is None else (last.pairing, last.reference)
-        # The same command again: the card in the reader is the one that took its place already.
-        is_made = last is not None and last.serial == _serial_in(reader)
-        wanted = epoch or (known if is_made else next_epoch(known))
-        if wanted <= known and not is_made:
-            raise RefusedError(f"--epoch: {wanted}; allowed: above {known}, that of the last card seen here")
-        wish = CardWish(name, energy, reference or known_reference, wanted)
-        done = issue_card(reader, wish, office, generation, station, None)
-        if home is not None or fleet_key is None:
-            with writing_kiosk(kiosk.engine) as session:
-                note_replaced(session, name, wanted)
-        told: dict[str, Any] = {**done, "replaces": known, "total_ueur": 0}
-        if home is not None or fleet_key is None:
-            told["total_ueur"] = _bring_what_was_paid(kiosk, reader, name)
-    said = f"{issued_sentence(done)}; the meter refuses earlier cards from its first visit on"
-    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else said) + "\n")
+        has_ledger = home is not None or fleet_key is None
+        told = _made_by_office(kiosk, reader, wish, fleet_key, station, has_ledger=has_ledger)
+    _write(
+        told,
+        f"{issued_sentence(told)}; the meter refuses earlier cards from its first visit on",
+        as_json=as_json,
+    )
     return Exit.DONE
+
+
+def _made_by_office(
+    kiosk: Kiosk, reader: str, wish: CardWish, fleet_key: Path | None, station: str, *, has_ledger: bool
+) -> dict[str, Any]:
+    """The card, made with the office's key. An epoch of 0: the one after the last card that was here."""
+    known = pairing_known(kiosk, wish.meter)
+    # The same command again: the card in the reader is the one that took its place already.
+    is_made = bool(known.serial) and known.serial == _serial_in(reader)
+    wanted = wish.epoch or (known.epoch if is_made else next_epoch(known.epoch))
+    if wanted <= known.epoch and not is_made:
+        raise RefusedError(
+            f"--epoch: {wanted}; allowed: above {known.epoch}, that of the last card known here"
+        )
+    office = office_key(fleet_key, kiosk.home.practice)
+    full = CardWish(wish.meter, wish.energy, wish.reference or known.reference, wanted)
+    done = issue_card(reader, full, office, kiosk.home.cards.generation, station, None)
+    told: dict[str, Any] = {**done, "replaces": known.epoch, "total_ueur": 0}
+    if has_ledger:
+        with writing_kiosk(kiosk.engine) as session:
+            note_replaced(session, wish.meter, wanted)
+        with open_card(reader) as channel:
+            told["total_ueur"] = bring_what_was_paid(kiosk, receive(kiosk, channel), UtcMs(checked_now_ms()))
+    return told
 
 
 def _serial_in(reader: str) -> str:
@@ -92,13 +113,5 @@ def _serial_in(reader: str) -> str:
         return ask(channel, iso.DATA_SERIAL).hex()
 
 
-def _bring_what_was_paid(kiosk: Kiosk, reader: str, meter: str) -> int:
-    """Puts the statement of all that counts onto the new card; returns its total."""
-    purse = purse_of(kiosk.home, meter)
-    with reading_kiosk(kiosk.engine) as session:
-        total_ueur = account_of(session, purse).counting_ueur
-    if total_ueur:
-        with open_card(reader) as channel:
-            card = receive(kiosk, channel)
-            state_on_card(kiosk, card, purse, UtcMs(checked_now_ms()))
-    return total_ueur
+def _write(told: dict[str, Any], said: str, *, as_json: bool) -> None:
+    sys.stdout.write((msgspec.json.encode(told).decode() if as_json else said) + "\n")

@@ -6,14 +6,19 @@
 3. What was written is read back.
 """
 
+from hashlib import sha256
+
 from cardreader.channel.keys import KeySet
+from cardreader.channel.letters import KeyLetter
+from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState, Pairing
 from cardreader.files.layout import CARD, LOG, PAIRING
 from cardreader.files.visits import Deed, Visit
-from cardreader.host.session import HostSession, ask, select_application
+from cardreader.host.session import HostSession, NotOurCardError, ask, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
+from cardreader.iso7816.status import StatusError
 from cardreader.issuing.kit import IssuingKit
 from protocols.errors import RefusedError
 
@@ -43,6 +48,9 @@ def personalise(channel: CardChannel, kit: IssuingKit, challenge: bytes, station
     for number, letter in kit.letters:
         if number > held:
             session.put_letter(letter)
+    if any(number <= held for number, _letter in kit.letters):
+        _check_keys(channel, kit, challenge)
+        session = HostSession.open(channel, kit.issuer, _following(challenge, len(kit.letters)))
     session.write(CARD, kit.identity.encode())
     session.write(PAIRING, kit.pairing.encode())
     session.append(LOG, Visit(KeyHolder.ISSUER, Deed.ISSUED, now_ms, station).encode())
@@ -51,6 +59,29 @@ def personalise(channel: CardChannel, kit: IssuingKit, challenge: bytes, station
     if written != (kit.identity.encode(), kit.pairing.encode()):
         raise RefusedError(f"card {serial.hex()}: what was read back is not what was written; take another")
     return True
+
+
+def _check_keys(channel: CardChannel, kit: IssuingKit, challenge: bytes) -> None:
+    """That the letters which the card has taken already were this kit's, by their keys.
+
+    Of another kit they would be keys of another meter: the card would belong to one that cannot open it.
+    Raises RefusedError.
+    """
+    for place, (_number, letter) in enumerate(kit.letters):
+        keys = KeyLetter.open(letter, kit.issuer.static.dek).keys
+        try:
+            HostSession.open(channel, keys, _following(challenge, place))
+        except (NotOurCardError, StatusError) as error:
+            held = letters_held(channel)
+            raise RefusedError(
+                f"card {kit.identity.serial.hex()} has taken {held} key letters of another kit; allowed: a "
+                f"kit made for a card that has taken {held} (--letters {held})"
+            ) from error
+
+
+def _following(challenge: bytes, place: int) -> bytes:
+    """A challenge for a further session: as little used before as the first one."""
+    return sha256(challenge + place.to_bytes()).digest()[:CHALLENGE_BYTES]
 
 
 def block_card(channel: CardChannel, issuer: KeySet, challenge: bytes, station: str, now_ms: int) -> Pairing:

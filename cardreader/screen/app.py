@@ -19,6 +19,7 @@ from cardreader.screen.pay_pages import pay
 from cardreader.screen.queue_pages import queue
 from cardreader.screen.reactivation_pages import reactivation
 from cardreader.screen.recovery_pages import recovery
+from cardreader.screen.replace_pages import replacement
 from cardreader.screen.sessions import Sessions
 from cardreader.screen.settings import ScreenSettings
 from cardreader.screen.slot import WatchedSlot
@@ -43,6 +44,7 @@ def make_app(settings: ScreenSettings, slot: WatchedSlot, sessions: Sessions) ->
     app.include_router(till)
     app.include_router(recovery)
     app.include_router(reactivation)
+    app.include_router(replacement)
     app.include_router(paper)
     app.include_router(queue)
     app.mount("/static", StaticFiles(directory=_STATIC))

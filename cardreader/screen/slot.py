@@ -14,8 +14,9 @@ from typing import Final
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.explaining.explanation import CardKind, Explanation
 from cardreader.explaining.rules import explain, explain_unserved
-from cardreader.host.secure import NotOurCardError
+from cardreader.host.secure import KeysNotHeldError, NotOurCardError
 from cardreader.iso7816.apdu import CardGoneError
+from cardreader.issuing.personalising import letters_held
 from cardreader.kiosk.desk import (
     CardAtDesk,
     Kiosk,
@@ -173,5 +174,8 @@ class WatchedSlot:
         except CardGoneError:
             return SlotView(trouble=KioskTrouble.CARD_PULLED)
         except RelanceError as error:
+            if isinstance(error, KeysNotHeldError) and letters_held(card) == 0:
+                # As it came from the factory: no kiosk has keys of it yet.
+                return SlotView(reader=reader, explanation=explain_unserved(CardKind.VIRGIN))
             return SlotView(reader=reader, trouble=trouble_of(error))
         return SlotView(reader=reader, contents=found, serial=at_desk.serial, explanation=explain(found))

@@ -20,6 +20,7 @@ class KioskTrouble(Enum):
     NO_CARD = 17
     KEYS_NOT_HELD = 18
     CARD_REPLACED = 19
+    NO_KIT = 22
     NO_PAPER = 20
     PRINTER_AWAY = 21
     CARD_KNOWS_MORE = 31
@@ -60,6 +61,10 @@ _TEXTS: Final = {
     KioskTrouble.CARD_REPLACED: say(
         "This card was replaced by a newer one, and the meter accepts only that. Please use the newer card. "
         "What the meter had said on this one is kept."
+    ),
+    KioskTrouble.NO_KIT: say(
+        "The office has made no kit for this card and this meter. Ask it for one: no kiosk holds a key that "
+        "makes cards."
     ),
     KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
     KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),

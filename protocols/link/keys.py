@@ -62,5 +62,13 @@ def card_key(key: bytes) -> bytes:
     return _derived(key, "card-keys")
 
 
+def kits_key(key: bytes) -> bytes:
+    """The key under which the office seals the kits of one kiosk's cards, derived from its `kiosk_key`.
+
+    The MAC of a word begins with its purpose and a line feed, so none is ever this derivation.
+    """
+    return _derived(key, "card-kits")
+
+
 def _derived(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, purpose.encode(), "sha256")

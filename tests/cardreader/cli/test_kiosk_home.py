@@ -14,8 +14,9 @@ from cardreader.card.store import WholeMemory
 from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.home import write_home
 from cardreader.readers.virtual import VirtualCard
+from protocols.link.keys import kiosk_key
 from tests.cardreader.kiosk.till_bench import CARD, home_of
-from tests.cardreader.one_card import METER, SERIAL
+from tests.cardreader.one_card import FLEET_KEY, GENERATION, METER, SERIAL
 
 BIN = Path(sys.executable).parent
 PASSPHRASE = "correct horse battery"  # of a key for tests
@@ -118,6 +119,32 @@ def test_a_lost_card_is_replaced_with_all_that_was_paid(tmp_path: Path) -> None:
         "replace", "--reader", "virtual:x.bin", "--meter", "m1", "--home", "k", cwd=tmp_path, status=1
     )
     assert "no kiosk holds a key that makes cards" in kiosk.stderr
+
+
+def test_a_kiosk_makes_the_card_for_which_the_office_has_made_it_a_kit(desk: Path) -> None:
+    (desk / "fleet.key").write_text(FLEET_KEY.hex())
+    (desk / "k1" / "words.key").write_text(kiosk_key(FLEET_KEY, "k1").hex() + "\n")
+    office, home = ("--fleet-key", "fleet.key"), ("--home", "k1")
+    told("shift", "open", *home, "--clerk", "anna", cwd=desk)
+    told("topup", *home, "--reader", "virtual:card.bin", "--eur", "20", "--id", "p1", cwd=desk)
+    blank = told("card", "blank", "virtual:new.bin", *office, cwd=desk)["card"]
+    for_it = ("--serial", blank, "--epoch", "2", "--generation", str(GENERATION))
+    kit = ("card", "kit", "--meter", METER, *for_it, *office)
+    assert "--kiosk: missing" in run(*kit, "--out", "kit.json", cwd=desk, status=2).stderr
+    told(*kit, "--kiosk", "k1", "--out", "kit.json", cwd=desk)
+    assert (desk / "kit.json").stat().st_mode & 0o077 == 0
+    words = ("replace", *home, "--reader", "virtual:new.bin", "--kit", "kit.json")
+    assert "allowed with this kit: m00042" in run(*words, "--meter", "m2", cwd=desk, status=2).stderr
+    made = told(*words, cwd=desk)
+    assert (made["card"], made["epoch"], made["replaces"], made["did"]) == (blank, 2, 1, "issued")
+    assert made["total_ueur"] == 20_000_000
+    again = told("issue", *home, "--reader", "virtual:new.bin", "--kit", "kit.json", cwd=desk)
+    assert (again["did"], again["total_ueur"]) == ("unchanged", 20_000_000)
+    old = ("recover", *home, "--reader", "virtual:card.bin", "--key", "anna.pem")
+    assert "was replaced" in run(*old, cwd=desk, status=1).stderr
+    told(*kit, "--kiosk", "k2", "--out", "other.json", cwd=desk)
+    other = run("issue", *home, "--reader", "virtual:new.bin", "--kit", "other.json", cwd=desk, status=2)
+    assert other.stderr == "--kit: other.json: kit: it is for kiosk k2, and this is k1\n"
 
 
 def test_a_receipt_is_printed_and_then_a_copy(desk: Path) -> None:

@@ -83,6 +83,8 @@ def test_no_page_has_a_sentence_of_another_language(counter: Counter, language: 
     pages.append(counter.post("/reactivate/choose", pages[-1], {"other": "c 1"}, 422))
     pages.append(counter.post("/reactivate/choose", pages[-1], {"other": "c1"}))
     pages.append(counter.post("/reactivate/confirm", pages[-1]))
+    pages.append(counter.get("/replace?meter=m1"))
+    pages.append(counter.get("/replace/m1"))
     pages.append(counter.get("/queue"))
     pages.append(counter.post("/queue/choose", pages[-1], {"hours": "24", "symptom": "code-8"}))
     pages.append(counter.post("/queue/write", pages[-1]))

@@ -1,0 +1,154 @@
+"""A kiosk makes the card in the place of a lost one: killed anywhere, the same kit makes it good."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cardreader.card.card import SmartCard
+from cardreader.card.factory import make_blank_card
+from cardreader.card.store import WholeMemory
+from cardreader.channel.keys import generation_key, issuer_keys, kiosk_keys, meter_keys_of_fleet
+from cardreader.files.layout import STATEMENTS
+from cardreader.host.transport import InProcess
+from cardreader.issuing.kit import IssuingKit
+from cardreader.issuing.kit_files import NONCE_BYTES, seal_kit
+from cardreader.kiosk.desk import receive_card
+from cardreader.kiosk.home import write_home
+from cardreader.kiosk.making import (
+    KITS_FOLDER,
+    bring_what_was_paid,
+    kit_for,
+    kits_here,
+    make_card,
+    pairing_known,
+    read_kit_file,
+)
+from cardreader.kiosk.paying import top_up
+from cardreader.kiosk.ports import Cash
+from cardreader.kiosk.replaced import SupersededCardError
+from cardreader.loading.contents import read_contents
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.envelope import read_envelope
+from protocols.documents.orders import body_of, read_order
+from protocols.errors import InputError, RefusedError
+from protocols.instants import UtcMs
+from tests.cardreader.kiosk.till_bench import (
+    CARD,
+    EURO,
+    NOW,
+    FusedChannel,
+    Killed,
+    Till,
+    home_of,
+)
+from tests.cardreader.one_card import FLEET_KEY, KIOSK, METER, NOW_MS, WANTED, challenge, kit_of, session
+
+NEW = bytes.fromhex("00000000000000aa")
+AT = UtcMs(NOW_MS)
+
+
+def new_kit(epoch: int = 2, serial: bytes = NEW, letters: int = 0, meter: str = METER) -> IssuingKit:
+    return kit_of(replace(WANTED, serial=serial, epoch=epoch, meter=meter), letters)
+
+
+def virgin(serial: bytes = NEW) -> WholeMemory:
+    memory = WholeMemory()
+    make_blank_card(memory, serial, issuer_keys(FLEET_KEY, serial))
+    return memory
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Till]:
+    """A kiosk at which 20 euro were paid with a card that is lost now."""
+    made = Till("k1", tmp_path)
+    with made.serving(WholeMemory(CARD)) as card:
+        top_up(made.kiosk, card, "p1", 20 * EURO, Cash(), NOW)
+    yield made
+    made.engine.dispose()
+
+
+def make(till: Till, memory: WholeMemory, kit: IssuingKit, steps: int | None = None) -> int:
+    """The card of the kit with what was paid; the program is killed after so many steps."""
+    till.fuse.steps = steps
+    try:
+        channel = FusedChannel(memory, till.fuse)
+        make_card(till.kiosk, channel, kit, challenge(), AT)
+        card = receive_card(till.kiosk, channel, challenge(), AT)
+        return bring_what_was_paid(till.kiosk, card, AT)
+    finally:
+        till.fuse.steps = None
+
+
+def total_on(memory: WholeMemory) -> int:
+    """The total of the statement on the new card."""
+    keys = kiosk_keys(generation_key(FLEET_KEY, KIOSK.generation), KIOSK.generation, NEW)
+    found = read_contents(session(InProcess(SmartCard(memory)), keys)).documents[STATEMENTS[0]]
+    return body_of(read_order(read_envelope(found).payload), PaymentBody).total_ueur
+
+
+def test_it_has_what_was_paid_and_the_old_one_serves_nobody(till: Till) -> None:
+    memory = virgin()
+    assert make(till, memory, new_kit()) == total_on(memory) == 20 * EURO
+    assert make(till, memory, new_kit()) == 20 * EURO  # the same again
+    known = pairing_known(till.kiosk, METER)
+    assert (known.epoch, known.made, known.serial) == (2, 2, NEW.hex())
+    with pytest.raises(SupersededCardError), till.serving(WholeMemory(CARD)):
+        pass
+    # The meter opens it by the keys of its own epoch.
+    session(InProcess(SmartCard(memory)), meter_keys_of_fleet(FLEET_KEY, METER, NEW, 2))
+
+
+@pytest.mark.parametrize("steps", range(0, 70, 3))
+def test_killed_anywhere_the_same_kit_makes_it_good(till: Till, steps: int) -> None:
+    memory = virgin()
+    with suppress(Killed):
+        make(till, memory, new_kit(), steps)
+    assert make(till, memory, new_kit()) == total_on(memory) == 20 * EURO
+    assert pairing_known(till.kiosk, METER).made == 2
+
+
+def test_a_kit_that_is_not_the_latest_makes_no_card(till: Till) -> None:
+    for _ in range(2):
+        with pytest.raises(RefusedError, match=r"of pairing epoch 1, .* allowed: a kit above it"):
+            make(till, virgin(), new_kit(1))
+    make(till, virgin(), new_kit(3))
+    other = bytes(8)
+    with pytest.raises(RefusedError, match="allowed: a kit above it"):
+        make(till, virgin(other), new_kit(2, other))
+
+
+def test_letters_of_another_kit_make_no_card_of_two_households(till: Till) -> None:
+    memory = virgin()
+    others = new_kit(1, meter="m2")
+    channel = InProcess(SmartCard(memory))
+    slot = session(channel, others.issuer)
+    slot.put_letter(others.letters[0][1])
+    with pytest.raises(RefusedError, match=r"key letters of another kit; allowed: .* \(--letters 2\)"):
+        make(till, memory, new_kit())
+    make(till, memory, new_kit(letters=2))
+    session(InProcess(SmartCard(memory)), meter_keys_of_fleet(FLEET_KEY, METER, NEW, 2))
+
+
+def test_a_kit_for_another_card_or_of_another_kiosk_is_refused(till: Till, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="is not the one of the kit"):
+        make(till, virgin(bytes(8)), new_kit())
+    home = write_home(home_of("k1"), tmp_path / "home")
+    folder = tmp_path / "home" / KITS_FOLDER
+    folder.mkdir()
+    for name, kiosk, key in (("a", "k1", home.words_key), ("b", "k2", 32 * b"x"), ("c", "k1", 32 * b"x")):
+        (folder / f"{name}.json").write_bytes(seal_kit(new_kit(), kiosk, key, bytes(NONCE_BYTES)))
+    (folder / "d.json").write_bytes(b"half of")
+    (folder / "e.json").write_bytes(bytes(10_000))
+    assert [(facts.kiosk, facts.card) for facts, _data in kits_here(home, METER)] == [("k1", NEW.hex())] * 2
+    assert list(kits_here(home, "m2")) == []
+    assert kit_for(home, read_kit_file(folder / "a.json"), "a") == new_kit()
+    for name in "bcd":
+        with pytest.raises(InputError, match=r"^here: "):
+            kit_for(home, read_kit_file(folder / f"{name}.json"), "here")
+    with pytest.raises(InputError, match="too long"):
+        read_kit_file(folder / "e.json")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_kit_file(folder / "none.json")
