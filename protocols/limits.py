@@ -116,6 +116,8 @@ TOMBSTONES_MAX = 64
 CUT_ORDERS_MAX = 16
 # Of the fleet's key: one a year for longer than any meter lives.
 KEY_GENERATIONS_MAX = 1_000
+# Generations of kiosks' keys that a card has room for (`cardreader.card.keyring`), and that a kiosk keeps.
+KIOSK_GENERATIONS_MAX = 3
 # Earlier keys of a meter that vouch for its present one: of its manufacture, and the last ones.
 KEYS_VOUCHING_MAX = 8
 # Meters that one scope names: with ids of the usual length they and two signatures fill a payload.

@@ -25,7 +25,7 @@ from protocols.link.keys import card_key, cards_key, meter_key
 ISSUER_VERSION: Final = 0x10
 METER_VERSION: Final = 0x20
 _KIOSK_VERSION: Final = 0x30
-_KIOSK_VERSIONS: Final = 64
+KIOSK_VERSIONS: Final = 64
 
 _KEY_BYTES: Final = 16
 _GENERATION_KEY_BYTES: Final = 32
@@ -43,7 +43,7 @@ class KeySet:
 
 def kiosk_version(generation: int) -> int:
     """The version that names the keys of a kiosk's generation. A card holds three generations at most."""
-    return _KIOSK_VERSION + generation % _KIOSK_VERSIONS
+    return _KIOSK_VERSION + generation % KIOSK_VERSIONS
 
 
 def issuer_keys(fleet_key: bytes, serial: bytes) -> KeySet:

@@ -11,7 +11,15 @@ import typer
 from cardreader.cli.app import PROGRAM
 from cardreader.cli.kit import make_blank, write_kit
 from cardreader.cli.opening import open_session
-from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, OfficeKey, Practice, office_key
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    AnyGeneration,
+    FleetKey,
+    Json,
+    OfficeKey,
+    Practice,
+    office_key,
+)
 from cardreader.cli.showing import file_fields
 from cardreader.cli.talking import AnsweredLine, Line, is_done, read_commands, read_script, talk
 from cardreader.cli.whole_card import read_whole
@@ -50,7 +58,7 @@ def dump_card(
     only: Annotated[
         list[str] | None, typer.Option("--file", metavar="NAME", help="Only this file; may be repeated.")
     ] = None,
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -77,7 +85,7 @@ def dump_card(
 def export_card(
     reader: Reader,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder, which is made.")],
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -115,7 +123,7 @@ def send_apdus(
     reader: Reader,
     apdus: Annotated[list[str], typer.Argument(metavar="APDU...", help="Commands as hex digits.")],
     holder: Holder = None,
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -140,7 +148,7 @@ def play_script(
     reader: Reader,
     script: Annotated[str, typer.Argument(metavar="SCRIPT", help="A file of commands; - is standard input.")],
     holder: Holder = None,
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -163,7 +171,7 @@ def load_card(
         list[Path], typer.Argument(metavar="DOCUMENT...", help="Signed envelopes; the most important first.")
     ],
     station: Annotated[str, typer.Option(metavar="NAME", help="Who loads, for the card's log.")] = "kiosk",
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -196,7 +204,7 @@ def _talk(
     reader: str,
     lines: Sequence[Line],
     holder: str | None,
-    generation: int,
+    generation: int | None,
     office: OfficeKey,
     *,
     as_json: bool,

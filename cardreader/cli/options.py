@@ -1,12 +1,15 @@
 """Options that several commands share, and the keys that they mean."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from cardreader.issuing.practice import practice_key
 from protocols.errors import InputError
+from protocols.link.keys import FIRST_GENERATION
 from protocols.rim.terminal import warn
 
 Json = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]
@@ -28,21 +31,52 @@ Generation = Annotated[
     int, typer.Option("--generation", metavar="N", min=0, max=65_535, help="Of the kiosks' keys.")
 ]
 
+AnyGeneration = Annotated[
+    int | None,
+    typer.Option(
+        "--generation",
+        metavar="N",
+        min=0,
+        max=65_535,
+        help="Of the kiosks' keys. Default: whichever the card has.",
+    ),
+]
+
 PRACTICE_SEED: Final = "practice"
 _KEY_BYTES: Final = 32
 
 
 class OfficeKey(NamedTuple):
-    """The key from which every card's keys derive. `practice`: it is no fleet's."""
+    """The key from which every card's keys derive. `practice`: it is no fleet's.
+
+    `later`: further generations of the fleet's key, by their numbers: meters may use keys of theirs.
+    """
 
     key: bytes
     practice: bool
+    later: Mapping[int, bytes] = MappingProxyType({})
+
+    @property
+    def generations(self) -> dict[int, bytes]:
+        """All generations of the fleet's key."""
+        return {FIRST_GENERATION: self.key, **self.later}
 
 
 def office_key(file: Path | None, seed: str) -> OfficeKey:
-    """The key of this file, or the one for practice of this seed. Raises InputError."""
+    """The key of this file, or the one for practice of this seed. Raises InputError.
+
+    Its further generations lie beside it, as `relance keys rotate` makes them: fleet.2.key beside fleet.key.
+    """
     if file is None:
         return OfficeKey(practice_key(seed), practice=True)
+    later, number = dict[int, bytes](), FIRST_GENERATION + 1
+    while (path := file.with_suffix(f".{number}{file.suffix}")).exists():
+        later[number] = _fleet_key(path)
+        number += 1
+    return OfficeKey(_fleet_key(file), practice=False, later=later)
+
+
+def _fleet_key(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             # A file of any size is refused by its first bytes.
@@ -55,7 +89,7 @@ def office_key(file: Path | None, seed: str) -> OfficeKey:
         key = b""
     if len(key) != _KEY_BYTES:
         raise InputError(f"--fleet-key: {file}: no fleet key; allowed: {_KEY_BYTES} bytes as hex")
-    return OfficeKey(key, practice=False)
+    return key
 
 
 def warn_of_practice(office: OfficeKey, instead: str = "--fleet-key FILE") -> None:

@@ -13,8 +13,8 @@ from cardreader.cli.desk import KioskHomeOption, kiosk_at_work, look, store_besi
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import (
     PRACTICE_SEED,
+    AnyGeneration,
     FleetKey,
-    Generation,
     Json,
     OfficeKey,
     Practice,
@@ -32,7 +32,6 @@ from cardreader.loading.progress import CarriedDocument, StepMissing, progress_o
 from cardreader.readers.opening import open_card
 from protocols.cutting.zones import load_zone
 from protocols.instants import iso_or_none
-from protocols.link.keys import meter_key
 from protocols.link.proofs import Proof
 from protocols.reasons import Language
 from protocols.rim.terminal import Exit
@@ -52,7 +51,7 @@ ZONE: Final = "Europe/Brussels"
 
 def read_card(
     reader: Reader,
-    generation: Generation = 1,
+    generation: AnyGeneration = None,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     home: KioskHomeOption = None,
@@ -88,7 +87,7 @@ def read_card(
 
 
 def _found(
-    reader: str, home: Path | None, practice: str, generation: int, office: OfficeKey | None
+    reader: str, home: Path | None, practice: str, generation: int | None, office: OfficeKey | None
 ) -> tuple[CardContents, int]:
     """What lies on the card, and the latest pairing epoch of its meter that is known here (0: none).
 
@@ -97,7 +96,9 @@ def _found(
     with ExitStack() as stack:
         kept = home is not None or (office is not None and office.practice and store_beside(reader).exists())
         if kept or office is None:
-            kiosk = stack.enter_context(kiosk_at_work(home, practice, generation, reader=reader, warn=False))
+            kiosk = stack.enter_context(
+                kiosk_at_work(home, practice, generation or 1, reader=reader, warn=False)
+            )
             return look(kiosk, stack.enter_context(open_card(reader)))
         card = stack.enter_context(open_card(reader))
         return read_contents(open_session(card, KeyHolder.KIOSK, generation, office)), 0
@@ -152,7 +153,7 @@ def card_told(found: CardContents, office: OfficeKey | None) -> dict[str, Any]:
         "said": None if state is None else msgspec.to_builtins(state),
         "said_proof": None
         if state is None or office is None
-        else found.state.proof(meter_key(office.key, state.meter)),
+        else found.state.proof_of_fleet(office.generations),
         "documents": [each._asdict() for each in progress.documents],
         "missing": progress.missing,
         "todo": _TODO[progress.missing],

@@ -7,7 +7,7 @@ from cardreader.card import records
 from cardreader.card.keyring import KEYRING, KeyRing, free_for_files
 from cardreader.card.store import Store
 from cardreader.channel.keys import ISSUER_VERSION, METER_VERSION, kiosk_version
-from cardreader.cli.opening import open_session
+from cardreader.cli.opening import open_as_kiosk
 from cardreader.cli.options import OfficeKey
 from cardreader.files.access import KeyHolder
 from cardreader.files.layout import DIR, FILES, GDO, IN_MF, CardFile, Structure, stored_as
@@ -35,7 +35,7 @@ class WholeCard:
     files: tuple[tuple[CardFile, list[bytes]], ...]
 
 
-def read_whole(reader: str, where: str, generation: int, office: OfficeKey) -> WholeCard:
+def read_whole(reader: str, where: str, generation: int | None, office: OfficeKey) -> WholeCard:
     """The card in a reader, read with the keys of a kiosk; that in a file without any key."""
     path = virtual_file(reader, where)
     if path is None:
@@ -55,14 +55,14 @@ def _in_memory(store: Store) -> WholeCard:
     return WholeCard(fields, tuple((file, _parts(file, store.read(stored_as(file)))) for file in FILES))
 
 
-def _asked(card: CardChannel, generation: int, office: OfficeKey) -> WholeCard:
+def _asked(card: CardChannel, generation: int | None, office: OfficeKey) -> WholeCard:
     # What anybody may read comes first: a plain command ends a session.
     in_mf = {file: _plain(card, file) for file in IN_MF}
-    session = open_session(card, KeyHolder.KIOSK, generation, office)
+    session, opened_with = open_as_kiosk(card, generation, office)
     files = ((file, in_mf.get(file) or _secure(session, file)) for file in FILES)
     tries = session.ask(iso.DATA_TRIES)
     keys = [
-        _key_of_version(tries[at], tries[at + 1], generation, session.greeting.epoch)
+        _key_of_version(tries[at], tries[at + 1], opened_with, session.greeting.epoch)
         for at in range(0, len(tries), _TRIES_BYTES)
     ]
     fields = _card_fields(

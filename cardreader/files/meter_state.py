@@ -5,6 +5,7 @@ One word (`protocols.link.proofs`) with the meter's MAC for purpose `card`; in t
 shows it as said; the office checks it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
@@ -16,6 +17,8 @@ from cardreader.files.content import Content
 from protocols.decoding import read_json
 from protocols.documents.bodies import Digest, Id
 from protocols.errors import DocumentError
+from protocols.link.agreement import OF_METERS, agreed_by_office, vouch
+from protocols.link.keys import meter_key
 from protocols.link.messages import Epoch, Int, KeyTold, StatementHeld, Text
 from protocols.link.proofs import Proof, Purpose, proof_of, with_mac
 from protocols.reasons import ClockStatus, Supply, SupplyReason
@@ -90,6 +93,25 @@ class StateWord(Content):
         if state is None:
             raise DocumentError("EF.STATE: no meter has read this card")
         return proof_of(self.word, Purpose.CARD, f"card/{state.card}", meter_key)
+
+    def proof_of_fleet(self, secrets: Mapping[int, bytes]) -> Proof:
+        """As `proof`, for the office, with the fleet's key by its generations.
+
+        The key of which the meter tells counts where one that derives from them vouches for it: that of the
+        meter's manufacture always does. Raises DocumentError for an empty file.
+        """
+        state = self.state
+        if state is None:
+            raise DocumentError("EF.STATE: no meter has read this card")
+        derived = [meter_key(secret, state.meter) for secret in secrets.values()]
+        told = state.key
+        if isinstance(told, UnsetType):
+            found = {self.proof(key) for key in derived}
+            return next(each for each in Proof if each in found)
+        vouches = {vouch(key, state.meter, told.generation, told.public) for key in derived}
+        if told.generation not in secrets or not vouches & set(told.vouches):
+            return Proof.FORGED
+        return self.proof(agreed_by_office(secrets[told.generation], told.public, OF_METERS, state.meter))
 
 
 def state_word(state: MeterState, meter_key: bytes, bytes_max: int | None = None) -> StateWord:

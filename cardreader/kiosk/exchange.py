@@ -6,15 +6,17 @@ the line and the screen write too.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from cardreader.channel.keys import KeySet, kiosk_keys, kiosk_version
+from cardreader.host.secure import KeysNotHeldError
 from cardreader.host.session import HostSession, select_application
 from cardreader.host.transport import CardChannel
-from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.home import GenerationKey, KioskHome
 from cardreader.kiosk.store import keep_ask, queue_outgoing
 from cardreader.kiosk.tables import CardDocumentRow, CardSeenRow, UpChannel
 from cardreader.loading.contents import CardContents
@@ -29,17 +31,25 @@ LETTER: Final = "letter/"
 
 
 def open_with_kiosk_keys(card: CardChannel, home: KioskHome, challenge: bytes) -> HostSession:
-    """A session with this kiosk's keys. `challenge`: 8 bytes never used before.
+    """A session with the newest of this kiosk's keys that the card has.
 
-    Raises NotOurCardError, StatusError.
+    `challenge`: 8 bytes never used before: a card that has no such keys does not answer to it. Raises
+    NotOurCardError, and StatusError: KeysNotHeldError for a card that has none of them.
     """
-    cards = home.cards
-
-    def keys_of(serial: bytes) -> KeySet:
-        return kiosk_keys(cards.secret, cards.generation, serial)
-
     select_application(card)
-    return HostSession.open_by_serial(card, kiosk_version(cards.generation), keys_of, challenge)
+    newest, *earlier = home.cards.all
+    for each in earlier:
+        with suppress(KeysNotHeldError):
+            return _open_with(card, newest, challenge)
+        newest = each
+    return _open_with(card, newest, challenge)
+
+
+def _open_with(card: CardChannel, key: GenerationKey, challenge: bytes) -> HostSession:
+    def keys_of(serial: bytes) -> KeySet:
+        return kiosk_keys(key.secret, key.generation, serial)
+
+    return HostSession.open_by_serial(card, kiosk_version(key.generation), keys_of, challenge)
 
 
 def note_seen(store: Session, serial: str, sequence: int, now_ms: int) -> int:

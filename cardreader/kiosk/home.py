@@ -6,6 +6,7 @@ words, and copies of signed documents; never the fleet key, and never a way to t
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
@@ -31,7 +32,7 @@ from protocols.documents.issuers import Issuer, Issuers, read_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root, read_root
 from protocols.errors import DocumentError, InputError, RefusedError
-from protocols.limits import PAYLOAD_BYTES_MAX, REV_MAX
+from protocols.limits import KIOSK_GENERATIONS_MAX, PAYLOAD_BYTES_MAX, REV_MAX
 from protocols.reasons import Language
 
 FORM_FILE: Final = "kiosk.json"
@@ -78,8 +79,8 @@ class KioskForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     v: Literal[1] = 1
 
 
-class CardsKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """`cards.key`: the key of one generation of kiosks (`channel.keys.generation_key`), as hex."""
+class GenerationKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of one generation of kiosks (`channel.keys.generation_key`), as hex."""
 
     generation: Annotated[int, Meta(ge=0, le=65_535)]
     key: HexKey
@@ -88,6 +89,33 @@ class CardsKey(Struct, frozen=True, forbid_unknown_fields=True):
     def secret(self) -> bytes:
         """The key itself."""
         return bytes.fromhex(self.key)
+
+
+class CardsKey(GenerationKey, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`cards.key`: the key of the newest generation that the kiosk was given, and those before it.
+
+    `earlier`: the newest first. They open cards that have not got the newest one yet: a card may come to
+    another kiosk than the one at which its letter waits.
+    """
+
+    earlier: Annotated[tuple[GenerationKey, ...], Meta(max_length=KIOSK_GENERATIONS_MAX - 1)] = ()
+
+    @property
+    def all(self) -> tuple[GenerationKey, ...]:
+        """All of them, the newest first."""
+        return (GenerationKey(self.generation, self.key), *self.earlier)
+
+    @property
+    def oldest(self) -> int:
+        """The oldest generation that the kiosk holds."""
+        return min(each.generation for each in self.all)
+
+
+def cards_key_of(secrets: Mapping[int, bytes]) -> CardsKey:
+    """The keys of these generations; of too many the newest ones."""
+    kept = [GenerationKey(each, secrets[each].hex()) for each in sorted(secrets, reverse=True)]
+    first, *earlier = kept[:KIOSK_GENERATIONS_MAX]
+    return CardsKey(first.generation, first.key, tuple(earlier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +227,7 @@ def replace_in_home(home: KioskHome, name: str, data: bytes) -> KioskHome:
 
 
 def replace_cards_key(home: KioskHome, cards: CardsKey) -> KioskHome:
-    """Puts the key of another generation in the place of the present one. Raises InputError."""
+    """Puts keys of other generations in the place of the present ones. Raises InputError."""
     _write(home, CARDS_FILE, msgspec.json.encode(cards))
     return replace(home, cards=cards)
 

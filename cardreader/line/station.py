@@ -211,6 +211,7 @@ class Station:
             root=root_held(self.home).version,
             issuers=0 if issuers is None else issuers.version,
             generation=self.home.cards.generation,
+            oldest=self.home.cards.oldest,
             **msgspec.structs.asdict(standing),
         )
         return write_word(status, self._key)

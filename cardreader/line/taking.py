@@ -16,6 +16,7 @@ from cardreader.kiosk.home import (
     ROOT_FILE,
     CardsKey,
     KioskHome,
+    cards_key_of,
     replace_cards_key,
     replace_form,
     replace_in_home,
@@ -80,10 +81,20 @@ def take_home_part(home: KioskHome, orders: KioskOrders) -> KioskHome:
         envelope = _encoder.encode(orders.limits)
         found = accept_limits(envelope, root_held(home), home.form.kiosk, limits_held(home))
         home = _replaced(home, LIMITS_FILE, envelope, found)
-    if orders.cards is not None and orders.cards.generation > home.cards.generation:
-        secret = unwrap_cards_key(orders.cards, home.words_key)
-        home = replace_cards_key(home, CardsKey(orders.cards.generation, secret.hex()))
-    return home
+    cards = _cards_key(home, orders)
+    return home if cards == home.cards else replace_cards_key(home, cards)
+
+
+def _cards_key(home: KioskHome, orders: KioskOrders) -> CardsKey:
+    """The card keys that the kiosk holds from now on. What has ended never comes back by an older word."""
+    held = {each.generation: each.secret for each in home.cards.all}
+    if orders.cards is None or orders.cards.generation < home.cards.generation:
+        return home.cards
+    if orders.cards.generation > home.cards.generation:
+        for sent in (*orders.earlier, orders.cards):
+            held[sent.generation] = unwrap_cards_key(sent, home.words_key)
+    kept = {each: secret for each, secret in held.items() if each >= orders.ended}
+    return cards_key_of(kept) if kept else home.cards
 
 
 def take_orders(session: Session, orders: KioskOrders, now_ms: int) -> bool:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from controller.database.kiosk_tables import KioskRow
 from controller.issuers.acts import IssuersProposal, code_of, propose_issuers
 from controller.kiosks import rules
-from controller.kiosks.store import kiosk_of, kiosks_in, limits_of, next_generation
+from controller.kiosks.rules import CardGenerations
+from controller.kiosks.store import generations_in, keep_generations, kiosk_of, kiosks_in, limits_of
+from controller.kiosks.views import view_card_keys
 from controller.office.audit import AuditAct, record
 from controller.office.issuers_store import issuers_in_force, proposed_issuers
 from controller.office.issuing import CONTROLLER
@@ -138,9 +140,40 @@ def revoke_kiosk(act: Act, kiosk: str) -> KioskRevoked:
         _keep_limits(act, row, rules.next_limits(limits_of(row), {}, revoked=True))
         row.revoked_ms, row.online = act.now_ms, 0
         act.session.add(row)
-        generation = next_generation(act.session)
+        generations = generations_in(act.session).revoked()
+        keep_generations(act.session, generations)
+        generation = generations.newest
         record(act.session, act.now_ms, act.actor.name, AuditAct.REVOKE_KIOSK, f"kiosk/{kiosk}")
     return KioskRevoked(limits=limits_of(row), generation=generation, is_new=is_new, closing=_close(act, row))
+
+
+def rotate_card_keys(act: Act) -> CardGenerations:
+    """Begin the next generation of card keys. Those before go on until `end_card_keys`.
+
+    Raises RefusedError where there were too many.
+    """
+    return _keep_generations(act, generations_in(act.session).rotated())
+
+
+def end_card_keys(act: Act) -> CardGenerations:
+    """End all generations of card keys before the newest, on cards and at kiosks.
+
+    Raises RefusedError while a kiosk has not said that it holds the newest: it could open no card.
+    """
+    lacking = view_card_keys(act.session).lacking
+    if lacking:
+        raise RefusedError(
+            f"kiosk {', '.join(lacking)}: without the newest card keys; allowed: after its line was there, "
+            "or once it is revoked"
+        )
+    return _keep_generations(act, generations_in(act.session).only_newest())
+
+
+def _keep_generations(act: Act, generations: CardGenerations) -> CardGenerations:
+    keep_generations(act.session, generations)
+    numbers = generations._asdict()
+    record(act.session, act.now_ms, act.actor.name, AuditAct.CARD_KEYS, "kiosks", **numbers)
+    return generations
 
 
 def _close(act: Act, row: KioskRow) -> IssuersProposal | None:

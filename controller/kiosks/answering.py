@@ -15,10 +15,10 @@ from controller.database.kiosk_tables import KioskDocumentRow, KioskRow
 from controller.exchange.sync_answer import RootSent
 from controller.kiosks.documents import LETTER
 from controller.kiosks.refunds import told_to
-from controller.kiosks.rules import fitting_documents
+from controller.kiosks.rules import CardGenerations, fitting_documents, lacks_card_keys
 from controller.kiosks.store import (
     documents_after,
-    generation_in,
+    generations_in,
     limits_of,
     stated_in,
     statements_after,
@@ -74,12 +74,20 @@ def answers_to(
     if row.revoked_ms is not None:
         return [write_word(KioskOrders(kiosk=row.id, limits=envelope), key)] if envelope else []
     said = list(_papers(status, root))
-    cards = _cards(session, status, fleet_key, key)
-    if echo or envelope is not None or cards is not None:
+    generations = generations_in(session)
+    cards = _cards(generations, fleet_key, key) if lacks_card_keys(status, generations) else ()
+    if echo or envelope is not None or cards:
         # A connection that has ended counts as heard of: a store that was put back begins above it.
         heard = row.sequence + (not row.online)
         first = KioskOrders(
-            kiosk=row.id, echo=nonce, heard=heard, limits=envelope, cards=cards, stored=row.stored
+            kiosk=row.id,
+            echo=nonce,
+            heard=heard,
+            limits=envelope,
+            cards=cards[-1] if cards else None,
+            earlier=cards[:-1],
+            ended=generations.ended,
+            stored=row.stored,
         )
         said.append(write_word(first, key))
     for begin in range(0, len(acks), KIOSK_ACKS_MAX):
@@ -112,13 +120,13 @@ def _statements(session: Session, row: KioskRow, status: KioskStatus) -> Iterato
         yield KioskOrders(kiosk=row.id, statements=tuple(told[begin : begin + KIOSK_STATEMENTS_MAX]))
 
 
-def lacks(row: KioskRow, status: KioskStatus, generation: int, root: RootSent) -> bool:
+def lacks(row: KioskRow, status: KioskStatus, generations: CardGenerations, root: RootSent) -> bool:
     """Whether the kiosk has not yet shown all that it was given."""
     issuers = 0 if root.issuers is None else root.issuers.issuers.version
     return (
         limits_of(row).version > status.limits
         or row.numbered > status.taken
-        or generation > status.generation
+        or lacks_card_keys(status, generations)
         or root.version > status.root
         or issuers > status.issuers
     )
@@ -132,11 +140,9 @@ def _papers(status: KioskStatus, root: RootSent) -> Iterator[bytes]:
         yield root.issuers.envelope
 
 
-def _cards(session: Session, status: KioskStatus, fleet_key: bytes, key: bytes) -> CardsKeySent | None:
-    generation = generation_in(session)
-    if not 0 < status.generation < generation:
-        return None
-    return wrap_cards_key(generation, generation_key(fleet_key, generation), key)
+def _cards(generations: CardGenerations, fleet_key: bytes, key: bytes) -> tuple[CardsKeySent, ...]:
+    """The keys of all generations that a kiosk holds, the oldest first."""
+    return tuple(wrap_cards_key(each, generation_key(fleet_key, each), key) for each in generations.held)
 
 
 def _documents(session: Session, row: KioskRow, taken: int) -> Iterator[KioskOrders]:

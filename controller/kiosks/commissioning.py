@@ -22,12 +22,15 @@ from cardreader.kiosk.home import (
     CardsKey,
     KioskForm,
     KioskHome,
+    cards_key_of,
     open_home,
+    replace_cards_key,
     replace_form,
     replace_in_home,
     write_home,
 )
 from controller.broker.folder import grant_kiosk, has_broker
+from controller.kiosks.rules import CardGenerations
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError
 from protocols.link.keys import kiosk_key
@@ -44,7 +47,7 @@ class HomeWish(Struct, frozen=True, kw_only=True):
     zone: str
     broker: BrokerPlace
     fleet_key: bytes
-    generation: int
+    generations: CardGenerations
     root: bytes
     issuers: bytes
     limits: bytes
@@ -65,7 +68,7 @@ def found_home(folder: Path, kiosk: str, office: str) -> KioskHome | None:
 
 def make_home(folder: Path, wish: HomeWish) -> KioskHome:
     """A new home with a new key. Raises InputError where it cannot be written."""
-    cards = CardsKey(wish.generation, generation_key(wish.fleet_key, wish.generation).hex())
+    cards = _cards_key(wish)
     form = KioskForm(
         kiosk=wish.kiosk, office=wish.office, issuer=wish.office, epoch=0, zone=wish.zone, broker=wish.broker
     )
@@ -90,8 +93,14 @@ def freshen_home(home: KioskHome, wish: HomeWish, limits: bytes, epoch: int) -> 
     ):
         if wanted and now != wanted:
             home = replace_in_home(home, name, wanted)
+    if home.cards.generation < wish.generations.newest or home.cards.oldest < wish.generations.ended:
+        home = replace_cards_key(home, _cards_key(wish))
     form = replace(home.form, epoch=epoch, broker=wish.broker, zone=wish.zone)
     return home if form == home.form else replace_form(home, form)
+
+
+def _cards_key(wish: HomeWish) -> CardsKey:
+    return cards_key_of({each: generation_key(wish.fleet_key, each) for each in wish.generations.held})
 
 
 def give_credentials(folder: Path, broker: Path, kiosk: str, passphrase: str) -> bool:

@@ -9,14 +9,15 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from cardreader.channel.keys import generation_key, issuer_keys, kiosk_keys
-from cardreader.channel.letters import KeyLetter
+from cardreader.channel.keys import issuer_keys
+from cardreader.issuing.kit import kiosk_letter
 from controller.database.bulk import in_batches
 from controller.database.kiosk_tables import CardMeterRow, KioskRow
 from controller.database.tables import MeterRow, OrderRow
 from controller.exchange.sync_answer import RootSent, add_shared_deliveries
 from controller.exchange.syncing import answer
-from controller.kiosks.store import generation_in, put_documents
+from controller.kiosks.rules import FIRST_CARD_GENERATION, CardGenerations
+from controller.kiosks.store import generations_in, put_documents
 from controller.meters.registry import BY_CARD
 from controller.orders.active import active_orders
 from controller.orders.on_cards import document_name
@@ -24,7 +25,6 @@ from protocols.documents.orders import Order
 
 # With the serial number of the card that it is for.
 LETTER: Final = "letter/"
-_FIRST_GENERATION: Final = 1
 
 
 def refresh_documents(
@@ -38,7 +38,7 @@ def refresh_documents(
     """Choose anew for all meters that a kiosk serves, or for these; returns how many documents changed."""
     query = select(CardMeterRow).where(CardMeterRow.kiosk == kiosk.id)
     served = {row.meter: row for row in session.exec(query) if meters is None or row.meter in meters}
-    generation, changed = generation_in(session), 0
+    generations, changed = generations_in(session), 0
     for batch in in_batches(served):
         add_shared_deliveries(session, batch, now_ms)
         active = active_orders(session, batch)
@@ -48,9 +48,9 @@ def refresh_documents(
             if row.link == BY_CARD:
                 orders = answer(None, active.get(row.id, ()), root.version, now_ms).send
                 wanted |= _papers(row, root) | _envelopes(session, orders)
-            if generation > _FIRST_GENERATION:
+            if generations.newest > FIRST_CARD_GENERATION:
                 card = served[row.id].card
-                wanted[f"{LETTER}{card}"] = _letter(fleet_key, bytes.fromhex(card), generation)
+                wanted[f"{LETTER}{card}"] = _letter(fleet_key, bytes.fromhex(card), generations)
             changed += put_documents(session, kiosk, row.id, wanted)
     return changed
 
@@ -73,8 +73,7 @@ def _envelopes(session: Session, orders: Collection[Order]) -> dict[str, bytes]:
     return {by_id[row.id]: row.envelope for row in rows}
 
 
-def _letter(fleet_key: bytes, serial: bytes, generation: int) -> bytes:
-    """New kiosk's keys for one card, which shut out all generations before."""
-    keys = kiosk_keys(generation_key(fleet_key, generation), generation, serial)
-    letter = KeyLetter(serial, generation, keys, oldest=generation)
+def _letter(fleet_key: bytes, serial: bytes, generations: CardGenerations) -> bytes:
+    """The newest kiosk's keys for one card, which shut out the generations that shall be."""
+    letter = kiosk_letter(fleet_key, serial, generations.letter, generations.newest, generations.shut)
     return letter.seal(issuer_keys(fleet_key, serial).static.dek)

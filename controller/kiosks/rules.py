@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from protocols.documents.kiosk_limits import KioskLimits
 from protocols.documents.statements import Statement
 from protocols.documents.till_receipts import RefundStanding
 from protocols.errors import RefusedError
+from protocols.limits import KIOSK_GENERATIONS_MAX
 from protocols.link.kiosk_words import KioskStatus
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
@@ -30,6 +31,61 @@ class StatementStanding(StrEnum):
     STALE_EPOCH = "stale_epoch"
 
 
+class CardGenerations(NamedTuple):
+    """The generations of the kiosks' card keys.
+
+    `newest`: that cards get by their letters. `shut`: their letters shut out all below it. `ended`: kiosks
+    forget the keys of all below it.
+    """
+
+    newest: int
+    shut: int
+    ended: int
+
+    @property
+    def held(self) -> range:
+        """The generations that a kiosk holds: as many as a card, and none that has ended."""
+        return range(
+            max(self.ended, self.newest - KIOSK_GENERATIONS_MAX + 1, FIRST_CARD_GENERATION), self.newest + 1
+        )
+
+    @property
+    def letter(self) -> int:
+        """The number of the letters of these. It rises with each step, above all that an issuer counts."""
+        return self.newest << _SHUT_BITS | self.shut
+
+    def rotated(self) -> Self:
+        """One more. Those before still open the cards that have not got it yet.
+
+        Raises RefusedError where kiosks would have to forget one that has not ended.
+        """
+        if len(self.held) >= KIOSK_GENERATIONS_MAX:
+            raise RefusedError(
+                f"card keys: generations {self.held[0]} to {self.newest} count; allowed: end those before "
+                f"the newest first"
+            )
+        return self._more()
+
+    def revoked(self) -> Self:
+        """One more, and each card shuts out all before with its letter: one of them is a thief's."""
+        after = self._more()
+        return after._replace(shut=after.newest)
+
+    def _more(self) -> Self:
+        if self.newest >= CARD_GENERATIONS_MAX:
+            raise RefusedError(
+                f"card keys: {self.newest} generations; allowed: at most {CARD_GENERATIONS_MAX}"
+            )
+        return self._replace(newest=self.newest + 1)
+
+    def only_newest(self) -> Self:
+        """All before the newest have ended, on cards and at kiosks."""
+        return self._replace(shut=self.newest, ended=self.newest)
+
+
+FIRST_CARD_GENERATION: Final = 1
+CARD_GENERATIONS_MAX: Final = 65_535
+_SHUT_BITS: Final = 16
 HOURS_PER_DAY: Final = 24
 # What is not in the ledger, and why a person should look.
 DOUBTED: Final = (StatementStanding.OVER_LIMITS, StatementStanding.STALE_EPOCH)
@@ -67,6 +123,11 @@ def standing_of(
     if stated.total_ueur - below.total_ueur > allowed_ueur or in_a_day_ueur > limits.meter_day_ueur * days:
         return StatementStanding.OVER_LIMITS
     return StatementStanding.BOOKED if heard else StatementStanding.UNKNOWN_METER
+
+
+def lacks_card_keys(said: KioskStatus, generations: CardGenerations) -> bool:
+    """Whether a kiosk lacks the newest card keys, or holds such as have ended."""
+    return 0 < said.generation < generations.newest or 0 < said.oldest < generations.ended
 
 
 def is_newer(said: KioskStatus, sequence: int, count: int, *, online: bool) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from sqlmodel import Session, col, func, select
 
 from controller.database.kiosk_tables import KioskDocumentRow, KioskRow, KioskStatementRow
-from controller.kiosks.rules import StatementStanding
+from controller.kiosks.rules import FIRST_CARD_GENERATION, CardGenerations, StatementStanding
 from controller.office.sealed_store import keep_sealed, sealed
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kiosk_limits import KioskLimits, read_limits
@@ -15,7 +15,8 @@ from protocols.errors import RefusedError, quoted
 from protocols.link.kiosk_words import KioskStatus, item_digest
 
 _GENERATION: Final = "kiosks/generation"
-_FIRST_GENERATION: Final = 1
+_SHUT: Final = "kiosks/generation/shut"
+_ENDED: Final = "kiosks/generation/ended"
 _statuses: msgspec.json.Decoder[KioskStatus] = msgspec.json.Decoder(KioskStatus)
 
 
@@ -44,17 +45,21 @@ def status_said(row: KioskRow) -> KioskStatus | None:
     return None if row.status is None else _statuses.decode(row.status)
 
 
-def generation_in(session: Session) -> int:
-    """The generation of card keys that kiosks hold now."""
-    found = sealed(session, _GENERATION)
-    return _FIRST_GENERATION if found is None else int(found)
+def generations_in(session: Session) -> CardGenerations:
+    """Which generations of card keys count. In a store of before each new one has shut out those before."""
+    newest = _number(session, _GENERATION, FIRST_CARD_GENERATION)
+    return CardGenerations(newest, _number(session, _SHUT, newest), _number(session, _ENDED, 0))
 
 
-def next_generation(session: Session) -> int:
-    """Begin the next generation of card keys; returns it."""
-    generation = generation_in(session) + 1
-    keep_sealed(session, _GENERATION, str(generation).encode())
-    return generation
+def keep_generations(session: Session, generations: CardGenerations) -> None:
+    """Let these be the generations of card keys."""
+    for name, number in zip((_GENERATION, _SHUT, _ENDED), generations, strict=True):
+        keep_sealed(session, name, str(number).encode())
+
+
+def _number(session: Session, name: str, otherwise: int) -> int:
+    found = sealed(session, name)
+    return otherwise if found is None else int(found)
 
 
 def put_documents(session: Session, kiosk: KioskRow, meter: str, wanted: dict[str, bytes]) -> int:

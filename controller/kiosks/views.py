@@ -10,15 +10,17 @@ from controller.database.kiosk_tables import CardMeterRow, KioskRow, KioskStatem
 from controller.kiosks.intake import credited_ueur
 from controller.kiosks.rules import (
     DOUBTED,
+    CardGenerations,
     DifferenceKind,
     KioskDifference,
     StatementStanding,
     kiosk_difference,
+    lacks_card_keys,
     meter_difference,
 )
 from controller.kiosks.store import (
     booked_ueur,
-    generation_in,
+    generations_in,
     kiosk_of,
     kiosks_in,
     limits_of,
@@ -45,7 +47,8 @@ class KioskView(Struct, frozen=True, kw_only=True):
     """A kiosk. `status`: its last word; None before the first. `heard_ms`: when that came.
 
     `booked_ueur`: its payments in the ledger. `closed`: of a revoked one, whether its issuer is closed too.
-    `documents`: for cards, that it has not taken yet. `meters`: whose card was seen here last.
+    `generation`: of the card keys that it says it holds; 0: none yet. `documents`: for cards, that it has not
+    taken yet. `meters`: whose card was seen here last.
     """
 
     name: str
@@ -67,6 +70,24 @@ class KioskView(Struct, frozen=True, kw_only=True):
 def list_kiosks(session: Session) -> list[KioskView]:
     """All kiosks, by name."""
     return [_view(session, row) for row in kiosks_in(session)]
+
+
+class CardKeysView(Struct, frozen=True, kw_only=True):
+    """The generations of card keys. `lacking`: kiosks that have not said yet that they hold the newest."""
+
+    generations: CardGenerations
+    lacking: tuple[str, ...]
+
+
+def view_card_keys(session: Session) -> CardKeysView:
+    """Which card keys count, and which kiosks do not hold them yet."""
+    generations = generations_in(session)
+    lacking = [
+        row.id
+        for row in kiosks_in(session, revoked=False)
+        if (said := status_said(row)) is not None and lacks_card_keys(said, generations)
+    ]
+    return CardKeysView(generations=generations, lacking=tuple(lacking))
 
 
 def show_kiosk(session: Session, name: str) -> KioskView:
@@ -97,7 +118,7 @@ def _view(session: Session, row: KioskRow) -> KioskView:
         office=row.office,
         state=state,
         epoch=issuer.epoch if issuer is not None and named else 0,
-        generation=generation_in(session),
+        generation=0 if status is None else status.generation,
         limits=limits_of(row),
         status=status,
         heard_ms=row.heard_ms,

@@ -63,6 +63,7 @@ class AuditAct(StrEnum):
     KIOSK = "kiosk"
     KIOSK_LIMITS = "kiosk_limits"
     REVOKE_KIOSK = "revoke_kiosk"
+    CARD_KEYS = "card_keys"
     DOUBT_PAYMENT = "doubt_payment"
     KIOSK_REFUND = "kiosk_refund"
 

@@ -23,7 +23,7 @@ from controller.exchange.words import IntakeRefusal
 from controller.kiosks.answering import answers_to, lacks
 from controller.kiosks.documents import refresh_documents
 from controller.kiosks.intake import KioskSaid, KioskTaken, hear_kiosk, take_kiosk_words
-from controller.kiosks.store import generation_in, kiosks_in, status_said
+from controller.kiosks.store import generations_in, kiosks_in, status_said
 from controller.service.carrying import Carries
 from controller.service.supervising import STORE_ERRORS, VALUE_ERRORS, Trouble
 from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedError
@@ -164,14 +164,14 @@ class Kiosks:
             for row in due.values():
                 if row.revoked_ms is None:
                     refresh_documents(session, row, self._fleet_key, root, now_ms)
-            generation = generation_in(session)
+            generations = generations_in(session)
             answers: dict[str, list[bytes]] = {}
             for row in due.values():
                 status = taken.greeted.get(row.id) or status_said(row)
                 acks = taken.acks.get(row.id, [])
                 if status is None:
                     continue
-                if row.id in taken.greeted or acks or lacks(row, status, generation, root):
+                if row.id in taken.greeted or acks or lacks(row, status, generations, root):
                     answers[row.id] = answers_to(
                         session, row, status, acks, self._fleet_key, root, echo=row.id in taken.greeted
                     )

@@ -60,10 +60,10 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     acknowledged; `offline_ueur`, `offline_count`: the payments among them. `heard_ms`: its own clock when it
     last heard the controller; 0: never. `issued_ueur`, `issued_count`: all that its store has ever stated, so
     that a restored one shows. `root`, `issuers`: the versions that it holds, and `generation` that
-    of its card keys; 0: none. `taken`: the number of the last document for cards that it has taken, with all
-    before it. `statements`: the place of the last of its own statements that it was told. `refunds`: the
-    digest of all that it was told of refunds (`refunds_digest`); empty: an older program, which hears nothing
-    of them.
+    of its card keys; 0: none. `oldest`: the oldest generation of them that it holds; 0: it does not say.
+    `taken`: the number of the last document for cards that it has taken, with all before it. `statements`:
+    the place of the last of its own statements that it was told. `refunds`: the digest of all that it was
+    told of refunds (`refunds_digest`); empty: an older program, which hears nothing of them.
     """
 
     kiosk: Id
@@ -77,6 +77,7 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     root: Int = 0
     issuers: Int = 0
     generation: Int = 0
+    oldest: Int = 0
     taken: Int = 0
     waiting: _Count = 0
     offline_ueur: Int = 0
@@ -178,10 +179,11 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     """What goes down to a kiosk. `echo`: the nonce of the status that it answers; empty: of none.
 
     `heard`: the highest number of a connection that the controller has heard of; a kiosk below it was
-    restored, and numbers on. `limits`: the newest, where the kiosk does not obey them yet. `cards`: card keys
-    of a later generation than it holds. `documents` rise by their numbers; no other document lies between
-    `after` and the first of them. A kiosk that has not taken all up to `after` takes none, and its next
-    status says so. A root and issuers come as the envelopes that they are.
+    restored, and numbers on. `limits`: the newest, where the kiosk does not obey them yet. `cards`: the
+    newest card keys, where it lacks some or holds such as have ended; `earlier`: those before that have not,
+    and `ended`: all below this generation have. `documents` rise by their numbers; no other document lies
+    between `after` and the first of them. A kiosk that has not taken all up to `after` takes none, and its
+    next status says so. A root and issuers come as the envelopes that they are.
 
     `stored`: the highest number of an item that the controller has stored; what was acknowledged above it is
     lost with a restored store, and is sent again. `refunds`: all of this kiosk, where it has not said that it
@@ -194,6 +196,8 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     acks: Annotated[tuple[ItemAck, ...], Meta(max_length=KIOSK_ACKS_MAX)] = ()
     limits: WireEnvelope | None = None
     cards: CardsKeySent | None = None
+    earlier: Annotated[tuple[CardsKeySent, ...], Meta(max_length=2)] = ()
+    ended: Int = 0
     after: Int = 0
     documents: Annotated[tuple[CardDocument, ...], Meta(max_length=KIOSK_DOCUMENTS_MAX)] = ()
     stored: Int | None = None

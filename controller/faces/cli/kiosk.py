@@ -16,8 +16,8 @@ from controller.kiosks import acts, views
 from controller.kiosks.acts import KioskAdded, KioskWish, sign_limits
 from controller.kiosks.commissioning import HomeWish, found_home, freshen_home, give_credentials, make_home
 from controller.kiosks.rules import ON_THE_WAY, KioskDifference
-from controller.kiosks.store import generation_in
-from controller.kiosks.views import KioskState, KioskView
+from controller.kiosks.store import generations_in
+from controller.kiosks.views import CardKeysView, KioskState, KioskView
 from controller.office.founding import MACHINES_TOGETHER
 from controller.office.issuers_store import issuers_in_force
 from controller.office.keys import load_fleet_key
@@ -254,6 +254,57 @@ def revoke_kiosk(face: Face, kiosk: Kiosk) -> int:
     return Exit.DONE
 
 
+@verb(
+    app,
+    "cards",
+    "kiosk cards",
+    "kiosk cards --rotate --as anna",
+    "kiosk cards --end --as anna",
+    shares=NAMED,
+)
+def card_keys(
+    face: Face,
+    *,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Begin the next generation.")] = False,
+    end: Annotated[
+        bool,
+        typer.Option("--end", help="End all generations before the newest: they open no card."),
+    ] = False,
+) -> int:
+    """Show the generations of the kiosks' card keys, begin the next one, or end those before it.
+
+    Kiosks hear of a new one over their lines, and each card gets it at its next visit to the kiosk that saw
+    it last. Until `--end` kiosks open cards with the generations before, too: wait until the cards have come
+    by. A card that comes later needs a letter of the office, or is replaced. `kiosk revoke` begins a
+    generation by itself, and each card that gets it shuts out those before at once.
+    """
+    if rotate and end:
+        raise InputError("kiosk cards: allowed: --rotate or --end, one at a time")
+    if rotate or end:
+        with face.acting_as(Role.PROTECT) as act:
+            (acts.rotate_card_keys if rotate else acts.end_card_keys)(act)
+    with face.office.reading() as session:
+        view = views.view_card_keys(session)
+    if face.as_json:
+        print_json(view.generations._asdict() | {"lacking": list(view.lacking)})
+    else:
+        print_lines(*_generations_in_words(view))
+    return Exit.DONE
+
+
+def _generations_in_words(view: CardKeysView) -> list[str]:
+    newest, shut, _ended = view.generations
+    held = view.generations.held
+    lines = [f"Card keys of generation {newest}. Kiosks open cards with generations {held[0]} to {newest}."]
+    if len(held) == 1:
+        lines = [f"Card keys of generation {newest}, and no other."]
+    elif shut > held[0]:
+        lines.append(f"A card that has got the newest opens no more with those below {shut}.")
+    if view.lacking:
+        lines.append(f"Not yet at these kiosks: {', '.join(view.lacking)}.")
+    return lines
+
+
 @verb(app, "reconcile", "kiosk reconcile", "kiosk reconcile namur-1 --json", shares=READING)
 def reconcile_kiosks(
     face: Face, kiosk: Annotated[str | None, typer.Argument(metavar="[KIOSK]", help="One kiosk.")] = None
@@ -285,7 +336,7 @@ def _add(
         zone=str(face.zone),
         broker=place,
         fleet_key=load_fleet_key(face.settings.fleet_key),
-        generation=generation_in(act.session),
+        generations=generations_in(act.session),
         root=face.settings.root.read_bytes(),
         issuers=b"" if sealed is None else sealed.envelope,
         limits=first,

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cardreader.card.keyring import KEYRING
 from cardreader.files.access import KeyHolder
@@ -14,7 +15,9 @@ from cardreader.files.inventory import Fingerprint, Inventory
 from cardreader.files.layout import FILES, IN_ADF, CardFile, Structure, file_named, stored_as
 from cardreader.files.meter_state import MeterState, StateWord, state_word
 from protocols.errors import DocumentError
-from protocols.link.messages import StatementHeld
+from protocols.link.agreement import OF_METERS, agreed_by_office, drawn_public, vouch
+from protocols.link.keys import meter_key
+from protocols.link.messages import KeyTold, StatementHeld
 from protocols.link.proofs import Proof
 from protocols.reasons import ClockStatus, Supply, SupplyReason
 
@@ -131,6 +134,27 @@ def test_a_card_that_no_meter_has_read_says_so() -> None:
     assert StateWord().state is None
     with pytest.raises(DocumentError, match="no meter has read"):
         StateWord().proof(KEY)
+
+
+def test_the_office_proves_a_state_with_every_generation_and_with_a_key_that_was_agreed_on() -> None:
+    secrets = {number: bytes([number]) * 32 for number in (1, 2, 3)}
+    for number, secret in secrets.items():
+        said = state_word(STATE, meter_key(secret, STATE.meter))
+        assert said.proof_of_fleet(secrets) is Proof.AUTHENTIC
+        others = {other: each for other, each in secrets.items() if other != number}
+        assert said.proof_of_fleet(others) is Proof.FORGED
+    public = drawn_public(b"d" * 32)
+    key = agreed_by_office(secrets[2], public, OF_METERS, STATE.meter)
+    right = vouch(meter_key(secrets[1], STATE.meter), STATE.meter, 2, public)
+    for vouches, generation, proof in (
+        (("0" * 32, right), 2, Proof.AUTHENTIC),
+        (("0" * 32,), 2, Proof.FORGED),
+        ((right,), 3, Proof.FORGED),
+    ):
+        told = replace(STATE, key=KeyTold(generation, public, vouches))
+        assert state_word(told, key).proof_of_fleet(secrets) is proof
+    with pytest.raises(DocumentError, match="no meter has read this card"):
+        StateWord().proof_of_fleet(secrets)
 
 
 # --------------------------------------------------------------------------------------- the table of files

@@ -14,7 +14,7 @@ from controller.exchange.purses import PursesHeard
 from controller.exchange.words import IntakeRefusal
 from controller.kiosks.answering import answers_to
 from controller.kiosks.documents import refresh_documents
-from controller.kiosks.store import documents_after, next_generation
+from controller.kiosks.store import documents_after, generations_in, keep_generations
 from controller.kiosks.views import list_kiosks, reconcile
 from controller.meters.registry import BY_CARD
 from controller.payments.store import payments_of
@@ -206,7 +206,9 @@ def test_after_a_revocation_kiosks_get_new_card_keys_and_cards_their_letters(eng
         take(session, item(brought(), 1, Channel.KIOSK_RECEIPTS), said(status, Channel.KIOSK_STATUS))
         assert [each.cards for each in answered(session, status)] == [None]
         session.get_one(MeterRow, "m9").root_version = 1
-        generation = next_generation(session)
+        generations = generations_in(session).revoked()
+        keep_generations(session, generations)
+        generation = generations.newest
         row = session.get_one(KioskRow, KIOSK)
         refresh_documents(session, row, FLEET, root_sent(), NOW_MS)
         assert [each.object for each in documents_after(session, KIOSK, 0, 9)] == [f"letter/{SERIAL}"]
