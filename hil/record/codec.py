@@ -168,9 +168,6 @@ def _story_faults(story: StoryRecord) -> Iterator[str]:
         yield f"ended_ms: {story.ended_ms}; allowed: from its began_ms on, {story.began_ms}"
     for index, moment in enumerate(story.timeline):
         yield from _number(f"timeline[{index}].at_ms", moment.at_ms, EARLIEST_MS, LATEST_MS)
-    for name, count in Counter(each.name for each in story.measurements).items():
-        if count > 1:
-            yield f"measurements: {quoted(name)} stands {count} times; allowed: each name once"
     for index, measurement in enumerate(story.measurements):
         yield from (f"measurements[{index}].{fault}" for fault in _measurement_faults(measurement))
 

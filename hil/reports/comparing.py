@@ -4,6 +4,7 @@ A story that is not asked any more, or gone, was worth something if it had passe
 *failed* and *error* nothing is better or worse: neither says that the meter does its part.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -138,7 +139,7 @@ def _measurement_changes(story: str, old: StoryRecord, new: StoryRecord) -> list
 
     Where a whole story ended before it measured, its verdict says so: what it lacks is nothing more.
     """
-    before, after = ({each.name: each for each in record.measurements} for record in (old, new))
+    before, after = (_by_name(record.measurements) for record in (old, new))
     found: list[MeasurementChange | None] = []
     for name in dict.fromkeys((*after, *before)):
         one, other = before.get(name), after.get(name)
@@ -150,6 +151,17 @@ def _measurement_changes(story: str, old: StoryRecord, new: StoryRecord) -> list
             turn = Turn.OTHER if one.verdict is other.verdict else turn_of(one.verdict, other.verdict)
             found.append(MeasurementChange(story, name, one, other, turn))
     return found
+
+
+def _by_name(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
+    """Measurements by their names; one that a story takes again is `NAME (2)`, in the order of the story."""
+    taken: Counter[str] = Counter()
+    named: dict[str, Measurement] = {}
+    for measurement in measurements:
+        taken[measurement.name] += 1
+        count = taken[measurement.name]
+        named[measurement.name if count == 1 else f"{measurement.name} ({count})"] = measurement
+    return named
 
 
 def _urgency(change: MeasurementChange) -> tuple[int, int]:

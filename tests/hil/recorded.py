@@ -142,7 +142,7 @@ def stories(draw: st.DrawFn) -> StoryRecord:
         began_ms=began_ms,
         ended_ms=ended_ms,
         took_ms=draw(st.integers(0, 2**40)),
-        measurements=tuple(draw(st.lists(measurements(), max_size=2, unique_by=lambda each: each.name))),
+        measurements=tuple(draw(st.lists(measurements(), max_size=2))),
         timeline=tuple(draw(st.lists(_moments(), max_size=2))),
         attachments=tuple(draw(st.lists(st.builds(Attachment, _TEXT, _TEXT, st.text()), max_size=2))),
     )

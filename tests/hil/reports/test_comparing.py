@@ -119,6 +119,18 @@ def test_what_got_worse_comes_first_and_the_largest_loss_of_room_before_the_othe
     assert [each.name for each in compared.measurements] == ["b", "c", "a"]
 
 
+def test_what_a_story_measures_again_at_each_edge_is_compared_one_by_one() -> None:
+    def at_edges(*late_s: int) -> RunRecord:
+        return run_record(measured(*(Measurement("late", each, "s", 0, 60, 5) for each in late_s)))
+
+    compared = compare(at_edges(30, 30, 30), at_edges(30, 58))
+    assert [(each.name, each.moved, each.turn) for each in compared.measurements] == [
+        ("late (2)", 28, Turn.WORSE),
+        ("late (3)", None, Turn.OTHER),
+    ]
+    assert compared.same_measurements == 1
+
+
 def test_another_bench_meter_or_program_is_named() -> None:
     before = night()
     after = run_record(
