@@ -66,19 +66,17 @@ def note_deed(session: Session, receipt: TillReceipt, now_ms: int) -> bool:
     """What a signed receipt says of a refund. Returns False where the kiosk has no room for a further one."""
     key = (receipt.kiosk, receipt.payment, receipt.meter, receipt.amount_ueur)
     row = session.get(KioskRefundRow, key)
-    if receipt.deed is TillDeed.VOIDED and row is not None:
-        row.voided = 1
-    elif receipt.deed in _FOUND:
-        row = row or _new(receipt, now_ms)
-        if not row.ending:
-            row.found = _FOUND[receipt.deed]
-    elif receipt.deed is TillDeed.REFUND and row is None:
+    if row is None and receipt.deed in (TillDeed.REFUND, *_FOUND):
         count = select(func.count()).select_from(KioskRefundRow).where(KioskRefundRow.kiosk == receipt.kiosk)
         if session.exec(count).one() >= KIOSK_REFUND_ROWS_MAX:
             return False
         row = _new(receipt, now_ms)
         row.voided = int(_is_voided(session, receipt))
     if row is not None:
+        if receipt.deed is TillDeed.VOIDED:
+            row.voided = 1
+        elif receipt.deed in _FOUND and not row.ending:
+            row.found = _FOUND[receipt.deed]
         session.add(row)
         session.flush()
     return True

@@ -319,13 +319,14 @@ def test_taken_once_is_taken_and_nothing_is_ordered_beside_what_is_on_its_way(
             assert order not in (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
 
 
+@pytest.mark.parametrize("deed", [TillDeed.REFUND, TillDeed.REFUNDED, TillDeed.REJECTED])
 def test_one_thief_of_a_kiosks_key_fills_a_bounded_list(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, deed: TillDeed
 ) -> None:
     monkeypatch.setattr("controller.kiosks.refunds.KIOSK_REFUND_ROWS_MAX", 2)
     add_kiosk(engine)
     with writing(engine) as session:
         came(session, 1, receipt(TillDeed.REFUND, "p1"), receipt(TillDeed.REFUND, "p2"))
-        more = take(session, item(receipt(TillDeed.REFUND, "p3"), 3, Channel.KIOSK_RECEIPTS))
+        more = take(session, item(receipt(deed, "p3"), 3, Channel.KIOSK_RECEIPTS))
         assert more.refused == {IntakeRefusal.NO_ROOM: 1}
         assert len(session.exec(select(KioskRefundRow)).all()) == 2
