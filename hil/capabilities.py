@@ -15,6 +15,7 @@ from typing import Protocol
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import Do, MeterSpec
+from emulator.world.contactor import SupplySeen
 from protocols.errors import UnreachableError
 from protocols.instants import UtcMs
 from protocols.link.records import Record
@@ -46,6 +47,13 @@ class SupplySensor(Protocol):
 
     def is_supplied(self) -> bool:
         """Whether the household is supplied now."""
+
+
+class SupplyRecorder(Protocol):
+    """A sensor that writes down when the supply came and went."""
+
+    def take_changes(self) -> tuple[SupplySeen, ...]:
+        """What it has seen since it was asked last, oldest first."""
 
 
 class Console(Protocol):
@@ -130,13 +138,15 @@ class JournalReader(Protocol):
 class NewMeter:
     """A meter as it is wanted from a factory: its clock right at `start_ms`, supply on, no order known.
 
-    `household_until_ms`: of a household's own load (a `spec` without a load), until when it changes.
+    `household_until_ms`: of a household's own load (a `spec` without a load), until when it changes. Without
+    a customer port it averages no quarters, and months pass in no time.
     """
 
     spec: MeterSpec
     start_ms: UtcMs
     household_until_ms: UtcMs
     seed: int = 0
+    has_customer_port: bool = True
 
 
 class Factory(Protocol):
@@ -145,6 +155,10 @@ class Factory(Protocol):
     @property
     def first(self) -> NewMeter:
         """The meter that is to be tested, as it was put onto the bench at first."""
+
+    @property
+    def present(self) -> NewMeter:
+        """The meter that is on the bench now, as it was commissioned."""
 
     def commission(self, meter: NewMeter) -> None:
         """The meter takes the place of the one that was there; time goes on from its start."""

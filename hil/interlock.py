@@ -6,7 +6,7 @@ A bench that cannot be made safe runs no story more. Whoever may be near it is a
 from collections.abc import Callable
 
 from hil.binding import BoundBench
-from hil.capabilities import BenchError, Load, MeterSlot, Power, SupplySensor
+from hil.capabilities import BenchError, Factory, Load, MeterSlot, Power, SupplySensor
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory
 from protocols.reasons import Energy
@@ -71,6 +71,9 @@ class Interlock:
         return steps
 
     def _check_sensor(self, stage: StoryBench) -> None:
-        dark = not self._bench.mains_when_safe and self._bench.dut.energy != Energy.GAS
-        if dark and stage.sensor.is_supplied():
+        has_factory = stage.has(Factory)
+        energy = stage.factory.present.spec.profile.energy if has_factory else self._bench.dut.energy
+        # A gas valve stays open without mains.
+        is_dark = not self._bench.mains_when_safe and energy != Energy.GAS
+        if is_dark and stage.sensor.is_supplied():
             raise BenchError("sensor: no supply expected while the mains are off; found: supplied")

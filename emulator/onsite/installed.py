@@ -22,6 +22,7 @@ from emulator.scenario.keyring import HomeKeys, Keyring
 from emulator.scenario.meter_play import Input, MeterPlay, loads_of
 from emulator.scenario.model import Do, MeterSpec, Scenario
 from emulator.scenario.player import inputs_by_meter
+from emulator.world.contactor import Contactor
 from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs
 from protocols.limits import JOURNAL_ENTRIES_MAX
@@ -44,8 +45,18 @@ class NotedRecord(NamedTuple):
 class InstalledMeter:
     """The meter of a scenario, at the instant to which it has run."""
 
-    def __init__(self, scenario: Scenario, spec: MeterSpec, home: HomeKeys | None = None) -> None:
-        """As commissioned at the scenario's start. Raises InputError as the player does."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        spec: MeterSpec,
+        home: HomeKeys | None = None,
+        *,
+        with_demand: bool = True,
+    ) -> None:
+        """As commissioned at the scenario's start. Raises InputError as the player does.
+
+        `with_demand`: whether quarters are averaged, which takes most of the time that days take.
+        """
         load_w, load_changes = loads_of(scenario, spec)
         keyring = Keyring(scenario.seed, scenario.end_ms, home)
         meter, delivery = commission(spec, scenario, keyring, load_w)
@@ -59,6 +70,7 @@ class InstalledMeter:
         self._numbers = 0
         # What it shows at the instant to which it has run: of each change there is one, and many look at it.
         self._readout = readout = meter.readout(self._play.tick)
+        self._has_demand = with_demand
         self._demand = demand.begin(readout.estimate_ms, readout.purse.energy_mj, self._zone)
         self._load_profile = begin_profile(readout.estimate_ms)
         self._log: tuple[LoggedRecord, ...] = ()
@@ -69,15 +81,19 @@ class InstalledMeter:
         return self._play.now_ms
 
     @property
-    def is_supplied(self) -> bool:
-        """Whether the household has electricity or gas, as the contactor stands: no word of the meter."""
-        return self._play.is_supplied
+    def contactor(self) -> Contactor:
+        """What stands between the mains and the household."""
+        return self._play.contactor
 
     def advance(self, true_ms: UtcMs) -> None:
         """Let everything happen until a true instant; one that has passed changes nothing."""
         # A clock that stands still never reaches the end of its quarter, and is not waited for.
         shown_ms = None
-        while (due_ms := self._quarter_ends_ms()) <= true_ms and shown_ms != self._readout.estimate_ms:
+        while (
+            self._has_demand
+            and (due_ms := self._quarter_ends_ms()) <= true_ms
+            and shown_ms != self._readout.estimate_ms
+        ):
             shown_ms = self._readout.estimate_ms
             self._run_to(due_ms)
             self._observe()
@@ -125,12 +141,16 @@ class InstalledMeter:
 
     def _observe(self) -> None:
         self._readout = readout = self._play.meter.readout(self._play.tick)
+        if self._has_demand:
+            self._average(readout)
+        self._read_log(readout)
+
+    def _average(self, readout: Readout) -> None:
         shown_ms, purse = readout.estimate_ms, readout.purse
         self._demand = demand.observe(self._demand, shown_ms, purse.energy_mj, self._zone)
         self._load_profile = observe_quarter(
             self._load_profile, shown_ms, purse.energy_wh, readout.glance.clock, mains_on=readout.mains_on
         )
-        self._read_log(readout)
 
     def _read_log(self, readout: Readout) -> None:
         """What its black box has more than when it was last read, dated by its clock as it is now."""

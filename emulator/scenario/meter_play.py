@@ -101,7 +101,7 @@ class MeterPlay:
         self.tick = FIRST_TICK
         self._crystal = Crystal(spec.drift_ppm, self.now_ms)
         self._mains = Mains(self._crystal)
-        self._contactor = Contactor(spec.profile.energy)
+        self.contactor = Contactor(spec.profile.energy)
         self._has_own_load = spec.load_w is None
         self._cuts: list[tuple[UtcMs, SupplyReason]] = []
         self._is_traced = is_traced
@@ -158,11 +158,6 @@ class MeterPlay:
     def stands_still(self) -> bool:
         """Whether the meter's time stands: its cell and its mains are gone."""
         return self._crystal.stands_still
-
-    @property
-    def is_supplied(self) -> bool:
-        """Whether the household has electricity or gas, as the contactor stands: no word of the meter."""
-        return self._contactor.supplies(mains_on=self._mains.is_on)
 
     def forget_items(self) -> None:
         """Forget what is listed, for a meter that runs for days."""
@@ -242,6 +237,7 @@ class MeterPlay:
             yield from self.meter.handle(event, self.tick)
 
     def _switch_mains(self, *, on: bool) -> Iterator[Effect]:
+        self.contactor.switch_mains(on=on, true_ms=self.now_ms)
         if not on:
             self._mains.switch_off(self.now_ms)
             yield from self.meter.handle(MainsOff(), self.tick)
@@ -257,7 +253,7 @@ class MeterPlay:
             if isinstance(effect, SendToCard) and self._contact is not None:
                 self._contact.send(effect.command, self.now_ms)
             elif isinstance(effect, SetSupply):
-                self._contactor.drive(effect.after)
+                self.contactor.drive(effect.after, self._true_ms_of(effect.at_tick))
             if not isinstance(effect, RecordEmitted):
                 continue
             true_ms = self._true_ms_of(effect.at_tick)

@@ -10,6 +10,18 @@ from protocols.rim.commands import CommandRow, application
 PROGRAM: Final = "relance-hil"
 
 
+def _run() -> Callable[..., int]:
+    from hil.cli.run import run_stories
+
+    return run_stories
+
+
+def _stories() -> Callable[..., int]:
+    from hil.cli.stories import list_stories
+
+    return list_stories
+
+
 def _report() -> Callable[..., int]:
     from hil.cli.report import write_reports
 
@@ -36,6 +48,23 @@ def _bench() -> typer.Typer:
 
 ROWS: Final = (
     CommandRow("bench", "Look at a bench.", _bench),
+    CommandRow(
+        "run",
+        "Tell stories to the meter on a bench, and record what it does.",
+        _run,
+        (
+            "run",
+            "run --story date-a-day-ahead --json",
+            "run --bench desk.toml --tag date --out out",
+            "run --out out --rerun-failed",
+        ),
+    ),
+    CommandRow(
+        "stories",
+        "List the stories: what each asks, what it needs, and how long it takes on metal.",
+        _stories,
+        ("stories", "stories --tag date", "stories --json"),
+    ),
     CommandRow(
         "report",
         "Make the reports of a run again, from its record.",

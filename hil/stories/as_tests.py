@@ -4,13 +4,17 @@ pytest finds, orders, selects and ends; a story's verdict is made by `playing`, 
 is not run is skipped with its reason, never green.
 """
 
-from collections.abc import Collection, Iterable
+import io
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from hil.capabilities import BenchError
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.record.model import StoryVerdict
 from hil.stories.collecting import SUITE, stories_of, suite_modules
@@ -20,9 +24,47 @@ from hil.stories.story import BenchStory
 _RUN: Final = pytest.StashKey[StoryRun]()
 _NAMES: Final = pytest.StashKey[Collection[str]]()
 _SUITE_FOLDER: Final = Path(__file__).parent.parent / "suite"
+_AUTOLOAD: Final = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+# Interrupted: the run itself knows, and the bench is safe.
+_ENDINGS: Final = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.INTERRUPTED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
 
 
-class ChosenRun:
+def tell_by_pytest(run: StoryRun, names: Collection[str]) -> None:
+    """Have pytest play these stories in this run. Raises BenchError where pytest itself could not.
+
+    No configuration of whatever folder this is called in, and no plugin of its environment, has a say in it.
+    """
+    folder = _SUITE_FOLDER.parent
+    words = [
+        str(_SUITE_FOLDER), "-c", os.devnull, f"--rootdir={folder}", f"--confcutdir={folder}", "-q", "-s",
+        "--import-mode=importlib", "-p", "no:cacheprovider",
+    ]  # fmt: skip
+    said = io.StringIO()
+    with redirect_stdout(said), _no_plugins():
+        code = pytest.main(words, plugins=[_ChosenRun(run, names)])
+    if code not in _ENDINGS:
+        raise BenchError(f"pytest: a run to its end expected; found: {code!r}\n{said.getvalue()}")
+
+
+@contextmanager
+def _no_plugins() -> Iterator[None]:
+    before = os.environ.get(_AUTOLOAD)
+    os.environ[_AUTOLOAD] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_AUTOLOAD]
+        else:
+            os.environ[_AUTOLOAD] = before
+
+
+class _ChosenRun:
     """A plugin that has pytest play these stories in this run, in place of all on a virtual bench."""
 
     def __init__(self, run: StoryRun, names: Collection[str]) -> None:

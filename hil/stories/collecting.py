@@ -1,7 +1,7 @@
 """Finds the stories: all modules of `hil.suite`, and in each the stories that it declares."""
 
 from collections.abc import Iterator
-from importlib import resources
+from importlib import import_module, resources
 from types import ModuleType
 from typing import Final
 
@@ -27,3 +27,13 @@ def stories_of(module: ModuleType) -> Iterator[BenchStory]:
             yield value
         elif isinstance(value, tuple):
             yield from (each for each in value if isinstance(each, BenchStory))
+
+
+def all_stories() -> tuple[BenchStory, ...]:
+    """Every story of the suite. Raises ValueError for a name that two have."""
+    found: dict[str, BenchStory] = {}
+    for name in suite_modules():
+        for each in stories_of(import_module(name)):
+            if found.setdefault(each.name, each) is not each:
+                raise ValueError(f"{each.name}: two stories of this name")
+    return tuple(found.values())

@@ -20,11 +20,13 @@ class Notebook:
         """Something happened now."""
         self.moments.append(StoryMoment(self._now(), lane, text, is_on))
 
-    def supply(self, *, is_supplied: bool) -> None:
-        """The sensor was looked at. Only what is new becomes a moment."""
+    def supply(self, *, is_supplied: bool, at_ms: UtcMs | None = None) -> None:
+        """The sensor saw this, now or when it wrote it down. Only what is new is a moment."""
         if is_supplied is not self._supplied:
             self._supplied = is_supplied
-            self.moment(Lane.SUPPLY, "supplied" if is_supplied else "not supplied", is_on=is_supplied)
+            text = "supplied" if is_supplied else "not supplied"
+            seen_ms = self._now() if at_ms is None else at_ms
+            self.moments.append(StoryMoment(seen_ms, Lane.SUPPLY, text, is_supplied))
 
     def console(self, sign: str, text: str) -> None:
         """A line on the console; `sign` says which way it went."""

@@ -32,11 +32,15 @@ _LOOKS_MAX: Final = 96
 
 
 class NotedTime:
-    """`Timebase`; while time passes the sensor is looked at, so that a timeline shows when supply changed."""
+    """`Timebase`; a timeline shows when supply changed meanwhile.
 
-    def __init__(self, timebase: Timebase, look: Callable[[], None]) -> None:
+    A sensor that writes that down itself is asked afterwards; another one is looked at again and again.
+    """
+
+    def __init__(self, timebase: Timebase, look: Callable[[], None], *, is_recorded: bool) -> None:
         self._timebase = timebase
         self._look = look
+        self._is_recorded = is_recorded
 
     def now_ms(self) -> UtcMs:
         """As `Timebase`."""
@@ -44,6 +48,10 @@ class NotedTime:
 
     def let_pass(self, duration_ms: int) -> None:
         """As `Timebase`."""
+        if self._is_recorded:
+            self._timebase.let_pass(duration_ms)
+            self._look()
+            return
         end_ms = self.now_ms() + duration_ms
         every_ms = max(SECOND_MS, duration_ms // _LOOKS_MAX)
         # In whole seconds: a console steps no less, and what is left of one would be waited for each time.
@@ -191,6 +199,11 @@ class NotedFactory:
     def first(self) -> NewMeter:
         """As `Factory`."""
         return self._factory.first
+
+    @property
+    def present(self) -> NewMeter:
+        """As `Factory`."""
+        return self._factory.present
 
     def commission(self, meter: NewMeter) -> None:
         """As `Factory`."""

@@ -23,6 +23,7 @@ from hil.capabilities import (
     Orders,
     Person,
     Power,
+    SupplyRecorder,
     SupplySensor,
     Timebase,
 )
@@ -56,7 +57,8 @@ class StoryBench:
     def __init__(self, bound: BoundBench, notebook: Notebook) -> None:
         self._bound = bound
         self._notebook = notebook
-        self.time: Timebase = NotedTime(bound.driver(Timebase), self._look)
+        is_recorded = SupplyRecorder in bound.drivers
+        self.time: Timebase = NotedTime(bound.driver(Timebase), self._look, is_recorded=is_recorded)
 
     @property
     def firmware(self) -> str:
@@ -151,11 +153,14 @@ class StoryBench:
             limits = f"{'any' if low is None else low} to {'any' if high is None else high} {unit}"
             raise StoryFailedError(f"{name}: {limits} expected; found: {value} {unit}")
 
-    def check_supply(self, word: str, why: str) -> None:
-        """The contactor by its sensor, and the meter's word `on`, `limited`, `armed` or `off`."""
+    def check_supply(self, word: str, why: str, *, has_mains: bool = True) -> None:
+        """The contactor by its sensor, and the meter's word `on`, `limited`, `armed` or `off`.
+
+        `has_mains`: whether there is something that a closed contactor can let through.
+        """
         supplied, found = self.sensor.is_supplied(), self.word("supply", "supply")
         seen = "supplied" if supplied else "not supplied"
-        expected = "supplied" if word in SUPPLIED else "not supplied"
+        expected = "supplied" if word in SUPPLIED and has_mains else "not supplied"
         self.check(f"{why}: household, by the sensor", expected, seen)
         self.check(f"{why}: supply, by the meter's word", word, found)
 
@@ -185,5 +190,8 @@ class StoryBench:
         self.factory.commission(NewMeter(wanted, start_ms, until_ms, first.seed))
 
     def _look(self) -> None:
+        if SupplyRecorder in self._bound.drivers:
+            for seen in self._bound.driver(SupplyRecorder).take_changes():
+                self._notebook.supply(is_supplied=seen.is_supplied, at_ms=seen.at_ms)
         if SupplySensor in self._bound.drivers:
             self.sensor.is_supplied()

@@ -16,8 +16,6 @@ ONLY_TESTS_USE = {
     "cardreader/issuing/personalising.py:block_card": "the kiosk's, which comes later",
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
-    "hil/benches/opening.py:open_bench": "`relance-hil run --bench`, which comes next, opens with it",
-    "hil/record/codec.py:write_record": "`relance-hil run`, which comes next, writes with it",
     "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",
     "protocols/link/asyncapi.py:schema_for_topic": "tests validate live traffic with it",
 }

@@ -22,6 +22,7 @@ from hil.capabilities import (
     Orders,
     Person,
     Power,
+    SupplyRecorder,
     SupplySensor,
     Timebase,
 )
@@ -109,6 +110,7 @@ def virtual_bench(
             Timebase: VirtualTime(meter),
             Power: VirtualPower(meter),
             SupplySensor: VirtualSupply(meter),
+            SupplyRecorder: meter,
             Console: VirtualConsole(meter),
             Optical: optical,
             CustomerPort: VirtualCustomerPort(meter),

@@ -91,6 +91,8 @@ class VirtualCustomerPort:
 
     def telegram(self) -> str:
         """As `CustomerPort`."""
+        if not self._meter.has_customer_port:
+            raise BenchError("P1: a telegram expected; found: this meter was made without a customer port")
         view = self._meter.view()
         if not view.readout.mains_on:
             raise BenchError("P1: a telegram expected; found: nothing, the mains are off")

@@ -6,6 +6,7 @@ from cardreader.iso7816.status import StatusError
 from emulator.faces.view import FaceView
 from emulator.onsite.installed import InstalledMeter, NotedRecord
 from emulator.scenario.model import CardOutSpec, Do, EventSpec, Scenario
+from emulator.world.contactor import SupplySeen
 from hil.capabilities import BenchError, NewMeter
 from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
 from protocols.instants import UtcMs
@@ -16,7 +17,7 @@ class VirtualMeter:
     """One meter at a time. What is done to it may raise BenchError, as its interface says."""
 
     def __init__(self, first: NewMeter) -> None:
-        self.first = self._made = first
+        self.first = self.present = first
         self._meter = _installed(first)
 
     @property
@@ -27,7 +28,16 @@ class VirtualMeter:
     @property
     def is_supplied(self) -> bool:
         """As the contactor stands, whatever the meter says."""
-        return self._meter.is_supplied
+        return self._meter.contactor.is_supplied
+
+    def take_changes(self) -> tuple[SupplySeen, ...]:
+        """As `SupplyRecorder`."""
+        return self._meter.contactor.take_changes()
+
+    @property
+    def has_customer_port(self) -> bool:
+        """Whether its customer port is there, and its quarters are averaged."""
+        return self.present.has_customer_port
 
     @property
     def noted(self) -> tuple[NotedRecord, ...]:
@@ -42,7 +52,7 @@ class VirtualMeter:
     def commission(self, meter: NewMeter) -> None:
         """Another meter. The card of the one before is taken out of its slot. Raises BenchError."""
         self._meter.close()
-        self._made = meter
+        self.present = meter
         self._meter = _installed(meter)
 
     def let_pass(self, duration_ms: int) -> None:
@@ -58,7 +68,7 @@ class VirtualMeter:
             self._meter.do(do)
         except (DocumentError, InputError, RefusedError, StatusError, UnreachableError) as error:
             raise BenchError(
-                f"{self._made.spec.id}: {type(do).__name__} expected to reach it; {error}"
+                f"{self.present.spec.id}: {type(do).__name__} expected to reach it; {error}"
             ) from None
 
     def view(self) -> FaceView:
@@ -84,4 +94,4 @@ def _installed(meter: NewMeter) -> InstalledMeter:
         events=(no_card,),
         expects=(),
     )
-    return InstalledMeter(scenario, spec)
+    return InstalledMeter(scenario, spec, with_demand=meter.has_customer_port)

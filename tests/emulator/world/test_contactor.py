@@ -2,7 +2,8 @@
 
 import pytest
 
-from emulator.world.contactor import Contactor
+from emulator.world.contactor import Contactor, SupplySeen
+from protocols.instants import UtcMs
 from protocols.reasons import Energy, Supply
 
 
@@ -24,6 +25,18 @@ def test_a_household_is_supplied_behind_a_closed_contactor_and_electricity_needs
     energy: Energy, driven: Supply, mains_on: bool, is_supplied: bool
 ) -> None:
     contactor = Contactor(energy)
-    assert contactor.supplies(mains_on=True)
-    contactor.drive(driven)
-    assert contactor.supplies(mains_on=mains_on) is is_supplied
+    assert contactor.is_supplied
+    contactor.switch_mains(on=mains_on, true_ms=UtcMs(1))
+    contactor.drive(driven, UtcMs(2))
+    assert contactor.is_supplied is is_supplied
+
+
+def test_it_writes_down_what_changed_for_the_household_and_nothing_else() -> None:
+    contactor = Contactor(Energy.ELECTRICITY)
+    contactor.drive(Supply.LIMITED, UtcMs(1))
+    contactor.drive(Supply.OFF, UtcMs(2))
+    contactor.switch_mains(on=False, true_ms=UtcMs(3))
+    contactor.drive(Supply.ON, UtcMs(4))
+    contactor.switch_mains(on=True, true_ms=UtcMs(5))
+    assert contactor.take_changes() == (SupplySeen(UtcMs(2), False), SupplySeen(UtcMs(5), True))
+    assert contactor.take_changes() == ()

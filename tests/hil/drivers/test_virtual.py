@@ -67,7 +67,7 @@ def test_a_contactor_that_sticks_is_seen_by_the_sensor_alone(monkeypatch: pytest
             reach(bench, BenchState.CUT)
         bench.check_supply("off", "after the cut")
 
-    monkeypatch.setattr(Contactor, "drive", lambda _self, _to: None)
+    monkeypatch.setattr(Contactor, "drive", lambda _self, _to, _true_ms: None)
     record = told(run, SupplySensor)
     assert record.verdict is StoryVerdict.FAILED
     assert record.why == "after the cut: household, by the sensor: not supplied expected; found: supplied"
