@@ -22,7 +22,7 @@ from cardreader.kiosk.tables import CardDocumentRow, CardSeenRow, UpChannel
 from cardreader.loading.contents import CardContents
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
-from protocols.link.kiosk_words import write_card_heard
+from protocols.link.kiosk_words import card_heard_bodies
 from protocols.link.messages import TimeAsk, read_message
 
 TIME: Final = "time/"
@@ -94,7 +94,8 @@ def hear(
     row.meter, row.seen_ms = meter, now_ms
     if is_news:
         row.words = digest
-        body = write_card_heard(serial, meter, found.state.word, found.reports.words, found.proofs.words)
-        queue_outgoing(store, UpChannel.RECEIPTS, body, now_ms)
+        said = found.state.word, found.reports.words, found.proofs.words
+        for body in card_heard_bodies(serial, meter, *said):
+            queue_outgoing(store, UpChannel.RECEIPTS, body, now_ms)
     store.add(row)
     return is_news

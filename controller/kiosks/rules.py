@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
 
+from cardreader.files.layout import PARAMETERS
 from controller.orders.life import HELD_DELIVERIES, DeliveryState, OrderState
 from protocols.documents.kiosk_limits import KioskLimits
 from protocols.documents.statements import Statement
@@ -87,6 +88,11 @@ FIRST_CARD_GENERATION: Final = 1
 CARD_GENERATIONS_MAX: Final = 65_535
 _SHUT_BITS: Final = 16
 HOURS_PER_DAY: Final = 24
+# Areas of a kiosk, and the meters of these areas whose documents it keeps: each some 20 KiB.
+AREAS_MAX: Final = 32
+AREA_METERS_MAX: Final = 200
+# The largest file of a card for a document.
+CARD_DOCUMENT_BYTES_MAX: Final = max(each.bytes_max for each in PARAMETERS)
 # What is not in the ledger, and why a person should look.
 DOUBTED: Final = (StatementStanding.OVER_LIMITS, StatementStanding.STALE_EPOCH)
 

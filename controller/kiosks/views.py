@@ -7,6 +7,7 @@ from msgspec import Struct
 from sqlmodel import Session, col, func, select
 
 from controller.database.kiosk_tables import CardMeterRow, KioskRow, KioskStatementRow
+from controller.kiosks.areas import areas_of, documents_too_large, meters_in_areas
 from controller.kiosks.intake import credited_ueur
 from controller.kiosks.rules import (
     DOUBTED,
@@ -48,7 +49,9 @@ class KioskView(Struct, frozen=True, kw_only=True):
 
     `booked_ueur`: its payments in the ledger. `closed`: of a revoked one, whether its issuer is closed too.
     `generation`: of the card keys that it says it holds; 0: none yet. `documents`: for cards, that it has not
-    taken yet. `meters`: whose card was seen here last.
+    taken yet. `meters`: whose card was seen here last. `areas`: that it serves too, `near` meters of them,
+    `left_out` more than it keeps documents for. `too_large`: meter and object of documents that no card
+    holds.
     """
 
     name: str
@@ -65,6 +68,10 @@ class KioskView(Struct, frozen=True, kw_only=True):
     documents: int
     meters: int
     closed: bool
+    areas: tuple[str, ...] = ()
+    near: int = 0
+    left_out: int = 0
+    too_large: tuple[tuple[str, str], ...] = ()
 
 
 def list_kiosks(session: Session) -> list[KioskView]:
@@ -113,6 +120,7 @@ def _view(session: Session, row: KioskRow) -> KioskView:
         state = KioskState.ONLINE if row.online else KioskState.OFFLINE
     status = status_said(row)
     served = select(func.count()).select_from(CardMeterRow).where(CardMeterRow.kiosk == row.id)
+    near = meters_in_areas(session, row, counted=True)
     return KioskView(
         name=row.id,
         office=row.office,
@@ -128,6 +136,10 @@ def _view(session: Session, row: KioskRow) -> KioskView:
         documents=max(row.numbered - (0 if status is None else status.taken), 0),
         meters=session.exec(served).one(),
         closed=row.revoked_ms is not None and not named,
+        areas=areas_of(session, row.id),
+        near=len(near.spoke),
+        left_out=near.left_out,
+        too_large=tuple(documents_too_large(session, row.id)),
     )
 
 

@@ -283,7 +283,7 @@ def refunds_digest(refunds: Iterable[RefundTold]) -> str:
 def write_card_heard(
     card: str, meter: str, state: bytes, reports: Sequence[bytes], receipts: Sequence[bytes]
 ) -> bytes:
-    """The body of an item: what a card brought. What does not fit is left out, the last receipts first."""
+    """The body of an item: of what a card brought as much as fits, the last receipts left out first."""
     words = [*reports, *receipts][:_WORDS_MAX]
     while True:
         heard = CardHeard(
@@ -296,6 +296,26 @@ def write_card_heard(
         if len(body) <= PAYLOAD_BYTES_MAX - AROUND_BYTES or not words:
             return body
         words = words[:-1]
+
+
+def card_heard_bodies(
+    card: str, meter: str, state: bytes, reports: Sequence[bytes], receipts: Sequence[bytes]
+) -> list[bytes]:
+    """All that a card brought, in as many bodies as it needs: what does not fit into one follows in the next.
+
+    The state goes with the first. A word that fits into none is left out: no file of a card holds one.
+    """
+    found, words = list[bytes](), [*reports, *receipts]
+    while True:
+        body = write_card_heard(card, meter, b"" if found else state, words, [])
+        took = len(read_card_heard(body).words)
+        if took or not found:
+            found.append(body)
+            words = words[took:]
+        else:
+            words = words[1:]
+        if not words:
+            return found
 
 
 def read_card_heard(body: bytes) -> CardHeard:

@@ -1,5 +1,6 @@
 """`relance kiosk`: kiosks are added, limited, watched and revoked (docs/kiosk.md)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -146,6 +147,7 @@ def show_kiosks(face: Face) -> int:
             for each in found
         ],
     )
+    print_lines(*(line for each in found for line in _remarks(each)))
     return Exit.DONE
 
 
@@ -378,6 +380,19 @@ def _state(view: KioskView) -> str:
     return view.state.value
 
 
+def _remarks(view: KioskView) -> Iterator[str]:
+    """What a person must know of a kiosk's documents beside its row."""
+    if view.documents:
+        yield f"{view.name}: {view.documents} documents for cards are on their way to it"
+    if view.areas:
+        more = f"; {view.left_out} more have no room there" if view.left_out else ""
+        yield f"{view.name} serves {', '.join(view.areas)} too: {view.near} meters on cards{more}"
+    if view.too_large:
+        meter, name = view.too_large[0]
+        more = f" and {len(view.too_large) - 1} more" if len(view.too_large) > 1 else ""
+        yield f"{view.name}: no card holds {name} of {meter}{more}: it is larger than any file there"
+
+
 def _limits_in_words(limits: KioskLimits) -> list[str]:
     if limits.revoked:
         return ["  revoked: it takes no payment"]
@@ -415,6 +430,10 @@ def _fields(view: KioskView) -> dict[str, Any]:
         "documents_waiting": view.documents,
         "meters": view.meters,
         "issuer_closed": view.closed,
+        "areas": view.areas,
+        "meters_near": view.near,
+        "meters_left_out": view.left_out,
+        "documents_too_large": [{"meter": meter, "object": name} for meter, name in view.too_large],
     }
 
 

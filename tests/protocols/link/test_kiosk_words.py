@@ -20,6 +20,7 @@ from protocols.link.kiosk_words import (
     KioskOrders,
     KioskStatus,
     KioskWord,
+    card_heard_bodies,
     item_digest,
     read_card_heard,
     read_word,
@@ -96,6 +97,18 @@ def test_what_a_card_brought_fits_into_a_message_whatever_lies_on_it(sizes: list
     heard = read_card_heard(body)
     assert heard.state == msgspec.Raw(b"{}")
     assert [bytes(word) for word in heard.words] == [b"[]", *receipts][: len(heard.words)]
+
+
+@given(st.lists(st.integers(2, 8_000), max_size=40), st.integers(2, 4_000))
+def test_what_does_not_fit_into_one_body_follows_in_the_next(sizes: list[int], state_bytes: int) -> None:
+    words = [b'"' + str(place).encode().ljust(size, b"x") + b'"' for place, size in enumerate(sizes)]
+    state = b'"' + b"s" * state_bytes + b'"'
+    first, *more = bodies = card_heard_bodies("0102030405060708", "m" * 64, state, words[:2], words[2:])
+    for body in bodies:
+        write_word(KioskItem(kiosk="k" * 64, number=2**53 - 1, at_ms=0, body=msgspec.Raw(body)), KEY)
+    assert bytes(read_card_heard(first).state) == state
+    assert all(read_card_heard(body).state == NOTHING for body in more)
+    assert [bytes(word) for body in bodies for word in read_card_heard(body).words] == words
 
 
 def test_a_word_that_is_too_long_is_not_written() -> None:

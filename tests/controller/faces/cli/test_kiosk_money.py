@@ -11,13 +11,16 @@ from controller.database.tables import DeliveryRow
 from controller.exchange.key_book import KeyBook
 from controller.exchange.purses import PursesHeard
 from controller.kiosks.intake import take_kiosk_words
+from protocols.documents.envelope import seal
+from protocols.documents.kiosk_limits import KIOSK_LIMITS_TYPE, write_limits
 from protocols.documents.till_receipts import TillDeed
 from protocols.link.kiosk_words import KioskItem
 from protocols.link.topics import Channel
 from protocols.units import UEUR_PER_EUR
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import call
-from tests.controller.kiosks.office import EPOCH, FLEET, KEY, KIOSK, NOW_MS, OFFICE, root_sent
+from tests.controller.households.households import ean
+from tests.controller.kiosks.office import EPOCH, FLEET, KEY, KIOSK, LIMITS, NOW_MS, OFFICE, root_sent
 from tests.controller.kiosks.test_refunds import receipt
 
 E = UEUR_PER_EUR
@@ -26,9 +29,17 @@ E = UEUR_PER_EUR
 @pytest.fixture
 def asked(home: Path) -> Path:
     """A kiosk has taken 20 euro for m00001, which the household wants back; and 5 for m00002."""
+    limits = seal(write_limits(LIMITS), KIOSK_LIMITS_TYPE, [KEY])
     with store_of(home) as session:
         session.add(
-            KioskRow(id=KIOSK, office=OFFICE, public=KEY.public.hex(), limits="", added_by="anne", added_ms=0)
+            KioskRow(
+                id=KIOSK,
+                office=OFFICE,
+                public=KEY.public.hex(),
+                limits=limits.decode(),
+                added_by="anne",
+                added_ms=0,
+            )
         )
         session.add(
             KioskStatementRow(
@@ -130,3 +141,21 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     wrong = call(asked, "kiosk", *arguments, "--as", "anne")
     assert (wrong.status, said in wrong.err) == (status, True), wrong.err
     assert call(asked, "kiosk", "refunds", "--json").found["sums_ueur"]["owed"] == 25 * E
+
+
+def test_a_kiosk_is_given_areas_of_the_file(asked: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_text(f"ean,meter,area\n{ean(1)},m00001,Namur\n{ean(2)},,Mons\n")
+    assert call(asked, "meters", "import", str(file)).status == 0
+    for options, areas, near in (
+        ((), [], 0),
+        (("--area", "Mons", "--area", "Namur"), ["Mons", "Namur"], 1),
+        ((), ["Mons", "Namur"], 1),
+        (("--none",), [], 0),
+    ):
+        found = call(asked, "kiosk", "serves", KIOSK, *options, "--as", "anne", "--json").found
+        assert (found["areas"], found["meters_near"], found["meters_left_out"]) == (areas, near, 0)
+    wrong = call(asked, "kiosk", "serves", KIOSK, "--area", "Liege", "--as", "anne")
+    assert (wrong.status, "allowed: Mons, Namur" in wrong.err) == (2, True)
+    both = call(asked, "kiosk", "serves", KIOSK, "--area", "Mons", "--none", "--as", "anne")
+    assert (both.status, "allowed: one of them" in both.err) == (2, True)
