@@ -19,12 +19,14 @@ from hil.binding import BoundBench
 from hil.cli.choosing import StoryNames, StoryTags, chosen
 from hil.cli.commit import commit_of_checkout
 from hil.cli.options import Json
+from hil.cli.report import JUNIT_FILE, PAGE_FILE
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.held import held
 from hil.record.codec import RECORD_FILE, read_record, write_record
 from hil.record.files import write_whole
 from hil.record.model import RunRecord, StoryRecord, StoryVerdict
 from hil.reports.junit import junit_of
+from hil.reports.page import page_of
 from hil.stories.playing import why_not
 from hil.stories.running import StoryRun
 from hil.stories.story import BenchStory
@@ -33,7 +35,6 @@ from protocols.rim.terminal import Exit, complain, warn
 
 _BAD: Final = (StoryVerdict.FAILED, StoryVerdict.ERROR)
 _SERIAL_CHARS_MAX: Final = 64
-_JUNIT_FILE: Final = "junit.xml"
 
 
 def run_stories(
@@ -43,7 +44,7 @@ def run_stories(
         str | None, typer.Option("--bench", metavar="FILE", help="A bench file (docs/benches.md).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the record and junit.xml go.")
+        Path | None, typer.Option(metavar="DIR", help="Where record.json, report.html and junit.xml go.")
     ] = None,
     dut_serial: Annotated[
         str | None, typer.Option(metavar="S", help="The serial number of the meter, for the record.")
@@ -78,7 +79,8 @@ def run_stories(
     record = run.record()
     if out is not None:
         write_record(record, out / RECORD_FILE)
-        write_whole(out / _JUNIT_FILE, junit_of(record), "--out")
+        write_whole(out / JUNIT_FILE, junit_of(record), "--out")
+        write_whole(out / PAGE_FILE, page_of(record), "--out")
     _tell(record, out, as_json=as_json)
     if run.is_interrupted:
         return Exit.INTERRUPTED

@@ -96,7 +96,7 @@ def test_a_program_gets_the_same_as_one_object(tmp_path: Path, run: Run) -> None
 def test_reports_are_made_again_beside_their_record_or_where_one_says(tmp_path: Path, run: Run) -> None:
     keep(tmp_path, "out", night())
     done = run("report", "out")
-    assert (done.returncode, done.stdout) == (0, "out/junit.xml\n")
+    assert (done.returncode, done.stdout) == (0, "out/report.html\nout/junit.xml\n")
     (suite,) = JUnitXml.fromfile(str(tmp_path / "out" / "junit.xml"))
     assert suite.failures == 1
     done = run("report", "out/record.json", "--junit", "ci/one.xml")
