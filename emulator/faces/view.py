@@ -7,7 +7,7 @@ from emulator.faces.load_profile import LoadProfile
 from emulator.firmware.profile import Profile
 from emulator.firmware.readout import Readout
 from protocols.instants import UtcMs
-from protocols.link.records import Record
+from protocols.link.records import ClaimHeard, OrderJudged, Record
 from protocols.reasons import ClockStatus
 
 
@@ -26,10 +26,23 @@ class LoggedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EnteredDocument:
+    """The last document that was brought by the token gateway, and the firmware's verdict on it.
+
+    `at_ms` and `clock` are as of a `LoggedRecord`; `verdict` None: it said nothing of it.
+    """
+
+    data: bytes
+    at_ms: UtcMs
+    clock: ClockStatus
+    verdict: OrderJudged | ClaimHeard | None
+
+
+@dataclass(frozen=True, slots=True)
 class FaceView:
     """A meter as its faces show it. `demand` and `load_profile` are by its own clock.
 
-    `log`: what is left of its black box, the latest record last.
+    `log`: what is left of its black box, the latest record last. `entered`: what came by the token gateway.
     """
 
     name: str
@@ -38,3 +51,4 @@ class FaceView:
     demand: Demand
     load_profile: LoadProfile
     log: tuple[LoggedRecord, ...] = ()
+    entered: EnteredDocument | None = None

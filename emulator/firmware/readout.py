@@ -4,13 +4,16 @@
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emulator.firmware.credit import Credit, Emergency, account_of, settled_copy
 from emulator.firmware.ticks import Tick
 from protocols.documents.accounts import Account
+from protocols.documents.bodies import TariffBody
 from protocols.instants import UtcMs
+from protocols.link.question import Permission
 from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
+from protocols.spans import Span
 from protocols.units import ueur_from_quanta
 
 _MJ_PER_WH = 3_600_000
@@ -62,6 +65,23 @@ class Purse:
         return self.energy_mj // _MJ_PER_WH
 
 
+class StoredPlans(NamedTuple):
+    """What a meter has stored about instants to come. By itself none of it moves anything: the gate is asked.
+
+    `calendar`: the cut calendar that a lease keeps alive, with its rev; empty without one, and then
+    `permission` has no windows. `cuts`: the intervals of the cut orders that wait, the earliest first.
+    `tariff`: with the switches of its registers; None: its prices never change by a date.
+    """
+
+    calendar: str = ""
+    permission: Permission = Permission()
+    cuts: tuple[Span, ...] = ()
+    tariff: TariffBody | None = None
+
+
+NOTHING_PLANNED: Final = StoredPlans()
+
+
 @dataclass(frozen=True, slots=True)
 class Readout:
     """Everything that a meter shows at one tick; looking changes nothing.
@@ -82,6 +102,7 @@ class Readout:
     is_warned: bool
     next_possible_ms: int | None
     journal_number: int
+    planned: StoredPlans = NOTHING_PLANNED
 
 
 def purse_at(credit: Credit, at_tick: Tick) -> Purse:

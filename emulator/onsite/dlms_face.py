@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
-from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
+from emulator.faces.dlms.deeds import BringDocument, BringUnsignedDate, BringUnsignedRequest
 from emulator.faces.dlms.hdlc_connection import HdlcConnection
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.serving.lines import FaceLine, Listener
@@ -14,7 +14,7 @@ from protocols.instants import SECOND_MS, UtcMs
 
 
 class DlmsFace:
-    """All connections. `view` gives what the meter shows now; the other two bring it what nobody signed.
+    """All connections. `view` gives what the meter shows now; the others bring it what nobody has judged.
 
     `is_hdlc`: lines of HDLC carry them, else the TCP wrapper.
     """
@@ -25,6 +25,7 @@ class DlmsFace:
         view: Callable[[], FaceView],
         bring_date: Callable[[UtcMs], None],
         bring_request: Callable[[bytes], None],
+        bring_document: Callable[[bytes], None],
         *,
         is_hdlc: bool,
     ) -> None:
@@ -33,6 +34,7 @@ class DlmsFace:
         self._view = view
         self._bring_date = bring_date
         self._bring_request = bring_request
+        self._bring_document = bring_document
 
     def attach(self, line: FaceLine) -> Listener:
         """A connection more."""
@@ -46,6 +48,8 @@ class DlmsFace:
                 self._bring_date(deed.time_ms)
             case BringUnsignedRequest():
                 self._bring_request(deed.pdu)
+            case BringDocument():
+                self._bring_document(deed.data)
             case HangUp():
                 line.hang_up()
 

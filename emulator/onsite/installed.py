@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from emulator.faces import demand
 from emulator.faces.load_profile import begin_profile, observe_quarter
-from emulator.faces.view import FaceView, LoggedRecord
+from emulator.faces.view import EnteredDocument, FaceView, LoggedRecord
 from emulator.firmware.events import Document
 from emulator.firmware.journal import read_body
 from emulator.firmware.readout import Readout
@@ -26,7 +26,7 @@ from emulator.world.contactor import Contactor
 from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs
 from protocols.limits import JOURNAL_ENTRIES_MAX
-from protocols.link.records import Record
+from protocols.link.records import ClaimHeard, OrderJudged, Record
 
 # What the bench's console can be asked for; some weeks of a household.
 RECORDS_KEPT: Final = 1_000
@@ -74,6 +74,7 @@ class InstalledMeter:
         self._demand = demand.begin(readout.estimate_ms, readout.purse.energy_mj, self._zone)
         self._load_profile = begin_profile(readout.estimate_ms)
         self._log: tuple[LoggedRecord, ...] = ()
+        self._entered: EnteredDocument | None = None
 
     @property
     def now_ms(self) -> UtcMs:
@@ -111,10 +112,28 @@ class InstalledMeter:
         self._play.handle(Document(data))
         self._observe()
 
+    def bring_document(self, data: bytes) -> None:
+        """A document comes by the token gateway: the firmware judges it, whoever brings it."""
+        number = self._numbers
+        self._play.handle(Document(data))
+        self._observe()
+        told = [each.record for each in self.noted if each.number > number]
+        verdicts = [each for each in told if isinstance(each, OrderJudged | ClaimHeard)]
+        shown = self._readout
+        self._entered = EnteredDocument(
+            data, shown.estimate_ms, shown.glance.clock, verdicts[0] if verdicts else None
+        )
+
     def view(self) -> FaceView:
         """What it shows now."""
         return FaceView(
-            self.spec.id, self.spec.profile, self._readout, self._demand, self._load_profile, self._log
+            self.spec.id,
+            self.spec.profile,
+            self._readout,
+            self._demand,
+            self._load_profile,
+            self._log,
+            self._entered,
         )
 
     def close(self) -> None:

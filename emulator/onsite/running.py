@@ -77,6 +77,7 @@ class _Faces:
             self._view,
             self._bring_date,
             meter.bring_unsigned,
+            meter.bring_document,
             is_hdlc=choice.dlms_hdlc,
         )
         self._console = ConsoleFace(meter, self._catch_up, self._step)

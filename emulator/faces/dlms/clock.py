@@ -60,12 +60,12 @@ def time_of_method(method: int, value: Datum, view: FaceView, preset: ClockPrese
     return None
 
 
-def _write(asked: GivenValue, view: FaceView, _preset: ClockPreset) -> Outcome:
-    return unsigned_date(written_time(asked.value, view))
+def _write(given: GivenValue, view: FaceView, _preset: ClockPreset) -> Outcome:
+    return unsigned_date(written_time(given.value, view))
 
 
-def _act(method: int, asked: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
-    return unsigned_date(time_of_method(method, asked.value, view, preset))
+def _act(method: int, given: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
+    return unsigned_date(time_of_method(method, given.value, view, preset))
 
 
 def _preset(value: Datum, view: FaceView, preset: ClockPreset) -> UtcMs | None:

@@ -25,7 +25,13 @@ class BringUnsignedRequest(NamedTuple):
     pdu: bytes
 
 
-DlmsDeed = BringUnsignedDate | BringUnsignedRequest
+class BringDocument(NamedTuple):
+    """Bring the meter what should be a signed document: it judges it as one from a card or the network."""
+
+    data: bytes
+
+
+DlmsDeed = BringUnsignedDate | BringUnsignedRequest | BringDocument
 
 
 @dataclass(slots=True)
@@ -54,3 +60,8 @@ def unsigned_date(time_ms: UtcMs | None) -> Outcome:
     if time_ms is None:
         return DlmsResult.TYPE_UNMATCHED, None
     return DlmsResult.SUCCESS, BringUnsignedDate(time_ms)
+
+
+def refused_and_told(given: GivenValue, _view: FaceView, _preset: ClockPreset) -> Outcome:
+    """It takes signatures, and has none: the firmware is told, and refuses it."""
+    return DlmsResult.READ_WRITE_DENIED, BringUnsignedRequest(given.pdu)

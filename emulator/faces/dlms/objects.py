@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
+from emulator.faces.dlms.calendars import CALENDARS
 from emulator.faces.dlms.clock import CLOCK
-from emulator.faces.dlms.deeds import BringUnsignedRequest, ClockPreset, GivenValue, Outcome
+from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome, refused_and_told
+from emulator.faces.dlms.limiter import LIMITER
 from emulator.faces.dlms.model import CosemObject, constant, logical_name
 from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
 from emulator.faces.dlms.profiles import WH_PER_DM3, profiles_of
 from emulator.faces.dlms.services import DlmsResult
+from emulator.faces.dlms.tokens import TOKEN_GATEWAY
 from emulator.faces.dlms.values import Datum, Tag, array, bounded, octets, structure
 from emulator.faces.view import FaceView
 from protocols.reasons import Energy, Supply
@@ -35,7 +38,9 @@ def objects_of(view: FaceView) -> tuple[CosemObject, ...]:
     """Everything that this kind of meter has, but the association itself."""
     registers = _GAS if view.profile.energy is Energy.GAS else _ELECTRICITY
     profiles = profiles_of(view.profile.energy)
-    return (*_NAMES, CLOCK, *registers, BREAKER, ACCOUNT, *CREDITS, *CHARGES, *profiles)
+    limited = (LIMITER,) if view.profile.has_limiter else ()
+    switched = (BREAKER, *limited, *CALENDARS)
+    return (*_NAMES, CLOCK, *registers, *switched, ACCOUNT, *CREDITS, *CHARGES, TOKEN_GATEWAY, *profiles)
 
 
 def _data(code: str, read: Callable[[FaceView], bytes], *, is_public: bool = False) -> CosemObject:
@@ -61,19 +66,14 @@ def _sap_list(view: FaceView) -> Datum:
     return array(structure(Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE), octets(device_name(view))))
 
 
-def _disconnect(asked: GivenValue, _view: FaceView, _preset: ClockPreset) -> Outcome:
-    """A cut takes two signatures, and this has none: the firmware is told, and refuses it."""
-    return DlmsResult.READ_WRITE_DENIED, BringUnsignedRequest(asked.pdu)
-
-
-def _reconnect(asked: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
+def _reconnect(given: GivenValue, view: FaceView, preset: ClockPreset) -> Outcome:
     """Reconnection is for whoever has had a signed release, which the firmware carries out when it comes.
 
     Where the supply is still off there was none, or a person must first clear a fault at the meter.
     """
     if view.readout.glance.supply is not Supply.OFF:
         return DlmsResult.SUCCESS, None
-    return _disconnect(asked, view, preset)
+    return refused_and_told(given, view, preset)
 
 
 _NAMES: Final = (
@@ -104,5 +104,5 @@ BREAKER: Final = CosemObject(
         3: lambda view: Datum(Tag.ENUM, _STATES[view.readout.glance.supply]),
         4: lambda view: Datum(Tag.ENUM, _MODE_ARMS if view.profile.arms else _MODE_CLOSES),
     },
-    methods={_DISCONNECT: _disconnect, _RECONNECT: _reconnect},
+    methods={_DISCONNECT: refused_and_told, _RECONNECT: _reconnect},
 )

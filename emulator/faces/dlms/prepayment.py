@@ -117,7 +117,7 @@ ACCOUNT: Final = CosemObject(
         9: constant(array(octets(_TOKEN_NAME), octets(_EMERGENCY_NAME))),
         10: constant(array(octets(_ENERGY_CHARGE_NAME), octets(_FIXED_CHARGE_NAME))),
         11: constant(_collections()),
-        12: constant(array()),
+        12: constant(array(structure(octets(_TOKEN_NAME), Datum(Tag.UNSIGNED, 100)))),
         13: _NO_DATE,
         14: _NO_DATE,
         15: constant(_CURRENCY),

@@ -179,7 +179,7 @@ class RequestServer:
 
     # -- SET and ACTION -----------------------------------------------------------------------
 
-    def _set(self, wanted: WantedAttribute, asked: GivenValue, view: FaceView) -> Outcome:
+    def _set(self, wanted: WantedAttribute, given: GivenValue, view: FaceView) -> Outcome:
         found = self._find(wanted.member, view)
         if isinstance(found, DlmsResult):
             return found, None
@@ -187,15 +187,15 @@ class RequestServer:
         may_write = found.access(self._association.client, number) & Access.WRITE
         if wanted.selection is not None or not may_write:
             return DlmsResult.READ_WRITE_DENIED, None
-        return found.writes[number](asked, view, self._preset)
+        return found.writes[number](given, view, self._preset)
 
-    def _act(self, member: Member, asked: GivenValue, view: FaceView) -> Outcome:
+    def _act(self, member: Member, given: GivenValue, view: FaceView) -> Outcome:
         found = self._find(member, view)
         if isinstance(found, DlmsResult):
             return found, None
         if not found.may_act(self._association.client, member.number):
             return DlmsResult.READ_WRITE_DENIED, None
-        return found.methods[member.number](asked, view, self._preset)
+        return found.methods[member.number](given, view, self._preset)
 
     def _set_block(
         self, request: SetBlockRequest, coming: _LongRequest | None, pdu: bytes, view: FaceView

@@ -13,7 +13,7 @@ from emulator.firmware.guarded.memory import Memory
 from emulator.firmware.guarded.witnesses import witnesses
 from emulator.firmware.journal import Journal
 from emulator.firmware.profile import Profile
-from emulator.firmware.readout import Glance, Purse, Readout, purse_at
+from emulator.firmware.readout import Glance, Purse, Readout, StoredPlans, purse_at
 from emulator.firmware.service_point import ServicePoint
 from emulator.firmware.ticks import Tick
 from protocols.chain import Entry
@@ -23,6 +23,7 @@ from protocols.documents.statements import Totals
 from protocols.instants import UtcMs
 from protocols.link.messages import Witness
 from protocols.reasons import Source
+from protocols.spans import Span
 
 
 class ShownMeter:
@@ -59,7 +60,16 @@ class ShownMeter:
             is_warned=bool(self.memory.warned),
             next_possible_ms=self.next_possible_ms(at_tick),
             journal_number=self.journal.head.number,
+            planned=self._planned(),
         )
+
+    def _planned(self) -> StoredPlans:
+        memory, permission = self.memory, self.known.permission
+        lease = memory.lease
+        is_alive = lease is not None and permission.lease_ends_ms is not None
+        calendar = f"{lease.calendar} {lease.calendar_rev}" if lease is not None and is_alive else ""
+        cuts = tuple(sorted(Span(each.from_ms, each.until_ms) for each in memory.cut_orders.values()))
+        return StoredPlans(calendar, permission, cuts, memory.tariff)
 
     def entries_after(self, number: int, /) -> tuple[Entry, ...]:
         """What is left of its black box beyond an entry."""

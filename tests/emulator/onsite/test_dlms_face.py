@@ -19,10 +19,12 @@ from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 
 from emulator.faces.dlms.ciphering import SecurityKeys
 from emulator.faces.dlms.security import SecuritySettings, system_title
-from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, read_value, structure
+from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, octets, read_value, structure, write_value
 from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.running import HDLC, FaceChoice
+from emulator.scenario.keyring import Keyring
+from protocols.documents.drafting import Sheet, release
 from protocols.instants import UtcMs
 from protocols.link.records import ClaimHeard, OrderJudged
 from protocols.reasons import ClaimVerdict, Energy
@@ -33,11 +35,12 @@ R = TypeVar("R")
 
 PASSWORD = "secret"  # of a test
 CHOICE = FaceChoice(dlms=FacePlace(PlaceKind.TCP, host="127.0.0.1"), dlms_password=PASSWORD)
-BEYOND_THEM = {(15, 5), (111, 4), (111, 11), (111, 15), (112, 7), (113, 9)}
+BEYOND_THEM = {(15, 5), (111, 4), (111, 11), (111, 15), (112, 7), (113, 9), (115, 6)}
 PROFILE, LOAD = CosemInterface.PROFILE_GENERIC, "1.0.99.1.0.255"
 CLOCK = (CosemInterface.CLOCK, "0.0.1.0.0.255")
 BREAKER = (CosemInterface.DISCONNECT_CONTROL, "0.0.96.3.10.255")
 COUNTER = (CosemInterface.DATA, "0.0.43.1.0.255")
+GATEWAY = (CosemInterface.TOKEN_GATEWAY, "0.0.19.40.0.255")
 ACCOUNT = (CosemInterface.ACCOUNT, "0.0.19.0.0.255")
 
 
@@ -119,7 +122,8 @@ def after(meter: InstalledMeter, read: Callable[[Mapping[str, str]], R]) -> R:
 
 def test_every_attribute_of_the_object_list_is_read() -> None:
     found = after(installed(balance_eur="12.34"), read_all)
-    classes = [1] * 6 + [3] * 4 + [7, 7, 8, 15, 17, 70, 111, 112, 112, 113, 113]
+    calendars, money = [9, 9, 9, 11, 11, 15, 17, 20, 20, 22], [70, 71, 111, 112, 112, 113, 113, 115]
+    classes = [1] * 6 + [3] * 4 + [7, 7, 8] + calendars + money
     assert sorted(each[0] for each in found) == classes
     by_name = {name: values for (_, name), values in found.items()}
     assert by_name["0.0.42.0.0.255"][2] == b"RLCm1"
@@ -178,6 +182,22 @@ def test_a_list_is_read_at_once() -> None:
             return list(opened.get_many(items).result)
 
     assert after(installed(), read) == [1, 1, b"m1"]
+
+
+def test_a_signed_release_is_brought_by_their_client() -> None:
+    meter = installed()
+    keyring = Keyring(1, meter.now_ms)
+    order = release(Sheet("r", 1, meter.now_ms, "a test"), keyring.releasing_key)
+    document = keyring.seal_order(order, 1)
+
+    def read(places: Mapping[str, str]) -> object:
+        with client(places) as opened:
+            # Their own encoder takes no string of more than 255 bytes.
+            act(opened, GATEWAY, 1, write_value(octets(document)))
+            assert get(opened, GATEWAY, 2) == document
+            return get(opened, GATEWAY, 4)
+
+    assert after(meter, read) == [b"release", order.object.encode(), b"accepted", b"released"]
 
 
 def test_a_gas_meter_counts_cubic_metres() -> None:

@@ -1,9 +1,12 @@
 """A client that talks to a DLMS connection by its bytes, for the tests of the meter's end."""
 
+from itertools import count
+
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, SendFrame, WrappedConnection
 from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.session import SharedState
+from emulator.faces.dlms.values import Cursor, Datum, read_value
 from emulator.faces.dlms.wrapper import WrappedPdu, take_frame, write_frame
 from tests.emulator.faces.views import view
 
@@ -11,6 +14,8 @@ VIEW = view()
 PASSWORD = b"secret"  # of a test
 CONTEXT = "a109060760857405080101"
 SIMPLE = "8a0207808b0760857405080201ac088006736563726574"
+# Everything that an association can agree on.
+ALL = "001e1d"
 GET_TIME = "c001c1 0008 0000010000ff 02 00"
 
 
@@ -54,6 +59,29 @@ class Talk:
         assert frame is not None
         assert (frame.source, frame.destination, rest) == (1, source, b"")
         return frame.pdu.hex()
+
+    def get(self, wanted: str) -> Datum | str:
+        """The value of an attribute, of its blocks if it comes in some; or how it is refused, in hex."""
+        answer = bytes.fromhex(self.say(f"c001c1 {wanted}"))
+        if answer[:2] == b"\xc4\x01":
+            return answer[4:].hex() if answer[3] else whole(answer[4:])
+        data = b""
+        for block in count(1):
+            assert answer[:2] + answer[4:9] == b"\xc4\x02" + block.to_bytes(4, "big") + b"\0"
+            cursor = Cursor(answer[9:])
+            data += cursor.take(cursor.length())
+            if answer[3]:
+                break
+            answer = bytes.fromhex(self.say(f"c002c1 {block:08x}"))
+        return whole(data)
+
+
+def whole(data: bytes) -> Datum:
+    """The one value that these bytes are."""
+    cursor = Cursor(data)
+    value = read_value(cursor)
+    cursor.end()
+    return value
 
 
 def opened(pdu_bytes: int = 1_024, conformance: str = "00101d") -> Talk:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator.faces.demand import QUARTER_MS
 from emulator.faces.dlms.dates import write_instant
 from emulator.faces.dlms.profiles import EVENT_CODES
-from emulator.faces.dlms.values import Cursor, Datum, Tag, array, octets, read_value, structure, write_value
+from emulator.faces.dlms.values import Datum, Tag, array, octets, structure, write_value
 from emulator.faces.load_profile import LoadProfile, QuarterFlag, QuarterRow
 from emulator.faces.view import FaceView, LoggedRecord
 from emulator.firmware.journal import write_body
@@ -18,11 +18,10 @@ from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs
 from protocols.link.records import RECORDS, WarningShown
 from protocols.reasons import ClockStatus, Energy, SupplyReason
-from tests.emulator.faces.dlms.talking import VIEW, opened
+from tests.emulator.faces.dlms.talking import ALL, VIEW, opened
 from tests.emulator.faces.views import SUMMER_MS, installed, view
 
 ZONE = load_zone("Europe/Brussels")
-ALL = "001e1d"
 LOAD, LOG = "0007 0100630100ff 02", "0007 0000636200ff 02"
 FIRST_QUARTER = SUMMER_MS // QUARTER_MS
 CLOCK = (8, "0000010000ff", 2)
@@ -43,21 +42,7 @@ def asked(shown: FaceView, request: str, selection: Datum | None, selector: int 
     talk = opened(conformance=ALL)
     talk.view = shown
     part = "00" if selection is None else f"01 {selector:02x} {write_value(selection).hex()}"
-    answer = talk.say(f"c001c1 {request} {part}")
-    data = bytes.fromhex(answer[8:])
-    if answer[:8] == "c401c101":
-        return answer[8:]
-    if answer[:4] == "c402":
-        data, block = b"", 1
-        while True:
-            raw = bytes.fromhex(answer)
-            cursor = Cursor(raw[9:])
-            data += cursor.take(cursor.length())
-            if raw[3]:
-                break
-            answer = talk.say(f"c002c1 {block:08x}")
-            block += 1
-    return read_value(Cursor(data))
+    return talk.get(f"{request} {part}")
 
 
 def captured(column: tuple[int, str, int]) -> Datum:

@@ -12,10 +12,9 @@ from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
 from emulator.faces.dlms.requests import LONG_BYTES_MAX
 from emulator.faces.dlms.services import GET_LIST_MAX
 from emulator.faces.dlms.values import write_length
-from tests.emulator.faces.dlms.talking import Talk, opened
+from tests.emulator.faces.dlms.talking import ALL, Talk, opened
 
-# All that there is; and how an attribute or a method is named.
-ALL = "001e1d"
+# How an attribute or a method is named.
 TIME = "0008 0000010000ff 02"
 ADJUST = "0008 0000010000ff 05"
 DATES = "0203" + "".join(f"090c07e407{day:02x}ff000000008000ff" for day in (4, 3, 5))
