@@ -4,11 +4,13 @@ A meter that only cards reach says by its next card what it has stored; until th
 a kiosk holds the document ready.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import Struct
 from sqlmodel import Session, and_, col, func, select
 
+from controller.database.bulk import in_batches
 from controller.database.kiosk_tables import CardMeterRow, KioskDocumentRow
 from controller.database.tables import DeliveryRow, MeterRow, OrderRow
 from controller.meters.registry import BY_CARD
@@ -60,6 +62,26 @@ def count_on_cards(session: Session, order: Order) -> int:
         for state, count in session.exec(query)
         if reach_of(state_of(state, order.id), link_online=False) is Reach.UNKNOWN
     )
+
+
+def only_cards_reach(
+    session: Session, order_ids: Sequence[str], over: Collection[DeliveryState]
+) -> tuple[str, ...]:
+    """The meters on cards whose delivery of one of these orders is in none of the states `over`, in order."""
+    found: set[str] = set()
+    for batch in in_batches(order_ids):
+        query = (
+            select(DeliveryRow.meter)
+            .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))
+            .where(
+                col(DeliveryRow.order_id).in_(batch),
+                col(DeliveryRow.state).not_in(over),
+                MeterRow.link == BY_CARD,
+                in_fleet(),
+            )
+        )
+        found.update(session.exec(query))
+    return tuple(sorted(found))
 
 
 def leased_before(session: Session, order: Order, created_ms: int) -> LeasedBefore:

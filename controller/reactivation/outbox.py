@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
-from sqlalchemy import Engine, or_, update
-from sqlmodel import col, func, select
+from sqlalchemy import ColumnElement, Engine, case, not_, or_, update
+from sqlmodel import Session, col, func, select
 
 from controller.database.campaign_tables import CampaignRow, NoticeRow
 from controller.database.engine import reading
@@ -27,7 +28,15 @@ from controller.reactivation.acts import check_clock, collect
 from controller.reactivation.drop_folder import is_there, write_letter_file, write_sms_file
 from controller.reactivation.gone_log import Left, append_to_log, key_of, read_log
 from controller.reactivation.mail import Handed, Mailer
-from controller.reactivation.rules import WAITS_MS_MAX, Leaving, Means, NoticeState, as_recorded, may_leave
+from controller.reactivation.rules import (
+    WAITS_MS_MAX,
+    Leaving,
+    Means,
+    NoticeState,
+    after_night,
+    as_recorded,
+    may_leave,
+)
 from controller.reactivation.store import Addressee, campaign_named, households
 from controller.timing.comparing import Here
 from protocols.cutting.zones import load_zone
@@ -45,12 +54,18 @@ RETRY_MS: Final = 30 * MINUTE_MS
 _IN_FLIGHT_MS: Final = 15 * MINUTE_MS
 # Files are written so many at a time: what is on the disk answers for itself after a crash.
 _FILES_AT_ONCE: Final = 100
+# What `Sent` says of the rest.
+_NO_COUNTS: Final = ("night", "waits_until_ms")
 # Why a reminder that nobody has sent by this store may have gone.
 RESTORED: Final = "a backup was restored: it has left before"
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What one run came to. `unknown`: the connection broke meanwhile. `night`: the rest waits."""
+    """What one run came to. `unknown`: the connection broke meanwhile.
+
+    `night`: the rest waits for the morning. `waits_until_ms`: when the first of it may leave; None: nothing
+    waits.
+    """
 
     sent: int = 0
     bounced: int = 0
@@ -58,6 +73,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     dropped: int = 0
     unknown: int = 0
     night: bool = False
+    waits_until_ms: int | None = None
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -131,12 +147,28 @@ def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bo
     for means, at_once in ((Means.EMAIL, 1), (Means.SMS, _FILES_AT_ONCE), (Means.LETTER, _FILES_AT_ONCE)):
         total = _send_all(desk, name, means, at_once, total, told, gone)
     with _act(desk) as act:
-        counts = {key: count for key, count in structs.asdict(total).items() if key != "night"}
+        counts = {key: count for key, count in structs.asdict(total).items() if key not in _NO_COUNTS}
         if any(counts.values()):
             audit.record(
                 act.session, act.now_ms, act.actor.name, AuditAct.REACTIVATION, name, does="send", **counts
             )
-    return total
+        zone = load_zone(campaign_named(act.session, name).zone)
+        until_ms = _waits_until_ms(act.session, name, act.now_ms, zone)
+    night = until_ms is not None and after_night(act.now_ms, zone) > act.now_ms
+    return structs.replace(total, night=night, waits_until_ms=until_ms)
+
+
+def _waits_until_ms(session: Session, name: str, now_ms: int, zone: ZoneInfo) -> int | None:
+    """When the first of what waits may leave; None where nothing waits."""
+    first = case((_is_put_off(now_ms), col(NoticeRow.not_before_ms)), else_=now_ms)
+    planned = NoticeRow.campaign == name, NoticeRow.state == NoticeState.PLANNED
+    first_ms = session.exec(select(func.min(first)).where(*planned)).one()
+    return None if first_ms is None else after_night(first_ms, zone)
+
+
+def _is_put_off(now_ms: int) -> ColumnElement[bool]:
+    """Whether one waits for its time. What waits for longer than any does was dated by a clock ahead."""
+    return col(NoticeRow.not_before_ms).between(now_ms + 1, now_ms + WAITS_MS_MAX)
 
 
 def _send_all(
@@ -158,7 +190,6 @@ def _send_all(
             total,
             dropped=total.dropped + claims.dropped,
             unknown=total.unknown + claims.doubtful,
-            night=total.night or claims.night,
         )
         if claims.night or not (claimed or claims.dropped or claims.doubtful):
             return total
@@ -217,11 +248,7 @@ def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int
         NoticeRow.campaign == name,
         NoticeRow.state == NoticeState.PLANNED,
         NoticeRow.means == means,
-        # What waits for longer than any does was dated by a clock ahead.
-        or_(
-            col(NoticeRow.not_before_ms) <= act.now_ms,
-            col(NoticeRow.not_before_ms) > act.now_ms + WAITS_MS_MAX,
-        ),
+        not_(_is_put_off(act.now_ms)),
     )
     notices = session.exec(select(NoticeRow).where(*planned).order_by(NoticeRow.ean).limit(limit)).all()
     known = households(session, campaign, [each.ean for each in notices])

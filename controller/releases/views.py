@@ -6,6 +6,7 @@ from msgspec import Struct
 from sqlmodel import Session
 
 from controller.orders.life import DeliveryState
+from controller.orders.on_cards import only_cards_reach
 from controller.orders.status import OrderStatus
 from controller.orders.views import delivery_counts, list_deliveries
 from protocols.reasons import Refusal
@@ -33,6 +34,11 @@ class Restored(Struct, frozen=True, kw_only=True):
     effective: int
     p50_ms: int | None
     p99_ms: int | None
+
+
+def by_card_alone(session: Session, order_ids: Sequence[str]) -> tuple[str, ...]:
+    """The meters of these releases that are not over and that only a card reaches, in order."""
+    return only_cards_reach(session, order_ids, _OVER)
 
 
 def reached(session: Session, order_ids: Sequence[str]) -> Reached:

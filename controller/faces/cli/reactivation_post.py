@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from msgspec import to_builtins
@@ -165,7 +166,7 @@ def send_due(
         waits = sum(left.planned.values())
         print_json({"name": name, **to_builtins(sent), "waiting": waits, "doubtful": left.unknown})
     else:
-        print_lines(*_sent_in_words(sent, sum(left.planned.values()), left.unknown))
+        print_lines(*_sent_in_words(sent, sum(left.planned.values()), left.unknown, face.zone))
     return Exit.DONE if sent.sent or not waiting else Exit.NO
 
 
@@ -243,11 +244,12 @@ def _added(total: Planned, more: Planned) -> Planned:
     )
 
 
-def _sent_in_words(sent: Sent, waiting: int, doubtful: int) -> list[str]:
+def _sent_in_words(sent: Sent, waiting: int, doubtful: int, zone: ZoneInfo) -> list[str]:
     gone = f"{sent.sent} sent, {sent.bounced} refused for good, {sent.dropped} not needed any more"
     lines = [f"{gone}; {waiting} wait."]
-    if sent.night and waiting:
-        lines.append("It is night there: nothing leaves from 20:00 to 8:00.")
+    if waiting and sent.waits_until_ms is not None:
+        why = "It is night there: nothing leaves from 20:00 to 8:00. " if sent.night else ""
+        lines.append(f"{why}The first of them may leave from {local_in_words(sent.waits_until_ms, zone)} on.")
     if doubtful:
         were = "1 reminder" if doubtful == 1 else f"{doubtful} reminders"
         lines.append(

@@ -22,7 +22,7 @@ from controller.orders.acting import Act
 from controller.orders.status import OrderStatus
 from controller.query.rules import read_query
 from controller.releases.acts import release_all, release_meter
-from controller.releases.views import Restored, reached, refused_by_number, restored
+from controller.releases.views import Restored, by_card_alone, reached, refused_by_number, restored
 from protocols.arguments import read_names
 from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
@@ -36,6 +36,8 @@ _ORDERS_AT_ONCE: Final = 512
 METERS_MAX: Final = 10_000
 # More orders than these are told by their first and last.
 _ORDERS_SHOWN: Final = 20
+# So many meters that only a card reaches are named; `--json` names all.
+_NAMED_MAX: Final = 20
 _POLL_S: Final = 0.1
 _WAIT_S_MAX: Final = 3_600
 
@@ -57,9 +59,10 @@ def release_meters(
     """Give meters their supply back now, and let nothing cut them for some hours. One person is enough.
 
     With `--wait` the command ends with 0 once every meter has reported that its supply is back (a gas meter:
-    that it is armed), and with 1 when that has not happened in time. Where a meter refuses a release
-    because its number is used up there, the command signs again above it, once. `--where` releases the meters
-    that a query chooses (docs/queries.md); it ends with 1 where it chooses nobody.
+    that it is armed), and with 1 when that has not happened in time. Meters that only a card reaches are
+    named at once and not waited for; with one of them it ends with 1. Where a meter refuses a release because
+    its number is used up there, the command signs again above it, once. `--where` releases the meters that a
+    query chooses (docs/queries.md); it ends with 1 where it chooses nobody.
     """
     names = _addressed(face, meters or [], where, everybody=everybody)
     if not names and not everybody:
@@ -77,7 +80,7 @@ def release_meters(
         with face.again(act) as further:
             later = names[start : start + _ORDERS_AT_ONCE]
             statuses += [release_meter(further, name, hours) for name in later]
-    waited = None
+    waited, by_card = None, tuple[str, ...]()
     # Ctrl-C from the first line on that a person has seen.
     with _goes_on(statuses) if wait else nullcontext():
         if not face.as_json:
@@ -85,12 +88,13 @@ def release_meters(
         service = face.check_served(*statuses)
         if wait:
             until_ms = face.now_ms() + patience_s * SECOND_MS
+            by_card = _named_by_card(face, statuses)
             _wait(face, statuses, until_ms)
             statuses += _signed_again(face, act, statuses, hours, until_ms)
             with face.office.reading() as session:
                 waited = restored(session, statuses)
     if face.as_json:
-        measured = {} if waited is None else msgspec.to_builtins(waited)
+        measured = {} if waited is None else {**msgspec.to_builtins(waited), "by_card": by_card}
         print_json({"orders": [order_fields(each) for each in statuses], **measured, **service})
     elif waited is not None:
         print_lines(_in_words(waited))
@@ -165,8 +169,21 @@ def _signed_again(
     return released
 
 
+def _named_by_card(face: Face, statuses: Sequence[OrderStatus]) -> tuple[str, ...]:
+    """Say at once which meters only a card reaches; returns them."""
+    with face.office.reading() as session:
+        names = by_card_alone(session, [status.order.id for status in statuses])
+    if names and not face.as_json:
+        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+        print_lines(
+            f"Only a card reaches {', '.join(names[:_NAMED_MAX])}{more}: not waited for here. "
+            "Supply is back there when the card was at a kiosk and then in the meter."
+        )
+    return names
+
+
 def _wait(face: Face, statuses: Sequence[OrderStatus], until_ms: int) -> None:
-    """Poll the store until every delivery is over, or the time is up."""
+    """Poll the store until every delivery is over but those that only a card brings, or the time is up."""
     order_ids = [status.order.id for status in statuses]
     total = sum(sum(status.deliveries.values()) for status in statuses)
     with _bar(quiet=face.as_json) as bar:
@@ -174,8 +191,9 @@ def _wait(face: Face, statuses: Sequence[OrderStatus], until_ms: int) -> None:
         while True:
             with face.office.reading() as session:
                 come = reached(session, order_ids)
+                by_card = len(by_card_alone(session, order_ids))
             bar.update(task, completed=come.effective)
-            if come.over >= total or face.now_ms() >= until_ms:
+            if come.over + by_card >= total or face.now_ms() >= until_ms:
                 break
             time.sleep(_POLL_S)
 

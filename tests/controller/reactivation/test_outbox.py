@@ -82,14 +82,17 @@ def test_nothing_leaves_by_night_and_all_of_it_in_the_morning(
     open_june(engine)
     plan(engine, at("04 23:30"))
     for night in ("04 23:30", "05 00:00", "05 07:59"):
-        assert dispatch(engine, at(night), tmp_path, mailbox.url).sent == 0
+        waiting = Sent(night=True, waits_until_ms=at("05 08:00"))
+        assert dispatch(engine, at(night), tmp_path, mailbox.url) == waiting
     assert dispatch(engine, at("05 08:00"), tmp_path, mailbox.url).sent == 2
 
 
 def test_what_was_planned_by_day_waits_for_the_morning_too(
     june: Engine, mailbox: MailBox, tmp_path: Path
 ) -> None:
-    assert dispatch(june, at("04 20:00"), tmp_path, mailbox.url) == Sent(night=True)
+    assert dispatch(june, at("04 20:00"), tmp_path, mailbox.url) == Sent(
+        night=True, waits_until_ms=at("05 08:00")
+    )
     assert mailbox.mails == []
     assert dispatch(june, at("05 08:00"), tmp_path, mailbox.url).sent == 4
 
@@ -246,8 +249,9 @@ def test_a_server_that_takes_it_later_is_asked_again_some_times(
 ) -> None:
     mailbox.answers["h1@example.be"] = "451 later"
     now_ms = at("05 08:30")
-    assert dispatch(june, now_ms, tmp_path, mailbox.url) == Sent(sent=3, later=1)
-    assert dispatch(june, now_ms + RETRY_MS - 1, tmp_path, mailbox.url) == Sent()
+    later_ms = now_ms + RETRY_MS
+    assert dispatch(june, now_ms, tmp_path, mailbox.url) == Sent(sent=3, later=1, waits_until_ms=later_ms)
+    assert dispatch(june, later_ms - 1, tmp_path, mailbox.url) == Sent(waits_until_ms=later_ms)
     for attempt in range(2, ATTEMPTS_MAX):
         now_ms += RETRY_MS
         assert dispatch(june, now_ms, tmp_path, mailbox.url).later == 1, attempt

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from controller.database.tables import OutboxRow
+from controller.meters.registry import place_at_cards
 from controller.office.audit import recent
 from controller.orders import deliveries
 from controller.orders.life import DeliveryEvent
@@ -237,6 +238,18 @@ def test_a_release_that_no_service_sends_ends_with_one(home: Path) -> None:
     assert ended.status == 1
     found = ended.found
     assert (found["meters"], found["effective"], found["p50_ms"], found["p99_ms"]) == (3, 0, None, None)
+
+
+def test_meters_that_only_a_card_reaches_are_named_and_not_waited_for(home: Path) -> None:
+    with store_of(home) as session:
+        for name in ("k00001", "k00002"):
+            place_at_cards(session, name, 1, HOUR_MS)
+    told = call(home, "release", "k00002", "k00001", "--wait", "--patience", "3600")
+    assert told.status == 1
+    assert "Only a card reaches k00001, k00002: not waited for here." in told.out
+    assert "Supply is back at 0 of 2 meters" in told.out
+    ended = call(home, "release", "--all", "--wait", "--patience", "1", "--json")
+    assert (ended.status, ended.found["meters"], ended.found["by_card"]) == (1, 5, ["k00001", "k00002"])
 
 
 def test_a_payment_is_requested_once_however_often_it_is_sent(home: Path) -> None:
