@@ -47,6 +47,7 @@ GROUPS = {
     "relance": ("meters", "list", "show"),
     "relance-emulator": ("journal", "verify", "replay"),
     "relance-kiosk": ("card", "dump", "script"),
+    "relance-hil": ("bench", "check", "check"),
 }
 EVERY_ROW = [(program, row) for program, rows in PROGRAMS.items() for row in rows]
 # What takes long to import, and what no list of commands needs.
