@@ -171,7 +171,7 @@ def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
         (("topup", *READER, "--eur", "20", "--practice", "x"), 1, "keys of a card of ours"),
         (("recover", *READER, "--hours", "25"), 2, "--hours: 25; allowed: 24, 48, 72, 240"),
         (("recover", *READER, "--practice", "x"), 1, "keys of a card of ours"),
-        (("reactivate", *READER), 2, "--id"),
+        (("reactivate", *READER), 1, "--id"),
         (("reactivate", *READER, "--id", "a b"), 2, "--id"),
         (("read", "--reader", "virtual:none.bin"), 2, "none.bin: no such file"),
         (("read", "--reader", "card.bin"), 2, '"card.bin" is a file; allowed: virtual:FILE'),
