@@ -10,7 +10,8 @@ from emulator.scenario.keyring import secret_of
 from protocols.errors import InputError, quoted
 
 _CHALLENGE_SEED_BYTES: Final = 32
-_HEX_DIGITS: Final = 2 * 2 * KEY_BYTES
+# Two keys of AES-128, as they are typed. A number: while help alone is shown nothing else is loaded.
+_HEX_DIGITS: Final = 64
 # One more than is allowed is enough to refuse a file of any size; a line feed may end it.
 _FILE_BYTES_MAX: Final = _HEX_DIGITS + 2
 _ALLOWED: Final = f"{_HEX_DIGITS} hex digits (encryption key, then authentication key), or a file of them"
