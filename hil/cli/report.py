@@ -9,11 +9,13 @@ import typer
 from hil.record.codec import RECORD_FILE, read_record
 from hil.record.files import write_whole
 from hil.reports.junit import junit_of
-from hil.reports.page import DEFAULT_ZONE, page_of
+from hil.reports.page import page_of
 from protocols.rim.terminal import Exit
 
 JUNIT_FILE: Final = "junit.xml"
 PAGE_FILE: Final = "report.html"
+# Of the page, where nothing else is asked for.
+DEFAULT_ZONE: Final = "Europe/Brussels"
 
 
 def write_reports(

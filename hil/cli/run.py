@@ -19,7 +19,7 @@ from hil.binding import BoundBench
 from hil.cli.choosing import StoryNames, StoryTags, chosen
 from hil.cli.commit import commit_of_checkout
 from hil.cli.options import Json
-from hil.cli.report import JUNIT_FILE, PAGE_FILE
+from hil.cli.report import DEFAULT_ZONE, JUNIT_FILE, PAGE_FILE
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.held import held
 from hil.record.codec import RECORD_FILE, read_record, write_record
@@ -80,7 +80,7 @@ def run_stories(
     if out is not None:
         write_record(record, out / RECORD_FILE)
         write_whole(out / JUNIT_FILE, junit_of(record), "--out")
-        write_whole(out / PAGE_FILE, page_of(record), "--out")
+        write_whole(out / PAGE_FILE, page_of(record, DEFAULT_ZONE), "--out")
     _tell(record, out, as_json=as_json)
     if run.is_interrupted:
         return Exit.INTERRUPTED

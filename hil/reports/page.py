@@ -15,7 +15,6 @@ from hil.requirements import matrix_of_record
 from protocols.cutting.zones import load_zone
 from protocols.words.en.times import local
 
-DEFAULT_ZONE: Final = "Europe/Brussels"
 SCALE_PX: Final = 220
 _SCALE_EDGE_PX: Final = 20
 # What is red comes first: a reader looks for it.
@@ -61,7 +60,7 @@ class CalibrationShown:
     is_valid: bool
 
 
-def page_of(run: RunRecord, zone: str = DEFAULT_ZONE) -> str:
+def page_of(run: RunRecord, zone: str) -> str:
     """The page. Times are shown in `zone`, an IANA name. Raises InputError for one that there is not."""
     legal = load_zone(zone)
     counts = Counter(each.verdict for each in run.stories)

@@ -68,7 +68,7 @@ class _Page(HTMLParser):
 
 def read(record: RunRecord) -> _Page:
     page = _Page()
-    page.feed(page_of(record))
+    page.feed(page_of(record, "Europe/Brussels"))
     return page
 
 
@@ -104,7 +104,7 @@ def test_what_a_meter_says_stays_text() -> None:
 
 def test_times_are_those_of_the_zone_that_is_asked_for() -> None:
     record = run_record(story("a", timeline=(moment(0, Lane.BENCH, "mains on"),)))
-    assert "Thu 2020-07-02 22:59 CEST" in page_of(record)
+    assert "Thu 2020-07-02 22:59 CEST" in page_of(record, "Europe/Brussels")
     assert "Thu 2020-07-02 21:59 BST" in page_of(record, "Europe/London")
     with pytest.raises(InputError, match="Nowhere"):
         page_of(record, "Europe/Nowhere")
@@ -177,7 +177,7 @@ def _asked_by(page: Page) -> list[Request]:
 def test_the_page_is_one_that_everybody_can_read(tmp_path: Path) -> None:
     """In Chromium, light and dark: axe finds no serious fault, and nothing is asked of a network."""
     file = tmp_path / "report.html"
-    file.write_text(page_of(night()), encoding="utf-8")
+    file.write_text(page_of(night(), "Europe/Brussels"), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         try:
