@@ -132,7 +132,8 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
         later = (
             "household, household_group, tenancy, retired, access, accessed, "
             "notice, happening, contact, campaign_household, campaign, campaign_deadline, "
-            "proven_key, card_meter, kiosk, kiosk_document, kiosk_receipt, kiosk_statement"
+            "proven_key, card_meter, kiosk, kiosk_document, kiosk_receipt, "
+            "kiosk_statement, kiosk_refund"
         )
         postgresql_server.administer(
             f"DROP TABLE service, closed, quarantine, black_box, payment_request, {later}", "fresh"

@@ -182,7 +182,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "DROP TABLE proven_key; DROP TABLE card_meter; DROP TABLE kiosk; DROP TABLE kiosk_document;"
-            "DROP TABLE kiosk_receipt; DROP TABLE kiosk_statement;"
+            "DROP TABLE kiosk_receipt; DROP TABLE kiosk_statement; DROP TABLE kiosk_refund;"
             "DROP TABLE retired; DROP TABLE access; DROP TABLE accessed;"
             "ALTER TABLE reading DROP COLUMN received_ms;"
             "DROP TABLE household; DROP TABLE household_group; DROP TABLE tenancy;"
