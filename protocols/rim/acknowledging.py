@@ -73,6 +73,23 @@ class AcknowledgingClient(aiomqtt.Client):
         client._sock = bulk  # type: ignore[assignment] # noqa: SLF001 # paho reads it by `recv` alone
         super()._on_socket_open(client, userdata, bulk)
 
+    def _on_socket_register_write(self, client: Client, userdata: object, sock: Any) -> None:  # noqa: ANN401
+        # paho may call this from the thread that connects. aiomqtt hands over the socket's number: when the
+        # turn comes, that is a closed file's, or by then another connection's.
+        del client, userdata
+        self._loop.call_soon_threadsafe(self._write_when_ready, sock)
+
+    def _write_when_ready(self, sock: BulkSocket) -> None:
+        if sock.fileno() >= 0:  # else it was closed meanwhile
+            self._loop.add_writer(sock.fileno(), self._write)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 # whatever it is, it ends this connection, and `ended` says it
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         del client, userdata
         self._arrived(message)
