@@ -45,17 +45,7 @@ from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
 from protocols.rim.clocks import boot_id, checked_now_ms, now_ms, tick_ms
 
-KioskHomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", metavar="DIR", help="The kiosk's home; without it: practice."),
-]
 Station = Annotated[str, typer.Option(metavar="NAME", help="Who serves, for the card's log.")]
-StoreFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger", metavar="FILE", help="In practice: the kiosk's store; default: the card's, with .ledger."
-    ),
-]
 MeansOption = Annotated[str, typer.Option("--means", help="cash or terminal.")]
 Mood = Annotated[
     str,

@@ -8,8 +8,8 @@ import msgspec
 import typer
 from sqlmodel import Session
 
-from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.desk import kiosk_at_work
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.files.identity import is_reference
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.rules import PaymentState, eur

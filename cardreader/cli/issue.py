@@ -12,27 +12,29 @@ import typer
 
 from cardreader.channel.keys import issuer_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
-from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
-from cardreader.cli.making import KitOption, blank_file, issued_sentence, made_by_kit
+from cardreader.cli.households_card import CardWish, blank_file, check_wish, issued_sentence, read_serial
 from cardreader.cli.options import (
     PRACTICE_SEED,
     FleetKey,
     Generation,
     Json,
+    KioskHomeOption,
+    KitOption,
     OfficeKey,
     Practice,
+    StoreFile,
     office_key,
     warn_of_practice,
 )
-from cardreader.files.identity import EPOCH_MAX, REFERENCE_CHARS, SERIAL_BYTES, is_reference
+from cardreader.files.identity import SERIAL_BYTES
 from cardreader.host.session import ask
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.personalising import letters_held, personalise
 from cardreader.readers.opening import open_card, virtual_file
 from cardreader.readers.virtual import SCHEME
-from protocols.arguments import check_choice, read_name
-from protocols.errors import InputError, RelanceError, quoted
+from protocols.arguments import read_name
+from protocols.errors import InputError, RelanceError
 from protocols.reasons import Energy
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit, complain
@@ -42,15 +44,6 @@ _PRACTICE_METER: Final = "m1"
 _COLUMNS: Final = ("meter", "energy", "reference", "epoch")
 # A line of a list is a few dozen characters; a list of all card meters of a country is shorter.
 _LIST_BYTES_MAX: Final = 4 * 1024 * 1024
-
-
-class CardWish(msgspec.Struct, frozen=True):
-    """Whose card it is, as a person says it."""
-
-    meter: str
-    energy: str = Energy.ELECTRICITY
-    reference: str = ""
-    epoch: int = 1
 
 
 def issue_cards(
@@ -95,6 +88,10 @@ def issue_cards(
             raise InputError(
                 "--kit: says by itself what the card is; allowed beside it: --reader, --home, --meter"
             )
+        # Only here: a kiosk's store is slow to load, and an office has none.
+        from cardreader.cli.desk import kiosk_at_work  # noqa: PLC0415
+        from cardreader.cli.making import made_by_kit  # noqa: PLC0415
+
         with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
             told, said = made_by_kit(kiosk, reader, kit, meter)
         _write(_json_line(told) if as_json else said)
@@ -150,17 +147,6 @@ def issue_card(
     }
 
 
-def check_wish(wish: CardWish) -> str:
-    """The meter of a card that can be made. Raises InputError."""
-    meter = read_name(wish.meter, "--meter")
-    check_choice(wish.energy, list(Energy), "--energy")
-    if wish.reference and not is_reference(wish.reference):
-        raise InputError(f"--reference: {quoted(wish.reference)}; allowed: {REFERENCE_CHARS} digits")
-    if not 1 <= wish.epoch <= EPOCH_MAX:
-        raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
-    return meter
-
-
 def _issue_list(
     cards: Path, out: Path, office: OfficeKey, generation: int, station: str, *, as_json: bool
 ) -> int:
@@ -207,17 +193,6 @@ def _read_list(path: Path) -> Iterator[tuple[int, CardWish]]:
             yield rows.line_num, msgspec.convert(given, CardWish, strict=False)
         except msgspec.ValidationError as error:
             raise InputError(f"--list: {path}: line {rows.line_num}: {error}") from None
-
-
-def read_serial(text: str) -> bytes:
-    """A card's serial number. Raises InputError."""
-    try:
-        serial = bytes.fromhex(text)
-    except ValueError:
-        serial = b""
-    if len(serial) != SERIAL_BYTES:
-        raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
-    return serial
 
 
 def _json_line(fields: dict[str, object]) -> str:

@@ -10,8 +10,7 @@ import msgspec
 import typer
 
 from cardreader.channel.keys import issuer_keys
-from cardreader.cli.issue import CardWish, check_wish, read_serial
-from cardreader.cli.making import blank_file
+from cardreader.cli.households_card import CardWish, blank_file, check_wish, read_serial
 from cardreader.cli.options import (
     PRACTICE_SEED,
     FleetKey,

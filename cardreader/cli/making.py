@@ -1,30 +1,21 @@
-"""What commands share that make cards: a blank file, a card from a kit, and what was done in a sentence."""
+"""A card from a kit, at a kiosk."""
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
-
-from cardreader.card.factory import make_blank_card
-from cardreader.card.store import WholeMemory
-from cardreader.channel.keys import KeySet
 from cardreader.channel.scp03 import CHALLENGE_BYTES
 from cardreader.cli.desk import receive
+from cardreader.cli.households_card import blank_file, issued_sentence
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.making import bring_what_was_paid, kit_for, make_card, pairing_known, read_kit_file
 from cardreader.readers.opening import open_card, virtual_file
-from cardreader.readers.virtual import VirtualCard
 from protocols.errors import InputError
 from protocols.instants import UtcMs
 from protocols.rim.clocks import checked_now_ms
 
 _STOPPED: Final = "stopped: the card may be made or not; the same kit goes on, with this very card"
-KitOption = Annotated[
-    Path | None,
-    typer.Option("--kit", metavar="FILE", help="What the office made for this card (`card kit`)."),
-]
 
 
 def made_by_kit(kiosk: Kiosk, reader: str, path: Path, meter: str | None) -> tuple[dict[str, Any], str]:
@@ -57,17 +48,3 @@ def made_by_kit(kiosk: Kiosk, reader: str, path: Path, meter: str | None) -> tup
         "total_ueur": total_ueur,
     }
     return told, f"{issued_sentence(told)}; the meter refuses earlier cards from its first visit on"
-
-
-def blank_file(path: Path, serial: bytes, issuer: KeySet) -> None:
-    """A virgin card in a new file. Raises InputError where it cannot be written."""
-    memory = WholeMemory()
-    make_blank_card(memory, serial, issuer)
-    VirtualCard.create(path, memory)
-
-
-def issued_sentence(done: dict[str, object]) -> str:
-    """What `issue_card` has done, for people."""
-    did = "issued" if done["did"] == "issued" else "it is the household's already"
-    where = done["file"] or done["reader"]
-    return f"card {done['card']} ({where}): {did}: meter {done['meter']}, pairing epoch {done['epoch']}"

@@ -42,6 +42,21 @@ AnyGeneration = Annotated[
     ),
 ]
 
+KioskHomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The kiosk's home; without it: practice."),
+]
+StoreFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", metavar="FILE", help="In practice: the kiosk's store; default: the card's, with .ledger."
+    ),
+]
+KitOption = Annotated[
+    Path | None,
+    typer.Option("--kit", metavar="FILE", help="What the office made for this card (`card kit`)."),
+]
+
 PRACTICE_SEED: Final = "practice"
 _KEY_BYTES: Final = 32
 

@@ -7,17 +7,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from cardreader.cli.app import PROGRAM
-from cardreader.cli.desk import (
-    KioskHomeOption,
-    StoreFile,
-    as_it_is_now,
-    kiosk_at_work,
-    moment,
-    port_of,
-    receive,
-)
+from cardreader.cli.desk import as_it_is_now, kiosk_at_work, moment, port_of, receive
 from cardreader.cli.find import show_queue
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.cli.queueing import LEFT, REPEATED, WRITTEN, readers_of, serve_queue
 from cardreader.cli.recover import ClerkKey, CutOption, clerks_signer, told_of, validity_of

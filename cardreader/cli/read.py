@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from cardreader.cli.desk import KioskHomeOption, kiosk_at_work, look, store_beside
+from cardreader.cli.desk import kiosk_at_work, look, store_beside
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import (
     PRACTICE_SEED,
     AnyGeneration,
     FleetKey,
     Json,
+    KioskHomeOption,
     OfficeKey,
     Practice,
     Reader,

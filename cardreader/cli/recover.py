@@ -7,16 +7,17 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from cardreader.cli.desk import (
-    NEXT_STEP,
-    KioskHomeOption,
-    Station,
-    StoreFile,
-    kiosk_at_work,
-    receive,
-)
+from cardreader.cli.desk import NEXT_STEP, Station, kiosk_at_work, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    Generation,
+    Json,
+    KioskHomeOption,
+    Practice,
+    Reader,
+    StoreFile,
+)
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.explaining.cuts import cut_to_cancel
 from cardreader.issuing.practice import HOLDERS, practice_signer

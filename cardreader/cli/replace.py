@@ -7,10 +7,22 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work, receive
-from cardreader.cli.issue import CardWish, issue_card
-from cardreader.cli.making import KitOption, issued_sentence, made_by_kit
-from cardreader.cli.options import PRACTICE_SEED, FleetKey, Generation, Json, Practice, Reader, office_key
+from cardreader.cli.desk import kiosk_at_work, receive
+from cardreader.cli.households_card import CardWish, issued_sentence
+from cardreader.cli.issue import issue_card
+from cardreader.cli.making import made_by_kit
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    FleetKey,
+    Generation,
+    Json,
+    KioskHomeOption,
+    KitOption,
+    Practice,
+    Reader,
+    StoreFile,
+    office_key,
+)
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.standing import next_epoch

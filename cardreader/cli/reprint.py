@@ -10,8 +10,8 @@ import msgspec
 import typer
 from sqlmodel import Session
 
-from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.desk import kiosk_at_work
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.cli.printing import PrinterOption, wanted_printer
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.kept_receipts import facts_of, receipt_rows

@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from cardreader.cli.desk import KioskHomeOption, Mood, StoreFile, as_it_is_now, kiosk_at_work, moment, port_of
+from cardreader.cli.desk import Mood, as_it_is_now, kiosk_at_work, moment, port_of
 from cardreader.cli.interrupts import saying_at_ctrl_c
-from cardreader.cli.options import PRACTICE_SEED, Generation, Practice
+from cardreader.cli.options import PRACTICE_SEED, Generation, KioskHomeOption, Practice, StoreFile
 from cardreader.cli.printing import PrinterOption, wanted_printer
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.readers.opening import virtual_file

@@ -7,8 +7,8 @@ import msgspec
 import typer
 
 from cardreader.cli.app import PROGRAM
-from cardreader.cli.desk import KioskHomeOption, StoreFile, kiosk_at_work
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.desk import kiosk_at_work
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt
 from cardreader.kiosk.rules import eur

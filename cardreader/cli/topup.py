@@ -7,19 +7,16 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from cardreader.cli.desk import (
-    NEXT_STEP,
+from cardreader.cli.desk import NEXT_STEP, MeansOption, Mood, Station, kiosk_at_work, moment, port_of, receive
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    Generation,
+    Json,
     KioskHomeOption,
-    MeansOption,
-    Mood,
-    Station,
+    Practice,
+    Reader,
     StoreFile,
-    kiosk_at_work,
-    moment,
-    port_of,
-    receive,
 )
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice, Reader
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import Paid, top_up

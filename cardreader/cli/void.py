@@ -7,18 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cardreader.cli.desk import (
-    KioskHomeOption,
-    MeansOption,
-    Mood,
-    Station,
-    StoreFile,
-    kiosk_at_work,
-    port_of,
-    receive,
-)
+from cardreader.cli.desk import MeansOption, Mood, Station, kiosk_at_work, port_of, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, Practice
+from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.kiosk.receiving import undone_receipt
 from cardreader.kiosk.rules import PaymentState, eur

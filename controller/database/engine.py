@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
@@ -81,6 +79,10 @@ def open_store(url: str, *, create: bool = False) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Migrate the schema to SCHEMA_VERSION, in one transaction. Does nothing where it has that version."""
+    # Slow to load, and needed once for each new schema; every command opens the store.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.execution_options(relance_writes=True).begin() as connection:

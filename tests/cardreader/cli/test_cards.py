@@ -30,6 +30,7 @@ from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import ORDER_TYPE, write_document
 from protocols.errors import InputError, UnreachableError
 from tests.cardreader.one_card import session
+from tests.typed import typed
 
 PROGRAM = Path(sys.executable).parent / "relance-kiosk"
 SERIAL = "0102030405060708"
@@ -38,9 +39,7 @@ OURS = ("issue", "--reader", "virtual:card.bin", "--meter", "m00042", "--serial"
 
 
 def run(*words: str, cwd: Path, given_input: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *words], cwd=cwd, input=given_input, capture_output=True, text=True, check=False
-    )
+    return typed("relance-kiosk", *words, cwd=cwd, given_input=given_input)
 
 
 def lines(output: str) -> list[dict[str, Any]]:
@@ -160,14 +159,8 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_made(home: Path, words: 
 def test_a_reader_that_cannot_be_reached_is_one_line_that_says_what_to_do(home: Path, words: str) -> None:
     """Whether pyscard is installed here or not: no service has such a socket."""
     (home / "c").write_bytes(b"")
-    done = subprocess.run(
-        [PROGRAM, *words.split()],
-        cwd=home,
-        env=os.environ | {"PCSCLITE_CSOCK_NAME": str(home / "no.sock")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    away = {"PCSCLITE_CSOCK_NAME": str(home / "no.sock")}
+    done = typed("relance-kiosk", *words.split(), cwd=home, settings=away)
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
     assert done.stderr.splitlines()[-1].startswith("card readers")
     assert "pcscd" in done.stderr.splitlines()[-1]

@@ -1,7 +1,6 @@
 """A clerk's day at a kiosk with a home of its own, typed into a shell; and a lost card in practice."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,21 +16,14 @@ from cardreader.readers.virtual import VirtualCard
 from protocols.link.keys import kiosk_key
 from tests.cardreader.kiosk.till_bench import CARD, home_of
 from tests.cardreader.one_card import FLEET_KEY, GENERATION, METER, SERIAL
+from tests.typed import typed
 
 BIN = Path(sys.executable).parent
 PASSPHRASE = "correct horse battery"  # of a key for tests
 
 
 def run(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "RELANCE_PASSPHRASE": PASSPHRASE}
-    done = subprocess.run(
-        [BIN / "relance-kiosk", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    done = typed("relance-kiosk", *words, cwd=cwd, settings={"RELANCE_PASSPHRASE": PASSPHRASE})
     assert done.returncode == status, (words, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return done

@@ -1,7 +1,6 @@
 """A queue of people, typed into a shell: card after card, each once in a batch, by what it says."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,20 +10,13 @@ from typing import Any
 import pytest
 
 from tests.cardreader.cli.test_kiosk_home import PASSPHRASE
+from tests.typed import typed
 
 BIN = Path(sys.executable).parent
 
 
 def ran(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "RELANCE_PASSPHRASE": PASSPHRASE}
-    done = subprocess.run(
-        [BIN / "relance-kiosk", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    done = typed("relance-kiosk", *words, cwd=cwd, settings={"RELANCE_PASSPHRASE": PASSPHRASE})
     assert "Traceback" not in done.stderr
     return done
 

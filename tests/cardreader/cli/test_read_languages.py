@@ -9,15 +9,14 @@ import pytest
 
 from cardreader.explaining.trouble_code import trouble_number
 from protocols.languages.kiosk_troubles import KioskTrouble
+from tests.typed import typed
 
 BIN = Path(sys.executable).parent
 READER = ("--reader", "virtual:card.bin")
 
 
 def kiosk(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BIN / "relance-kiosk", *words], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return typed("relance-kiosk", *words, cwd=cwd)
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ from cardreader.issuing.practice import practice_signer
 from protocols.documents import drafting
 from protocols.documents.envelope import seal
 from protocols.documents.orders import ORDER_TYPE, write_document
+from tests.typed import typed
 
 BIN = Path(sys.executable).parent
 READER = ("--reader", "virtual:card.bin")
 
 
 def run(program: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / program, *words], cwd=cwd, capture_output=True, text=True, check=False)
+    return typed(program, *words, cwd=cwd)
 
 
 def kiosk(*words: str, cwd: Path, status: int = 0) -> dict[str, Any]:
