@@ -9,6 +9,7 @@ import sys
 import time  # noqa: TID251 # waits for real processes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
@@ -341,10 +342,12 @@ def told(outcome: Outcome) -> str:
     return "\n".join((line, *found.wrong, again))
 
 
+@cache
 def fleet_plan(seed: int) -> FleetPlan:
     """Who is in the fleet of a run: those who shall be cut are poor, and most have electricity."""
+    profile = dear_profiles()[PROFILE]
     for fleet_seed in count(seed * _FLEETS_TRIED_MAX):
-        plan = FleetPlan(METERS, LINKS, fleet_seed, dear_profiles()[PROFILE])
+        plan = FleetPlan(METERS, LINKS, fleet_seed, profile)
         if all(_is_poor(plan, name) for name in (*ORDINARY, *TO_RELEASE)):
             return plan
     raise AssertionError(seed)
