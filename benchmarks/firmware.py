@@ -26,6 +26,14 @@ from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.link.question import Evidence, Flags, Interval, Question
 from protocols.reasons import ClockStatus, Source, SupplyReason
 
+# Load changes per day, what they stand for, and whether the goals of the issue are held against them.
+RHYTHMS: Final = (
+    (0, "load changes once in 4 days", True),
+    (1, "load changes once a day", False),
+    (12, "load changes every 2 hours", False),
+    (96, "load changes every quarter of an hour", False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -34,15 +42,9 @@ class Size:
     meters: int = 60
     repetitions: int = 7
     judgements: int = 20_000
+    rhythms: tuple[tuple[int, str, bool], ...] = RHYTHMS
 
 
-# Load changes per day, what they stand for, and whether the goals of the issue are held against them.
-RHYTHMS: Final = (
-    (0, "load changes once in 4 days", True),
-    (1, "load changes once a day", False),
-    (12, "load changes every 2 hours", False),
-    (96, "load changes every quarter of an hour", False),
-)
 _TICK_GOAL: Final = Goal("at least", 25)
 _DATETIME_GOAL: Final = Goal("at least", 100)
 # Room for a dozen more tables that are empty at most meters: each takes one reference.
@@ -54,7 +56,7 @@ _MONEY_GOAL: Final = Goal("at most", 2_999)
 def measure_jump(size: Size, progress: Progress) -> list[Figure]:
     """The jump against a quarter-hour tick of the same firmware, and against a naive datetime loop."""
     figures: list[Figure] = []
-    for loads_per_day, words, judged in RHYTHMS:
+    for loads_per_day, words, judged in size.rhythms:
         taken = alternate(_variants(lives(size.meters, loads_per_day)), size.repetitions, progress)
         meter_days = size.meters * DAYS
         over_tick, over_datetime = (ratios(taken[name], taken["jump"]) for name in ("tick", "datetime"))

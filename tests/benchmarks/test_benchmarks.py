@@ -47,7 +47,7 @@ Measure = Callable[[], list[Figure]]
 QUARTER_EUR_MAX = Decimal("0.0625")
 
 TINY: dict[str, Measure] = {
-    "jump": lambda: firmware.measure_jump(firmware.Size(1, 1, 10), print),
+    "jump": lambda: firmware.measure_jump(firmware.Size(1, 1, 10, firmware.RHYTHMS[:2]), print),
     "gate": lambda: firmware.measure_gate(firmware.Size(1, 1, 10), print),
     "memory": lambda: firmware.measure_memory(firmware.Size(1, 1, 10), print),
     "signatures": lambda: signatures.measure_signatures(signatures.Size(3, 1), print),

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tools.tidy import definitions, one_file
-from tools.tidy.__main__ import findings
 from tools.tidy.project import ROOT, FileRule, ProjectRule, git, is_checkout, project_of, read_project
 
 OUR_PACKAGES = ("protocols", "cardreader", "emulator", "controller", "hil", "relance")
@@ -168,10 +167,9 @@ def test_the_list_of_what_only_tests_use_only_gets_shorter(monkeypatch: pytest.M
     ]
 
 
-def test_the_project_is_tidy() -> None:
-    project = read_project(ROOT)
-    assert "tools/tidy/one_file.py" in project.texts, "the list of files is not the project's"
-    assert list(map(str, findings(project))) == []
+def test_the_files_of_this_project_are_read() -> None:
+    # `make check` judges them, and CI calls it.
+    assert "tools/tidy/one_file.py" in read_project(ROOT).texts
 
 
 def test_a_tarball_without_git_is_read_too(tmp_path: Path) -> None:
