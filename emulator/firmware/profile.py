@@ -39,6 +39,7 @@ class Profile:
     crystal_ppm: int
     friendly: str
     low_credit_q: int
+    # What of a payment a debt takes where the order about it, in a scenario, names no share.
     debt_share_percent: int
     price_ueur_per_kwh: int
     fixed_ueur_per_day: int

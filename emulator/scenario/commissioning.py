@@ -30,7 +30,7 @@ def commission(spec: MeterSpec, scenario: Scenario, keyring: Keyring, load_w: in
             mode=spec.mode,
             issuers=keyring.issuers,
         )
-        return guarded, GuardedDelivery(guarded, spec.id, keyring, cards)
+        return guarded, GuardedDelivery(guarded, spec, keyring, cards)
     legacy = LegacyMeter(
         spec.profile,
         balance_q=spec.balance_q,

@@ -41,6 +41,7 @@ from emulator.scenario.model import (
     IssuersSpec,
     KioskSpec,
     LiftHoldSpec,
+    MeterSpec,
     OvercurrentSpec,
     ParametersSpec,
     PressSpec,
@@ -65,6 +66,7 @@ from protocols.reasons import NoOrder, OrderVerdict, Refusal, Source
 
 # The hours of a recovery card.
 _RECOVERY_HOURS: Final = 72
+_PERMILLE_PER_PERCENT: Final = 10
 
 
 class Delivery(Protocol):
@@ -116,14 +118,14 @@ def claimed_ms(do: WitnessSpec | SetClockSpec, at_ms: UtcMs) -> UtcMs:
 class GuardedDelivery:
     """Delivers signed documents to a guarded meter, and its receipts to the desk."""
 
-    __slots__ = ("_cards", "_desk", "_keyring", "_meter", "_name", "_numbers")
+    __slots__ = ("_cards", "_desk", "_keyring", "_meter", "_numbers", "_spec")
 
-    def __init__(self, meter: DisputingMeter, name: str, keyring: Keyring, cards: ChipCards) -> None:
+    def __init__(self, meter: DisputingMeter, spec: MeterSpec, keyring: Keyring, cards: ChipCards) -> None:
         self._meter = meter
         self._cards = cards
-        self._name = name
+        self._spec = spec
         self._keyring = keyring
-        self._desk = Desk(keyring, name)
+        self._desk = Desk(keyring, spec.id)
         self._numbers: dict[Source, int] = {}
 
     def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
@@ -193,6 +195,10 @@ class GuardedDelivery:
             case _:
                 raise AssertionError(f"no document carries {do}")
 
+    def _share_permille(self, do: DebtSpec) -> int:
+        of_profile = self._spec.profile.debt_share_percent * _PERMILLE_PER_PERCENT
+        return of_profile if do.share_permille is None else do.share_permille
+
     def _write_about_money(
         self, do: TariffSpec | DeferralSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: UtcMs
     ) -> bytes:
@@ -202,7 +208,7 @@ class GuardedDelivery:
             case DeferralSpec():
                 return self._desk.write_deferral(do, at_ms)
             case DebtSpec():
-                return self._desk.write_debt(do, at_ms)
+                return self._desk.write_debt(do, self._share_permille(do), at_ms)
             case RefundSpec():
                 return self._desk.write_refund(do, at_ms)
             case ParametersSpec():
@@ -220,7 +226,7 @@ class GuardedDelivery:
             yield effect
             if isinstance(effect, Ask) and effect.source is do.source:
                 answer = TimeAnswer(
-                    meter=self._name, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
+                    meter=self._spec.id, nonce=effect.nonce, time_ms=time_ms, spread_ms=do.spread_ms
                 )
                 yield from self._deliver(self._keyring.seal_time(do.source, answer), tick)
 

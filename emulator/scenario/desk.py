@@ -233,9 +233,9 @@ class Desk:
         body = DeferralBody(do.from_ms, do.until_ms)
         return self._seal(self._order(Kind.DEFERRAL, f"deferral/{do.id}", body, at_ms))
 
-    def write_debt(self, do: DebtSpec, at_ms: int) -> bytes:
+    def write_debt(self, do: DebtSpec, share_permille: int, at_ms: int) -> bytes:
         body = DebtBody(
-            do.total_ueur, do.share_permille, do.payment_cap_ueur, do.period_cap_ueur, do.period_days
+            do.total_ueur, share_permille, do.payment_cap_ueur, do.period_cap_ueur, do.period_days
         )
         return self._seal(self._order(Kind.DEBT, DEBT, body, at_ms))
 

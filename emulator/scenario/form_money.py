@@ -49,7 +49,7 @@ def read_debt(given: Fields) -> DebtSpec:
     """The arguments of `do = "debt"`."""
     return DebtSpec(
         total_ueur=given.ueur("eur", 0, BALANCE_EUR_MAX),
-        share_permille=given.integer("share_permille", 0, 1_000),
+        share_permille=given.integer("share_permille", 0, 1_000) if given.has("share_permille") else None,
         payment_cap_ueur=_read_cap(given, "payment_cap_eur"),
         period_cap_ueur=_read_cap(given, "period_cap_eur"),
         period_days=given.integer("period_days", 1, DEBT_DAYS_MAX, 7),

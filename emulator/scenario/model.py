@@ -142,10 +142,13 @@ class DeferralSpec:
 
 @dataclass(frozen=True, slots=True)
 class DebtSpec:
-    """All debt that was ever put on the meter, and how payments bring it back."""
+    """All debt that was ever put on the meter, and how payments bring it back.
+
+    `share_permille` None: the share that the meter's profile names.
+    """
 
     total_ueur: int
-    share_permille: int
+    share_permille: int | None
     payment_cap_ueur: int
     period_cap_ueur: int
     period_days: int

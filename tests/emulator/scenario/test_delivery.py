@@ -1,5 +1,6 @@
 """What reaches a guarded meter: documents it can check, answers to its own nonce, numbered times."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from emulator.firmware.effects import Ask, Effect, RecordEmitted
@@ -10,7 +11,7 @@ from emulator.scenario.cards import ChipCards
 from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.keyring import Keyring
 from emulator.scenario.model import Do, MeterSpec
-from protocols.documents.bodies import LeaseBody, Named
+from protocols.documents.bodies import DebtBody, LeaseBody, Named
 from protocols.documents.orders import (
     ORDER_TYPE,
     TIME_TYPE,
@@ -31,7 +32,8 @@ from tests.emulator.scenario.scripted_meter import PROFILE, START_MS, ScriptedMe
 
 NONCE = "0123456789abcdef"
 OFFICE = Keyring(7, START_MS)
-CARDS = ChipCards(MeterSpec("m1", "guarded", PROFILE, 0, 0, (), 0), OFFICE, 7, Path())
+SPEC = MeterSpec("m1", "guarded", PROFILE, 0, 0, (), 0)
+CARDS = ChipCards(SPEC, OFFICE, 7, Path())
 
 
 class AgreeableMeter(ScriptedMeter):
@@ -68,9 +70,9 @@ class AgreeableMeter(ScriptedMeter):
         return (RecordEmitted(Tick(at), OrderJudged(order.id, order.kind, order.object, order.rev, verdict)),)
 
 
-def deliver(*events: Do, refused: tuple[str, ...] = ()) -> AgreeableMeter:
+def deliver(*events: Do, refused: tuple[str, ...] = (), spec: MeterSpec = SPEC) -> AgreeableMeter:
     meter = AgreeableMeter(*refused)
-    delivery = GuardedDelivery(meter, "m1", OFFICE, CARDS)
+    delivery = GuardedDelivery(meter, spec, OFFICE, CARDS)
     for tick, do in enumerate(events):
         list(delivery.deliver(do, UtcMs(START_MS + tick), Tick(tick)))
     return meter
@@ -109,6 +111,15 @@ def test_a_payment_travels_by_its_channel_and_all_else_over_the_link() -> None:
     assert meter.channels == [DocumentChannel.CODE, DocumentChannel.MQTT]
 
 
+def test_a_debt_that_names_no_share_has_the_share_of_the_profile() -> None:
+    spec = replace(SPEC, profile=replace(PROFILE, debt_share_percent=35))
+    shares = [
+        body_of(deliver(model.DebtSpec(9, share, 9, 9, 7), spec=spec).orders[-1], DebtBody).share_permille
+        for share in (None, 0, 1_000)
+    ]
+    assert shares == [350, 0, 1_000]
+
+
 def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() -> None:
     meter = deliver(HOLD, model.FlagSpec(FlagName.MEDICAL, True), CALENDAR, refused=("set_flag",))
     *_, calendar, lease = meter.orders
@@ -120,7 +131,7 @@ def test_a_calendar_comes_with_a_lease_that_names_what_the_meter_has_accepted() 
 
 def test_without_a_lease_to_send_the_office_says_why() -> None:
     meter = AgreeableMeter()
-    delivery = GuardedDelivery(meter, "m1", OFFICE, CARDS)
+    delivery = GuardedDelivery(meter, SPEC, OFFICE, CARDS)
     for tick in range(17):
         list(delivery.deliver(HOLD, START_MS, Tick(tick)))
     *_, last = delivery.deliver(CALENDAR, START_MS, Tick(17))

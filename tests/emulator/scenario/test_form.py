@@ -123,6 +123,7 @@ registers = [
             ),
         ),
     ),
+    ('do = "debt"\neur = "9"', DebtSpec(9_000_000, None, DEBT_UEUR_MAX, DEBT_UEUR_MAX, 7)),
     (
         'do = "debt"\neur = "9"\nshare_permille = 350',
         DebtSpec(9_000_000, 350, DEBT_UEUR_MAX, DEBT_UEUR_MAX, 7),

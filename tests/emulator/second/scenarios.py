@@ -59,6 +59,8 @@ def scenario_of(seed: int) -> Scenario:
     chance, chance_of_money = Random(seed), Random(f"{seed}/money")
     hours = chance.choice([6, 10, 20])
     meter = replace(_meter(chance), mode=_mode(chance_of_money))
+    usual = replace(meter.profile, debt_share_percent=chance_of_money.choice([0, 35, 100]))
+    meter = replace(meter, profile=usual)
     drawn: list[tuple[int, Do]] = []
     for _ in range(chance.choice([6, 12, 25, 40])):
         drawn += _event(chance, START_MS + chance.randrange(1, hours * 3_600) * SECOND_MS)
@@ -109,7 +111,7 @@ def _debt(chance: Random) -> DebtSpec:
     """Shares that leave a rest, and caps below and above what is paid."""
     return DebtSpec(
         total_ueur=chance.choice(_TOTALS_UEUR),
-        share_permille=chance.choice([0, 333, 350, 1_000]),
+        share_permille=chance.choice([0, 333, None, 1_000]),
         payment_cap_ueur=chance.choice([10_001, 400_000, DEBT_UEUR_MAX]),
         period_cap_ueur=chance.choice([0, 150_000, DEBT_UEUR_MAX]),
         period_days=chance.choice([1, 7]),

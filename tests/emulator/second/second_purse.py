@@ -35,6 +35,7 @@ class SecondPurse:
         self.modes = {0: (0, self.mode)}
         self.in_force = 0
         self.terms: DebtSpec | None = None
+        self.share_permille = 0
         self.period_began = self.taken_mq = 0
         self.debt_set_mq = self.recovered_mq = self.refunded_mq = 0
         self.on_registers: dict[str, list[int]] = {}
@@ -113,6 +114,8 @@ class SecondPurse:
     def set_debt(self, terms: DebtSpec, tick: int) -> None:
         """A debt and its terms; a period begins. What was recovered beyond it goes to the balance."""
         self.terms, self.period_began, self.taken_mq = terms, tick, 0
+        usual = 10 * self.profile.debt_share_percent
+        self.share_permille = usual if terms.share_permille is None else terms.share_permille
         self.debt_set_mq = terms.total_ueur * _MQ_PER_UEUR
         self.balance_mq += max(self.recovered_mq - self.debt_set_mq, 0)
         self.recovered_mq = min(self.recovered_mq, self.debt_set_mq)
@@ -136,7 +139,7 @@ class SecondPurse:
             terms.period_cap_ueur * _MQ_PER_UEUR - self.taken_mq,
             owed_mq,
         )
-        share_mq = min(rest_mq * terms.share_permille // 1_000 // _MQ_PER_Q * _MQ_PER_Q, *caps_mq)
+        share_mq = min(rest_mq * self.share_permille // 1_000 // _MQ_PER_Q * _MQ_PER_Q, *caps_mq)
         self.taken_mq += share_mq
         return share_mq
 
