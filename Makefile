@@ -13,7 +13,7 @@ NONE :=
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin$(subst $(NONE) $(NONE),,$(addprefix :,$(wildcard /usr/lib/postgresql/*/bin)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo servers test coverage tear check tidy docs languages bench mutants simulate years kills lock clean
+.PHONY: help setup demo servers test coverage tear check tidy docs matrix languages bench mutants simulate years kills lock clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -75,6 +75,9 @@ tidy: $(VENV)/dev.stamp ## Put the code into its form; say what a machine cannot
 
 docs: $(VENV)/dev.stamp ## Generate asyncapi.yaml and the table of the kinds of order.
 	@$(BIN)/python -m tools.docs
+
+matrix: $(VENV)/dev.stamp ## Which story of the bench finds which fault: docs/hil-matrix.md.
+	@$(BIN)/python -m tools.fault_matrix
 
 languages: $(VENV)/dev.stamp ## Take new sentences for households into the catalogues, and compile them.
 	@$(BIN)/python -m tools.catalogues

@@ -23,6 +23,16 @@ _LATE_S_MAX: Final = 3_660
 _LATE_S_MARGIN: Final = 30
 
 
+def check_hour_of_cut(bench: StoryBench, planned_ms: int) -> None:
+    """Supplied until a second before the planned hour, and cut soon after it."""
+    bench.wait_until(planned_ms - SECOND_MS)
+    bench.check_supply("on", "a second before the planned hour")
+    late_ms = bench.wait_for_supply(is_on=False, within_ms=2 * HOUR_MS, every_ms=10 * SECOND_MS)
+    bench.check("cut within two hours of the planned one", expected=True, found=late_ms is not None)
+    late_s = (bench.now_ms - planned_ms) // SECOND_MS
+    bench.measure("cut after the planned hour", late_s, "s", 0, _LATE_S_MAX, _LATE_S_MARGIN)
+
+
 def _unsigned_steps() -> Iterator[BenchStory]:
     for how_far, step_ms in _STEPS_MS.items():
         for sign, way in ((1, "ahead"), (-1, "back")):
@@ -48,12 +58,7 @@ def _unsigned_step(name: str, step_ms: int, told: str) -> BenchStory:
         bench.check_supply("on", "right after the wrong date")
         bench.time.let_pass(2 * MINUTE_MS)
         bench.check_supply("on", "two minutes after it")
-        bench.wait_until(planned_ms - SECOND_MS)
-        bench.check_supply("on", "a second before the planned hour")
-        late_ms = bench.wait_for_supply(is_on=False, within_ms=2 * HOUR_MS, every_ms=10 * SECOND_MS)
-        bench.check("cut within two hours of the planned one", True, late_ms is not None)
-        late_s = (bench.now_ms - planned_ms) // SECOND_MS
-        bench.measure("cut after the planned hour", late_s, "s", 0, _LATE_S_MAX, _LATE_S_MARGIN)
+        check_hour_of_cut(bench, planned_ms)
 
     return run
 

@@ -1,12 +1,13 @@
 """What a meter tells: the same on every face, and in the order in which it happened."""
 
+from emulator.firmware.guarded.gate import judge
 from hil.capabilities import ClockFault, Console, CustomerPort, JournalReader, Optical, Orders, SupplySensor
 from hil.stories.plans import at
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
 from hil.strategy import BenchState, reach
 from protocols.instants import DAY_MS, MINUTE_MS
-from protocols.link.records import SupplyChanged
+from protocols.link.records import GateJudged, SupplyChanged
 from protocols.reasons import Supply
 
 
@@ -53,6 +54,27 @@ def records_stand_as_they_happened(bench: StoryBench) -> None:
     ticks = [tick for tick, _ in bench.journal.records()]
     bench.check("records", expected=True, found=len(ticks) > 1)
     bench.check("ticks in order", sorted(ticks), ticks)
+
+
+@story(
+    requirements=("QA-08", "L10"),
+    needs=(Console, ClockFault, JournalReader, Orders, SupplySensor),
+    tags=("faces", "black-box"),
+    real_duration="5 h",
+    firmware="guarded",
+)
+def the_black_box_is_replayed(bench: StoryBench) -> None:
+    """Every verdict that the meter has written down comes out the same when its question is judged again."""
+    bench.clock_fault.set_date(at(bench, DAY_MS))
+    reach(bench, BenchState.CUT)
+    verdicts = [each for _, each in bench.journal.records() if isinstance(each, GateJudged)]
+    bench.check("verdicts on record", expected=True, found=any(each.open for each in verdicts))
+    again = [judge(each.question) for each in verdicts]
+    bench.check(
+        "verdicts when judged again",
+        [(each.open, each.reason) for each in verdicts],
+        [(each.open, each.reason) for each in again],
+    )
 
 
 @story(

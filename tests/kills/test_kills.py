@@ -14,15 +14,19 @@ from tests.kills.plan import BLOWS_MAX, WINDOW_MS, How, Part, draw
 from tests.kills.play import play, told
 
 BLOWS = 7
+# One for each part.
+FEW_BLOWS = len(Part)
 
 
 @pytest.mark.parametrize(
-    ("seed", "make_broker"), [(1, Mosquitto), (2, lambda _: Embedded())], ids=["mosquitto", "embedded"]
+    ("seed", "blows", "make_broker"),
+    [(1, BLOWS, Mosquitto), (2, FEW_BLOWS, lambda _: Embedded())],
+    ids=["mosquitto", "embedded"],
 )
 def test_kills_of_every_process_cut_nobody_wrongly_and_lose_nothing(
-    tmp_path: Path, seed: int, make_broker: Callable[[Path], RunningBroker]
+    tmp_path: Path, seed: int, blows: int, make_broker: Callable[[Path], RunningBroker]
 ) -> None:
-    outcome = play(seed, BLOWS, make_broker(tmp_path), tmp_path)
+    outcome = play(seed, blows, make_broker(tmp_path), tmp_path)
     assert not outcome.found.wrong, told(outcome)
     # Nobody was cut wrongly, but some were cut: else nothing would have been shown.
     assert outcome.found.cuts >= len(Part), told(outcome)

@@ -15,7 +15,7 @@ from tests.emulator.second.scenarios import scenario_of
 _SEEDS_AT_ONCE = 10
 
 
-@pytest.mark.parametrize("first", range(0, 150, _SEEDS_AT_ONCE))
+@pytest.mark.parametrize("first", range(0, 100, _SEEDS_AT_ONCE))
 def test_both_meters_do_the_same(first: int) -> None:
     for seed in range(first, first + _SEEDS_AT_ONCE):
         assert difference(scenario_of(seed)) is None, f"seed {seed}"

@@ -1,17 +1,23 @@
 """A seeded defect is found: each fault of legacy-2020, by a story that the meter without it passes."""
 
+import re
+
 import pytest
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.interlock import Interlock
 from hil.record.model import StoryRecord, StoryVerdict
+from hil.requirements import AskedStory, matrix_of, requirements
 from hil.stories.collecting import all_stories
 from hil.stories.playing import play_story
+from tools.fault_matrix import PAGE, page_of
 
-# The file of this fault sets the faulty meter's clock alone; a night of 2020 sets all of them over midnight.
-ELSEWHERE = {"double_midnight": "sound/night-h8"}
 STORIES = {each.name: each for each in all_stories()}
+ROWS = {
+    fault: tuple(name.strip("*") for name in stories.split(", "))
+    for fault, stories in re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+}
 
 
 def told(name: str, *faults: str) -> StoryRecord:
@@ -20,14 +26,39 @@ def told(name: str, *faults: str) -> StoryRecord:
     return play_story(STORIES[name], bench, Interlock(bench))
 
 
+def test_the_page_has_a_row_for_each_fault_and_names_stories_that_are_there() -> None:
+    assert list(ROWS) == list(CATALOGUE)
+    assert {name for names in ROWS.values() for name in names} <= set(STORIES)
+
+
 @pytest.mark.parametrize("fault", CATALOGUE)
 def test_the_story_of_a_fault_is_red_with_it_and_green_without(fault: str) -> None:
-    name = ELSEWHERE.get(fault, f"sound/fault-{fault}")
+    name = ROWS[fault][0]
     without = told(name)
     assert (without.verdict, without.why) == (StoryVerdict.PASSED, "")
     record = told(name, fault)
     assert record.verdict is StoryVerdict.FAILED
     assert "expected; found: " in record.why
+
+
+def test_the_story_of_a_fault_stands_first_and_one_that_it_alone_makes_red_is_bold() -> None:
+    page = page_of(
+        {"one": ("a", "b", "c/fault-one"), "two": ("a", "c/fault-one")},
+        9,
+        "head\n<!-- faults: written by `make matrix` -->",
+    )
+    assert page.splitlines()[-5:-2] == [
+        "|---|---|",
+        "| `one` | c/fault-one, **b**, a |",
+        "| `two` | a, c/fault-one |",
+    ]
+
+
+def test_each_requirement_that_a_bench_can_ask_has_a_story() -> None:
+    matrix = matrix_of(
+        (AskedStory(each.name, each.requirements) for each in STORIES.values()), requirements()
+    )
+    assert (matrix.without_story, dict(matrix.unknown)) == ((), {})
 
 
 def test_every_story_has_a_name_of_its_own_and_each_file_of_the_library_is_told() -> None:
