@@ -22,13 +22,14 @@ def _lies() -> Iterator[BenchStory]:
     for source in AUTHORITIES:
         for how_far, lie_ms in _LIES_MS.items():
             for sign, way in ((1, "ahead"), (-1, "back")):
-                yield _lie(source, f"{how_far}-{way}", sign * lie_ms)
+                yield _lie_of((source,), f"{source}-{how_far}-{way}", sign * lie_ms)
+    yield _lie_of(AUTHORITIES, "two-authorities-together-a-day-ahead", DAY_MS)
 
 
-def _lie(source: Source, told: str, lie_ms: int) -> BenchStory:
+def _lie_of(sources: tuple[Source, ...], told: str, lie_ms: int) -> BenchStory:
     @story(
-        name=f"lie-of-the-{source}-{told}",
-        title=f"A signed lie of the {source}, {told.replace('-', ' ')}, brings no cut before its hour",
+        name=f"lie-of-the-{told}",
+        title=f"A signed lie of the {told.replace('-', ' ')} brings no cut before its hour",
         requirements=("I1", "I2", "I5", "QA-06"),
         needs=(Console, SupplySensor, Orders),
         tags=("date", "lie"),
@@ -40,7 +41,7 @@ def _lie(source: Source, told: str, lie_ms: int) -> BenchStory:
         plan_cut(bench, planned_ms)
         for _ in range(3):
             bench.time.let_pass(HOUR_MS)
-            tell_time(bench, source, offset_ms=lie_ms)
+            tell_time(bench, *sources, offset_ms=lie_ms)
             bench.check_supply("on", "right after the lie")
         bench.wait_until(planned_ms - SECOND_MS)
         bench.check_supply("on", "a second before the planned hour")
