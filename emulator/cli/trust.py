@@ -14,6 +14,8 @@ from protocols.reasons import Refusal
 KEY_FILE: Final = "fleet.key"
 ISSUERS_FILE: Final = "issuers.json"
 KEY_BYTES: Final = 32
+# What a kiosk's home has and a controller's has not.
+_KIOSKS_FILE: Final = "kiosk.json"
 
 
 def read_secrets(root_file: Path, key_file: Path | None, issuers_file: Path | None = None) -> FleetSecrets:
@@ -21,6 +23,9 @@ def read_secrets(root_file: Path, key_file: Path | None, issuers_file: Path | No
 
     A folder without issuers is of a home that names none: a person's signature is enough for a payment.
     """
+    if key_file is None and (root_file.parent / _KIOSKS_FILE).exists():
+        what = "a kiosk's home, which has no key of any meter"
+        raise InputError(f"{root_file.parent}: {what}; allowed: a controller's home, or --practice")
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
     return FleetSecrets(

@@ -355,6 +355,17 @@ def test_what_needs_a_signature_is_refused_in_a_file_with_a_home() -> None:
             run(HOME + GUARDED + event(0, do))
 
 
+def test_a_kiosks_home_is_refused_since_it_has_no_key_of_any_meter(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "kiosk.json").write_text("{}")
+    (tmp_path / "cards.toml").write_text(HOME + GUARDED)
+    (scenario,) = read_files([str(tmp_path / "cards.toml")])
+    with pytest.raises(
+        InputError, match=r"scenario\.home: .*home: a kiosk's home, .*allowed: a controller's"
+    ):
+        _home_of(scenario)
+
+
 def test_a_home_that_is_not_there_is_named_before_anything_is_played(tmp_path: Path) -> None:
     (tmp_path / "cards.toml").write_text(HOME + GUARDED)
     (scenario,) = read_files([str(tmp_path / "cards.toml")])
