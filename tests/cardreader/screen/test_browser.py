@@ -254,6 +254,31 @@ def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page,
         page.wait_for_url("**/login")
 
 
+def test_a_lost_card_is_replaced_and_no_page_of_it_has_a_barrier(page: Page, tmp_path: Path) -> None:
+    issue(tmp_path, "m1", "--reference", "5414000000042")
+    with shown(page, tmp_path, "--language", "en") as address:
+        log_in(page, address)
+        page.get_by_role("link", name="Take a payment").click()
+        page.get_by_role("button", name="€20.00").click()
+        page.get_by_role("button", name="Pay €20.00").click()
+        expect(page.get_by_role("heading", name="Receipt 1")).to_be_visible()
+        (tmp_path / "card.bin").rename(tmp_path / "lost.bin")
+        program("relance-kiosk", "card", "blank", "virtual:card.bin", cwd=tmp_path)
+        page.get_by_role("link", name="Next card").click()
+        expect(page.get_by_text("This card is new.")).to_be_visible()
+        page.get_by_role("link", name="Replace a lost card").click()
+        page.get_by_label("Customer's reference").fill("5414000000042")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="What was found")).to_be_visible()
+        looked_at(page, "replace-found")
+        page.get_by_role("link", name="Replace the card of m1").click()
+        looked_at(page, "replace-check")
+        page.get_by_role("button", name="Make the new card").click()
+        expect(page.get_by_role("heading", name="The new card is made")).to_be_visible()
+        expect(page.get_by_text("€20.00")).to_be_visible()
+        looked_at(page, "replaced")
+
+
 def test_a_card_that_is_pulled_out_leaves_a_payment_that_is_finished_later(
     page: Page, tmp_path: Path
 ) -> None:
