@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cardreader.files.meter_state import MeterState
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import Do, MeterSpec
@@ -94,6 +95,16 @@ class MeterSlot(Protocol):
 
     def take_out(self) -> None:
         """Take the card out. An empty slot stays so."""
+
+
+class CardReader(Protocol):
+    """The reader of an office, for the card that the meter has written."""
+
+    def read(self) -> MeterState | None:
+        """What the meter has said on its card, opened with a kiosk's keys; None: no meter has read it yet.
+
+        Raises BenchError where there is no card, or none that these keys open.
+        """
 
 
 class ClockFault(Protocol):

@@ -17,7 +17,9 @@ from emulator.firmware.events import Document
 from emulator.firmware.journal import read_body
 from emulator.firmware.readout import Readout
 from emulator.firmware.ticks import Tick
+from emulator.scenario.cards import ChipCards
 from emulator.scenario.commissioning import commission
+from emulator.scenario.delivery import GuardedDelivery
 from emulator.scenario.keyring import HomeKeys, Keyring
 from emulator.scenario.meter_play import Input, MeterPlay, loads_of
 from emulator.scenario.model import Do, MeterSpec, Scenario
@@ -61,6 +63,7 @@ class InstalledMeter:
         keyring = Keyring(scenario.seed, scenario.end_ms, home)
         meter, delivery = commission(spec, scenario, keyring, load_w)
         self.spec = spec
+        self._delivery = delivery
         self.noted: deque[NotedRecord] = deque(maxlen=RECORDS_KEPT)
         self._play = MeterPlay(scenario, spec, meter, delivery, is_traced=False, on_record=self._note)
         events = inputs_by_meter(scenario).get(spec.id, ())
@@ -135,6 +138,10 @@ class InstalledMeter:
             self._log,
             self._entered,
         )
+
+    def chip_cards(self) -> ChipCards | None:
+        """The cards that it reads and writes; None: a meter of 2020 has no chip cards."""
+        return self._delivery.cards if isinstance(self._delivery, GuardedDelivery) else None
 
     def close(self) -> None:
         """Take out the card that may be in its slot."""

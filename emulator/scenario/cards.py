@@ -105,6 +105,10 @@ class ChipCards:
             if plan.left_out:
                 raise RefusedError(f"{len(plan.left_out)} documents do not fit: {plan.left_out[0].why}")
 
+    def at_an_office(self) -> tuple[CardChannel, bytes]:
+        """The meter's own card in a reader, and the fleet's key of the practice, as an office has them."""
+        return InProcess(SmartCard(self._own_memory())), self._keyring.fleet_key
+
     def _own_memory(self) -> WholeMemory:
         if self._own is None:
             fleet_key, serial = self._keyring.fleet_key, self._digest("serial")[:SERIAL_BYTES]

@@ -128,6 +128,11 @@ class GuardedDelivery:
         self._desk = Desk(keyring, spec.id)
         self._numbers: dict[Source, int] = {}
 
+    @property
+    def cards(self) -> ChipCards:
+        """The chip cards of this meter."""
+        return self._cards
+
     def deliver(self, do: Do, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Deliver the event, and yield the effects of the meter."""
         match do:

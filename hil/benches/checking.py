@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from hil.benches.model import BenchSpec
+from hil.benches.wiring import reader_of
 from hil.capabilities import BenchError
 from hil.drivers.modem_line import SupplyLine
 from hil.drivers.optical_head import OpticalHead
@@ -49,6 +50,8 @@ def _devices(spec: BenchSpec) -> Iterator[tuple[str, Callable[[BenchSpec], str]]
         yield "relay", _relay
     if spec.supply_line is not None:
         yield "supply", _supply
+    if spec.card_reader is not None:
+        yield "reader", _reader
     if spec.card_by_operator:
         yield "card", lambda _: "a person moves the card"
 
@@ -78,6 +81,13 @@ def _relay(spec: BenchSpec) -> str:
     assert spec.relay is not None
     with closing(SerialPort(spec.relay.place, "relay")):
         return "its port opens; the board itself answers nothing"
+
+
+def _reader(spec: BenchSpec) -> str:
+    """Whose card lies in it now."""
+    assert spec.card_reader is not None
+    state = reader_of(spec.card_reader, lambda _sentence: None).read()
+    return "a card that no meter has read yet" if state is None else f"the card of meter {state.meter}"
 
 
 def _supply(spec: BenchSpec) -> str:

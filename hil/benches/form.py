@@ -16,6 +16,7 @@ from emulator.scenario.form_meters import FIRMWARES
 from hil.benches.model import (
     BenchSpec,
     ByConsole,
+    CardReaderSpec,
     ModemLine,
     OpticalSpec,
     RelaySpec,
@@ -31,7 +32,7 @@ RELAY_CHANNELS_MAX: Final = 8
 INSTRUMENTS_MAX: Final = 32
 _SEED_MAX: Final = 2**63 - 1
 _FAULTS_MAX: Final = 64
-_WIRED: Final = ("console", "optical", "p1", "relay", "supply", "card")
+_WIRED: Final = ("console", "optical", "p1", "relay", "supply", "card", "reader")
 _CONSOLE_BAUD: Final = 9600
 _P1_BAUD: Final = 115_200
 
@@ -56,6 +57,7 @@ def read_bench(
         relay=_relay(top),
         supply_line=_supply_line(top),
         card_by_operator=_card(top),
+        card_reader=_card_reader(top),
         instruments=_instruments(top),
     )
     if not any(top.has(key) for key in ("virtual", *_WIRED)):
@@ -181,6 +183,20 @@ def _card(top: Fields) -> bool:
     given.one_of("moved_by", ("operator",), "operator")
     given.finish()
     return True
+
+
+def _card_reader(top: Fields) -> CardReaderSpec | None:
+    given = top.table("reader")
+    if given is None:
+        return None
+    reader, fleet_key = given.text("name", "any"), given.text("fleet_key", "")
+    practice = given.text("practice", "" if fleet_key else "practice")
+    if given.right("name") and reader in ("", "virtual:"):
+        given.refuse("name", shown(reader), "any, the name of a PC/SC reader, or virtual:FILE")
+    if given.right("fleet_key", "practice") and bool(fleet_key) == bool(practice):
+        given.refuse("practice", shown(practice), "a seed of practice keys, or fleet_key: one of both")
+    given.finish()
+    return CardReaderSpec(reader, fleet_key, practice)
 
 
 def _instruments(top: Fields) -> tuple[Calibration, ...]:

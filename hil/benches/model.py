@@ -64,6 +64,15 @@ class SupplyLineSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CardReaderSpec:
+    """A reader of PC/SC by its name, or `virtual:FILE`. Its keys: of a fleet's key file, or of a seed."""
+
+    reader: str
+    fleet_key: str
+    practice: str
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualSpec:
     """A meter in this process in place of one on the table. `faults`: of legacy-2020 alone."""
 
@@ -88,4 +97,5 @@ class BenchSpec:
     relay: RelaySpec | None = None
     supply_line: SupplyLineSpec | None = None
     card_by_operator: bool = False
+    card_reader: CardReaderSpec | None = None
     instruments: tuple[Calibration, ...] = ()

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from hil.benches.model import BenchSpec, ByConsole, SerialPlace
+from cardreader.cli.options import office_key
+from hil.benches.model import BenchSpec, ByConsole, CardReaderSpec, SerialPlace
 from hil.capabilities import (
+    BenchError,
+    CardReader,
     ClockFault,
     Console,
     CustomerPort,
@@ -18,6 +22,7 @@ from hil.capabilities import (
     SupplySensor,
     Timebase,
 )
+from hil.drivers.card_reader import OfficeReader
 from hil.drivers.lcus import RelayPower
 from hil.drivers.modem_line import SupplyLine
 from hil.drivers.operator_slot import OperatorSlot
@@ -36,6 +41,7 @@ from hil.drivers.typed import (
     WallTime,
 )
 from hil.drivers.wire_log import WireLog
+from protocols.errors import InputError
 
 _TYPED: Final[Mapping[ByConsole, tuple[type, Callable[[TypedConsole], object]]]] = {
     ByConsole.MAINS: (Power, TypedPower),
@@ -94,5 +100,19 @@ def wired(spec: BenchSpec, ask: Callable[[str], None]) -> Iterator[WiredBench]:
             drivers[SupplySensor] = line
         if spec.card_by_operator:
             drivers[MeterSlot] = OperatorSlot(ask)
+        if spec.card_reader is not None:
+            reader = reader_of(spec.card_reader, ask)
+            logs.append(reader.log)
+            drivers[CardReader] = reader
         notes = (OWN_WORD,) if ByConsole.SUPPLY in spec.by_console else ()
         yield WiredBench(drivers, tuple(logs), notes)
+
+
+def reader_of(spec: CardReaderSpec, ask: Callable[[str], None]) -> OfficeReader:
+    """The reader of a bench, with its keys. Raises BenchError for a file that is no fleet's key."""
+    try:
+        office = office_key(Path(spec.fleet_key) if spec.fleet_key else None, spec.practice)
+    except InputError as error:
+        told = str(error).removeprefix("--fleet-key: ")
+        raise BenchError(f"reader.fleet_key: {told}") from None
+    return OfficeReader(spec.reader, office.key, ask)

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from cardreader.files.meter_state import MeterState
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import Do
 from hil.capabilities import (
     BenchError,
+    CardReader,
     ClockFault,
     Console,
     Factory,
@@ -155,6 +157,19 @@ class NotedClockFault:
         """As `ClockFault`."""
         self._notebook.moment(Lane.CLOCK, "cell taken out")
         self._fault.lose_ticks()
+
+
+class NotedCardReader:
+    def __init__(self, reader: CardReader, notebook: Notebook) -> None:
+        self._reader = reader
+        self._notebook = notebook
+
+    def read(self) -> MeterState | None:
+        """As `CardReader`."""
+        state = self._reader.read()
+        said = "nothing yet" if state is None else f"balance {state.balance_ueur} µEUR, supply {state.supply}"
+        self._notebook.moment(Lane.BENCH, f"card read: {said}")
+        return state
 
 
 class NotedPerson:

@@ -11,6 +11,7 @@ from emulator.population.shipped import profile_named
 from hil.binding import BoundBench
 from hil.capabilities import (
     BenchError,
+    CardReader,
     ClockFault,
     Console,
     CustomerPort,
@@ -30,6 +31,7 @@ from hil.capabilities import (
 from hil.record.model import Lane, Measurement, StoryVerdict
 from hil.stories.notebook import Notebook
 from hil.stories.noted import (
+    NotedCardReader,
     NotedClockFault,
     NotedConsole,
     NotedFactory,
@@ -89,6 +91,10 @@ class StoryBench:
     @property
     def slot(self) -> MeterSlot:
         return NotedSlot(self._bound.driver(MeterSlot), self._notebook)
+
+    @property
+    def card_reader(self) -> CardReader:
+        return NotedCardReader(self._bound.driver(CardReader), self._notebook)
 
     @property
     def clock_fault(self) -> ClockFault:

@@ -14,9 +14,20 @@ from cardreader.issuing.practice import practice_key
 from cardreader.readers.virtual import VirtualCard
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import KioskAct, KioskSpec
-from hil.capabilities import Console, Factory, Load, MeterSlot, Orders, Person, Power, SupplySensor
+from hil.capabilities import (
+    CardReader,
+    Console,
+    Factory,
+    Load,
+    MeterSlot,
+    Orders,
+    Person,
+    Power,
+    SupplySensor,
+)
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
+from hil.stories.wishes import StoryFailedError
 from hil.strategy import BenchState, reach
 from protocols.instants import MINUTE_MS, SECOND_MS
 from protocols.units import UEUR_PER_EUR
@@ -133,6 +144,30 @@ def _state(bench: StoryBench) -> list[str]:
     """What no card may change without a right to it. The screen may say what is wrong with the card."""
     asked = (("balance", "balance_eur"), ("balance", "emergency"), ("supply", "supply"), ("clock", "status"))
     return [bench.word(line, key) for line, key in asked]
+
+
+@story(
+    requirements=("QA-10", "L10", "I9"),
+    needs=(CardReader, Console, Load, MeterSlot, SupplySensor),
+    tags=("card", "faces"),
+    real_duration="5 min",
+    firmware="guarded",
+)
+def the_card_tells_what_the_console_tells(bench: StoryBench) -> None:
+    """What a meter says on its card is what its console tells, and each visit has a later number."""
+    bench.load.draw(0)
+    numbers = []
+    for visit in ("first", "second"):
+        _visit(bench)
+        state = bench.card_reader.read()
+        if state is None:
+            raise StoryFailedError(f"card after the {visit} visit: the meter's word expected; found: nothing")
+        cents = state.balance_ueur * _CENTS // UEUR_PER_EUR
+        bench.check(f"balance after the {visit} visit, cent", _cents(bench), cents)
+        bench.check(f"supply after the {visit} visit", bench.word("supply", "supply"), state.supply)
+        bench.check(f"meter after the {visit} visit", bench.word("identity", "meter"), state.meter)
+        numbers.append(state.number)
+    bench.check("a later number", expected=True, found=numbers[0] < numbers[1])
 
 
 @contextmanager

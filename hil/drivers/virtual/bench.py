@@ -10,6 +10,7 @@ from emulator.scenario.form_meters import Firmware
 from emulator.scenario.model import MeterSpec
 from hil.binding import BoundBench
 from hil.capabilities import (
+    CardReader,
     ClockFault,
     Console,
     CustomerPort,
@@ -27,6 +28,7 @@ from hil.capabilities import (
     Timebase,
 )
 from hil.drivers.virtual.drivers import (
+    VirtualCardReader,
     VirtualClockFault,
     VirtualConsole,
     VirtualCustomerPort,
@@ -41,7 +43,6 @@ from hil.drivers.virtual.drivers import (
 )
 from hil.drivers.virtual.installed import VirtualMeter
 from hil.drivers.virtual.optical import VirtualOptical
-from hil.drivers.wire_log import WireLog
 from hil.record.model import Attachment, Calibration, Dut
 from protocols.instants import DAY_MS, UtcMs, ms_from_iso
 from protocols.reasons import Energy
@@ -93,13 +94,13 @@ def virtual_bench(
     `described_sha256`: of the bench file, where there is one.
     """
     meter = VirtualMeter(new_meter(dut))
-    optical = VirtualOptical(meter)
+    optical, reader = VirtualOptical(meter), VirtualCardReader(meter)
     told_sha256 = described_sha256 or sha256(repr((dut, name)).encode()).hexdigest()
     faults = f" with {', '.join(dut.faults)}" if dut.faults else ""
 
     def logs() -> tuple[Attachment, ...]:
-        text, optical.log = optical.log.text(), WireLog("optical")
-        return (Attachment("optical.log", "text/plain", text),) if text else ()
+        taken = ((log.name, log.take()) for log in (optical.log, reader.log))
+        return tuple(Attachment(f"{name}.log", "text/plain", text) for name, text in taken if text)
 
     return BoundBench(
         name=name,
@@ -115,6 +116,7 @@ def virtual_bench(
             Optical: optical,
             CustomerPort: VirtualCustomerPort(meter),
             MeterSlot: VirtualSlot(meter),
+            CardReader: reader,
             ClockFault: VirtualClockFault(meter),
             Person: VirtualPerson(meter),
             Load: VirtualLoad(meter),

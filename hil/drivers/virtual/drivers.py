@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from cardreader.files.meter_state import MeterState
 from emulator.faces.p1.telegram import telegram_of
 from emulator.firmware.events import ButtonName
 from emulator.onsite.console_face import ConsoleFace
@@ -18,7 +19,9 @@ from emulator.scenario.model import (
     SetMainsSpec,
 )
 from hil.capabilities import BenchError
+from hil.drivers.card_reader import LOG_NAME, state_on
 from hil.drivers.virtual.installed import VirtualMeter
+from hil.drivers.wire_log import WireLog
 from protocols.errors import quoted
 from protocols.instants import UtcMs
 from protocols.link.records import Record
@@ -112,6 +115,21 @@ class VirtualSlot:
     def take_out(self) -> None:
         """As `MeterSlot`."""
         self._meter.do(CardOutSpec())
+
+
+class VirtualCardReader:
+    """`CardReader`: the meter's own card, which is in no slot meanwhile."""
+
+    def __init__(self, meter: VirtualMeter) -> None:
+        self.log = WireLog(LOG_NAME)
+        self._meter = meter
+
+    def read(self) -> MeterState | None:
+        """As `CardReader`."""
+        cards = self._meter.installed.chip_cards()
+        if cards is None:
+            raise BenchError("reader: a chip card expected; found: a card of 2020")
+        return state_on(*cards.at_an_office(), self.log)
 
 
 class VirtualClockFault:

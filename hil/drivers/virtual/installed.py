@@ -82,13 +82,14 @@ class VirtualMeter:
 
 def _installed(meter: NewMeter) -> InstalledMeter:
     spec = meter.spec
-    # The empty slot is emptied at the start: a meter in whose story cards are has the keys of cards.
-    no_card = EventSpec(meter.start_ms, 0, (spec.id,), CardOutSpec())
+    end_ms = UtcMs(max(meter.household_until_ms, meter.start_ms))
+    # A meter in whose story cards are has the keys of cards. At the end: not under a card that is put in.
+    no_card = EventSpec(end_ms, 0, (spec.id,), CardOutSpec())
     scenario = Scenario(
         file=str(Path.cwd() / "virtual bench"),
         name=spec.id,
         start_ms=meter.start_ms,
-        end_ms=max(meter.household_until_ms, meter.start_ms),
+        end_ms=end_ms,
         seed=meter.seed,
         meters=(spec,),
         events=(no_card,),

@@ -86,6 +86,14 @@ WRONG = [
     (NAMED + '[relay]\nport = "x"\nmains_channel = 9', "relay.mains_channel: 9; allowed: an integer from 1"),
     (NAMED + '[supply]\nport = "x"\nline = "rts"', 'supply.line: "rts"; allowed: cts, dsr, cd, ri'),
     (NAMED + '[card]\nmoved_by = "robot"', 'card.moved_by: "robot"; allowed: operator'),
+    (
+        NAMED + '[reader]\nname = "virtual:"',
+        'reader.name: "virtual:"; allowed: any, the name of a PC/SC reader',
+    ),
+    (
+        NAMED + '[reader]\nfleet_key = "f"\npractice = "p"',
+        'reader.practice: "p"; allowed: a seed',
+    ),
     (NAMED + "[card]\n[valve]", "valve: unknown key; allowed:"),
     (
         NAMED + '[console]\nport = "x"\ndoes = ["mains"]\n[relay]\nport = "y"',
