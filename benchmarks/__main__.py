@@ -40,6 +40,7 @@ BENCHMARKS: Final[dict[str, tuple[str, Measure]]] = {
     "intake": ("Documents: intake", lambda tell: signatures.measure_intake(signatures.Size(), tell)),
     "wire": ("Messages", lambda tell: wire.measure_wire(wire.Size(), tell)),
     "cards": ("Cards", lambda tell: cards.measure_cards(cards.Size(), tell)),
+    "suite": ("The bench", lambda tell: faces.measure_suite(faces.SuiteSize(), tell)),
     "faces": ("Faces of a meter", lambda tell: faces.measure_faces(faces.Size(), tell)),
     "dlms": ("DLMS", lambda tell: dlms.measure_dlms(dlms.Size(), tell)),
     "import": ("A file of households", lambda tell: fleet_file.measure_import(fleet_file.Size(), tell)),

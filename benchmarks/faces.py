@@ -1,19 +1,26 @@
-"""The faces of a meter: telegrams of its customer port per second of one core."""
+"""The faces of a meter: telegrams of its customer port per second of one core; the stories of the bench."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.figures import Figure, Progress, alternate, figure_of, ratios
+from benchmarks.figures import Figure, Goal, Progress, alternate, figure_of, ratios
 from emulator.faces.p1.crc import crc16
 from emulator.faces.p1.telegram import telegram_of
 from emulator.onsite.building import lone_scenario
 from emulator.onsite.installed import InstalledMeter
 from emulator.population.shipped import profile_named
+from hil.drivers.virtual.bench import VirtualDut, virtual_bench
+from hil.interlock import Interlock
+from hil.record.model import StoryRecord
+from hil.stories.collecting import all_stories
+from hil.stories.playing import play_story
+from hil.stories.story import BenchStory
 from protocols.instants import SECOND_MS, UtcMs, ms_from_iso
 from protocols.reasons import Energy
 from protocols.units import quanta_from_eur
 
+_SUITE_GOAL: Final = Goal("at most", 300)
 _START_MS: Final = ms_from_iso("2020-07-02T12:00:00+02:00")
 
 
@@ -23,6 +30,14 @@ class Size:
 
     telegrams: int = 1_000
     repetitions: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSize:
+    """As `Size`; `stories` None: all of them."""
+
+    stories: int | None = None
+    repetitions: int = 3
 
 
 def measure_faces(size: Size, progress: Progress) -> list[Figure]:
@@ -51,6 +66,23 @@ def measure_faces(size: Size, progress: Progress) -> list[Figure]:
             "whole / checksum", ratios(taken["whole"], taken["crc"]), "×", note="in Python, a table of 256"
         ),
     ]
+
+
+def measure_suite(size: SuiteSize, progress: Progress) -> list[Figure]:
+    """Every story that a guarded meter can be asked, on the virtual bench in one process."""
+    stories = [each for each in all_stories() if each.firmware in (None, "guarded")][: size.stories]
+
+    def whole() -> Callable[[], object]:
+        return lambda: [_told(each) for each in stories]
+
+    taken = alternate({"suite": whole}, size.repetitions, progress)
+    note = f"{len(stories)} stories, a new bench for each; goal: five minutes"
+    return [figure_of("full virtual suite", taken["suite"], "s", goal=_SUITE_GOAL, note=note)]
+
+
+def _told(story: BenchStory) -> StoryRecord:
+    bench = virtual_bench(VirtualDut())
+    return play_story(story, bench, Interlock(bench))
 
 
 def lone_meter() -> InstalledMeter:

@@ -4,7 +4,9 @@
 the place of the file's meter without a fault: a card meter of 2020 whose dates are sound behaves as that one.
 """
 
+import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Final
 
@@ -31,6 +33,8 @@ _NEEDS: Final = (
     Factory, Console, SupplySensor, JournalReader, Orders, Power, ClockFault, Person, Load, MeterSlot,
 )  # fmt: skip
 _LEGACY: Final = "legacy/"
+# From here on people count days.
+_HOURS_OF_DAYS: Final = 49
 # Which requirement a file is evidence for, by how its name begins.
 _REQUIREMENTS: Final = {
     "guarded/autumn": ("L5", "QA-04"),
@@ -79,6 +83,13 @@ def _requirements_of(name: str) -> tuple[str, ...]:
     return next(found for begins, found in _REQUIREMENTS.items() if name.startswith(begins))
 
 
+def _duration_of(name: str) -> str:
+    """How long each meter of the file takes where time cannot be stepped. Only its head is read."""
+    head = tomllib.loads(library()[name].partition("\n[[")[0])["scenario"]
+    hours = -(-(head["end"] - head["start"]) // timedelta(hours=1))
+    return f"{hours} h" if hours < _HOURS_OF_DAYS else f"{-(-hours // 24)} d"
+
+
 def _as_written() -> Iterator[BenchStory]:
     for name in library():
         yield _file_story(name)
@@ -91,7 +102,7 @@ def _file_story(name: str) -> BenchStory:
         requirements=_requirements_of(name),
         needs=_NEEDS,
         tags=("scenario",),
-        real_duration="1 d",
+        real_duration=_duration_of(name),
     )
     def run(bench: StoryBench) -> None:
         scenario = _scenario(name)
@@ -116,7 +127,7 @@ def _sound_story(name: str) -> BenchStory:
         requirements=_requirements_of(name),
         needs=_NEEDS,
         tags=("scenario", "sound"),
-        real_duration="30 d",
+        real_duration=_duration_of(name),
         firmware="legacy-2020",
     )
     def run(bench: StoryBench) -> None:

@@ -55,6 +55,7 @@ TINY: dict[str, Measure] = {
     "wire": lambda: wire.measure_wire(wire.Size(8, 2, 1, (EMBEDDED,)), print),
     "cards": lambda: cards.measure_cards(cards.Size(1, 4, 1), print),
     "faces": lambda: faces.measure_faces(faces.Size(3, 1), print),
+    "suite": lambda: faces.measure_suite(faces.SuiteSize(2, 1), print),
     "dlms": lambda: dlms.measure_dlms(dlms.Size(20, 1), print),
     "import": lambda: fleet_file.measure_import(fleet_file.Size(rows=50), print),
     "pages": lambda: fleet_file.measure_pages(fleet_file.Size(meters=20, pages=2), print),

@@ -16,7 +16,7 @@ from tests.simulation.run import Outcome, simulate
 from tests.simulation.schedule import Schedule, TopUp, read_schedule, write_schedule
 from tests.simulation.shrinking import shrink
 
-SEEDS = 30
+SEEDS = 20
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).parent / "kept"
 
