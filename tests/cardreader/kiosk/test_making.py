@@ -120,6 +120,14 @@ def test_a_kit_that_is_not_the_latest_makes_no_card(till: Till) -> None:
         make(till, virgin(other), new_kit(2, other))
 
 
+def test_an_earlier_kit_of_the_very_card_makes_nothing_of_it(till: Till) -> None:
+    memory = virgin()
+    make(till, memory, new_kit(epoch=3))
+    with pytest.raises(RefusedError, match=r"pairing epoch 2, and a card of epoch 3 of meter"):
+        make(till, virgin(), new_kit(epoch=2))
+    assert pairing_known(till.kiosk, METER).made == 3
+
+
 def test_letters_of_another_kit_make_no_card_of_two_households(till: Till) -> None:
     memory = virgin()
     others = new_kit(1, meter="m2")

@@ -6,7 +6,15 @@ from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import ReleaseSpec, WitnessSpec
 from emulator.world.contactor import Contactor
-from hil.capabilities import BenchError, CustomerPort, JournalReader, Optical, SupplySensor
+from hil.capabilities import (
+    BenchError,
+    CardReader,
+    CustomerPort,
+    JournalReader,
+    MeterSlot,
+    Optical,
+    SupplySensor,
+)
 from hil.drivers.virtual.bench import START_MS, VirtualDut
 from hil.record.model import StoryVerdict
 from hil.stories.stage import StoryBench
@@ -71,6 +79,21 @@ def test_a_contactor_that_sticks_is_seen_by_the_sensor_alone(monkeypatch: pytest
     record = told(run, SupplySensor)
     assert record.verdict is StoryVerdict.FAILED
     assert record.why == "after the cut: household, by the sensor: not supplied expected; found: supplied"
+
+
+def test_a_card_that_is_put_in_before_any_time_has_passed_is_read_and_its_trace_is_attached() -> None:
+    def run(bench: StoryBench) -> None:
+        assert bench.card_reader.read() is None
+        bench.slot.put_in(None)
+        bench.time.let_pass(10 * SECOND_MS)
+        state = bench.card_reader.read()
+        assert state is not None
+        assert (state.meter, state.supply) == ("dut", "on")
+
+    record = told(run, MeterSlot, CardReader)
+    assert (record.verdict, record.why) == (StoryVerdict.PASSED, "")
+    logs = {each.name: each.text for each in record.attachments}
+    assert logs["APDU.log"].startswith("> 00 A4 04 0C")
 
 
 def test_gas_comes_back_by_a_person_and_a_leak_test() -> None:
