@@ -371,6 +371,9 @@ def test_a_broker_that_stops_answering_is_left_and_its_messages_stay_unconfirmed
         carrier = Carrier(broker.address, "here", (), handle=ignore)
         async with running(carrier):
             os.kill(broker.pid, signal.SIGSTOP)
+            # Else it may answer once more before it stands still.
+            stat = Path(f"/proc/{broker.pid}/stat")
+            await until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it stands still")
             line = f"^broker {broker.address}: no answer$"
             with pytest.raises(NotConnectedError, match=line):
                 await carrier.publish(ORDER, b"x")
