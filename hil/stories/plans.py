@@ -1,5 +1,6 @@
-"""What people plan for a meter, for either firmware: a cut at an instant, a window, honest witnesses."""
+"""What stories share: a cut at an instant, a window, honest witnesses, for either firmware; sums in cents."""
 
+from decimal import Decimal
 from typing import Final
 
 from emulator.scenario.model import CutCalendarSpec, ProgrammedCutSpec, WitnessSpec
@@ -12,6 +13,7 @@ LEGACY: Final = "legacy-2020"
 AUTHORITIES: Final = (Source.HEADEND, Source.TIMESERVER)
 # For so long a planned cut may be carried out: the warning and the spread take an hour each.
 PLAN_MS: Final = 4 * HOUR_MS
+_CENTS: Final = 100
 
 
 def is_legacy(bench: StoryBench) -> bool:
@@ -44,3 +46,8 @@ def plan_cut(bench: StoryBench, at_ms: int, name: str = "plan") -> None:
 def at(bench: StoryBench, after_ms: int) -> UtcMs:
     """An instant so long after now."""
     return UtcMs(bench.now_ms + after_ms)
+
+
+def cents(bench: StoryBench, key: str = "balance_eur") -> int:
+    """A sum that the console's line `balance` tells, in whole cents."""
+    return int(Decimal(bench.word("balance", key)) * _CENTS)

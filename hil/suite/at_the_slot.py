@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,6 +24,7 @@ from hil.capabilities import (
     Power,
     SupplySensor,
 )
+from hil.stories.plans import cents
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
 from hil.stories.wishes import StoryFailedError
@@ -37,10 +37,6 @@ _CENTS: Final = 100
 # A visit takes some five seconds at 9,600 bit/s: from its first command to after its last one.
 _TORN_AFTER_MS: Final = (100, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000, 4_500, 5_000, 6_000)
 _VISIT_MS: Final = 15 * SECOND_MS
-
-
-def _cents(bench: StoryBench) -> int:
-    return int(Decimal(bench.word("balance", "balance_eur")) * _CENTS)
 
 
 def _at_kiosk(bench: StoryBench, act: KioskAct, name: str = "", eur: int = 0) -> None:
@@ -58,7 +54,7 @@ def _check_credited_once(bench: StoryBench, before: int) -> None:
         _visit(bench)
         paid = _PAID_EUR * _CENTS
         bench.measure(
-            f"credited after the {visit} whole visit", _cents(bench) - before, "cent", paid - 1, paid
+            f"credited after the {visit} whole visit", cents(bench) - before, "cent", paid - 1, paid
         )
 
 
@@ -81,11 +77,11 @@ def _torn_after(after_ms: int) -> BenchStory:
         bench.load.draw(0)
         _visit(bench)
         _at_kiosk(bench, "topup", "torn", _PAID_EUR)
-        before = _cents(bench)
+        before = cents(bench)
         bench.slot.put_in(None, pull_after_ms=after_ms)
         bench.time.let_pass(_VISIT_MS)
         bench.slot.take_out()
-        credited = _cents(bench) - before
+        credited = cents(bench) - before
         paid = _PAID_EUR * _CENTS
         bench.measure("credited by the torn visit", credited, "cent", 0, paid)
         bench.check("all or nothing", expected=True, found=credited in {0, paid - 1, paid})
@@ -109,7 +105,7 @@ def mains_lost_while_a_card_is_in(bench: StoryBench) -> None:
     bench.load.draw(0)
     _visit(bench)
     _at_kiosk(bench, "topup", "dark", _PAID_EUR)
-    before = _cents(bench)
+    before = cents(bench)
     for second in range(1, 6):
         bench.slot.put_in(None)
         bench.time.let_pass(second * SECOND_MS)
@@ -162,8 +158,8 @@ def the_card_tells_what_the_console_tells(bench: StoryBench) -> None:
         state = bench.card_reader.read()
         if state is None:
             raise StoryFailedError(f"card after the {visit} visit: the meter's word expected; found: nothing")
-        cents = state.balance_ueur * _CENTS // UEUR_PER_EUR
-        bench.check(f"balance after the {visit} visit, cent", _cents(bench), cents)
+        told = state.balance_ueur * _CENTS // UEUR_PER_EUR
+        bench.check(f"balance after the {visit} visit, cent", cents(bench), told)
         bench.check(f"supply after the {visit} visit", bench.word("supply", "supply"), state.supply)
         bench.check(f"meter after the {visit} visit", bench.word("identity", "meter"), state.meter)
         numbers.append(state.number)

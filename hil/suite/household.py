@@ -1,11 +1,11 @@
 """What a household lives with: money counted to the cent, supply that comes back, and no cut unasked."""
 
-from decimal import Decimal
 from typing import Final
 
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.scenario.model import ReleaseSpec, TariffSpec, TopUpSpec
 from hil.capabilities import Console, Load, Orders, Person, SupplySensor
+from hil.stories.plans import cents
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
 from hil.stories.wishes import MeterWish
@@ -23,10 +23,6 @@ _RELEASED_S_MAX: Final = 60
 _LEAK_TEST_S: Final = 720
 
 
-def _cents(bench: StoryBench) -> int:
-    return int(Decimal(bench.word("balance", "balance_eur")) * _CENTS)
-
-
 @story(
     requirements=("I6",),
     needs=(Console, Load, Orders, SupplySensor),
@@ -38,10 +34,10 @@ def energy_costs_its_price(bench: StoryBench) -> None:
     """Two hours of 1 kW at 0.30 euro cost 60 cents, and not one more."""
     bench.load.draw(0)
     bench.orders.bring(TariffSpec(_PRICE_UEUR_PER_KWH, 0))
-    before = _cents(bench)
+    before = cents(bench)
     bench.load.draw(1_000)
     bench.time.let_pass(2 * HOUR_MS)
-    bench.measure("cost", before - _cents(bench), "cent", 60, 60)
+    bench.measure("cost", before - cents(bench), "cent", 60, 60)
 
 
 @story(
@@ -54,10 +50,10 @@ def energy_costs_its_price(bench: StoryBench) -> None:
 def a_payment_counts_once(bench: StoryBench) -> None:
     """A payment that comes by three ways, each twice, is credited once."""
     bench.load.draw(0)
-    before = _cents(bench)
+    before = cents(bench)
     for channel in (*DocumentChannel, *DocumentChannel):
         bench.orders.bring(TopUpSpec("bench-1", _PAID_EUR * UEUR_PER_EUR, channel))
-    bench.measure("credited", _cents(bench) - before, "cent", _PAID_EUR * _CENTS, _PAID_EUR * _CENTS)
+    bench.measure("credited", cents(bench) - before, "cent", _PAID_EUR * _CENTS, _PAID_EUR * _CENTS)
 
 
 @story(
@@ -72,7 +68,7 @@ def nobody_permits_nobody_is_cut(bench: StoryBench) -> None:
     bench.orders.bring(TariffSpec(_PRICE_UEUR_PER_KWH, 0))
     bench.load.draw(6_000)
     bench.time.let_pass(3 * DAY_MS)
-    bench.measure("balance", _cents(bench), "cent", None, -1)
+    bench.measure("balance", cents(bench), "cent", None, -1)
     bench.check_supply("on", "three days after the purse was empty")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.scenario.model import FlagSpec, OvercurrentSpec, TariffSpec, TopUpSpec
 from hil.capabilities import Console, Load, Orders, Person, SupplySensor
-from hil.stories.plans import at, permit
+from hil.stories.plans import at, cents, permit
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
 from hil.stories.wishes import MeterWish
@@ -19,10 +19,6 @@ _START: Final = "2020-06-24T08:00:00+02:00"
 _PRICE_UEUR_PER_KWH: Final = 300_000
 _CENTS: Final = 100
 _PAID_EUR: Final = 20
-
-
-def _cents(bench: StoryBench, key: str = "balance_eur") -> int:
-    return int(Decimal(bench.word("balance", key)) * _CENTS)
 
 
 def _pay(bench: StoryBench, name: str, channel: DocumentChannel = DocumentChannel.MQTT) -> None:
@@ -41,10 +37,10 @@ def the_whole_ladder_down_and_up(bench: StoryBench) -> None:
     """Credit, emergency credit by the button, darkness in a window; then a payment brings all back."""
     bench.orders.bring(TariffSpec(_PRICE_UEUR_PER_KWH, 0))
     bench.time.let_pass(2 * HOUR_MS)
-    bench.measure("balance", _cents(bench), "cent", None, 0)
+    bench.measure("balance", cents(bench), "cent", None, 0)
     bench.check_supply("on", "with nothing left and no window")
     bench.check("emergency credit before the button", "ready", bench.word("balance", "emergency"))
-    limit = _cents(bench, "emergency_eur")
+    limit = cents(bench, "emergency_eur")
     bench.person.press(ButtonName.RED)
     bench.check("emergency credit after the button", "in_use", bench.word("balance", "emergency"))
     permit(bench, Window(bench.now_ms, at(bench, 4 * DAY_MS)))
@@ -54,12 +50,12 @@ def the_whole_ladder_down_and_up(bench: StoryBench) -> None:
     took_ms = bench.wait_for_supply(is_on=False, within_ms=8 * HOUR_MS, every_ms=MINUTE_MS)
     bench.check("dark once all is used up", expected=True, found=took_ms is not None)
     bench.check("emergency credit in the dark", "used_up", bench.word("balance", "emergency"))
-    owed = limit - _cents(bench)
+    owed = limit - cents(bench)
     _pay(bench, "ladder")
     took_ms = bench.wait_for_supply(is_on=True, within_ms=2 * MINUTE_MS)
     bench.check("supply after a payment", expected=True, found=took_ms is not None)
     left = _PAID_EUR * _CENTS - owed
-    bench.measure("balance after a payment", _cents(bench), "cent", left - 2, left + 1)
+    bench.measure("balance after a payment", cents(bench), "cent", left - 2, left + 1)
 
 
 @story(
@@ -102,12 +98,12 @@ def _payment_by(channel: DocumentChannel) -> BenchStory:
     )
     def run(bench: StoryBench) -> None:
         bench.load.draw(0)
-        before = _cents(bench)
+        before = cents(bench)
         for _ in range(2):
             _pay(bench, f"by-{channel}", channel)
             bench.time.let_pass(2 * SECOND_MS)
             paid = _PAID_EUR * _CENTS
-            bench.measure("credited", _cents(bench) - before, "cent", paid - 1, paid)
+            bench.measure("credited", cents(bench) - before, "cent", paid - 1, paid)
 
     return run
 
