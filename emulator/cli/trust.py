@@ -25,7 +25,7 @@ def read_secrets(root_file: Path, key_file: Path | None, issuers_file: Path | No
     """
     if key_file is None and (root_file.parent / _KIOSKS_FILE).exists():
         what = "a kiosk's home, which has no key of any meter"
-        raise InputError(f"{root_file.parent}: {what}; allowed: a controller's home, or --practice")
+        raise InputError(f"{root_file.parent}: {what}; allowed: a controller's home")
     root = _root(root_file, _content(root_file, "--root"))
     path = root_file.parent / KEY_FILE if key_file is None else key_file
     return FleetSecrets(
