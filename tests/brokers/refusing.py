@@ -34,6 +34,9 @@ class RefusingBroker:
                 writer.write(self._answer(first, body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the other side has gone
+        finally:
+            # Also when a test has failed: a socket left open would make the next test of its process fail.
             writer.close()
 
     def _answer(self, first: int, body: bytes) -> bytes:
