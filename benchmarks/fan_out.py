@@ -17,7 +17,7 @@ import aiomqtt
 
 from benchmarks.brokers import EMBEDDED, available, running
 from benchmarks.controller_service import FLEET_KEY, OPERATORS, Controller, serving, signers
-from benchmarks.figures import Figure, Goal, Progress, figure_of, ratios
+from benchmarks.figures import Figure, Goal, Progress, figure_of, ratios, spaced
 from benchmarks.processes import Memory, Pipe, beside, memory_of
 from benchmarks.wire import client_of
 from controller.database.engine import reading, writing
@@ -61,7 +61,7 @@ def measure_fan_out(size: Size, progress: Progress) -> list[Figure]:
     figures: list[Figure] = []
     for name in size.brokers:
         bare_s, whole_s = _take_turns(name, size, progress)
-        note = f"{_spaced(size.meters)} meters on {_LINKS} links, {name}"
+        note = f"{spaced(size.meters)} meters on {_LINKS} links, {name}"
         figures += [
             figure_of(f"order to all, bare, {name}", bare_s, "s", note=note),
             figure_of(f"order to all, stored, {name}", whole_s, "s", note=note),
@@ -75,7 +75,7 @@ def measure_fan_out(size: Size, progress: Progress) -> list[Figure]:
 def measure_service_memory(size: Size, progress: Progress) -> list[Figure]:
     """What the service takes with so many meters, each of which has answered an order, beyond one meter."""
     least, most = (_service_bytes(meters, progress) for meters in (1, size.meters))
-    note = f"{_spaced(size.meters)} meters, each has answered an order"
+    note = f"{spaced(size.meters)} meters, each has answered an order"
     grown = max(most.peak - least.peak, 1)
     return [
         Figure("service, one meter, peak", least.peak, "B"),
@@ -244,10 +244,6 @@ async def _answering_barely(pipe: Pipe, address: BrokerAddress, meters: int) -> 
             await anext(client.messages)
             # The client itself limits the number of messages that wait for an acknowledgement.
             await asyncio.gather(*(client.publish(topic, payload, qos=1) for topic in topics))
-
-
-def _spaced(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
 
 
 def _meter(number: int) -> str:

@@ -95,6 +95,11 @@ def at(percent: int, ascending: Sequence[float]) -> float:
     return ascending[-(-len(ascending) * percent // 100) - 1]
 
 
+def spaced(number: int) -> str:
+    """A whole number with a space at each thousand."""
+    return f"{number:,}".replace(",", " ")
+
+
 def number_text(value: float) -> str:
     """A number with three significant digits: more would be noise."""
     if value == 0:
@@ -103,5 +108,5 @@ def number_text(value: float) -> str:
         return "never"
     if abs(value) >= 100:  # noqa: PLR2004 # three digits before the point
         digits = max(len(str(int(abs(value)))) - 3, 0)
-        return f"{int(round(value, -digits)):,}".replace(",", " ")
+        return spaced(int(round(value, -digits)))
     return f"{value:.3g}"

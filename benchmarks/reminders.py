@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Engine, insert, text
 
-from benchmarks.figures import Figure, Goal, Progress, at
+from benchmarks.figures import Figure, Goal, Progress, at, spaced
 from controller.database.campaign_tables import ContactRow
 from controller.database.engine import open_store, reading, writing
 from controller.database.tables import HouseholdRow
@@ -54,7 +54,7 @@ def measure_reminders(size: Size, progress: Progress) -> list[Figure]:
         finally:
             store.dispose()
     assert found.nothing == size.households, found
-    note = f"{size.households:,} households".replace(",", " ")
+    note = f"{spaced(size.households)} households"
     return [
         Figure("reminders planned", size.households / sum(taken_s), "1/s", note=note),
         Figure("planned / bare inserts", sum(taken_s) / bare_s, "×", note="the same rows and transactions"),
