@@ -76,13 +76,14 @@ class _Faces:
             _guards(choice, meter.spec.id),
             self._view,
             self._bring_date,
-            meter.bring_unsigned,
-            meter.bring_document,
+            self._bring_request,
+            self._bring_document,
             is_hdlc=choice.dlms_hdlc,
         )
         self._console = ConsoleFace(meter, self._catch_up, self._step)
         # What a console has let pass at once.
         self._stepped_ms = 0
+        self._caught_up_s: float | None = None
 
     async def open(self, stack: AsyncExitStack) -> Mapping[str, str]:
         """Open them at their places, which are closed when the stack is. Raises InputError."""
@@ -107,7 +108,8 @@ class _Faces:
         loop = asyncio.get_running_loop()
         telegram_at_s = loop.time()
         while True:
-            view = self._view()
+            self._catch_up()
+            view = self._meter.view()
             if loop.time() >= telegram_at_s:
                 self._p1.send(view)
                 # Seconds that a busy machine has missed are not made up for.
@@ -115,6 +117,7 @@ class _Faces:
             await asyncio.sleep(_STEP_S)
 
     def _catch_up(self) -> None:
+        self._caught_up_s = asyncio.get_running_loop().time()
         # Beyond the last instant that a document may name its time stands still.
         self._meter.advance(UtcMs(min(self._clock.now_ms() + self._stepped_ms, INSTANT_MS_MAX)))
 
@@ -123,11 +126,22 @@ class _Faces:
         self._catch_up()
 
     def _view(self) -> FaceView:
-        self._catch_up()
+        """What it showed at its last step: many requests of one readout are answered from one look."""
+        if self._caught_up_s is None or asyncio.get_running_loop().time() - self._caught_up_s >= _STEP_S:
+            self._catch_up()
         return self._meter.view()
 
     def _bring_date(self, time_ms: UtcMs) -> None:
+        self._catch_up()
         self._meter.do(SetClockSpec(offset_ms=None, time_ms=time_ms))
+
+    def _bring_request(self, data: bytes) -> None:
+        self._catch_up()
+        self._meter.bring_unsigned(data)
+
+    def _bring_document(self, data: bytes) -> None:
+        self._catch_up()
+        self._meter.bring_document(data)
 
 
 def _guards(choice: FaceChoice, meter: str) -> Guards:
