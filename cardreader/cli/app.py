@@ -94,6 +94,12 @@ def _shift() -> typer.Typer:
     return shift_app
 
 
+def _agent() -> typer.Typer:
+    from cardreader.cli.agent import agent_app
+
+    return agent_app
+
+
 def _exchange() -> Callable[..., int]:
     from cardreader.cli.exchange import exchange_with_card
 
@@ -217,6 +223,7 @@ ROWS: Final = (
     ),
     CommandRow("queue", "Say which payments are open; or serve card after card.", _queue),
     CommandRow("shift", "Open and close a clerk's shift.", _shift),
+    CommandRow("agent", "Open a clerk's key within a shift: it signs, and asks no passphrase.", _agent),
     CommandRow(
         "exchange",
         "Take from a card what its meter has said, and put onto it what waits for that meter.",

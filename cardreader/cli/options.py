@@ -9,6 +9,7 @@ import typer
 
 from cardreader.issuing.practice import practice_key
 from protocols.errors import InputError
+from protocols.limits import CLERK_KEY_MINUTES_MAX
 from protocols.link.keys import FIRST_GENERATION
 from protocols.rim.terminal import warn
 
@@ -42,6 +43,9 @@ AnyGeneration = Annotated[
     ),
 ]
 
+OpenMinutes = Annotated[
+    int, typer.Option(metavar="N", min=1, max=CLERK_KEY_MINUTES_MAX, help="So long the key stays open.")
+]
 KioskHomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="The kiosk's home; without it: practice."),

@@ -7,12 +7,21 @@ from typing import Annotated, Any, Final
 import typer
 
 from cardreader.cli.app import PROGRAM
+from cardreader.cli.clerks import ClerkKey, clerks_signer
 from cardreader.cli.desk import as_it_is_now, kiosk_at_work, moment, port_of, receive
 from cardreader.cli.find import show_queue
-from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
+from cardreader.cli.options import (
+    PRACTICE_SEED,
+    Generation,
+    Json,
+    KioskHomeOption,
+    OpenMinutes,
+    Practice,
+    StoreFile,
+)
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.cli.queueing import LEFT, REPEATED, WRITTEN, readers_of, serve_queue
-from cardreader.cli.recover import ClerkKey, CutOption, clerks_signer, told_of, validity_of
+from cardreader.cli.recover import CutOption, told_of, validity_of
 from cardreader.cli.topup import paid_fields, read_amount
 from cardreader.explaining.call_code import call_code
 from cardreader.explaining.cuts import cut_to_cancel, named_cuts
@@ -62,9 +71,6 @@ Batch = Annotated[
 SymptomOption = Annotated[
     str,
     typer.Option(metavar="SYMPTOM", help="Only these: any, code-8, off, programmed-cut, clock."),
-]
-OpenMinutes = Annotated[
-    int, typer.Option(metavar="N", min=1, max=CLERK_KEY_MINUTES_MAX, help="So long the key stays open.")
 ]
 
 _BATCH_BYTES: Final = 4

@@ -19,6 +19,7 @@ from cardreader.readers.opening import open_card, virtual_file
 from cardreader.readers.reader_events import CardCame, ReaderEvent, ReadersLost
 from cardreader.readers.watching import Watcher
 from protocols.errors import InputError, RelanceError
+from protocols.rim.agent.asking import AgentClosedError
 from protocols.rim.terminal import Exit, complain, warn
 
 # A line names a reader or a file; a queue of a whole town is shorter.
@@ -47,7 +48,8 @@ def readers_of(readers: Sequence[str], cards: Path | None) -> tuple[str, ...]:
 def serve_queue(readers: Sequence[str], serve_one: ServeOne, resume: str, *, as_json: bool) -> int:
     """Serves the cards; a line for each. `resume`: how to go on after an interruption.
 
-    Ends with 1 where a card was not served. Raises KeyClosedError after saying how far it came.
+    Ends with 1 where a card was not served. Raises KeyClosedError or AgentClosedError, after
+    saying how far it came.
     """
     tally = dict.fromkeys((WRITTEN, REPEATED, LEFT, FAILED), 0)
     is_done = False
@@ -69,7 +71,7 @@ def _served(reader: str, serve_one: ServeOne) -> tuple[Mapping[str, Any], str]:
     try:
         with open_card(reader) as channel:
             return serve_one(channel)
-    except KeyClosedError:
+    except (KeyClosedError, AgentClosedError):
         raise
     except RelanceError as error:
         return {"did": FAILED, "why": str(error)}, f"{reader}: failed: {error}"

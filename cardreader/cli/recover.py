@@ -1,12 +1,12 @@
 """`relance-kiosk recover` and `reactivate`: supply back, and a programmed cut cancelled."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
+from cardreader.cli.clerks import ClerkKey, clerks_signer
 from cardreader.cli.desk import NEXT_STEP, Station, kiosk_at_work, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import (
@@ -20,29 +20,17 @@ from cardreader.cli.options import (
 )
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.explaining.cuts import cut_to_cancel
-from cardreader.issuing.practice import HOLDERS, practice_signer
-from cardreader.kiosk.desk import CardAtDesk, Kiosk
-from cardreader.kiosk.key_files import open_encrypted_key
+from cardreader.kiosk.desk import CardAtDesk
 from cardreader.kiosk.receiving import reactivation_receipt, recovery_receipt
-from cardreader.kiosk.recovering import Recovery, check_clerk, check_hours, reactivate, recover
+from cardreader.kiosk.recovering import Recovery, check_hours, reactivate, recover
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
 from protocols.cutting.zones import load_zone
-from protocols.documents.envelope import Signer
-from protocols.documents.kind_rule import Role
-from protocols.errors import InputError
 from protocols.instants import datetime_from_ms, iso_or_none
 from protocols.rim.clocks import checked_now_ms
-from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit, warn
 
 _STOPPED: Final = "stopped: it may be on the card or not; the same command writes it again, which is safe"
-ClerkKey = Annotated[
-    Path | None,
-    typer.Option(
-        "--key", metavar="FILE", help="The clerk's own key, of role protect; its passphrase is asked for."
-    ),
-]
 CutOption = Annotated[
     str | None,
     typer.Option("--id", metavar="CUT", help="The planned cut to cancel; default: the one the card names."),
@@ -129,22 +117,6 @@ def reactivate_household(
     told = {**told_of(card, done), "cut": name, "receipt": receipt, "printed": is_printed}
     _write(told, said, as_json=as_json)
     return Exit.DONE
-
-
-def clerks_signer(kiosk: Kiosk, key: Path | None) -> Signer:
-    """The clerk's key, for this command alone: it is written nowhere.
-
-    Raises InputError for a key that is missing or does not open, RefusedError for one that may not.
-    """
-    if kiosk.home.practice:
-        if key is not None:
-            raise InputError("--key: allowed with --home; in practice a clerk of the seed signs")
-        return practice_signer(kiosk.home.practice, HOLDERS[Role.PROTECT][0])
-    if key is None:
-        raise InputError("--key: missing; needed with --home: no kiosk signs this with its own key")
-    signer = open_encrypted_key(key, ask_passphrase(key.stem))
-    check_clerk(kiosk.home, signer)
-    return signer
 
 
 def told_of(card: CardAtDesk, done: Recovery) -> dict[str, Any]:

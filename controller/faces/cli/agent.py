@@ -2,17 +2,12 @@
 
 import os
 import re
-import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from controller.agent.asking import ask_agent
-from controller.agent.messages import AgentAnswer, AgentAsk, Wish
-from controller.agent.place import agent_socket
-from controller.agent.rules import OPEN_MS_MAX, OPEN_MS_MIN, Signable
-from controller.agent.serving import Agent, keep_memory_private, listening, only_agent, serve_agent
 from controller.faces.cli.face import Face
 from controller.faces.cli.people import open_with_passphrase
 from controller.faces.cli.proposals import change_in_words
@@ -20,15 +15,18 @@ from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import PLAIN, READING, verb
 from controller.office.opening import open_office
 from controller.roots.rules import change_between, check_follows, people_of
-from protocols.documents.orders import short_keyid
 from protocols.documents.roles import Root
 from protocols.errors import InputError, RefusedError, RelanceError, quoted
 from protocols.instants import HOUR_MS, MINUTE_MS
+from protocols.rim.agent.place import agent_socket
+from protocols.rim.agent.rules import OPEN_MS_MAX, OPEN_MS_MIN, Signable
+from protocols.rim.agent.serving import Agent
+from protocols.rim.agent.session import run_agent, told_closing, told_status
 from protocols.rim.clocks import now_ms, tick_ms
 from protocols.rim.terminal import Exit
 from protocols.words.en.amounts import eur
 from protocols.words.en.orders import order_in_words
-from protocols.words.en.times import duration, short_local
+from protocols.words.en.times import short_local
 
 _LENGTH: Final = re.compile(r"([0-9]{1,4})(h|min)")
 
@@ -54,49 +52,42 @@ def open_one(
     people = people_of(face.office.root)
     if name not in people:
         raise InputError(f"NAME: {quoted(name)} holds no key; allowed: {', '.join(people)}")
-    path = agent_socket(os.environ, face.settings.home)
-    with only_agent(path):
+
+    def open_key() -> Agent:
         signer = open_with_passphrase(face.office, name).signer
-        keep_memory_private()
         # It needs the store no more, for hours.
         face.office.store.dispose()
-        agent = Agent(name, signer, length_ms, tick_ms, lambda what: _tell(face, what, name))
-        with listening(path) as server:
-            stopped = _stops_with_sigterm()
-            key = f"{name}'s key {short_keyid(signer.keyid)}"
-            _say(f"{key} is open for {duration(length_ms)}; Ctrl-C closes it.")
-            serve_agent(agent, server, lambda: bool(stopped))
-    print_lines(f"{name}'s key is closed; it has signed {_times(agent.signed)}.")
+        return Agent(name, signer, length_ms, tick_ms, lambda what: _tell(face, what, name))
+
+    run_agent(_socket(face), open_key, _say, "relance")
     return Exit.DONE
 
 
 @verb(app, "status", "agent status", "agent status --json", shares=PLAIN)
 def show_status(face: Face) -> int:
     """Say whose key is open at this account, and for how long yet. Ends with 1 where none is."""
-    answer = ask_agent(agent_socket(os.environ, face.settings.home), AgentAsk(Wish.STATUS))
-    if face.as_json:
-        print_json(_fields(answer))
-    elif answer is None:
-        print_lines("No key is open at this account.")
-    else:
-        print_lines(
-            f"{answer.holder}'s key {short_keyid(answer.keyid)} is open for another"
-            f" {duration(answer.left_ms)}; it has signed {_times(answer.signed)}."
-        )
-    return Exit.NO if answer is None else Exit.DONE
+    fields, sentence = told_status(_socket(face))
+    _print(face, fields, sentence)
+    return Exit.DONE if fields["open"] else Exit.NO
 
 
 @verb(app, "close", "agent close", "agent close --json", shares=PLAIN)
 def close_it(face: Face) -> int:
     """Close the key that is open at this account. Ends with 1 where none is."""
-    answer = ask_agent(agent_socket(os.environ, face.settings.home), AgentAsk(Wish.CLOSE))
+    fields, sentence = told_closing(_socket(face))
+    _print(face, fields, sentence)
+    return Exit.NO if fields["closed"] is None else Exit.DONE
+
+
+def _socket(face: Face) -> Path:
+    return agent_socket(os.environ, face.settings.home)
+
+
+def _print(face: Face, fields: dict[str, Any], sentence: str) -> None:
     if face.as_json:
-        print_json({"closed": None if answer is None else answer.holder})
+        print_json(fields)
     else:
-        print_lines(
-            "No key is open at this account." if answer is None else f"{answer.holder}'s key is closed."
-        )
-    return Exit.NO if answer is None else Exit.DONE
+        print_lines(sentence)
 
 
 def _read_length(text: str) -> int:
@@ -107,13 +98,6 @@ def _read_length(text: str) -> int:
     if not OPEN_MS_MIN <= length_ms <= OPEN_MS_MAX:
         raise InputError(f"--for: {quoted(text)}; allowed: 1min to 24h, such as 8h or 90min")
     return length_ms
-
-
-def _stops_with_sigterm() -> list[int]:
-    """A list that is empty until somebody sends SIGTERM."""
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
-    return stopped
 
 
 def _tell(face: Face, what: Signable, name: str) -> None:
@@ -152,19 +136,3 @@ def _say(line: str) -> None:
     """A line at once, also into a file: it is the log."""
     print_lines(line)
     sys.stdout.flush()
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
-
-
-def _fields(answer: AgentAnswer | None) -> dict[str, Any]:
-    if answer is None:
-        return {"open": False}
-    return {
-        "open": True,
-        "name": answer.holder,
-        "key": answer.keyid,
-        "left_ms": answer.left_ms,
-        "signed": answer.signed,
-    }

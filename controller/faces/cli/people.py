@@ -4,9 +4,6 @@ import os
 import pwd
 from typing import Final
 
-from controller.agent.asking import AgentKey, ask_agent
-from controller.agent.messages import AgentAsk, Wish
-from controller.agent.place import agent_socket
 from controller.office.keys import find_key
 from controller.office.opening import Office
 from controller.office.people import Actor, check_may, key_warning, keyids_of, open_actor, operators_of
@@ -16,10 +13,11 @@ from protocols.arguments import did_you_mean
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import Root
-from protocols.errors import InputError, UnreachableError, quoted
+from protocols.errors import InputError, quoted
+from protocols.rim.agent.asking import AgentKey, open_agent
+from protocols.rim.agent.place import agent_socket
 from protocols.rim.passphrases import ask_passphrase
-from protocols.rim.terminal import complain, warn
-from protocols.words.en.times import duration
+from protocols.rim.terminal import warn
 
 OPERATOR_VARIABLE: Final = "RELANCE_OPERATOR"
 
@@ -73,15 +71,9 @@ def open_key(office: Office, name: str) -> Actor:
     Whoever sits here is told that it signs. Raises as `open_with_passphrase`.
     """
     path = agent_socket(os.environ, office.settings.home)
-    try:
-        answer = ask_agent(path, AgentAsk(Wish.STATUS))
-    except UnreachableError as error:
-        # An agent that hangs must not stop somebody from restoring a household's supply.
-        warn([str(error)])
-        answer = None
-    if answer is None or not answer.left_ms or answer.keyid not in keyids_of(office.root, name):
+    answer = open_agent(path, keyids_of(office.root, name))
+    if answer is None:
         return open_with_passphrase(office, name)
-    complain(f"{name}'s agent signs; it is open for another {duration(answer.left_ms)}.")
     public = bytes.fromhex(office.root.keys[answer.keyid].public)
     return Actor(name, Signer(AgentKey(path, public)))
 

@@ -6,15 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-
-from cardreader.card.store import WholeMemory
-from cardreader.issuing.practice import practice_signer
-from cardreader.kiosk.home import write_home
-from cardreader.readers.virtual import VirtualCard
 from protocols.link.keys import kiosk_key
-from tests.cardreader.kiosk.till_bench import CARD, home_of
 from tests.cardreader.one_card import FLEET_KEY, GENERATION, METER, SERIAL
 from tests.typed import typed
 
@@ -32,19 +24,6 @@ def run(*words: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[
 def told(*words: str, cwd: Path, status: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run(*words, "--json", cwd=cwd, status=status).stdout)
     return found
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    write_home(home_of("k1"), tmp_path / "k1")
-    VirtualCard.create(tmp_path / "card.bin", WholeMemory(CARD))
-    for name in ("anna", "dora"):
-        private = practice_signer("1", name).private
-        pem = private.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())
-        )
-        (tmp_path / f"{name}.pem").write_bytes(pem)
-    return tmp_path
 
 
 def test_a_clerks_day(desk: Path) -> None:

@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from cardreader.cli.queueing import serve_queue
+from cardreader.kiosk.clerks_key import KeyClosedError
+from cardreader.readers.inserted import InsertedCard
+from protocols.errors import RelanceError
+from protocols.rim.agent.asking import AgentClosedError
 from tests.cardreader.cli.test_kiosk_home import PASSPHRASE
 from tests.typed import typed
 
@@ -103,3 +108,18 @@ def test_ctrl_c_ends_between_two_cards_and_says_how_far_it_came(cards: Path) -> 
     assert len(out.splitlines()) < 1_999
     assert errors.splitlines()[-1].endswith("to go on: --batch storm")
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("closed", [KeyClosedError("its shift has ended"), AgentClosedError("it was closed")])
+def test_a_key_that_is_closed_ends_the_queue_and_says_how_to_go_on(
+    closed: RelanceError, cards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readers = [f"virtual:{cards}/cards/{name}.card" for name in ("m1", "m2")]
+
+    def serve(_channel: InsertedCard) -> tuple[dict[str, Any], str]:
+        raise closed
+
+    with pytest.raises(type(closed)):
+        serve_queue(readers, serve, "--batch storm", as_json=False)
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "0 cards; to go on: --batch storm\n")

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.agent.asking import AgentKey, ask_agent
-from controller.agent.messages import AgentAnswer, AgentAsk, Wish, write_line
-from controller.agent.place import agent_socket, make_place
-from controller.agent.rules import Signable, signable
-from controller.agent.serving import Agent, listening, only_agent, serve_agent
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, decode_pae, encode_pae, read_envelope, seal, valid_keyids
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, write_document
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS
+from protocols.rim.agent.asking import AgentKey, ask_agent
+from protocols.rim.agent.messages import AgentAnswer, AgentAsk, Wish, write_line
+from protocols.rim.agent.place import agent_socket, make_place
+from protocols.rim.agent.rules import Signable, signable
+from protocols.rim.agent.serving import Agent, listening, only_agent, serve_agent
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
 ANNA = SIGNERS["anna"]
@@ -49,7 +49,7 @@ class Shift:
 @contextmanager
 def served(shift: Shift, path: Path) -> Iterator[threading.Thread]:
     """The agent as it serves, in a thread of its own."""
-    with only_agent(path), listening(path) as server:
+    with only_agent(path, "relance"), listening(path) as server:
         thread = threading.Thread(target=serve_agent, args=(shift.agent, server, lambda: False))
         thread.start()
         try:
@@ -123,11 +123,20 @@ def test_its_time_ends_by_the_count_since_the_boot(length_ms: int, later_ms: int
     assert answer.refused == ("" if later_ms < length_ms else "its time is over")
 
 
+def test_it_signs_nothing_once_its_shift_is_over() -> None:
+    ended: list[str] = []
+    agent = Agent("anna", ANNA, HOUR_MS, lambda: 0, lambda _what: None, lambda: "".join(ended))
+    assert agent.answer(AgentAsk(Wish.SIGN, PAE)).signature
+    ended.append("its shift has ended")
+    answer = agent.answer(AgentAsk(Wish.SIGN, PAE))
+    assert (answer.signature, answer.refused, answer.left_ms) == (b"", "its shift has ended", 0)
+
+
 def test_no_signature_goes_out_that_the_log_does_not_have(tmp_path: Path) -> None:
     """The disk of its log is full: it ends, and the command is told that it has gone."""
     path = tmp_path / "relance" / "agent.sock"
     shift = Shift()
-    with only_agent(path), listening(path) as server:
+    with only_agent(path, "relance"), listening(path) as server:
         ended: list[str] = []
 
         def serve() -> None:
@@ -196,7 +205,7 @@ def test_an_account_has_one_agent_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(
             RefusedError, match="an agent is open at this account, which speaks for one person"
         ):
-            only_agent(path).__enter__()
+            only_agent(path, "relance").__enter__()
         answer = ask_agent(path, AgentAsk(Wish.STATUS))
         assert answer is not None
         assert answer.holder == "anna"
@@ -210,13 +219,13 @@ def test_another_account_gets_no_answer_and_gives_none(tmp_path: Path) -> None:
     shift = Shift()
     with served(shift, path):
         with (
-            mock.patch("controller.agent.serving.peer_uid", return_value=65_534),
+            mock.patch("protocols.rim.agent.serving.peer_uid", return_value=65_534),
             suppress(UnreachableError),  # it may hang up before the wish is said
         ):
             assert ask_agent(path, AgentAsk(Wish.SIGN, PAE)) is None
         assert shift.agent.signed == 0
         with (
-            mock.patch("controller.agent.asking.peer_uid", return_value=65_534),
+            mock.patch("protocols.rim.agent.asking.peer_uid", return_value=65_534),
             pytest.raises(UnreachableError, match="another account listens there"),
         ):
             ask_agent(path, AgentAsk(Wish.SIGN, PAE))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from controller.agent.messages import LINE_BYTES_MAX
 from protocols.errors import InputError
+from protocols.rim.agent.messages import LINE_BYTES_MAX
 
 _PEER: Final = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 

@@ -2,17 +2,24 @@
 
 import os
 import socket
+from collections.abc import Container
 from pathlib import Path
 from typing import Final, Never
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from controller.agent.messages import AgentAnswer, AgentAsk, Wish, read_answer, write_line
-from controller.agent.place import peer_uid, read_line
 from protocols.errors import DocumentError, RefusedError, UnreachableError
+from protocols.rim.agent.messages import AgentAnswer, AgentAsk, Wish, read_answer, write_line
+from protocols.rim.agent.place import peer_uid, read_line
+from protocols.rim.terminal import complain, warn
+from protocols.words.en.times import duration
 
 _PATIENCE_S: Final = 5.0
+
+
+class AgentClosedError(UnreachableError):
+    """The agent was closed while a command worked with it: whatever comes next needs the passphrase."""
 
 
 class AgentKey(Ed25519PrivateKey):
@@ -28,11 +35,13 @@ class AgentKey(Ed25519PrivateKey):
     def sign(self, data: bytes) -> bytes:  # type: ignore[override] # bytes are all that is signed
         """The agent's signature.
 
-        Raises UnreachableError where it has been closed, RefusedError where it does not sign that.
+        Raises AgentClosedError where it has been closed, RefusedError where it does not sign that.
         """
         answer = ask_agent(self._path, AgentAsk(Wish.SIGN, bytes(data)))
         if answer is None:
-            raise UnreachableError("the agent was closed meanwhile; nothing was done: type the passphrase")
+            raise AgentClosedError("the agent was closed meanwhile; nothing was done: type the passphrase")
+        if not answer.left_ms:
+            raise AgentClosedError(f"{answer.holder}'s agent: {answer.refused}; nothing was done")
         if answer.refused:
             raise RefusedError(f"{answer.holder}'s agent: {answer.refused}")
         try:
@@ -52,6 +61,23 @@ class AgentKey(Ed25519PrivateKey):
 
     def __deepcopy__(self, memo: dict[int, object]) -> "AgentKey":
         return self
+
+
+def open_agent(path: Path, wanted: Container[str]) -> AgentAnswer | None:
+    """The account's agent, if it has one of the wanted keys open; None: it has not, or does not answer.
+
+    Whoever sits here is told that it signs.
+    """
+    try:
+        answer = ask_agent(path, AgentAsk(Wish.STATUS))
+    except UnreachableError as error:
+        # An agent that hangs must not stop somebody from restoring a household's supply.
+        warn([str(error)])
+        return None
+    if answer is None or not answer.left_ms or answer.keyid not in wanted:
+        return None
+    complain(f"{answer.holder}'s agent signs; it is open for another {duration(answer.left_ms)}.")
+    return answer
 
 
 def ask_agent(path: Path, ask: AgentAsk) -> AgentAnswer | None:

@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from controller.agent.messages import AgentAnswer, AgentAsk, Wish, read_ask, write_line
-from controller.agent.place import make_place, peer_uid, read_line
-from controller.agent.rules import Signable, left_ms, signable
 from protocols.documents.envelope import Signer
 from protocols.errors import DocumentError, InputError, RefusedError, RelanceError
+from protocols.rim.agent.messages import AgentAnswer, AgentAsk, Wish, read_ask, write_line
+from protocols.rim.agent.place import make_place, peer_uid, read_line
+from protocols.rim.agent.rules import Signable, left_ms, signable
 
 _LOOK_EVERY_S: Final = 0.5
 # A command says what it wants at once.
@@ -27,7 +27,10 @@ _PR_SET_DUMPABLE: Final = 4  # prctl(2)
 
 
 class Agent:
-    """One person's opened key. `tick_ms`: a count that nobody can set. `tell`: is told what was signed."""
+    """One person's opened key. `tick_ms`: a count that nobody can set. `tell`: is told what was signed.
+
+    `why_over`: why it signs no more although its time lasts, such as the end of its shift; empty: it signs.
+    """
 
     def __init__(
         self,
@@ -36,27 +39,34 @@ class Agent:
         length_ms: int,
         tick_ms: Callable[[], int],
         tell: Callable[[Signable], None],
+        why_over: Callable[[], str] = lambda: "",
     ) -> None:
         self.holder = holder
         self.signed = 0
         self.closed = False
         self._signer = signer
-        self._length_ms = length_ms
+        self.length_ms = length_ms
         self._tick_ms = tick_ms
         self._tell = tell
+        self._why_over = why_over
         self._opened_ms = tick_ms()
 
     @property
     def left_ms(self) -> int:
         """How long it is open yet; 0 when it is closed."""
-        return 0 if self.closed else left_ms(self._opened_ms, self._length_ms, self._tick_ms())
+        return 0 if self._ended() else left_ms(self._opened_ms, self.length_ms, self._tick_ms())
+
+    @property
+    def keyid(self) -> str:
+        """Of the key that is open."""
+        return self._signer.keyid
 
     def answer(self, ask: AgentAsk) -> AgentAnswer:
         """What it answers; its time is looked at anew for each ask."""
         if ask.wish is Wish.CLOSE:
             self.closed = True
         if not self.left_ms:
-            return self._answer(refused="" if ask.wish is Wish.CLOSE else "its time is over")
+            return self._answer(refused="" if ask.wish is Wish.CLOSE else self._ended() or "its time is over")
         if ask.wish is not Wish.SIGN:
             return self._answer()
         try:
@@ -73,10 +83,14 @@ class Agent:
         self.signed += 1
         return self._answer(signature)
 
+    def _ended(self) -> str:
+        """Why it is closed before its time; empty: it is not."""
+        return "it is closed" if self.closed else self._why_over()
+
     def _answer(self, signature: bytes = b"", refused: str = "") -> AgentAnswer:
         return AgentAnswer(
             holder=self.holder,
-            keyid=self._signer.keyid,
+            keyid=self.keyid,
             left_ms=self.left_ms,
             signed=self.signed,
             signature=signature,
@@ -85,7 +99,7 @@ class Agent:
 
 
 @contextmanager
-def only_agent(path: Path) -> Iterator[None]:
+def only_agent(path: Path, program: str) -> Iterator[None]:
     """Within this block nobody else opens an agent at `path`: an account speaks for one person.
 
     Raises RefusedError where one is open, InputError where others get at its folder.
@@ -93,7 +107,7 @@ def only_agent(path: Path) -> Iterator[None]:
     make_place(path)
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(lock)
+        _lock(lock, program)
         # What is there is of an agent that was killed.
         path.unlink(missing_ok=True)
         yield
@@ -145,13 +159,13 @@ def _answer_one(agent: Agent, connection: socket.socket) -> None:
         connection.sendall(answer)
 
 
-def _lock(lock: int) -> None:
+def _lock(lock: int, program: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RefusedError(
             "an agent is open at this account, which speaks for one person at a time; "
-            "`relance agent status` says whose, `relance agent close` closes it"
+            f"`{program} agent status` says whose, `{program} agent close` closes it"
         ) from None
 
 
