@@ -158,6 +158,12 @@ def recent(
     return found
 
 
+def recorded_ms(session: Session, number: int) -> int | None:
+    """When the entry of this number was made; None where there is none."""
+    row = session.get(AuditRow, number)
+    return None if row is None else read_column(_acts.decode, row.body, "audit", number, "body").at_ms
+
+
 def founded_keys(session: Session) -> dict[str, int]:
     """When each key of the founding was recorded, by keyid: the first entries of every audit."""
     rows = session.exec(select(AuditRow).order_by(col(AuditRow.number)).limit(KEYS_MAX))

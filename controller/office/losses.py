@@ -6,6 +6,8 @@ from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.tables import CounterRow
+from controller.office.audit import recorded_ms
+from protocols.limits import INSTANT_MS_MAX
 
 # The entries lost after one entry, by its number; and the entry in which that was recorded.
 LOST: Final = "lost/"
@@ -28,6 +30,12 @@ def found_losses(session: Session, beyond: int = 0) -> list[FoundLoss]:
     lost, at = _counted(session, LOST), _counted(session, LOST_AT)
     found = [FoundLoss(after=after, entries=lost[after], found_at=at.get(after, 0)) for after in sorted(lost)]
     return [each for each in found if each.found_at > beyond]
+
+
+def losses_found_ms(session: Session) -> list[int]:
+    """When each loss was recorded, by the clock of then; one whose entry is gone counts as found just now."""
+    entries = [each.found_at for each in found_losses(session)]
+    return [recorded_ms(session, number) or INSTANT_MS_MAX for number in entries]
 
 
 def _counted(session: Session, prefix: str) -> dict[int, int]:

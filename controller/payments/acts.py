@@ -107,7 +107,8 @@ def _state_of(row: PaymentRequestRow) -> RequestState:
 
 def _keep(act: Act, request: PaymentRequest, state: RequestState) -> bool:
     envelope = seal(write_request(request), PAYMENT_REQUEST_TYPE, [act.actor.signer])
-    return keep_request(act.session, request, envelope, act.actor.name, act.now_ms, state)
+    name, now_ms = act.actor.name, act.now_ms
+    return keep_request(act.session, request, envelope, name, now_ms, state, root=act.root)
 
 
 def _booked_again(act: Act, request: PaymentRequest) -> ToppedUp:

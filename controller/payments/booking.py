@@ -23,8 +23,10 @@ from controller.payments.epochs import epochs_held, uncredited
 from controller.payments.requests import (
     RequestState,
     answered_ueur,
+    is_unsigned,
     opened_request,
     settle_request,
+    waiting_meters,
     waiting_requests,
 )
 from controller.payments.store import Booked, attach, book_found, draw_statement, move
@@ -45,39 +47,57 @@ class IssuingAs(Struct, frozen=True):
 
 
 class BookedNow(Struct, frozen=True, kw_only=True):
-    """What one pass has booked: payments requested, found, and moved into a new epoch."""
+    """What one pass has booked: payments requested, found, and moved into a new epoch.
+
+    `looked_at`: meters whose words were news, and are news no more once all of it is on the disk.
+    """
 
     requested: int
     found: int
     moved: int
+    looked_at: frozenset[str]
 
 
-def is_due(session: Session, purses: PursesHeard, issuing: IssuingAs | None) -> bool:
+def is_due(session: Session, purses: PursesHeard, issuing: IssuingAs | None, root: Root) -> bool:
     """Whether `book` has something to do."""
-    if purses.changed:
-        return True
-    return issuing is not None and any(_is_heard(purses, row, issuing) for row in waiting_requests(session))
+    return bool(purses.changed) or bool(_bookable(session, purses, issuing, root))
 
 
 def book(
     session: Session, purses: PursesHeard, issuing: IssuingAs | None, root: Root, now_ms: int
 ) -> BookedNow:
-    """Book all that is due. `issuing` None: no issuers are in force, or their key is not here."""
+    """Book all that is due. `issuing` None: no issuers are in force, or their key is not here.
+
+    What a meter holds beyond the ledger is booked before any payment to it, also where its word is no news:
+    a pass before this one may have been rolled back.
+    """
     changed = frozenset(purses.changed)
-    found = _book_found(session, purses, changed, now_ms)
+    rows = _bookable(session, purses, issuing, root)
+    found = _book_found(session, purses, changed | {row.meter for row in rows}, now_ms)
     requested = moved = 0
     if issuing is not None:
         moved = _move_uncredited(session, purses, changed, issuing, now_ms)
-        for row in waiting_requests(session):
-            if _is_heard(purses, row, issuing):
-                requested += _book_request(session, row, issuing, root, now_ms)
-    purses.changed -= changed
-    return BookedNow(requested=requested, found=found, moved=moved)
+        for row in rows:
+            requested += _book_request(session, row, issuing, root, now_ms)
+    return BookedNow(requested=requested, found=found, moved=moved, looked_at=changed)
 
 
-def _is_heard(purses: PursesHeard, row: PaymentRequestRow, issuing: IssuingAs) -> bool:
+def _bookable(
+    session: Session, purses: PursesHeard, issuing: IssuingAs | None, root: Root
+) -> list[PaymentRequestRow]:
+    """The requests that can be booked now.
+
+    One that nobody has signed who counts waits until it is signed again (`requests.keep_request`).
+    """
+    if issuing is None:
+        return []
+    heard = {meter for meter in waiting_meters(session) if _is_heard(purses, meter, issuing)}
+    return [row for row in waiting_requests(session, heard) if not is_unsigned(row, root)]
+
+
+def _is_heard(purses: PursesHeard, meter: str, issuing: IssuingAs) -> bool:
     """Whether the meter has said, in this run, what it has credited in the issuer's present epoch."""
-    purse = purses.of(row.meter)
+    purse = purses.of(meter)
     return purse is not None and (issuing.issuer.name, issuing.issuer.epoch) in purse.totals_ueur
 
 

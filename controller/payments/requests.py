@@ -1,6 +1,6 @@
 """What clerks ask the service to book, in the store (design §4.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum, unique
 from typing import Final
 
@@ -13,8 +13,8 @@ from controller.meters.registry import check_known
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.office.issuing import CONTROLLER
-from controller.office.losses import found_losses
-from protocols.documents.payment_requests import PaymentRequest, open_request
+from controller.office.losses import losses_found_ms
+from protocols.documents.payment_requests import PaymentRequest, UnsignedRequestError, open_request
 from protocols.documents.roles import Root
 from protocols.errors import DocumentError, InputError, quoted
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
@@ -66,8 +66,14 @@ def keep_request(
     by: str,
     now_ms: int,
     state: RequestState = RequestState.REQUESTED,
+    *,
+    root: Root,
 ) -> bool:
-    """Store a request. False where it is there already; InputError where its id was for another payment."""
+    """Store a request. False where it is there already; InputError where its id was for another payment.
+
+    One that waits, and that nobody has signed who counts in `root`, is signed again by this envelope: the
+    clerk's key was replaced or revoked meanwhile, and the household has paid.
+    """
     row = session.get(PaymentRequestRow, request.id)
     if row is not None:
         if (row.meter, row.amount_ueur) != (request.meter, request.amount_ueur):
@@ -75,6 +81,10 @@ def keep_request(
             raise InputError(
                 f"payment {quoted(request.id)}: requested already, {asked}; an id is one payment"
             )
+        if row.state in WAITING and is_unsigned(row, root):
+            row.envelope = envelope
+            session.add(row)
+            audit.record(session, now_ms, by, AuditAct.SIGN, request.meter, id=request.id)
         return False
     row = PaymentRequestRow(
         id=request.id,
@@ -92,13 +102,24 @@ def keep_request(
     return True
 
 
-def waiting_requests(session: Session) -> Sequence[PaymentRequestRow]:
+def waiting_meters(session: Session) -> set[str]:
+    """The meters for which somebody has asked, and nobody has booked."""
+    query = select(PaymentRequestRow.meter).where(col(PaymentRequestRow.state).in_(WAITING))
+    return set(session.exec(query.distinct()))
+
+
+def waiting_requests(session: Session, meters: Collection[str] | None = None) -> Sequence[PaymentRequestRow]:
     """The requests that nobody has booked, in the sequence of their making; what was carried over first.
 
-    So the first money that a meter gets in the place of another is always that one's.
+    So the first money that a meter gets in the place of another is always that one's. `meters`: of these
+    alone; None: of all.
     """
     query = select(PaymentRequestRow).where(col(PaymentRequestRow.state).in_(WAITING))
-    rows = session.exec(query.order_by(col(PaymentRequestRow.created_ms), col(PaymentRequestRow.id))).all()
+    rows: list[PaymentRequestRow] = []
+    for batch in [None] if meters is None else in_batches(sorted(meters)):
+        some = query if batch is None else query.where(col(PaymentRequestRow.meter).in_(batch))
+        rows += session.exec(some)
+    rows.sort(key=lambda row: (row.created_ms, row.id))
     carried = carried_among(session, [row.id for row in rows])
     return sorted(rows, key=lambda row: row.id not in carried)
 
@@ -118,6 +139,17 @@ def opened_request(row: PaymentRequestRow, root: Root) -> PaymentRequest:
     if (request.id, request.meter, request.amount_ueur) != (row.id, row.meter, row.amount_ueur):
         raise DocumentError("payment request: is not the one that was stored")
     return request
+
+
+def is_unsigned(row: PaymentRequestRow, root: Root) -> bool:
+    """Whether nobody has signed a request who may take payments by this root."""
+    try:
+        open_request(row.envelope, root)
+    except UnsignedRequestError:
+        return True
+    except DocumentError:
+        return False  # whatever it is, no signature mends it
+    return False
 
 
 def settle_request(session: Session, row: PaymentRequestRow, state: RequestState) -> None:
@@ -149,7 +181,8 @@ def answered_ueur(session: Session, row: PaymentRequestRow, now_ms: int) -> int:
     Money is found as a sum: which payments it was, nobody knows. So those that were taken before the store
     was restored draw on it one by one, as far as it goes; what it does not cover is credited. Nobody has less
     than was paid, whoever made the sum. What was carried over from another meter is a balance, which falls:
-    where this store has lost some time, the first sum that is found was all of it.
+    where this store has lost the time in which it may have been carried over before, the first sum that is
+    found was all of it.
     """
     if row.state != RequestState.AGAIN:
         return 0
@@ -157,12 +190,25 @@ def answered_ueur(session: Session, row: PaymentRequestRow, now_ms: int) -> int:
     if found_ueur <= 0:
         return 0
     ueur = min(found_ueur, row.amount_ueur)
-    if found_losses(session) and carried_among(session, [row.id]):
+    if _carried_before(session, row.id):
         # It was booked before any other payment of its meter, and by a later report than this store has.
         ueur = row.amount_ueur
     act = AuditAct.ANSWER_PAYMENT
     audit.record(session, now_ms, audit.SERVICE, act, row.meter, id=row.id, amount_ueur=ueur)
     return ueur
+
+
+def _carried_before(session: Session, payment: str) -> bool:
+    """Whether a payment brings what its meter's predecessor held, and a lost time may have done so before.
+
+    A meter that was replaced in a lost time speaks no more. So one that was heard after the loss was found
+    was replaced since, and once: of what its successor holds beside, nothing is its money.
+    """
+    retired = session.exec(select(RetiredRow).where(RetiredRow.payment == payment)).first()
+    if retired is None:
+        return False
+    seen_ms = existing(session, MeterRow, retired.meter).last_seen_ms
+    return any(seen_ms is None or seen_ms <= found_ms for found_ms in losses_found_ms(session))
 
 
 def doubt_requests(session: Session) -> None:

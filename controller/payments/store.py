@@ -7,7 +7,7 @@ gets no sheet.
 
 import msgspec
 from msgspec import Struct
-from sqlmodel import Session, and_, col, func, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from controller.database.damage import read_column
 from controller.database.numbers import next_number
@@ -201,8 +201,8 @@ def verify_ledger(session: Session) -> list[str]:
 
 def verify_purses(session: Session) -> list[PurseFinding]:
     """What is wrong with the purses of all meters that report an account; see `payments.rules`."""
-    paid_ueur = _totals_ueur(session, None)
-    confirmed_ueur = _totals_ueur(session, DeliveryState.EFFECTIVE)
+    paid_ueur = _totals_ueur(session)
+    confirmed_ueur = _totals_ueur(session, confirmed=True)
     rows = session.exec(
         select(MeterRow.id, MeterRow.account).where(col(MeterRow.account).is_not(None)).order_by(MeterRow.id)
     )
@@ -214,19 +214,19 @@ def verify_purses(session: Session) -> list[PurseFinding]:
     return found
 
 
-def _totals_ueur(session: Session, state: DeliveryState | None) -> dict[str, int]:
-    """What was paid to each meter; only what its orders in a state of delivery say, where one is given."""
+def _totals_ueur(session: Session, *, confirmed: bool = False) -> dict[str, int]:
+    """What was paid to each meter; or only what its own totals have confirmed, as in `ledger_of`."""
     query = select(PaymentRow.meter, func.max(PaymentRow.total_ueur)).group_by(
         col(PaymentRow.meter), col(PaymentRow.issuer), col(PaymentRow.epoch)
     )
-    if state is not None:
-        query = query.join(
+    if confirmed:
+        query = query.outerjoin(
             DeliveryRow,
             and_(
                 col(DeliveryRow.order_id) == col(PaymentRow.order_id),
                 col(DeliveryRow.meter) == col(PaymentRow.meter),
             ),
-        ).where(DeliveryRow.state == state)
+        ).where(or_(PaymentRow.found == 1, col(DeliveryRow.state) == DeliveryState.EFFECTIVE))
     found: dict[str, int] = {}
     for meter, total_ueur in session.exec(query):
         found[meter] = found.get(meter, 0) + total_ueur

@@ -12,10 +12,13 @@ from controller.exchange.purses import PursesHeard
 from controller.office.issuers_store import issuers_in_force
 from controller.office.issuing import CONTROLLER
 from controller.payments.booking import IssuingAs, book, is_due
+from controller.payments.requests import is_unsigned, waiting_requests
 from protocols.documents.envelope import Signer
 from protocols.documents.issuers import Issuer
 from protocols.documents.roles import Root
 from protocols.timekeeping import Timekeeper
+
+_NAMED_MAX: Final = 10
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Booking:
         self._find_key = find_key
         self._issuing: IssuingAs | None = None
         self._missing: Issuer | None = None
+        self._told_root = 0
 
     def take_issuers(self) -> None:
         """Sign as the issuers document in force says, from now on; every meter is looked at again."""
@@ -65,6 +69,8 @@ class Booking:
 
     async def book_due(self) -> None:
         """Book what is due now. Raises an error of the database."""
+        if self._told_root != self.root.version:
+            await asyncio.to_thread(self._tell_unsigned)
         if await asyncio.to_thread(self.is_due):
             async with self._lock:
                 await asyncio.to_thread(self._book)
@@ -72,11 +78,29 @@ class Booking:
     def is_due(self) -> bool:
         """Whether something can be booked now."""
         with reading(self._engine) as session:
-            return is_due(session, self.purses, self._issuing)
+            return is_due(session, self.purses, self._issuing, self.root)
+
+    def _tell_unsigned(self) -> None:
+        """Say once for each root which payments wait for somebody who counts in it."""
+        with reading(self._engine) as session:
+            waiting = [row.id for row in waiting_requests(session) if is_unsigned(row, self.root)]
+        self._told_root = self.root.version
+        if waiting:
+            logger.warning(
+                "payments: nobody has signed %s who counts in root %d: they wait until `relance topup`, said "
+                "once more with the same --id by whoever takes payments, signs them again",
+                ", ".join(waiting[:_NAMED_MAX]) + (" and others" if len(waiting) > _NAMED_MAX else ""),
+                self.root.version,
+            )
 
     def _book(self) -> None:
+        issuing = self._issuing
         with writing(self._engine) as session:
-            done = book(session, self.purses, self._issuing, self.root, self._timekeeper.now_ms())
+            done = book(session, self.purses, issuing, self.root, self._timekeeper.now_ms())
+        # Only now: a commit that failed has booked nothing. Where the issuers have changed meanwhile, all is
+        # looked at again.
+        if issuing is self._issuing:
+            self.purses.changed -= done.looked_at
         if done.found or done.moved:
             logger.warning(
                 "payments: %d found at meters that the ledger did not know, %d sent anew in a new epoch",

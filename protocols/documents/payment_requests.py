@@ -19,6 +19,10 @@ from protocols.limits import STATEMENT_UEUR_MAX, TEXT_CHARS_MAX
 PAYMENT_REQUEST_TYPE: Final = "application/vnd.relance.payment-request+json"
 
 
+class UnsignedRequestError(DocumentError):
+    """Nobody has signed a payment request who may take payments, by the root that counts now."""
+
+
 class PaymentRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A payment that somebody took. `id` is given by whoever took it: the same id is the same payment."""
 
@@ -43,8 +47,11 @@ def read_request(payload: bytes) -> PaymentRequest:
 
 
 def open_request(envelope: bytes, root: Root) -> PaymentRequest:
-    """The request in an envelope. Raises DocumentError if it is malformed, or nobody signed it who may."""
+    """The request in an envelope.
+
+    Raises UnsignedRequestError where nobody signed it who may, and DocumentError if it is malformed.
+    """
     signed = open_signed(envelope, root, PAYMENT_REQUEST_TYPE)
     if not meets(signed, root, Role.PROTECT):
-        raise DocumentError("payment request: nobody has signed it who may take payments")
+        raise UnsignedRequestError("payment request: nobody has signed it who may take payments")
     return read_request(signed.payload)

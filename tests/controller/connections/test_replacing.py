@@ -228,6 +228,21 @@ def test_a_store_of_long_before_pays_nothing_again(peopled: Engine, lost: bool, 
         assert [row.amount_ueur for row in rows if not row.found] == paid
 
 
+def test_a_loss_of_before_takes_no_cent_of_a_meter_that_has_spoken_since(peopled: Engine) -> None:
+    """A store was restored a year ago. Five euro that nobody knows are on the new meter: 35 are carried."""
+    reports(peopled, "m1", 40 * EUR)
+    with writing(peopled) as session:
+        mark = StoreMark(last=EntryNamed(1_000, "ab" * 32), root=1)
+        assert account_for(session, mark, 1, NOW_MS - 365 * DAY_MS) is not None
+    replaced(peopled)
+    new, purses = RealMeter("m9", credited_ueur=5 * EUR), PursesHeard()
+    new.is_heard(purses)
+    book_all(peopled, purses)
+    with reading(peopled) as session:
+        rows = session.exec(select(PaymentRow)).all()
+        assert [row.amount_ueur for row in rows if not row.found] == [35 * EUR]
+
+
 def test_what_was_carried_over_is_booked_before_any_other_payment(peopled: Engine) -> None:
     """Also where a clock went back between the two."""
     reports(peopled, "m1", 40 * EUR)

@@ -1,8 +1,10 @@
 """The service books what clerks request, once, and above what the meter holds."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -20,7 +22,7 @@ from protocols.documents.envelope import seal
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, has_issued, write_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.orders import ORDER_TYPE
-from protocols.documents.roles import meets, open_signed
+from protocols.documents.roles import RoleKeys, meets, open_signed
 from protocols.errors import InputError, RefusedError
 from tests.controller.payments.till import (
     EUR,
@@ -34,7 +36,7 @@ from tests.controller.payments.till import (
     statements,
     take,
 )
-from tests.emulator.firmware.guarded.workbench import ROOT
+from tests.emulator.firmware.guarded.workbench import ROOT, SIGNERS
 
 
 @pytest.fixture
@@ -47,13 +49,13 @@ def test_a_request_is_booked_once_the_meter_was_heard_and_signed_with_the_issuer
     purses = PursesHeard()
     assert take(home, "p1", 20 * EUR).state is RequestState.REQUESTED
     with writing(home) as session:
-        assert not is_due(session, purses, issuing())
+        assert not is_due(session, purses, issuing(), ROOT)
         assert book(session, purses, issuing(), ROOT, NOW_MS).requested == 0
     heard(purses, 1, {1: 0})
     with writing(home) as session:
-        assert is_due(session, purses, issuing())
-        assert book(session, purses, issuing(), ROOT, NOW_MS).requested == 1
-        assert not is_due(session, purses, issuing())
+        assert is_due(session, purses, issuing(), ROOT)
+        done = book(session, purses, issuing(), ROOT, NOW_MS)
+        assert (done.requested, done.looked_at) == (1, frozenset({"m1"}))
         (row,) = session.exec(select(OrderRow)).all()
         assert has_issued(row.envelope, issuer(1))
         assert (row.state, row.created_by) == ("active", "service")
@@ -234,6 +236,43 @@ def test_who_may_take_no_payment_books_nothing(home: Engine) -> None:
         assert session.get_one(PaymentRequestRow, "p1").state == RequestState.REFUSED
         with pytest.raises(RefusedError, match="the service refused it"):
             top_up(act(session), "p1", "m1", 90 * EUR)
+
+
+def test_a_request_whose_signer_was_dropped_waits_until_somebody_signs_it_again(home: Engine) -> None:
+    """A household has paid, and its meter was away while the clerk's key was replaced."""
+    purses = PursesHeard()
+    take(home, "p1", 20 * EUR, "anna")
+    others = tuple(keyid for keyid in ROOT.roles[Role.PROTECT].keyids if keyid != SIGNERS["anna"].keyid)
+    root = replace(ROOT, version=2, roles=ROOT.roles | {Role.PROTECT: RoleKeys(1, others)})
+    heard(purses, 1, {1: 0})
+    with writing(home) as session:
+        assert book(session, purses, issuing(), root, NOW_MS).requested == 0
+        assert statements(session) == []
+    purses.changed.clear()
+    with reading(home) as session:
+        assert not is_due(session, purses, issuing(), root), "it is not tried again and again"
+    for by in ("anna", "bert"):
+        with writing(home) as session:
+            told = top_up(dataclasses.replace(act(session, by), root=root), "p1", "m1", 20 * EUR)
+        assert (told.is_new, told.state) == (False, RequestState.REQUESTED)
+        with writing(home) as session:
+            assert book(session, purses, issuing(), root, NOW_MS).requested == (by == "bert")
+    with reading(home) as session:
+        assert statements(session) == [(1, 20 * EUR)]
+
+
+def test_what_was_found_is_booked_again_where_the_commit_failed(home: Engine) -> None:
+    """50 EUR were found, and the disk was full. The meter says nothing new, and a payment is asked for."""
+    purses = PursesHeard()
+    take(home, "p1", 20 * EUR)
+    heard(purses, 1, {1: 50 * EUR})
+    for news in (purses.changed, set[str]()):
+        purses.changed = news
+        with reading(home) as session:  # all of it is rolled back
+            assert book(session, purses, issuing(), ROOT, NOW_MS).found == 1
+    with writing(home) as session:
+        done = book(session, purses, issuing(), ROOT, NOW_MS)
+        assert (done.found, done.requested, statements(session)) == (1, 1, [(1, 70 * EUR)])
 
 
 def test_two_people_sign_a_statement_over_the_allowance_and_it_goes_out_again(home: Engine) -> None:
