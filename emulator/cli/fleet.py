@@ -4,10 +4,12 @@ import asyncio
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Final, Never
@@ -35,6 +37,8 @@ from protocols.rim.terminal import complain
 from protocols.timekeeping import Timekeeper
 
 EMBEDDED: Final = "embedded"
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_PORT_MAX: Final = 65_535
 GUARDED: Final = "guarded"
 LEGACY: Final = "legacy-2020"
 PROFILES: Final = {GUARDED: "wallonia-smart", LEGACY: "wallonia-card-2020"}
@@ -52,7 +56,8 @@ def run_fleet(
     broker: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="mqtt[s]://[USER:PASSWORD@]HOST[:PORT], or: embedded; else RELANCE_BROKER."
+            metavar="URL",
+            help="mqtt[s]://[USER:PASSWORD@]HOST[:PORT], or: embedded[:PORT]; else RELANCE_BROKER.",
         ),
     ] = None,
     root: Annotated[
@@ -104,10 +109,10 @@ def run_fleet(
         asyncio.run(_run_unlinked(plan, clock, as_json=as_json))
     broker, root = _from_settings(broker, root, os.environ)
     secrets = read_secrets(root, fleet_key, issuers)
-    given = None if broker == EMBEDDED else read_address(broker, str(tls or ""))
+    find_broker = _broker(broker, str(tls or ""))
     with ExitStack() as stack:
         _keep_in(state, stack, plan, kind)
-        address = _embedded(stack) if given is None else given
+        address = find_broker(stack)
         built = build_links(plan, secrets, clock.now_ms(), state, epoch=draw_epoch())
         running = [RunningLink(link, _own_credentials(address, link.name), clock) for link in built]
         try:
@@ -125,9 +130,24 @@ def _keep_in(state: Path | None, stack: ExitStack, plan: FleetPlan, kind: str) -
         )
 
 
-def _embedded(stack: ExitStack) -> BrokerAddress:
-    """A broker of the fleet's own, until the stack is closed."""
-    address = stack.enter_context(EmbeddedBroker()).address
+def _broker(broker: str, credentials: str) -> Callable[[ExitStack], BrokerAddress]:
+    """How the broker's address is found: one of the fleet's own is started first. Raises InputError."""
+    name, separator, port = broker.partition(":")
+    if name != EMBEDDED:
+        address = read_address(broker, credentials)
+        return lambda _stack: address
+    if not separator:
+        return partial(_started, EmbeddedBroker())
+    if not _PORT.fullmatch(port) or int(port) > _PORT_MAX:
+        raise InputError(
+            f"--broker: {quoted(broker)}; allowed: embedded, or embedded:1 to embedded:{_PORT_MAX}"
+        )
+    return partial(_started, EmbeddedBroker(int(port)))
+
+
+def _started(broker: EmbeddedBroker, stack: ExitStack) -> BrokerAddress:
+    """The address of the fleet's own broker, which runs until the stack is closed."""
+    address = stack.enter_context(broker).address
     complain(f"broker: {address}")
     return address
 
@@ -143,7 +163,9 @@ def _from_settings(broker: str | None, root: Path | None, environment: Mapping[s
     """Broker and root: those given, else those of the environment, as `relance serve` takes them."""
     broker = broker or environment.get("RELANCE_BROKER")
     if not broker:
-        raise InputError("--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded, or RELANCE_BROKER")
+        raise InputError(
+            "--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded[:PORT], or RELANCE_BROKER"
+        )
     home = environment.get("RELANCE_HOME")
     if root is None and home:
         root = Path(home) / "root.json"

@@ -26,6 +26,7 @@ from protocols.link.messages import MeterHolds, Receipt, Reported, Status, Sync,
 from protocols.link.topics import Channel, Place, controller_filters
 from protocols.reasons import ClockStatus
 from tests.brokers.post import Post, play, running, until
+from tests.brokers.running import free_port
 from tests.emulator.firmware.guarded.workbench import ISSUERS, ROOT, SIGNERS, Workbench, sign
 
 PROGRAM = Path(sys.executable).with_name("relance-emulator")
@@ -79,13 +80,21 @@ def test_ctrl_c_ends_it_within_two_seconds_with_130(home: Path, broker: Embedded
 
 
 def test_a_fleet_with_its_own_broker_prints_its_address(home: Path) -> None:
-    fleet = start(home, "--broker", "embedded", "--root", "root.json", "--meters", "3", "--links", "1")
+    port = free_port()
+    own = f"embedded:{port}"
+    fleet = start(home, "--broker", own, "--root", "root.json", "--meters", "3", "--links", "1")
     assert fleet.stdout is not None
     assert "links 1/1 online; supply: 3 on" in fleet.stdout.readline()
     fleet.send_signal(signal.SIGINT)
     _, err = fleet.communicate(timeout=10)
     assert fleet.returncode == 130
-    assert err.startswith("broker: mqtt://127.0.0.1:")
+    assert err.startswith(f"broker: mqtt://127.0.0.1:{port}\n")
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "x", "1883 ", "01883"])
+def test_a_port_that_no_broker_can_have_is_refused(home: Path, port: str) -> None:
+    status, line = refused(home, "--broker", f"embedded:{port}", "--root", "root.json")
+    assert (status, "allowed: embedded, or embedded:1 to embedded:65535" in line) == (2, True)
 
 
 def test_broker_and_root_come_from_the_settings_of_all_programs(home: Path, broker: EmbeddedBroker) -> None:
@@ -203,7 +212,7 @@ WHOLE = (*BROKER, "--root", "root.json")
         ((*WHOLE, "--firmware", "legacy-2020", "--state", "x"), 2, "--state: legacy-2020 keeps nothing over"),
         ((*WHOLE, "--profile", "gold"), 2, '--profile: "gold"; allowed: wallonia-card-2020, '),
         ((*WHOLE, "--state", "root.json"), 2, "root.json: cannot be used: File exists"),
-        ((), 2, "--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded, or RELANCE_BROKER"),
+        ((), 2, "--broker: missing; allowed: mqtt[s]://HOST[:PORT], embedded[:PORT], or RELANCE_BROKER"),
     ],
 )
 def test_a_wrong_command_line_gets_one_line(
