@@ -28,6 +28,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
 
     `order_id`: its latest order; of a hold that a void has lifted, the void. Then `voided` is true. `group`:
     for which group it is; None: for the fleet, or for named meters. `basis`: the ground that order gives.
+    `by_card`: the part of `progress` that is of meters which only cards reach.
     `never_spoken`: households that it means whose meter has never spoken: unknown, and not in `progress`.
     `on_cards`: of the unknown ones in `progress`, those for whose card a kiosk keeps the order.
     `leased`: meters on cards that a lease from before it may still permit to be cut.
@@ -43,6 +44,7 @@ class HoldView(Struct, frozen=True, kw_only=True):
     group: str | None = None
     basis: str = ""
     progress: Progress
+    by_card: Progress
     never_spoken: int = 0
     on_cards: int = 0
     leased: LeasedBefore = LeasedBefore()
@@ -99,6 +101,7 @@ def _voided(session: Session, standing: Collection[str]) -> Iterator[HoldView]:
             order_id=voids[row.id],
             fleet=order_of(row).scope.fleet,
             progress=order_progress(session, voids[row.id]),
+            by_card=order_progress(session, voids[row.id], by_card=True),
             voided=True,
         )
 
@@ -125,6 +128,7 @@ def _hold_view(session: Session, name: str, rows: Sequence[OrderRow]) -> HoldVie
         group=group,
         basis=latest.basis,
         progress=order_progress(session, latest.id),
+        by_card=order_progress(session, latest.id, by_card=True),
         never_spoken=0 if force is None else _never_spoken(session, latest),
         on_cards=count_on_cards(session, latest),
         leased=LeasedBefore() if force is None else leased_before(session, latest, _created_ms(rows, latest)),

@@ -12,7 +12,7 @@ from controller.database.damage import read_column
 from controller.database.lookup import existing
 from controller.database.rows import view_of
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
-from controller.meters.registry import LinkState
+from controller.meters.registry import BY_CARD, LinkState
 from controller.meters.retired import in_fleet
 from controller.orders.choosing import orders_where
 from controller.orders.deliveries import state_of
@@ -162,8 +162,11 @@ def count_deliveries(session: Session, meter: str) -> int:
     return session.exec(query).one()
 
 
-def order_progress(session: Session, order_id: str) -> Progress:
-    """How many meters an order has reached: stored, sent, refused, unknown."""
+def order_progress(session: Session, order_id: str, *, by_card: bool = False) -> Progress:
+    """How many meters an order has reached: stored, sent, refused, unknown.
+
+    `by_card`: only those among them that nothing but cards reaches.
+    """
     query = (
         select(DeliveryRow.state, LinkRow.state, func.count())
         .join(MeterRow, col(MeterRow.id) == col(DeliveryRow.meter))
@@ -171,6 +174,8 @@ def order_progress(session: Session, order_id: str) -> Progress:
         .where(DeliveryRow.order_id == order_id, in_fleet())
         .group_by(col(DeliveryRow.state), col(LinkRow.state))
     )
+    if by_card:
+        query = query.where(MeterRow.link == BY_CARD)
     reached: list[tuple[Reach, int]] = [
         (reach_of(state_of(state, order_id), link_online=link == LinkState.ONLINE), count)
         for state, link, count in session.exec(query)

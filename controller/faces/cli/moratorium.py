@@ -1,6 +1,6 @@
 """`relance moratorium`: forbid cuts for some time. One person declares and extends it, two lift it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -118,7 +118,8 @@ def status(
 
     *Stored* means that the meter itself has confirmed it, by its link or on its card. *Card at home*: only
     cards reach the meter; a kiosk keeps the order, and nobody has come with the card yet. Without an answer
-    a meter counts as unknown, and so does one that has never spoken. Of a group it is said how many are
+    a meter counts as unknown, and so does one that has never spoken. Where both channels are in use the same
+    is said of each. Of a group it is said how many are
     protected without being known to belong.
     Where meters know a moratorium by a number that this store never gave (it was restored, or somebody has
     signed outside it), that is said too.
@@ -148,10 +149,7 @@ def status(
                 "lifted" if hold.from_ms is None else moment(hold.from_ms, zone, wide=wide),
                 "lifted" if hold.until_ms is None else moment(hold.until_ms, zone, wide=wide),
                 hold.order_id,
-                ", ".join(
-                    f"{count} {_WORDS.get(reach, reach)}" for reach, count in _progress(hold).items() if count
-                )
-                or "none",
+                _counted(_progress(hold)),
             )
             for hold in holds
         ]
@@ -181,6 +179,9 @@ def _remarks(hold: HoldView, face: Face) -> Iterator[str]:
     """What a person must know of a moratorium beside its row."""
     if hold.basis:
         yield f"{hold.name} stands on this ground: {hold.basis}"
+    if hold.by_card.total:
+        told = (f"by {channel}: {_counted(counts)}" for channel, counts in _by_channel(hold).items())
+        yield f"{hold.name} {'; '.join(told)}"
     if hold.never_spoken:
         yield (
             f"{hold.name}: {_meters(hold.never_spoken)} of the DSO's file never spoke, so nothing can be "
@@ -215,6 +216,32 @@ def _forgotten(hold: ForgottenHold) -> str:
     )
 
 
+def _counted(counts: Mapping[str, int]) -> str:
+    told = (f"{count} {_WORDS.get(reach, reach)}" for reach, count in counts.items() if count)
+    return ", ".join(told) or "none"
+
+
+def _by_channel(hold: HoldView) -> dict[str, dict[str, int]]:
+    """The counts of meters with a link, and of those that only cards reach; without whoever never spoke."""
+    whole, card = hold.progress, hold.by_card
+    by_card = {
+        "stored": card.stored,
+        "sent": card.sent,
+        "refused": card.refused,
+        "card": hold.on_cards,
+        "unknown": card.unknown - hold.on_cards,
+    }
+    return {
+        "link": {
+            "stored": whole.stored - card.stored,
+            "sent": whole.sent - card.sent,
+            "refused": whole.refused - card.refused,
+            "unknown": whole.unknown - card.unknown,
+        },
+        "card": by_card,
+    }
+
+
 def _progress(hold: HoldView) -> dict[str, int]:
     found = hold.progress
     unknown = found.unknown - hold.on_cards + hold.never_spoken
@@ -238,6 +265,7 @@ def _fields(hold: HoldView) -> dict[str, Any]:
         "scope": hold.group or ("fleet" if hold.fleet else "meters"),
         "basis": hold.basis,
         "meters": _progress(hold) | {"total": hold.progress.total + hold.never_spoken},
+        "by_channel": _by_channel(hold),
         "never_spoken": hold.never_spoken,
         "leased_before": {"meters": hold.leased.meters, **instants(until=hold.leased.until_ms)},
         "protected_unknown_to_belong": hold.strangers,

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
-from controller.database.tables import DeliveryRow
+from controller.database.tables import DeliveryRow, LinkRow, MeterRow
+from controller.meters.registry import BY_CARD
 from controller.orders.numbering import note_held
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import call
@@ -72,6 +73,8 @@ def test_a_moratorium_for_a_group_says_for_whom_on_which_ground_and_who_is_unkno
     assert (found["scope"], found["basis"]) == ("area/Namur", "order of 14 July")
     assert found["meters"] == {"stored": 2, "sent": 0, "refused": 0, "card": 0, "unknown": 1, "total": 3}
     assert (found["never_spoken"], found["protected_unknown_to_belong"]) == (1, 1)
+    assert found["by_channel"]["link"] == {"stored": 2, "sent": 0, "refused": 0, "unknown": 0}
+    assert sum(found["by_channel"]["card"].values()) == 0
     shown = call(peopled, "moratorium", "status").out
     assert "area/Namur" in shown.splitlines()[1]
     assert "2 stored, 1 unknown" in shown.splitlines()[1]
@@ -80,6 +83,26 @@ def test_a_moratorium_for_a_group_says_for_whom_on_which_ground_and_who_is_unkno
     assert "flood: 1 meter protected without being known to belong to area/Namur." in shown
     listed = call(peopled, "meters", "show", "m00002", "--json").found["orders"]
     assert listed == [], "Mons is known, and is sent nothing"
+
+
+def test_how_far_a_moratorium_has_come_is_said_by_channel(home: Path) -> None:
+    assert call(home, "moratorium", "declare", "flood", *UNTIL).status == 0
+    with store_of(home) as session:
+        rows = session.exec(select(DeliveryRow).order_by(col(DeliveryRow.meter))).all()
+        session.add(LinkRow(id=BY_CARD, state="offline", sequence=1, meters=2, seen_ms=1))
+        session.flush()
+        for row in rows[:2]:
+            session.get_one(MeterRow, row.meter).link = BY_CARD
+        for row in rows[1:]:
+            row.state = "stored"
+    by_link = len(rows) - 2
+    (found,) = call(home, "moratorium", "status", "--json").found["holds"]
+    assert found["by_channel"] == {
+        "link": {"stored": by_link, "sent": 0, "refused": 0, "unknown": 0},
+        "card": {"stored": 1, "sent": 0, "refused": 0, "card": 0, "unknown": 1},
+    }
+    told = f"flood by link: {by_link} stored; by card: 1 stored, 1 unknown"
+    assert told in call(home, "moratorium", "status").out
 
 
 @pytest.mark.parametrize(
