@@ -23,6 +23,9 @@ from controller.database import (
 from controller.database import (
     key_tables as _key_tables,  # noqa: F401 # its tables are part of the schema
 )
+from controller.database import (
+    kiosk_tables as _kiosk_tables,  # noqa: F401 # its tables are part of the schema
+)
 from controller.database import postgresql
 from controller.database.errors import first_line
 from protocols.errors import InputError, UnreachableError, quoted
@@ -164,8 +167,10 @@ def _without_password(url: str) -> str:
 def _check_file(address: URL, shown: str) -> None:
     """Raises UnreachableError for a missing file: SQLite would create an empty one, and then lack tables."""
     if address.database and address.database != ":memory:" and not Path(address.database).exists():
+        is_absolute = Path(address.database).is_absolute()
+        from_here = "" if is_absolute else f" in {Path.cwd()} (four slashes begin at the root)"
         raise UnreachableError(
-            f"{shown}: no such file; `relance init` makes it, or `relance init --new-store` anew"
+            f"{shown}: no such file{from_here}; `relance init` makes it, or `relance init --new-store` anew"
         )
 
 

@@ -27,7 +27,8 @@ def load_root(path: Path) -> Root:
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
-            f"{path}: no such file; `relance init` makes it, and --home or RELANCE_HOME names another home"
+            f"{path}: no such file; `relance init` makes it, --home or RELANCE_HOME names another home, and "
+            "whoever acts from a folder of their own has a copy of it there"
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None

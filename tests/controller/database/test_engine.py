@@ -84,6 +84,8 @@ def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
 
 
 def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match=r"no such file in .* \(four slashes begin at the root\)"):
+        open_store("sqlite:///no/such/relance.db")
     with pytest.raises(UnreachableError, match="no such file; `relance init` makes it"):
         open_store(f"sqlite:///{tmp_path}/none.db")
     assert list(tmp_path.iterdir()) == []
