@@ -194,9 +194,7 @@ def collect(act: Act, campaign: str) -> int:
     row = campaign_named(act.session, campaign)
     if row.order_id is None:
         return 0
-    taken = taken_remotely(act.session, row)
-    known = households(act.session, row, [ean for ean, _, _ in taken])
-    new = [each for each in taken if not _has_taken(known[each[0]])]
+    new = taken_remotely(act.session, row)
     for ean, since_ms, receipt in new:
         told = Noted(
             number=0,
@@ -327,10 +325,6 @@ def _open_one(act: Act, name: str) -> CampaignRow:
     if campaign.closed_ms is not None:
         raise RefusedError(f"reactivation {name} is closed since {iso_from_ms(campaign.closed_ms)}")
     return campaign
-
-
-def _has_taken(household: Addressee) -> bool:
-    return any(each.what is Happening.REMOTE for each in household.noted)
 
 
 def _tenancies(session: Session, eans: Sequence[str]) -> dict[str, int]:

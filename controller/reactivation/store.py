@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
+from sqlalchemy import exists
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
@@ -105,6 +106,17 @@ def members_after(session: Session, campaign: str, after: str, limit: int | None
     return list(session.exec(query.limit(limit)))
 
 
+def members_among(session: Session, campaign: str, eans: Collection[str]) -> list[str]:
+    """Which of these EANs are of a reactivation's households, sorted."""
+    found: list[str] = []
+    for batch in in_batches(eans):
+        mine = CampaignHouseholdRow.campaign == campaign, col(CampaignHouseholdRow.ean).in_(batch)
+        found += session.exec(
+            select(CampaignHouseholdRow.ean).where(*mine).order_by(CampaignHouseholdRow.ean)
+        )
+    return found
+
+
 def households(
     session: Session, campaign: CampaignRow, eans: Collection[str], known_ms: int | None = None
 ) -> dict[str, Addressee]:
@@ -174,7 +186,12 @@ def addresses(contact: Contact) -> Mapping[Means, str | None]:
 
 
 def taken_remotely(session: Session, campaign: CampaignRow) -> list[tuple[str, int, int | None]]:
-    """The households whose meter holds the reactivation's order: EAN, since when, number of its receipt."""
+    """The households whose meter holds the reactivation's order: EAN, since when, number of its receipt.
+
+    Without those of which that is recorded, even where it was withdrawn since.
+    """
+    took = HappeningRow.campaign == campaign.name, HappeningRow.what == Happening.REMOTE
+    recorded = set(session.exec(select(HappeningRow.ean).where(*took)))
     since = func.coalesce(DeliveryRow.effective_ms, DeliveryRow.stored_ms, DeliveryRow.queued_ms)
     query = (
         select(CampaignHouseholdRow.ean, since, DeliveryRow.receipt_number)
@@ -187,17 +204,20 @@ def taken_remotely(session: Session, campaign: CampaignRow) -> list[tuple[str, i
         )
         .order_by(CampaignHouseholdRow.ean)
     )
-    return [(ean, since_ms, number) for ean, since_ms, number in session.exec(query)]
+    found = session.exec(query)
+    return [(ean, since_ms, number) for ean, since_ms, number in found if ean not in recorded]
 
 
 def _noted(session: Session, campaign: str, eans: Sequence[str]) -> dict[str, tuple[Noted, ...]]:
     row = HappeningRow
+    # By their numbers, which an index has: SQLite would walk all that has happened in the reactivation.
+    numbers = select_columns(col(row.number)).where(col(row.campaign) == campaign, col(row.ean).in_(eans))
     query = (
         select_columns(
             *(col(row.ean), col(row.number), col(row.what), col(row.channel)),
             *(col(row.happened_ms), col(row.learned_ms), col(row.withdrawn)),
         )
-        .where(col(row.campaign) == campaign, col(row.ean).in_(eans))
+        .where(col(row.campaign) == campaign, col(row.number).in_(numbers))
         .order_by(col(row.number))
     )
     found: dict[str, tuple[Noted, ...]] = {}
@@ -260,9 +280,8 @@ def _reached_by_order(session: Session, order_id: str | None, eans: Sequence[str
     """The EANs whose meter the reactivation's order is for."""
     if order_id is None:
         return set()
-    query = (
-        select(HouseholdRow.ean)
-        .join(DeliveryRow, col(DeliveryRow.meter) == HouseholdRow.meter)
-        .where(DeliveryRow.order_id == order_id, col(HouseholdRow.ean).in_(eans))
+    # No join: SQLite would walk all of the order's deliveries, and for each of them the whole list of EANs.
+    delivered = exists().where(
+        col(DeliveryRow.order_id) == order_id, col(DeliveryRow.meter) == col(HouseholdRow.meter)
     )
-    return set(session.exec(query))
+    return set(session.exec(select(HouseholdRow.ean).where(col(HouseholdRow.ean).in_(eans), delivered)))

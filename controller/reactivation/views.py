@@ -28,6 +28,7 @@ from controller.reactivation.store import (
     households,
     member,
     members_after,
+    members_among,
 )
 
 # Households that are read at once: their happenings and reminders come with them.
@@ -349,10 +350,19 @@ def _all(
     known_ms: int | None = None,
 ) -> Iterator[Addressee | None]:
     """All households of a reactivation, or those of `among`; None for one that nobody knows any more."""
-    after = ""
-    while eans := members_after(session, campaign.name, after, _AT_ONCE):
+    for eans in _members(session, campaign.name, among):
         known = households(session, campaign, eans, known_ms)
-        yield from (known.get(ean) for ean in eans if among is None or ean in among)
+        yield from (known.get(ean) for ean in eans)
+
+
+def _members(session: Session, campaign: str, among: Collection[str] | None) -> Iterator[Sequence[str]]:
+    """The EANs of a reactivation's households in batches; with `among` nothing else is read."""
+    if among is not None:
+        yield from in_batches(members_among(session, campaign, among))
+        return
+    after = ""
+    while eans := members_after(session, campaign, after, _AT_ONCE):
+        yield eans
         after = eans[-1]
 
 

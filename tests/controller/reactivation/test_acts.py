@@ -1,7 +1,6 @@
 """What people record, and what the counts of any day say of it, on each database."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,12 +14,12 @@ from controller.database.campaign_tables import (
     NoticeRow,
 )
 from controller.database.engine import reading, writing
-from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow
 from controller.orders.acting import acting
 from controller.reactivation import outbox
 from controller.reactivation.acts import bounced_by_hand, collect, move_deadline, plan_reminders, record
 from controller.reactivation.contacts import WrongContactsError, take_contacts
 from controller.reactivation.rules import Happening, LearnedBy, Means
+from controller.reactivation.store import campaign_named, households
 from controller.reactivation.views import unreached, visits
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS
@@ -39,6 +38,7 @@ from tests.controller.reactivation.campaign import (
     plan,
     populate,
 )
+from tests.controller.reactivation.remote import deliver
 
 
 @pytest.fixture
@@ -96,28 +96,7 @@ def test_what_is_refused_changes_nothing(june: Engine) -> None:
 
 def test_a_connected_meter_that_has_taken_the_order_is_done_and_proved(engine: Engine) -> None:
     populate(engine, 3)
-    with writing(engine) as session:
-        session.add(LinkRow(id="k1", state="online", sequence=1, meters=2, seen_ms=1))
-        session.flush()
-        order: dict[str, Any] = dict.fromkeys(("issued_at_ms", "not_before_ms", "not_after_ms"), 1)
-        order |= {"created_ms": 1, "changed_ms": 1, "envelope": b"", "basis": "", "created_by": "anne"}
-        session.add(
-            OrderRow(id="o1", kind="parameters", object="p", rev=1, scope="{}", state="active", **order)
-        )
-        for number in (1, 2):
-            session.add(MeterRow(id=f"m{number:05}", link="k1", first_seen_ms=1))
-        session.flush()
-        for number, state, since_ms in ((1, "effective", at("09 10:00")), (2, "sent", None)):
-            session.add(
-                DeliveryRow(
-                    order_id="o1",
-                    meter=f"m{number:05}",
-                    state=state,
-                    queued_ms=1,
-                    effective_ms=since_ms,
-                    receipt_number=7,
-                )
-            )
+    deliver(engine, "o1", [(1, "effective", at("09 10:00")), (2, "sent", None)])
     open_june(engine, "o1")
     with acting(engine, NO_ROOT, ANNE, at("10 10:00")) as act:
         assert collect(act, NAME) == 1
@@ -129,6 +108,18 @@ def test_a_connected_meter_that_has_taken_the_order_is_done_and_proved(engine: E
         (row,) = session.exec(select(HappeningRow)).all()
         assert (row.what, row.channel, row.proof) == ("remote", "mqtt", "order o1, receipt 7")
     assert plan(engine, at("10 12:00")).done == 1
+    with acting(engine, NO_ROOT, ANNE, at("10 13:00")) as act:
+        args = (NAME, "m00001", Happening.REMOTE, LearnedBy.MQTT, act.now_ms)
+        assert record(act, *args, proof="the wrong meter", withdrawn=True)
+        assert collect(act, NAME) == 0, "what a person took back stays so"
+    with reading(engine) as session:
+        remote = {
+            name: each.remote
+            for name, each in households(
+                session, campaign_named(session, NAME), [ean(1), ean(2), ean(3)]
+            ).items()
+        }
+    assert remote == {ean(1): True, ean(2): True, ean(3): False}
 
 
 def test_a_plan_is_warned_of_whom_nobody_has_reached(june: Engine) -> None:
