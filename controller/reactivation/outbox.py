@@ -55,7 +55,7 @@ _IN_FLIGHT_MS: Final = 15 * MINUTE_MS
 # Files are written so many at a time: what is on the disk answers for itself after a crash.
 _FILES_AT_ONCE: Final = 100
 # What `Sent` says of the rest.
-_NO_COUNTS: Final = ("night", "waits_until_ms")
+_NO_COUNTS: Final = ("night", "waits_until_ms", "closed")
 # Why a reminder that nobody has sent by this store may have gone.
 RESTORED: Final = "a backup was restored: it has left before"
 
@@ -64,7 +64,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     """What one run came to. `unknown`: the connection broke meanwhile.
 
     `night`: the rest waits for the morning. `waits_until_ms`: when the first of it may leave; None: nothing
-    waits.
+    waits. `closed`: the reactivation was closed meanwhile, and the rest is never sent.
     """
 
     sent: int = 0
@@ -74,6 +74,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     unknown: int = 0
     night: bool = False
     waits_until_ms: int | None = None
+    closed: bool = False
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -152,10 +153,11 @@ def send(desk: SendingDesk, name: str, told: Callable[[int], None], *, again: bo
             audit.record(
                 act.session, act.now_ms, act.actor.name, AuditAct.REACTIVATION, name, does="send", **counts
             )
-        zone = load_zone(campaign_named(act.session, name).zone)
-        until_ms = _waits_until_ms(act.session, name, act.now_ms, zone)
+        campaign = campaign_named(act.session, name)
+        zone, closed = load_zone(campaign.zone), campaign.closed_ms is not None
+        until_ms = None if closed else _waits_until_ms(act.session, name, act.now_ms, zone)
     night = until_ms is not None and after_night(act.now_ms, zone) > act.now_ms
-    return structs.replace(total, night=night, waits_until_ms=until_ms)
+    return structs.replace(total, night=night, waits_until_ms=until_ms, closed=closed)
 
 
 def _waits_until_ms(session: Session, name: str, now_ms: int, zone: ZoneInfo) -> int | None:
@@ -237,13 +239,15 @@ class _Claims:
 
 
 def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int]) -> _Claims:
-    """Mark the next reminders as being sent, and drop what is needless.
+    """Mark the next reminders as being sent, and drop what is needless; none once somebody has closed it.
 
     `gone`: how often each has left this home. Where the store knows of fewer times it was restored since, and
     the reminder may have gone.
     """
     session = act.session
     campaign = campaign_named(session, name)
+    if campaign.closed_ms is not None:
+        return _Claims([], dropped=0, doubtful=0, night=False)
     planned = (
         NoticeRow.campaign == name,
         NoticeRow.state == NoticeState.PLANNED,

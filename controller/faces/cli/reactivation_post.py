@@ -246,7 +246,10 @@ def _added(total: Planned, more: Planned) -> Planned:
 
 def _sent_in_words(sent: Sent, waiting: int, doubtful: int, zone: ZoneInfo) -> list[str]:
     gone = f"{sent.sent} sent, {sent.bounced} refused for good, {sent.dropped} not needed any more"
-    lines = [f"{gone}; {waiting} wait."]
+    rest = "wait"
+    if sent.closed:
+        rest = "stay, since the reactivation was closed meanwhile"
+    lines = [f"{gone}; {waiting} {rest}."]
     if waiting and sent.waits_until_ms is not None:
         why = "It is night there: nothing leaves from 20:00 to 8:00. " if sent.night else ""
         lines.append(f"{why}The first of them may leave from {local_in_words(sent.waits_until_ms, zone)} on.")

@@ -121,6 +121,28 @@ def test_nothing_leaves_after_the_deadline_or_once_it_is_closed(
     assert mailbox.mails == []
 
 
+@pytest.mark.parametrize("means", [Means.EMAIL, Means.SMS])
+def test_a_run_stops_once_somebody_closes_the_reactivation(
+    engine: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, means: Means
+) -> None:
+    """Mails are claimed one by one, files here by twos."""
+    monkeypatch.setattr(outbox, "_FILES_AT_ONCE", 2)
+    populate(engine, 6)
+    open_june(engine)
+    plan(engine, NOON, by=[means])
+    gone = 0
+
+    def told(count: int) -> None:
+        nonlocal gone
+        gone += count
+        if gone == 2 and count:
+            with acting(engine, NO_ROOT, ANNE, NOON) as act:
+                close(act, NAME)
+
+    assert dispatch(engine, NOON, tmp_path, mailbox.url, told=told) == Sent(sent=2, closed=True)
+    assert states(engine) == {"sent": 2, "planned": 4}
+
+
 # -- whatever ends a run --------------------------------------------------------------------------
 
 

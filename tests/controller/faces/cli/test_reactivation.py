@@ -7,6 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from controller.faces.cli.reactivation_doors import cell_of
+from controller.orders.acting import acting
+from controller.reactivation import outbox
+from controller.reactivation.acts import close
+from controller.reactivation.mail import Handed
+from controller.reactivation.rules import NoticeState
 from protocols.instants import DAY_MS
 from protocols.reasons import Voice
 from tests.controller.faces.cli.invocation import call
@@ -257,6 +262,21 @@ def test_with_it_each_letter_is_a_pdf_for_screen_readers_too(
     for file in files:
         if file.suffix == ".pdf":
             assert file.read_text("utf-8").startswith('pdf/ua-1 <!doctype html>\n<html lang="fr">')
+
+
+@pytest.mark.usefixtures("by_day")
+def test_a_run_that_is_closed_says_that_the_rest_stays(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closing(desk: outbox.SendingDesk, claimed: outbox._Claimed) -> Handed:
+        with acting(desk.store, desk.root, desk.actor, claimed.now_ms) as act:
+            close(act, "june")
+        return Handed(NoticeState.SENT)
+
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    monkeypatch.setattr(outbox, "_FILES_AT_ONCE", 1)
+    monkeypatch.setattr(outbox, "_hand_over", closing)
+    told = call(opened, "reactivation", "send", "june").out
+    assert told.startswith("1 sent, ")
+    assert told.endswith("; 1 stay, since the reactivation was closed meanwhile.\n")
 
 
 def test_a_day_before_the_opening_says_so_and_ends_with_1(opened: Path) -> None:
