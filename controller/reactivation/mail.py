@@ -138,6 +138,8 @@ class Mailer:
         try:
             code, answer = connection.data(mail.as_bytes())
         except smtplib.SMTPDataError as error:
+            # Sender and receiver still stand, and a second MAIL is refused (RFC 5321 4.1.4).
+            self._reset(connection)
             return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
             # The text was on its way: whether the server has taken it nobody can say.

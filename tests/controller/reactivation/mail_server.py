@@ -15,23 +15,42 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 TAKEN = "250 OK"
 
 
+class _Server(SMTP):
+    """As aiosmtpd's, which refuses a nested MAIL; it also answers to DATA itself as a test wants."""
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 # aiosmtpd's name
+        box = self.event_handler
+        assert isinstance(box, MailBox)
+        if box.before_data:
+            await self.push(box.before_data.pop(0))
+        else:
+            await super().smtp_DATA(arg)
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Server(self.handler, **self.SMTP_kwargs)
+
+
 class MailBox:
     """The server. `answers`: to each address what is answered at RCPT; `on_data`: to the next texts.
 
-    An answer of None to a text ends the connection without a word, after the text has been taken.
+    `before_data`: to the next DATA commands, before any text. An answer of None to a text ends the connection
+    without a word, after the text has been taken.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.mails: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
         self.on_data: list[str | None] = []
+        self.before_data: list[str] = []
         self.came = threading.Event()
         self._may_answer = threading.Event()
         self._may_answer.set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, tls_context=tls)
+        self._controller = _Controller(self, hostname="127.0.0.1", port=self.port, tls_context=tls)
 
     @property
     def url(self) -> str:

@@ -283,6 +283,22 @@ def test_a_server_that_takes_it_later_is_asked_again_some_times(
     assert dispatch(june, at("05 14:00"), tmp_path, mailbox.url).bounced == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("451 try again later", Sent(sent=3, later=1, waits_until_ms=NOON + RETRY_MS)),
+        ("554 no such text here", Sent(sent=3, bounced=1)),
+    ],
+)
+def test_a_server_that_refuses_before_the_text_takes_the_next_mail(
+    june: Engine, mailbox: MailBox, tmp_path: Path, answer: str, found: Sent
+) -> None:
+    """By then it has a sender and a receiver; of another sender in the same transaction it takes none."""
+    mailbox.before_data = [answer]
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == found
+    assert len(mailbox.mails) == 3
+
+
 def test_two_that_send_at_once_send_each_once(engine: Engine, mailbox: MailBox, tmp_path: Path) -> None:
     populate(engine, 30)
     open_june(engine)
