@@ -5,6 +5,7 @@ hand-over, so it says that a reminder may have gone. The key is a digest of reac
 means: only who has a list of households can find one in it.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -65,18 +66,27 @@ def append_to_log(path: Path, left: Iterable[Left], now_ms: int) -> None:
         return
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            # A torn line of somebody who was killed is cut off: nothing of it was handed over.
-            whole = _whole_bytes(descriptor)
-            os.ftruncate(descriptor, whole)
-            file.write(lines.encode())
+        with os.fdopen(descriptor, "r+b", buffering=0):
+            # Another run may send too: without the lock it writes between the look at the end and the cut.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            whole, end = _whole_bytes(descriptor)
+            if whole < end:
+                # A torn line of somebody who was killed is cut off: nothing of it was handed over.
+                os.ftruncate(descriptor, whole)
+            _write_all(descriptor, lines.encode())
             os.fsync(descriptor)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; nothing is sent that could not be noted there") from None
 
 
-def _whole_bytes(descriptor: int) -> int:
-    """Where the last whole line ends."""
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: the system may take less than it is given."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _whole_bytes(descriptor: int) -> tuple[int, int]:
+    """Where the last whole line ends, and where the file does."""
     end = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, _LINE_BYTES_MAX, max(end - _LINE_BYTES_MAX, 0))
-    return end - len(tail) + tail.rfind(b"\n") + 1
+    return end - len(tail) + tail.rfind(b"\n") + 1, end

@@ -3,8 +3,10 @@
 What each has left is beside the store, in the home (`gone_log`).
 """
 
+import os
 import shutil
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from controller.database.engine import open_store, reading
+from controller.reactivation import gone_log
 from controller.reactivation.gone_log import Left, append_to_log, key_of, read_log
 from controller.reactivation.outbox import RESTORED
 from controller.reactivation.views import show_household
@@ -130,6 +133,39 @@ def test_a_log_that_is_torn_anywhere_has_what_was_whole_and_goes_on(
 
 def highest(left: list[Left]) -> dict[str, int]:
     return {each.key: max(other.attempt for other in left if other.key == each.key) for each in left}
+
+
+def test_two_runs_that_note_at_once_lose_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one comes between the first one's look at a torn end and its cut."""
+    path = tmp_path / "reminders.log"
+    path.write_bytes(b"torn")
+    ours, theirs = (Left(key_of("c", ean(n), "w", "email"), 1) for n in (1, 2))
+    seconds: list[Future[None]] = []
+    look = gone_log._whole_bytes
+
+    def looked(descriptor: int) -> tuple[int, int]:
+        found = look(descriptor)
+        if not seconds:
+            seconds.append(pool.submit(append_to_log, path, [theirs], 2))
+            # With the lock it cannot end before us: this waits in vain, and shortly.
+            wait(seconds, timeout=0.3)
+        return found
+
+    monkeypatch.setattr(gone_log, "_whole_bytes", looked)
+    with ThreadPoolExecutor(1) as pool:
+        append_to_log(path, [ours], 1)
+        seconds[0].result()
+    assert read_log(path) == highest([ours, theirs])
+
+
+def test_a_system_that_takes_a_line_in_pieces_gets_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    left = [Left(key_of("c", ean(n), "w", "email"), n) for n in (1, 2)]
+    append_to_log(tmp_path / "reminders.log", left, 1)
+    assert read_log(tmp_path / "reminders.log") == highest(left)
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"key x 1\n", b"\xff\n"])
