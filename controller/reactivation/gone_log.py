@@ -1,8 +1,9 @@
 """What has left this home, beside the store: a store that is restored from a backup does not know it.
 
 Each line is a reminder's key, how often it had been handed over, and when. It is written before the
-hand-over, so it says that a reminder may have gone. The key is a digest of reactivation, household, wave and
-means: only who has a list of households can find one in it.
+hand-over, so it says that a reminder may have gone. A further line says where no server
+has answered. The key is a digest of reactivation, household, wave and means: only who has a list of
+households can find one in it.
 """
 
 import fcntl
@@ -10,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from protocols.errors import InputError
 
@@ -21,10 +22,27 @@ _LINE_BYTES_MAX = 200
 
 
 class Left(NamedTuple):
-    """A reminder that is handed over: its key, and for the how manieth time."""
+    """A reminder that is handed over: its key, and for the how manieth time.
+
+    With UNANSWERED in that place: the last time no server has answered.
+    """
 
     key: str
     attempt: int
+
+
+# No attempt has this number; to earlier versions of this program such a line says nothing.
+UNANSWERED: Final = 0
+
+
+class Gone(NamedTuple):
+    """How often a reminder was handed over from here, and how many of these times no server answered."""
+
+    attempts: int = 0
+    unanswered: int = 0
+
+
+NEVER: Final = Gone()
 
 
 def key_of(campaign: str, ean: str, wave: str, means: str) -> str:
@@ -33,8 +51,8 @@ def key_of(campaign: str, ean: str, wave: str, means: str) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def read_log(path: Path) -> Mapping[str, int]:
-    """How often each reminder has been handed over from here; nothing where there is no file.
+def read_log(path: Path) -> Mapping[str, Gone]:
+    """What has become of each reminder that was handed over from here; nothing where there is no file.
 
     Raises InputError for a file that cannot be read, or that is something else. A last line that is torn is
     left out: who was killed there had handed nothing over.
@@ -45,7 +63,7 @@ def read_log(path: Path) -> Mapping[str, int]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    found: dict[str, int] = {}
+    found: dict[str, Gone] = {}
     *lines, _torn = text.split("\n")
     for number, line in enumerate(lines, 1):
         parts = line.split(" ")
@@ -55,12 +73,16 @@ def read_log(path: Path) -> Mapping[str, int]:
                 " send` wrote there; without the file a restored store would send again what had gone"
             )
         if line:
-            found[parts[0]] = max(int(parts[1]), found.get(parts[0], 0))
+            before, attempt = found.get(parts[0], NEVER), int(parts[1])
+            found[parts[0]] = Gone(max(attempt, before.attempts), before.unanswered + (attempt == UNANSWERED))
     return found
 
 
 def append_to_log(path: Path, left: Iterable[Left], now_ms: int) -> None:
-    """Note, on the disk, that these are handed over now. Raises InputError where that cannot be noted."""
+    """Note, on the disk, that these are handed over now, or were not answered.
+
+    Raises InputError where that cannot be noted.
+    """
     lines = "".join(f"{each.key} {each.attempt} {now_ms}\n" for each in left)
     if not lines:
         return

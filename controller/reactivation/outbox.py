@@ -26,7 +26,7 @@ from controller.office.people import Actor
 from controller.orders.acting import Act, acting
 from controller.reactivation.acts import check_clock, collect
 from controller.reactivation.drop_folder import is_there, write_letter_file, write_sms_file
-from controller.reactivation.gone_log import Left, append_to_log, key_of, read_log
+from controller.reactivation.gone_log import NEVER, UNANSWERED, Gone, Left, append_to_log, key_of, read_log
 from controller.reactivation.mail import Handed, Mailer
 from controller.reactivation.rules import (
     WAITS_MS_MAX,
@@ -47,7 +47,7 @@ from protocols.languages.catalogue import Sentences
 from protocols.languages.reactivation import STEPS, Reminder, write_letter, write_sms
 from protocols.reasons import Energy, Language
 
-# A server that takes a mail later is asked again so often, so long after.
+# A server that takes a mail later is asked until it has answered so often, and so long after each time.
 ATTEMPTS_MAX: Final = 5
 RETRY_MS: Final = 30 * MINUTE_MS
 # What has been sending for so long is sent by nobody any more: no answer of a server is waited for longer.
@@ -103,9 +103,13 @@ class SendingDesk:
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """A reminder that is being sent, and the household that it is for."""
+    """A reminder that is being sent, and the household that it is for.
+
+    `answers`: how many of a server it will have had, with the one to come.
+    """
 
     left: Left
+    answers: int
     message_id: str
     address: str
     means: Means
@@ -180,7 +184,7 @@ def _send_all(
     at_once: int,
     total: Sent,
     told: Callable[[int], None],
-    gone: Mapping[str, int],
+    gone: Mapping[str, Gone],
 ) -> Sent:
     while True:
         with _act(desk) as act:
@@ -209,6 +213,8 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
     except (UnreachableError, InputError) as error:
         rest = claimed[len(handed) :]
         _settle_all(desk, [*handed, *((each, Handed(NoticeState.PLANNED, str(error))) for each in rest)], 0)
+        if isinstance(error, UnreachableError):
+            _note_unanswered(desk, rest)
         raise
     except KeyboardInterrupt:
         # The one in the middle may have gone; those after it have not.
@@ -216,6 +222,7 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
         _settle_all(desk, [*handed, *((each, Handed(NoticeState.PLANNED)) for each in rest)], 0)
         raise
     count = _settle_all(desk, handed, RETRY_MS)
+    _note_unanswered(desk, [each for each, result in handed if result.state is NoticeState.SENDING])
     return structs.replace(
         total,
         sent=total.sent + count[NoticeState.SENT],
@@ -223,6 +230,12 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
         later=total.later + count[NoticeState.PLANNED],
         unknown=total.unknown + count[NoticeState.SENDING],
     )
+
+
+def _note_unanswered(desk: SendingDesk, claimed: Sequence[_Claimed]) -> None:
+    """Note that no server has answered about these, so that it does not count against their addresses."""
+    left = [Left(each.left.key, UNANSWERED) for each in claimed]
+    append_to_log(desk.log, left, desk.clock()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +251,7 @@ class _Claims:
     night: bool
 
 
-def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int]) -> _Claims:
+def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, Gone]) -> _Claims:
     """Mark the next reminders as being sent, and drop what is needless; none once somebody has closed it.
 
     `gone`: how often each has left this home. Where the store knows of fewer times it was restored since, and
@@ -280,8 +293,8 @@ def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int
         if household is None or leaving is not Leaving.SEND:
             notice.state, notice.ended_ms, notice.reason = NoticeState.DROPPED, act.now_ms, leaving.value
             dropped += 1
-        elif gone.get(key, 0) > notice.attempts:
-            _doubt(notice, gone[key], act.now_ms)
+        elif gone.get(key, NEVER).attempts > notice.attempts:
+            _doubt(notice, gone[key].attempts, act.now_ms)
             doubtful += 1
         else:
             notice.state, notice.told_ms = NoticeState.SENDING, campaign.deadline_ms
@@ -290,6 +303,7 @@ def _claim(act: Act, name: str, means: Means, limit: int, gone: Mapping[str, int
             claimed.append(
                 _Claimed(
                     Left(key, notice.attempts),
+                    notice.attempts - gone.get(key, NEVER).unanswered,
                     notice.message_id,
                     notice.address,
                     means,
@@ -318,16 +332,17 @@ def _settle_all(
         names = col(NoticeRow.message_id).in_([claimed.message_id for claimed, _ in handed])
         notices = {row.message_id: row for row in act.session.exec(select(NoticeRow).where(names))}
         for claimed, result in handed:
-            count[_settle(act, notices[claimed.message_id], result, wait_ms)] += 1
+            last = claimed.answers >= ATTEMPTS_MAX
+            count[_settle(act, notices[claimed.message_id], result, wait_ms, last=last)] += 1
     return count
 
 
-def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int) -> NoticeState:
+def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int, *, last: bool) -> NoticeState:
     if notice.state != NoticeState.SENDING:
         # It came back before its server had answered us.
         return NoticeState(notice.state)
     state = handed.state
-    if state is NoticeState.PLANNED and wait_ms and notice.attempts >= ATTEMPTS_MAX:
+    if state is NoticeState.PLANNED and wait_ms and last:
         state = NoticeState.BOUNCED
     notice.state, notice.reason = state, handed.reason
     match state:

@@ -1,6 +1,7 @@
 """Reminders are sent once at most, whatever ends a run, by a real mail server and into a real folder."""
 
 import json
+import smtplib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -281,6 +282,29 @@ def test_a_server_that_takes_it_later_is_asked_again_some_times(
     mailbox.on_data = ["552 too large"]
     plan(june, NOON, "second")
     assert dispatch(june, at("05 14:00"), tmp_path, mailbox.url).bounced == 1
+
+
+def test_only_what_a_server_has_answered_counts_against_an_address(
+    june: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is away, refuses us, and breaks off; then it takes the first mail later (greylisting)."""
+    now_ms = at("05 08:30")
+    for run in range(ATTEMPTS_MAX):
+        with pytest.raises(UnreachableError):
+            dispatch(june, now_ms + run, tmp_path, "smtp://127.0.0.1:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(smtplib.SMTP, "mail", lambda *_args: (421, b"not now"))
+        with pytest.raises(UnreachableError, match="not now"):
+            dispatch(june, now_ms + ATTEMPTS_MAX, tmp_path, mailbox.url)
+    mailbox.on_data = [None]
+    assert dispatch(june, now_ms + 10, tmp_path, mailbox.url) == Sent(sent=3, unknown=1)
+    mailbox.answers["h1@example.be"] = "450 greylisted, come back later"
+    now_ms += HOUR_MS
+    assert dispatch(june, now_ms, tmp_path, mailbox.url, again=True).later == 1
+    for _ in range(2, ATTEMPTS_MAX):
+        now_ms += RETRY_MS
+        assert dispatch(june, now_ms, tmp_path, mailbox.url).later == 1
+    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url) == Sent(bounced=1)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from controller.database.engine import open_store, reading
 from controller.reactivation import gone_log
-from controller.reactivation.gone_log import Left, append_to_log, key_of, read_log
+from controller.reactivation.gone_log import UNANSWERED, Gone, Left, append_to_log, key_of, read_log
 from controller.reactivation.outbox import RESTORED
 from controller.reactivation.views import show_household
 from protocols.errors import InputError
@@ -110,7 +110,7 @@ def test_what_was_only_asked_again_by_its_server_is_no_sign_of_a_backup(
 
 LEFT = st.lists(
     st.builds(
-        Left, st.sampled_from([key_of("c", str(n), "w", "email") for n in range(4)]), st.integers(1, 9)
+        Left, st.sampled_from([key_of("c", str(n), "w", "email") for n in range(4)]), st.integers(0, 9)
     ),
     max_size=6,
 )
@@ -131,8 +131,9 @@ def test_a_log_that_is_torn_anywhere_has_what_was_whole_and_goes_on(
     assert read_log(path) == highest([*first[:kept], *second])
 
 
-def highest(left: list[Left]) -> dict[str, int]:
-    return {each.key: max(other.attempt for other in left if other.key == each.key) for each in left}
+def highest(left: list[Left]) -> dict[str, Gone]:
+    attempts = {each.key: [other.attempt for other in left if other.key == each.key] for each in left}
+    return {key: Gone(max(numbers), numbers.count(UNANSWERED)) for key, numbers in attempts.items()}
 
 
 def test_two_runs_that_note_at_once_lose_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
