@@ -291,7 +291,8 @@ def bounced(act: Act, notice: NoticeRow, reason: str) -> bool:
         return False
     notice.state, notice.ended_ms, notice.reason = NoticeState.BOUNCED, act.now_ms, reason
     act.session.add(notice)
-    _audit(act, notice.campaign, does="bounce", ean=notice.ean, means=notice.means, reason=reason)
+    # Without the reason: it may name the household, and the audit keeps it when they have left.
+    _audit(act, notice.campaign, does="bounce", ean=notice.ean, means=notice.means)
     return True
 
 

@@ -12,13 +12,20 @@ from sqlmodel import select
 from controller.connections.moving import move_out
 from controller.database.campaign_tables import NoticeRow
 from controller.database.engine import reading, writing
-from controller.database.tables import TenancyRow
+from controller.database.tables import AuditRow, TenancyRow
 from controller.orders.acting import acting
 from controller.reactivation import outbox
-from controller.reactivation.acts import close, message_id, move_deadline
+from controller.reactivation.acts import (
+    bounced_by_hand,
+    bounced_mail,
+    close,
+    message_id,
+    move_deadline,
+    record,
+)
 from controller.reactivation.drop_folder import write_letter_file, write_sms_file
 from controller.reactivation.outbox import ATTEMPTS_MAX, RETRY_MS, Sent
-from controller.reactivation.rules import Means
+from controller.reactivation.rules import Happening, LearnedBy, Means
 from controller.reactivation.store import campaign_named
 from controller.timing.store import ClockWritten, write_clock
 from protocols.errors import InputError, RefusedError, UnreachableError
@@ -397,6 +404,28 @@ def test_where_a_leaver_was_written_to_is_forgotten_and_that_it_was_is_not(
         assert [each.state for each in gone] == ["bounced", "planned", "sent", "planned"]
         assert all(each.address for each in found if each not in gone)
     assert dispatch(june, NOON + HOUR_MS, tmp_path, mailbox.url, again=True) == Sent(sent=2, dropped=2)
+
+
+def test_the_audit_keeps_nothing_that_people_or_servers_write_about_a_household(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    """All that is written freely: why a reminder came back, the proof of a step, and contacts."""
+    told = "550 <h1@example.be>: Household 1 of Rue 1 is unknown"
+    mailbox.answers["h4@example.be"] = told
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    with acting(june, NO_ROOT, ANNE, NOON + HOUR_MS) as act:
+        assert bounced_mail(act, NAME, str(mailbox.mails[0]["Message-ID"]), told) is not None
+        left = str(mailbox.mails[1]["To"])[1]
+        assert bounced_by_hand(act, NAME, ean(int(left)), Means.EMAIL, told)
+        record(act, NAME, ean(1), Happening.MET, LearnedBy.CALL, NOON, proof=told)
+        record(act, NAME, ean(1), Happening.MET, LearnedBy.CALL, NOON, proof=told, withdrawn=True)
+    with reading(june) as session:
+        bodies = b"".join(row.body for row in session.exec(select(AuditRow)))
+        reasons = session.exec(select(NoticeRow.reason)).all()
+    assert reasons.count(told) == 3, "people still see why"
+    assert bodies.count(b'"does":"bounce"') == 2
+    for word in (b"example.be", b"Household", b"Rue", b"550"):
+        assert word not in bodies
 
 
 def test_the_name_of_a_reminder_never_changes_and_has_no_ean_in_it(june: Engine) -> None:
