@@ -1,11 +1,12 @@
 """Takes in how households can be written to: a CSV file of the DSO, all of it or nothing."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from msgspec import Struct
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from controller.database.bulk import in_batches, upsert
@@ -24,6 +25,25 @@ from protocols.limits import TEXT_CHARS_MAX
 COLUMNS: Final = ("ean", "name", "email", "phone", "street", "postcode", "town")
 PROBLEMS_MAX: Final = 100
 _ROWS_AT_ONCE: Final = 5_000
+# A file is read into memory, at some 0.4 kB a row, so that nobody waits for the store meanwhile.
+_ROWS_MAX: Final = 1_000_000
+
+_Values = tuple[str | None, ...]
+
+
+class ContactsRead(Struct, frozen=True, kw_only=True):
+    """A file of contacts as it was read, without the store: how many rows, and what is wrong with them.
+
+    `told`: of each household its row and its values in the order of `heads`. `wrong`: how many cells and rows
+    are; `problems`: the first of them.
+    """
+
+    where: str
+    heads: tuple[str, ...]
+    rows: int
+    told: dict[str, tuple[int, _Values]]
+    problems: tuple[RowProblem, ...]
+    wrong: int
 
 
 class ContactsTaken(Struct, frozen=True, kw_only=True):
@@ -46,51 +66,56 @@ class _WrongContactError(ValueError):
     """A cell is not allowed; the text says what is."""
 
 
-def take_contacts(act: Act, rows: Iterator[Row], where: str) -> ContactsTaken:
-    """Store the contacts of a file, heads first. The same file again changes nothing.
+def read_contacts(rows: Iterator[Row], where: str) -> ContactsRead:
+    """Read the contacts of a file, heads first. It takes seconds for a large one, so no act is begun before.
 
-    Raises WrongContactsError for a file with wrong rows, which rolls the act back; InputError for one that is
-    no table of contacts at all.
+    Raises InputError for one that is no table of contacts at all, or too long.
     """
     first = next(rows, None)
     if first is None:
         raise InputError(f"{where}: empty; allowed: a row of heads, and a row for each household")
     heads = _heads(first[1], where)
-    count = changed = wrong = 0
+    at = heads.index("ean")
+    count = wrong = 0
     problems: list[RowProblem] = []
-    seen: set[str] = set()
-    while batch := list(islice(rows, _ROWS_AT_ONCE)):
-        count += len(batch)
-        read: dict[str, tuple[str | None, ...]] = {}
-        for row, cells in batch:
-            values = _read_row(row, cells, heads)
-            if isinstance(values, tuple):
-                ean = values[0] or ""
-                if ean in seen:
-                    values = [RowProblem(row, "ean", ean, "each household once")]
-                else:
-                    seen.add(ean)
-                    read[ean] = values
-            if isinstance(values, list):
-                wrong += len(values)
-                problems += values[: PROBLEMS_MAX - len(problems)]
-        unknown = set(read) - _known(act.session, read)
-        wrong += len(unknown)
-        lines = {cells[heads.index("ean")].strip(): row for row, cells in batch if len(cells) == len(heads)}
-        missing = [
-            RowProblem(lines[ean], "ean", ean, "a household that `relance meters import` has named")
-            for ean in sorted(unknown)
-        ]
-        problems += missing[: PROBLEMS_MAX - len(problems)]
-        if not wrong:
-            changed += _store(act.session, read, heads, act.now_ms)
+    told: dict[str, tuple[int, _Values]] = {}
+    for row, cells in rows:
+        count += 1
+        if count > _ROWS_MAX:
+            raise InputError(f"{where}: more than {_ROWS_MAX} rows; allowed: several files")
+        values = _read_row(row, cells, heads)
+        if isinstance(values, tuple):
+            ean = values[at] or ""
+            if ean not in told:
+                told[ean] = row, values
+                continue
+            values = [RowProblem(row, "ean", ean, "each household once")]
+        wrong += len(values)
+        problems += values[: PROBLEMS_MAX - len(problems)]
+    return ContactsRead(
+        where=where, heads=heads, rows=count, told=told, problems=tuple(problems), wrong=wrong
+    )
+
+
+def take_contacts(act: Act, read: ContactsRead) -> ContactsTaken:
+    """Store the contacts of a file. The same file again changes nothing.
+
+    Raises WrongContactsError for a file with wrong rows, also where nobody knows the household.
+    """
+    unknown = _unknown(act.session, read.told)
+    wrong = read.wrong + len(unknown)
     if wrong:
-        raise WrongContactsError(problems, wrong)
+        allowed = "a household that `relance meters import` has named"
+        problems = [*read.problems, *(RowProblem(row, "ean", ean, allowed) for row, ean in unknown)]
+        problems.sort(key=lambda problem: problem.row)
+        raise WrongContactsError(problems[:PROBLEMS_MAX], wrong)
+    eans, changed = iter(read.told), 0
+    while batch := list(islice(eans, _ROWS_AT_ONCE)):
+        changed += _store(act.session, {ean: read.told[ean][1] for ean in batch}, read.heads, act.now_ms)
     if changed:
-        audit.record(
-            act.session, act.now_ms, act.actor.name, AuditAct.IMPORT, where, contacts=count, changed=changed
-        )
-    return ContactsTaken(rows=count, changed=changed)
+        counts = {"contacts": read.rows, "changed": changed}
+        audit.record(act.session, act.now_ms, act.actor.name, AuditAct.IMPORT, read.where, **counts)
+    return ContactsTaken(rows=read.rows, changed=changed)
 
 
 def _heads(cells: Sequence[str], where: str) -> tuple[str, ...]:
@@ -106,20 +131,18 @@ def _heads(cells: Sequence[str], where: str) -> tuple[str, ...]:
     return heads
 
 
-def _read_row(
-    row: int, cells: Sequence[str], heads: tuple[str, ...]
-) -> tuple[str | None, ...] | list[RowProblem]:
-    """The values of a row, in the order of COLUMNS, or all that is wrong with it."""
+def _read_row(row: int, cells: Sequence[str], heads: tuple[str, ...]) -> _Values | list[RowProblem]:
+    """The values of a row, or all that is wrong with it."""
     if len(cells) != len(heads):
         return [RowProblem(row, "", f"{len(cells)} cells", f"{len(heads)}, as row 1 has heads")]
-    values: dict[str, str | None] = {}
+    values: list[str | None] = []
     wrong: list[RowProblem] = []
     for head, cell in zip(heads, cells, strict=True):
         try:
-            values[head] = _value(head, cell)
+            values.append(_value(head, cell))
         except _WrongContactError as error:
             wrong.append(RowProblem(row, head, cell, str(error)))
-    return wrong or tuple(map(values.get, COLUMNS))
+    return wrong or tuple(values)
 
 
 def _value(head: str, cell: str) -> str | None:
@@ -148,31 +171,23 @@ def _value(head: str, cell: str) -> str | None:
     return text
 
 
-def _known(session: Session, eans: dict[str, tuple[str | None, ...]]) -> set[str]:
-    found: set[str] = set()
-    for batch in in_batches(eans):
-        found.update(session.exec(select(HouseholdRow.ean).where(col(HouseholdRow.ean).in_(batch))))
-    return found
+def _unknown(session: Session, told: Mapping[str, tuple[int, _Values]]) -> list[tuple[int, str]]:
+    """The rows and EANs of households that nobody has named."""
+    known: set[str] = set()
+    for batch in in_batches(told):
+        known.update(session.exec(select(HouseholdRow.ean).where(col(HouseholdRow.ean).in_(batch))))
+    return [(row, ean) for ean, (row, _) in told.items() if ean not in known]
 
 
-def _store(
-    session: Session, read: dict[str, tuple[str | None, ...]], heads: tuple[str, ...], now_ms: int
-) -> int:
+def _store(session: Session, read: Mapping[str, _Values], heads: tuple[str, ...], now_ms: int) -> int:
     """Store the values, and that they were told now. A column that the file does not have stays as it is.
 
     Returns how many differ from what was stored.
     """
-    before: dict[str, ContactRow] = {}
-    for batch in in_batches(read):
-        rows = session.exec(select(ContactRow).where(col(ContactRow.ean).in_(batch)))
-        before |= {row.ean: row for row in rows}
-    mine = [COLUMNS.index(head) for head in heads]
-    changed = sum(
-        1
-        for ean, values in read.items()
-        if ean not in before or any(getattr(before[ean], COLUMNS[index]) != values[index] for index in mine)
-    )
+    # Columns, not rows of the ORM: others wait for the store.
+    columns = select_columns(*(getattr(ContactRow, head) for head in ("ean", *heads)))
+    stored = session.execute(columns.where(col(ContactRow.ean).in_(read)))
+    before = {ean: tuple(values) for ean, *values in stored}
     session.expire_all()
-    told = [(*(values[index] for index in mine), now_ms) for values in read.values()]
-    upsert(session, "contact", ("ean",), (*heads, "told_ms"), told)
-    return changed
+    upsert(session, "contact", ("ean",), (*heads, "told_ms"), [(*each, now_ms) for each in read.values()])
+    return sum(before.get(ean) != values for ean, values in read.items())

@@ -19,7 +19,7 @@ from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
 from controller.meters.choosing import METER_FIELDS
 from controller.query.rules import read_query
 from controller.reactivation.acts import CampaignOpening, close, move_deadline, open_campaign
-from controller.reactivation.contacts import WrongContactsError, take_contacts
+from controller.reactivation.contacts import WrongContactsError, read_contacts, take_contacts
 from controller.reactivation.views import (
     CampaignView,
     Funnel,
@@ -125,9 +125,11 @@ def contacts(
     """
     check_choice(encoding, ENCODINGS, "--encoding")
     check_choice(delimiter, DELIMITERS, "--delimiter")
+    # Before the act: nobody waits for the store while a large file is read.
+    read = read_contacts(rows_of(_lines(file), str(file), encoding, delimiter), file.name)
     try:
         with face.acting_as(Role.PROTECT) as act:
-            taken = take_contacts(act, rows_of(_lines(file), str(file), encoding, delimiter), file.name)
+            taken = take_contacts(act, read)
     except WrongContactsError as error:
         for problem in error.problems:
             complain(f"{file}: {problem_in_words(problem)}")

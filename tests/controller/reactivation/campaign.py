@@ -14,7 +14,7 @@ from controller.office.people import Actor
 from controller.orders.acting import acting
 from controller.query.rules import read_query
 from controller.reactivation.acts import CampaignOpening, Planned, open_campaign, plan_reminders, record
-from controller.reactivation.contacts import COLUMNS, take_contacts
+from controller.reactivation.contacts import COLUMNS, read_contacts, take_contacts
 from controller.reactivation.mail import Mailer, read_server
 from controller.reactivation.outbox import SendingDesk, Sent, send
 from controller.reactivation.rules import Happening, LearnedBy, Means
@@ -58,7 +58,7 @@ def populate(store: Engine, count: int, *, email: bool = True) -> None:
         for n in range(1, count + 1)
     ]
     with acting(store, NO_ROOT, ANNE, OPENED_MS) as act:
-        take_contacts(act, iter(enumerate([list(COLUMNS), *cells], 1)), "contacts.csv")
+        take_contacts(act, read_contacts(iter(enumerate([list(COLUMNS), *cells], 1)), "contacts.csv"))
 
 
 def open_june(store: Engine, order_id: str | None = None) -> int:

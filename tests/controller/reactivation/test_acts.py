@@ -15,9 +15,9 @@ from controller.database.campaign_tables import (
 )
 from controller.database.engine import reading, writing
 from controller.orders.acting import acting
-from controller.reactivation import outbox
+from controller.reactivation import contacts, outbox
 from controller.reactivation.acts import bounced_by_hand, collect, move_deadline, plan_reminders, record
-from controller.reactivation.contacts import WrongContactsError, take_contacts
+from controller.reactivation.contacts import WrongContactsError, read_contacts, take_contacts
 from controller.reactivation.rules import Happening, LearnedBy, Means
 from controller.reactivation.store import campaign_named, households
 from controller.reactivation.views import unreached, visits
@@ -150,9 +150,9 @@ def test_doors_are_sorted_where_parts_of_an_address_are_missing(june: Engine) ->
         [ean(4), "", "A"],
     ]
     with acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
-        take_contacts(act, iter(enumerate(rows, 1)), "x.csv")
+        take_contacts(act, read_contacts(iter(enumerate(rows, 1)), "x.csv"))
         postcodes = [["ean", "postcode"], [ean(3), ""], [ean(4), "4000"]]
-        take_contacts(act, iter(enumerate(postcodes, 1)), "x.csv")
+        take_contacts(act, read_contacts(iter(enumerate(postcodes, 1)), "x.csv"))
     with reading(june) as session:
         doors = visits(session, NAME)
     assert [each.meter for each in doors] == ["m00004", "m00001", "m00002", "m00003"]
@@ -231,7 +231,7 @@ def test_a_wrong_contact_stores_nothing_of_the_file(june: Engine, line: str) -> 
     good = {"ean": ean(1), "email": "new@example.be", "phone": "0471000000"}
     rows = [list(good), list(good.values()), list(({**good, "ean": ean(2)} | {head: cell}).values())]
     with pytest.raises(WrongContactsError) as caught, acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
-        take_contacts(act, iter(enumerate(rows, 1)), "x.csv")
+        take_contacts(act, read_contacts(iter(enumerate(rows, 1)), "x.csv"))
     (problem,) = caught.value.problems
     assert (problem.row, problem.column, problem.value) == (3, head, cell)
     assert allowed in problem.allowed
@@ -243,14 +243,28 @@ def test_a_contact_is_there_once_and_a_file_again_changes_nothing(june: Engine) 
     rows = [["ean", "phone"], [ean(1), "+32 471/12.34.56"], [ean(2), ""]]
     for changed in (2, 0):
         with acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
-            assert take_contacts(act, iter(enumerate(rows, 1)), "x.csv").changed == changed
+            assert take_contacts(act, read_contacts(iter(enumerate(rows, 1)), "x.csv")).changed == changed
     with reading(june) as session:
         found = {row.ean: row for row in session.exec(select(ContactRow))}
         assert (found[ean(1)].phone, found[ean(1)].email) == ("+32471123456", "h1@example.be")
         assert found[ean(2)].phone is None
     twice = [["ean", "phone"], [ean(1), "0470123456"], [ean(1), "0470123457"]]
     with pytest.raises(WrongContactsError), acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
-        take_contacts(act, iter(enumerate(twice, 1)), "x.csv")
+        take_contacts(act, read_contacts(iter(enumerate(twice, 1)), "x.csv"))
+
+
+def test_a_file_of_contacts_has_a_limit_and_all_that_is_wrong_is_named_by_row(
+    june: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [["ean", "phone"], [ean(9), "0470123456"], [ean(1), "12"], [ean(8), ""], [ean(2), "13"]]
+    read = read_contacts(iter(enumerate(rows, 1)), "x.csv")
+    with pytest.raises(WrongContactsError) as caught, acting(june, NO_ROOT, ANNE, OPENED_MS) as act:
+        take_contacts(act, read)
+    found = [(each.row, each.column) for each in caught.value.problems]
+    assert (found, caught.value.wrong) == ([(2, "ean"), (3, "phone"), (4, "ean"), (5, "phone")], 4)
+    monkeypatch.setattr(contacts, "_ROWS_MAX", 3)
+    with pytest.raises(InputError, match=r"x\.csv: more than 3 rows; allowed: several files"):
+        read_contacts(iter(enumerate(rows, 1)), "x.csv")
 
 
 # -- whatever happens -----------------------------------------------------------------------------

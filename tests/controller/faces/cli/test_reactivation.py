@@ -1,6 +1,11 @@
 """`relance reactivation`: what a person sees, and what is refused, in one line each."""
 
+import fcntl
+import os
 import sys
+import termios
+import time  # noqa: TID251 # waits for a real process
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,11 +19,12 @@ from controller.reactivation.mail import Handed
 from controller.reactivation.rules import NoticeState
 from protocols.instants import DAY_MS
 from protocols.reasons import Voice
-from tests.controller.faces.cli.invocation import call
+from tests.controller.faces.cli.invocation import call, call_outside
 from tests.controller.faces.cli.test_clocks import BOTH, service_believes
 from tests.controller.households.households import ean
 
 DEADLINE = "2099-07-03T23:01+02:00"
+PATIENCE_S = 60.0
 OPEN = ("reactivation", "open", "june", "--where", "area==Namur", "--sender", "The network", "--phone", "078")
 
 
@@ -40,6 +46,30 @@ def opened(home: Path, tmp_path: Path) -> Path:
 def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the machine's clock shows, it is day: what is sent by night has tests of its own."""
     monkeypatch.setattr("controller.reactivation.rules.is_night", lambda _instant_ms, _zone: False)
+
+
+def test_others_may_write_while_a_file_of_contacts_is_read(opened: Path, tmp_path: Path) -> None:
+    """The file is a pipe that has not ended: the command reads, and another one is done meanwhile."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(call_outside, opened, "reactivation", "contacts", str(pipe))
+        # For reading too: that waits for nobody to open the other end.
+        with os.fdopen(os.open(pipe, os.O_RDWR), "w") as file:
+            file.write(f"ean,email\n{ean(1)},h1@example.be\n")
+            file.flush()
+            wait_until_read(file.fileno())
+            assert call(opened, "reactivation", "close", "june").status == 0
+            file.write(f"{ean(2)},h2@example.be\n")
+        assert taken.result().out == "2 rows: 2 new or changed.\n"
+
+
+def wait_until_read(pipe: int) -> None:
+    """Until somebody has taken all that is in the pipe."""
+    ends_s = time.monotonic() + PATIENCE_S
+    while int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder):
+        assert time.monotonic() < ends_s, "nobody reads"
+        time.sleep(0.01)
 
 
 def test_the_counts_are_shown_and_add_up(opened: Path) -> None:
