@@ -74,7 +74,7 @@ def root_seen(session: Session) -> int:
 def keep_proposed(session: Session, envelope: bytes, *, countersign: bool) -> None:
     """Keep a root that waits for signatures, in the place of any other.
 
-    `countersign`: whoever signs it also signs the orders that stand on dropped keys alone.
+    `countersign`: whoever signs it also signs the orders that it leaves too few signers.
     """
     keep_sealed(session, _PROPOSED, envelope)
     keep_sealed(session, _COUNTERSIGNING, b"yes" if countersign else b"no")

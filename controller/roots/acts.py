@@ -3,10 +3,10 @@
 Both name what it does: whoever signs second names the people whom it drops, or, where it gives anybody more
 than they had, the document itself by its code.
 
-No root goes out while an order in force stands on a dropped key alone: a meter that joins later could not
-take that order any more. Whoever proposes or signs can put their own signature under such orders
-(`countersign`); a release is numbered by its key, and is made anew instead. Asked for at the proposal, it
-holds for everybody who signs it.
+No root goes out while an order in force stands only on keys that it drops, or takes the role from: a meter
+that joins later could not take that order any more. Whoever proposes or signs can put their own signature
+under such orders (`countersign`); a release is numbered by its key, and is made anew instead. Asked for at
+the proposal, it holds for everybody who signs it.
 """
 
 from collections.abc import Collection
@@ -41,9 +41,9 @@ from controller.roots.rules import (
     RootChange,
     change_between,
     check_follows,
-    dropped_keys,
     next_root,
     people_of,
+    takes_signers,
 )
 from protocols.documents.envelope import (
     Signer,
@@ -69,7 +69,7 @@ _WAITING = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 class RootProposal(Struct, frozen=True, kw_only=True):
     """A root after an act: its envelope, and whether it is in force now.
 
-    `stranded`: the orders in force that stand on dropped keys alone, as `id object`, and the issuers as
+    `stranded`: the orders in force with too few signers under it, as `id object`, and the issuers as
     `issuers/VERSION`; while there are any it does not go out. `countersigned`: those under which this act has
     put a signature, or that it has made anew; `countersigning`: whoever signs this root does the same.
     """
@@ -214,15 +214,14 @@ def _step(act: Act, root: Root, envelope: bytes, own: Signer | None, *, counters
 
 def _stranded(act: Act, new: Root) -> list[OrderRow]:
     """The orders in force that a meter under the new root would refuse for want of a signer."""
-    gone = dropped_keys(act.root, new)
+    if not takes_signers(act.root, new):
+        return []
     query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, col(OrderRow.kind) != Kind.LEASE)
     found = []
     for row in act.session.exec(query.order_by(col(OrderRow.id))):
         order = order_of(row)
-        if (
-            not gone
-            or not is_sent_again(order)
-            or meets(open_signed(row.envelope, new, ORDER_TYPE), new, KINDS[order.kind].role)
+        if not is_sent_again(order) or meets(
+            open_signed(row.envelope, new, ORDER_TYPE), new, KINDS[order.kind].role
         ):
             continue
         if order.kind is not Kind.RELEASE or _waits(act, row):
@@ -233,7 +232,7 @@ def _stranded(act: Act, new: Root) -> list[OrderRow]:
 def _stranded_issuers(act: Act, new: Root) -> tuple[str, ...]:
     """The issuers in force, if a meter that is made later would refuse them for want of signers."""
     sealed = issuers_in_force(act.session)
-    if sealed is None or not dropped_keys(act.root, new):
+    if sealed is None or not takes_signers(act.root, new):
         return ()
     if meets(open_signed(sealed.envelope, new, ISSUERS_TYPE), new, Role.HARM):
         return ()

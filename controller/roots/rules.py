@@ -161,9 +161,9 @@ def change_between(old: Root, new: Root) -> RootChange:
     )
 
 
-def dropped_keys(old: Root, new: Root) -> frozenset[str]:
-    """The keyids that the old root lists and the new one does not."""
-    return frozenset(old.keys.keys() - new.keys.keys())
+def takes_signers(old: Root, new: Root) -> bool:
+    """Whether a key counts no more for a role: it is dropped, or its holder acts in that role no more."""
+    return any(set(_keyids(old, role)) - set(_keyids(new, role)) for role in old.roles)
 
 
 def roles_of(root: Root, name: str) -> frozenset[Role]:

@@ -32,7 +32,7 @@ Countersign = Annotated[
     bool,
     typer.Option(
         "--countersign",
-        help="Sign orders that stand on dropped keys alone, or release anew; so does who signs the root.",
+        help="Sign orders that it leaves too few signatures, or release anew; so does who signs the root.",
     ),
 ]
 
@@ -105,7 +105,7 @@ def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> 
         )
         return [
             *lines,
-            "It does not go out: without the dropped keys these, in force, have too few signatures.",
+            "It does not go out: without what it takes away these, in force, have too few signatures.",
             *(f"  {each}" for each in few_in_words(done.stranded, holders)),
             then,
         ]

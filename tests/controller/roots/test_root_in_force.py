@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from controller.database.engine import reading
+from controller.database.engine import reading, writing
 from controller.database.tables import OrderRow
+from controller.office.issuers_store import keep_issuers_signed
 from controller.office.people import Actor
 from controller.office.root_store import newer_root
 from controller.orders.acting import acting
@@ -17,9 +18,10 @@ from controller.roots import acts as roots
 from controller.roots.rules import Newcomer, RootChange
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, seal
+from protocols.documents.issuers import ISSUERS_TYPE, Issuers, write_issuers
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.orders import ORDER_TYPE, write_document
-from protocols.documents.roles import Root
+from protocols.documents.roles import Root, meets, open_signed
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.link.topics import Channel, Place
 from tests.controller.service_bench import SERVICE_KEYS, World, controller_with, make_link
@@ -117,6 +119,47 @@ def test_a_root_that_drops_a_key_stops_its_new_documents_and_takes_nothing_away(
         assert {span.name for span in meter.known.holds} == {"hold/mora"}
 
     run_story(engine, story)
+
+
+def test_a_root_that_takes_a_role_away_strands_no_order_and_no_list_of_issuers(engine: Engine) -> None:
+    """Anna keeps her key and protects no more: a meter that comes later would refuse what she signed."""
+
+    async def story(world: World) -> None:
+        hold = world.declare("mora", world.now_ms, world.now_ms + 30 * DAY_MS)
+        issuers = seal(write_issuers(Issuers(version=1, issuers=())), ISSUERS_TYPE, harm_signers())
+        with writing(world.engine) as session:
+            keep_issuers_signed(session, issuers)
+        await world.settle()
+        change = RootChange(roles={"anna": frozenset({Role.HARM}), "dora": frozenset({Role.PROTECT})})
+        stranded = (f"{hold.id} hold/mora", "issuers/1")
+        with acting(world.engine, ROOT, Actor("gina", SIGNERS["gina"]), world.now_ms) as act:
+            assert roots.propose(act, change).stranded == stranded
+        waiting = sign(world)
+        assert (waiting.in_force, waiting.stranded) == (False, stranded)
+        envelope = active_envelope(world, hold.id)
+        assert not meets(open_signed(envelope, waiting.root, ORDER_TYPE), waiting.root, Role.PROTECT)
+
+    run_story(engine, story)
+
+
+def test_a_root_that_gives_a_role_and_takes_none_goes_out(engine: Engine) -> None:
+    async def story(world: World) -> None:
+        world.declare("mora", world.now_ms, world.now_ms + 30 * DAY_MS)
+        await world.settle()
+        put_in_force(world, RootChange(roles={"anna": frozenset({Role.PROTECT, Role.HARM})}), "gina", "hugo")
+
+    run_story(engine, story)
+
+
+def active_envelope(world: World, order_id: str) -> bytes:
+    with reading(world.engine) as session:
+        row = session.get(OrderRow, order_id)
+        assert row is not None
+        return row.envelope
+
+
+def harm_signers() -> list[Signer]:
+    return [SIGNERS["dora"], SIGNERS["eric"]]
 
 
 def signer_of(name: str) -> Signer:

@@ -13,8 +13,8 @@ from controller.roots.rules import (
     Newcomer,
     RootChange,
     check_follows,
-    dropped_keys,
     next_root,
+    takes_signers,
 )
 from protocols.documents.envelope import keyid_of
 from protocols.documents.kind_rule import Role
@@ -41,7 +41,8 @@ def test_a_next_root_is_good_or_refused_and_drops_exactly_whom_it_should(dropped
     root = next_root(ROOT, drop(dropped), MONDAY_MS)
     assert read_root(write_root(root)) == root
     assert (root.version, root.expires_ms) == (ROOT.version + 1, MONDAY_MS + ROOT_LIFE_MS)
-    assert dropped_keys(ROOT, root) == {SIGNERS[name].keyid for name in dropped}
+    assert ROOT.keys.keys() - root.keys.keys() == {SIGNERS[name].keyid for name in dropped}
+    assert takes_signers(ROOT, root) == bool(dropped)
     for role, names in left.items():
         assert root.roles[role].threshold == ROOT.roles[role].threshold
         assert root.roles[role].keyids == tuple(SIGNERS[name].keyid for name in names)

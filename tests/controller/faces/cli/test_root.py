@@ -53,7 +53,7 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     proposed = call(home, "root", "propose", "--drop", "carl", "--as", "anne")
     assert proposed.status == 1
     assert "o000001 hold/mora" in proposed.out
-    assert "without the dropped keys these, in force, have too few signatures" in proposed.out
+    assert "without what it takes away these, in force, have too few signatures" in proposed.out
     assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
     signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--countersign", "--json")
     assert signed.status == 0
