@@ -7,6 +7,7 @@ import typer
 from msgspec import to_builtins
 
 from controller.connections.moving import move_out
+from controller.connections.working import SecretFolder
 from controller.faces.cli import households as households_face
 from controller.faces.cli.face import Face
 from controller.faces.cli.left import money_in_words, tenancy_fields
@@ -137,5 +138,17 @@ def read_ean(text: str) -> str:
 
 def secret_file(face: Face, path: Path) -> SecretFile:
     """Where to write what goes into a meter, and of what. Raises InputError without the fleet's key."""
+    fleet_key, root = _new_secrets(face)
+    return SecretFile(path=path, fleet_key=fleet_key, root=root)
+
+
+def secret_folder(face: Face, folder: Path) -> SecretFolder:
+    """As `secret_file`, for a list of meters."""
+    fleet_key, root = _new_secrets(face)
+    return SecretFolder(folder=folder, fleet_key=fleet_key, root=root)
+
+
+def _new_secrets(face: Face) -> tuple[bytes, bytes]:
+    """The fleet's key in its last generation, and the root: of these new meters are made."""
     settings = face.office.settings
-    return SecretFile(path=path, fleet_key=newest_generation(settings), root=settings.root.read_bytes())
+    return newest_generation(settings), settings.root.read_bytes()

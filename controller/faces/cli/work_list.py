@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from controller.connections.work_rows import Doing, Work, WorkList, read_works
-from controller.connections.working import SecretFolder, Worked, WorkState, work_off
+from controller.connections.working import Worked, WorkState, work_off
 from controller.faces.cli import leaving
 from controller.faces.cli.face import Face
+from controller.faces.cli.fleet_life import secret_folder
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.showing import print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
 from controller.households.rules import problem_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
-from controller.office.keys import load_fleet_key
 from controller.orders.acting import Act, acting
 from protocols.arguments import check_choice
 from protocols.documents.kind_rule import Kind, Role
@@ -81,7 +81,7 @@ def work_one(
 def _carry_out(face: Face, works: Sequence[Work], secrets: Path | None) -> list[Worked]:
     basis, office = face.basis, face.office
     harms = any(each.do is Doing.MOVE_OUT for each in works)
-    folder = None if secrets is None else _folder(face, secrets)
+    folder = None if secrets is None else secret_folder(face, secrets)
     face.warn_of_clocks()
     actor = face.actor(KINDS[Kind.CLEAR_FLAG].role if harms else Role.PROTECT)
     mind_losses(office, face.issue_ms())
@@ -100,13 +100,6 @@ def _carry_out(face: Face, works: Sequence[Work], secrets: Path | None) -> list[
             complain(f"{len(done)} of {len(works)} rows are carried out; the same list goes on.")
             raise
     return done
-
-
-def _folder(face: Face, folder: Path) -> SecretFolder:
-    settings = face.office.settings
-    return SecretFolder(
-        folder=folder, fleet_key=load_fleet_key(settings.fleet_key), root=settings.root.read_bytes()
-    )
 
 
 def _complain(face: Face, listed: WorkList, file: Path) -> int:

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from controller.database.tables import MeterRow
+from controller.office.fleet_keys import newest_generation
+from controller.office.keys import load_fleet_key
+from controller.office.settings import settings_from
+from protocols.link.keys import meter_key
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call
 from tests.controller.households.households import ean
@@ -45,6 +49,20 @@ def test_a_replacement_tells_where_the_money_goes_and_what_was_ordered(peopled: 
     assert (old["successor"], old["worth_ueur"], old["payment"]) == ("m00099", 12_340_000, "carried.1")
     paid = call(peopled, "topup", "m00001", "--eur", "5.00", "--id", "p1")
     assert (paid.status, "was replaced; allowed: m00099, in its place" in paid.one_line()) == (1, True)
+
+
+def test_new_meters_of_a_list_get_the_fleets_last_key_as_a_single_one_does(
+    peopled: Path, tmp_path: Path
+) -> None:
+    assert call(peopled, "keys", "rotate", "--fleet", "--as", "anne").status == 0
+    file = tmp_path / "work.csv"
+    file.write_text(f"do,meter,new,ean\nreplace,m00001,m00099,{EAN}\n")
+    done = call(peopled, "meters", "work", str(file), *BASIS, "--secrets", str(tmp_path))
+    assert done.status == 0, done
+    settings = settings_from({}, peopled)
+    key = meter_key(newest_generation(settings), "m00099").hex()
+    assert key != meter_key(load_fleet_key(settings.fleet_key), "m00099").hex()
+    assert json.loads((tmp_path / "m00099.json").read_text())["key"] == key
 
 
 def test_programs_get_all_of_it(peopled: Path) -> None:
