@@ -6,7 +6,7 @@ from controller.database.engine import writing
 from controller.office.opening import Office
 from controller.office.people import Actor
 from controller.privacy.limits_file import load_limits
-from controller.privacy.purging import Over, Purged, as_of_ms, count_over, purge
+from controller.privacy.purging import Doors, Over, Purged, as_of_ms, count_over, purge
 from controller.privacy.rules import Limits
 from controller.timing.comparing import Here
 from controller.timing.views import ClockSeen, see_clock
@@ -33,7 +33,8 @@ def purge_now(office: Office, zone: ZoneInfo, actor: Actor, here: Here) -> Purge
     limits = limits_of(office)
     with office.reading() as session:
         check_clock(see_clock(session, here))
-    return purge(lambda: writing(office.store), limits, zone, actor.name, here.now_ms)
+    doors = Doors(office.reading, lambda: writing(office.store))
+    return purge(doors, limits, zone, actor.name, here.now_ms)
 
 
 def check_clock(seen: ClockSeen) -> None:

@@ -1,17 +1,30 @@
 """Takes what is kept no longer, in steps that may be killed and run again (`rules` says which rows).
 
-Each step is one transaction, with its entry in the audit. Orders, payments and the audit are never touched:
+Each step is one transaction, with its entry in the audit. Whatever stays over once it is over is looked for
+before that, while others may write. Orders, payments and the audit are never touched:
 the ledger and the proof of who did what need them. Of a black box the last entry of each kind stays, so that
 `meters why` can still say why a meter is as it is.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    update,
+)
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, select
@@ -42,6 +55,8 @@ from protocols.instants import DAY_MS, iso_from_ms
 _REACHED: Final = "privacy/purged"
 # So many rows go in one transaction, which others wait for.
 _ROWS_AT_ONCE: Final = 20_000
+# So many are found at once, for several transactions: to find them may mean to read the whole table.
+_FOUND_AT_ONCE: Final = 200_000
 _LIVES_AT_ONCE: Final = 20
 # So many rows one purge takes; the next one goes on.
 ROWS_MAX: Final = 1_000_000
@@ -50,6 +65,15 @@ Life = tuple[str, int]
 # A reading's number, its meter's date, and when we received it.
 Dated = tuple[int, int, int | None]
 Transaction = Callable[[], AbstractContextManager[Session]]
+# A row's key in its table.
+RowKey = tuple[Any, ...]
+
+
+class Doors(NamedTuple):
+    """How a purge comes into the store: to read while others write, and for a transaction."""
+
+    reading: Transaction
+    writing: Transaction
 
 
 class Over(Struct, frozen=True, kw_only=True):
@@ -111,21 +135,20 @@ def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int) -> 
     return Over(readings=readings, **counts)
 
 
-def purge(transaction: Transaction, limits: Limits, zone: ZoneInfo, by: str, now_ms: int) -> Purged:
+def purge(doors: Doors, limits: Limits, zone: ZoneInfo, by: str, now_ms: int) -> Purged:
     """Take what is over, step by step; about ROWS_MAX rows. Raises RefusedError as `as_of_ms`."""
-    with transaction() as session:
+    with doors.writing() as session:
         # Of a contact of an earlier version nobody knows when it was told: it counts from now on.
         session.execute(update(ContactRow).where(col(ContactRow.told_ms).is_(None)).values(told_ms=now_ms))
         as_of, lives = as_of_ms(session, limits, now_ms), _lives(session)
-    running = _Running(transaction, by, now_ms, as_of)
+    running = _Running(doors, by, now_ms, as_of)
     for batch in _batches(lives):
         if not running.is_full:
             running.take_readings(batch, _cutoffs(limits, as_of), zone)
     for each in _others(limits, as_of):
-        while not running.is_full and running.take(each) == _ROWS_AT_ONCE:
-            pass
+        running.take_all(each)
     if not running.is_full:
-        with transaction() as session:
+        with doors.writing() as session:
             row = session.get(SettingRow, _REACHED) or SettingRow(name=_REACHED, value="")
             row.value = str(as_of)
             session.add(row)
@@ -133,20 +156,35 @@ def purge(transaction: Transaction, limits: Limits, zone: ZoneInfo, by: str, now
 
 
 class _Other(NamedTuple):
-    """A kind of rows that go, or whose values go: which of them are over, and their key."""
+    """A kind of rows that go, or whose values go, and which of them are over."""
 
     kind: str
     table: type[Any]
     over: ColumnElement[bool]
     # Values that go while the row stays; none: the row goes.
     blank: Mapping[str, str | None] = {}
+    # What is known of each row's life, once for the life and not for each row; and how it is joined.
+    lives: tuple[FromClause, ColumnElement[bool]] | None = None
+    # Nobody changes these rows: one that is over stays over, and may be found before the transaction.
+    stays_over: bool = False
+
+    @property
+    def keys(self) -> list[str]:
+        return [each.name for each in self.table.__table__.primary_key]
+
+    def select(self, *columns: Any) -> Select[Any]:  # noqa: ANN401 # columns and functions of them
+        """A query for these columns of the rows that are over."""
+        query = select_columns(*columns).select_from(self.table)
+        if self.lives is not None:
+            query = query.outerjoin(*self.lives)
+        return query.where(self.over)
 
 
 class _Running:
     """A purge that runs: each step is a transaction, with its entry in the audit."""
 
-    def __init__(self, transaction: Transaction, by: str, now_ms: int, as_of: int) -> None:
-        self._transaction = transaction
+    def __init__(self, doors: Doors, by: str, now_ms: int, as_of: int) -> None:
+        self._doors = doors
         self._by = by
         self._now_ms = now_ms
         self._as_of_ms = as_of
@@ -157,7 +195,7 @@ class _Running:
         return sum(self.gone.values()) >= ROWS_MAX
 
     def take_readings(self, lives: Sequence[Life], cutoffs: Cutoffs, zone: ZoneInfo) -> None:
-        with self._transaction() as session:
+        with self._doors.writing() as session:
             rows: list[tuple[str, int, int]] = []
             for life, found in _readings_of(session, lives, cutoffs.by_day_ms).items():
                 stamps = mended(found, self._now_ms)
@@ -167,23 +205,41 @@ class _Running:
             _delete(session, ReadingRow, rows)
             self._note(session, "readings", len(rows))
 
-    def take(self, other: _Other) -> int:
-        """Take some rows of this kind; returns how many."""
-        with self._transaction() as session:
-            keys = [col(getattr(other.table, each.name)) for each in other.table.__table__.primary_key]
-            query = select_columns(*keys).where(other.over).order_by(*keys).limit(_ROWS_AT_ONCE)
-            rows = [tuple(row) for row in session.execute(query)]
-            if other.blank:
-                _blank(session, other, rows)
-            else:
-                _delete(session, other.table, rows)
-            if other.table is AccessRow:
-                numbers = [number for (number,) in rows]
-                for start in range(0, len(numbers), METERS_AT_ONCE):
-                    batch = numbers[start : start + METERS_AT_ONCE]
-                    session.execute(delete(AccessedRow).where(col(AccessedRow.access).in_(batch)))
-            self._note(session, other.kind, len(rows))
+    def take_all(self, other: _Other) -> None:
+        """Take the rows of this kind, until the purge is full."""
+        at_once = _FOUND_AT_ONCE if other.stays_over else _ROWS_AT_ONCE
+        found = at_once
+        while found == at_once and not self.is_full:
+            found = self._take_found(other) if other.stays_over else self._take_some(other)
+
+    def _take_found(self, other: _Other) -> int:
+        """Find rows while others may write, and take them; returns how many were found."""
+        with self._doors.reading() as session:
+            rows = _find(session, other, _FOUND_AT_ONCE)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            if not self.is_full:
+                with self._doors.writing() as session:
+                    self._take(session, other, rows[start : start + _ROWS_AT_ONCE])
         return len(rows)
+
+    def _take_some(self, other: _Other) -> int:
+        """Find some rows and take them, in one transaction: people may change them; returns how many."""
+        with self._doors.writing() as session:
+            rows = _find(session, other, _ROWS_AT_ONCE)
+            self._take(session, other, rows)
+        return len(rows)
+
+    def _take(self, session: Session, other: _Other, rows: Sequence[RowKey]) -> None:
+        if other.blank:
+            _blank(session, other, rows)
+        else:
+            _delete(session, other.table, rows)
+        if other.table is AccessRow:
+            numbers = [number for (number,) in rows]
+            for start in range(0, len(numbers), METERS_AT_ONCE):
+                batch = numbers[start : start + METERS_AT_ONCE]
+                session.execute(delete(AccessedRow).where(col(AccessedRow.access).in_(batch)))
+        self._note(session, other.kind, len(rows))
 
     def _note(self, session: Session, kind: str, rows: int) -> None:
         self.gone[kind] += rows
@@ -204,9 +260,9 @@ def _others(limits: Limits, as_of: int) -> list[_Other]:
         for days in (limits.events, limits.accesses, limits.left, limits.contacts, limits.reminders)
     )
     return [
-        _Other("events", EventRow, _events_over(events_ms)),
-        _Other("claims", ClaimRow, _claims_over(events_ms)),
-        _Other("accesses", AccessRow, _accesses_over(accesses_ms)),
+        _events(events_ms),
+        _claims(events_ms),
+        _Other("accesses", AccessRow, _accesses_over(accesses_ms), stays_over=True),
         _Other("left", TenancyRow, _left_over(left_ms), dict.fromkeys(("category", "language", "flags"))),
         _Other("contacts", ContactRow, _contacts_over(contacts_ms)),
         _Other("reminders", NoticeRow, _notices_over(reminders_ms), {"address": "", "reason": ""}),
@@ -214,43 +270,48 @@ def _others(limits: Limits, as_of: int) -> list[_Other]:
     ]
 
 
-def _events_over(cutoff_ms: int) -> ColumnElement[bool]:
+def _events(cutoff_ms: int) -> _Other:
     """By every date: received, dated by the meter, and no entry before it was received later."""
     later: Any = aliased(EventRow)
-    earlier: Any = aliased(EventRow)
     row: Any = EventRow
-    return and_(
+    young = _young(EventRow, cutoff_ms)
+    over = and_(
         row.received_ms < cutoff_ms,
         row.time_ms < cutoff_ms,
+        or_(young.c.first.is_(None), row.number < young.c.first),
         exists().where(*_same_life(later, row), later.event == row.event, later.number > row.number),
-        ~exists().where(
-            *_same_life(earlier, row), earlier.number < row.number, earlier.received_ms >= cutoff_ms
-        ),
     )
+    lives = (young, and_(*_same_life(young.c, row)))
+    return _Other("events", EventRow, over, lives=lives, stays_over=True)
 
 
-def _claims_over(cutoff_ms: int) -> ColumnElement[bool]:
+def _claims(cutoff_ms: int) -> _Other:
     """As its entry; the date that a claim itself names may be a wrong one. The last of each source stays."""
     later: Any = aliased(ClaimRow)
-    earlier: Any = aliased(ClaimRow)
     row: Any = ClaimRow
     entry: Any = EventRow
-    return and_(
+    young = _young(ClaimRow, cutoff_ms)
+    over = and_(
         row.received_ms < cutoff_ms,
+        or_(young.c.first.is_(None), row.number < young.c.first),
         exists().where(*_same_life(later, row), later.source == row.source, later.number > row.number),
-        ~exists().where(
-            *_same_life(earlier, row), earlier.number < row.number, earlier.received_ms >= cutoff_ms
-        ),
         ~exists().where(*_same_life(entry, row), entry.number == row.number, entry.time_ms >= cutoff_ms),
     )
+    return _Other("claims", ClaimRow, over, lives=(young, and_(*_same_life(young.c, row))), stays_over=True)
+
+
+def _young(table: type[Any], cutoff_ms: int) -> Subquery:
+    """The `first` number of each life that was received from `cutoff_ms` on: none from there on is over."""
+    query = select_columns(table.meter, table.epoch, func.min(table.number).label("first"))
+    return query.where(table.received_ms >= cutoff_ms).group_by(table.meter, table.epoch).subquery()
 
 
 def _accesses_over(cutoff_ms: int) -> ColumnElement[bool]:
-    earlier: Any = aliased(AccessRow)
+    """None from the first young one on: it was noted later."""
     row: Any = AccessRow
-    return and_(
-        row.at_ms < cutoff_ms, ~exists().where(earlier.number < row.number, earlier.at_ms >= cutoff_ms)
-    )
+    young: Any = aliased(AccessRow)
+    first = select_columns(func.min(young.number)).where(young.at_ms >= cutoff_ms).scalar_subquery()
+    return and_(row.at_ms < cutoff_ms, or_(first.is_(None), row.number < first))
 
 
 def _left_over(cutoff_ms: int) -> ColumnElement[bool]:
@@ -299,8 +360,13 @@ def _same_life(one: Any, other: Any) -> tuple[ColumnElement[bool], ...]:  # noqa
 
 
 def _count(session: Session, other: _Other) -> int:
-    query = select_columns(func.count()).select_from(other.table).where(other.over)
-    return int(session.execute(query).scalar_one())
+    return int(session.execute(other.select(func.count())).scalar_one())
+
+
+def _find(session: Session, other: _Other, limit: int) -> list[RowKey]:
+    """The keys of the first rows that are over."""
+    keys = [col(getattr(other.table, name)) for name in other.keys]
+    return [tuple(row) for row in session.execute(other.select(*keys).order_by(*keys).limit(limit))]
 
 
 def _first_over_ms(session: Session, limits: Limits) -> int | None:
@@ -371,16 +437,18 @@ def _keep_mended(session: Session, life: Life, found: Sequence[Dated], stamps: S
         session.connection().execute(update, rows)
 
 
-def _delete(session: Session, table: type[Any], keys: Sequence[tuple[Any, ...]]) -> None:
-    """Delete rows by their keys."""
-    if keys:
-        names = [each.name for each in table.__table__.primary_key]
-        where = [table.__table__.c[name] == bindparam(f"k_{name}") for name in names]
-        rows = [{f"k_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
-        session.connection().execute(table.__table__.delete().where(*where), rows)
+def _delete(session: Session, table: type[Any], keys: Sequence[RowKey]) -> None:
+    """Delete rows by their keys, those of a life together: PostgreSQL takes 3,000 single rows a second."""
+    *life_columns, number = table.__table__.primary_key
+    for life, rows in groupby(sorted(keys), key=lambda key: key[:-1]):
+        numbers = [key[-1] for key in rows]
+        same = [column == value for column, value in zip(life_columns, life, strict=True)]
+        for start in range(0, len(numbers), METERS_AT_ONCE):
+            batch = numbers[start : start + METERS_AT_ONCE]
+            session.execute(delete(table.__table__).where(*same, number.in_(batch)))
 
 
-def _blank(session: Session, other: _Other, keys: Sequence[tuple[Any, ...]]) -> None:
+def _blank(session: Session, other: _Other, keys: Sequence[RowKey]) -> None:
     """Take the values of rows; the rows stay, with what was owed, sent or done."""
     if keys:
         table = other.table.__table__

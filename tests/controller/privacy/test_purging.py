@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, func, select
 
 from controller.database.campaign_tables import (
@@ -38,7 +39,7 @@ from controller.office.audit import recent, verify_audit
 from controller.orders.acting import acting
 from controller.privacy import purging
 from controller.privacy.accesses import Looker, list_accesses, note_access
-from controller.privacy.purging import Over, Purged, as_of_ms, count_over, purge
+from controller.privacy.purging import Doors, Over, Purged, as_of_ms, count_over, purge
 from controller.privacy.rules import Cutoffs, Limits, Stamp, readings_to_take
 from protocols.cutting.zones import load_zone
 from protocols.errors import RefusedError
@@ -73,6 +74,10 @@ def claim(number: int, days: float, source: str = "headend") -> ClaimRow:
     )
 
 
+def access(number: int, at_ms: int) -> AccessRow:
+    return AccessRow(number=number, at_ms=at_ms, os_user="jo", command="meters show", shown=1)
+
+
 def a_reading(number: int, days: float, received_ms: int | None = -1, meter: str = "m1") -> ReadingRow:
     return ReadingRow(
         meter=meter,
@@ -86,7 +91,11 @@ def a_reading(number: int, days: float, received_ms: int | None = -1, meter: str
 
 
 def purged(engine: Engine, now_ms: int = NOW_MS, limits: Limits = LIMITS) -> Purged:
-    return purge(lambda: writing(engine), limits, ZONE, "anna", now_ms)
+    return purge(doors_of(engine), limits, ZONE, "anna", now_ms)
+
+
+def doors_of(engine: Engine) -> Doors:
+    return Doors(lambda: reading(engine), lambda: writing(engine))
 
 
 def until_all_is_gone(engine: Engine) -> Over:
@@ -115,6 +124,49 @@ def test_an_entry_that_our_clock_or_the_meters_dates_too_early_stays(engine: Eng
     """The one before it came later than the limit: so this one did too."""
     add(engine, event(1, 49), event(2, 900), event(3, 90, time_days=20), event(4, 1))
     assert until_all_is_gone(engine).events == 0
+
+
+def test_a_young_entry_keeps_those_after_it_in_its_own_life_alone(engine: Engine) -> None:
+    lives = (("m1", 0), ("m1", 1), ("m2", 0))
+    for meter, epoch in lives:
+        for number, days in enumerate((90, 80, 10 if (meter, epoch) == ("m1", 1) else 70, 60, 1)):
+            one, other = event(number, days), claim(number, days)
+            one.meter = other.meter = meter
+            one.epoch = other.epoch = epoch
+            add(engine, one, other)
+    assert until_all_is_gone(engine) == Over(events=10, claims=10)
+    with reading(engine) as session:
+        rows = session.exec(select(EventRow.meter, EventRow.epoch, EventRow.number)).all()
+    assert sorted(rows) == [("m1", 0, 4), ("m1", 1, 2), ("m1", 1, 3), ("m1", 1, 4), ("m2", 0, 4)]
+
+
+def steps_to_find(engine: Engine, rows: int) -> int:
+    """How many thousand steps SQLite takes to count what is over of so many accesses and entries."""
+    with writing(engine) as session:
+        for table in (AccessRow, EventRow, ClaimRow):
+            session.execute(delete(table))
+    dates = [old(90 - number / rows) for number in range(rows)]
+    add(engine, *(access(number, at_ms) for number, at_ms in enumerate(dates)))
+    add(engine, *(row(n, 90 - n / rows) for n in range(rows) for row in (event, claim)))
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with reading(engine) as session:
+        sqlite: Any = session.connection().connection.driver_connection
+        sqlite.set_progress_handler(count, 1_000)
+        over = count_over(session, LIMITS, ZONE, NOW_MS)
+        sqlite.set_progress_handler(None, 0)
+    assert (over.accesses, over.events, over.claims) == (rows, rows - 1, rows - 1)
+    return steps
+
+
+def test_twice_as_many_rows_take_about_twice_as_long_to_find(sqlite_store: Engine) -> None:
+    """Others wait for the store while a purge takes rows, and a life may have a hundred thousand."""
+    assert steps_to_find(sqlite_store, 4_000) < 3 * steps_to_find(sqlite_store, 2_000)
 
 
 def test_readings_are_rolled_up_and_those_of_an_earlier_version_wait_for_their_turn(engine: Engine) -> None:
@@ -326,7 +378,7 @@ def test_killed_at_any_step_it_ends_in_the_same_rows(sqlite_store: Engine, kills
                     raise _KilledError
 
         try:
-            purge(until_killed, LIMITS, ZONE, "anna", NOW_MS)
+            purge(Doors(lambda: reading(sqlite_store), until_killed), LIMITS, ZONE, "anna", NOW_MS)
         except _KilledError:
             continue
     until_all_is_gone(sqlite_store)
@@ -334,15 +386,17 @@ def test_killed_at_any_step_it_ends_in_the_same_rows(sqlite_store: Engine, kills
     assert numbers(sqlite_store, EventRow) == [59]
 
 
+@pytest.mark.parametrize(("at_once", "taken"), [(2, 6), (3, 5), (100, 6)])
 def test_a_purge_takes_so_many_rows_and_the_next_one_goes_on(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, at_once: int, taken: int
 ) -> None:
     monkeypatch.setattr(purging, "ROWS_MAX", 5)
     monkeypatch.setattr(purging, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(purging, "_FOUND_AT_ONCE", at_once)
     add(engine, *(event(number, 81 - number / 100) for number in range(8)))
     done = purged(engine)
-    assert (done.more, done.over.events) == (True, 6)
-    assert until_all_is_gone(engine).events == 1
+    assert (done.more, done.over.events) == (True, taken)
+    assert until_all_is_gone(engine).events == 7 - taken
     assert numbers(engine, EventRow) == [7]
 
 
