@@ -24,7 +24,7 @@ def plan_purge(office: Office, zone: ZoneInfo, here: Here) -> Purged:
     with office.reading() as session:
         check_clock(see_clock(session, here))
         as_of = as_of_ms(session, limits, here.now_ms)
-        over: Over = count_over(session, limits, zone, as_of)
+        over: Over = count_over(session, limits, zone, as_of, here.now_ms)
     return Purged(as_of_ms=as_of, over=over, more=False)
 
 

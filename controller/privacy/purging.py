@@ -124,14 +124,14 @@ def as_of_ms(session: Session, limits: Limits, now_ms: int) -> int:
     return stepped_ms(now_ms, reached, _first_over_ms(session, limits))
 
 
-def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int) -> Over:
+def count_over(session: Session, limits: Limits, zone: ZoneInfo, as_of: int, now_ms: int) -> Over:
     """What is over at an instant. Reads only."""
     readings = 0
     cutoffs = _cutoffs(limits, as_of)
     for lives in _batches(_lives(session)):
-        for found in _readings_of(session, lives, cutoffs.by_day_ms).values():
-            readings += len(readings_to_take(mended(found, as_of), cutoffs, zone))
-    counts = {each.kind: _count(session, each) for each in _others(limits, as_of)}
+        for found in _readings_of(session, lives, cutoffs.by_day_ms, now_ms).values():
+            readings += len(readings_to_take(mended(found, now_ms), cutoffs, zone))
+    counts = {each.kind: _count(session, each) for each in _others(limits, as_of, now_ms)}
     return Over(readings=readings, **counts)
 
 
@@ -145,7 +145,7 @@ def purge(doors: Doors, limits: Limits, zone: ZoneInfo, by: str, now_ms: int) ->
     for batch in _batches(lives):
         if not running.is_full:
             running.take_readings(batch, _cutoffs(limits, as_of), zone)
-    for each in _others(limits, as_of):
+    for each in _others(limits, as_of, now_ms):
         running.take_all(each)
     if not running.is_full:
         with doors.writing() as session:
@@ -197,7 +197,7 @@ class _Running:
     def take_readings(self, lives: Sequence[Life], cutoffs: Cutoffs, zone: ZoneInfo) -> None:
         with self._doors.writing() as session:
             rows: list[tuple[str, int, int]] = []
-            for life, found in _readings_of(session, lives, cutoffs.by_day_ms).items():
+            for life, found in _readings_of(session, lives, cutoffs.by_day_ms, self._now_ms).items():
                 stamps = mended(found, self._now_ms)
                 taken = readings_to_take(stamps, cutoffs, zone)
                 rows += [(*life, number) for number in taken]
@@ -253,16 +253,16 @@ def _cutoffs(limits: Limits, as_of: int) -> Cutoffs:
     return Cutoffs(*(as_of - each * DAY_MS for each in days))
 
 
-def _others(limits: Limits, as_of: int) -> list[_Other]:
+def _others(limits: Limits, as_of: int, now_ms: int) -> list[_Other]:
     """The kinds beside readings. Claims go after the entries that they were made of."""
     events_ms, accesses_ms, left_ms, contacts_ms, reminders_ms = (
         as_of - days * DAY_MS
         for days in (limits.events, limits.accesses, limits.left, limits.contacts, limits.reminders)
     )
     return [
-        _events(events_ms),
-        _claims(events_ms),
-        _Other("accesses", AccessRow, _accesses_over(accesses_ms), stays_over=True),
+        _events(events_ms, now_ms),
+        _claims(events_ms, now_ms),
+        _Other("accesses", AccessRow, _accesses_over(accesses_ms, now_ms), stays_over=True),
         _Other("left", TenancyRow, _left_over(left_ms), dict.fromkeys(("category", "language", "flags"))),
         _Other("contacts", ContactRow, _contacts_over(contacts_ms)),
         _Other("reminders", NoticeRow, _notices_over(reminders_ms), {"address": "", "reason": ""}),
@@ -270,48 +270,72 @@ def _others(limits: Limits, as_of: int) -> list[_Other]:
     ]
 
 
-def _events(cutoff_ms: int) -> _Other:
+def _events(cutoff_ms: int, now_ms: int) -> _Other:
     """By every date: received, dated by the meter, and no entry before it was received later."""
     later: Any = aliased(EventRow)
     row: Any = EventRow
-    young = _young(EventRow, cutoff_ms)
+    young = _young(EventRow, cutoff_ms, now_ms)
     over = and_(
-        row.received_ms < cutoff_ms,
+        _received_over(EventRow, young, cutoff_ms, now_ms),
         row.time_ms < cutoff_ms,
-        or_(young.c.first.is_(None), row.number < young.c.first),
         exists().where(*_same_life(later, row), later.event == row.event, later.number > row.number),
     )
     lives = (young, and_(*_same_life(young.c, row)))
     return _Other("events", EventRow, over, lives=lives, stays_over=True)
 
 
-def _claims(cutoff_ms: int) -> _Other:
+def _claims(cutoff_ms: int, now_ms: int) -> _Other:
     """As its entry; the date that a claim itself names may be a wrong one. The last of each source stays."""
     later: Any = aliased(ClaimRow)
     row: Any = ClaimRow
     entry: Any = EventRow
-    young = _young(ClaimRow, cutoff_ms)
+    young = _young(ClaimRow, cutoff_ms, now_ms)
     over = and_(
-        row.received_ms < cutoff_ms,
-        or_(young.c.first.is_(None), row.number < young.c.first),
+        _received_over(ClaimRow, young, cutoff_ms, now_ms),
         exists().where(*_same_life(later, row), later.source == row.source, later.number > row.number),
         ~exists().where(*_same_life(entry, row), entry.number == row.number, entry.time_ms >= cutoff_ms),
     )
     return _Other("claims", ClaimRow, over, lives=(young, and_(*_same_life(young.c, row))), stays_over=True)
 
 
-def _young(table: type[Any], cutoff_ms: int) -> Subquery:
+def _young(table: type[Any], cutoff_ms: int, now_ms: int) -> Subquery:
     """The `first` number of each life that was received from `cutoff_ms` on: none from there on is over."""
     query = select_columns(table.meter, table.epoch, func.min(table.number).label("first"))
-    return query.where(table.received_ms >= cutoff_ms).group_by(table.meter, table.epoch).subquery()
+    is_young = table.received_ms.between(cutoff_ms, now_ms)
+    return query.where(is_young).group_by(table.meter, table.epoch).subquery()
 
 
-def _accesses_over(cutoff_ms: int) -> ColumnElement[bool]:
-    """None from the first young one on: it was noted later."""
+def _received_over(table: type[Any], young: Subquery, cutoff_ms: int, now_ms: int) -> ColumnElement[bool]:
+    """Whether a row was received before an instant, as far as the rows of its life can say.
+
+    A date that is to come says nothing, neither of its row nor of those after it: our clock was ahead. Such a
+    row was received before any row after it, and is over with that.
+    """
+    after: Any = aliased(table)
+    is_old = or_(young.c.first.is_(None), table.number < young.c.first)
+    old_after = exists().where(
+        *_same_life(after, table),
+        after.number > table.number,
+        after.received_ms < cutoff_ms,
+        or_(young.c.first.is_(None), after.number < young.c.first),
+    )
+    return and_(is_old, or_(table.received_ms < cutoff_ms, and_(table.received_ms > now_ms, old_after)))
+
+
+def _accesses_over(cutoff_ms: int, now_ms: int) -> ColumnElement[bool]:
+    """None from the first young one on: it was noted later. A date that is to come: as `_received_over`."""
     row: Any = AccessRow
+    after: Any = aliased(AccessRow)
     young: Any = aliased(AccessRow)
-    first = select_columns(func.min(young.number)).where(young.at_ms >= cutoff_ms).scalar_subquery()
-    return and_(row.at_ms < cutoff_ms, or_(first.is_(None), row.number < first))
+    is_young = young.at_ms.between(cutoff_ms, now_ms)
+    first = select_columns(func.min(young.number)).where(is_young).scalar_subquery()
+    old_after = exists().where(
+        after.number > row.number, after.at_ms < cutoff_ms, or_(first.is_(None), after.number < first)
+    )
+    return and_(
+        or_(first.is_(None), row.number < first),
+        or_(row.at_ms < cutoff_ms, and_(row.at_ms > now_ms, old_after)),
+    )
 
 
 def _left_over(cutoff_ms: int) -> ColumnElement[bool]:
@@ -396,17 +420,19 @@ def _batches(lives: Sequence[Life]) -> Iterator[Sequence[Life]]:
     return (lives[start : start + _LIVES_AT_ONCE] for start in range(0, len(lives), _LIVES_AT_ONCE))
 
 
-def _readings_of(session: Session, lives: Sequence[Life], young_ms: int) -> dict[Life, list[Dated]]:
+def _readings_of(
+    session: Session, lives: Sequence[Life], young_ms: int, now_ms: int
+) -> dict[Life, list[Dated]]:
     """The readings of these lives, sorted by number, up to the first that was received from `young_ms` on.
 
-    None of those after it is over: they were received later.
+    None of those after it is over: they were received later. A date that is to come says nothing of them.
     """
     wanted = set(lives)
     meters = {meter for meter, _ in lives}
     row: Any = ReadingRow
     young = (
         select_columns(row.meter, row.epoch, func.min(row.number).label("first"))
-        .where(row.meter.in_(meters), row.received_ms >= young_ms)
+        .where(row.meter.in_(meters), row.received_ms.between(young_ms, now_ms))
         .group_by(row.meter, row.epoch)
         .subquery()
     )

@@ -2,7 +2,8 @@
 
 Duty: say which rows a purge takes. A row is over only when every date that stands beside it says so: when
 we received it, when the meter dated it, and when the rows before it were received. So a clock that was wrong
-when a row was written, ours or the meter's, never makes it older than it is.
+when a row was written, ours or the meter's, never makes it older than it is. One that was ahead keeps no
+other row: of when we received a row, a date that is to come says nothing.
 
 Readings are rolled up by taking all but the last of a day, later all but the last of a month. A register
 counts on, so that the last one of each day says what a day has used. Whatever is taken in steps, or again,
@@ -128,12 +129,13 @@ def mended(rows: Sequence[tuple[int, int, int | None]], now_ms: int) -> list[Sta
     """One life's readings, sorted by number, with the instant of receipt that can be relied on.
 
     No reading was received before one with a lower number, whatever our clock said. One of which it is not
-    known came before the next one, or before now.
+    known, or by a date that is to come, came before the next one, or before now.
     """
     known_ms: list[int] = []
     next_ms = now_ms
     for _, _, received_ms in reversed(rows):
-        next_ms = next_ms if received_ms is None else received_ms
+        if received_ms is not None and received_ms <= now_ms:
+            next_ms = received_ms
         known_ms.append(next_ms)
     found: list[Stamp] = []
     latest_ms = INSTANT_MS_MIN

@@ -120,10 +120,15 @@ class Face:
     def note_access(self, command: str, meters: Sequence[str]) -> None:
         """Note that somebody looks at the households behind these meters; call it before anything is shown.
 
+        It is dated as an act is: a clock of one machine that is ahead must not keep it for years.
+
         Raises InputError for a name that the root does not know, UnreachableError where it cannot be noted.
         """
         looker = choose_looker(self.office.root, self._options.by)
-        note_access(self.office.store, looker, command, meters, self.now_ms())
+        here = Here(self.now_ms(), tick_ms(), boot_id())
+        with self.office.reading() as session:
+            at_ms = see_clock(session, here).compared.issue_ms
+        note_access(self.office.store, looker, command, meters, at_ms)
 
     @contextmanager
     def acting(self, kind: Kind, meters: Collection[str] = (), *, basis: str | None = None) -> Iterator[Act]:

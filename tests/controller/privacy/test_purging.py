@@ -140,6 +140,36 @@ def test_a_young_entry_keeps_those_after_it_in_its_own_life_alone(engine: Engine
     assert sorted(rows) == [("m1", 0, 4), ("m1", 1, 2), ("m1", 1, 3), ("m1", 1, 4), ("m2", 0, 4)]
 
 
+AHEAD_DAYS = -30 * 365
+
+
+def test_a_row_of_a_clock_that_was_years_ahead_keeps_nothing_and_goes_with_those_after_it(
+    engine: Engine,
+) -> None:
+    for row in (event, claim):
+        add(engine, *(row(number, days) for number, days in enumerate((90, AHEAD_DAYS, 80, 70, 1))))
+    with writing(engine) as session:
+        for entry in session.exec(select(EventRow).where(EventRow.number == 1)):
+            entry.time_ms = old(85)
+    add(engine, *(access(number, old(days)) for number, days in enumerate((90, AHEAD_DAYS, 80, 70, 1))))
+    days = (120, 119, AHEAD_DAYS, 118, 1)
+    add(
+        engine,
+        *(a_reading(number, 118.5 if each < 0 else each, old(each)) for number, each in enumerate(days)),
+    )
+    assert until_all_is_gone(engine) == Over(readings=4, events=4, claims=4, accesses=4)
+    assert (numbers(engine, EventRow), numbers(engine, ReadingRow)) == ([4], [4])
+
+
+def test_a_row_of_a_clock_that_was_ahead_stays_until_one_after_it_is_over(engine: Engine) -> None:
+    """When it was written nobody knows, only that it was before the next one: that may be this week."""
+    for row in (event, claim):
+        add(engine, *(row(number, days) for number, days in enumerate((90, AHEAD_DAYS, 30, 80, 1))))
+    add(engine, *(access(number, old(days)) for number, days in enumerate((90, AHEAD_DAYS, 30, 80, 1))))
+    assert until_all_is_gone(engine) == Over(events=1, claims=1, accesses=1)
+    assert numbers(engine, EventRow) == [1, 2, 3, 4]
+
+
 def steps_to_find(engine: Engine, rows: int) -> int:
     """How many thousand steps SQLite takes to count what is over of so many accesses and entries."""
     with writing(engine) as session:
@@ -158,7 +188,7 @@ def steps_to_find(engine: Engine, rows: int) -> int:
     with reading(engine) as session:
         sqlite: Any = session.connection().connection.driver_connection
         sqlite.set_progress_handler(count, 1_000)
-        over = count_over(session, LIMITS, ZONE, NOW_MS)
+        over = count_over(session, LIMITS, ZONE, NOW_MS, NOW_MS)
         sqlite.set_progress_handler(None, 0)
     assert (over.accesses, over.events, over.claims) == (rows, rows - 1, rows - 1)
     return steps
@@ -339,7 +369,7 @@ def test_a_plan_counts_what_the_purge_then_takes(engine: Engine) -> None:
     while True:
         with reading(engine) as session:
             as_of = as_of_ms(session, LIMITS, NOW_MS)
-            planned = count_over(session, LIMITS, ZONE, as_of)
+            planned = count_over(session, LIMITS, ZONE, as_of, NOW_MS)
         done = purged(engine)
         assert (done.as_of_ms, done.over) == (as_of, planned)
         if as_of == NOW_MS:

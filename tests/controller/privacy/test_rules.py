@@ -147,19 +147,28 @@ def test_in_steps_or_at_once_the_same_readings_stay(
     assert stepwise == left_after(whole, max(steps))
 
 
-@given(ROWS, st.integers(0, 24 * 400))
-def test_no_wrong_clock_makes_a_reading_older_than_one_of_its_dates(
-    rows: Sequence[tuple[int, int, int]], hours: int
+@given(ROWS, st.integers(0, 24 * 400), st.integers(0, 24 * 400))
+def test_no_wrong_clock_makes_a_reading_older_than_one_of_its_dates_that_is_past(
+    rows: Sequence[tuple[int, int, int]], hours: int, kept_hours: int
 ) -> None:
     stored = _stored(rows)
     cutoff_ms = BEGIN_MS + hours * HOUR_MS
-    stamps = mended(stored, cutoff_ms)
+    now_ms = cutoff_ms + kept_hours * HOUR_MS
+    stamps = mended(stored, now_ms)
     limits = Cutoffs(cutoff_ms, cutoff_ms, cutoff_ms)
     for number in readings_to_take(stamps, limits, ZONE):
         _, time_ms, received_ms = stored[number]
         assert received_ms is not None
-        before = [each for _, _, each in stored[:number] if each is not None]
-        assert max(time_ms, received_ms, *before) < cutoff_ms
+        heard = [each for _, _, each in stored[: number + 1] if each is not None and each <= now_ms]
+        assert max(time_ms, *heard) < cutoff_ms
+        assert received_ms < cutoff_ms or now_ms < received_ms
+
+
+def test_a_reading_that_we_dated_in_time_to_come_was_received_before_the_next_one() -> None:
+    years_ms = 30 * 365 * DAY_MS
+    rows = [(1, 1, BEGIN_MS), (2, 2, BEGIN_MS + years_ms), (3, 3, BEGIN_MS + 5), (4, 4, BEGIN_MS + years_ms)]
+    found = mended(rows, BEGIN_MS + 9)
+    assert [each.received_ms - BEGIN_MS for each in found] == [0, 5, 5, 9]
 
 
 def test_a_reading_of_an_earlier_version_was_received_before_the_next_one_or_before_now() -> None:

@@ -56,6 +56,13 @@ def test_whoever_is_shown_a_household_is_noted_by_name_or_by_the_user_here(
     assert call(home, "privacy", "accesses", "--meter", "m00003").status == 0
 
 
+def test_a_look_is_dated_by_the_service_where_this_machines_clock_is_ahead(home: Path) -> None:
+    service_believes(home, -30 * DAY_MS, *BOTH)
+    assert call(home, "meters", "show", "m00001", "--as", "bart").status == 0
+    (found,) = call(home, "privacy", "accesses", "--json").found["accesses"]
+    assert abs(found["at_ms"] - (now_ms() - 30 * DAY_MS)) < 5 * MINUTE_MS
+
+
 def test_whoever_is_shown_a_reactivations_households_is_noted(home: Path, tmp_path: Path) -> None:
     fleet, route = tmp_path / "fleet.csv", tmp_path / "route.csv"
     fleet.write_text(f"ean,meter,area\n{ean(1)},m00001,Namur\n{ean(2)},m00002,Namur\n")
