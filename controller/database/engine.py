@@ -28,6 +28,7 @@ from controller.database import (
 )
 from controller.database import postgresql
 from controller.database.errors import first_line
+from controller.database.folding import FOLD, fold
 from protocols.errors import InputError, UnreachableError, quoted
 
 SCHEMA_VERSION: Final = "0027"
@@ -195,6 +196,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 #
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function(FOLD, 1, fold, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

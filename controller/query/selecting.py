@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, literal, or_
 
+from controller.database.folding import Folded
 from controller.query.rules import AllOf, AnyOf, Condition, FieldTest, Operator, Value
 
 Column = SQLColumnExpression[Any]
@@ -58,8 +59,10 @@ def is_equal(column: Column, value: Value | None) -> ColumnElement[bool]:
         # Any value at all: nothing needs to be compared.
         return column.is_not(None)
     if isinstance(value, str) and _ANY in value:
-        # SQLite's LIKE does not tell capital letters apart, PostgreSQL's does: here neither does.
-        return func.coalesce(func.lower(column).like(_pattern(value.lower()), escape=_ESCAPE), False)
+        # SQLite's LIKE does not tell capital letters apart, PostgreSQL's does: here neither does. Both sides
+        # are folded by the store: what it does not fold is at least the same on both.
+        pattern = Folded(literal(_pattern(value)))
+        return func.coalesce(Folded(column).like(pattern, escape=_ESCAPE), False)
     return column.is_not_distinct_from(value)
 
 

@@ -60,7 +60,7 @@ HOUSEHOLDS: Mapping[str, Behind] = {
     "m1": Behind("Namur", "ORES", "gas", "old", ("a", "winter"), ("medical",)),
     "M2": Behind("Liège", None, None, None, (), ("dispute", "protected")),
     "m5": Behind("Namur", "RESA", "electricity", "guarded 1.2", ("winter",), (), "k1"),
-    "m6": Behind(None, None, None, None, ("a-b",)),
+    "m6": Behind("Étalle", None, None, None, ("a-b",)),
 }
 ONLINE = {"k1": True, "k2": False}
 
@@ -134,7 +134,7 @@ def is_same(seen: object, value: object) -> bool:
 PIECES = {
     "id": ["m1", "M2", "m2", "m*", "*", "*2", "m_", "m5"],
     "expected": ["true", "false"],
-    "area": ["Namur", "Liège", "l*", "unknown"],
+    "area": ["Namur", "Liège", "l*", "LIÈ*", "Étal*", "*étALLE", "É*", "e*", "Étalle", "unknown"],
     "dso": ["ORES", "unknown"],
     "energy": ["gas", "electricity", "unknown"],
     "flag": ["medical", "dispute", "protected", "unknown"],
@@ -246,6 +246,12 @@ def test_the_store_chooses_what_the_second_reading_chooses(stored: Engine, text:
         ("online==true;supply==on", {"m1"}),
         ("id==m*", {"m1", "M2", "m3", "m4", "m5", "m6"}),
         ("id==m2", set()),
+        ("area==Étalle", {"m6"}),
+        ("area==Étal*", {"m6"}),
+        ("area==ét*", {"m6"}),
+        ("area==LIÈ*", {"M2"}),
+        ("area!=Étal*", {"m1", "M2", "m3", "m4", "m5"}),
+        ("group==area/Ét*", {"m6"}),
         ("firmware==*_1.2", {"M2"}),
         ("firmware==*%*", {"m3"}),
         ("firmware==guarded*", {"m1", "M2", "m3", "m5"}),
