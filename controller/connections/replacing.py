@@ -14,7 +14,13 @@ from controller.connections import terms
 from controller.connections.carrying import CarriedOver, carry_protection, draft_terms
 from controller.connections.purses import as_fields, purse_of
 from controller.connections.requests import settle_asked
-from controller.connections.retiring import RetiredView, check_silent, retire, retired_view, speaks
+from controller.connections.retiring import (
+    RetiredView,
+    check_silent,
+    counts_as_speaking,
+    retire,
+    retired_view,
+)
 from controller.connections.rules import PurseKnown, worth_ueur
 from controller.database.lookup import existing
 from controller.database.numbers import next_number
@@ -89,7 +95,7 @@ def replace_meter(act: Act, wanted: Wanted, out: SecretFile | None = None) -> Re
     active = standing_orders(session, (old.id,)).get(old.id, [])
     debt, parameters = terms.debt_of(session, old.id), terms.parameters_of(session, old.id, act.now_ms)
     # What a meter holds that still speaks is used there: it is told, and never paid a second time.
-    pays = worth > 0 and not speaks(old, act.now_ms)
+    pays = worth > 0 and not counts_as_speaking(act, old, still_speaks=wanted.still_speaks)
     retired = RetiredRow(
         meter=old.id,
         ean=row.ean,
@@ -118,7 +124,8 @@ def _check_old(act: Act, wanted: Wanted) -> tuple[HouseholdRow, MeterRow]:
     if row.meter != wanted.old:
         raise RefusedError(f"EAN {row.ean}: has meter {row.meter}, not {wanted.old}; allowed: the one it has")
     old = existing(session, MeterRow, wanted.old)
-    check_silent(act, old, still_speaks=wanted.still_speaks)
+    taken_down = wanted.display is not None
+    check_silent(act, old, still_speaks=wanted.still_speaks, taken_down=taken_down)
     return row, old
 
 

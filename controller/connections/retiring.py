@@ -51,15 +51,33 @@ def speaks(meter: MeterRow, now_ms: int) -> bool:
     return seen_ms is not None and meter.epoch != NOT_HEARD and seen_ms > now_ms - SPEAKS_MS
 
 
-def check_silent(act: Act, meter: MeterRow, *, still_speaks: bool) -> None:
-    """Raises RefusedError for a meter that has spoken within the last hour, unless that was said."""
-    if still_speaks or not speaks(meter, act.now_ms):
+def counts_as_speaking(act: Act, meter: MeterRow, *, still_speaks: bool) -> bool:
+    """Whether it goes on using what is on its purse; where no clock can tell, what the person says counts."""
+    return speaks(meter, act.now_ms) if act.knows_time else still_speaks
+
+
+def check_silent(act: Act, meter: MeterRow, *, still_speaks: bool, taken_down: bool | None = None) -> None:
+    """Raises RefusedError for a meter that has spoken within the last hour, unless that was said.
+
+    By a clock that is ahead each meter has been silent: where nobody can say what time it is, a person says
+    that it still speaks, or has read its display where it was taken down. `taken_down`: None: not asked.
+    """
+    if still_speaks:
         return
-    minutes = max(act.now_ms - (meter.last_seen_ms or 0), 0) // MINUTE_MS
-    raise RefusedError(
-        f"meter {quoted(meter.id)}: still speaks, {minutes} min ago; "
-        "allowed: once it was silent for an hour, or with --still-speaks"
-    )
+    if not act.knows_time:
+        if not taken_down:
+            shown = "" if taken_down is None else "with --balance-eur, as the display of the meter shows it, "
+            raise RefusedError(
+                f"meter {quoted(meter.id)}: may still speak: the service doubts its clock or does not run, "
+                "or this machine's differs; allowed: once they agree (`relance doctor` says more), "
+                f"{shown}or with --still-speaks"
+            )
+    elif speaks(meter, act.now_ms):
+        minutes = max(act.now_ms - (meter.last_seen_ms or 0), 0) // MINUTE_MS
+        raise RefusedError(
+            f"meter {quoted(meter.id)}: still speaks, {minutes} min ago; "
+            "allowed: once it was silent for an hour, or with --still-speaks"
+        )
 
 
 def retire(act: Act, row: RetiredRow) -> None:
@@ -76,7 +94,9 @@ def retired_view(session: Session, row: RetiredRow) -> RetiredView:
         account = account_of(row.late_account, row.meter)
         asked_ueur = included_ueur(session, row.meter)
         late_ueur = worth_ueur(purse_by(session, row.meter, row.late_balance_ueur, account, asked_ueur))
-    spoke = speaks(existing(session, MeterRow, row.meter), row.at_ms)
+    # What a replaced meter held and nobody was paid stays there, as whoever replaced it has said.
+    stays = row.successor is not None and row.payment is None and (row.worth_ueur or 0) > 0
+    spoke = stays or speaks(existing(session, MeterRow, row.meter), row.at_ms)
     return view_of(row, RetiredView, said=bool(row.said), spoke=spoke, late_ueur=late_ueur)
 
 

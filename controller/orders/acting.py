@@ -78,6 +78,15 @@ class Act:
         """Whether the clocks allow an order that may harm."""
         return self.compared is None or not self.compared.forbids_harm
 
+    @property
+    def knows_time(self) -> bool:
+        """Whether `now_ms` is the service's present: what was heard can be counted back from it.
+
+        On the service's own machine it is, also where the system clock is wrong: it is the service's then.
+        """
+        seen = self.compared
+        return seen is None or not (seen.doubtful or (seen.differs and not seen.same_boot))
+
     def check_clock(self, kind: Kind) -> None:
         """Raises RefusedError for harm while nobody can say what time it is. Protection is never refused."""
         if KINDS[kind].role is Role.HARM:

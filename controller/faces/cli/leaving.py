@@ -65,7 +65,8 @@ def replace_one(
     payment mode are drafted, and a second person signs. The same command again changes nothing.
 
     A meter that has spoken within the last hour is refused; with --still-speaks at most 1 EUR may be on
-    its purse, which stays there. Of a meter that has reported no balance, --balance-eur must say it.
+    its purse, which stays there. Of a meter that has reported no balance, --balance-eur must say it; also
+    of one that was taken down while clocks differ, and nobody can say when it was heard.
     """
     check_choice(unconfirmed, (_SHOWN, _MISSING), "--unconfirmed")
     if balance is None and unconfirmed is not None:
