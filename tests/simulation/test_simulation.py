@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,15 @@ from tests.simulation.run import Outcome, simulate
 from tests.simulation.schedule import Schedule, TopUp, read_schedule, write_schedule
 from tests.simulation.shrinking import shrink
 
-SEEDS = 20
+SEEDS = 12
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).parent / "kept"
+
+
+@cache
+def outcome_of(seed: int) -> Outcome:
+    """A seed is played once for all tests of this process that look at it."""
+    return simulate(draw(seed))
 
 
 def told(outcome: Outcome) -> str:
@@ -44,7 +51,7 @@ def unmeasured() -> Iterator[None]:
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_nobody_is_harmed_or_silenced(seed: int) -> None:
-    outcome = simulate(draw(seed))
+    outcome = outcome_of(seed)
     assert not outcome.violations, told(outcome)
 
 
@@ -61,12 +68,13 @@ def test_a_failure_that_was_kept_is_mended(file: Path, request: pytest.FixtureRe
 
 def test_the_seeds_cut_and_restore_as_they_must() -> None:
     # A simulation in which nobody is ever cut would hold every invariant.
-    assert sum(simulate(draw(seed)).cuts for seed in range(3)) > 0
+    assert sum(outcome_of(seed).cuts for seed in range(3)) > 0
 
 
 def test_the_same_seed_leads_to_the_same_trace() -> None:
-    seed = 17
-    # In another process sets of strings have another order.
+    seed = 4
+    # After another one, and in another process, where sets of strings have another order.
+    simulate(draw(0))
     program = (
         "from tests.simulation.drawing import draw; from tests.simulation.run import simulate; "
         f"print(simulate(draw({seed})).digest)"
@@ -75,7 +83,7 @@ def test_the_same_seed_leads_to_the_same_trace() -> None:
     other = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT, env=environment
     )
-    assert {simulate(draw(seed)).digest, simulate(draw(seed)).digest} == {other.stdout.strip()}
+    assert simulate(draw(seed)).digest == other.stdout.strip()
 
 
 @pytest.mark.parametrize("seed", range(20))
