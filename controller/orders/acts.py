@@ -4,12 +4,13 @@ from controller.database.lookup import existing
 from controller.database.tables import OrderRow
 from controller.orders import store as orders
 from controller.orders.acting import Act
+from controller.orders.countersigning import countersign
 from controller.orders.life import OrderState
 from controller.orders.status import OrderStatus, status_of
-from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope, seal
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import ORDER_TYPE, body_of
+from protocols.documents.orders import ORDER_TYPE
+from protocols.documents.statements import is_issued
 from protocols.errors import RefusedError
 
 
@@ -24,10 +25,11 @@ def check_signable(status: OrderStatus, by: str) -> None:
 
 
 def is_countersignable(status: OrderStatus) -> bool:
-    """Whether two people may still sign it: a statement of an issuer's key may be over its allowance."""
-    order = status.order
-    issued = order.kind is Kind.PAYMENT and body_of(order, PaymentBody).epoch > 0
-    return issued and status.state == OrderState.ACTIVE
+    """Whether people may still sign it though it is in force: a payment.
+
+    A statement of an issuer's key may be over its allowance; one of a person may stand on a key that goes.
+    """
+    return status.order.kind is Kind.PAYMENT and status.state == OrderState.ACTIVE
 
 
 def check_withdrawable(status: OrderStatus) -> None:
@@ -41,7 +43,8 @@ def check_withdrawable(status: OrderStatus) -> None:
 def sign(act: Act, order_id: str) -> OrderStatus:
     """Sign an order as a further person. Once enough people have signed it is approved and sent.
 
-    A statement of an issuer's key that two people sign too goes out again, above the allowance.
+    A statement of an issuer's key that two people sign too goes out again, above the allowance; one of a
+    person goes out again with each signature.
 
     Raises RefusedError where there is no such order, InputError where it waits for no signature or this
     person has signed it, RefusedError for harm while nobody can say what time it is.
@@ -51,7 +54,11 @@ def sign(act: Act, order_id: str) -> OrderStatus:
     act.check_clock(Kind(row.kind))
     payload = read_envelope(row.envelope).payload
     envelope = seal(payload, ORDER_TYPE, [act.actor.signer])
-    if is_countersignable(status_of(session, row, act.root)):
+    before = status_of(session, row, act.root)
+    if is_countersignable(before) and not is_issued(before.order):
+        check_signable(before, by)
+        return status_of(session, countersign(act, row), act.root)
+    if is_countersignable(before):
         row = orders.countersign(session, order_id, envelope, act.root, by, act.now_ms)
         return status_of(session, row, act.root)
     row = orders.add_signature(session, order_id, envelope, act.root, by, act.now_ms)

@@ -23,6 +23,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, body_of
 from protocols.documents.roles import Root, meets, open_signed
+from protocols.documents.statements import is_issued
 from protocols.errors import DocumentError
 
 _REVIVABLE: Final = tuple(kind.value for kind, rule in KINDS.items() if rule.revivable)
@@ -85,7 +86,7 @@ def _was_approved(row: OrderRow, judges: _Judges) -> bool:
     except DocumentError:
         return False
     order = orders.order_of(row)
-    if order.kind is Kind.PAYMENT and body_of(order, PaymentBody).epoch:
+    if is_issued(order):
         issuer = None if judges.issuers is None else judges.issuers.of(body_of(order, PaymentBody).issuer)
         return issuer is not None and has_issued(row.envelope, issuer)
     signed = orders.counted(order, signed, judges.voided)

@@ -6,7 +6,8 @@ than they had, the document itself by its code.
 No root goes out while an order in force stands only on keys that it drops, or takes the role from: a meter
 that joins later could not take that order any more. Whoever proposes or signs can put their own signature
 under such orders (`countersign`); a release is numbered by its key, and is made anew instead. Asked for at
-the proposal, it holds for everybody who signs it.
+the proposal, it holds for everybody who signs it. A payment never comes along: whoever signs money says so of
+that payment alone (`relance orders sign`).
 """
 
 from collections.abc import Collection
@@ -56,13 +57,15 @@ from protocols.documents.envelope import (
 from protocols.documents.issuers import ISSUERS_TYPE
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
-from protocols.documents.orders import ORDER_TYPE, short_keyid
+from protocols.documents.orders import ORDER_TYPE, Order, short_keyid
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
+from protocols.documents.statements import is_issued
 from protocols.errors import InputError, RefusedError, quoted
 
 # As of an issuers document: few enough to read out, too many to hit by trying.
 _CODE_DIGITS: Final = 16
-# A release that waits for no meter any more has done what it can.
+# Once carried out they have done what they can: while no meter waits for one it needs no signer.
+_DONE_ONCE: Final = (Kind.RELEASE, Kind.PAYMENT)
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.STORED)
 
 
@@ -213,20 +216,30 @@ def _step(act: Act, root: Root, envelope: bytes, own: Signer | None, *, counters
 
 
 def _stranded(act: Act, new: Root) -> list[OrderRow]:
-    """The orders in force that a meter under the new root would refuse for want of a signer."""
+    """The orders in force that a meter under the new root would refuse for want of a signer that it takes.
+
+    What the old root does not carry either, such as the statement of an issuer, no person's key carries.
+    """
     if not takes_signers(act.root, new):
         return []
     query = select(OrderRow).where(OrderRow.state == OrderState.ACTIVE, col(OrderRow.kind) != Kind.LEASE)
     found = []
     for row in act.session.exec(query.order_by(col(OrderRow.id))):
         order = order_of(row)
-        if not is_sent_again(order) or meets(
-            open_signed(row.envelope, new, ORDER_TYPE), new, KINDS[order.kind].role
+        if (
+            not is_sent_again(order)
+            or is_issued(order)
+            or _carries(new, row, order)
+            or not _carries(act.root, row, order)
         ):
             continue
-        if order.kind is not Kind.RELEASE or _waits(act, row):
+        if order.kind not in _DONE_ONCE or _waits(act, row):
             found.append(row)
     return found
+
+
+def _carries(root: Root, row: OrderRow, order: Order) -> bool:
+    return meets(open_signed(row.envelope, root, ORDER_TYPE), root, KINDS[order.kind].role)
 
 
 def _stranded_issuers(act: Act, new: Root) -> tuple[str, ...]:
@@ -247,9 +260,11 @@ def _waits(act: Act, row: OrderRow) -> bool:
 
 
 def _countersign(act: Act, new: Root) -> list[str]:
-    """Put the stranded orders that the actor may sign on the actor's key."""
+    """Put the stranded orders that the actor may sign on the actor's key, but for payments."""
     keyid, done = act.actor.signer.keyid, []
     for row in _stranded(act, new):
+        if row.kind == Kind.PAYMENT:
+            continue
         if keyid not in act.root.keys and row.kind == Kind.RELEASE:
             continue  # it is numbered by its key, and this one counts only with the new root
         if may_countersign(act, row, new) and keyid not in keyids_in(row.envelope):

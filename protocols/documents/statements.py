@@ -13,6 +13,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from protocols.documents.bodies import PaymentBody
+from protocols.documents.kind_rule import Kind
+from protocols.documents.orders import Order, body_of
 from protocols.limits import ISSUERS_HELD_MAX, REV_MAX, STATEMENT_UEUR_MAX
 from protocols.reasons import Refusal
 
@@ -27,6 +30,11 @@ class Statement(Struct, frozen=True, order=True, gc=False):
     number: int
     total_ueur: int
     epoch: int = 0
+
+
+def is_issued(order: Order) -> bool:
+    """Whether an issuer's key carries this order: no person needs to have signed such a statement."""
+    return order.kind is Kind.PAYMENT and body_of(order, PaymentBody).epoch > 0
 
 
 class Totals(Struct, frozen=True, gc=False):

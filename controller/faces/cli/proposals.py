@@ -16,26 +16,30 @@ from controller.office.people import keyids_of
 from controller.office.root_file import replace_sealed
 from controller.office.root_store import holders_of_keys, proposed_root
 from controller.orders.acting import Act
+from controller.orders.status import status_by_id
 from controller.roots.acts import RootProposal, code_of, sign_command, words_of
 from controller.roots.rules import RootChange
 from protocols.documents.envelope import Signer, read_envelope
-from protocols.documents.kind_rule import Role
+from protocols.documents.kind_rule import Kind, Role
+from protocols.documents.kinds import KINDS
 from protocols.documents.orders import keyid_named_by
 from protocols.documents.roles import Key, Root, read_root
 from protocols.instants import iso_from_ms
 from protocols.rim.passphrases import ask_passphrase
 from protocols.rim.terminal import Exit
-from protocols.words.en.orders import object_in_words
+from protocols.words.en.orders import object_in_words, order_in_words
 from protocols.words.en.times import local
 
 Countersign = Annotated[
     bool,
     typer.Option(
         "--countersign",
-        help="Sign orders that it leaves too few signatures, or release anew; so does who signs the root.",
+        help="Sign orders that it leaves too few signatures (no payment), or release anew; so does who signs "
+        "the root.",
     ),
 ]
 
+_PAYMENT: Final = f"{KINDS[Kind.PAYMENT].prefix}/"
 # More orders than these are told by their kind.
 _NAMED_MAX: Final = 5
 
@@ -82,13 +86,31 @@ def show_proposal(face: Face, done: RootProposal) -> int:
         print_lines(
             *root_in_words(done.root, face.zone),
             *change_in_words(done.change),
-            *_what_next(done, holders, command),
+            *_what_next(done, holders, _stranded_in_words(face, done.stranded, holders), command),
         )
     return Exit.NO if done.stranded else Exit.DONE
 
 
-def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> list[str]:
-    """What is to do now; `command`: what the next person types."""
+def _stranded_in_words(face: Face, stranded: Sequence[str], holders: Mapping[str, str]) -> list[str]:
+    """A few orders by what they do, many by their kind; the issuers document is no order."""
+    if len(stranded) > _NAMED_MAX:
+        return few_in_words(stranded, holders)
+    told = []
+    with face.office.reading() as session:
+        for each in stranded:
+            order_id, _, name = each.partition(" ")
+            if name:
+                status = status_by_id(session, order_id, face.office.root)
+                told.append(f"{order_id}: {order_in_words(status.order, face.zone, status.created_by)}")
+            else:
+                told.append(each)
+    return told
+
+
+def _what_next(
+    done: RootProposal, holders: Mapping[str, str], stranded: Sequence[str], command: str
+) -> list[str]:
+    """What is to do now; `stranded`: such orders in words, `command`: what the next person types."""
     signed = few_in_words(done.countersigned, holders)
     lines = [f"You have signed {each} too." for each in signed]
     if done.in_force:
@@ -98,18 +120,31 @@ def _what_next(done: RootProposal, holders: Mapping[str, str], command: str) -> 
         ]
         return [*lines, "It is in force here, and the service sends it to every meter.", *again]
     if done.stranded:
-        then = (
-            f"Whoever signs the root signs them too: `{command}`."
-            if done.countersigning
-            else f"Sign them with --countersign, or release, extend or order anew; then `{command}`."
-        )
         return [
             *lines,
             "It does not go out: without what it takes away these, in force, have too few signatures.",
-            *(f"  {each}" for each in few_in_words(done.stranded, holders)),
-            then,
+            *(f"  {each}" for each in stranded),
+            *_rest_in_words(done, command),
         ]
     return [*lines, f"It waits for a second person: {command}."]
+
+
+def _rest_in_words(done: RootProposal, command: str) -> list[str]:
+    """What is to do about stranded orders. Nobody signs money unseen while they drop a colleague."""
+    payments = [
+        each.partition(" ")[0] for each in done.stranded if each.partition(" ")[2].startswith(_PAYMENT)
+    ]
+    if not payments:
+        alone = []
+    elif len(payments) <= _NAMED_MAX:
+        alone = [f"Payments are signed by themselves: `relance orders sign {' '.join(payments)}`."]
+    else:
+        alone = ["Payments are signed by themselves: `relance orders sign ID...`; --json names them."]
+    if len(payments) == len(done.stranded):
+        return [*alone, f"Then: `{command}`."]
+    if done.countersigning:
+        return [*alone, f"Whoever signs the root signs them too: `{command}`."]
+    return [*alone, f"Sign them with --countersign, or release, extend or order anew; then `{command}`."]
 
 
 def few_in_words(orders: Sequence[str], holders: Mapping[str, str]) -> list[str]:

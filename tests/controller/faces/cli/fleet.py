@@ -5,14 +5,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from controller.database.engine import open_store, writing
-from controller.database.tables import ClaimRow, LinkRow, MeterRow, ServiceRow
+from controller.database.tables import ClaimRow, LinkRow, MeterRow, PaymentRequestRow, ServiceRow
+from controller.exchange.purses import PursesHeard
+from controller.office.people import load_root
+from controller.payments.booking import book
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, ms_from_iso
 from protocols.link.messages import Witness
 from protocols.reasons import Source
 from protocols.rim.clocks import boot_id, tick_ms
+from tests.controller.payments.till import heard, issuing
 
 SEEN_MS = ms_from_iso("2020-07-02T20:59:00Z")
 # Said with a report; then the head-end lied, and of that there is an event.
@@ -102,3 +106,13 @@ def seed_meters(home: Path, *meters: str) -> None:
                     received_ms=SEEN_MS + MINUTE_MS,
                 )
             )
+
+
+def book_requests(home: Path) -> None:
+    """As if `relance serve` had heard every meter for which a payment is requested, and booked it."""
+    with store_of(home) as session:
+        purses = PursesHeard()
+        requests = session.exec(select(PaymentRequestRow)).all()
+        for row in requests:
+            heard(purses, 1, {1: 0}, row.meter)
+        book(session, purses, issuing(), load_root(home / "root.json"), requests[0].created_ms)

@@ -4,17 +4,23 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlmodel import select
 
 from controller.database.engine import open_store, writing
+from controller.database.tables import MeterRow
 from controller.faces.cli.proposals import few_in_words
 from controller.office.keys import load_signer
 from controller.office.people import load_root
 from controller.office.root_store import keep_proposed
+from controller.orders.deliveries import step
+from controller.orders.life import DeliveryEvent
+from controller.payments.requests import KNOWS_NO_ISSUERS
 from controller.roots.acts import code_of
 from protocols.documents.envelope import seal
 from protocols.documents.issuers import Issuers, accept_issuers
 from protocols.documents.kind_rule import Role
 from protocols.documents.roles import ROOT_TYPE, Key, Root, write_root
+from tests.controller.faces.cli.fleet import SEEN_MS, book_requests, store_of
 from tests.controller.faces.cli.invocation import PASSPHRASE, call
 from tests.emulator.firmware.guarded.workbench import SIGNERS
 
@@ -52,7 +58,8 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     call(home, "release", "m00001", "--as", "carl")
     proposed = call(home, "root", "propose", "--drop", "carl", "--as", "anne")
     assert proposed.status == 1
-    assert "o000001 hold/mora" in proposed.out
+    assert "o000001: no cut (mora)" in proposed.out
+    assert "(hold/mora rev 1)" in proposed.out
     assert "without what it takes away these, in force, have too few signatures" in proposed.out
     assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
     signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--countersign", "--json")
@@ -97,6 +104,46 @@ def test_a_root_proposed_with_countersigning_always_ends_in_force(home: Path) ->
     signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--json")
     assert (signed.status, signed.found["in_force"]) == (0, True)
     assert signed.found["countersigned"] == proposed["stranded"]
+
+
+def test_what_an_issuer_has_signed_stands_on_nobodys_key(home: Path) -> None:
+    """Who drops a colleague does not sign a payment with it; nor if the colleague alone has signed it too."""
+    call(home, "topup", "m00001", "--eur", "30000", "--id", "big", "--as", "anne")
+    call(home, "topup", "m00002", "--eur", "30000", "--id", "big-2", "--as", "anne")
+    book_requests(home)
+    assert call(home, "orders", "sign", "o000002", "--as", "carl").status == 0
+    call(home, "moratorium", "declare", "mora", "--until", "2099-06-02T11:00+02:00", "--as", "carl")
+    asked = call(home, "operator", "revoke", "carl", "--countersign", "--as", "anne", "--json").found
+    assert (asked["countersigned"], asked["stranded"]) == (["o000003 hold/mora"], [])
+    assert call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--json").found["in_force"]
+    for order in ("o000001", "o000002"):
+        assert call(home, "orders", "show", order, "--json").found["signed_by"] == []
+
+
+def test_a_payment_that_a_person_has_signed_never_comes_along(home: Path) -> None:
+    with store_of(home) as session:
+        for meter in session.exec(select(MeterRow)):
+            meter.issuers_version = KNOWS_NO_ISSUERS
+            session.add(meter)
+    for number in ("1", "2"):
+        call(home, "topup", f"m0000{number}", "--eur", "20", "--id", f"p{number}", "--as", "carl")
+    with store_of(home) as session:
+        for event in (DeliveryEvent.TAKEN, DeliveryEvent.HELD, DeliveryEvent.READ_BACK):
+            step(session, event, SEEN_MS, order_id="o000002", meters=["m00002"])
+    asked = call(home, "operator", "revoke", "carl", "--countersign", "--as", "bart")
+    assert asked.status == 1
+    assert "o000001: credit for" in asked.out
+    assert "o000002" not in asked.out, "it is credited"
+    assert "Payments are signed by themselves: `relance orders sign o000001`." in asked.out
+    signed = call(home, "root", "sign", "--drop", "carl", "--as", "anne", "--json").found
+    assert (signed["in_force"], signed["stranded"]) == (False, ["o000001 payment/controller"])
+    again = call(home, "orders", "sign", "o000001", "--as", "carl")
+    assert "carl has signed o000001 already" in again.one_line()
+    assert call(home, "orders", "sign", "o000001", "--as", "anne", "--json").found["signed_by"] == [
+        "anne",
+        "carl",
+    ]
+    assert call(home, "root", "sign", "--drop", "carl", "--as", "anne", "--json").found["in_force"]
 
 
 def test_the_issuers_are_signed_anew_where_a_signer_is_dropped(home: Path) -> None:
