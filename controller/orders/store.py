@@ -259,9 +259,9 @@ def order_in(envelope: bytes) -> Order:
     return read_order(read_envelope(envelope).payload)
 
 
-def holders_of(row: OrderRow, root: Root) -> tuple[str, ...]:
-    """The people whose valid signatures count for the role that the order needs, sorted."""
-    return tuple(sorted(open_signed(row.envelope, root, ORDER_TYPE).holders(KINDS[Kind(row.kind)].role)))
+def holders_of(row: OrderRow, root: Root, role: Role) -> tuple[str, ...]:
+    """The people whose valid signatures count for a role, sorted."""
+    return tuple(sorted(open_signed(row.envelope, root, ORDER_TYPE).holders(role)))
 
 
 def targets(session: Session, scope: Scope) -> list[str]:

@@ -23,10 +23,12 @@ from controller.meters.by_card import count_too_wide
 from controller.meters.registry import BY_CARD
 from controller.meters.retired import in_fleet
 from controller.office.losses import found_losses
+from controller.orders.allowances import all_above_allowance
 from controller.orders.life import DeliveryState, OrderState
 from controller.orders.voids import voided_by
 from controller.payments.requests import WAITING
 from controller.service.liveness import LifeSign
+from protocols.documents.roles import Root
 from protocols.instants import DAY_MS
 
 SERVE: Final = "serve"
@@ -49,7 +51,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     booked yet; `gaps`: meters of whose black box entries are missing; `lost_entries`: of the audit, since a
     backup was restored. `expected`: meters that only the DSO's file names; `flags_due`: flags of that file
     that no order sets, at meters that have spoken. `left_speaking`: meters that left the fleet and
-    spoke within the last day. `too_wide`: meters on cards whose clock no window holds.
+    spoke within the last day. `too_wide`: meters on cards whose clock no window holds. `above_allowance`:
+    payments that wait for two people, or for their issuer's allowance.
     """
 
     links: tuple[LinkView, ...]
@@ -67,6 +70,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     flags_due: int = 0
     too_wide: int = 0
     left_speaking: int = 0
+    above_allowance: tuple[str, ...] = ()
 
 
 def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
@@ -75,7 +79,7 @@ def life_sign(session: Session, name: str = SERVE) -> LifeSign | None:
     return None if row is None else view_of(row, LifeSign)
 
 
-def overview(session: Session, now_ms: int) -> Overview:
+def overview(session: Session, root: Root, now_ms: int) -> Overview:
     """The fleet in a few numbers."""
     counted = dict(
         iter(session.exec(select(MeterRow.link, func.count()).where(in_fleet()).group_by(col(MeterRow.link))))
@@ -103,6 +107,7 @@ def overview(session: Session, now_ms: int) -> Overview:
         expected=count_expected(session, ()),
         too_wide=count_too_wide(session),
         left_speaking=count_left_speaking(session, now_ms - DAY_MS),
+        above_allowance=all_above_allowance(session, root),
         flags_due=sum(each.spoken for each in flags_due(session, now_ms)),
     )
 

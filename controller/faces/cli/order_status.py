@@ -10,6 +10,8 @@ from controller.faces.cli.showing import instants, print_lines
 from controller.orders.life import ENDED_ORDERS
 from controller.orders.status import OrderStatus
 from protocols.cutting.hindrances import Hindrance, NotCut
+from protocols.documents.kind_rule import Kind
+from protocols.words.en.amounts import eur
 from protocols.words.en.orders import order_in_words
 
 
@@ -29,6 +31,7 @@ def order_fields(status: OrderStatus) -> dict[str, Any]:
         "signatures_needed": status.threshold,
         "signatures_missing": status.missing,
         "deliveries": status.deliveries,
+        **_allowance_fields(status),
         "body": msgspec.json.decode(order.body),
         **instants(
             issued_at=order.issued_at_ms,
@@ -37,6 +40,29 @@ def order_fields(status: OrderStatus) -> dict[str, Any]:
             changed=status.changed_ms,
         ),
     }
+
+
+def _allowance_fields(status: OrderStatus) -> dict[str, Any]:
+    """Of a payment: the allowance that it is above, None where its meter credits it."""
+    if status.order.kind is not Kind.PAYMENT:
+        return {}
+    return {"above_allowance": None if status.above is None else msgspec.to_builtins(status.above)}
+
+
+def above_in_words(status: OrderStatus) -> list[str]:
+    """Of a statement above its issuer's allowance: that no meter credits it yet, and who signs it."""
+    above, order = status.above, status.order
+    if above is None:
+        return []
+    allowance = f"{eur(above.allowance_ueur_per_day)} EUR a day of the issuer {above.issuer}"
+    people = ", ".join(status.signed_by)
+    signed = f"; signed by {people}, needs {status.missing} more" if people else ""
+    other = status.others[0] if status.others else "NAME"
+    return [
+        f"{order.id} is above the allowance of {allowance}{signed}: two people sign it with",
+        f"  relance orders sign {order.id} --as {other}",
+        "or it waits at the meter, which credits it once the allowance covers it.",
+    ]
 
 
 def not_cut_fields(groups: Iterable[NotCut]) -> dict[str, Any]:
@@ -59,7 +85,9 @@ def print_status(status: OrderStatus, zone: ZoneInfo, *, described: bool = False
     order = status.order
     if not described:
         print_lines(f"{order.id}: {order_in_words(order, zone, status.created_by)}.")
-    if status.missing:
+    if status.above is not None:
+        print_lines(*above_in_words(status))
+    elif status.missing:
         people = f"needs {status.missing} more of {status.threshold} people"
         other = status.others[0] if status.others else "NAME"
         print_lines(

@@ -10,7 +10,7 @@ import typer
 from controller.cuts.views import cut_words, order_not_cutting
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Where, Wide
-from controller.faces.cli.order_status import not_cut_fields, order_fields
+from controller.faces.cli.order_status import above_in_words, not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.unreached import warn_of_order
@@ -125,6 +125,7 @@ def show(face: Face, order_id: Id, *, wide: Wide = False) -> int:
         f"Issued {local(order.issued_at_ms, zone)}, good until {local(order.not_after_ms, zone)}.",
         *([f"Basis: {order.basis}"] if order.basis else []),
         f"Meters: {_counts(reads) or 'not sent yet'}.",
+        *above_in_words(status),
     )
     if deliveries:
         heads = ("meter", "state", "sent", *(("stored",) if wide else ()), "effective", "reason")
@@ -162,10 +163,10 @@ def sign_some(
     waiting = {order_id: _signable(face, order_id, by) for order_id in order_ids}
     told = [_told_before(face, status) for status in waiting.values()]
     face.warn_of_clocks()
-    actors = {role: face.actor(role) for role in {KINDS[each.order.kind].role for each in waiting.values()}}
+    actors = {role: face.actor(role) for role in {each.role for each in waiting.values()}}
     signed = []
     for order_id, status in waiting.items():
-        actor = actors[KINDS[status.order.kind].role]
+        actor = actors[status.role]
         with acting(face.office.store, face.office.root, actor, face.now_ms(), here=face.here()) as act:
             signed.append(sign(act, order_id))
     if face.as_json and len(signed) > 1:
@@ -180,7 +181,7 @@ def sign_some(
 def _signable(face: Face, order_id: str, by: str) -> OrderStatus:
     """An order that waits for this person. Raises InputError or RefusedError."""
     status = _waiting(face, order_id)
-    choose_operator(face.office.root, KINDS[status.order.kind].role, by)
+    choose_operator(face.office.root, status.role, by)
     check_signable(status, by)
     return status
 

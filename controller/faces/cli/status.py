@@ -19,6 +19,7 @@ _AGAIN_S: Final = 2.0
 _NAMED_MAX: Final = 5
 _SILENT: Final = "`relance meters list --where expected==true`"
 _LEFT: Final = "`relance meters quarantine`"
+_ABOVE: Final = "relance orders sign ID"
 _DUE: Final = "`relance flag due`"
 # Clears the screen and goes to its corner (ECMA-48, ED and CUP).
 _CLEAR: Final = "\x1b[2J\x1b[H"
@@ -36,7 +37,7 @@ def show_status(
     while True:
         seen = look(face.office)
         with face.office.reading() as session:
-            view = overview(session, face.now_ms())
+            view = overview(session, face.office.root, face.now_ms())
         if face.as_json:
             print_json(_fields(seen, view))
         else:
@@ -61,6 +62,7 @@ def _sentences(seen: Seen, view: Overview) -> list[str]:
         f"Meters: {view.meters}. Supply: {_counts(view.supply)}. Clock: {_counts(view.clock)}.",
         *_of_the_file(view),
         f"Waiting for a further signature: {_named(view.drafts, 'relance orders list --state draft')}.",
+        *_above(view),
         *([f"Keys voided by: {_named(view.voided, 'relance void list')}."] if view.voided else []),
         f"Disputed clocks: {_named(view.disputed, 'relance meters list --clock disputed')}.",
         *(
@@ -89,6 +91,13 @@ def _of_the_file(view: Overview) -> list[str]:
     silent = f"Meters of the DSO's file that never spoke: {view.expected}; {_SILENT}."
     due = f"Flags of the file that no order sets: {view.flags_due}; {_DUE}."
     return [*([silent] if view.expected else []), *([due] if view.flags_due else [])]
+
+
+def _above(view: Overview) -> list[str]:
+    """Payments that no meter credits before two people have signed them, or the allowance covers them."""
+    if not view.above_allowance:
+        return []
+    return [f"Payments above their issuer's allowance: {_named(view.above_allowance, _ABOVE)}."]
 
 
 def _of_those_who_left(view: Overview) -> list[str]:
@@ -143,6 +152,7 @@ def _fields(seen: Seen, view: Overview) -> dict[str, Any]:
         "drafts": view.drafts,
         "voided": view.voided,
         "disputed": view.disputed,
+        "payments_above_allowance": view.above_allowance,
         "queued": view.queued,
         "payments_requested": view.payments_requested,
         "black_boxes_with_gaps": view.gaps,

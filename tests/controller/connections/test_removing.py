@@ -85,7 +85,7 @@ def test_nothing_waits_for_it_any_longer_and_its_ledger_stays(peopled: Engine) -
         assert reached(session, [everybody]).over == 1, "`release --wait` waits for m7 alone"
         assert session.get_one(OrderRow, own).state == OrderState.SUPERSEDED
         assert not session.exec(select(OutboxRow).where(OutboxRow.meter == "m1")).all()
-        found = overview(session, NOW_MS)
+        found = overview(session, ROOT, NOW_MS)
         assert (found.meters, found.flags_due) == (1, 0)
         assert [each.meter for each in lease_status(session)] == ["m7"]
         assert [each.spoken for each in flags_due(session, NOW_MS)] == [False]

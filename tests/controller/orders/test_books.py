@@ -30,7 +30,7 @@ from controller.payments import store as payments
 from protocols.chain import GENESIS, Head, append
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, add_signature, seal
-from protocols.documents.kind_rule import Kind
+from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.errors import DocumentError, InputError, RefusedError
 from protocols.instants import DAY_MS
@@ -82,7 +82,7 @@ def test_one_person_protects_and_two_people_harm(engine: Engine) -> None:
         orders.add_signature(session, order.id, both, ROOT, "eric", NOW_MS)
         assert orders.approve(session, order.id, ROOT, "eric", NOW_MS).state == "active"
         assert orders.get_order(session, hold.id).state == "superseded"
-        assert orders.holders_of(row, ROOT) == ("dora", "eric")
+        assert orders.holders_of(row, ROOT, Role.HARM) == ("dora", "eric")
 
 
 def test_a_signature_of_nobody_or_of_the_same_person_adds_nothing(engine: Engine) -> None:

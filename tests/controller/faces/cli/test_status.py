@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from controller.orders.deliveries import step
+from controller.orders.life import DeliveryEvent
 from protocols.instants import MINUTE_MS
-from tests.controller.faces.cli.fleet import seed_service, store_of
+from tests.controller.faces.cli.fleet import SEEN_MS, book_requests, seed_service, store_of
 from tests.controller.faces.cli.invocation import RELANCE, call, environment, found_home
 
 UNTIL = ("--until", "2099-01-01T00:00Z")
@@ -48,6 +50,42 @@ def test_an_order_to_a_fleet_of_which_no_meter_has_come_waits_for_the_service_to
     )
     drafted = call(tmp_path / "home", "release", "--all", "--json").found
     assert (drafted["orders"][0]["deliveries"], drafted["service"]) == ({}, "absent")
+
+
+def test_a_payment_above_the_allowance_is_not_told_as_done_before_two_have_signed(home: Path) -> None:
+    big = ("topup", "m00001", "--eur", "30000", "--id", "big", "--as", "anne")
+    call(home, *big)
+    call(home, "topup", "m00002", "--eur", "20", "--id", "small", "--as", "anne")
+    book_requests(home)
+    told = "o000001 is above the allowance of 500.00 EUR a day of the issuer controller"
+    for argv in (big, ("orders", "show", "o000001")):
+        shown = call(home, *argv).out
+        assert f"{told}: two people sign it with\n  relance orders sign o000001 --as anne\n" in shown
+    order = call(home, *big, "--json").found["order"]
+    assert (order["signatures_needed"], order["signatures_missing"]) == (2, 2)
+    assert order["above_allowance"] == {"issuer": "controller", "allowance_ueur_per_day": 500_000_000}
+    small = call(home, "orders", "show", "o000002", "--json").found
+    assert (small["signatures_needed"], small["signatures_missing"], small["above_allowance"]) == (1, 0, None)
+    waits = "Payments above their issuer's allowance: o000001; `relance orders sign ID`."
+    assert waits in call(home, "status").out
+    first = call(home, "orders", "sign", "o000001", "--as", "bart").out
+    assert f"{told}; signed by bart, needs 1 more: two people" in first
+    assert call(home, "status", "--json").found["payments_above_allowance"] == ["o000001"]
+    second = call(home, "orders", "sign", "o000001", "--as", "carl").out
+    assert "o000001 is active, for 1 meter" in second
+    assert call(home, "status", "--json").found["payments_above_allowance"] == []
+
+
+@pytest.mark.parametrize(("reason", "waits"), [("over_limit", ["o000001"]), ("credited", [])])
+def test_what_the_meter_has_answered_says_whether_a_payment_waits(
+    home: Path, reason: str, waits: list[str]
+) -> None:
+    """A small payment stands above what an earlier one has left; a great one may be covered by now."""
+    call(home, "topup", "m00001", "--eur", "20" if waits else "900", "--id", "p", "--as", "anne")
+    book_requests(home)
+    with store_of(home) as session:
+        step(session, DeliveryEvent.ACCEPTED, SEEN_MS, order_id="o000001", meters=["m00001"], reason=reason)
+    assert call(home, "status", "--json").found["payments_above_allowance"] == waits
 
 
 def test_a_payment_says_that_it_waits_where_no_service_runs(home: Path) -> None:
