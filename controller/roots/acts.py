@@ -21,7 +21,7 @@ from controller.database.tables import DeliveryRow, OrderRow
 from controller.meters.documents_held import root_version_held
 from controller.office.audit import AuditAct, record
 from controller.office.issuers_store import issuers_in_force, keep_issuers_signed
-from controller.office.people import Actor
+from controller.office.people import Actor, operators_of
 from controller.office.root_store import (
     dropped_holders,
     is_countersigning,
@@ -119,7 +119,8 @@ def sign(
     `code`: of the document, as `code_of`; without one, `dropped`: whom it drops, as this person knows.
     Another proposal may have come since. Both None: not asked. `own`: as in `propose`.
 
-    Raises RefusedError where none waits, for another one than named, and for one that no command makes.
+    Raises RefusedError where none waits, for another one than named, for one that no command makes, and for
+    somebody who has signed it already where it takes a further person.
     """
     waiting = proposed_root(act.session)
     if waiting is None:
@@ -129,13 +130,18 @@ def sign(
     change = change_between(act.root, root)
     if code is not None or dropped is not None:
         _check_named(change, waiting, dropped or (), code)
-    countersign = countersign or is_countersigning(act.session)
+    asked = is_countersigning(act.session)
+    countersign = countersign or asked
     envelope = waiting
     for signer in _signers(act, own):
         envelope = add_signature(envelope, signer)
     keep_proposed(act.session, envelope, countersign=countersign)
     record(act.session, act.now_ms, act.actor.name, AuditAct.SIGN, f"root/{root.version}")
-    return _step(act, root, envelope, own, countersign=countersign)
+    done = _step(act, root, envelope, own, countersign=countersign)
+    is_new = keyids_in(envelope) != keyids_in(waiting) or done.countersigned or countersign != asked
+    if not is_new and not isinstance(accept_root(envelope, act.root), Root):
+        raise _signed_already(act, root, envelope, change)
+    return done
 
 
 def set_language(act: Act, name: str, language: str, *, comes: bool = False) -> None:
@@ -173,6 +179,16 @@ def words_of(change: RootChange) -> dict[str, str]:
         "roles": [f"{name} {'+'.join(sorted(roles))}" for name, roles in sorted(change.roles.items())],
     }
     return {name: ", ".join(each) for name, each in told.items() if each}
+
+
+def _signed_already(act: Act, root: Root, envelope: bytes, change: RootChange) -> RefusedError:
+    """Once two have signed, whoever signs again may lift what holds the root up; before, nothing happens."""
+    signed = open_signed(envelope, act.root, ROOT_TYPE).holders(Role.ROOT)
+    people = set(operators_of(act.root, Role.ROOT))
+    others = " or ".join(sorted(people - signed - change.dropped)) or "nobody else there is"
+    return RefusedError(
+        f"{act.actor.name} has signed root {root.version} already; it takes a different person: {others}"
+    )
 
 
 def _signers(act: Act, own: Signer | None) -> list[Signer]:
