@@ -9,6 +9,7 @@ from msgspec import to_builtins
 
 from controller.connections.moving import list_tenancies
 from controller.connections.retiring import RetiredView, predecessor_of, retired_of
+from controller.connections.terms import debt_of, parameters_of
 from controller.cuts.views import cut_words
 from controller.faces.cli.behind import (
     WHO_HEADS,
@@ -24,6 +25,7 @@ from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
 from controller.faces.cli.retired import place_rows, retired_fields
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
+from controller.faces.cli.terms import MoneyTerms, terms_fields, terms_rows
 from controller.faces.cli.verbs import LOOKING, verb
 from controller.meters.behind import meter_of
 from controller.meters.by_card import is_too_wide
@@ -34,6 +36,7 @@ from controller.meters.views import MeterFilter, MeterView, count_meters, list_m
 from controller.meters.witnesses import WitnessView
 from controller.orders.views import DeliveryView, count_deliveries, list_deliveries
 from controller.query.rules import read_query
+from controller.tariffs.views import charges_of
 from controller.why.rules import explain
 from controller.why.views import facts_of, outlook_of
 from protocols.arguments import check_choice, read_name
@@ -144,7 +147,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
 
     A household's EAN names its meter. Who looked is kept: see `relance privacy accesses`.
     """
-    zone = face.zone
+    zone, now_ms = face.zone, face.now_ms()
     with face.office.reading() as session:
         meter = meter_of(session, read_name(meter, "METER"))
         view = show_meter(session, meter)
@@ -153,8 +156,13 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         left = [] if view.household is None else list_tenancies(session, view.household.ean)
         found = (retired_of(session, meter), predecessor_of(session, meter))
         places = [[] if each is None else [each] for each in found]
-        outlook = None if view.expected else outlook_of(session, meter, face.now_ms())
-        words = cut_words(session, [each.order_id for each in deliveries], face.now_ms(), meter)
+        outlook = None if view.expected else outlook_of(session, meter, now_ms)
+        terms = MoneyTerms(
+            charges_of(session, meter, now_ms),
+            debt_of(session, meter),
+            parameters_of(session, meter, now_ms),
+        )
+        words = cut_words(session, [each.order_id for each in deliveries], now_ms, meter)
     face.note_access("meters show", [meter])
     seen = look(face.office)
     reads = {each.order_id: words.get(each.order_id, {}).get(meter, each.state) for each in deliveries}
@@ -174,7 +182,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
             | {name: _only(place) for name, place in zip(("retired", "in_place_of"), places, strict=True)}
             | {"registers": to_builtins(view.registers)}
             | {"orders": orders, "more_orders": more, "left": [tenancy_fields(each) for each in left]}
-            | ({} if outlook is None else outlook_fields(outlook))
+            | ({} if outlook is None else outlook_fields(outlook) | terms_fields(terms, now_ms))
         )
         return Exit.DONE
 
@@ -185,6 +193,7 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         *_state_rows(view, face, wide=wide),
         *([] if outlook is None else outlook_rows(outlook, zone)),
         *_memory_rows(view, face, wide=wide),
+        *([] if outlook is None else terms_rows(terms, zone, now_ms)),
         *(("order " + each.order_id, _order(each, reads[each.order_id])) for each in deliveries),
     ]
     print_table("", _PAIR, rows, wraps=_PAIR[1:])

@@ -37,6 +37,11 @@ def terms_in_words(
             return f"from {local(body.from_ms, zone)} {_parameters_in_words(body)}"
 
 
+def mode_in_words(mode: PaymentMode | None) -> str:
+    """A payment mode; None: that of the commissioning."""
+    return "as commissioned" if mode is None else _MODES[mode]
+
+
 def _tariff_in_words(body: TariffBody, zone: ZoneInfo) -> str:
     prices = [_prices_in_words(body)]
     prices += [f"while {each.obis} is in use {_prices_in_words(each)}" for each in body.registers]
@@ -64,6 +69,5 @@ def _debt_in_words(body: DebtBody) -> str:
 def _parameters_in_words(body: ParametersBody) -> str:
     if body.back_to is not None:
         return f"the values of version {body.back_to}" if body.back_to else "all values as commissioned"
-    mode = "as commissioned" if body.mode is None else _MODES[body.mode]
     groups = "as commissioned" if body.groups is None else ", ".join(body.groups) or "none"
-    return f"the payment mode is {mode}, the groups are {groups}"
+    return f"the payment mode is {mode_in_words(body.mode)}, the groups are {groups}"

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.json import encode as json_encode
 
-from controller.database.tables import DeliveryRow, EventRow, LinkRow, MeterRow
+from controller.database.tables import DeliveryRow, EventRow, LinkRow, MeterRow, OrderRow
+from controller.orders.deliveries import step
+from controller.orders.life import DeliveryEvent, OrderState
+from controller.tariffs.views import charges_of
 from protocols.documents.accounts import Account, RegisterSum
 from protocols.instants import DAY_MS, MINUTE_MS, SECOND_MS, ms_from_iso
 from protocols.rim.clocks import now_ms
@@ -225,3 +228,72 @@ def test_the_registers_of_a_tariff_are_shown_with_what_they_cost(home: Path) -> 
     assert "register 1-0:1.8.1 12.345 kWh, 3.70 EUR charged" in out
     assert "register deferred 0.001 kWh, 0.00 EUR charged" in out
     assert call(home, "meters", "show", "m00001", "--json").found["registers"][0]["obis"] == "1-0:1.8.1"
+
+
+def two_sign(home: Path, *argv: str) -> str:
+    """An order that two people sign; returns its id."""
+    order = str(call(home, *argv, "--as", "anne", "--json").found["id"])
+    assert call(home, "orders", "sign", order, "--as", "bart").status == 0
+    return order
+
+
+def take(home: Path, order: str, *, at_ms: int) -> None:
+    """As if every meter that it addresses had said that it has the order."""
+    with store_of(home) as session:
+        for event in (DeliveryEvent.TAKEN, DeliveryEvent.ACCEPTED):
+            step(session, event, at_ms, order_id=order)
+
+
+def test_show_tells_what_stands_at_a_meter_of_money(home: Path) -> None:
+    plain = re.sub(" +", " ", call(home, "meters", "show", "m00001").out)
+    for row in ("tariff as commissioned", "debt none", "payment mode as commissioned"):
+        assert row in plain
+    tariff = ("--eur-per-kwh", "0.30", "--eur-per-day", "0.24")
+    night = ("--until", "2027-06-01T00:00+02:00", "--register", "1-0:1.8.2 0.20 0.24 rest")
+    take(home, two_sign(home, "tariff", "set", "--name", "base", *tariff), at_ms=SEEN_MS)
+    take(home, two_sign(home, "tariff", "set", "--name", "dual", *tariff, *night), at_ms=SEEN_MS + 1)
+    two_sign(home, "tariff", "set", "--name", "next", *tariff)
+    over = ("--from", "2026-01-01T00:00+01:00", "--until", "2099-01-01T00:00+01:00")
+    two_sign(home, "tariff", "defer", "--name", "frost", *over)
+    two_sign(home, "debt", "set", "m00001", "--eur", "120.00", "--share", "350")
+    two_sign(home, "parameters", "set", "m00001", "--mode", "credit")
+    out = re.sub(r"\s+", " ", call(home, "meters", "show", "m00001", settings={"COLUMNS": "400"}).out)
+    for row in (
+        "tariff dual: energy at 0.30 EUR/kWh, 0.24 EUR a day; while 1-0:1.8.2 is in use energy at 0.20 EUR",
+        "tariff on its way next: energy at 0.30 EUR/kWh, 0.24 EUR a day; not confirmed: queued",
+        "deferral frost: nothing is charged from",
+        "debt a debt of 120.00 EUR in all, to which 35 % of each payment goes",
+        "payment mode on credit",
+    ):
+        assert row in out, row
+    terms = call(home, "meters", "show", "m00001", "--json").found["terms"]
+    assert (terms["tariff"]["name"], terms["tariff"]["registers"][0]["price_ueur_per_kwh"]) == (
+        "dual",
+        200_000,
+    )
+    assert [each["name"] for each in terms["tariffs_coming"]] == ["next"]
+    assert [each["name"] for each in terms["deferrals"]] == ["frost"]
+    assert (terms["debt"]["total_ueur"], terms["debt"]["share_permille"]) == (120_000_000, 350)
+    assert (terms["mode"], terms["modes_coming"]) == ("credit", [])
+    other = call(home, "meters", "show", "m00002", "--json").found["terms"]
+    assert (other["tariff"]["name"], other["debt"], other["mode"]) == ("dual", None, None)
+
+
+def test_a_tariff_stays_in_force_when_its_order_has_ended(home: Path) -> None:
+    """A meter charges by it until it takes another one; a deferral that is over is told no more."""
+    tariff = ("--eur-per-kwh", "0.30", "--eur-per-day", "0.24")
+    order = two_sign(home, "tariff", "set", "--name", "base", *tariff)
+    take(home, order, at_ms=SEEN_MS)
+    span = ("--from", "2026-01-01T00:00+01:00", "--until", "2099-01-01T00:00Z")
+    take(home, two_sign(home, "tariff", "defer", "--name", "old", *span), at_ms=SEEN_MS)
+    with store_of(home) as session:
+        row = session.get_one(OrderRow, order)
+        row.state = OrderState.EXPIRED
+        session.add(row)
+    with store_of(home) as session:
+        before, after = (
+            charges_of(session, "m00001", ms_from_iso("2099-01-01T00:00:00Z") - since) for since in (1, 0)
+        )
+    assert [len(each.deferrals) for each in (before, after)] == [1, 0]
+    assert after.tariff is not None
+    assert after.tariff.name == "base"
