@@ -74,6 +74,7 @@ def import_households(
     with one_connection(store) as connection:
         count = _stage_all(connection, rows, heads, wrong, where)
         if wrong.count:
+            _add_meters(connection, heads, wrong)
             return Imported(rows=count, problems=tuple(wrong.kept), wrong=wrong.count)
         with Session(connection) as session, session.begin():
             seen = changes_so_far(session)
@@ -115,17 +116,27 @@ def _stage_all(
     with Session(connection) as session, session.begin():
         staging.end_staging(session)
         wrong.add(*staging.named_twice(session, PROBLEMS_MAX))
-    wrong.kept.sort(key=lambda problem: problem.row)
     return count
+
+
+def _add_meters(connection: Connection, heads: tuple[str, ...], wrong: _Wrong) -> None:
+    """Beside wrong cells, the meters that the other rows put where they may not be: all is told at once."""
+    with Session(connection) as session, session.begin():
+        staging.compare(session, heads)
+        for look in (staging.shared_in_file, staging.replaced_meters):
+            wrong.add(*look(session, PROBLEMS_MAX))
+    wrong.kept.sort(key=lambda problem: problem.row)
 
 
 def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
     """What the staged rows change; nothing where a meter would be at two connections, or be replaced."""
     counts = staging.compare(session, heads)
+    wrong = _Wrong()
     for look in (staging.shared_meters, staging.replaced_meters):
-        problems, wrong = look(session, PROBLEMS_MAX)
-        if problems:
-            return Imported(rows=count, problems=tuple(problems), wrong=wrong)
+        wrong.add(*look(session, PROBLEMS_MAX))
+    if wrong.count:
+        wrong.kept.sort(key=lambda problem: problem.row)
+        return Imported(rows=count, problems=tuple(wrong.kept), wrong=wrong.count)
     return Imported(
         rows=count,
         counts=counts,

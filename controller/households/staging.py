@@ -36,6 +36,9 @@ _GROUPS: Final = COLUMNS.index("groups")
 # Columns whose new values are told: a slip of the pen makes one.
 _NAMING: Final = ("area", "dso", "category")
 
+_SPOKEN: Final = ": it has spoken, and holds money"
+_AWAITED: Final = ": it is commissioned, and orders and payments wait for it"
+
 _METADATA: Final = MetaData()
 _TEMPORARY: Final[dict[str, Any]] = {"prefixes": ["TEMPORARY"]}
 _STAGED: Final = Table(
@@ -141,14 +144,10 @@ def compare(session: Session, columns: Sequence[str]) -> Counts:
 
 
 def shared_meters(session: Session, limit: int) -> Found:
-    """Rows whose meter is at another connection too, in the file or in the store; after `compare`."""
-    least, greatest = func.min(_STAGED.c.ean).label("least"), func.max(_STAGED.c.ean).label("greatest")
-    by_meter = select(_STAGED.c.meter, least, greatest).group_by(_STAGED.c.meter)
-    shared = by_meter.having(func.count() > 1).subquery()
-    another = case((shared.c.least == _STAGED.c.ean, shared.c.greatest), else_=shared.c.least)
-    within = select(_STAGED.c.row, _STAGED.c.meter, another.label("at")).join(
-        shared, shared.c.meter == _STAGED.c.meter
-    )
+    """Rows whose meter is at another connection too, in the file or in the store; after `compare`.
+
+    Only of a file whose rows are all staged: a row that is missing may take its meter to elsewhere.
+    """
     other = _STAGED.alias("other")
     staged_too = select(other.c.ean).where(other.c.ean == _HOUSEHOLD.c.ean).exists()
     beside = (
@@ -156,35 +155,48 @@ def shared_meters(session: Session, limit: int) -> Found:
         .join(_HOUSEHOLD, _HOUSEHOLD.c.meter == _STAGED.c.meter)
         .where(_STAGED.c.ean != _HOUSEHOLD.c.ean, not_(staged_too))
     )
-    both = within.union(beside).subquery()
-    return _found(
-        session,
-        select(*both.c),
-        limit,
-        lambda row, meter, at: RowProblem(
-            row, "meter", meter, f"a meter at one connection only; this one is at {at}"
-        ),
+    both = _within_file().union(beside).subquery()
+    return _found(session, select(*both.c), limit, _shared)
+
+
+def shared_in_file(session: Session, limit: int) -> Found:
+    """As `shared_meters`, in the rows that are staged alone."""
+    return _found(session, _within_file(), limit, _shared)
+
+
+def _within_file() -> Select[int, str, Any]:
+    least, greatest = func.min(_STAGED.c.ean).label("least"), func.max(_STAGED.c.ean).label("greatest")
+    by_meter = select(_STAGED.c.meter, least, greatest).group_by(_STAGED.c.meter)
+    # An EAN that is there twice is another fault.
+    shared = by_meter.having(least < greatest).subquery()
+    another = case((shared.c.least == _STAGED.c.ean, shared.c.greatest), else_=shared.c.least)
+    return select(_STAGED.c.row, _STAGED.c.meter, another.label("at")).join(
+        shared, shared.c.meter == _STAGED.c.meter
     )
 
 
+def _shared(row: int, meter: str, at: str) -> RowProblem:
+    return RowProblem(row, "meter", meter, f"a meter at one connection only; this one is at {at}")
+
+
 def replaced_meters(session: Session, limit: int) -> Found:
-    """Rows that give a connection another meter although its present one has spoken; after `compare`.
+    """Rows that give a connection another meter although its present one is in the fleet; after `compare`.
 
     What is left in that meter, and what it owes, does not move with a line of a file.
     """
-    spoken = (
-        select(_STAGED.c.row, _STAGED.c.meter, _HOUSEHOLD.c.meter.label("present"))
+    unheard = _METER_ROW.c.last_seen_ms.is_(None)
+    present = case((unheard, _HOUSEHOLD.c.meter + _AWAITED), else_=_HOUSEHOLD.c.meter + _SPOKEN)
+    placed = (
+        select(_STAGED.c.row, _STAGED.c.meter, present.label("present"))
         .join(_HOUSEHOLD, _HOUSEHOLD.c.ean == _STAGED.c.ean)
         .join(_METER_ROW, _METER_ROW.c.id == _HOUSEHOLD.c.meter)
         .where(_STAGED.c.meter != _HOUSEHOLD.c.meter)
     )
     return _found(
         session,
-        spoken,
+        placed,
         limit,
-        lambda row, meter, present: RowProblem(
-            row, "meter", meter, f"the meter that is there, {present}: it has spoken, and holds money"
-        ),
+        lambda row, meter, present: RowProblem(row, "meter", meter, f"the meter that is there, {present}"),
     )
 
 

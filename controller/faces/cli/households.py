@@ -79,7 +79,12 @@ def _size_of(file: Path) -> int:
     try:
         return file.stat().st_size
     except OSError as error:
-        raise InputError(line_of(error)) from None
+        raise _unread(file, error) from None
+
+
+def _unread(file: Path, error: OSError) -> InputError:
+    """The error names no file where one that is open cannot be read."""
+    return InputError(line_of(error) if error.filename is not None else f"{file}: {line_of(error)}")
 
 
 def _lines(file: Path, bar: Progress, size: int) -> Iterator[bytes]:
@@ -91,7 +96,7 @@ def _lines(file: Path, bar: Progress, size: int) -> Iterator[bytes]:
                 yield line
                 bar.advance(task, len(line))
     except OSError as error:
-        raise InputError(line_of(error)) from None
+        raise _unread(file, error) from None
     bar.update(task, description="comparing and storing", total=None)
 
 

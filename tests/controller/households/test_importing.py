@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, delete
 from sqlmodel import Session
 
 from controller.database.engine import reading, writing
-from controller.database.tables import HouseholdGroupRow, HouseholdRow
+from controller.database.tables import HouseholdGroupRow, HouseholdRow, LinkRow, MeterRow
 from controller.groups.acts import change_group
 from controller.households import importing
 from controller.households.commissioning import commission
@@ -83,6 +83,37 @@ def test_one_wrong_row_and_nothing_is_stored(
         assert problem.allowed.startswith(allowed)
     assert found.wrong == len(problems)
     assert stored(engine) == before
+
+
+def test_a_meter_that_is_there_twice_is_named_beside_wrong_cells(engine: Engine) -> None:
+    """A row that is wrong is not staged: whether it would free a meter is not known, and not told."""
+    take_file(engine, HEADS, f"{ean(8)},m8,,,", f"{ean(9)},m9,,,")
+    wrong, twice = f"{ean(9)},m10,,,ill", (f"{ean(1)},m7,,,", f"{ean(2)},m7,,,")
+    found = take_file(engine, HEADS, wrong, *twice, f"{ean(3)},m9,,,", f"{ean(8)},,,,", f"{ean(8)},,,,")
+    assert [(each.row, each.column, each.value) for each in found.problems] == [
+        (2, "flags", "ill"),
+        (3, "meter", "m7"),
+        (4, "meter", "m7"),
+        (7, "ean", ean(8)),
+    ]
+    assert found.wrong == 4
+
+
+def test_a_file_replaces_no_meter_that_is_in_the_fleet_heard_or_not(engine: Engine) -> None:
+    take_file(engine, HEADS, f"{ean(1)},m1,,,", f"{ean(2)},m2,,,")
+    with writing(engine) as session:
+        session.add(LinkRow(id="k1", state="online", sequence=1, meters=1, seen_ms=1))
+        session.flush()
+        session.add(MeterRow(id="m1", link="k1", first_seen_ms=1, last_seen_ms=1))
+        session.add(MeterRow(id="m2", link="k1", first_seen_ms=1))
+    found = take_file(engine, HEADS, f"{ean(1)},m3,,,", f"{ean(2)},m4,,,", f"{ean(5)},m4,,,")
+    assert [
+        (each.row, each.allowed.partition(", ")[2]) for each in found.problems if "there" in each.allowed
+    ] == [
+        (2, "m1: it has spoken, and holds money"),
+        (3, "m2: it is commissioned, and orders and payments wait for it"),
+    ]
+    assert [each.row for each in found.problems] == [2, 3, 3, 4], "all that is wrong is told at once"
 
 
 def test_households_may_exchange_their_meters(engine: Engine) -> None:

@@ -76,6 +76,11 @@ def test_a_folder_is_no_file(home: Path, tmp_path: Path) -> None:
     assert (ended.status, ended.one_line()) == (2, f"{tmp_path}: Is a directory")
 
 
+def test_a_file_that_breaks_off_while_it_is_read_is_named(home: Path) -> None:
+    ended = call(home, "meters", "import", "/proc/self/mem")
+    assert (ended.status, ended.one_line()) == (2, "/proc/self/mem: Input/output error")
+
+
 # -- who is behind a meter ------------------------------------------------------------------------
 
 
