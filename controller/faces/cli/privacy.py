@@ -9,6 +9,8 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.verbs import NAMED, PLAIN, verb
+from controller.meters.behind import household_named, meter_of
+from controller.meters.views import show_meter
 from controller.privacy.accesses import AccessView, list_accesses
 from controller.privacy.acts import limits_of, plan_purge, purge_now
 from controller.privacy.purging import Purged
@@ -61,9 +63,9 @@ def show_accesses(
 ) -> int:
     """Show who looked at which household, the latest first.
 
-    Noted are `meters show` and `why`, `meters list` with --who or --json, `groups show`, `flag list` and
-    `flag due`. Of a list of more than 1,000 households it is not kept who was in it: it is shown for each.
-    Ends with 1 where nobody looked.
+    Noted are `meters show` and `why`, `meters list` with --who or --json, `groups show`, `flag list`,
+    `flag due`, `reactivation show` and `reactivation visit`. Of a list of more than 1,000 households it is
+    not kept who was in it: it is shown for each. Ends with 1 where nobody looked, or there is no such meter.
     """
     if meter is not None and ean is not None:
         raise InputError("--meter and --ean; allowed: one of them")
@@ -73,6 +75,13 @@ def show_accesses(
     zone = face.zone
     with face.office.reading() as session:
         found = list_accesses(session, name, shown)
+        if name is not None and all(each.whole_list for each in found):
+            # Lists of everybody are shown for a household, and not for a slip of the pen.
+            _ = (
+                show_meter(session, meter_of(session, name))
+                if ean is None
+                else household_named(session, name)
+            )
     if face.as_json:
         print_json({"accesses": [_access_fields(each) for each in found]})
     elif found:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import func, select
 
-from controller.database.tables import EventRow
+from controller.database.tables import AccessRow, EventRow
 from protocols.instants import DAY_MS, MINUTE_MS
 from protocols.reasons import Voice
 from protocols.rim.clocks import now_ms
@@ -61,6 +61,18 @@ def test_a_look_is_dated_by_the_service_where_this_machines_clock_is_ahead(home:
     assert call(home, "meters", "show", "m00001", "--as", "bart").status == 0
     (found,) = call(home, "privacy", "accesses", "--json").found["accesses"]
     assert abs(found["at_ms"] - (now_ms() - 30 * DAY_MS)) < 5 * MINUTE_MS
+
+
+def test_a_name_that_no_meter_or_household_has_is_refused_and_shows_no_list(home: Path) -> None:
+    """A long list is shown for each household, of which nobody knows whether it was in it."""
+    with store_of(home) as session:
+        row = AccessRow(number=1, at_ms=1, operator="anne", os_user=USER, command="meters list", shown=5_000)
+        session.add(row)
+    assert looked(home, "--meter", "m00001") == [("meters list", "anne", 5_000)]
+    ended = call(home, "privacy", "accesses", "--meter", "m99999")
+    assert (ended.status, ended.one_line()) == (1, call(home, "meters", "show", "m99999").one_line())
+    ended = call(home, "privacy", "accesses", "--ean", ean(1))
+    assert (ended.status, "no household is known" in ended.one_line()) == (1, True)
 
 
 def test_whoever_is_shown_a_reactivations_households_is_noted(home: Path, tmp_path: Path) -> None:
