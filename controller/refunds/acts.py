@@ -58,7 +58,10 @@ def refund_out_of(act: Act, meter: str, amount_ueur: int) -> OrderStatus:
     taken_ueur = reported_ueur(act.session, meter)
     for row, state in _refunds(act.session, meter):
         if row.state in _UNSENT:
-            raise RefusedError(f"refund {row.id} of {meter} waits for a signature; allowed: one at a time")
+            raise RefusedError(
+                f"refund {row.id} of {meter} waits for a signature; allowed: one at a time: "
+                f"`relance orders sign {row.id}`, or `relance orders withdraw {row.id}`"
+            )
         if row.state == OrderState.ACTIVE and state in _OPEN:
             raise RefusedError(f"refund {row.id} of {meter} waits for its answer; allowed: one at a time")
         if state in HELD_DELIVERIES:

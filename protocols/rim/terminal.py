@@ -8,14 +8,14 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 
-from protocols.errors import DocumentError, InputError, RelanceError, UnreachableError
+from protocols.errors import DocumentError, InputError, RelanceError, UnreachableError, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,30 @@ def _discard(stream: TextIO) -> None:
 
 def _with_help(error: typer.TyperException) -> str:
     """One line for a wrong command line, and where the right one is told. Empty if the help was printed."""
+    refused = _refused_value(error)
+    if refused is not None and isinstance(error, typer.BadParameter):
+        error.message = refused
     line, context = error.format_message().rstrip("\n"), getattr(error, "ctx", None)
     if not line or context is None:
         return line
     return f"{line}{'' if line.endswith(('.', '?')) else '.'} Try `{context.command_path} --help`."
+
+
+def _refused_value(error: typer.TyperException) -> str | None:
+    """The value that typer refused and what is allowed; it tells the second alone. None: another error."""
+    found = getattr(error.__cause__, "errors", None)
+    if found is None:
+        return None
+    first: Mapping[str, Any] = found()[0]
+    allowed, bounds = first["msg"], first.get("ctx", {})
+    match first["type"]:
+        case "less_than_equal":
+            allowed = f"at most {bounds['le']}"
+        case "greater_than_equal":
+            allowed = f"at least {bounds['ge']}"
+        case "int_parsing" | "int_from_float" | "int_parsing_size":
+            allowed = "a whole number"
+    return f"{quoted(str(first['input']))}; allowed: {allowed}"
 
 
 class _ClosedOutput(io.StringIO):

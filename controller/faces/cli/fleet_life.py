@@ -16,11 +16,11 @@ from controller.faces.cli.order_status import order_fields, print_status
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import ACTING, NAMED, verb
 from controller.households.commissioning import SecretFile, commission
+from controller.households.rules import ean_of_cell
 from controller.office.fleet_keys import newest_generation
 from protocols.arguments import read_instant, read_name
 from protocols.documents.kind_rule import Kind, Role
 from protocols.errors import InputError, quoted
-from protocols.identifiers import EAN_DIGITS, is_ean
 from protocols.rim.terminal import Exit
 from protocols.words.en.amounts import eur
 from protocols.words.en.times import local
@@ -130,10 +130,10 @@ def move_one_out(
 
 def read_ean(text: str) -> str:
     """The EAN of `--ean`. Raises InputError."""
-    if not is_ean(text):
-        allowed = f"{EAN_DIGITS} digits, the last one the check digit"
-        raise InputError(f"--ean: {quoted(text)}; allowed: {allowed}")
-    return text
+    try:
+        return ean_of_cell(text)
+    except ValueError as error:
+        raise InputError(f"--ean: {quoted(text)}; allowed: {error}") from None
 
 
 def secret_file(face: Face, path: Path) -> SecretFile:

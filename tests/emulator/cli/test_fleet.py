@@ -205,7 +205,7 @@ WHOLE = (*BROKER, "--root", "root.json")
         ((*WHOLE, "--issuers", "gina.json"), 2, "--issuers: gina.json: too_few_signers; allowed: signed by"),
         ((*WHOLE, "--meters", "0"), 2, "--meters: 0; allowed: 1 to 100000"),
         ((*WHOLE, "--links", "21"), 2, "--links: 21; allowed: 1 to 20"),
-        ((*WHOLE, "--meters", "many"), 2, "Invalid value for '--meters': Input should be a valid integer"),
+        ((*WHOLE, "--meters", "many"), 2, "Invalid value for '--meters': \"many\"; allowed: a whole number"),
         ((*WHOLE, "--rate", "0"), 2, "--rate: 0; allowed: 0.001 to 100000"),
         ((*WHOLE, "--rate", "nan"), 2, "--rate: nan; allowed:"),
         ((*WHOLE, "--firmware", "best"), 2, '--firmware: "best"; allowed: guarded, legacy-2020'),

@@ -50,7 +50,7 @@ calendar set --rule 'mon 08:00-09:00' --until 2099-01-01T00:00Z --holidays XX | 
 release | 2 | release: allowed: the meters' ids, or --all
 release m00001 --all | 2 | release: allowed: the meters' ids, or --all
 release m00001 --hours 5 | 2 | --hours: 5; allowed: 24, 48, 72, 240
-release m00001 --hours many | 2 | Invalid value for '--hours'
+release m00001 --hours many | 2 | Invalid value for '--hours': "many"; allowed: a whole number
 release m00001 m9 | 1 | no such meter: "m9"
 release --all --wait --patience 0 | 2 | --patience: 0; allowed: 1 to 3600
 topup m00001 --id x | 2 | Missing option '--eur'.
@@ -69,7 +69,7 @@ tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1.8.1 0 0' | 2 |
 tariff set --name x --eur-per-kwh 0 --eur-per-day 0 --register '1-0:1.8.1 0 0 rest' | 2 | --until: allowed
 tariff set m9 --name x --eur-per-kwh 0 --eur-per-day 0 | 1 | no such meter: "m9"
 debt set m00001 --eur 400001 --share 5 | 2 | --eur: "400001"; allowed: 0 to 400000
-debt set m00001 --eur 5 --share 1001 | 2 | Invalid value for '--share'
+debt set m00001 --eur 5 --share 1001 | 2 | Invalid value for '--share': "1001"; allowed: at most 1000
 debt set m00001 --eur 5 --share 5 --payment-cap x | 2 | --payment-cap:
 refund m00001 --eur 0 | 2 | --eur: "0"; allowed: whole cents from 0.01
 parameters set m00001 --mode postpaid | 2 | --mode: "postpaid"; did you mean prepaid? allowed: prepaid, credit
@@ -83,7 +83,7 @@ orders withdraw o9 | 1 | no such order: "o9"
 orders list --state lost | 2 | --state: "lost"; allowed: draft, rehearsed
 orders list --kind kindness | 2 | --kind: "kindness"; allowed: hold, release
 audit verify --head 3 | 2 | --head: "3"; allowed: N:HASH
-audit list --limit 0 | 2 | Invalid value for '--limit'
+audit list --limit 0 | 2 | Invalid value for '--limit': "0"; allowed: at least 1
 """
 ROWS = [tuple(cell.strip() for cell in row.split(" | ")) for row in LEDGER.strip().splitlines()]
 
