@@ -7,6 +7,7 @@ since a restored store has lost some. What it refused is no part of it: the next
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from sqlmodel import Session, col, select
 
 from controller.database.damage import read_column
@@ -20,7 +21,7 @@ from protocols.documents.accounts import Account
 from protocols.documents.bodies import RefundBody
 from protocols.documents.drafting import object_of, refund
 from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import body_of
+from protocols.documents.orders import Order, body_of
 from protocols.errors import RefusedError
 from protocols.units import QUANTA_PER_UEUR
 
@@ -67,6 +68,30 @@ def refund_out_of(act: Act, meter: str, amount_ueur: int) -> OrderStatus:
         if state in HELD_DELIVERIES:
             taken_ueur = max(taken_ueur, body_of(order_of(row), RefundBody).total_ueur)
     return act.submit(refund(act.sheet(Kind.REFUND, meter), meter, taken_ueur + amount_ueur))
+
+
+class PurseShort(Struct, frozen=True):
+    """A refund that the purse does not hold, by the meter's last report: it will refuse it."""
+
+    meter: str
+    amount_ueur: int
+    balance_ueur: int
+    reported_ms: int | None
+
+
+def purse_short(session: Session, order: Order) -> PurseShort | None:
+    """Whether a meter's purse is too small for a refund; None: it is not, or the meter has reported none."""
+    if order.kind is not Kind.REFUND:
+        return None
+    row = session.get_one(MeterRow, order.scope.meters[0])
+    taken_ueur = reported_ueur(session, row.id)
+    for other, state in _refunds(session, row.id):
+        if state in HELD_DELIVERIES:
+            taken_ueur = max(taken_ueur, body_of(order_of(other), RefundBody).total_ueur)
+    amount_ueur = body_of(order, RefundBody).total_ueur - taken_ueur
+    if row.balance_ueur is None or amount_ueur <= row.balance_ueur:
+        return None
+    return PurseShort(row.id, amount_ueur, row.balance_ueur, row.reported_ms)
 
 
 def _refunds(session: Session, meter: str) -> list[tuple[OrderRow, DeliveryState]]:

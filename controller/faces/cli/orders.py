@@ -12,6 +12,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Where, Wide
 from controller.faces.cli.order_status import above_in_words, not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
+from controller.faces.cli.refund import warn_of_purse
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
 from controller.faces.cli.unreached import warn_of_order
 from controller.faces.cli.verbs import NAMED, READING, verb
@@ -29,6 +30,7 @@ from controller.orders.views import (
     list_orders,
 )
 from controller.query.rules import read_query
+from controller.refunds.acts import purse_short
 from protocols.arguments import check_choice, read_name
 from protocols.cutting.planning import warnings_of
 from protocols.documents.kind_rule import Kind
@@ -193,6 +195,7 @@ def _told_before(face: Face, status: OrderStatus) -> dict[str, object]:
     warn(findings_in_words(warnings_of(status.order)))
     with face.office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
+        warn_of_purse(face, purse_short(session, status.order))
     warn(not_cut_in_words(groups, face.zone))
     unreached = warn_of_order(face, status.order)
     plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}

@@ -157,8 +157,18 @@ def test_a_debt_takes_two_people_and_says_its_terms(home: Path) -> None:
     assert "to which 35 % of each payment goes, at most 5.00 EUR in 7 days" in signed.out
 
 
+def test_whoever_drafts_or_signs_a_refund_beyond_the_purse_is_warned(home: Path) -> None:
+    """Its balance is 12.34 EUR by the last report; the meter would refuse it."""
+    told = "the purse of m00001 held 12.34 EUR by its last report of"
+    beyond = call(home, "refund", "m00001", "--eur", "12.35", "--as", "anne")
+    assert told in beyond.err
+    assert "it refuses to pay out 12.35 EUR (out_of_range)" in beyond.err
+    assert told in call(home, "orders", "sign", "o000001", "--as", "bart").err
+    assert call(home, "refund", "m00002", "--eur", "12.34", "--as", "anne").err == ""
+
+
 def test_refunds_of_a_meter_wait_for_one_another(home: Path) -> None:
-    refund = ("refund", "m00001", "--eur", "20")
+    refund = ("refund", "m00001", "--eur", "12")
     first = done(call(home, *refund, "--json")).found
     waits = refused(call(home, *refund))
     assert (
@@ -169,7 +179,7 @@ def test_refunds_of_a_meter_wait_for_one_another(home: Path) -> None:
     second = done(call(home, *refund, "--json")).found
     done(call(home, "orders", "sign", second["id"], "--as", "bart"))
     assert "refund o000002 of m00001 waits for its answer" in refused(call(home, *refund))
-    assert [each["body"]["total_ueur"] for each in (first, second)] == [20_000_000, 20_000_000]
+    assert [each["body"]["total_ueur"] for each in (first, second)] == [12_000_000, 12_000_000]
     assert done(call(home, "refund", "m00002", "--eur", "1", "--json")).found["body"] == {
         "total_ueur": 1_000_000
     }
