@@ -180,7 +180,11 @@ def _in_english(finding: PurseFinding) -> str:
     """One sentence for one fault of a purse."""
     expected, found = (eur_from_quanta(q, 6) for q in (finding.expected_q, finding.found_q))
     off_q = finding.found_q - finding.expected_q
-    amounts = f"{found} € in place of {expected} €, {off_q:+} quanta"
+    if abs(off_q) < QUANTA_PER_UEUR:
+        off = "less than a millionth of a euro apart"
+    else:
+        off = f"{eur_from_quanta(abs(off_q), 6)} € too {'much' if off_q > 0 else 'little'}"
+    amounts = f"{found} € in place of {expected} €, {off}"
     return f"purse of {finding.meter}: {_PURSE[finding.fault]}: {amounts}"
 
 

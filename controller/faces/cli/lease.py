@@ -25,13 +25,13 @@ def status(
     """Show which meters may cut at all: the lease given to each, and the one that it says it holds.
 
     Both by number. A meter that *cuts* does so inside its windows only; without a lease in force it cuts
-    nobody. Ends with 1 when nothing matches.
+    nobody, and neither while a flag, a hold or a release forbids it. Ends with 1 when nothing matches.
     """
     zone = face.zone
     named = None if meter is None else read_name(meter, "METER")
-    with face.office.reading() as session:
-        views = lease_status(session, named)
     now = face.now_ms()
+    with face.office.reading() as session:
+        views = lease_status(session, now, named)
     if face.as_json:
         alive = sum(view.held_ends_ms > now for view in views)
         print_json({"meters": [_fields(view, now) for view in views], "alive": alive})
@@ -45,7 +45,7 @@ def status(
                 moment(view.ends_ms, zone, wide=wide) if view.order_id else "",
                 str(view.held_rev) if view.held_rev else "none",
                 moment(view.held_ends_ms, zone, wide=wide) if view.held_rev else "",
-                "yes" if view.held_ends_ms > now else "no",
+                _cuts(view, now),
             )
             for view in views
         ]
@@ -53,6 +53,13 @@ def status(
     else:
         print_lines("No meter has come yet." if meter is None else f"No such meter: {meter}.")
     return Exit.DONE if views else Exit.NO
+
+
+def _cuts(view: LeaseView, now: int) -> str:
+    """Whether the meter may cut; of one that the lease alone would let cut, what forbids it."""
+    if view.cuts(now) or not view.forbidden_by:
+        return "yes" if view.cuts(now) else "no"
+    return f"no: {', '.join(view.forbidden_by)}"
 
 
 def _fields(view: LeaseView, now: int) -> dict[str, object]:
@@ -63,5 +70,7 @@ def _fields(view: LeaseView, now: int) -> dict[str, object]:
         "delivery": view.state,
         "held_rev": view.held_rev,
         "alive": view.held_ends_ms > now,
+        "cuts": view.cuts(now),
+        "forbidden_by": view.forbidden_by,
         **instants(ends=view.ends_ms, held_ends=view.held_ends_ms or None),
     }

@@ -1,5 +1,6 @@
 """`relance meters replace|remove|retired`: a meter leaves the fleet, with another in its place or without."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,9 +13,11 @@ from controller.faces.cli import fleet_life
 from controller.faces.cli.face import Face
 from controller.faces.cli.options import Meter
 from controller.faces.cli.order_status import order_fields, print_status
+from controller.faces.cli.proposals import few_in_words
 from controller.faces.cli.retired import left_in_words, retired_fields, worth_in_words
 from controller.faces.cli.showing import print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
+from controller.office.root_store import holders_of_keys
 from protocols.arguments import check_choice, read_name
 from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
@@ -124,8 +127,14 @@ def remove_one(
     )
     print_lines(worth_in_words(done.retired))
     if done.left:
-        print_lines(f"Ended with it: {', '.join(done.left)}.")
+        print_lines(f"Ended with it: {_ended(face, done.left)}.")
     return Exit.DONE
+
+
+def _ended(face: Face, left: Sequence[str]) -> str:
+    with face.office.reading() as session:
+        holders = holders_of_keys(session, face.office.root)
+    return ", ".join(few_in_words(left, holders))
 
 
 @verb(app, "retired", "meters retired", "meters retired --json")
@@ -168,7 +177,7 @@ def _print(face: Face, done: Replaced) -> None:
     for status in (*done.carried.protection, *done.carried.drafts):
         print_status(status, face.zone)
     if done.carried.left:
-        print_lines(f"Ended, and not ordered for the new meter: {', '.join(done.carried.left)}.")
+        print_lines(f"Ended, and not ordered for the new meter: {_ended(face, done.carried.left)}.")
 
 
 def _fields(done: Replaced, secrets: Path | None) -> dict[str, Any]:

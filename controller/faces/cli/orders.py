@@ -9,7 +9,7 @@ import typer
 
 from controller.cuts.views import cut_words, order_not_cutting
 from controller.faces.cli.face import Face
-from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Where, Wide
+from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS, Limit, Wide
 from controller.faces.cli.order_status import above_in_words, not_cut_fields, order_fields
 from controller.faces.cli.people import choose_operator
 from controller.faces.cli.refund import warn_of_purse
@@ -54,6 +54,10 @@ State = Annotated[str | None, typer.Option(metavar="STATE", help="Only orders in
 Kinds = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only orders of this kind.")]
 Object = Annotated[
     str | None, typer.Option("--object", metavar="KIND/NAME", help="Only orders of this object: cut/debts.")
+]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="QUERY", help="Only those that match: 'kind==hold;by==anna'."),
 ]
 OfMeter = Annotated[str | None, typer.Option("--meter", metavar="METER", help="Only orders to this meter.")]
 

@@ -87,7 +87,7 @@ def test_nothing_waits_for_it_any_longer_and_its_ledger_stays(peopled: Engine) -
         assert not session.exec(select(OutboxRow).where(OutboxRow.meter == "m1")).all()
         found = overview(session, ROOT, NOW_MS)
         assert (found.meters, found.flags_due) == (1, 0)
-        assert [each.meter for each in lease_status(session)] == ["m7"]
+        assert [each.meter for each in lease_status(session, NOW_MS)] == ["m7"]
         assert [each.spoken for each in flags_due(session, NOW_MS)] == [False]
         assert [view.id for view in list_meters(session, now_ms=NOW_MS)] == [ean(1), "m2", "m7"]
         assert count_meters(session, now_ms=NOW_MS) == 3

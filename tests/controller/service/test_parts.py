@@ -186,7 +186,7 @@ def test_a_controller_clock_a_day_ahead_expires_no_moratorium_and_no_lease_is_lo
 
 def _leases(engine: Engine) -> list[LeaseView]:
     with reading(engine) as session:
-        return lease_status(session)
+        return lease_status(session, MONDAY_MS)
 
 
 def test_an_expired_root_ends_leases_and_not_protection(engine: Engine) -> None:

@@ -1,12 +1,13 @@
 """Acts of people: one may protect, two may harm; every act is in the outbox, the deliveries and the audit."""
 
+import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from controller.database.tables import OutboxRow
+from controller.database.tables import MeterRow, OutboxRow
 from controller.meters.registry import place_at_cards
 from controller.office.audit import recent
 from controller.orders import deliveries
@@ -390,3 +391,24 @@ def test_a_ledger_that_does_not_add_up_is_found_out(home: Path) -> None:
     assert refused(call(home, "audit", "verify")).startswith("ledger: meter m00001, issuer controller: ")
     ended = call(home, "audit", "verify", "--json")
     assert (ended.status, ended.found["whole"], ended.found["broken_at"]) == (1, False, None)
+
+
+@pytest.mark.parametrize(
+    ("off_q", "told"),
+    [
+        (-216_000_000_000_000_000, "€ too little"),
+        (216_000_000_000_000_000, "€ too much"),
+        (1, "less than a millionth of a euro apart"),
+    ],
+)
+def test_a_purse_that_does_not_add_up_is_told_in_euro(home: Path, off_q: int, told: str) -> None:
+    zero = dict.fromkeys(
+        ("start_q", "credited_q", "consumed_mq", "fixed_mq", "lent_q", "repaid_q", "owed_q"), "0"
+    )
+    with store_of(home) as session:
+        row = session.get_one(MeterRow, "m00001")
+        row.account = json.dumps(zero | {"balance_q": str(off_q)})
+        session.add(row)
+    ended = call(home, "audit", "verify")
+    assert "quanta" not in ended.err
+    assert told in ended.err

@@ -65,3 +65,11 @@ def test_the_program_alone_shows_its_commands(tmp_path: Path) -> None:
     ended = call_outside(tmp_path)
     assert (ended.status, ended.err) == (2, "")
     assert "moratorium" in ended.out
+
+
+def test_the_example_of_a_query_in_a_lists_help_is_one_that_the_list_takes(home: Path) -> None:
+    for command in ("meters", "orders"):
+        shown = " ".join(call(home, command, "list", "--help", settings={"COLUMNS": "300"}).out.split())
+        found = re.search(r"Only those that match: '([^']+)'", shown)
+        assert found is not None, shown
+        assert call(home, command, "list", "--where", found[1]).status == 1, "it is read, and matches nothing"

@@ -141,3 +141,9 @@ def test_an_unknown_balance_is_shown_as_unknown(peopled: Path) -> None:
     assert (refused.status, "its balance is unknown" in refused.one_line()) == (1, True)
     out = call(peopled, "meters", "remove", "m00001", *BASIS).out
     assert "What its purse holds is unknown: it has reported nothing. What its display shows is owed." in out
+
+
+def test_a_release_that_ends_with_a_meter_is_named_by_its_person(peopled: Path) -> None:
+    order = call(peopled, "release", "m00001", "--as", "anne", "--json").found["orders"][0]["id"]
+    out = call(peopled, "meters", "remove", "m00001", *BASIS).out
+    assert f"Ended with it: {order} release/anne." in out

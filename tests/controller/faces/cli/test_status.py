@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import select
 
+from controller.database.tables import MeterRow
 from controller.orders.deliveries import step
 from controller.orders.life import DeliveryEvent
-from protocols.instants import MINUTE_MS
+from protocols.instants import DAY_MS, MINUTE_MS
+from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.fleet import SEEN_MS, book_requests, seed_service, store_of
 from tests.controller.faces.cli.invocation import RELANCE, call, environment, found_home
 
@@ -196,3 +199,24 @@ def test_watch_shows_the_status_again_and_again(home: Path) -> None:
         finally:
             watching.kill()
     assert lines[0]["meters"] == lines[1]["meters"]
+
+
+def test_a_meter_that_a_flag_or_a_release_protects_does_not_cut_whatever_its_lease_says(home: Path) -> None:
+    with store_of(home) as session:
+        for row in session.exec(select(MeterRow)):
+            row.lease_rev, row.lease_ends_ms = 7, now_ms() + DAY_MS
+            session.add(row)
+    call(home, "flag", "set", "m00002", "medical")
+    call(home, "flag", "set", "m00001", "protected")
+    call(home, "release", "m00003")
+    first, second, third = call(home, "lease", "status").out.splitlines()[1:]
+    assert first.endswith(" yes"), "a protected meter is limited in place of a cut"
+    assert second.endswith(" no: flag/medical")
+    assert third.endswith(" no: release")
+    found = {each["meter"]: each for each in call(home, "lease", "status", "--json").found["meters"]}
+    assert [(each["alive"], each["cuts"]) for each in found.values()] == [
+        (True, True),
+        (True, False),
+        (True, False),
+    ]
+    assert found["m00002"]["forbidden_by"] == ["flag/medical"]
