@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlmodel import col, select
 
 from controller.database.tables import DeliveryRow, OrderRow
@@ -60,7 +60,7 @@ from protocols.documents.kinds import KINDS
 from protocols.documents.orders import ORDER_TYPE, Order, short_keyid
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, meets, open_signed, read_root, write_root
 from protocols.documents.statements import is_issued
-from protocols.errors import InputError, RefusedError, quoted
+from protocols.errors import DocumentError, InputError, RefusedError, quoted
 
 # As of an issuers document: few enough to read out, too many to hit by trying.
 _CODE_DIGITS: Final = 16
@@ -75,6 +75,7 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     `stranded`: the orders in force with too few signers under it, as `id object`, and the issuers as
     `issuers/VERSION`; while there are any it does not go out. `countersigned`: those under which this act has
     put a signature, or that it has made anew; `countersigning`: whoever signs this root does the same.
+    `replaced`: what the proposal would have changed that waited before, where this one has taken its place.
     """
 
     root: Root
@@ -84,6 +85,7 @@ class RootProposal(Struct, frozen=True, kw_only=True):
     stranded: tuple[str, ...]
     countersigned: tuple[str, ...]
     countersigning: bool
+    replaced: RootChange | None = None
 
 
 def propose(
@@ -100,10 +102,23 @@ def propose(
     above = max(root_version_held(act.session, act.root.version), root_seen(act.session))
     root = next_root(act.root, change, act.now_ms, above, dropped_holders(act.session))
     envelope = seal(write_root(root), ROOT_TYPE, _signers(act, own))
+    replaced = _waiting_change(act)
     keep_proposed(act.session, envelope, countersign=countersign)
     told = words_of(change)
     record(act.session, act.now_ms, act.actor.name, AuditAct.PROPOSE, f"root/{root.version}", **told)
-    return _step(act, root, envelope, own, countersign=countersign)
+    done = _step(act, root, envelope, own, countersign=countersign)
+    return structs.replace(done, replaced=replaced)
+
+
+def _waiting_change(act: Act) -> RootChange | None:
+    """What the root that waits would change; None: none waits, or what waits is no root."""
+    waiting = proposed_root(act.session)
+    try:
+        return (
+            None if waiting is None else change_between(act.root, read_root(read_envelope(waiting).payload))
+        )
+    except DocumentError:
+        return None
 
 
 def sign(

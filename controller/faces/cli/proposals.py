@@ -18,7 +18,7 @@ from controller.office.root_store import holders_of_keys, proposed_root
 from controller.orders.acting import Act
 from controller.orders.status import status_by_id
 from controller.roots.acts import RootProposal, code_of, sign_command, words_of
-from controller.roots.rules import RootChange
+from controller.roots.rules import RootChange, people_of, roles_of
 from protocols.documents.envelope import Signer, read_envelope
 from protocols.documents.kind_rule import Kind, Role
 from protocols.documents.kinds import KINDS
@@ -78,7 +78,8 @@ def show_proposal(face: Face, done: RootProposal) -> int:
     if face.as_json:
         shown = {"in_force": done.in_force, "stranded": done.stranded, "countersigned": done.countersigned}
         more = {"code": code_of(done.envelope), "changes": words_of(done.change)}
-        print_json(root_fields(done.root) | shown | {"countersigning": done.countersigning} | more)
+        replaced = {"replaced": None if done.replaced is None else words_of(done.replaced)}
+        print_json(root_fields(done.root) | shown | {"countersigning": done.countersigning} | more | replaced)
     else:
         with face.office.reading() as session:
             holders = holders_of_keys(session, face.office.root)
@@ -86,6 +87,7 @@ def show_proposal(face: Face, done: RootProposal) -> int:
         print_lines(
             *root_in_words(done.root, face.zone),
             *change_in_words(done.change),
+            *_replaced_in_words(done.replaced),
             *_what_next(done, holders, _stranded_in_words(face, done.stranded, holders), command),
         )
     return Exit.NO if done.stranded else Exit.DONE
@@ -107,6 +109,14 @@ def _stranded_in_words(face: Face, stranded: Sequence[str], holders: Mapping[str
     return told
 
 
+def _replaced_in_words(replaced: RootChange | None) -> list[str]:
+    """Of a proposal that has taken the place of another: what nobody can sign any more."""
+    if replaced is None:
+        return []
+    gave = " ".join(change_in_words(replaced)) or "The same people for another year."
+    return [f"It takes the place of the proposal that waited, which is given up: {gave}"]
+
+
 def _what_next(
     done: RootProposal, holders: Mapping[str, str], stranded: Sequence[str], command: str
 ) -> list[str]:
@@ -122,7 +132,8 @@ def _what_next(
     if done.stranded:
         return [
             *lines,
-            "It does not go out: without what it takes away these, in force, have too few signatures.",
+            "It is kept, and does not go out yet.",
+            "Without what it takes away these, in force, have too few signatures:",
             *(f"  {each}" for each in stranded),
             *_rest_in_words(done, command),
         ]
@@ -171,8 +182,8 @@ def _named(order: str, holders: Mapping[str, str]) -> str:
 
 
 def root_in_words(root: Root, zone: ZoneInfo) -> list[str]:
-    """A root in words: its version, its end, and who makes the next one."""
-    people = ", ".join(_people(root))
+    """A root in words: its version, its end, and who may act in which roles."""
+    people = ", ".join(f"{name} ({', '.join(sorted(roles_of(root, name)))})" for name in people_of(root))
     return [f"Root {root.version}, until {local(root.expires_ms, zone)}.", f"People: {people}."]
 
 
@@ -180,11 +191,6 @@ def change_in_words(change: RootChange) -> list[str]:
     """What a root changes, a line each."""
     heads = {"drops": "Drops", "adds": "Adds", "rotates": "New keys", "roles": "From now on"}
     return [f"{heads[what]}: {whom}." for what, whom in words_of(change).items()]
-
-
-def _people(root: Root) -> list[str]:
-    rule = root.roles.get(Role.ROOT)
-    return sorted({root.keys[keyid].holder for keyid in (() if rule is None else rule.keyids)})
 
 
 def root_fields(root: Root) -> dict[str, Any]:

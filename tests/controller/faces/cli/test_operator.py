@@ -99,6 +99,26 @@ def test_who_goes_signs_nothing_new_and_the_last_holders_stay(home: Path) -> Non
     )
 
 
+def test_a_proposal_says_which_other_it_has_taken_the_place_of(home: Path) -> None:
+    first = call(home, "operator", "add", "dora", "--roles", "protect", "--as", "anne")
+    assert "takes the place" not in first.out
+    assert "People: anne (harm, protect, root), bart (harm, protect, root)," in first.out
+    assert "dora (protect)." in first.out, "whoever may act is named, also without the role root"
+    second = call(home, "operator", "revoke", "carl", "--as", "anne")
+    told = "It takes the place of the proposal that waited, which is given up: Adds: dora "
+    assert told in second.out
+    third = call(home, "root", "propose", "--as", "anne", "--json").found
+    assert third["replaced"] == {"drops": "carl"}
+    assert "given up: The same people" in call(home, "operator", "revoke", "carl", "--as", "bart").out
+
+
+def test_a_proposal_that_does_not_go_out_yet_is_kept_and_says_so(home: Path) -> None:
+    call(home, "moratorium", "declare", "mora", *UNTIL, "--as", "carl")
+    ended = call(home, "operator", "revoke", "carl", "--as", "anne")
+    assert (ended.status, "It is kept, and does not go out yet" in ended.out) == (1, True)
+    assert call(home, "root", "show", "--json").found["proposed"]["changes"] == {"drops": "carl"}
+
+
 def test_two_people_alone_give_one_of_them_a_new_key(home: Path) -> None:
     """A root is signed by people of the one before and of itself: whoever gets the key signs with both."""
     call(home, "root", "propose", "--drop", "carl", "--as", "anne")

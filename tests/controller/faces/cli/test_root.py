@@ -63,7 +63,7 @@ def test_who_is_dropped_leaves_orders_that_others_sign(home: Path) -> None:
     assert proposed.status == 1
     assert "o000001: no cut (mora)" in proposed.out
     assert "(hold/mora rev 1)" in proposed.out
-    assert "without what it takes away these, in force, have too few signatures" in proposed.out
+    assert "Without what it takes away these, in force, have too few signatures" in proposed.out
     assert call(home, "root", "sign", "--drop", "carl", "--as", "bart").status == 1
     signed = call(home, "root", "sign", "--drop", "carl", "--as", "bart", "--countersign", "--json")
     assert signed.status == 0
