@@ -35,6 +35,8 @@ class Imported(Struct, frozen=True, kw_only=True):
     `wrong`: how many cells and rows are wrong in all. `changes`: of the first CHANGES_MAX changed rows.
     `new_words`: areas, DSOs, categories and groups that were not known before.
     `flagged`: new or changed households with flags, which only an order sets at their meters.
+    `of_leavers`: connections that get again what the file said of a household that has left; `leavers`: the
+    first of their meters.
     """
 
     rows: int
@@ -42,6 +44,8 @@ class Imported(Struct, frozen=True, kw_only=True):
     changes: tuple[ChangedValue, ...] = ()
     new_words: dict[str, list[str]] = {}
     flagged: int = 0
+    leavers: tuple[str, ...] = ()
+    of_leavers: int = 0
     problems: tuple[RowProblem, ...] = ()
     wrong: int = 0
 
@@ -137,9 +141,12 @@ def _compared(session: Session, heads: tuple[str, ...], count: int) -> Imported:
     if wrong.count:
         wrong.kept.sort(key=lambda problem: problem.row)
         return Imported(rows=count, problems=tuple(wrong.kept), wrong=wrong.count)
+    leavers, of_leavers = staging.leavers_words(session, _WORDS_MAX)
     return Imported(
         rows=count,
         counts=counts,
+        leavers=leavers,
+        of_leavers=of_leavers,
         changes=tuple(staging.changes(session, CHANGES_MAX)),
         new_words=staging.new_words(session, _WORDS_MAX),
         flagged=staging.count_flagged(session),

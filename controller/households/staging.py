@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    and_,
     case,
     delete,
     func,
@@ -26,7 +27,7 @@ from sqlmodel import Session, col
 
 from controller.database.bulk import fill
 from controller.database.columns import Int64, TextColumn
-from controller.database.tables import HouseholdGroupRow, HouseholdRow, MeterRow
+from controller.database.tables import HouseholdGroupRow, HouseholdRow, MeterRow, TenancyRow
 from controller.households.rules import COLUMNS, RowProblem, Values
 
 _SAME, _NEW, _CHANGED = range(3)
@@ -36,6 +37,8 @@ _GROUPS: Final = COLUMNS.index("groups")
 # Columns whose new values are told: a slip of the pen makes one.
 _NAMING: Final = ("area", "dso", "category")
 
+# What a move takes away.
+_OF_WHO_LIVES_THERE: Final = ("category", "language", "flags")
 _SPOKEN: Final = ": it has spoken, and holds money"
 _AWAITED: Final = ": it is commissioned, and orders and payments wait for it"
 
@@ -57,6 +60,7 @@ _STAGED_GROUP: Final = Table(
 _HOUSEHOLD: Final = HouseholdRow.__table__  # type: ignore[attr-defined] # what SQLModel makes of the class
 _GROUP: Final = HouseholdGroupRow.__table__  # type: ignore[attr-defined] # as above
 _METER_ROW: Final = MeterRow.__table__  # type: ignore[attr-defined] # as above
+_TENANCY: Final = TenancyRow.__table__  # type: ignore[attr-defined] # as above
 
 
 class ChangedValue(Struct, frozen=True):
@@ -246,6 +250,33 @@ def count_flagged(session: Session) -> int:
     """How many new or changed rows have flags."""
     flagged = select(func.count()).select_from(_STAGED).where(_STAGED.c.flags.is_not(None))
     return int(session.execute(flagged.where(_STAGED.c.change != _SAME)).scalar_one())
+
+
+def leavers_words(session: Session, limit: int) -> tuple[tuple[str, ...], int]:
+    """Connections of which the file says again what a household had that has left, by meter; and how many.
+
+    A move takes category, language and flags away; a file of before it would give them to who lives there
+    now.
+    """
+    left = _TENANCY.alias("left")
+    last = select(left.c.ean, func.max(left.c.number).label("number")).group_by(left.c.ean).subquery()
+    again = or_(
+        *(
+            and_(_HOUSEHOLD.c[name].is_(None), _STAGED.c[name] == _TENANCY.c[name])
+            for name in _OF_WHO_LIVES_THERE
+        )
+    )
+    found = (
+        select(_STAGED.c.meter)
+        .join(last, last.c.ean == _STAGED.c.ean)
+        .join(_TENANCY, and_(_TENANCY.c.ean == last.c.ean, _TENANCY.c.number == last.c.number))
+        .join(_HOUSEHOLD, _HOUSEHOLD.c.ean == _STAGED.c.ean)
+        .where(again)
+        .subquery()
+    )
+    count = session.execute(select(func.count()).select_from(found)).scalar_one()
+    meters = session.scalars(select(found.c.meter).order_by(found.c.meter).limit(limit))
+    return (tuple(meters), int(count)) if count else ((), 0)
 
 
 def take_over(session: Session, counts: Counts, *, groups: bool) -> None:

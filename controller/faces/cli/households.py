@@ -132,6 +132,13 @@ def _in_words(found: Imported, *, dry_run: bool) -> Iterator[str]:
     if found.flagged:
         households = "1 household has" if found.flagged == 1 else f"{found.flagged} households have"
         yield f"{households} flags in the file: `relance flag due` shows which of them no order sets yet."
+    if found.of_leavers:
+        shown = ", ".join(found.leavers[:_WORDS_SHOWN])
+        more = found.of_leavers - len(found.leavers[:_WORDS_SHOWN])
+        yield (
+            f"A household has left {shown}{f' and {more} more' if more else ''}, and this file says of who "
+            "lives there now what it said of who left: is it of before the move?"
+        )
     if dry_run:
         yield "A dry run: nothing is stored."
 
@@ -147,6 +154,7 @@ def _fields(found: Imported, *, dry_run: bool) -> dict[str, Any]:
         "changes": to_builtins(found.changes),
         "new_words": found.new_words,
         "flagged": found.flagged,
+        "of_leavers": {"count": found.of_leavers, "meters": found.leavers},
         "wrong": found.wrong,
         "problems": to_builtins(found.problems),
     }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, delete
 from sqlmodel import Session
 
 from controller.database.engine import reading, writing
-from controller.database.tables import HouseholdGroupRow, HouseholdRow, LinkRow, MeterRow
+from controller.database.tables import HouseholdGroupRow, HouseholdRow, LinkRow, MeterRow, TenancyRow
 from controller.groups.acts import change_group
 from controller.households import importing
 from controller.households.commissioning import commission
@@ -249,3 +249,25 @@ def known(row: dict[str, str]) -> dict[str, str]:
         for name, value in row.items()
         if value
     }
+
+
+def test_a_file_of_before_a_move_says_that_it_gives_a_leavers_words_back(engine: Engine) -> None:
+    heads = "ean,meter,category,language,flags"
+    rows = f"{ean(1)},m1,social,fr,medical", f"{ean(2)},m2,social,de,"
+    take_file(engine, heads, *rows)
+    for number, language in ((1, "nl"), (2, "fr")):  # two have left, and the first of them spoke Dutch
+        left = TenancyRow(
+            ean=ean(1), number=number, meter="m1", until_ms=number, recorded_by="a", recorded_ms=2
+        )
+        left.category, left.language = "social", language
+        with writing(engine) as session:
+            session.add(left)
+            row = session.get_one(HouseholdRow, ean(1))
+            row.category = row.language = row.flags = None
+            session.add(row)
+    for told, meters in (("social,fr,", ("m1",)), (",nl,medical", ()), (",fr,", ("m1",))):
+        found = take_file(engine, heads, f"{ean(1)},m1,{told}", rows[1], by=None)
+        assert (found.leavers, found.of_leavers) == (meters, len(meters))
+    take_file(engine, heads, *rows)
+    again = take_file(engine, heads, *rows)
+    assert (again.counts, again.of_leavers) == (Counts(0, 0, 2), 0), "what is there already is no news"
