@@ -9,7 +9,7 @@ from controller.connections.rules import PurseKnown, net_of_account
 from controller.database.damage import read_column
 from controller.database.tables import MeterRow
 from controller.payments.store import ledger_of
-from controller.refunds.acts import ordered_ueur
+from controller.refunds.acts import drafted_ueur, ordered_ueur
 from protocols.documents.accounts import Account
 from protocols.units import QUANTA_PER_UEUR
 
@@ -44,6 +44,7 @@ def purse_by(
         asked_ueur=asked_ueur,
         ordered_ueur=ordered_ueur(session, meter),
         refunded_ueur=refunded_ueur,
+        claimed_ueur=drafted_ueur(session, meter),
     )
 
 

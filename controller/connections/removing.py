@@ -19,11 +19,15 @@ from protocols.errors import InputError, RefusedError
 
 
 class Removed(Struct, frozen=True, kw_only=True):
-    """A removal. `new`: False where it was done before. `left`: orders for it alone, which have ended."""
+    """A removal. `new`: False where it was done before. `left`: orders for it alone, which have ended.
+
+    `claimed_ueur`: what of its purse was to be paid back by a refund that has ended, as nobody had signed it.
+    """
 
     retired: RetiredView
     new: bool
     left: tuple[str, ...] = ()
+    claimed_ueur: int = 0
 
 
 def remove_meter(act: Act, meter: str, *, still_speaks: bool = False) -> Removed:
@@ -57,7 +61,8 @@ def remove_meter(act: Act, meter: str, *, still_speaks: bool = False) -> Removed
         _free(session, household)
     told = {"worth_ueur": retired.worth_ueur, **as_fields(purse)}
     audit.record(session, act.now_ms, act.actor.name, AuditAct.REMOVE, meter, ean=retired.ean, **told)
-    return Removed(retired=retired_view(session, retired), new=True, left=left)
+    view = retired_view(session, retired)
+    return Removed(retired=view, new=True, left=left, claimed_ueur=purse.claimed_ueur)
 
 
 def _free(session: Session, household: HouseholdRow) -> None:

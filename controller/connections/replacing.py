@@ -8,16 +8,18 @@ ledger does not know, that money answers what is carried over (`payments.request
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlmodel import Session, col, select
 
 from controller.connections import terms
-from controller.connections.carrying import CarriedOver, carry_protection, draft_terms
+from controller.connections.carrying import CarriedOver, carry_protection, draft_again, draft_terms, waits_at
 from controller.connections.purses import as_fields, purse_of
 from controller.connections.requests import settle_asked
 from controller.connections.retiring import (
     RetiredView,
     check_silent,
     counts_as_speaking,
+    line_of,
     retire,
     retired_view,
 )
@@ -93,7 +95,9 @@ def replace_meter(act: Act, wanted: Wanted, out: SecretFile | None = None) -> Re
     worth = worth_ueur(purse)
     assert worth is not None, "an unknown balance is refused"
     active = standing_orders(session, (old.id,)).get(old.id, [])
-    debt, parameters = terms.debt_of(session, old.id), terms.parameters_of(session, old.id, act.now_ms)
+    left_ms = terms.last_left_ms(session, line_of(session, old.id)[0])
+    debt = terms.debt_of(session, old.id, left_ms)
+    parameters = terms.parameters_of(session, old.id, act.now_ms, left_ms)
     # What a meter holds that still speaks is used there: it is told, and never paid a second time.
     pays = worth > 0 and not counts_as_speaking(act, old, still_speaks=wanted.still_speaks)
     retired = RetiredRow(
@@ -108,11 +112,13 @@ def replace_meter(act: Act, wanted: Wanted, out: SecretFile | None = None) -> Re
         payment=_new_payment(session) if pays else None,
     )
     alone = terms.left_of(session, old.id)
+    waits = waits_at(session, old.id, purse.claimed_ueur)
     retire(act, retired)
     link = _place(act, row, old, wanted)
     carried = carry_protection(act, active, wanted.new)
     carried = draft_terms(act, carried, old, wanted.new, debt, parameters, alone)
     paid = None if retired.payment is None else top_up(act, retired.payment, wanted.new, worth, again=True)
+    carried = draft_again(act, carried, waits, wanted.new, 0 if paid is None else worth)
     _record(act, retired, purse)
     return _written(act, wanted, retired, link, out, carried, paid)
 
@@ -194,15 +200,7 @@ def _shown(known: PurseKnown, meter: str, display: OldDisplay) -> PurseKnown:
             "--unconfirmed shown, if the balance of the display has them, or --unconfirmed missing"
         )
     credited_ueur = known.paid_ueur if display.shows_coming else known.credited_ueur
-    return PurseKnown(
-        balance_ueur=display.balance_ueur,
-        lent_ueur=known.lent_ueur,
-        paid_ueur=known.paid_ueur,
-        credited_ueur=credited_ueur,
-        asked_ueur=known.asked_ueur,
-        ordered_ueur=known.ordered_ueur,
-        refunded_ueur=known.refunded_ueur,
-    )
+    return replace(known, balance_ueur=display.balance_ueur, credited_ueur=credited_ueur)
 
 
 def _new_payment(session: Session) -> str:

@@ -17,7 +17,8 @@ class PurseKnown(Struct, frozen=True, kw_only=True):
     `balance_ueur`: None: never reported. `lent_ueur`: emergency credit that is drawn and not repaid.
     `paid_ueur`: all that the ledger holds; `credited_ueur`: what of it is in the balance. `asked_ueur`:
     payments that wait to be booked. `ordered_ueur`: all refunds that two people have ordered and the meter
-    has not refused; `refunded_ueur`: what of them is out of the balance.
+    has not refused; `refunded_ueur`: what of them is out of the balance. `claimed_ueur`: a refund that waits
+    for a signature: somebody is told already that this is theirs.
     """
 
     balance_ueur: int | None
@@ -27,6 +28,7 @@ class PurseKnown(Struct, frozen=True, kw_only=True):
     asked_ueur: int = 0
     ordered_ueur: int = 0
     refunded_ueur: int = 0
+    claimed_ueur: int = 0
 
     @property
     def coming_ueur(self) -> int:

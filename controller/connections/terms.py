@@ -1,12 +1,13 @@
 """What two people have set of one meter: its debt, and its parameters, as the orders in force say."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, col, select
+from msgspec.structs import replace
+from sqlmodel import Session, col, func, select
 
-from controller.database.tables import DeliveryRow, OrderRow
+from controller.database.tables import DeliveryRow, OrderRow, TenancyRow
 from controller.orders.deliveries import state_of
 from controller.orders.ending import orders_for_alone
 from controller.orders.life import HELD_DELIVERIES, DeliveryState, OrderState
@@ -32,14 +33,23 @@ class ParameterTerms(Struct, frozen=True):
     groups: tuple[str, ...] | None
 
 
-def debt_of(session: Session, meter: str) -> DebtBody | None:
-    """The debt that was set last, and its terms; None: none was."""
+def debt_of(session: Session, meter: str, left_ms: int = 0) -> DebtBody | None:
+    """The debt that was set last, and its terms; None: none was.
+
+    `left_ms`: when a household left. A debt of before is the leaver's: nobody else pays a share of it.
+    """
     orders = _orders_of(session, Kind.DEBT, meter)
-    return body_of(orders[-1], DebtBody) if orders else None
+    if not orders:
+        return None
+    body = body_of(orders[-1], DebtBody)
+    return replace(body, share_permille=0) if orders[-1].issued_at_ms < left_ms else body
 
 
-def parameters_of(session: Session, meter: str, now_ms: int) -> list[ParameterTerms]:
-    """The version in force now, and those that are to come after it; empty: as commissioned."""
+def parameters_of(session: Session, meter: str, now_ms: int, left_ms: int = 0) -> list[ParameterTerms]:
+    """The version in force now, and those that are to come after it; empty: as commissioned.
+
+    `left_ms`: when a household left. A payment mode that was set before is the leaver's: without it.
+    """
     versions: dict[int, ParameterTerms] = {0: ParameterTerms(0, None, None)}
     for order in _orders_of(session, Kind.PARAMETERS, meter):
         body = body_of(order, ParametersBody)
@@ -50,11 +60,19 @@ def parameters_of(session: Session, meter: str, now_ms: int) -> list[ParameterTe
             if back is None:
                 continue
             values = ParameterTerms(body.from_ms, back.mode, back.groups)
+        if order.issued_at_ms < left_ms:
+            values = replace(values, mode=None)
         versions[order.rev] = values
     found = [versions[rev] for rev in sorted(versions)]
     come = [place for place, each in enumerate(found) if each.from_ms <= now_ms]
     present, *to_come = found[come[-1] :]
     return [*([] if present.mode is None and present.groups is None else [present]), *to_come]
+
+
+def last_left_ms(session: Session, meters: Collection[str]) -> int:
+    """When the last household left one of these meters; 0: none has."""
+    query = select(func.max(TenancyRow.until_ms)).where(col(TenancyRow.meter).in_(meters))
+    return session.exec(query).one() or 0
 
 
 def left_of(session: Session, meter: str) -> list[tuple[Kind, bool, str]]:

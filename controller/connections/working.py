@@ -4,7 +4,7 @@ A row that is refused changes nothing and is told with the reason; the others ar
 interrupted, and run again: what is done already is counted as that (decision 0056).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import StrEnum, unique
@@ -47,7 +47,8 @@ class Worked(Struct, frozen=True, kw_only=True):
 
     `sent`, `drafts`: orders that it made; drafts wait for a second person. `owed_ueur`: money of a purse that
     is owed to who left, or to the household of a meter that is removed; `carried_ueur`: that goes to the new
-    meter. Either is below 0 where it was a debt.
+    meter. Either is below 0 where it was a debt. Both of what this run has done, and no money in two of them.
+    `ended`: orders for a meter alone that the row has ended, as `o000012 cut/c1`.
     """
 
     work: Work
@@ -57,6 +58,14 @@ class Worked(Struct, frozen=True, kw_only=True):
     drafts: tuple[OrderStatus, ...] = ()
     owed_ueur: int = 0
     carried_ueur: int = 0
+    ended: tuple[str, ...] = ()
+
+
+def still_wait(done: Iterable[Worked]) -> list[OrderStatus]:
+    """The drafts of a run that wait for a second person at its end: a later row may have ended some."""
+    rows = list(done)
+    ended = {name.partition(" ")[0] for each in rows for name in each.ended}
+    return [status for each in rows for status in each.drafts if status.order.id not in ended]
 
 
 class SecretFolder(Struct, frozen=True, kw_only=True):
@@ -121,8 +130,7 @@ def _carry_out(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:
         case Doing.REPLACE:
             return _replaced(act, work, secrets)
         case Doing.REMOVE:
-            removed = remove_meter(act, work.meter)
-            return Worked(work=work, state=_state(new=removed.new), owed_ueur=_worth(removed.retired))
+            return _removed(act, work)
 
 
 def _commissioned(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:
@@ -154,8 +162,20 @@ def _replaced(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:
         state=WorkState.DONE,
         sent=carried.protection,
         drafts=carried.drafts,
-        carried_ueur=_worth(done.retired),
+        # What is to be paid back is told as owed by the row or the command that has drafted it.
+        carried_ueur=_worth(done.retired) - carried.refund_ueur,
+        ended=(*carried.left, *carried.again),
     )
+
+
+def _removed(act: Act, work: Work) -> Worked:
+    removed = remove_meter(act, work.meter)
+    if not removed.new:
+        return Worked(work=work, state=WorkState.BEFORE)
+    owed_ueur = _worth(removed.retired)
+    # As with a replacement.
+    owed_ueur -= min(removed.claimed_ueur, max(owed_ueur, 0))
+    return Worked(work=work, state=WorkState.DONE, owed_ueur=owed_ueur, ended=removed.left)
 
 
 def _left(moved: MovedOut) -> int:

@@ -42,6 +42,13 @@ def ordered_ueur(session: Session, meter: str) -> int:
     return total_ueur
 
 
+def drafted_ueur(session: Session, meter: str) -> int:
+    """What a refund that waits for a signature takes out beside those before it; 0: none waits."""
+    unsent = [order_of(row) for row, _ in _refunds(session, meter) if row.state in _UNSENT]
+    total_ueur = max((body_of(order, RefundBody).total_ueur for order in unsent), default=0)
+    return max(total_ueur - max(ordered_ueur(session, meter), reported_ueur(session, meter)), 0)
+
+
 def open_refund(session: Session, meter: str) -> str | None:
     """The refund that waits for a signature, or for the meter's answer; None: none does."""
     for row, state in _refunds(session, meter):

@@ -23,6 +23,7 @@ from protocols.documents.kind_rule import Kind
 from protocols.errors import InputError
 from protocols.rim.terminal import Exit
 from protocols.units import ueur_from_eur
+from protocols.words.en.amounts import eur
 
 # These verbs stand beside the others of `relance meters`.
 app = fleet_life.app
@@ -118,7 +119,8 @@ def remove_one(
     with face.acting(Kind.SET_FLAG) as act:
         done = remove_meter(act, name, still_speaks=still_speaks)
     if face.as_json:
-        print_json(retired_fields(done.retired) | {"new": done.new, "left": done.left})
+        more = {"new": done.new, "left": done.left, "claimed_ueur": done.claimed_ueur}
+        print_json(retired_fields(done.retired) | more)
         return Exit.DONE
     print_lines(
         f"{name} is out of the fleet."
@@ -126,6 +128,11 @@ def remove_one(
         else f"{name} was out of the fleet before: nothing has changed."
     )
     print_lines(worth_in_words(done.retired))
+    if done.claimed_ueur:
+        print_lines(
+            f"{eur(done.claimed_ueur)} EUR of it were to be paid back by a refund that nobody has signed: "
+            "whoever that was drafted for is owed them."
+        )
     if done.left:
         print_lines(f"Ended with it: {_ended(face, done.left)}.")
     return Exit.DONE
@@ -176,6 +183,13 @@ def _print(face: Face, done: Replaced) -> None:
         print_lines("The service pays it as soon as it has heard the new meter.")
     for status in (*done.carried.protection, *done.carried.drafts):
         print_status(status, face.zone)
+    if done.carried.refund_ueur:
+        print_lines(
+            f"{eur(done.carried.refund_ueur)} EUR of it are to be paid back: the refund waits for the new "
+            "meter. Sign it once that has the money."
+        )
+    if done.carried.again:
+        print_lines(f"Drafted again for the new meter: {', '.join(done.carried.again)}.")
     if done.carried.left:
         print_lines(f"Ended, and not ordered for the new meter: {_ended(face, done.carried.left)}.")
 
@@ -188,6 +202,8 @@ def _fields(done: Replaced, secrets: Path | None) -> dict[str, Any]:
         "paid": None if done.paid is None else done.paid.state,
         "protection": [order_fields(each) for each in done.carried.protection],
         "drafts": [order_fields(each) for each in done.carried.drafts],
+        "again": done.carried.again,
+        "refund_ueur": done.carried.refund_ueur,
         "left": done.carried.left,
         "secrets": None if secrets is None else str(secrets),
     }

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from controller.connections.work_rows import Doing, Work, WorkList, read_works
-from controller.connections.working import Worked, WorkState, work_off
+from controller.connections.working import Worked, WorkState, still_wait, work_off
 from controller.faces.cli import leaving
 from controller.faces.cli.face import Face
 from controller.faces.cli.fleet_life import secret_folder
@@ -35,6 +35,7 @@ from protocols.words.en.amounts import eur
 app = leaving.app
 
 _REFUSED_SHOWN: Final = 20
+_ENDED_SHOWN: Final = 20
 
 
 @verb(
@@ -135,7 +136,12 @@ def _print(done: Sequence[Worked], refused: Sequence[Worked], secrets: Path | No
         print_lines(f"{eur(owed)} EUR are owed to who left, by the last reports.")
     if carried:
         print_lines(f"{eur(carried)} EUR go over to new meters.")
-    drafts = [status.order.id for each in done for status in each.drafts]
+    ended = [name for each in done for name in each.ended]
+    if ended:
+        over = len(ended) - _ENDED_SHOWN
+        more = f" and {over} more, which --json names" if over > 0 else ""
+        print_lines(f"Ended with these rows: {', '.join(ended[:_ENDED_SHOWN])}{more}.")
+    drafts = [status.order.id for status in still_wait(done)]
     if drafts:
         print_lines(
             f"{len(drafts)} orders wait for a second person, {drafts[0]} to {drafts[-1]}; `relance orders"
@@ -164,7 +170,8 @@ def _fields(done: Sequence[Worked], refused: Sequence[Worked], secrets: Path | N
         "owed_ueur": _total(done, "owed_ueur"),
         "carried_ueur": _total(done, "carried_ueur"),
         "sent": [status.order.id for each in done for status in each.sent],
-        "drafts": [status.order.id for each in done for status in each.drafts],
+        "drafts": [status.order.id for status in still_wait(done)],
+        "ended": [name for each in done for name in each.ended],
         "secrets": None if secrets is None else str(secrets),
     }
 
