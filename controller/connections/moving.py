@@ -14,8 +14,9 @@ from sqlmodel import Session, col, delete, func, or_, select
 
 from controller.connections import terms
 from controller.connections.purses import purse_of
+from controller.connections.requests import asked_ueur
 from controller.connections.retiring import line_of
-from controller.connections.rules import PurseKnown
+from controller.connections.rules import Owed, owed_to_leaver
 from controller.database.campaign_tables import ContactRow, NoticeRow
 from controller.database.rows import view_of
 from controller.database.tables import (
@@ -66,15 +67,15 @@ class TenancyView(Struct, frozen=True, kw_only=True):
 class MovedOut(Struct, frozen=True, kw_only=True):
     """A move. `drafts`: what a second person must sign so that nothing of the leaver's stays at the meter.
 
-    `refund_waits`: a refund of before, while no other can be drafted; None: none waits. `coming_ueur`:
-    payments that the meter has not credited yet. `groups`: free groups in which the connection stays.
+    `owed`: to who left. `refund_waits`: a refund of before, while no other can be drafted; None: none waits.
+    `groups`: free groups in which the connection stays.
     """
 
     tenancy: TenancyView
+    owed: Owed
     drafts: tuple[OrderStatus, ...]
     groups: tuple[str, ...]
     refund_waits: str | None = None
-    coming_ueur: int = 0
 
 
 def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
@@ -95,19 +96,14 @@ def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
             f"EAN {row.ean}: a household left on {iso_from_ms(earlier[-1].until_ms)}; allowed: a later move"
         )
     _check_payments(session, row.meter, on_ms)
-    tenancy = _close(act, row, on_ms, len(earlier) + 1)
-    meter = session.get(MeterRow, row.meter)
+    owed = _owed(act, row.meter)
+    tenancy = _close(act, row, on_ms, len(earlier) + 1, owed)
     drafts = _end_protection(act, row.meter)
-    if meter is None:
-        return MovedOut(tenancy=tenancy, drafts=drafts, groups=_words(row.groups))
-    purse, waits = purse_of(session, meter), open_refund(session, meter.id)
-    return MovedOut(
-        tenancy=tenancy,
-        drafts=(*drafts, *_end_terms(act, meter.id), *(() if waits else _refund(act, meter.id, purse))),
-        groups=_words(row.groups),
-        refund_waits=waits,
-        coming_ueur=purse.coming_ueur,
-    )
+    waits = None
+    if session.get(MeterRow, row.meter) is not None:
+        waits = open_refund(session, row.meter)
+        drafts += (*_end_terms(act, row.meter), *(() if waits else _refund(act, row.meter, owed)))
+    return MovedOut(tenancy=tenancy, owed=owed, drafts=drafts, groups=_words(row.groups), refund_waits=waits)
 
 
 def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
@@ -152,7 +148,15 @@ def _check_payments(session: Session, meter: str, on_ms: int) -> None:
         )
 
 
-def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
+def _owed(act: Act, name: str) -> Owed:
+    """What is owed to who leaves this meter: by its last report, the ledger, and what clerks ask for."""
+    meter = act.session.get(MeterRow, name)
+    if meter is None:
+        return Owed(None, 0)
+    return owed_to_leaver(purse_of(act.session, meter, asked_ueur(act.session, act.root, name)))
+
+
+def _close(act: Act, row: HouseholdRow, on_ms: int, number: int, owed: Owed) -> TenancyView:
     meter = act.session.get(MeterRow, row.meter)
     left = TenancyRow(
         ean=row.ean,
@@ -185,6 +189,8 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int) -> TenancyView:
         ean=row.ean,
         until_ms=on_ms,
         balance_ueur=left.balance_ueur,
+        owed_ueur=owed.purse_ueur,
+        coming_ueur=owed.coming_ueur,
     )
     return view_of(left, TenancyView)
 
@@ -224,14 +230,9 @@ def _end_terms(act: Act, meter: str) -> list[OrderStatus]:
     return drafts
 
 
-def _refund(act: Act, meter: str, purse: PurseKnown) -> list[OrderStatus]:
-    """Draft that the leaver's money is taken out, in whole cents: once two people have paid it back.
-
-    Less what was paid back since the last report: the balance still has that.
-    """
-    left_ueur = 0 if purse.balance_ueur is None else purse.balance_ueur - purse.lent_ueur
-    left_ueur -= purse.leaving_ueur
-    cents = max(left_ueur, 0) // _UEUR_PER_CENT
+def _refund(act: Act, meter: str, owed: Owed) -> list[OrderStatus]:
+    """Draft that the leaver's money is taken out, in whole cents: once two people have paid it back."""
+    cents = max(owed.purse_ueur or 0, 0) // _UEUR_PER_CENT
     return [refund_out_of(act, meter, cents * _UEUR_PER_CENT)] if cents else []
 
 

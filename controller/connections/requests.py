@@ -1,18 +1,21 @@
 """Payments that clerks have asked for and nobody has booked: they go with the money of their meter."""
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from controller.database.tables import PaymentRequestRow
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders.acting import Act
 from controller.payments.requests import (
+    WAITING,
     RequestState,
     answered_ueur,
     opened_request,
     settle_request,
+    unexplained_ueur,
     waiting_requests,
 )
+from protocols.documents.roles import Root
 from protocols.errors import DocumentError
 
 
@@ -22,6 +25,28 @@ def included_ueur(session: Session, meter: str) -> int:
         PaymentRequestRow.meter == meter, PaymentRequestRow.state == RequestState.INCLUDED
     )
     return int(session.exec(query).one() or 0)
+
+
+def asked_ueur(session: Session, root: Root, meter: str) -> int:
+    """What clerks have asked for a meter and nobody has booked (`_ueur`); nothing changes.
+
+    Not what is forged, and not what money that was found at the meter will answer.
+    """
+    query = select(PaymentRequestRow).where(
+        PaymentRequestRow.meter == meter, col(PaymentRequestRow.state).in_(WAITING)
+    )
+    fresh_ueur = again_ueur = 0
+    for row in session.exec(query):
+        try:
+            amount_ueur = opened_request(row, root).amount_ueur
+        except DocumentError:
+            continue
+        if row.state == RequestState.AGAIN:
+            again_ueur += amount_ueur
+        else:
+            fresh_ueur += amount_ueur
+    found_ueur = unexplained_ueur(session, meter) if again_ueur else 0
+    return fresh_ueur + again_ueur - min(max(found_ueur, 0), again_ueur)
 
 
 def settle_asked(act: Act, meter: str) -> int:

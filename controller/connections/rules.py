@@ -41,12 +41,46 @@ class PurseKnown(Struct, frozen=True, kw_only=True):
         return max(self.ordered_ueur - self.refunded_ueur, 0)
 
 
+class Owed(Struct, frozen=True):
+    """What is owed to a household that leaves: on the purse, and on its way there.
+
+    `purse_ueur`: below 0: its debt; None: nobody knows the balance.
+    """
+
+    purse_ueur: int | None
+    coming_ueur: int
+
+    @property
+    def all_ueur(self) -> int:
+        """Both together, as far as they are known."""
+        return (self.purse_ueur or 0) + self.coming_ueur
+
+
 def worth_ueur(purse: PurseKnown) -> int | None:
     """What is the household's; below 0: what it owes. None: nobody knows the balance."""
+    there_ueur = _there_ueur(purse)
+    return None if there_ueur is None else there_ueur + purse.coming_ueur + purse.asked_ueur
+
+
+def owed_to_leaver(purse: PurseKnown) -> Owed:
+    """What is owed to whoever leaves now.
+
+    Less what a refund that waits pays back: it was told as owed before, to whoever left or asked for it. That
+    comes off what is on the purse first, and what it does not cover off what is on its way there.
+    """
+    there_ueur, coming_ueur = _there_ueur(purse), purse.coming_ueur + purse.asked_ueur
+    covered_ueur = min(purse.claimed_ueur, max(there_ueur or 0, 0))
+    return Owed(
+        purse_ueur=None if there_ueur is None else there_ueur - covered_ueur,
+        coming_ueur=max(coming_ueur - (purse.claimed_ueur - covered_ueur), 0),
+    )
+
+
+def _there_ueur(purse: PurseKnown) -> int | None:
+    """What of the balance is the household's; None: nobody knows the balance."""
     if purse.balance_ueur is None:
         return None
-    coming_ueur = purse.coming_ueur + purse.asked_ueur
-    return purse.balance_ueur - purse.lent_ueur + coming_ueur - purse.leaving_ueur
+    return purse.balance_ueur - purse.lent_ueur - purse.leaving_ueur
 
 
 def net_of_account(account: Account) -> tuple[int, int]:

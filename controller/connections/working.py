@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from controller.connections.moving import MovedOut, has_left, move_out
+from controller.connections.moving import has_left, move_out
 from controller.connections.removing import remove_meter
 from controller.connections.replacing import Replaced, Wanted, replace_meter
 from controller.connections.retiring import RetiredView
@@ -145,7 +145,7 @@ def _moved(act: Act, work: Work) -> Worked:
     if has_left(act.session, work.meter, work.on_ms):
         return Worked(work=work, state=WorkState.BEFORE)
     moved = move_out(act, work.meter, work.on_ms)
-    return Worked(work=work, state=WorkState.DONE, drafts=moved.drafts, owed_ueur=_left(moved))
+    return Worked(work=work, state=WorkState.DONE, drafts=moved.drafts, owed_ueur=moved.owed.all_ueur)
 
 
 def _replaced(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:
@@ -176,10 +176,6 @@ def _removed(act: Act, work: Work) -> Worked:
     # As with a replacement.
     owed_ueur -= min(removed.claimed_ueur, max(owed_ueur, 0))
     return Worked(work=work, state=WorkState.DONE, owed_ueur=owed_ueur, ended=removed.left)
-
-
-def _left(moved: MovedOut) -> int:
-    return (moved.tenancy.balance_ueur or 0) + moved.coming_ueur
 
 
 def _worth(retired: RetiredView) -> int:

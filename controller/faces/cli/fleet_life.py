@@ -106,16 +106,21 @@ def move_one_out(
     left = moved.tenancy
     if face.as_json:
         orders = [order_fields(each) for each in moved.drafts]
-        more = {"refund_waits": moved.refund_waits, "coming_ueur": moved.coming_ueur}
+        more = {
+            "refund_waits": moved.refund_waits,
+            "owed_ueur": moved.owed.purse_ueur,
+            "coming_ueur": moved.owed.coming_ueur,
+        }
         print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups, **more} | service)
         return Exit.DONE
     print_lines(f"The household at EAN {left.ean}, meter {left.meter}, left on {local(on_ms, face.zone)}.")
-    print_lines(money_in_words(left))
+    print_lines(money_in_words(left, moved.owed.purse_ueur))
     for status in moved.drafts:
         print_status(status, face.zone)
-    if moved.coming_ueur:
+    if moved.owed.coming_ueur:
         print_lines(
-            f"{eur(moved.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too."
+            f"{eur(moved.owed.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too. "
+            "No refund of them is drafted: `relance refund` does it once they have come."
         )
     if moved.refund_waits is not None:
         print_lines(

@@ -20,15 +20,26 @@ def tenancy_fields(left: TenancyView) -> dict[str, Any]:
     }
 
 
-def money_in_words(left: TenancyView) -> str:
-    """Whose the money on the purse is. The purse still holds it: only a refund takes it out."""
+def money_in_words(left: TenancyView, owed_ueur: int | None) -> str:
+    """Whose the money on the purse is. The purse still holds it: only a refund takes it out.
+
+    `owed_ueur`: what of the balance is owed to who left; below 0: it owed that.
+    """
     if left.balance_ueur is None or left.reported_ms is None:
         return "What its purse holds is not known: the meter has reported nothing."
     apart_ms = left.reported_ms - left.until_ms
     when = f"{duration(abs(apart_ms))} {'after' if apart_ms >= 0 else 'before'} the move"
-    amount = eur(abs(left.balance_ueur))
-    if left.balance_ueur < 0:
+    amount, balance = eur(abs(owed_ueur or 0)), eur(left.balance_ueur)
+    if owed_ueur is not None and owed_ueur < 0:
         return (
             f"It owed {amount} EUR by the report {when}: the debt is the leaver's, not the next household's."
         )
-    return f"{amount} EUR on the purse by the report {when} are owed to who left; the purse still holds them."
+    if owed_ueur == left.balance_ueur:
+        return (
+            f"{amount} EUR on the purse by the report {when} are owed to who left; "
+            "the purse still holds them."
+        )
+    return (
+        f"{amount} of the {balance} EUR on the purse by the report {when} are owed to who left; "
+        "the rest is lent, or a refund pays it back already."
+    )

@@ -189,7 +189,10 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
     rows = [
         *_identity_rows(view, seen),
         *place_rows(places[0], places[1], zone),
-        *(("a household left", f"{local(each.until_ms, zone)}. {money_in_words(each)}") for each in left),
+        *(
+            ("a household left", f"{local(each.until_ms, zone)}. {money_in_words(each, each.balance_ueur)}")
+            for each in left
+        ),
         *_state_rows(view, face, wide=wide),
         *([] if outlook is None else outlook_rows(outlook, zone)),
         *_memory_rows(view, face, wide=wide),
