@@ -49,6 +49,21 @@ def asked_ueur(session: Session, root: Root, meter: str) -> int:
     return fresh_ueur + again_ueur - min(max(found_ueur, 0), again_ueur)
 
 
+def wait_again(session: Session, meter: str) -> int:
+    """Let the payments wait that went with the money of a meter which has come back; their sum (`_ueur`).
+
+    As those that were taken before a restore: what is found at the meter meanwhile answers them.
+    """
+    query = select(PaymentRequestRow).where(
+        PaymentRequestRow.meter == meter, PaymentRequestRow.state == RequestState.INCLUDED
+    )
+    rows = session.exec(query).all()
+    for row in rows:
+        settle_request(session, row, RequestState.AGAIN)
+    session.flush()
+    return sum(row.amount_ueur for row in rows)
+
+
 def settle_asked(act: Act, meter: str) -> int:
     """Settle the payments that wait for a meter; returns their sum (`_ueur`). What is forged is refused."""
     asked_ueur = 0

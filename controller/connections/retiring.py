@@ -82,7 +82,7 @@ def check_silent(act: Act, meter: MeterRow, *, still_speaks: bool, taken_down: b
 
 def retire(act: Act, row: RetiredRow) -> None:
     """Take a meter out of the fleet: its own orders end, its drafts are withdrawn, no delivery waits."""
-    ending.end_for(act.session, row.meter, act.actor.name, act.now_ms, row.successor or "removed")
+    ending.end_for(act.session, row.meter, act.actor.name, act.now_ms, row.successor)
     act.session.add(row)
     act.session.flush()
 

@@ -140,7 +140,8 @@ def _bring_back(
             meter.link = at
             session.add(meter)
         session.delete(row)
-        audit.record(session, now_ms, by, AuditAct.ADMIT, name, link=meter.link)
+        told = {"link": meter.link, "worth_ueur": row.worth_ueur}
+        audit.record(session, now_ms, by, AuditAct.ADMIT, name, **told)
     session.flush()
     return sorted(retired)
 

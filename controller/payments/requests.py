@@ -29,7 +29,8 @@ class RequestState(StrEnum):
 
     `again` waits like it: it was taken before the store was restored from a backup, so that the meter may
     have credited it. `found`: the meter had, and money that was found there answers it.
-    `included`: its money is in another payment, since its meter was replaced.
+    `included`: its money is in another payment, since its meter was replaced; or it
+    was told as owed, since that was removed.
     """
 
     REQUESTED = "requested"

@@ -3,7 +3,10 @@
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
+from controller.connections.readmitting import ReadmittedMeter
+from controller.connections.readmitting import admit_meters as admit_all
 from controller.faces.cli import meters as meters_face
 from controller.faces.cli.face import Face
 from controller.faces.cli.showing import instants, moment, print_json, print_lines, print_table
@@ -20,6 +23,7 @@ from controller.meters.views import show_meter
 from protocols.arguments import read_name
 from protocols.documents.kind_rule import Role
 from protocols.rim.terminal import Exit
+from protocols.words.en.amounts import eur
 
 # These verbs stand beside the others of `relance meters`.
 app = meters_face.app
@@ -74,13 +78,16 @@ def admit_meters(
     names = [read_name(meter, "METER") for meter in meters]
     at = None if link is None else read_name(link, "--link")
     actor = face.actor(Role.PROTECT)
-    new = acts.admit_meters(face.office.store, names, at, actor, face.now_ms())
+    admitted = admit_all(face.office.store, names, at, actor, face.now_ms())
+    new = admitted.new
     with face.office.reading() as session:
         links = {name: show_meter(session, name).link for name in names}
     if face.as_json:
-        print_json({"admitted": new, "known_before": sorted(set(names) - set(new))})
+        back = to_builtins(admitted.back)
+        print_json({"admitted": new, "known_before": sorted(set(names) - set(new)), "back": back})
     else:
         print_lines(*(_admitted(name, links[name], at, is_new=name in new) for name in names))
+        print_lines(*(line for each in admitted.back for line in _back_in_words(each)))
     return Exit.DONE
 
 
@@ -114,6 +121,21 @@ def _admitted(meter: str, link: str, wanted: str | None, *, is_new: bool) -> str
         return f"{meter}: admitted, at {link}."
     moves = "" if wanted in {None, link} else f"; it moves to {wanted} by its own word alone"
     return f"{meter}: is known already, at {link}; nothing has changed{moves}."
+
+
+def _back_in_words(back: ReadmittedMeter) -> list[str]:
+    """What of its money a meter that was removed has with it again, and what may be out of it meanwhile."""
+    lines = []
+    if back.waits_ueur:
+        lines.append(f"{eur(back.waits_ueur)} EUR of payments wait for it again, to be booked.")
+    if back.sent:
+        lines.append(f"Sent again, as it had not come to the meter: {', '.join(back.sent)}.")
+    if back.worth_ueur is not None and back.worth_ueur > 0:
+        lines.append(
+            f"{eur(back.worth_ueur)} EUR were told as owed when it left, and are on its purse or on their "
+            f"way to it: `relance refund {back.meter}` takes out what was paid back meanwhile."
+        )
+    return lines
 
 
 def _fields(view: QuarantineView) -> dict[str, object]:

@@ -108,6 +108,11 @@ def _print(face: Face, payment_id: str, amount_ueur: int, taken: ToppedUp) -> No
     print_lines(f"Payment {payment_id} of {eur(amount_ueur)} EUR is {taken.state}{again}.")
     if taken.state is RequestState.FOUND:
         print_lines("The meter had credited it already: it was found there after the store was restored.")
+    elif taken.state is RequestState.INCLUDED:
+        print_lines(
+            "It is not booked: it was told as owed when its meter left the fleet. "
+            "If nobody was paid that out, take it again under another id."
+        )
     elif taken.status is None:
         print_lines("The service books it as soon as it has heard the meter; the same command shows how far.")
     else:

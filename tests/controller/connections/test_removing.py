@@ -5,15 +5,16 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from controller.connections.readmitting import admit_meters
 from controller.connections.removing import Removed, remove_meter
 from controller.connections.retiring import list_retired
 from controller.database.engine import reading, writing
 from controller.database.tables import DeliveryRow, LinkRow, MeterRow, OrderRow, OutboxRow
+from controller.exchange.purses import PursesHeard
 from controller.exchange.words import IntakeRefusal
 from controller.households.commissioning import commission
 from controller.households.flags_due import flags_due
 from controller.leases.views import lease_status
-from controller.meters.acts import admit_meters
 from controller.meters.admission import count_left_speaking, list_quarantine
 from controller.meters.choosing import METER_FIELDS
 from controller.meters.views import count_meters, list_meters, meter_names
@@ -25,6 +26,7 @@ from controller.orders.life import OrderState
 from controller.orders.progress import Progress
 from controller.orders.store import targets
 from controller.orders.upkeep import keep_up
+from controller.payments.requests import RequestState
 from controller.payments.store import payments_of
 from controller.query.rules import read_query
 from controller.releases.acts import release_all, release_meter
@@ -33,7 +35,17 @@ from controller.service.views import overview
 from protocols.documents.orders import Scope
 from protocols.errors import InputError, RefusedError
 from protocols.instants import DAY_MS, HOUR_MS
-from tests.controller.connections.bench import ANNA, EUR, NOW_MS, act_of, pay, reports
+from tests.controller.connections.bench import (
+    ANNA,
+    EUR,
+    NOW_MS,
+    RealMeter,
+    account,
+    act_of,
+    book_all,
+    pay,
+    reports,
+)
 from tests.controller.exchange.spoken import holdings
 from tests.controller.exchange.test_forgeries import holds
 from tests.controller.exchange.test_intake import KEY, arrival, reported, take
@@ -143,7 +155,7 @@ def test_its_words_change_nothing_and_are_shown_until_a_person_admits_it(peopled
     ):
         with pytest.raises(RefusedError, match="`relance meters admit m1` brings it back"):
             act()
-    assert admit_meters(peopled, ["m1"], None, ANNA, NOW_MS) == ["m1"]
+    assert admit_meters(peopled, ["m1"], None, ANNA, NOW_MS).new == ("m1",)
     assert take(peopled, arrival(late)) == {}
     with reading(peopled) as session:
         assert session.get_one(MeterRow, "m1").balance_ueur == 5 * EUR
@@ -173,3 +185,61 @@ def test_a_meter_that_is_named_by_its_ean_is_expected_again(peopled: Engine) -> 
         listed = {view.id: view.expected for view in list_meters(session, now_ms=NOW_MS)}
     assert listed == {"m1": False, "m7": False, ean(2): True}
     assert commission(peopled, "m8", ean(2), "k2", ANNA, NOW_MS).new
+
+
+# -- it comes back --------------------------------------------------------------------------------
+
+
+def test_what_was_only_asked_for_waits_again_when_it_comes_back(peopled: Engine) -> None:
+    reports(peopled, "m1", 2 * EUR)
+    pay(peopled, "p1", "m1", 9 * EUR)
+    assert removed(peopled).retired.worth_ueur == 11 * EUR
+    (back,) = admit_meters(peopled, ["m1"], None, ANNA, NOW_MS).back
+    assert (back.worth_ueur, back.waits_ueur, back.sent) == (11 * EUR, 9 * EUR, ())
+    assert pay(peopled, "p1", "m1", 9 * EUR).state is RequestState.REQUESTED
+    meter, purses = RealMeter("m1"), PursesHeard()
+    for _ in range(2):
+        meter.is_heard(purses)
+        book_all(peopled, purses)
+        meter.receive(peopled)
+    assert meter.credited_ueur == 9 * EUR
+    assert pay(peopled, "p1", "m1", 9 * EUR).state is RequestState.BOOKED
+
+
+def test_a_statement_on_its_way_is_sent_again_when_it_comes_back_and_not_before(peopled: Engine) -> None:
+    meter, purses = RealMeter("m1"), PursesHeard()
+    meter.is_heard(purses)
+    pay(peopled, "p1", "m1", 9 * EUR)
+    book_all(peopled, purses)
+    reports(peopled, "m1", 0, account(0, 0))
+    assert removed(peopled).retired.worth_ueur == 9 * EUR
+    with writing(peopled) as session:
+        keep_up(session, NOW_MS + HOUR_MS, None)
+        assert session.exec(select(OutboxRow)).all() == []
+    (back,) = admit_meters(peopled, ["m1"], None, ANNA, NOW_MS + HOUR_MS).back
+    with reading(peopled) as session:
+        (message,) = session.exec(select(OutboxRow)).all()
+        assert back.sent == (message.order_id,)
+        assert message.meter == "m1"
+    again = admit_meters(peopled, ["m1"], None, ANNA, NOW_MS + HOUR_MS)
+    assert (again.new, again.back) == ((), ())
+
+
+def test_a_statement_that_the_meter_has_is_not_sent_again(peopled: Engine) -> None:
+    meter, purses = RealMeter("m1"), PursesHeard()
+    meter.is_heard(purses)
+    pay(peopled, "p1", "m1", 9 * EUR)
+    book_all(peopled, purses)
+    meter.receive(peopled)
+    meter.report(peopled, with_account=True)
+    removed(peopled)
+    (back,) = admit_meters(peopled, ["m1"], None, ANNA, NOW_MS).back
+    assert (back.sent, back.waits_ueur, back.worth_ueur) == ((), 0, 9 * EUR)
+
+
+def test_the_second_time_that_it_leaves_the_same_is_owed(peopled: Engine) -> None:
+    reports(peopled, "m1", 2 * EUR)
+    pay(peopled, "p1", "m1", 9 * EUR)
+    removed(peopled)
+    admit_meters(peopled, ["m1"], None, ANNA, NOW_MS)
+    assert removed(peopled).retired.worth_ueur == 11 * EUR

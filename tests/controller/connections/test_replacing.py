@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from controller.connections.readmitting import admit_meters
 from controller.connections.replacing import OldDisplay
 from controller.connections.retiring import predecessor_of, retired_of
 from controller.database.engine import reading, writing
@@ -26,7 +27,6 @@ from controller.exchange.purses import PursesHeard
 from controller.faces.cli.retired import worth_in_words
 from controller.households.acts import set_household_flag
 from controller.households.commissioning import SecretFile, commission
-from controller.meters.acts import admit_meters
 from controller.meters.views import list_meters
 from controller.moratoriums.acts import declare
 from controller.office.audit import recent

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from controller.database.tables import MeterRow
 from controller.office.fleet_keys import newest_generation
 from controller.office.keys import load_fleet_key
 from controller.office.settings import settings_from
 from protocols.link.keys import meter_key
+from controller.database.tables import MeterRow, PaymentRequestRow
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call
 from tests.controller.households.households import ean
@@ -128,7 +128,8 @@ def test_a_meter_that_leaves_without_another_is_listed_with_what_is_owed(peopled
     assert max(map(len, listed)) <= 80
     assert "m00001" not in call(peopled, "meters", "list").out
     back = call(peopled, "meters", "admit", "m00001", "--as", "anne")
-    assert (back.status, back.out) == (0, "m00001: admitted, at link-1.\n")
+    assert back.status == 0
+    assert back.out.startswith("m00001: admitted, at link-1.\n12.34 EUR were told as owed when it left")
     assert call(peopled, "meters", "retired").out == "No meter has left the fleet.\n"
 
 
@@ -147,3 +148,24 @@ def test_a_release_that_ends_with_a_meter_is_named_by_its_person(peopled: Path) 
     order = call(peopled, "release", "m00001", "--as", "anne", "--json").found["orders"][0]["id"]
     out = call(peopled, "meters", "remove", "m00001", *BASIS).out
     assert f"Ended with it: {order} release/anne." in out
+
+
+def test_a_payment_that_was_only_asked_for_waits_again_when_its_meter_comes_back(peopled: Path) -> None:
+    topup = ("topup", "m00001", "--eur", "9.00", "--id", "p1", "--as", "anne")
+    assert call(peopled, *topup).status == 0
+    assert call(peopled, "meters", "remove", "m00001", *BASIS).status == 0
+    back = call(peopled, "meters", "admit", "m00001", "--as", "anne").out
+    assert "9.00 EUR of payments wait for it again, to be booked.\n21.34 EUR were told as owed" in back
+    assert "is requested already.\nThe service books it as soon" in call(peopled, *topup).out
+
+
+def test_a_payment_that_an_earlier_version_left_behind_is_not_promised(peopled: Path) -> None:
+    topup = ("topup", "m00001", "--eur", "9.00", "--id", "p1", "--as", "anne")
+    assert call(peopled, *topup).status == 0
+    with store_of(peopled) as session:
+        row = session.get_one(PaymentRequestRow, "p1")
+        row.state = "included"
+        session.add(row)
+    told = call(peopled, *topup).out
+    assert "is included already.\nIt is not booked: it was told as owed" in told
+    assert "The service books it" not in told
