@@ -135,7 +135,7 @@ def draft_again(act: Act, carried: CarriedOver, waits: WaitsAtOld, new: str, pai
         name = status.order.object
         before = waits.ends.get(name) or waits.ends.get(name.replace(_CARRIED, CATCH_ALL, 1))
         if before is not None and before not in again:
-            again[before] = _end(act, name, new)
+            again[before] = draft_end(act, name, new)
     refund_ueur = min(waits.refund_ueur, paid_ueur) // _UEUR_PER_CENT * _UEUR_PER_CENT
     if waits.refund is not None and refund_ueur:
         again[waits.refund] = refund_out_of(act, new, refund_ueur)
@@ -148,14 +148,14 @@ def draft_again(act: Act, carried: CarriedOver, waits: WaitsAtOld, new: str, pai
     )
 
 
-def _end(act: Act, name: str, new: str) -> OrderStatus:
-    """Draft the end of a flag or of a hold at the new meter."""
+def draft_end(act: Act, name: str, meter: str) -> OrderStatus:
+    """Draft the end of a flag, or of a hold for this meter alone."""
     kind, _, rest = name.partition("/")
     if kind == Kind.HOLD:
-        order = drafting.lift_moratorium(act.sheet(Kind.LIFT_HOLD, rest), rest, Scope(meters=(new,)))
+        order = drafting.lift_moratorium(act.sheet(Kind.LIFT_HOLD, rest), rest, Scope(meters=(meter,)))
         return act.submit(order)
     flag = FlagName(rest)
-    return act.submit(drafting.clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), new, flag))
+    return act.submit(drafting.clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), meter, flag))
 
 
 def _is_given(act: Act, scope: Scope, new: str) -> bool:

@@ -8,11 +8,10 @@ always: this drafts the orders.
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 from sqlalchemy import update
 from sqlmodel import Session, col, delete, func, or_, select
 
-from controller.connections import terms
+from controller.connections.leavers_orders import end_orders
 from controller.connections.purses import purse_of
 from controller.connections.requests import asked_ueur
 from controller.connections.retiring import line_of
@@ -30,21 +29,14 @@ from controller.meters.behind import household_named, note_change
 from controller.office import audit
 from controller.office.audit import AuditAct
 from controller.orders.acting import Act
-from controller.orders.active import standing_orders
-from controller.orders.standing import standing_of
 from controller.orders.status import OrderStatus
 from controller.payments.requests import RequestState
 from controller.refunds.acts import open_refund, refund_out_of
-from protocols.documents import drafting
-from protocols.documents.bodies import ParametersBody
-from protocols.documents.drafting import clear_flag, lift_moratorium
-from protocols.documents.kind_rule import Kind
-from protocols.documents.orders import Scope
 from protocols.errors import InputError, RefusedError
 from protocols.instants import iso_from_ms
-from protocols.reasons import FlagName
 from protocols.units import UEUR_PER_EUR
 
+_CLEARED: Final = ("category", "language", "flags")
 _UEUR_PER_CENT: Final = UEUR_PER_EUR // 100
 
 
@@ -68,7 +60,8 @@ class MovedOut(Struct, frozen=True, kw_only=True):
     """A move. `drafts`: what a second person must sign so that nothing of the leaver's stays at the meter.
 
     `owed`: to who left. `refund_waits`: a refund of before, while no other can be drafted; None: none waits.
-    `groups`: free groups in which the connection stays.
+    `groups`: free groups in which the connection stays. `withdrawn`, `kept`: as `EndsDrafted`. `cleared`:
+    what was taken out of the file's row, as `language fr`. `contact_kept`: a file told it after the move.
     """
 
     tenancy: TenancyView
@@ -76,6 +69,10 @@ class MovedOut(Struct, frozen=True, kw_only=True):
     drafts: tuple[OrderStatus, ...]
     groups: tuple[str, ...]
     refund_waits: str | None = None
+    withdrawn: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    contact_kept: bool = False
 
 
 def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
@@ -97,13 +94,23 @@ def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
         )
     _check_payments(session, row.meter, on_ms)
     owed = _owed(act, row.meter)
+    # The file's words have no date: whoever records a move late sees which were taken away.
+    cleared = [f"{name} {getattr(row, name)}" for name in _CLEARED if getattr(row, name)]
     tenancy = _close(act, row, on_ms, len(earlier) + 1, owed)
-    drafts = _end_protection(act, row.meter)
-    waits = None
-    if session.get(MeterRow, row.meter) is not None:
-        waits = open_refund(session, row.meter)
-        drafts += (*_end_terms(act, row.meter), *(() if waits else _refund(act, row.meter, owed)))
-    return MovedOut(tenancy=tenancy, owed=owed, drafts=drafts, groups=_words(row.groups), refund_waits=waits)
+    contact_kept = _forget_contact(session, row.ean, on_ms)
+    ended = end_orders(act, row.meter, on_ms)
+    waits = open_refund(session, row.meter)
+    return MovedOut(
+        tenancy=tenancy,
+        owed=owed,
+        drafts=(*ended.drafts, *(() if waits else _refund(act, row.meter, owed))),
+        groups=_words(row.groups),
+        refund_waits=waits,
+        withdrawn=ended.withdrawn,
+        kept=ended.kept,
+        cleared=tuple(cleared),
+        contact_kept=contact_kept,
+    )
 
 
 def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
@@ -172,12 +179,8 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int, owed: Owed) -> 
         recorded_ms=act.now_ms,
     )
     act.session.add(left)
-    row.category = row.language = row.flags = None
-    # How the leaver is written to is nobody else's.
-    act.session.execute(delete(ContactRow).where(col(ContactRow.ean) == row.ean))
-    # That it was written to stays. Servers name the address in their reasons too.
-    of_leaver = col(NoticeRow.ean) == row.ean
-    act.session.execute(update(NoticeRow).where(of_leaver).values(address="", reason=""))
+    for name in _CLEARED:
+        setattr(row, name, None)
     act.session.add(row)
     note_change(act.session)
     audit.record(
@@ -195,39 +198,18 @@ def _close(act: Act, row: HouseholdRow, on_ms: int, number: int, owed: Owed) -> 
     return view_of(left, TenancyView)
 
 
-def _end_protection(act: Act, meter: str) -> tuple[OrderStatus, ...]:
-    """Draft the end of each flag that stands at the meter, and of each hold declared for it alone."""
-    active = standing_orders(act.session, (meter,)).get(meter, [])
-    names = standing_of(active, act.now_ms).protecting
-    alone = {each.order.object for each in active if each.order.scope.meters == (meter,)}
-    # A floor would end the protection of the group too, which belongs to the place.
-    alone -= {each.order.object for each in active if each.order.scope.group}
-    drafts = []
-    for name in sorted(names & alone):
-        kind, _, rest = name.partition("/")
-        if kind == Kind.HOLD:
-            sheet = act.sheet(Kind.LIFT_HOLD, rest)
-            drafts.append(act.submit(lift_moratorium(sheet, rest, Scope(meters=(meter,)))))
-        else:
-            flag = FlagName(rest)
-            drafts.append(act.submit(clear_flag(act.sheet(Kind.CLEAR_FLAG, flag), meter, flag)))
-    return tuple(drafts)
-
-
-def _end_terms(act: Act, meter: str) -> list[OrderStatus]:
-    """Draft that a debt takes no share any more, and that the payment mode is as commissioned."""
-    drafts = []
-    debt = terms.debt_of(act.session, meter)
-    if debt is not None and debt.share_permille:
-        # The same total: a lower one could give back what payments have brought.
-        rest = replace(debt, share_permille=0)
-        drafts.append(act.submit(drafting.debt(act.sheet(Kind.DEBT, meter), meter, rest)))
-    versions = terms.parameters_of(act.session, meter, act.now_ms)
-    if any(each.mode is not None for each in versions):
-        groups = versions[0].groups if versions[0].from_ms <= act.now_ms else None
-        body = ParametersBody(act.now_ms, groups=groups)
-        drafts.append(act.submit(drafting.parameters(act.sheet(Kind.PARAMETERS, meter), meter, body)))
-    return drafts
+def _forget_contact(session: Session, ean: str, on_ms: int) -> bool:
+    """Forget how the leaver is written to, which is nobody else's; True: one of after the move stays."""
+    contact = session.get(ContactRow, ean)
+    kept = contact is not None and contact.told_ms is not None and contact.told_ms > on_ms
+    if not kept:
+        session.execute(delete(ContactRow).where(col(ContactRow.ean) == ean))
+    # That it was written to stays. Servers name the address in their reasons too.
+    of_leaver = [col(NoticeRow.ean) == ean]
+    if kept and contact is not None:
+        of_leaver.append(col(NoticeRow.planned_ms) < contact.told_ms)
+    session.execute(update(NoticeRow).where(*of_leaver).values(address="", reason=""))
+    return kept
 
 
 def _refund(act: Act, meter: str, owed: Owed) -> list[OrderStatus]:

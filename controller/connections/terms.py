@@ -38,11 +38,17 @@ def debt_of(session: Session, meter: str, left_ms: int = 0) -> DebtBody | None:
 
     `left_ms`: when a household left. A debt of before is the leaver's: nobody else pays a share of it.
     """
-    orders = _orders_of(session, Kind.DEBT, meter)
-    if not orders:
+    order = last_of(session, Kind.DEBT, meter)
+    if order is None:
         return None
-    body = body_of(orders[-1], DebtBody)
-    return replace(body, share_permille=0) if orders[-1].issued_at_ms < left_ms else body
+    body = body_of(order, DebtBody)
+    return replace(body, share_permille=0) if order.issued_at_ms < left_ms else body
+
+
+def last_of(session: Session, kind: Kind, meter: str) -> Order | None:
+    """The order of this kind that was made last, of those that the meter has or may still take."""
+    orders = _orders_of(session, kind, meter)
+    return orders[-1] if orders else None
 
 
 def parameters_of(session: Session, meter: str, now_ms: int, left_ms: int = 0) -> list[ParameterTerms]:

@@ -145,7 +145,13 @@ def _moved(act: Act, work: Work) -> Worked:
     if has_left(act.session, work.meter, work.on_ms):
         return Worked(work=work, state=WorkState.BEFORE)
     moved = move_out(act, work.meter, work.on_ms)
-    return Worked(work=work, state=WorkState.DONE, drafts=moved.drafts, owed_ueur=moved.owed.all_ueur)
+    return Worked(
+        work=work,
+        state=WorkState.DONE,
+        drafts=moved.drafts,
+        owed_ueur=moved.owed.all_ueur,
+        ended=moved.withdrawn,
+    )
 
 
 def _replaced(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:

@@ -265,13 +265,19 @@ def _written(session: Session, campaign: str, eans: Sequence[str]) -> dict[str, 
 
 
 def _left_since(session: Session, campaign: str, eans: Sequence[str], known_ms: int | None) -> set[str]:
-    """The EANs from which a household has left since the reactivation was opened."""
+    """The EANs from which a household has left since the reactivation was opened.
+
+    Who left before and was recorded later has left to whoever it was opened for.
+    """
     query = (
         select(TenancyRow.ean)
         .join(CampaignHouseholdRow, col(CampaignHouseholdRow.ean) == TenancyRow.ean)
+        .join(CampaignRow, col(CampaignRow.name) == CampaignHouseholdRow.campaign)
         .where(CampaignHouseholdRow.campaign == campaign, col(TenancyRow.ean).in_(eans))
-        .group_by(TenancyRow.ean, col(CampaignHouseholdRow.tenancies))
-        .having(func.count() > CampaignHouseholdRow.tenancies)
+        .where(
+            TenancyRow.number > CampaignHouseholdRow.tenancies, TenancyRow.until_ms > CampaignRow.opened_ms
+        )
+        .distinct()
     )
     return set(session.exec(query if known_ms is None else query.where(TenancyRow.recorded_ms <= known_ms)))
 

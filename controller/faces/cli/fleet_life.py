@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import to_builtins
 
-from controller.connections.moving import move_out
+from controller.connections.moving import MovedOut, move_out
 from controller.connections.working import SecretFolder
 from controller.faces.cli import households as households_face
 from controller.faces.cli.face import Face
@@ -110,6 +110,10 @@ def move_one_out(
             "refund_waits": moved.refund_waits,
             "owed_ueur": moved.owed.purse_ueur,
             "coming_ueur": moved.owed.coming_ueur,
+            "withdrawn": moved.withdrawn,
+            "kept": moved.kept,
+            "cleared": moved.cleared,
+            "contact_kept": moved.contact_kept,
         }
         print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups, **more} | service)
         return Exit.DONE
@@ -117,6 +121,7 @@ def move_one_out(
     print_lines(money_in_words(left, moved.owed.purse_ueur))
     for status in moved.drafts:
         print_status(status, face.zone)
+    print_lines(*_ended_in_words(moved))
     if moved.owed.coming_ueur:
         print_lines(
             f"{eur(moved.owed.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too. "
@@ -131,6 +136,20 @@ def move_one_out(
             f"The connection stays in {', '.join(moved.groups)}; `relance groups remove` takes it out."
         )
     return Exit.DONE
+
+
+def _ended_in_words(moved: MovedOut) -> list[str]:
+    """What was taken away and withdrawn, and what stays since it came after the move."""
+    lines = []
+    if moved.cleared:
+        lines.append(f"Taken out of the file's row, which has no dates: {', '.join(moved.cleared)}.")
+    if moved.withdrawn:
+        lines.append(f"Withdrawn, as nobody had signed them before the move: {', '.join(moved.withdrawn)}.")
+    if moved.kept:
+        lines.append(f"Left alone, as they came after the move: {', '.join(moved.kept)}.")
+    if moved.contact_kept:
+        lines.append("How it is written to stays: a file has told it after the move.")
+    return lines
 
 
 def read_ean(text: str) -> str:

@@ -388,6 +388,20 @@ def test_who_has_moved_out_gets_nothing_and_neither_does_the_next(
     assert plan(june, NOON, "second").left == 1
 
 
+def test_who_left_before_it_was_opened_and_was_recorded_later_is_not_who_it_is_for(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    with writing(june) as session:
+        opened_ms = campaign_named(session, NAME).opened_ms
+        session.add(
+            TenancyRow(
+                ean=ean(1), number=1, meter="m00001", until_ms=opened_ms, recorded_by="anne", recorded_ms=NOON
+            )
+        )
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=4)
+    assert counts(june, NOON).left == 0
+
+
 def test_where_a_leaver_was_written_to_is_forgotten_and_that_it_was_is_not(
     june: Engine, mailbox: MailBox, tmp_path: Path
 ) -> None:

@@ -17,8 +17,9 @@ from controller.reactivation import outbox
 from controller.reactivation.acts import close
 from controller.reactivation.mail import Handed
 from controller.reactivation.rules import NoticeState
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, iso_from_ms
 from protocols.reasons import Voice
+from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.invocation import call, call_outside
 from tests.controller.faces.cli.test_clocks import BOTH, service_believes
 from tests.controller.households.households import ean
@@ -245,13 +246,22 @@ def test_a_moratorium_for_a_group_counts_for_the_households_that_it_reaches(
 @pytest.mark.usefixtures("by_day")
 def test_who_moves_out_takes_the_address_along(opened: Path) -> None:
     call(opened, "reactivation", "remind", "june", "--wave", "first")
-    moved = call(opened, "meters", "move-out", "m00001", "--on", "2026-01-01T12:00+01:00")
+    moved = call(opened, "meters", "move-out", "m00001", "--on", iso_from_ms(now_ms()))
     assert moved.status == 0, moved
     sent = call(opened, "reactivation", "send", "june", "--json").found
     assert (sent["sent"], sent["dropped"]) == (1, 1)
     shown = call(opened, "reactivation", "show", "june", "m00001").out
     assert "The household of before has left." in shown
     assert "nobody's name is known" in shown
+
+
+@pytest.mark.usefixtures("by_day")
+def test_a_move_of_long_before_that_is_recorded_late_takes_no_address_along(opened: Path) -> None:
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    moved = call(opened, "meters", "move-out", "m00001", "--on", "2020-01-01T12:00+01:00")
+    assert "How it is written to stays: a file has told it after the move.\n" in moved.out
+    sent = call(opened, "reactivation", "send", "june", "--json").found
+    assert (sent["sent"], sent["dropped"]) == (2, 0)
 
 
 @pytest.mark.usefixtures("by_day")
