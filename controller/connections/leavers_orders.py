@@ -3,6 +3,8 @@
 What was ordered after the move is the next household's, and stays: a move may be recorded late.
 """
 
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlmodel import Session
@@ -17,11 +19,13 @@ from controller.orders.active import standing_orders
 from controller.orders.ending import orders_for_alone
 from controller.orders.life import OrderState
 from controller.orders.standing import standing_of
-from controller.orders.status import OrderStatus
+from controller.orders.status import OrderStatus, status_of
 from protocols.documents import drafting
 from protocols.documents.bodies import ParametersBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.protecting import PROTECTING
+
+_ENDS: Final = (Kind.CLEAR_FLAG, Kind.LIFT_HOLD, Kind.DEBT, Kind.PARAMETERS, Kind.REFUND)
 
 
 class EndsDrafted(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,15 @@ def end_orders(act: Act, meter: str, on_ms: int) -> EndsDrafted:
     known = act.session.get(MeterRow, meter) is not None
     ends, after = _end_terms(act, meter, on_ms) if known else ([], [])
     return EndsDrafted(drafts=(*protection, *ends), withdrawn=tuple(withdrawn), kept=(*later, *after, *kept))
+
+
+def ends_waiting(act: Act, meter: str) -> tuple[OrderStatus, ...]:
+    """The drafts at a meter that end what a household had there, and pay it back."""
+    return tuple(
+        status_of(act.session, row, act.root)
+        for row in orders_for_alone(act.session, meter)
+        if row.state != OrderState.ACTIVE and row.kind in _ENDS
+    )
 
 
 def _withdraw(act: Act, meter: str, on_ms: int) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy import update
 from sqlmodel import Session, col, delete, func, or_, select
 
-from controller.connections.leavers_orders import end_orders
+from controller.connections.leavers_orders import end_orders, ends_waiting
 from controller.connections.purses import purse_of
 from controller.connections.requests import asked_ueur
 from controller.connections.retiring import line_of
@@ -57,15 +57,18 @@ class TenancyView(Struct, frozen=True, kw_only=True):
 
 
 class MovedOut(Struct, frozen=True, kw_only=True):
-    """A move. `drafts`: what a second person must sign so that nothing of the leaver's stays at the meter.
+    """A move. `new`: False where it was recorded before, and nothing has changed.
 
-    `owed`: to who left. `refund_waits`: a refund of before, while no other can be drafted; None: none waits.
-    `groups`: free groups in which the connection stays. `withdrawn`, `kept`: as `EndsDrafted`. `cleared`:
-    what was taken out of the file's row, as `language fr`. `contact_kept`: a file told it after the move.
+    `drafts`: what a second person must sign so that nothing of the leaver's stays at the meter; of a move
+    that was recorded before: what waits of that. `owed`: to who left; None: it was told then.
+    `refund_waits`: a refund of before, while no other can be drafted; None: none waits. `groups`: free
+    groups in which the connection stays. `withdrawn`, `kept`: as `EndsDrafted`. `cleared`: what was taken
+    out of the file's row, as `language fr`. `contact_kept`: a file told it after the move.
     """
 
     tenancy: TenancyView
-    owed: Owed
+    new: bool = True
+    owed: Owed | None
     drafts: tuple[OrderStatus, ...]
     groups: tuple[str, ...]
     refund_waits: str | None = None
@@ -78,10 +81,14 @@ class MovedOut(Struct, frozen=True, kw_only=True):
 def move_out(act: Act, name: str, on_ms: int) -> MovedOut:
     """Record that the household at a meter or EAN has left, and draft the end of what protected it.
 
-    Raises InputError for an instant to come; RefusedError for an unknown household, a move that is no later
-    than the last one, or one dated back over a payment.
+    A move that is recorded with this instant changes nothing. Raises InputError for an instant to come;
+    RefusedError for an unknown household, a move that is no later than the last one, or one dated back over a
+    payment.
     """
     session = act.session
+    before = _recorded(session, name, on_ms)
+    if before is not None:
+        return _recorded_before(act, before)
     row = household_named(session, name)
     if on_ms > act.now_ms:
         raise InputError(
@@ -119,11 +126,23 @@ def list_tenancies(session: Session, ean: str) -> list[TenancyView]:
     return [view_of(row, TenancyView) for row in rows]
 
 
-def has_left(session: Session, name: str, on_ms: int) -> bool:
-    """Whether it is recorded that a household left this meter or EAN at that instant."""
+def _recorded(session: Session, name: str, on_ms: int) -> TenancyRow | None:
+    """The household that left this meter or EAN at that instant, as it is recorded; None: none is."""
     named = or_(col(TenancyRow.meter) == name, col(TenancyRow.ean) == name)
-    query = select(TenancyRow.number).where(named, TenancyRow.until_ms == on_ms)
-    return session.exec(query).first() is not None
+    return session.exec(select(TenancyRow).where(named, TenancyRow.until_ms == on_ms)).first()
+
+
+def _recorded_before(act: Act, left: TenancyRow) -> MovedOut:
+    """The move as it was recorded, and which drafts of the leaver's wait at the connection now."""
+    row = act.session.get(HouseholdRow, left.ean)
+    waits = () if row is None else ends_waiting(act, row.meter)
+    return MovedOut(
+        tenancy=view_of(left, TenancyView),
+        new=False,
+        owed=None,
+        drafts=waits,
+        groups=() if row is None else _words(row.groups),
+    )
 
 
 def _check_payments(session: Session, meter: str, on_ms: int) -> None:

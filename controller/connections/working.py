@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from controller.connections.moving import has_left, move_out
+from controller.connections.moving import move_out
 from controller.connections.removing import remove_meter
 from controller.connections.replacing import Replaced, Wanted, replace_meter
 from controller.connections.retiring import RetiredView
@@ -142,9 +142,9 @@ def _commissioned(act: Act, work: Work, secrets: SecretFolder | None) -> Worked:
 
 def _moved(act: Act, work: Work) -> Worked:
     assert work.on_ms is not None, "read so"
-    if has_left(act.session, work.meter, work.on_ms):
-        return Worked(work=work, state=WorkState.BEFORE)
     moved = move_out(act, work.meter, work.on_ms)
+    if not moved.new or moved.owed is None:
+        return Worked(work=work, state=WorkState.BEFORE)
     return Worked(
         work=work,
         state=WorkState.DONE,

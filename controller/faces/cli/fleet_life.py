@@ -1,7 +1,7 @@
 """`relance meters commission|move-out`: a meter comes to a connection, and a household leaves one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import to_builtins
@@ -96,35 +96,51 @@ def move_one_out(
     Category, language and flags of the DSO's file are taken away here and now. What the meter holds takes two
     people: the command signs first, `orders sign` second. It drafts the end of flags, of holds for the meter
     alone, of a debt's share and of the payment mode, and a refund of what the purse held by the last report:
-    sign that once the leaver was paid. METER may be an EAN.
+    sign that once the leaver was paid. METER may be an EAN. The same move again changes nothing.
     """
     name = read_name(meter, "METER")
     on_ms = read_instant(on, "--on")
     with face.acting(Kind.CLEAR_FLAG) as act:
         moved = move_out(act, name, on_ms)
     service = face.check_served(*moved.drafts)
-    left = moved.tenancy
     if face.as_json:
-        orders = [order_fields(each) for each in moved.drafts]
-        more = {
-            "refund_waits": moved.refund_waits,
-            "owed_ueur": moved.owed.purse_ueur,
-            "coming_ueur": moved.owed.coming_ueur,
-            "withdrawn": moved.withdrawn,
-            "kept": moved.kept,
-            "cleared": moved.cleared,
-            "contact_kept": moved.contact_kept,
-        }
-        print_json(tenancy_fields(left) | {"orders": orders, "groups": moved.groups, **more} | service)
+        print_json(_moved_fields(moved) | service)
         return Exit.DONE
-    print_lines(f"The household at EAN {left.ean}, meter {left.meter}, left on {local(on_ms, face.zone)}.")
-    print_lines(money_in_words(left, moved.owed.purse_ueur))
+    _print_moved(face, moved)
+    return Exit.DONE
+
+
+def _moved_fields(moved: MovedOut) -> dict[str, Any]:
+    owed = moved.owed
+    return tenancy_fields(moved.tenancy) | {
+        "new": moved.new,
+        "orders": [order_fields(each) for each in moved.drafts],
+        "groups": moved.groups,
+        "refund_waits": moved.refund_waits,
+        "owed_ueur": None if owed is None else owed.purse_ueur,
+        "coming_ueur": None if owed is None else owed.coming_ueur,
+        "withdrawn": moved.withdrawn,
+        "kept": moved.kept,
+        "cleared": moved.cleared,
+        "contact_kept": moved.contact_kept,
+    }
+
+
+def _print_moved(face: Face, moved: MovedOut) -> None:
+    left, owed = moved.tenancy, moved.owed
+    when = local(left.until_ms, face.zone)
+    print_lines(f"The household at EAN {left.ean}, meter {left.meter}, left on {when}.")
+    if owed is None:
+        waits = "these wait:" if moved.drafts else "no draft of it waits."
+        print_lines(f"That was recorded before: nothing has changed; {waits}")
+    else:
+        print_lines(money_in_words(left, owed.purse_ueur))
     for status in moved.drafts:
         print_status(status, face.zone)
     print_lines(*_ended_in_words(moved))
-    if moved.owed.coming_ueur:
+    if owed is not None and owed.coming_ueur:
         print_lines(
-            f"{eur(moved.owed.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too. "
+            f"{eur(owed.coming_ueur)} EUR more are paid, and not yet at the meter: they are owed too. "
             "No refund of them is drafted: `relance refund` does it once they have come."
         )
     if moved.refund_waits is not None:
@@ -135,7 +151,6 @@ def move_one_out(
         print_lines(
             f"The connection stays in {', '.join(moved.groups)}; `relance groups remove` takes it out."
         )
-    return Exit.DONE
 
 
 def _ended_in_words(moved: MovedOut) -> list[str]:

@@ -1,7 +1,10 @@
 """How a household that has left is told: until when it lived there, and whose the money on the purse is."""
 
-from typing import Any
+from typing import Any, Final
 
+from msgspec import to_builtins
+
+from controller.connections.leavers_refund import LeaversRefund, RefundStage
 from controller.connections.moving import TenancyView
 from controller.faces.cli.showing import instants
 from protocols.words.en.amounts import eur
@@ -20,6 +23,31 @@ def tenancy_fields(left: TenancyView) -> dict[str, Any]:
     }
 
 
+# What became of the refund that the move has drafted, after its id.
+_STAGES: Final = {
+    RefundStage.WAITS: "waits for a signature; the purse still holds it",
+    RefundStage.SENT: "is on its way; until the meter answers, the purse still holds it",
+    RefundStage.OUT: "has taken it out of the purse",
+    RefundStage.REFUSED: "was refused by the meter; `relance refund` drafts another",
+    RefundStage.ENDED: "has ended unsigned or unanswered; the purse still holds it",
+}
+
+
+def refund_fields(refund: LeaversRefund | None) -> dict[str, Any]:
+    """The JSON field of the refund of a household that has left; null where its move has drafted none."""
+    return {"refund": None if refund is None else to_builtins(refund)}
+
+
+def shown_in_words(left: TenancyView, refund: LeaversRefund | None) -> str:
+    """What was on the purse when they left, and what has become of it since."""
+    if left.balance_ueur is None or left.reported_ms is None or left.balance_ueur < 0:
+        return money_in_words(left, left.balance_ueur)
+    told = f"{eur(left.balance_ueur)} EUR were on the purse by the report {_when(left)}."
+    if refund is not None:
+        return f"{told} What is owed of it to who left: refund {refund.order} {_STAGES[refund.stage]}."
+    return f"{told} No refund was drafted with the move." if left.balance_ueur else told
+
+
 def money_in_words(left: TenancyView, owed_ueur: int | None) -> str:
     """Whose the money on the purse is. The purse still holds it: only a refund takes it out.
 
@@ -27,8 +55,7 @@ def money_in_words(left: TenancyView, owed_ueur: int | None) -> str:
     """
     if left.balance_ueur is None or left.reported_ms is None:
         return "What its purse holds is not known: the meter has reported nothing."
-    apart_ms = left.reported_ms - left.until_ms
-    when = f"{duration(abs(apart_ms))} {'after' if apart_ms >= 0 else 'before'} the move"
+    when = _when(left)
     amount, balance = eur(abs(owed_ueur or 0)), eur(left.balance_ueur)
     if owed_ueur is not None and owed_ueur < 0:
         return (
@@ -43,3 +70,8 @@ def money_in_words(left: TenancyView, owed_ueur: int | None) -> str:
         f"{amount} of the {balance} EUR on the purse by the report {when} are owed to who left; "
         "the rest is lent, or a refund pays it back already."
     )
+
+
+def _when(left: TenancyView) -> str:
+    apart_ms = (left.reported_ms or 0) - left.until_ms
+    return f"{duration(abs(apart_ms))} {'after' if apart_ms >= 0 else 'before'} the move"

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 from msgspec import to_builtins
 
+from controller.connections.leavers_refund import leavers_refund
 from controller.connections.moving import list_tenancies
 from controller.connections.retiring import RetiredView, predecessor_of, retired_of
 from controller.connections.terms import debt_of, parameters_of
@@ -19,7 +20,7 @@ from controller.faces.cli.behind import (
     who_row,
 )
 from controller.faces.cli.face import Face
-from controller.faces.cli.left import money_in_words, tenancy_fields
+from controller.faces.cli.left import refund_fields, shown_in_words, tenancy_fields
 from controller.faces.cli.options import Meter, Where, Wide
 from controller.faces.cli.outlook import outlook_fields, outlook_rows
 from controller.faces.cli.presence import Seen, look, unserved_in_words
@@ -153,7 +154,8 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         view = show_meter(session, meter)
         deliveries = list_deliveries(session, meter=meter, limit=_ORDERS_SHOWN)
         more = count_deliveries(session, meter) - len(deliveries)
-        left = [] if view.household is None else list_tenancies(session, view.household.ean)
+        gone = [] if view.household is None else list_tenancies(session, view.household.ean)
+        left = [(each, leavers_refund(session, each)) for each in gone]
         found = (retired_of(session, meter), predecessor_of(session, meter))
         places = [[] if each is None else [each] for each in found]
         outlook = None if view.expected else outlook_of(session, meter, now_ms)
@@ -181,7 +183,11 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
             _fields(view, view.witnesses, seen)
             | {name: _only(place) for name, place in zip(("retired", "in_place_of"), places, strict=True)}
             | {"registers": to_builtins(view.registers)}
-            | {"orders": orders, "more_orders": more, "left": [tenancy_fields(each) for each in left]}
+            | {
+                "orders": orders,
+                "more_orders": more,
+                "left": [tenancy_fields(each) | refund_fields(refund) for each, refund in left],
+            }
             | ({} if outlook is None else outlook_fields(outlook) | terms_fields(terms, now_ms))
         )
         return Exit.DONE
@@ -190,8 +196,8 @@ def show(face: Face, meter: Meter, *, wide: Wide = False) -> int:
         *_identity_rows(view, seen),
         *place_rows(places[0], places[1], zone),
         *(
-            ("a household left", f"{local(each.until_ms, zone)}. {money_in_words(each, each.balance_ueur)}")
-            for each in left
+            ("a household left", f"{local(each.until_ms, zone)}. {shown_in_words(each, refund)}")
+            for each, refund in left
         ),
         *_state_rows(view, face, wide=wide),
         *([] if outlook is None else outlook_rows(outlook, zone)),

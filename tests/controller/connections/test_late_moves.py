@@ -2,22 +2,29 @@
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
+from controller.connections.leavers_refund import RefundStage, leavers_refund
+from controller.connections.moving import list_tenancies
+from controller.connections.working import WorkState
 from controller.database.campaign_tables import ContactRow
 from controller.database.engine import reading, writing
-from controller.database.tables import OrderRow
+from controller.database.tables import DeliveryRow, OrderRow
 from controller.debts.acts import set_debt
 from controller.households.acts import set_household_flag
 from controller.moratoriums.acts import declare
-from controller.orders.life import OrderState
+from controller.office.audit import recent
+from controller.orders import acts as order_acts
+from controller.orders.life import DeliveryState, OrderState
 from controller.parameters.acts import set_parameters
 from controller.refunds.acts import refund_out_of
 from protocols.documents.bodies import DebtBody, ParametersBody
 from protocols.documents.orders import Scope
-from protocols.instants import DAY_MS, HOUR_MS
+from protocols.instants import DAY_MS, HOUR_MS, iso_from_ms
 from protocols.reasons import FlagName, PaymentMode
 from tests.controller.connections.bench import DORA, ERIC, EUR, NOW_MS, account, act_of, replaced, reports
-from tests.controller.connections.test_after_a_move import DEBT, leave, protecting, signed
+from tests.controller.connections.test_after_a_move import DEBT, HEADS, leave, protecting, signed
+from tests.controller.connections.test_work_lists import done as worked
 from tests.controller.households.households import ean, stored
 
 # When they left, and when something was ordered: for them, or for who came.
@@ -122,3 +129,81 @@ def test_what_is_taken_out_of_the_file_is_named(peopled: Engine) -> None:
     assert moved.cleared == ("category ordinary", "language fr", "flags medical")
     assert "flags" not in stored(peopled)[ean(1)]
     assert leave(peopled, on_ms=NOW_MS).cleared == ()
+
+
+# -- the same move again --------------------------------------------------------------------------
+
+
+def audited(engine: Engine) -> int:
+    with reading(engine) as session:
+        return recent(session, 1)[0].number
+
+
+@pytest.mark.parametrize("name", ["m1", ean(1)])
+def test_the_same_move_again_changes_nothing_and_names_what_waits(peopled: Engine, name: str) -> None:
+    reports(peopled, "m1", 5 * EUR)
+    with act_of(peopled, now_ms=THEIRS_MS) as act:
+        set_household_flag(act, "m1", FlagName.MEDICAL)
+    first = leave(peopled, on_ms=LEFT_MS)
+    before = audited(peopled), stored(peopled)
+    again = leave(peopled, name, LEFT_MS, NOW_MS + DAY_MS)
+    assert (again.new, again.tenancy, again.owed) == (False, first.tenancy, None)
+    assert [each.order.id for each in again.drafts] == [each.order.id for each in first.drafts]
+    assert (audited(peopled), stored(peopled)) == before
+    signed(peopled, first.drafts[0].order.id)
+    assert len(leave(peopled, name, LEFT_MS).drafts) == 1
+    done = replaced(peopled)
+    waits = [each.order.object for each in leave(peopled, name, LEFT_MS).drafts]
+    assert waits == [each.order.object for each in done.carried.drafts] == ["refund/m9"]
+
+
+def test_a_list_that_is_given_again_sums_up_what_it_does_alone(peopled: Engine) -> None:
+    reports(peopled, "m1", 5 * EUR)
+    rows = (HEADS, f"move-out,,m1,,{iso_from_ms(LEFT_MS)},,", "remove,,m7,,,,")
+    reports(peopled, "m7", 2 * EUR)
+    assert [each.owed_ueur for each in worked(peopled, *rows)] == [5 * EUR, 2 * EUR]
+    assert [(each.state, each.owed_ueur) for each in worked(peopled, *rows)] == [(WorkState.BEFORE, 0)] * 2
+
+
+# -- how far the refund has come ------------------------------------------------------------------
+
+
+def stage(engine: Engine) -> tuple[str, str] | None:
+    with reading(engine) as session:
+        (left,) = list_tenancies(session, ean(1))
+        found = leavers_refund(session, left)
+    return None if found is None else (found.meter, found.stage)
+
+
+def answered(engine: Engine, state: DeliveryState) -> None:
+    with writing(engine) as session:
+        for row in session.exec(select(DeliveryRow)):
+            row.state = state
+            session.add(row)
+
+
+def test_what_became_of_the_leavers_refund_is_told(peopled: Engine) -> None:
+    reports(peopled, "m1", 5 * EUR)
+    (draft,) = leave(peopled).drafts
+    assert stage(peopled) == ("m1", RefundStage.WAITS)
+    signed(peopled, draft.order.id)
+    assert stage(peopled) == ("m1", RefundStage.SENT)
+    answered(peopled, DeliveryState.REFUSED)
+    assert stage(peopled) == ("m1", RefundStage.REFUSED)
+    answered(peopled, DeliveryState.EFFECTIVE)
+    assert stage(peopled) == ("m1", RefundStage.OUT)
+
+
+def test_the_refund_is_followed_to_the_meter_in_the_place_of_that_one(peopled: Engine) -> None:
+    reports(peopled, "m1", 5 * EUR)
+    leave(peopled)
+    (draft,) = replaced(peopled).carried.drafts
+    assert stage(peopled) == ("m9", RefundStage.WAITS)
+    with act_of(peopled, DORA) as act:
+        order_acts.withdraw(act, draft.order.id)
+    assert stage(peopled) == ("m9", RefundStage.ENDED)
+
+
+def test_a_move_without_money_has_no_refund(peopled: Engine) -> None:
+    leave(peopled)
+    assert stage(peopled) is None

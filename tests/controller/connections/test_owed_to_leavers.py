@@ -65,7 +65,7 @@ def test_emergency_credit_is_owed_to_nobody(peopled: Engine) -> None:
 def test_the_same_money_is_told_to_one_leaver(peopled: Engine) -> None:
     reports(peopled, "m1", 10_790_000)
     moves = [leave(peopled, on_ms=NOW_MS - hours) for hours in (3, 2, 1)]
-    assert [each.owed.all_ueur for each in moves] == [10_790_000, 0, 0]
+    assert [each.owed for each in moves] == [Owed(10_790_000, 0), Owed(0, 0), Owed(0, 0)]
     first = moves[0].drafts[0].order.id
     assert [each.refund_waits for each in moves] == [None, first, first]
     reports(peopled, "m1", 12 * EUR)

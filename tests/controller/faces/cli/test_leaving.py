@@ -10,6 +10,8 @@ from controller.office.keys import load_fleet_key
 from controller.office.settings import settings_from
 from protocols.link.keys import meter_key
 from controller.database.tables import MeterRow, PaymentRequestRow
+from protocols.instants import iso_from_ms
+from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call
 from tests.controller.households.households import ean
@@ -169,3 +171,21 @@ def test_a_payment_that_an_earlier_version_left_behind_is_not_promised(peopled: 
     told = call(peopled, *topup).out
     assert "is included already.\nIt is not booked: it was told as owed" in told
     assert "The service books it" not in told
+
+
+def test_a_move_is_told_once_and_shown_as_it_stands(peopled: Path) -> None:
+
+    move = ("meters", "move-out", "m00001", "--on", iso_from_ms(now_ms()), "--as", "anne")
+    done = call(peopled, *move)
+    assert (done.status, done.err) == (0, "")
+    assert "12.34 EUR on the purse by the report" in done.out
+    assert "Taken out of the file's row, which has no dates: language fr, flags medical.\n" in done.out
+    again = call(peopled, *move)
+    assert "That was recorded before: nothing has changed; these wait:\n" in again.out
+    found = call(peopled, *move, "--json").found
+    assert (again.status, found["new"], len(found["orders"])) == (0, False, 1)
+    shown = " ".join(call(peopled, "meters", "show", "m00001").out.split())
+    refund = found["orders"][0]["id"]
+    assert f"refund {refund} waits for a signature; the purse still holds it." in shown
+    (left,) = call(peopled, "meters", "show", "m00001", "--json").found["left"]
+    assert left["refund"] == {"order": refund, "meter": "m00001", "stage": "waits"}
