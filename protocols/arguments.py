@@ -72,7 +72,8 @@ def read_instant(text: str, where: str) -> int:
     Raises InputError for a time without an offset: nobody must guess its zone.
     """
     try:
-        instant_ms = ms_from_iso(text)
+        # Python reads weeks such as 2026-W48-1 too: nobody can see which day that is.
+        instant_ms = ms_from_iso("" if "W" in text.upper() else text)
     except (ValueError, OverflowError):
         raise InputError(f"{where}: {quoted(text)}; allowed: {_INSTANT_ALLOWED}") from None
     if not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:

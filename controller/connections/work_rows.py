@@ -170,6 +170,14 @@ def _instant(cell: str) -> int:
         raise ValueError(str(error).partition("allowed: ")[2]) from None
 
 
+def _balance(cell: str) -> int:
+    try:
+        return ueur_from_eur(cell)
+    except ValueError as error:
+        # The cell is named with its row already.
+        raise ValueError(str(error).rpartition("allowed: ")[2]) from None
+
+
 def _unconfirmed(cell: str) -> str:
     if cell not in {_SHOWN, _MISSING}:
         raise ValueError(f"{_SHOWN} or {_MISSING}: whether the balance has what is not confirmed")
@@ -188,7 +196,7 @@ _READ: Final[Mapping[str, Callable[[str], object]]] = {
     "new": _id,
     "link": _id,
     "on": _instant,
-    "balance_eur": ueur_from_eur,
+    "balance_eur": _balance,
     "unconfirmed": _unconfirmed,
     "basis": _basis,
 }

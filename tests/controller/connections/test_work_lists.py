@@ -96,7 +96,9 @@ def test_rows_are_read_as_the_single_commands_would_be_told() -> None:
         (f"commission,{ean(1)},m1,n1,,,,,", "new", "nothing: commission does not take it"),
         ("move-out,,m1,,,2020-06-09T12:00,,,", "on", "offset"),
         ("move-out,,m1,,,,,,", "on", "move-out needs it"),
-        (f"replace,{ean(1)},m1,n1,,,1.2.3,,", "balance_eur", ""),
+        ("move-out,,m1,,,2026-W48-1T12:00Z,,,", "on", "a date and time with its offset"),
+        (f"replace,{ean(1)},m1,n1,,,1.2.3,,", "balance_eur", "an amount in euro such as 12.34"),
+        (f"replace,{ean(1)},m1,n1,,,NaN,,", "balance_eur", "an amount in euro such as 12.34"),
         (f"replace,{ean(1)},m1,n1,,,,shown,", "unconfirmed", "together with balance_eur"),
         (f"replace,{ean(1)},m1,n1,,,1,perhaps,", "unconfirmed", "shown or missing"),
         (f"remove,,m1,,,,,,{'x' * 257}", "basis", "up to 256 characters on one line"),
@@ -111,6 +113,7 @@ def test_each_wrong_cell_is_named_and_nothing_of_the_list_is_carried_out(
     (problem,) = found.problems
     assert (problem.row, problem.column) == (3, column)
     assert allowed in problem.allowed
+    assert "allowed" not in problem.allowed
 
 
 # -- what becomes of it ---------------------------------------------------------------------------
