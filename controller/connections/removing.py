@@ -43,10 +43,13 @@ def remove_meter(act: Act, meter: str, *, still_speaks: bool = False) -> Removed
     if before is not None and before.successor is None:
         return Removed(retired=retired_view(session, before), new=False)
     check_in_fleet(session, (meter,))
+    household = session.exec(select(HouseholdRow).where(HouseholdRow.meter == meter)).first()
+    # A meter without a name yet is named by the EAN, and is none.
+    if household is not None and household.ean != meter and session.get(MeterRow, meter) is None:
+        return _never_heard(act, household)
     row = existing(session, MeterRow, meter)
     check_silent(act, row, still_speaks=still_speaks)
     purse = purse_of(session, row, settle_asked(act, meter))
-    household = session.exec(select(HouseholdRow).where(HouseholdRow.meter == meter)).first()
     retired = RetiredRow(
         meter=meter,
         ean=None if household is None else household.ean,
@@ -63,6 +66,32 @@ def remove_meter(act: Act, meter: str, *, still_speaks: bool = False) -> Removed
     audit.record(session, act.now_ms, act.actor.name, AuditAct.REMOVE, meter, ean=retired.ean, **told)
     view = retired_view(session, retired)
     return Removed(retired=view, new=True, left=left, claimed_ueur=purse.claimed_ueur)
+
+
+def _never_heard(act: Act, household: HouseholdRow) -> Removed:
+    """Take a meter out that was put at a connection, or named by the file, and of which nobody ever heard.
+
+    Nothing was ever ordered for it or paid to it, so it has no row of its own, and none that it has left.
+    """
+    meter = household.meter
+    _free(act.session, household)
+    at_ms, by, ean = act.now_ms, act.actor.name, household.ean
+    audit.record(act.session, at_ms, by, AuditAct.REMOVE, meter, ean=ean, worth_ueur=None)
+    view = RetiredView(
+        meter=meter,
+        ean=ean,
+        successor=None,
+        at_ms=at_ms,
+        by=by,
+        basis=act.basis,
+        worth_ueur=None,
+        said=False,
+        payment=None,
+        spoke=False,
+        late_ms=None,
+        late_ueur=None,
+    )
+    return Removed(retired=view, new=True)
 
 
 def _free(session: Session, household: HouseholdRow) -> None:

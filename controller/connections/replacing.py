@@ -129,7 +129,13 @@ def _check_old(act: Act, wanted: Wanted) -> tuple[HouseholdRow, MeterRow]:
     check_in_fleet(session, (wanted.old,))
     if row.meter != wanted.old:
         raise RefusedError(f"EAN {row.ean}: has meter {row.meter}, not {wanted.old}; allowed: the one it has")
-    old = existing(session, MeterRow, wanted.old)
+    old = session.get(MeterRow, wanted.old)
+    if old is None:
+        raise RefusedError(
+            f"meter {quoted(wanted.old)}: has never spoken, and nothing was ever paid to it; allowed: "
+            f"`relance meters commission {wanted.new} --ean {row.ean}`, and `relance topup` for what its "
+            "display shows"
+        )
     taken_down = wanted.display is not None
     check_silent(act, old, still_speaks=wanted.still_speaks, taken_down=taken_down)
     return row, old

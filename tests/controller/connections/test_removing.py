@@ -173,6 +173,26 @@ def test_a_meter_that_a_person_admitted_and_nobody_heard_is_removed_too(peopled:
         assert session.exec(select(DeliveryRow).where(col(DeliveryRow.meter) == "m5")).all() == []
 
 
+@pytest.mark.parametrize("commissioned", [False, True])
+def test_a_meter_of_which_nobody_ever_heard_makes_room(peopled: Engine, *, commissioned: bool) -> None:
+    meter = "m2"
+    if commissioned:
+        meter = "m3"
+        assert commission(peopled, meter, ean(2), None, ANNA, NOW_MS).link is None
+    done = removed(peopled, meter)
+    assert (done.new, done.retired.ean, done.retired.worth_ueur) == (True, ean(2), None)
+    assert stored(peopled)[ean(2)]["meter"] == ean(2)
+    with reading(peopled) as session:
+        assert list_retired(session) == []
+        act = recent(session)[0].act
+    assert (act.act, act.subject, act.detail) == ("remove", meter, {"ean": ean(2), "worth_ueur": None})
+    with pytest.raises(RefusedError, match="no such meter"):
+        removed(peopled, meter)
+    with pytest.raises(RefusedError):
+        removed(peopled, ean(2))
+    assert commission(peopled, "m5", ean(2), "k1", ANNA, NOW_MS).new
+
+
 def test_a_meter_that_is_named_by_its_ean_is_expected_again(peopled: Engine) -> None:
     with writing(peopled) as session:
         session.add(LinkRow(id="k2", state="online", sequence=1, meters=1, seen_ms=1))

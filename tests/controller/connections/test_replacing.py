@@ -436,7 +436,7 @@ def test_a_debt_of_which_nobody_knows_the_rest_is_told_as_left(peopled: Engine) 
         ("m7", {}, "has had payment p7; allowed: a meter without any"),
         ("m9", {"ean": ean(2)}, f"EAN {ean(2)}: has meter m2, not m1"),
         ("m9", {"ean": ean(9)}, f"EAN {ean(9)}: no household is known"),
-        ("m9", {"old": "m2", "ean": ean(2)}, "has never spoken"),
+        ("m9", {"old": "m2", "ean": ean(2)}, f"`relance meters commission m9 --ean {ean(2)}`"),
     ],
 )
 def test_a_wrong_meter_is_refused_and_changes_nothing(
