@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from controller.database.tables import MeterRow, PaymentRequestRow
 from controller.office.fleet_keys import newest_generation
 from controller.office.keys import load_fleet_key
 from controller.office.settings import settings_from
-from protocols.link.keys import meter_key
-from controller.database.tables import MeterRow, PaymentRequestRow
 from protocols.instants import iso_from_ms
+from protocols.link.keys import meter_key
 from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.fleet import store_of
 from tests.controller.faces.cli.invocation import Ended, call
