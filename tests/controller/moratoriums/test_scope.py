@@ -345,7 +345,7 @@ def test_who_had_left_the_group_gets_it_by_name_and_moving_out_lifts_nothing_of_
     take_file(engine, "ean,area", f"{ean(1)},Namur")
     ticks(engine)
     with act_of(engine) as act:
-        drafts = move_out(act, "m9", NOW_MS - HOUR_MS).drafts
+        drafts = move_out(act, "m9", NOW_MS).drafts
     assert "hold/flood" not in {each.order.object for each in drafts}
     assert view_of(engine).group == "area/Namur", "though the latest order is for m9 alone"
 
