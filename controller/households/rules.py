@@ -26,6 +26,8 @@ COLUMNS: Final = (
 # What a query calls a value that is not known: a value of that name could not be chosen.
 _UNKNOWN: Final = "unknown"
 _ID_ALLOWED: Final = f"1 to {ID_CHARS_MAX} letters, digits, dots, dashes and underscores"
+# So many cells with the same cure are told one by one.
+_ALIKE_MAX: Final = 10
 _BETWEEN: Final = re.compile(r"[\s,;|]+")
 
 # The values of a row in the order of COLUMNS; None: none, or the file has no such column.
@@ -86,6 +88,22 @@ def problem_in_words(problem: RowProblem) -> str:
     column = f", {problem.column}" if problem.column else ""
     value = quoted(problem.value) if problem.column else problem.value
     return f"row {problem.row}{column}: {value}; allowed: {problem.allowed}"
+
+
+def problems_in_words(problems: Sequence[RowProblem]) -> list[str]:
+    """One problem a line; of many cells of a column with the same cure the first, and the others' rows."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    lines = []
+    for problem in problems:
+        rows = alike.setdefault((problem.column, problem.allowed), [])
+        rows.append(problem.row)
+        if len(rows) <= _ALIKE_MAX:
+            lines.append(problem_in_words(problem))
+    for (column, allowed), rows in alike.items():
+        if more := ", ".join(map(str, rows[_ALIKE_MAX:])):
+            where = f", {column}" if column else ""
+            lines.append(f"rows {more}{where}: likewise; allowed: {allowed}")
+    return lines
 
 
 def _shown(cell: str) -> str:

@@ -15,7 +15,7 @@ from controller.faces.cli.face import Face
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, verb
 from controller.households.importing import CHANGES_MAX, Imported, import_households
-from controller.households.rules import problem_in_words
+from controller.households.rules import problems_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
 from protocols.arguments import check_choice
 from protocols.documents.kind_rule import Role
@@ -107,8 +107,8 @@ def _bar(*, quiet: bool) -> Progress:
 
 
 def _complain(found: Imported, file: Path) -> None:
-    for problem in found.problems:
-        complain(f"{file}: {problem_in_words(problem)}")
+    for line in problems_in_words(found.problems):
+        complain(f"{file}: {line}")
     more = found.wrong - len(found.problems)
     complain(
         f"{file}: {found.wrong} wrong{f', {more} of them not shown' if more else ''}: nothing is stored."

@@ -20,7 +20,7 @@ from controller.faces.cli.fleet_life import secret_folder
 from controller.faces.cli.losses import mind_losses
 from controller.faces.cli.showing import print_json, print_lines, print_table
 from controller.faces.cli.verbs import ACTING, verb
-from controller.households.rules import problem_in_words
+from controller.households.rules import problems_in_words
 from controller.households.table_file import DELIMITERS, ENCODINGS, rows_of
 from controller.orders.acting import Act, acting
 from protocols.arguments import check_choice
@@ -107,8 +107,8 @@ def _complain(face: Face, listed: WorkList, file: Path) -> int:
     if face.as_json:
         print_json({"wrong": listed.wrong, "problems": to_builtins(listed.problems)})
         return Exit.WRONG_INPUT
-    for problem in listed.problems:
-        complain(f"{file}: {problem_in_words(problem)}")
+    for line in problems_in_words(listed.problems):
+        complain(f"{file}: {line}")
     more = listed.wrong - len(listed.problems)
     rest = f", {more} of them not shown" if more else ""
     complain(f"{file}: {listed.wrong} wrong{rest}: nothing is done.")

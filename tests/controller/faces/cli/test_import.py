@@ -33,6 +33,14 @@ def test_a_file_is_tried_then_stored_and_the_same_again_changes_nothing(home: Pa
     assert f"row 2, {ean(1)}: area: Namur becomes Liège" in call(home, "meters", "import", changed).out
 
 
+def test_a_file_of_another_encoding_is_told_in_a_few_lines_with_every_row(home: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{ean(number)},Liège\n" for number in range(1, 31))
+    ended = call(home, "meters", "import", written(tmp_path, f"ean,area\n{rows}", "latin-1"))
+    *first, others, last = ended.err.splitlines()
+    assert (ended.status, len(first), "30 wrong: nothing is stored" in last) == (2, 10, True)
+    assert f"rows {', '.join(map(str, range(12, 32)))}, area: likewise; allowed: UTF-8" in others
+
+
 def test_every_wrong_row_is_named_with_its_column_and_nothing_is_stored(home: Path, tmp_path: Path) -> None:
     file = written(tmp_path, f"ean,language\n{ean(1)},fr\n{ean(2)[:-1]}x,fr\n{ean(3)},xx\n")
     ended = call(home, "meters", "import", file)
