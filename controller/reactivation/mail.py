@@ -34,8 +34,14 @@ _PORTS: Final = {"smtp": 25, "smtps": 465}
 _ENHANCED: Final = re.compile(r"\s+")
 # Not every server carries more (RFC 6152).
 _SEVEN_BIT: Final = policy.SMTP.clone(cte_type="7bit")
-_GONE, _READY, _LATER = 250, 354, 400
+_GONE: Final = 250
 _REFUSED: Final = 500
+# An enhanced code (RFC 3463 2), as it stands at the beginning of an answer (RFC 2034 4).
+_CODED: Final = re.compile(r"5\.([0-9]{1,3})\.[0-9]{1,3}(?![.0-9])")
+# What is the mailbox's fault: its address, or its own state (RFC 3463 3.2, 3.3).
+_OF_MAILBOX: Final = frozenset({"1", "2"})
+# The same of an answer without such a code: no such mailbox, moved, no such name (RFC 5321 4.2.3).
+_BARE_OF_MAILBOX: Final = frozenset({550, 551, 553})
 
 
 class MailServer(Struct, frozen=True, kw_only=True):
@@ -49,10 +55,14 @@ class MailServer(Struct, frozen=True, kw_only=True):
 
 
 class Handed(Struct, frozen=True):
-    """What became of a reminder that was handed over; `reason` where it was not simply taken."""
+    """What became of a reminder that was handed over; `reason` where it was not simply taken.
+
+    `stops`: the next one would fare no better, so the run ends; it says nothing against this address.
+    """
 
     state: NoticeState
     reason: str = ""
+    stops: bool = False
 
 
 class CameBack(Struct, frozen=True, kw_only=True):
@@ -109,17 +119,17 @@ class Mailer:
     def __init__(self, server: MailServer, sender: str) -> None:
         self._server = server
         self._sender = sender
+        self.shown = f"mail server {server.host}:{server.port}"
         self._open: smtplib.SMTP | None = None
 
     def connect(self) -> smtplib.SMTP:
         """The open connection. Raises UnreachableError where the server is away or refuses us."""
         if self._open is not None:
             return self._open
-        shown = f"mail server {self._server.host}:{self._server.port}"
         try:
             self._open = self._connected()
         except (OSError, smtplib.SMTPException) as error:
-            raise UnreachableError(f"{shown}: {_line(error)}") from None
+            raise UnreachableError(f"{self.shown}: {_line(error)}") from None
         return self._open
 
     def hand_over(self, letter: Letter, message_id: str, to: str, now_ms: int) -> Handed:
@@ -132,7 +142,7 @@ class Mailer:
             refusal = self._announce(connection, to)
         except (OSError, smtplib.SMTPException) as error:
             self.close()
-            raise UnreachableError(f"mail server {self._server.host}: {_line(error)}") from None
+            raise UnreachableError(f"{self.shown}: {_line(error)}") from None
         if refusal is not None:
             return refusal
         try:
@@ -228,8 +238,17 @@ def _original_id(message: Message) -> str:
 
 
 def _refused(code: int, answer: bytes | str) -> Handed:
-    reason = f"{code} {_text(answer)}"
-    return Handed(NoticeState.BOUNCED if code >= _REFUSED else NoticeState.PLANNED, reason)
+    """What a server's refusal means: for a while, for this mailbox for good, or of us altogether."""
+    text = _text(answer)
+    reason = f"{code} {text}"
+    if code < _REFUSED:
+        return Handed(NoticeState.PLANNED, reason)
+    coded = _CODED.match(text)
+    of_mailbox = code in _BARE_OF_MAILBOX if coded is None else coded[1] in _OF_MAILBOX
+    if of_mailbox:
+        return Handed(NoticeState.BOUNCED, reason)
+    # To take "relay access denied" for a mailbox's fault would burn the address of every household.
+    return Handed(NoticeState.PLANNED, reason, stops=True)
 
 
 def _text(answer: bytes | str) -> str:

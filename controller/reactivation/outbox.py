@@ -55,7 +55,9 @@ _IN_FLIGHT_MS: Final = 15 * MINUTE_MS
 # Files are written so many at a time: what is on the disk answers for itself after a crash.
 _FILES_AT_ONCE: Final = 100
 # What `Sent` says of the rest.
-_NO_COUNTS: Final = ("night", "waits_until_ms", "closed")
+_NO_COUNTS: Final = ("reasons", "night", "waits_until_ms", "closed")
+# A server may answer each mail in other words.
+_REASONS_MAX: Final = 20
 # Why a reminder that nobody has sent by this store may have gone.
 RESTORED: Final = "a backup was restored: it has left before"
 
@@ -63,6 +65,7 @@ RESTORED: Final = "a backup was restored: it has left before"
 class Sent(Struct, frozen=True, kw_only=True):
     """What one run came to. `unknown`: the connection broke meanwhile.
 
+    `reasons`: how many each answer refused for good, without the address in it; of many answers some.
     `night`: the rest waits for the morning. `waits_until_ms`: when the first of it may leave; None: nothing
     waits. `closed`: the reactivation was closed meanwhile, and the rest is never sent.
     """
@@ -72,6 +75,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     later: int = 0
     dropped: int = 0
     unknown: int = 0
+    reasons: dict[str, int] = {}
     night: bool = False
     waits_until_ms: int | None = None
     closed: bool = False
@@ -221,15 +225,38 @@ def _hand_over_all(desk: SendingDesk, claimed: Sequence[_Claimed], total: Sent) 
         rest = claimed[len(handed) + 1 :]
         _settle_all(desk, [*handed, *((each, Handed(NoticeState.PLANNED)) for each in rest)], 0)
         raise
+    handed = [(each, _for_good(each, result)) for each, result in handed]
     count = _settle_all(desk, handed, RETRY_MS)
-    _note_unanswered(desk, [each for each, result in handed if result.state is NoticeState.SENDING])
+    unanswered = [each for each, result in handed if result.stops or result.state is NoticeState.SENDING]
+    _note_unanswered(desk, unanswered)
+    for _, result in handed:
+        if result.stops:
+            shown = "mail server" if desk.mailer is None else desk.mailer.shown
+            raise UnreachableError(f"{shown}: {result.reason}")
     return structs.replace(
         total,
+        reasons=_more_reasons(total.reasons, handed),
         sent=total.sent + count[NoticeState.SENT],
         bounced=total.bounced + count[NoticeState.BOUNCED],
         later=total.later + count[NoticeState.PLANNED],
         unknown=total.unknown + count[NoticeState.SENDING],
     )
+
+
+def _for_good(claimed: _Claimed, result: Handed) -> Handed:
+    """What a server has put off so often has come back."""
+    last = result.state is NoticeState.PLANNED and not result.stops and claimed.answers >= ATTEMPTS_MAX
+    return structs.replace(result, state=NoticeState.BOUNCED) if last else result
+
+
+def _more_reasons(before: dict[str, int], handed: Sequence[tuple[_Claimed, Handed]]) -> dict[str, int]:
+    """Count by their words why mails were refused for good. Servers repeat the address: it is left out."""
+    found = dict(before)
+    for claimed, result in handed:
+        reason = result.reason.replace(claimed.address, "…")
+        if result.state is NoticeState.BOUNCED and (reason in found or len(found) < _REASONS_MAX):
+            found[reason] = found.get(reason, 0) + 1
+    return found
 
 
 def _note_unanswered(desk: SendingDesk, claimed: Sequence[_Claimed]) -> None:
@@ -332,20 +359,16 @@ def _settle_all(
         names = col(NoticeRow.message_id).in_([claimed.message_id for claimed, _ in handed])
         notices = {row.message_id: row for row in act.session.exec(select(NoticeRow).where(names))}
         for claimed, result in handed:
-            last = claimed.answers >= ATTEMPTS_MAX
-            count[_settle(act, notices[claimed.message_id], result, wait_ms, last=last)] += 1
+            count[_settle(act, notices[claimed.message_id], result, wait_ms)] += 1
     return count
 
 
-def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int, *, last: bool) -> NoticeState:
+def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int) -> NoticeState:
     if notice.state != NoticeState.SENDING:
         # It came back before its server had answered us.
         return NoticeState(notice.state)
-    state = handed.state
-    if state is NoticeState.PLANNED and wait_ms and last:
-        state = NoticeState.BOUNCED
-    notice.state, notice.reason = state, handed.reason
-    match state:
+    notice.state, notice.reason = handed.state, handed.reason
+    match handed.state:
         case NoticeState.SENT:
             notice.sent_ms = act.now_ms
         case NoticeState.BOUNCED:
@@ -356,7 +379,7 @@ def _settle(act: Act, notice: NoticeRow, handed: Handed, wait_ms: int, *, last: 
         case _:
             pass
     act.session.add(notice)
-    return state
+    return handed.state
 
 
 def _settle_doubtful(act: Act, name: str, drop: Path, *, again: bool) -> None:

@@ -34,6 +34,7 @@ from protocols.words.en.times import local_in_words
 app = reactivation_face.app
 
 _SENDER_DEFAULT: Final = "relance@localhost.localdomain"
+_REASONS_SHOWN: Final = 3
 Wave = Annotated[
     str, typer.Option(metavar="WAVE", help="Its name, such as first; the same again adds nobody.")
 ]
@@ -128,7 +129,7 @@ def send_due(
 
     Mail goes to a server, text messages and letters into the drop folder. Nothing is sent while the service
     doubts its clock. RELANCE_SMTP_PASSWORD opens the server where the URL names a user. Ends with 3 where the
-    server is away: nothing is lost then, and the same command goes on.
+    server is away or refuses more than one mailbox: nothing is lost then, and the same command goes on.
     """
     read_name(name, "NAME")
     server = smtp or os.environ.get("RELANCE_SMTP")
@@ -250,6 +251,9 @@ def _sent_in_words(sent: Sent, waiting: int, doubtful: int, zone: ZoneInfo) -> l
     if sent.closed:
         rest = "stay, since the reactivation was closed meanwhile"
     lines = [f"{gone}; {waiting} {rest}."]
+    if sent.reasons:
+        often = sorted(sent.reasons.items(), key=lambda each: -each[1])[:_REASONS_SHOWN]
+        lines.append(f"Refused for good: {', '.join(f'{words} ({count})' for words, count in often)}.")
     if waiting and sent.waits_until_ms is not None:
         why = "It is night there: nothing leaves from 20:00 to 8:00. " if sent.night else ""
         lines.append(f"{why}The first of them may leave from {local_in_words(sent.waits_until_ms, zone)} on.")

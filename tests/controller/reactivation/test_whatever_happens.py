@@ -38,7 +38,9 @@ BRUSSELS = load_zone("Europe/Brussels")
 HOUSEHOLDS = 3
 # What a server or folder answers, to one hand-over after the other.
 ANSWERS = st.lists(
-    st.sampled_from(["sent", "bounced", "planned", "sending", "away", "killed"]), min_size=1, max_size=6
+    st.sampled_from(["sent", "bounced", "planned", "refused", "sending", "away", "killed"]),
+    min_size=1,
+    max_size=6,
 )
 NUMBERS = st.integers(1, HOUSEHOLDS)
 STEPS = st.lists(
@@ -84,6 +86,8 @@ class World:
             self.taken[claimed.message_id] += 1
         if answer == "killed":
             raise _Killed
+        if answer == "refused":
+            return Handed(NoticeState.PLANNED, "relay access denied", stops=True)
         return Handed(NoticeState(answer), answer)
 
     def step(self, verb: str, given: str | int | list[str]) -> None:
@@ -98,7 +102,7 @@ class World:
                 try:
                     dispatch(self.store, self.now_ms, self.drop, "smtp://127.0.0.1:1")
                 except (UnreachableError, _Killed):
-                    assert {"away", "killed"} & set(answers)
+                    assert {"away", "refused", "killed"} & set(answers)
             case "done", int(number):
                 happen(self.store, number, "card_back", "technician", self.now_ms)
                 self.done.add(ean(number))
@@ -152,7 +156,7 @@ def test_whatever_happens_nothing_comes_twice_by_night_too_late_or_to_who_is_don
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12)
-@given(st.lists(st.sampled_from(["bounced", "planned", "away"]), max_size=6))
+@given(st.lists(st.sampled_from(["bounced", "planned", "refused", "away"]), max_size=6))
 def test_who_can_be_reached_is_reached_in_the_end(
     sqlite_store: Engine, tmp_path: Path, answers: list[str]
 ) -> None:

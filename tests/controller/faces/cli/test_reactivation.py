@@ -23,6 +23,7 @@ from protocols.rim.clocks import now_ms
 from tests.controller.faces.cli.invocation import call, call_outside
 from tests.controller.faces.cli.test_clocks import BOTH, service_believes
 from tests.controller.households.households import ean
+from tests.controller.reactivation.mail_server import MailBox
 
 DEADLINE = "2099-07-03T23:01+02:00"
 PATIENCE_S = 60.0
@@ -317,6 +318,26 @@ def test_a_run_that_is_closed_says_that_the_rest_stays(opened: Path, monkeypatch
     told = call(opened, "reactivation", "send", "june").out
     assert told.startswith("1 sent, ")
     assert told.endswith("; 1 stay, since the reactivation was closed meanwhile.\n")
+
+
+@pytest.mark.usefixtures("by_day")
+def test_a_server_that_refuses_all_ends_with_3_and_a_refused_address_is_told_with_its_reason(
+    opened: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mail.csv"
+    file.write_text("\n".join(["ean,email", *(f"{ean(n)},h{n}@example.be" for n in (1, 2, 3))]))
+    call(opened, "reactivation", "contacts", str(file))
+    call(opened, "reactivation", "remind", "june", "--wave", "first")
+    with MailBox() as box:
+        send = ("reactivation", "send", "june", "--smtp", box.url, "--from", "info@example.be")
+        box.answers["h1@example.be"] = "554 5.7.1 Relay access denied"
+        ended = call(opened, *send)
+        assert (ended.status, ended.out) == (3, "")
+        assert "554 5.7.1 Relay access denied" in ended.one_line()
+        box.answers |= {f"h{n}@example.be": f"550 5.1.1 <h{n}@example.be>: unknown" for n in (2, 3)}
+        told = call(opened, *send).out.splitlines()
+    assert told[0] == "0 sent, 2 refused for good, 0 not needed any more; 1 wait."
+    assert told[1] == "Refused for good: 550 5.1.1 <…>: unknown (2)."
 
 
 def test_a_day_before_the_opening_says_so_and_ends_with_1(opened: Path) -> None:
