@@ -27,6 +27,8 @@ from protocols.languages.reactivation import Letter, plain_text
 
 # A server that does not answer for so long does not answer (RFC 5321 4.5.3.2 asks for minutes; people wait).
 _PATIENCE_S: Final = 30.0
+# But once it has the text: who leaves before the answer does not know whether it has gone (the same, .6).
+_ANSWER_PATIENCE_S: Final = 600.0
 _ALLOWED: Final = (
     "allowed: smtp://HOST:PORT or smtps://HOST:PORT, with USER@ before HOST where it asks for one"
 )
@@ -35,6 +37,9 @@ _ENHANCED: Final = re.compile(r"\s+")
 # Not every server carries more (RFC 6152).
 _SEVEN_BIT: Final = policy.SMTP.clone(cte_type="7bit")
 _GONE: Final = 250
+_READY: Final = 354
+# A line of the text that begins with a dot gets another one (RFC 5321 4.5.2).
+_DOTTED: Final = re.compile(rb"^\.", re.MULTILINE)
 _REFUSED: Final = 500
 # An enhanced code (RFC 3463 2), as it stands at the beginning of an answer (RFC 2034 4).
 _CODED: Final = re.compile(r"5\.([0-9]{1,3})\.[0-9]{1,3}(?![.0-9])")
@@ -139,22 +144,20 @@ class Mailer:
         )
         connection = self.connect()
         try:
-            refusal = self._announce(connection, to)
+            refusal = self._announce(connection, to) or self._ask_for_text(connection)
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise UnreachableError(f"{self.shown}: {_line(error)}") from None
         if refusal is not None:
             return refusal
         try:
-            code, answer = connection.data(mail.as_bytes())
-        except smtplib.SMTPDataError as error:
-            # Sender and receiver still stand, and a second MAIL is refused (RFC 5321 4.1.4).
-            self._reset(connection)
-            return _refused(error.smtp_code, error.smtp_error)
+            code, answer = _give_text(connection, mail.as_bytes())
         except (OSError, smtplib.SMTPException) as error:
-            # The text was on its way: whether the server has taken it nobody can say.
+            # The text was on its way: whether the server has taken it nobody can say. A server that is silent
+            # once would be so at the next, and each would have to be looked for in its log.
             self.close()
-            return Handed(NoticeState.SENDING, f"the connection broke while it was sent: {_line(error)}")
+            reason = f"the connection broke while it was sent: {_line(error)}"
+            return Handed(NoticeState.SENDING, reason, stops=True)
         if code == _GONE:
             return Handed(NoticeState.SENT)
         self._reset(connection)
@@ -190,6 +193,15 @@ class Mailer:
         self._reset(connection)
         return _refused(code, answer)
 
+    def _ask_for_text(self, connection: smtplib.SMTP) -> Handed | None:
+        """Announce the text; the refusal of it."""
+        code, answer = connection.docmd("data")
+        if code == _READY:
+            return None
+        # Sender and receiver still stand, and a second MAIL is refused (RFC 5321 4.1.4).
+        self._reset(connection)
+        return _refused(code, answer)
+
     def _reset(self, connection: smtplib.SMTP) -> None:
         """Make ready for the next mail; where that fails, it gets a connection of its own."""
         try:
@@ -202,6 +214,21 @@ class Mailer:
         if self._open is not None:
             self._open.close()
         self._open = None
+
+
+def _give_text(connection: smtplib.SMTP, text: bytes) -> tuple[int, bytes]:
+    """Send the text, and wait for the answer for as long as a server may take to store it."""
+    ended = text if text.endswith(b"\r\n") else text + b"\r\n"
+    connection.send(_DOTTED.sub(b"..", ended) + b".\r\n")
+    _wait_for(connection, _ANSWER_PATIENCE_S)
+    answered = connection.getreply()
+    _wait_for(connection, _PATIENCE_S)
+    return answered
+
+
+def _wait_for(connection: smtplib.SMTP, patience_s: float) -> None:
+    if connection.sock is not None:
+        connection.sock.settimeout(patience_s)
 
 
 def read_bounce(data: bytes, where: str) -> CameBack:

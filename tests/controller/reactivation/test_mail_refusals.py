@@ -1,10 +1,12 @@
-"""What a mail server's refusal is held against: a mailbox for good, or the server, and the run ends."""
+"""What a mail server's refusal or silence is held against: a mailbox, or the server, and the run ends."""
 
+import smtplib
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from controller.reactivation import mail
 from controller.reactivation.outbox import ATTEMPTS_MAX, RETRY_MS
 from protocols.errors import UnreachableError
 from tests.controller.reactivation.campaign import at, dispatch, open_june, plan, populate, states
@@ -89,3 +91,57 @@ def test_a_text_that_the_server_refuses_ends_the_run_too(
         dispatch(june, NOON, tmp_path, mailbox.url)
     assert states(june) == {"planned": 4}
     assert dispatch(june, NOON + RETRY_MS, tmp_path, mailbox.url).sent == 4
+
+
+# -- silence --------------------------------------------------------------------------------------
+
+
+def test_a_server_that_takes_the_text_and_is_silent_leaves_one_unknown_and_ends_the_run(
+    june: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "_ANSWER_PATIENCE_S", 0.2)
+    mailbox.hold()
+    with pytest.raises(UnreachableError, match=r"the connection broke while it was sent: .*timed out"):
+        dispatch(june, NOON, tmp_path, mailbox.url)
+    mailbox.go_on()
+    assert states(june) == {"sending": 1, "planned": 3}
+    assert len(mailbox.mails) == 1
+
+
+def test_for_the_answer_to_a_text_it_is_waited_longer_than_for_any_other(
+    june: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5321 4.5.3.2.6: ten minutes; less than what is being sent is left alone for."""
+    getreply, waited_s = smtplib.SMTP.getreply, []
+
+    def noted(connection: smtplib.SMTP) -> tuple[int, bytes]:
+        waited_s.append(None if connection.sock is None else connection.sock.gettimeout())
+        return getreply(connection)
+
+    monkeypatch.setattr(smtplib.SMTP, "getreply", noted)
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 4
+    # The greeting and EHLO; then MAIL, RCPT, DATA and the text, four times.
+    assert waited_s == [30.0] * 2 + [30.0, 30.0, 30.0, 600.0] * 4
+
+
+def test_a_server_that_breaks_off_at_data_has_taken_nothing(
+    june: Engine, mailbox: MailBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(smtplib.SMTP, "docmd", lambda *_args: (_ for _ in ()).throw(TimeoutError("timed out")))
+        with pytest.raises(UnreachableError, match="timed out"):
+            dispatch(june, NOON, tmp_path, mailbox.url)
+    assert states(june) == {"planned": 4}
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 4
+
+
+def test_lines_that_begin_with_a_dot_arrive_as_they_were(mailbox: MailBox) -> None:
+    with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
+        connection.ehlo()
+        connection.mail("info@example.be")
+        connection.rcpt("h1@example.be")
+        connection.docmd("data")
+        text = b"To: h1@example.be\r\n\r\n.one\r\n..two\r\n.\r\nthree"
+        assert mail._give_text(connection, text)[0] == 250
+    (got,) = mailbox.mails
+    assert got.get_content().splitlines() == [".one", "..two", ".", "three"]

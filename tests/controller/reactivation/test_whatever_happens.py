@@ -88,7 +88,7 @@ class World:
             raise _Killed
         if answer == "refused":
             return Handed(NoticeState.PLANNED, "relay access denied", stops=True)
-        return Handed(NoticeState(answer), answer)
+        return Handed(NoticeState(answer), answer, stops=answer == "sending")
 
     def step(self, verb: str, given: str | int | list[str]) -> None:
         match verb, given:
@@ -102,7 +102,7 @@ class World:
                 try:
                     dispatch(self.store, self.now_ms, self.drop, "smtp://127.0.0.1:1")
                 except (UnreachableError, _Killed):
-                    assert {"away", "refused", "killed"} & set(answers)
+                    assert {"away", "refused", "sending", "killed"} & set(answers)
             case "done", int(number):
                 happen(self.store, number, "card_back", "technician", self.now_ms)
                 self.done.add(ean(number))

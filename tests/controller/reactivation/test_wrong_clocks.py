@@ -11,6 +11,7 @@ from controller.reactivation.acts import bounced_by_hand
 from controller.reactivation.outbox import Sent
 from controller.reactivation.rules import Means, ReachedBy
 from controller.reactivation.views import show_household, unreached, visits
+from protocols.errors import UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.controller.households.households import ean
 from tests.controller.reactivation.campaign import (
@@ -54,7 +55,9 @@ def test_what_may_have_gone_by_a_clock_ahead_is_sent_again_when_a_person_says_so
 ) -> None:
     plan(june, NOON)
     mailbox.on_data = [None]
-    assert dispatch(june, NOON + ahead_ms, tmp_path, mailbox.url) == Sent(sent=1, unknown=1)
+    with pytest.raises(UnreachableError, match="the connection broke"):
+        dispatch(june, NOON + ahead_ms, tmp_path, mailbox.url)
+    assert dispatch(june, NOON + ahead_ms, tmp_path, mailbox.url) == Sent(sent=1)
     late_ms = NOON + HOUR_MS
     assert dispatch(june, late_ms, tmp_path, mailbox.url) == Sent()
     assert dispatch(june, late_ms, tmp_path, mailbox.url, again=True) == Sent(sent=1)
