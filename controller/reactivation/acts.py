@@ -6,10 +6,10 @@ say what time it is. Reminders are planned a thousand households a transaction: 
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
@@ -48,6 +48,8 @@ from protocols.instants import iso_from_ms
 
 # Others wait for the store meanwhile; a thousand take some tenths of a second.
 HOUSEHOLDS_AT_ONCE: Final = 1_000
+# What changes where a reminder that was dropped is planned again.
+_PLANNED_AGAIN: Final = ("address", "state", "planned_ms", "not_before_ms", "reason")
 
 
 class CampaignOpening(Struct, frozen=True, kw_only=True):
@@ -231,7 +233,7 @@ def plan_reminders(
     eans = members_after(act.session, name, after, limit)
     known = households(act.session, campaign, eans)
     not_before_ms = after_night(act.now_ms, load_zone(campaign.zone))
-    notices: list[dict[str, object]] = []
+    notices: list[dict[str, Any]] = []
     counts = {"planned": 0, "before": 0, "done": 0, "left": 0, "unreachable": 0}
     for ean in eans:
         household = known.get(ean)
@@ -242,9 +244,33 @@ def plan_reminders(
             notices.append(planned | {"not_before_ms": not_before_ms})
     if notices:
         counts["planned"] = len(notices)
-        act.session.connection().execute(insert(NoticeRow), notices)
+        _store_planned(act.session, notices)
         _audit(act, name, does="plan", wave=wave, households=counts["planned"])
     return Planned(**counts, after=eans[-1] if len(eans) == limit else None)
+
+
+def _store_planned(session: Session, notices: Sequence[dict[str, Any]]) -> None:
+    """Add reminders to the store. One that was dropped is there already, and waits again.
+
+    It keeps how often it was handed over: by less than the log in the home it would pass for a restored one.
+    """
+    dropped: set[str] = set()
+    for batch in in_batches([notice["message_id"] for notice in notices]):
+        dropped.update(session.exec(select(NoticeRow.message_id).where(col(NoticeRow.message_id).in_(batch))))
+    again = [
+        {"named": notice["message_id"], **{head: notice[head] for head in _PLANNED_AGAIN}}
+        for notice in notices
+        if notice["message_id"] in dropped
+    ]
+    new = [notice for notice in notices if notice["message_id"] not in dropped]
+    connection = session.connection()
+    if new:
+        connection.execute(insert(NoticeRow), new)
+    if again:
+        values: dict[str, Any] = {head: bindparam(head) for head in _PLANNED_AGAIN}
+        values |= {"told_ms": None, "ended_ms": None}
+        named = col(NoticeRow.message_id) == bindparam("named")
+        connection.execute(update(NoticeRow).where(named).values(values), again)
 
 
 def _plan_one(
@@ -253,7 +279,7 @@ def _plan_one(
     wave: str,
     wanted: Sequence[Means],
     household: Addressee | None,
-) -> str | dict[str, object]:
+) -> str | dict[str, Any]:
     """The row of one reminder; where there is none, the count that the household belongs to."""
     if household is None or household.has_left:
         return "left"
@@ -262,7 +288,7 @@ def _plan_one(
     reachable = addresses(household.contact)
     means = next_means(wave, reachable, household.written, wanted)
     if means is None:
-        live = (NoticeState.PLANNED, NoticeState.SENDING, NoticeState.SENT, NoticeState.DROPPED)
+        live = (NoticeState.PLANNED, NoticeState.SENDING, NoticeState.SENT)
         told = any(each.wave == wave and each.state in live for each in household.written)
         return "before" if told else "unreachable"
     return {

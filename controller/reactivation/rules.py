@@ -71,7 +71,8 @@ class NoticeState(StrEnum):
     """What became of a reminder.
 
     `sending`: handed over when the program ended or the connection broke: it may have gone, or not.
-    `dropped`: not needed any more when its turn came.
+    `dropped`: not needed any more when its turn came, so it has never been sent; where the household needs it
+    after all, its wave plans it again.
     """
 
     PLANNED = "planned"
@@ -251,9 +252,10 @@ def next_means(
 ) -> Means | None:
     """By what means a household is to be written to in this wave; None: it has been, or there is none.
 
-    An address from which something came back is not used again, in no wave.
+    An address from which something came back is not used again, in no wave. What was dropped has told nobody,
+    and leaves its means free.
     """
-    in_wave = [each for each in written if each.wave == wave]
+    in_wave = [each for each in written if each.wave == wave and each.state is not NoticeState.DROPPED]
     if any(each.state is not NoticeState.BOUNCED for each in in_wave):
         return None
     dead = {(each.means, each.address) for each in written if each.state is NoticeState.BOUNCED}

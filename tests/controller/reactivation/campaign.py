@@ -89,6 +89,11 @@ def happen(
         return record(act, NAME, ean(number), Happening(what), LearnedBy(channel), when_ms)
 
 
+def take_back(store: Engine, number: int, what: str, channel: str, now_ms: int) -> bool:
+    with acting(store, NO_ROOT, ANNE, now_ms) as act:
+        return record(act, NAME, ean(number), Happening(what), LearnedBy(channel), now_ms, withdrawn=True)
+
+
 def dispatch(
     store: Engine,
     now_ms: int,

@@ -229,7 +229,20 @@ def test_a_household_gets_nothing_twice_in_a_wave_and_nothing_where_it_came_back
         sent.append(Written(means=means, state=state, wave=wave, address=addresses[means], sent_ms=1))
 
 
-@pytest.mark.parametrize("state", [s for s in NoticeState if s is not NoticeState.BOUNCED])
+def test_what_was_dropped_has_told_nobody_and_is_planned_again() -> None:
+    both = {Means.EMAIL: "a", Means.LETTER: "b"}
+    dropped = Written(means=Means.EMAIL, state=NoticeState.DROPPED, wave="w1", address="a")
+    assert next_means("w1", both, [dropped], tuple(Means)) is Means.EMAIL
+    back = Written(means=Means.LETTER, state=NoticeState.BOUNCED, wave="w1", address="b")
+    assert next_means("w1", both, [dropped, back], tuple(Means)) is Means.EMAIL
+    sent = Written(means=Means.LETTER, state=NoticeState.SENT, wave="w1", address="b")
+    assert next_means("w1", both, [dropped, sent], tuple(Means)) is None
+
+
+BLOCKING = [s for s in NoticeState if s not in {NoticeState.BOUNCED, NoticeState.DROPPED}]
+
+
+@pytest.mark.parametrize("state", BLOCKING)
 def test_only_what_came_back_is_followed_by_another_means(state: NoticeState) -> None:
     both = {Means.EMAIL: "a", Means.LETTER: "b"}
     one = Written(means=Means.EMAIL, state=state, wave="w1", address="a")

@@ -32,6 +32,7 @@ from tests.controller.reactivation.campaign import (
     open_june,
     plan,
     populate,
+    take_back,
 )
 
 BRUSSELS = load_zone("Europe/Brussels")
@@ -48,6 +49,7 @@ STEPS = st.lists(
         st.tuples(st.just("plan"), st.sampled_from(["first", "second"])),
         st.tuples(st.just("send"), ANSWERS),
         st.tuples(st.just("done"), NUMBERS),
+        st.tuples(st.just("undo"), NUMBERS),
         st.tuples(st.just("bounce"), NUMBERS),
         st.tuples(st.just("wait"), st.integers(1, 400)),
         st.tuples(st.sampled_from(["back up", "restore"]), st.just(0)),
@@ -106,6 +108,10 @@ class World:
             case "done", int(number):
                 happen(self.store, number, "card_back", "technician", self.now_ms)
                 self.done.add(ean(number))
+            case "undo", int(number):
+                if ean(number) in self.done:
+                    take_back(self.store, number, "card_back", "technician", self.now_ms)
+                    self.done.remove(ean(number))
             case "bounce", int(number):
                 self._bounce(number)
             case "wait", int(hours):
