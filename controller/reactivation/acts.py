@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, case, insert, update
 from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
@@ -315,6 +315,9 @@ def bounced(act: Act, notice: NoticeRow, reason: str) -> bool:
     """Record that a reminder came back; False where that is known already."""
     if notice.state not in {NoticeState.SENT, NoticeState.SENDING}:
         return False
+    if notice.state == NoticeState.SENDING and notice.doubtful_ms is None:
+        # Where the bounce is taken back it is unknown again; else it would pass for one that never left.
+        notice.doubtful_ms = notice.not_before_ms
     notice.state, notice.ended_ms, notice.reason = NoticeState.BOUNCED, act.now_ms, reason
     act.session.add(notice)
     # Without the reason: it may name the household, and the audit keeps it when they have left.
@@ -345,6 +348,33 @@ def bounced_by_hand(act: Act, campaign: str, name: str, means: Means, reason: st
     if not sent and not any(each.state == NoticeState.BOUNCED for each in notices):
         raise RefusedError(f"{quoted(name)}: no {means} of {campaign} has been sent")
     return bool(sent) and bounced(act, sent[-1], reason)
+
+
+def take_back_bounces(act: Act, campaign: str, means: Means, name: str | None) -> int:
+    """Take back bounces by this means, so that the addresses are used again; returns how many.
+
+    `name`: those of one household; None: of all whom a server refused before anything had left. Each is then
+    what it was: sent, or unknown, or never sent, and its wave may plan the last again.
+    """
+    campaign_named(act.session, campaign)
+    row = NoticeRow
+    never_left = col(row.sent_ms).is_(None), col(row.doubtful_ms).is_(None)
+    ean = None if name is None else member(act.session, campaign, name)
+    mine = (
+        *(col(row.campaign) == campaign, col(row.means) == means, col(row.state) == NoticeState.BOUNCED),
+        *(never_left if ean is None else (col(row.ean) == ean,)),
+    )
+    count = act.session.exec(select(func.count()).select_from(row).where(*mine)).one()
+    if count:
+        before = case(
+            (col(row.sent_ms).is_not(None), NoticeState.SENT.value),
+            (col(row.doubtful_ms).is_not(None), NoticeState.SENDING.value),
+            else_=NoticeState.DROPPED.value,
+        )
+        values = {"state": before, "ended_ms": None, "reason": "its bounce was taken back"}
+        act.session.execute(update(row).where(*mine).values(values))
+        _audit(act, campaign, does="take bounces back", means=means, ean=ean, reminders=count)
+    return count
 
 
 def _open_one(act: Act, name: str) -> CampaignRow:

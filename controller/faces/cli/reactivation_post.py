@@ -17,7 +17,13 @@ from controller.faces.cli.reactivation import Name
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, verb
 from controller.orders.acting import acting
-from controller.reactivation.acts import Planned, bounced_by_hand, bounced_mail, plan_reminders
+from controller.reactivation.acts import (
+    Planned,
+    bounced_by_hand,
+    bounced_mail,
+    plan_reminders,
+    take_back_bounces,
+)
 from controller.reactivation.drop_folder import PDF_MISSING, pdf_is_possible
 from controller.reactivation.gone_log import FILE_NAME
 from controller.reactivation.mail import CameBack, Mailer, read_address, read_bounce, read_server
@@ -176,6 +182,7 @@ def send_due(
     "bounce",
     "reactivation bounce june-2020 returned-1.eml returned-2.eml",
     "reactivation bounce june-2020 --meter m00042 --by letter --reason 'moved, no address'",
+    "reactivation bounce june-2020 --undo --by email",
     shares=NAMED,
 )
 def bounce(
@@ -190,13 +197,21 @@ def bounce(
     ] = None,
     means: Annotated[str | None, typer.Option("--by", metavar="MEANS", help="email, sms or letter.")] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="What is written on it.")] = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back: those of --meter, or all that a server refused.")
+    ] = False,
 ) -> int:
     """Record reminders that came back: by the mails of a mail server (RFC 3464), or one by hand.
 
     Such a household does not count as reached any more, and the same wave again takes the next means. All
     files are read before any is recorded. A mail that is only late so far is told, and changes nothing.
+
+    `--undo` with `--by` takes bounces back, and the addresses are used again: those of one household, or
+    without `--meter` all that a mail server refused before anything had left.
     """
     read_name(name, "NAME")
+    if undo:
+        return _take_back(face, name, meter, means, files=bool(files))
     if bool(files) == (meter is not None) or (meter is not None and means is None):
         raise InputError("bounce: allowed: files, or --meter with --by; one of them")
     check_choice(means, Means, "--by")
@@ -219,6 +234,24 @@ def bounce(
         known = max(1, len(read)) - new - late
         print_lines(f"{new} came back; {known} were known before; {late} are only late so far.")
     return Exit.DONE
+
+
+def _take_back(face: Face, name: str, meter: str | None, means: str | None, *, files: bool) -> int:
+    if files or means is None:
+        raise InputError("bounce --undo: allowed: --by, and --meter for one household; no files")
+    check_choice(means, Means, "--by")
+    household = None if meter is None else read_name(meter, "--meter")
+    with face.acting_as(Role.PROTECT) as act:
+        count = take_back_bounces(act, name, Means(means), household)
+    if face.as_json:
+        print_json({"name": name, "taken_back": count})
+    else:
+        bounces = "1 bounce is" if count == 1 else f"{count} bounces are"
+        print_lines(
+            f"{bounces} taken back. What has never left, `relance reactivation remind {name} --wave W` plans"
+            " again."
+        )
+    return Exit.DONE if count else Exit.NO
 
 
 def _warn_of_our_clock_alone(face: Face) -> None:

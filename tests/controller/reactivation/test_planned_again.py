@@ -1,4 +1,4 @@
-"""What was dropped unsent is planned again by its own wave, once the household needs it after all."""
+"""What was dropped unsent is planned again by its own wave, and so is a bounce that is taken back."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Engine
 
 from controller.orders.acting import acting
-from controller.reactivation.acts import move_deadline
+from controller.reactivation.acts import bounced_by_hand, move_deadline, take_back_bounces
 from controller.reactivation.outbox import RETRY_MS, Sent
 from controller.reactivation.rules import Means
+from protocols.errors import UnreachableError
 from protocols.instants import DAY_MS
+from tests.controller.households.households import ean
 from tests.controller.reactivation.campaign import (
     ANNE,
     DEADLINE_MS,
@@ -85,3 +87,50 @@ def test_another_means_may_follow_what_was_dropped_and_then_blocks_it(june: Engi
     assert plan(june, late_ms, by=[Means.LETTER]).planned == 4
     assert plan(june, late_ms).before == 4
     assert states(june) == {"dropped": 4, "planned": 4}
+
+
+# -- bounces that are taken back ------------------------------------------------------------------
+
+
+def undo_bounces(store: Engine, number: int | None = None) -> int:
+    with acting(store, NO_ROOT, ANNE, NOON) as act:
+        return take_back_bounces(act, NAME, Means.EMAIL, None if number is None else ean(number))
+
+
+def test_what_a_server_refused_is_taken_back_for_all_and_goes_out_once(
+    june: Engine, mailbox: MailBox, tmp_path: Path
+) -> None:
+    mailbox.answers = {f"h{n}@example.be": "550 no such user" for n in (1, 2)}
+    assert dispatch(june, NOON, tmp_path, mailbox.url).bounced == 2
+    with acting(june, NO_ROOT, ANNE, NOON) as act:
+        assert bounced_by_hand(act, NAME, ean(3), Means.EMAIL, "came back by mail")
+    mailbox.answers.clear()
+    assert (undo_bounces(june), undo_bounces(june)) == (2, 0), "what has left and came back stays so"
+    found = plan(june, NOON, by=[Means.EMAIL])
+    assert (found.planned, found.before, found.unreachable) == (2, 1, 1)
+    assert dispatch(june, NOON, tmp_path, mailbox.url) == Sent(sent=2)
+    assert sorted(mailbox.receivers) == [f"h{n}@example.be" for n in range(1, 5)]
+
+
+def test_one_that_was_sent_is_sent_again_by_no_undo(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    dispatch(june, NOON, tmp_path, mailbox.url)
+    with acting(june, NO_ROOT, ANNE, NOON) as act:
+        assert bounced_by_hand(act, NAME, ean(1), Means.EMAIL, "the wrong household")
+    assert counts(june, NOON).reached["nobody"] == 1
+    assert undo_bounces(june, 1) == 1
+    assert counts(june, NOON).reached["written"] == 4
+    assert plan(june, NOON).before == 4
+    assert plan(june, NOON, "second", [Means.EMAIL]).planned == 4, "the address is used again"
+
+
+def test_one_that_may_have_gone_is_unknown_again(june: Engine, mailbox: MailBox, tmp_path: Path) -> None:
+    mailbox.on_data = [None]
+    with pytest.raises(UnreachableError):
+        dispatch(june, NOON, tmp_path, mailbox.url)
+    with acting(june, NO_ROOT, ANNE, NOON) as act:
+        assert bounced_by_hand(act, NAME, ean(1), Means.EMAIL, "the wrong household")
+    assert undo_bounces(june) == 0
+    assert undo_bounces(june, 1) == 1
+    assert states(june) == {"sending": 1, "planned": 3}
+    assert plan(june, NOON).before == 4
+    assert dispatch(june, NOON, tmp_path, mailbox.url).sent == 3

@@ -177,6 +177,8 @@ def test_a_deadline_that_can_be_read_otherwise_is_refused_with_its_reading(
         ("bounce june", 2, "allowed: files, or --meter with --by"),
         ("bounce june /nowhere/x.eml", 2, "/nowhere/x.eml: No such file or directory"),
         ("bounce june --meter m00001 --by letter", 1, "no letter of june has been sent"),
+        ("bounce june --undo", 2, "allowed: --by, and --meter for one household; no files"),
+        ("bounce june --undo --by pigeon", 2, "allowed: email, sms, letter"),
         ("visited june m00001 --found x", 2, "allowed: met, absent"),
         ("done june m00001 --step met", 2, "allowed: card_in_meter, at_terminal, card_back, remote"),
         ("done june m00001 --channel mqtt", 2, "allowed: card, clerk, technician, call"),
@@ -338,6 +340,10 @@ def test_a_server_that_refuses_all_ends_with_3_and_a_refused_address_is_told_wit
         told = call(opened, *send).out.splitlines()
     assert told[0] == "0 sent, 2 refused for good, 0 not needed any more; 1 wait."
     assert told[1] == "Refused for good: 550 5.1.1 <…>: unknown (2)."
+    undone = call(opened, "reactivation", "bounce", "june", "--undo", "--by", "email")
+    assert (undone.status, undone.out.startswith("2 bounces are taken back.")) == (0, True)
+    again = call(opened, "reactivation", "bounce", "june", "--undo", "--by", "email", "--json")
+    assert (again.status, again.found["taken_back"]) == (1, 0)
 
 
 def test_a_day_before_the_opening_says_so_and_ends_with_1(opened: Path) -> None:
