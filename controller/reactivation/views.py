@@ -59,7 +59,7 @@ class Funnel(Struct, frozen=True, kw_only=True):
     `nothing`, `card_in_meter`, `at_terminal`, `done` add up to all that have not `left`. Of those done
     `proved` are so by the meter's own word or a technician's eyes, `said` by the household's word alone.
     `reached`: by `rules.ReachedBy`; it adds up to the same. `told_otherwise`: had last been told another
-    deadline than the one that was in force. `before_opening`: it was not open yet.
+    deadline than the one that was in force. `before_opening`: it was not open yet, or not known to be.
     """
 
     on_ms: int
@@ -187,12 +187,14 @@ def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
     steps: Counter[int] = Counter()
     reached = {each.value: 0 for each in ReachedBy}
     done = proved = left = 0
+    # What is sent, what comes back and an opening are recorded at once: later than this nothing was known.
+    both_ms = min(on_ms, known_ms)
     for household in _all(session, campaign, known_ms=known_ms):
         if household is None or household.has_left:
             left += 1
             continue
         far = how_far(household.noted, on_ms, known_ms)
-        reached[reach_of(far, household.written, on_ms)] += 1
+        reached[reach_of(far, household.written, both_ms)] += 1
         if far.done:
             done += 1
             proved += far.proved
@@ -209,8 +211,8 @@ def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
         said=done - proved,
         left=left,
         reached=reached,
-        told_otherwise=_told_otherwise(session, campaign, min(on_ms, known_ms)),
-        before_opening=on_ms < campaign.opened_ms,
+        told_otherwise=_told_otherwise(session, campaign, both_ms),
+        before_opening=both_ms < campaign.opened_ms,
     )
 
 

@@ -181,9 +181,12 @@ def status(
     if face.as_json:
         print_json({"name": name, **_funnel_fields(found)})
     elif found.before_opening:
-        print_lines(f"{name} was not open on {local_in_words(on_ms, face.zone)}: nothing of it was before.")
+        was = "known to be open" if known_ms < on_ms else "open"
+        first = local_in_words(min(on_ms, known_ms), face.zone)
+        print_lines(f"{name} was not {was} on {first}: nothing of it was before.")
     else:
-        print_lines(f"{name} on {local_in_words(on_ms, face.zone)}:")
+        asked = "" if known is None else f", by what was recorded until {local_in_words(known_ms, face.zone)}"
+        print_lines(f"{name} on {local_in_words(on_ms, face.zone)}{asked}:")
         print_table("", ("", ""), _funnel_rows(found))
     return Exit.NO if found.before_opening else Exit.DONE
 

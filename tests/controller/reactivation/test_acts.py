@@ -210,6 +210,22 @@ def test_a_day_is_asked_with_its_own_deadline_and_what_was_unknown_then(
     }
 
 
+def test_what_was_sent_later_was_not_known_before(june: Engine, tmp_path: Path) -> None:
+    """Sent on the 5th, and one came back on the 6th."""
+    plan(june, at("05 12:00"), by=[Means.LETTER])
+    assert dispatch(june, at("05 12:00"), tmp_path).sent == 4
+    with acting(june, NO_ROOT, ANNE, at("06 12:00")) as act:
+        assert bounced_by_hand(act, NAME, "m00001", Means.LETTER, "moved")
+    today = at("08 12:00")
+    written = {
+        day: counts(june, today, at(f"{day} 23:59")).reached["written"] for day in ("04", "05", "06", "07")
+    }
+    assert written == {"04": 0, "05": 4, "06": 3, "07": 3}
+    assert counts(june, at("05 23:59"), today).reached["written"] == 4, "by what is known now it stood then"
+    assert not counts(june, today, at("04 10:00")).before_opening
+    assert counts(june, today, at("03 23:59")).before_opening
+
+
 # -- contacts -------------------------------------------------------------------------------------
 
 TABLE = """

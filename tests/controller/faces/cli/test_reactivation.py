@@ -353,3 +353,10 @@ def test_a_day_before_the_opening_says_so_and_ends_with_1(opened: Path) -> None:
     asked = call(opened, "reactivation", "status", "june", "--on", "2020-01-01", "--json")
     assert (asked.status, asked.found["before_opening"]) == (1, True)
     assert call(opened, "reactivation", "status", "june", "--json").found["before_opening"] is False
+    unknown = call(opened, "reactivation", "status", "june", "--known", "2020-01-01")
+    assert (unknown.status, "june was not known to be open on Wednesday 1 January" in unknown.out) == (
+        1,
+        True,
+    )
+    today = call(opened, "reactivation", "status", "june", "--known", "2098-01-01").out
+    assert ", by what was recorded until " in today.splitlines()[0]
