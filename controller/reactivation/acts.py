@@ -41,6 +41,7 @@ from controller.reactivation.store import (
     note,
     note_deadline,
     taken_remotely,
+    told_otherwise,
 )
 from protocols.cutting.zones import load_zone
 from protocols.errors import InputError, RefusedError, quoted
@@ -127,7 +128,7 @@ def open_campaign(act: Act, opening: CampaignOpening, condition: Condition) -> i
 
 
 def move_deadline(act: Act, name: str, deadline_ms: int) -> int:
-    """Give a reactivation another deadline; returns how many households were told an earlier or later one.
+    """Give a reactivation another deadline; returns how many households were last told another one.
 
     Raises InputError for an instant that is over, RefusedError for one that is unknown or closed.
     """
@@ -138,8 +139,7 @@ def move_deadline(act: Act, name: str, deadline_ms: int) -> int:
     act.session.add(campaign)
     note_deadline(act.session, name, act.now_ms, deadline_ms)
     _audit(act, name, does="move", before_ms=before_ms, deadline_ms=deadline_ms)
-    told = (NoticeRow.campaign == name, col(NoticeRow.told_ms) != deadline_ms)
-    return act.session.exec(select(func.count(func.distinct(NoticeRow.ean))).where(*told)).one()
+    return told_otherwise(act.session, campaign, act.now_ms)
 
 
 def close(act: Act, name: str) -> None:

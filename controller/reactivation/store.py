@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import exists
 from sqlalchemy import select as select_columns
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from controller.database.bulk import in_batches
 from controller.database.campaign_tables import (
@@ -87,6 +87,19 @@ def deadline_at(session: Session, campaign: CampaignRow, on_ms: int) -> int:
         if number == 0 or each.since_ms <= on_ms:
             deadline_ms = each.deadline_ms
     return deadline_ms
+
+
+def told_otherwise(session: Session, campaign: CampaignRow, on_ms: int) -> int:
+    """How many had been told another deadline than the one of then, and not that one since."""
+    query = select(NoticeRow.ean, NoticeRow.told_ms).where(
+        NoticeRow.campaign == campaign.name,
+        col(NoticeRow.sent_ms).is_not(None),
+        col(NoticeRow.sent_ms) <= on_ms,
+        or_(col(NoticeRow.ended_ms).is_(None), col(NoticeRow.ended_ms) > on_ms),
+    )
+    last: dict[str, int | None] = dict(iter(session.exec(query.order_by(col(NoticeRow.sent_ms)))))
+    deadline_ms = deadline_at(session, campaign, on_ms)
+    return sum(1 for told_ms in last.values() if told_ms != deadline_ms)
 
 
 def note_deadline(session: Session, campaign: str, since_ms: int, deadline_ms: int) -> None:

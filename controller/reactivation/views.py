@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, func, select
 
 from controller.database.bulk import in_batches
 from controller.database.campaign_tables import CampaignHouseholdRow, CampaignRow, HappeningRow, NoticeRow
@@ -24,11 +24,11 @@ from controller.reactivation.rules import (
 from controller.reactivation.store import (
     Addressee,
     campaign_named,
-    deadline_at,
     households,
     member,
     members_after,
     members_among,
+    told_otherwise,
 )
 
 # Households that are read at once: their happenings and reminders come with them.
@@ -211,7 +211,7 @@ def funnel(session: Session, name: str, on_ms: int, known_ms: int) -> Funnel:
         said=done - proved,
         left=left,
         reached=reached,
-        told_otherwise=_told_otherwise(session, campaign, both_ms),
+        told_otherwise=told_otherwise(session, campaign, both_ms),
         before_opening=both_ms < campaign.opened_ms,
     )
 
@@ -373,16 +373,3 @@ def _eans_of(session: Session, meters: Collection[str]) -> set[str]:
     for batch in in_batches(meters):
         found.update(session.exec(select(HouseholdRow.ean).where(col(HouseholdRow.meter).in_(batch))))
     return found
-
-
-def _told_otherwise(session: Session, campaign: CampaignRow, on_ms: int) -> int:
-    """How many had been told another deadline than the one of then, and not that one since."""
-    query = select(NoticeRow.ean, NoticeRow.told_ms).where(
-        NoticeRow.campaign == campaign.name,
-        col(NoticeRow.sent_ms).is_not(None),
-        col(NoticeRow.sent_ms) <= on_ms,
-        or_(col(NoticeRow.ended_ms).is_(None), col(NoticeRow.ended_ms) > on_ms),
-    )
-    last: dict[str, int | None] = dict(iter(session.exec(query.order_by(col(NoticeRow.sent_ms)))))
-    deadline_ms = deadline_at(session, campaign, on_ms)
-    return sum(1 for told_ms in last.values() if told_ms != deadline_ms)

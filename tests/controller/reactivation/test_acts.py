@@ -187,7 +187,7 @@ def test_a_day_is_asked_with_its_own_deadline_and_what_was_unknown_then(
             dispatch(june, at("04 12:10"), tmp_path)
     sent = dispatch(june, at("04 12:20"), tmp_path).sent
     with acting(june, NO_ROOT, ANNE, at("05 09:00")) as act:
-        assert move_deadline(act, NAME, DEADLINE_MS + DAY_MS) == sent + 1
+        assert move_deadline(act, NAME, DEADLINE_MS + DAY_MS) == sent, "as `status` counts"
     assert dispatch(june, at("06 12:00"), tmp_path, again=True).sent == 1
     found = {day: counts(june, at(f"{day} 23:00"), at("30 09:00")) for day in ("03", "04", "05", "06")}
     assert {day: each.reached["unknown"] for day, each in found.items()} == {
@@ -208,6 +208,21 @@ def test_a_day_is_asked_with_its_own_deadline_and_what_was_unknown_then(
         "05": False,
         "06": False,
     }
+
+
+def test_a_move_counts_whom_it_leaves_with_another_date_as_the_status_does(
+    june: Engine, tmp_path: Path
+) -> None:
+    """One of four came back."""
+    plan(june, at("05 12:00"), by=[Means.LETTER])
+    dispatch(june, at("05 12:00"), tmp_path)
+    with acting(june, NO_ROOT, ANNE, at("06 12:00")) as act:
+        assert bounced_by_hand(act, NAME, "m00001", Means.LETTER, "moved")
+    later_ms = DEADLINE_MS + DAY_MS
+    for deadline_ms, told in ((later_ms, 3), (DEADLINE_MS, 0), (later_ms, 3)):
+        with acting(june, NO_ROOT, ANNE, at("07 12:00")) as act:
+            assert move_deadline(act, NAME, deadline_ms) == told
+        assert counts(june, at("07 12:00")).told_otherwise == told
 
 
 def test_what_was_sent_later_was_not_known_before(june: Engine, tmp_path: Path) -> None:
