@@ -20,6 +20,7 @@ from controller.meters.choosing import METER_FIELDS
 from controller.query.rules import read_query
 from controller.reactivation.acts import CampaignOpening, close, move_deadline, open_campaign
 from controller.reactivation.contacts import WrongContactsError, read_contacts, take_contacts
+from controller.reactivation.phones import read_phone
 from controller.reactivation.views import (
     CampaignView,
     Funnel,
@@ -87,8 +88,8 @@ def open_one(
         query=where,
         zone=face.zone.key,
         deadline_ms=_deadline(face.zone, deadline),
-        sender=_text(sender, "--sender"),
-        phone=_text(phone, "--phone"),
+        sender=_sender(sender),
+        phone=_phone(phone),
         language=language,
         order_id=None if order is None else read_name(order, "--order"),
     )
@@ -361,6 +362,23 @@ def _text(text: str, where: str) -> str:
     if not text.strip() or len(text) > TEXT_CHARS_MAX or not text.isprintable():
         raise InputError(f"{where}: {quoted(text)}; allowed: 1 to {TEXT_CHARS_MAX} characters on one line")
     return text.strip()
+
+
+def _sender(text: str) -> str:
+    sender = _text(text, "--sender")
+    if not any(map(str.isalpha, sender)):
+        raise InputError(f"--sender: {quoted(text)}; allowed: a name, as households know it")
+    return sender
+
+
+def _phone(text: str) -> str:
+    """A number that can be called, in the spelling that people are used to."""
+    phone = _text(text, "--phone")
+    try:
+        read_phone(phone)
+    except ValueError as error:
+        raise InputError(f"--phone: {quoted(text)}; allowed: {error}") from None
+    return phone
 
 
 def _lines(file: Path) -> Iterator[bytes]:

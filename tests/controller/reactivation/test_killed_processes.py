@@ -39,7 +39,7 @@ def june(home: Path, tmp_path: Path) -> Path:
         ("reactivation", "contacts", str(contacts)),
         (
             *("reactivation", "open", "june", "--where", "area==Namur", "--deadline", written),
-            *("--zone", zone, "--sender", "The network", "--phone", "078"),
+            *("--zone", zone, "--sender", "The network", "--phone", "078787800"),
         ),
         ("reactivation", "remind", "june", "--wave", "first"),
     ):

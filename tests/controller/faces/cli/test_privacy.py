@@ -79,7 +79,7 @@ def test_whoever_is_shown_a_reactivations_households_is_noted(home: Path, tmp_pa
     fleet, route = tmp_path / "fleet.csv", tmp_path / "route.csv"
     fleet.write_text(f"ean,meter,area\n{ean(1)},m00001,Namur\n{ean(2)},m00002,Namur\n")
     call(home, "meters", "import", str(fleet), "--as", "anne")
-    words = ("--sender", "The network", "--phone", "078", "--deadline", "2099-07-03T23:01+02:00")
+    words = ("--sender", "The network", "--phone", "078787800", "--deadline", "2099-07-03T23:01+02:00")
     call(home, "reactivation", "open", "june", "--where", "area==Namur", *words)
     assert call(home, "reactivation", "show", "june", ean(1), "--as", "bart").status == 0
     assert call(home, "reactivation", "show", "june", "m00002", "--json").status == 0

@@ -27,7 +27,17 @@ from tests.controller.reactivation.mail_server import MailBox
 
 DEADLINE = "2099-07-03T23:01+02:00"
 PATIENCE_S = 60.0
-OPEN = ("reactivation", "open", "june", "--where", "area==Namur", "--sender", "The network", "--phone", "078")
+OPEN = (
+    "reactivation",
+    "open",
+    "june",
+    "--where",
+    "area==Namur",
+    "--sender",
+    "The network",
+    "--phone",
+    "078787800",
+)
 
 
 @pytest.fixture
@@ -139,6 +149,36 @@ def test_nobody_chosen_opens_nothing(home: Path) -> None:
     ended = call(home, *argv, "--deadline", DEADLINE)
     assert (ended.status, ended.out) == (1, "No household matches: nothing is opened.\n")
     assert call(home, "reactivation", "status").out == "No reactivation has been opened.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--phone", "abc", '--phone: "abc"; allowed: a number such as +32 470 12 34 56'),
+        ("--phone", "078", "allowed: a number such as"),
+        ("--phone", "078 78 78 00 or 01", "allowed: a number such as"),
+        ("--phone", "", "allowed: 1 to"),
+        ("--sender", "-- 1", "allowed: a name, as households know it"),
+    ],
+)
+def test_whom_households_call_and_who_writes_must_be_what_it_is(
+    home: Path, option: str, value: str, words: str
+) -> None:
+    """It stands in each reminder: what has left with it cannot be taken back."""
+    argv = list(OPEN)
+    argv[argv.index(option) + 1] = value
+    ended = call(home, *argv, "--deadline", DEADLINE)
+    assert (ended.status, words in ended.one_line()) == (2, True), ended
+    assert call(home, "reactivation", "status").out == "No reactivation has been opened.\n"
+
+
+@pytest.mark.parametrize("phone", ["078 78 78 00", "0800/12 345", "+32 (0)81 22 33 44", "+49 30 123456"])
+def test_the_number_to_call_is_shown_as_it_was_written(opened: Path, phone: str) -> None:
+    argv = [phone if word == OPEN[-1] else word for word in OPEN]
+    argv[2] = "other"
+    assert call(opened, *argv, "--deadline", DEADLINE).status == 0
+    told = call(opened, "reactivation", "status", "--json").found["reactivations"]
+    assert phone in {each["phone"] for each in told}
 
 
 @pytest.mark.parametrize(
