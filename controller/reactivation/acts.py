@@ -30,6 +30,7 @@ from controller.reactivation.rules import (
     after_night,
     as_recorded,
     next_means,
+    without_terminal,
 )
 from controller.reactivation.store import (
     Addressee,
@@ -189,6 +190,14 @@ def record(
     does = "withdraw" if withdrawn else "record"
     _audit(act, row.name, does=does, ean=ean, what=what, channel=channel, happened_ms=happened_ms)
     return True
+
+
+def lacks_terminal(act: Act, campaign: str, name: str) -> bool:
+    """Whether the third step of a household is recorded, and the second one is not."""
+    row = campaign_named(act.session, campaign)
+    ean = member(act.session, row.name, name)
+    act.session.flush()
+    return without_terminal(households(act.session, row, [ean])[ean].noted)
 
 
 def collect(act: Act, campaign: str) -> int:

@@ -159,24 +159,29 @@ _PROVING: Final = frozenset({LearnedBy.MQTT, LearnedBy.CARD, LearnedBy.TECHNICIA
 MEANS_IN_TURN: Final = (Means.EMAIL, Means.SMS, Means.LETTER)
 
 
-def how_far(noted: Iterable[Noted], on_ms: int, known_ms: int) -> HowFar:
-    """How far a household was at `on_ms`, by what had been recorded until `known_ms`; both included.
-
-    A withdrawal counts from when it was recorded, for all days: what it takes back has never been.
-    """
+def _standing(noted: Iterable[Noted], on_ms: int, known_ms: int) -> list[Noted]:
+    """What had happened at `on_ms` and was not taken back, by what had been recorded until `known_ms`."""
     known = [each for each in noted if each.learned_ms <= known_ms]
     taken_back: dict[tuple[Happening, LearnedBy], int] = {}
     for each in known:
         if each.withdrawn:
             key = each.what, each.channel
             taken_back[key] = max(each.number, taken_back.get(key, 0))
-    stands = [
+    return [
         each
         for each in known
         if not each.withdrawn
         and each.happened_ms <= on_ms
         and each.number > taken_back.get((each.what, each.channel), 0)
     ]
+
+
+def how_far(noted: Iterable[Noted], on_ms: int, known_ms: int) -> HowFar:
+    """How far a household was at `on_ms`, by what had been recorded until `known_ms`; both included.
+
+    A withdrawal counts from when it was recorded, for all days: what it takes back has never been.
+    """
+    stands = _standing(noted, on_ms, known_ms)
     return HowFar(
         steps=max((_STEP.get(each.what, 0) for each in stands), default=0),
         done=any(each.what in DOING for each in stands),
@@ -193,6 +198,12 @@ def as_recorded(noted: Iterable[Noted]) -> HowFar:
     it is known, so nobody could record it again.
     """
     return how_far(noted, INSTANT_MS_MAX, INSTANT_MS_MAX)
+
+
+def without_terminal(noted: Iterable[Noted]) -> bool:
+    """Whether a card is back in its meter that nobody has seen at a terminal: then it brings nothing new."""
+    stands = {each.what for each in _standing(noted, INSTANT_MS_MAX, INSTANT_MS_MAX)}
+    return Happening.CARD_BACK in stands and Happening.AT_TERMINAL not in stands
 
 
 def reach_of(far: HowFar, written: Iterable[Written], on_ms: int) -> ReachedBy:

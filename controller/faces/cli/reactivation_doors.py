@@ -15,14 +15,14 @@ from controller.faces.cli.options import LISTED_FOR_PEOPLE, LISTED_FOR_PROGRAMS,
 from controller.faces.cli.reactivation import HouseholdName, Name
 from controller.faces.cli.showing import print_json, print_lines, print_table
 from controller.faces.cli.verbs import LOOKING, NAMED, verb
-from controller.reactivation.acts import record
+from controller.reactivation.acts import lacks_terminal, record
 from controller.reactivation.rules import Happening, LearnedBy
 from controller.reactivation.views import DoorVisit, visits
 from protocols.arguments import check_choice, read_instant, read_name
 from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, quoted
 from protocols.limits import TEXT_CHARS_MAX
-from protocols.rim.terminal import Exit, line_of
+from protocols.rim.terminal import Exit, line_of, warn
 
 # These verbs stand beside the others of `relance reactivation`.
 app = post_face.app
@@ -126,7 +126,8 @@ def done(
     """Record that a household has done a step. The third one ends its reminders.
 
     The same step by the same channel again changes nothing. What a card or the meter says, or a technician
-    has seen, is proved; what the household says at a desk or on the telephone is not.
+    has seen, is proved; what the household says at a desk or on the telephone is not. `card_back` without
+    `at_terminal` is recorded, and one line says so.
     """
     check_choice(step, _STEPS, "--step")
     return _record(face, name, household, Happening(step), channel, on, proof)
@@ -180,8 +181,13 @@ def _record(
             proof=proof,
             withdrawn=withdrawn,
         )
+        unseen = what is Happening.CARD_BACK and not withdrawn and lacks_terminal(act, name, household)
+    if unseen:
+        warn([f"{household}: at_terminal is not recorded; without it the card brings the meter nothing new"])
     if face.as_json:
-        print_json({"name": name, "household": household, "what": what, "new": is_new})
+        print_json(
+            {"name": name, "household": household, "what": what, "new": is_new, "without_terminal": unseen}
+        )
     elif withdrawn:
         print_lines(f"{household}: {what} by {channel} is taken back.")
     else:

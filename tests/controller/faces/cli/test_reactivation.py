@@ -108,6 +108,23 @@ def test_doors_come_street_by_street_and_those_without_an_address_last(opened: P
     assert call(opened, "reactivation", "visit", "june").status == 1
 
 
+def test_a_card_that_is_back_without_a_terminal_is_recorded_and_told(opened: Path) -> None:
+    done = ("reactivation", "done", "june", "m00001")
+    warned = (
+        "warning: m00001: at_terminal is not recorded; without it the card brings the meter nothing new\n"
+    )
+    ended = call(opened, *done)
+    assert (ended.status, ended.err) == (0, warned)
+    assert ended.out == "m00001: card_back by clerk is recorded.\n"
+    assert call(opened, *done, "--json").found["without_terminal"] is True
+    assert call(opened, *done, "--step", "at_terminal").err == ""
+    assert call(opened, *done, "--channel", "technician").err == ""
+    undone = ("reactivation", "undo", "june", "m00001", "--channel", "clerk", "--step")
+    assert call(opened, *undone, "at_terminal").err == ""
+    assert call(opened, *done).err == warned
+    assert call(opened, "reactivation", "done", "june", "m00002", "--step", "remote").err == ""
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [
