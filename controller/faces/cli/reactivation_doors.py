@@ -31,7 +31,8 @@ _FOUND: Final = (Happening.MET, Happening.ABSENT)
 _STEPS: Final = tuple(each for each in Happening if each not in _FOUND)
 # What spreadsheets take for a formula; a telephone number with its plus is none.
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![0-9])")
-_HEADS: Final = ("postcode", "town", "street", "name", "phone", "meter", "steps", "absent", "reached")
+# With two columns that wrap it fits 80, whatever their words: the file has each in a column of its own.
+_HEADS: Final = ("door", "household", "meter", "steps", "absent", "reached")
 When = Annotated[str | None, typer.Option("--on", metavar="T", help="When it was, with an offset; else now.")]
 What = Annotated[str, typer.Option("--step", metavar="STEP", help=f"{', '.join(_STEPS)}.")]
 # What the network says is never typed: `collect` reads it from receipts.
@@ -76,8 +77,7 @@ def visit(
     elif out is not None:
         print_lines(f"{out}: {len(found)} doors.")
     elif found:
-        rows = [tuple(_text(getattr(each, head)) for head in _HEADS) for each in shown]
-        print_table("", _HEADS, rows, wraps=("street", "name"))
+        print_table("", _HEADS, [_row(each) for each in shown], wraps=("door", "household"))
         if len(found) > most:
             print_lines(f"and {len(found) - most} more: add a higher --limit, or --out FILE.csv")
     else:
@@ -193,6 +193,13 @@ def _record(
     else:
         print_lines(f"{household}: {what} by {channel} {'is recorded' if is_new else 'was known before'}.")
     return Exit.DONE
+
+
+def _row(door: DoorVisit) -> tuple[str, ...]:
+    place = " ".join(filter(None, (door.postcode, door.town)))
+    address = ", ".join(filter(None, (place, door.street)))
+    household = ", ".join(filter(None, (door.name, door.phone)))
+    return (address, household, door.meter, str(door.steps), str(door.absent), door.reached)
 
 
 def _for_us_alone(path: str, flags: int) -> int:

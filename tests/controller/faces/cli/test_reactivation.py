@@ -125,6 +125,23 @@ def test_a_card_that_is_back_without_a_terminal_is_recorded_and_told(opened: Pat
     assert call(opened, "reactivation", "done", "june", "m00002", "--step", "remote").err == ""
 
 
+def test_the_doors_fit_on_eighty_columns(opened: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text(
+        "ean,name,phone,street,postcode,town\n"
+        f"{ean(1)},Marie-Louise Vandenbroucke-Delvaux,0470123456,Chaussée de Waterloo 1234,5000,Namur\n"
+        f"{ean(2)},Jan Peeters,081223344,Rue A 1,1348,Ottignies-Louvain-la-Neuve\n"
+    )
+    assert call(opened, "reactivation", "contacts", str(file)).status == 0
+    lines = call(opened, "reactivation", "visit", "june", settings={"COLUMNS": "80"}).out.splitlines()
+    assert max(map(len, lines)) <= 80, lines
+    words = " ".join(lines)
+    for word in ("m00001", "Waterloo", "+32470123456", "Marie-Louise", "nobody", "5000 Namur", "1348"):
+        assert word in words
+    wide = call(opened, "reactivation", "visit", "june").out.splitlines()
+    assert wide[2].split("  ")[0] == "5000 Namur, Chaussée de Waterloo 1234"
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [
