@@ -138,6 +138,13 @@ class DoorVisit(Struct, frozen=True, kw_only=True):
     reached: str
 
 
+class DoorList(Struct, frozen=True, kw_only=True):
+    """The doors of all who are not done. `left`: how many have left; nobody knows who lives there now."""
+
+    doors: tuple[DoorVisit, ...]
+    left: int
+
+
 class Unreached(Struct, frozen=True, kw_only=True):
     """Meters of a plan whose households a reactivation has not brought back.
 
@@ -244,17 +251,19 @@ def show_household(session: Session, name: str, household: str) -> HouseholdStor
     )
 
 
-def visits(session: Session, name: str) -> list[DoorVisit]:
+def visits(session: Session, name: str) -> DoorList:
     """The doors of all who are not done, street by street; those without an address last."""
     campaign = campaign_named(session, name)
     found: list[DoorVisit] = []
+    left = 0
     for household in _all(session, campaign):
         if household is None or household.has_left:
+            left += 1
             continue
         far = as_recorded(household.noted)
         if not far.done:
             found.append(_visit(campaign, household, far))
-    return sorted(found, key=_on_the_way)
+    return DoorList(doors=tuple(sorted(found, key=_on_the_way)), left=left)
 
 
 def unreached(session: Session, meters: Collection[str] | None) -> list[Unreached]:

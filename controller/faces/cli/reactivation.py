@@ -38,6 +38,7 @@ from protocols.instants import DAY_MS, SECOND_MS, datetime_from_ms
 from protocols.limits import FILE_LINE_BYTES_MAX, TEXT_CHARS_MAX
 from protocols.reasons import Language
 from protocols.rim.terminal import Exit, complain, line_of
+from protocols.words.en.reactivation import left_in_words
 from protocols.words.en.times import local_in_words
 
 app = typer.Typer(
@@ -189,6 +190,7 @@ def status(
         asked = "" if known is None else f", by what was recorded until {local_in_words(known_ms, face.zone)}"
         print_lines(f"{name} on {local_in_words(on_ms, face.zone)}{asked}:")
         print_table("", ("", ""), _funnel_rows(found))
+        print_lines(*left_in_words(found.left))
     return Exit.NO if found.before_opening else Exit.DONE
 
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,6 +24,7 @@ from protocols.documents.kind_rule import Role
 from protocols.errors import InputError, quoted
 from protocols.limits import TEXT_CHARS_MAX
 from protocols.rim.terminal import Exit, line_of, warn
+from protocols.words.en.reactivation import left_in_words
 
 # These verbs stand beside the others of `relance reactivation`.
 app = post_face.app
@@ -61,11 +63,13 @@ def visit(
 ) -> int:
     """List the doors of all who are not done, street by street, for technicians. Ends with 1 for none.
 
-    Those without an address come last. `--out` writes a CSV file that only you can read.
+    Those without an address come last. Where a household has left since, nobody knows who lives there now:
+    the list has no such door, and says how many there are. `--out` writes a CSV file that only you can read.
     """
     read_name(name, "NAME")
     with face.office.reading() as session:
-        found = visits(session, name)
+        listed = visits(session, name)
+    found = listed.doors
     most = limit or (LISTED_FOR_PROGRAMS if face.as_json else LISTED_FOR_PEOPLE)
     shown = found[:most]
     face.note_access("reactivation visit", [each.meter for each in (shown if out is None else found)])
@@ -73,15 +77,19 @@ def visit(
         _write(out, found)
     if face.as_json:
         doors = [] if out is not None else to_builtins(shown)
-        print_json({"name": name, "doors": doors, "total": len(found), "more": len(found) - len(doors)})
-    elif out is not None:
+        more = len(found) - len(doors)
+        print_json({"name": name, "doors": doors, "total": len(found), "more": more, "left": listed.left})
+        return Exit.DONE if found else Exit.NO
+    if out is not None:
         print_lines(f"{out}: {len(found)} doors.")
     elif found:
         print_table("", _HEADS, [_row(each) for each in shown], wraps=("door", "household"))
         if len(found) > most:
             print_lines(f"and {len(found) - most} more: add a higher --limit, or --out FILE.csv")
     else:
-        print_lines("All are done: there is no door to go to.")
+        who = "All who have not left" if listed.left else "All"
+        print_lines(f"{who} are done: there is no door to go to.")
+    print_lines(*left_in_words(listed.left))
     return Exit.DONE if found else Exit.NO
 
 
@@ -206,7 +214,7 @@ def _for_us_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _write(out: Path, found: list[DoorVisit]) -> None:
+def _write(out: Path, found: Sequence[DoorVisit]) -> None:
     try:
         with open(out, "x", encoding="utf-8", newline="", opener=_for_us_alone) as file:  # an opener
             writer = csv.writer(file)

@@ -25,6 +25,15 @@ def unreached_in_words(campaign: str, nobody: Sequence[str], undone: Sequence[st
     return found
 
 
+def left_in_words(left: int) -> list[str]:
+    """A sentence on those who have left, and what to do for those who came after; none where all stayed."""
+    if not left:
+        return []
+    have = "1 household has" if left == 1 else f"{left} households have"
+    now = "nobody knows who lives there now: they get no reminder, no visit and no warning"
+    return [f"{have} left since it was opened, and {now}, so open a new reactivation for them."]
+
+
 def early_end_in_words(campaign: str, deadline_ms: int, until_ms: int | None, zone: ZoneInfo) -> str:
     """That meters may be cut before the deadline that households are told."""
     told = f"households of the reactivation {campaign} are told {local_in_words(deadline_ms, zone)}"

@@ -133,7 +133,7 @@ def test_a_plan_is_warned_of_whom_nobody_has_reached(june: Engine) -> None:
         (fleet,) = unreached(session, None)
         assert fleet.nobody == ("m00002", "m00004")
         assert unreached(session, ["m00001", "m77777"]) == []
-        doors = visits(session, NAME)
+        doors = visits(session, NAME).doors
     assert [(each.meter, each.absent, each.reached) for each in doors] == [
         ("m00002", 1, "nobody"),
         ("m00003", 0, "met"),
@@ -154,7 +154,7 @@ def test_doors_are_sorted_where_parts_of_an_address_are_missing(june: Engine) ->
         postcodes = [["ean", "postcode"], [ean(3), ""], [ean(4), "4000"]]
         take_contacts(act, read_contacts(iter(enumerate(postcodes, 1)), "x.csv"))
     with reading(june) as session:
-        doors = visits(session, NAME)
+        doors = visits(session, NAME).doors
     assert [each.meter for each in doors] == ["m00004", "m00001", "m00002", "m00003"]
 
 

@@ -74,7 +74,7 @@ def test_a_step_that_was_recorded_by_a_clock_ahead_counts(
     dispatch(june, NOON, tmp_path, mailbox.url)
     assert mailbox.receivers == ["h2@example.be"]
     with reading(june) as session:
-        assert [door.ean for door in visits(session, NAME)] == [ean(2)]
+        assert [door.ean for door in visits(session, NAME).doors] == [ean(2)]
         assert show_household(session, NAME, ean(1)).far.done
         assert [(each.nobody, each.undone) for each in unreached(session, None)] == [((), ("m00002",))]
     assert counts(june, NOON).done == 0, "of a day it is said as it was known on that day"

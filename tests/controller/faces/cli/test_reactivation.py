@@ -332,6 +332,26 @@ def test_who_moves_out_takes_the_address_along(opened: Path) -> None:
     assert "nobody's name is known" in shown
 
 
+def test_doors_of_those_who_have_left_are_told_and_not_called_done(opened: Path) -> None:
+    left = (
+        " left since it was opened, and nobody knows who lives there now: they get no reminder, no visit and"
+        " no warning, so open a new reactivation for them.\n"
+    )
+    assert "left since it was opened" not in call(opened, "reactivation", "visit", "june").out
+    call(opened, "meters", "move-out", "m00001", "--on", "2026-01-01T12:00+01:00")
+    assert call(opened, "reactivation", "visit", "june").out.endswith(f"1 household has{left}")
+    assert call(opened, "reactivation", "status", "june").out.endswith(f"1 household has{left}")
+    for meter in ("m00002", "m00003"):
+        call(opened, "meters", "move-out", meter, "--on", "2026-01-01T12:00+01:00")
+    ended = call(opened, "reactivation", "visit", "june")
+    assert ended.status == 1
+    assert ended.out == (
+        f"All who have not left are done: there is no door to go to.\n3 households have{left}"
+    )
+    told = call(opened, "reactivation", "visit", "june", "--json").found
+    assert (told["total"], told["left"]) == (0, 3)
+
+
 @pytest.mark.usefixtures("by_day")
 def test_a_move_of_long_before_that_is_recorded_late_takes_no_address_along(opened: Path) -> None:
     call(opened, "reactivation", "remind", "june", "--wave", "first")
