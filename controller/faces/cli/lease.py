@@ -1,6 +1,7 @@
 """`relance lease`: which meters hold a lease, the permission to cut. The service renews leases by itself."""
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +12,8 @@ from controller.faces.cli.verbs import verb
 from controller.leases.views import LeaseView, lease_status
 from protocols.arguments import read_name
 from protocols.rim.terminal import Exit
+
+_NAMED_MAX: Final = 8
 
 app = typer.Typer(no_args_is_help=True, help="Show the leases that permit meters to cut.")
 
@@ -45,21 +48,26 @@ def status(
                 moment(view.ends_ms, zone, wide=wide) if view.order_id else "",
                 str(view.held_rev) if view.held_rev else "none",
                 moment(view.held_ends_ms, zone, wide=wide) if view.held_rev else "",
-                _cuts(view, now),
+                "yes" if view.cuts(now) else "no",
             )
             for view in views
         ]
         print_table("", heads, rows)
+        print_lines(*_forbidden(views, now))
     else:
         print_lines("No meter has come yet." if meter is None else f"No such meter: {meter}.")
     return Exit.DONE if views else Exit.NO
 
 
-def _cuts(view: LeaseView, now: int) -> str:
-    """Whether the meter may cut; of one that the lease alone would let cut, what forbids it."""
-    if view.cuts(now) or not view.forbidden_by:
-        return "yes" if view.cuts(now) else "no"
-    return f"no: {', '.join(view.forbidden_by)}"
+def _forbidden(views: Sequence[LeaseView], now: int) -> Iterator[str]:
+    """Of meters that the lease alone would let cut, what forbids it."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for view in views:
+        if view.held_ends_ms > now and view.forbidden_by:
+            found.setdefault(tuple(view.forbidden_by), []).append(view.meter)
+    for causes, meters in found.items():
+        more = f" and {len(meters) - _NAMED_MAX} more" if len(meters) > _NAMED_MAX else ""
+        yield f"No cut by {', '.join(causes)}: {', '.join(meters[:_NAMED_MAX])}{more}."
 
 
 def _fields(view: LeaseView, now: int) -> dict[str, object]:

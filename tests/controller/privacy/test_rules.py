@@ -160,7 +160,7 @@ def test_no_wrong_clock_makes_a_reading_older_than_one_of_its_dates_that_is_past
         _, time_ms, received_ms = stored[number]
         assert received_ms is not None
         heard = [each for _, _, each in stored[: number + 1] if each is not None and each <= now_ms]
-        assert max(time_ms, *heard) < cutoff_ms
+        assert max([time_ms, *heard]) < cutoff_ms
         assert received_ms < cutoff_ms or now_ms < received_ms
 
 

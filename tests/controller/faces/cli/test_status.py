@@ -209,10 +209,11 @@ def test_a_meter_that_a_flag_or_a_release_protects_does_not_cut_whatever_its_lea
     call(home, "flag", "set", "m00002", "medical")
     call(home, "flag", "set", "m00001", "protected")
     call(home, "release", "m00003")
-    first, second, third = call(home, "lease", "status").out.splitlines()[1:]
+    first, second, third, *remarks = call(home, "lease", "status").out.splitlines()[1:]
     assert first.endswith(" yes"), "a protected meter is limited in place of a cut"
-    assert second.endswith(" no: flag/medical")
-    assert third.endswith(" no: release")
+    assert second.endswith(" no")
+    assert third.endswith(" no")
+    assert remarks == ["No cut by flag/medical: m00002.", "No cut by release: m00003."]
     found = {each["meter"]: each for each in call(home, "lease", "status", "--json").found["meters"]}
     assert [(each["alive"], each["cuts"]) for each in found.values()] == [
         (True, True),
