@@ -1,38 +1,14 @@
 """How far the refund has come that a move has drafted: what is on the purse is told by it."""
 
-from enum import StrEnum, unique
-
-from msgspec import Struct
 from sqlmodel import Session, select
 
 from controller.connections.moving import TenancyView
+from controller.connections.rules import LeaversRefund, RefundStage
 from controller.database.tables import DeliveryRow, OrderRow, RetiredRow
 from controller.orders.deliveries import state_of
 from controller.orders.life import HELD_DELIVERIES, DeliveryState, OrderState
 from protocols.documents.drafting import object_of
 from protocols.documents.kind_rule import Kind
-
-
-@unique
-class RefundStage(StrEnum):
-    """`waits`: for a signature. `sent`: the meter has not answered. `out`: it is out of the purse.
-
-    `refused`: by the meter. `ended`: withdrawn, or too late.
-    """
-
-    WAITS = "waits"
-    SENT = "sent"
-    OUT = "out"
-    REFUSED = "refused"
-    ENDED = "ended"
-
-
-class LeaversRefund(Struct, frozen=True, kw_only=True):
-    """The refund of a household that left; `meter`: where, which may be in the place of the one it left."""
-
-    order: str
-    meter: str
-    stage: RefundStage
 
 
 def leavers_refund(session: Session, left: TenancyView) -> LeaversRefund | None:

@@ -5,10 +5,34 @@ or a clerk has asked for it. What was paid back out of the purse is not the hous
 meter has taken it or not. So what is carried over does not depend on which of those had come to the meter.
 """
 
+from enum import StrEnum, unique
+
 from msgspec import Struct
 
 from protocols.documents.accounts import Account
 from protocols.units import QUANTA_PER_UEUR
+
+
+@unique
+class RefundStage(StrEnum):
+    """`waits`: for a signature. `sent`: the meter has not answered. `out`: it is out of the purse.
+
+    `refused`: by the meter. `ended`: withdrawn, or too late.
+    """
+
+    WAITS = "waits"
+    SENT = "sent"
+    OUT = "out"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+class LeaversRefund(Struct, frozen=True, kw_only=True):
+    """The refund of a household that left; `meter`: where, which may be in the place of the one it left."""
+
+    order: str
+    meter: str
+    stage: RefundStage
 
 
 class PurseKnown(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
-from controller.connections.leavers_refund import LeaversRefund, RefundStage
 from controller.connections.moving import TenancyView
+from controller.connections.rules import LeaversRefund, RefundStage
 from controller.faces.cli.showing import instants
 from protocols.words.en.amounts import eur
 from protocols.words.en.times import duration

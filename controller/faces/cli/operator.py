@@ -22,7 +22,8 @@ from controller.office.keys import (
 )
 from controller.office.people import keyids_of
 from controller.office.root_store import dropped_holders
-from controller.roots import acts
+from controller.roots.acts import propose
+from controller.roots.acts import set_language as store_language
 from controller.roots.rules import ROLES_OF_PEOPLE, Newcomer, RootChange, next_root
 from controller.roots.views import PersonView, list_people
 from protocols.arguments import check_choice, read_name
@@ -149,7 +150,7 @@ def set_language(
     """Say in which language somebody is addressed. One person of the role root is enough."""
     check_choice(language, LANGUAGES, "LANG")
     with face.acting_as(Role.ROOT) as act:
-        acts.set_language(act, name, language)
+        store_language(act, name, language)
     if face.as_json:
         print_json({"name": name, "language": language})
     else:
@@ -228,10 +229,10 @@ def _propose(
         coming = {keyid_of(bytes.fromhex(key)): Key(key, name) for name, key in change.rotated.items()}
         own = own_new_key(face, coming)
     with face.acting_as(Role.ROOT) as act:
-        done = acts.propose(act, change, countersign=countersign, own=own)
+        done = propose(act, change, countersign=countersign, own=own)
         name, chosen = language
         if chosen is not None:
-            acts.set_language(act, name, chosen, comes=True)
+            store_language(act, name, chosen, comes=True)
     if not face.as_json and not done.in_force:
         come = {**{new.name: new.public for new in change.added}, **change.rotated}
         for each, public in ((name, public) for name, public in come.items() if name not in MACHINES):

@@ -199,7 +199,9 @@ def _told_before(face: Face, status: OrderStatus) -> dict[str, object]:
     warn(findings_in_words(warnings_of(status.order)))
     with face.office.reading() as session:
         groups = order_not_cutting(session, status.order, face.now_ms())
-        warn_of_purse(face, purse_short(session, status.order))
+        short = purse_short(session, status.order)
+    if short is not None:
+        warn_of_purse(face, short)
     warn(not_cut_in_words(groups, face.zone))
     unreached = warn_of_order(face, status.order)
     plans_cuts = status.order.kind in {Kind.CUT_ORDER, Kind.CUT_CALENDAR}

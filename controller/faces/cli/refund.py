@@ -33,13 +33,13 @@ def refund_one(
     with face.acting(Kind.REFUND, (meter,)) as act:
         status = refund_out_of(act, meter, amount_ueur)
         short = purse_short(act.session, status.order)
-    warn_of_purse(face, short)
+    if short is not None:
+        warn_of_purse(face, short)
     return face.show(status)
 
 
-def warn_of_purse(face: Face, short: PurseShort | None) -> None:
+def warn_of_purse(face: Face, short: PurseShort) -> None:
     """Warn of a refund that the meter will refuse, as far as its last report says."""
-    if short is not None:
-        at = "" if short.reported_ms is None else f" of {local(short.reported_ms, face.zone)}"
-        held = f"the purse of {short.meter} held {eur(short.balance_ueur)} EUR by its last report{at}"
-        warn([f"{held}: it refuses to pay out {eur(short.amount_ueur)} EUR (out_of_range)"])
+    at = "" if short.reported_ms is None else f" of {local(short.reported_ms, face.zone)}"
+    held = f"the purse of {short.meter} held {eur(short.balance_ueur)} EUR by its last report{at}"
+    warn([f"{held}: it refuses to pay out {eur(short.amount_ueur)} EUR (out_of_range)"])

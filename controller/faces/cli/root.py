@@ -16,7 +16,7 @@ from controller.faces.cli.proposals import (
 from controller.faces.cli.showing import print_json, print_lines
 from controller.faces.cli.verbs import NAMED, READING, verb
 from controller.office.root_store import proposed_root
-from controller.roots import acts
+from controller.roots.acts import code_of, propose, sign, sign_command, words_of
 from controller.roots.rules import RootChange, change_between
 from protocols.documents.envelope import read_envelope
 from protocols.documents.kind_rule import Role
@@ -41,7 +41,7 @@ def show_root(face: Face) -> int:
         return Exit.DONE
     change = change_between(root, waiting)
     if face.as_json:
-        proposed = root_fields(waiting) | {"code": acts.code_of(envelope), "changes": acts.words_of(change)}
+        proposed = root_fields(waiting) | {"code": code_of(envelope), "changes": words_of(change)}
         print_json(root_fields(root) | {"proposed": proposed})
         return Exit.DONE
     print_lines(
@@ -49,7 +49,7 @@ def show_root(face: Face) -> int:
         "Proposed, and waiting for a signature:",
         *root_in_words(waiting, face.zone),
         *change_in_words(change),
-        f"To sign exactly that: {acts.sign_command(change, envelope)}",
+        f"To sign exactly that: {sign_command(change, envelope)}",
     )
     return Exit.DONE
 
@@ -69,7 +69,7 @@ def propose_root(
     signed stays, until two people void it (`relance void`); nothing new that it signs is obeyed.
     """
     with face.acting_as(Role.ROOT) as act:
-        done = acts.propose(act, RootChange(dropped=frozenset(drop or ())), countersign=countersign)
+        done = propose(act, RootChange(dropped=frozenset(drop or ())), countersign=countersign)
     return show_proposal(face, done)
 
 
@@ -98,5 +98,5 @@ def sign_root(
     Before you sign for somebody who comes, compare the first digits of the key with them, by voice.
     """
     with signing_root(face) as (act, own):
-        done = acts.sign(act, countersign=countersign, dropped=drop or [], code=code, own=own)
+        done = sign(act, countersign=countersign, dropped=drop or [], code=code, own=own)
     return show_proposal(face, done)

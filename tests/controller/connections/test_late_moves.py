@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from controller.connections.leavers_refund import RefundStage, leavers_refund
+from controller.connections.leavers_refund import leavers_refund
 from controller.connections.moving import list_tenancies
+from controller.connections.rules import RefundStage
 from controller.connections.working import WorkState
 from controller.database.campaign_tables import ContactRow
 from controller.database.engine import reading, writing

@@ -338,11 +338,11 @@ def test_doors_of_those_who_have_left_are_told_and_not_called_done(opened: Path)
         " no warning, so open a new reactivation for them.\n"
     )
     assert "left since it was opened" not in call(opened, "reactivation", "visit", "june").out
-    call(opened, "meters", "move-out", "m00001", "--on", "2026-01-01T12:00+01:00")
+    call(opened, "meters", "move-out", "m00001", "--on", iso_from_ms(now_ms()))
     assert call(opened, "reactivation", "visit", "june").out.endswith(f"1 household has{left}")
     assert call(opened, "reactivation", "status", "june").out.endswith(f"1 household has{left}")
     for meter in ("m00002", "m00003"):
-        call(opened, "meters", "move-out", meter, "--on", "2026-01-01T12:00+01:00")
+        call(opened, "meters", "move-out", meter, "--on", iso_from_ms(now_ms()))
     ended = call(opened, "reactivation", "visit", "june")
     assert ended.status == 1
     assert ended.out == (
