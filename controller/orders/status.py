@@ -57,7 +57,8 @@ class OrderStatus:
 def status_of(session: Session, row: OrderRow, root: Root) -> OrderStatus:
     """The status of an order. Raises InputError where its row in the store cannot be read."""
     try:
-        order, _ = order_of(row), Kind(row.kind)
+        order = order_of(row)
+        Kind(row.kind)  # the column may be damaged while the document is whole
         role = role_of_signers(order)
         signed_by = holders_of(row, root, role)
         above = above_allowance(session, row, root)
