@@ -23,12 +23,13 @@ from cardreader.cli.options import (
     StoreFile,
     office_key,
 )
+from cardreader.files.identity import CardState, Pairing
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.making import bring_what_was_paid, pairing_known
-from cardreader.kiosk.replaced import note_replaced
+from cardreader.kiosk.replaced import note_made
 from cardreader.kiosk.store import writing_kiosk
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.arguments import read_name
@@ -109,7 +110,8 @@ def _made_by_office(
     told: dict[str, Any] = {**done, "replaces": known.epoch, "total_ueur": 0}
     if has_ledger:
         with writing_kiosk(kiosk.engine) as session:
-            note_replaced(session, wish.meter, wanted)
+            pairing = Pairing(CardState.PAIRED, wanted, wish.meter, full.reference)
+            note_made(session, str(done["card"]), pairing, checked_now_ms())
         with open_card(reader) as channel:
             told["total_ueur"] = bring_what_was_paid(kiosk, receive(kiosk, channel), UtcMs(checked_now_ms()))
     return told

@@ -19,7 +19,7 @@ from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import account_of
 from cardreader.kiosk.paying import purse_of, state_on_card
-from cardreader.kiosk.replaced import latest_made, note_replaced
+from cardreader.kiosk.replaced import latest_made, note_made
 from cardreader.kiosk.searching import latest_card
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from protocols.errors import DocumentError, InputError, RefusedError
@@ -87,13 +87,15 @@ def kits_here(home: KioskHome, meter: str) -> Iterator[tuple[KitFacts, bytes]]:
             yield facts, data
 
 
-def practice_kit(kiosk: Kiosk, channel: CardChannel, serial: bytes, known: KnownPairing) -> IssuingKit:
+def practice_kit(
+    kiosk: Kiosk, channel: CardChannel, serial: bytes, energy: Energy, known: KnownPairing
+) -> IssuingKit:
     """In practice the kiosk plays the office too: a kit for the card that lies there."""
     # The same act again; any other card that is a household's already is refused.
     is_made = known.serial == serial.hex() and known.epoch == known.made
     wanted = CardOrder(
         serial,
-        Energy.ELECTRICITY,
+        energy,
         known.meter,
         known.epoch if is_made else next_epoch(known.epoch),
         known.reference,
@@ -111,7 +113,7 @@ def make_card(kiosk: Kiosk, channel: CardChannel, kit: IssuingKit, challenge: by
     _check_is_latest(kiosk, kit)
     changed = personalise(channel, kit, challenge, kiosk.station, now_ms)
     with writing_kiosk(kiosk.engine) as session:
-        note_replaced(session, kit.pairing.meter, kit.pairing.epoch)
+        note_made(session, kit.identity.serial.hex(), kit.pairing, now_ms)
     return changed
 
 

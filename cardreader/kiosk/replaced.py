@@ -37,6 +37,18 @@ def note_replaced(session: Session, meter: str, epoch: int) -> None:
     note_mark(session, _mark(meter), max(epoch, latest_made(session, meter)))
 
 
+def note_made(session: Session, serial: str, pairing: Pairing, now_ms: int) -> None:
+    """A card was made here, so it was here: who begins the act again finds it, at whichever step it ended.
+
+    Every earlier card of its meter is void from now on.
+    """
+    row = session.get(CardSeenRow, serial) or CardSeenRow(serial=serial, meter="", chain=0)
+    row.meter, row.pairing, row.reference = pairing.meter, pairing.epoch, pairing.reference
+    row.seen_ms = now_ms
+    session.add(row)
+    note_replaced(session, pairing.meter, pairing.epoch)
+
+
 def latest_made(session: Session, meter: str) -> int:
     """The pairing epoch of the last card of a meter that was made here; 0: none was."""
     return noted_mark(session, _mark(meter)) or 0

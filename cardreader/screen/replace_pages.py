@@ -31,6 +31,7 @@ from protocols.arguments import read_name
 from protocols.errors import InputError
 from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
+from protocols.reasons import Energy
 
 replacement = APIRouter()
 Clerk = Annotated[PageVisit, Depends(clerks_visit)]
@@ -55,17 +56,28 @@ def check_page(visit: Clerk, meter: str) -> Response:
     known = pairing_known(kiosk, name)
     kits = [facts for facts, _data in kits_here(kiosk.home, name) if facts.epoch > known.epoch]
     return visit.page(
-        "replace_check.html", known=known, kits=kits, has_kit=bool(kits) or bool(kiosk.home.practice)
+        "replace_check.html",
+        known=known,
+        kits=kits,
+        has_kit=bool(kits) or bool(kiosk.home.practice),
+        energies=tuple(Energy) if kiosk.home.practice else (),
     )
 
 
 @replacement.post("/replace")
-def replace(visit: Posted, meter: Annotated[str, Form()] = "") -> Response:
-    """The card that lies there becomes the household's, with all that was paid here; again: the same."""
+def replace(
+    visit: Posted,
+    meter: Annotated[str, Form()] = "",
+    energy: Annotated[Energy, Form()] = Energy.ELECTRICITY,
+) -> Response:
+    """The card that lies there becomes the household's, with all that was paid here; again: the same.
+
+    `energy`: of the meter, in practice; elsewhere the kit says it.
+    """
     screen, name = visit.screen, _name(meter)
     kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
     with screen.slot.taken() as channel:
-        kit = _kit(visit, channel, name)
+        kit = _kit(visit, channel, name, energy)
         make_card(kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
         total_ueur = bring_what_was_paid(kiosk, screen.slot.receive(channel), now_ms)
     return visit.page(
@@ -76,13 +88,13 @@ def replace(visit: Posted, meter: Annotated[str, Form()] = "") -> Response:
     )
 
 
-def _kit(visit: PageVisit, channel: InsertedCard, meter: str) -> IssuingKit:
+def _kit(visit: PageVisit, channel: InsertedCard, meter: str, energy: Energy) -> IssuingKit:
     """The kit for the card that lies there. Raises TroubleError where the office has made none for it."""
     kiosk = visit.screen.settings.kiosk
     select_application(channel)
     serial = ask(channel, iso.DATA_SERIAL)
     if kiosk.home.practice:
-        return practice_kit(kiosk, channel, serial, pairing_known(kiosk, meter))
+        return practice_kit(kiosk, channel, serial, energy, pairing_known(kiosk, meter))
     kits = [(facts.epoch, data) for facts, data in kits_here(kiosk.home, meter) if facts.card == serial.hex()]
     if not kits:
         raise TroubleError(KioskTrouble.NO_KIT, f"card {serial.hex()}, meter {meter}")

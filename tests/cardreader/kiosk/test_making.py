@@ -11,12 +11,14 @@ from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import WholeMemory
 from cardreader.channel.keys import generation_key, issuer_keys, kiosk_keys, meter_keys_of_fleet
+from cardreader.files.identity import CardState, Pairing
 from cardreader.files.layout import STATEMENTS
 from cardreader.host.transport import InProcess
 from cardreader.issuing.kit import IssuingKit
 from cardreader.issuing.kit_files import NONCE_BYTES, seal_kit
-from cardreader.kiosk.desk import receive_card
-from cardreader.kiosk.home import write_home
+from cardreader.issuing.practice import practice_key
+from cardreader.kiosk.desk import Kiosk, receive_card
+from cardreader.kiosk.home import practice_home, write_home
 from cardreader.kiosk.making import (
     KITS_FOLDER,
     bring_what_was_paid,
@@ -24,17 +26,20 @@ from cardreader.kiosk.making import (
     kits_here,
     make_card,
     pairing_known,
+    practice_kit,
     read_kit_file,
 )
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash
-from cardreader.kiosk.replaced import SupersededCardError
+from cardreader.kiosk.replaced import SupersededCardError, note_made
+from cardreader.kiosk.store import writing_kiosk
 from cardreader.loading.contents import read_contents
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope
 from protocols.documents.orders import body_of, read_order
 from protocols.errors import InputError, RefusedError
 from protocols.instants import UtcMs
+from protocols.reasons import Energy
 from tests.cardreader.kiosk.till_bench import (
     CARD,
     EURO,
@@ -47,6 +52,7 @@ from tests.cardreader.kiosk.till_bench import (
 from tests.cardreader.one_card import FLEET_KEY, KIOSK, METER, NOW_MS, WANTED, challenge, kit_of, session
 
 NEW = bytes.fromhex("00000000000000aa")
+CARD_SERIAL = "0a0b0c0d0e0f1011"
 AT = UtcMs(NOW_MS)
 
 
@@ -108,6 +114,35 @@ def test_killed_anywhere_the_same_kit_makes_it_good(till: Till, steps: int) -> N
         make(till, memory, new_kit(), steps)
     assert make(till, memory, new_kit()) == total_on(memory) == 20 * EURO
     assert pairing_known(till.kiosk, METER).made == 2
+
+
+@pytest.mark.parametrize("steps", range(0, 70, 3))
+def test_killed_anywhere_practice_goes_on_with_the_same_card(tmp_path: Path, steps: int) -> None:
+    till = Till("k1", tmp_path)
+    till.kiosk = Kiosk(practice_home("7"), till.engine, "k1")
+    with writing_kiosk(till.engine) as store:
+        note_made(store, CARD_SERIAL, Pairing(CardState.PAIRED, 1, METER, "5414000000042"), NOW_MS)
+    memory = WholeMemory()
+    make_blank_card(memory, NEW, issuer_keys(practice_key("7"), NEW))
+    with suppress(Killed):
+        _practise(till, memory, steps)
+    assert _practise(till, memory) == _practise(till, memory) == (2, Energy.GAS, "5414000000042")
+    assert pairing_known(till.kiosk, METER).made == 2
+    till.engine.dispose()
+
+
+def _practise(till: Till, memory: WholeMemory, steps: int | None = None) -> tuple[int, Energy, str]:
+    """The card in the place of a lost one, made in practice; the program is killed after so many steps."""
+    till.fuse.steps = steps
+    try:
+        channel = FusedChannel(memory, till.fuse)
+        kit = practice_kit(till.kiosk, channel, NEW, Energy.GAS, pairing_known(till.kiosk, METER))
+        make_card(till.kiosk, channel, kit, challenge(), AT)
+        card = receive_card(till.kiosk, channel, challenge(), AT)
+        assert card.found.identity is not None
+        return card.pairing.epoch, card.found.identity.energy, card.pairing.reference
+    finally:
+        till.fuse.steps = None
 
 
 def test_a_kit_that_is_not_the_latest_makes_no_card(till: Till) -> None:
