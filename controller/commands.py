@@ -146,7 +146,7 @@ def _orders() -> typer.Typer:
 
 
 def _kiosk() -> typer.Typer:
-    from controller.faces.cli.kiosk_areas import app
+    from controller.faces.cli.kiosk_kits import app
 
     return app
 

@@ -7,20 +7,25 @@ import msgspec
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import WholeMemory
 from cardreader.channel.keys import KeySet
-from cardreader.files.identity import EPOCH_MAX, REFERENCE_CHARS, SERIAL_BYTES, is_reference
+from cardreader.files.identity import EPOCH_MAX, REFERENCE_CHARS, is_reference
 from cardreader.readers.virtual import VirtualCard
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, quoted
+from protocols.link.keys import FIRST_GENERATION
 from protocols.reasons import Energy
 
 
 class CardWish(msgspec.Struct, frozen=True):
-    """Whose card it is, as a person says it."""
+    """Whose card it is, as a person says it.
+
+    `fleet_generation`: of the fleet's key with which the meter was made.
+    """
 
     meter: str
     energy: str = Energy.ELECTRICITY
     reference: str = ""
     epoch: int = 1
+    fleet_generation: int = FIRST_GENERATION
 
 
 def check_wish(wish: CardWish) -> str:
@@ -32,17 +37,6 @@ def check_wish(wish: CardWish) -> str:
     if not 1 <= wish.epoch <= EPOCH_MAX:
         raise InputError(f"--epoch: {wish.epoch}; allowed: 1 to {EPOCH_MAX}")
     return meter
-
-
-def read_serial(text: str) -> bytes:
-    """A card's serial number. Raises InputError."""
-    try:
-        serial = bytes.fromhex(text)
-    except ValueError:
-        serial = b""
-    if len(serial) != SERIAL_BYTES:
-        raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
-    return serial
 
 
 def blank_file(path: Path, serial: bytes, issuer: KeySet) -> None:

@@ -5,16 +5,17 @@ import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import typer
 
 from cardreader.channel.keys import issuer_keys
 from cardreader.channel.scp03 import CHALLENGE_BYTES
-from cardreader.cli.households_card import CardWish, blank_file, check_wish, issued_sentence, read_serial
+from cardreader.cli.households_card import CardWish, blank_file, check_wish, issued_sentence
 from cardreader.cli.options import (
     PRACTICE_SEED,
+    FleetGeneration,
     FleetKey,
     Generation,
     Json,
@@ -26,7 +27,7 @@ from cardreader.cli.options import (
     office_key,
     warn_of_practice,
 )
-from cardreader.files.identity import SERIAL_BYTES
+from cardreader.files.identity import SERIAL_BYTES, read_serial
 from cardreader.host.session import ask
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.kit import CardOrder, make_kit
@@ -41,9 +42,17 @@ from protocols.rim.terminal import Exit, complain
 
 # The household of `issue` without --meter, in practice.
 _PRACTICE_METER: Final = "m1"
-_COLUMNS: Final = ("meter", "energy", "reference", "epoch")
+_COLUMNS: Final = ("meter", "energy", "reference", "epoch", "fleet_generation")
 # A line of a list is a few dozen characters; a list of all card meters of a country is shorter.
 _LIST_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+class CardIssuer(NamedTuple):
+    """Who makes cards: with which key, for kiosks of which generation, and its name for the card's log."""
+
+    office: OfficeKey
+    generation: int
+    station: str
 
 
 def issue_cards(
@@ -61,7 +70,12 @@ def issue_cards(
         str | None, typer.Option(metavar="HEX", help="Serial number of a new file; default: by chance.")
     ] = None,
     cards: Annotated[
-        Path | None, typer.Option("--list", metavar="CSV", help="Many: meter,energy,reference,epoch a line.")
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="CSV",
+            help="Many: the columns are meter, energy, reference, epoch and fleet_generation.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --list: the folder of the new files.")
@@ -71,6 +85,7 @@ def issue_cards(
     store: StoreFile = None,
     station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
     generation: Generation = 1,
+    fleet_generation: FleetGeneration = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -88,51 +103,63 @@ def issue_cards(
             raise InputError(
                 "--kit: says by itself what the card is; allowed beside it: --reader, --home, --meter"
             )
-        # Only here: a kiosk's store is slow to load, and an office has none.
-        from cardreader.cli.desk import kiosk_at_work  # noqa: PLC0415
-        from cardreader.cli.making import made_by_kit  # noqa: PLC0415
-
-        with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
-            told, said = made_by_kit(kiosk, reader, kit, meter)
-        _write(_json_line(told) if as_json else said)
-        return Exit.DONE
+        return _issue_by_kit(reader, kit, meter, (home, practice, generation, store), as_json=as_json)
     if home is not None or store is not None:
         raise InputError("--home, --ledger: allowed with --kit: a kiosk has no key that makes cards")
     office = office_key(fleet_key, practice)
-    station = read_name(station, "--station")
+    issuer = CardIssuer(office, generation, read_name(station, "--station"))
     if (reader is None) == (cards is None) or (cards is None) != (out is None):
         raise InputError("allowed: --reader NAME|virtual:FILE, or --list CSV with --out DIR")
     if reader is None:
         assert cards is not None
         assert out is not None
-        return _issue_list(cards, out, office, generation, station, as_json=as_json)
+        return _issue_list(cards, out, issuer, fleet_generation, as_json=as_json)
     if meter is None and not office.practice:
         raise InputError("--meter: missing; allowed with --fleet-key: the name of a meter")
-    wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch)
+    wish = CardWish(meter or _PRACTICE_METER, energy, reference, epoch, fleet_generation)
     serial_bytes = None if serial is None else read_serial(serial)
     warn_of_practice(office)
-    done = issue_card(reader, wish, office, generation, station, serial_bytes)
+    done = issue_card(reader, wish, issuer, serial_bytes)
     _write(_json_line(done) if as_json else issued_sentence(done))
     return Exit.DONE
 
 
-def issue_card(
-    reader: str, wish: CardWish, office: OfficeKey, generation: int, station: str, serial: bytes | None
-) -> dict[str, object]:
+def _issue_by_kit(
+    reader: str,
+    kit: Path,
+    meter: str | None,
+    place: tuple[Path | None, str, int, Path | None],
+    *,
+    as_json: bool,
+) -> int:
+    # Only here: a kiosk's store is slow to load, and an office has none.
+    from cardreader.cli.desk import kiosk_at_work  # noqa: PLC0415
+    from cardreader.cli.making import made_by_kit  # noqa: PLC0415
+
+    home, practice, generation, store = place
+    with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
+        told, said = made_by_kit(kiosk, reader, kit, meter)
+    _write(_json_line(told) if as_json else said)
+    return Exit.DONE
+
+
+def issue_card(reader: str, wish: CardWish, issuer: CardIssuer, serial: bytes | None) -> dict[str, object]:
     """One card. Returns what was done, for people and programs."""
-    meter = check_wish(wish)
+    meter, key_of_meters = check_wish(wish), issuer.office.of_generation(wish.fleet_generation)
     path = virtual_file(reader, "--reader")
     if path is not None and not path.exists():
         number = secrets.token_bytes(SERIAL_BYTES) if serial is None else serial
-        blank_file(path, number, issuer_keys(office.key, number))
+        blank_file(path, number, issuer_keys(issuer.office.key, number))
     elif serial is not None:
         raise InputError(f"--serial: {reader} is a card already; allowed for a new file")
     with open_card(reader) as card:
         name, held = card.name, letters_held(card)
         found = ask(card, iso.DATA_SERIAL)
-        wanted = CardOrder(found, Energy(wish.energy), meter, wish.epoch, wish.reference, generation)
-        kit = make_kit(office.key, wanted, held)
-        changed = personalise(card, kit, secrets.token_bytes(CHALLENGE_BYTES), station, checked_now_ms())
+        wanted = CardOrder(found, Energy(wish.energy), meter, wish.epoch, wish.reference, issuer.generation)
+        kit = make_kit(issuer.office.key, wanted, held, key_of_meters)
+        changed = personalise(
+            card, kit, secrets.token_bytes(CHALLENGE_BYTES), issuer.station, checked_now_ms()
+        )
     return {
         "card": found.hex(),
         "reader": name,
@@ -141,26 +168,24 @@ def issue_card(
         "energy": wish.energy,
         "reference": wish.reference,
         "epoch": wish.epoch,
-        "generation": generation,
-        "practice": office.practice,
+        "generation": issuer.generation,
+        "practice": issuer.office.practice,
         "did": "issued" if changed else "unchanged",
     }
 
 
-def _issue_list(
-    cards: Path, out: Path, office: OfficeKey, generation: int, station: str, *, as_json: bool
-) -> int:
-    wishes = list(_read_list(cards))
+def _issue_list(cards: Path, out: Path, issuer: CardIssuer, fleet_generation: int, *, as_json: bool) -> int:
+    wishes = list(_read_list(cards, fleet_generation))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {out}: cannot be made: {error.strerror}") from None
-    warn_of_practice(office)
+    warn_of_practice(issuer.office)
     failed = 0
     for line, wish in wishes:
         try:
             path = out / f"{read_name(wish.meter, 'meter')}.card"
-            done = issue_card(f"{SCHEME}{path}", wish, office, generation, station, None)
+            done = issue_card(f"{SCHEME}{path}", wish, issuer, None)
         except RelanceError as error:
             failed += 1
             if as_json:
@@ -173,8 +198,11 @@ def _issue_list(
     return Exit.NO if failed or not wishes else Exit.DONE
 
 
-def _read_list(path: Path) -> Iterator[tuple[int, CardWish]]:
-    """The households of a CSV file, each with its line. Raises InputError."""
+def _read_list(path: Path, fleet_generation: int) -> Iterator[tuple[int, CardWish]]:
+    """The households of a CSV file, each with its line. Raises InputError.
+
+    `fleet_generation`: of the lines that name none.
+    """
     try:
         text = path.read_text("utf-8") if path.stat().st_size <= _LIST_BYTES_MAX else None
     except OSError as error:
@@ -188,7 +216,8 @@ def _read_list(path: Path) -> Iterator[tuple[int, CardWish]]:
     if strange or "meter" not in (rows.fieldnames or ()):
         raise InputError(f"--list: {path}: columns; allowed: {', '.join(_COLUMNS)}; needed: meter")
     for row in rows:
-        given = {name: value for name, value in row.items() if name in _COLUMNS and value}
+        said = {name: value for name, value in row.items() if name in _COLUMNS and value}
+        given = {"fleet_generation": fleet_generation} | said
         try:
             yield rows.line_num, msgspec.convert(given, CardWish, strict=False)
         except msgspec.ValidationError as error:

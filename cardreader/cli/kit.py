@@ -10,9 +10,10 @@ import msgspec
 import typer
 
 from cardreader.channel.keys import issuer_keys
-from cardreader.cli.households_card import CardWish, blank_file, check_wish, read_serial
+from cardreader.cli.households_card import CardWish, blank_file, check_wish
 from cardreader.cli.options import (
     PRACTICE_SEED,
+    FleetGeneration,
     FleetKey,
     Generation,
     Json,
@@ -21,7 +22,7 @@ from cardreader.cli.options import (
     office_key,
     warn_of_practice,
 )
-from cardreader.files.identity import SERIAL_BYTES
+from cardreader.files.identity import SERIAL_BYTES, read_serial
 from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.kit_files import NONCE_BYTES, seal_kit
 from cardreader.kiosk.home import PRACTICE_ISSUER, practice_home
@@ -53,6 +54,7 @@ def write_kit(
         typer.Option(metavar="N", min=0, max=_LETTERS_MAX, help="Key letters that the card took; new: 0."),
     ] = 0,
     generation: Generation = 1,
+    fleet_generation: FleetGeneration = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -74,7 +76,7 @@ def write_kit(
     number = read_serial(serial)
     warn_of_practice(office)
     wanted = CardOrder(number, Energy(energy), name, epoch, reference, generation)
-    kit = make_kit(office.key, wanted, letters)
+    kit = make_kit(office.key, wanted, letters, office.of_generation(fleet_generation))
     data = seal_kit(kit, for_kiosk, _words_key(office, practice, for_kiosk), secrets.token_bytes(NONCE_BYTES))
     try:
         os.close(replaced(out, data))

@@ -9,7 +9,7 @@ import typer
 
 from cardreader.issuing.practice import practice_key
 from protocols.errors import InputError
-from protocols.limits import CLERK_KEY_MINUTES_MAX
+from protocols.limits import CLERK_KEY_MINUTES_MAX, KEY_GENERATIONS_MAX
 from protocols.link.keys import FIRST_GENERATION
 from protocols.rim.terminal import warn
 
@@ -30,6 +30,16 @@ Practice = Annotated[
 ]
 Generation = Annotated[
     int, typer.Option("--generation", metavar="N", min=0, max=65_535, help="Of the kiosks' keys.")
+]
+FleetGeneration = Annotated[
+    int,
+    typer.Option(
+        "--fleet-generation",
+        metavar="N",
+        min=FIRST_GENERATION,
+        max=KEY_GENERATIONS_MAX,
+        help="Of the fleet's key with which the meter was made.",
+    ),
 ]
 
 AnyGeneration = Annotated[
@@ -79,6 +89,14 @@ class OfficeKey(NamedTuple):
     def generations(self) -> dict[int, bytes]:
         """All generations of the fleet's key."""
         return {FIRST_GENERATION: self.key, **self.later}
+
+    def of_generation(self, number: int) -> bytes:
+        """One of them. Raises InputError for one that is not there."""
+        found = self.generations.get(number)
+        if found is None:
+            allowed = f"1 to {max(self.generations)}, as many as lie beside --fleet-key"
+            raise InputError(f"--fleet-generation: {number}; allowed: {allowed}")
+        return found
 
 
 def office_key(file: Path | None, seed: str) -> OfficeKey:

@@ -9,10 +9,11 @@ import typer
 
 from cardreader.cli.desk import kiosk_at_work, receive
 from cardreader.cli.households_card import CardWish, issued_sentence
-from cardreader.cli.issue import issue_card
+from cardreader.cli.issue import CardIssuer, issue_card
 from cardreader.cli.making import made_by_kit
 from cardreader.cli.options import (
     PRACTICE_SEED,
+    FleetGeneration,
     FleetKey,
     Generation,
     Json,
@@ -54,6 +55,7 @@ def replace_card(
     store: StoreFile = None,
     station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
     generation: Generation = 1,
+    fleet_generation: FleetGeneration = 1,
     fleet_key: FleetKey = None,
     practice: Practice = PRACTICE_SEED,
     *,
@@ -78,7 +80,9 @@ def replace_card(
             "no kiosk holds a key that makes cards: the office makes a kit for one card (`relance-kiosk card "
             "kit`), which --kit takes; `find` says what was paid for the lost one"
         )
-    wish = CardWish(read_name(meter, "--meter"), energy, reference, 0 if epoch is None else epoch)
+    wish = CardWish(
+        read_name(meter, "--meter"), energy, reference, 0 if epoch is None else epoch, fleet_generation
+    )
     with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
         if fleet_key is not None and home is None and epoch is None:
             raise InputError("--epoch: missing; needed without --home: nobody here knows the last card")
@@ -105,8 +109,8 @@ def _made_by_office(
             f"--epoch: {wanted}; allowed: above {known.epoch}, that of the last card known here"
         )
     office = office_key(fleet_key, kiosk.home.practice)
-    full = CardWish(wish.meter, wish.energy, wish.reference or known.reference, wanted)
-    done = issue_card(reader, full, office, kiosk.home.cards.generation, station, None)
+    full = CardWish(wish.meter, wish.energy, wish.reference or known.reference, wanted, wish.fleet_generation)
+    done = issue_card(reader, full, CardIssuer(office, kiosk.home.cards.generation, station), None)
     told: dict[str, Any] = {**done, "replaces": known.epoch, "total_ueur": 0}
     if has_ledger:
         with writing_kiosk(kiosk.engine) as session:

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final, Self
 
 from cardreader.files.content import Content
-from protocols.errors import DocumentError, quoted
+from protocols.errors import DocumentError, InputError, quoted
 from protocols.identifiers import is_id
 from protocols.reasons import Energy
 
@@ -20,6 +20,8 @@ SERIAL_BYTES: Final = 8
 REFERENCE_CHARS: Final = 13
 # Pairing epochs have two bytes; a card is replaced a few times in its meter's life.
 EPOCH_MAX: Final = 0xFFFF
+# One in the upper half is believed of no card that was only seen: it would leave its meter no further card.
+EPOCH_BELIEVED_MAX: Final = EPOCH_MAX // 2
 
 _ENERGIES: Final = {Energy.ELECTRICITY: b"E", Energy.GAS: b"G"}
 _CARD: Final = Struct(f">B{SERIAL_BYTES}s1s")
@@ -42,6 +44,17 @@ class CardState(IntEnum):
 def is_reference(text: str) -> bool:
     """Whether a text is a customer's reference: 13 digits."""
     return len(text) == REFERENCE_CHARS and text.isascii() and text.isdigit()
+
+
+def read_serial(text: str) -> bytes:
+    """The serial number of a card that a person has typed, 8 bytes. Raises InputError."""
+    try:
+        serial = bytes.fromhex(text)
+    except ValueError:
+        serial = b""
+    if len(serial) != SERIAL_BYTES:
+        raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
+    return serial
 
 
 @dataclass(frozen=True, slots=True)

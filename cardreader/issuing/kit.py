@@ -44,14 +44,18 @@ class CardOrder:
     oldest_generation: int = 0
 
 
-def make_kit(fleet_key: bytes, wanted: CardOrder, letters_held: int) -> IssuingKit:
+def make_kit(
+    fleet_key: bytes, wanted: CardOrder, letters_held: int, key_of_meters: bytes | None = None
+) -> IssuingKit:
     """The kit of one card. `letters_held`: the number of the last letter that the card took (0: none).
 
-    Raises ValueError for a pairing that cannot be.
+    `fleet_key`: the fleet's first one, from which all keys of cards derive. `key_of_meters`: the generation
+    of it with which the meter was made; None: the first one too. Raises ValueError for a pairing that cannot
+    be.
     """
     serial = wanted.serial
     issuer = issuer_keys(fleet_key, serial)
-    meter = meter_keys_of_fleet(fleet_key, wanted.meter, serial, wanted.epoch)
+    meter = meter_keys_of_fleet(key_of_meters or fleet_key, wanted.meter, serial, wanted.epoch)
     letters = (
         KeyLetter(serial, letters_held + 1, meter, wanted.epoch),
         kiosk_letter(fleet_key, serial, letters_held + 2, wanted.generation, wanted.oldest_generation),

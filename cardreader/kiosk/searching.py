@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, or_, select
 
+from cardreader.files.identity import EPOCH_BELIEVED_MAX
 from cardreader.kiosk.tables import CardSeenRow, RefundToldRow, TakenPaymentRow
 
 
@@ -52,8 +53,12 @@ def find(session: Session, sought: Sought, limit: int) -> FoundHere:
 
 
 def latest_card(session: Session, meter: str) -> CardSeenRow | None:
-    """The latest card of a meter that was here, by its pairing epoch; it may outlive the session."""
-    cards = select(CardSeenRow).where(CardSeenRow.meter == meter)
+    """The latest card of a meter that was here, by its pairing epoch; it may outlive the session.
+
+    What is on a card proves nothing: whoever has a kiosk's keys could write any epoch. So one that would
+    leave the meter no further card is not believed.
+    """
+    cards = select(CardSeenRow).where(CardSeenRow.meter == meter, CardSeenRow.pairing <= EPOCH_BELIEVED_MAX)
     found = session.exec(cards.order_by(col(CardSeenRow.pairing).desc()).limit(1)).first()
     if found is not None:
         session.expunge(found)

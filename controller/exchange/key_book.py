@@ -22,10 +22,15 @@ _LINK: Final = "link/"
 
 
 class ProvenKey(Struct, frozen=True):
-    """The generation that somebody has proved, and the half that a meter drew; empty: a derived key."""
+    """The generation that somebody has proved, and the half that a meter drew; empty: a derived key.
+
+    `made`: the generation from which the key of a meter's manufacture derives: its cards open with that one
+    for good.
+    """
 
     generation: int
     public: str = ""
+    made: int = FIRST_GENERATION
 
 
 # The fleet's key of a generation, if it is in the home.
@@ -104,10 +109,10 @@ class KeyBook:
         """As `prove_holds`, of any word of a meter that may tell of a new key; `way`: what its MAC covers."""
         if isinstance(told, UnsetType) or self._is_proven(meter, told):
             return self.prove_word(word, purpose, way, meter)
-        key = self._vouched(meter, told)
-        if key is None or proof_of(word, purpose, way, key) is not Proof.AUTHENTIC:
+        found = self._vouched(meter, told)
+        if found is None or proof_of(word, purpose, way, found[1]) is not Proof.AUTHENTIC:
             return Proof.FORGED
-        self._note(_METER + meter, ProvenKey(told.generation, told.public))
+        self._note(_METER + meter, ProvenKey(told.generation, told.public, found[0]))
         return Proof.AUTHENTIC
 
     def keys_of(self, meter: str) -> Iterator[bytes]:
@@ -128,22 +133,33 @@ class KeyBook:
                 del self.unstored[name]
 
     def _is_proven(self, meter: str, told: KeyTold) -> bool:
-        return self._proven.get(_METER + meter) == ProvenKey(told.generation, told.public)
+        proven = self._proven.get(_METER + meter)
+        return proven is not None and (proven.generation, proven.public) == (told.generation, told.public)
 
-    def _vouched(self, meter: str, told: KeyTold) -> bytes | None:
-        """The key that a meter tells of, where a key that counts now vouches for it."""
+    def _vouched(self, meter: str, told: KeyTold) -> tuple[int, bytes] | None:
+        """The key that a meter tells of, where a key that counts now vouches for it.
+
+        With the generation of the meter's manufacture.
+        """
         if told.generation < self._floor(_METER + meter):
             return None
-        before = [vouch(key, meter, told.generation, told.public) for key in self.keys_of(meter)]
-        if not set(before) & set(told.vouches):
-            return None
+        before = next(
+            (
+                generation
+                for generation, key in self._of_meter(meter)
+                if vouch(key, meter, told.generation, told.public) in told.vouches
+            ),
+            None,
+        )
         secret = self._secret_of(told.generation)
-        if secret is None:
+        if before is None or secret is None:
             return None
         try:
-            return agreed_by_office(secret, told.public, OF_METERS, meter)
+            key = agreed_by_office(secret, told.public, OF_METERS, meter)
         except DocumentError:
             return None
+        proven = self._proven.get(_METER + meter)
+        return (proven.made if proven is not None and proven.public else before), key
 
     def _secret_of(self, generation: int) -> bytes | None:
         if generation not in self._secrets and (found := self._find(generation)) is not None:
@@ -176,7 +192,7 @@ class KeyBook:
     def _note_derived(self, meter: str, generation: int) -> None:
         proven = self._proven.get(_METER + meter)
         if proven is None or not proven.public:
-            self._note(_METER + meter, ProvenKey(generation))
+            self._note(_METER + meter, ProvenKey(generation, made=generation))
 
     def _note(self, name: str, proven: ProvenKey) -> None:
         """Of a fleet whose key was never replaced nothing needs to be kept."""

@@ -27,13 +27,13 @@ def load_book(session: Session, secrets: Mapping[int, bytes], find: FindsSecret)
 def proven_keys(session: Session) -> dict[str, ProvenKey]:
     """What is known to be proved, by `meter/NAME` and `link/NAME`."""
     rows = session.exec(select(ProvenKeyRow))
-    return {row.id: ProvenKey(row.generation, row.public) for row in rows}
+    return {row.id: ProvenKey(row.generation, row.public, row.made) for row in rows}
 
 
 def store_proven(session: Session, book: KeyBook) -> dict[str, ProvenKey]:
     """Store what is new in the book; returns it, for `KeyBook.stored` once it is committed."""
     done = dict(book.unstored)
-    rows = [(name, each.generation, each.public) for name, each in done.items()]
+    rows = [(name, each.generation, each.public, each.made) for name, each in done.items()]
     if rows:
-        upsert(session, "proven_key", ("id",), ("id", "generation", "public"), rows)
+        upsert(session, "proven_key", ("id",), ("id", "generation", "public", "made"), rows)
     return done

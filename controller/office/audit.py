@@ -66,6 +66,7 @@ class AuditAct(StrEnum):
     CARD_KEYS = "card_keys"
     DOUBT_PAYMENT = "doubt_payment"
     KIOSK_REFUND = "kiosk_refund"
+    KIT = "kit"
 
 
 class AuditedAct(Struct, frozen=True, kw_only=True):

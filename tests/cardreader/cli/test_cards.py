@@ -130,7 +130,7 @@ def test_the_fleets_key_makes_the_cards_of_its_meters(tmp_path: Path) -> None:
         ("issue --list no.csv --out cards", "--list: no.csv: cannot be read: No such file or directory"),
         (
             "issue --list notes.txt --out cards",
-            "columns; allowed: meter, energy, reference, epoch; needed: meter",
+            "columns; allowed: meter, energy, reference, epoch, fleet_generation; needed: meter",
         ),
         ("card dump card.bin", 'CARD: "card.bin" is a file; allowed: virtual:FILE'),
         ("card dump virtual:no.bin", "no.bin: no such file; `relance-kiosk issue --reader virtual:no.bin`"),

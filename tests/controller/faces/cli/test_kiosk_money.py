@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from sqlmodel import select
 
+from cardreader.issuing.kit_files import read_kit_facts
 from controller.database.kiosk_tables import KioskRow, KioskStatementRow
 from controller.database.tables import DeliveryRow
 from controller.exchange.key_book import KeyBook
@@ -159,3 +160,23 @@ def test_a_kiosk_is_given_areas_of_the_file(asked: Path, tmp_path: Path) -> None
     assert (wrong.status, "allowed: Mons, Namur" in wrong.err) == (2, True)
     both = call(asked, "kiosk", "serves", KIOSK, "--area", "Mons", "--none", "--as", "anne")
     assert (both.status, "allowed: one of them" in both.err) == (2, True)
+
+
+def test_a_kit_is_made_for_the_next_card(asked: Path) -> None:
+    out = asked / "kit.json"
+    made = ("kiosk", "kit", KIOSK, "m00001", "--serial", "00000000000000aa", "--out", str(out))
+    found = call(asked, *made, "--json").found
+    assert (found["card"], found["meter"], found["epoch"], found["fleet_generation"]) == (
+        "00000000000000aa",
+        "m00001",
+        1,
+        1,
+    )
+    facts = read_kit_facts(out.read_bytes())
+    assert (facts.kiosk, facts.meter, facts.epoch) == (KIOSK, "m00001", 1)
+    assert call(asked, *made).out.endswith("pairing epoch 1.\n"), "the same card again is the same kit"
+    wrong = call(asked, "kiosk", "kit", KIOSK, "m00001", "--serial", "aa", "--out", str(out))
+    assert (wrong.status, wrong.err) == (2, '--serial: "aa"; allowed: 16 hex digits\n')
+    away = call(asked, *made[:-1], str(asked / "none" / "kit.json"))
+    assert away.status == 2
+    assert "cannot be written" in away.err
