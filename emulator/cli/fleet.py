@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import os
 import re
 import sys
@@ -193,10 +192,10 @@ def _plan(meters: int, links: int, seed: int, firmware: str, profile: str) -> Fl
 
 
 def _rate_permille(rate: float) -> int:
-    permille = round(rate * 1000) if math.isfinite(rate) else 0
-    if not 1 <= permille <= RATE_PERMILLE_MAX:
+    # Compared before it is rounded: the largest float is a number, and a thousand times it is none.
+    if not 1 <= rate * 1000 <= RATE_PERMILLE_MAX:
         raise InputError(f"--rate: {rate:g}; allowed: 0.001 to {RATE_PERMILLE_MAX // 1000}")
-    return permille
+    return round(rate * 1000)
 
 
 async def _run_links(running: Sequence[RunningLink], clock: Timekeeper, *, as_json: bool) -> Never:

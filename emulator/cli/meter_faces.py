@@ -1,7 +1,6 @@
 """`relance-emulator meter` with faces: which meter, where its faces are, and how it is told."""
 
 import asyncio
-import math
 import signal
 import sys
 from collections.abc import Mapping
@@ -37,6 +36,7 @@ from protocols.instants import UtcMs
 from protocols.rim.terminal import Exit, warn
 
 DEFAULT_NAME: Final = "m1"
+_RATE_MIN: Final = 0.001
 _RATE_MAX: Final = 1_000_000
 _EVERY_MAX: Final = 1_000_000
 
@@ -216,10 +216,10 @@ def _fault(text: str) -> tuple[TelegramFault | None, int]:
 
 
 def _rate_permille(rate: float) -> int:
-    permille = round(rate * 1000) if math.isfinite(rate) else 0
-    if not 1 <= permille <= _RATE_MAX * 1000:
-        raise InputError(f"--rate: {rate:g}; allowed: 0.001 to {_RATE_MAX}")
-    return permille
+    # Compared before it is multiplied: a thousand times the largest float is no number.
+    if not _RATE_MIN <= rate <= _RATE_MAX:
+        raise InputError(f"--rate: {rate:g}; allowed: {_RATE_MIN:g} to {_RATE_MAX}")
+    return round(rate * 1000)
 
 
 def _told_keys(options: FaceOptions, choice: FaceChoice, spec: MeterSpec) -> Mapping[str, str]:

@@ -207,6 +207,7 @@ WHOLE = (*BROKER, "--root", "root.json")
         ((*WHOLE, "--links", "21"), 2, "--links: 21; allowed: 1 to 20"),
         ((*WHOLE, "--meters", "many"), 2, "Invalid value for '--meters': \"many\"; allowed: a whole number"),
         ((*WHOLE, "--rate", "0"), 2, "--rate: 0; allowed: 0.001 to 100000"),
+        ((*WHOLE, "--rate", "1e308"), 2, "--rate: 1e+308; allowed: 0.001 to 100000"),
         ((*WHOLE, "--rate", "nan"), 2, "--rate: nan; allowed:"),
         ((*WHOLE, "--firmware", "best"), 2, '--firmware: "best"; allowed: guarded, legacy-2020'),
         ((*WHOLE, "--firmware", "legacy-2020", "--state", "x"), 2, "--state: legacy-2020 keeps nothing over"),

@@ -69,6 +69,8 @@ WRONG = [
     (("--p1", "tcp:127.0.0.1:0", "--profile", "legacy-2020"), "--p1: a legacy-2020 meter has no such port"),
     (("--p1", "tcp:127.0.0.1:0", "--firmware", "old"), '--firmware: "old"; allowed: guarded, legacy-2020'),
     (("--p1", "tcp:127.0.0.1:0", "--rate", "0"), "--rate: 0; allowed: 0.001 to 1000000"),
+    (("--p1", "tcp:127.0.0.1:0", "--rate", "1e308"), "--rate: 1e+308; allowed: 0.001 to 1000000"),
+    (("--p1", "tcp:127.0.0.1:0", "--rate", "nan"), "--rate: nan; allowed: 0.001 to 1000000"),
     (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crk"), '--p1-fault: "crk"; did you mean crc? allowed: '),
     (("--p1", "tcp:127.0.0.1:0", "--p1-fault", "crc:0"), '--p1-fault: "crc:0"; allowed: crc, or crc:N'),
     (("--optical", "com1"), '--optical: "com1"; allowed: tcp:HOST:PORT'),
