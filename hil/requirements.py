@@ -42,6 +42,12 @@ class RequirementRow:
         verdicts = [story.verdict for story in self.stories if story.verdict is not None]
         return max(verdicts, key=order.index, default=None)
 
+    @property
+    def counts(self) -> tuple[tuple[StoryVerdict, int], ...]:
+        """How many of its stories have each verdict, from good to bad; what none has is left out."""
+        verdicts = [story.verdict for story in self.stories]
+        return tuple((each, verdicts.count(each)) for each in StoryVerdict if each in verdicts)
+
 
 @dataclass(frozen=True, slots=True)
 class RequirementMatrix:

@@ -12,7 +12,6 @@ import typer
 
 from hil.cli.options import Json
 from hil.record.codec import read_record
-from hil.record.model import StoryVerdict
 from hil.requirements import RequirementMatrix, RequirementRow, matrix_of_record
 from protocols.rim.terminal import Exit
 
@@ -28,7 +27,8 @@ def list_requirements(
 ) -> int:
     """Say which story asks which requirement, and which requirement no story asks.
 
-    Ends with 1 if a requirement that a bench can ask has no story, or a story names one that there is not.
+    A table: requirement by requirement, its stories by their verdicts. Ends with 1 if a requirement that a
+    bench can ask has no story, or a story names one that there is not.
     """
     matrix = matrix_of_record(read_record(record))
     if as_json:
@@ -36,13 +36,18 @@ def list_requirements(
     else:
         width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
         for line in _lines(matrix):
-            sys.stdout.write(textwrap.fill(line, width, subsequent_indent=" " * 7) + "\n")
+            sys.stdout.write(
+                textwrap.fill(line, width, subsequent_indent=" " * 7, break_on_hyphens=False) + "\n"
+            )
     return Exit.NO if matrix.without_story or matrix.unknown else Exit.DONE
 
 
 def _lines(matrix: RequirementMatrix) -> Iterator[str]:
     for row in matrix.rows:
         yield f"{row.requirement.id:6} {_asked(row)}: {row.requirement.text}"
+        for verdict, _count in row.counts:
+            names = ", ".join(story.name for story in row.stories if story.verdict is verdict)
+            yield f"       {verdict}: {names}"
     if matrix.without_story:
         yield f"no story asks {', '.join(each.id for each in matrix.without_story)}"
     for name, stories in matrix.unknown.items():
@@ -51,8 +56,7 @@ def _lines(matrix: RequirementMatrix) -> Iterator[str]:
 
 def _asked(row: RequirementRow) -> str:
     if row.stories:
-        counts = {verdict: sum(story.verdict is verdict for story in row.stories) for verdict in StoryVerdict}
-        told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+        told = ", ".join(f"{count} {verdict}" for verdict, count in row.counts)
         return told or f"{len(row.stories)} declared"
     return "not for a bench" if row.requirement.elsewhere else "NO STORY"
 

@@ -64,7 +64,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class StoryMoment:
-    """Something that happened. `is_on`: what a state became, where the lane is one of a state."""
+    """Something that happened. `is_on`: what a state became; of the bench: the mains; of a check: right."""
 
     at_ms: UtcMs
     lane: Lane

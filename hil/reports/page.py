@@ -72,6 +72,7 @@ def page_of(run: RunRecord, zone: str) -> str:
         stories=[_story(number, each, legal) for number, each in in_order],
         calibrations=[_calibration(each, run) for each in run.calibrations],
         matrix=matrix_of_record(run),
+        numbers={each.name: number for number, each in enumerate(run.stories, 1)},
         scale_px=SCALE_PX,
     )
 

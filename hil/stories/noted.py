@@ -7,7 +7,7 @@ from typing import Final
 from cardreader.files.meter_state import MeterState
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
-from emulator.scenario.model import Do
+from emulator.scenario.model import Do, ProgrammedCutSpec
 from hil.capabilities import (
     BenchError,
     CardReader,
@@ -72,7 +72,7 @@ class NotedPower:
     def switch(self, *, on: bool) -> None:
         """As `Power`."""
         self._power.switch(on=on)
-        self._notebook.moment(Lane.BENCH, "mains on" if on else "mains off")
+        self._notebook.moment(Lane.BENCH, "mains on" if on else "mains off", is_on=on)
 
 
 class NotedSupply:
@@ -202,6 +202,10 @@ class NotedOrders:
     def bring(self, do: Do) -> None:
         """As `Orders`."""
         self._notebook.moment(Lane.ORDERS, told(do))
+        if isinstance(do, ProgrammedCutSpec):
+            at_ms = do.not_before_ms if do.time_ms is None else do.time_ms
+            if at_ms is not None:
+                self._notebook.planned(UtcMs(at_ms), f"the planned hour of {do.id}")
         self._orders.bring(do)
 
 
@@ -226,4 +230,5 @@ class NotedFactory:
         spec = meter.spec
         faults = f", faults {', '.join(spec.faults)}" if spec.faults else ""
         kind = f"{spec.firmware}, {spec.profile.name}, {spec.profile.energy}{faults}"
-        self._notebook.moment(Lane.BENCH, f"{spec.id} put onto the bench: {kind}")
+        # It comes with its mains on.
+        self._notebook.moment(Lane.BENCH, f"{spec.id} put onto the bench: {kind}", is_on=True)

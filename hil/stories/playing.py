@@ -9,6 +9,7 @@ from hil.binding import BoundBench
 from hil.capabilities import Factory
 from hil.interlock import Interlock
 from hil.record.model import Attachment, StoryRecord, StoryVerdict
+from hil.stories.black_box import black_box_of
 from hil.stories.notebook import Notebook
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory
@@ -84,6 +85,8 @@ def play_story(story: BenchStory, bench: BoundBench, interlock: Interlock) -> St
     except KeyboardInterrupt:
         interlock.make_safe(stage)
         raise InterruptedStory(record(Ended(StoryVerdict.NOT_RUN, "interrupted by the tester"))) from None
+    if ended.verdict is StoryVerdict.FAILED and (told := black_box_of(stage)) is not None:
+        notebook.attach(told)
     trouble = interlock.make_safe(stage)
     if trouble:
         ended = Ended(StoryVerdict.ERROR, " ".join(filter(None, (ended.why, trouble))), ended.trace)

@@ -45,6 +45,9 @@ TAGS = frozenset(
         "line",
         "rect",
         "circle",
+        "a",
+        "ul",
+        "li",
     ]
 )
 NUMBERS = st.integers(-(10**9), 10**9)
@@ -90,7 +93,8 @@ def test_no_record_brings_anything_that_acts_or_loads(record: RunRecord) -> None
     page = read(record)
     assert {tag for tag, _ in page.tags} <= TAGS
     for _tag, attributes in page.tags:
-        assert not [name for name in attributes if name in ("src", "href", "srcdoc") or name.startswith("on")]
+        assert not [name for name in attributes if name in ("src", "srcdoc") or name.startswith("on")]
+        assert (attributes.get("href") or "#").startswith("#"), "ways lead to this page alone"
 
 
 def test_what_a_meter_says_stays_text() -> None:
@@ -114,11 +118,44 @@ def test_the_supply_bar_goes_from_change_to_change_and_to_the_end() -> None:
     drawn = timeline_of(story("a", timeline=THE_NIGHT), BRUSSELS)
     assert drawn is not None
     supply = next(lane for lane in drawn.lanes if lane.name == "supply")
-    assert [bar.is_on for bar in supply.bars] == [True, False]
+    assert [bar.kind for bar in supply.bars] == ["on", "off"]
     first, second = supply.bars
     assert first.x_px + first.width_px == pytest.approx(second.x_px)
     assert [lane.name for lane in drawn.lanes] == ["bench", "orders", "clock", "supply", "credit", "check"]
     assert "supply: supply on, then supply off" in drawn.told
+
+
+def test_what_the_bench_switched_off_is_not_drawn_as_a_cut() -> None:
+    seen = (
+        moment(0, Lane.SUPPLY, "supplied", is_on=True),
+        moment(5_000, Lane.BENCH, "mains off", is_on=False),
+        moment(5_000, Lane.SUPPLY, "not supplied", is_on=False),
+        moment(9_000, Lane.BENCH, "mains on", is_on=True),
+        moment(12_000, Lane.SUPPLY, "supplied", is_on=True),
+    )
+    drawn = timeline_of(story("a", timeline=seen), BRUSSELS)
+    assert drawn is not None
+    supply = next(lane for lane in drawn.lanes if lane.name == "supply")
+    kinds = [bar.kind for bar in supply.bars if bar.width_px]
+    assert kinds == ["on", "no-mains", "off", "on"], "dark although the mains are back is a cut"
+    assert {mark.tone for lane in drawn.lanes for mark in lane.marks} == {"plain"}, "and no check was wrong"
+
+
+def test_how_long_each_gap_is_stands_between_its_instants() -> None:
+    seen = (moment(0, Lane.BENCH, "mains on"), moment(7_200_000, Lane.CHECK, "supply", is_on=True))
+    drawn = timeline_of(story("a", timeline=seen, ended_ms=seen[1].at_ms), BRUSSELS)
+    assert drawn is not None
+    assert [each.text for each in drawn.gaps] == ["2 h"]
+    assert drawn.ticks[0].x_px < drawn.gaps[0].x_px < drawn.ticks[1].x_px
+    assert [each.text for each in drawn.ticks] == ["Thu 2020-07-02 22:59 CEST", "Fri 2020-07-03 00:59 CEST"]
+
+
+def test_each_story_stands_under_its_requirements_with_its_verdict_and_a_way_to_it() -> None:
+    page = read(night())
+    ways = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    ids = {f"#{attributes['id']}" for tag, attributes in page.tags if "id" in attributes}
+    assert ways
+    assert ways <= ids
 
 
 def test_a_story_in_which_nothing_happened_has_no_picture() -> None:
