@@ -107,10 +107,11 @@ def greeting(version: int, challenge: bytes) -> Dialogue[Greeted]:
 class SecureSession:
     """An open session. After any error it must not be used any more: open another one."""
 
-    def __init__(self, messages: SecureMessages, greeting: Greeting) -> None:
-        """See `opening`."""
+    def __init__(self, messages: SecureMessages, greeting: Greeting, generation: int) -> None:
+        """See `opening`. `generation`: of the keys by which both sides have proved themselves."""
         self._messages = messages
         self.greeting = greeting
+        self.generation = generation
 
     @classmethod
     def opening(cls, greeted: Greeted, keys: KeySet) -> "Dialogue[SecureSession]":
@@ -130,8 +131,8 @@ class SecureSession:
         # The challenge follows from the sequence, and what we have proved to each other from the challenge.
         counted = scp03.pseudo_random_challenge(keys.static, greeted.greeting.sequence, AID)
         if counted != card_challenge:
-            return cls(messages, greeted.greeting._replace(sequence=-1))
-        return cls(messages, greeted.greeting)
+            return cls(messages, greeted.greeting._replace(sequence=-1), keys.generation)
+        return cls(messages, greeted.greeting, keys.generation)
 
     def sending(self, command: CommandApdu) -> Dialogue[ResponseApdu]:
         """The answer to a plain command that travels as a secure one."""

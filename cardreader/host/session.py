@@ -44,6 +44,7 @@ class HostSession:
         self._channel = channel
         self._session = session
         self.greeting = session.greeting
+        self.generation = session.generation
 
     @classmethod
     def open(cls, channel: CardChannel, keys: KeySet, challenge: bytes) -> "HostSession":

@@ -115,9 +115,11 @@ def look_at(
     Key letters that wait for this card are given to it first. `challenge`: 8 bytes never used before. Raises
     NotOurCardError for a foreign one, CardGoneError for one that is pulled out.
     """
-    _give_letter(kiosk, channel)
+    answered = _give_letter(kiosk, channel)
     session = open_with_kiosk_keys(channel, kiosk.home, challenge)
     with writing_kiosk(kiosk.engine) as store:
+        if answered is not None and _has_its_keys(kiosk, session, answered):
+            drop_document(store, answered.meter, answered.name)
         chain = note_seen(store, session.greeting.serial.hex(), session.greeting.sequence, now_ms)
     return session, read_contents(session, kiosk.memory), chain
 
@@ -159,26 +161,47 @@ def bring(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> Brought:
     return Brought(len(plan.writes), tuple(plan.left_out), waiting_here.times_held)
 
 
-def _give_letter(kiosk: Kiosk, channel: CardChannel) -> None:
-    """Gives a card its new keys. A letter that it has answered is done: it takes only later ones."""
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The letter that a card has answered. `name`: its object in the store."""
+
+    meter: str
+    name: str
+    serial: str
+
+
+def _give_letter(kiosk: Kiosk, channel: CardChannel) -> _Answered | None:
+    """Gives a card its new keys; None: no letter waits for it.
+
+    An answer is nobody's word yet: any card can say a serial number and 9000. So the letter stays.
+    """
     with reading_kiosk(kiosk.engine) as store:
         letters = {
-            serial: (row.meter, row.object, row.envelope) for serial, row in letters_waiting(store).items()
+            serial: (_Answered(row.meter, row.object, serial), row.envelope)
+            for serial, row in letters_waiting(store).items()
         }
     if not letters:
-        return
+        return None
     select_application(channel)
     found = letters.get(ask(channel, iso.DATA_SERIAL).hex())
     if found is None:
-        return
-    meter, name, letter = found
+        return None
+    answered, letter = found
     try:
         put_letter(channel, letter)
     except StatusError as error:
         if error.status not in _LETTER_REFUSED:
             raise
-    with writing_kiosk(kiosk.engine) as store:
-        drop_document(store, meter, name)
+    return answered
+
+
+def _has_its_keys(kiosk: Kiosk, session: HostSession, answered: _Answered) -> bool:
+    """Whether the card of the letter has proved that it holds the newest keys, which letters bring.
+
+    One that opens with those of an earlier generation alone is offered the letter again: those may be stolen.
+    """
+    is_its_card = session.greeting.serial.hex() == answered.serial
+    return is_its_card and session.generation == kiosk.home.cards.generation
 
 
 def is_paired(found: CardContents) -> bool:

@@ -10,11 +10,13 @@ from cardreader.card.card import SmartCard
 from cardreader.card.store import WholeMemory
 from cardreader.channel.keys import generation_key, kiosk_keys
 from cardreader.channel.letters import KeyLetter
+from cardreader.host.secure import NotOurCardError
 from cardreader.host.transport import InProcess
-from cardreader.iso7816.status import StatusError
+from cardreader.iso7816.instructions import Instruction
+from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.desk import CardAtDesk, bring, receive_card
-from cardreader.kiosk.home import CardsKey
+from cardreader.kiosk.home import CardsKey, GenerationKey
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash
 from cardreader.kiosk.recovering import recover
@@ -115,6 +117,44 @@ def test_a_card_that_hangs_keeps_nobody_out_of_the_store(desk: _Desk) -> None:
     bring(desk.till.kiosk, receive_card(desk.till.kiosk, Slow(), b"12345678", AT), AT)
     assert wrote
     assert PAPER in desk.on_card()
+
+
+class _Liar:
+    """A card of a stranger: it says the household's serial number, and the same status to all else."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status.to_bytes(2)
+
+    def transmit(self, command: bytes) -> bytes:
+        return SERIAL + b"\x90\x00" if command[1] == Instruction.GET_DATA else self._status
+
+
+@pytest.mark.parametrize("status", [StatusWord.OK, StatusWord.WRONG_DATA, StatusWord.CONDITIONS])
+def test_no_card_takes_a_letter_away_by_its_word_alone(desk: _Desk, status: StatusWord) -> None:
+    with writing_kiosk(desk.till.engine) as store:
+        keep_document(store, METER, f"letter/{SERIAL.hex()}", b"a letter", NOW_MS)
+    with pytest.raises((NotOurCardError, StatusError)):
+        receive_card(desk.till.kiosk, _Liar(status), b"12345678", AT)
+    with reading_kiosk(desk.till.engine) as store:
+        assert [each.envelope for each in documents_for(store, METER)] == [b"a letter"]
+
+
+def test_a_card_with_stolen_earlier_keys_takes_no_letter_away(desk: _Desk) -> None:
+    following = GENERATION + 1
+    earlier = desk.till.kiosk.home.cards
+    keys = CardsKey(
+        following,
+        generation_key(FLEET_KEY, following).hex(),
+        (GenerationKey(earlier.generation, earlier.key),),
+    )
+    desk.till.kiosk = replace(desk.till.kiosk, home=replace(desk.till.kiosk.home, cards=keys))
+    with writing_kiosk(desk.till.engine) as store:
+        # The card has keys of the earlier generation, and does not take what it is given.
+        keep_document(store, METER, f"letter/{SERIAL.hex()}", b"a letter", NOW_MS)
+    with desk.till.serving(desk.memory) as card:
+        assert card.meter == METER
+    with reading_kiosk(desk.till.engine) as store:
+        assert [each.envelope for each in documents_for(store, METER)] == [b"a letter"]
 
 
 def test_a_letter_goes_to_its_own_card_before_the_keys_are_used(desk: _Desk) -> None:
