@@ -1,6 +1,7 @@
 """A card from a kit, at a kiosk."""
 
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +19,13 @@ from protocols.rim.clocks import checked_now_ms
 _STOPPED: Final = "stopped: the card may be made or not; the same kit goes on, with this very card"
 
 
-def made_by_kit(kiosk: Kiosk, reader: str, path: Path, meter: str | None) -> tuple[dict[str, Any], str]:
-    """The card of a kit, with all that was paid here: as values and as a sentence."""
+def made_by_kit(
+    kiosk: Kiosk, reader: str, path: Path, meter: str | None, not_theirs: Collection[str] = ()
+) -> tuple[dict[str, Any], str]:
+    """The card of a kit, with all that was paid here: as values and as a sentence.
+
+    `not_theirs`: as `make_card`.
+    """
     kit = kit_for(kiosk.home, read_kit_file(path), f"--kit: {path}")
     pairing, serial = kit.pairing, kit.identity.serial.hex()
     if meter not in (None, pairing.meter):
@@ -30,7 +36,7 @@ def made_by_kit(kiosk: Kiosk, reader: str, path: Path, meter: str | None) -> tup
     known = pairing_known(kiosk, pairing.meter)
     with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
         changed = make_card(
-            kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), UtcMs(checked_now_ms())
+            kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), UtcMs(checked_now_ms()), not_theirs
         )
         total_ueur = bring_what_was_paid(kiosk, receive(kiosk, channel), UtcMs(checked_now_ms()))
         name = channel.name

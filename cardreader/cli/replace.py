@@ -24,7 +24,7 @@ from cardreader.cli.options import (
     StoreFile,
     office_key,
 )
-from cardreader.files.identity import CardState, Pairing
+from cardreader.files.identity import CardState, Pairing, read_serial
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.issuing.standing import next_epoch
@@ -40,6 +40,13 @@ from protocols.reasons import Energy
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
+NotTheirs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not-theirs", metavar="SERIAL", help="A card seen here that the household never had; repeatable."
+    ),
+]
+
 
 def replace_card(
     reader: Reader,
@@ -51,6 +58,7 @@ def replace_card(
     energy: Annotated[str, typer.Option(help="electricity or gas.")] = Energy.ELECTRICITY,
     reference: Annotated[str, typer.Option(metavar="DIGITS", help="The customer's 13 digits.")] = "",
     kit: KitOption = None,
+    not_theirs: NotTheirs = None,
     home: KioskHomeOption = None,
     store: StoreFile = None,
     station: Annotated[str, typer.Option(metavar="NAME", help="Who issues, for the card's log.")] = "office",
@@ -65,14 +73,18 @@ def replace_card(
 
     It has the next pairing epoch: from its first visit on the meter refuses every earlier card. Nothing is
     lost with a card: what was paid stands in the ledger. A kiosk has no key that makes cards: with --home the
-    office gives it a --kit for this card, or makes the card itself.
+    office gives it a --kit for this card, or makes the card itself. A card that was seen here and
+    says that it is later than the kit's holds it up, until it is said to be --not-theirs.
     """
+    others = [read_serial(each, "--not-theirs").hex() for each in not_theirs or ()]
     if kit is not None:
         if fleet_key is not None or epoch is not None or reference or energy != Energy.ELECTRICITY:
             raise InputError("--kit: says by itself what the card is; allowed beside it: --meter, --home")
         with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
-            _write(*made_by_kit(kiosk, reader, kit, meter), as_json=as_json)
+            _write(*made_by_kit(kiosk, reader, kit, meter, others), as_json=as_json)
         return Exit.DONE
+    if others:
+        raise InputError("--not-theirs: allowed with --kit: the office says itself which card it makes")
     if meter is None:
         raise InputError("--meter: missing; needed without --kit: whose card is lost")
     if home is not None and fleet_key is None:

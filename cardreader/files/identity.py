@@ -46,14 +46,14 @@ def is_reference(text: str) -> bool:
     return len(text) == REFERENCE_CHARS and text.isascii() and text.isdigit()
 
 
-def read_serial(text: str) -> bytes:
+def read_serial(text: str, where: str = "--serial") -> bytes:
     """The serial number of a card that a person has typed, 8 bytes. Raises InputError."""
     try:
         serial = bytes.fromhex(text)
     except ValueError:
         serial = b""
     if len(serial) != SERIAL_BYTES:
-        raise InputError(f"--serial: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
+        raise InputError(f"{where}: {quoted(text)}; allowed: {2 * SERIAL_BYTES} hex digits")
     return serial
 
 

@@ -4,11 +4,12 @@ A kiosk holds no key that makes cards. A kit is for one card and one household: 
 no other. Killed anywhere, the same kit and the same card make it good.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cardreader.files.identity import Pairing
 from cardreader.host.transport import CardChannel
 from cardreader.issuing.kit import CardOrder, IssuingKit, make_kit
 from cardreader.issuing.kit_files import KIT_BYTES_MAX, KitFacts, open_kit, read_kit_facts
@@ -20,8 +21,9 @@ from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import account_of
 from cardreader.kiosk.paying import purse_of, state_on_card
 from cardreader.kiosk.replaced import latest_made, note_made
-from cardreader.kiosk.searching import latest_card
+from cardreader.kiosk.searching import cards_seen_from, latest_card
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import CardSeenRow
 from protocols.errors import DocumentError, InputError, RefusedError
 from protocols.instants import UtcMs
 from protocols.reasons import Energy
@@ -104,13 +106,38 @@ def practice_kit(
     return make_kit(practice_key(kiosk.home.practice), wanted, letters_held(channel))
 
 
-def make_card(kiosk: Kiosk, channel: CardChannel, kit: IssuingKit, challenge: bytes, now_ms: UtcMs) -> bool:
+class LaterCardError(RefusedError):
+    """A kit of the office, and a card of its meter was seen here that says that it is as late, or later.
+
+    Either is possible: the office made a further card since, and the meter would refuse the kit's; or whoever
+    has the kiosks' keys made a card that says so. A person decides, who can ask the household and the office.
+    """
+
+    def __init__(self, pairing: Pairing, seen: Sequence[CardSeenRow]) -> None:
+        serials = " ".join(f"--not-theirs {each.serial}" for each in seen)
+        super().__init__(
+            f"kit: it is of pairing epoch {pairing.epoch}, and a card of epoch {seen[0].pairing} of meter "
+            f"{pairing.meter} was seen here; allowed: a kit above it; or {serials}, where the household "
+            "never had that card, and the office made none"
+        )
+
+
+def make_card(
+    kiosk: Kiosk,
+    channel: CardChannel,
+    kit: IssuingKit,
+    challenge: bytes,
+    now_ms: UtcMs,
+    not_theirs: Collection[str] = (),
+) -> bool:
     """Makes the card of the kit; every earlier card of its meter is void here from then on.
 
-    Returns False where it is that card already. Raises RefusedError for a card of somebody else, and where a
-    later card of the meter is known; CardGoneError where it was pulled out: then the same kit goes on.
+    `not_theirs`: serial numbers of cards of which a person says that the household never had them: what those
+    say holds no card up. Returns False where it is that card already. Raises RefusedError for a card of
+    somebody else, and where a later one was made here; LaterCardError where one was only seen; CardGoneError
+    where it was pulled out: then the same kit goes on.
     """
-    _check_is_latest(kiosk, kit)
+    _check_is_latest(kiosk, kit, not_theirs)
     changed = personalise(channel, kit, challenge, kiosk.station, now_ms)
     with writing_kiosk(kiosk.engine) as session:
         note_made(session, kit.identity.serial.hex(), kit.pairing, now_ms)
@@ -127,15 +154,22 @@ def bring_what_was_paid(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> int:
     return total_ueur
 
 
-def _check_is_latest(kiosk: Kiosk, kit: IssuingKit) -> None:
-    """The card itself may be known already, by an earlier run of the same act."""
-    pairing, serial = kit.pairing, kit.identity.serial.hex()
+def later_cards(kiosk: Kiosk, meter: str, epoch: int, serial: str) -> list[CardSeenRow]:
+    """The other cards of a meter that were seen here and say that they are of this epoch, or later."""
     with reading_kiosk(kiosk.engine) as session:
-        last, made = latest_card(session, pairing.meter), latest_made(session, pairing.meter)
-    is_behind = last is not None and last.serial != serial and pairing.epoch <= last.pairing
-    if is_behind or pairing.epoch < made:
-        known = max(made, 0 if last is None else last.pairing)
+        return [each for each in cards_seen_from(session, meter, epoch) if each.serial != serial]
+
+
+def _check_is_latest(kiosk: Kiosk, kit: IssuingKit, not_theirs: Collection[str]) -> None:
+    """The card itself may be known already, by an earlier run of the same act."""
+    pairing = kit.pairing
+    with reading_kiosk(kiosk.engine) as session:
+        made = latest_made(session, pairing.meter)
+    if pairing.epoch < made:
         raise RefusedError(
-            f"kit: it is of pairing epoch {pairing.epoch}, and a card of epoch {known} of meter "
-            f"{pairing.meter} is known here; allowed: a kit above it"
+            f"kit: it is of pairing epoch {pairing.epoch}, and a card of epoch {made} of meter "
+            f"{pairing.meter} was made here; allowed: a kit above it"
         )
+    seen = later_cards(kiosk, pairing.meter, pairing.epoch, kit.identity.serial.hex())
+    if any(each.serial not in not_theirs for each in seen):
+        raise LaterCardError(pairing, seen)

@@ -65,6 +65,22 @@ def latest_card(session: Session, meter: str) -> CardSeenRow | None:
     return found
 
 
+def cards_seen_from(session: Session, meter: str, epoch: int) -> list[CardSeenRow]:
+    """The cards of a meter of this pairing epoch and later that were here, the latest first.
+
+    They may outlive the session. What is believed of them: see `latest_card`.
+    """
+    cards = (
+        select(CardSeenRow)
+        .where(CardSeenRow.meter == meter)
+        .where(col(CardSeenRow.pairing).between(epoch, EPOCH_BELIEVED_MAX))
+        .order_by(col(CardSeenRow.pairing).desc(), col(CardSeenRow.serial))
+    )
+    found = list(session.exec(cards))
+    session.expunge_all()
+    return found
+
+
 def refund_told(session: Session, payment: TakenPaymentRow) -> RefundToldRow | None:
     """How far the office is with the refund of a payment; None: it has not said."""
     found = session.get(RefundToldRow, (payment.id, payment.meter, payment.amount_ueur))

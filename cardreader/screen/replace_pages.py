@@ -18,6 +18,7 @@ from cardreader.kiosk.making import (
     bring_what_was_paid,
     kit_for,
     kits_here,
+    later_cards,
     make_card,
     pairing_known,
     practice_kit,
@@ -54,11 +55,13 @@ def check_page(visit: Clerk, meter: str) -> Response:
     """Which card it is that ends, whether there is a kit, and what to do with the new one."""
     kiosk, name = visit.screen.settings.kiosk, _name(meter)
     known = pairing_known(kiosk, name)
-    kits = [facts for facts, _data in kits_here(kiosk.home, name) if facts.epoch > known.epoch]
+    kits = [facts for facts, _data in kits_here(kiosk.home, name) if facts.epoch > known.made]
+    later = {card.serial: card for each in kits for card in later_cards(kiosk, name, each.epoch, each.card)}
     return visit.page(
         "replace_check.html",
         known=known,
         kits=kits,
+        later=sorted(later),
         has_kit=bool(kits) or bool(kiosk.home.practice),
         energies=tuple(Energy) if kiosk.home.practice else (),
     )
@@ -69,16 +72,17 @@ def replace(
     visit: Posted,
     meter: Annotated[str, Form()] = "",
     energy: Annotated[Energy, Form()] = Energy.ELECTRICITY,
+    not_theirs: Annotated[tuple[str, ...], Form()] = (),
 ) -> Response:
     """The card that lies there becomes the household's, with all that was paid here; again: the same.
 
-    `energy`: of the meter, in practice; elsewhere the kit says it.
+    `energy`: of the meter, in practice; elsewhere the kit says it. `not_theirs`: as `make_card`.
     """
     screen, name = visit.screen, _name(meter)
     kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
     with screen.slot.taken() as channel:
         kit = _kit(visit, channel, name, energy)
-        make_card(kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+        make_card(kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), now_ms, not_theirs)
         total_ueur = bring_what_was_paid(kiosk, screen.slot.receive(channel), now_ms)
     return visit.page(
         "replaced.html",

@@ -102,12 +102,13 @@ def make_card(
     seed: str = SEED,
     energy: Energy = Energy.ELECTRICITY,
     serial: bytes = SERIAL,
+    epoch: int = 1,
 ) -> None:
     """A card of a household, issued with the keys of practice of this seed."""
     fleet, memory = practice_key(seed), WholeMemory()
     make_blank_card(memory, serial, issuer_keys(fleet, serial))
     VirtualCard.create(path, memory)
-    kit = make_kit(fleet, CardOrder(serial, energy, meter, 1, "5414000000042", 1), 0)
+    kit = make_kit(fleet, CardOrder(serial, energy, meter, epoch, "5414000000042", 1), 0)
     with VirtualCard(path) as inserted:
         assert personalise(inserted, kit, b"12345678", "office", NOW_MS)
 

@@ -104,7 +104,7 @@ def test_a_kiosk_makes_the_card_for_which_the_office_has_made_it_a_kit(desk: Pat
     assert "--kiosk: missing" in run(*kit, "--out", "kit.json", cwd=desk, status=2).stderr
     told(*kit, "--kiosk", "k1", "--out", "kit.json", cwd=desk)
     assert (desk / "kit.json").stat().st_mode & 0o077 == 0
-    words = ("replace", *home, "--reader", "virtual:new.bin", "--kit", "kit.json")
+    words = ("replace", *home, "--reader", "virtual:new.bin", "--kit", "kit.json", "--not-theirs", 16 * "e")
     assert "allowed with this kit: m00042" in run(*words, "--meter", "m2", cwd=desk, status=2).stderr
     made = told(*words, cwd=desk)
     assert (made["card"], made["epoch"], made["replaces"], made["did"]) == (blank, 2, 1, "issued")

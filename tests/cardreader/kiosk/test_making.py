@@ -9,10 +9,12 @@ import pytest
 
 from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
-from cardreader.card.store import WholeMemory
+from cardreader.card.keyring import KEYRING, KeyRing
+from cardreader.card.store import Store, WholeMemory
 from cardreader.channel.keys import generation_key, issuer_keys, kiosk_keys, meter_keys_of_fleet
-from cardreader.files.identity import CardState, Pairing
-from cardreader.files.layout import STATEMENTS
+from cardreader.files.identity import CardIdentity, CardState, Pairing
+from cardreader.files.layout import CARD as CARD_FILE
+from cardreader.files.layout import PAIRING, STATEMENTS, stored_as
 from cardreader.host.transport import InProcess
 from cardreader.issuing.kit import IssuingKit
 from cardreader.issuing.kit_files import NONCE_BYTES, seal_kit
@@ -21,6 +23,7 @@ from cardreader.kiosk.desk import Kiosk, receive_card
 from cardreader.kiosk.home import practice_home, write_home
 from cardreader.kiosk.making import (
     KITS_FOLDER,
+    LaterCardError,
     bring_what_was_paid,
     kit_for,
     kits_here,
@@ -76,12 +79,18 @@ def till(tmp_path: Path) -> Iterator[Till]:
     made.engine.dispose()
 
 
-def make(till: Till, memory: WholeMemory, kit: IssuingKit, steps: int | None = None) -> int:
+def make(
+    till: Till,
+    memory: WholeMemory,
+    kit: IssuingKit,
+    steps: int | None = None,
+    not_theirs: tuple[str, ...] = (),
+) -> int:
     """The card of the kit with what was paid; the program is killed after so many steps."""
     till.fuse.steps = steps
     try:
         channel = FusedChannel(memory, till.fuse)
-        make_card(till.kiosk, channel, kit, challenge(), AT)
+        make_card(till.kiosk, channel, kit, challenge(), AT, not_theirs)
         card = receive_card(till.kiosk, channel, challenge(), AT)
         return bring_what_was_paid(till.kiosk, card, AT)
     finally:
@@ -153,6 +162,42 @@ def test_a_kit_that_is_not_the_latest_makes_no_card(till: Till) -> None:
     other = bytes(8)
     with pytest.raises(RefusedError, match="allowed: a kit above it"):
         make(till, virgin(other), new_kit(2, other))
+
+
+def forged(till: Till, epoch: int, serial: bytes = 8 * b"\xee") -> str:
+    """A card that whoever has the kiosks' keys has made of software was here. Returns its serial number."""
+    keys = kiosk_keys(generation_key(FLEET_KEY, KIOSK.generation), KIOSK.generation, serial)
+    memory = virgin(serial)
+    cells = Store(memory)
+    ring = KeyRing.decode(cells.read(KEYRING)).with_set(keys, 1, 0)
+    said = Pairing(CardState.PAIRED, epoch, METER, "")
+    identity = CardIdentity(serial, Energy.ELECTRICITY)
+    cells.commit(
+        {KEYRING: ring.encode(), stored_as(PAIRING): said.encode(), stored_as(CARD_FILE): identity.encode()}
+    )
+    with till.serving(memory) as card:
+        assert card.pairing == said
+    return serial.hex()
+
+
+@pytest.mark.parametrize("epoch", [2, 30_000])
+def test_a_card_that_was_only_seen_holds_the_kit_up_until_a_person_says_whose_it_is(
+    till: Till, epoch: int
+) -> None:
+    seen = [forged(till, epoch), forged(till, epoch, 8 * b"\xdd")]
+    for not_theirs in ((), (seen[0],), (NEW.hex(),)):
+        with pytest.raises(LaterCardError, match=rf"--not-theirs {seen[1]} --not-theirs {seen[0]}, where"):
+            make(till, virgin(), new_kit(), not_theirs=not_theirs)
+    memory = virgin()
+    assert make(till, memory, new_kit(), not_theirs=(*seen, "else")) == total_on(memory) == 20 * EURO
+    assert pairing_known(till.kiosk, METER).made == 2
+
+
+def test_what_was_made_here_is_everybodys(till: Till) -> None:
+    make(till, virgin(), new_kit(3))
+    with pytest.raises(RefusedError, match="was made here; allowed: a kit above it") as refused:
+        make(till, virgin(bytes(8)), new_kit(2, bytes(8)), not_theirs=(NEW.hex(),))
+    assert not isinstance(refused.value, LaterCardError)
 
 
 def test_an_earlier_kit_of_the_very_card_makes_nothing_of_it(till: Till) -> None:

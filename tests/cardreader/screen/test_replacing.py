@@ -11,15 +11,16 @@ from cardreader.issuing.kit import CardOrder, make_kit
 from cardreader.issuing.kit_files import NONCE_BYTES, seal_kit
 from cardreader.issuing.practice import practice_key
 from cardreader.kiosk.home import PRACTICE_ISSUER
-from cardreader.kiosk.making import KITS_FOLDER
+from cardreader.kiosk.making import KITS_FOLDER, pairing_known
 from cardreader.loading.progress import progress_of
 from cardreader.readers.virtual import VirtualCard
 from protocols.documents.kind_rule import Kind
 from protocols.reasons import Energy
-from tests.cardreader.kiosk_screen import SEED, Counter
+from tests.cardreader.kiosk_screen import SEED, Counter, make_card
 from tests.cardreader.screen_forms import text_of
 
 NEW = bytes.fromhex("00000000000000aa")
+SEEN = 8 * b"\xee"
 REFERENCE = "5414000000042"
 
 
@@ -96,5 +97,18 @@ def test_a_real_kiosk_makes_the_card_of_a_kit_and_no_other(counter: Counter) -> 
     (folder / KITS_FOLDER / "m1.json").write_bytes(kit)
     assert "The office has made a kit for card 00000000000000aa." in text_of(counter.get("/replace/m1"))
     assert "The office has made no kit" in counter.post("/replace", page, {"meter": "m2"}, status=409)
+    make_card(seen := counter.card.with_suffix(".seen"), "m1", serial=SEEN, epoch=3)
+    counter.card.rename(counter.card.with_suffix(".new"))
+    seen.rename(counter.card)
+    counter.slot.look()
+    counter.card.unlink()
+    counter.card.with_suffix(".new").rename(counter.card)
+    counter.slot.look()
+    check = counter.get("/replace/m1")
+    assert f"The household never had card {SEEN.hex()}" in text_of(check)
+    assert "was seen here; allowed: a kit above it" in counter.post("/replace", page, {"meter": "m1"}, 409)
+    # It is made; then its payments are asked for, and the kiosk of practice is no real one.
+    counter.post("/replace", page, {"meter": "m1", "not_theirs": SEEN.hex()}, 409)
+    assert pairing_known(counter.kiosk, "m1").made == 2
     counter.card.rename(counter.card.with_suffix(".new"))
     assert "There is no card" in counter.post("/replace", page, {"meter": "m1"}, status=409)
