@@ -19,12 +19,19 @@ from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.issuing.practice import practice_answers, practice_key
-from cardreader.kiosk.exchange import LETTER, TIME, hear, letters_waiting, note_seen, open_with_kiosk_keys
+from cardreader.kiosk.exchange import (
+    LETTER,
+    answers_asked,
+    hear,
+    letters_waiting,
+    note_seen,
+    open_with_kiosk_keys,
+)
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.replaced import SupersededCardError, latest_made, speaks_on_a_later_card
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
-from cardreader.kiosk.store import documents_for, drop_document, reading_kiosk, writing_kiosk
+from cardreader.kiosk.store import TIME, documents_for, drop_document, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.loads import LeftOut, LoadPlan, by_importance, plan_load
@@ -291,7 +298,13 @@ def _waiting_here(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> _WaitingHere
         with writing_kiosk(kiosk.engine) as store:
             for name in old:
                 drop_document(store, card.meter, name)
-    news = [(name, each) for name, each in kept if each not in answered and not name.startswith(LETTER)]
+    news = [
+        (name, each)
+        for name, each in kept
+        if each not in answered
+        and not name.startswith(LETTER)
+        and (not name.startswith(TIME) or answers_asked(card.found, each))
+    ]
     documents = [each for name, each in news if kiosk.tells_time or not name.startswith(TIME)]
     held = len(news) - len(documents)
     if kiosk.home.practice:

@@ -18,14 +18,15 @@ from cardreader.host.session import HostSession, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.kiosk.home import GenerationKey, KioskHome
 from cardreader.kiosk.store import keep_ask, queue_outgoing
-from cardreader.kiosk.tables import CardDocumentRow, CardSeenRow, UpChannel
+from cardreader.kiosk.tables import CardDocumentRow, CardSeenRow, MeterAskRow, UpChannel
 from cardreader.loading.contents import CardContents
+from protocols.documents.envelope import read_envelope
+from protocols.documents.orders import TimeAnswer, read_time
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
 from protocols.link.kiosk_words import card_heard_bodies
 from protocols.link.messages import TimeAsk, read_message
 
-TIME: Final = "time/"
 # With the serial number of the card that it is for, since only that card takes it.
 LETTER: Final = "letter/"
 
@@ -70,6 +71,22 @@ def letters_waiting(store: Session) -> dict[str, CardDocumentRow]:
     return {row.object.removeprefix(LETTER): row for row in rows}
 
 
+def answers_asked(found: CardContents, document: bytes) -> bool:
+    """Whether this answer of a time authority is to an ask that lies on the card.
+
+    A meter takes the answer to its own nonce alone; any other one would take the room of that.
+    """
+    nonces = set[str]()
+    for word in found.asks.words:
+        with suppress(DocumentError):  # garbage on a card: nobody answers it
+            nonces.add(read_message(word, TimeAsk).nonce)
+    try:
+        answer = read_time(read_envelope(document).payload)
+    except DocumentError:
+        return False  # no meter takes it
+    return isinstance(answer, TimeAnswer) and answer.nonce in nonces
+
+
 def hear(
     store: Session,
     found: CardContents,
@@ -84,9 +101,13 @@ def hear(
     """
     for word in asks:
         try:
-            keep_ask(store, meter, read_message(word, TimeAsk).source.value, word, now_ms)
+            asked = read_message(word, TimeAsk)
         except DocumentError:
             continue  # garbage on a card: nobody answers it
+        ask = MeterAskRow(
+            meter=meter, source=asked.source.value, card=serial, nonce=asked.nonce, word=word, at_ms=now_ms
+        )
+        keep_ask(store, ask)
     words = (found.state.word, *found.reports.words, *found.proofs.words)
     digest = sha256(b"\0".join(words)).hexdigest()
     row = store.get(CardSeenRow, serial) or CardSeenRow(serial=serial, meter=meter)

@@ -31,6 +31,11 @@ from protocols.errors import InputError, UnreachableError
 _BUSY_MS: Final = 10_000
 # "rlnK": a file of another program is not taken for a store.
 _APPLICATION: Final = 0x726C6E4B
+# The form since which asks are kept by the card that brought them.
+_ASKS_BY_CARD: Final = 4
+ASKS_KEPT: Final = 2
+# How the objects of answers to asks begin.
+TIME: Final = "time/"
 _HEARD: Final = ("heard/wall_ms", "heard/tick_ms", "heard/boot")
 _BEGUN: Final = ("begun/wall_ms", "begun/tick_ms", "begun/boot")
 
@@ -116,7 +121,7 @@ def acknowledge(session: Session, number: int) -> bool:
 def keep_document(session: Session, meter: str, name: str, envelope: bytes, since_ms: int) -> None:
     """Has a document put onto the meter's card, in the place of the earlier one of the same `name`.
 
-    `name` is the document's object, such as `hold/h1`, or `root`, `issuers`, `time/SOURCE`, `letter`.
+    `name` is the document's object, such as `hold/h1`, or `root`, `issuers`, `time/SOURCE/NONCE`, `letter`.
     """
     session.merge(CardDocumentRow(meter=meter, object=name, envelope=envelope, since_ms=since_ms))
 
@@ -136,24 +141,54 @@ def documents_for(session: Session, meter: str) -> list[CardDocumentRow]:
     return list(session.exec(found.order_by(col(CardDocumentRow.since_ms), col(CardDocumentRow.object))))
 
 
-def keep_ask(session: Session, meter: str, source: str, word: bytes, at_ms: int) -> bool:
-    """A meter's ask for the time, from its card. Returns False for one that is kept already."""
-    row = session.get(MeterAskRow, (meter, source))
-    if row is not None and row.word == word:
+def keep_ask(session: Session, ask: MeterAskRow) -> bool:
+    """A meter's ask for the time, from its card. Returns False for one that is kept already.
+
+    Of each card the last two to an authority stay: one more than the card holds, since an earlier image of it
+    may have been here in between. The answer to one that goes is forgotten with it.
+    """
+    same_card = (
+        select(MeterAskRow)
+        .where(MeterAskRow.meter == ask.meter, MeterAskRow.source == ask.source, MeterAskRow.card == ask.card)
+        .order_by(col(MeterAskRow.number).desc())
+    )
+    kept = list(session.exec(same_card))
+    if any(each.nonce == ask.nonce for each in kept):
         return False
-    session.merge(MeterAskRow(meter=meter, source=source, word=word, at_ms=at_ms))
+    for old in kept[ASKS_KEPT - 1 :]:
+        session.delete(old)
+        drop_document(session, old.meter, answer_name(old))
+    session.add(ask)
+    session.flush()
     return True
 
 
+def answer_name(ask: MeterAskRow) -> str:
+    """The object of the answer to an ask, among the documents for cards."""
+    return f"{TIME}{ask.source}/{ask.nonce}"
+
+
+def asks_named(session: Session, meter: str, source: str, nonce: str) -> list[MeterAskRow]:
+    """The asks of this nonce that have no answer yet: one for each card that brought it."""
+    found = select(MeterAskRow).where(
+        MeterAskRow.meter == meter,
+        MeterAskRow.source == source,
+        MeterAskRow.nonce == nonce,
+        MeterAskRow.sent == 0,
+    )
+    return list(session.exec(found))
+
+
 def asks_waiting(session: Session) -> list[MeterAskRow]:
-    """The asks that were not sent yet."""
-    return list(session.exec(select(MeterAskRow).where(MeterAskRow.sent == 0)))
+    """The asks that have no answer yet, the first one first."""
+    waiting = select(MeterAskRow).where(MeterAskRow.sent == 0)
+    return list(session.exec(waiting.order_by(col(MeterAskRow.number))))
 
 
 def mark_sent(session: Session, ask: MeterAskRow) -> None:
-    """Marks this very ask as sent; a later one of the same meter is another."""
-    row = session.get(MeterAskRow, (ask.meter, ask.source))
-    if row is not None and row.word == ask.word:
+    """Marks this very ask as answered; a later one of the same meter is another."""
+    row = session.get(MeterAskRow, ask.number)
+    if row is not None:
         row.sent = 1
         session.add(row)
 
@@ -210,6 +245,9 @@ def _lead_to_schema(connection: Connection, path: Path) -> None:
         raise InputError(
             f"{path}: schema {version}; allowed: at most {KIOSK_SCHEMA}: a later program made it"
         )
+    if version < _ASKS_BY_CARD:
+        # What waited there lies on its card, and comes with it again.
+        connection.exec_driver_sql("DROP TABLE IF EXISTS meter_ask")
     if version < KIOSK_SCHEMA:
         KioskTable.metadata.create_all(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={KIOSK_SCHEMA}")

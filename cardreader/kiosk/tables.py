@@ -11,7 +11,7 @@ from sqlalchemy import Integer, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 # The form of the tables, in the file's own number (PRAGMA user_version).
-KIOSK_SCHEMA: Final = 3
+KIOSK_SCHEMA: Final = 4
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
 
@@ -185,13 +185,20 @@ class CardDocumentRow(KioskTable, table=True):
 
 
 class MeterAskRow(KioskTable, table=True):
-    """A meter's latest ask for the time to one authority, as its card brought it. `sent`: 1 once queued."""
+    """A meter's ask for the time to one authority, as this card brought it. `sent`: 1 once it is answered.
 
-    __tablename__ = "meter_ask"
-    __table_args__ = _STRICT
+    Nobody here can check an ask: so another card's takes the place of none, and of each card the last ones
+    are kept (`store.keep_ask`).
+    """
 
-    meter: str = Field(primary_key=True, sa_type=Text)
-    source: str = Field(primary_key=True, sa_type=Text)
+    __tablename__ = "card_ask"
+    __table_args__ = (UniqueConstraint("meter", "source", "card", "nonce"), _STRICT)
+
+    number: int | None = Field(default=None, primary_key=True)
+    meter: str = Field(index=True, sa_type=Text)
+    source: str = Field(sa_type=Text)
+    card: str = Field(sa_type=Text)
+    nonce: str = Field(sa_type=Text)
     word: bytes = Field(sa_type=LargeBinary)
     at_ms: int = _int()
     sent: int = _int()

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from cardreader.kiosk.elapsed import pass_time
 from cardreader.kiosk.home import KioskHome
@@ -28,7 +28,7 @@ from cardreader.kiosk.store import (
     reading_kiosk,
     writing_kiosk,
 )
-from cardreader.kiosk.tables import CardSeenRow, MeterAskRow, OutgoingRow, UpChannel
+from cardreader.kiosk.tables import MeterAskRow, OutgoingRow, UpChannel
 from cardreader.line.clock import ASKED, KioskClock
 from cardreader.line.money import say_again_above, take_refund, take_statement
 from cardreader.line.standing import standing_in
@@ -54,7 +54,6 @@ from protocols.link.kiosk_words import (
     read_word,
     write_word,
 )
-from protocols.link.messages import TimeAsk, read_message
 from protocols.link.proofs import Proof
 from protocols.link.topics import Channel, Place
 from protocols.reasons import Source
@@ -101,9 +100,9 @@ class Station:
         self._sequence = 0
         self._count = 0
         self._nonce = ""
-        # By number, when an item was sent; by meter and source, when an ask was.
+        # By number: when an item was sent, when an ask was.
         self._sent: dict[int, int] = {}
-        self._asked: dict[tuple[str, str], int] = {}
+        self._asked: dict[int | None, int] = {}
         self._status_due = 0
         self._lock = asyncio.Lock()
 
@@ -225,8 +224,11 @@ class Station:
             self._sent = {number: at for number, at in self._sent.items() if number in waiting}
             for row in rows:
                 found += self._item(row, tick)
-            for ask in asks_waiting(session):
-                found += self._ask(session, ask, tick)
+            asks = asks_waiting(session)
+            unanswered = {ask.number for ask in asks}
+            self._asked = {number: at for number, at in self._asked.items() if number in unanswered}
+            for ask in asks:
+                found += self._ask(ask, tick)
         return found
 
     def _item(self, row: OutgoingRow, tick: int) -> list[tuple[Place, bytes]]:
@@ -243,21 +245,17 @@ class Station:
             logger.warning("line: item %d cannot travel: %s", number, error)
             return []
 
-    def _ask(self, session: Session, row: MeterAskRow, tick: int) -> list[tuple[Place, bytes]]:
-        """A meter's ask, over the card that brought it: the one of this meter that was seen last."""
-        key = (row.meter, row.source)
-        if tick - self._asked.get(key, -_AGAIN_MS) < _AGAIN_MS:
+    def _ask(self, row: MeterAskRow, tick: int) -> list[tuple[Place, bytes]]:
+        """A meter's ask, over the card that brought it."""
+        if tick - self._asked.get(row.number, -_AGAIN_MS) < _AGAIN_MS:
             return []
-        self._asked[key] = tick
-        seen = select(CardSeenRow).where(CardSeenRow.meter == row.meter)
-        card = session.exec(seen.order_by(col(CardSeenRow.seen_ms).desc())).first()
+        self._asked[row.number] = tick
         try:
-            asked = read_message(row.word, TimeAsk)
             ask = KioskAsk(
                 kiosk=self.home.form.kiosk,
                 source=Source(row.source),
-                nonce=asked.nonce,
-                card="" if card is None else card.serial,
+                nonce=row.nonce,
+                card=row.card,
                 ask=msgspec.Raw(row.word),
             )
             return [(self._place(Channel.KIOSK_ASK), write_word(ask, self._key))]

@@ -24,13 +24,15 @@ from cardreader.kiosk.home import (
 from cardreader.kiosk.line_marks import SEQUENCE, TAKEN
 from cardreader.kiosk.store import (
     acknowledge,
+    answer_name,
+    asks_named,
     drop_document,
     keep_document,
     mark_sent,
     note_mark,
     noted_mark,
 )
-from cardreader.kiosk.tables import MeterAskRow, OutgoingRow
+from cardreader.kiosk.tables import OutgoingRow
 from protocols.documents.envelope import WireEnvelope, read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, Issuers, accept_issuers
 from protocols.documents.kiosk_limits import KioskLimits, accept_limits, read_limits
@@ -38,7 +40,6 @@ from protocols.documents.orders import TIME_TYPE, TimeAnswer, read_time
 from protocols.documents.roles import ROOT_TYPE, Root, accept_root, open_signed, time_source
 from protocols.errors import DocumentError
 from protocols.link.kiosk_words import CardDocument, KioskOrders, item_digest, unwrap_cards_key
-from protocols.link.messages import TimeAsk, read_message
 from protocols.reasons import Refusal
 
 logger = logging.getLogger(__name__)
@@ -118,12 +119,11 @@ def take_answer(session: Session, envelope: bytes, root: Root, now_ms: int) -> b
     answer, source = read_time(signed.payload), time_source(signed, root)
     if source is None or not isinstance(answer, TimeAnswer):
         raise DocumentError("answer: not one of a time authority to an ask")
-    row = session.get(MeterAskRow, (answer.meter, source.value))
-    if row is None or row.sent or read_message(row.word, TimeAsk).nonce != answer.nonce:
-        return False
-    mark_sent(session, row)
-    keep_document(session, row.meter, f"time/{source.value}", envelope, now_ms)
-    return True
+    asks = asks_named(session, answer.meter, source.value, answer.nonce)
+    for ask in asks:
+        mark_sent(session, ask)
+        keep_document(session, ask.meter, answer_name(ask), envelope, now_ms)
+    return bool(asks)
 
 
 def _take_documents(session: Session, orders: KioskOrders, now_ms: int) -> bool:

@@ -1,5 +1,7 @@
 """One card of one household, with all its keys, for the tests."""
 
+import msgspec
+
 from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import NonVolatile, WholeMemory
@@ -10,11 +12,14 @@ from cardreader.channel.keys import (
     kiosk_keys,
     meter_keys_of_fleet,
 )
+from cardreader.files.documents import Words
+from cardreader.files.layout import ASKS
 from cardreader.host.session import HostSession, select_application
 from cardreader.host.transport import CardChannel, InProcess
 from cardreader.issuing.kit import CardOrder, IssuingKit, make_kit
 from cardreader.issuing.personalising import personalise
-from protocols.reasons import Energy
+from protocols.link.messages import TimeAsk
+from protocols.reasons import Energy, Source
 
 FLEET_KEY = b"fleet key of the tests, 32 bytes"
 SERIAL = bytes.fromhex("0102030405060708")
@@ -52,6 +57,14 @@ def issued() -> WholeMemory:
     blank(memory)
     assert personalise(InProcess(SmartCard(memory)), kit_of(), challenge(), "office-1", NOW_MS)
     return memory
+
+
+def write_ask(memory: WholeMemory, nonce: str) -> None:
+    """The meter asks the timeserver for the time, by its card."""
+    slot = session(InProcess(SmartCard(memory)), METER_KEYS)
+    word = msgspec.json.encode(TimeAsk(meter=METER, source=Source.TIMESERVER, nonce=nonce))
+    slot.write(ASKS, Words((word,)).encode())
+    slot.commit()
 
 
 def session(channel: CardChannel, keys: KeySet = KIOSK) -> HostSession:

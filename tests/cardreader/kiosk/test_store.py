@@ -10,7 +10,7 @@ from sqlmodel import Session
 from cardreader.kiosk import store
 from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.store import open_kiosk_store, reading_kiosk, writing_kiosk
-from cardreader.kiosk.tables import ShiftRow, UpChannel
+from cardreader.kiosk.tables import MeterAskRow, ShiftRow, UpChannel
 from protocols.errors import InputError
 
 
@@ -49,26 +49,47 @@ def test_of_one_object_the_later_document_goes_onto_the_card(tmp_path: Path) -> 
     engine.dispose()
 
 
+def ask(nonce: str, at_ms: int = 1) -> MeterAskRow:
+    return MeterAskRow(meter="m1", source="headend", card="c1", nonce=nonce, word=nonce.encode(), at_ms=at_ms)
+
+
 def test_an_ask_is_sent_once_and_a_later_one_is_another(tmp_path: Path) -> None:
     engine = open_kiosk_store(tmp_path / "kiosk.db")
     with writing_kiosk(engine) as session:
-        assert store.keep_ask(session, "m1", "headend", b"first", 1)
+        assert store.keep_ask(session, ask("first", 1))
         (first,) = store.asks_waiting(session)
-        assert store.keep_ask(session, "m1", "headend", b"second", 2)
+        assert store.keep_ask(session, ask("second", 2))
     with writing_kiosk(engine) as session:
-        # The first was sent while the second came: the second still waits.
-        first.word = b"first"
+        # The first was answered while the second came: the second still waits.
         store.mark_sent(session, first)
         (second,) = store.asks_waiting(session)
         store.mark_sent(session, second)
         assert store.asks_waiting(session) == []
-        assert not store.keep_ask(session, "m1", "headend", b"second", 3)
+        assert not store.keep_ask(session, ask("second", 3))
     with writing_kiosk(engine) as session:
         assert store.noted_mark(session, "heard_ms") is None
         store.note_mark(session, "heard_ms", 5)
         store.note_mark(session, "heard_ms", 7)
         assert store.noted_mark(session, "heard_ms") == 7
     engine.dispose()
+
+
+def test_a_store_of_before_keeps_what_it_has_and_its_asks_come_again(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.db"
+    open_kiosk_store(path).dispose()
+    with sqlite3.connect(path) as older:
+        older.executescript(
+            "DROP TABLE card_ask; PRAGMA user_version=3;"
+            "CREATE TABLE meter_ask (meter TEXT, source TEXT, word BLOB, PRIMARY KEY (meter, source)) STRICT;"
+            "INSERT INTO mark (name, value) VALUES ('line/sequence', 7);"
+        )
+    engine = open_kiosk_store(path)
+    with writing_kiosk(engine) as session:
+        assert store.noted_mark(session, "line/sequence") == 7
+        assert store.keep_ask(session, ask("first"))
+    engine.dispose()
+    with sqlite3.connect(path) as now:
+        assert not now.execute("SELECT 1 FROM sqlite_master WHERE name = 'meter_ask'").fetchall()
 
 
 def test_a_kiosk_is_alone_since_its_first_command_or_since_it_heard_somebody(tmp_path: Path) -> None:

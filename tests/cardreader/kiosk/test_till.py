@@ -32,7 +32,7 @@ from protocols.errors import DocumentError, RefusedError, UnreachableError
 from protocols.instants import UtcMs
 from protocols.reasons import Language
 from tests.cardreader.kiosk.till_bench import CARD, EURO, ISSUERS, NOW, CreditMeter, Killed, Till
-from tests.cardreader.one_card import METER, NOW_MS, SERIAL, challenge, session
+from tests.cardreader.one_card import METER, NOW_MS, SERIAL, challenge, session, write_ask
 
 AT = UtcMs(NOW_MS)
 
@@ -240,6 +240,7 @@ def test_what_waits_for_a_meter_comes_along_but_no_time_of_a_clock_that_is_doubt
         keep_document(store, METER, "hold/h1", waiting, AT)
         keep_document(store, METER, "time/headend", time, AT)
         keep_document(store, METER, f"letter/{SERIAL.hex()}", b"a key letter", AT)
+    write_ask(desk.memory, 32 * "0")
     for tells_time in (False, True):
         desk.till.kiosk = replace(desk.till.kiosk, tells_time=tells_time)
         with desk.till.serving(desk.memory) as card:
