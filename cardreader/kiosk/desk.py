@@ -27,7 +27,7 @@ from cardreader.kiosk.exchange import (
     note_seen,
     open_with_kiosk_keys,
 )
-from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.home import LIMITS_FILE, KioskHome
 from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.replaced import SupersededCardError, latest_made, speaks_on_a_later_card
 from cardreader.kiosk.rules import CardEvidence, Shown, TillLimits
@@ -55,9 +55,9 @@ _LETTER_REFUSED: Final = (StatusWord.WRONG_DATA, StatusWord.CONDITIONS)
 class Kiosk:
     """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
 
-    `limits`: that the controller has set; None: none. `tells_time`: whether it does not doubt its own clock:
-    else no time goes onto a card (CLK-08). `ahead_ms`: how far the machine's clock is before what the kiosk
-    then believes. `memory`: of the last cards: whoever lives longer than one act hands it on, and a card that
+    `limits`: that the controller has set; None: none are known (`till_limits`). `tells_time`: whether it does
+    not doubt its own clock: else no time goes onto a card (CLK-08). `ahead_ms`: how far the machine's clock is
+    before what the kiosk then believes. `memory`: of the last cards: whoever lives longer than one act hands it on, and a card that
     has not changed is not read again.
     """
 
@@ -68,6 +68,19 @@ class Kiosk:
     tells_time: bool = False
     ahead_ms: int = 0
     memory: CardMemory = field(default_factory=CardMemory)
+
+    def till_limits(self) -> TillLimits | None:
+        """The limits that bind a payment; None: no controller sets any here.
+
+        Raises RefusedError where a controller does and its limits are missing: a file that is gone or empty
+        must not read as no limits, and not as no revocation. Supply comes back all the same.
+        """
+        if self.limits is None and self.home.form.broker is not None and not self.home.practice:
+            raise RefusedError(
+                f"{LIMITS_FILE}: missing or empty, so nobody knows what this kiosk may take: no payment "
+                "until its line has brought the limits (code K5)"
+            )
+        return self.limits
 
     def judged_ms(self, wall_ms: int) -> int | None:
         """What the kiosk believes the time to be where the machine's clock says this; None: it doubts it."""

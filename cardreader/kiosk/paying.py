@@ -133,7 +133,7 @@ def _reserve(
         usage = usage_of(session, card.meter, counted_ms, now_ms, silent_ms)
         drawn_ueur = drawn_from_found(amount_ueur, found_in(session, purse) + found_ueur, claim)
         # What was found is no money that this kiosk takes now: no limit stands against it.
-        limits = None if drawn_ueur == amount_ueur else kiosk.limits
+        limits = None if drawn_ueur == amount_ueur else kiosk.till_limits()
         check_payment(amount_ueur, limits, usage, account)
         add_found(session, purse, found_ueur - drawn_ueur, now_ms)
         row = TakenPaymentRow(

@@ -17,10 +17,12 @@ from cardreader.kiosk.home import BrokerPlace, open_home, write_home
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.store import open_kiosk_store, reading_kiosk
 from cardreader.readers.virtual import VirtualCard
+from protocols.documents.envelope import seal
+from protocols.documents.kiosk_limits import KIOSK_LIMITS_TYPE, KioskLimits, write_limits
 from protocols.rim.terminal import run_app
 from tests.brokers.running import free_port
 from tests.cardreader.cli.test_kiosk_home import PASSPHRASE
-from tests.cardreader.kiosk.till_bench import CARD, home_of
+from tests.cardreader.kiosk.till_bench import CARD, HARM, home_of
 
 BIN = Path(sys.executable).parent
 
@@ -30,7 +32,9 @@ def folder(tmp_path: Path) -> Path:
     """A kiosk with a line to a broker that is away, and a household's card."""
     home = home_of("k1")
     broker = BrokerPlace("127.0.0.1", free_port(), tls=False)
-    write_home(replace(home, form=msgspec.structs.replace(home.form, broker=broker)), tmp_path / "k1")
+    form = msgspec.structs.replace(home.form, broker=broker)
+    limits = seal(write_limits(KioskLimits(kiosk="k1", version=1)), KIOSK_LIMITS_TYPE, HARM)
+    write_home(replace(home, form=form, limits=limits), tmp_path / "k1")
     VirtualCard.create(tmp_path / "card.bin", WholeMemory(CARD))
     pem = practice_signer("1", "anna").private.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())
