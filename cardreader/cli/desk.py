@@ -43,6 +43,7 @@ from cardreader.readers.opening import virtual_file
 from protocols.arguments import check_choice, read_name
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
+from protocols.instants import UtcMs
 from protocols.rim.clocks import boot_id, checked_now_ms, now_ms, tick_ms
 
 Station = Annotated[str, typer.Option(metavar="NAME", help="Who serves, for the card's log.")]
@@ -117,9 +118,14 @@ def as_it_is_now(kiosk: Kiosk) -> Kiosk:
     )
 
 
+def kiosk_now_ms(kiosk: Kiosk) -> UtcMs:
+    """The time as the kiosk believes it: see `Kiosk.now_ms`. Raises as `checked_now_ms`."""
+    return kiosk.now_ms(checked_now_ms())
+
+
 def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
     """A household's card that was put in, opened and read."""
-    return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), checked_now_ms())
+    return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), kiosk_now_ms(kiosk))
 
 
 def look(kiosk: Kiosk, channel: InsertedCard) -> tuple[CardContents, int]:
@@ -127,7 +133,7 @@ def look(kiosk: Kiosk, channel: InsertedCard) -> tuple[CardContents, int]:
 
     A real kiosk serves the card, as `exchange` does; of one that was replaced it keeps the words.
     """
-    now_ms = checked_now_ms()
+    now_ms = kiosk_now_ms(kiosk)
     looked = look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
     session, found, _chain = looked
     if not is_paired(found) or found.pairing is None:

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from cardreader.cli.desk import kiosk_at_work, receive
+from cardreader.cli.desk import kiosk_at_work, kiosk_now_ms, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Json, Reader
 from cardreader.kiosk.desk import bring
 from cardreader.readers.opening import open_card
-from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
 _STOPPED: Final = "stopped: what the card has said is kept as far as it was read; the same command goes on"
@@ -35,7 +34,7 @@ def exchange_with_card(
         open_card(reader) as channel,
     ):
         card = receive(kiosk, channel)
-        done = bring(kiosk, card, checked_now_ms())
+        done = bring(kiosk, card, kiosk_now_ms(kiosk))
     fields: dict[str, Any] = {
         "meter": card.meter,
         "card": card.serial,

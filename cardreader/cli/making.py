@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cardreader.channel.scp03 import CHALLENGE_BYTES
-from cardreader.cli.desk import receive
+from cardreader.cli.desk import kiosk_now_ms, receive
 from cardreader.cli.households_card import blank_file, issued_sentence
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.making import bring_what_was_paid, kit_for, make_card, pairing_known, read_kit_file
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.errors import InputError
-from protocols.instants import UtcMs
-from protocols.rim.clocks import checked_now_ms
 
 _STOPPED: Final = "stopped: the card may be made or not; the same kit goes on, with this very card"
 
@@ -36,9 +34,9 @@ def made_by_kit(
     known = pairing_known(kiosk, pairing.meter)
     with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
         changed = make_card(
-            kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), UtcMs(checked_now_ms()), not_theirs
+            kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), kiosk_now_ms(kiosk), not_theirs
         )
-        total_ueur = bring_what_was_paid(kiosk, receive(kiosk, channel), UtcMs(checked_now_ms()))
+        total_ueur = bring_what_was_paid(kiosk, receive(kiosk, channel), kiosk_now_ms(kiosk))
         name = channel.name
     told: dict[str, Any] = {
         "card": serial,

@@ -8,7 +8,7 @@ import typer
 
 from cardreader.cli.app import PROGRAM
 from cardreader.cli.clerks import ClerkKey, clerks_signer
-from cardreader.cli.desk import as_it_is_now, kiosk_at_work, moment, port_of, receive
+from cardreader.cli.desk import as_it_is_now, kiosk_at_work, kiosk_now_ms, moment, port_of, receive
 from cardreader.cli.find import show_queue
 from cardreader.cli.options import (
     PRACTICE_SEED,
@@ -39,7 +39,7 @@ from protocols.arguments import check_choice, read_name
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
 from protocols.limits import CLERK_KEY_MINUTES_MAX, ID_CHARS_MAX
-from protocols.rim.clocks import checked_now_ms, tick_ms
+from protocols.rim.clocks import tick_ms
 
 queue_app = typer.Typer(
     name="queue",
@@ -139,8 +139,8 @@ def recover_queue(
                 return left
             if (receipt := _ticket(now, name, card, _RECOVERED)) is not None:
                 return _repeated(card, receipt)
-            done = recover(now, card, private, hours, checked_now_ms())
-            receipt = recovery_receipt(now, card, done, checked_now_ms())
+            done = recover(now, card, private, hours, kiosk_now_ms(now))
+            receipt = recovery_receipt(now, card, done, kiosk_now_ms(now))
             _note_ticket(now, name, card, receipt, _RECOVERED)
             is_printed = printed_or_warned(now, receipt, place)
             validity = validity_of(done, now.home.form.zone)
@@ -193,8 +193,8 @@ def reactivate_queue(
             if (receipt := _ticket(now, name, card, _REACTIVATED)) is not None:
                 return _repeated(card, receipt)
             chosen = cut_to_cancel(card.found, wanted_cut)
-            done = reactivate(now, card, private, chosen, checked_now_ms())
-            receipt = reactivation_receipt(now, card, chosen, checked_now_ms())
+            done = reactivate(now, card, private, chosen, kiosk_now_ms(now))
+            receipt = reactivation_receipt(now, card, chosen, kiosk_now_ms(now))
             _note_ticket(now, name, card, receipt, _REACTIVATED)
             is_printed = printed_or_warned(now, receipt, place)
             told = {"did": WRITTEN, "batch": name, **told_of(card, done), "cut": chosen, "receipt": receipt}

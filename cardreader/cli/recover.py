@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from cardreader.cli.clerks import ClerkKey, clerks_signer
-from cardreader.cli.desk import NEXT_STEP, Station, kiosk_at_work, receive
+from cardreader.cli.desk import NEXT_STEP, Station, kiosk_at_work, kiosk_now_ms, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import (
     PRACTICE_SEED,
@@ -27,7 +27,6 @@ from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
 from protocols.cutting.zones import load_zone
 from protocols.instants import datetime_from_ms, iso_or_none
-from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit, warn
 
 _STOPPED: Final = "stopped: it may be on the card or not; the same command writes it again, which is safe"
@@ -70,8 +69,8 @@ def recover_household(
         signer = clerks_signer(kiosk, key)
         with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
             card = receive(kiosk, channel)
-            done = recover(kiosk, card, signer, hours, checked_now_ms())
-            receipt = recovery_receipt(kiosk, card, done, checked_now_ms())
+            done = recover(kiosk, card, signer, hours, kiosk_now_ms(kiosk))
+            receipt = recovery_receipt(kiosk, card, done, kiosk_now_ms(kiosk))
         is_printed = printed_or_warned(kiosk, receipt, place)
         if not kiosk.home.practice and not kiosk.tells_time:
             warn([_UNDATED])
@@ -110,8 +109,8 @@ def reactivate_household(
         with saying_at_ctrl_c(_STOPPED), open_card(reader) as channel:
             card = receive(kiosk, channel)
             name = cut_to_cancel(card.found, wanted)
-            done = reactivate(kiosk, card, signer, name, checked_now_ms())
-            receipt = reactivation_receipt(kiosk, card, name, checked_now_ms())
+            done = reactivate(kiosk, card, signer, name, kiosk_now_ms(kiosk))
+            receipt = reactivation_receipt(kiosk, card, name, kiosk_now_ms(kiosk))
         is_printed = printed_or_warned(kiosk, receipt, place)
     said = f"the cancellation of cut {name} for meter {card.meter} is on the card; {NEXT_STEP}"
     told = {**told_of(card, done), "cut": name, "receipt": receipt, "printed": is_printed}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cardreader.cli.desk import kiosk_at_work, receive
+from cardreader.cli.desk import kiosk_at_work, kiosk_now_ms, receive
 from cardreader.cli.households_card import CardWish, issued_sentence
 from cardreader.cli.issue import CardIssuer, issue_card
 from cardreader.cli.making import made_by_kit
@@ -35,9 +35,7 @@ from cardreader.kiosk.store import writing_kiosk
 from cardreader.readers.opening import open_card, virtual_file
 from protocols.arguments import read_name
 from protocols.errors import InputError, RefusedError
-from protocols.instants import UtcMs
 from protocols.reasons import Energy
-from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
 NotTheirs = Annotated[
@@ -127,9 +125,9 @@ def _made_by_office(
     if has_ledger:
         with writing_kiosk(kiosk.engine) as session:
             pairing = Pairing(CardState.PAIRED, wanted, wish.meter, full.reference)
-            note_made(session, str(done["card"]), pairing, checked_now_ms())
+            note_made(session, str(done["card"]), pairing, kiosk_now_ms(kiosk))
         with open_card(reader) as channel:
-            told["total_ueur"] = bring_what_was_paid(kiosk, receive(kiosk, channel), UtcMs(checked_now_ms()))
+            told["total_ueur"] = bring_what_was_paid(kiosk, receive(kiosk, channel), kiosk_now_ms(kiosk))
     return told
 
 

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from cardreader.cli.app import PROGRAM
-from cardreader.cli.desk import kiosk_at_work
+from cardreader.cli.desk import kiosk_at_work, kiosk_now_ms
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt
@@ -20,7 +20,6 @@ from protocols.errors import InputError, RefusedError, quoted
 from protocols.instants import iso_or_none
 from protocols.limits import STATEMENT_UEUR_MAX
 from protocols.reasons import Language
-from protocols.rim.clocks import checked_now_ms
 from protocols.rim.commands import examples
 from protocols.rim.terminal import Exit, warn
 from protocols.units import UEUR_PER_EUR
@@ -55,7 +54,7 @@ def open_clerks_shift(
         kiosk_at_work(home, practice, generation, store=store, make=True) as kiosk,
         writing_kiosk(kiosk.engine) as session,
     ):
-        row, is_new = open_shift(session, name, Language(language), float_ueur, checked_now_ms())
+        row, is_new = open_shift(session, name, Language(language), float_ueur, kiosk_now_ms(kiosk))
     told = {**_shift_fields(row), "did": "opened" if is_new else "unchanged"}
     _write(
         told, f"shift {row.number} of {row.clerk} is open" + ("" if is_new else " already"), as_json=as_json
@@ -77,11 +76,12 @@ def close_clerks_shift(
 
     A difference is said and kept; it keeps no shift open. Ends with 1 where there is one.
     """
-    counted_ueur, now_ms = read_cash(counted, "--counted"), checked_now_ms()
+    counted_ueur = read_cash(counted, "--counted")
     with (
         kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
         writing_kiosk(kiosk.engine) as session,
     ):
+        now_ms = kiosk_now_ms(kiosk)
         row, takings, cash = close_shift(session, counted_ueur, now_ms)
         receipt = cash_up_receipt(session, kiosk, row, takings, cash, now_ms)
         left = len(open_payments(session))

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cardreader.cli.desk import MeansOption, Mood, Station, kiosk_at_work, port_of, receive
+from cardreader.cli.desk import MeansOption, Mood, Station, kiosk_at_work, kiosk_now_ms, port_of, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.kiosk.ports import TerminalMood
@@ -17,7 +17,6 @@ from cardreader.kiosk.voiding import find_payment, void
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
 from protocols.documents.till_receipts import PaymentMeans, RefundStanding
-from protocols.rim.clocks import checked_now_ms
 from protocols.rim.terminal import Exit
 
 _SAID = {
@@ -70,7 +69,7 @@ def void_payment(
         find_payment(kiosk, name)
         card = None if channel is None else receive(kiosk, channel)
         port = port_of(kiosk, means, terminal)
-        undone = void(kiosk, name, card, port, checked_now_ms(), refund=refund)
+        undone = void(kiosk, name, card, port, kiosk_now_ms(kiosk), refund=refund)
         receipt = None
         if undone.payment.state != PaymentState.DECLINED:
             receipt = undone_receipt(kiosk, undone)

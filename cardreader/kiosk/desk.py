@@ -56,9 +56,9 @@ class Kiosk:
     """A kiosk at work: its home, its store, and the name that it leaves in the logs of cards.
 
     `limits`: that the controller has set; None: none are known (`till_limits`). `tells_time`: whether it does
-    not doubt its own clock: else no time goes onto a card (CLK-08). `ahead_ms`: how far the machine's clock is
-    before what the kiosk then believes. `memory`: of the last cards: whoever lives longer than one act hands it on, and a card that
-    has not changed is not read again.
+    not doubt its own clock: else no time goes onto a card (CLK-08). `ahead_ms`: how far the machine's clock
+    is before what the kiosk then believes. `memory`: of the last cards: whoever lives longer than one act
+    hands it on, and a card that has not changed is not read again.
     """
 
     home: KioskHome
@@ -81,6 +81,13 @@ class Kiosk:
                 "until its line has brought the limits (code K5)"
             )
         return self.limits
+
+    def now_ms(self, wall_ms: int) -> UtcMs:
+        """What the time is here where the machine's clock says this: for all that is dated or printed.
+
+        By what the kiosk has judged; where it doubts its clock, as the machine says.
+        """
+        return UtcMs(wall_ms - self.ahead_ms)
 
     def judged_ms(self, wall_ms: int) -> int | None:
         """What the kiosk believes the time to be where the machine's clock says this; None: it doubts it."""

@@ -74,7 +74,7 @@ def top_up(
     where it is declined, beyond a limit, or nobody says whether it was paid before; UnreachableError where
     the terminal's answer is not known: then it stays open, and the same command asks what became of it.
     """
-    purse, now_ms = purse_of(kiosk.home, card.meter), UtcMs(now.wall_ms)
+    purse, now_ms = purse_of(kiosk.home, card.meter), kiosk.now_ms(now.wall_ms)
     is_new = _reserve(kiosk, card, purse, payment, amount_ueur, port, now, claim)
     _take(kiosk, payment, amount_ueur, port, now_ms, is_new=is_new)
     statement, written = state_on_card(kiosk, card, purse, now_ms)
@@ -115,7 +115,7 @@ def _reserve(
     claim: PaymentClaim,
 ) -> bool:
     """Books the payment as asked. Returns False for one that is booked already."""
-    now_ms = UtcMs(now.wall_ms)
+    now_ms = kiosk.now_ms(now.wall_ms)
     if claim is PaymentClaim.AGAIN:
         _check_taken(port, payment)
     # By itself: what has passed has passed, also where the payment is refused.

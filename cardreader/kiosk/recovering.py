@@ -65,11 +65,12 @@ def check_clerk(home: KioskHome, signer: Signer) -> None:
 
 
 def recover(kiosk: Kiosk, card: CardAtDesk, signer: Signer, hours: int, now_ms: UtcMs) -> Recovery:
-    """Puts a release onto the card. Raises RefusedError where the key may not, or has no number left."""
+    """Puts a release onto the card. Raises RefusedError where the key may not, or has no number left.
+
+    `now_ms`: as `Kiosk.now_ms` says it: the machine's clock may be the one that is wrong.
+    """
     check_hours(hours)
     check_clerk(kiosk.home, signer)
-    # The machine's clock may be the one that is wrong, where the kiosk's is judged.
-    now_ms = UtcMs(now_ms - kiosk.ahead_ms)
     until_ms = end_of_last_day_ms(now_ms, hours, kiosk.home.form.zone)
     is_judged = kiosk.tells_time or bool(kiosk.home.practice)
     with writing_kiosk(kiosk.engine) as session:

@@ -15,7 +15,6 @@ from cardreader.screen.visit import PageVisit, posted, visit_of
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError, RefusedError
 from protocols.identifiers import is_id
-from protocols.instants import UtcMs
 from protocols.reasons import Language
 
 entry = APIRouter()
@@ -62,7 +61,8 @@ def log_in(
         signer = _clerks_key(visit, name, passphrase)
     except (InputError, RefusedError):
         return again(say("This passphrase does not open your key, or the key may not give supply back."))
-    kiosk, now_ms = visit.screen.settings.kiosk, UtcMs(visit.screen.settings.moment().wall_ms)
+    kiosk = visit.screen.settings.kiosk
+    now_ms = visit.screen.settings.now_ms(kiosk)
     try:
         with writing_kiosk(kiosk.engine) as session:
             open_shift(session, name, visit.session.language, float_ueur, now_ms)

@@ -18,7 +18,6 @@ from cardreader.screen.sessions import ScreenQueue
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.documents.envelope import Signer
-from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import RELEASE_HOURS
 
@@ -77,7 +76,8 @@ def end_queue(visit: Posted) -> Response:
 def _served(visit: PageVisit, chosen: ScreenQueue, signer: Signer) -> int | None:
     """The ticket of the card; None where nothing was written: the notice says why."""
     screen, say = visit.screen, visit.sentences.say
-    kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
+    kiosk = screen.settings.kiosk
+    now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
         card = screen.slot.receive(channel)
         ticket = chosen.served.get(card.serial)

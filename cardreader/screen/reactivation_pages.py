@@ -20,7 +20,6 @@ from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.arguments import read_name
 from protocols.errors import InputError
-from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 
 reactivation = APIRouter()
@@ -60,7 +59,8 @@ def confirm_reactivation(visit: Posted) -> Response:
         raise TroubleError(KioskTrouble.PAGE_OLD)
     if signer is None:
         raise TroubleError(KioskTrouble.KEY_CLOSED)
-    kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
+    kiosk = screen.settings.kiosk
+    now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
         card = screen.slot.receive(channel)
         if card.serial != pending.card:

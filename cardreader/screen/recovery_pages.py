@@ -19,7 +19,6 @@ from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.cutting.zones import local_date
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
-from protocols.instants import UtcMs
 from protocols.languages.dates import date_for
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import RELEASE_HOURS
@@ -63,7 +62,8 @@ def confirm_recovery(visit: Posted) -> Response:
         raise TroubleError(KioskTrouble.PAGE_OLD)
     if signer is None:
         raise TroubleError(KioskTrouble.KEY_CLOSED)
-    kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
+    kiosk = screen.settings.kiosk
+    now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
         card = screen.slot.receive(channel)
         if card.serial != pending.card:
@@ -86,5 +86,6 @@ def clerks_signer(visit: PageVisit) -> Signer | None:
 def last_day(visit: PageVisit, hours: int) -> str:
     """The last local day on which the card may be put in, with its weekday."""
     settings = visit.screen.settings
-    until_ms = end_of_last_day_ms(settings.moment().wall_ms, hours, settings.kiosk.home.form.zone)
+    kiosk = settings.kiosk
+    until_ms = end_of_last_day_ms(settings.now_ms(kiosk), hours, kiosk.home.form.zone)
     return date_for(visit.sentences, local_date(until_ms - 1, settings.zone))

@@ -30,7 +30,6 @@ from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.arguments import read_name
 from protocols.errors import InputError
-from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.reasons import Energy
 
@@ -79,7 +78,8 @@ def replace(
     `energy`: of the meter, in practice; elsewhere the kit says it. `not_theirs`: as `make_card`.
     """
     screen, name = visit.screen, _name(meter)
-    kiosk, now_ms = screen.settings.kiosk, UtcMs(screen.settings.moment().wall_ms)
+    kiosk = screen.settings.kiosk
+    now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
         kit = _kit(visit, channel, name, energy)
         make_card(kiosk, channel, kit, secrets.token_bytes(CHALLENGE_BYTES), now_ms, not_theirs)

@@ -10,6 +10,7 @@ from cardreader.kiosk.ports import PaymentPort
 from cardreader.kiosk.rules import Moment
 from cardreader.receipts.printer import PrinterPlace
 from protocols.documents.till_receipts import PaymentMeans
+from protocols.instants import UtcMs
 from protocols.reasons import Language
 
 # How long a session lasts without a touch, as the clerk chooses it (EN 301 549, 9.2.2.1: adjustable).
@@ -45,6 +46,10 @@ class ScreenSettings:
     def kiosk(self) -> Kiosk:
         """The kiosk as it is now. Raises InputError for a home that cannot be read."""
         return self.kiosk_now()
+
+    def now_ms(self, kiosk: Kiosk) -> UtcMs:
+        """The time as this kiosk believes it: see `Kiosk.now_ms`."""
+        return kiosk.now_ms(self.moment().wall_ms)
 
     @property
     def is_practice(self) -> bool:

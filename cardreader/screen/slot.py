@@ -34,7 +34,6 @@ from cardreader.readers.opening import open_card
 from cardreader.screen.presence import cards_present
 from cardreader.screen.troubles import TroubleError, trouble_of
 from protocols.errors import InputError, RelanceError, UnreachableError
-from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.rim.terminal import complain
 
@@ -113,8 +112,9 @@ class WatchedSlot:
 
     def receive(self, card: InsertedCard) -> CardAtDesk:
         """The card, opened and read; what it brings is kept. Raises as `receive_card`."""
-        now_ms = UtcMs(self._moment().wall_ms)
-        return receive_card(self._kiosk_now(), card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+        kiosk = self._kiosk_now()
+        now_ms = kiosk.now_ms(self._moment().wall_ms)
+        return receive_card(kiosk, card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
 
     def _look_on(self) -> None:
         while not self._ended.wait(LOOK_S):
@@ -155,7 +155,8 @@ class WatchedSlot:
             return SlotView(reader=reader, trouble=KioskTrouble.READER_BUSY)
 
     def _read_card(self, card: InsertedCard, reader: str) -> SlotView:
-        kiosk, now_ms = self._kiosk_now(), UtcMs(self._moment().wall_ms)
+        kiosk = self._kiosk_now()
+        now_ms = kiosk.now_ms(self._moment().wall_ms)
         try:
             looked = look_at(kiosk, card, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
             session, found, _chain = looked

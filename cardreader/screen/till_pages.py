@@ -19,7 +19,6 @@ from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
-from protocols.instants import UtcMs
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import REV_MAX
 
@@ -84,7 +83,7 @@ def void_payment(visit: Posted, payment: str, refund: Annotated[str, Form()] = "
     port = pays.get(PaymentMeans(row.means))
     if port is None:
         raise TroubleError(KioskTrouble.REFUSED)
-    now_ms = UtcMs(screen.settings.moment().wall_ms)
+    now_ms = screen.settings.now_ms(kiosk)
     if screen.slot.view.serial:
         with screen.slot.taken() as channel:
             card = screen.slot.receive(channel)
@@ -109,10 +108,11 @@ def end_shift(visit: Posted, counted: Annotated[str, Form()] = "") -> Response:
     except InputError:
         return _shift_page(visit, counted)
     settings = visit.screen.settings
-    now_ms = UtcMs(settings.moment().wall_ms)
-    with writing_kiosk(settings.kiosk.engine) as session:
+    kiosk = settings.kiosk
+    now_ms = settings.now_ms(kiosk)
+    with writing_kiosk(kiosk.engine) as session:
         row, takings, cash = close_shift(session, counted_ueur, now_ms)
-        number = cash_up_receipt(session, settings.kiosk, row, takings, cash, now_ms)
+        number = cash_up_receipt(session, kiosk, row, takings, cash, now_ms)
         left = len(open_payments(session))
         facts = facts_of(receipt_rows(session, number=number)[0])
     visit.session = visit.screen.sessions.end_of_shift(visit.session)

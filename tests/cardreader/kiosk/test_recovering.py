@@ -64,7 +64,7 @@ def test_a_kiosk_dates_a_card_by_the_clock_that_it_has_judged_or_not_at_all(
 ) -> None:
     till.kiosk = replace(till.kiosk, tells_time=tells_time, ahead_ms=ahead_ms if tells_time else 0)
     with till.serving(WholeMemory(CARD)) as card:
-        done = recover(till.kiosk, card, ANNA, 72, UtcMs(NOW_MS + ahead_ms))
+        done = recover(till.kiosk, card, ANNA, 72, till.kiosk.now_ms(NOW_MS + ahead_ms))
     assert done.is_judged == tells_time
     if tells_time:
         assert presented_until_ms(done.order) == done.present_until_ms == end_of_last_day_ms(NOW_MS, 72, ZONE)

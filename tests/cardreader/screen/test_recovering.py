@@ -4,14 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from cardreader.issuing.practice import HOLDERS, practice_signer
+from cardreader.kiosk.store import reading_kiosk
+from cardreader.kiosk.tables import CardSeenRow, ReceiptRow
 from cardreader.loading.progress import progress_of
 from cardreader.screen import entry_pages
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Kind, Role
 from protocols.errors import InputError
-from tests.cardreader.kiosk_screen import Counter
+from protocols.instants import DAY_MS
+from tests.cardreader.kiosk_screen import NOW_MS, SERIAL, Counter
 from tests.cardreader.screen_forms import fields, text_of
 
 
@@ -37,6 +41,26 @@ def test_a_recovery_says_both_ends_with_the_weekday_and_is_written_once(counter:
     assert releases(counter) == 1
     assert "This page is out of date" in counter.post("/recover/confirm", check, status=409)
     assert releases(counter) == 1
+
+
+@pytest.mark.parametrize("ahead_ms", [DAY_MS, -3 * DAY_MS])
+def test_page_and_ticket_name_the_day_of_the_clock_that_was_judged(counter: Counter, ahead_ms: int) -> None:
+    # The machine says another day, and the kiosk knows: its two other voices agree.
+    counter.now[0] = replace(counter.kiosk, tells_time=True, ahead_ms=ahead_ms)
+    counter.clock.now_s += ahead_ms / 1_000
+    counter.log_in()
+    counter.insert()
+    page = counter.get("/recover")
+    assert "72 hours; to be put in by the end of Sunday 5 July 2020" in text_of(page)
+    assert "by the end of Sunday 5 July 2020" in text_of(counter.get("/queue"))
+    check = counter.post("/recover/choose", page, {"hours": "72"})
+    assert "by the end of Sunday 5 July 2020" in text_of(check)
+    ticket = text_of(counter.post("/recover/confirm", check))
+    assert "until the end of Sunday 5 July 2020 at the latest" in ticket
+    with reading_kiosk(counter.kiosk.engine) as store:
+        (receipt,) = store.exec(select(ReceiptRow)).all()
+        assert 0 <= receipt.at_ms - NOW_MS < DAY_MS
+        assert 0 <= store.get_one(CardSeenRow, SERIAL.hex()).seen_ms - NOW_MS < DAY_MS
 
 
 @pytest.mark.parametrize("hours", ["0", "73", "-24", "x"])
