@@ -13,9 +13,12 @@ from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.kiosk.home import KioskHome, open_home
 from cardreader.kiosk.store import open_kiosk_store
 from cardreader.line.running import address_of, run_line
+from cardreader.readers.locked_file import alone
 from protocols.rim.clocks import SystemClock
 from protocols.rim.terminal import Exit
 
+# Two lines would yield to each other at the broker, again and again, and take each other's answers.
+_LOCK_FILE: Final = "line.lock"
 _STOPPED: Final = (
     "relance-kiosk line: stopped; what the controller has not acknowledged stays here, and is sent again"
 )
@@ -39,7 +42,7 @@ def run_kiosk_line(
     )
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
     try:
-        with saying_at_ctrl_c(_STOPPED):
+        with alone(found.store.with_name(_LOCK_FILE), "the line of this kiosk"), saying_at_ctrl_c(_STOPPED):
             asyncio.run(_run(found, store, f"{found.form.kiosk} at {address}"))
     finally:
         store.dispose()

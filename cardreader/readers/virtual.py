@@ -2,8 +2,8 @@
 
 The file is a line that says what it is, then the card's 32 KiB of memory. It is locked while the card is in
 the reader, so that no two programs use one card at a time. What the card has changed is on the disk before
-its answer is given: a new file is written beside, synced, and renamed. So whatever is killed, the file holds
-what some answer has confirmed, or what the card was about to confirm.
+its answer is given: a new file is written beside, synced and renamed, and its folder synced. So whatever is
+killed, the file holds what some answer has confirmed, or what the card was about to confirm.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Final, Self
 from cardreader.card.card import SmartCard
 from cardreader.card.store import CARD_BYTES, WholeMemory
 from cardreader.iso7816.apdu import CardGoneError
-from cardreader.readers.locked_file import opened, replaced, written_beside
+from cardreader.readers.locked_file import made, opened, replaced
 from protocols.errors import InputError
 
 SCHEME: Final = "virtual:"
@@ -36,19 +36,12 @@ class VirtualCard:
     @classmethod
     def create(cls, path: Path, memory: WholeMemory) -> None:
         """Makes a file of a card's memory. Raises InputError where there is one, or none can be written."""
-        beside = None
         try:
-            beside, new = written_beside(path, _MAGIC + bytes(memory.content))
-            os.close(new)
-            # A link to an existing name fails, where a rename would replace the card that lies there.
-            os.link(beside, path)
+            made(path, _MAGIC + bytes(memory.content))
         except FileExistsError:
             raise InputError(f"{path}: there is such a file already; allowed: a new name") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        finally:
-            if beside is not None:
-                beside.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         """Puts the card in: the file is locked and read.
