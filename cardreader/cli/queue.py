@@ -276,7 +276,11 @@ def _ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, deed: str) -> int | None
 
 
 def _note_ticket(kiosk: Kiosk, batch: str, card: CardAtDesk, receipt: int, deed: str) -> None:
-    """Killed before it: the next visit writes the same thing again in the place of the first."""
+    """Killed before it, the card's next visit is served once more.
+
+    The cancellation of a cut is the same thing again. A release has the next number and a slot of its own;
+    the meter carries out both, and nothing cuts for the same hours from the second one on.
+    """
     with writing_kiosk(kiosk.engine) as session:
         note_mark(session, _mark(batch, card, deed), receipt)
 
