@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.kiosk.clerks_key import open_for_shift
 from cardreader.kiosk.key_files import open_encrypted_key
 from cardreader.kiosk.recovering import check_clerk
 from cardreader.kiosk.shifts import open_shift
@@ -15,6 +16,7 @@ from cardreader.screen.visit import PageVisit, posted, visit_of
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError, RefusedError
 from protocols.identifiers import is_id
+from protocols.limits import CLERK_KEY_MINUTES_MAX
 from protocols.reasons import Language
 
 entry = APIRouter()
@@ -69,7 +71,10 @@ def log_in(
     except RefusedError:
         return again(say("The shift of another clerk is open. That one must be ended first."))
     visit.session = visit.screen.sessions.log_in(visit.session, name, minutes)
-    visit.session.signer = signer
+    if signer is not None:
+        visit.session.clerks_key = open_for_shift(
+            kiosk, signer, CLERK_KEY_MINUTES_MAX, visit.screen.settings.tick_ms
+        )
     return visit.to("/card")
 
 

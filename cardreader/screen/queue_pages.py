@@ -13,7 +13,7 @@ from cardreader.explaining.symptoms import Symptom, has_symptom
 from cardreader.kiosk.receiving import recovery_receipt
 from cardreader.kiosk.recovering import recover
 from cardreader.screen.paper_pages import print_new
-from cardreader.screen.recovery_pages import clerks_signer, last_day
+from cardreader.screen.recovery_pages import clerks_signer, last_day, open_signer
 from cardreader.screen.sessions import ScreenQueue
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -55,12 +55,10 @@ def choose_queue(
 @queue.post("/queue/write")
 def serve_next(visit: Posted) -> Response:
     """The card that lies there: written, read back, its ticket printed."""
-    chosen, signer = visit.session.queue, clerks_signer(visit)
+    chosen = visit.session.queue
     if chosen is None:
         raise TroubleError(KioskTrouble.PAGE_OLD)
-    if signer is None:
-        raise TroubleError(KioskTrouble.KEY_CLOSED)
-    number = _served(visit, chosen, signer)
+    number = _served(visit, chosen, open_signer(visit))
     if number is not None:
         print_new(visit, number)
     return visit.to("/queue")

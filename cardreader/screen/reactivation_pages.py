@@ -14,7 +14,7 @@ from cardreader.explaining.explanation import CardStep
 from cardreader.kiosk.receiving import reactivation_receipt
 from cardreader.kiosk.recovering import reactivate
 from cardreader.screen.paper_pages import print_new
-from cardreader.screen.recovery_pages import clerks_signer
+from cardreader.screen.recovery_pages import clerks_signer, open_signer
 from cardreader.screen.sessions import PendingReactivation
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -47,27 +47,24 @@ def choose_cut(
         name = read_name(typed, "cut")
     except InputError:
         return _cut_page(visit, typed, is_wrong=True)
-    visit.session.reactivation = PendingReactivation(name, view.serial)
+    visit.session.reactivation.put(PendingReactivation(name, view.serial))
     return visit.page("reactivate_check.html", cut=name, meter=_meter_of(visit))
 
 
 @reactivation.post("/reactivate/confirm")
 def confirm_reactivation(visit: Posted) -> Response:
     """Signed, written, read back; the ticket with the steps at home follows. Once for each choice."""
-    pending, signer, screen = visit.session.reactivation, clerks_signer(visit), visit.screen
-    if pending is None:
-        raise TroubleError(KioskTrouble.PAGE_OLD)
-    if signer is None:
-        raise TroubleError(KioskTrouble.KEY_CLOSED)
+    screen = visit.screen
     kiosk = screen.settings.kiosk
     now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
-        card = screen.slot.receive(channel)
-        if card.serial != pending.card:
-            raise TroubleError(KioskTrouble.CARD_CHANGED)
-        reactivate(kiosk, card, signer, pending.cut, now_ms)
+        with visit.session.reactivation.taken() as pending:
+            signer = open_signer(visit)
+            card = screen.slot.receive(channel)
+            if card.serial != pending.card:
+                raise TroubleError(KioskTrouble.CARD_CHANGED)
+            reactivate(kiosk, card, signer, pending.cut, now_ms)
         number = reactivation_receipt(kiosk, card, pending.cut, now_ms)
-    visit.session.reactivation = None
     print_new(visit, number)
     return visit.to(f"/receipt/{number}")
 

@@ -1,7 +1,8 @@
 """Supply back by card: a release for some hours, signed by the clerk's own key, never by the kiosk's.
 
 The key was opened at the login and lies in the session alone: it goes with the session, by time-out, at
-logout, and at the end of the shift. In practice a clerk of the seed signs.
+logout, after an hour by a count that nobody can set, and with its shift. In practice a clerk of the seed
+signs.
 """
 
 from typing import Annotated, Final
@@ -19,6 +20,7 @@ from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.cutting.zones import local_date
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
+from protocols.errors import RefusedError
 from protocols.languages.dates import date_for
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import RELEASE_HOURS
@@ -50,37 +52,46 @@ def choose_hours(visit: Posted, hours: Annotated[int, Form()]) -> Response:
         raise TroubleError(KioskTrouble.NO_CARD)
     if hours not in RELEASE_HOURS:
         raise TroubleError(KioskTrouble.INPUT_WRONG)
-    visit.session.recovery = PendingRecovery(hours, view.serial)
+    visit.session.recovery.put(PendingRecovery(hours, view.serial))
     return visit.page("recover_check.html", hours=hours, last_day=last_day(visit, hours))
 
 
 @recovery.post("/recover/confirm")
 def confirm_recovery(visit: Posted) -> Response:
     """Signed, written, read back; the ticket follows. Once for each choice."""
-    pending, signer, screen = visit.session.recovery, clerks_signer(visit), visit.screen
-    if pending is None:
-        raise TroubleError(KioskTrouble.PAGE_OLD)
-    if signer is None:
-        raise TroubleError(KioskTrouble.KEY_CLOSED)
+    screen = visit.screen
     kiosk = screen.settings.kiosk
     now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
-        card = screen.slot.receive(channel)
-        if card.serial != pending.card:
-            raise TroubleError(KioskTrouble.CARD_CHANGED)
-        done = recover(kiosk, card, signer, pending.hours, now_ms)
+        with visit.session.recovery.taken() as pending:
+            signer = open_signer(visit)
+            card = screen.slot.receive(channel)
+            if card.serial != pending.card:
+                raise TroubleError(KioskTrouble.CARD_CHANGED)
+            done = recover(kiosk, card, signer, pending.hours, now_ms)
         number = recovery_receipt(kiosk, card, done, now_ms)
-    visit.session.recovery = None
     print_new(visit, number)
     return visit.to(f"/receipt/{number}")
 
 
 def clerks_signer(visit: PageVisit) -> Signer | None:
-    """The clerk's own key as long as the session has it; in practice one of the seed."""
-    practice = visit.screen.settings.kiosk.home.practice
-    if practice:
-        return practice_signer(practice, HOLDERS[Role.PROTECT][0])
-    return visit.session.signer
+    """The clerk's own key while it is open, and counts; in practice one of the seed."""
+    kiosk, key = visit.screen.settings.kiosk, visit.session.clerks_key
+    if kiosk.home.practice:
+        return practice_signer(kiosk.home.practice, HOLDERS[Role.PROTECT][0])
+    try:
+        return None if key is None else key.signer(kiosk)
+    except RefusedError:
+        visit.session.clerks_key = None
+        return None
+
+
+def open_signer(visit: PageVisit) -> Signer:
+    """As `clerks_signer`. Raises TroubleError where it is closed."""
+    signer = clerks_signer(visit)
+    if signer is None:
+        raise TroubleError(KioskTrouble.KEY_CLOSED)
+    return signer
 
 
 def last_day(visit: PageVisit, hours: int) -> str:

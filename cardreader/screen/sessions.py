@@ -8,14 +8,17 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from cardreader.explaining.symptoms import Symptom
+from cardreader.kiosk.clerks_key import ShiftKey
 from cardreader.screen.settings import IDLE_MINUTES_DEFAULT
-from protocols.documents.envelope import Signer
+from cardreader.screen.troubles import TroubleError
 from protocols.documents.till_receipts import PaymentMeans
+from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.reasons import Language
 
 COOKIE: Final = "kiosk"
@@ -23,6 +26,8 @@ _TOKEN_BYTES: Final = 32
 # One browser stands in front of a kiosk; more sessions than these are left over from somewhere.
 SESSIONS_MAX: Final = 16
 _MINUTE_S: Final = 60
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,43 @@ class ScreenQueue:
     served: dict[str, int] = field(default_factory=dict)
 
 
+class Choice(Generic[T]):
+    """What was chosen and not confirmed yet. Whoever confirms it takes it out, so two at once are one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._chosen: T | None = None
+
+    def put(self, chosen: T) -> None:
+        """Chosen, in the place of what was chosen before."""
+        with self._lock:
+            self._chosen = chosen
+
+    @contextmanager
+    def taken(self) -> Iterator[T]:
+        """What was chosen, for one act; it is back after one that failed, unless something else was chosen.
+
+        Raises TroubleError with PAGE_OLD where nothing is there: it was confirmed, or is being confirmed now.
+        """
+        with self._lock:
+            chosen, self._chosen = self._chosen, None
+        if chosen is None:
+            raise TroubleError(KioskTrouble.PAGE_OLD)
+        try:
+            yield chosen
+        except BaseException:
+            with self._lock:
+                if self._chosen is None:
+                    self._chosen = chosen
+            raise
+
+
 @dataclass(slots=True)
 class ScreenSession:
     """One browser. `clerk` is empty before login. `used_s`: of the monotonic clock, when it was last touched.
 
     `size`: of the text, 0 to 2. `notice`: a line that the next page shows once.
-    `signer`: the clerk's own key, open as long as the session.
+    `clerks_key`: the clerk's own, open for a time, and as long as session and shift.
     """
 
     key: str
@@ -77,10 +113,10 @@ class ScreenSession:
     idle_minutes: int = IDLE_MINUTES_DEFAULT
     notice: str = ""
     pending: PendingPayment | None = None
-    recovery: PendingRecovery | None = None
-    reactivation: PendingReactivation | None = None
+    recovery: Choice[PendingRecovery] = field(default_factory=Choice)
+    reactivation: Choice[PendingReactivation] = field(default_factory=Choice)
     queue: ScreenQueue | None = None
-    signer: Signer | None = field(default=None, repr=False)
+    clerks_key: ShiftKey | None = field(default=None, repr=False)
 
     def takes(self, token: str) -> bool:
         """Whether a form is this session's own."""
@@ -141,7 +177,7 @@ class Sessions:
         """Ends all sessions of this clerk, with the keys in them; a new one begins, without a clerk."""
         with self._lock:
             for key in [each.key for each in self._all.values() if each.clerk == session.clerk]:
-                self._all.pop(key).signer = None
+                self._all.pop(key).clerks_key = None
             after = self._new(session.language)
             after.size = session.size
             return after

@@ -51,6 +51,10 @@ class ScreenSettings:
         """The time as this kiosk believes it: see `Kiosk.now_ms`."""
         return kiosk.now_ms(self.moment().wall_ms)
 
+    def tick_ms(self) -> int:
+        """The machine's count since its boot, which nobody can set."""
+        return self.moment().tick_ms
+
     @property
     def is_practice(self) -> bool:
         """Whether nothing that is done here counts for a real meter."""

@@ -1,5 +1,6 @@
 """Supply back by card: chosen, seen again, written once, by a key that goes with the session."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,16 +8,20 @@ import pytest
 from sqlmodel import select
 
 from cardreader.issuing.practice import HOLDERS, practice_signer
-from cardreader.kiosk.store import reading_kiosk
+from cardreader.kiosk.shifts import close_shift, open_shift
+from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow, ReceiptRow
 from cardreader.loading.progress import progress_of
 from cardreader.screen import entry_pages
+from cardreader.screen.sessions import Choice
+from cardreader.screen.troubles import TroubleError
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Kind, Role
 from protocols.errors import InputError
-from protocols.instants import DAY_MS
+from protocols.instants import DAY_MS, UtcMs
+from protocols.reasons import Language
 from tests.cardreader.kiosk_screen import NOW_MS, SERIAL, Counter
-from tests.cardreader.screen_forms import fields, text_of
+from tests.cardreader.screen_forms import fields, text_of, token_of
 
 
 def releases(counter: Counter) -> int:
@@ -74,9 +79,8 @@ def test_other_hours_are_refused(counter: Counter, hours: str) -> None:
     assert "There is no card in the reader." in counter.get("/recover", 409)
 
 
-def test_a_clerks_key_is_open_as_long_as_the_session(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def with_anna(counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A real kiosk, at which the passphrase `right` opens anna's key."""
     real = replace(counter.kiosk.home, practice="")
     counter.now[0] = replace(counter.kiosk, home=real)
     object.__setattr__(counter.settings, "keys", tmp_path)
@@ -87,6 +91,109 @@ def test_a_clerks_key_is_open_as_long_as_the_session(
         return practice_signer("practice", HOLDERS[Role.PROTECT][0])
 
     monkeypatch.setattr(entry_pages, "open_encrypted_key", opened)
+
+
+def unlock(counter: Counter) -> str:
+    """Anna logs in with her passphrase, and a card lies there; the page with it."""
+    login = counter.get("/login")
+    form = {**fields(login), "clerk": "anna", "passphrase": "right", "minutes": "60"}
+    counter.post("/login", login, form)
+    return counter.get("/card") if counter.card.exists() else counter.insert()
+
+
+def recovered(counter: Counter, page: str, status: int = 200) -> str:
+    check = counter.post("/recover/choose", page, {"hours": "24"})
+    return counter.post("/recover/confirm", check, status=status)
+
+
+def test_a_clerks_key_is_closed_by_a_count_however_often_somebody_touches(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_anna(counter, monkeypatch, tmp_path)
+    page = unlock(counter)
+    for _ in range(2):
+        counter.clock.now_s += 29 * 60
+        recovered(counter, page)
+    counter.clock.now_s += 2 * 60
+    assert "it is not open" in counter.get("/recover")
+    assert "it is not open" in recovered(counter, page, 409)
+    recovered(counter, unlock(counter))
+    assert releases(counter) == 3
+
+
+def test_a_clerks_key_ends_with_its_shift_and_not_with_its_name(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_anna(counter, monkeypatch, tmp_path)
+    page = unlock(counter)
+    with writing_kiosk(counter.kiosk.engine) as store:
+        # At another program of this kiosk: anna's shift ends, and her next one begins.
+        close_shift(store, 0, UtcMs(NOW_MS))
+        open_shift(store, "anna", Language.ENGLISH, 0, UtcMs(NOW_MS))
+    assert "it is not open" in recovered(counter, page, 409)
+    assert releases(counter) == 0
+
+
+@pytest.mark.parametrize("path", ["/recover", "/reactivate"])
+def test_confirmed_twice_at_once_it_is_written_once(counter: Counter, path: str) -> None:
+    counter.log_in()
+    page = counter.insert()
+    check = counter.post(f"{path}/choose", page, {"hours": "72", "other": "c1"})
+    said, both = list[int](), threading.Barrier(2)
+
+    def press() -> None:
+        both.wait()
+        answer = counter.browser.post(f"{path}/confirm", data={"token": token_of(check)})
+        said.append(answer.status_code)
+
+    pressing = [threading.Thread(target=press) for _ in range(2)]
+    for each in pressing:
+        each.start()
+    for each in pressing:
+        each.join()
+    assert sorted(said) == [200, 409]
+    counter.slot._seen = None
+    contents = counter.slot.look().contents
+    assert contents is not None
+    assert len(progress_of(contents).documents) == 1
+
+
+def test_while_one_confirms_nothing_is_left_for_another() -> None:
+    choice = Choice[int]()
+    choice.put(1)
+    with choice.taken() as first, pytest.raises(TroubleError), choice.taken():
+        pytest.fail(f"{first} was taken twice")
+    with pytest.raises(TroubleError), choice.taken():
+        pytest.fail("it was confirmed")
+    for meanwhile, left in (((), 1), ((2,), 2)):
+        choice.put(1)
+        with pytest.raises(InputError), choice.taken():
+            fail_after_choosing(choice, meanwhile)
+        with choice.taken() as found:
+            assert found == left
+
+
+def fail_after_choosing(choice: Choice[int], meanwhile: tuple[int, ...]) -> None:
+    for each in meanwhile:
+        choice.put(each)
+    raise InputError("the card is another one")
+
+
+def test_what_fails_before_it_is_written_can_be_confirmed_again(counter: Counter) -> None:
+    counter.log_in()
+    check = counter.post("/recover/choose", counter.insert(), {"hours": "72"})
+    away = counter.card.rename(counter.card.with_suffix(".away"))
+    assert "There is no card in the reader." in counter.post("/recover/confirm", check, status=409)
+    away.rename(counter.card)
+    counter.slot.look()
+    counter.post("/recover/confirm", check)
+    assert releases(counter) == 1
+
+
+def test_a_clerks_key_is_open_as_long_as_the_session(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_anna(counter, monkeypatch, tmp_path)
     login = counter.get("/login")
     assert 'type="password"' in login
     wrong = counter.post("/login", login, {**fields(login), "clerk": "anna", "passphrase": "x"}, 422)
