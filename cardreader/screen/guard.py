@@ -3,6 +3,10 @@
 A web page from elsewhere that runs in the same browser can send requests to a port of this machine, also
 under a name of its own that leads here (DNS rebinding). So Host must be a name of this machine, Origin must
 be ours where it is told, and a form must carry its session's token (`sessions.py`).
+
+What another page makes the browser ask for is refused where the browser says so (Fetch Metadata). A link
+from elsewhere is followed, but the browser sends no cookie with it (SameSite=Strict): to begin a session then
+would put its cookie in the place of the clerk's. So a page of ours leads it to the start, and keeps none.
 """
 
 import sys
@@ -12,7 +16,7 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from protocols.rim.terminal import complain
@@ -31,6 +35,10 @@ HEADERS: Final = {
 }
 # A form of the screen is far below this.
 BODY_BYTES_MAX: Final = 16_384
+_TO_THE_START: Final = (
+    '<!doctype html><html lang="en"><title>relance</title><meta http-equiv="refresh" content="0; url=/">'
+    '<p><a href="/">relance</a></p></html>'
+)
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -46,7 +54,7 @@ def refusal(method: str, headers: Headers, hosts: Iterable[str]) -> HTTPStatus |
     origin = headers.get("origin")
     if origin is not None and origin.lower().removeprefix("http://") not in hosts:
         return HTTPStatus.FORBIDDEN
-    if method in _CHANGES and origin is None and headers.get("sec-fetch-site") not in (None, "same-origin"):
+    if _is_from_elsewhere(headers) and not is_link_from_elsewhere(method, headers):
         return HTTPStatus.FORBIDDEN
     try:
         is_long = int(headers.get("content-length", "0")) > BODY_BYTES_MAX
@@ -55,6 +63,17 @@ def refusal(method: str, headers: Headers, hosts: Iterable[str]) -> HTTPStatus |
     if is_long or (method in _CHANGES and "transfer-encoding" in headers):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return None
+
+
+def is_link_from_elsewhere(method: str, headers: Headers) -> bool:
+    """Whether a person has followed a link of another page to one of ours."""
+    is_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return _is_from_elsewhere(headers) and method == "GET" and is_page
+
+
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """As the browser says it: `none` is a person's own doing, and one of before says nothing."""
+    return headers.get("sec-fetch-site") not in (None, "same-origin", "none")
 
 
 class Guard:
@@ -80,10 +99,14 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        status = refusal(scope["method"], Headers(scope=scope), self._hosts)
+        headers = Headers(scope=scope)
+        status = refusal(scope["method"], headers, self._hosts)
         if status is not None:
             refused = Response(f"{status.value} {status.phrase}\n", status, media_type="text/plain")
             await refused(scope, receive, send_guarded)
+            return
+        if is_link_from_elsewhere(scope["method"], headers):
+            await HTMLResponse(_TO_THE_START)(scope, receive, send_guarded)
             return
         try:
             await self._app(scope, receive, send_guarded)

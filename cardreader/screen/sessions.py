@@ -153,10 +153,13 @@ class Sessions:
             return found
 
     def begin(self) -> ScreenSession:
-        """A new session, without a clerk. Of too many, the one that was idle for the longest ends."""
+        """A new session, without a clerk. Of too many, the one that was idle for the longest ends.
+
+        One without a clerk before one with: whoever only asks for pages logs nobody out.
+        """
         with self._lock:
             if len(self._all) >= SESSIONS_MAX:
-                oldest = min(self._all.values(), key=lambda each: each.used_s)
+                oldest = min(self._all.values(), key=lambda each: (bool(each.clerk), each.used_s))
                 del self._all[oldest.key]
             return self._new(self._language)
 

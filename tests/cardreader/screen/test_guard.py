@@ -51,6 +51,38 @@ def test_no_other_page_sends_a_form(counter: Counter, headers: dict[str, str], s
         assert "anna" not in counter.get("/login")
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(("mode", "dest"), [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")])
+def test_what_a_page_from_elsewhere_asks_for_is_refused(
+    counter: Counter, site: str, mode: str, dest: str
+) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+    for path in ("/card", "/login", "/static/screen.css"):
+        assert counter.browser.get(path, headers=headers).status_code == 403
+
+
+def test_a_link_from_elsewhere_leads_to_the_start_and_logs_nobody_out(counter: Counter) -> None:
+    counter.log_in()
+    kept = counter.browser.cookies[COOKIE]
+    counter.browser.cookies.clear()  # as a browser does with SameSite=Strict
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    answer = counter.browser.get("/card", headers=headers)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+    assert 'http-equiv="refresh" content="0; url=/"' in answer.text
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    counter.browser.cookies.set(COOKIE, kept)
+    assert "anna" in counter.get("/")
+    assert counter.browser.post("/login", headers=headers).status_code == 403
+
+
+def test_whoever_only_asks_for_pages_logs_nobody_out() -> None:
+    sessions = Sessions(Language.FRENCH, iter(range(1_000)).__next__)
+    anna = sessions.log_in(sessions.begin(), "anna", 60)
+    for _ in range(3 * SESSIONS_MAX):
+        sessions.begin()
+    assert sessions.of(anna.key) is anna
+
+
 def test_a_form_without_its_own_token_changes_nothing(counter: Counter) -> None:
     page = counter.get("/login")
     other = Sessions(Language.ENGLISH).begin().token
