@@ -21,7 +21,7 @@ from protocols.cutting.zones import load_zone
 from protocols.errors import InputError, RefusedError
 from protocols.instants import MINUTE_MS
 from protocols.limits import CLERK_KEY_MINUTES_MAX
-from protocols.rim.agent.rules import Signable
+from protocols.rim.agent.rules import Signable, check_for_cards
 from protocols.rim.agent.serving import Agent
 from protocols.rim.agent.session import run_agent, told_closing, told_status
 from protocols.rim.clocks import now_ms, tick_ms
@@ -45,6 +45,8 @@ def open_clerks_key(
 ) -> int:
     """Open a clerk's key: recover, reactivate and queue of this account sign with it without asking again.
 
+    It signs releases and cancellations of cuts, of one meter each, and refuses all else.
+
     It asks for the passphrase once, stays in this terminal, and prints what it signs. It ends with Ctrl-C,
     `agent close`, the end of its shift, or its time, which no clock that somebody sets makes longer.
     """
@@ -56,7 +58,8 @@ def open_clerks_key(
             holder = holder_of(kiosk.home, signer.keyid, key.stem)
             length_ms = open_minutes * MINUTE_MS
             tell = partial(_tell, load_zone(kiosk.home.form.zone), holder)
-            return Agent(holder, signer, length_ms, tick_ms, tell, lambda: _why_over(kiosk, opened))
+            why_over = partial(_why_over, kiosk, opened)
+            return Agent(holder, signer, length_ms, tick_ms, tell, why_over, check_for_cards)
 
         run_agent(socket_of(kiosk.home), open_key, _say, PROGRAM)
     return Exit.DONE

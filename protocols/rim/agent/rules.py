@@ -10,12 +10,14 @@ from msgspec import Struct
 
 from protocols.documents.envelope import decode_pae
 from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
+from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, Order, read_order
 from protocols.documents.payment_requests import PAYMENT_REQUEST_TYPE, PaymentRequest, read_request
 from protocols.documents.roles import ROOT_TYPE, Root, read_root
 from protocols.errors import DocumentError, RefusedError
 from protocols.instants import HOUR_MS, MINUTE_MS
 
+_ON_CARDS: Final = frozenset({Kind.RELEASE, Kind.CANCEL_CUT})
 OPEN_MS_MIN: Final = MINUTE_MS
 # Longer than any shift. Whoever needs more opens it again.
 OPEN_MS_MAX: Final = 24 * HOUR_MS
@@ -54,6 +56,20 @@ def signable(data: bytes) -> Signable:
     except DocumentError as error:
         raise RefusedError(f"the agent signs no document that it cannot read: {error}") from None
     raise RefusedError(f"the agent signs orders, payment requests, roots and issuers; not {payload_type!r}")
+
+
+def check_for_cards(what: Signable) -> None:
+    """What the agent of a kiosk signs: what a clerk there puts onto one household's card, and nothing else.
+
+    The account of a kiosk is open to the public's cards all day: what it signs must harm nobody. Raises
+    RefusedError.
+    """
+    order = what.order
+    if order is None or order.kind not in _ON_CARDS or len(order.scope.meters) != 1:
+        raise RefusedError(
+            "the agent of a kiosk signs releases and cancellations of cuts, of one meter each; "
+            f"not {what.name}"
+        )
 
 
 def left_ms(opened_tick_ms: int, length_ms: int, now_tick_ms: int) -> int:

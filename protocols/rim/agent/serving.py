@@ -30,6 +30,7 @@ class Agent:
     """One person's opened key. `tick_ms`: a count that nobody can set. `tell`: is told what was signed.
 
     `why_over`: why it signs no more although its time lasts, such as the end of its shift; empty: it signs.
+    `check`: raises RefusedError for what it does not sign here, of all that it can name.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Agent:
         tick_ms: Callable[[], int],
         tell: Callable[[Signable], None],
         why_over: Callable[[], str] = lambda: "",
+        check: Callable[[Signable], None] = lambda _what: None,
     ) -> None:
         self.holder = holder
         self.signed = 0
@@ -49,6 +51,7 @@ class Agent:
         self._tick_ms = tick_ms
         self._tell = tell
         self._why_over = why_over
+        self._check = check
         self._opened_ms = tick_ms()
 
     @property
@@ -71,6 +74,7 @@ class Agent:
             return self._answer()
         try:
             what = signable(ask.data)
+            self._check(what)
         except RefusedError as error:
             return self._answer(refused=str(error))
         # Told first: no signature goes out that the log does not have.

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, decode_pae, encode_pae, read_envelope, seal, valid_keyids
-from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, write_document
+from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Order, Scope, write_document
 from protocols.documents.roles import ROOT_TYPE, write_root
 from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
 from protocols.instants import DAY_MS, HOUR_MS
 from protocols.rim.agent.asking import AgentKey, ask_agent
 from protocols.rim.agent.messages import AgentAnswer, AgentAsk, Wish, write_line
 from protocols.rim.agent.place import agent_socket, make_place
-from protocols.rim.agent.rules import Signable, signable
+from protocols.rim.agent.rules import Signable, check_for_cards, signable
 from protocols.rim.agent.serving import Agent, listening, only_agent, serve_agent
 from tests.emulator.firmware.guarded.workbench import MONDAY_MS, ROOT, SIGNERS
 
@@ -130,6 +130,35 @@ def test_it_signs_nothing_once_its_shift_is_over() -> None:
     ended.append("its shift has ended")
     answer = agent.answer(AgentAsk(Wish.SIGN, PAE))
     assert (answer.signature, answer.refused, answer.left_ms) == (b"", "its shift has ended", 0)
+
+
+def test_at_a_kiosk_it_signs_what_is_for_one_card_and_nothing_else() -> None:
+    told = list[str]()
+    agent = Agent(
+        "anna", ANNA, HOUR_MS, lambda: 0, lambda what: told.append(what.name), check=check_for_cards
+    )
+
+    def is_signed(data: bytes) -> bool:
+        return bool(agent.answer(AgentAsk(Wish.SIGN, data)).signature)
+
+    def order(made: Order) -> bytes:
+        return encode_pae(ORDER_TYPE, write_document(made))
+
+    one, two = Scope(meters=("m1",)), Scope(meters=("m1", "m2"))
+    assert is_signed(order(drafting.release(SHEET, ANNA.keyid, 72, one)))
+    assert is_signed(order(drafting.cancel_cut(SHEET, "c1", ("m1",))))
+    assert told == ["order o000007"] * 2
+    for refused in (
+        PAE,
+        encode_pae(ROOT_TYPE, write_root(ROOT)),
+        b"hold/mora 1594000000000",
+        order(drafting.release(SHEET, ANNA.keyid, 72, two)),
+        order(drafting.release(SHEET, ANNA.keyid, 72, Scope(fleet=True))),
+        order(drafting.cancel_cut(SHEET, "c1", ("m1", "m2"))),
+    ):
+        assert not is_signed(refused)
+    assert "of one meter each; not order o000007" in agent.answer(AgentAsk(Wish.SIGN, PAE)).refused
+    assert (len(told), agent.signed) == (2, 2)
 
 
 def test_no_signature_goes_out_that_the_log_does_not_have(tmp_path: Path) -> None:
