@@ -41,7 +41,6 @@ _OWN_COMMANDS: Final = frozenset(
         Instruction.PUT_KEY_LETTER,
     }
 )
-_DISCARD: Final = 0x01
 # GlobalPlatform §11.3.3.1: one key of a key information template; AES, 16 bytes; ENC, MAC and DEK are 1 to 3.
 _KEY_TAG: Final = 0xC0
 _AES_16: Final = b"\x88\x10"
@@ -133,7 +132,7 @@ class SmartCard:
         """All that the session has staged becomes the content of the files, or (P1 = 1) is forgotten."""
         if who is None:
             raise StatusError(StatusWord.NOT_ALLOWED)
-        if command.p1 == _DISCARD:
+        if command.p1 == iso.DISCARD:
             self._files.staged.clear()
         elif command.p1:
             raise StatusError(StatusWord.WRONG_P1_P2)

@@ -17,7 +17,6 @@ from cardreader.issuing.practice import practice_key
 from cardreader.kiosk.desk import (
     CardAtDesk,
     Kiosk,
-    bring,
     is_paired,
     look_at,
     receive_card,
@@ -28,6 +27,7 @@ from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.replaced import SupersededCardError, latest_made
 from cardreader.kiosk.rules import Moment
+from cardreader.kiosk.stating import bring
 from cardreader.kiosk.store import (
     note_begun,
     open_kiosk_store,

@@ -10,7 +10,7 @@ import typer
 from cardreader.cli.desk import kiosk_at_work, kiosk_now_ms, receive
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Json, Reader
-from cardreader.kiosk.desk import bring
+from cardreader.kiosk.stating import bring
 from cardreader.readers.opening import open_card
 from protocols.rim.terminal import Exit
 

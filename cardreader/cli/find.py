@@ -11,8 +11,8 @@ from sqlmodel import Session
 from cardreader.cli.desk import kiosk_at_work
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
 from cardreader.files.identity import is_reference
-from cardreader.kiosk.ledger import open_payments
-from cardreader.kiosk.rules import PaymentState, eur
+from cardreader.kiosk.ledger import epoch_now, open_payments
+from cardreader.kiosk.rules import PaymentState, eur, is_with_office
 from cardreader.kiosk.searching import Sought, find, refund_told
 from cardreader.kiosk.store import reading_kiosk
 from cardreader.kiosk.tables import CardSeenRow, TakenPaymentRow
@@ -24,10 +24,15 @@ from protocols.rim.terminal import Exit
 _LIMIT_MAX: Final = 10_000
 _TODO: Final = {
     PaymentState.ASKED: "ask the terminal: `topup` with the same --id, or `void`",
+    PaymentState.CANCELLING: "finish it: `void`",
     PaymentState.TAKEN: "write the card: `topup` with the same --id, or `void`",
     PaymentState.WRITTEN: "write the card again: `topup` with the same --id",
     PaymentState.VOIDING: "finish it: `void` with the card, or `topup` with the same --id",
 }
+_WITH_OFFICE: Final = (
+    "its epoch is closed: `topup` with the same --id and its card, and where that is refused "
+    "`void --refund`: the office sees whether the meter has it"
+)
 
 
 def find_household(
@@ -64,17 +69,18 @@ def find_household(
     ):
         found = find(session, sought, limit)
         lines = [(_card_fields(each), _card_text(each)) for each in found.cards]
-        lines += [_with_office(session, each) for each in found.payments]
+        epoch = epoch_now(kiosk.home)
+        lines += [_with_refund(session, each, epoch) for each in found.payments]
     _write(lines, as_json=as_json)
     if not lines and not as_json:
         sys.stdout.write("this kiosk knows nothing of it\n")
     return Exit.DONE if lines else Exit.NO
 
 
-def _with_office(session: Session, row: TakenPaymentRow) -> tuple[dict[str, Any], str]:
+def _with_refund(session: Session, row: TakenPaymentRow, epoch: int | None) -> tuple[dict[str, Any], str]:
     """A payment, with how far the office is with its refund."""
     told = refund_told(session, row)
-    fields, text = payment_fields(row), payment_text(row)
+    fields, text = payment_fields(row, epoch), payment_text(row, epoch)
     if told is None:
         return {**fields, "office": None}, text
     return {**fields, "office": told.standing}, f"{text}; the office: {told.standing}"
@@ -96,16 +102,16 @@ def show_queue(
         kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk,
         reading_kiosk(kiosk.engine) as session,
     ):
-        rows = open_payments(session)
-        lines = [(payment_fields(each), payment_text(each)) for each in rows]
+        rows, epoch = open_payments(session), epoch_now(kiosk.home)
+        lines = [(payment_fields(each, epoch), payment_text(each, epoch)) for each in rows]
     _write(lines, as_json=as_json)
     if not lines and not as_json:
         sys.stdout.write("no payment is open\n")
     return Exit.DONE
 
 
-def payment_fields(row: TakenPaymentRow) -> dict[str, Any]:
-    """A payment as values, for programs."""
+def payment_fields(row: TakenPaymentRow, epoch: int | None) -> dict[str, Any]:
+    """A payment as values, for programs. `epoch`: that of the kiosk's issuer (`ledger.epoch_now`)."""
     return {
         "payment": row.id,
         "state": row.state,
@@ -121,13 +127,19 @@ def payment_fields(row: TakenPaymentRow) -> dict[str, Any]:
         "clerk": row.clerk,
         "shift": row.shift,
         "at": iso_or_none(row.asked_ms),
-        "todo": _TODO.get(PaymentState(row.state)),
+        "todo": _todo(row, epoch),
     }
 
 
-def payment_text(row: TakenPaymentRow) -> str:
-    """A payment as a line, for people."""
-    todo = _TODO.get(PaymentState(row.state))
+def _todo(row: TakenPaymentRow, epoch: int | None) -> str | None:
+    if is_with_office(row.state, row.epoch, epoch):
+        return _WITH_OFFICE
+    return _TODO.get(PaymentState(row.state))
+
+
+def payment_text(row: TakenPaymentRow, epoch: int | None) -> str:
+    """A payment as a line, for people; `epoch` as in `payment_fields`."""
+    todo = _todo(row, epoch)
     said = f"payment {row.id}: {eur(row.amount_ueur)} for meter {row.meter}, {row.means}, {row.state}"
     return f"{said}, {iso_or_none(row.asked_ms)}" + (f"; {todo}" if todo else "")
 

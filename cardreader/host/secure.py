@@ -222,6 +222,10 @@ class SecureSession:
         """Makes all that was staged true, all at once; the card's answer is the receipt."""
         (yield from self.sending(CommandApdu(0x80, Instruction.COMMIT, 0, 0))).checked()
 
+    def abandoning(self) -> Dialogue[None]:
+        """Has the card forget all that was staged; the session stays open."""
+        (yield from self.sending(CommandApdu(0x80, Instruction.COMMIT, iso.DISCARD, 0))).checked()
+
 
 def _told(kind: type[C], data: bytes) -> C:
     try:

@@ -106,5 +106,9 @@ class HostSession:
         """Makes all that was staged true, all at once; the card's answer is the receipt."""
         self._run(self._session.committing())
 
+    def abandon(self) -> None:
+        """Has the card forget all that was staged."""
+        self._run(self._session.abandoning())
+
     def _run(self, dialogue: Dialogue[T]) -> T:
         return run(self._channel, dialogue)

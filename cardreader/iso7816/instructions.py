@@ -31,6 +31,9 @@ SELECT_BY_PATH: Final = 0x08
 # P2 of SELECT (§11.2.2): the answer holds nothing but its status.
 SELECT_WITHOUT_ANSWER: Final = 0x0C
 
+# P1 of COMMIT: what was staged is forgotten.
+DISCARD: Final = 0x01
+
 # P1P2 of GET DATA. DF21 to DF25 are our own; DF24 and DF25 are answered in a session alone.
 DATA_SERIAL: Final = 0x005A
 DATA_KEYS: Final = 0x00E0

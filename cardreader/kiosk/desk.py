@@ -4,7 +4,7 @@ What a card brings from its meter is kept for the controller when it is read; wh
 its meter goes onto it with whatever else is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +49,10 @@ from protocols.link.proofs import Proof
 
 # Another letter's, an earlier one, or one that does not open: no later visit will take it.
 _LETTER_REFUSED: Final = (StatusWord.WRONG_DATA, StatusWord.CONDITIONS)
+
+
+# What happens between staging and the commit; it is told all documents that the card holds after that.
+BeforeCommit = Callable[[Collection[bytes]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +183,6 @@ def take_in_card(kiosk: Kiosk, looked: tuple[HostSession, CardContents, int], no
     return CardAtDesk(session, found, serial, pairing, chain, is_news)
 
 
-def bring(kiosk: Kiosk, card: CardAtDesk, now_ms: UtcMs) -> Brought:
-    """Puts onto a card what waits for its meter, and nothing else. Raises as `write_card`."""
-    waiting_here = _waiting_here(kiosk, card, now_ms)
-    plan = _plan(card, waiting_here.documents)
-    if plan.writes:
-        _put(kiosk, card, plan, now_ms, lambda: None)
-    return Brought(len(plan.writes), tuple(plan.left_out), waiting_here.times_held)
-
-
 @dataclass(frozen=True, slots=True)
 class _Answered:
     """The letter that a card has answered. `name`: its object in the store."""
@@ -279,7 +274,7 @@ def write_card(
     card: CardAtDesk,
     documents: Sequence[bytes],
     now_ms: UtcMs,
-    before_commit: Callable[[], None],
+    before_commit: BeforeCommit,
 ) -> PutOnCard:
     """Puts documents onto the card, the first one whatever lies there; also what waits for its meter.
 
@@ -289,16 +284,37 @@ def write_card(
     visit tells.
     """
     plan = _plan(card, (*documents, *_waiting_here(kiosk, card, now_ms).documents))
-    slots = {**card.found.documents, **plan.writes}
-    slot = next((each for each, held in slots.items() if held == documents[0]), None)
-    if slot is None:
-        why = next((each.why for each in plan.left_out if each.document == documents[0]), "no_slot")
-        raise RefusedError(f"it does not fit onto the card: {why}; put the card into the meter first")
-    if plan.writes:
-        _put(kiosk, card, plan, now_ms, before_commit)
-    else:
-        before_commit()
+    slot = _slot_of(card, plan, documents[0])
+    _carry_out(kiosk, card, plan, now_ms, before_commit)
     return PutOnCard(slot, tuple(plan.left_out))
+
+
+def bring_documents(
+    kiosk: Kiosk,
+    card: CardAtDesk,
+    documents: Sequence[bytes],
+    now_ms: UtcMs,
+    before_commit: BeforeCommit,
+) -> Brought:
+    """As `write_card`, with documents of which none must fit."""
+    waiting_here = _waiting_here(kiosk, card, now_ms)
+    plan = _plan(card, (*documents, *waiting_here.documents))
+    _carry_out(kiosk, card, plan, now_ms, before_commit)
+    return Brought(len(plan.writes), tuple(plan.left_out), waiting_here.times_held)
+
+
+def check_room(kiosk: Kiosk, card: CardAtDesk, document: bytes, now_ms: UtcMs) -> None:
+    """Raises RefusedError where `write_card` would, since this document does not fit onto the card."""
+    _slot_of(card, _plan(card, (document, *_waiting_here(kiosk, card, now_ms).documents)), document)
+
+
+def _slot_of(card: CardAtDesk, plan: LoadPlan, document: bytes) -> CardFile:
+    slots = {**card.found.documents, **plan.writes}
+    slot = next((each for each, held in slots.items() if held == document), None)
+    if slot is None:
+        why = next((each.why for each in plan.left_out if each.document == document), "no_slot")
+        raise RefusedError(f"it does not fit onto the card: {why}; put the card into the meter first")
+    return slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +356,16 @@ def _plan(card: CardAtDesk, documents: tuple[bytes, ...]) -> LoadPlan:
     )
     # What lies there of the same thing is replaced, however high it says that it counts.
     return plan_load(wanted, card.found.documents, free_bytes, lambda _document: False)
+
+
+def _carry_out(
+    kiosk: Kiosk, card: CardAtDesk, plan: LoadPlan, now_ms: UtcMs, before_commit: BeforeCommit
+) -> None:
+    held = frozenset({**card.found.documents, **plan.writes}.values())
+    if plan.writes:
+        _put(kiosk, card, plan, now_ms, lambda: before_commit(held))
+    else:
+        before_commit(held)
 
 
 def _put(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, and_, col, func, or_, select
 
 from cardreader.kiosk.home import KioskHome
-from cardreader.kiosk.rules import COUNTING, OPEN, PaymentState, TillAccount, Usage
+from cardreader.kiosk.rules import COUNTING, OFFERED, OPEN, PaymentState, TillAccount, Usage
 from cardreader.kiosk.store import queue_outgoing
 from cardreader.kiosk.tables import (
     CountedPaymentRow,
@@ -21,7 +21,7 @@ from cardreader.kiosk.tables import (
     UpChannel,
 )
 from protocols.documents import drafting
-from protocols.documents.envelope import seal
+from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import ORDER_TYPE, write_document
 from protocols.documents.till_receipts import (
     TILL_RECEIPT_TYPE,
@@ -30,6 +30,7 @@ from protocols.documents.till_receipts import (
     TillReceipt,
     write_till_receipt,
 )
+from protocols.errors import RefusedError, UnreachableError
 from protocols.instants import DAY_MS, UtcMs
 
 
@@ -40,6 +41,44 @@ class TillPurse:
     meter: str
     issuer: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedStatement:
+    """A statement that was signed, and what it says: nobody has offered it to a card yet.
+
+    `carries`: the ids of the payments in it. `without`: the payment that it takes back; empty: none.
+    """
+
+    purse: TillPurse
+    number: int
+    total_ueur: int
+    envelope: bytes
+    carries: frozenset[str]
+    without: str = ""
+
+
+class PaymentsChangedError(UnreachableError):
+    """Another program has taken money of a meter, or given some back, since its statement was drafted."""
+
+    def __init__(self, meter: str) -> None:
+        """Of this meter."""
+        super().__init__(
+            f"meter {meter}: another program of this kiosk has changed its payments: repeat the command"
+        )
+
+
+def purse_of(home: KioskHome, meter: str) -> TillPurse:
+    """The purse of a meter at this kiosk. Raises RefusedError where no meter takes its statements."""
+    return TillPurse(meter, home.form.issuer, home.epoch())
+
+
+def epoch_now(home: KioskHome) -> int | None:
+    """The epoch in which this kiosk's statements count; None where no meter takes any of them."""
+    try:
+        return home.epoch()
+    except RefusedError:
+        return None
 
 
 def account_of(session: Session, purse: TillPurse) -> TillAccount:
@@ -77,6 +116,29 @@ def payments_of(session: Session, purse: TillPurse) -> list[TakenPaymentRow]:
     )
     found = session.exec(rows)
     return [each for each in found if each.epoch == purse.epoch or each.state == PaymentState.TAKEN]
+
+
+def closed_on(session: Session, purse: TillPurse, card: tuple[str, int]) -> list[TakenPaymentRow]:
+    """What a statement of a closed epoch carries that lies on this card, and that no meter can have read.
+
+    `card`: its serial number and chain: nobody else has opened it since the statement was offered to it, and
+    to no other card.
+    """
+    rows = select(TakenPaymentRow).where(
+        TakenPaymentRow.meter == purse.meter,
+        TakenPaymentRow.issuer == purse.issuer,
+        TakenPaymentRow.epoch < purse.epoch,
+        TakenPaymentRow.card == card[0],
+        TakenPaymentRow.chain == card[1],
+        col(TakenPaymentRow.state).in_(OFFERED),
+    )
+    return list(session.exec(rows))
+
+
+def take_again(payment: TakenPaymentRow, epoch: int, now_ms: UtcMs) -> None:
+    """The card has given up the statement that carried it: the money is here, and on no card."""
+    payment.state, payment.changed_ms, payment.epoch = PaymentState.TAKEN, now_ms, epoch
+    payment.chain = payment.number = payment.total_ueur = 0
 
 
 def add_found(session: Session, purse: TillPurse, amount_ueur: int, now_ms: UtcMs) -> None:
@@ -120,33 +182,42 @@ def usage_of(session: Session, meter: str, counted_ms: int, now_ms: UtcMs, silen
     return Usage(int(session.exec(day).one()), sum(amounts), len(amounts), silent_ms)
 
 
-def statement_for(
+def draft_statement(
     session: Session, home: KioskHome, purse: TillPurse, now_ms: UtcMs, without: str = ""
-) -> StatementRow:
+) -> DraftedStatement:
     """The statement of all that counts, but for the payment `without`; the last one where it says the same.
 
-    So a card that was torn gets the same document again.
+    So a card that was torn gets the same document again. Raises PaymentsChangedError where `without` does not
+    count in this purse.
     """
-    account = account_of(session, purse)
-    left = session.get(TakenPaymentRow, without) if without else None
-    total_ueur = account.counting_ueur - (0 if left is None else left.amount_ueur)
-    last = session.get(StatementRow, (purse.meter, purse.issuer, purse.epoch, account.number))
-    if last is not None and last.total_ueur == total_ueur:
-        return last
-    number = account.number + 1
-    sheet = drafting.Sheet(
-        f"{home.form.kiosk}-{purse.epoch}-{number}-{now_ms}", number, now_ms, home.practice and "practice"
-    )
-    order = drafting.payment_statement(
-        sheet, purse.meter, purse.issuer, number, total_ueur, epoch=purse.epoch
-    )
+    carries, total_ueur = _counted(session, purse, without)
+    number = account_of(session, purse).number
+    row = session.get(StatementRow, (purse.meter, purse.issuer, purse.epoch, number))
+    if row is None or row.total_ueur != total_ueur:
+        row = _sign(session, home, purse, number + 1, total_ueur, now_ms)
+    return DraftedStatement(purse, row.number, row.total_ueur, row.envelope, carries, without)
+
+
+def _counted(session: Session, purse: TillPurse, without: str) -> tuple[frozenset[str], int]:
+    """The payments in a statement, and its total. Raises as `draft_statement`."""
+    payments = payments_of(session, purse)
+    left = [each for each in payments if each.id == without]
+    if without and not left:
+        raise PaymentsChangedError(purse.meter)
+    carries = frozenset(each.id for each in payments) - {without}
+    return carries, account_of(session, purse).counting_ueur - sum(each.amount_ueur for each in left)
+
+
+def _sign(
+    session: Session, home: KioskHome, purse: TillPurse, number: int, total_ueur: int, now_ms: UtcMs
+) -> StatementRow:
     row = StatementRow(
         meter=purse.meter,
         issuer=purse.issuer,
         epoch=purse.epoch,
         number=number,
         total_ueur=total_ueur,
-        envelope=seal(write_document(order), ORDER_TYPE, [home.signer]),
+        envelope=seal_statement(home, purse, number, total_ueur, now_ms, home.signer),
         at_ms=now_ms,
     )
     session.add(row)
@@ -154,27 +225,39 @@ def statement_for(
     return row
 
 
-def offer(
-    session: Session,
-    statement: StatementRow,
-    purse: TillPurse,
-    card: tuple[str, int],
-    now_ms: UtcMs,
-    without: str = "",
-) -> None:
-    """The statement may be on a card from now on, and goes to the controller. `card`: serial and chain."""
-    row = session.get_one(
-        StatementRow, (statement.meter, statement.issuer, statement.epoch, statement.number)
+def seal_statement(
+    home: KioskHome, purse: TillPurse, number: int, total_ueur: int, now_ms: UtcMs, signer: Signer
+) -> bytes:
+    """A statement in its envelope, as it goes onto a card."""
+    sheet = drafting.Sheet(
+        f"{home.form.kiosk}-{purse.epoch}-{number}-{now_ms}", number, now_ms, home.practice and "practice"
     )
+    order = drafting.payment_statement(
+        sheet, purse.meter, purse.issuer, number, total_ueur, epoch=purse.epoch
+    )
+    return seal(write_document(order), ORDER_TYPE, [signer])
+
+
+def offer(session: Session, draft: DraftedStatement, card: tuple[str, int], now_ms: UtcMs) -> None:
+    """The statement may be on a card from now on, and goes to the controller. `card`: serial and chain.
+
+    Another program may have taken money or given some back since it was drafted, and no card is locked
+    against that: so it is asked here, in one transaction with what is noted. Raises PaymentsChangedError
+    where the statement says no longer what counts: then it must not come onto the card.
+    """
+    purse = draft.purse
+    if _counted(session, purse, draft.without) != (draft.carries, draft.total_ueur):
+        raise PaymentsChangedError(purse.meter)
+    row = session.get_one(StatementRow, (purse.meter, purse.issuer, purse.epoch, draft.number))
     if not row.offered:
         row.offered = 1
         queue_outgoing(session, UpChannel.STATEMENTS, row.envelope, now_ms)
     for each in payments_of(session, purse):
-        if each.id == without:
+        if each.id == draft.without:
             each.state = PaymentState.VOIDING
-        elif each.state in (PaymentState.TAKEN, PaymentState.VOIDING):
-            each.state = PaymentState.WRITTEN
-        if each.id != without:
+        else:
+            if each.state in (PaymentState.TAKEN, PaymentState.VOIDING):
+                each.state = PaymentState.WRITTEN
             _offered_to(each, card)
             each.epoch, each.number, each.total_ueur = purse.epoch, row.number, row.total_ueur
         each.changed_ms = now_ms
@@ -190,18 +273,14 @@ def _offered_to(payment: TakenPaymentRow, card: tuple[str, int]) -> None:
         payment.chain = -1
 
 
-def confirm(
-    session: Session, home: KioskHome, statement: StatementRow, purse: TillPurse, now_ms: UtcMs
-) -> list[TakenPaymentRow]:
-    """A card has confirmed the statement. Returns the payments that have come so far by it."""
-    # What the caller holds was read before it was offered: it must not be written back.
-    key = (statement.meter, statement.issuer, statement.epoch, statement.number)
-    session.get_one(StatementRow, key).confirmed = 1
-    done = [each for each in payments_of(session, purse) if each.state == PaymentState.WRITTEN]
-    for each in done:
-        each.state, each.changed_ms = PaymentState.COMMITTED, now_ms
-        tell(session, home, each, TillDeed.WRITTEN, now_ms)
-    return done
+def confirm(session: Session, home: KioskHome, draft: DraftedStatement, now_ms: UtcMs) -> None:
+    """A card has confirmed the statement: the payments in it have come so far."""
+    purse = draft.purse
+    session.get_one(StatementRow, (purse.meter, purse.issuer, purse.epoch, draft.number)).confirmed = 1
+    for each in payments_of(session, purse):
+        if each.id in draft.carries and each.state == PaymentState.WRITTEN:
+            each.state, each.changed_ms = PaymentState.COMMITTED, now_ms
+            tell(session, home, each, TillDeed.WRITTEN, now_ms)
 
 
 def tell(session: Session, home: KioskHome, payment: TakenPaymentRow, deed: TillDeed, now_ms: UtcMs) -> None:

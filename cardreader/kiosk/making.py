@@ -18,10 +18,10 @@ from cardreader.issuing.practice import practice_key
 from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.home import KioskHome
-from cardreader.kiosk.ledger import account_of
-from cardreader.kiosk.paying import purse_of, state_on_card
+from cardreader.kiosk.ledger import account_of, purse_of
 from cardreader.kiosk.replaced import latest_made, note_made
 from cardreader.kiosk.searching import cards_seen_from, latest_card
+from cardreader.kiosk.stating import state_on_card
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import CardSeenRow
 from protocols.errors import DocumentError, InputError, RefusedError

@@ -4,23 +4,24 @@
 2. *Write* and *verify*: the statement of all that counts is staged on the card, and its digest compared.
 3. It is noted that a card may have it; then the card's commit makes it true, and its answer is noted.
 
-Where money was taken and the card could not be written, the payment stays open: any later visit of any card
-of the meter brings it, since every statement carries all that counts.
+No money is taken for a card that has no room for the statement. Where money was taken and the card could not
+be written, the payment stays open: any later visit of any card of the meter brings it (`stating`), since
+every statement carries all that counts.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
-from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, shown_by, write_card
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, check_room, shown_by
 from cardreader.kiosk.elapsed import pass_time
-from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import (
+    DraftedStatement,
     TillPurse,
     account_of,
     add_found,
-    confirm,
     found_in,
-    offer,
-    statement_for,
+    purse_of,
+    seal_statement,
     tell,
     usage_of,
 )
@@ -29,7 +30,6 @@ from cardreader.kiosk.rules import (
     Moment,
     PaymentClaim,
     PaymentState,
-    Shown,
     check_payment,
     drawn_from_found,
     eur,
@@ -37,11 +37,19 @@ from cardreader.kiosk.rules import (
     silence_ms,
 )
 from cardreader.kiosk.shifts import shift_for_money
+from cardreader.kiosk.stating import state_on_card
 from cardreader.kiosk.store import reading_kiosk, silent_since, writing_kiosk
-from cardreader.kiosk.tables import CountedPaymentRow, StatementRow, TakenPaymentRow
+from cardreader.kiosk.tables import CountedPaymentRow, TakenPaymentRow
+from protocols.documents.envelope import Signer
 from protocols.documents.till_receipts import TillDeed
 from protocols.errors import RefusedError, UnreachableError
 from protocols.instants import UtcMs
+from protocols.limits import STATEMENT_UEUR_MAX
+
+# Its money is not here any more, or never was; of a refund the office decides.
+_ENDED: Final = (PaymentState.DECLINED, PaymentState.VOIDED, PaymentState.REFUND)
+
+_NOBODY: Final = Signer.from_seed(bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +57,9 @@ class Paid:
     """A payment that is on the card. `is_new`: it was not booked before."""
 
     payment: TakenPaymentRow
-    statement: StatementRow
+    statement: DraftedStatement
     written: PutOnCard
     is_new: bool
-
-
-def purse_of(home: KioskHome, meter: str) -> TillPurse:
-    """The purse of a meter at this kiosk. Raises RefusedError where no meter takes its statements."""
-    return TillPurse(meter, home.form.issuer, home.epoch())
 
 
 def top_up(
@@ -77,31 +80,16 @@ def top_up(
     purse, now_ms = purse_of(kiosk.home, card.meter), kiosk.now_ms(now.wall_ms)
     is_new = _reserve(kiosk, card, purse, payment, amount_ueur, port, now, claim)
     _take(kiosk, payment, amount_ueur, port, now_ms, is_new=is_new)
-    statement, written = state_on_card(kiosk, card, purse, now_ms)
+
+    def check(draft: DraftedStatement) -> None:
+        if payment not in draft.carries:
+            raise _not_carried(kiosk, payment)
+
+    statement, written = state_on_card(kiosk, card, purse, now_ms, check)
     with reading_kiosk(kiosk.engine) as session:
         row = session.get_one(TakenPaymentRow, payment)
         session.expunge(row)
     return Paid(row, statement, written, is_new)
-
-
-def state_on_card(
-    kiosk: Kiosk, card: CardAtDesk, purse: TillPurse, now_ms: UtcMs
-) -> tuple[StatementRow, PutOnCard]:
-    """Puts the statement of all that counts onto the card."""
-    with writing_kiosk(kiosk.engine) as session:
-        # What is forgotten here is proved by the statement that this one replaces on the card.
-        proved = Shown(shown_by(kiosk.home, card, purse).proved_ueur)
-        add_found(session, purse, found_money(account_of(session, purse), proved), now_ms)
-        statement = statement_for(session, kiosk.home, purse, now_ms)
-
-    def before_commit() -> None:
-        with writing_kiosk(kiosk.engine) as session:
-            offer(session, statement, purse, (card.serial, card.chain), now_ms)
-
-    written = write_card(kiosk, card, [statement.envelope], now_ms, before_commit)
-    with writing_kiosk(kiosk.engine) as session:
-        confirm(session, kiosk.home, statement, purse, now_ms)
-    return statement, written
 
 
 def _reserve(
@@ -118,6 +106,8 @@ def _reserve(
     now_ms = kiosk.now_ms(now.wall_ms)
     if claim is PaymentClaim.AGAIN:
         _check_taken(port, payment)
+    else:
+        _check_room(kiosk, card, purse, payment, amount_ueur, now_ms)
     # By itself: what has passed has passed, also where the payment is refused.
     with writing_kiosk(kiosk.engine) as session:
         counted_ms = pass_time(session, now, kiosk.judged_ms(now.wall_ms))
@@ -160,6 +150,23 @@ def _reserve(
     return True
 
 
+def _check_room(
+    kiosk: Kiosk, card: CardAtDesk, purse: TillPurse, payment: str, amount_ueur: int, now_ms: UtcMs
+) -> None:
+    """Raises RefusedError for a new payment whose statement would not fit: no money is taken for that.
+
+    A statement is planned that is as long, in a signature that nobody takes for the kiosk's.
+    """
+    with reading_kiosk(kiosk.engine) as session:
+        if session.get(TakenPaymentRow, payment) is not None:
+            return
+        account = account_of(session, purse)
+    known_ueur = max(account.counting_ueur, shown_by(kiosk.home, card, purse).proved_ueur)
+    total_ueur = min(known_ueur + amount_ueur, STATEMENT_UEUR_MAX)
+    number = account.number + 1
+    check_room(kiosk, card, seal_statement(kiosk.home, purse, number, total_ueur, now_ms, _NOBODY), now_ms)
+
+
 def _check_taken(port: PaymentPort, payment: str) -> None:
     """Raises RefusedError where the terminal knows of no money by this id, UnreachableError as `top_up`."""
     outcome = port.outcome(payment)
@@ -174,7 +181,7 @@ def _take(
 ) -> None:
     """Has the port take the money of a payment that is asked."""
     with reading_kiosk(kiosk.engine) as session:
-        state = session.get_one(TakenPaymentRow, payment).state
+        state = PaymentState(session.get_one(TakenPaymentRow, payment).state)
     if state == PaymentState.ASKED:
         outcome = port.take(payment, amount_ueur) if is_new else port.outcome(payment)
         if outcome is PortOutcome.UNKNOWN:
@@ -183,8 +190,26 @@ def _take(
                 f"--id {payment}, or void it"
             )
         state = settle(kiosk, payment, outcome, now_ms)
-    if state in (PaymentState.DECLINED, PaymentState.VOIDED, PaymentState.REFUND):
+    _check_is_paid(payment, state)
+
+
+def _check_is_paid(payment: str, state: PaymentState) -> None:
+    if state is PaymentState.CANCELLING:
+        raise RefusedError(f"payment {payment}: it is being cancelled at the terminal: `void` finishes that")
+    if state in _ENDED:
         raise RefusedError(f"payment {payment}: it is {state}; take a new id for another one")
+
+
+def _not_carried(kiosk: Kiosk, payment: str) -> RefusedError:
+    """Why no statement carries a payment whose money was here a moment ago."""
+    with reading_kiosk(kiosk.engine) as session:
+        row = session.get_one(TakenPaymentRow, payment)
+        state, epoch = PaymentState(row.state), row.epoch
+    _check_is_paid(payment, state)
+    return RefusedError(
+        f"payment {payment}: its statement is of epoch {epoch} of this kiosk, which is closed: the office "
+        f"sees whether the meter has it; `void --id {payment} --refund` asks for it back"
+    )
 
 
 def settle(kiosk: Kiosk, payment: str, outcome: PortOutcome, now_ms: UtcMs) -> PaymentState:

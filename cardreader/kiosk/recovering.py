@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 from sqlmodel import Session
 
-from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard, write_card
+from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard
 from cardreader.kiosk.home import KioskHome
+from cardreader.kiosk.stating import put_with_money
 from cardreader.kiosk.store import note_mark, noted_mark, writing_kiosk
 from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.documents import drafting
@@ -118,7 +119,7 @@ def _put(
         drafting.Sheet(name, number, now_ms, "practice" if kiosk.home.practice else "recovery card")
     )
     document = seal(write_document(order), ORDER_TYPE, [signer])
-    return order, write_card(kiosk, card, [document], now_ms, lambda: None)
+    return order, put_with_money(kiosk, card, document, now_ms)
 
 
 def _next_number(session: Session, card: CardAtDesk, keyid: str) -> int:

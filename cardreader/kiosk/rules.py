@@ -6,7 +6,7 @@ certain that no statement with it will be credited. So whatever is lost in betwe
 at last the sum that was paid.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum, unique
 from typing import Final, NamedTuple, Protocol
 
@@ -20,14 +20,16 @@ from protocols.units import QUANTA_PER_UEUR, UEUR_PER_EUR, eur_from_quanta
 class PaymentState(StrEnum):
     """How far a payment has come.
 
-    `asked`: a terminal was asked, and its answer is not known. `declined`: it said no. `taken`: the money is
-    there, and no statement with it can be on a card. `written`: such a statement may be on a card; it is
+    `asked`: a terminal was asked, and its answer is not known. `cancelling`: it was asked to cancel that, and
+    whoever began it ends it. `declined`: it said no, or was cancelled. `taken`: the money is there, and no
+    statement with it can be on a card. `written`: such a statement may be on a card; it is
     noted before the card's commit. `committed`: a card has confirmed it. `voiding`: a statement without it
     may be on its way; the money is still here. `voided`: the money was given back. `refund`: the household
     wants it back, and the meter may have it already: the office decides.
     """
 
     ASKED = "asked"
+    CANCELLING = "cancelling"
     DECLINED = "declined"
     TAKEN = "taken"
     WRITTEN = "written"
@@ -48,9 +50,27 @@ COUNTING: Final = frozenset(
     }
 )
 # Somebody at the kiosk has to do something yet. A refund is with the office.
-OPEN: Final = frozenset({PaymentState.ASKED, PaymentState.TAKEN, PaymentState.WRITTEN, PaymentState.VOIDING})
+OPEN: Final = frozenset(
+    {
+        PaymentState.ASKED,
+        PaymentState.CANCELLING,
+        PaymentState.TAKEN,
+        PaymentState.WRITTEN,
+        PaymentState.VOIDING,
+    }
+)
 # A statement with it may be on some card.
-_OFFERED: Final = frozenset({PaymentState.WRITTEN, PaymentState.COMMITTED, PaymentState.VOIDING})
+OFFERED: Final = frozenset({PaymentState.WRITTEN, PaymentState.COMMITTED, PaymentState.VOIDING})
+
+
+def is_with_office(state: str, epoch: int, epoch_now: int | None) -> bool:
+    """Whether an open payment lies in a statement of an epoch that is closed: no later one carries it.
+
+    The meter may have credited it before it closed the epoch, and only the office can check the meter's word.
+    So it comes back as a refund; but with the very card, where no meter has read that since, the payment
+    counts anew (`stating.take_off_closed`). `epoch_now`: of the kiosk's issuer; None: it has none any more.
+    """
+    return state in (PaymentState.WRITTEN, PaymentState.VOIDING) and epoch != epoch_now
 
 
 class TillLimits(Protocol):
@@ -134,6 +154,18 @@ def found_money(account: TillAccount, shown: Shown) -> int:
             f"{eur(explained)}: it takes no payment until the office has told it more (code K1)"
         )
     return found_ueur
+
+
+def is_money_waiting(counting_ueur: int, states: Collection[str], shown: Shown) -> bool:
+    """Whether a card lacks money that was paid here, or has not confirmed it. `states`: of what counts.
+
+    Not while a payment is being taken back: who began that ends it. Nor where the card shows more than is
+    known: that is found money, or a total that was voided.
+    """
+    shown_ueur = max(shown)
+    if PaymentState.VOIDING in states or counting_ueur < shown_ueur:
+        return False
+    return counting_ueur > shown_ueur or not {PaymentState.TAKEN, PaymentState.WRITTEN}.isdisjoint(states)
 
 
 @unique
@@ -277,7 +309,7 @@ def void_way(
     card, chain = offered
     if state is PaymentState.TAKEN:
         return VoidWay.FREE
-    if state not in _OFFERED:
+    if state not in OFFERED:
         raise RefusedError(f"it is {state}: there is nothing to void")
     if found is None:
         raise RefusedError("its statement may be on the card: put that card in, or say --refund")

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import Integer, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-# The form of the tables, in the file's own number (PRAGMA user_version).
+# The form of the tables, in the file's own number (PRAGMA user_version). A program of before 4 does not know
+# payments that are being cancelled.
 KIOSK_SCHEMA: Final = 4
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
 from cardreader.explaining.trouble_code import trouble_number
+from cardreader.kiosk.ledger import epoch_now
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt
-from cardreader.kiosk.rules import PaymentState
+from cardreader.kiosk.rules import PaymentState, is_with_office
 from cardreader.kiosk.voiding import find_payment
 from cardreader.screen.paper_pages import print_new
 from cardreader.screen.sessions import PendingPayment
@@ -119,20 +120,25 @@ def _unfinished(visit: PageVisit, pending: PendingPayment, error: RelanceError) 
     """What went wrong, and what has become of the money: as the store says it."""
     trouble = trouble_of(error)
     detail = error.detail if isinstance(error, TroubleError) else str(error)
+    kiosk = visit.screen.settings.kiosk
     try:
-        state = PaymentState(find_payment(visit.screen.settings.kiosk, pending.id).state)
+        payment = find_payment(kiosk, pending.id)
     except RefusedError:
-        state = None
-    if state is PaymentState.ASKED:
-        trouble = KioskTrouble.TERMINAL_SILENT
-    can_go_on = state in _UNFINISHED or (state is None and trouble in _PASSING)
+        payment = None
+    if payment is None:
+        can_go_on = trouble in _PASSING
+    else:
+        if payment.state == PaymentState.ASKED:
+            trouble = KioskTrouble.TERMINAL_SILENT
+        is_with = is_with_office(payment.state, payment.epoch, epoch_now(kiosk.home))
+        can_go_on = payment.state in _UNFINISHED and not is_with
     if not can_go_on:
         visit.session.pending = None
     return visit.page(
         "pay_open.html",
         409,
         pending=pending,
-        state=state,
+        payment=payment,
         can_go_on=can_go_on,
         trouble=trouble_text(visit.sentences, trouble),
         number=trouble_number(trouble),

@@ -20,7 +20,6 @@ from cardreader.issuing.personalising import letters_held
 from cardreader.kiosk.desk import (
     CardAtDesk,
     Kiosk,
-    bring,
     is_paired,
     look_at,
     receive_card,
@@ -28,6 +27,7 @@ from cardreader.kiosk.desk import (
 )
 from cardreader.kiosk.replaced import SupersededCardError
 from cardreader.kiosk.rules import Moment
+from cardreader.kiosk.stating import bring
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.readers.inserted import InsertedCard
 from cardreader.readers.opening import open_card

@@ -29,6 +29,7 @@ _FOUND_MAX: Final = 20
 # What can be taken back yet.
 _VOIDABLE: Final = (
     PaymentState.ASKED,
+    PaymentState.CANCELLING,
     PaymentState.TAKEN,
     PaymentState.WRITTEN,
     PaymentState.COMMITTED,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cardreader.explaining.telling import spaced
 from cardreader.explaining.trouble_code import trouble_number
+from cardreader.kiosk.ledger import epoch_now
 from cardreader.kiosk.shifts import shift_now
 from cardreader.kiosk.store import reading_kiosk
 from cardreader.screen.sessions import COOKIE, ScreenSession, Sessions
@@ -74,7 +75,7 @@ class PageVisit:
         text = _templates.get_template(template).render(
             say=sentences.say,
             euro=lambda ueur: sum_for(sentences, ueur),
-            state_text=lambda state: state_text(sentences, state),
+            state_text=lambda payment: state_text(sentences, payment, epoch_now(settings.kiosk.home)),
             means_text=lambda means: means_text(sentences, means),
             kwh=lambda energy_wh: energy_for(sentences, energy_wh),
             spaced=spaced,

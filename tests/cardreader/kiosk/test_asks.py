@@ -8,7 +8,7 @@ import pytest
 
 from cardreader.card.store import WholeMemory
 from cardreader.issuing.practice import practice_root, practice_signer
-from cardreader.kiosk.desk import bring
+from cardreader.kiosk.stating import bring
 from cardreader.kiosk.store import (
     ASKS_KEPT,
     asks_waiting,

@@ -15,11 +15,12 @@ from cardreader.host.transport import InProcess
 from cardreader.iso7816.instructions import Instruction
 from cardreader.iso7816.status import StatusError, StatusWord
 from cardreader.issuing.practice import practice_signer
-from cardreader.kiosk.desk import CardAtDesk, bring, receive_card
+from cardreader.kiosk.desk import CardAtDesk, receive_card
 from cardreader.kiosk.home import CardsKey, GenerationKey
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash
 from cardreader.kiosk.recovering import recover
+from cardreader.kiosk.stating import bring
 from cardreader.kiosk.store import (
     documents_for,
     keep_document,

@@ -137,7 +137,10 @@ def test_what_nobody_knows_is_cancelled_at_the_terminal(desk: Desk) -> None:
         desk.pay("p1", 20, SimulatedTerminal(bank, TerminalMood.LATE))
     with pytest.raises(UnreachableError, match="it stays open"):
         desk.take_back("p1", SimulatedTerminal(bank, TerminalMood.TIMEOUT))
-    assert desk.state("p1") == PaymentState.ASKED
+    # Whoever began to cancel it ends it: it must not be paid meanwhile.
+    assert desk.state("p1") == PaymentState.CANCELLING
+    with pytest.raises(RefusedError, match="it is being cancelled"):
+        desk.pay("p1", 20, SimulatedTerminal(bank))
     assert desk.take_back("p1", SimulatedTerminal(bank)).payment.state == PaymentState.DECLINED
     assert bank == {"p1": -1}
 

@@ -2,14 +2,15 @@
 
 Kiosks, stores and the card are the product's own. The meter credits by the rule of
 `protocols.documents.statements`, checks the issuers' keys, and remembers that in one step; then it says so on
-the card. A `Fuse` ends a program at any commit of its store and before or after any command to the card.
+the card. A `Fuse` ends a program at any commit of its store and before or after any command to the card, or
+lets another program of the same kiosk run in between.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 
@@ -37,7 +38,7 @@ from protocols.documents.statements import NO_TOTALS, Totals, apply_statement, o
 from protocols.instants import UtcMs
 from protocols.link.keys import meter_key
 from protocols.link.messages import StatementHeld
-from protocols.reasons import ClockStatus, Language, Supply, SupplyReason
+from protocols.reasons import ClockStatus, Language, Refusal, Supply, SupplyReason
 from tests.cardreader.one_card import (
     FLEET_KEY,
     GENERATION,
@@ -56,13 +57,18 @@ KIOSKS: Final = ("k1", "k2")
 SIGNERS: Final = {name: Signer.from_seed(practice_secret("1", f"kiosk/{name}")) for name in KIOSKS}
 HARM: Final = [practice_signer("1", each) for each in ("dora", "eric")]
 ROOT: Final = seal(write_root(practice_root("1", 4_000_000_000_000)), ROOT_TYPE, HARM)
-ISSUERS: Final = Issuers(
-    version=1,
-    issuers=tuple(
-        Issuer(name=name, epoch=1, public=signer.public.hex(), allowance_ueur_per_day=10**9)
+
+
+def issuers_of(epoch: int) -> Issuers:
+    """The issuers document with which every kiosk begins this epoch."""
+    issuers = (
+        Issuer(name=name, epoch=epoch, public=signer.public.hex(), allowance_ueur_per_day=10**9)
         for name, signer in SIGNERS.items()
-    ),
-)
+    )
+    return Issuers(version=epoch, issuers=tuple(issuers))
+
+
+ISSUERS: Final = issuers_of(1)
 SEALED_ISSUERS: Final = seal(write_issuers(ISSUERS), ISSUERS_TYPE, HARM)
 CARD: Final = bytes(issued().content)
 
@@ -73,9 +79,15 @@ class Killed(Exception):  # noqa: N818 # what happens, and no error
 
 @dataclass
 class Fuse:
-    """Burns one step at each commit and around each command; at 0 the program is killed. None: never."""
+    """Burns one step at each commit and around each command; at 0 the program is killed. None: never.
+
+    `other`: another program, which runs once, from its beginning to its end, after so many `gaps` between
+    two transactions or before a command to the card: nowhere else can another program come in.
+    """
 
     steps: int | None = None
+    gaps: int = 0
+    other: Callable[[], None] | None = None
 
     def burn(self) -> None:
         """One step."""
@@ -83,6 +95,13 @@ class Fuse:
             if self.steps <= 0:
                 raise Killed
             self.steps -= 1
+
+    def gap(self) -> None:
+        """Here another program may come in."""
+        self.gaps -= 1
+        if self.other is not None and self.gaps < 0:
+            other, self.other = self.other, None
+            other()
 
 
 @dataclass
@@ -97,6 +116,7 @@ class FusedChannel:
 
     def transmit(self, command: bytes) -> bytes:
         """As `CardChannel`."""
+        self.fuse.gap()
         self.fuse.burn()
         try:
             answer = self._channel.transmit(command)
@@ -113,6 +133,11 @@ def home_of(name: str) -> KioskHome:
     return KioskHome(form, SIGNERS[name], cards, 32 * b"w", ROOT, SEALED_ISSUERS)
 
 
+def _wait_for_no_disk(connection: Any, *_unused: object) -> None:  # noqa: ANN401 # a driver's own connection
+    """Here programs are killed, and no machine is."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
 @dataclass
 class Till:
     """One kiosk with its store, and a shift that is open."""
@@ -123,10 +148,16 @@ class Till:
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_kiosk_store(self.folder / f"{self.name}.db")
+        event.listen(self.engine, "checkout", _wait_for_no_disk)
         self.kiosk = Kiosk(home_of(self.name), self.engine, self.name)
         with writing_kiosk(self.engine) as store:
             open_shift(store, "anna", Language.FRENCH, 0, UtcMs(NOW_MS))
         event.listen(self.engine, "commit", self._commit)
+        event.listen(self.engine, "checkout", self._checkout)
+
+    def _checkout(self, *_unused: object) -> None:
+        """A transaction is about to begin, and has no lock yet."""
+        self.fuse.gap()
 
     def _commit(self, connection: Connection) -> None:
         del connection
@@ -142,6 +173,20 @@ class Till:
         finally:
             self.fuse.steps = None
 
+    def begin_epoch(self, epoch: int) -> None:
+        """The line brings the issuers document of this epoch."""
+        issuers = seal(write_issuers(issuers_of(epoch)), ISSUERS_TYPE, HARM)
+        self.kiosk = replace(self.kiosk, home=replace(self.kiosk.home, issuers=issuers))
+
+    def close_issuer(self) -> None:
+        """The line brings an issuers document that names no kiosk any more."""
+        issuers = seal(write_issuers(Issuers(version=9, issuers=())), ISSUERS_TYPE, HARM)
+        self.kiosk = replace(self.kiosk, home=replace(self.kiosk.home, issuers=issuers))
+
+    def let_in(self, other: Callable[[], None], gaps: int) -> None:
+        """Another program comes in after so many gaps of the next command."""
+        self.fuse.other, self.fuse.gaps = other, gaps
+
 
 NOW: Final = Moment(NOW_MS, 1_000, 7)
 
@@ -154,7 +199,11 @@ class CreditMeter:
     credited_ueur: int = 0
 
     def __post_init__(self) -> None:
-        opened = open_epochs(NO_TOTALS, {each.name: each.epoch for each in ISSUERS.issuers})
+        self.begin_epoch(1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """It takes the issuers document of this epoch: all before are closed for good."""
+        opened = open_epochs(self.totals, {each.name: each.epoch for each in issuers_of(epoch).issuers})
         assert isinstance(opened, Totals)
         self.totals = opened
 
@@ -176,6 +225,8 @@ class CreditMeter:
         assert issuer is not None
         assert has_issued(document, issuer)
         applied = apply_statement(self.totals, body.issuer, body.number, body.total_ueur, epoch=body.epoch)
+        if applied in (Refusal.STALE_EPOCH, Refusal.UNKNOWN_ISSUER):
+            return  # of an epoch that is closed, or that this meter has not heard of yet
         assert isinstance(applied, tuple), applied
         self.totals, difference_ueur = applied
         self.credited_ueur += difference_ueur

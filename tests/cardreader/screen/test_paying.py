@@ -225,7 +225,7 @@ def test_an_open_payment_is_found_and_finished_after_the_session_is_gone(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = choose(counter)
-    monkeypatch.setattr("cardreader.kiosk.paying.write_card", _gone)
+    monkeypatch.setattr("cardreader.kiosk.stating.write_card", _gone)
     confirm(counter, page, 409)
     monkeypatch.undo()
     counter.post("/logout", page)

@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 
 from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.home import CardsKey, KioskForm, KioskHome, write_home
-from cardreader.kiosk.ledger import TillPurse, offer, statement_for, tell
+from cardreader.kiosk.ledger import TillPurse, draft_statement, offer, tell
 from cardreader.kiosk.rules import PaymentState
 from cardreader.kiosk.searching import refund_told
 from cardreader.kiosk.shifts import takings_of
@@ -157,7 +157,7 @@ class Both:
             )
             session.add(row)
             tell(session, self.home, row, TillDeed.TAKEN, AT)
-            offer(session, statement_for(session, self.home, purse, AT), purse, ("", 1), AT)
+            offer(session, draft_statement(session, self.home, purse, AT), ("", 1), AT)
             row.state = PaymentState.REFUND
             tell(session, self.home, row, TillDeed.REFUND, AT)
 
