@@ -148,16 +148,23 @@ def _step_of(state: MeterState | None, code: CodeMeaning, documents: tuple[Carri
 
 
 def _waiting_ueur(state: MeterState | None, documents: tuple[CarriedDocument, ...]) -> int | None:
-    """Paid and not yet in the meter, by the totals that it has said: one counts from the first payment."""
+    """Paid and not yet in the meter, by the totals that it has said in the same epoch of the issuer.
+
+    None where nobody can say it here: a card that no meter has read, and a statement of an epoch that the
+    meter has closed, which the office looks into.
+    """
     waits = [each for each in documents if each.total_ueur is not None and not each.is_done]
     if not waits:
         return 0
     if state is None:
         return None
-    credited = {each.issuer: each.total_ueur for each in state.totals}
-    if len(credited) != len(state.totals):
-        return None  # an issuer counts in two epochs, and the document's row does not say which one is meant
-    return sum((each.total_ueur or 0) - credited.get(each.issuer, 0) for each in waits)
+    credited = {(each.issuer, each.epoch): each.total_ueur for each in state.totals}
+    latest: dict[str, int] = {}
+    for issuer, epoch in credited:
+        latest[issuer] = max(epoch, latest.get(issuer, 0))
+    if any(each.issuer_epoch < latest.get(each.issuer, 0) for each in waits):
+        return None
+    return sum((each.total_ueur or 0) - credited.get((each.issuer, each.issuer_epoch), 0) for each in waits)
 
 
 def _facts(

@@ -42,8 +42,9 @@ class StepMissing(StrEnum):
 
 
 class CarriedDocument(NamedTuple):
-    """A document on the card. `total_ueur`: of a statement. `verdict`: the meter's; None: it has not said.
+    """A document on the card. `verdict`: the meter's; None: it has not said.
 
+    `total_ueur`: of a statement, which counts in the epoch `issuer_epoch` of its `issuer`.
     `is_done`: the meter has answered it, its totals include the statement, or it holds such a root or issuers
     document. A time is answered by nothing but the meter's clock, and counts as done.
     `by`: the first digits of the keys that signed what is no order: each authority has a time of its own.
@@ -59,6 +60,7 @@ class CarriedDocument(NamedTuple):
     reason: str
     is_done: bool
     by: tuple[str, ...] = ()
+    issuer_epoch: int = 0
 
 
 class CardProgress(NamedTuple):
@@ -160,6 +162,7 @@ def _carried(
         verdict,
         reason,
         is_done,
+        issuer_epoch=0 if payment is None else payment.epoch,
     )
 
 

@@ -58,8 +58,8 @@ def signed(order: Order) -> bytes:
     return seal(write_document(order), ORDER_TYPE, [Signer.from_seed(bytes(32))])
 
 
-def paid(total_ueur: int) -> bytes:
-    return signed(drafting.payment_statement(SHEET, METER, "office-1", 2, total_ueur))
+def paid(total_ueur: int, epoch: int = 0) -> bytes:
+    return signed(drafting.payment_statement(SHEET, METER, "office-1", 2, total_ueur, epoch=epoch))
 
 
 CANCELLATION = signed(drafting.cancel_cut(SHEET, "c1", (METER,)))
@@ -191,6 +191,26 @@ def test_what_is_on_its_way_is_what_was_paid_less_what_the_meter_credited(
     state = changed(SAID, totals=(StatementHeld("office-1", 1, credited_ueur),))
     told = explain(card(state, {STATEMENTS[0]: paid(total_ueur)}))
     assert told.waiting_ueur == max(0, total_ueur - credited_ueur)
+
+
+EPOCHS = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 10**9)), unique_by=lambda each: each[0], max_size=2
+)
+
+
+@given(held=EPOCHS, epoch=st.integers(1, 3), total_ueur=st.integers(1, 10**9))
+def test_each_epoch_of_an_issuer_counts_from_zero(held: dict[int, int], epoch: int, total_ueur: int) -> None:
+    """What the meter holds of another epoch takes nothing off what is on its way."""
+    state = changed(
+        SAID, totals=tuple(StatementHeld("office-1", 1, total, each) for each, total in sorted(held.items()))
+    )
+    told = explain(card(state, {STATEMENTS[0]: paid(total_ueur, epoch)}))
+    credited_ueur = held.get(epoch, 0)
+    is_closed = any(each > epoch for each in held)
+    if credited_ueur >= total_ueur:
+        assert told.waiting_ueur == 0
+    else:
+        assert told.waiting_ueur == (None if is_closed else total_ueur - credited_ueur)
 
 
 def test_of_a_first_payment_on_a_new_card_no_sum_is_said() -> None:
