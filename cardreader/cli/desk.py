@@ -22,6 +22,7 @@ from cardreader.kiosk.desk import (
     receive_card,
     take_in_card,
 )
+from cardreader.kiosk.elapsed import pass_time
 from cardreader.kiosk.home import open_home, practice_home
 from cardreader.kiosk.line_marks import boot_number, clock_seen
 from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
@@ -90,7 +91,11 @@ def kiosk_at_work(
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
     try:
-        yield as_it_is_now(Kiosk(found, engine, name))
+        kiosk, now = as_it_is_now(Kiosk(found, engine, name)), moment()
+        with writing_kiosk(engine) as session:
+            # Time counts from the first program after a boot on.
+            pass_time(session, now, kiosk.judged_ms(now.wall_ms))
+        yield kiosk
     finally:
         engine.dispose()
 

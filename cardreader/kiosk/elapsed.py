@@ -1,8 +1,9 @@
 """How much time has passed at a kiosk, by a count that no clock sets: for limits that are for so many hours.
 
-It rises with the machine's count since its boot. How long the machine was off only the judged clock can say,
-once the kiosk trusts it (`line_marks.clock_seen`); until then it counts as nothing. So a clock that is set a
-day on forgets nothing, and one that is set back forbids nothing.
+It rises with the machine's count since its boot, from the first program after the boot on. How long it was
+before that, and how long the machine was off, only the judged clock can say, once the kiosk trusts it
+(`line_marks.clock_seen`); until then it counts as nothing: the store may have come from another machine. So a
+clock that is set a day on forgets nothing, and one that is set back forbids nothing.
 """
 
 from typing import Final

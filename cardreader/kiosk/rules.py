@@ -49,6 +49,8 @@ COUNTING: Final = frozenset(
         PaymentState.REFUND,
     }
 )
+# What a terminal was asked for may be here already.
+USING_LIMITS: Final = COUNTING | {PaymentState.ASKED, PaymentState.CANCELLING}
 # Somebody at the kiosk has to do something yet. A refund is with the office.
 OPEN: Final = frozenset(
     {
@@ -128,7 +130,8 @@ class Usage(NamedTuple):
     """How much of its limits a kiosk has used.
 
     `meter_day_ueur`: taken for this meter in the last day. `offline_ueur`, `offline_count`: the payments that
-    the controller has not acknowledged. `silent_ms`: for how long it has not been heard; None: never.
+    the controller has not acknowledged. Both with those of which no terminal has said what became of them.
+    `silent_ms`: for how long the controller has not been heard; None: never.
     """
 
     meter_day_ueur: int = 0
@@ -261,12 +264,14 @@ def passed_ms(
 
     `last`: what was counted at which tick of which boot. `anchor`: what was counted when the judged clock
     said which instant. `judged_ms`: what it says now; None: it is doubted. The wall clock says nothing here.
-    Of another boot all ticks have passed since, and nobody knows how long the machine was off.
+    Of another boot the ticks say nothing either: it may have begun long before, where the store came from
+    another machine. So whoever begins to work counts at once.
     """
     if last is None:
         return 0
     counted, tick, boot = last
-    counted += max(0, now.tick_ms - (tick if boot == now.boot else 0))
+    if boot == now.boot:
+        counted += max(0, now.tick_ms - tick)
     if anchor is not None and judged_ms is not None:
         counted = max(counted, anchor[0] + judged_ms - anchor[1])
     return counted

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardreader.card.store import WholeMemory
+from cardreader.kiosk.elapsed import pass_time
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash
 from cardreader.kiosk.rules import Moment, passed_ms
@@ -58,10 +59,12 @@ class Counter:
     def passes(self, ms: int) -> None:
         self.wall_ms, self.tick_ms, self.true_ms = self.wall_ms + ms, self.tick_ms + ms, self.true_ms + ms
 
-    def boots(self, off_ms: int) -> None:
-        """It was off for so long."""
+    def boots(self, off_ms: int, up_ms: int = 10) -> None:
+        """It was off for so long, and a program begins; `up_ms`: since when that machine is up."""
         self.passes(off_ms)
-        self.tick_ms, self.boot = 10, self.boot + 1
+        self.tick_ms, self.boot = up_ms, self.boot + 1
+        with writing_kiosk(self.till.engine) as session:
+            pass_time(session, Moment(self.wall_ms, self.tick_ms, self.boot), None)
 
 
 @pytest.fixture
@@ -106,26 +109,41 @@ def test_a_kiosk_that_never_trusts_its_clock_counts_the_hours_in_which_it_runs(c
         assert counter.pays() == is_over
 
 
+@pytest.mark.parametrize("tells_time", [False, True])
+def test_a_store_on_a_machine_that_was_up_for_long_forgets_no_day(
+    counter: Counter, *, tells_time: bool
+) -> None:
+    assert counter.pays(tells_time=tells_time)
+    counter.boots(60_000, up_ms=40 * DAY_MS)
+    assert not counter.pays(tells_time=tells_time)
+    counter.passes(DAY_MS)
+    assert counter.pays(tells_time=tells_time)
+
+
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["pass", "set", "boot"]), st.integers(-90 * DAY_MS, 90 * DAY_MS), st.booleans()
+        st.sampled_from(["pass", "set", "boot"]),
+        st.integers(-90 * DAY_MS, 90 * DAY_MS),
+        st.booleans(),
+        # For how long the machine has been up that is there after a boot: it may be another one.
+        st.integers(0, 900 * DAY_MS),
     ),
     max_size=20,
 )
 
 
 @given(STEPS)
-def test_the_count_never_falls_and_never_runs_ahead_of_time(steps: list[tuple[str, int, bool]]) -> None:
+def test_the_count_never_falls_and_never_runs_ahead_of_time(steps: list[tuple[str, int, bool, int]]) -> None:
     """Whatever the wall clock says: what is counted is at most what has passed."""
     now, true_ms = Moment(UtcMs(NOW_MS), 0, 1), NOW_MS
     last: tuple[int, int, int] = (0, 0, 1)
     anchor: tuple[int, int] | None = None
-    for deed, ms, trusted in steps:
+    for deed, ms, trusted, up_ms in steps:
         if deed == "set":
             now = now._replace(wall_ms=now.wall_ms + ms)
         else:
             true_ms += abs(ms)
-            tick, boot = (now.tick_ms + abs(ms), now.boot) if deed == "pass" else (0, now.boot + 1)
+            tick, boot = (now.tick_ms + abs(ms), now.boot) if deed == "pass" else (up_ms, now.boot + 1)
             now = Moment(now.wall_ms + abs(ms), tick, boot)
         counted = passed_ms(last, anchor, now, true_ms if trusted else None)
         assert last[0] <= counted <= true_ms - NOW_MS
