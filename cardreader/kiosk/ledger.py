@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, and_, col, func, or_, select
 
 from cardreader.kiosk.home import KioskHome
-from cardreader.kiosk.rules import COUNTING, OFFERED, OPEN, PaymentState, TillAccount, Usage
+from cardreader.kiosk.rules import COUNTING, OFFERED, OPEN, USING_LIMITS, PaymentState, TillAccount, Usage
 from cardreader.kiosk.store import queue_outgoing
 from cardreader.kiosk.tables import (
     CountedPaymentRow,
@@ -156,13 +156,16 @@ def add_found(session: Session, purse: TillPurse, amount_ueur: int, now_ms: UtcM
 
 
 def usage_of(session: Session, meter: str, counted_ms: int, now_ms: UtcMs, silent_ms: int | None) -> Usage:
-    """How much of its limits the kiosk has used. `counted_ms`: its count of time (`elapsed.pass_time`)."""
+    """How much of its limits the kiosk has used. `counted_ms`: its count of time (`elapsed.pass_time`).
+
+    A payment whose answer is not known uses them too: it may be approved, whatever comes in between.
+    """
     day = (
         select(func.coalesce(func.sum(TakenPaymentRow.amount_ueur), 0))
         .outerjoin(CountedPaymentRow, col(CountedPaymentRow.payment) == col(TakenPaymentRow.id))
         .where(
             TakenPaymentRow.meter == meter,
-            col(TakenPaymentRow.state).in_(COUNTING),
+            col(TakenPaymentRow.state).in_(USING_LIMITS),
             or_(
                 col(CountedPaymentRow.counted_ms) > counted_ms - DAY_MS,
                 # Of before this was counted: by the wall clock, as it was.
@@ -175,8 +178,14 @@ def usage_of(session: Session, meter: str, counted_ms: int, now_ms: UtcMs, silen
     )
     waiting = (
         select(TakenPaymentRow.amount_ueur)
-        .join(OutgoingRow, col(OutgoingRow.number) == TakenPaymentRow.outgoing)
-        .where(OutgoingRow.acknowledged == 0, col(TakenPaymentRow.state).in_(COUNTING))
+        .outerjoin(OutgoingRow, col(OutgoingRow.number) == col(TakenPaymentRow.outgoing))
+        .where(
+            or_(
+                and_(OutgoingRow.acknowledged == 0, col(TakenPaymentRow.state).in_(COUNTING)),
+                # The controller has not even been told of it.
+                col(TakenPaymentRow.state).in_(USING_LIMITS - COUNTING),
+            )
+        )
     )
     amounts = list(session.exec(waiting))
     return Usage(int(session.exec(day).one()), sum(amounts), len(amounts), silent_ms)

@@ -112,7 +112,7 @@ def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
     assert read[-1] == "  to do: put the card into the meter, until it shows 9"
 
 
-def test_a_payment_that_does_not_fit_stays_booked_and_names_its_id(home: Path) -> None:
+def test_a_payment_that_does_not_fit_is_not_taken(home: Path) -> None:
     files = []
     for issuer in ("a", "b", "c", "d"):
         sheet = drafting.Sheet(f"o-{issuer}", 1, 1_800_000_000_000, "test")
@@ -123,8 +123,10 @@ def test_a_payment_that_does_not_fit_stays_booked_and_names_its_id(home: Path) -
     assert run("relance-kiosk", "card", "load", "virtual:card.bin", *files, cwd=home).returncode == 0
     full = run("relance-kiosk", "topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
     assert full.returncode == 1
-    assert "payment p1 is booked, and not on the card: repeat the command with --id p1" in full.stderr
     assert "it does not fit onto the card: no_slot; put the card into the meter first" in full.stderr
+    assert "is booked" not in full.stderr
+    found = run("relance-kiosk", "find", "--ledger", "card.bin.ledger", "--payment", "p1", cwd=home)
+    assert (found.returncode, found.stdout) == (1, "this kiosk knows nothing of it\n")
     assert meter(cwd=home)["after"]["balance_ueur"] == 4_000_000
     assert kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)["total_ueur"] == 20_000_000
     assert meter(cwd=home)["after"]["balance_ueur"] == 24_000_000

@@ -20,12 +20,20 @@ from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, Termina
 from cardreader.kiosk.rules import PaymentState, VoidWay
 from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, open_shift
-from cardreader.kiosk.store import asks_waiting, keep_document, outgoing_after, reading_kiosk, writing_kiosk
+from cardreader.kiosk.store import (
+    asks_waiting,
+    keep_document,
+    note_heard,
+    outgoing_after,
+    reading_kiosk,
+    writing_kiosk,
+)
 from cardreader.kiosk.tables import StatementRow
 from cardreader.kiosk.voiding import Undone, find_payment, void
 from cardreader.line.standing import standing_in
 from protocols.documents import drafting
 from protocols.documents.envelope import read_envelope, seal
+from protocols.documents.kiosk_limits import KioskLimits
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, Scope, TimeAnswer, write_document
 from protocols.documents.till_receipts import TILL_RECEIPT_TYPE, TillDeed, open_till_receipt
 from protocols.errors import DocumentError, RefusedError, UnreachableError
@@ -129,6 +137,29 @@ def test_a_terminal_is_asked_once_whatever_it_answers(desk: Desk, mood: Terminal
         with pytest.raises(RefusedError, match="it is declined"):
             desk.pay("p1", 20, approved)
     assert bank == ({"p1": 20 * EURO} if mood is TerminalMood.LATE else {})
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"), [({"meter_day_ueur": 50 * EURO}, "K4"), ({"offline_count": 2}, "K6")]
+)
+def test_what_a_terminal_was_asked_for_uses_the_limits(desk: Desk, limits: dict[str, int], code: str) -> None:
+    """It may be approved all the same: so many silences must not add up to more than a kiosk may take."""
+    desk.till.kiosk = replace(desk.till.kiosk, limits=KioskLimits(kiosk="k1", version=1, **limits))
+    with writing_kiosk(desk.till.engine) as store:
+        note_heard(store, NOW)
+    bank: dict[str, int] = {}
+    for name in ("p1", "p2"):
+        with pytest.raises(UnreachableError):
+            desk.pay(name, 20, SimulatedTerminal(bank, TerminalMood.LATE))
+    with pytest.raises(RefusedError, match=code):
+        desk.pay("p3", 20, SimulatedTerminal(bank, TerminalMood.LATE))
+    assert desk.pay("p1", 20, SimulatedTerminal(bank)) == 20
+    assert desk.pay("p2", 20, SimulatedTerminal(bank)) == 40
+    with pytest.raises(RefusedError, match=code):
+        desk.pay("p3", 20)
+    assert desk.take_back("p1", SimulatedTerminal(bank)).payment.state == PaymentState.VOIDED
+    if code == "K4":
+        assert desk.pay("p3", 20) == 40
 
 
 def test_what_nobody_knows_is_cancelled_at_the_terminal(desk: Desk) -> None:
