@@ -16,10 +16,10 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, col, create_engine, select
 
 from cardreader.kiosk.rules import Moment
+from cardreader.kiosk.schema import lead_to_schema
 from cardreader.kiosk.tables import (
-    KIOSK_SCHEMA,
+    WAITING,
     CardDocumentRow,
-    KioskTable,
     MarkRow,
     MeterAskRow,
     OutgoingRow,
@@ -29,10 +29,6 @@ from protocols.errors import InputError, UnreachableError
 
 # How long a writer waits for another one, such as the screen for the line.
 _BUSY_MS: Final = 10_000
-# "rlnK": a file of another program is not taken for a store.
-_APPLICATION: Final = 0x726C6E4B
-# The form since which asks are kept by the card that brought them.
-_ASKS_BY_CARD: Final = 4
 ASKS_KEPT: Final = 2
 # How the objects of answers to asks begin.
 TIME: Final = "time/"
@@ -53,7 +49,7 @@ def open_kiosk_store(path: Path) -> Engine:
     event.listen(engine, "begin", _begin)
     try:
         with engine.execution_options(relance_writes=True).begin() as connection:
-            _lead_to_schema(connection, path)
+            lead_to_schema(connection, path)
     except OperationalError as error:
         engine.dispose()
         raise UnreachableError(f"{path}: {_first_line(error)}") from None
@@ -101,7 +97,8 @@ def outgoing_after(session: Session, number: int, limit: int) -> list[OutgoingRo
     """What is queued above this number and not acknowledged, the first one first; at most `limit` rows."""
     found = (
         select(OutgoingRow)
-        .where(col(OutgoingRow.number) > number, col(OutgoingRow.acknowledged) == 0)
+        # As the index of what waits says it: with a bound value SQLite would not take it.
+        .where(col(OutgoingRow.number) > number, WAITING)
         .order_by(col(OutgoingRow.number))
         .limit(limit)
     )
@@ -232,26 +229,6 @@ def _moment(session: Session, names: tuple[str, str, str]) -> Moment | None:
     if wall_ms is None or tick_ms is None or boot is None:
         return None
     return Moment(wall_ms, tick_ms, boot)
-
-
-def _lead_to_schema(connection: Connection, path: Path) -> None:
-    """Makes the tables of an empty file. A step for each later form will stand here."""
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-    if application != _APPLICATION and (tables or version):
-        raise InputError(f"{path}: the store of another program")
-    if version > KIOSK_SCHEMA:
-        raise InputError(
-            f"{path}: schema {version}; allowed: at most {KIOSK_SCHEMA}: a later program made it"
-        )
-    if version < _ASKS_BY_CARD:
-        # What waited there lies on its card, and comes with it again.
-        connection.exec_driver_sql("DROP TABLE IF EXISTS meter_ask")
-    if version < KIOSK_SCHEMA:
-        KioskTable.metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={KIOSK_SCHEMA}")
-        connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 # a driver's own connection

@@ -1,4 +1,4 @@
-"""The tables of a kiosk's store, and the steps that lead an older store to them.
+"""The tables of a kiosk's store; `schema.py` leads an older store to them.
 
 Instants are UTC milliseconds by the kiosk's clock (`_ms`) and decide nothing; money is micro-euro (`_ueur`).
 What is signed lies here as it was signed.
@@ -7,14 +7,12 @@ What is signed lies here as it was signed.
 from enum import StrEnum, unique
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-# The form of the tables, in the file's own number (PRAGMA user_version). A program of before 4 does not know
-# payments that are being cancelled.
-KIOSK_SCHEMA: Final = 4
-
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
+# Of `OutgoingRow`: what the controller has not acknowledged. Text, as the condition of an index must be.
+WAITING: Final = text("acknowledged = 0")
 
 
 @unique
@@ -23,7 +21,6 @@ class UpChannel(StrEnum):
 
     STATEMENTS = "statements"
     RECEIPTS = "receipts"
-    TIME_ASK = "time/ask"
 
 
 class KioskTable(SQLModel):
@@ -141,6 +138,23 @@ class StatementRow(KioskTable, table=True):
     confirmed: int = _int()
 
 
+class ForgottenStatementRow(KioskTable, table=True):
+    """A statement that the office has told and this store had not: it waits until the last was told.
+
+    `place`: in the office's sequence. See `cardreader.line.forgotten`.
+    """
+
+    __tablename__ = "forgotten_statement"
+    __table_args__ = _STRICT
+
+    place: int = Field(primary_key=True, sa_type=Integer)
+    meter: str = Field(sa_type=Text)
+    issuer: str = Field(sa_type=Text)
+    epoch: int = _int()
+    number: int = _int()
+    total_ueur: int = _int()
+
+
 class ReceiptRow(KioskTable, table=True):
     """A receipt: its number, and its content as JSON: it can be printed again."""
 
@@ -158,13 +172,16 @@ class ReceiptRow(KioskTable, table=True):
 
 
 class OutgoingRow(KioskTable, table=True):
-    """What is to go to the controller. It stays until the controller has acknowledged it.
+    """What is to go to the controller. It waits until that has acknowledged it, and stays after that.
 
-    Numbers only rise, also when rows were acknowledged and taken away.
+    A controller whose store was put back gets again what it had acknowledged. Numbers only rise.
     """
 
     __tablename__ = "outgoing"
-    __table_args__ = {"sqlite_strict": True, "sqlite_autoincrement": True}
+    __table_args__ = (
+        Index("ix_outgoing_waiting", "number", sqlite_where=WAITING),
+        {"sqlite_strict": True, "sqlite_autoincrement": True},
+    )
 
     number: int | None = Field(default=None, primary_key=True)
     channel: str = Field(sa_type=Text)

@@ -6,7 +6,7 @@ from sqlmodel import Session, col, func, select
 
 from cardreader.kiosk.line_marks import STATEMENTS, TAKEN
 from cardreader.kiosk.store import last_heard, noted_mark
-from cardreader.kiosk.tables import OutgoingRow, StatementRow, UpChannel
+from cardreader.kiosk.tables import WAITING, OutgoingRow, StatementRow, UpChannel
 from cardreader.line.money import told_of_refunds
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import read_envelope
@@ -28,6 +28,7 @@ class KioskStanding(Struct, frozen=True, kw_only=True):
     heard_ms: int
     issued_ueur: int
     issued_count: int
+    issued_numbers: int
     taken: int
     statements: int
     refunds: str
@@ -35,29 +36,34 @@ class KioskStanding(Struct, frozen=True, kw_only=True):
 
 def standing_in(session: Session) -> KioskStanding:
     """How the kiosk stands, by its store."""
-    waiting = select(func.count()).select_from(OutgoingRow).where(col(OutgoingRow.acknowledged) == 0)
+    waiting = select(func.count()).select_from(OutgoingRow).where(WAITING)
     offline, heard = _unacknowledged(session), last_heard(session)
-    totals = select(func.max(StatementRow.total_ueur)).where(col(StatementRow.offered) == 1)
-    totals = totals.group_by(col(StatementRow.meter), col(StatementRow.issuer), col(StatementRow.epoch))
-    count = select(func.count()).select_from(StatementRow).where(col(StatementRow.offered) == 1)
+    stated = _stated(session)
     return KioskStanding(
         waiting=min(session.exec(waiting).one(), KIOSK_WAITING_MAX),
         offline_ueur=sum(_added(session, key, stated) for key, stated in offline.items()),
         offline_count=min(sum(map(len, offline.values())), KIOSK_WAITING_MAX),
         heard_ms=0 if heard is None else heard.wall_ms,
-        issued_ueur=sum(session.exec(totals)),
-        issued_count=min(session.exec(count).one(), KIOSK_WAITING_MAX),
+        issued_ueur=sum(total_ueur for total_ueur, _, _ in stated),
+        issued_count=min(sum(count for _, count, _ in stated), KIOSK_WAITING_MAX),
+        issued_numbers=sum(number for _, _, number in stated),
         taken=noted_mark(session, TAKEN) or 0,
         statements=noted_mark(session, STATEMENTS) or 0,
         refunds=told_of_refunds(session),
     )
 
 
+def _stated(session: Session) -> list[tuple[int, int, int]]:
+    """Of each meter and epoch: the highest total, how many statements, and the highest number."""
+    query = select(func.max(StatementRow.total_ueur), func.count(), func.max(StatementRow.number))
+    query = query.where(col(StatementRow.offered) == 1)
+    of = (col(StatementRow.meter), col(StatementRow.issuer), col(StatementRow.epoch))
+    return list(session.exec(query.group_by(*of)))
+
+
 def _unacknowledged(session: Session) -> dict[_Key, list[int]]:
     """The totals of the statements that the controller has not acknowledged."""
-    query = select(OutgoingRow.payload).where(
-        OutgoingRow.channel == UpChannel.STATEMENTS.value, col(OutgoingRow.acknowledged) == 0
-    )
+    query = select(OutgoingRow.payload).where(OutgoingRow.channel == UpChannel.STATEMENTS.value, WAITING)
     found: dict[_Key, list[int]] = {}
     for payload in session.exec(query):
         try:

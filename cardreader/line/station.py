@@ -30,7 +30,8 @@ from cardreader.kiosk.store import (
 )
 from cardreader.kiosk.tables import MeterAskRow, OutgoingRow, UpChannel
 from cardreader.line.clock import ASKED, KioskClock
-from cardreader.line.money import say_again_above, take_refund, take_statement
+from cardreader.line.forgotten import take_statements
+from cardreader.line.money import say_again_above, take_refund
 from cardreader.line.standing import standing_in
 from cardreader.line.taking import (
     limits_held,
@@ -287,12 +288,10 @@ class Station:
         return told or behind or before is not self.home
 
     def _take_money(self, session: Session, orders: KioskOrders) -> bool:
-        """Take what the office says of refunds and forgotten statements; returns whether it said any."""
+        """Take what the office says of refunds and forgotten statements; whether it said any of these."""
         for refund in orders.refunds:
             take_refund(session, self.home, refund, self._machine.now_ms())
-        for statement in orders.statements:
-            take_statement(session, self.home, statement, self._machine.now_ms())
-        return bool(orders.statements)
+        return take_statements(session, self.home, orders, self._machine.now_ms())
 
     def _hear_time(self, payload: bytes) -> None:
         """An answer: to the kiosk itself, or to a meter; that is put onto no card while ours is doubted."""

@@ -17,8 +17,10 @@ from controller.kiosks.documents import LETTER
 from controller.kiosks.refunds import told_to
 from controller.kiosks.rules import CardGenerations, fitting_documents, lacks_card_keys
 from controller.kiosks.store import (
+    StatedBy,
     documents_after,
     generations_in,
+    last_place,
     limits_of,
     stated_in,
     statements_after,
@@ -111,13 +113,23 @@ def _statements(session: Session, row: KioskRow, status: KioskStatus) -> Iterato
 
     It says in its next status how far it has taken them, and gets the rest.
     """
-    stated_ueur, count = stated_in(session, row.id)
-    if status.issued_ueur >= stated_ueur and status.issued_count >= min(count, KIOSK_WAITING_MAX):
+    if not _has_forgotten(status, stated_in(session, row.id)):
         return
-    waiting = statements_after(session, row.id, status.statements, _MESSAGES_MAX * KIOSK_STATEMENTS_MAX)
+    after, last = status.statements, last_place(session, row.id)
+    waiting = statements_after(session, row.id, after, _MESSAGES_MAX * KIOSK_STATEMENTS_MAX)
     told = [StatementTold(each.place, _wire.decode(each.envelope)) for each in waiting]
     for begin in range(0, len(told), KIOSK_STATEMENTS_MAX):
-        yield KioskOrders(kiosk=row.id, statements=tuple(told[begin : begin + KIOSK_STATEMENTS_MAX]))
+        few = tuple(told[begin : begin + KIOSK_STATEMENTS_MAX])
+        yield KioskOrders(kiosk=row.id, statements=few, statements_after=after, statements_last=last)
+        after = few[-1].place
+
+
+def _has_forgotten(status: KioskStatus, stated: StatedBy) -> bool:
+    return (
+        status.issued_ueur < stated.total_ueur
+        or status.issued_count < min(stated.statements, KIOSK_WAITING_MAX)
+        or 0 < status.issued_numbers < stated.numbers
+    )
 
 
 def lacks(row: KioskRow, status: KioskStatus, generations: CardGenerations, root: RootSent) -> bool:

@@ -176,7 +176,9 @@ def _take_statement(
         return found
     meter, stated = found
     key = (meter, stated.issuer, stated.epoch, stated.total_ueur)
-    if session.get(KioskStatementRow, key) is not None:
+    before = session.get(KioskStatementRow, key)
+    if before is not None:
+        _state_again(session, kiosk, before, stated.number, envelope)
         return None
     query = select(KioskStatementRow).where(
         KioskStatementRow.meter == meter,
@@ -219,9 +221,22 @@ def _take_statement(
     return None
 
 
+def _state_again(
+    session: Session, kiosk: KioskRow, row: KioskStatementRow, number: int, envelope: bytes
+) -> None:
+    """A later statement of the same total: a void has taken the kiosk back to it. So it is the last one."""
+    if number <= row.number:
+        return
+    row.number, row.envelope = number, envelope
+    if row.place:
+        row.place = next_place(session, kiosk)
+    session.add(row)
+    session.flush()
+
+
 def _book(session: Session, row: KioskStatementRow, now_ms: int) -> bool:
     if not row.place:
-        row.place = next_place(session, row.kiosk)
+        row.place = next_place(session, session.get_one(KioskRow, row.kiosk))
     row.standing = StatementStanding.BOOKED
     session.add(row)
     session.flush()

@@ -1,7 +1,7 @@
 """Kiosks in the store: their rows, limits and documents (docs/kiosk.md)."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlmodel import Session, col, func, select
@@ -127,21 +127,42 @@ def booked_for(session: Session, kiosk: str, meter: str) -> int:
     return sum(session.exec(query))
 
 
-def stated_in(session: Session, kiosk: str) -> tuple[int, int]:
-    """All that has come of a kiosk's statements, booked or not: the sum of the totals, and how many."""
+class StatedBy(NamedTuple):
+    """All that has come of a kiosk's statements, booked or not.
+
+    `total_ueur`: the sum of the highest totals of its meters and epochs; `statements`: how many; `numbers`:
+    the sum of the highest numbers.
+    """
+
+    total_ueur: int
+    statements: int
+    numbers: int
+
+
+def stated_in(session: Session, kiosk: str) -> StatedBy:
+    """What a kiosk has stated, as far as it has come."""
     query = (
-        select(func.max(KioskStatementRow.total_ueur), func.count())
+        select(func.max(KioskStatementRow.total_ueur), func.count(), func.max(KioskStatementRow.number))
         .where(KioskStatementRow.kiosk == kiosk)
         .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
     )
     rows = session.exec(query).all()
-    return sum(total for total, _ in rows), sum(count for _, count in rows)
+    return StatedBy(*(sum(row[each] for row in rows) for each in range(3)))
 
 
-def next_place(session: Session, kiosk: str) -> int:
-    """The place of the next statement of a kiosk that is booked."""
+def last_place(session: Session, kiosk: str) -> int:
+    """The place of the last statement of a kiosk that is booked; 0: there is none."""
     query = select(func.max(KioskStatementRow.place)).where(KioskStatementRow.kiosk == kiosk)
-    return (session.exec(query).one() or 0) + 1
+    return session.exec(query).one() or 0
+
+
+def next_place(session: Session, kiosk: KioskRow) -> int:
+    """The place of the next statement of a kiosk that is booked.
+
+    A controller that was restored numbers on above what the kiosk was told.
+    """
+    said = status_said(kiosk)
+    return max(last_place(session, kiosk.id), 0 if said is None else said.statements) + 1
 
 
 def statements_after(session: Session, kiosk: str, place: int, limit: int) -> list[KioskStatementRow]:

@@ -144,7 +144,7 @@ def _view(session: Session, row: KioskRow) -> KioskView:
 
 
 def _differences(session: Session, row: KioskRow) -> Iterator[KioskDifference]:
-    total = kiosk_difference(row.id, stated_in(session, row.id)[0], status_said(row))
+    total = kiosk_difference(row.id, stated_in(session, row.id).total_ueur, status_said(row))
     if total is not None and not _came_since(session, row):
         yield total
     waiting = (*DOUBTED, StatementStanding.UNKNOWN_METER)

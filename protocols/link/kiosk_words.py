@@ -59,11 +59,12 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     `time_ms`: that clock. `limits`: the version that it obeys. `waiting`: its items that are not
     acknowledged; `offline_ueur`, `offline_count`: the payments among them. `heard_ms`: its own clock when it
     last heard the controller; 0: never. `issued_ueur`, `issued_count`: all that its store has ever stated, so
-    that a restored one shows. `root`, `issuers`: the versions that it holds, and `generation` that
-    of its card keys; 0: none. `oldest`: the oldest generation of them that it holds; 0: it does not say.
-    `taken`: the number of the last document for cards that it has taken, with all before it. `statements`:
-    the place of the last of its own statements that it was told. `refunds`: the digest of all that it was
-    told of refunds (`refunds_digest`); empty: an older program, which hears nothing of them.
+    that a restored one shows; `issued_numbers`: the sum of the last numbers of all meters and epochs, since a
+    void may state a total of before; 0: it does not say. `root`, `issuers`: the versions that it holds, and
+    `generation` that of its card keys; 0: none. `oldest`: the oldest generation of them that it holds; 0: it
+    does not say. `taken`: the number of the last document for cards that it has taken, with all before it.
+    `statements`: the place of the last of its own statements that it was told. `refunds`: the digest of all
+    that it was told of refunds (`refunds_digest`); empty: an older program, which hears nothing of them.
     """
 
     kiosk: Id
@@ -85,6 +86,7 @@ class KioskStatus(Struct, frozen=True, kw_only=True):
     heard_ms: Int = 0
     issued_ueur: Int = 0
     issued_count: _Count = 0
+    issued_numbers: Int = 0
     statements: Int = 0
     refunds: Annotated[str, Meta(pattern=r"^([0-9a-f]{16})?$(?!\n)")] = ""
     v: Literal[1] = 1
@@ -187,7 +189,9 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
 
     `stored`: the highest number of an item that the controller has stored; what was acknowledged above it is
     lost with a restored store, and is sent again. `refunds`: all of this kiosk, where it has not said that it
-    knows them. `statements`: to a kiosk that has forgotten some of its own, from its last one on.
+    knows them. `statements`: to a kiosk that has forgotten some of its own, from its last one on; no other
+    lies between `statements_after` and the first of them, and `statements_last` is the place of the last that
+    there is. Only that one says what was paid: a later statement may take a payment back.
     """
 
     kiosk: Id
@@ -203,6 +207,8 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     stored: Int | None = None
     refunds: Annotated[tuple[RefundTold, ...], Meta(max_length=KIOSK_REFUNDS_MAX)] = ()
     statements: Annotated[tuple[StatementTold, ...], Meta(max_length=KIOSK_STATEMENTS_MAX)] = ()
+    statements_after: Int = 0
+    statements_last: Int = 0
     v: Literal[1] = 1
 
 

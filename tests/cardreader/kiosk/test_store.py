@@ -1,9 +1,11 @@
 """The kiosk's store: what is queued, kept and forgotten; and files that are none."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -74,24 +76,6 @@ def test_an_ask_is_sent_once_and_a_later_one_is_another(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_store_of_before_keeps_what_it_has_and_its_asks_come_again(tmp_path: Path) -> None:
-    path = tmp_path / "kiosk.db"
-    open_kiosk_store(path).dispose()
-    with sqlite3.connect(path) as older:
-        older.executescript(
-            "DROP TABLE card_ask; PRAGMA user_version=3;"
-            "CREATE TABLE meter_ask (meter TEXT, source TEXT, word BLOB, PRIMARY KEY (meter, source)) STRICT;"
-            "INSERT INTO mark (name, value) VALUES ('line/sequence', 7);"
-        )
-    engine = open_kiosk_store(path)
-    with writing_kiosk(engine) as session:
-        assert store.noted_mark(session, "line/sequence") == 7
-        assert store.keep_ask(session, ask("first"))
-    engine.dispose()
-    with sqlite3.connect(path) as now:
-        assert not now.execute("SELECT 1 FROM sqlite_master WHERE name = 'meter_ask'").fetchall()
-
-
 def test_a_kiosk_is_alone_since_its_first_command_or_since_it_heard_somebody(tmp_path: Path) -> None:
     engine = open_kiosk_store(tmp_path / "kiosk.db")
     with writing_kiosk(engine) as session:
@@ -141,6 +125,73 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path) -> None:
         open_kiosk_store(tmp_path / "later.db")
     with pytest.raises(InputError, match="no such folder"):
         open_kiosk_store(tmp_path / "no" / "folder.db")
+
+
+def _made(path: Path) -> dict[str, str]:
+    """What SQLite says of the tables and indexes of a file, by name, without its spaces and quotes."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        rows = file.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        return {name: "".join(sql.replace('"', "").split()) for name, sql in rows}
+
+
+# What an older form did not have yet.
+_LATER = {
+    3: (
+        "DROP INDEX ix_outgoing_waiting",
+        "DROP TABLE forgotten_statement",
+        "DROP TABLE card_ask",
+        "CREATE TABLE meter_ask (meter TEXT, source TEXT, word BLOB, PRIMARY KEY (meter, source)) STRICT",
+    ),
+    2: ("DROP TABLE counted_payment",),
+    1: ("DROP TABLE refund_told",),
+}
+
+
+@pytest.mark.parametrize("form", [1, 2, 3])
+def test_a_store_of_an_older_form_is_led_to_the_present_one(tmp_path: Path, form: int) -> None:
+    open_kiosk_store(tmp_path / "new.db").dispose()
+    engine = open_kiosk_store(tmp_path / "old.db")
+    with writing_kiosk(engine) as session:
+        store.queue_outgoing(session, UpChannel.RECEIPTS, b"{}", 1)
+    engine.dispose()
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        for each in range(3, form - 1, -1):
+            for statement in _LATER[each]:
+                old.execute(statement)
+        old.execute(f"PRAGMA user_version={form}")
+        old.commit()
+    for _ in range(2):
+        engine = open_kiosk_store(tmp_path / "old.db")
+        with reading_kiosk(engine) as session:
+            assert [row.number for row in store.outgoing_after(session, 0, 9)] == [1]
+        engine.dispose()
+    assert _made(tmp_path / "old.db") == _made(tmp_path / "new.db")
+
+
+def test_a_store_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+    """One of the first days said form 1, and had no column for the chain of a payment."""
+    open_kiosk_store(tmp_path / "old.db").dispose()
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        for statement in (*_LATER[3], *_LATER[2], *_LATER[1]):
+            old.execute(statement)
+        old.execute("ALTER TABLE payment DROP COLUMN chain")
+        old.execute("PRAGMA user_version=1")
+        old.commit()
+    with pytest.raises(InputError, match="table payment lacks chain"):
+        open_kiosk_store(tmp_path / "old.db")
+
+
+def test_what_waits_is_found_without_reading_what_was_acknowledged(tmp_path: Path) -> None:
+    engine = open_kiosk_store(tmp_path / "kiosk.db")
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    with reading_kiosk(engine) as session:
+        store.outgoing_after(session, 0, 50)
+        (query,) = [each for each in asked if "FROM outgoing" in each]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (0, 50, 0)).all()
+    engine.dispose()
+    assert "ix_outgoing_waiting" in plan[0][-1]
+    assert len(plan) == 1
 
 
 def _note_and_fail(session: Session) -> None:

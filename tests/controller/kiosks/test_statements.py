@@ -36,6 +36,7 @@ from tests.controller.kiosks.office import (
     statement,
     take,
 )
+from tests.controller.kiosks.test_refunds import answered
 
 E = UEUR_PER_EUR
 
@@ -139,6 +140,45 @@ def test_a_store_that_was_put_back_states_its_numbers_again(books: Session) -> N
     assert [each.number for each in payments_of(books)] == sorted(
         {each.number for each in payments_of(books)}
     )
+
+
+def test_a_void_that_states_a_total_of_before_is_the_last_statement(books: Session) -> None:
+    """A kiosk that has forgotten that void alone is told, and so is the void after what it takes back."""
+    for place, (number, total) in enumerate([(1, 20), (2, 30), (3, 20), (2, 30), (1, 20)]):
+        take(books, item(statement("m1", number, total), place + 1))
+    rows = books.exec(select(KioskStatementRow)).all()
+    assert sorted((row.place, row.number, row.total_ueur // E) for row in rows) == [(2, 2, 30), (3, 3, 20)]
+    for numbers, forgotten in ((2, True), (3, False), (0, False)):
+        said_of = KioskStatus(
+            kiosk=KIOSK,
+            online=True,
+            sequence=1,
+            issuers=2,
+            issued_ueur=30 * E,
+            issued_count=2,
+            issued_numbers=numbers,
+        )
+        told = answered(books, said_of)
+        assert [each.place for one in told for each in one.statements] == ([2, 3] if forgotten else [])
+
+
+def test_statements_are_told_in_sequence_with_what_lies_between_and_the_last(books: Session) -> None:
+    for number in range(1, 14):
+        take(books, item(statement("m1", number, number * 10), number))
+    behind = KioskStatus(kiosk=KIOSK, online=True, sequence=1, root=1, issuers=2)
+    told = [each for each in answered(books, behind) if each.statements]
+    assert [(each.statements_after, each.statements[0].place, each.statements_last) for each in told] == [
+        (0, 1, 13),
+        (10, 11, 13),
+    ]
+
+
+def test_an_office_that_was_put_back_gives_places_above_those_that_a_kiosk_was_told(books: Session) -> None:
+    take(books, item(statement("m1", 1, 20), 1))
+    status = KioskStatus(kiosk=KIOSK, online=True, sequence=1, count=1, statements=5)
+    take(books, said(status, Channel.KIOSK_STATUS), item(statement("m1", 2, 30), 2))
+    take(books, item(statement("m1", 3, 40), 3))
+    assert sorted(row.place for row in books.exec(select(KioskStatementRow))) == [1, 6, 7]
 
 
 def test_a_days_limit_ends_with_the_day(books: Session) -> None:
