@@ -31,7 +31,7 @@ from controller.database.errors import first_line
 from controller.database.folding import FOLD, fold
 from protocols.errors import InputError, UnreachableError, quoted
 
-SCHEMA_VERSION: Final = "0028"
+SCHEMA_VERSION: Final = "0029"
 # Earlier versions, from which a migration leads to SCHEMA_VERSION.
 _EARLIER: Final = tuple(f"{number:04}" for number in range(1, int(SCHEMA_VERSION)))
 # The version of a database that has tables, but no table of Alembic's.

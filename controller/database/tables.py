@@ -267,7 +267,8 @@ class OutboxRow(Table, table=True):
 class PaymentRow(Table, table=True):
     """A payment. `id` is given by whoever took the money; `number`, `epoch`, `total_ueur`: its statement.
 
-    `found`: 1 for money that the meter holds and no payment here explains; it has no order.
+    `found`: 1 for money that the meter holds and no payment here explains; it has no order. `voided_ueur`:
+    what of it a kiosk has given back since by a lower statement; no household has paid that.
     """
 
     __tablename__ = "payment"
@@ -284,6 +285,7 @@ class PaymentRow(Table, table=True):
     created_ms: int = Field(sa_type=Int64)
     epoch: int = Field(default=0, sa_type=Int64)
     found: int = Field(default=0, sa_type=Int64)
+    voided_ueur: int = Field(default=0, sa_type=Int64)
 
 
 class PaymentRequestRow(Table, table=True):

@@ -23,6 +23,7 @@ from controller.exchange.words import IntakeRefusal
 from controller.kiosks.refunds import note_deed
 from controller.kiosks.rules import StatementStanding, is_newer, standing_of
 from controller.kiosks.store import limits_of, next_place
+from controller.kiosks.voids import settle_voids
 from controller.meters.registry import known_meters
 from controller.office.audit import SERVICE, AuditAct, record
 from controller.payments.store import book_issued
@@ -32,7 +33,7 @@ from protocols.documents.issuers import Issuer
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, body_of, read_order
 from protocols.documents.statements import Statement
-from protocols.documents.till_receipts import open_till_receipt
+from protocols.documents.till_receipts import TillDeed, open_till_receipt
 from protocols.errors import DocumentError
 from protocols.instants import DAY_MS
 from protocols.link.carriage import Arrival
@@ -179,6 +180,7 @@ def _take_statement(
     before = session.get(KioskStatementRow, key)
     if before is not None:
         _state_again(session, kiosk, before, stated.number, envelope)
+        settle_voids(session, kiosk, meter, now_ms)
         return None
     query = select(KioskStatementRow).where(
         KioskStatementRow.meter == meter,
@@ -235,13 +237,16 @@ def _state_again(
 
 
 def _book(session: Session, row: KioskStatementRow, now_ms: int) -> bool:
+    kiosk = session.get_one(KioskRow, row.kiosk)
     if not row.place:
-        row.place = next_place(session, session.get_one(KioskRow, row.kiosk))
+        row.place = next_place(session, kiosk)
     row.standing = StatementStanding.BOOKED
     session.add(row)
     session.flush()
     stated = Statement(row.issuer, row.number, row.total_ueur, row.epoch)
-    return book_issued(session, row.meter, stated, f"kiosk/{row.kiosk}", now_ms)
+    is_new = book_issued(session, row.meter, stated, f"kiosk/{row.kiosk}", now_ms)
+    settle_voids(session, kiosk, row.meter, now_ms)
+    return is_new
 
 
 def _signed_by(envelope: bytes, kiosk: KioskRow) -> tuple[str, Statement] | IntakeRefusal:
@@ -323,4 +328,6 @@ def _keep_receipt(
         )
     )
     session.flush()
+    if receipt.deed is TillDeed.VOIDED:
+        settle_voids(session, kiosk, receipt.meter, now_ms)
     return Counter() if note_deed(session, receipt, now_ms) else Counter([IntakeRefusal.NO_ROOM])

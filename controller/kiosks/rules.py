@@ -131,6 +131,17 @@ def standing_of(
     return StatementStanding.BOOKED if heard else StatementStanding.UNKNOWN_METER
 
 
+def given_back_ueur(statements: Sequence[Statement], voided_ueur: int) -> int:
+    """What a kiosk has given back of the highest total that it has stated to a meter, in one epoch.
+
+    `voided_ueur`: what its receipts say was voided. A later payment states up to that total again: then the
+    money is there again, and nothing of the ledger is given back.
+    """
+    last = max(statements, key=lambda each: (each.number, each.total_ueur))
+    highest_ueur = max(each.total_ueur for each in statements)
+    return min(highest_ueur - last.total_ueur, voided_ueur)
+
+
 def lacks_card_keys(said: KioskStatus, generations: CardGenerations) -> bool:
     """Whether a kiosk lacks the newest card keys, or holds such as have ended."""
     return 0 < said.generation < generations.newest or 0 < said.oldest < generations.ended

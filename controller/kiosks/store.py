@@ -7,6 +7,7 @@ import msgspec
 from sqlmodel import Session, col, func, select
 
 from controller.database.kiosk_tables import KioskDocumentRow, KioskRow, KioskStatementRow
+from controller.database.tables import PaymentRow
 from controller.kiosks.rules import FIRST_CARD_GENERATION, CardGenerations, StatementStanding
 from controller.office.sealed_store import keep_sealed, sealed
 from protocols.documents.envelope import read_envelope
@@ -103,28 +104,40 @@ def documents_after(session: Session, kiosk: str, number: int, limit: int) -> li
     return list(session.exec(query))
 
 
+def booked_by_purse(session: Session, kiosk: str) -> dict[tuple[str, int], int]:
+    """What the ledger holds of a kiosk's statements, by meter and epoch, less what it has given back."""
+    query = (
+        select(
+            KioskStatementRow.meter,
+            KioskStatementRow.issuer,
+            KioskStatementRow.epoch,
+            func.max(KioskStatementRow.total_ueur),
+        )
+        .where(KioskStatementRow.kiosk == kiosk, KioskStatementRow.standing == StatementStanding.BOOKED)
+        .group_by(KioskStatementRow.meter, KioskStatementRow.issuer, col(KioskStatementRow.epoch))
+    )
+    stated = session.exec(query).all()
+    issuers = {issuer for _, issuer, _, _ in stated}
+    given = (
+        select(PaymentRow.meter, PaymentRow.issuer, PaymentRow.epoch, func.sum(PaymentRow.voided_ueur))
+        .where(col(PaymentRow.issuer).in_(issuers), col(PaymentRow.voided_ueur) > 0)
+        .group_by(PaymentRow.meter, PaymentRow.issuer, col(PaymentRow.epoch))
+    )
+    voided = {(meter, issuer, epoch): int(sum_ueur) for meter, issuer, epoch, sum_ueur in session.exec(given)}
+    return {
+        (meter, epoch): total_ueur - voided.get((meter, issuer, epoch), 0)
+        for meter, issuer, epoch, total_ueur in stated
+    }
+
+
 def booked_ueur(session: Session, kiosk: str) -> int:
     """What the ledger holds of a kiosk's statements, over all meters and epochs."""
-    query = (
-        select(func.max(KioskStatementRow.total_ueur))
-        .where(KioskStatementRow.kiosk == kiosk, KioskStatementRow.standing == StatementStanding.BOOKED)
-        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
-    )
-    return sum(session.exec(query))
+    return sum(booked_by_purse(session, kiosk).values())
 
 
 def booked_for(session: Session, kiosk: str, meter: str) -> int:
     """What the ledger holds of a kiosk's statements for one meter, over all epochs."""
-    query = (
-        select(func.max(KioskStatementRow.total_ueur))
-        .where(
-            KioskStatementRow.kiosk == kiosk,
-            KioskStatementRow.meter == meter,
-            KioskStatementRow.standing == StatementStanding.BOOKED,
-        )
-        .group_by(col(KioskStatementRow.epoch))
-    )
-    return sum(session.exec(query))
+    return sum(ueur for (of, _), ueur in booked_by_purse(session, kiosk).items() if of == meter)
 
 
 class StatedBy(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import StrEnum, unique
 
 from msgspec import Struct
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from controller.database.kiosk_tables import CardMeterRow, KioskRow, KioskStatementRow
 from controller.kiosks.areas import areas_of, documents_too_large, meters_in_areas
@@ -20,6 +20,7 @@ from controller.kiosks.rules import (
     meter_difference,
 )
 from controller.kiosks.store import (
+    booked_by_purse,
     booked_ueur,
     generations_in,
     kiosk_of,
@@ -156,7 +157,7 @@ def _differences(session: Session, row: KioskRow) -> Iterator[KioskDifference]:
             ledger_ueur=0,
             found_ueur=each.total_ueur,
         )
-    booked = _booked(session, row)
+    booked = booked_by_purse(session, row.id)
     said = {
         (card.meter, epoch): held_ueur
         for card in session.exec(select(CardMeterRow).order_by(CardMeterRow.meter))
@@ -168,15 +169,6 @@ def _differences(session: Session, row: KioskRow) -> Iterator[KioskDifference]:
         found = meter_difference(row.id, meter, booked.get((meter, epoch), 0), said.get((meter, epoch), 0))
         if found is not None:
             yield found
-
-
-def _booked(session: Session, row: KioskRow) -> dict[tuple[str, int], int]:
-    query = (
-        select(KioskStatementRow.meter, KioskStatementRow.epoch, func.max(KioskStatementRow.total_ueur))
-        .where(KioskStatementRow.kiosk == row.id, KioskStatementRow.standing == StatementStanding.BOOKED)
-        .group_by(col(KioskStatementRow.meter), col(KioskStatementRow.epoch))
-    )
-    return {(meter, epoch): total for meter, epoch, total in session.exec(query)}
 
 
 def _came_since(session: Session, row: KioskRow) -> bool:

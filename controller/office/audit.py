@@ -45,6 +45,7 @@ class AuditAct(StrEnum):
     FIND_PAYMENT = "find_payment"
     ANSWER_PAYMENT = "answer_payment"
     MOVE_PAYMENT = "move_payment"
+    VOID_PAYMENT = "void_payment"
     REFUSE_PAYMENT = "refuse_payment"
     ANSWER_SYNC = "answer_sync"
     LEASE_IMPOSSIBLE = "lease_impossible"

@@ -18,7 +18,10 @@ from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """A booked payment, with its statement. `found`: the meter held it, and no payment explains it."""
+    """A booked payment, with its statement. `found`: the meter held it, and no payment explains it.
+
+    `voided_ueur`: what of it a kiosk has given back.
+    """
 
     id: str
     meter: str
@@ -28,6 +31,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     total_ueur: int
     epoch: int = 0
     found: bool = False
+    voided_ueur: int = 0
 
 
 def next_statement(last: Statement | None, issuer: str, amount_ueur: int, epoch: int = 0) -> Statement:

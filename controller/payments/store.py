@@ -119,7 +119,10 @@ def book_found(
 
 
 def ledger_of(session: Session, meter: str) -> tuple[int, int]:
-    """All that was paid to a meter, and what of it its own totals have confirmed (`_ueur`)."""
+    """All that was paid to a meter, and what of it its own totals have confirmed (`_ueur`).
+
+    What a kiosk has given back was not paid.
+    """
     query = (
         select(PaymentRow, DeliveryRow.state)
         .outerjoin(
@@ -133,12 +136,14 @@ def ledger_of(session: Session, meter: str) -> tuple[int, int]:
     )
     paid_ueur: dict[tuple[str, int], int] = {}
     confirmed_ueur: dict[tuple[str, int], int] = {}
+    voided_ueur = 0
     for row, state in session.execute(query):
         of = row.issuer, row.epoch
         paid_ueur[of] = max(paid_ueur.get(of, 0), row.total_ueur)
+        voided_ueur += row.voided_ueur
         if row.found or state == DeliveryState.EFFECTIVE:
             confirmed_ueur[of] = max(confirmed_ueur.get(of, 0), row.total_ueur)
-    return sum(paid_ueur.values()), sum(confirmed_ueur.values())
+    return sum(paid_ueur.values()) - voided_ueur, sum(confirmed_ueur.values())
 
 
 def move(session: Session, payment_id: str, epoch: int, now_ms: int) -> Booked:
@@ -216,7 +221,8 @@ def verify_purses(session: Session) -> list[PurseFinding]:
 
 def _totals_ueur(session: Session, *, confirmed: bool = False) -> dict[str, int]:
     """What was paid to each meter; or only what its own totals have confirmed, as in `ledger_of`."""
-    query = select(PaymentRow.meter, func.max(PaymentRow.total_ueur)).group_by(
+    paid_ueur = func.max(PaymentRow.total_ueur) - func.sum(0 if confirmed else PaymentRow.voided_ueur)
+    query = select(PaymentRow.meter, paid_ueur).group_by(
         col(PaymentRow.meter), col(PaymentRow.issuer), col(PaymentRow.epoch)
     )
     if confirmed:
@@ -253,6 +259,7 @@ def _payment(row: PaymentRow) -> Payment:
         total_ueur=row.total_ueur,
         epoch=row.epoch,
         found=bool(row.found),
+        voided_ueur=row.voided_ueur,
     )
 
 
@@ -271,6 +278,8 @@ def book_issued(session: Session, meter: str, stated: Statement, by: str, now_ms
     below = [each for each in rows if (each.epoch, each.total_ueur) < place]
     above = rows[len(below) :]
     before_ueur = below[-1].total_ueur if below and below[-1].epoch == stated.epoch else 0
+    if stated.total_ueur == before_ueur:
+        return False  # all was taken back: no payment
     least = below[-1].number + 1 if below else 1
     number = max(least, stated.number)
     if above and number >= above[0].number:
@@ -296,6 +305,22 @@ def book_issued(session: Session, meter: str, stated: Statement, by: str, now_ms
     act = AuditAct.PAYMENT
     audit.record(session, now_ms, by, act, meter, id=row.id, amount_ueur=row.amount_ueur)
     return True
+
+
+def mark_voided(session: Session, meter: str, issuer: str, epoch: int, given_ueur: int, now_ms: int) -> None:
+    """Let so much of an issuer's payments to a meter be given back: of the latest ones, in one epoch."""
+    query = select(PaymentRow).where(
+        PaymentRow.meter == meter, PaymentRow.issuer == issuer, PaymentRow.epoch == epoch
+    )
+    for row in session.exec(query.order_by(col(PaymentRow.total_ueur).desc())):
+        of_it_ueur = min(row.amount_ueur, given_ueur)
+        given_ueur -= of_it_ueur
+        if row.voided_ueur != of_it_ueur:
+            row.voided_ueur = of_it_ueur
+            session.add(row)
+            act = AuditAct.VOID_PAYMENT
+            audit.record(session, now_ms, audit.SERVICE, act, meter, id=row.id, amount_ueur=of_it_ueur)
+    session.flush()
 
 
 def _number_on(session: Session, rows: list[PaymentRow]) -> None:

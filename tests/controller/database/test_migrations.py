@@ -10,9 +10,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
+from sqlmodel import Session
 
 from controller.database import engine as opening
 from controller.database.engine import open_store
+from controller.meters.registry import place_at_cards
 from protocols.documents.till_receipts import PaymentMeans, TillDeed, TillReceipt, write_till_receipt
 from tests.controller.postgresql_server import PostgresqlServer
 
@@ -46,7 +48,7 @@ def enveloped(payload: bytes) -> bytes:
     return msgspec.json.encode({"payload": b64encode(payload).decode(), "signatures": []})
 
 
-def receipt(deed: TillDeed, payment: str, eur: int) -> bytes:
+def receipt(deed: TillDeed, payment: str, eur: int, number: int = 0) -> bytes:
     """As a kiosk has signed it."""
     said = TillReceipt(
         kiosk="k1",
@@ -59,6 +61,7 @@ def receipt(deed: TillDeed, payment: str, eur: int) -> bytes:
         amount_ueur=eur * 1_000_000,
         means=PaymentMeans.CASH,
         clerk="anna",
+        number=number,
         at_ms=_AT_MS,
     )
     return enveloped(write_till_receipt(said))
@@ -132,3 +135,60 @@ def test_receipts_and_statements_of_kiosks_are_read_once_more(address: str) -> N
         ("m2", 50_000_000, 0),
         ("m1", 45_000_000, 2),
     ]
+
+
+def test_what_kiosks_had_given_back_is_marked_in_ledger_and_refunds(address: str) -> None:
+    """A store of 0024 in which one payment was voided on its card, one of two that were asked back."""
+    before = at_version(address, _BEFORE_KIOSK_MONEY)
+    with Session(before) as session:
+        place_at_cards(session, "m1", 1, _AT_MS)
+        session.commit()
+    with before.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO kiosk_receipt (kiosk, digest, number, at_ms, received_ms, envelope) "
+                "VALUES (:kiosk, :digest, :number, 0, :received_ms, :envelope)"
+            ),
+            [
+                receipt_row("d1", receipt(TillDeed.VOIDED, "p2", 25, 2), 10),
+                receipt_row("d2", receipt(TillDeed.VOIDED, "p2", 25, 2), 11),  # signed twice
+                receipt_row("d3", receipt(TillDeed.VOIDED, "p9", 25), 12),  # no statement had carried it
+                receipt_row("d4", receipt(TillDeed.REFUND, "p2", 25), 20),
+                receipt_row("d5", receipt(TillDeed.REFUND, "p1", 20), 30),
+            ],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO kiosk_statement (meter, issuer, epoch, total_ueur, number, kiosk, envelope, "
+                "standing, received_ms) VALUES ('m1', 'k1', 1, :total_ueur, :number, 'k1', :envelope, "
+                "'booked', 1)"
+            ),
+            [
+                {"number": number, "total_ueur": total * 1_000_000, "envelope": b""}
+                for number, total in ((1, 30), (2, 55), (4, 35))
+            ],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO payment (id, meter, issuer, amount_ueur, number, total_ueur, created_by, "
+                "created_ms, epoch, found) VALUES (:id, 'm1', 'k1', :amount_ueur, :number, :total_ueur, "
+                "'kiosk/k1', 1, 1, 0)"
+            ),
+            [
+                {
+                    "id": f"k1.{total}",
+                    "amount_ueur": of_it * 1_000_000,
+                    "number": number,
+                    "total_ueur": total * 1_000_000,
+                }
+                for number, total, of_it in ((1, 30, 30), (2, 35, 5), (3, 55, 20))
+            ],
+        )
+    before.dispose()
+    now = open_store(address)
+    with now.connect() as connection:
+        payments = connection.execute(text("SELECT id, voided_ueur FROM payment ORDER BY id")).all()
+        refunds = connection.execute(text("SELECT payment, voided FROM kiosk_refund ORDER BY payment")).all()
+    now.dispose()
+    assert [tuple(each) for each in payments] == [("k1.30", 0), ("k1.35", 0), ("k1.55", 20_000_000)]
+    assert [tuple(each) for each in refunds] == [("p1", 0), ("p2", 1)]

@@ -106,6 +106,7 @@ def test_two_that_create_or_migrate_a_store_at_once_make_one(
             "reading DROP COLUMN received_ms",
             "payment DROP COLUMN epoch",
             "payment DROP COLUMN found",
+            "payment DROP COLUMN voided_ueur",
             "meter DROP COLUMN issuers_version",
             "meter DROP COLUMN last_event",
             "meter DROP COLUMN oldest_entry",

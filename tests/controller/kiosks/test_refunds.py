@@ -66,8 +66,9 @@ def receipt(
     meter: str = "m1",
     at_ms: int = NOW_MS,
     key: Signer = KEY,
+    number: int = 0,
 ) -> bytes:
-    """A receipt as a kiosk signs it."""
+    """A receipt as a kiosk signs it. `number`: of the statement that carried the payment."""
     said_of = TillReceipt(
         kiosk=KIOSK,
         deed=deed,
@@ -79,6 +80,7 @@ def receipt(
         amount_ueur=eur * E,
         means=PaymentMeans.CASH,
         clerk="anna",
+        number=number,
         at_ms=at_ms,
     )
     return seal(write_till_receipt(said_of), TILL_RECEIPT_TYPE, [key])
