@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from cardreader.channel.scp03 import CHALLENGE_BYTES
+from cardreader.cli.opening import naming_a_blank_card
 from cardreader.cli.options import OfficeKey, warn_of_practice
 from cardreader.issuing.practice import practice_key
 from cardreader.kiosk.desk import (
@@ -129,8 +130,9 @@ def kiosk_now_ms(kiosk: Kiosk) -> UtcMs:
 
 
 def receive(kiosk: Kiosk, channel: InsertedCard) -> CardAtDesk:
-    """A household's card that was put in, opened and read."""
-    return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), kiosk_now_ms(kiosk))
+    """A household's card that was put in, opened and read. Raises BlankCardError for one of nobody."""
+    with naming_a_blank_card(channel):
+        return receive_card(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), kiosk_now_ms(kiosk))
 
 
 def look(kiosk: Kiosk, channel: InsertedCard) -> tuple[CardContents, int]:
@@ -139,7 +141,8 @@ def look(kiosk: Kiosk, channel: InsertedCard) -> tuple[CardContents, int]:
     A real kiosk serves the card, as `exchange` does; of one that was replaced it keeps the words.
     """
     now_ms = kiosk_now_ms(kiosk)
-    looked = look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
+    with naming_a_blank_card(channel):
+        looked = look_at(kiosk, channel, secrets.token_bytes(CHALLENGE_BYTES), now_ms)
     session, found, _chain = looked
     if not is_paired(found) or found.pairing is None:
         return found, 0

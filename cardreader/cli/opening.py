@@ -1,6 +1,8 @@
 """A session with a card, for a command that has the office's key."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from cardreader.channel.keys import (
@@ -17,13 +19,42 @@ from cardreader.cli.options import OfficeKey
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import Pairing
 from cardreader.files.layout import PAIRING
-from cardreader.host.secure import NotOurCardError
+from cardreader.host.secure import KeysNotHeldError, NotOurCardError
 from cardreader.host.session import HostSession, ask, select_application
 from cardreader.host.transport import CardChannel
 from cardreader.iso7816 import instructions as iso
+from cardreader.iso7816.status import StatusError
+from cardreader.issuing.personalising import letters_held
+from protocols.errors import RefusedError
 
 # Beyond so many rotations of the kiosks' card keys a command is told the generation.
 _GENERATIONS_TRIED: Final = 512
+
+
+class BlankCardError(RefusedError):
+    """A card as the factory makes it: it is nobody's yet, and no kiosk has keys of it."""
+
+    def __init__(self) -> None:
+        super().__init__("this card is new and belongs to nobody yet; `issue`, or `replace`, makes it a card")
+
+
+@contextmanager
+def naming_a_blank_card(card: CardChannel) -> Iterator[None]:
+    """Says of a blank card that it is one, not that it lacks the keys. Raises BlankCardError."""
+    try:
+        yield
+    except (NotOurCardError, KeysNotHeldError):
+        if _is_blank(card):
+            raise BlankCardError from None
+        raise
+
+
+def _is_blank(card: CardChannel) -> bool:
+    """Whether it is a card for meters that has taken no key letter; one of somebody else is none."""
+    try:
+        return letters_held(card) == 0
+    except (NotOurCardError, StatusError):
+        return False
 
 
 def open_session(

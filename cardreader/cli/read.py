@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from cardreader.cli.desk import kiosk_at_work, look, store_beside
-from cardreader.cli.opening import open_session
+from cardreader.cli.opening import BlankCardError, naming_a_blank_card, open_session
 from cardreader.cli.options import (
     PRACTICE_SEED,
     AnyGeneration,
@@ -29,21 +29,16 @@ from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState
 from cardreader.host.secure import NotOurCardError
 from cardreader.loading.contents import CardContents, read_contents
-from cardreader.loading.progress import CarriedDocument, StepMissing, progress_of
+from cardreader.loading.progress import UNREADABLE, CarriedDocument, progress_of
 from cardreader.readers.opening import open_card
 from protocols.cutting.zones import load_zone
 from protocols.instants import iso_or_none
+from protocols.languages.card_sentences import STEPS
 from protocols.link.proofs import Proof
 from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
-_TODO: Final = {
-    StepMissing.FIRST_VISIT: "put the card into the meter, until it shows 9",
-    StepMissing.VISIT: "put the card into the meter again, until it shows 9",
-    StepMissing.NONE: "nothing: the meter has read all that is on the card",
-}
-_REPLACED: Final = "nothing with this card: a later one was made in its place; use that one"
 _VISITS_SHOWN: Final = 4
 _TIME: Final = "time"
 # Where the meters of the project hang.
@@ -67,18 +62,23 @@ def read_card(
 
     Without --home it changes nothing; a kiosk with a home serves the card too, as `exchange` does. Whether
     the meter's words are its own is checked with the office's key, which no kiosk has: with --home it is not
-    said.
+    said. Ends with 1 for a card that is none of ours.
     """
     clocks = load_zone(zone, "--zone")
     office = None if home is not None else office_key(fleet_key, practice)
     try:
         found, latest = _found(reader, home, practice, generation, office)
-    except NotOurCardError as error:
-        return _foreign(error, language, clocks, as_json=as_json)
-    meaning, fields = explain(found, latest), card_told(found, office)
+    except BlankCardError:
+        return _unopened(CardKind.VIRGIN, language, clocks, as_json=as_json)
+    except NotOurCardError:
+        _unopened(CardKind.FOREIGN, language, clocks, as_json=as_json)
+        raise
+    fields = card_told(found, office)
+    meaning = explain(found, latest, is_forged=fields["said_proof"] == Proof.FORGED)
     told = tell(meaning, language or Language.ENGLISH, clocks)
+    fields |= {"missing": meaning.step, "todo": todo_of(told)}
     if meaning.card is CardKind.REPLACED:
-        fields |= {"replaced_by": latest, "todo": _REPLACED}
+        fields["replaced_by"] = latest
     if as_json:
         fields["explained"] = explained(meaning, told)
         sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
@@ -102,18 +102,27 @@ def _found(
             )
             return look(kiosk, stack.enter_context(open_card(reader)))
         card = stack.enter_context(open_card(reader))
-        return read_contents(open_session(card, KeyHolder.KIOSK, generation, office)), 0
+        with naming_a_blank_card(card):
+            return read_contents(open_session(card, KeyHolder.KIOSK, generation, office)), 0
 
 
-def _foreign(error: NotOurCardError, language: Language | None, clocks: ZoneInfo, *, as_json: bool) -> int:
-    """A card that is none of ours: its household reads so, and a program gets the explanation."""
-    foreign = explain_unserved(CardKind.FOREIGN)
-    told = tell(foreign, language or Language.ENGLISH, clocks)
+def _unopened(kind: CardKind, language: Language | None, clocks: ZoneInfo, *, as_json: bool) -> int:
+    """A card whose files no kiosk can read: its household reads so, and a program gets the explanation."""
+    meaning = explain_unserved(kind)
+    told = tell(meaning, language or Language.ENGLISH, clocks)
     if as_json:
-        sys.stdout.write(msgspec.json.encode({"explained": explained(foreign, told)}).decode() + "\n")
-    elif language is not None:
+        fields: dict[str, Any] = {"state": kind, "missing": meaning.step, "todo": todo_of(told)}
+        fields["explained"] = explained(meaning, told)
+        sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+    elif language is not None or kind is CardKind.VIRGIN:
         sys.stdout.write(_explanation(told))
-    raise error
+    return Exit.DONE
+
+
+def todo_of(told: ToldCard) -> str:
+    """The step that is missing, and what the clerk does about it."""
+    steps = (each.text for each in told.facts if each.message in STEPS)
+    return " ".join((*steps, *(each.text for each in told.clerk)))
 
 
 def explained(meaning: Explanation, told: ToldCard) -> dict[str, Any]:
@@ -152,12 +161,8 @@ def card_told(found: CardContents, office: OfficeKey | None) -> dict[str, Any]:
         "epoch": None if pairing is None else pairing.epoch,
         "reference": None if pairing is None else pairing.reference,
         "said": None if state is None else msgspec.to_builtins(state),
-        "said_proof": None
-        if state is None or office is None
-        else found.state.proof_of_fleet(office.generations),
+        "said_proof": _said_proof(found, office),
         "documents": [each._asdict() for each in progress.documents],
-        "missing": progress.missing,
-        "todo": _TODO[progress.missing],
         "visits": [
             {
                 "who": each.who.name.lower(),
@@ -169,6 +174,19 @@ def card_told(found: CardContents, office: OfficeKey | None) -> dict[str, Any]:
         ],
         "problems": list(found.problems),
     }
+
+
+def _said_proof(found: CardContents, office: OfficeKey | None) -> Proof | None:
+    """Whether its meter has said the state to this very card; None: there is none, or nobody can tell.
+
+    A true word that lies on another card than the one to which it was said is as good as forged.
+    """
+    state, identity, pairing = found.state.state, found.identity, found.pairing
+    if state is None or office is None or identity is None or pairing is None:
+        return None
+    if (state.card, state.meter, state.pairing) != (identity.serial.hex(), pairing.meter, pairing.epoch):
+        return Proof.FORGED
+    return found.state.proof_of_fleet(office.generations)
 
 
 def _text(fields: dict[str, Any]) -> str:
@@ -196,6 +214,8 @@ def _said_text(fields: dict[str, Any]) -> str:
 
 def _document_text(each: CarriedDocument) -> str:
     total = "" if each.total_ueur is None else f", in all {_eur(each.total_ueur)}"
+    if each.kind == UNREADABLE:
+        return f"{each.slot}: damaged: no meter can read it"
     if each.verdict is not None:
         return f"{each.object}{total}: {each.verdict}, {each.reason}"
     # A card carries a time of each authority: the keys tell them apart.

@@ -1,4 +1,4 @@
-"""Which planned cuts a card names, as its meter has said on it, and which of them a clerk can cancel.
+"""Which cuts a card names, as its meter has said on it, and which of them a clerk can cancel.
 
 Nothing is believed here: a cancellation of a cut that the meter does not hold harms nobody. Pure.
 """
@@ -6,7 +6,9 @@ Nothing is believed here: a cancellation of a cut that the meter does not hold h
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import UnsetType
 
+from cardreader.files.meter_state import CUTS_TOLD_MAX, CutTold
 from cardreader.loading.contents import CardContents
 from cardreader.loading.progress import progress_of
 from protocols.arguments import read_name
@@ -21,21 +23,33 @@ _holdings: Final = msgspec.json.Decoder(MeterHolds)
 
 
 class NamedCut(NamedTuple):
-    """A cut that the meter holds, by its name. `waits`: its cancellation is on the card, unread as yet."""
+    """A cut that the meter holds, by its name. `waits`: its cancellation is on the card, unread as yet.
+
+    `from_ms`, `until_ms`: when it may be carried out; None: the card names it alone. `is_done`: it was
+    carried out, and the supply is not back; its cancellation gives the supply back.
+    """
 
     name: str
     waits: bool
+    from_ms: int | None = None
+    until_ms: int | None = None
+    is_done: bool = False
 
 
 def named_cuts(found: CardContents) -> tuple[NamedCut, ...]:
-    """The planned cuts that the meter held at its last visit with this card, by name."""
+    """The cuts that the meter told of at its last visit with this card, by name."""
     on_card = {
         each.object
         for each in progress_of(found).documents
         if each.kind == Kind.CANCEL_CUT and not each.is_done
     }
-    held = {each for each in _held(found) if _is_cut(each)}
-    return tuple(NamedCut(each.removeprefix(_PREFIX), each in on_card) for each in sorted(held))
+    return tuple(
+        NamedCut(name.removeprefix(_PREFIX), name in on_card, cut.from_ms, cut.until_ms, cut.is_done)
+        if cut is not None
+        else NamedCut(name.removeprefix(_PREFIX), name in on_card)
+        for name, cut in sorted(_told(found).items())
+        if _is_cut(name)
+    )
 
 
 def cut_to_cancel(found: CardContents, wanted: str | None) -> str:
@@ -51,6 +65,19 @@ def cut_to_cancel(found: CardContents, wanted: str | None) -> str:
     if len(names) > 1:
         raise RefusedError(f"the card names several planned cuts: {', '.join(names)}; say --id with one")
     return names[0]
+
+
+def _told(found: CardContents) -> dict[str, CutTold | None]:
+    """Each cut by the object of its order; None: its name alone is on the card.
+
+    The state says them with their times, as many as have room; the holdings say the names of all that are
+    planned, and where the card is full they may be of an earlier visit.
+    """
+    state = found.state.state
+    if state is None or isinstance(state.cuts, UnsetType):
+        return dict.fromkeys(_held(found))
+    told: dict[str, CutTold | None] = {each.object: each for each in state.cuts}
+    return told if len(told) < CUTS_TOLD_MAX else {**dict.fromkeys(_held(found)), **told}
 
 
 def _held(found: CardContents) -> tuple[str, ...]:

@@ -60,12 +60,16 @@ class CardStep(StrEnum):
 
 
 class Fact(NamedTuple):
-    """A thing to say, with its value: a sum in micro-euro, an instant, or a code."""
+    """A thing to say, with its values: a sum in micro-euro, an instant, a code or the name of a cut.
+
+    `until_ms`: where it is about an interval, its end.
+    """
 
     message: CardMessage
     sum_ueur: int | None = None
     at_ms: int | None = None
     code: str | None = None
+    until_ms: int | None = None
 
 
 class Action(NamedTuple):

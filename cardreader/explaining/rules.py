@@ -8,6 +8,7 @@ controller is away.
 from collections.abc import Iterator
 from typing import Final
 
+from cardreader.explaining.cuts import NamedCut, named_cuts
 from cardreader.explaining.explanation import (
     Action,
     CardKind,
@@ -17,14 +18,15 @@ from cardreader.explaining.explanation import (
     Explanation,
     Fact,
 )
+from cardreader.explaining.home_steps import home_steps
 from cardreader.files.identity import CardState, Pairing
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
-from cardreader.loading.progress import CarriedDocument, progress_of
+from cardreader.loading.progress import UNREADABLE, CarriedDocument, progress_of
 from protocols.documents.kind_rule import Kind
 from protocols.instants import HOUR_MS
 from protocols.languages.card_messages import CardMessage, CardPicture
-from protocols.reasons import ClockStatus, Energy, OrderVerdict, ScreenCode, Supply, SupplyReason
+from protocols.reasons import ClockStatus, OrderVerdict, ScreenCode, Supply, SupplyReason
 
 # A cut is allowed on weekdays from 8 to 16 (design §2): no such window holds a wider interval.
 WINDOW_LONGEST_MS: Final = 8 * HOUR_MS
@@ -67,21 +69,24 @@ _SIGN_CHARS_MAX: Final = 16
 _NOT_SERVED: Final = {
     CardKind.VIRGIN: (CardMessage.VIRGIN, Action(CardMessage.ISSUE_CARD, CardPicture.CARD)),
     CardKind.BLOCKED: (CardMessage.BLOCKED, Action(CardMessage.REPLACE_CARD, CardPicture.CARD)),
-    CardKind.REPLACED: (CardMessage.REPLACED, Action(CardMessage.REPLACE_CARD, CardPicture.CARD)),
+    CardKind.REPLACED: (CardMessage.REPLACED, Action(CardMessage.ASK_NEWER_CARD, CardPicture.CARD)),
     CardKind.FOREIGN: (CardMessage.FOREIGN, Action(CardMessage.TRY_AGAIN, CardPicture.KIOSK)),
     CardKind.DAMAGED: (CardMessage.DAMAGED, Action(CardMessage.REPLACE_CARD, CardPicture.CARD)),
 }
 
 
-def explain(found: CardContents, epoch_known: int = 0) -> Explanation:
-    """What a card says. `epoch_known`: the latest pairing epoch of its meter that is known here; 0: none."""
+def explain(found: CardContents, epoch_known: int = 0, *, is_forged: bool = False) -> Explanation:
+    """What a card says. `epoch_known`: the latest pairing epoch of its meter that is known here; 0: none.
+
+    `is_forged`: whoever holds the meter's key has found that the meter did not say what the card says of it.
+    """
     kind = _kind_of(found.pairing, epoch_known)
     if kind is not CardKind.OURS or found.identity is None:
         return explain_unserved(CardKind.DAMAGED if kind is CardKind.OURS else kind)
-    state, progress = found.state.state, progress_of(found)
+    state, progress, cuts = found.state.state, progress_of(found), named_cuts(found)
     code = _code_of(state)
     clock = _clock_of(state)
-    step = _step_of(state, code, progress.documents)
+    step = _step_of(state, code, progress.documents, cuts)
     waiting_ueur = _waiting_ueur(state, progress.documents)
     told = Explanation(
         CardKind.OURS,
@@ -93,9 +98,12 @@ def explain(found: CardContents, epoch_known: int = 0) -> Explanation:
         waiting_ueur,
     )
     return told._replace(
-        facts=tuple(_facts(told, found, state, progress.documents)),
-        household=tuple(_household_does(told, found.identity.energy)),
-        clerk=tuple(_clerk_does(told, found, progress.documents)),
+        facts=(
+            *((Fact(CardMessage.NOT_ITS_METERS),) if is_forged else ()),
+            *_facts(told, found, progress.documents, cuts),
+        ),
+        household=tuple(home_steps(told.step, told.supply, found.identity.energy)),
+        clerk=tuple(_clerk_does(told, found, progress.documents, cuts)),
     )
 
 
@@ -137,14 +145,25 @@ def _clock_of(state: MeterState | None) -> ClockView:
             return ClockView.TRUSTED if is_narrow else ClockView.TOO_WIDE
 
 
-def _step_of(state: MeterState | None, code: CodeMeaning, documents: tuple[CarriedDocument, ...]) -> CardStep:
-    """What waits goes to the meter first: it may be the very thing that an 8 needs."""
+def _step_of(
+    state: MeterState | None,
+    code: CodeMeaning,
+    documents: tuple[CarriedDocument, ...],
+    cuts: tuple[NamedCut, ...],
+) -> CardStep:
+    """What waits goes to the meter first: it may be the very thing that an 8 needs.
+
+    A cut that is planned and not cancelled is the evening of 2 July 2020: the card looks well, and the home
+    goes dark at the hour of the cut.
+    """
     if any(not each.is_done for each in documents):
         return CardStep.HOME_AGAIN
     if state is None:
         return CardStep.HOME
     is_off = state.supply is Supply.OFF and state.reason in _CLERK_ENDS
-    return CardStep.KIOSK if code is CodeMeaning.NOT_RELANCED or is_off else CardStep.NONE
+    is_owed = any(each.is_owed for each in documents)
+    is_clerks = code is CodeMeaning.NOT_RELANCED or is_off or is_owed or bool(cuts)
+    return CardStep.KIOSK if is_clerks else CardStep.NONE
 
 
 def _waiting_ueur(state: MeterState | None, documents: tuple[CarriedDocument, ...]) -> int | None:
@@ -170,26 +189,38 @@ def _waiting_ueur(state: MeterState | None, documents: tuple[CarriedDocument, ..
 def _facts(
     told: Explanation,
     found: CardContents,
-    state: MeterState | None,
     documents: tuple[CarriedDocument, ...],
+    cuts: tuple[NamedCut, ...],
 ) -> Iterator[Fact]:
-    if found.problems:
+    state = found.state.state
+    if found.problems or any(each.kind == UNREADABLE for each in documents):
         yield Fact(CardMessage.PARTLY_DAMAGED)
     if state is None:
         yield Fact(CardMessage.NEVER_READ)
     else:
-        yield from _said_facts(told, state, documents)
-    if any(each.verdict is OrderVerdict.REFUSED for each in documents):
-        yield Fact(CardMessage.DOCUMENT_REFUSED)
+        yield from _said_facts(told, state, documents, cuts)
+    yield from _refusals(documents)
     if told.waiting_ueur is None:
         yield Fact(CardMessage.PAYMENT_WAITS)
     elif told.waiting_ueur:
         yield Fact(CardMessage.ON_ITS_WAY, sum_ueur=told.waiting_ueur)
-    yield Fact(_STEP_MESSAGES[told.step])
+    is_first = state is None and told.step is CardStep.HOME_AGAIN
+    yield Fact(CardMessage.STEP_HOME_WRITTEN if is_first else _STEP_MESSAGES[told.step])
+
+
+def _refusals(documents: tuple[CarriedDocument, ...]) -> Iterator[Fact]:
+    refused = [each for each in documents if each.verdict is OrderVerdict.REFUSED]
+    if any(each.is_owed for each in refused):
+        yield Fact(CardMessage.PAYMENT_REFUSED)
+    if any(each.total_ueur is None for each in refused):
+        yield Fact(CardMessage.DOCUMENT_REFUSED)
 
 
 def _said_facts(
-    told: Explanation, state: MeterState, documents: tuple[CarriedDocument, ...]
+    told: Explanation,
+    state: MeterState,
+    documents: tuple[CarriedDocument, ...],
+    cuts: tuple[NamedCut, ...],
 ) -> Iterator[Fact]:
     if told.code is not CodeMeaning.NOTHING:
         sign = "".join(each if each.isprintable() else "?" for each in state.code[:_SIGN_CHARS_MAX])
@@ -197,12 +228,21 @@ def _said_facts(
     if told.code is CodeMeaning.NOT_RELANCED:
         yield from _why_not_relanced(state, documents)
     yield Fact(_supply_message(state))
+    yield from (_cut_fact(each) for each in cuts)
+    yield from (Fact(CardMessage.THIS_CANCELLATION_WAITS, code=each.name) for each in cuts if each.waits)
     if state.balance_ueur < 0:
         yield Fact(CardMessage.BALANCE_OWED, sum_ueur=-state.balance_ueur)
     else:
         yield Fact(CardMessage.BALANCE, sum_ueur=state.balance_ueur)
     yield Fact(CardMessage.SAID_AT, at_ms=state.time_ms)
     yield Fact(_CLOCK_MESSAGES[told.clock])
+
+
+def _cut_fact(cut: NamedCut) -> Fact:
+    if cut.from_ms is None:
+        return Fact(CardMessage.CUT_PLANNED_UNDATED, code=cut.name)
+    message = CardMessage.CUT_CARRIED_OUT if cut.is_done else CardMessage.CUT_PLANNED
+    return Fact(message, at_ms=cut.from_ms, until_ms=cut.until_ms, code=cut.name)
 
 
 def _why_not_relanced(state: MeterState, documents: tuple[CarriedDocument, ...]) -> Iterator[Fact]:
@@ -241,37 +281,38 @@ def _supply_message(state: MeterState) -> CardMessage:
             return _OFF.get(state.reason, CardMessage.SUPPLY_OFF)
 
 
-def _household_does(told: Explanation, energy: Energy) -> Iterator[Action]:
-    """The way home: empty where nothing is to be done there."""
-    if told.step is CardStep.NONE and told.supply in (Supply.ON, Supply.LIMITED):
-        return
-    if told.step is not CardStep.NONE:
-        yield Action(CardMessage.PUT_CARD_IN, CardPicture.SLOT)
-        yield Action(CardMessage.WAIT_FOR_NINE, CardPicture.NINE)
-    if told.step is CardStep.HOME:
-        yield Action(CardMessage.COME_BACK, CardPicture.KIOSK)
-    elif told.supply in (Supply.OFF, Supply.ARMED):
-        yield from _supply_back(energy)
-    yield Action(CardMessage.CALL_US, CardPicture.PHONE)
-
-
-def _supply_back(energy: Energy) -> Iterator[Action]:
-    if energy is Energy.GAS:
-        yield Action(CardMessage.CLOSE_APPLIANCES, CardPicture.APPLIANCES)
-        yield Action(CardMessage.PRESS_BLUE, CardPicture.BLUE_BUTTON)
-    else:
-        yield Action(CardMessage.PRESS_RED, CardPicture.RED_BUTTON)
-
-
 def _clerk_does(
-    told: Explanation, found: CardContents, documents: tuple[CarriedDocument, ...]
+    told: Explanation,
+    found: CardContents,
+    documents: tuple[CarriedDocument, ...],
+    cuts: tuple[NamedCut, ...],
 ) -> Iterator[Action]:
     state = found.state.state
+    if told.step is CardStep.HOME:
+        yield Action(CardMessage.WRITE_AT_ONCE, CardPicture.KIOSK)
     if told.step is CardStep.KIOSK and state is not None:
-        is_credit = told.code is not CodeMeaning.NOT_RELANCED and state.reason is SupplyReason.CREDIT
-        message = CardMessage.TAKE_PAYMENT if is_credit else CardMessage.WRITE_RECOVERY
-        yield Action(message, CardPicture.KIOSK)
-        if state.reason is SupplyReason.PROGRAMMED_CUT and not _cancellations(documents):
-            yield Action(CardMessage.WRITE_CANCELLATION, CardPicture.KIOSK)
+        yield from (Action(each, CardPicture.KIOSK) for each in _writes(told, state, documents, cuts))
     if found.asks.words and told.clock is not ClockView.TRUSTED:
         yield Action(CardMessage.ANSWER_CLOCK, CardPicture.KIOSK)
+
+
+def _writes(
+    told: Explanation,
+    state: MeterState,
+    documents: tuple[CarriedDocument, ...],
+    cuts: tuple[NamedCut, ...],
+) -> Iterator[CardMessage]:
+    """What the second step is: what ends the cause that the card tells of."""
+    if any(each.is_owed and each.kind == UNREADABLE for each in documents):
+        yield CardMessage.WRITE_AGAIN
+    if any(each.is_owed and each.kind != UNREADABLE for each in documents):
+        yield CardMessage.ASK_OFFICE
+    is_8 = told.code is CodeMeaning.NOT_RELANCED
+    if is_8 or (told.supply is Supply.OFF and state.reason in _CLERK_ENDS):
+        is_credit = not is_8 and state.reason is SupplyReason.CREDIT
+        yield CardMessage.TAKE_PAYMENT if is_credit else CardMessage.WRITE_RECOVERY
+    is_programmed = state.reason is SupplyReason.PROGRAMMED_CUT and not _cancellations(documents)
+    if is_programmed or any(each.is_done for each in cuts):
+        yield CardMessage.WRITE_CANCELLATION
+    if any(not each.is_done for each in cuts):
+        yield CardMessage.CANCEL_PLANNED

@@ -7,12 +7,21 @@ from cardreader.explaining.explanation import ClockView, CodeMeaning, Explanatio
 from protocols.languages.card_messages import CardMessage
 from protocols.reasons import Supply
 
-_OF_A_PROGRAM: Final = (CardMessage.CUT_WAS_PROGRAMMED, CardMessage.OFF_BY_PROGRAM)
+_OF_A_PROGRAM: Final = (
+    CardMessage.CUT_WAS_PROGRAMMED,
+    CardMessage.OFF_BY_PROGRAM,
+    CardMessage.CUT_PLANNED,
+    CardMessage.CUT_PLANNED_UNDATED,
+    CardMessage.CUT_CARRIED_OUT,
+)
 
 
 @unique
 class Symptom(StrEnum):
-    """`any`: each card. `code-8`, `off`, `programmed-cut`: as the meter said. `clock`: none it can use."""
+    """`any`: each card. `code-8`, `off`: as the meter said. `clock`: it has none that it can use.
+
+    `programmed-cut`: a cut that is planned, or was carried out, by a guarded meter or by one of 2020.
+    """
 
     ANY = "any"
     CODE_8 = "code-8"

@@ -59,6 +59,7 @@ def tell(told: Explanation, language: Language, zone: ZoneInfo) -> ToldCard:
                     sum_ueur=each.sum_ueur,
                     at_ms=each.at_ms,
                     code=each.code,
+                    until_ms=each.until_ms,
                 ),
             )
             for each in told.facts

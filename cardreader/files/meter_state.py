@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from cardreader.files.content import Content
 from protocols.decoding import read_json
-from protocols.documents.bodies import Digest, Id
+from protocols.documents.bodies import Digest, Id, ObjectName
 from protocols.errors import DocumentError
 from protocols.link.agreement import OF_METERS, agreed_by_office, vouch
 from protocols.link.keys import meter_key
@@ -26,6 +26,20 @@ from protocols.reasons import ClockStatus, Supply, SupplyReason
 # Totals of so many issuers: those whose statements the card brought, then others. More would not be read at
 # a kiosk, and with the longest names they fill the file: `state_word` then leaves the last ones out.
 TOTALS_MAX: Final = 16
+# Of more cuts the card has the names alone, in the meter's holdings.
+CUTS_TOLD_MAX: Final = 4
+
+
+class CutTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A planned cut, by the object of its order, with the interval [`from_ms`, `until_ms`) that permits it.
+
+    `is_done`: the meter has carried it out, and the supply is not back.
+    """
+
+    object: ObjectName
+    from_ms: Int
+    until_ms: Int
+    is_done: bool = False
 
 
 class MeterState(Struct, frozen=True, kw_only=True):
@@ -36,7 +50,8 @@ class MeterState(Struct, frozen=True, kw_only=True):
     is what the screen shows. `earliest_ms`, `latest_ms`: the interval of its clock; None: unbounded.
     `journal` and `journal_hash`: the last entry of the black box. `totals`: what it has credited, which
     proves that a payment has arrived. `key`: as in its holdings; absent while it speaks under the key of its
-    manufacture.
+    manufacture. `cuts`: which cut took the supply, then those that are planned, the next one first; absent
+    from an older firmware.
     """
 
     card: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
@@ -58,6 +73,7 @@ class MeterState(Struct, frozen=True, kw_only=True):
     journal_hash: Digest
     totals: Annotated[tuple[StatementHeld, ...], Meta(max_length=TOTALS_MAX)]
     key: KeyTold | UnsetType = UNSET
+    cuts: Annotated[tuple[CutTold, ...], Meta(max_length=CUTS_TOLD_MAX)] | UnsetType = UNSET
     v: Literal[1] = 1
 
 

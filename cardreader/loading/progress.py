@@ -1,16 +1,15 @@
-"""How far each document on a card has come, by what the meter has said on it, and which step is missing.
+"""How far each document on a card has come, by what the meter has said on it.
 
 A payment takes three steps: a kiosk writes the card, the meter reads it, and a kiosk reads what the meter
 says. Nothing is believed here: whether the meter's words are its own, its MACs say. Pure.
 """
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum, unique
 from typing import Final, NamedTuple
 
 import msgspec
 
-from cardreader.files.layout import CardFile
+from cardreader.files.layout import STATEMENTS, CardFile
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
 from cardreader.loading.loads import cargo_or_none
@@ -25,20 +24,9 @@ from protocols.errors import DocumentError
 from protocols.link.messages import MeterHolds, Receipt, read_report
 from protocols.reasons import OrderVerdict
 
+# The kind of what no meter can read.
+UNREADABLE: Final = "unreadable"
 _holdings: Final = msgspec.json.Decoder(MeterHolds)
-
-
-@unique
-class StepMissing(StrEnum):
-    """Which step of a household is missing.
-
-    `first_visit`: the meter has never read this card. `visit`: it has not read what lies on the card now.
-    `none`: it has, and this kiosk sees it.
-    """
-
-    FIRST_VISIT = "first_visit"
-    VISIT = "visit"
-    NONE = "none"
 
 
 class CarriedDocument(NamedTuple):
@@ -48,6 +36,8 @@ class CarriedDocument(NamedTuple):
     `is_done`: the meter has answered it, its totals include the statement, or it holds such a root or issuers
     document. A time is answered by nothing but the meter's clock, and counts as done.
     `by`: the first digits of the keys that signed what is no order: each authority has a time of its own.
+    `is_owed`: a payment that does not reach the meter by this card, while the money stands in the books: the
+    meter has refused it, and its totals do not include it; or it is damaged.
     """
 
     slot: str
@@ -61,13 +51,14 @@ class CarriedDocument(NamedTuple):
     is_done: bool
     by: tuple[str, ...] = ()
     issuer_epoch: int = 0
+    is_owed: bool = False
 
 
 class CardProgress(NamedTuple):
-    """All that the card carries down, and what the household must do next."""
+    """All that the card carries down. `waits`: whether the meter has not answered something of it."""
 
     documents: tuple[CarriedDocument, ...]
-    missing: StepMissing
+    waits: bool
 
 
 def progress_of(found: CardContents) -> CardProgress:
@@ -78,10 +69,7 @@ def progress_of(found: CardContents) -> CardProgress:
     carried = tuple(
         _carried(slot, document, receipts, state, versions) for slot, document in found.documents.items()
     )
-    if state is None:
-        return CardProgress(carried, StepMissing.FIRST_VISIT)
-    missing = StepMissing.NONE if all(each.is_done for each in carried) else StepMissing.VISIT
-    return CardProgress(carried, missing)
+    return CardProgress(carried, any(not each.is_done for each in carried))
 
 
 def waiting(found: CardContents, new: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -142,7 +130,10 @@ def _carried(
         is_held = held is not None and _version_of(envelope.payload_type, envelope.payload) <= held
     except DocumentError:
         # No meter obeys it: there is nothing to wait for.
-        return CarriedDocument(slot.name, "unreadable", "", 0, "", None, None, "", is_done=True)
+        is_owed = slot in STATEMENTS
+        return CarriedDocument(
+            slot.name, UNREADABLE, "", 0, "", None, None, "", is_done=True, is_owed=is_owed
+        )
     verdict = None if receipt is None else receipt.verdict
     reason = "" if receipt is None else receipt.reason
     is_done = verdict is not None or is_held or envelope.payload_type == TIME_TYPE
@@ -150,8 +141,11 @@ def _carried(
         kind = envelope.payload_type.removeprefix("application/vnd.relance.").removesuffix("+json")
         by = tuple(short_keyid(each.keyid) for each in envelope.signatures)
         return CarriedDocument(slot.name, kind, kind, 0, "", None, verdict, reason, is_done, by)
+    is_owed = False
     if payment is not None:
-        is_done = is_done or _is_credited(payment, state)
+        is_credited = _is_credited(payment, state)
+        is_done = is_done or is_credited
+        is_owed = verdict is OrderVerdict.REFUSED and not is_credited
     return CarriedDocument(
         slot.name,
         order.kind,
@@ -163,6 +157,7 @@ def _carried(
         reason,
         is_done,
         issuer_epoch=0 if payment is None else payment.epoch,
+        is_owed=is_owed,
     )
 
 

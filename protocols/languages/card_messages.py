@@ -15,6 +15,7 @@ class CardMessage(StrEnum):
     DAMAGED = "damaged"
     PARTLY_DAMAGED = "partly_damaged"
     NEVER_READ = "never_read"
+    NOT_ITS_METERS = "not_its_meters"
     # what the meter showed
     CODE_ACCEPTED = "code_accepted"
     CODE_NOT_RELANCED = "code_not_relanced"
@@ -26,6 +27,11 @@ class CardMessage(StrEnum):
     CANCELLATION_WAITS = "cancellation_waits"
     CANCELLATION_SEEN = "cancellation_seen"
     CANCELLATION_REFUSED = "cancellation_refused"
+    # cuts that a guarded meter holds, or has carried out
+    CUT_PLANNED = "cut_planned"
+    CUT_PLANNED_UNDATED = "cut_planned_undated"
+    CUT_CARRIED_OUT = "cut_carried_out"
+    THIS_CANCELLATION_WAITS = "this_cancellation_waits"
     # the supply
     SUPPLY_ON = "supply_on"
     SUPPLY_ARMED = "supply_armed"
@@ -41,6 +47,7 @@ class CardMessage(StrEnum):
     BALANCE_OWED = "balance_owed"
     ON_ITS_WAY = "on_its_way"
     PAYMENT_WAITS = "payment_waits"
+    PAYMENT_REFUSED = "payment_refused"
     DOCUMENT_REFUSED = "document_refused"
     # its clock
     SAID_AT = "said_at"
@@ -51,6 +58,7 @@ class CardMessage(StrEnum):
     # which of the three steps is missing
     STEP_HOME = "step_home"
     STEP_KIOSK = "step_kiosk"
+    STEP_HOME_WRITTEN = "step_home_written"
     STEP_HOME_AGAIN = "step_home_again"
     STEP_NONE = "step_none"
     # what the household does
@@ -59,10 +67,15 @@ class CardMessage(StrEnum):
     PRESS_RED = "press_red"
     CLOSE_APPLIANCES = "close_appliances"
     PRESS_BLUE = "press_blue"
-    COME_BACK = "come_back"
     USE_NEWER_CARD = "use_newer_card"
     CALL_US = "call_us"
+    CALL_US_AT = "call_us_at"
     # what the clerk does
+    WRITE_AT_ONCE = "write_at_once"
+    WRITE_AGAIN = "write_again"
+    CANCEL_PLANNED = "cancel_planned"
+    ASK_OFFICE = "ask_office"
+    ASK_NEWER_CARD = "ask_newer_card"
     WRITE_RECOVERY = "write_recovery"
     WRITE_CANCELLATION = "write_cancellation"
     TAKE_PAYMENT = "take_payment"

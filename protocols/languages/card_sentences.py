@@ -11,6 +11,12 @@ from protocols.languages.catalogue import Sentences, say
 from protocols.languages.dates import moment_for
 from protocols.languages.money import sum_for
 
+# The acts of a clerk as the screen's buttons and the titles of tickets name them: advice names them alike.
+BUTTONS: Final = {
+    "recover": say("Supply back by card"),
+    "reactivate": say("Cancel a planned cut"),
+}
+
 _IS: Final = {
     CardMessage.VIRGIN: say("This card is new. It does not belong to any household yet."),
     CardMessage.BLOCKED: say("This card is blocked: it was replaced or given back."),
@@ -24,6 +30,10 @@ _IS: Final = {
     ),
     CardMessage.PARTLY_DAMAGED: say("A part of this card cannot be read. What can be read is below."),
     CardMessage.NEVER_READ: say("Your meter has never read this card."),
+    CardMessage.NOT_ITS_METERS: say(
+        "Attention: what this card says of the meter was not said by the meter. Nothing of it is certain. "
+        "Please tell it to the call centre."
+    ),
 }
 _CODES: Final = {
     CardMessage.CODE_ACCEPTED: say("Code 9: the meter has accepted the card."),
@@ -43,6 +53,16 @@ _CODES: Final = {
     ),
     CardMessage.CANCELLATION_SEEN: say("The meter has read the cancellation of this cut."),
     CardMessage.CANCELLATION_REFUSED: say("The meter has refused the cancellation of this cut."),
+}
+_CUTS: Final = {
+    CardMessage.CUT_PLANNED: say("A cut is planned: {code}, at the earliest on {moment}, until {end}."),
+    CardMessage.CUT_PLANNED_UNDATED: say("A cut is planned: {code}. The card does not say for when."),
+    CardMessage.CUT_CARRIED_OUT: say(
+        "A planned cut has taken the supply: {code}, which was planned for {moment}, until {end}."
+    ),
+    CardMessage.THIS_CANCELLATION_WAITS: say(
+        "The cancellation of the cut {code} is on the card. The meter has not read it yet."
+    ),
 }
 _SUPPLY: Final = {
     CardMessage.SUPPLY_ON: say("The supply was on."),
@@ -64,6 +84,9 @@ _MONEY: Final = {
         "On the card for the meter: {sum}. It counts once the meter has read the card."
     ),
     CardMessage.PAYMENT_WAITS: say("A payment is on the card. It counts once the meter has read the card."),
+    CardMessage.PAYMENT_REFUSED: say(
+        "The meter has refused a payment on the card. The money is not lost: it stands in our books."
+    ),
     CardMessage.DOCUMENT_REFUSED: say(
         "The meter has refused something on the card. Please tell it to the call centre."
     ),
@@ -83,9 +106,10 @@ _CLOCK: Final = {
         "for credit."
     ),
 }
-_STEPS: Final = {
+STEPS: Final = {
     CardMessage.STEP_HOME: say("Step 1 of 3 is missing: the card into the meter, at home."),
     CardMessage.STEP_KIOSK: say("Step 2 of 3 is missing: the card is to be written here, by the clerk."),
+    CardMessage.STEP_HOME_WRITTEN: say("Step 3 of 3 is missing: the card into the meter, at home."),
     CardMessage.STEP_HOME_AGAIN: say("Step 3 of 3 is missing: the card into the meter again, at home."),
     CardMessage.STEP_NONE: say("No step is missing: the meter has read all that is on the card."),
 }
@@ -99,19 +123,37 @@ _HOUSEHOLD_DOES: Final = {
     ),
     CardMessage.CLOSE_APPLIANCES: say("Close every gas appliance."),
     CardMessage.PRESS_BLUE: say(
-        "Press the blue button for 5 seconds. The meter then tests for leaks for 12 minutes: use no "
-        "appliance before it has ended."
+        "If the gas is off: press the blue button for 5 seconds. The meter then tests for leaks for 12 "
+        "minutes: use no appliance before it has ended."
     ),
-    CardMessage.COME_BACK: say("Then bring the card back here."),
     CardMessage.USE_NEWER_CARD: say("Please use your newer card."),
     CardMessage.CALL_US: say("If the screen shows anything else, call us and tell us this number: {code}."),
+    CardMessage.CALL_US_AT: say(
+        "If the screen shows anything else, call {phone} and tell us this number: {code}."
+    ),
 }
 _CLERK_DOES: Final = {
-    CardMessage.WRITE_RECOVERY: say(
-        "For the clerk: write a recovery onto this card. If that cannot be done, give a troubleshooting card."
+    CardMessage.WRITE_AT_ONCE: say(
+        "For the clerk: a payment, or supply back, can be written onto this card at once. The meter need not "
+        "have read it before."
     ),
+    CardMessage.WRITE_AGAIN: say(
+        "For the clerk: a payment on this card is damaged. Look under Find for its number, and write the "
+        "same payment again: nobody is charged twice."
+    ),
+    CardMessage.WRITE_RECOVERY: say("For the clerk: choose “{recover}”, and write it onto this card."),
     CardMessage.WRITE_CANCELLATION: say(
-        "For the clerk: write the cancellation of the cut onto this card too."
+        "For the clerk: choose “{reactivate}” too, and write it onto this card."
+    ),
+    CardMessage.CANCEL_PLANNED: say(
+        "For the clerk: unless this cut is right, choose “{reactivate}”, and write it onto this card."
+    ),
+    CardMessage.ASK_OFFICE: say(
+        "For the clerk: ask the office why the meter refuses the payment. Take no other one before that: it "
+        "may be refused too."
+    ),
+    CardMessage.ASK_NEWER_CARD: say(
+        "For the clerk: ask for the newer card. Only if that is lost too, make one in its place."
     ),
     CardMessage.TAKE_PAYMENT: say("For the clerk: take a payment, so that the supply can come back."),
     CardMessage.ANSWER_CLOCK: say(
@@ -124,10 +166,11 @@ _CLERK_DOES: Final = {
 _TEXTS: Final = {
     **_IS,
     **_CODES,
+    **_CUTS,
     **_SUPPLY,
     **_MONEY,
     **_CLOCK,
-    **_STEPS,
+    **STEPS,
     **_HOUSEHOLD_DOES,
     **_CLERK_DOES,
 }
@@ -152,12 +195,17 @@ def card_sentence(
     sum_ueur: int | None = None,
     at_ms: int | None = None,
     code: str | None = None,
+    until_ms: int | None = None,
+    phone: str = "",
 ) -> str:
-    """What a message says, with its values: a sum, an instant, a code, where it has them."""
+    """What a message says, with its values: a sum, an instant or an interval, a code, where it has them."""
     values = {
         "sum": "" if sum_ueur is None else sum_for(sentences, sum_ueur),
         "moment": "" if at_ms is None else moment_for(sentences, at_ms, zone),
+        "end": "" if until_ms is None else moment_for(sentences, until_ms, zone),
         "code": code or "",
+        "phone": phone,
+        **{name: sentences.say(label) for name, label in BUTTONS.items()},
     }
     return sentences.say(_TEXTS[message], **values)
 

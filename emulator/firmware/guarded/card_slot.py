@@ -35,7 +35,7 @@ from cardreader.files.layout import (
     STATEMENTS,
     CardFile,
 )
-from cardreader.files.meter_state import TOTALS_MAX, MeterState, state_word
+from cardreader.files.meter_state import CUTS_TOLD_MAX, TOTALS_MAX, CutTold, MeterState, state_word
 from cardreader.files.visits import Deed, Visit
 from cardreader.host.dialogue import Dialogue
 from cardreader.host.secure import Greeted, NotOurCardError, SecureSession, greeting, selecting
@@ -59,7 +59,7 @@ from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError, RelanceError
 from protocols.link.messages import StatementHeld, write_report
 from protocols.link.records import OrderJudged
-from protocols.reasons import ClockStatus, ScreenCode, Source
+from protocols.reasons import ClockStatus, ScreenCode, Source, Supply, SupplyReason
 
 # Who is asked for the time by way of the card: the same two as over a link.
 _ASKED: Final = (Source.HEADEND, Source.TIMESERVER)
@@ -204,6 +204,28 @@ def _visit_of(meter: ShownMeter) -> Visit:
     return Visit(KeyHolder.METER, Deed.APPLIED, at_ms, meter.identity.id)
 
 
+def _cuts_of(meter: ShownMeter) -> tuple[CutTold, ...]:
+    """The cut that took the supply, where an order asked for it; then those that are planned, by time."""
+    memory = meter.memory
+    planned = [
+        CutTold(object=name, from_ms=each.from_ms, until_ms=each.until_ms)
+        for name, each in memory.cut_orders.items()
+    ]
+    planned.sort(key=lambda each: (each.from_ms, each.object))
+    opening = memory.opening
+    is_back = meter.point.supply in (Supply.ON, Supply.ARMED)
+    if opening is None or is_back or opening.question.cause is not SupplyReason.CUT_ORDER:
+        return tuple(planned)
+    evidence = opening.question.evidence
+    done = CutTold(
+        object=opening.object,
+        from_ms=evidence.order_from_ms,
+        until_ms=evidence.order_until_ms,
+        is_done=True,
+    )
+    return (done, *planned)
+
+
 class _Telling:
     """What goes up, all of it said at one tick. Every word has the MAC of the meter's own key."""
 
@@ -265,6 +287,7 @@ class _Telling:
             journal_hash=head.hash.hex(),
             totals=totals,
             key=told(meter.memory, meter.identity.id) or UNSET,
+            cuts=_cuts_of(meter)[:CUTS_TOLD_MAX],
         )
         return state_word(state, meter.identity.key, STATE.bytes_max).encode()
 

@@ -449,15 +449,17 @@ class GuardedMeter(ShownMeter):
             self._slot = None
 
     def _obey_from_card(self, drawn: bytes, data: bytes, at_tick: Tick) -> NotedVerdict | None:
-        """As a document that came over a link: the card adds nothing to it. None: it was a time."""
+        """As a document that came over a link, so that the card is told what follows. None: it was a time."""
         before = self.journal.head.number
         judged = self._receive(Document(data, DocumentChannel.CARD, chance_for(data, drawn)), at_tick).judged
-        number = min(before + 1, self.journal.head.number)
-        return None if judged is None else NotedVerdict(number, judged)
+        noted = None if judged is None else NotedVerdict(min(before + 1, self.journal.head.number), judged)
+        self._look_again(at_tick)
+        return noted
 
     def _receive(self, event: Document, at_tick: Tick) -> Outcome:
         status = self.memory.clock.status
-        outcome = receive(event, self._parts(), at_tick)
+        parts = Parts(self.identity, self.root, self.memory, self.point, self.recorder)
+        outcome = receive(event, parts, at_tick)
         self._known = None
         self.identity = in_use(self.identity, self.memory)
         if outcome.give_back is not None:
@@ -465,9 +467,6 @@ class GuardedMeter(ShownMeter):
         if self.memory.clock.status is not status or outcome.clock_cause:
             self._journal_clock(outcome.clock_cause or ClockCause.CLAIM, at_tick)
         return outcome
-
-    def _parts(self) -> Parts:
-        return Parts(self.identity, self.root, self.memory, self.point, self.recorder)
 
     def _restore_after_order(self, reason: SupplyReason, at_tick: Tick) -> None:
         if reason is SupplyReason.RELEASE:

@@ -42,7 +42,7 @@ def test_a_clerks_day(desk: Path) -> None:
     told("topup", *home, *reader, "--eur", "30.50", "--id", "p2", cwd=desk)
     # The kiosk's own look at the card does not count as somebody else's.
     seen = told("read", *home, *reader, cwd=desk)
-    assert (seen["meter"], seen["missing"], seen["said_proof"]) == (METER, "first_visit", None)
+    assert (seen["meter"], seen["missing"], seen["said_proof"]) == (METER, "home_again", None)
     undone = told("void", *home, *reader, "--id", "p2", cwd=desk)
     # Said once more after a kill, it neither pays twice nor keeps a household's money.
     assert "back only if that was not done then" in run("void", *home, "--id", "p2", cwd=desk).stdout

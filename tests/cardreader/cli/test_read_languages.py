@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cardreader.cli.opening import open_session
+from cardreader.cli.options import office_key
 from cardreader.explaining.trouble_code import trouble_number
+from cardreader.files.access import KeyHolder
+from cardreader.files.layout import STATE, STATEMENTS
+from cardreader.readers.opening import open_card
 from protocols.languages.kiosk_troubles import KioskTrouble
 from tests.typed import typed
 
@@ -42,9 +47,58 @@ def test_a_new_card_says_its_first_step(home: Path, language: str, line: str) ->
 
 def test_json_keeps_its_fields_and_gains_the_explanation(home: Path) -> None:
     told = json.loads(kiosk("read", *READER, "--json", cwd=home).stdout)
-    assert (told["meter"], told["missing"]) == ("m1", "first_visit")
+    assert (told["meter"], told["missing"]) == ("m1", "home")
     assert (told["explained"]["step"], told["explained"]["call_code"]) == ("home", "100016")
-    assert [each["picture"] for each in told["explained"]["household"]] == ["slot", "nine", "kiosk", "phone"]
+    assert [each["picture"] for each in told["explained"]["household"]] == ["slot", "nine", "phone"]
+
+
+def test_a_blank_card_is_new_and_not_of_another_generation(tmp_path: Path) -> None:
+    assert kiosk("card", "blank", "virtual:card.bin", cwd=tmp_path).returncode == 0
+    for _ in ("without a store", "with one"):
+        said = kiosk("read", *READER, cwd=tmp_path)
+        assert (said.returncode, said.stdout.splitlines()[0]) == (
+            0,
+            "This card is new. It does not belong to any household yet.",
+        )
+        told = json.loads(kiosk("read", *READER, "--json", cwd=tmp_path).stdout)
+        assert (told["state"], told["missing"], told["explained"]["card"]) == ("virgin", "unknown", "virgin")
+        paid = kiosk("topup", *READER, "--eur", "20", cwd=tmp_path)
+        assert paid.returncode == 1
+        assert paid.stderr.splitlines()[-1].startswith("this card is new and belongs to nobody yet; `issue`")
+
+
+def test_what_no_meter_has_said_is_marked_in_the_households_language(home: Path) -> None:
+    """The state of another meter's card, copied onto this one with the kiosk's keys."""
+    made = kiosk("issue", "--reader", "virtual:other.bin", "--meter", "m2", cwd=home)
+    assert made.returncode == 0
+    words = ("meter", "m2", "--state", "m2.json", "--card", "other.bin")
+    assert typed("relance-emulator", *words, cwd=home).returncode == 0
+    with open_card(f"virtual:{home / 'other.bin'}") as card:
+        state = open_session(card, KeyHolder.KIOSK, None, office_key(None, "practice")).read(STATE)
+    with open_card(f"virtual:{home / 'card.bin'}") as card:
+        session = open_session(card, KeyHolder.METER, None, office_key(None, "practice"))
+        session.write(STATE, state)
+        session.commit()
+    told = kiosk("read", *READER, "--language", "fr", cwd=home).stdout.splitlines()
+    assert told[0].startswith("Attention : ce que cette carte dit du compteur ne vient pas du compteur.")
+    assert "(forged)" in kiosk("read", *READER, cwd=home).stdout
+
+
+def test_a_damaged_payment_is_said_so_and_written_again(home: Path) -> None:
+    assert kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home).returncode == 0
+    with open_card(f"virtual:{home / 'card.bin'}") as card:
+        session = open_session(card, KeyHolder.KIOSK, None, office_key(None, "practice"))
+        session.write(STATEMENTS[0], b"{}")
+        session.commit()
+    meter = ("meter", "m1", "--state", "m1.json", "--card", "card.bin")
+    assert typed("relance-emulator", *meter, cwd=home).returncode == 0
+    plain = kiosk("read", *READER, cwd=home).stdout.splitlines()
+    assert plain[2] == "  STATEMENT-1: damaged: no meter can read it"
+    assert plain[-1].startswith(
+        "  to do: Step 2 of 3 is missing: the card is to be written here, by the clerk."
+    )
+    assert kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home).returncode == 0
+    assert json.loads(kiosk("read", *READER, "--json", cwd=home).stdout)["missing"] == "home_again"
 
 
 def test_a_foreign_card_is_explained_and_refused(home: Path) -> None:

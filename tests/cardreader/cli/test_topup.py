@@ -53,19 +53,19 @@ def home(tmp_path: Path) -> Path:
 
 def test_the_whole_way_from_kiosk_to_meter_and_back(home: Path) -> None:
     new = kiosk("read", *READER, cwd=home)
-    assert (new["meter"], new["said"], new["missing"]) == ("m1", None, "first_visit")
+    assert (new["meter"], new["said"], new["missing"]) == ("m1", None, "home")
     meter(cwd=home)
     assert kiosk("read", *READER, cwd=home)["missing"] == "none"
     paid = kiosk("topup", *READER, "--eur", "20", "--id", "p1", cwd=home)
     assert (paid["did"], paid["amount_ueur"], paid["total_ueur"]) == ("written", 20_000_000, 20_000_000)
     waiting = kiosk("read", *READER, cwd=home)
-    assert waiting["missing"] == "visit"
+    assert waiting["missing"] == waiting["explained"]["step"] == "home_again"
     assert [(each["total_ueur"], each["is_done"]) for each in waiting["documents"] if each["issuer"]] == [
         (20_000_000, False)
     ]
     torn = meter("--pull-after-ms", "2000", cwd=home, status=1)
     assert torn["after"]["balance_ueur"] == 0
-    assert kiosk("read", *READER, cwd=home)["missing"] == "visit"
+    assert kiosk("read", *READER, cwd=home)["missing"] == "home_again"
     whole = meter(cwd=home)
     assert (whole["after"]["balance_ueur"], whole["after"]["clock"]) == (20_000_000, "trusted")
     done = kiosk("read", *READER, cwd=home)
@@ -109,7 +109,7 @@ def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
     read = run("relance-kiosk", "read", *READER, cwd=home).stdout.splitlines()
     assert read[1] == "  the meter: it has never read this card"
     assert read[2] == "  payment/practice-kiosk, in all 20.50 €: not yet in the meter"
-    assert read[-1] == "  to do: put the card into the meter, until it shows 9"
+    assert read[-1] == "  to do: Step 3 of 3 is missing: the card into the meter, at home."
 
 
 def test_a_payment_that_does_not_fit_is_not_taken(home: Path) -> None:

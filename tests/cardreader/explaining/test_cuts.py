@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace as changed
 
 from cardreader.explaining.cuts import NamedCut, cut_to_cancel, named_cuts
 from cardreader.files.documents import Words
 from cardreader.files.layout import ORDERS
+from cardreader.files.meter_state import CUTS_TOLD_MAX, CutTold
 from cardreader.issuing.practice import practice_signer
 from cardreader.loading.contents import CardContents
 from protocols.documents import drafting
 from protocols.documents.envelope import seal
 from protocols.documents.orders import ORDER_TYPE, write_document
 from protocols.errors import InputError, RefusedError
-from tests.cardreader.explaining.test_explaining import card
+from tests.cardreader.explaining.test_explaining import SAID, card
 from tests.cardreader.meter_holdings import holdings
 from tests.cardreader.one_card import METER, NOW_MS
 
@@ -65,3 +67,27 @@ def test_one_cut_needs_no_name_and_several_do() -> None:
         cut_to_cancel(saying(["cut/c2", "cut/c1"]), None)
     with pytest.raises(InputError, match="--id"):
         cut_to_cancel(saying([]), "a b")
+
+
+def told(*cuts: CutTold, held: Sequence[str] = ()) -> CardContents:
+    """A card whose state tells of these cuts, and whose holdings name others."""
+    return replace(saying(held), state=card(changed(SAID, cuts=cuts)).state)
+
+
+DONE = CutTold(object="cut/c1", from_ms=NOW_MS - 2, until_ms=NOW_MS - 1, is_done=True)
+PLANNED = CutTold(object="cut/c2", from_ms=NOW_MS + 1, until_ms=NOW_MS + 2)
+
+
+def test_the_state_says_when_a_cut_is_and_which_one_took_the_supply() -> None:
+    assert named_cuts(told(DONE, PLANNED)) == (
+        NamedCut("c1", waits=False, from_ms=NOW_MS - 2, until_ms=NOW_MS - 1, is_done=True),
+        NamedCut("c2", waits=False, from_ms=NOW_MS + 1, until_ms=NOW_MS + 2),
+    )
+    assert cut_to_cancel(told(DONE), None) == "c1", "its cancellation gives the supply back"
+
+
+def test_holdings_of_an_earlier_visit_name_no_cut_that_the_state_does_not_tell() -> None:
+    """Where a card is full the meter writes its state alone."""
+    assert named_cuts(told(held=("cut/old",))) == ()
+    many = [changed(PLANNED, object=f"cut/c{number}") for number in range(CUTS_TOLD_MAX)]
+    assert named_cuts(told(*many, held=("cut/more",)))[-1] == NamedCut("more", waits=False)

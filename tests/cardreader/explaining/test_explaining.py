@@ -14,7 +14,7 @@ from cardreader.explaining.telling import tell
 from cardreader.files.documents import Words
 from cardreader.files.identity import CardIdentity, CardState, Pairing
 from cardreader.files.layout import ORDERS, STATEMENTS, CardFile
-from cardreader.files.meter_state import MeterState, StateWord, state_word
+from cardreader.files.meter_state import CutTold, MeterState, StateWord, state_word
 from cardreader.loading.contents import CardContents
 from protocols.cutting.zones import load_zone
 from protocols.documents import drafting
@@ -154,6 +154,82 @@ def test_an_8_tells_the_cut_the_meters_date_and_whether_it_saw_the_cancellation(
     assert said[:3] == ["code_not_relanced", "cut_was_programmed", message]
     assert next(each.at_ms for each in told.facts if each.message == "said_at") == NOW_MS
     assert [each.message for each in told.clerk] == clerk
+
+
+PLANNED = changed(SAID, cuts=(CutTold(object="cut/c1", from_ms=NOW_MS + 1, until_ms=NOW_MS + 2),))
+BY_ORDER = changed(
+    SAID,
+    supply=Supply.OFF,
+    reason=SupplyReason.CUT_ORDER,
+    cuts=(CutTold(object="cut/c1", from_ms=NOW_MS - 2, until_ms=NOW_MS, is_done=True),),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "documents", "step", "facts", "clerk"),
+    [
+        (PLANNED, {}, CardStep.KIOSK, ["cut_planned"], ["cancel_planned"]),
+        (
+            PLANNED,
+            {ORDERS[0]: CANCELLATION},
+            CardStep.HOME_AGAIN,
+            ["cut_planned", "this_cancellation_waits"],
+            [],
+        ),
+        (BY_ORDER, {}, CardStep.KIOSK, ["cut_carried_out"], ["write_recovery", "write_cancellation"]),
+        (changed(PLANNED, cuts=()), {}, CardStep.NONE, [], []),
+    ],
+)
+def test_the_evening_of_2_july_names_the_cut_with_its_time_and_the_clerks_step(
+    state: MeterState, documents: dict[CardFile, bytes], step: CardStep, facts: list[str], clerk: list[str]
+) -> None:
+    told = explain(card(state, documents))
+    assert told.step is step
+    assert [each.message for each in told.facts if each.code == "c1"] == facts
+    assert [each.message for each in told.clerk] == clerk
+    for each in told.facts:
+        if each.message in ("cut_planned", "cut_carried_out"):
+            assert isinstance(state.cuts, tuple)
+            assert (each.at_ms, each.until_ms) == (state.cuts[0].from_ms, state.cuts[0].until_ms)
+
+
+def test_a_payment_that_the_meter_has_refused_leaves_the_second_step_missing() -> None:
+    document = paid(20_000_001)
+    refused = explain(card(SAID, {STATEMENTS[0]: document}, answer(document, OrderVerdict.REFUSED)))
+    assert (refused.step, refused.code) == (CardStep.KIOSK, CodeMeaning.ACCEPTED)
+    assert "payment_refused" in messages(refused)
+    assert [each.message for each in refused.clerk] == ["ask_office"]
+    credited = paid(20_000_000)
+    later = explain(card(SAID, {STATEMENTS[0]: credited}, answer(credited, OrderVerdict.REFUSED)))
+    assert later.step is CardStep.NONE
+
+
+def test_a_card_that_no_meter_has_read_sends_nobody_on_a_second_way() -> None:
+    new, paid_for = explain(card(None)), explain(card(None, {STATEMENTS[0]: paid(5)}))
+    assert [each.message for each in new.household] == ["put_card_in", "wait_for_nine", "call_us"]
+    assert [each.message for each in new.clerk] == ["write_at_once"]
+    assert "step_home_written" in messages(paid_for), "nothing is said to be done again"
+
+
+def test_of_a_replaced_card_both_are_told_of_the_newer_one() -> None:
+    told = explain_unserved(CardKind.REPLACED)
+    assert messages(told) == ["replaced", "use_newer_card", "ask_newer_card"]
+
+
+def test_what_is_not_the_meters_own_word_is_said_first() -> None:
+    assert messages(explain(card(), is_forged=True))[0] == "not_its_meters"
+    assert "not_its_meters" not in messages(explain(card()))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_advice_names_an_act_as_its_button_does(language: Language) -> None:
+    sentences = Sentences(language)
+    for message, button in (
+        (CardMessage.WRITE_RECOVERY, "Supply back by card"),
+        (CardMessage.CANCEL_PLANNED, "Cancel a planned cut"),
+        (CardMessage.WRITE_CANCELLATION, "Cancel a planned cut"),
+    ):
+        assert sentences.say(button) in card_sentence(sentences, message, ZONE)
 
 
 @given(code=st.text(max_size=40).filter(lambda each: each not in ("", "8", "9", "triangle")))

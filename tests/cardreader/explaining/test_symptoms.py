@@ -17,8 +17,16 @@ NEW = Explanation(CardKind.OURS)
         (NEW._replace(supply=Supply.ON, clock=ClockView.TRUSTED), "any"),
         (NEW._replace(code=CodeMeaning.NOT_RELANCED, supply=Supply.OFF), "any code-8 off"),
         (NEW._replace(supply=Supply.ARMED), "any off"),
-        (NEW._replace(facts=(Fact(CardMessage.OFF_BY_PROGRAM),)), "any programmed-cut"),
-        (NEW._replace(facts=(Fact(CardMessage.CUT_WAS_PROGRAMMED),)), "any programmed-cut"),
+        *(
+            (NEW._replace(facts=(Fact(each),)), "any programmed-cut")
+            for each in (
+                CardMessage.OFF_BY_PROGRAM,
+                CardMessage.CUT_WAS_PROGRAMMED,
+                CardMessage.CUT_PLANNED,
+                CardMessage.CUT_PLANNED_UNDATED,
+                CardMessage.CUT_CARRIED_OUT,
+            )
+        ),
         *((NEW._replace(clock=clock), "any clock") for clock in (ClockView.LOST, ClockView.TOO_WIDE)),
     ],
 )

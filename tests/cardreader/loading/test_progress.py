@@ -10,7 +10,7 @@ from cardreader.files.documents import Words
 from cardreader.files.layout import ORDERS, STATEMENTS, CardFile
 from cardreader.files.meter_state import MeterState, StateWord, state_word
 from cardreader.loading.contents import CardContents
-from cardreader.loading.progress import StepMissing, progress_of, waiting
+from cardreader.loading.progress import progress_of, waiting
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, document_digest, seal
 from protocols.documents.orders import ORDER_TYPE, Order, write_document
@@ -91,26 +91,32 @@ def test_a_statement_is_done_once_the_meters_total_of_its_epoch_includes_it(
     progress = progress_of(card(said((credited, epochs[1])), on_card))
     is_done = credited >= paid and epochs[0] == epochs[1]
     assert progress.documents[0].is_done is is_done
-    assert progress.missing is (StepMissing.NONE if is_done else StepMissing.VISIT)
+    assert progress.waits is not is_done
 
 
 @pytest.mark.parametrize("verdict", list(OrderVerdict))
 def test_an_order_is_done_once_the_meter_has_answered_this_very_document(verdict: OrderVerdict) -> None:
     other = signed(drafting.declare_moratorium(SHEET, "frost", NOW_MS, NOW_MS + 2 * DAY_MS))
     on_card = {ORDERS[0]: HOLD}
-    assert progress_of(card(said(), on_card, receipt(other))).missing is StepMissing.VISIT
+    assert progress_of(card(said(), on_card, receipt(other))).waits
     answered = progress_of(card(said(), on_card, b"garbage", receipt(HOLD, verdict)))
-    assert (answered.missing, answered.documents[0].verdict) == (StepMissing.NONE, verdict)
+    assert (answered.waits, answered.documents[0].verdict) == (False, verdict)
 
 
-def test_a_card_that_no_meter_has_read_needs_its_first_visit() -> None:
-    for documents in ({}, {ORDERS[0]: HOLD}):
-        assert progress_of(card(StateWord(), documents)).missing is StepMissing.FIRST_VISIT
+@given(paid=st.integers(1, 1000), credited=st.integers(0, 1000), verdict=st.sampled_from(OrderVerdict))
+def test_a_payment_is_owed_while_the_meter_has_refused_it_and_not_credited_it(
+    paid: int, credited: int, verdict: OrderVerdict
+) -> None:
+    document = statement(paid)
+    (found,) = progress_of(
+        card(said((credited, 0)), {STATEMENTS[0]: document}, receipt(document, verdict))
+    ).documents
+    assert found.is_owed is (verdict is OrderVerdict.REFUSED and credited < paid)
 
 
 def test_nobody_waits_for_garbage() -> None:
     progress = progress_of(card(said(), {ORDERS[0]: b"\xff"}))
-    assert (progress.missing, progress.documents[0].kind) == (StepMissing.NONE, "unreadable")
+    assert (progress.waits, progress.documents[0].kind) == (False, "unreadable")
 
 
 def test_what_waits_for_the_meter_stays_but_for_what_is_replaced() -> None:

@@ -63,7 +63,7 @@ def test_a_card_is_issued_read_and_spoken_to(pcscd: PrivatePcscd, blank: WholeMe
     (again,) = told(pcscd, "issue", "--reader", "any", "--meter", "m00042")
     assert again["did"] == "unchanged"
     (read,) = told(pcscd, "read", "--reader", "any")
-    assert (read["card"], read["meter"], read["missing"]) == (SERIAL.hex(), "m00042", "first_visit")
+    assert (read["card"], read["meter"], read["missing"]) == (SERIAL.hex(), "m00042", "home")
     # The meter's keys: nobody looks into the card's memory for them.
     (pairing,) = told(pcscd, "card", "apdu", "kiosk", "--as", "meter", "00B0820000")
     assert pairing["data"].endswith(b"m00042".hex() + "00")

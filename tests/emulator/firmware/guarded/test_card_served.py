@@ -143,6 +143,36 @@ def test_a_cancelled_cut_on_the_card_cuts_nobody() -> None:
     assert bench.supply_changes() == []
 
 
+def test_a_card_is_told_which_cuts_are_planned_and_which_one_took_the_supply() -> None:
+    bench = Workbench()
+    bench.permit((MONDAY_MS, MONDAY_MS + 5 * DAY_MS))
+    ends = {"late": bench.now_ms + 3 * DAY_MS, "first": bench.now_ms + DAY_MS}
+    for name, begin_ms in (("late", bench.now_ms + 2 * DAY_MS), ("first", bench.now_ms)):
+        cut = bench.order(
+            Kind.CUT_ORDER, name, CutOrderBody(), not_before_ms=begin_ms, not_after_ms=ends[name]
+        )
+        assert bench.send(cut).verdict == "accepted"
+    slot = SlotBench(bench)
+    assert slot.visit()
+    assert cuts_told(slot) == [("cut/first", ends["first"], False), ("cut/late", ends["late"], False)]
+    bench.wait(DAY_MS // 2)
+    assert bench.supply == "off"
+    assert slot.visit()
+    assert cuts_told(slot) == [("cut/first", ends["first"], True), ("cut/late", ends["late"], False)]
+    slot.load(sign(bench.order(Kind.CANCEL_CUT, "first", CancelCutBody("cut/first"))))
+    assert slot.visit()
+    assert bench.supply == "on"
+    assert cuts_told(slot) == [("cut/late", ends["late"], False)]
+
+
+def cuts_told(slot: SlotBench) -> list[tuple[str, int, bool]]:
+    """The cuts of the state on the card: object, end, whether it was carried out."""
+    state = slot.contents().state.state
+    assert state is not None
+    assert isinstance(state.cuts, tuple)
+    return [(each.object, each.until_ms, each.is_done) for each in state.cuts]
+
+
 def test_a_meter_that_never_saw_a_card_remembers_none() -> None:
     bench = Workbench()
     assert bench.meter.memory.card is None

@@ -11,7 +11,7 @@ from cardreader.files.layout import LEASE, ORDERS, PARAMETERS
 from cardreader.files.visits import Deed
 from cardreader.iso7816 import instructions as iso
 from cardreader.iso7816.instructions import Instruction
-from cardreader.loading.progress import StepMissing, progress_of
+from cardreader.loading.progress import progress_of
 from emulator.firmware.events import CardAnswered, CardInserted, TicksLost
 from emulator.firmware.guarded.card_slot import in_order
 from emulator.firmware.guarded.identity import Identity
@@ -142,7 +142,7 @@ def test_what_nobody_known_has_signed_is_answered_although_it_is_noted_once_an_h
     for _ in range(2):
         assert slot.visit()
         assert [(each.object, each.verdict) for each in slot.receipts()] == [("hold/a", "refused")]
-        assert progress_of(slot.contents()).missing is StepMissing.NONE
+        assert not progress_of(slot.contents()).waits
     notes = [each for each in slot.bench.meter.journal.entries if b"hold/a" in each.body]
     assert len(notes) == 1
 
@@ -153,12 +153,12 @@ def test_a_kiosk_sees_that_an_issuers_document_is_held_although_it_is_refused_ag
     slot.load(seal(write_issuers(issuers_of(2, controller=("service", 1, 86_400_000))), ISSUERS_TYPE, people))
     for _ in range(2):
         assert slot.visit()
-        assert progress_of(slot.contents()).missing is StepMissing.NONE
+        assert not progress_of(slot.contents()).waits
     # Signed by one person alone: it never arrives, and the kiosk says so.
     forged = write_issuers(issuers_of(9, controller=("service", 1, 86_400_000)))
     slot.load(seal(forged, ISSUERS_TYPE, people[:1]))
     assert slot.visit()
-    assert progress_of(slot.contents()).missing is StepMissing.VISIT
+    assert progress_of(slot.contents()).waits
 
 
 def test_garbage_in_a_slot_harms_nobody() -> None:
