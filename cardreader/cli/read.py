@@ -31,6 +31,7 @@ from cardreader.host.secure import NotOurCardError
 from cardreader.loading.contents import CardContents, read_contents
 from cardreader.loading.progress import UNREADABLE, CarriedDocument, progress_of
 from cardreader.readers.opening import open_card
+from protocols.arguments import check_choice
 from protocols.cutting.zones import load_zone
 from protocols.instants import iso_or_none
 from protocols.languages.card_sentences import STEPS
@@ -52,7 +53,7 @@ def read_card(
     practice: Practice = PRACTICE_SEED,
     home: KioskHomeOption = None,
     language: Annotated[
-        Language | None, typer.Option(help="Explain it to its household, in this language.")
+        str | None, typer.Option(help="Explain it to its household: fr, nl, de or en.")
     ] = None,
     zone: Annotated[str, typer.Option(metavar="ZONE", help="Of the clocks of the household.")] = ZONE,
     *,
@@ -64,18 +65,18 @@ def read_card(
     the meter's words are its own is checked with the office's key, which no kiosk has: with --home it is not
     said. Ends with 1 for a card that is none of ours.
     """
-    clocks = load_zone(zone, "--zone")
+    clocks, chosen = load_zone(zone, "--zone"), _language(language)
     office = None if home is not None else office_key(fleet_key, practice)
     try:
         found, latest = _found(reader, home, practice, generation, office)
     except BlankCardError:
-        return _unopened(CardKind.VIRGIN, language, clocks, as_json=as_json)
+        return _unopened(CardKind.VIRGIN, chosen, clocks, as_json=as_json)
     except NotOurCardError:
-        _unopened(CardKind.FOREIGN, language, clocks, as_json=as_json)
+        _unopened(CardKind.FOREIGN, chosen, clocks, as_json=as_json)
         raise
     fields = card_told(found, office)
     meaning = explain(found, latest, is_forged=fields["said_proof"] == Proof.FORGED)
-    told = tell(meaning, language or Language.ENGLISH, clocks)
+    told = tell(meaning, chosen or Language.ENGLISH, clocks)
     fields |= {"missing": meaning.step, "todo": todo_of(told)}
     if meaning.card is CardKind.REPLACED:
         fields["replaced_by"] = latest
@@ -83,8 +84,13 @@ def read_card(
         fields["explained"] = explained(meaning, told)
         sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
     else:
-        sys.stdout.write(_text(fields) if language is None else _explanation(told))
+        sys.stdout.write(_text(fields) if chosen is None else _explanation(told))
     return Exit.DONE
+
+
+def _language(text: str | None) -> Language | None:
+    check_choice(text, list(Language), "--language")
+    return None if text is None else Language(text)
 
 
 def _found(

@@ -17,14 +17,14 @@ from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import ReceiptRow
+from cardreader.receipts.kept import kept_slip
 from cardreader.receipts.page import html_of, pdf_of
 from cardreader.receipts.printer import PrinterPlace
 from cardreader.receipts.printing import print_receipt
-from cardreader.receipts.slip import Slip, slip_of
+from cardreader.receipts.slip import Slip
 from cardreader.receipts.text import text_of
 from protocols.arguments import check_choice, read_name
 from protocols.errors import InputError, RefusedError, UnreachableError
-from protocols.languages.catalogue import Sentences
 from protocols.reasons import Language
 from protocols.rim.terminal import Exit
 
@@ -129,8 +129,7 @@ def _told(
     row = _row(session, payment, number)
     assert row.number is not None
     facts = facts_of(row)
-    sentences = Sentences(Language(language) if language else facts.language)
-    slip = slip_of(facts, row.number, sentences, is_copy=row.printed > 0)
+    slip = kept_slip(session, row, Language(language) if language else None, is_copy=row.printed > 0)
     data = _data(slip, form)
     # Written before it is noted: where the paper is out, the next one is no copy.
     if out is not None:
@@ -143,7 +142,7 @@ def _told(
         "number": row.number,
         "kind": facts.kind,
         "copy": row.printed > 1,
-        "language": sentences.language,
+        "language": slip.language,
         "out": None if out is None else str(out),
         "facts": msgspec.to_builtins(facts),
         "text": text_of(slip),

@@ -1,17 +1,21 @@
 """`relance-kiosk serve`: the screen of the kiosk, for the browser of this machine."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from cardreader.cli.desk import Mood, as_it_is_now, kiosk_at_work, moment, port_of
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.cli.options import PRACTICE_SEED, Generation, KioskHomeOption, Practice, StoreFile
 from cardreader.cli.printing import PrinterOption, wanted_printer
+from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.readers.opening import virtual_file
+from protocols.arguments import check_choice
 from protocols.cutting.zones import load_zone
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import UnreachableError
@@ -34,11 +38,16 @@ def serve_kiosk(
     terminal: Mood = TerminalMood.APPROVE,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Of this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = _PORT,
-    language: Annotated[Language, typer.Option(help="In which the screen begins.")] = Language.FRENCH,
+    language: Annotated[
+        str, typer.Option(help="fr, nl, de or en: in which the screen begins.")
+    ] = Language.FRENCH.value,
     keys: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --home: the keys of clerks, NAME.pem each.")
     ] = None,
-    phone: Annotated[str, typer.Option(metavar="TEXT", help="Of the call centre, to be shown.")] = "",
+    phone: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Of the call centre; default: that of kiosk.json."),
+    ] = None,
     printer: PrinterOption = None,
 ) -> int:
     """Show the screen of the kiosk in the browser of this machine.
@@ -50,6 +59,7 @@ def serve_kiosk(
         from cardreader.screen.settings import ScreenSettings  # noqa: PLC0415
     except ImportError:
         raise UnreachableError(_NEEDS) from None
+    check_choice(language, list(Language), "--language")
     place = wanted_printer(printer)
     for each in reader:
         virtual_file(each, "--reader")
@@ -60,14 +70,14 @@ def serve_kiosk(
         means = list(PaymentMeans) if kiosk.home.practice else [PaymentMeans.CASH]
         pays = {each: port_of(kiosk, each, terminal) for each in means}
         settings = ScreenSettings(
-            partial(as_it_is_now, kiosk),
+            partial(_kiosk_now, kiosk, phone),
             tuple(reader),
             zone,
             bound,
             moment,
             pays,
-            language,
-            phone,
+            Language(language),
+            kiosk.home.form.phone if phone is None else phone,
             keys,
             place,
         )
@@ -75,3 +85,11 @@ def serve_kiosk(
         with saying_at_ctrl_c(_STOPPED):
             serve_screen(settings, listening, f"screen: http://{name}:{bound}/\n")
     return Exit.DONE
+
+
+def _kiosk_now(kiosk: Kiosk, phone: str | None) -> Kiosk:
+    """The kiosk as its home says now, with the telephone number that the screen was started with."""
+    now = as_it_is_now(kiosk)
+    if phone is None:
+        return now
+    return replace(now, home=replace(now.home, form=msgspec.structs.replace(now.home.form, phone=phone)))

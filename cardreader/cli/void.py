@@ -13,14 +13,17 @@ from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOpt
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.kiosk.receiving import undone_receipt
 from cardreader.kiosk.rules import PaymentState, eur
-from cardreader.kiosk.voiding import find_payment, void
+from cardreader.kiosk.voiding import Undone, find_payment, void
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name
 from protocols.documents.till_receipts import PaymentMeans, RefundStanding
 from protocols.rim.terminal import Exit
 
+_BACK = {
+    PaymentMeans.CASH: "give {amount} back in cash",
+    PaymentMeans.TERMINAL: "the terminal has given {amount} back to the bank card: give no cash",
+}
 _SAID = {
-    PaymentState.VOIDED: "voided: give {amount} back",
     PaymentState.DECLINED: "cancelled: nothing was taken",
     PaymentState.REFUND: "a refund of {amount} is noted: the office decides, give nothing back now",
 }
@@ -84,11 +87,20 @@ def void_payment(
         "receipt": receipt,
         "office": undone.office or None,
     }
-    said = _SAID[PaymentState(row.state)].format(amount=eur(row.amount_ueur))
-    if row.state == PaymentState.VOIDED and not undone.is_new:
-        said = f"was voided before: give {eur(row.amount_ueur)} back only if that was not done then"
-    if undone.office:
-        said = _OFFICE[RefundStanding(undone.office)].format(amount=eur(row.amount_ueur))
-    sentence = f"payment {row.id} for meter {row.meter}: {said}"
+    sentence = f"payment {row.id} for meter {row.meter}: {_said(undone)}"
     sys.stdout.write((msgspec.json.encode(told).decode() if as_json else sentence) + "\n")
     return Exit.DONE
+
+
+def _said(undone: Undone) -> str:
+    """What became of the payment, and by which means its money goes back."""
+    row = undone.payment
+    if undone.office:
+        said = _OFFICE[RefundStanding(undone.office)]
+    elif row.state != PaymentState.VOIDED:
+        said = _SAID[PaymentState(row.state)]
+    elif undone.is_new or row.means == PaymentMeans.TERMINAL:
+        said = f"voided: {_BACK[PaymentMeans(row.means)]}"
+    else:
+        said = "was voided before: give {amount} back in cash only if that was not done then"
+    return said.format(amount=eur(row.amount_ueur))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cardreader.explaining.explanation import Action, CardStep
+from cardreader.explaining.explanation import Action, CardStep, Explanation
 from protocols.languages.card_messages import CardMessage, CardPicture
 from protocols.reasons import Energy, Supply
 
@@ -23,6 +23,16 @@ def home_steps(step: CardStep, supply: Supply | None, energy: Energy) -> Iterato
     if supply in (Supply.OFF, Supply.ARMED):
         yield from _supply_back(energy)
     yield _CALL_US
+
+
+def once_written(told: Explanation, energy: Energy, *, gives_supply: bool) -> Explanation:
+    """What a card means once it was written here, for its ticket: only the way home is missing.
+
+    `gives_supply`: what was written is for a home without supply, whatever its meter has said before that.
+    """
+    is_dark = gives_supply or told.supply in (Supply.OFF, Supply.ARMED)
+    back = _supply_back(energy) if is_dark else ()
+    return told._replace(step=CardStep.HOME_AGAIN, household=(*_CARD_IN, *back, _CALL_US))
 
 
 def _supply_back(energy: Energy) -> Iterator[Action]:

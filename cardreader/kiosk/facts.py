@@ -7,7 +7,8 @@ from enum import StrEnum, unique
 
 from msgspec import Struct
 
-from protocols.reasons import Language
+from protocols.languages.card_messages import CardMessage
+from protocols.reasons import Energy, Language
 
 
 @unique
@@ -33,7 +34,9 @@ class ReceiptFacts(Struct, frozen=True, kw_only=True):
     card, at `said_ms`.
     `total_ueur`: all payments to this meter at this kiosk. `hours`, `present_until_ms`: of a recovery card:
     how long the hold lasts from the meter on, and until when the card may be put in. `cut`: of a
-    reactivation: the cut that is cancelled.
+    reactivation: the cut that is cancelled. `repaid_ueur`: of a payment: what of it goes to the emergency
+    credit first; None from an older program. `steps`: what the household does at home, with `call_code`, the
+    number for the call centre, and its `phone`; empty from an older program.
     """
 
     kind: ReceiptKind
@@ -66,4 +69,9 @@ class ReceiptFacts(Struct, frozen=True, kw_only=True):
     cash_out_ueur: int | None = None
     terminal_ueur: int | None = None
     counted_ueur: int | None = None
+    repaid_ueur: int | None = None
+    energy: Energy | None = None
+    steps: tuple[CardMessage, ...] = ()
+    call_code: str = ""
+    phone: str = ""
     v: int = 1

@@ -66,7 +66,7 @@ class KioskForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     `issuer`, `epoch`: in whose name, and in which epoch of it, its key signs statements (`issuers.json`
     decides whether meters take them). `zone`: of the office, by its IANA name. `broker` None: the kiosk
-    works without a line.
+    works without a line. `phone`: of the call centre, for tickets; empty: they name none.
     """
 
     kiosk: Id
@@ -76,6 +76,7 @@ class KioskForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Europe/Brussels"
     broker: BrokerPlace | None = None
     languages: Annotated[tuple[Language, ...], Meta(min_length=1)] = tuple(Language)
+    phone: Annotated[str, Meta(max_length=32)] = ""
     v: Literal[1] = 1
 
 

@@ -3,7 +3,7 @@
 import msgspec
 from sqlmodel import Session, col, select
 
-from cardreader.kiosk.facts import ReceiptFacts
+from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind
 from cardreader.kiosk.tables import ReceiptRow
 from protocols.decoding import read_json
 
@@ -36,3 +36,11 @@ def receipt_rows(session: Session, *, payment: str = "", number: int = 0) -> lis
     rows = select(ReceiptRow).order_by(col(ReceiptRow.number).desc())
     rows = rows.where(ReceiptRow.payment == payment) if payment else rows.where(ReceiptRow.number == number)
     return list(session.exec(rows))
+
+
+def undone_as(session: Session, facts: ReceiptFacts) -> ReceiptKind | None:
+    """What became of a receipt's payment: it was voided, or a refund was asked for; None: neither."""
+    if facts.kind is not ReceiptKind.PAYMENT:
+        return None
+    kinds = {each.kind for each in receipt_rows(session, payment=facts.payment)}
+    return next((each for each in (ReceiptKind.VOID, ReceiptKind.REFUND) if each in kinds), None)

@@ -4,6 +4,9 @@ from typing import Any
 
 from sqlmodel import Session
 
+from cardreader.explaining.call_code import call_code
+from cardreader.explaining.home_steps import once_written
+from cardreader.explaining.rules import explain
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind
 from cardreader.kiosk.kept_receipts import keep_receipt, receipt_rows
@@ -12,7 +15,7 @@ from cardreader.kiosk.recovering import Recovery
 from cardreader.kiosk.rules import CashUp, VoidWay
 from cardreader.kiosk.shifts import Takings, shift_now
 from cardreader.kiosk.store import writing_kiosk
-from cardreader.kiosk.tables import ShiftRow
+from cardreader.kiosk.tables import ShiftRow, StatementRow
 from cardreader.kiosk.voiding import Undone
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
@@ -25,6 +28,8 @@ def payment_receipt(kiosk: Kiosk, card: CardAtDesk, paid: Paid) -> int:
     """The number of the payment's receipt, which is made once."""
     row, state = paid.payment, card.found.state.state
     owed_ueur, debt_ueur = _owed(card)
+    statement = paid.statement
+    earlier_ueur = statement.total_ueur - row.amount_ueur - _credited_ueur(card, statement)
     with writing_kiosk(kiosk.engine) as session:
         for each in receipt_rows(session, payment=row.id):
             if each.kind == ReceiptKind.PAYMENT and each.number is not None:
@@ -34,17 +39,18 @@ def payment_receipt(kiosk: Kiosk, card: CardAtDesk, paid: Paid) -> int:
             kiosk,
             ReceiptKind.PAYMENT,
             row.changed_ms,
-            card=card.serial,
-            meter=card.meter,
-            reference=card.pairing.reference,
+            **_of_card(kiosk, card, gives_supply=False),
             payment=row.id,
             means=row.means,
             amount_ueur=row.amount_ueur,
-            number=paid.statement.number,
-            total_ueur=paid.statement.total_ueur,
+            number=statement.number,
+            total_ueur=statement.total_ueur,
             balance_ueur=None if state is None else state.balance_ueur,
             emergency_owed_ueur=owed_ueur,
             debt_owed_ueur=debt_ueur,
+            repaid_ueur=None
+            if owed_ueur is None
+            else repaid_first_ueur(row.amount_ueur, owed_ueur, earlier_ueur),
             said_ms=None if state is None else state.time_ms,
         )
         return keep_receipt(session, facts)
@@ -81,9 +87,7 @@ def recovery_receipt(kiosk: Kiosk, card: CardAtDesk, done: Recovery, now_ms: Utc
             kiosk,
             ReceiptKind.RECOVERY,
             now_ms,
-            card=card.serial,
-            meter=card.meter,
-            reference=card.pairing.reference,
+            **_of_card(kiosk, card, gives_supply=True),
             hours=done.hours,
             present_until_ms=done.present_until_ms,
         )
@@ -98,9 +102,7 @@ def reactivation_receipt(kiosk: Kiosk, card: CardAtDesk, cut: str, now_ms: UtcMs
             kiosk,
             ReceiptKind.REACTIVATION,
             now_ms,
-            card=card.serial,
-            meter=card.meter,
-            reference=card.pairing.reference,
+            **_of_card(kiosk, card, gives_supply=False),
             cut=cut,
         )
         return keep_receipt(session, facts)
@@ -149,6 +151,40 @@ def _facts(
         clerk="" if shift is None else shift.clerk,
         shift=0 if shift is None else shift.number or 0,
         **said,
+    )
+
+
+def _of_card(kiosk: Kiosk, card: CardAtDesk, *, gives_supply: bool) -> dict[str, Any]:
+    """Whose card was written, and what its household does with it at home (`explaining.home_steps`)."""
+    identity = card.found.identity
+    fields = {"card": card.serial, "meter": card.meter, "reference": card.pairing.reference}
+    if identity is None:
+        return fields  # a card whose first file is damaged: nobody knows for which energy it is
+    written = once_written(explain(card.found), identity.energy, gives_supply=gives_supply)
+    return {
+        **fields,
+        "energy": identity.energy,
+        "steps": tuple(each.message for each in written.household),
+        "call_code": call_code(written),
+        "phone": kiosk.home.form.phone,
+    }
+
+
+def repaid_first_ueur(amount_ueur: int, owed_ueur: int, earlier_ueur: int) -> int:
+    """What of a payment goes to the emergency credit; those that the meter has not read yet come first."""
+    return min(amount_ueur, max(0, owed_ueur - max(0, earlier_ueur)))
+
+
+def _credited_ueur(card: CardAtDesk, statement: StatementRow) -> int:
+    """What the meter has credited of this kiosk's payments, by its last visit with this card."""
+    state = card.found.state.state
+    return max(
+        (
+            each.total_ueur
+            for each in (() if state is None else state.totals)
+            if (each.issuer, each.epoch) == (statement.issuer, statement.epoch)
+        ),
+        default=0,
     )
 
 

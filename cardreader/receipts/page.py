@@ -1,8 +1,10 @@
 """A receipt as a page: HTML that prints by itself, and PDF where weasyprint is there."""
 
+from base64 import b64encode
 from html import escape
+from importlib import resources
 
-from cardreader.receipts.slip import Slip
+from cardreader.receipts.slip import Slip, SlipStep
 
 _STYLE = """
 body { font: 12pt sans-serif; max-width: 80mm; margin: 4mm; color: #000; background: #fff }
@@ -21,10 +23,22 @@ def html_of(slip: Slip) -> str:
     )
     marks = "".join(f'<p class="mark">{escape(mark)}</p>\n' for mark in slip.marks)
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in slip.notes)
+    steps = "".join(f"<li>{_picture(step)}<br>{escape(step.text)}</li>\n" for step in slip.steps)
+    steps = f"<ol>\n{steps}</ol>\n" if steps else ""
     return (
         f'<!doctype html>\n<html lang="{escape(slip.language)}">\n<head><meta charset="utf-8">'
         f"<title>{escape(slip.title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        f"<h1>{escape(slip.title)}</h1>\n{marks}<table>\n{rows}</table>\n{notes}</body>\n</html>\n"
+        f"<h1>{escape(slip.title)}</h1>\n{marks}<table>\n{rows}</table>\n{notes}{steps}</body>\n</html>\n"
+    )
+
+
+def _picture(step: SlipStep) -> str:
+    """The picture inside the page, as the screen shows it, with what it shows for those who do not see it."""
+    svg = resources.files("cardreader").joinpath("screen", "static", "pictures", f"{step.picture}.svg")
+    data = b64encode(svg.read_bytes()).decode()
+    return (
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(step.picture_text)}" '
+        'width="120" height="80">'
     )
 
 

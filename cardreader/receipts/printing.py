@@ -3,14 +3,13 @@
 from sqlmodel import Session
 
 from cardreader.kiosk.desk import Kiosk
-from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
+from cardreader.kiosk.kept_receipts import receipt_rows
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import ReceiptRow
+from cardreader.receipts.kept import kept_slip
 from cardreader.receipts.paper import escpos_of
 from cardreader.receipts.printer import PrinterPlace, print_bytes
-from cardreader.receipts.slip import slip_of
 from protocols.errors import RefusedError
-from protocols.languages.catalogue import Sentences
 from protocols.reasons import Language
 
 
@@ -22,8 +21,8 @@ def print_receipt(kiosk: Kiosk, number: int, place: PrinterPlace, language: Lang
     """
     with reading_kiosk(kiosk.engine) as session:
         row = _row(session, number)
-        facts, is_copy = facts_of(row), row.printed > 0
-    slip = slip_of(facts, number, Sentences(language or facts.language), is_copy=is_copy)
+        is_copy = row.printed > 0
+        slip = kept_slip(session, row, language, is_copy=is_copy)
     print_bytes(place, escpos_of(slip))
     with writing_kiosk(kiosk.engine) as session:
         row = _row(session, number)

@@ -6,6 +6,8 @@ from typing import Final
 from cardreader.receipts.slip import Slip, SlipLine
 
 COLUMNS: Final = 42
+# Around each line of a mark.
+_STARS: Final = "*** "
 # Babel writes spaces that do not break, and a minus of typography; printers have neither.
 _PLAIN: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})
 
@@ -14,14 +16,17 @@ def text_of(slip: Slip) -> str:
     """The lines, each of at most 42 characters that code page 858 has."""
     lines = [slip.title.upper().center(COLUMNS).rstrip()]
     for mark in slip.marks:
-        lines += [each.center(COLUMNS).rstrip() for each in wrap(f"*** {_plain(mark)} ***", COLUMNS)]
+        rows = wrap(_plain(mark), COLUMNS - 2 * len(_STARS))
+        lines += [f"{_STARS}{each}{_STARS[::-1]}".center(COLUMNS).rstrip() for each in rows]
     lines.append("-" * COLUMNS)
     for line in slip.lines:
         lines += _lines_of(line)
-    if slip.notes:
+    if slip.notes or slip.steps:
         lines.append("-" * COLUMNS)
     for note in slip.notes:
         lines += wrap(_plain(note), COLUMNS)
+    for number, step in enumerate(slip.steps, start=1):
+        lines += wrap(f"{number}. {_plain(step.text)}", COLUMNS, subsequent_indent="   ")
     return "\n".join(_plain(line) for line in lines) + "\n"
 
 

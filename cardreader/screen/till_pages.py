@@ -13,7 +13,8 @@ from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.shifts import close_shift, shift_now, takings_of
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import find_payment, void
-from cardreader.receipts.slip import HOME_KINDS, slip_of
+from cardreader.receipts.kept import kept_slip
+from cardreader.receipts.slip import slip_of
 from cardreader.screen.money import read_drawer
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
@@ -44,9 +45,8 @@ def receipt_page(visit: Clerk, number: int, copy: str = "") -> Response:
         rows = receipt_rows(session, number=number) if 0 < number <= REV_MAX else []
         if not rows:
             raise TroubleError(KioskTrouble.NO_SUCH_PAGE)
-        facts = facts_of(rows[0])
-    slip = slip_of(facts, number, visit.sentences, is_copy=bool(copy))
-    return visit.page("receipt.html", receipt=number, slip=slip, is_for_home=facts.kind in HOME_KINDS)
+        slip = kept_slip(session, rows[0], visit.session.language, is_copy=bool(copy))
+    return visit.page("receipt.html", receipt=number, slip=slip)
 
 
 @till.get("/find")

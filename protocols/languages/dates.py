@@ -37,6 +37,9 @@ _HOUR: Final = {
 }
 # French says "le 1er juillet", and "2 juillet" from then on.
 _FRENCH_FIRST: Final = "EEEE d'er' MMMM y"
+_DAY_HOURS: Final = 24
+# Up to three days people count in hours: a card is good "for 72 hours".
+_HOURS_SAID_MAX: Final = 72
 # Before this hour people may mean the evening before.
 _NIGHT_ENDS_HOUR: Final = 5
 
@@ -69,3 +72,10 @@ def moment_for(sentences: Sentences, instant_ms: int, zone: ZoneInfo) -> str:
 
 def _weekday(sentences: Sentences, day: date) -> str:
     return format_date(day, "EEEE", locale=LOCALES[sentences.language])
+
+
+def duration_for(sentences: Sentences, hours: int) -> str:
+    """`72 hours`, and `10 days` where that is longer and whole days."""
+    if hours > _HOURS_SAID_MAX and hours % _DAY_HOURS == 0:
+        return sentences.say("{days} days", days=str(hours // _DAY_HOURS))
+    return sentences.say("{hours} hours", hours=str(hours))

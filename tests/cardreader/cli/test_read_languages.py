@@ -130,3 +130,10 @@ def test_a_zone_that_is_none_is_named(home: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith(
         '--zone: "Europe/Namur"; allowed: an IANA zone name such as'
     )
+
+
+def test_a_language_that_is_none_is_named_by_the_commands_that_take_one(home: Path) -> None:
+    for words in (("read", *READER), ("serve", *READER)):
+        done = kiosk(*words, "--language", "xx", cwd=home)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines()[-1] == '--language: "xx"; allowed: fr, nl, de, en'

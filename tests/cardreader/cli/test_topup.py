@@ -112,6 +112,35 @@ def test_a_clerk_reads_what_to_do_in_a_few_lines(home: Path) -> None:
     assert read[-1] == "  to do: Step 3 of 3 is missing: the card into the meter, at home."
 
 
+def test_a_gas_household_is_told_how_the_gas_comes_back(tmp_path: Path) -> None:
+    made = ("issue", *READER, "--meter", "g1", "--energy", "gas")
+    assert run("relance-kiosk", *made, cwd=tmp_path).returncode == 0
+    done = kiosk("recover", *READER, "--hours", "240", cwd=tmp_path)
+    ticket = ("reprint", "--ledger", "card.bin.ledger", "--number", str(done["receipt"]))
+    said = kiosk(*ticket, "--language", "fr", cwd=tmp_path)
+    assert said["facts"]["energy"] == "gas"
+    text = " ".join(said["text"].split())
+    assert "3. Fermez tous les appareils au gaz." in text
+    assert "test d'étanchéité de 12 minutes" in text
+    assert "rien ne la coupe pendant 10 jours" in text
+    assert said["facts"]["call_code"] == "100032"
+
+
+def test_a_receipt_printed_after_its_void_says_so_and_a_bank_card_gets_its_money(home: Path) -> None:
+    paid = kiosk("topup", *READER, "--eur", "20", "--id", "p1", "--means", "terminal", cwd=home)
+    void = ("void", *READER, "--id", "p1", "--means", "terminal")
+    for _ in ("new", "repeated"):
+        said = run("relance-kiosk", *void, cwd=home).stdout
+        assert said == (
+            "payment p1 for meter m1: voided: the terminal has given 20.00 € back to the bank card: "
+            "give no cash\n"
+        )
+    again = ("reprint", "--ledger", "card.bin.ledger", "--number", str(paid["receipt"]), "--language", "fr")
+    assert "*** Annulé : ce paiement a été rendu ***" in kiosk(*again, cwd=home)["text"]
+    back = ("reprint", "--ledger", "card.bin.ledger", "--payment", "p1", "--language", "fr")
+    assert "Rendu sur la carte bancaire" in kiosk(*back, cwd=home)["text"]
+
+
 def test_a_payment_that_does_not_fit_is_not_taken(home: Path) -> None:
     files = []
     for issuer in ("a", "b", "c", "d"):

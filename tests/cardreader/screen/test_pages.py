@@ -219,7 +219,7 @@ def test_a_card_that_was_replaced_says_so_and_serves_nobody(counter: Counter) ->
     for words in (
         "This card was replaced by a newer one.",
         "Please use your newer card.",
-        "make a new card for this household",
+        "ask for the newer card",
         "400 044",
     ):
         assert words in text_of(page)

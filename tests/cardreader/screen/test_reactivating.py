@@ -47,7 +47,7 @@ def test_a_cut_that_the_card_names_is_cancelled_once(counter: Counter) -> None:
     assert "Cancel the cut c2" in text_of(check)
     assert cancellations(counter) == []
     ticket = text_of(counter.post("/reactivate/confirm", check))
-    assert "Cut cancelled by card 1" in ticket
+    assert "Planned cut cancelled 1" in ticket
     assert "Cancelled cut c2" in ticket
     assert "counts as cancelled once your meter has read this card" in ticket
     assert "Put the card into the slot of the meter." in ticket
