@@ -12,6 +12,7 @@ import serial
 from hil.benches.model import SerialPlace
 from hil.capabilities import BenchError
 from hil.drivers.wire_log import WireLog
+from hil.port_faults import PORT_FAULTS
 from protocols.instants import SECOND_MS
 
 # A port is looked at so often; its own time-out is not changed while it is open.
@@ -19,11 +20,16 @@ _LOOK_S: Final = 0.02
 _READ_BYTES: Final = 4096
 
 
-def open_serial(place: SerialPlace) -> serial.Serial:
-    """Pyserial's port, 8N1. Raises BenchError where it cannot be opened."""
+def open_serial(place: SerialPlace, *, is_shared: bool = False) -> serial.Serial:
+    """Pyserial's port, 8N1, for this program alone. Raises BenchError where it cannot be opened.
+
+    `is_shared`: its control lines are looked at, while whoever else has it sends and receives.
+    """
     try:
-        return serial.serial_for_url(place.port, place.baud, timeout=_LOOK_S)
-    except (serial.SerialException, OSError, ValueError) as error:
+        return serial.serial_for_url(
+            place.port, place.baud, timeout=_LOOK_S, exclusive=None if is_shared else True
+        )
+    except PORT_FAULTS as error:
         raise BenchError(f"{place.port}: a serial port expected; found: {error}") from None
 
 
@@ -43,7 +49,7 @@ class SerialPort:
         """Send bytes. Raises BenchError where the port has gone."""
         try:
             self._port.write(data)
-        except (serial.SerialException, OSError) as error:
+        except PORT_FAULTS as error:
             raise self._gone(error) from None
         self.log.sent(data)
 
@@ -55,7 +61,7 @@ class SerialPort:
                 data: bytes = self._port.read(max(1, min(self._port.in_waiting, _READ_BYTES)))
                 if data or time.monotonic() >= until_s:
                     break
-        except (serial.SerialException, OSError) as error:
+        except PORT_FAULTS as error:
             raise self._gone(error) from None
         if data:
             self.log.received(data)
@@ -65,7 +71,7 @@ class SerialPort:
         """Forget what has come so far. Raises as `send`."""
         try:
             self._port.reset_input_buffer()
-        except (serial.SerialException, OSError) as error:
+        except PORT_FAULTS as error:
             raise self._gone(error) from None
 
     def _gone(self, error: Exception) -> BenchError:

@@ -12,6 +12,7 @@ import serial
 
 from emulator.faces.optical.messages import FIRST_BAUD, DataSet
 from hil.optical.dialogue import Receive, Send, Speed, Step, read_out
+from hil.port_faults import PORT_FAULTS
 from protocols.errors import UnreachableError
 from protocols.instants import SECOND_MS
 
@@ -29,7 +30,7 @@ class OpticalPort:
             self._port = serial.serial_for_url(
                 url, FIRST_BAUD, bytesize=serial.SEVENBITS, parity=serial.PARITY_EVEN, timeout=_LOOK_S
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except PORT_FAULTS as error:
             raise UnreachableError(f"{url}: {error}") from None
         self._url = url
 
@@ -55,7 +56,7 @@ class OpticalPort:
         except StopIteration as end:
             result: R = end.value
             return result
-        except (serial.SerialException, OSError) as error:
+        except PORT_FAULTS as error:
             raise UnreachableError(f"{self._url}: {error}") from None
 
     def _do(self, step: Step) -> bytes | None:

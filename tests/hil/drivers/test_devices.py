@@ -1,6 +1,10 @@
 """Relay, supply line, customer port, card by hand, and the log of a wire."""
 
+import os
+import termios
+import tty
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -53,22 +57,22 @@ def test_mains_go_on_and_off_as_the_contact_is_wired(
 class Adapter:
     """A serial adapter whose control line stands as it is told."""
 
-    def __init__(self, *, cts: bool, is_gone: bool = False) -> None:
-        self._cts = cts
-        self._is_gone = is_gone
+    def __init__(self, *cts: bool, gone: Exception | None = None) -> None:
+        self._cts = cycle(cts)
+        self._gone = gone
 
     @property
     def cts(self) -> bool:
-        if self._is_gone:
-            raise OSError(5, "Input/output error")
-        return self._cts
+        if self._gone is not None:
+            raise self._gone
+        return next(self._cts)
 
     def close(self) -> None:
         pass
 
 
 def sensor(monkeypatch: pytest.MonkeyPatch, adapter: Adapter, *, high_is_supplied: bool) -> SupplyLine:
-    monkeypatch.setattr(modem_line, "open_serial", lambda _place: adapter)
+    monkeypatch.setattr(modem_line, "open_serial", lambda _place, **_options: adapter)
     return SupplyLine(SupplyLineSpec(SerialPlace("/dev/a", 9600), ModemLine.CTS, high_is_supplied))
 
 
@@ -79,14 +83,47 @@ def test_a_control_line_tells_whether_there_is_supply(
     high: bool,  # a table's column
     high_is_supplied: bool,
 ) -> None:
-    found = sensor(monkeypatch, Adapter(cts=high), high_is_supplied=high_is_supplied)
+    found = sensor(monkeypatch, Adapter(high), high_is_supplied=high_is_supplied)
     assert found.is_supplied() is (high == high_is_supplied)
 
 
-def test_an_adapter_that_was_pulled_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = sensor(monkeypatch, Adapter(cts=True, is_gone=True), high_is_supplied=True)
+@pytest.mark.parametrize("high_is_supplied", [True, False])
+@pytest.mark.parametrize("quiet", range(1, 10))
+def test_a_line_that_pulses_with_the_mains_is_supplied_whenever_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+    quiet: int,
+    high_is_supplied: bool,  # a table's column
+) -> None:
+    pulses = [not high_is_supplied] * quiet + [high_is_supplied]
+    assert sensor(monkeypatch, Adapter(*pulses), high_is_supplied=high_is_supplied).is_supplied()
+
+
+@pytest.mark.parametrize("gone", [OSError(5, "Input/output error"), termios.error(5, "Input/output error")])
+def test_an_adapter_that_was_pulled_out_is_told(monkeypatch: pytest.MonkeyPatch, gone: Exception) -> None:
+    found = sensor(monkeypatch, Adapter(True, gone=gone), high_is_supplied=True)
     with pytest.raises(BenchError, match="/dev/a, cts: the state of a control line expected"):
         found.is_supplied()
+
+
+def test_a_terminal_that_has_gone_is_told_whatever_is_done_with_it() -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with closing(SerialPort(SerialPlace(os.ttyname(slave), 9600), "console")) as port:
+        os.close(slave)
+        os.close(master)
+        for act in (port.forget, lambda: port.send(b"x"), lambda: port.receive(1)):
+            with pytest.raises(BenchError, match="an open port expected"):
+                act()
+
+
+def test_a_port_is_for_one_program_and_its_control_lines_for_all() -> None:
+    with (
+        device(lambda _heard: b"") as path,
+        closing(SerialPort(SerialPlace(path, 9600), "console")),
+        closing(SupplyLine(SupplyLineSpec(SerialPlace(path, 9600), ModemLine.CTS, high_is_supplied=True))),
+        pytest.raises(BenchError, match=r"a serial port expected; found: .*exclusively lock"),
+    ):
+        SerialPort(SerialPlace(path, 9600), "relay")
 
 
 def telegram(body: bytes) -> bytes:
