@@ -1,1 +1,1 @@
-"""The hardware-in-the-loop bench. It arrives with its own release."""
+"""The hardware-in-the-loop bench: the same stories for emulated meters and for real ones (docs/hil.md)."""

@@ -12,18 +12,20 @@ from hil.record.model import Attachment, Calibration, Dut
 class BoundBench:
     """A bench with its drivers by interface.
 
-    `sha256`: of what describes it. `ask`: shows an operator a sentence and returns whether it may go on;
+    `sha256`: of what describes it. `is_released`: whether the operator has released the current, asked once;
     None: nobody is at this bench, and nobody can be hurt. `logs`: what came over its wires since then.
-    `mains_when_safe`: how the mains are left between stories.
+    `settle_ms`: how much later than the contactor its sensor may show it. `boot_ms`: how long after the mains
+    came a meter may take until it answers.
     """
 
     name: str
     sha256: str
     dut: Dut
     drivers: Mapping[type, object]
-    ask: Callable[[str], bool] | None = None
+    is_released: Callable[[], bool] | None = None
     logs: Callable[[], tuple[Attachment, ...]] = tuple
-    mains_when_safe: bool = False
+    settle_ms: int = 0
+    boot_ms: int = 0
     calibrations: tuple[Calibration, ...] = ()
     notes: tuple[str, ...] = ()
 

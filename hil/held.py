@@ -1,4 +1,4 @@
-"""One run per bench: a lock beside the bench's file, which says who holds it and since when.
+"""One program per bench: a lock beside the bench's file, which says who holds it and since when.
 
 The operating system frees it when its holder ends, however that was; what then lies there is told, and taken.
 """
@@ -21,7 +21,7 @@ _BYTES_MAX: Final = 1_000
 
 
 class LockHolder(msgspec.Struct, frozen=True):
-    """Who runs stories on a bench. `since`: by that machine's clock."""
+    """Who has a bench. `since`: by that machine's clock."""
 
     pid: int
     host: str
@@ -33,11 +33,12 @@ class LockHolder(msgspec.Struct, frozen=True):
 
 @contextmanager
 def held(bench_file: Path, on_stale: Callable[[str], None]) -> Iterator[None]:
-    """Hold a bench. Raises UnreachableError while another run does, naming it.
+    """Hold a bench. Raises UnreachableError while another program does, naming it.
 
-    `on_stale` is told of a run that ended without letting go of it.
+    `on_stale` is told of a run that ended without letting go of it. A link to a bench's file is that bench.
     """
-    path = bench_file.with_name(bench_file.name + ".lock")
+    real = bench_file.resolve()
+    path = real.with_name(real.name + ".lock")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -46,8 +47,8 @@ def held(bench_file: Path, on_stale: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _read(file.read(_BYTES_MAX)) or "another run"
-            raise UnreachableError(f"{bench_file}: {holder} runs stories on this bench") from None
+            holder = _read(file.read(_BYTES_MAX)) or "another program"
+            raise UnreachableError(f"{bench_file}: {holder} has this bench") from None
         left = file.read(_BYTES_MAX)
         if left:
             on_stale(f"{path}: left behind by {_read(left) or 'a run that says nothing'}; taken over")

@@ -1,15 +1,34 @@
 """The safety interlock: what must be so before a story, and is so again after it, however it ended.
 
-A bench that cannot be made safe runs no story more. Whoever may be near it is asked before current flows.
+The mains go first: whatever else fails, no current flows. A bench that cannot be made safe runs no story
+more. Whoever may be near it is asked once, before current flows for the first time.
 """
 
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from hil.binding import BoundBench
 from hil.capabilities import BenchError, Factory, Load, MeterSlot, Power, SupplySensor
 from hil.stories.stage import StoryBench
-from hil.stories.story import BenchStory
+from protocols.errors import RelanceError
 from protocols.reasons import Energy
+
+# A step that a person breaks off at a prompt is tried once more.
+_TRIES: Final = 2
+
+
+class MadeSafe(NamedTuple):
+    """How a bench was left. `trouble`: what is not safe. `is_interrupted`: somebody broke a step off."""
+
+    trouble: str
+    is_interrupted: bool
+
+
+class SafetyStep(NamedTuple):
+    """One thing that makes a bench safer."""
+
+    name: str
+    take: Callable[[], None]
 
 
 class Interlock:
@@ -19,61 +38,68 @@ class Interlock:
         self.locked = ""
         self._bench = bench
 
-    def why_not(self, story: BenchStory) -> str:
-        """Why a story may not be run now; empty: it may. Asks the operator, where one is needed."""
+    def why_not(self) -> str:
+        """Why no story may be run now; empty: one may. Asks the operator, where one is needed."""
         if self.locked:
             return f"the bench is not safe: {self.locked}"
-        if story.draws_current and self._bench.ask is not None:
-            question = (
-                f"{story.name}: current will flow through the contactor. Is nobody at the installation?"
-            )
-            if not self._bench.ask(question):
-                return "the operator has not released the current"
+        lets_flow = Power in self._bench.drivers or Load in self._bench.drivers
+        if lets_flow and self._bench.is_released is not None and not self._bench.is_released():
+            return "the operator has not released the current"
         return ""
 
     def make_ready(self, stage: StoryBench) -> None:
-        """Before a story: card out, mains as they are when safe, and a sensor that is not stuck.
+        """Before a story: mains off, no load, a sensor that is not stuck, and the card out.
 
         Raises BenchError where the household has electricity although the mains are off.
         """
         for step in self._steps(stage):
-            step()
+            step.take()
 
-    def make_safe(self, stage: StoryBench) -> str:
-        """After a story: what is wrong now, or nothing. Every step is tried; a second Ctrl-C skips none."""
-        troubles, interrupted = [], False
+    def make_safe(self, stage: StoryBench) -> MadeSafe:
+        """After a story. Every step is tried, whatever another raised: what was raised locks the bench.
+
+        Signals are held back meanwhile (`hil.interrupts`); an operator may break off a prompt.
+        """
+        troubles, is_interrupted = [], False
         for step in self._steps(stage):
-            for _ in range(2):
-                try:
-                    step()
-                except BenchError as error:
-                    troubles.append(str(error))
-                except KeyboardInterrupt:
-                    interrupted = True
-                    continue
-                break
+            trouble, broken_off = _taken(step)
+            troubles += [trouble] if trouble else []
+            is_interrupted |= broken_off
         if troubles:
             self.locked = "; ".join(troubles)
-        if interrupted:
-            raise KeyboardInterrupt
-        return f"Not safe: {self.locked}" if troubles else ""
+        return MadeSafe(f"Not safe: {self.locked}" if troubles else "", is_interrupted)
 
-    def _steps(self, stage: StoryBench) -> list[Callable[[], None]]:
-        steps: list[Callable[[], None]] = []
-        if stage.has(MeterSlot):
-            steps.append(stage.slot.take_out)
-        if stage.has(Load):
-            steps.append(lambda: stage.load.draw(0))
+    def _steps(self, stage: StoryBench) -> list[SafetyStep]:
+        steps: list[SafetyStep] = []
         if stage.has(Power):
-            steps.append(lambda: stage.power.switch(on=self._bench.mains_when_safe))
-            if stage.has(SupplySensor):
-                steps.append(lambda: self._check_sensor(stage))
+            steps.append(SafetyStep("mains off", lambda: stage.power.switch(on=False)))
+        if stage.has(Load):
+            steps.append(SafetyStep("load", lambda: stage.load.draw(0)))
+        if stage.has(Power) and stage.has(SupplySensor):
+            steps.append(SafetyStep("sensor", lambda: self._check_sensor(stage)))
+        # Last: a person may be asked, and thinks about it while no current flows.
+        if stage.has(MeterSlot):
+            steps.append(SafetyStep("card out", stage.slot.take_out))
         return steps
 
     def _check_sensor(self, stage: StoryBench) -> None:
         has_factory = stage.has(Factory)
         energy = stage.factory.present.spec.profile.energy if has_factory else self._bench.dut.energy
         # A gas valve stays open without mains.
-        is_dark = not self._bench.mains_when_safe and energy != Energy.GAS
-        if is_dark and stage.sensor.is_supplied():
+        if energy != Energy.GAS and not stage.settles(is_supplied=False):
             raise BenchError("sensor: no supply expected while the mains are off; found: supplied")
+
+
+def _taken(step: SafetyStep) -> tuple[str, bool]:
+    """What went wrong with a step, and whether somebody broke it off."""
+    for tries_before in range(_TRIES):
+        try:
+            step.take()
+        except RelanceError as error:
+            return str(error), False
+        except Exception as error:  # noqa: BLE001 # whatever a driver raises, the next step is taken
+            return f"{step.name}: {type(error).__name__}: {error}", False
+        except KeyboardInterrupt:
+            continue
+        return "", tries_before > 0
+    return f"{step.name}: done expected; found: broken off", True

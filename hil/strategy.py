@@ -20,7 +20,7 @@ from emulator.scenario.model import (
     WitnessSpec,
 )
 from hil.capabilities import BenchError, Orders, Person, Power
-from hil.stories.stage import StoryBench
+from hil.stories.stage import SUPPLIED, StoryBench
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Energy, Source, Supply, SupplyReason
 from protocols.spans import Window
@@ -60,7 +60,7 @@ def reach(stage: StoryBench, state: BenchState) -> tuple[str, ...]:
 
 
 def _off(stage: StoryBench) -> tuple[str, ...]:
-    if stage.word("mains", "mains") == "off":
+    if stage.mains_on is False:
         return ()
     stage.power.switch(on=False)
     return ("mains off",)
@@ -73,10 +73,11 @@ def _fresh(stage: StoryBench) -> tuple[str, ...]:
 
 def _supplied(stage: StoryBench) -> tuple[str, ...]:
     done: list[str] = []
-    if stage.has(Power) and stage.word("mains", "mains") == "off":
+    # What was switched, not what the meter says: one that is dead without mains says nothing.
+    if stage.has(Power) and stage.mains_on is not True:
         stage.power.switch(on=True)
         done.append("mains on")
-    while not stage.sensor.is_supplied():
+    while not stage.settles(is_supplied=True):
         if len(done) >= _STEPS_MAX:
             raise BenchError(f"strategy: supply expected after {', '.join(done)}; found: none")
         done.append(_towards_supply(stage))
@@ -86,6 +87,9 @@ def _supplied(stage: StoryBench) -> tuple[str, ...]:
 def _towards_supply(stage: StoryBench) -> str:
     """One step of the way back, as the meter's word says where it stands. Raises BenchError without a way."""
     supply, reason = stage.word("supply", "supply"), stage.word("supply", "reason")
+    if supply in SUPPLIED:
+        # A sensor that is late or broken: no order would bring back what the meter has never taken away.
+        raise BenchError(f"sensor: supply expected, which the meter says is {supply}; found: none")
     standing = supply == Supply.ARMED or reason in (SupplyReason.SAFETY, SupplyReason.LEAK)
     if standing and stage.has(Person):
         gas = stage.word("identity", "energy") == Energy.GAS

@@ -14,6 +14,8 @@ from emulator.forms.problems import Problems, shown
 from emulator.forms.toml_text import parse_toml, places_in
 from emulator.scenario.form_meters import FIRMWARES
 from hil.benches.model import (
+    BOOT_MS,
+    SETTLE_MS,
     BenchSpec,
     ByConsole,
     CardReaderSpec,
@@ -30,6 +32,9 @@ from protocols.reasons import Energy
 BAUDS: Final = (300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 RELAY_CHANNELS_MAX: Final = 8
 INSTRUMENTS_MAX: Final = 32
+# A sensor that is later than this measures nothing; a meter that boots longer is not there.
+SETTLE_MS_MAX: Final = 10_000
+BOOT_MS_MAX: Final = 600_000
 _SEED_MAX: Final = 2**63 - 1
 _FAULTS_MAX: Final = 64
 _WIRED: Final = ("console", "optical", "p1", "relay", "supply", "card", "reader")
@@ -46,8 +51,9 @@ def read_bench(
     problems = Problems(file, lambda where: places().line(where))
     top = Fields(problems, "", tables)
     console, by_console = _console(top)
+    name, settle_ms, boot_ms = _bench(top)
     spec = BenchSpec(
-        name=_name(top),
+        name=name,
         serial=_serial(top),
         virtual=_virtual(top, tables, profiles, fault_names),
         console=console,
@@ -59,6 +65,8 @@ def read_bench(
         card_by_operator=_card(top),
         card_reader=_card_reader(top),
         instruments=_instruments(top),
+        settle_ms=settle_ms,
+        boot_ms=boot_ms,
     )
     if not any(top.has(key) for key in ("virtual", *_WIRED)):
         top.refuse("virtual", "missing", f"a table [virtual], or what is wired: {', '.join(_WIRED)}")
@@ -68,15 +76,18 @@ def read_bench(
     return spec
 
 
-def _name(top: Fields) -> str:
+def _bench(top: Fields) -> tuple[str, int, int]:
+    """Its name, and how long a sensor and a meter may take."""
     bench = top.table("bench")
     if bench is None:
         if not top.has("bench"):
             top.refuse("bench", "missing", "a table, [bench], with the bench's name")
-        return ""
+        return "", SETTLE_MS, BOOT_MS
     name = bench.identifier("name")
+    settle_ms = bench.integer("settle_ms", 0, SETTLE_MS_MAX, SETTLE_MS)
+    boot_ms = bench.integer("boot_ms", 0, BOOT_MS_MAX, BOOT_MS)
     bench.finish()
-    return name
+    return name, settle_ms, boot_ms
 
 
 def _serial(top: Fields) -> str:

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 
 from emulator.scenario.form_meters import Firmware
 from hil.record.model import Calibration
+
+# A lamp, a relay and a sensor one behind the other.
+SETTLE_MS: Final = 500
+# What electronic meters take to begin; a slow one is given more by its bench file.
+BOOT_MS: Final = 10_000
 
 
 @unique
@@ -85,7 +91,11 @@ class VirtualSpec:
 
 @dataclass(frozen=True, slots=True)
 class BenchSpec:
-    """A bench. Either `virtual` is there, or what is wired. `serial`: the meter's, empty where not known."""
+    """A bench. Either `virtual` is there, or what is wired. `serial`: the meter's, empty where not known.
+
+    `settle_ms`: how much later than the contactor a sensor may show it. `boot_ms`: how long after the mains
+    came a meter may take until it answers.
+    """
 
     name: str
     serial: str = ""
@@ -99,3 +109,5 @@ class BenchSpec:
     card_by_operator: bool = False
     card_reader: CardReaderSpec | None = None
     instruments: tuple[Calibration, ...] = ()
+    settle_ms: int = SETTLE_MS
+    boot_ms: int = BOOT_MS

@@ -41,6 +41,7 @@ from hil.drivers.typed import (
     WallTime,
 )
 from hil.drivers.wire_log import WireLog
+from hil.interrupts import InterruptGate
 from protocols.errors import InputError
 
 _TYPED: Final[Mapping[ByConsole, tuple[type, Callable[[TypedConsole], object]]]] = {
@@ -65,47 +66,91 @@ class WiredBench(NamedTuple):
 
 @contextmanager
 def wired(spec: BenchSpec, ask: Callable[[str], None]) -> Iterator[WiredBench]:
-    """Open a bench that is on a table. `ask` shows an operator a sentence and waits. Raises BenchError."""
-    drivers: dict[type, object] = {Timebase: WallTime()}
-    logs: list[WireLog] = []
+    """Open a bench that is on a table: its mains are off from then on, and off again at the end.
+
+    So a run that was killed leaves the mains on no longer than until the bench is opened next. `ask` shows an
+    operator a sentence and waits. Raises BenchError.
+    """
     with ExitStack() as opened:
+        wiring = _Wiring(spec, ask, opened)
+        wiring.open_mains()
+        wiring.open_console()
+        wiring.open_ports()
+        wiring.open_card()
+        notes = (OWN_WORD,) if ByConsole.SUPPLY in spec.by_console else ()
+        yield WiredBench(wiring.drivers, tuple(wiring.logs), notes)
 
-        def port(place: SerialPlace, name: str) -> SerialPort:
-            found = SerialPort(place, name)
-            opened.callback(found.close)
-            logs.append(found.log)
-            return found
 
-        if spec.console is not None:
-            console = TypedConsole(port(spec.console, "console"), spec.console.port)
-            drivers[Console] = console
-            for act in sorted(spec.by_console):
-                interface, driver = _TYPED[act]
-                drivers[interface] = driver(console)
+class _Wiring:
+    """Opens one device after the other; `opened` closes what is open."""
+
+    def __init__(self, spec: BenchSpec, ask: Callable[[str], None], opened: ExitStack) -> None:
+        self.drivers: dict[type, object] = {Timebase: WallTime()}
+        self.logs: list[WireLog] = []
+        self._spec = spec
+        self._ask = ask
+        self._opened = opened
+
+    def open_mains(self) -> None:
+        """The relay, before anything that may fail."""
+        relay = self._spec.relay
+        if relay is not None:
+            port = self._port(relay.place, "relay")
+            self._power(RelayPower(port, relay.mains_channel, energised_is_on=relay.energised_is_on))
+
+    def open_console(self) -> None:
+        """The console, and what is done by typing at it."""
+        spec = self._spec
+        if spec.console is None:
+            return
+        console = TypedConsole(self._port(spec.console, "console"), spec.console.port)
+        self.drivers[Console] = console
+        for act in sorted(spec.by_console):
+            interface, driver = _TYPED[act]
+            self.drivers[interface] = driver(console)
+        if ByConsole.MAINS in spec.by_console:
+            self._power(TypedPower(console))
+
+    def open_ports(self) -> None:
+        """Optical head, customer port and sensor."""
+        spec = self._spec
         if spec.optical is not None:
             head = OpticalHead(spec.optical)
-            opened.callback(head.close)
-            drivers[Optical] = head
+            self._opened.callback(head.close)
+            self.drivers[Optical] = head
         if spec.customer_port is not None:
-            p1 = port(spec.customer_port, "P1")
-            drivers[CustomerPort] = P1Reader(p1, spec.customer_port.port)
-        if spec.relay is not None:
-            relay = port(spec.relay.place, "relay")
-            drivers[Power] = RelayPower(
-                relay, spec.relay.mains_channel, energised_is_on=spec.relay.energised_is_on
-            )
+            p1 = self._port(spec.customer_port, "P1")
+            self.drivers[CustomerPort] = P1Reader(p1, spec.customer_port.port)
         if spec.supply_line is not None:
             line = SupplyLine(spec.supply_line)
-            opened.callback(line.close)
-            drivers[SupplySensor] = line
-        if spec.card_by_operator:
-            drivers[MeterSlot] = OperatorSlot(ask)
-        if spec.card_reader is not None:
-            reader = reader_of(spec.card_reader, ask)
-            logs.append(reader.log)
-            drivers[CardReader] = reader
-        notes = (OWN_WORD,) if ByConsole.SUPPLY in spec.by_console else ()
-        yield WiredBench(drivers, tuple(logs), notes)
+            self._opened.callback(line.close)
+            self.drivers[SupplySensor] = line
+
+    def open_card(self) -> None:
+        """Who moves the card, and an office's reader of it."""
+        if self._spec.card_by_operator:
+            self.drivers[MeterSlot] = OperatorSlot(self._ask)
+        if self._spec.card_reader is not None:
+            reader = reader_of(self._spec.card_reader, self._ask)
+            self.logs.append(reader.log)
+            self.drivers[CardReader] = reader
+
+    def _port(self, place: SerialPlace, name: str) -> SerialPort:
+        found = SerialPort(place, name)
+        self._opened.callback(found.close)
+        self.logs.append(found.log)
+        return found
+
+    def _power(self, power: Power) -> None:
+        """Off now, and off at the end while its port is still open."""
+        self.drivers[Power] = power
+        self._opened.callback(_switch_off, power)
+        _switch_off(power)
+
+
+def _switch_off(power: Power) -> None:
+    with InterruptGate():
+        power.switch(on=False)
 
 
 def reader_of(spec: CardReaderSpec, ask: Callable[[str], None]) -> OfficeReader:

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -12,10 +13,11 @@ from hil.benches.files import bench_of
 from hil.benches.model import BenchSpec
 from hil.cli.app import PROGRAM
 from hil.cli.options import Json
+from hil.held import held
 from protocols.instants import SECOND_MS
 from protocols.rim.clocks import checked_now_ms
 from protocols.rim.commands import examples
-from protocols.rim.terminal import Exit
+from protocols.rim.terminal import Exit, warn
 
 bench_app = typer.Typer(name="bench", help="Look at a bench.", no_args_is_help=True)
 
@@ -29,16 +31,24 @@ def _bench() -> None:
 
 @bench_app.command("check", epilog=examples(PROGRAM, "bench check desk.toml", "bench check desk.toml --json"))
 def check_bench_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A bench file (docs/hil.md).")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A bench file (docs/benches.md).")],
     *,
     as_json: Json = False,
 ) -> int:
     """Open each device of a bench, ask it something that changes nothing, and say what it answers.
 
     Instruments whose calibration is not valid today are named too. Ends with 1 where something is not ready,
-    and with 2 where the file is wrong.
+    with 2 where the file is wrong, and with 3 while a run holds the bench.
     """
     spec, _ = bench_of(file)
+    with held(Path(file), lambda told: warn([told])):
+        found = _findings(spec, as_json=as_json)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(_entry(spec, found)).decode() + "\n")
+    return Exit.DONE if all(each.is_ready for each in found) else Exit.NO
+
+
+def _findings(spec: BenchSpec, *, as_json: bool) -> list[DeviceFound]:
     today = datetime.fromtimestamp(checked_now_ms() / SECOND_MS, UTC).date()
     found = []
     for finding in check_bench(spec, today):
@@ -47,9 +57,7 @@ def check_bench_file(
             # At once: a readout at 300 baud takes its time.
             sys.stdout.write(_line(finding) + "\n")
             sys.stdout.flush()
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(_entry(spec, found)).decode() + "\n")
-    return Exit.DONE if all(each.is_ready for each in found) else Exit.NO
+    return found
 
 
 def _line(finding: DeviceFound) -> str:

@@ -1,39 +1,33 @@
 """`relance-hil run`: stories on a bench, and a record of them."""
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from hil.benches.files import bench_of
-from hil.benches.opening import open_bench
+from hil.benches.opening import open_bench, unopened_bench
 from hil.binding import BoundBench
+from hil.capabilities import BenchError
+from hil.cli.asking import ask
 from hil.cli.choosing import StoryNames, StoryTags, chosen
 from hil.cli.commit import commit_of_checkout
+from hil.cli.keeping import BAD, RecordKeeper
 from hil.cli.options import Json
-from hil.cli.report import DEFAULT_ZONE, JUNIT_FILE, PAGE_FILE
+from hil.cli.telling import progress, tell_plan, tell_result
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.held import held
-from hil.record.codec import RECORD_FILE, read_record, write_record
-from hil.record.files import write_whole
-from hil.record.model import RunRecord, StoryRecord, StoryVerdict
-from hil.reports.junit import junit_of
-from hil.reports.page import page_of
-from hil.stories.playing import why_not
+from hil.interrupts import InterruptGate
+from hil.record.codec import read_record
+from hil.record.model import RunRecord, StoryVerdict
 from hil.stories.running import StoryRun
 from hil.stories.story import BenchStory
 from protocols.errors import InputError
 from protocols.rim.terminal import Exit, complain, warn
 
-_BAD: Final = (StoryVerdict.FAILED, StoryVerdict.ERROR)
 _SERIAL_CHARS_MAX: Final = 64
 
 
@@ -50,6 +44,10 @@ def run_stories(
         str | None, typer.Option(metavar="S", help="The serial number of the meter, for the record.")
     ] = None,
     *,
+    release_mains: Annotated[
+        bool,
+        typer.Option("--release-mains", help="Nobody is at the installation: the mains may be switched."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked, and what not, and ask nothing.")
     ] = False,
@@ -61,47 +59,114 @@ def run_stories(
     """Tell stories to the meter on a bench, and record what it does.
 
     Without --bench: an emulated meter in this process, in virtual time. A story whose needs the bench has not
-    is not run, and the record says why. Ends with 0 if all that were asked passed, 1 if one did not or none
-    was asked, 3 if the bench cannot be reached; whatever happens, the bench is left safe and the record is
-    written.
+    is not run, and the record says why. Ends with 0 if all that were asked passed, 1 if one did not, was not
+    told, or none was asked, 3 if the bench cannot be reached or not be left with its mains off, 130 if it was
+    interrupted (Ctrl-C, SIGTERM, SIGHUP). The record is there before the first story and grows with each.
     """
-    stories = _without_passed(chosen(names, tags), out) if rerun_failed else chosen(names, tags)
-    if dut_serial is not None and not (dut_serial.isprintable() and 0 < len(dut_serial) <= _SERIAL_CHARS_MAX):
-        raise InputError(f"--dut-serial: allowed: 1 to {_SERIAL_CHARS_MAX} printable characters")
-    with _opened(bench_file) as found:
-        serial = found.dut.serial if dut_serial is None else dut_serial
-        bench = replace(found, dut=replace(found.dut, serial=serial))
+    stories = chosen(names, tags)
+    last = _last_record(out) if rerun_failed else None
+    if last is not None:
+        stories = _without_passed(stories, last)
+        if not stories:
+            complain(f"--rerun-failed: {out}: nothing has failed in this record; it stays as it is")
+            return Exit.NO
+    _check_serial(dut_serial)
+    opening = _opening(bench_file, dut_serial, (lambda _: True) if release_mains else ask)
+    keeper = RecordKeeper(out, last)
+    with InterruptGate() as gate, opening.hold():
         if dry_run:
-            return _tell_plan(stories, bench, as_json=as_json)
-        with _progress(len(stories)) as on_story:
-            run = StoryRun(bench, commit_of_checkout(), on_story)
-            _told()(run, {each.name for each in stories})
-    record = run.record()
-    if out is not None:
-        write_record(record, out / RECORD_FILE)
-        write_whole(out / JUNIT_FILE, junit_of(record), "--out")
-        write_whole(out / PAGE_FILE, page_of(record, DEFAULT_ZONE), "--out")
-    _tell(record, out, as_json=as_json)
+            with opening.open() as bench:
+                return tell_plan(stories, bench, as_json=as_json)
+        told = _tell(stories, opening, keeper, gate)
+    # The result first: what cannot be written is told after it.
+    tell_result(told.run.record(), out, as_json=as_json)
+    if told.is_opened or last is None:
+        # Of a meter that nobody could ask nothing is known: an older record of it stays as it is.
+        keeper.end(told.run.record())
+    return _status(told.run, stories)
+
+
+class _Opening(NamedTuple):
+    """A bench that is not open yet: `hold` it, then `open` it. `unopened`: what is known of it before."""
+
+    hold: Callable[[], AbstractContextManager[None]]
+    open: Callable[[], AbstractContextManager[BoundBench]]
+    unopened: BoundBench
+
+
+class _ToldRun(NamedTuple):
+    """A run, and whether its bench could be opened."""
+
+    run: StoryRun
+    is_opened: bool
+
+
+def _opening(file: str | None, dut_serial: str | None, asks: Callable[[str], bool]) -> _Opening:
+    """The bench of a file, or the virtual one. Raises InputError for a file that is none."""
+
+    def with_serial(found: BoundBench) -> BoundBench:
+        return found if dut_serial is None else replace(found, dut=replace(found.dut, serial=dut_serial))
+
+    if file is None:
+        virtual = with_serial(virtual_bench(VirtualDut()))
+        return _Opening(nullcontext, lambda: nullcontext(virtual), virtual)
+    spec, content = bench_of(file)
+
+    @contextmanager
+    def opened() -> Iterator[BoundBench]:
+        with open_bench(spec, content, asks) as bench:
+            yield with_serial(bench)
+
+    def hold() -> AbstractContextManager[None]:
+        return held(Path(file), lambda told: warn([told]))
+
+    return _Opening(hold, opened, with_serial(unopened_bench(spec, content)))
+
+
+def _tell(
+    stories: Sequence[BenchStory], opening: _Opening, keeper: RecordKeeper, gate: InterruptGate
+) -> _ToldRun:
+    """Tell them, and keep the record whatever happens."""
+    tell, commit = _told(), commit_of_checkout()
+    run, is_opened = StoryRun(opening.unopened, commit), False
+    keeper.begin(run.record())
+    try:
+        with opening.open() as bench, progress(len(stories)) as on_story:
+            is_opened = True
+            keeper.refuse_another(bench)
+            run = StoryRun(bench, commit, on_story, keeper.after_story)
+            try:
+                with gate.opened():
+                    tell(run, {each.name for each in stories})
+            except KeyboardInterrupt:
+                run.is_interrupted = True
+            finally:
+                keeper.save(run.record())
+    except BenchError as error:
+        run.trouble = str(error)
+        complain(run.trouble)
+    if not is_opened:
+        for each in stories:
+            run.give_up(each, run.trouble)
+    return _ToldRun(run, is_opened)
+
+
+def _status(run: StoryRun, stories: Sequence[BenchStory]) -> Exit:
     if run.is_interrupted:
         return Exit.INTERRUPTED
-    verdicts = {each.verdict for each in record.stories}
-    return Exit.NO if verdicts & set(_BAD) or verdicts <= {StoryVerdict.NOT_RUN} else Exit.DONE
+    if run.trouble:
+        return Exit.NOT_REACHABLE
+    missing = {each.name for each in stories} - {each.name for each in run.stories}
+    if missing:
+        complain(f"run: {len(stories)} stories expected; not told: {', '.join(sorted(missing))}")
+    verdicts = {each.verdict for each in run.stories}
+    is_bad = missing or verdicts & set(BAD) or verdicts <= {StoryVerdict.NOT_RUN}
+    return Exit.NO if is_bad else Exit.DONE
 
 
-@contextmanager
-def _opened(file: str | None) -> Iterator[BoundBench]:
-    """The bench, held by this run alone. Raises UnreachableError where another run has it."""
-    if file is None:
-        yield virtual_bench(VirtualDut())
-        return
-    spec, content = bench_of(file)
-    with held(Path(file), lambda told: warn([told])), open_bench(spec, content, _ask) as bench:
-        yield bench
-
-
-def _ask(question: str) -> bool:
-    """Ask whoever sits at the terminal. Where nobody does, nothing is released."""
-    return sys.stdin.isatty() and typer.confirm(question, default=False, err=True)
+def _check_serial(dut_serial: str | None) -> None:
+    if dut_serial is not None and not (dut_serial.isprintable() and 0 < len(dut_serial) <= _SERIAL_CHARS_MAX):
+        raise InputError(f"--dut-serial: allowed: 1 to {_SERIAL_CHARS_MAX} printable characters")
 
 
 def _told() -> Callable[[StoryRun, set[str]], None]:
@@ -114,64 +179,12 @@ def _told() -> Callable[[StoryRun, set[str]], None]:
     return tell_by_pytest
 
 
-def _without_passed(stories: Sequence[BenchStory], out: Path | None) -> tuple[BenchStory, ...]:
+def _last_record(out: Path | None) -> RunRecord:
     if out is None:
         raise InputError("--rerun-failed: allowed: with --out, where the last run left its record")
-    last = {each.name for each in read_record(out).stories if each.verdict in _BAD}
-    return tuple(each for each in stories if each.name in last)
+    return read_record(out)
 
 
-def _tell_plan(stories: Sequence[BenchStory], bench: BoundBench, *, as_json: bool) -> int:
-    plan = [(each, why_not(each, bench)) for each in stories]
-    if as_json:
-        entries = [
-            {"name": each.name, "real_duration": each.real_duration, "why_not": why} for each, why in plan
-        ]
-        sys.stdout.write(msgspec.json.encode({"bench": bench.name, "stories": entries}).decode() + "\n")
-    else:
-        for each, why in plan:
-            sys.stdout.write(f"{'not run' if why else 'to run':<8} {each.name}{f': {why}' if why else ''}\n")
-    return Exit.DONE if any(not why for _, why in plan) else Exit.NO
-
-
-def _tell(record: RunRecord, out: Path | None, *, as_json: bool) -> None:
-    counts = Counter(each.verdict for each in record.stories)
-    if as_json:
-        summary = {
-            "run_id": record.run_id,
-            "bench": record.bench,
-            "dut": msgspec.to_builtins(record.dut),
-            "commit": record.commit,
-            "verdicts": {verdict.value: counts[verdict] for verdict in StoryVerdict},
-            "stories": [
-                {"name": each.name, "verdict": each.verdict, "why": each.why, "took_ms": each.took_ms}
-                for each in record.stories
-            ],
-            "record": None if out is None else str(out / RECORD_FILE),
-        }
-        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
-        return
-    for each in record.stories:
-        if each.verdict is not StoryVerdict.PASSED:
-            sys.stdout.write(f"{each.verdict.upper():<9} {each.name}: {each.why}\n")
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in StoryVerdict if counts[verdict])
-    where = "" if out is None else f"; {out / RECORD_FILE}"
-    sys.stdout.write(f"{record.dut.firmware} on {record.bench}: {told or 'no story'}{where}\n")
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[StoryRecord], None]]:
-    """A bar on standard error, if that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _record: None
-        return
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("stories", total=total)
-
-        def on_story(record: StoryRecord) -> None:
-            if record.verdict in _BAD:
-                complain(f"{record.verdict}: {record.name}: {record.why}")
-            progress.update(task, advance=1, description=record.name)
-
-        yield on_story
+def _without_passed(stories: Sequence[BenchStory], last: RunRecord) -> tuple[BenchStory, ...]:
+    failed = {each.name for each in last.stories if each.verdict in BAD}
+    return tuple(each for each in stories if each.name in failed)

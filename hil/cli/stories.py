@@ -55,5 +55,4 @@ def _entry(story: BenchStory) -> dict[str, object]:
         "tags": story.tags,
         "firmware": story.firmware,
         "energy": None if story.energy is None else story.energy.value,
-        "draws_current": story.draws_current,
     }

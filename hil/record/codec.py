@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from hil.record.files import write_whole
-from hil.record.model import Attachment, Measurement, RunRecord, StoryRecord
+from hil.record.model import Attachment, Measurement, RunRecord, StoryRecord, StoryVerdict
 from protocols.errors import InputError, quoted
-from protocols.instants import EARLIEST_MS, LATEST_MS, ms_from_iso
+from protocols.instants import EARLIEST_MS, LATEST_MS, UtcMs, ms_from_iso
 
 VERSION: Final = 1
 RECORD_FILE: Final = "record.json"
@@ -85,6 +85,27 @@ def decode_record(data: bytes, where: str) -> RunRecord:
     for fault in _faults(record):
         raise InputError(f"{where}: {fault}")
     return record
+
+
+def recordable(story: StoryRecord) -> StoryRecord:
+    """The story as a record can hold it: one with a value that none can have is an error, and says which.
+
+    So one story's value never costs the others their record.
+    """
+    fault = next(_story_faults(story), None)
+    if fault is None:
+        return story
+    began_ms = UtcMs(min(max(story.began_ms, EARLIEST_MS), LATEST_MS))
+    return replace(
+        story,
+        verdict=StoryVerdict.ERROR,
+        why=" ".join(filter(None, (story.why, f"Not recorded: {fault}"))),
+        began_ms=began_ms,
+        ended_ms=began_ms,
+        took_ms=min(max(story.took_ms, 0), _INT_MAX),
+        measurements=(),
+        timeline=(),
+    )
 
 
 def write_record(record: RunRecord, path: Path, option: str = "--out") -> None:

@@ -25,7 +25,8 @@ _RUN: Final = pytest.StashKey[StoryRun]()
 _NAMES: Final = pytest.StashKey[Collection[str]]()
 _SUITE_FOLDER: Final = Path(__file__).parent.parent / "suite"
 _AUTOLOAD: Final = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
-# Interrupted: the run itself knows, and the bench is safe.
+_HEARD_BY_PYTEST: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+# Interrupted: the bench is safe.
 _ENDINGS: Final = (
     pytest.ExitCode.OK,
     pytest.ExitCode.TESTS_FAILED,
@@ -37,7 +38,8 @@ _ENDINGS: Final = (
 def tell_by_pytest(run: StoryRun, names: Collection[str]) -> None:
     """Have pytest play these stories in this run. Raises BenchError where pytest itself could not.
 
-    No configuration of whatever folder this is called in, and no plugin of its environment, has a say in it.
+    No configuration of whatever folder this is called in, no option and no plugin of its environment, has a
+    say in it.
     """
     folder = _SUITE_FOLDER.parent
     words = [
@@ -45,23 +47,28 @@ def tell_by_pytest(run: StoryRun, names: Collection[str]) -> None:
         "--import-mode=importlib", "-p", "no:cacheprovider",
     ]  # fmt: skip
     said = io.StringIO()
-    with redirect_stdout(said), _no_plugins():
+    with redirect_stdout(said), _environment_without_a_say():
         code = pytest.main(words, plugins=[_ChosenRun(run, names)])
+    if code is pytest.ExitCode.INTERRUPTED:
+        # Also between two stories, where no story's record says so.
+        run.is_interrupted = True
     if code not in _ENDINGS:
         raise BenchError(f"pytest: a run to its end expected; found: {code!r}\n{said.getvalue()}")
 
 
 @contextmanager
-def _no_plugins() -> Iterator[None]:
-    before = os.environ.get(_AUTOLOAD)
+def _environment_without_a_say() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in (_AUTOLOAD, *_HEARD_BY_PYTEST)}
     os.environ[_AUTOLOAD] = "1"
+    for name in _HEARD_BY_PYTEST:
+        os.environ.pop(name, None)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_AUTOLOAD]
-        else:
-            os.environ[_AUTOLOAD] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 class _ChosenRun:

@@ -65,13 +65,15 @@ class NotedTime:
 
 
 class NotedPower:
-    def __init__(self, power: Power, notebook: Notebook) -> None:
+    def __init__(self, power: Power, notebook: Notebook, on_switched: Callable[[bool], None]) -> None:
         self._power = power
         self._notebook = notebook
+        self._on_switched = on_switched
 
     def switch(self, *, on: bool) -> None:
         """As `Power`."""
         self._power.switch(on=on)
+        self._on_switched(on)
         self._notebook.moment(Lane.BENCH, "mains on" if on else "mains off", is_on=on)
 
 
@@ -88,12 +90,16 @@ class NotedSupply:
 
 
 class NotedConsole:
-    def __init__(self, console: Console, notebook: Notebook) -> None:
+    """`Console`. `wait`: until a meter that may be booting answers."""
+
+    def __init__(self, console: Console, notebook: Notebook, wait: Callable[[], None]) -> None:
         self._console = console
         self._notebook = notebook
+        self._wait = wait
 
     def ask(self, line: str) -> Mapping[str, tuple[str, ...]]:
         """As `Console`."""
+        self._wait()
         self._notebook.console(">", line)
         try:
             answer = self._console.ask(line)
@@ -210,9 +216,10 @@ class NotedOrders:
 
 
 class NotedFactory:
-    def __init__(self, factory: Factory, notebook: Notebook) -> None:
+    def __init__(self, factory: Factory, notebook: Notebook, on_replaced: Callable[[], None]) -> None:
         self._factory = factory
         self._notebook = notebook
+        self._on_replaced = on_replaced
 
     @property
     def first(self) -> NewMeter:
@@ -227,6 +234,7 @@ class NotedFactory:
     def commission(self, meter: NewMeter) -> None:
         """As `Factory`."""
         self._factory.commission(meter)
+        self._on_replaced()
         spec = meter.spec
         faults = f", faults {', '.join(spec.faults)}" if spec.faults else ""
         kind = f"{spec.firmware}, {spec.profile.name}, {spec.profile.energy}{faults}"

@@ -6,41 +6,49 @@ from importlib.metadata import version
 
 from hil.binding import BoundBench
 from hil.interlock import Interlock
-from hil.record.model import RunRecord, StoryRecord
-from hil.stories.playing import InterruptedStory, play_story
+from hil.interrupts import InterruptGate
+from hil.record.codec import recordable
+from hil.record.model import RunRecord, StoryRecord, StoryVerdict
+from hil.stories.playing import Ended, InterruptedStory, play_story, unplayed
 from hil.stories.story import BenchStory
 from protocols.instants import SECOND_MS, iso_from_ms
 from protocols.rim.clocks import checked_now_ms
 
 
 class StoryRun:
-    """A run. `on_story` is told of each story that has ended. `commit`: of relance, empty where not known."""
+    """A run. `commit`: of relance, empty where not known.
+
+    `on_story` is told of each story that has ended; then `keep` is given the record as far as it has come.
+    """
 
     def __init__(
         self,
         bench: BoundBench,
         commit: str = "",
         on_story: Callable[[StoryRecord], None] = lambda _record: None,
+        keep: Callable[[Callable[[], RunRecord]], None] = lambda _record: None,
     ) -> None:
         self.bench = bench
         self.stories: list[StoryRecord] = []
         self.is_interrupted = False
+        # Why the bench could not be reached, or not be left as it should be.
+        self.trouble = ""
         self._interlock = Interlock(bench)
         self._commit = commit
         self._on_story = on_story
+        self._keep_on_disk = keep
         self._began_ms = checked_now_ms()
         self._began_s = time.monotonic()
 
     def play(self, story: BenchStory) -> StoryRecord:
         """Play one story. Raises KeyboardInterrupt at Ctrl-C, once bench and record are safe."""
         try:
-            record = play_story(story, self.bench, self._interlock)
-        except InterruptedStory as interrupted:
+            with InterruptGate() as gate:
+                self._keep(self._played(story, gate))
+        except KeyboardInterrupt:
             self.is_interrupted = True
-            self._keep(interrupted.record)
             raise
-        self._keep(record)
-        return record
+        return self.stories[-1]
 
     def record(self) -> RunRecord:
         """The run as far as it has come."""
@@ -51,6 +59,8 @@ class StoryRun:
                 *notes,
                 "The run was interrupted by the tester: stories behind the last one were not asked.",
             )
+        if self.trouble:
+            notes = (*notes, f"The bench: {self.trouble}")
         return RunRecord(
             run_id=f"{self.bench.name}-{began.replace(':', '')}",
             bench=self.bench.name,
@@ -65,6 +75,18 @@ class StoryRun:
             notes=notes,
         )
 
+    def give_up(self, story: BenchStory, why: str) -> None:
+        """Keep a story that could not be told on this bench as an error, with what was expected and found."""
+        self._keep(unplayed(story, self.bench, Ended(StoryVerdict.ERROR, why)))
+
+    def _played(self, story: BenchStory, gate: InterruptGate) -> StoryRecord:
+        try:
+            return play_story(story, self.bench, self._interlock, gate)
+        except InterruptedStory as interrupted:
+            self._keep(interrupted.record)
+            raise
+
     def _keep(self, record: StoryRecord) -> None:
-        self.stories.append(record)
-        self._on_story(record)
+        self.stories.append(recordable(record))
+        self._on_story(self.stories[-1])
+        self._keep_on_disk(self.record)

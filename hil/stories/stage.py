@@ -9,6 +9,7 @@ from typing import Final
 
 from emulator.population.shipped import profile_named
 from hil.binding import BoundBench
+from hil.booting import wait_for_console
 from hil.capabilities import (
     BenchError,
     CardReader,
@@ -29,6 +30,7 @@ from hil.capabilities import (
     Timebase,
 )
 from hil.record.model import Lane, Measurement, StoryVerdict
+from hil.stories.mains import MainsKnown
 from hil.stories.notebook import Notebook
 from hil.stories.noted import (
     NotedCardReader,
@@ -51,6 +53,9 @@ from protocols.units import QUANTA_PER_EUR
 # The states of a meter's contactor in which the household is supplied.
 SUPPLIED: Final = ("on", "limited")
 _HOUSEHOLD_MS: Final = 400 * DAY_MS
+# How often a sensor is looked at that may need a while.
+_POLL_MS: Final = 20
+_SEEN: Final = {True: "supplied", False: "not supplied"}
 
 
 class StoryBench:
@@ -59,6 +64,7 @@ class StoryBench:
     def __init__(self, bound: BoundBench, notebook: Notebook) -> None:
         self._bound = bound
         self._notebook = notebook
+        self._mains = MainsKnown(bound.boot_ms)
         is_recorded = SupplyRecorder in bound.drivers
         self.time: Timebase = NotedTime(bound.driver(Timebase), self._look, is_recorded=is_recorded)
 
@@ -69,7 +75,10 @@ class StoryBench:
 
     @property
     def power(self) -> Power:
-        return NotedPower(self._bound.driver(Power), self._notebook)
+        def switched(on: bool) -> None:  # noqa: FBT001 # a callback's one value
+            self._mains.switched(self.now_ms, on=on)
+
+        return NotedPower(self._bound.driver(Power), self._notebook, switched)
 
     @property
     def sensor(self) -> SupplySensor:
@@ -77,7 +86,7 @@ class StoryBench:
 
     @property
     def console(self) -> Console:
-        return NotedConsole(self._bound.driver(Console), self._notebook)
+        return NotedConsole(self._bound.driver(Console), self._notebook, self._wait_for_boot)
 
     @property
     def optical(self) -> Optical:
@@ -119,12 +128,17 @@ class StoryBench:
 
     @property
     def factory(self) -> Factory:
-        return NotedFactory(self._bound.driver(Factory), self._notebook)
+        return NotedFactory(self._bound.driver(Factory), self._notebook, self._mains.replaced)
 
     @property
     def now_ms(self) -> UtcMs:
         """True time."""
         return self.time.now_ms()
+
+    @property
+    def mains_on(self) -> bool | None:
+        """How the mains were switched last, whatever the meter says; None: not yet."""
+        return self._mains.is_on
 
     def has(self, capability: type) -> bool:
         """Whether the bench has a driver for it."""
@@ -154,8 +168,10 @@ class StoryBench:
     ) -> None:
         """Note a value with its limits. Raises StoryFailedError outside of them."""
         measurement = Measurement(name, value, unit, low, high, margin)
+        # Judged first: what is no number is a mistake of the story, and must not be on record.
+        verdict = measurement.verdict
         self._notebook.measurements.append(measurement)
-        if measurement.verdict is StoryVerdict.FAILED:
+        if verdict is StoryVerdict.FAILED:
             limits = f"{'any' if low is None else low} to {'any' if high is None else high} {unit}"
             raise StoryFailedError(f"{name}: {limits} expected; found: {value} {unit}")
 
@@ -164,11 +180,34 @@ class StoryBench:
 
         `has_mains`: whether there is something that a closed contactor can let through.
         """
-        supplied, found = self.sensor.is_supplied(), self.word("supply", "supply")
-        seen = "supplied" if supplied else "not supplied"
-        expected = "supplied" if word in SUPPLIED and has_mains else "not supplied"
-        self.check(f"{why}: household, by the sensor", expected, seen)
+        is_expected = word in SUPPLIED and has_mains
+        is_seen = is_expected if self.settles(is_supplied=is_expected) else not is_expected
+        found = self.word("supply", "supply")
+        self.check(f"{why}: household, by the sensor", _SEEN[is_expected], _SEEN[is_seen])
         self.check(f"{why}: supply, by the meter's word", word, found)
+
+    def settles(self, *, is_supplied: bool) -> bool:
+        """Whether the sensor sees that, at once or within the time that this bench gives it to settle.
+
+        A meter that the mains have just woken has the time to boot besides. Raises BenchError where the
+        sensor says nothing until then.
+        """
+        until_ms = self.now_ms + self._bound.settle_ms
+        if is_supplied and self._mains.boots_until_ms is not None:
+            until_ms = self._mains.boots_until_ms + self._bound.settle_ms
+        while True:
+            trouble = None
+            try:
+                if self.sensor.is_supplied() is is_supplied:
+                    return True
+            except BenchError as error:
+                trouble = error
+            left_ms = until_ms - self.now_ms
+            if left_ms <= 0:
+                if trouble is not None:
+                    raise trouble
+                return False
+            self._bound.timebase.let_pass(min(_POLL_MS, left_ms))
 
     def wait_for_supply(self, *, is_on: bool, within_ms: int, every_ms: int = SECOND_MS) -> int | None:
         """How long it took until the sensor saw it, in ms; None: it did not within that time."""
@@ -194,6 +233,11 @@ class StoryBench:
         )
         until_ms = UtcMs(start_ms + _HOUSEHOLD_MS)
         self.factory.commission(NewMeter(wanted, start_ms, until_ms, first.seed))
+
+    def _wait_for_boot(self) -> None:
+        if self._mains.boots_until_ms is not None:
+            wait_for_console(self._bound.driver(Console), self._bound.timebase, self._mains.boots_until_ms)
+            self._mains.answered()
 
     def _look(self) -> None:
         if SupplyRecorder in self._bound.drivers:

@@ -26,8 +26,7 @@ NAME_CHARS_MAX: Final = 64
 class BenchStory:
     """A story, declared. `real_duration`: how long it takes where time cannot be stepped.
 
-    `firmware`, `energy`: the only one that it makes sense for; None: any. `draws_current`: the household's
-    current flows through the contactor in it, so that nobody may have a hand in the installation.
+    `firmware`, `energy`: the only one that it makes sense for; None: any.
     """
 
     name: str
@@ -40,7 +39,6 @@ class BenchStory:
     firmware: str | None = None
     energy: Energy | None = None
     meter: MeterWish | None = None
-    draws_current: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a declaration that is none: a mistake of whoever wrote the story."""
@@ -66,7 +64,6 @@ def story(
     firmware: str | None = None,
     energy: Energy | None = None,
     meter: MeterWish | None = None,
-    draws_current: bool = False,
 ) -> Callable[[StoryFunction], BenchStory]:
     """Declare a function as a story; its name and its docstring's first line serve where none is given."""
 
@@ -82,7 +79,6 @@ def story(
             firmware=firmware,
             energy=energy,
             meter=meter,
-            draws_current=draws_current,
         )
 
     return declare

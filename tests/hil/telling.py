@@ -17,7 +17,7 @@ def bench_with(dut: VirtualDut | None = None, /, **drivers: object) -> BoundBenc
     return replace(bench, drivers={each: driver for each, driver in bound.items() if driver is not None})
 
 
-def a_story(run: StoryFunction, *needs: type, draws_current: bool = False) -> BenchStory:
+def a_story(run: StoryFunction, *needs: type) -> BenchStory:
     """A story that asks what `run` asks."""
     return story(
         name="told",
@@ -25,7 +25,6 @@ def a_story(run: StoryFunction, *needs: type, draws_current: bool = False) -> Be
         requirements=("I1",),
         needs=needs,
         real_duration="1 s",
-        draws_current=draws_current,
     )(run)
 
 

@@ -86,6 +86,8 @@ def test_a_meter_behind_terminals_does_what_its_bench_asks(tmp_path: Path) -> No
             assert isinstance(power, TypedPower)
             assert isinstance(time, TypedTime)
             assert one(console.ask("identity"), "firmware") == "guarded"
+            assert not supply.is_supplied(), "a bench is opened with its mains off"
+            power.switch(on=True)
             assert supply.is_supplied()
             power.switch(on=False)
             assert not supply.is_supplied()

@@ -1,15 +1,20 @@
 """A story that fails, errs or is interrupted leaves a safe bench and a record that says what was expected."""
 
+import signal
+import termios
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from hil.capabilities import BenchError, Console, Factory, Load, Power, SupplySensor
+from hil.capabilities import BenchError, Console, Factory, Load, MeterSlot, Power, SupplySensor
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.interlock import Interlock
+from hil.interrupts import SIGNALS
+from hil.record.codec import encode_record
 from hil.record.model import Lane, StoryRecord, StoryVerdict
-from hil.stories.playing import InterruptedStory, play_story
+from hil.stories.playing import InterruptedStory, play_story, why_not
 from hil.stories.running import StoryRun
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
@@ -131,18 +136,40 @@ def test_ctrl_c_leaves_a_safe_bench_and_a_record_of_what_there_was() -> None:
 
 
 class _Stuck:
-    """A sensor that always sees supply, or a relay that does not switch any more."""
+    """A sensor that always sees supply, or a relay that does not switch any more, whatever it raises."""
+
+    def __init__(self, raised: Exception) -> None:
+        self._raised = raised
 
     def is_supplied(self) -> bool:
         return True
 
     def switch(self, *, on: bool) -> None:
-        raise BenchError(f"relay: {'on' if on else 'off'} expected; found: no answer")
+        assert not on, "nothing is switched on before it is off"
+        raise self._raised
 
 
+class _Unplugged:
+    """A load whose cable is pulled out while the story runs: what is raised is no error of ours."""
+
+    def __init__(self, raised: Exception) -> None:
+        self._raised = raised
+        self._calls = 0
+
+    def draw(self, load_w: int) -> None:
+        assert load_w == 0
+        self._calls += 1
+        if self._calls > 1:
+            raise self._raised
+
+
+FAULTS = [BenchError("relay: off expected; found: no answer"), termios.error(5, "I/O"), TypeError("None")]
+
+
+@pytest.mark.parametrize("raised", FAULTS, ids=repr)
 @pytest.mark.parametrize("interface", [SupplySensor, Power])
-def test_a_bench_that_cannot_be_made_safe_runs_no_story_more(interface: type) -> None:
-    bench = bench_with(None, **{interface.__name__: _Stuck()})
+def test_a_bench_that_cannot_be_made_safe_runs_no_story_more(interface: type, raised: Exception) -> None:
+    bench = bench_with(None, **{interface.__name__: _Stuck(raised)})
     run = StoryRun(bench)
     for _ in range(2):
         run.play(a_story(lambda _stage: None))
@@ -152,22 +179,151 @@ def test_a_bench_that_cannot_be_made_safe_runs_no_story_more(interface: type) ->
     assert (second.verdict, second.why.partition(":")[0]) == (StoryVerdict.NOT_RUN, "the bench is not safe")
 
 
+@pytest.mark.parametrize("raised", FAULTS, ids=repr)
+def test_a_cable_that_is_pulled_out_keeps_no_mains_on(raised: Exception) -> None:
+    bench = bench_with(Load=_Unplugged(raised))
+    run = StoryRun(bench)
+    record = run.play(a_story(lambda stage: stage.power.switch(on=True), Power, Load))
+    assert record.verdict is StoryVerdict.ERROR
+    assert "Not safe: " in record.why
+    assert is_safe(record)
+    assert not bench.drivers[Factory].view().readout.mains_on  # type: ignore[attr-defined]
+    assert run.play(a_story(lambda _stage: None)).verdict is StoryVerdict.NOT_RUN
+
+
+class _Signals:
+    """A switch, a load or a slot in whose midst people press Ctrl-C, or a service manager sends SIGTERM."""
+
+    def __init__(self, driver: object, number: signal.Signals, presses: int) -> None:
+        self._driver = driver
+        self._number = number
+        self.presses_left = presses
+        self.is_armed = False
+
+    def _press(self) -> None:
+        if self.is_armed and self.presses_left:
+            self.presses_left -= 1
+            signal.raise_signal(self._number)
+
+    def put_in(self, card: Path | None, pull_after_ms: int | None = None) -> None:
+        self._driver.put_in(card, pull_after_ms)  # type: ignore[attr-defined]
+
+    def switch(self, *, on: bool) -> None:
+        self._press()
+        self._driver.switch(on=on)  # type: ignore[attr-defined]
+
+    def draw(self, load_w: int) -> None:
+        self._press()
+        self._driver.draw(load_w)  # type: ignore[attr-defined]
+
+    def take_out(self) -> None:
+        self._press()
+        self._driver.take_out()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("presses", [1, 2, 3])
+@pytest.mark.parametrize("interface", [Power, Load, MeterSlot])
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("in_story", [False, True])
+def test_a_signal_on_the_way_to_safety_skips_no_step_and_loses_no_record(
+    interface: type,
+    number: signal.Signals,
+    presses: int,
+    in_story: bool,  # a column of the table
+) -> None:
+    virtual = virtual_bench(VirtualDut())
+    pressed = _Signals(virtual.drivers[interface], number, presses)
+    bench = replace(virtual, drivers={**virtual.drivers, interface: pressed})
+
+    def run(stage: StoryBench) -> None:
+        stage.power.switch(on=True)
+        stage.load.draw(500)
+        stage.slot.put_in(None)
+        pressed.is_armed = True
+        if in_story:
+            signal.raise_signal(number)
+
+    run_of = StoryRun(bench)
+    with pytest.raises(KeyboardInterrupt):
+        run_of.play(a_story(run, Power, Load, MeterSlot))
+    (record,) = run_of.record().stories
+    done = [each.text for each in record.timeline if each.lane is not Lane.SUPPLY][-3:]
+    assert done == ["mains off", "load 0 W", "card taken out"]
+    assert pressed.presses_left == presses - 1
+    assert record.verdict is (StoryVerdict.NOT_RUN if in_story else StoryVerdict.PASSED)
+    assert run_of.is_interrupted
+
+
+class _LeftPrompt:
+    """A slot whose operator breaks off the prompt to take the card out: once, or for good."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+        self._is_in = False
+
+    def put_in(self, card: Path | None, pull_after_ms: int | None = None) -> None:
+        assert (card, pull_after_ms) == (None, None)
+        self._is_in = True
+
+    def take_out(self) -> None:
+        if self._is_in and self._left:
+            self._left -= 1
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("times", "locked"), [(1, ""), (9, "card out: done expected; found: broken off")])
+def test_ctrl_c_at_the_prompt_for_the_card_ends_the_run_with_the_mains_off(times: int, locked: str) -> None:
+    run_of = StoryRun(bench_with(MeterSlot=_LeftPrompt(times)))
+    with pytest.raises(InterruptedStory):
+        run_of.play(a_story(lambda stage: stage.slot.put_in(None), MeterSlot))
+    (record,) = run_of.record().stories
+    assert is_safe(record)
+    assert run_of.is_interrupted
+    assert record.why == (f"Not safe: {locked}" if locked else "")
+
+
+def test_ctrl_c_at_the_question_before_current_flows_is_on_record() -> None:
+    def broken_off() -> bool:
+        raise KeyboardInterrupt
+
+    run_of = StoryRun(replace(bench_with(), is_released=broken_off))
+    with pytest.raises(InterruptedStory):
+        run_of.play(a_story(lambda _stage: None))
+    assert [each.why for each in run_of.record().stories] == ["interrupted by the tester"]
+
+
 def test_current_flows_only_when_the_operator_has_released_it() -> None:
-    asked: list[str] = []
+    def told_with(*, released: bool, **drivers: object) -> StoryRecord:
+        return told(
+            lambda _stage: None, bench=replace(bench_with(None, **drivers), is_released=lambda: released)
+        )
 
-    def refuse(question: str) -> bool:
-        asked.append(question)
-        return False
-
-    bench = replace(bench_with(), ask=refuse)
-    record = play_story(a_story(lambda _stage: None, draws_current=True), bench, Interlock(bench))
-    assert (record.verdict, record.why) == (
+    refused = told_with(released=False)
+    assert (refused.verdict, refused.why) == (
         StoryVerdict.NOT_RUN,
         "the operator has not released the current",
     )
-    assert asked == ["told: current will flow through the contactor. Is nobody at the installation?"]
-    assert told(lambda _stage: None, bench=bench).verdict is StoryVerdict.PASSED
-    assert len(asked) == 1
+    assert told_with(released=False, Power=None).why == refused.why, "a load draws current as well"
+    assert told_with(released=False, Power=None, Load=None).verdict is StoryVerdict.PASSED
+    assert told_with(released=True).verdict is StoryVerdict.PASSED
+
+
+def test_a_value_that_no_record_can_have_costs_its_own_story_alone() -> None:
+    run_of = StoryRun(bench_with())
+    run_of.play(a_story(lambda stage: stage.measure("energy", 2**63, "Wh", None, None)))
+    (record,) = run_of.record().stories
+    assert record.verdict is StoryVerdict.ERROR
+    assert "Not recorded: measurements[0].value: 9223372036854775808" in record.why
+    assert encode_record(run_of.record())
+
+
+def test_an_empty_word_for_the_firmware_is_another_firmware() -> None:
+    bench = bench_with()
+    bench = replace(bench, dut=replace(bench.dut, firmware=""))
+    wanted = story(
+        name="told", title="Told", requirements=("I1",), needs=(), real_duration="1 s", firmware="guarded"
+    )(lambda _stage: None)
+    assert why_not(wanted, bench) == "for guarded meters; this one is "
 
 
 def test_the_timeline_shows_when_supply_came_and_went() -> None:
