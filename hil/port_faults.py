@@ -10,3 +10,10 @@ from typing import Final
 import serial
 
 PORT_FAULTS: Final = (serial.SerialException, OSError, ValueError, termios.error)
+
+
+def fault_text(error: Exception) -> str:
+    """What an error of a port says, for a person: `termios.error` is a pair of a number and a text."""
+    if isinstance(error, termios.error):
+        return str(error.args[-1])
+    return str(error)

@@ -12,8 +12,9 @@ from hil.binding import BoundBench
 from hil.booting import wait_for_console
 from hil.capabilities import BenchError, Console, Power, Timebase
 from hil.drivers.lcus import RelayPower
-from hil.drivers.typed import TypedConsole, WallTime, one
+from hil.drivers.typed import TypedConsole, one
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
+from hil.drivers.wall_time import WallTime
 from hil.record.model import Attachment, Dut
 from protocols.reasons import Energy
 

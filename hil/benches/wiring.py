@@ -38,8 +38,8 @@ from hil.drivers.typed import (
     TypedPower,
     TypedSupply,
     TypedTime,
-    WallTime,
 )
+from hil.drivers.wall_time import WallTime
 from hil.drivers.wire_log import WireLog
 from hil.interrupts import InterruptGate
 from protocols.errors import InputError
@@ -50,7 +50,7 @@ _TYPED: Final[Mapping[ByConsole, tuple[type, Callable[[TypedConsole], object]]]]
     ByConsole.BUTTONS: (Person, TypedPerson),
     ByConsole.LOAD: (Load, TypedLoad),
     ByConsole.TIME: (Timebase, TypedTime),
-    ByConsole.SUPPLY: (SupplySensor, TypedSupply),
+    ByConsole.SUPPLY: (SupplySensor, TypedSupply),  # and of the relay, where one switches the mains
     ByConsole.JOURNAL: (JournalReader, TypedJournal),
 }
 OWN_WORD: Final = "The supply was read from the meter's own word: a contactor that sticks is not seen."
@@ -108,6 +108,10 @@ class _Wiring:
         for act in sorted(spec.by_console):
             interface, driver = _TYPED[act]
             self.drivers[interface] = driver(console)
+        if ByConsole.SUPPLY in spec.by_console:
+            power = self.drivers.get(Power)
+            relay = power if isinstance(power, RelayPower) else None
+            self.drivers[SupplySensor] = TypedSupply(console, relay)
         if ByConsole.MAINS in spec.by_console:
             self._power(TypedPower(console))
 
@@ -117,6 +121,7 @@ class _Wiring:
         if spec.optical is not None:
             head = OpticalHead(spec.optical)
             self._opened.callback(head.close)
+            self.logs.append(head.log)
             self.drivers[Optical] = head
         if spec.customer_port is not None:
             p1 = self._port(spec.customer_port, "P1")

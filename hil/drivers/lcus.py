@@ -24,9 +24,10 @@ def frame(channel: int, *, energised: bool) -> bytes:
 
 
 class RelayPower:
-    """`Power` by a channel of the board."""
+    """`Power` by a channel of the board. `is_on`: as it was switched last; None: not yet."""
 
     def __init__(self, port: ByteSink, channel: int, *, energised_is_on: bool) -> None:
+        self.is_on: bool | None = None
         self._port = port
         self._channel = channel
         self._energised_is_on = energised_is_on
@@ -34,3 +35,4 @@ class RelayPower:
     def switch(self, *, on: bool) -> None:
         """As `Power`. It is sent also where it is so already: nobody knows what a board has forgotten."""
         self._port.send(frame(self._channel, energised=on is self._energised_is_on))
+        self.is_on = on

@@ -6,7 +6,7 @@ from typing import Final
 from hil.benches.model import SupplyLineSpec
 from hil.capabilities import BenchError
 from hil.drivers.serial_port import open_serial
-from hil.port_faults import PORT_FAULTS
+from hil.port_faults import PORT_FAULTS, fault_text
 from protocols.instants import SECOND_MS
 
 # An optocoupler on 50 Hz pulses with the mains, at 50 or 100 Hz: two of their periods are looked at.
@@ -38,4 +38,6 @@ class SupplyLine:
             return bool(getattr(self._port, self._spec.line.value))
         except PORT_FAULTS as error:
             where = f"{self._spec.place.port}, {self._spec.line}"
-            raise BenchError(f"{where}: the state of a control line expected; found: {error}") from None
+            raise BenchError(
+                f"{where}: the state of a control line expected; found: {fault_text(error)}"
+            ) from None

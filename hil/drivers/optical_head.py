@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from emulator.faces.optical.messages import DataSet
 from hil.benches.model import OpticalSpec
 from hil.capabilities import BenchError
+from hil.drivers.wire_log import WireLog
 from hil.optical.dialogue import OpticalError, Programming, Step, read_out
 from hil.optical.port import OpticalPort
 from protocols.errors import UnreachableError
@@ -18,9 +19,10 @@ class OpticalHead:
     """Every act is a session of its own: a story that fails leaves no meter in programming mode."""
 
     def __init__(self, spec: OpticalSpec) -> None:
+        self.log = WireLog("optical")
         self._password = spec.password
         try:
-            self._port = OpticalPort(spec.port)
+            self._port = OpticalPort(spec.port, self.log)
         except UnreachableError as error:
             raise BenchError(f"{_WHERE} {error}") from None
         self._name = spec.port

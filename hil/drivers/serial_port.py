@@ -12,7 +12,7 @@ import serial
 from hil.benches.model import SerialPlace
 from hil.capabilities import BenchError
 from hil.drivers.wire_log import WireLog
-from hil.port_faults import PORT_FAULTS
+from hil.port_faults import PORT_FAULTS, fault_text
 from protocols.instants import SECOND_MS
 
 # A port is looked at so often; its own time-out is not changed while it is open.
@@ -30,7 +30,7 @@ def open_serial(place: SerialPlace, *, is_shared: bool = False) -> serial.Serial
             place.port, place.baud, timeout=_LOOK_S, exclusive=None if is_shared else True
         )
     except PORT_FAULTS as error:
-        raise BenchError(f"{place.port}: a serial port expected; found: {error}") from None
+        raise BenchError(f"{place.port}: a serial port expected; found: {fault_text(error)}") from None
 
 
 class SerialPort:
@@ -75,4 +75,4 @@ class SerialPort:
             raise self._gone(error) from None
 
     def _gone(self, error: Exception) -> BenchError:
-        return BenchError(f"{self.place.port}: an open port expected; found: {error}")
+        return BenchError(f"{self.place.port}: an open port expected; found: {fault_text(error)}")

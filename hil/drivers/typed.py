@@ -1,6 +1,6 @@
 """A meter's console, and what a bench does by typing at it (docs/console.md).
 
-Pure but for its port, which is any object that sends and receives bytes.
+Its port is any object that sends and receives bytes. How long is waited, this machine's clock says.
 """
 
 import time
@@ -12,11 +12,11 @@ from emulator.faces.console.grammar import RECORDS_MAX, STEP_MS_MAX
 from emulator.firmware.events import ButtonName
 from emulator.firmware.journal import read_body
 from hil.capabilities import BenchError, Console
+from hil.drivers.wall_time import SteadyClock
 from hil.drivers.wire_log import WireLog
 from protocols.errors import DocumentError, quoted
 from protocols.instants import SECOND_MS, UtcMs, iso_from_ms
 from protocols.link.records import Record
-from protocols.rim.clocks import checked_now_ms
 
 # A meter that steps through sixty days works for a while.
 ANSWER_MS_MAX: Final = 5_000
@@ -106,14 +106,27 @@ class TypedPower:
         self._console.ask(f"mains {'on' if on else 'off'}")
 
 
-class TypedSupply:
-    """`SupplySensor` by the meter's own word. A report says so: a contactor that sticks is not seen."""
+class SwitchedPower(Protocol):
+    """A `Power` that knows how it was switched last."""
 
-    def __init__(self, console: Console) -> None:
+    is_on: bool | None
+
+
+class TypedSupply:
+    """`SupplySensor` by the meter's own word. A report says so: a contactor that sticks is not seen.
+
+    `relay`: what switches the meter's mains, where the meter does not; while it is off the meter is not
+    asked, since many are dead then.
+    """
+
+    def __init__(self, console: Console, relay: SwitchedPower | None = None) -> None:
         self._console = console
+        self._relay = relay
 
     def is_supplied(self) -> bool:
         """As `SupplySensor`. Raises BenchError where the meter does not say it."""
+        if self._relay is not None and self._relay.is_on is False:
+            return False
         found = one(self._console.ask("supply"), "supply")
         mains = one(self._console.ask("mains"), "mains")
         return mains == "on" and found in ("on", "limited")
@@ -179,15 +192,16 @@ class TypedJournal:
 
 
 class TypedTime:
-    """`Timebase` of a meter whose time can be stepped: this machine's clock, and what was stepped."""
+    """`Timebase` of a meter whose time can be stepped: `SteadyClock`, and what was stepped."""
 
     def __init__(self, console: TypedConsole) -> None:
         self._console = console
+        self._clock = SteadyClock()
         self._stepped_ms = 0
 
     def now_ms(self) -> UtcMs:
         """As `Timebase`."""
-        return UtcMs(checked_now_ms() + self._stepped_ms)
+        return UtcMs(self._clock.now_ms() + self._stepped_ms)
 
     def let_pass(self, duration_ms: int) -> None:
         """As `Timebase`, in whole seconds of the console; what is left of one is waited for."""
@@ -198,18 +212,6 @@ class TypedTime:
             self._stepped_ms += step_s * SECOND_MS
             left_s -= step_s
         time.sleep(rest_ms / SECOND_MS)
-
-
-class WallTime:
-    """`Timebase` of a meter whose time cannot be stepped: this machine's clock, and waiting."""
-
-    def now_ms(self) -> UtcMs:
-        """As `Timebase`."""
-        return checked_now_ms()
-
-    def let_pass(self, duration_ms: int) -> None:
-        """As `Timebase`."""
-        time.sleep(duration_ms / SECOND_MS)
 
 
 def one(answer: Mapping[str, tuple[str, ...]], key: str) -> str:

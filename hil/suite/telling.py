@@ -1,7 +1,16 @@
 """What a meter tells: the same on every face, and in the order in which it happened."""
 
 from emulator.firmware.guarded.gate import judge
-from hil.capabilities import ClockFault, Console, CustomerPort, JournalReader, Optical, Orders, SupplySensor
+from hil.capabilities import (
+    ClockFault,
+    Console,
+    CustomerPort,
+    JournalReader,
+    Load,
+    Optical,
+    Orders,
+    SupplySensor,
+)
 from hil.stories.plans import at
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
@@ -29,7 +38,7 @@ def the_customer_port_tells_the_breaker(bench: StoryBench) -> None:
 
 @story(
     requirements=("QA-10",),
-    needs=(Console, Optical, SupplySensor),
+    needs=(Console, Optical, Load, SupplySensor),
     tags=("faces",),
     real_duration="1 min",
 )

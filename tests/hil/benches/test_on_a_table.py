@@ -140,6 +140,12 @@ def test_the_optical_head_reads_and_writes_in_sessions_of_its_own(tmp_path: Path
             with pytest.raises(BenchError, match=r"optical port .*: 1\.8\.0: refused"):
                 head.write(DataSet("1.8.0", "0"))
             assert "96.50.0(20.00*EUR)" in [str(each) for each in head.read_out()]
+            (log,) = bench.logs
+            assert (log.name, "> /?!" in log.text(), "96.50.0(20.00*EUR)" in log.text()) == (
+                "optical",
+                True,
+                True,
+            )
 
     with_faces(installed(load_w=0), at_work(tmp_path), use)
 

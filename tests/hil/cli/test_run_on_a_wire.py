@@ -98,6 +98,14 @@ def test_a_meter_that_is_dead_without_mains_is_asked_with_them(tmp_path: Path) -
     assert (meter.frames[0], meter.frames[1], meter.frames[-1]) == (OFF, ON, OFF)
 
 
+def test_a_story_is_told_to_a_meter_that_is_dead_without_mains(tmp_path: Path) -> None:
+    meter = FakeMeter(1_000_000, is_dead_without_mains=True)
+    with relay_desk(tmp_path, meter, '["clock", "supply", "time"]') as file:
+        done = run(file, "--story", STORY)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert meter.frames[-1] == OFF
+
+
 def test_without_a_release_no_current_flows(tmp_path: Path) -> None:
     meter = FakeMeter(1_000_000)
     with relay_desk(tmp_path, meter, '["clock", "supply"]') as file:

@@ -16,7 +16,9 @@ from hil.capabilities import BenchError
 from hil.drivers import typed
 from hil.drivers.serial_port import SerialPort
 from hil.drivers.typed import TypedConsole, TypedPower, TypedSupply, TypedTime, one
+from hil.drivers.wall_time import SteadyClock
 from hil.drivers.wire_log import WireLog
+from protocols.instants import UtcMs
 from tests.hil.drivers.terminal import device
 
 PAGE = Path(__file__).parents[3] / "docs" / "console.md"
@@ -124,7 +126,7 @@ def test_who_is_supplied_by_the_meters_word(
 def test_time_is_stepped_in_whole_seconds_and_added_to_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("hil.drivers.typed.time.sleep", slept.append)
-    monkeypatch.setattr(typed, "checked_now_ms", lambda: 1_000_000)
+    monkeypatch.setattr(typed, "SteadyClock", lambda: SteadyClock(lambda: UtcMs(1_000_000), lambda: 0))
     port = Pieces(*[b"ok\r\n"] * 2)
     base = TypedTime(TypedConsole(port, "desk"))
     base.let_pass(93 * 86_400_000 + 250)
