@@ -11,9 +11,9 @@ from emulator.onsite.building import lone_scenario
 from emulator.onsite.installed import InstalledMeter
 from emulator.population.shipped import profile_named
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryRecord
 from hil.stories.collecting import all_stories
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from hil.stories.story import BenchStory
 from protocols.instants import SECOND_MS, UtcMs, ms_from_iso

@@ -14,9 +14,9 @@ from typing import Final
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryVerdict
 from hil.stories.collecting import all_stories
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from hil.stories.story import BenchStory
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import date
 from typing import Final, NamedTuple
 
-from hil.benches.model import BenchSpec
+from hil.bench_spec import BenchSpec
 from hil.benches.wiring import reader_of
 from hil.capabilities import BenchError
 from hil.drivers.modem_line import SupplyLine

@@ -5,8 +5,8 @@ from typing import Final
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.population.shipped import shipped_profiles
+from hil.bench_spec import BenchSpec
 from hil.benches.form import read_bench
-from hil.benches.model import BenchSpec
 from protocols.errors import InputError, quoted
 
 # A bench has a handful of devices and instruments.

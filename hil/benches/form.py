@@ -13,7 +13,7 @@ from emulator.forms.fields import Fields
 from emulator.forms.problems import Problems, shown
 from emulator.forms.toml_text import parse_toml, places_in
 from emulator.scenario.form_meters import FIRMWARES
-from hil.benches.model import (
+from hil.bench_spec import (
     BOOT_MS,
     SETTLE_MS,
     BenchSpec,

@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Final
 
-from hil.benches.model import BenchSpec
+from hil.bench_spec import BenchSpec
 from hil.benches.wiring import WiredBench, wired
 from hil.binding import BoundBench
 from hil.booting import wait_for_console

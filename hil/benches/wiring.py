@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cardreader.cli.options import office_key
-from hil.benches.model import BenchSpec, ByConsole, CardReaderSpec, SerialPlace
+from hil.bench_spec import BenchSpec, ByConsole, CardReaderSpec, SerialPlace
 from hil.capabilities import (
     BenchError,
     CardReader,

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from hil.bench_spec import BenchSpec
 from hil.benches.checking import DeviceFound, check_bench
 from hil.benches.files import bench_of
-from hil.benches.model import BenchSpec
 from hil.cli.app import PROGRAM
 from hil.cli.options import Json
 from hil.held import held

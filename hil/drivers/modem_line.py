@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from hil.benches.model import SupplyLineSpec
+from hil.bench_spec import SupplyLineSpec
 from hil.capabilities import BenchError
 from hil.drivers.serial_port import open_serial
 from hil.port_faults import PORT_FAULTS, fault_text

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Final, TypeVar
 
 from emulator.faces.optical.messages import DataSet
-from hil.benches.model import OpticalSpec
+from hil.bench_spec import OpticalSpec
 from hil.capabilities import BenchError
 from hil.drivers.wire_log import WireLog
 from hil.optical.dialogue import OpticalError, Programming, Step, read_out

@@ -9,7 +9,7 @@ from typing import Final
 
 import serial
 
-from hil.benches.model import SerialPlace
+from hil.bench_spec import SerialPlace
 from hil.capabilities import BenchError
 from hil.drivers.wire_log import WireLog
 from hil.port_faults import PORT_FAULTS, fault_text

@@ -9,15 +9,15 @@ from typing import Final
 
 from hil.binding import BoundBench
 from hil.capabilities import Factory
-from hil.interlock import Interlock
 from hil.interrupts import InterruptGate
 from hil.record.model import Attachment, StoryRecord, StoryVerdict
 from hil.stories.black_box import black_box_of
+from hil.stories.interlock import Interlock
 from hil.stories.notebook import Notebook
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory
+from hil.stories.strategy import BenchState, reach
 from hil.stories.wishes import StoryFailedError
-from hil.strategy import BenchState, reach
 from protocols.errors import RelanceError
 from protocols.instants import SECOND_MS, UtcMs
 

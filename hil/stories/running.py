@@ -5,10 +5,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from hil.binding import BoundBench
-from hil.interlock import Interlock
 from hil.interrupts import InterruptGate
 from hil.record.codec import recordable
 from hil.record.model import RunRecord, StoryRecord, StoryVerdict
+from hil.stories.interlock import Interlock
 from hil.stories.playing import Ended, InterruptedStory, play_story, unplayed
 from hil.stories.story import BenchStory
 from protocols.instants import SECOND_MS, iso_from_ms

@@ -1,4 +1,4 @@
-"""What a story is: a function that asks a meter something, and what it needs for that. Pure.
+"""What a story is: a function that asks a meter something, and what it needs for that.
 
 @story(requirements=("I1",), needs=(Console, ClockFault), tags=("date",), real_duration="2 min")
 def a_date_of_tomorrow(bench: StoryBench) -> None:

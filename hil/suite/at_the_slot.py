@@ -27,8 +27,8 @@ from hil.capabilities import (
 from hil.stories.plans import cents
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
+from hil.stories.strategy import BenchState, reach
 from hil.stories.wishes import StoryFailedError
-from hil.strategy import BenchState, reach
 from protocols.instants import MINUTE_MS, SECOND_MS
 from protocols.units import UEUR_PER_EUR
 

@@ -8,8 +8,8 @@ from hil.capabilities import Console, Load, Orders, Person, SupplySensor
 from hil.stories.plans import cents
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
+from hil.stories.strategy import BenchState, reach
 from hil.stories.wishes import MeterWish
-from hil.strategy import BenchState, reach
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Energy
 from protocols.units import UEUR_PER_EUR

@@ -14,7 +14,7 @@ from hil.capabilities import (
 from hil.stories.plans import at
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from protocols.instants import DAY_MS, MINUTE_MS
 from protocols.link.records import GateJudged, SupplyChanged
 from protocols.reasons import Supply

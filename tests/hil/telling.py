@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hil.binding import BoundBench
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryRecord
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from hil.stories.story import BenchStory, StoryFunction, story
 

@@ -25,6 +25,9 @@ ACTS = "Acts and views know no face, no sentence, no terminal and no clock"
 CARRIER = "Pure code does not touch the rim"
 CARDS = "The rooms of the card stand on each other in this order"
 ROOMS = "The rooms of protocols stand on each other in this order"
+BENCH = "The rooms of the bench stand on each other in this order"
+STORIES = "How a story is told stands in this order"
+FACELESS = "A bench uses no command line of the programs below it"
 PURE = "Pure code touches nothing: no I/O, no clock, no random number"
 
 # A line, the file it is put into, the contract it breaks, and the chain that the report names.
@@ -118,6 +121,13 @@ BROKEN_IMPORTS = [
         FACES,
         "seeded -> controller.database",
     ),
+    ("hil/drivers/seeded.py", "import hil.benches.form", BENCH, "hil.drivers.seeded -> hil.benches.form"),
+    ("hil/stories/seeded.py", "import hil.suite.dates", BENCH, "hil.stories.seeded -> hil.suite.dates"),
+    ("hil/record/seeded.py", "import hil.reports.page", BENCH, "hil.record.seeded -> hil.reports.page"),
+    ("hil/stories/stage.py", "import hil.stories.strategy", STORIES, "stage -> hil.stories.strategy"),
+    ("hil/suite/seeded.py", "import cardreader.cli.app", FACELESS, "hil.suite.seeded -> cardreader.cli.app"),
+    ("hil/reports/timeline.py", "import time", PURE, "hil.reports.timeline -> time"),
+    ("hil/stories/verbs.py", "import protocols.rim.clocks", CARRIER, "verbs -> protocols.rim.clocks"),
     ("controller/cuts/acts.py", "import time", ACTS, "controller.cuts.acts -> time"),
     ("controller/orders/seeded.py", "import protocols.rim.clocks", ACTS, "seeded -> protocols.rim.clocks"),
     ("protocols/seeded.py", "import asyncio", PURE, "protocols.seeded -> asyncio"),
@@ -169,6 +179,7 @@ BANNED_CALLS = [
         "import random\n\nLOAD_W = random.randrange(9)",
         "take a seed as an argument",
     ),
+    ("hil/reports/seeded.py", "import time\n\nNOW = time.time()", "take the instant (`at_ms`)"),
     ("controller/leases/rules.py", "import os\n\nKEY = os.urandom(32)", "take keys and nonces as arguments"),
     ("controller/database/seeded.py", "import uuid\n\nID = uuid.uuid4()", "an id is an argument or a digest"),
     ("tests/emulator/test_seeded.py", "import time\n\ntime.sleep(1)", "take the instant (`at_ms`)"),
@@ -178,6 +189,7 @@ CLOCK_AT_THE_RIM = [
     "emulator/fleet/pacing.py",
     "controller/service/time_service.py",
     "controller/demo/conductor.py",
+    "hil/drivers/wall_time.py",
 ]
 
 Put = Callable[[str, str], Path]

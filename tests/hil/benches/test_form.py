@@ -2,8 +2,8 @@
 
 import pytest
 
+from hil.bench_spec import ByConsole, ModemLine
 from hil.benches.form import read_bench
-from hil.benches.model import ByConsole, ModemLine
 from protocols.errors import InputError
 
 DESK = """

@@ -11,9 +11,9 @@ from emulator.faces.places import FacePlace, PlaceKind
 from emulator.firmware.events import ButtonName
 from emulator.onsite.running import FaceChoice
 from emulator.population.shipped import shipped_profiles
+from hil.bench_spec import BenchSpec
 from hil.benches.checking import check_bench
 from hil.benches.form import read_bench
-from hil.benches.model import BenchSpec
 from hil.benches.wiring import OWN_WORD, wired
 from hil.capabilities import (
     BenchError,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.faces.p1.crc import crc16
-from hil.benches.model import ModemLine, SerialPlace, SupplyLineSpec
+from hil.bench_spec import ModemLine, SerialPlace, SupplyLineSpec
 from hil.capabilities import BenchError
 from hil.drivers import modem_line, p1_reader
 from hil.drivers.lcus import RelayPower, frame

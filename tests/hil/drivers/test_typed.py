@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.benches.model import SerialPlace
+from hil.bench_spec import SerialPlace
 from hil.capabilities import BenchError
 from hil.drivers import typed
 from hil.drivers.serial_port import SerialPort

@@ -18,7 +18,7 @@ from hil.capabilities import (
 from hil.drivers.virtual.bench import START_MS, VirtualDut
 from hil.record.model import StoryVerdict
 from hil.stories.stage import StoryBench
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.link.records import SupplyChanged
 from protocols.reasons import Energy, Source

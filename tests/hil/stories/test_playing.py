@@ -10,10 +10,10 @@ import pytest
 
 from hil.capabilities import BenchError, Console, Factory, Load, MeterSlot, Power, SupplySensor
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.interrupts import SIGNALS
 from hil.record.codec import encode_record
 from hil.record.model import Lane, StoryRecord, StoryVerdict
+from hil.stories.interlock import Interlock
 from hil.stories.playing import InterruptedStory, play_story, why_not
 from hil.stories.running import StoryRun
 from hil.stories.stage import StoryBench

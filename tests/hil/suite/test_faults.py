@@ -6,10 +6,10 @@ import pytest
 
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryRecord, StoryVerdict
 from hil.requirements import AskedStory, matrix_of, requirements
 from hil.stories.collecting import all_stories
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from tools.fault_matrix import PAGE, page_of
 

@@ -7,8 +7,8 @@ import pytest
 from emulator.scenario.model import Do, WitnessSpec
 from hil.capabilities import ClockFault, Orders
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryVerdict
+from hil.stories.interlock import Interlock
 from hil.stories.plans import AUTHORITIES
 from hil.stories.playing import play_story
 from hil.stories.story import BenchStory

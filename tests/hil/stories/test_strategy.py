@@ -13,7 +13,7 @@ from emulator.scenario.model import OvercurrentSpec
 from hil.capabilities import BenchError, Orders
 from hil.drivers.virtual.bench import VirtualDut
 from hil.stories.stage import StoryBench
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from protocols.instants import DAY_MS
 from protocols.reasons import Energy
 from tests.hil.telling import bench_with, told

@@ -22,7 +22,7 @@ from hil.capabilities import (
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.record.model import StoryRecord, StoryVerdict
 from hil.stories.stage import StoryBench
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from tests.hil.telling import told
 
 SETTLE_MS = 500
