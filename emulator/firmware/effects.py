@@ -53,11 +53,12 @@ class SendToCard(Struct, frozen=True):
 class RecordEmitted(Struct, frozen=True):
     """A record for whoever watches; a link publishes some of them as events.
 
-    The black box holds it too, unless `Recorder.emit_record` emitted it.
+    `is_journalled`: the black box holds it too; not what `Recorder.emit_record` emitted.
     """
 
     at_tick: Tick
     record: Record
+    is_journalled: bool = True
 
 
 Effect = SetSupply | Show | Ask | Persist | SendToCard | RecordEmitted

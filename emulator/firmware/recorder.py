@@ -52,7 +52,7 @@ class Recorder:
 
     def emit_record(self, at_tick: Tick, record: Record) -> None:
         """Emit a record without journalling it: what anyone can send without end must not flush the ring."""
-        self.emit(RecordEmitted(at_tick, record))
+        self.emit(RecordEmitted(at_tick, record, is_journalled=False))
 
     def show(self, at_tick: Tick, text: str, code: ScreenCode = ScreenCode.NONE) -> None:
         """Change the screen. A text and code that it shows already are no effect."""

@@ -153,9 +153,9 @@ class ReportingMeter:
             # Effects of several calls may come together. The last image is enough: no message has been
             # returned yet, and only that image agrees with the head of the black box.
             self._write(images[-1])
-        number, all_journalled = self._count_journalled(effects)
+        number = self._first_journalled()
         if not online:
-            self._note_events(number, effects, all_journalled=all_journalled)
+            self._note_events(number, effects)
             return []
         messages: list[Outgoing] = []
         changed = self.household.meter.glance != self._reported_state
@@ -163,8 +163,8 @@ class ReportingMeter:
             match effect:
                 case Ask():
                     messages.append(self._ask(effect))
-                case RecordEmitted(record=OrderJudged()) if not all_journalled:
-                    # Without a known signer, and emitted without being journalled: a receipt needs a number.
+                case RecordEmitted(is_journalled=False):
+                    # A receipt, and an event, needs a number of the black box.
                     continue
                 case RecordEmitted():
                     messages.extend(
@@ -285,21 +285,15 @@ class ReportingMeter:
         self._store.write(self.household.id, stored, new)
         self._written = journal.head.number
 
-    def _count_journalled(self, effects: Sequence[Effect]) -> tuple[int, bool]:
-        """The number of the first of these records in the black box, and whether all of them are in it.
+    def _first_journalled(self) -> int:
+        """The number that the black box has given to the first record since this was asked last."""
+        first, self._seen = self._seen + 1, self.household.meter.journal.head.number
+        return first
 
-        Only a refused order may be missing: garbage is emitted each time, and journalled once an hour.
-        """
-        head = self.household.meter.journal.head.number
-        first, self._seen = self._seen + 1, head
-        return first, head - first + 1 == sum(isinstance(effect, RecordEmitted) for effect in effects)
-
-    def _note_events(self, number: int, effects: Sequence[Effect], *, all_journalled: bool) -> None:
+    def _note_events(self, number: int, effects: Sequence[Effect]) -> None:
         """Remember the number of the last event among these effects; the first record has `number`."""
         for effect in effects:
-            if not isinstance(effect, RecordEmitted):
-                continue
-            if isinstance(effect.record, OrderJudged) and not all_journalled:
+            if not isinstance(effect, RecordEmitted) or not effect.is_journalled:
                 continue
             if is_event(effect.record):
                 self.telling.happened(number)

@@ -157,4 +157,5 @@ def _claim_fields(record: ClaimHeard) -> dict[str, object]:
         "offset_s": None if offset_ms is None else (offset_ms + SECOND_MS // 2) // SECOND_MS,
         "offset_ms": offset_ms,
         "time": iso_or_none(record.time_ms),
+        **({} if record.passed_over is msgspec.UNSET else {"passed_over": record.passed_over}),
     }

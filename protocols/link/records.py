@@ -36,12 +36,16 @@ class SupplyChanged(_Record, frozen=True, tag="supply"):
 
 
 class ClaimHeard(_Record, frozen=True, tag="claim"):
-    """A date from outside. `offset_ms`: the claim less the meter's best estimate; None where it has none."""
+    """A date from outside. `offset_ms`: the claim less the meter's best estimate; None where it has none.
+
+    `passed_over`: how many unsigned dates came since the last one in the black box, and are not in it.
+    """
 
     source: ClaimSource
     verdict: ClaimVerdict
     offset_ms: int | None
     time_ms: int
+    passed_over: int | UnsetType = UNSET
 
 
 class ClockChanged(_Record, frozen=True, tag="clock"):

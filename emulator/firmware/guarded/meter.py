@@ -45,6 +45,7 @@ from emulator.firmware.guarded.opening import is_undone_by_credit, is_undone_by_
 from emulator.firmware.guarded.own_keys import chance_for, in_use
 from emulator.firmware.guarded.sharing import NO_ENTRIES, without
 from emulator.firmware.guarded.shown import ShownMeter
+from emulator.firmware.guarded.unsigned_dates import log_date
 from emulator.firmware.journal import Journal
 from emulator.firmware.profile import Profile
 from emulator.firmware.recorder import Recorder
@@ -56,10 +57,8 @@ from protocols.documents.roles import Root
 from protocols.instants import UtcMs
 from protocols.limits import INSTANT_MS_MIN
 from protocols.link.question import Flags, Interval, Question
-from protocols.link.records import ClaimHeard, ClockChanged, GateJudged, OrderJudged, WarningShown
+from protocols.link.records import ClockChanged, GateJudged, OrderJudged, WarningShown
 from protocols.reasons import (
-    ClaimSource,
-    ClaimVerdict,
     ClockCause,
     ClockStatus,
     CreditCause,
@@ -406,9 +405,7 @@ class GuardedMeter(ShownMeter):
             case TicksLost() | NewEpoch():
                 self._begin_epoch(event, at_tick)
             case UnsignedDate():
-                offset_ms = event.time_ms - clock.estimate_ms(self.memory.clock, at_tick)
-                logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, event.time_ms)
-                self.recorder.journal(at_tick, logged)
+                log_date(event.time_ms, self.memory, self.recorder, at_tick)
             case CardPass():
                 card = f"card-{event.number}", NoOrder.CARD, "card/2020", 0
                 self.recorder.journal(at_tick, OrderJudged(*card, OrderVerdict.REFUSED, Refusal.UNSUPPORTED))
