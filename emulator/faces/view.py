@@ -43,6 +43,7 @@ class FaceView:
     """A meter as its faces show it. `demand` and `load_profile` are by its own clock.
 
     `log`: what is left of its black box, the latest record last. `entered`: what came by the token gateway.
+    `outages`: how often the mains have gone: no session of a face outlives that.
     """
 
     name: str
@@ -52,3 +53,4 @@ class FaceView:
     load_profile: LoadProfile
     log: tuple[LoggedRecord, ...] = ()
     entered: EnteredDocument | None = None
+    outages: int = 0

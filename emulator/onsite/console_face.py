@@ -1,5 +1,7 @@
 """The console of a running meter: each line is answered before the next one is read."""
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Final, assert_never
 
@@ -24,6 +26,8 @@ from emulator.scenario.model import Do, PressSpec, RtcLostSpec, SetClockSpec, Se
 from protocols.errors import InputError
 
 _END: Final = b"\r\n"
+# A script that is pasted at once fits in; whoever sends more does not look at the answers.
+LINES_WAITING_MAX: Final = 4_096
 
 
 class ConsoleFace:
@@ -86,19 +90,42 @@ def _do(act: Act) -> Do:
 
 
 class _Console:
-    """One line, with what of the next request has come."""
+    """One line, with what has come of it. Each line takes a turn of the loop: a step of 92 days is long."""
 
     def __init__(self, line: FaceLine, answer: Callable[[str], tuple[str, ...]]) -> None:
         self._line = line
         self._answer = answer
         self._buffer = LineBuffer()
+        self._waiting: deque[str | None] = deque()
+        self._next: asyncio.Handle | None = None
 
     def received(self, data: bytes) -> None:
-        """Answer each line that is whole."""
-        for text in self._buffer.take(data):
-            too_long = f"a line of more than {LINE_BYTES_MAX} bytes; allowed: help lists what can be typed"
-            lines = (error(too_long),) if text is None else self._answer(text)
-            self._line.send(b"".join(each.encode("ascii", errors="replace") + _END for each in lines))
+        """Answer the next line that is whole; the others wait for their turn."""
+        self._waiting.extend(self._buffer.take(data))
+        if len(self._waiting) > LINES_WAITING_MAX:
+            self._waiting.clear()
+            self._say(
+                (error(f"more than {LINES_WAITING_MAX} lines wait; allowed: an answer before the next"),)
+            )
+            self._line.hang_up()
+        elif self._next is None:
+            self._go_on()
 
     def lost(self) -> None:
-        """Half a line is forgotten with its console."""
+        """What waits, and half a line, are forgotten with their console."""
+        self._waiting.clear()
+        if self._next is not None:
+            self._next.cancel()
+
+    def _go_on(self) -> None:
+        self._next = None
+        if not self._waiting:
+            return
+        text = self._waiting.popleft()
+        too_long = f"a line of more than {LINE_BYTES_MAX} bytes; allowed: help lists what can be typed"
+        self._say((error(too_long),) if text is None else self._answer(text))
+        if self._waiting:
+            self._next = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _say(self, lines: tuple[str, ...]) -> None:
+        self._line.send(b"".join(each.encode("ascii", errors="replace") + _END for each in lines))

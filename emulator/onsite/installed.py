@@ -137,6 +137,7 @@ class InstalledMeter:
             self._load_profile,
             self._log,
             self._entered,
+            self._play.outages,
         )
 
     def chip_cards(self) -> ChipCards | None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from emulator.faces.optical.characters import Setting, heard, said
+from emulator.faces.optical.characters import heard, said
 from emulator.faces.optical.session import BringDate, Deed, OpticalSession, Phase, Say
 from emulator.faces.serving.lines import FaceLine, Listener
 from emulator.faces.view import FaceView
@@ -29,6 +29,7 @@ class OpticalFace:
         self._saying: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_busy = False
+        self._outages = 0
 
     def attach(self, line: FaceLine) -> Listener | None:
         """A head is put on; a second one has no room."""
@@ -38,14 +39,12 @@ class OpticalFace:
         return self
 
     def received(self, data: bytes) -> None:
-        """Bytes of the reader. While the meter speaks it hears nothing, and without mains it is dead."""
-        if self._saying is not None or self._line is None:
-            return
+        """Bytes of the reader. While the meter speaks it hears nothing."""
         view = self._view()
-        if not view.readout.mains_on:
-            self._session.end()
+        self.heed(view)
+        if self._saying is not None or self._line is None or not view.readout.mains_on:
             return
-        characters = heard(data, _setting(self._line), self._listening_baud())
+        characters = heard(data, self._line.format, self._listening_baud())
         self._do(self._session.hear(characters, self._now_ms(), view))
         self._after()
 
@@ -54,6 +53,15 @@ class OpticalFace:
         self._line = None
         self._session.end()
         self.stop()
+
+    def heed(self, view: FaceView) -> None:
+        """Without mains the meter is dead. No session outlives an outage, however short it was."""
+        if view.readout.mains_on and view.outages == self._outages:
+            return
+        self._outages = view.outages
+        self.stop()
+        self._session.end()
+        self._after()
 
     def stop(self) -> None:
         """Say no more."""
@@ -92,7 +100,10 @@ class OpticalFace:
             await asyncio.sleep(len(piece) * _BITS / say.baud)
             if self._line is None:
                 return
-            self._line.send(said(piece, _setting(self._line), say.baud))
+            if not self._view().readout.mains_on:
+                # What is left is never said. Whoever heeds the mains next cancels this, which is over then.
+                return
+            self._line.send(said(piece, self._line.format, say.baud))
         self._saying = None
         self._session.said(self._now_ms())
         self._after()
@@ -112,14 +123,11 @@ class OpticalFace:
 
     def _wait(self) -> None:
         self._timer = None
-        self._do(self._session.wait(self._now_ms(), self._view()))
+        view = self._view()
+        self.heed(view)
+        self._do(self._session.wait(self._now_ms(), view))
         self._after()
 
     @staticmethod
     def _now_ms() -> int:
         return int(asyncio.get_running_loop().time() * SECOND_MS)
-
-
-def _setting(line: FaceLine) -> Setting | None:
-    seen = line.format
-    return None if seen is None else Setting(*seen)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final, Never
 
 from emulator.faces.dlms.association import Guards
-from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.security import MeterSecurity, SecuritySettings, system_title
 from emulator.faces.dlms.session import DEFAULT_DLMS_PASSWORD
+from emulator.faces.locking import PasswordLock
 from emulator.faces.optical.session import DEFAULT_PASSWORD
 from emulator.faces.places import FacePlace
 from emulator.faces.serving.lines import Attach
@@ -110,6 +110,8 @@ class _Faces:
         while True:
             self._catch_up()
             view = self._meter.view()
+            self._optical.heed(view)
+            self._dlms.heed(view)
             if loop.time() >= telegram_at_s:
                 self._p1.send(view)
                 # Seconds that a busy machine has missed are not made up for.

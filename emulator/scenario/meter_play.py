@@ -101,6 +101,8 @@ class MeterPlay:
         self.tick = FIRST_TICK
         self._crystal = Crystal(spec.drift_ppm, self.now_ms)
         self._mains = Mains(self._crystal)
+        # How often the mains have gone.
+        self.outages = 0
         self.contactor = Contactor(spec.profile.energy)
         self._has_own_load = spec.load_w is None
         self._cuts: list[tuple[UtcMs, SupplyReason]] = []
@@ -239,6 +241,7 @@ class MeterPlay:
     def _switch_mains(self, *, on: bool) -> Iterator[Effect]:
         self.contactor.switch_mains(on=on, true_ms=self.now_ms)
         if not on:
+            self.outages += 1
             self._mains.switch_off(self.now_ms)
             yield from self.meter.handle(MainsOff(), self.tick)
             return

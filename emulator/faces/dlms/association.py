@@ -25,7 +25,6 @@ from emulator.faces.dlms.acse import (
 )
 from emulator.faces.dlms.ciphering import TITLE_BYTES, ForgedPduError, read_ciphered
 from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome
-from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.model import Client, CosemObject, constant, logical_name, object_list, visible_to
 from emulator.faces.dlms.objects import LOGICAL_DEVICE, objects_of
 from emulator.faces.dlms.secure_channel import (
@@ -39,6 +38,7 @@ from emulator.faces.dlms.security import SETUP_NAME, MeterSecurity, WeakPduError
 from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import Cursor, Datum, Tag, octets, structure, write_length
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
+from emulator.faces.locking import PasswordLock
 from emulator.faces.view import FaceView
 
 _ASSOCIATED: Final = 2

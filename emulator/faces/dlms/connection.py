@@ -11,9 +11,13 @@ from emulator.faces.dlms.session import DlmsSession, SharedState
 from emulator.faces.dlms.values import BrokenPduError
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
 from emulator.faces.view import FaceView
+from protocols.instants import MINUTE_MS
 
 # A client waits for its answer before it asks again: whoever sends so much does not.
 _WAITING_BYTES_MAX: Final = 4 * RECEIVE_BYTES_MAX
+# Whoever is silent for so long has gone: the default of the inactivity time-out of IEC HDLC setup (class
+# 23, IEC 62056-46); a TCP-UDP setup (IEC 62056-6-2, class 41) has one too.
+SILENCE_MS_MAX: Final = 2 * MINUTE_MS
 
 
 class SendFrame(NamedTuple):

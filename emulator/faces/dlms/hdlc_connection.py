@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.faces.dlms.connection import ConnectionDeed, SendFrame
+from emulator.faces.dlms.connection import SILENCE_MS_MAX, ConnectionDeed, SendFrame
 from emulator.faces.dlms.objects import LOGICAL_DEVICE
 from emulator.faces.dlms.services import ServiceFault, write_fault
 from emulator.faces.dlms.session import DlmsSession, SharedState
@@ -12,12 +12,11 @@ from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.hdlc.frames import Deframer, HdlcFrame, upper_address
 from emulator.faces.hdlc.link import HdlcLink
 from emulator.faces.view import FaceView
-from protocols.instants import MINUTE_MS
 
 # Three kinds of client there are; each may be there by a second address of the meter.
 LINKS_MAX: Final = 6
-# IEC 62056-46, inactivity time-out: the default of IEC HDLC setup.
-SILENCE_MS_MAX: Final = 2 * MINUTE_MS
+# A full window of each link; of what comes beyond it the client hears nothing, and sends it again.
+FRAMES_WAITING_MAX: Final = 7 * LINKS_MAX
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class HdlcConnection:
 
     def hear(self, data: bytes, at_ms: int, view: FaceView) -> tuple[ConnectionDeed, ...]:
         """What is to be done for the bytes that have come; as `WrappedConnection.hear`."""
-        self._frames.extend(self._deframer.feed(data, at_ms))
+        self._frames.extend(self._deframer.feed(data, at_ms)[: FRAMES_WAITING_MAX - len(self._frames)])
         if not self._frames:
             return ()
         frame = self._frames.popleft()

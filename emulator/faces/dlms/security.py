@@ -21,10 +21,10 @@ from emulator.faces.dlms.ciphering import (
     unprotect,
 )
 from emulator.faces.dlms.deeds import BringUnsignedRequest, ClockPreset, GivenValue, Outcome
-from emulator.faces.dlms.locking import TryLock
 from emulator.faces.dlms.model import CosemObject, constant, logical_name
 from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import Datum, Tag, octets
+from emulator.faces.locking import TryLock
 from emulator.faces.view import FaceView
 
 SETUP_NAME: Final = logical_name("0-0:43.0.0")

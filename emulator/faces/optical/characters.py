@@ -4,20 +4,14 @@ A meter speaks 7E1: seven bits and an even parity bit. A reader that is set to 8
 eighth bit, and must bring it. One at another speed understands nothing, and is not understood.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from emulator.faces.line_format import LineFormat
 
 _SEVEN: Final = 0x7F
 
 
-class Setting(NamedTuple):
-    """How a reader's port is set. `data_bits` and `parity` (N, E, O) None: that cannot be seen."""
-
-    baud: int
-    data_bits: int | None = None
-    parity: str | None = None
-
-
-def heard(data: bytes, reader: Setting | None, baud: int) -> bytes:
+def heard(data: bytes, reader: LineFormat | None, baud: int) -> bytes:
     """What a meter at this speed hears of a reader's bytes. `reader` None: nothing is known of its port."""
     if reader is None:
         return bytes(byte for byte in data if byte <= _SEVEN)
@@ -28,7 +22,7 @@ def heard(data: bytes, reader: Setting | None, baud: int) -> bytes:
     return bytes(byte for byte in data if byte <= _SEVEN)
 
 
-def said(data: bytes, reader: Setting | None, baud: int) -> bytes:
+def said(data: bytes, reader: LineFormat | None, baud: int) -> bytes:
     """What a reader gets of a meter's characters at this speed."""
     if reader is None:
         return data
@@ -37,7 +31,7 @@ def said(data: bytes, reader: Setting | None, baud: int) -> bytes:
     return bytes(map(_with_parity, data)) if reader.data_bits == 8 else data  # noqa: PLR2004 # bits
 
 
-def _fits(reader: Setting, baud: int) -> bool:
+def _fits(reader: LineFormat, baud: int) -> bool:
     shape = (reader.data_bits, reader.parity)
     return reader.baud == baud and shape in ((7, "E"), (8, "N"), (None, None))
 

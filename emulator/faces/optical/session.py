@@ -7,11 +7,11 @@ Who calls brings bytes as the meter hears them (`characters.heard`), says what i
 and tells when that is done. Instants (`at_ms`) are of a counter of the caller, and no dates.
 """
 
-import hmac
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from emulator.faces.locking import PasswordLock
 from emulator.faces.optical.messages import (
     ACK,
     BAUDS,
@@ -32,7 +32,7 @@ from emulator.faces.optical.messages import (
 )
 from emulator.faces.optical.objects import date_of, readings, value_of
 from emulator.faces.view import FaceView
-from protocols.instants import MINUTE_MS, UtcMs
+from protocols.instants import UtcMs
 
 # The reaction time must be from 200 to 1500 ms. While options are chosen readers switch their speed in it.
 PAUSE_MS: Final = 250
@@ -43,8 +43,6 @@ ANSWER_MS_MAX: Final = 2_200
 # The programming mode ends after a silence of 60 to 120 s.
 SILENCE_MS_MAX: Final = 60_000
 REPEATS_MAX: Final = 3
-TRIES_MAX: Final = 3
-LOCKED_MS: Final = 10 * MINUTE_MS
 PASSWORD_CHARS_MAX: Final = 32
 DEFAULT_PASSWORD: Final = "00000000"  # noqa: S105 # what readers try first; the port is behind a seal
 
@@ -96,14 +94,12 @@ class OpticalSession:
         self.phase = Phase.IDLE
         self.baud = FIRST_BAUD
         self.due_ms: int | None = None
-        self._password = password.encode("ascii")
+        self._lock = PasswordLock(password.encode("ascii"))
         self._is_open = False
         self._buffer = b""
         self._heard_at_ms = 0
         self._last: Say | None = None
         self._repeats = 0
-        self._wrong_tries = 0
-        self._locked_until_ms = 0
 
     def hear(self, data: bytes, at_ms: int, view: FaceView) -> tuple[Deed, ...]:
         """Bytes have come, as this meter hears them. At most one answer is in what is to be done."""
@@ -177,7 +173,7 @@ class OpticalSession:
         if message.mode == "0":
             return self._read_out(baud, view)
         self.baud = baud
-        if at_ms < self._locked_until_ms:
+        if self._lock.is_shut(at_ms):
             return self._break_off()
         self.phase = Phase.PROGRAMMING
         return self._say(command_block("P0", "()"), SWITCH_PAUSE_MS)
@@ -206,15 +202,10 @@ class OpticalSession:
         return (BringDate(time_ms), *self._say(ACK))
 
     def _open(self, data_sets: tuple[DataSet, ...] | None, at_ms: int) -> tuple[Deed, ...]:
-        """The password, compared in a time that says nothing of it. The last wrong try locks the port."""
+        """The password. The last wrong try locks the port."""
         given = data_sets[0].value if data_sets and not data_sets[0].address else ""
-        if hmac.compare_digest(given.encode("ascii"), self._password):
-            self._is_open, self._wrong_tries = True, 0
-            return self._say(ACK)
-        self._wrong_tries += 1
-        if self._wrong_tries >= TRIES_MAX:
-            self._wrong_tries, self._locked_until_ms = 0, at_ms + LOCKED_MS
-        return self._break_off()
+        self._is_open = self._lock.opens(given.encode("ascii"), at_ms)
+        return self._say(ACK) if self._is_open else self._break_off()
 
     def _break_off(self) -> tuple[Deed, ...]:
         """Say that the session is over; it ends when that is said."""

@@ -1,15 +1,9 @@
 """A line between a face and one reader, whatever carries it."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-
-class LineFormat(NamedTuple):
-    """How the other end has set its port. `data_bits` and `parity` (N, E, O) None: it cannot be seen."""
-
-    baud: int
-    data_bits: int | None = None
-    parity: str | None = None
+from emulator.faces.line_format import LineFormat
 
 
 class FaceLine(Protocol):

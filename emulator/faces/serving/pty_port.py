@@ -17,7 +17,8 @@ import tty
 from pathlib import Path
 from typing import Final
 
-from emulator.faces.serving.lines import Attach, LineFormat, Listener
+from emulator.faces.line_format import LineFormat
+from emulator.faces.serving.lines import Attach, Listener
 from protocols.errors import InputError
 
 _READ_BYTES: Final = 4096
@@ -46,7 +47,8 @@ class PtyPort:
             self._close_both()
             raise
         self._waiting = b""
-        self.rest()
+        self._seen: LineFormat | None = None
+        self._set_resting_speed()
         self._listener: Listener | None = attach(self)
         asyncio.get_running_loop().add_reader(self._master, self._readable)
 
@@ -56,9 +58,14 @@ class PtyPort:
 
     @property
     def format(self) -> LineFormat | None:
-        """The speed to which the reader has set the terminal; None: it has set none since."""
+        """The speed that a reader has set last; None: none has set any.
+
+        A reader that keeps the terminal open from one session to the next keeps its speed too.
+        """
         speed = termios.tcgetattr(self._master)[_OSPEED]
-        return None if speed == termios.B50 else LineFormat(_BAUDS.get(speed, 0))
+        if speed != termios.B50:
+            self._seen = LineFormat(_BAUDS.get(speed, 0))
+        return self._seen
 
     def send(self, data: bytes, *, latest: bool = False) -> None:
         """As `FaceLine`. What a reader leaves unread is kept up to a bound, and then thrown away."""
@@ -70,13 +77,17 @@ class PtyPort:
         self._write()
 
     def rest(self) -> None:
-        """Set the speed that the next reader will change."""
-        attributes = termios.tcgetattr(self._slave)
-        attributes[_ISPEED] = attributes[_OSPEED] = termios.B50
-        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
+        """Set the speed that the next reader will change; what was seen before counts until it does."""
+        _ = self.format
+        self._set_resting_speed()
 
     def hang_up(self) -> None:
         """A terminal stays where it is."""
+
+    def _set_resting_speed(self) -> None:
+        attributes = termios.tcgetattr(self._slave)
+        attributes[_ISPEED] = attributes[_OSPEED] = termios.B50
+        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
 
     async def close(self) -> None:
         """Take the link away, if it is still ours."""

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from serial.rfc2217 import PortManager
 
+from emulator.faces.line_format import LineFormat
 from emulator.faces.places import FacePlace
-from emulator.faces.serving.lines import Attach, LineFormat
+from emulator.faces.serving.lines import Attach
 from emulator.faces.serving.tcp_port import TcpLine, TcpPort, open_tcp
 
 # No option of RFC 2217 has more than some bytes.

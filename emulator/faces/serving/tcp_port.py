@@ -5,13 +5,23 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from emulator.faces.line_format import LineFormat
 from emulator.faces.places import FacePlace
-from emulator.faces.serving.lines import Attach, LineFormat, Listener
+from emulator.faces.serving.lines import Attach, Listener
 from protocols.errors import InputError
 
 READERS_MAX: Final = 64
 # What may wait for one reader: some minute of telegrams. Whoever is behind by more has stopped reading.
 _WAITING_BYTES_MAX: Final = 64 * 1024
+# A peer that has vanished (its cable, its power) is found out within a minute, and holds no place for ever.
+_VANISHED: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    # The same for one that vanished while bytes were on their way to it.
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
+)
 
 
 class TcpLine(asyncio.Protocol):
@@ -34,6 +44,8 @@ class TcpLine(asyncio.Protocol):
         opened = transport.get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING_BYTES_MAX)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for level, option, value in _VANISHED:
+            opened.setsockopt(level, option, value)
         if len(self._lines) < READERS_MAX:
             self._listener = self._attach(self)
         if self._listener is None:

@@ -1,5 +1,6 @@
 """The console of a running meter, and a meter that is not ours: the fake of docs/console.md."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from emulator.scenario.model import Do, SetMainsSpec
 from protocols.instants import DAY_MS, UtcMs
 from tests.emulator.faces.views import SUMMER_MS, installed
 from tests.emulator.onsite.at_work import with_faces
+from tests.emulator.onsite.lines import MemoryLine
 from tools.tidy.project import ROOT
 
 FAKE_LINES_MAX = 30
@@ -152,23 +154,13 @@ def test_the_fake_of_the_page_speaks_the_same_grammar(tmp_path: Path) -> None:
 
 
 def test_half_a_line_waits_for_its_end() -> None:
-    class Line:
-        format = None
+    async def run() -> None:
+        line = MemoryLine()
+        listener = console(installed()).attach(line)
+        listener.received(b"mai")
+        assert line.sent == b""
+        listener.received(b"ns\rmains\n")
+        await asyncio.sleep(0)
+        assert line.sent == b"mains on\r\nok\r\n" * 2
 
-        def __init__(self) -> None:
-            self.sent = b""
-
-        def send(self, data: bytes, *, latest: bool = False) -> None:
-            assert not latest
-            self.sent += data
-
-        def rest(self) -> None: ...
-
-        def hang_up(self) -> None: ...
-
-    line = Line()
-    listener = console(installed()).attach(line)
-    listener.received(b"mai")
-    assert line.sent == b""
-    listener.received(b"ns\rmains\n")
-    assert line.sent == b"mains on\r\nok\r\n" * 2
+    asyncio.run(run())

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, HangUp, SendFrame, WrappedConnection
 from emulator.faces.dlms.deeds import BringDocument, BringUnsignedDate, BringUnsignedRequest
-from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.values import write_length
 from emulator.faces.dlms.wrapper import WrappedPdu, take_frame, write_frame
+from emulator.faces.locking import PasswordLock
 from emulator.faces.view import FaceView
 from emulator.firmware.legacy.defects.catalogue import CATALOGUE
 from emulator.onsite.building import meter_of

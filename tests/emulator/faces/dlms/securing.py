@@ -4,10 +4,10 @@ from dlms_cosem.security import SecurityControlField, encrypt, gmac
 
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.ciphering import Ciphered, SecurityKeys, protect, unprotect
-from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.security import MeterSecurity, SecurityPolicy, SecuritySettings, system_title
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.values import write_length
+from emulator.faces.locking import PasswordLock
 from tests.emulator.faces.dlms.talking import PASSWORD, Talk
 
 KEYS = SecurityKeys(bytes(range(16)), bytes(range(0xD0, 0xE0)))

@@ -4,10 +4,10 @@ from itertools import count
 
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import ConnectionDeed, SendFrame, WrappedConnection
-from emulator.faces.dlms.locking import PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.values import Cursor, Datum, read_value
 from emulator.faces.dlms.wrapper import WrappedPdu, take_frame, write_frame
+from emulator.faces.locking import PasswordLock
 from tests.emulator.faces.views import view
 
 VIEW = view()

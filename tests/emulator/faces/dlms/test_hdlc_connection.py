@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.faces.dlms.association import Guards
-from emulator.faces.dlms.connection import ConnectionDeed, SendFrame
-from emulator.faces.dlms.hdlc_connection import LINKS_MAX, SILENCE_MS_MAX, HdlcConnection
-from emulator.faces.dlms.locking import PasswordLock
+from emulator.faces.dlms.connection import SILENCE_MS_MAX, ConnectionDeed, SendFrame
+from emulator.faces.dlms.hdlc_connection import FRAMES_WAITING_MAX, LINKS_MAX, HdlcConnection
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.hdlc.frames import PAUSE_MS_MAX, Deframer, HdlcFrame, write_hdlc
+from emulator.faces.locking import PasswordLock
 from tests.emulator.faces.views import view
 
 VIEW = view()
@@ -103,6 +103,13 @@ def test_a_message_longer_than_agreed_is_a_broken_one() -> None:
     assert line.say(b"\xc0" + bytes(RECEIVE_BYTES_MAX)) == "d80103"
     line.connection.end()
     assert line.say(GET_TIME) == "1f"
+
+
+def test_of_what_comes_at_once_no_more_waits_than_all_windows_hold() -> None:
+    line = Line()
+    line.open()
+    poll = write_hdlc(HdlcFrame(METER, _source(16), 0x11))
+    assert len(line.raw(poll * 500)) == FRAMES_WAITING_MAX
 
 
 PIECES = st.one_of(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from emulator.faces.dlms.ciphering import COUNTER_MAX, Ciphered, SecurityKeys, is_proof
 from emulator.faces.dlms.connection import SendFrame
 from emulator.faces.dlms.deeds import BringUnsignedRequest
-from emulator.faces.dlms.locking import LOCKED_MS, TRIES_MAX
 from emulator.faces.dlms.security import MeterSecurity, SecurityPolicy, SecuritySettings, WeakPduError
+from emulator.faces.locking import LOCKED_MS, TRIES_MAX
 from tests.emulator.faces.dlms.securing import (
     CHALLENGE,
     CIPHERED,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import HangUp
 from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
-from emulator.faces.dlms.locking import LOCKED_MS, TRIES_MAX, PasswordLock
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, write_frame
+from emulator.faces.locking import LOCKED_MS, TRIES_MAX, PasswordLock
 from protocols.instants import DAY_MS, UtcMs
 from protocols.reasons import Supply
 from tests.emulator.faces.dlms.talking import (

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.faces.locking import LOCKED_MS
 from emulator.faces.optical.messages import ACK, NAK, DataSet, answer_block, command_block, readout_block
 from emulator.faces.optical.objects import date_of, readings
 from emulator.faces.optical.session import (
     ANSWER_MS_MAX,
     CHARACTER_MS_MAX,
-    LOCKED_MS,
     REPEATS_MAX,
     SILENCE_MS_MAX,
     BringDate,

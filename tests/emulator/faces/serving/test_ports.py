@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,12 +12,13 @@ import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.faces.line_format import LineFormat
 from emulator.faces.places import FacePlace, read_place
-from emulator.faces.serving.lines import FaceLine, LineFormat, Port
+from emulator.faces.serving.lines import FaceLine, Port
 from emulator.faces.serving.opening import open_port
 from emulator.faces.serving.pty_port import PtyPort
 from emulator.faces.serving.rfc2217_port import Rfc2217Line
-from emulator.faces.serving.tcp_port import READERS_MAX
+from emulator.faces.serving.tcp_port import READERS_MAX, TcpLine
 from protocols.errors import InputError
 
 
@@ -132,6 +134,37 @@ def test_a_terminal_is_read_by_a_serial_program_and_its_speed_is_seen(tmp_path: 
 
     with_port(f"pty:{tmp_path / 'port'}", use)
     assert not (tmp_path / "port").is_symlink()
+
+
+def test_a_reader_that_sets_no_speed_for_a_second_session_is_at_that_of_the_first(tmp_path: Path) -> None:
+    async def use(echo: Echo, _port: Port) -> None:
+        found = [echo.lines[0].format]
+        with serial.Serial(str(tmp_path / "port"), 9600, timeout=5) as client:
+            echo.lines[0].rest()
+            found.append(echo.lines[0].format)
+            client.baudrate = 300
+            found.append(echo.lines[0].format)
+        assert found == [None, LineFormat(9600), LineFormat(300)]
+
+    with_port(f"pty:{tmp_path / 'port'}", use)
+
+
+def test_a_peer_that_vanishes_is_found_out() -> None:
+    async def use(echo: Echo, port: Port) -> None:
+        _, writer = await asyncio.open_connection(*host_port(port))
+        await until(lambda: len(echo.lines) == 1)
+        (line,) = echo.lines
+        assert isinstance(line, TcpLine)
+        assert line._transport is not None
+        opened = line._transport.get_extra_info("socket")
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        idle_s, interval_s, count = (opened.getsockopt(socket.IPPROTO_TCP, each) for each in options)
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle_s + interval_s * count <= 60
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
+        writer.close()
+
+    with_port("tcp:127.0.0.1:0", use)
 
 
 def test_a_terminal_that_nobody_reads_keeps_only_the_latest(tmp_path: Path) -> None:

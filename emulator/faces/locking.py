@@ -1,4 +1,4 @@
-"""How often may be guessed: tries of all connections together. Pure."""
+"""How often may be guessed at a password. Pure."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -33,10 +33,14 @@ class TryLock:
 
 @dataclass(slots=True)
 class PasswordLock:
-    """A password, and the tries at it."""
+    """A password, and the tries at it, of all connections together."""
 
     password: bytes
     tries: TryLock = field(default_factory=TryLock)
+
+    def is_shut(self, at_ms: int) -> bool:
+        """Whether not even the password opens it now."""
+        return self.tries.is_shut(at_ms)
 
     def opens(self, given: bytes, at_ms: int) -> bool:
         """Whether this opens the lock now, compared in a time that says nothing of it."""
