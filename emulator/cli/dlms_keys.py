@@ -32,6 +32,11 @@ def read_settings(text: str, policy: int, seed: int, meter: str) -> SecuritySett
     return SecuritySettings(keys, token_bytes(_CHALLENGE_SEED_BYTES), SecurityPolicy(policy))
 
 
+def is_keys(text: str) -> bool:
+    """Whether these are keys themselves, and not the name of a file of them."""
+    return _keys(text) is not None
+
+
 def _read_keys(text: str) -> SecurityKeys:
     typed = _keys(text)
     if typed is not None:

@@ -4,14 +4,16 @@ import asyncio
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from cardreader.readers.virtual import SCHEME, VirtualCard
-from emulator.cli.dlms_keys import read_settings
+from emulator.cli.dlms_counters import begin_counters, file_of
+from emulator.cli.dlms_keys import is_keys, read_settings
 from emulator.cli.meter_options import GUARDED, LEGACY
 from emulator.cli.reading import read_files
 from emulator.cli.trust import read_secrets
@@ -92,8 +94,20 @@ def serve_faces(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs, *, as_json
     choice = _choice(options, spec, scenario.seed)
     check_files(scenario)
     warn(scenario.warnings)
-    meter = InstalledMeter(scenario, spec, home)
-    clock = PacedTime(UtcMs(scenario.start_ms), _rate_permille(options.rate))
+    with ExitStack() as stack:
+        choice = _with_counters(options, choice, spec, now_ms, stack)
+        meter = InstalledMeter(scenario, spec, home)
+        stack.callback(meter.close)
+        _run(meter, options, choice, scenario.start_ms, as_json=as_json)
+    return Exit.DONE
+
+
+def _run(
+    meter: InstalledMeter, options: FaceOptions, choice: FaceChoice, start_ms: int, *, as_json: bool
+) -> None:
+    """Run it until it is cancelled."""
+    spec = meter.spec
+    clock = PacedTime(UtcMs(start_ms), _rate_permille(options.rate))
 
     def tell(places: Mapping[str, str]) -> None:
         told: dict[str, object] = {
@@ -113,14 +127,22 @@ def serve_faces(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs, *, as_json
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         await running
 
-    try:
+    # SIGTERM: whoever sent it wanted the end, and has it.
+    with suppress(asyncio.CancelledError):
         asyncio.run(run())
-    except asyncio.CancelledError:
-        # SIGTERM: whoever sent it wanted the end, and has it.
-        pass
-    finally:
-        meter.close()
-    return Exit.DONE
+
+
+def _with_counters(
+    options: FaceOptions, choice: FaceChoice, spec: MeterSpec, now_ms: UtcMs, stack: ExitStack
+) -> FaceChoice:
+    """With where the counters of its DLMS keys begin. Of keys that were typed the clock alone says it."""
+    security = choice.dlms_security
+    if choice.dlms is None or security is None:
+        return choice
+    is_file = bool(options.dlms_keys) and not is_keys(options.dlms_keys)
+    path = file_of(Path(options.dlms_keys), system_title(spec.id)) if is_file else None
+    begin, keep = begin_counters(path, now_ms, stack)
+    return replace(choice, dlms_security=security._replace(begin=begin, keep=keep))
 
 
 def _scenario(options: FaceOptions, lone: LoneMeter, now_ms: UtcMs) -> tuple[Scenario, HomeKeys | None]:
@@ -231,6 +253,7 @@ def _told_keys(options: FaceOptions, choice: FaceChoice, spec: MeterSpec) -> Map
         "system_title": system_title(spec.id).hex(),
         "encryption_key": keys.encryption.hex(),
         "authentication_key": keys.authentication.hex(),
+        "invocation_counter": str(choice.dlms_security.begin.next_received),
     }
 
 

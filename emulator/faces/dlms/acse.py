@@ -11,6 +11,8 @@ RLRQ: Final = 0x62
 _AARE: Final = 0x61
 # Reason: normal.
 RLRE: Final = bytes.fromhex("6303800100")
+# Reason: not finished.
+RLRE_NOT_FINISHED: Final = bytes.fromhex("6303800101")
 
 # joint-iso-ccitt(2) country(16) country-name(756) identified-organization(5) DLMS-UA(8), and then:
 _DLMS: Final = bytes.fromhex("6085740508")
@@ -33,6 +35,7 @@ CLIENT_BYTES_MIN: Final = 32
 # Calling AP title, and calling authentication value.
 _TITLE: Final = 0xA6
 _SECRET: Final = 0xAC
+_USER_INFORMATION: Final = 0xBE
 _VAA_NAME: Final = b"\x00\x07"
 _INITIATE_REQUEST: Final = 0x01
 _CONFORMANCE_HEAD: Final = b"\x5f\x1f\x04\x00"
@@ -80,22 +83,34 @@ class ContextProposed(NamedTuple):
 
 def read_opening(pdu: bytes) -> AssociationAsked:
     """An AARQ. Raises BrokenPduError."""
+    fields = _read_fields(pdu, AARQ)
+    return AssociationAsked(
+        _inner(fields.get(0xA1, b""), 0x06),
+        fields.get(0x8B, b""),
+        _inner(fields[_TITLE], 0x04) if _TITLE in fields else b"",
+        _inner(fields[_SECRET], 0x80) if _SECRET in fields else b"",
+        _inner(fields.get(_USER_INFORMATION, b""), 0x04),
+    )
+
+
+def read_release(pdu: bytes) -> bytes:
+    """The user information of an RLRQ; empty: it has none. Raises BrokenPduError."""
+    fields = _read_fields(pdu, RLRQ)
+    return _inner(fields[_USER_INFORMATION], 0x04) if _USER_INFORMATION in fields else b""
+
+
+def _read_fields(pdu: bytes, kind: int) -> dict[int, bytes]:
+    """The fields of a PDU of ACSE, by their tags."""
     cursor = Cursor(pdu)
-    if cursor.byte() != AARQ or cursor.length() != cursor.left:
-        raise BrokenPduError("no AARQ")
+    if cursor.byte() != kind or cursor.length() != cursor.left:
+        raise BrokenPduError(f"a PDU of ACSE that is not of the kind {kind}")
     fields: dict[int, bytes] = {}
     while cursor.left:
         tag = cursor.byte()
         if tag in fields:
             raise BrokenPduError(f"field {tag} twice")
         fields[tag] = cursor.take(cursor.length())
-    return AssociationAsked(
-        _inner(fields.get(0xA1, b""), 0x06),
-        fields.get(0x8B, b""),
-        _inner(fields[_TITLE], 0x04) if _TITLE in fields else b"",
-        _inner(fields[_SECRET], 0x80) if _SECRET in fields else b"",
-        _inner(fields.get(0xBE, b""), 0x04),
-    )
+    return fields
 
 
 def _inner(data: bytes, tag: int) -> bytes:
@@ -113,10 +128,10 @@ def read_proposed(initiate: bytes) -> ContextProposed:
     cursor = Cursor(initiate)
     if cursor.byte() != _INITIATE_REQUEST:
         raise BrokenPduError("no InitiateRequest")
-    if _is_there(cursor):
+    if cursor.flag():
         cursor.take(cursor.length())
     for _ in ("response-allowed", "proposed-quality-of-service"):
-        if _is_there(cursor):
+        if cursor.flag():
             cursor.byte()
     version = cursor.byte()
     if cursor.take(len(_CONFORMANCE_HEAD)) != _CONFORMANCE_HEAD:
@@ -124,13 +139,6 @@ def read_proposed(initiate: bytes) -> ContextProposed:
     conformance, client_bytes_max = cursor.number(3), cursor.number(2)
     cursor.end()
     return ContextProposed(version, conformance, client_bytes_max)
-
-
-def _is_there(cursor: Cursor) -> bool:
-    flag = cursor.byte()
-    if flag > 1:
-        raise BrokenPduError(f"{flag} in place of a usage flag")
-    return flag == 1
 
 
 def write_agreed(conformance: int) -> bytes:
@@ -176,7 +184,7 @@ def _write_answer(
         + after
     )
     if user:
-        body += _field(0xBE, _field(0x04, user))
+        body += _field(_USER_INFORMATION, _field(0x04, user))
     return _field(_AARE, body)
 
 

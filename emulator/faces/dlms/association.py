@@ -23,20 +23,20 @@ from emulator.faces.dlms.acse import (
     write_challenge,
     write_rejected,
 )
-from emulator.faces.dlms.ciphering import TITLE_BYTES, ForgedPduError, read_ciphered
+from emulator.faces.dlms.ciphering import TITLE_BYTES, ForgedPduError
 from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome
 from emulator.faces.dlms.model import Client, CosemObject, constant, logical_name, object_list, visible_to
 from emulator.faces.dlms.objects import LOGICAL_DEVICE, objects_of
 from emulator.faces.dlms.secure_channel import (
     CHALLENGE_BYTES,
     CIPHERED_BYTES_MAX,
-    INITIATE_REQUEST,
     INITIATE_RESPONSE,
     SecureChannel,
+    read_ciphered_proposal,
 )
 from emulator.faces.dlms.security import SETUP_NAME, MeterSecurity, WeakPduError
 from emulator.faces.dlms.services import DlmsResult
-from emulator.faces.dlms.values import Cursor, Datum, Tag, octets, structure, write_length
+from emulator.faces.dlms.values import Datum, Tag, octets, structure, write_length
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.locking import PasswordLock
 from emulator.faces.view import FaceView
@@ -94,11 +94,11 @@ def open_association(opening: AssociationAsked, source: int, guards: Guards, at_
     Raises BrokenPduError, and RepeatedPduError for an AARQ of client 1 that has come before.
     """
     if source == Client.MANAGEMENT and guards.security is not None:
-        return _open_secured(opening, guards.security, at_ms)
+        return _open_secured(opening, guards.security)
     refused = _refused(opening, source)
     if refused is None:
         proposed = read_proposed(opening.proposed)
-        refused = _refused_context(proposed, CLIENT_BYTES_MIN)
+        refused = _refused_context(proposed, CLIENT_BYTES_MIN, LN_CONTEXT)
         if refused is None and source == Client.READER and not guards.lock.opens(opening.secret, at_ms):
             refused = write_rejected(Diagnostic.AUTHENTICATION_FAILURE)
         if refused is None:
@@ -111,24 +111,20 @@ def open_association(opening: AssociationAsked, source: int, guards: Guards, at_
     return None, refused
 
 
-def _open_secured(opening: AssociationAsked, security: MeterSecurity, at_ms: int) -> Opened:
-    """Client 1: the proposal is ciphered, and the answer holds a challenge."""
-    refused = _refused_secured(opening, security, at_ms)
+def _open_secured(opening: AssociationAsked, security: MeterSecurity) -> Opened:
+    """Client 1: the proposal is ciphered, and the answer holds a challenge.
+
+    A forged one locks nobody out: a tag of 96 bits is not guessed, and anybody could forge.
+    """
+    refused = _refused_secured(opening, security)
     if refused is not None:
         return None, refused
-    cursor = Cursor(opening.proposed)
-    if cursor.byte() != INITIATE_REQUEST:
-        return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
-    ciphered = read_ciphered(cursor.take(cursor.length()))
-    cursor.end()
     try:
+        ciphered = read_ciphered_proposal(opening.proposed)
         proposed = read_proposed(security.hear(opening.title, ciphered))
-    except WeakPduError:
+    except (WeakPduError, ForgedPduError):
         return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
-    except ForgedPduError:
-        security.lock.judge(is_right=False, at_ms=at_ms)
-        return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
-    refused = _refused_context(proposed, CLIENT_BYTES_MIN + CIPHERED_BYTES_MAX)
+    refused = _refused_context(proposed, CLIENT_BYTES_MIN + CIPHERED_BYTES_MAX, CIPHERED_CONTEXT)
     if refused is not None:
         return None, refused
     conformance = proposed.conformance & (CONFORMANCE | GENERAL_PROTECTION)
@@ -161,7 +157,7 @@ def _refused(opening: AssociationAsked, source: int) -> bytes | None:
     return None
 
 
-def _refused_secured(opening: AssociationAsked, security: MeterSecurity, at_ms: int) -> bytes | None:
+def _refused_secured(opening: AssociationAsked, security: MeterSecurity) -> bytes | None:
     """The AARE that refuses what no key can make good."""
     if opening.context != CIPHERED_CONTEXT:
         return write_rejected(Diagnostic.CONTEXT_NOT_SUPPORTED)
@@ -172,20 +168,21 @@ def _refused_secured(opening: AssociationAsked, security: MeterSecurity, at_ms: 
     # With our own title a client's messages and ours would have the same nonces.
     if len(opening.title) != TITLE_BYTES or opening.title == security.title:
         return _rejected_secured(Diagnostic.TITLE_NOT_RECOGNISED)
-    if len(opening.secret) not in CHALLENGE_BYTES or security.lock.is_shut(at_ms) or security.is_spent:
+    if len(opening.secret) not in CHALLENGE_BYTES or security.is_spent:
         return _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
     return None
 
 
-def _refused_context(proposed: ContextProposed, bytes_min: int) -> bytes | None:
-    """The AARE that refuses what the client proposes, whoever it is."""
+def _refused_context(proposed: ContextProposed, bytes_min: int, context: bytes) -> bytes | None:
+    """The AARE that refuses what the client proposes, whoever it is; `context`: of its application."""
+    error = None
     if proposed.dlms_version < DLMS_VERSION:
-        return write_rejected(Diagnostic.NO_REASON, InitiateError.VERSION_TOO_LOW)
-    if 0 < proposed.client_bytes_max < bytes_min:
-        return write_rejected(Diagnostic.NO_REASON, InitiateError.PDU_TOO_SHORT)
-    if not proposed.conformance & CONFORMANCE:
-        return write_rejected(Diagnostic.NO_REASON, InitiateError.INCOMPATIBLE_CONFORMANCE)
-    return None
+        error = InitiateError.VERSION_TOO_LOW
+    elif 0 < proposed.client_bytes_max < bytes_min:
+        error = InitiateError.PDU_TOO_SHORT
+    elif not proposed.conformance & CONFORMANCE:
+        error = InitiateError.INCOMPATIBLE_CONFORMANCE
+    return None if error is None else write_rejected(Diagnostic.NO_REASON, error, context=context)
 
 
 def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemObject:

@@ -10,6 +10,7 @@ from emulator.faces.dlms.objects import LOGICAL_DEVICE
 from emulator.faces.dlms.session import DlmsSession, SharedState
 from emulator.faces.dlms.values import BrokenPduError
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX, WrappedPdu, take_frame, write_frame
+from emulator.faces.locking import TRIES_MAX
 from emulator.faces.view import FaceView
 from protocols.instants import MINUTE_MS
 
@@ -34,16 +35,18 @@ ConnectionDeed = SendFrame | HangUp | DlmsDeed
 
 
 class WrappedConnection:
-    """One connection of the TCP wrapper, and the session that it carries."""
+    """One connection of the TCP wrapper, and a session of each client that has an association over it."""
 
     def __init__(self, shared: SharedState) -> None:
-        self._session = DlmsSession(shared)
+        self._shared = shared
+        self._sessions: dict[int, DlmsSession] = {}
         self._buffer = b""
+        self._refused_in_a_row = 0
 
     def end(self) -> None:
-        """Forget the association and what has come of a frame."""
+        """Forget all associations, and what has come of a frame."""
         self._buffer = b""
-        self._session.end()
+        self._sessions.clear()
 
     def hear(self, data: bytes, at_ms: int, view: FaceView) -> tuple[ConnectionDeed, ...]:
         """What is to be done, in this order, for the bytes that have come.
@@ -62,9 +65,7 @@ class WrappedConnection:
             return (HangUp(),)
         if frame is None or frame.destination != LOGICAL_DEVICE:
             return ()
-        pdu, deed = self._session.answer(frame.source, frame.pdu, at_ms, view)
-        sent = SendFrame(write_frame(WrappedPdu(frame.destination, frame.source, pdu)))
-        return (sent,) if deed is None else (deed, sent)
+        return self._answer(frame, at_ms, view)
 
     @property
     def has_more(self) -> bool:
@@ -73,3 +74,25 @@ class WrappedConnection:
             return take_frame(self._buffer)[0] is not None
         except BrokenPduError:
             return True
+
+    def _answer(self, frame: WrappedPdu, at_ms: int, view: FaceView) -> tuple[ConnectionDeed, ...]:
+        """Of one pair of ports there is one association (IEC 62056-4-7): that of the client at `source`."""
+        session = self._sessions.pop(frame.source, None) or DlmsSession(self._shared, frame.source)
+        pdu, deed = session.answer(frame.pdu, at_ms, view)
+        # Only a client that there is can open one, so that few are kept.
+        if session.is_open:
+            self._sessions[frame.source] = session
+        deeds: list[ConnectionDeed] = [] if deed is None else [deed]
+        if pdu:
+            deeds.append(SendFrame(write_frame(WrappedPdu(frame.destination, frame.source, pdu))))
+        return (*deeds, HangUp()) if self._is_guessing(session) else tuple(deeds)
+
+    def _is_guessing(self, session: DlmsSession) -> bool:
+        """Whether one opening more was refused than a client that knows its secret sends."""
+        if session.is_open:
+            self._refused_in_a_row = 0
+        self._refused_in_a_row += session.is_refused
+        if self._refused_in_a_row < TRIES_MAX:
+            return False
+        self.end()
+        return True

@@ -76,12 +76,13 @@ class HdlcConnection:
             return _sent(taken.data)
         if len(taken.message) > RECEIVE_BYTES_MAX:
             return _sent(found.link.say(write_fault(ServiceFault.BROKEN)))
-        pdu, deed = found.session.answer(upper_address(frame.source), taken.message, at_ms, view)
-        sent = _sent(found.link.say(pdu))
+        pdu, deed = found.session.answer(taken.message, at_ms, view)
+        sent = _sent(found.link.say(pdu) if pdu else found.link.say_nothing())
         return sent if deed is None else (deed, *sent)
 
     def _new(self, key: tuple[bytes, bytes]) -> _OpenLink:
-        return _OpenLink(HdlcLink(*key, RECEIVE_BYTES_MAX), DlmsSession(self._shared), 0)
+        session = DlmsSession(self._shared, upper_address(key[1]))
+        return _OpenLink(HdlcLink(*key, RECEIVE_BYTES_MAX), session, 0)
 
 
 def _sent(data: bytes) -> tuple[SendFrame, ...]:

@@ -12,6 +12,8 @@ from emulator.faces.view import FaceView
 
 # The six bytes of a logical name end so: the value that counts now, and no billing period.
 _NOW: Final = 255
+# Three letters for the maker, as the FLAG association would give them.
+MAKER: Final = b"RLC"
 
 
 @unique

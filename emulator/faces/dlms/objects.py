@@ -7,7 +7,7 @@ from emulator.faces.dlms.calendars import CALENDARS
 from emulator.faces.dlms.clock import CLOCK
 from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome, refused_and_told
 from emulator.faces.dlms.limiter import LIMITER
-from emulator.faces.dlms.model import CosemObject, constant, logical_name
+from emulator.faces.dlms.model import MAKER, CosemObject, constant, logical_name
 from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
 from emulator.faces.dlms.profiles import WH_PER_DM3, profiles_of
 from emulator.faces.dlms.services import DlmsResult
@@ -24,14 +24,12 @@ _DISCONNECT, _RECONNECT = 1, 2
 _STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
 # Blue Book, class 70: remote connection leads to "ready", and a person connects (3); or connects at once (4).
 _MODE_ARMS, _MODE_CLOSES = 3, 4
-# Three letters for the maker, as the FLAG association would give them.
-_MAKER: Final = b"RLC"
 _NAME_BYTES: Final = 16
 
 
 def device_name(view: FaceView) -> bytes:
     """The logical device name: at most 16 bytes, the first three the maker's."""
-    return (_MAKER + view.name.encode())[:_NAME_BYTES]
+    return (MAKER + view.name.encode())[:_NAME_BYTES]
 
 
 def objects_of(view: FaceView) -> tuple[CosemObject, ...]:

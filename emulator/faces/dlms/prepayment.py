@@ -4,6 +4,7 @@ Amounts are in cents, rounded half to even. The standard's bit 0 of a bit string
 """
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from emulator.faces.dlms.dates import NOT_SPECIFIED
@@ -187,16 +188,23 @@ CREDITS: Final = (
 
 def _unit_charge(commodity_scale: int, reference: Datum, price_ueur: int | None) -> Datum:
     """A price in the finest scale that its 16 bits hold; None: there is none."""
-    scale = _UEUR_SCALE
-    price = 0 if price_ueur is None else price_ueur
-    while abs(price) > _LONG_MAX:
-        price, scale = (price + 5) // 10, scale + 1
+    price, scale = _scaled(price_ueur or 0)
     row = structure(octets(b""), Datum(Tag.LONG, price))
     return structure(
         structure(Datum(Tag.INTEGER, commodity_scale), Datum(Tag.INTEGER, scale)),
         reference,
         array() if price_ueur is None else array(row),
     )
+
+
+def _scaled(price_ueur: int) -> tuple[int, int]:
+    """A price as a number of 16 bits and the finest power of ten that it goes with. Rounded once, half up."""
+    for digits in count():
+        unit = 10**digits
+        price = (price_ueur + unit // 2) // unit
+        if abs(price) <= _LONG_MAX:
+            return price, _UEUR_SCALE + digits
+    raise AssertionError("every price has a last digit")
 
 
 def _reference(class_id: int, name: bytes, attribute: int) -> Datum:

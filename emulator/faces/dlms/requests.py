@@ -4,6 +4,7 @@ At most one value is under way in blocks, in either direction: any other request
 was not due ends it too, so that nothing is ever done with half of a value.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from emulator.faces.dlms.model import Access, CosemObject
 from emulator.faces.dlms.objects import objects_of
 from emulator.faces.dlms.services import (
     BLOCK_HEAD_BYTES,
+    CONFIRMED,
     ActionBlockRequest,
     ActionRequest,
     DataBlock,
@@ -50,6 +52,8 @@ _GET_HEAD_BYTES: Final = 4
 _LIST_HEAD_BYTES: Final = 3
 # A signed document is the longest value that means anything here; its tag and length come before it.
 LONG_BYTES_MAX: Final = PAYLOAD_BYTES_MAX + 5
+# A load profile and all objects beside it fit; what comes behind more than that is to be asked for alone.
+LIST_BYTES_MAX: Final = 64 * 1024
 # What an association must have agreed on for each.
 _SERVICES: Final = {
     GetRequest: acse.GET,
@@ -60,6 +64,7 @@ _SERVICES: Final = {
     ActionBlockRequest: acse.ACTION | acse.ACTION_BLOCKS,
 }
 Answer = tuple[bytes, DlmsDeed | None]
+Served = GetRequest | GetListRequest | SetRequest | SetBlockRequest | ActionRequest | ActionBlockRequest
 
 
 @dataclass(slots=True)
@@ -99,7 +104,10 @@ class RequestServer:
         self._by_name: dict[bytes, CosemObject] = {}
 
     def serve(self, pdu: bytes, view: FaceView) -> Answer:
-        """The answer to a request, and what is done before it is sent. Raises BrokenPduError."""
+        """The answer to a request, and what is done before it is sent. Raises BrokenPduError.
+
+        Empty: a SET or an ACTION that is not confirmed. A GET always is (IEC 62056-5-3).
+        """
         going, coming = self._going, self._coming
         self._going = self._coming = None
         request = read_request(pdu)
@@ -110,6 +118,11 @@ class RequestServer:
         agreed = _SERVICES[type(request)]
         if self._association.conformance & agreed != agreed:
             return write_fault(ServiceFault.NOT_SUPPORTED), None
+        answer, deed = self._answer(request, coming, pdu, view)
+        is_confirmed = request.invoke & CONFIRMED or isinstance(request, GetRequest | GetListRequest)
+        return answer if is_confirmed else b"", deed
+
+    def _answer(self, request: Served, coming: _LongRequest | None, pdu: bytes, view: FaceView) -> Answer:
         match request:
             case GetRequest():
                 return self._get(request, view), None
@@ -137,10 +150,18 @@ class RequestServer:
         return self._long(request.invoke, found)
 
     def _get_list(self, request: GetListRequest, view: FaceView) -> bytes:
-        data = write_answers([self._read(each, view) for each in request.wanted])
+        data = write_answers(self._read_list(request.wanted, view))
         if len(data) + _LIST_HEAD_BYTES <= self._association.send_bytes_max:
             return write_get_list(request.invoke, data)
         return self._long(request.invoke, data)
+
+    def _read_list(self, wanted: tuple[WantedAttribute, ...], view: FaceView) -> Iterator[bytes | DlmsResult]:
+        """Each as far as there is room: a list of whole profiles would hold up everybody for seconds."""
+        held_bytes = 0
+        for each in wanted:
+            found = self._read(each, view) if held_bytes < LIST_BYTES_MAX else DlmsResult.OTHER_REASON
+            held_bytes += 0 if isinstance(found, DlmsResult) else len(found)
+            yield found
 
     def _read(self, wanted: WantedAttribute, view: FaceView) -> bytes | DlmsResult:
         """An attribute, or the part of it that is wanted, as it is sent."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from emulator.faces.dlms.ciphering import (
-    COUNTER_MAX,
     TITLE_BYTES,
+    Ciphered,
     ForgedPduError,
     counter_of,
     is_proof,
@@ -20,7 +20,8 @@ from emulator.faces.dlms.ciphering import (
 from emulator.faces.dlms.security import MeterSecurity
 from emulator.faces.dlms.values import BrokenPduError, Cursor, write_length
 
-INITIATE_REQUEST, INITIATE_RESPONSE = 0x21, 0x28
+_INITIATE_REQUEST: Final = 0x21
+INITIATE_RESPONSE: Final = 0x28
 CHALLENGE_BYTES: Final = range(8, 65)
 # What ciphering adds to an answer at most: a tag and lengths, title, control, counter, tag.
 CIPHERED_BYTES_MAX: Final = 32
@@ -36,6 +37,16 @@ class OpenedPdu(NamedTuple):
     pdu: bytes
     control: int
     is_general: bool
+
+
+def read_ciphered_proposal(data: bytes) -> Ciphered:
+    """A ciphered InitiateRequest. Raises BrokenPduError; ForgedPduError where it is not ciphered."""
+    cursor = Cursor(data)
+    if cursor.byte() != _INITIATE_REQUEST:
+        raise ForgedPduError
+    ciphered = read_ciphered(cursor.take(cursor.length()))
+    cursor.end()
+    return ciphered
 
 
 @dataclass(slots=True)
@@ -76,12 +87,15 @@ class SecureChannel:
         said = self.security.say(opened.control, answer)
         return head + write_length(len(said)) + said
 
-    def prove(self, proof: bytes, at_ms: int) -> bytes | None:
-        """Our proof for a client's; None: its own is none, or too many were none."""
+    def open_proposal(self, data: bytes) -> None:
+        """A ciphered InitiateRequest, with which a client ends what it has opened. Raises as `open`."""
+        self.security.hear(self.client_title, read_ciphered_proposal(data))
+
+    def prove(self, proof: bytes) -> bytes | None:
+        """Our proof for a client's; None: its own is none."""
         security = self.security
-        is_right = is_proof(security.settings.keys, self.client_title, self.asked, proof)
-        if not security.lock.judge(is_right=is_right, at_ms=at_ms):
+        if not is_proof(security.settings.keys, self.client_title, self.asked, proof):
             return None
-        security.next_heard = max(security.next_heard, min(counter_of(proof) + 1, COUNTER_MAX + 1))
+        security.counters.receive(counter_of(proof))
         security.client_title, self.is_proven = self.client_title, True
-        return proof_of(security.settings.keys, security.title, security.draw_counter(), self.heard)
+        return proof_of(security.settings.keys, security.title, security.counters.draw(), self.heard)

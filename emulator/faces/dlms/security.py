@@ -1,7 +1,7 @@
 """What a meter knows of its secure clients: keys, policy, counters, and the objects that show it. Pure.
 
 One key serves all clients that have it, and one counter counts what they send: what does not grow is a
-repetition, whoever sent it. `next_heard` and `next_said` never go back while a key is in use.
+repetition, whoever sent it.
 """
 
 import hmac
@@ -20,16 +20,19 @@ from emulator.faces.dlms.ciphering import (
     protect,
     unprotect,
 )
-from emulator.faces.dlms.deeds import BringUnsignedRequest, ClockPreset, GivenValue, Outcome
-from emulator.faces.dlms.model import CosemObject, constant, logical_name
-from emulator.faces.dlms.services import DlmsResult
+from emulator.faces.dlms.deeds import refused_and_told
+from emulator.faces.dlms.invocation_counters import (
+    FIRST_COUNTERS,
+    CounterPair,
+    InvocationCounters,
+    Keep,
+    keep_nothing,
+)
+from emulator.faces.dlms.model import MAKER, CosemObject, constant, logical_name
 from emulator.faces.dlms.values import Datum, Tag, octets
-from emulator.faces.locking import TryLock
-from emulator.faces.view import FaceView
 
 SETUP_NAME: Final = logical_name("0-0:43.0.0")
 _COUNTER_NAME: Final = logical_name("0-0:43.1.0")
-_MAKER: Final = b"RLC"
 _SUITE: Final = 0
 _CHALLENGE_BYTES: Final = 16
 
@@ -62,20 +65,20 @@ class WeakPduError(Exception):
 
 def system_title(meter: str) -> bytes:
     """A meter's system title: three letters of its maker, and five bytes of its name's digest."""
-    return _MAKER + sha256(meter.encode()).digest()[: TITLE_BYTES - len(_MAKER)]
+    return MAKER + sha256(meter.encode()).digest()[: TITLE_BYTES - len(MAKER)]
 
 
 class SecuritySettings(NamedTuple):
-    """What a meter is given: keys, 32 bytes of chance for its challenges, and what it wants of messages."""
+    """What a meter is given: keys, 32 bytes of chance for its challenges, and what it wants of messages.
+
+    `begin`: where its counters go on; `keep`: where it has them written down.
+    """
 
     keys: SecurityKeys
     challenge_seed: bytes
     policy: SecurityPolicy = SecurityPolicy.AUTHENTICATED_AND_ENCRYPTED
-
-
-def _unsigned(asked: GivenValue, _view: FaceView, _preset: ClockPreset) -> Outcome:
-    """A policy or a key takes signatures, and this has none: the firmware is told, and refuses it."""
-    return DlmsResult.READ_WRITE_DENIED, BringUnsignedRequest(asked.pdu)
+    begin: CounterPair = FIRST_COUNTERS
+    keep: Keep = keep_nothing
 
 
 @dataclass(slots=True)
@@ -84,39 +87,35 @@ class MeterSecurity:
 
     settings: SecuritySettings
     title: bytes
-    lock: TryLock = field(default_factory=TryLock)
-    # The smallest counter that is taken from a client, and the next one that is sent.
-    next_heard: int = 0
-    next_said: int = 1
     client_title: bytes = b""
     challenges: int = 0
+    counters: InvocationCounters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counters = InvocationCounters(*self.settings.begin, self.settings.keep)
 
     @property
     def is_spent(self) -> bool:
         """Whether a counter has come to its end: the keys have served for as long as they may."""
-        # An answer to a challenge takes two.
-        return self.next_said > COUNTER_MAX - 1 or self.next_heard > COUNTER_MAX
+        return self.counters.are_spent
 
     def hear(self, title: bytes, ciphered: Ciphered) -> bytes:
-        """What a client says. Raises Forged-, Weak- or RepeatedPduError; then nothing has changed."""
+        """What a client says. Raises Forged-, Weak- or RepeatedPduError; then nothing has changed.
+
+        Raises SpentKeysError where no counter is left, or where those that are cannot be written down.
+        """
         needed = _NEEDED[self.settings.policy]
         if ciphered.control & needed != needed:
             raise WeakPduError
         plain = unprotect(self.settings.keys, title, ciphered)
-        if ciphered.counter < self.next_heard:
-            raise RepeatedPduError(self.next_heard)
-        self.next_heard = ciphered.counter + 1
+        if ciphered.counter < self.counters.next_received:
+            raise RepeatedPduError(self.counters.next_received)
+        self.counters.receive(ciphered.counter)
         return plain
 
     def say(self, control: int, plain: bytes) -> bytes:
         """An answer, protected as what it answers."""
-        return protect(self.settings.keys, self.title, control, self.draw_counter(), plain)
-
-    def draw_counter(self) -> int:
-        """A counter that no message of ours has had."""
-        assert self.next_said <= COUNTER_MAX, "whoever asks has looked at `is_spent`"
-        self.next_said += 1
-        return self.next_said - 1
+        return protect(self.settings.keys, self.title, control, self.counters.draw(), plain)
 
     def draw_challenge(self) -> bytes:
         """A challenge that nobody has been given before, and nobody can foresee."""
@@ -133,8 +132,10 @@ class MeterSecurity:
             4: lambda _view: octets(self.client_title),
             5: constant(octets(self.title)),
         }
-        heard = {2: lambda _view: Datum(Tag.DOUBLE_LONG_UNSIGNED, min(self.next_heard, COUNTER_MAX))}
+        expected = {
+            2: lambda _view: Datum(Tag.DOUBLE_LONG_UNSIGNED, min(self.counters.next_received, COUNTER_MAX))
+        }
         return (
-            CosemObject(64, 0, SETUP_NAME, setup, methods={1: _unsigned, 2: _unsigned}),
-            CosemObject(1, 0, _COUNTER_NAME, heard, is_public=True),
+            CosemObject(64, 0, SETUP_NAME, setup, methods={1: refused_and_told, 2: refused_and_told}),
+            CosemObject(1, 0, _COUNTER_NAME, expected, is_public=True),
         )

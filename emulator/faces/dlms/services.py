@@ -1,6 +1,6 @@
 """GET, SET and ACTION of xDLMS (IEC 62056-5-3): requests that are read, answers that are written. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
@@ -12,6 +12,8 @@ _GET_ANSWER, _SET_ANSWER, _ACTION_ANSWER = 0xC4, 0xC5, 0xC7
 _NORMAL, _GET_BLOCK, _LIST, _SET_BLOCK_TAKEN, _SET_LAST_BLOCK, _ACTION_BLOCK_TAKEN = 1, 2, 3, 2, 3, 4
 # Of an answer with a block: what is not its data.
 BLOCK_HEAD_BYTES: Final = 14
+# Invoke-id-and-priority: the bit of the service class.
+CONFIRMED: Final = 0x40
 # Attributes in one GET: as many as an object has, and more than any answer of one block holds.
 GET_LIST_MAX: Final = 32
 
@@ -241,10 +243,10 @@ def write_get_list(invoke: int, data: bytes) -> bytes:
     return bytes((_GET_ANSWER, _LIST, invoke)) + data
 
 
-def write_answers(answers: Sequence[bytes | DlmsResult]) -> bytes:
+def write_answers(answers: Iterable[bytes | DlmsResult]) -> bytes:
     """For each of a list its encoded value, or why there is none."""
-    each = (bytes((1, one)) if isinstance(one, DlmsResult) else b"\x00" + one for one in answers)
-    return write_length(len(answers)) + b"".join(each)
+    each = [bytes((1, one)) if isinstance(one, DlmsResult) else b"\x00" + one for one in answers]
+    return write_length(len(each)) + b"".join(each)
 
 
 def write_block(invoke: int, block: int, data: bytes, *, is_last: bool) -> bytes:
@@ -295,4 +297,4 @@ def write_counter_fault(expected: int) -> bytes:
 
 def write_action_value(invoke: int, data: bytes) -> bytes:
     """An ACTION that has succeeded, and gives a value back, which is encoded already."""
-    return bytes((0xC7, _NORMAL, invoke, DlmsResult.SUCCESS, 1, 0)) + data
+    return bytes((_ACTION_ANSWER, _NORMAL, invoke, DlmsResult.SUCCESS, 1, 0)) + data

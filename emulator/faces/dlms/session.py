@@ -1,4 +1,4 @@
-"""A meter's end of one DLMS association: requests in, answers and deeds out. Pure.
+"""A meter's end of what one client has: an association, requests in, answers and deeds out. Pure.
 
 Whatever carries the requests (`connection.py`) does the deeds, and brings a view of the present. Instants
 (`at_ms`) are of a counter of the caller.
@@ -11,6 +11,7 @@ from emulator.faces.dlms import acse
 from emulator.faces.dlms.association import ASSOCIATION_NAME, Association, Guards, open_association
 from emulator.faces.dlms.ciphering import ForgedPduError
 from emulator.faces.dlms.deeds import ClockPreset
+from emulator.faces.dlms.invocation_counters import SpentKeysError
 from emulator.faces.dlms.requests import Answer, RequestServer
 from emulator.faces.dlms.secure_channel import SecureChannel
 from emulator.faces.dlms.security import RepeatedPduError, WeakPduError
@@ -42,63 +43,91 @@ class SharedState:
 
 
 class DlmsSession:
-    """At most one association at a time, of the client that opened it."""
+    """What a client has over one line: at most one association. `client_sap`: which client it is.
 
-    def __init__(self, shared: SharedState) -> None:
+    `is_refused`: the last message was an opening that opens nothing, whoever repeats it.
+    """
+
+    def __init__(self, shared: SharedState, client_sap: int) -> None:
         self._shared = shared
+        self._client_sap = client_sap
         self._association: Association | None = None
         self._server: RequestServer | None = None
+        self.is_refused = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an association, also one whose client's proof is still to come."""
+        return self._association is not None
 
     def end(self) -> None:
         """Forget the association."""
         self._association = self._server = None
 
-    def answer(self, client: int, pdu: bytes, at_ms: int, view: FaceView) -> Answer:
-        """The answer to what a client says, and the deed that comes before it."""
-        tag = pdu[:1]
+    def answer(self, pdu: bytes, at_ms: int, view: FaceView) -> Answer:
+        """The answer to what the client says (empty: it wants none), and the deed that comes before it."""
+        tag, self.is_refused = pdu[:1], False
         try:
             if tag == bytes((acse.AARQ,)):
-                return self._open(client, pdu, at_ms), None
-            if self._association is None or self._server is None or client != self._association.client:
+                return self._open(pdu, at_ms), None
+            if self._association is None or self._server is None:
                 return write_fault(ServiceFault.NOT_ASSOCIATED), None
-            if tag == bytes((acse.RLRQ,)):
-                self.end()
-                return acse.RLRE, None
             channel = self._association.channel
+            if tag == bytes((acse.RLRQ,)):
+                return self._release(channel, pdu), None
             if channel is None:
                 return self._server.serve(pdu, view)
-            if channel.security.is_spent:
-                self.end()
-                return write_fault(ServiceFault.NOT_DECIPHERED), None
-            opened = channel.open(pdu)
-            if channel.is_proven:
-                answer, deed = self._server.serve(opened.pdu, view)
-            else:
-                answer, deed = self._prove(channel, opened.pdu, at_ms), None
-            return channel.close(opened, answer), deed
+            return self._serve_secured(channel, self._server, pdu, view)
         except BrokenPduError:
             return write_fault(ServiceFault.BROKEN), None
         except (ForgedPduError, WeakPduError):
             return write_fault(ServiceFault.NOT_DECIPHERED), None
+        except SpentKeysError:
+            self.end()
+            return write_fault(ServiceFault.NOT_DECIPHERED), None
         except RepeatedPduError as error:
             return write_counter_fault(error.expected), None
 
-    def _prove(self, channel: SecureChannel, pdu: bytes, at_ms: int) -> bytes:
+    def _serve_secured(
+        self, channel: SecureChannel, server: RequestServer, pdu: bytes, view: FaceView
+    ) -> Answer:
+        opened = channel.open(pdu)
+        if channel.is_proven:
+            answer, deed = server.serve(opened.pdu, view)
+        else:
+            answer, deed = self._prove(channel, opened.pdu), None
+        return channel.close(opened, answer) if answer else b"", deed
+
+    def _prove(self, channel: SecureChannel, pdu: bytes) -> bytes:
         """The client's proof, and ours. Whoever has none has lost the association."""
         request = read_request(pdu)
         if not isinstance(request, ActionRequest) or request.member != REPLY_TO_HLS:
             return write_fault(ServiceFault.NOT_ASSOCIATED)
-        proof = channel.prove(request.value.octets, at_ms)
+        proof = channel.prove(request.value.octets)
         if proof is None:
             self.end()
             return write_action(request.invoke, DlmsResult.READ_WRITE_DENIED)
         return write_action_value(request.invoke, write_value(octets(proof)))
 
-    def _open(self, client: int, pdu: bytes, at_ms: int) -> bytes:
+    def _release(self, channel: SecureChannel | None, pdu: bytes) -> bytes:
+        """The association ends; a ciphered one by what is ciphered alone, else anybody could end it.
+
+        IEC 62056-5-3, A-RELEASE: the user information of such an RLRQ is a ciphered InitiateRequest.
+        """
+        if channel is not None:
+            proposed = acse.read_release(pdu)
+            if not proposed:
+                return acse.RLRE_NOT_FINISHED
+            channel.open_proposal(proposed)
+        self.end()
+        return acse.RLRE
+
+    def _open(self, pdu: bytes, at_ms: int) -> bytes:
         """A new association ends the one before, also if it is refused."""
         self.end()
         opening = acse.read_opening(pdu)
-        self._association, answer = open_association(opening, client, self._shared.guards, at_ms)
+        self._association, answer = open_association(opening, self._client_sap, self._shared.guards, at_ms)
+        self.is_refused = self._association is None
         if self._association is not None:
             self._server = RequestServer(self._association, self._shared.preset)
         return answer

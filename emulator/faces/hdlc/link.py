@@ -92,6 +92,10 @@ class HdlcLink:
             self._waiting.append(HdlcFrame(self._client, self._meter, 0, part, at + size < len(data)))
         return self._poll()
 
+    def say_nothing(self) -> bytes:
+        """The message that has come wants no answer: that we have it is all that the poll is told."""
+        return self._poll()
+
     def _open(self, info: bytes) -> bytes:
         """Agree on parameters, and begin anew. One that is open already is opened again."""
         self._parameters = None

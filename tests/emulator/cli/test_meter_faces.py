@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import serial
+from dlms_cosem import cosem, utils
 from dlms_cosem.clients.dlms_client import DlmsClient
-from dlms_cosem.enumerations import AuthenticationMechanism
+from dlms_cosem.enumerations import AuthenticationMechanism, CosemInterface
 from dsmr_parser import telegram_specifications
 from dsmr_parser.parsers import TelegramParser
 
@@ -98,6 +99,7 @@ WRONG = [
 ]
 
 
+COUNTER = cosem.CosemAttribute(CosemInterface.DATA, cosem.Obis(0, 0, 43, 1, 0), 2)
 KEYS = "000102030405060708090a0b0c0d0e0f", "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
 
 
@@ -110,6 +112,9 @@ def test_a_secure_client_opens_with_the_keys_that_are_printed_or_brought(tmp_pat
         assert bool(shown) == (not typed)
         keys = (shown["encryption_key"], shown["authentication_key"]) if shown else KEYS
         host, port = line["faces"]["dlms"].removeprefix("tcp:").split(":")
+        with DlmsClient.with_tcp_transport(host, int(port), 16, 1).session() as opened:
+            expected = utils.parse_as_dlms_data(opened.get(COUNTER))
+        assert shown.get("invocation_counter", str(expected)) == str(expected)
         client = DlmsClient.with_tcp_transport(
             host,
             int(port),
@@ -118,6 +123,7 @@ def test_a_secure_client_opens_with_the_keys_that_are_printed_or_brought(tmp_pat
             authentication_method=AuthenticationMechanism.HLS_GMAC,
             encryption_key=bytes.fromhex(keys[0]),
             authentication_key=bytes.fromhex(keys[1]),
+            client_initial_invocation_counter=expected,
         )
         with client.session() as opened:
             assert opened.dlms_connection.meter_system_title[:3] == b"RLC"

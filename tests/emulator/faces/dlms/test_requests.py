@@ -1,6 +1,7 @@
 """Lists, and values in blocks: whatever way a value is split, it means the same or nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.faces.demand import QUARTER_MS
 from emulator.faces.dlms.deeds import BringUnsignedDate, BringUnsignedRequest
-from emulator.faces.dlms.requests import LONG_BYTES_MAX
+from emulator.faces.dlms.requests import LIST_BYTES_MAX, LONG_BYTES_MAX
 from emulator.faces.dlms.services import GET_LIST_MAX
 from emulator.faces.dlms.values import write_length
+from emulator.faces.load_profile import QUARTERS_KEPT, LoadProfile, QuarterFlag, QuarterRow
+from protocols.instants import UtcMs
 from tests.emulator.faces.dlms.talking import ALL, Talk, opened
 
 # How an attribute or a method is named.
@@ -165,6 +169,20 @@ def test_a_list_gives_what_each_alone_gives(names: list[str], pdu_bytes: int) ->
     single = [get(talk, f"c001c1 {name} 00", pdu_bytes) for name in names]
     listed = get(talk, f"c003c1 {len(names):02x} " + " ".join(f"{name} 00" for name in names), pdu_bytes)
     assert listed == write_length(len(names)) + b"".join(single)
+
+
+def test_of_a_list_no_more_is_read_than_there_is_room_for() -> None:
+    rows = tuple(
+        QuarterRow(UtcMs(each * QUARTER_MS), each, QuarterFlag.NONE) for each in range(QUARTERS_KEPT)
+    )
+    talk = opened(conformance=ALL)
+    talk.view = replace(talk.view, load_profile=LoadProfile(0, rows=rows))
+    profile = "0007 0100630100ff 02 00"
+    one = get(talk, f"c001c1 {profile}", 1_024)
+    several = -(-LIST_BYTES_MAX // len(one))
+    answers = get(talk, f"c003c1 20 {' '.join([profile] * GET_LIST_MAX)}", 1_024)
+    refused = b"\x01\xfa" * (GET_LIST_MAX - several)
+    assert answers == bytes((GET_LIST_MAX,)) + (b"\x00" + one) * several + refused
 
 
 def test_a_list_that_is_too_long_is_broken() -> None:

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.faces.dlms.ciphering import COUNTER_MAX, Ciphered, SecurityKeys, is_proof
-from emulator.faces.dlms.connection import SendFrame
+from emulator.faces.dlms.connection import HangUp
 from emulator.faces.dlms.deeds import BringUnsignedRequest
 from emulator.faces.dlms.security import MeterSecurity, SecurityPolicy, SecuritySettings, WeakPduError
-from emulator.faces.locking import LOCKED_MS, TRIES_MAX
+from emulator.faces.locking import TRIES_MAX
 from tests.emulator.faces.dlms.securing import (
     CHALLENGE,
     CIPHERED,
@@ -39,8 +39,21 @@ def test_four_passes_open_it_and_both_ends_are_proven() -> None:
     assert is_proof(KEYS, METER, CHALLENGE, proof[8:])
     for general in (False, True):
         assert talk.serve(GET_TIME, general=general)[:12] == "c401c100090c"
-    assert talk.say("6200", 1) == "6303800100"
+    release = talk.ciphered(INITIATE)
+    forged = bytes((0x21, len(release))) + release[:-1] + bytes((release[-1] ^ 1,))
+    # Anybody can say that it is over; whoever opened it can prove it.
+    assert talk.say("6203800100", 1) == "6303800101"
+    assert talk.say(rlrq(forged), 1) == NOT_DECIPHERED
+    assert talk.serve(GET_TIME)[:12] == "c401c100090c"
+    release = talk.ciphered(INITIATE)
+    assert talk.say(rlrq(bytes((0x21, len(release))) + release), 1) == "6303800100"
     assert talk.serve(GET_TIME) == NOT_ASSOCIATED
+
+
+def rlrq(user: bytes) -> bytes:
+    """A request to end an association, with this user information."""
+    body = b"\x80\x01\x00" + bytes((0xBE, len(user) + 2, 0x04, len(user))) + user
+    return bytes((0x62, len(body))) + body
 
 
 def test_before_the_proof_nothing_is_served() -> None:
@@ -84,7 +97,7 @@ OPENINGS = [
 @pytest.mark.parametrize(("talk", "words", "diagnostic"), OPENINGS)
 def test_who_does_not_open_it(talk: SecureTalk, words: dict[str, str], diagnostic: str) -> None:
     assert REFUSED + "01" + diagnostic in talk.ask(talk.opening(**words))  # type: ignore[arg-type] # a table
-    assert talk.security.next_heard == 0
+    assert talk.security.counters.next_received == 0
     assert talk.say(b"\xc8\x01\x00", 1) == NOT_ASSOCIATED
 
 
@@ -147,31 +160,28 @@ def test_the_counter_is_read_by_anybody_and_tells_what_to_begin_with() -> None:
     assert public.say("c001c1 0040 00002b0000ff 02 00") == "c401c1001603"
 
 
-def test_the_third_wrong_proof_locks_client_one_alone_for_ten_minutes() -> None:
+def test_who_has_no_proof_loses_the_association_and_locks_nobody_out() -> None:
     state = shared()
-    for number in range(TRIES_MAX):
+    for number in range(2 * TRIES_MAX):
         talk = SecureTalk(state, counter=100 * number)
         talk.ask()
         talk.asked = bytes(16)
         assert talk.prove() == "c701c10300"
         assert talk.serve(GET_TIME) == NOT_ASSOCIATED
-    late = SecureTalk(state, counter=900)
-    assert REFUSED + "010d" in late.ask()
-    assert Talk(state).say(READER)[:2] == "61"
-    late.at_ms = LOCKED_MS
-    assert "a10302010e" in late.ask()
-    assert late.prove()[:8] == "c701c100"
+    assert associated(state, counter=9_000).serve(GET_TIME)[:8] == "c401c100"
 
 
-def test_the_third_forged_opening_locks_also_those_that_wait_for_their_proof() -> None:
+def test_forged_openings_lock_nobody_out_and_the_third_ends_its_connection() -> None:
     state = shared()
     waiting = SecureTalk(state)
     waiting.ask()
-    for _ in range(TRIES_MAX):
-        forger = SecureTalk(state)
-        forger.keys = SecurityKeys(bytes(16), bytes(16))
+    forger = SecureTalk(state)
+    forger.keys = SecurityKeys(bytes(16), bytes(16))
+    for number in range(1, 2 * TRIES_MAX):
         assert REFUSED + "010d" in forger.ask()
-    assert waiting.prove() == "c701c10300"
+        assert forger.brought == [HangUp()] * max(number - TRIES_MAX + 1, 0)
+    assert waiting.prove()[:8] == "c701c100"
+    assert associated(state, counter=50).serve(GET_TIME)[:8] == "c401c100"
 
 
 @pytest.mark.parametrize("request_hex", [CUT, KEY_TRANSFER, KEY_TRANSFER.replace("02 01", "01 01")])
@@ -204,7 +214,10 @@ def test_answers_are_as_long_as_agreed_with_all_that_is_around_them() -> None:
     assert 80 <= len(talk.say(b"\xdb\x08" + talk.title + bytes((len(sent),)) + sent, 1)) // 2 <= 100
     short = SecureTalk()
     proposed = short.ciphered(INITIATE[:-2] + (63).to_bytes(2, "big"))
-    assert "be0604040e010603" in short.ask(short.opening(user=bytes((0x21, len(proposed))) + proposed))
+    refused = short.ask(short.opening(user=bytes((0x21, len(proposed))) + proposed))
+    # The same context as was asked for, and what of the proposal cannot be.
+    assert refused[4:26] == CIPHERED
+    assert "be0604040e010603" in refused
 
 
 def test_keys_whose_counter_is_spent_open_nothing_more() -> None:
@@ -214,7 +227,7 @@ def test_keys_whose_counter_is_spent_open_nothing_more() -> None:
     assert talk.security.is_spent
     assert REFUSED + "010d" in SecureTalk(talk.state, counter=7).ask()
     talk = associated()
-    talk.security.next_said = COUNTER_MAX
+    talk.security.counters.next_sent = COUNTER_MAX
     assert talk.serve(GET_TIME) == NOT_DECIPHERED
 
 
@@ -229,14 +242,14 @@ def test_no_challenge_and_no_counter_of_ours_comes_twice() -> None:
 @given(st.data(), st.booleans())
 def test_a_changed_byte_leaves_everything_as_it_was(data: st.DataObject, general: bool) -> None:
     talk = associated()
-    expected = talk.security.next_heard
+    expected = talk.security.counters.next_received
     sent = talk.ciphered(bytes.fromhex(CUT))
     tag = b"\xdb\x08" + talk.title if general else b"\xcb"
     pdu = bytearray(tag + bytes((len(sent),)) + sent)
     pdu[data.draw(st.integers(0, len(pdu) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     answer = talk.say(bytes(pdu), 1)
     assert answer in (BROKEN, NOT_DECIPHERED)
-    assert (talk.brought, talk.security.next_heard) == ([], expected)
+    assert (talk.brought, talk.security.counters.next_received) == ([], expected)
 
 
 PDUS = st.one_of(
@@ -256,8 +269,9 @@ def test_whatever_comes_without_the_keys_brings_nothing_and_moves_no_counter(
 ) -> None:
     before = associated()
     talk = before if is_associated else SecureTalk(before.state)
-    expected = talk.security.next_heard
+    expected = talk.security.counters.next_received
     for pdu in pdus:
         assert 6 <= len(talk.say(pdu, 1)) <= 400
-    assert (talk.brought, talk.security.next_heard) == ([], expected)
-    assert all(isinstance(each, SendFrame) for each in talk.raw(b""))
+    # The third refusal in a row ends the connection; nothing else is to be done but to answer.
+    assert set(talk.brought) <= {HangUp()}
+    assert talk.security.counters.next_received == expected

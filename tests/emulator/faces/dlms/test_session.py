@@ -150,6 +150,45 @@ def test_a_preset_waits_for_its_time() -> None:
     assert times == [1_593_813_600_000, shown_ms, 1_593_813_600_000]
 
 
+def test_clients_have_an_association_each_over_one_connection() -> None:
+    talk = opened()
+    assert talk.say(PUBLIC, 16)[:2] == "61"
+    assert [talk.say(GET_TIME, source)[:8] for source in (2, 16, 1)] == ["c401c100"] * 2 + [NOT_ASSOCIATED]
+    assert talk.say("6200", 16) == "6303800100"
+    assert talk.say(GET_TIME, 16) == NOT_ASSOCIATED
+    assert talk.say(GET_TIME)[:8] == "c401c100"
+
+
+def test_the_third_opening_in_a_row_that_is_refused_ends_the_connection() -> None:
+    talk = opened()
+    wrong = READER.replace(PASSWORD, b"secreT")
+    for client in (2, 77):
+        talk.say(wrong, client)
+    assert talk.brought == []
+    talk.say(PUBLIC, 16)
+    for client in (7, 2):
+        talk.say(wrong, client)
+    assert talk.brought == []
+    talk.say(wrong, 77)
+    assert talk.brought == [HangUp()]
+
+
+UNCONFIRMED = [
+    ("c10181 0008 0000010000ff 02 00 090c 07e40704ff000000008000ff", BringUnsignedDate),
+    ("c30181 0046 000060030aff 01 01 0f00", BringUnsignedRequest),
+    ("c10181 0008 0000010000ff 03 00 10 0000", None),
+]
+
+
+@pytest.mark.parametrize(("pdu", "deed"), UNCONFIRMED)
+def test_what_is_not_confirmed_is_done_and_not_answered(pdu: str, deed: type | None) -> None:
+    talk = opened()
+    assert talk.say(pdu) == ""
+    assert [type(each) for each in talk.brought] == ([] if deed is None else [deed])
+    # A GET always is.
+    assert talk.say(GET_TIME.replace("c001c1", "c00181"))[:8] == "c4018100"
+
+
 def test_an_association_ends_and_another_client_on_its_connection_has_none() -> None:
     talk = opened()
     assert talk.say(GET_TIME, source=16) == NOT_ASSOCIATED
@@ -214,8 +253,8 @@ def test_whatever_comes_gets_one_short_answer_and_no_public_client_brings_anythi
         assert 6 <= len(answer) <= 2 * RECEIVE_BYTES_MAX
         # An answer is one of: AARE, RLRE, GET, SET, ACTION, exception.
         assert answer[:2] in ("61", "63", "c4", "c5", "c7", "d8")
-    assert source == 2 or talk.brought == []
-    assert not any(isinstance(each, HangUp) for each in talk.brought)
+    # The third opening in a row that is refused ends the connection.
+    assert source == 2 or set(talk.brought) <= {HangUp()}
 
 
 @given(st.lists(st.binary(max_size=64), max_size=8))
