@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, unique
 from typing import Final
 
-from emulator.faces.dlms.deeds import Doing
+from emulator.faces.dlms.deeds import Doing, refused_and_told
 from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.values import NULL, Datum, Tag, array, octets, structure
 from emulator.faces.view import FaceView
@@ -42,7 +42,7 @@ PartReading = Callable[[Datum, FaceView], Datum | DlmsResult]
 class CosemObject:
     """`readings`: attributes from 2 on, by number; the first is the logical name.
 
-    `writes` and `methods`: what all but the public client may write and invoke, by number. `parts`: of an
+    `writes` and `methods`: what others than the public client may write and invoke, by number. `parts`: of an
     attribute, what each access selector reads. `is_public`: also the public client reads it.
     """
 
@@ -63,8 +63,11 @@ class CosemObject:
         return Access.READ | (Access.WRITE if may_write else Access.NONE)
 
     def may_act(self, client: Client, method: int) -> bool:
-        """Whether a client may invoke a method."""
-        return client is not Client.PUBLIC and method in self.methods
+        """Whether a client may invoke a method. What takes signatures client 1 alone may ask for."""
+        doing = self.methods.get(method)
+        if doing is None or client is Client.PUBLIC:
+            return False
+        return client is Client.MANAGEMENT or doing is not refused_and_told
 
     def read(self, attribute: int, view: FaceView) -> Datum:
         """The value of an attribute that is there."""

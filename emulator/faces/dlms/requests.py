@@ -10,8 +10,8 @@ from typing import Final
 
 from emulator.faces.dlms import acse
 from emulator.faces.dlms.association import Association
-from emulator.faces.dlms.deeds import ClockPreset, DlmsDeed, GivenValue, Outcome
-from emulator.faces.dlms.model import Access, CosemObject
+from emulator.faces.dlms.deeds import ClockPreset, DlmsDeed, GivenValue, Outcome, refused_and_told
+from emulator.faces.dlms.model import Access, Client, CosemObject
 from emulator.faces.dlms.objects import objects_of
 from emulator.faces.dlms.services import (
     BLOCK_HEAD_BYTES,
@@ -214,8 +214,12 @@ class RequestServer:
         found = self._find(member, view)
         if isinstance(found, DlmsResult):
             return found, None
-        if not found.may_act(self._association.client, member.number):
-            return DlmsResult.READ_WRITE_DENIED, None
+        client = self._association.client
+        if not found.may_act(client, member.number):
+            if client is Client.PUBLIC or member.number not in found.methods:
+                return DlmsResult.READ_WRITE_DENIED, None
+            # Refused by right as it would be by itself: the firmware logs also who had no right to ask.
+            return refused_and_told(given, view, self._preset)
         return found.methods[member.number](given, view, self._preset)
 
     def _set_block(

@@ -311,6 +311,32 @@ def test_a_wrong_password_opens_nothing_and_the_third_one_locks() -> None:
     after(installed(), read)
 
 
+# What takes signatures, by class: methods that client 1 alone may ask for.
+SIGNED = {9: [1], 11: [2], 20: [1], 64: [1, 2], 70: [1]}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_cut_a_script_and_a_key_are_for_client_one_alone_to_ask_for(number: int) -> None:
+    """Both are refused it, as it takes signatures; the object list tells them apart."""
+    meter = installed()
+    more = HLS if number == 1 else {}
+
+    def read(places: Mapping[str, str]) -> dict[int, list[int]]:
+        with client(places, number, **more) as opened:
+            denied = {
+                each.interface: [at for at, may in each.method_access_rights.items() if not may.access_rights]
+                for each in listed(opened)
+            }
+            with pytest.raises(ActionError, match="READ_WRITE_DENIED"):
+                act(opened, BREAKER, 1)
+            act(opened, BREAKER, 2)
+        return {class_id: methods for class_id, methods in denied.items() if methods}
+
+    assert with_faces(meter, SECURED, read) == ({} if number == 1 else SIGNED)
+    judged = [each.record for each in meter.noted if isinstance(each.record, OrderJudged)]
+    assert [(each.verdict, each.reason) for each in judged] == [("refused", "malformed")]
+
+
 METHODS = [
     (1, b"\x0f\x00"),
     (2, b"\x0f\x00"),
