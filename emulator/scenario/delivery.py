@@ -57,6 +57,7 @@ from emulator.scenario.model import (
     TopUpSpec,
     WitnessSpec,
 )
+from emulator.scenario.writing import PlainSpec, write_plain
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import OneWayTime, TimeAnswer
 from protocols.documents.statements import Totals
@@ -66,7 +67,6 @@ from protocols.reasons import NoOrder, OrderVerdict, Refusal, Source
 
 # The hours of a recovery card.
 _RECOVERY_HOURS: Final = 72
-_PERMILLE_PER_PERCENT: Final = 10
 
 
 class Delivery(Protocol):
@@ -176,48 +176,14 @@ class GuardedDelivery:
                 return (self._desk.write_release(ReleaseSpec(_RECOVERY_HOURS), at_ms),)
 
     def _write(self, do: Do, at_ms: UtcMs) -> bytes:
-        match do:
-            case HoldSpec():
-                return self._desk.write_hold(do, at_ms)
-            case LiftHoldSpec():
-                return self._desk.write_lift(do.id, do.signatures, at_ms)
-            case ShortenHoldSpec():
-                return self._desk.write_shortening(do, at_ms)
-            case ProgrammedCutSpec():
-                return self._desk.write_cut(do, at_ms)
-            case CancelCutSpec():
-                return self._desk.write_cancel(do.id, at_ms)
-            case ReleaseSpec():
-                return self._desk.write_release(do, at_ms)
-            case EmergencyCreditSpec():
-                return self._desk.write_emergency_credit(at_ms)
-            case RebaseSpec():
-                return self._desk.write_rebase(self._meter.dispute_nonce, at_ms)
-            case FlagSpec():
-                return self._desk.write_flag(do, at_ms)
-            case TariffSpec() | DeferralSpec() | DebtSpec() | RefundSpec() | ParametersSpec():
-                return self._write_about_money(do, at_ms)
-            case _:
-                raise AssertionError(f"no document carries {do}")
-
-    def _share_permille(self, do: DebtSpec) -> int:
-        of_profile = self._spec.profile.debt_share_percent * _PERMILLE_PER_PERCENT
-        return of_profile if do.share_permille is None else do.share_permille
-
-    def _write_about_money(
-        self, do: TariffSpec | DeferralSpec | DebtSpec | RefundSpec | ParametersSpec, at_ms: UtcMs
-    ) -> bytes:
-        match do:
-            case TariffSpec():
-                return self._desk.write_tariff(do, at_ms)
-            case DeferralSpec():
-                return self._desk.write_deferral(do, at_ms)
-            case DebtSpec():
-                return self._desk.write_debt(do, self._share_permille(do), at_ms)
-            case RefundSpec():
-                return self._desk.write_refund(do, at_ms)
-            case ParametersSpec():
-                return self._desk.write_parameters(do, at_ms)
+        assert isinstance(do, PlainSpec), f"no document carries {do}"
+        return write_plain(
+            self._desk,
+            do,
+            at_ms,
+            debt_share_percent=self._spec.profile.debt_share_percent,
+            dispute_nonce=self._meter.dispute_nonce,
+        )
 
     def _witness(self, do: WitnessSpec, at_ms: UtcMs, tick: Tick) -> Iterator[Effect]:
         """Fresh: asked and answered at the same tick. One-way: the next number of its source."""

@@ -72,6 +72,7 @@ class Desk:
     """Writes the orders for one meter, and records which of them it has accepted."""
 
     __slots__ = (
+        "_begun",
         "_epoch",
         "_issuers_version",
         "_keyring",
@@ -86,16 +87,18 @@ class Desk:
         "_total_ueur",
     )
 
-    def __init__(self, keyring: Keyring, meter: str) -> None:
+    def __init__(self, keyring: Keyring, meter: str, begun: int = 0) -> None:
+        """`begun`: where revisions and numbers begin, for a meter that has heard of another desk before."""
         self._keyring = keyring
         self._meter = meter
-        self._number = 0
+        self._begun = self._number = begun
         self._revs: dict[str, int] = {}
         self._protections: Mapping[str, Protection] = {}
         self._pending: dict[str, tuple[Order, str]] = {}
         # In which epoch a payment was stated, and its statement.
         self._payments: dict[str, tuple[int, bytes]] = {}
-        self._issuers_version = self._epoch = self._stated = 0
+        self._issuers_version = begun
+        self._epoch = self._stated = 0
         self._paid_ueur = self._total_ueur = 0
 
     def receive_receipt(self, order: str) -> None:
@@ -166,7 +169,7 @@ class Desk:
         for hold in missing:
             name = f"hold/{hold}"
             known = names.get(name, Named(name))
-            names[name] = Named(name, known.floor, (*known.revs, self._revs.get(name, 0) + 1))
+            names[name] = Named(name, known.floor, (*known.revs, self._revs.get(name, self._begun) + 1))
         body = LeaseBody(calendar.object, calendar.rev, digest_of(calendar), tuple(names.values()))
         return self._seal(self._order(Kind.LEASE, LEASE, body, at_ms, not_after_ms=calendar.not_after_ms))
 
@@ -265,7 +268,7 @@ class Desk:
     ) -> Order:
         """The next revision of its object, issued at a true instant."""
         self._number += 1
-        rev = self._revs[object_name] = self._revs.get(object_name, 0) + 1
+        rev = self._revs[object_name] = self._revs.get(object_name, self._begun) + 1
         life_ms = _LIFE_MS.get(KINDS[kind].role, DAY_MS)
         return Order(
             id=f"{kind}-{self._number}",
