@@ -15,7 +15,8 @@ from typing import Protocol
 from cardreader.files.meter_state import MeterState
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
-from emulator.scenario.model import Do, MeterSpec
+from emulator.scenario.model import KioskSpec, MeterSpec, TopUpSpec, WitnessSpec
+from emulator.scenario.writing import SignedSpec
 from emulator.world.contactor import SupplySeen
 from protocols.errors import UnreachableError
 from protocols.instants import UtcMs
@@ -125,17 +126,51 @@ class Person(Protocol):
 
 
 class Load(Protocol):
-    """What the household draws."""
+    """What the household draws. More than a limiter lets through trips it, as a breaker is tripped."""
 
     def draw(self, load_w: int) -> None:
         """Draw so much from now on, W."""
 
 
-class Orders(Protocol):
-    """Everything that people sign or a network brings, by whatever way the bench has: verbs of design §9."""
+class ShortCircuit(Protocol):
+    """More current, for a moment, than any breaker lets through."""
 
-    def bring(self, do: Do) -> None:
-        """Sign it now and bring it to the meter."""
+    def make(self) -> None:
+        """Make it once."""
+
+
+class Orders(Protocol):
+    """What people sign: verbs of design §9, as documents, by whatever way the bench has.
+
+    A payment is brought as any document is, whatever its channel: `PaymentWays` keeps to the channel.
+    """
+
+    def bring(self, do: SignedSpec) -> None:
+        """Sign it now and bring it to the meter, which judges it: a refusal is no error of the bench."""
+
+    def withdraw(self) -> None:
+        """Take back what this bench has brought and what still holds: holds, flags and cuts."""
+
+
+class Authorities(Protocol):
+    """The authorities that sign what time it is, and answer what the meter itself has asked."""
+
+    def tell(self, do: WitnessSpec) -> None:
+        """One of them says it now."""
+
+
+class PaymentWays(Protocol):
+    """Payments by each way that there is: network, card, code."""
+
+    def pay(self, do: TopUpSpec) -> None:
+        """Pay now, by the way that is named."""
+
+
+class KioskVisit(Protocol):
+    """A kiosk, and a walk to it with the meter's card."""
+
+    def act(self, do: KioskSpec) -> None:
+        """The card is put into the kiosk, and carries away what is done there."""
 
 
 class JournalReader(Protocol):

@@ -10,12 +10,13 @@ from cardreader.explaining.rules import explain
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.facts import ReceiptFacts, ReceiptKind
 from cardreader.kiosk.kept_receipts import keep_receipt, receipt_rows
+from cardreader.kiosk.ledger import TillPurse
 from cardreader.kiosk.paying import Paid
 from cardreader.kiosk.recovering import Recovery
 from cardreader.kiosk.rules import CashUp, VoidWay
 from cardreader.kiosk.shifts import Takings, shift_now
 from cardreader.kiosk.store import writing_kiosk
-from cardreader.kiosk.tables import ShiftRow, StatementRow
+from cardreader.kiosk.tables import ShiftRow
 from cardreader.kiosk.voiding import Undone
 from protocols.errors import DocumentError
 from protocols.instants import UtcMs
@@ -29,7 +30,7 @@ def payment_receipt(kiosk: Kiosk, card: CardAtDesk, paid: Paid) -> int:
     row, state = paid.payment, card.found.state.state
     owed_ueur, debt_ueur = _owed(card)
     statement = paid.statement
-    earlier_ueur = statement.total_ueur - row.amount_ueur - _credited_ueur(card, statement)
+    earlier_ueur = statement.total_ueur - row.amount_ueur - _credited_ueur(card, statement.purse)
     with writing_kiosk(kiosk.engine) as session:
         for each in receipt_rows(session, payment=row.id):
             if each.kind == ReceiptKind.PAYMENT and each.number is not None:
@@ -175,14 +176,14 @@ def repaid_first_ueur(amount_ueur: int, owed_ueur: int, earlier_ueur: int) -> in
     return min(amount_ueur, max(0, owed_ueur - max(0, earlier_ueur)))
 
 
-def _credited_ueur(card: CardAtDesk, statement: StatementRow) -> int:
+def _credited_ueur(card: CardAtDesk, purse: TillPurse) -> int:
     """What the meter has credited of this kiosk's payments, by its last visit with this card."""
     state = card.found.state.state
     return max(
         (
             each.total_ueur
             for each in (() if state is None else state.totals)
-            if (each.issuer, each.epoch) == (statement.issuer, statement.epoch)
+            if (each.issuer, each.epoch) == (purse.issuer, purse.epoch)
         ),
         default=0,
     )

@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 from hil.bench_spec import BenchSpec
 from hil.benches.wiring import reader_of
 from hil.capabilities import BenchError
+from hil.drivers.console_answers import one
 from hil.drivers.modem_line import SupplyLine
 from hil.drivers.optical_head import OpticalHead
 from hil.drivers.p1_reader import P1Reader
 from hil.drivers.serial_port import SerialPort
-from hil.drivers.typed import TypedConsole, one
+from hil.drivers.typed import TypedConsole
 from hil.record.model import Calibration
 
 _IDENTITY: Final = ("meter", "firmware", "profile", "energy")

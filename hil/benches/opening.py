@@ -11,8 +11,9 @@ from hil.benches.wiring import WiredBench, wired
 from hil.binding import BoundBench
 from hil.booting import wait_for_console
 from hil.capabilities import BenchError, Console, Power, Timebase
+from hil.drivers.console_answers import one
 from hil.drivers.lcus import RelayPower
-from hil.drivers.typed import TypedConsole, one
+from hil.drivers.typed import TypedConsole
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.drivers.wall_time import WallTime
 from hil.record.model import Attachment, Dut

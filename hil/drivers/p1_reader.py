@@ -28,7 +28,7 @@ class P1Reader:
         until_s = time.monotonic() + TELEGRAM_MS_MAX / SECOND_MS
         while (left_s := until_s - time.monotonic()) > 0:
             held += self._port.receive(max(1, int(left_s * SECOND_MS)))
-            while (found := _cut(held)) is not None:
+            while (found := take_telegram(held)) is not None:
                 telegram, held = found
                 if telegram is not None:
                     return telegram
@@ -40,7 +40,7 @@ class P1Reader:
         )
 
 
-def _cut(held: bytes) -> tuple[str | None, bytes] | None:
+def take_telegram(held: bytes) -> tuple[str | None, bytes] | None:
     """The first telegram that has come to its end, and what is behind it; None for one that is damaged."""
     end = held.find(b"!")
     if end < 0 or len(held) < end + 1 + _CHECKSUM_DIGITS:

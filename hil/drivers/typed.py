@@ -12,6 +12,7 @@ from emulator.faces.console.grammar import RECORDS_MAX, STEP_MS_MAX
 from emulator.firmware.events import ButtonName
 from emulator.firmware.journal import read_body
 from hil.capabilities import BenchError, Console
+from hil.drivers.console_answers import one, values_by_key
 from hil.drivers.wall_time import SteadyClock
 from hil.drivers.wire_log import WireLog
 from protocols.errors import DocumentError, quoted
@@ -56,11 +57,7 @@ class TypedConsole:
         """As `Console`. Raises BenchError."""
         self._settle()
         self._port.send(line.encode("ascii") + b"\r\n")
-        answer: dict[str, tuple[str, ...]] = {}
-        for text in self._lines_until_the_end(line, timeout_ms or ANSWER_MS_MAX):
-            key, _, value = text.partition(" ")
-            answer[key] = (*answer.get(key, ()), value)
-        return answer
+        return values_by_key(self._lines_until_the_end(line, timeout_ms or ANSWER_MS_MAX))
 
     def _settle(self) -> None:
         """Let a late answer go by, for some seconds at most."""
@@ -212,11 +209,3 @@ class TypedTime:
             self._stepped_ms += step_s * SECOND_MS
             left_s -= step_s
         time.sleep(rest_ms / SECOND_MS)
-
-
-def one(answer: Mapping[str, tuple[str, ...]], key: str) -> str:
-    """The one value of a key. Raises BenchError where there is none, or several."""
-    values = answer.get(key, ())
-    if len(values) != 1:
-        raise BenchError(f"console: one line {key} VALUE expected; found: {len(values)} of {sorted(answer)}")
-    return values[0]

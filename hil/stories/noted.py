@@ -7,20 +7,25 @@ from typing import Final
 from cardreader.files.meter_state import MeterState
 from emulator.faces.optical.messages import DataSet
 from emulator.firmware.events import ButtonName
-from emulator.scenario.model import Do, ProgrammedCutSpec
+from emulator.scenario.model import KioskSpec, ProgrammedCutSpec, TopUpSpec, WitnessSpec
+from emulator.scenario.writing import SignedSpec
 from hil.capabilities import (
+    Authorities,
     BenchError,
     CardReader,
     ClockFault,
     Console,
     Factory,
+    KioskVisit,
     Load,
     MeterSlot,
     NewMeter,
     Optical,
     Orders,
+    PaymentWays,
     Person,
     Power,
+    ShortCircuit,
     SupplySensor,
     Timebase,
 )
@@ -205,7 +210,7 @@ class NotedOrders:
         self._orders = orders
         self._notebook = notebook
 
-    def bring(self, do: Do) -> None:
+    def bring(self, do: SignedSpec) -> None:
         """As `Orders`."""
         self._notebook.moment(Lane.ORDERS, told(do))
         if isinstance(do, ProgrammedCutSpec):
@@ -213,6 +218,54 @@ class NotedOrders:
             if at_ms is not None:
                 self._notebook.planned(UtcMs(at_ms), f"the planned hour of {do.id}")
         self._orders.bring(do)
+
+    def withdraw(self) -> None:
+        """As `Orders`."""
+        self._orders.withdraw()
+
+
+class NotedAuthorities:
+    def __init__(self, authorities: Authorities, notebook: Notebook) -> None:
+        self._authorities = authorities
+        self._notebook = notebook
+
+    def tell(self, do: WitnessSpec) -> None:
+        """As `Authorities`."""
+        self._notebook.moment(Lane.ORDERS, told(do))
+        self._authorities.tell(do)
+
+
+class NotedPaymentWays:
+    def __init__(self, ways: PaymentWays, notebook: Notebook) -> None:
+        self._ways = ways
+        self._notebook = notebook
+
+    def pay(self, do: TopUpSpec) -> None:
+        """As `PaymentWays`."""
+        self._notebook.moment(Lane.ORDERS, told(do))
+        self._ways.pay(do)
+
+
+class NotedKiosk:
+    def __init__(self, kiosk: KioskVisit, notebook: Notebook) -> None:
+        self._kiosk = kiosk
+        self._notebook = notebook
+
+    def act(self, do: KioskSpec) -> None:
+        """As `KioskVisit`."""
+        self._notebook.moment(Lane.ORDERS, told(do))
+        self._kiosk.act(do)
+
+
+class NotedShortCircuit:
+    def __init__(self, circuit: ShortCircuit, notebook: Notebook) -> None:
+        self._circuit = circuit
+        self._notebook = notebook
+
+    def make(self) -> None:
+        """As `ShortCircuit`."""
+        self._notebook.moment(Lane.BENCH, "short circuit")
+        self._circuit.make()
 
 
 class NotedFactory:

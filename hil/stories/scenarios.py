@@ -22,13 +22,17 @@ from emulator.scenario.model import (
     EventSpec,
     ExpectKey,
     ExpectSpec,
+    KioskSpec,
     MeterSpec,
+    OvercurrentSpec,
     PressSpec,
     RtcLostSpec,
     Scenario,
     SetClockSpec,
     SetLoadSpec,
     SetMainsSpec,
+    TopUpSpec,
+    WitnessSpec,
 )
 from hil.capabilities import BenchError, NewMeter
 from hil.stories.stage import StoryBench
@@ -82,6 +86,14 @@ def bring(bench: StoryBench, do: Do) -> None:
             bench.slot.put_in(Path(do.card) if do.card else None, do.pull_after_ms)
         case CardOutSpec():
             bench.slot.take_out()
+        case WitnessSpec():
+            bench.authorities.tell(do)
+        case TopUpSpec():
+            bench.payment_ways.pay(do)
+        case KioskSpec():
+            bench.kiosk.act(do)
+        case OvercurrentSpec():
+            bench.short_circuit.make()
         case _:
             bench.orders.bring(do)
 

@@ -11,6 +11,7 @@ from emulator.population.shipped import profile_named
 from hil.binding import BoundBench
 from hil.booting import wait_for_console
 from hil.capabilities import (
+    Authorities,
     BenchError,
     CardReader,
     ClockFault,
@@ -18,36 +19,44 @@ from hil.capabilities import (
     CustomerPort,
     Factory,
     JournalReader,
+    KioskVisit,
     Load,
     MeterSlot,
     NewMeter,
     Optical,
     Orders,
+    PaymentWays,
     Person,
     Power,
+    ShortCircuit,
     SupplyRecorder,
     SupplySensor,
     Timebase,
 )
+from hil.drivers.console_answers import one
 from hil.record.model import Lane, Measurement, StoryVerdict
 from hil.stories.mains import MainsKnown
 from hil.stories.notebook import Notebook
 from hil.stories.noted import (
+    NotedAuthorities,
     NotedCardReader,
     NotedClockFault,
     NotedConsole,
     NotedFactory,
+    NotedKiosk,
     NotedLoad,
     NotedOptical,
     NotedOrders,
+    NotedPaymentWays,
     NotedPerson,
     NotedPower,
+    NotedShortCircuit,
     NotedSlot,
     NotedSupply,
     NotedTime,
 )
 from hil.stories.wishes import MeterWish, StoryFailedError
-from protocols.instants import DAY_MS, SECOND_MS, UtcMs, ms_from_iso
+from protocols.instants import DAY_MS, SECOND_MS, UtcMs, iso_from_ms, ms_from_iso
 from protocols.units import QUANTA_PER_EUR
 
 # The states of a meter's contactor in which the household is supplied.
@@ -122,6 +131,22 @@ class StoryBench:
         return NotedOrders(self._bound.driver(Orders), self._notebook)
 
     @property
+    def authorities(self) -> Authorities:
+        return NotedAuthorities(self._bound.driver(Authorities), self._notebook)
+
+    @property
+    def payment_ways(self) -> PaymentWays:
+        return NotedPaymentWays(self._bound.driver(PaymentWays), self._notebook)
+
+    @property
+    def kiosk(self) -> KioskVisit:
+        return NotedKiosk(self._bound.driver(KioskVisit), self._notebook)
+
+    @property
+    def short_circuit(self) -> ShortCircuit:
+        return NotedShortCircuit(self._bound.driver(ShortCircuit), self._notebook)
+
+    @property
     def journal(self) -> JournalReader:
         found: JournalReader = self._bound.driver(JournalReader)
         return found
@@ -152,10 +177,7 @@ class StoryBench:
 
     def word(self, line: str, key: str) -> str:
         """One value of the console's answer to a line. Raises BenchError where it is not there once."""
-        values = self.console.ask(line).get(key, ())
-        if len(values) != 1:
-            raise BenchError(f"console, {line}: one line {key} expected; found: {len(values)}")
-        return values[0]
+        return one(self.console.ask(line), key, f"console, {line}")
 
     def check(self, what: str, expected: object, found: object) -> None:
         """Note what was found. Raises StoryFailedError where it is not what is expected."""
@@ -217,6 +239,22 @@ class StoryBench:
                 return None
             self.time.let_pass(min(every_ms, within_ms - (self.now_ms - began_ms)))
         return self.now_ms - began_ms
+
+    def expect_supply(self, why: str, *, is_on: bool, within_ms: int, every_ms: int = SECOND_MS) -> int:
+        """Wait until the sensor sees it; how long that took, in ms.
+
+        Raises StoryFailedError where it does not come: since when it was waited for, and what was seen.
+        """
+        wanted, other = ("supplied", "not supplied") if is_on else ("not supplied", "supplied")
+        began_ms = self.now_ms
+        took_ms = self.wait_for_supply(is_on=is_on, within_ms=within_ms, every_ms=every_ms)
+        if took_ms is None:
+            found = f"{other} until {iso_from_ms(self.now_ms)}"
+            self._notebook.moment(Lane.CHECK, f"{why}: {found}", is_on=False)
+            limit = f"within {within_ms // SECOND_MS} s of {iso_from_ms(began_ms)}"
+            raise StoryFailedError(f"{why}: {wanted} {limit} expected; found: {found}")
+        self._notebook.moment(Lane.CHECK, f"{why}: {wanted} after {took_ms // SECOND_MS} s", is_on=True)
+        return took_ms
 
     def put_meter(self, wish: MeterWish) -> None:
         """The meter that a story wants. Raises BenchError on a bench without a factory."""

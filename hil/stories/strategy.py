@@ -11,19 +11,12 @@ from enum import StrEnum, unique
 from typing import Final
 
 from emulator.firmware.events import ButtonName, DocumentChannel
-from emulator.scenario.model import (
-    CutCalendarSpec,
-    HoldSpec,
-    ProgrammedCutSpec,
-    ReleaseSpec,
-    TopUpSpec,
-    WitnessSpec,
-)
+from emulator.scenario.model import HoldSpec, ReleaseSpec, TopUpSpec
 from hil.capabilities import BenchError, Orders, Person, Power
+from hil.stories.plans import LONG_PLAN_MS, is_legacy, plan_cut
 from hil.stories.stage import SUPPLIED, StoryBench
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from protocols.reasons import Energy, Source, Supply, SupplyReason
-from protocols.spans import Window
+from protocols.instants import DAY_MS, MINUTE_MS
+from protocols.reasons import Energy, Supply, SupplyReason
 from protocols.units import UEUR_PER_EUR
 
 # From a trip on top of a cut for credit: clear the trip, pay, press, and wait for the leak test.
@@ -31,8 +24,6 @@ _STEPS_MAX: Final = 6
 _TOP_UP_EUR: Final = 50
 _LEAK_TEST_MS: Final = 15 * MINUTE_MS
 _HOLD_MS: Final = 30 * DAY_MS
-# The warning and the spread of a shipped profile take an hour each.
-_CUT_WINDOW_MS: Final = 4 * HOUR_MS
 
 
 @unique
@@ -111,18 +102,10 @@ def _cut(stage: StoryBench) -> tuple[str, ...]:
     if stage.word("supply", "supply") == Supply.OFF:
         return ()
     done = _supplied(stage)
-    now_ms = stage.now_ms
-    end_ms = now_ms + _CUT_WINDOW_MS
-    if stage.word("identity", "firmware") == "legacy-2020":
-        stage.orders.bring(ProgrammedCutSpec("bench", now_ms + MINUTE_MS, None, None))
-    else:
-        for source in (Source.HEADEND, Source.TIMESERVER):
-            stage.orders.bring(WitnessSpec(source, 0, None, fresh=True, spread_ms=SECOND_MS))
-        stage.orders.bring(
-            CutCalendarSpec("bench", "UTC", "none", end_ms, (Window(now_ms, end_ms),), names=())
-        )
-        stage.orders.bring(ProgrammedCutSpec("bench", None, now_ms, end_ms))
-    if stage.wait_for_supply(is_on=False, within_ms=_CUT_WINDOW_MS, every_ms=MINUTE_MS) is None:
+    # A card meter takes no date that is not ahead.
+    at_ms = stage.now_ms + MINUTE_MS if is_legacy(stage) else stage.now_ms
+    plan_cut(stage, at_ms, "bench", LONG_PLAN_MS)
+    if stage.wait_for_supply(is_on=False, within_ms=LONG_PLAN_MS, every_ms=MINUTE_MS) is None:
         raise BenchError("strategy: a cut expected within four hours of its order; found: supplied")
     return (*done, "cut ordered")
 

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from protocols.errors import RelanceError
 from protocols.reasons import Energy
+
+# A Wednesday morning in summer time, some days before the night of 2020: nothing is due.
+SUMMER_MORNING: Final = "2020-06-24T08:00:00+02:00"
 
 
 class StoryFailedError(RelanceError):
@@ -18,7 +22,7 @@ class MeterWish:
     `start`: ISO 8601 with an offset. `load_w` None: a household's. None elsewhere: as the bench has it.
     """
 
-    start: str
+    start: str = SUMMER_MORNING
     balance_eur: Decimal = Decimal(20)
     load_w: int | None = 200
     energy: Energy | None = None

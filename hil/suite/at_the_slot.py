@@ -17,6 +17,7 @@ from hil.capabilities import (
     CardReader,
     Console,
     Factory,
+    KioskVisit,
     Load,
     MeterSlot,
     Orders,
@@ -30,6 +31,7 @@ from hil.stories.story import BenchStory, story
 from hil.stories.strategy import BenchState, reach
 from hil.stories.wishes import StoryFailedError
 from protocols.instants import MINUTE_MS, SECOND_MS
+from protocols.reasons import Energy
 from protocols.units import UEUR_PER_EUR
 
 _PAID_EUR: Final = 20
@@ -40,7 +42,7 @@ _VISIT_MS: Final = 15 * SECOND_MS
 
 
 def _at_kiosk(bench: StoryBench, act: KioskAct, name: str = "", eur: int = 0) -> None:
-    bench.orders.bring(KioskSpec(act, name, eur * UEUR_PER_EUR, card=""))
+    bench.kiosk.act(KioskSpec(act, name, eur * UEUR_PER_EUR, card=""))
 
 
 def _visit(bench: StoryBench) -> None:
@@ -68,7 +70,7 @@ def _torn_after(after_ms: int) -> BenchStory:
         name=f"card-torn-after-{after_ms}-ms",
         title=f"A card that is torn out after {after_ms} ms credits all at its next visit, and once",
         requirements=("QA-07", "I6"),
-        needs=(Console, Load, MeterSlot, Orders, SupplySensor),
+        needs=(Console, KioskVisit, Load, MeterSlot, SupplySensor),
         tags=("card", "torn"),
         real_duration="3 min",
         firmware="guarded",
@@ -95,7 +97,7 @@ TORN: Final = tuple(_torn())
 
 @story(
     requirements=("QA-07", "I6"),
-    needs=(Console, Load, MeterSlot, Orders, Power, SupplySensor),
+    needs=(Console, KioskVisit, Load, MeterSlot, Power, SupplySensor),
     tags=("card", "mains"),
     real_duration="5 min",
     firmware="guarded",
@@ -118,10 +120,11 @@ def mains_lost_while_a_card_is_in(bench: StoryBench) -> None:
 
 @story(
     requirements=("I3", "L9"),
-    needs=(Console, MeterSlot, Orders, Person, SupplySensor),
+    needs=(Console, KioskVisit, MeterSlot, Orders, Person, SupplySensor),
     tags=("card", "recovery"),
     real_duration="4 h",
     firmware="guarded",
+    energy=Energy.ELECTRICITY,
 )
 def a_recovery_card_brings_back_without_a_network(bench: StoryBench) -> None:
     """Whoever was cut is back within a minute of putting in a card that was at a kiosk."""
@@ -132,8 +135,7 @@ def a_recovery_card_brings_back_without_a_network(bench: StoryBench) -> None:
     bench.time.let_pass(_VISIT_MS)
     if bench.word("supply", "supply") == "armed":
         bench.person.press(ButtonName.BREAKER)
-    took_ms = bench.wait_for_supply(is_on=True, within_ms=MINUTE_MS)
-    bench.check("supply after the card", expected=True, found=took_ms is not None)
+    bench.expect_supply("supply after the card", is_on=True, within_ms=MINUTE_MS)
 
 
 def _state(bench: StoryBench) -> list[str]:

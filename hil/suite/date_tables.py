@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from hil.capabilities import ClockFault, Console, Orders, Power, SupplySensor
-from hil.stories.plans import at, plan_cut
+from hil.stories.plans import at, bring_date, plan_cut
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
-from hil.suite.dates import check_hour_of_cut
+from hil.suite.dates import check_hour_of_cut, keep_hour_through
 from protocols.instants import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs, ms_from_iso
 
 # What is wrong with a date, and the date, around a meter of the summer of 2020 in Brussels.
@@ -50,20 +50,13 @@ def _story(name: str, date_ms: int, what: str) -> BenchStory:
     @story(
         name=f"date-{name}",
         title=f"A date that nobody has signed moves no cut: {what}",
-        requirements=("I1", "I5", "QA-04"),
+        requirements=("I5", "I7", "QA-04"),
         needs=(Console, SupplySensor, ClockFault, Orders),
         tags=("date", "table"),
         real_duration="27 h",
     )
     def run(bench: StoryBench) -> None:
-        planned_ms = at(bench, 26 * HOUR_MS)
-        plan_cut(bench, planned_ms)
-        bench.time.let_pass(HOUR_MS)
-        bench.clock_fault.set_date(UtcMs(date_ms))
-        bench.check_supply("on", "right after the wrong date")
-        bench.time.let_pass(2 * MINUTE_MS)
-        bench.check_supply("on", "two minutes after it")
-        check_hour_of_cut(bench, planned_ms)
+        keep_hour_through(bench, lambda: UtcMs(date_ms))
 
     return run
 
@@ -74,17 +67,17 @@ def _without_orders(name: str, date_ms: int, what: str) -> BenchStory:
     @story(
         name=f"supply-through-{name}",
         title=f"A date that nobody has signed leaves supply and certainty as they were: {what}",
-        requirements=("I1", "I5", "QA-04"),
+        requirements=("I5", "QA-04"),
         needs=(Console, SupplySensor, ClockFault),
         tags=("date", "table", "unsigned"),
         real_duration="3 min",
     )
     def run(bench: StoryBench) -> None:
         supply, status = bench.word("supply", "supply"), bench.word("clock", "status")
-        bench.clock_fault.set_date(UtcMs(date_ms))
+        bring_date(bench, date_ms)
         bench.check_supply(supply, "right after the wrong date")
         bench.time.let_pass(2 * MINUTE_MS)
-        bench.check_supply(supply, "two minutes after it")
+        bench.check_supply(supply, "two minutes after the wrong date")
         bench.check("status of the clock", status, bench.word("clock", "status"))
 
     return run
@@ -97,7 +90,7 @@ UNSIGNED: Final = tuple(
 
 
 @story(
-    requirements=("I1", "I5", "QA-04"),
+    requirements=("I5", "I7", "QA-04"),
     needs=(Console, SupplySensor, ClockFault, Orders, Power),
     tags=("date", "mains"),
     real_duration="29 h",
@@ -110,7 +103,7 @@ def date_set_while_the_mains_fail_across_the_hour(bench: StoryBench) -> None:
     bench.power.switch(on=False)
     bench.time.let_pass(HOUR_MS)
     bench.power.switch(on=True)
-    bench.clock_fault.set_date(at(bench, 30 * HOUR_MS))
+    bring_date(bench, at(bench, 30 * HOUR_MS))
     bench.time.let_pass(MINUTE_MS)
     bench.check_supply("on", "with mains, a minute after the wrong date")
     bench.power.switch(on=False)

@@ -10,19 +10,23 @@ from emulator.scenario.form_meters import Firmware
 from emulator.scenario.model import MeterSpec
 from hil.binding import BoundBench
 from hil.capabilities import (
+    Authorities,
     CardReader,
     ClockFault,
     Console,
     CustomerPort,
     Factory,
     JournalReader,
+    KioskVisit,
     Load,
     MeterSlot,
     NewMeter,
     Optical,
     Orders,
+    PaymentWays,
     Person,
     Power,
+    ShortCircuit,
     SupplyRecorder,
     SupplySensor,
     Timebase,
@@ -34,23 +38,24 @@ from hil.drivers.virtual.drivers import (
     VirtualCustomerPort,
     VirtualJournal,
     VirtualLoad,
-    VirtualOrders,
     VirtualPerson,
     VirtualPower,
+    VirtualShortCircuit,
     VirtualSlot,
     VirtualSupply,
     VirtualTime,
 )
 from hil.drivers.virtual.installed import VirtualMeter
 from hil.drivers.virtual.optical import VirtualOptical
+from hil.drivers.virtual.people import VirtualAuthorities, VirtualKiosk, VirtualOrders, VirtualPaymentWays
 from hil.record.model import Attachment, Calibration, Dut
+from hil.stories.wishes import SUMMER_MORNING
 from protocols.instants import DAY_MS, UtcMs, ms_from_iso
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR
 
 METER: Final = "dut"
-# A Wednesday morning in summer time, some days before the night of 2020: nothing is due.
-START_MS: Final = ms_from_iso("2020-06-24T08:00:00+02:00")
+START_MS: Final = ms_from_iso(SUMMER_MORNING)
 BALANCE_EUR: Final = 20
 LOAD_W: Final = 200
 # For so long a household's own load changes, where a story wants one.
@@ -120,7 +125,11 @@ def virtual_bench(
             ClockFault: VirtualClockFault(meter),
             Person: VirtualPerson(meter),
             Load: VirtualLoad(meter),
+            ShortCircuit: VirtualShortCircuit(meter),
             Orders: VirtualOrders(meter),
+            Authorities: VirtualAuthorities(meter),
+            PaymentWays: VirtualPaymentWays(meter),
+            KioskVisit: VirtualKiosk(meter),
             JournalReader: VirtualJournal(meter),
             Factory: meter,
         },

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from cardreader.files.meter_state import MeterState
+from emulator.faces.console.answers import OK
 from emulator.faces.p1.telegram import telegram_of
 from emulator.firmware.events import ButtonName
 from emulator.onsite.console_face import ConsoleFace
 from emulator.scenario.model import (
     CardInSpec,
     CardOutSpec,
-    Do,
+    OvercurrentSpec,
     PressSpec,
     RtcLostSpec,
     SetClockSpec,
@@ -20,13 +20,14 @@ from emulator.scenario.model import (
 )
 from hil.capabilities import BenchError
 from hil.drivers.card_reader import LOG_NAME, state_on
+from hil.drivers.console_answers import values_by_key
+from hil.drivers.p1_reader import take_telegram
 from hil.drivers.virtual.installed import VirtualMeter
 from hil.drivers.wire_log import WireLog
 from protocols.errors import quoted
 from protocols.instants import UtcMs
 from protocols.link.records import Record
-
-_OK: Final = "ok"
+from protocols.reasons import Supply
 
 
 class VirtualTime:
@@ -77,13 +78,9 @@ class VirtualConsole:
         """As `Console`."""
         face = ConsoleFace(self._meter.installed, lambda: None, self._meter.let_pass)
         *lines, last = face.answer(line)
-        if last != _OK:
+        if last != OK:
             raise BenchError(f"console, {quoted(line)}: ok expected; found: {last}")
-        found: dict[str, tuple[str, ...]] = {}
-        for each in lines:
-            key, _, value = each.partition(" ")
-            found[key] = (*found.get(key, ()), value)
-        return found
+        return values_by_key(lines)
 
 
 class VirtualCustomerPort:
@@ -99,7 +96,10 @@ class VirtualCustomerPort:
         view = self._meter.view()
         if not view.readout.mains_on:
             raise BenchError("P1: a telegram expected; found: nothing, the mains are off")
-        return telegram_of(view).decode("ascii")
+        found = take_telegram(telegram_of(view))
+        if found is None or found[0] is None:
+            raise BenchError("P1: a whole telegram expected; found: one with a wrong checksum")
+        return found[0]
 
 
 class VirtualSlot:
@@ -159,7 +159,7 @@ class VirtualPerson:
 
 
 class VirtualLoad:
-    """`Load`."""
+    """`Load`, and the limiter's own breaker: the emulated household has none that would trip by itself."""
 
     def __init__(self, meter: VirtualMeter) -> None:
         self._meter = meter
@@ -167,17 +167,20 @@ class VirtualLoad:
     def draw(self, load_w: int) -> None:
         """As `Load`."""
         self._meter.do(SetLoadSpec(load_w))
+        view = self._meter.view()
+        if view.readout.glance.supply is Supply.LIMITED and load_w > view.profile.limiter_w:
+            self._meter.do(OvercurrentSpec())
 
 
-class VirtualOrders:
-    """`Orders`: people and authorities of the practice, whose keys come from the meter's seed."""
+class VirtualShortCircuit:
+    """`ShortCircuit`."""
 
     def __init__(self, meter: VirtualMeter) -> None:
         self._meter = meter
 
-    def bring(self, do: Do) -> None:
-        """As `Orders`."""
-        self._meter.do(do)
+    def make(self) -> None:
+        """As `ShortCircuit`."""
+        self._meter.do(OvercurrentSpec())
 
 
 class VirtualJournal:

@@ -29,6 +29,7 @@ from hil.capabilities import (
     SupplySensor,
     Timebase,
 )
+from hil.drivers.console_answers import one
 from hil.drivers.optical_head import OpticalHead
 from hil.drivers.typed import (
     TypedClockFault,
@@ -39,7 +40,6 @@ from hil.drivers.typed import (
     TypedPower,
     TypedSupply,
     TypedTime,
-    one,
 )
 from protocols.instants import MINUTE_MS
 from protocols.link.records import ClockChanged, SupplyChanged

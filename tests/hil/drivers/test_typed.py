@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hil.bench_spec import SerialPlace
 from hil.capabilities import BenchError
 from hil.drivers import typed
+from hil.drivers.console_answers import one
 from hil.drivers.serial_port import SerialPort
-from hil.drivers.typed import TypedConsole, TypedPower, TypedSupply, TypedTime, one
+from hil.drivers.typed import TypedConsole, TypedPower, TypedSupply, TypedTime
 from hil.drivers.wall_time import SteadyClock
 from hil.drivers.wire_log import WireLog
 from protocols.instants import UtcMs

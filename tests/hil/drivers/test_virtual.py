@@ -124,7 +124,7 @@ def test_what_no_time_and_no_document_can_be_is_an_error_of_the_bench() -> None:
 def test_the_journal_holds_what_the_bench_brought() -> None:
     def run(bench: StoryBench) -> None:
         for source in (Source.HEADEND, Source.TIMESERVER):
-            bench.orders.bring(WitnessSpec(source, DAY_MS, None, fresh=True, spread_ms=SECOND_MS))
+            bench.authorities.tell(WitnessSpec(source, DAY_MS, None, fresh=True, spread_ms=SECOND_MS))
         kinds = [type(record).__name__ for _, record in bench.journal.records()]
         assert kinds.count("ClaimHeard") == 2
         assert SupplyChanged.__name__ not in kinds

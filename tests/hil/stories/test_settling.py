@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.scenario.model import Do, ReleaseSpec
+from emulator.scenario.model import ReleaseSpec
+from emulator.scenario.writing import SignedSpec
 from hil.binding import BoundBench
 from hil.capabilities import (
     BenchError,
@@ -52,12 +53,15 @@ class Counted:
     """`Orders` that counts what is brought."""
 
     def __init__(self, orders: Orders) -> None:
-        self.brought: list[Do] = []
+        self.brought: list[SignedSpec] = []
         self._orders = orders
 
-    def bring(self, do: Do) -> None:
+    def bring(self, do: SignedSpec) -> None:
         self.brought.append(do)
         self._orders.bring(do)
+
+    def withdraw(self) -> None:
+        self._orders.withdraw()
 
 
 class Sleeper:

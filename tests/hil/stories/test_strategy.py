@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.firmware.events import ButtonName
-from emulator.scenario.model import OvercurrentSpec
 from hil.capabilities import BenchError, Orders
 from hil.drivers.virtual.bench import VirtualDut
 from hil.stories.stage import StoryBench
@@ -41,7 +40,7 @@ def test_supply_is_reached_from_anywhere(
                     with nullcontext() if each is not BenchState.CUT else suppress(BenchError):
                         reach(bench, each)
                 case "trip":
-                    bench.orders.bring(OvercurrentSpec())
+                    bench.short_circuit.make()
                 case "red":
                     bench.person.press(ButtonName.RED)
                 case _:

@@ -61,6 +61,12 @@ def test_each_requirement_that_a_bench_can_ask_has_a_story() -> None:
     assert (matrix.without_story, dict(matrix.unknown)) == ((), {})
 
 
+def test_no_story_claims_what_no_bench_can_ask() -> None:
+    elsewhere = {each.id for each in requirements() if each.elsewhere}
+    claimed = {each.name: elsewhere & set(each.requirements) for each in STORIES.values()}
+    assert {name: ids for name, ids in claimed.items() if ids} == {}
+
+
 def test_every_story_has_a_name_of_its_own_and_each_file_of_the_library_is_told() -> None:
     names = [name for name in STORIES if name.startswith("scenario/")]
     assert len(names) == 91
