@@ -18,9 +18,12 @@ from emulator.firmware.events import ButtonName
 from emulator.scenario.model import KioskSpec, MeterSpec, TopUpSpec, WitnessSpec
 from emulator.scenario.writing import SignedSpec
 from emulator.world.contactor import SupplySeen
+from protocols.documents.accounts import Account
+from protocols.documents.orders import Order, SignedTime
 from protocols.errors import UnreachableError
 from protocols.instants import UtcMs
 from protocols.link.records import Record
+from protocols.reasons import Source
 
 
 class BenchError(UnreachableError):
@@ -171,6 +174,32 @@ class KioskVisit(Protocol):
 
     def act(self, do: KioskSpec) -> None:
         """The card is put into the kiosk, and carries away what is done there."""
+
+
+class Documents(Protocol):
+    """Documents as a story words and signs them, right or wrong, and a way for their bytes to the meter."""
+
+    def key_of(self, holder: str) -> str:
+        """The keyid of somebody's key."""
+
+    def seal(self, what: Order | SignedTime, *holders: str) -> bytes:
+        """Signed by these people and authorities; a name that no root knows has a key that counts nowhere.
+
+        Raises BenchError for what no document can carry.
+        """
+
+    def bring(self, data: bytes) -> None:
+        """Bring these bytes to the meter as a network does, once more or for the first time."""
+
+    def ask_time(self, source: Source) -> str:
+        """Have the meter ask an authority for the time: the nonce that an answer names."""
+
+
+class AccountReader(Protocol):
+    """The account that a meter keeps: what went into its purse and out of it, to the quantum."""
+
+    def account(self) -> Account:
+        """As it stands now."""
 
 
 class JournalReader(Protocol):

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from emulator.faces import demand
 from emulator.faces.load_profile import begin_profile, observe_quarter
 from emulator.faces.view import EnteredDocument, FaceView, LoggedRecord
-from emulator.firmware.events import Document
+from emulator.firmware.effects import Ask
+from emulator.firmware.events import AskTime, Document
 from emulator.firmware.journal import read_body
 from emulator.firmware.readout import Readout
 from emulator.firmware.ticks import Tick
@@ -29,6 +30,7 @@ from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs
 from protocols.limits import JOURNAL_ENTRIES_MAX
 from protocols.link.records import ClaimHeard, OrderJudged, Record
+from protocols.reasons import Source
 
 # What the bench's console can be asked for; some weeks of a household.
 RECORDS_KEPT: Final = 1_000
@@ -114,6 +116,12 @@ class InstalledMeter:
         """Somebody asks for what takes signatures, and brings none: the firmware judges and logs it."""
         self._play.handle(Document(data))
         self._observe()
+
+    def ask_time(self, source: Source) -> str:
+        """It asks a source for the time: the nonce of its question. Empty: it has none to ask with."""
+        asks = [each for each in self._play.handle(AskTime(source)) if isinstance(each, Ask)]
+        self._observe()
+        return asks[0].nonce if asks else ""
 
     def bring_document(self, data: bytes) -> None:
         """A document comes by the token gateway: the firmware judges it, whoever brings it."""

@@ -152,9 +152,14 @@ class MeterPlay:
         """What somebody does to the meter at its present instant, beside the scenario. Not for documents."""
         self._absorb(self._effects_of(do))
 
-    def handle(self, event: Event) -> None:
-        """What reaches the meter at its present instant, beside the scenario, as its firmware sees it."""
-        self._absorb(self.meter.handle(event, self.tick))
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        """What reaches the meter at its present instant, beside the scenario, as its firmware sees it.
+
+        Returns what the meter did at once; all of it has its effect in the world by then.
+        """
+        effects = tuple(self.meter.handle(event, self.tick))
+        self._absorb(effects)
+        return effects
 
     @property
     def stands_still(self) -> bool:

@@ -15,6 +15,7 @@ from hil.capabilities import (
     CardReader,
     ClockFault,
     Console,
+    Documents,
     Factory,
     KioskVisit,
     Load,
@@ -32,10 +33,15 @@ from hil.capabilities import (
 from hil.record.model import Lane
 from hil.stories.notebook import Notebook
 from hil.stories.verbs import told
+from protocols.documents.envelope import document_digest
+from protocols.documents.orders import Order, SignedTime
 from protocols.instants import MINUTE_MS, SECOND_MS, UtcMs, iso_from_ms
+from protocols.reasons import Source
 
 # How often the sensor is looked at while time passes: this many times, and no more often than each second.
 _LOOKS_MAX: Final = 96
+# So much of a digest tells one document of a story from the others.
+_DIGEST_CHARS: Final = 12
 
 
 class NotedTime:
@@ -268,6 +274,34 @@ class NotedShortCircuit:
         self._circuit.make()
 
 
+class NotedDocuments:
+    def __init__(self, documents: Documents, notebook: Notebook) -> None:
+        self._documents = documents
+        self._notebook = notebook
+
+    def key_of(self, holder: str) -> str:
+        """As `Documents`."""
+        return self._documents.key_of(holder)
+
+    def seal(self, what: Order | SignedTime, *holders: str) -> bytes:
+        """As `Documents`."""
+        data = self._documents.seal(what, *holders)
+        signed = f"signed by {', '.join(holders) or 'nobody'}"
+        self._notebook.moment(Lane.ORDERS, f"written: {_worded(what)}; {signed}")
+        return data
+
+    def bring(self, data: bytes) -> None:
+        """As `Documents`."""
+        self._notebook.moment(Lane.ORDERS, f"document {document_digest(data)[:_DIGEST_CHARS]} brought")
+        self._documents.bring(data)
+
+    def ask_time(self, source: Source) -> str:
+        """As `Documents`."""
+        nonce = self._documents.ask_time(source)
+        self._notebook.moment(Lane.CLOCK, f"the meter asks {source} for the time")
+        return nonce
+
+
 class NotedFactory:
     def __init__(self, factory: Factory, notebook: Notebook, on_replaced: Callable[[], None]) -> None:
         self._factory = factory
@@ -293,3 +327,10 @@ class NotedFactory:
         kind = f"{spec.firmware}, {spec.profile.name}, {spec.profile.energy}{faults}"
         # It comes with its mains on.
         self._notebook.moment(Lane.BENCH, f"{spec.id} put onto the bench: {kind}", is_on=True)
+
+
+def _worded(what: Order | SignedTime) -> str:
+    """What a document is about, for a timeline."""
+    if isinstance(what, Order):
+        return f"{what.kind} {what.object}, revision {what.rev}"
+    return f"the time {iso_from_ms(what.time_ms)}"

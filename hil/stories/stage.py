@@ -11,12 +11,14 @@ from emulator.population.shipped import profile_named
 from hil.binding import BoundBench
 from hil.booting import wait_for_console
 from hil.capabilities import (
+    AccountReader,
     Authorities,
     BenchError,
     CardReader,
     ClockFault,
     Console,
     CustomerPort,
+    Documents,
     Factory,
     JournalReader,
     KioskVisit,
@@ -42,6 +44,7 @@ from hil.stories.noted import (
     NotedCardReader,
     NotedClockFault,
     NotedConsole,
+    NotedDocuments,
     NotedFactory,
     NotedKiosk,
     NotedLoad,
@@ -145,6 +148,15 @@ class StoryBench:
     @property
     def short_circuit(self) -> ShortCircuit:
         return NotedShortCircuit(self._bound.driver(ShortCircuit), self._notebook)
+
+    @property
+    def documents(self) -> Documents:
+        return NotedDocuments(self._bound.driver(Documents), self._notebook)
+
+    @property
+    def accounts(self) -> AccountReader:
+        found: AccountReader = self._bound.driver(AccountReader)
+        return found
 
     @property
     def journal(self) -> JournalReader:

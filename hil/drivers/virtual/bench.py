@@ -10,11 +10,13 @@ from emulator.scenario.form_meters import Firmware
 from emulator.scenario.model import MeterSpec
 from hil.binding import BoundBench
 from hil.capabilities import (
+    AccountReader,
     Authorities,
     CardReader,
     ClockFault,
     Console,
     CustomerPort,
+    Documents,
     Factory,
     JournalReader,
     KioskVisit,
@@ -31,6 +33,7 @@ from hil.capabilities import (
     SupplySensor,
     Timebase,
 )
+from hil.drivers.virtual.documents import VirtualAccount, VirtualDocuments
 from hil.drivers.virtual.drivers import (
     VirtualCardReader,
     VirtualClockFault,
@@ -130,6 +133,8 @@ def virtual_bench(
             Authorities: VirtualAuthorities(meter),
             PaymentWays: VirtualPaymentWays(meter),
             KioskVisit: VirtualKiosk(meter),
+            Documents: VirtualDocuments(meter),
+            AccountReader: VirtualAccount(meter),
             JournalReader: VirtualJournal(meter),
             Factory: meter,
         },
