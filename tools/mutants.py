@@ -1,8 +1,9 @@
 """Breaks each rule of gate, clock, merging, ledger and card on purpose: a test must fail.
 
-`python -m tools.mutants [TEXT]` copies the tree, applies one mutation of tools/mutations.toml at a time
-(those whose rule contains TEXT), and runs the tests that the mutation names. After a run of all mutations it
-writes the table docs/mutants.md. It ends with 1 if a mutant survives that should not.
+`python -m tools.mutants [TEXT]` copies the tree, applies one mutation of tools/mutations.toml or one seed of
+tools/seeds.toml at a time (those whose rule contains TEXT), and runs the tests that the mutation names, or
+the story of the bench that the seed names. After a run of all it writes the table docs/mutants.md. It ends
+with 1 if a mutant survives that should not.
 """
 
 import os
@@ -18,11 +19,13 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "mutants.md"
 # A mutant may loop for ever: tests that take longer than this count as failed.
 SECONDS_MAX = 240
+STORY_TEST = "tests/hil/suite/test_seeds.py::test_the_meter_as_it_is_passes"
 
 HEAD = """# Rules broken on purpose
 
 Each line is a mutation of one rule; `make mutants` puts it in place and the property beside it fails.
-The mutations themselves stand in `tools/mutations.toml`.
+The mutations themselves stand in `tools/mutations.toml`; those that begin with `bench:` stand in
+`tools/seeds.toml`, and a story of the [bench](hil.md) fails.
 
 | rule | file | seen by |
 |---|---|---|
@@ -43,13 +46,14 @@ class Mutation:
     """One rule, and how to break it. `survives` gives the reason if no test can see the difference.
 
     A rule that stands in several places takes several changes: `file`, `old` and `new` are the first, a table
-    each below `also` the others.
+    each below `also` the others. `story`: of a seed, the story of the bench that fails.
     """
 
     rule: str
     changes: tuple[Change, ...]
     tests: tuple[str, ...]
     survives: str = ""
+    story: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -67,6 +71,19 @@ def read_mutations(text: str) -> list[Mutation]:
             row.get("survives", ""),
         )
         for row in tomllib.loads(text)["mutation"]
+    ]
+
+
+def read_seeds(text: str) -> list[Mutation]:
+    """The seeded defects of a TOML text, each seen where its story is told to the meter that has it."""
+    return [
+        Mutation(
+            row["rule"],
+            (Change(row["file"], row["old"], row["new"]),),
+            (f"{STORY_TEST}[{row['story']}]",),
+            story=row["story"],
+        )
+        for row in tomllib.loads(text)["seed"]
     ]
 
 
@@ -127,7 +144,9 @@ def _copy_tree(target: Path) -> None:
 
 def main(wanted: str = "") -> int:
     """Run the mutations, and print a line for each and how many survived."""
-    mutations = read_mutations((ROOT / "tools" / "mutations.toml").read_text("utf-8"))
+    tools = ROOT / "tools"
+    mutations = read_mutations((tools / "mutations.toml").read_text("utf-8"))
+    mutations += read_seeds((tools / "seeds.toml").read_text("utf-8"))
     rows, survivors = [], 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
@@ -137,7 +156,11 @@ def main(wanted: str = "") -> int:
             bad = (test is None) != bool(mutation.survives)
             survivors += bad
             seen = (
-                f"`{test}`" if test else f"nothing: {mutation.survives}" if mutation.survives else "NOTHING"
+                f"`{mutation.story or test}`"
+                if test
+                else f"nothing: {mutation.survives}"
+                if mutation.survives
+                else "NOTHING"
             )
             print(f"{'SURVIVED' if bad else 'seen':8}  {mutation.rule}  ->  {seen}", flush=True)
             files = ", ".join(f"`{file}`" for file in mutation.files)
