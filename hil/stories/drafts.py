@@ -68,5 +68,5 @@ def put_clock_in_doubt(bench: StoryBench) -> None:
     bench.time.let_pass(2 * DOUBT_MS)
     bench.clock_fault.lose_ticks()
     for source in AUTHORITIES:
-        bench.orders.bring(WitnessSpec(source, 0, None, fresh=True, spread_ms=DOUBT_MS))
+        bench.authorities.tell(WitnessSpec(source, 0, None, fresh=True, spread_ms=DOUBT_MS))
     bench.check("clock that is told to ten minutes", "trusted", bench.word("clock", "status"))

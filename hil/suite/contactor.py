@@ -5,14 +5,14 @@ from decimal import Decimal
 from typing import Final
 
 from emulator.firmware.events import ButtonName, DocumentChannel
-from emulator.scenario.model import FlagSpec, OvercurrentSpec, ReleaseSpec, TopUpSpec
-from hil.capabilities import ClockFault, Console, Load, Orders, Person, Power, SupplySensor
+from emulator.scenario.model import FlagSpec, ReleaseSpec, TopUpSpec
+from hil.capabilities import ClockFault, Console, Load, Orders, Person, Power, ShortCircuit, SupplySensor
 from hil.stories.drafts import permit_until
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
+from hil.stories.strategy import BenchState, reach
 from hil.stories.wishes import MeterWish
-from hil.strategy import BenchState, reach
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Energy, FlagName
 from protocols.spans import Window
@@ -58,7 +58,6 @@ def _limited_story(where: str, load_w: int) -> BenchStory:
         real_duration="3 h",
         firmware="guarded",
         meter=MeterWish(_START, Decimal(-1), load_w=500, profile=_CARD),
-        draws_current=True,
     )
     def run(bench: StoryBench) -> None:
         bench.orders.bring(FlagSpec(FlagName.PROTECTED, value=True))
@@ -153,14 +152,14 @@ def the_leak_test_runs_its_whole_time(bench: StoryBench) -> None:
 
 @story(
     requirements=("I3", "L9"),
-    needs=(Console, Load, Orders, Person, SupplySensor),
+    needs=(Console, Load, Orders, Person, ShortCircuit, SupplySensor),
     tags=("recovery", "limiter"),
     real_duration="5 min",
     firmware="guarded",
 )
 def a_trip_is_cleared_by_a_person_alone(bench: StoryBench) -> None:
     """After a trip neither a release nor a payment closes the contactor; a person at the breaker does."""
-    bench.orders.bring(OvercurrentSpec())
+    bench.short_circuit.make()
     bench.time.let_pass(SECOND_MS)
     bench.check_supply("off", "after a trip")
     bench.load.draw(0)

@@ -10,7 +10,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from emulator.scenario.model import HoldSpec, ProgrammedCutSpec
-from hil.capabilities import ClockFault, Console, JournalReader, Orders, SupplySensor
+from hil.capabilities import Authorities, ClockFault, Console, JournalReader, Orders, SupplySensor
 from hil.stories.drafts import DOUBT_MS, LOOK_MS, look_again, permit_until, put_clock_in_doubt
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
@@ -21,7 +21,7 @@ from protocols.link.records import GateJudged
 from protocols.spans import Window
 
 _NOTHING_LEFT: Final = MeterWish("2020-06-24T08:00:00+02:00", balance_eur=Decimal(-1), load_w=500)
-_NEEDS: Final = (Console, SupplySensor, ClockFault, Orders)
+_NEEDS: Final = (Authorities, Console, SupplySensor, ClockFault, Orders)
 _BEFORE_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS)
 _AFTER_MS: Final = {"a-second": SECOND_MS, "a-minute": MINUTE_MS, "an-hour": HOUR_MS, "a-day": DAY_MS}
 # The clock is a second or two wide, and the main loop takes one: how late a cut may come, and what is near.

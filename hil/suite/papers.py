@@ -17,7 +17,7 @@ from hil.stories.drafts import an_order, bring_sound, people_for, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from protocols.documents.bodies import Body, CutOrderBody, PaymentBody, ReleaseBody, TariffBody
 from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import Order, Scope
@@ -201,7 +201,6 @@ def _spoilt_story(flaw: _Flaw, deed: _Deed) -> BenchStory:
         tags=("papers",),
         real_duration="8 h",
         firmware="guarded",
-        draws_current=deed.kind is Kind.TARIFF,
     )
     def run(bench: StoryBench) -> None:
         deed.prepare(bench)
@@ -230,7 +229,6 @@ def _tariff(bench: StoryBench, rev: int, price_ueur_per_kwh: int) -> None:
     tags=("papers", "replay"),
     real_duration="4 h",
     firmware="guarded",
-    draws_current=True,
 )
 def a_tariff_of_an_older_revision_changes_nothing(bench: StoryBench) -> None:
     """Of two tariffs the later revision counts, also where the older one comes after it."""

@@ -60,7 +60,6 @@ def _check_empty_at(bench: StoryBench, empty_ms: int, what: str) -> None:
     real_duration="12 h",
     firmware="guarded",
     meter=MeterWish(_START, Decimal(3), load_w=0, profile=_CARD),
-    draws_current=True,
 )
 def the_last_cent_of_the_balance_is_spent_before_a_warning(bench: StoryBench) -> None:
     """A household is warned when its last cent is spent, not one before, and is cut an hour later."""
@@ -77,7 +76,6 @@ def the_last_cent_of_the_balance_is_spent_before_a_warning(bench: StoryBench) ->
     real_duration="42 h",
     firmware="guarded",
     meter=MeterWish(_START, Decimal(0), load_w=0, profile=_CARD),
-    draws_current=True,
 )
 def the_last_cent_of_the_emergency_credit_is_spent_before_a_warning(bench: StoryBench) -> None:
     """Emergency credit lasts to its last cent; then the household is warned, and cut an hour later."""
@@ -101,7 +99,6 @@ def the_last_cent_of_the_emergency_credit_is_spent_before_a_warning(bench: Story
     real_duration="2 h",
     firmware="guarded",
     meter=MeterWish(_START, Decimal("0.30"), load_w=0, profile=_CARD),
-    draws_current=True,
 )
 def red_with_credit_left_starts_no_emergency_credit(bench: StoryBench) -> None:
     """Red starts no emergency credit while a cent of credit is left, and does once nothing is left."""
@@ -158,7 +155,6 @@ INTERRUPTED: Final = tuple(_interrupted())
     tags=("credit", "mains"),
     real_duration="4 h",
     firmware="guarded",
-    draws_current=True,
 )
 def no_energy_is_charged_without_mains(bench: StoryBench) -> None:
     """While the mains are off no energy is counted or charged, whatever the household has switched on."""
@@ -181,7 +177,6 @@ def no_energy_is_charged_without_mains(bench: StoryBench) -> None:
     tags=("credit",),
     real_duration="2 d",
     firmware="guarded",
-    draws_current=True,
 )
 def a_fixed_charge_is_charged_by_the_day(bench: StoryBench) -> None:
     """A fixed charge of 0.48 euro a day costs 2 cents an hour and 48 a day, beside the energy."""
@@ -203,7 +198,6 @@ def a_fixed_charge_is_charged_by_the_day(bench: StoryBench) -> None:
     tags=("credit",),
     real_duration="10 min",
     firmware="guarded",
-    draws_current=True,
 )
 def what_is_less_than_a_quantum_is_carried(bench: StoryBench) -> None:
     """Charges of odd milliseconds lose nothing: the purse holds what the account says, to the quantum."""
@@ -224,7 +218,6 @@ def what_is_less_than_a_quantum_is_carried(bench: StoryBench) -> None:
     real_duration="2 h",
     firmware="guarded",
     meter=MeterWish(_START, Decimal("5.30"), load_w=0, profile="flanders-digital"),
-    draws_current=True,
 )
 def low_credit_is_shown(bench: StoryBench) -> None:
     """A household is told once its credit has come down to the amount that its profile names."""
@@ -242,7 +235,6 @@ def low_credit_is_shown(bench: StoryBench) -> None:
     tags=("credit", "edge"),
     real_duration="27 h",
     firmware="guarded",
-    draws_current=True,
 )
 def a_tariff_is_switched_at_its_instant(bench: StoryBench) -> None:
     """A register is in use from its instant on, by UTC, whatever the meter is made to look at before."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from emulator.scenario.model import WitnessSpec
-from hil.capabilities import ClockFault, Console, Documents, Orders, SupplySensor
+from hil.capabilities import Authorities, ClockFault, Console, Documents, Orders, SupplySensor
 from hil.stories.plans import AUTHORITIES, at, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import story
@@ -11,7 +11,7 @@ from protocols.documents.orders import OneWayTime, TimeAnswer
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import Source
 
-_NEEDS: Final = (Console, ClockFault, Documents, Orders, SupplySensor)
+_NEEDS: Final = (Authorities, Console, ClockFault, Documents, Orders, SupplySensor)
 _STRANGER: Final = "nobody"
 # Somebody whom the root names, for releases and payments.
 _CLERK: Final = "anna"
@@ -150,5 +150,5 @@ def an_answer_that_comes_late_bounds_no_later_than_its_question(bench: StoryBenc
         bench.time.let_pass(HOUR_MS)
         _answer(bench, nonce, asked_ms - bench.now_ms, source)
         bench.check(f"clock after a late answer of {source}", "trusted", bench.word("clock", "status"))
-    bench.orders.bring(WitnessSpec(Source.HEADEND, 0, None, fresh=True, spread_ms=SECOND_MS))
+    bench.authorities.tell(WitnessSpec(Source.HEADEND, 0, None, fresh=True, spread_ms=SECOND_MS))
     bench.check("clock after a prompt answer", "trusted", bench.word("clock", "status"))

@@ -3,9 +3,9 @@
 import pytest
 
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
-from hil.interlock import Interlock
 from hil.record.model import StoryRecord, StoryVerdict
 from hil.stories.collecting import all_stories
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from tests.hil.planting import ROOT, planted
 from tools.mutants import Mutation, read_seeds
