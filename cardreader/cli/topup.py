@@ -19,10 +19,11 @@ from cardreader.cli.options import (
 )
 from cardreader.cli.printing import PrinterOption, printed_or_warned, wanted_printer
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
+from cardreader.kiosk.ledger import epoch_now
 from cardreader.kiosk.paying import Paid, top_up
 from cardreader.kiosk.ports import TerminalMood
 from cardreader.kiosk.receiving import payment_receipt
-from cardreader.kiosk.rules import PaymentClaim, PaymentState, eur
+from cardreader.kiosk.rules import PaymentClaim, PaymentState, eur, is_with_office
 from cardreader.kiosk.voiding import find_payment
 from cardreader.readers.opening import open_card
 from protocols.arguments import read_name, read_payment
@@ -96,10 +97,12 @@ def _claim(payment: str | None, *, again: bool, new: bool) -> PaymentClaim:
 def warn_of_open(kiosk: Kiosk, payment: str) -> None:
     """Says that money is here which is not on the card yet."""
     try:
-        state = find_payment(kiosk, payment).state
+        row = find_payment(kiosk, payment)
     except RefusedError:
         return  # it was not booked: nothing was taken
-    if state in (PaymentState.TAKEN, PaymentState.WRITTEN):
+    if is_with_office(row.state, row.epoch, epoch_now(kiosk.home)):
+        return  # no command here finishes it, as the refusal says
+    if row.state in (PaymentState.TAKEN, PaymentState.WRITTEN):
         warn([f"payment {payment} is booked, and not on the card: repeat the command with --id {payment}"])
 
 

@@ -140,11 +140,15 @@ def test_a_terminal_is_asked_once_whatever_it_answers(desk: Desk, mood: Terminal
 
 
 @pytest.mark.parametrize(
-    ("limits", "code"), [({"meter_day_ueur": 50 * EURO}, "K4"), ({"offline_count": 2}, "K6")]
+    ("limits", "code"),
+    [
+        (KioskLimits(kiosk="k1", version=1, meter_day_ueur=50 * EURO), "K4"),
+        (KioskLimits(kiosk="k1", version=1, offline_count=2), "K6"),
+    ],
 )
-def test_what_a_terminal_was_asked_for_uses_the_limits(desk: Desk, limits: dict[str, int], code: str) -> None:
+def test_what_a_terminal_was_asked_for_uses_the_limits(desk: Desk, limits: KioskLimits, code: str) -> None:
     """It may be approved all the same: so many silences must not add up to more than a kiosk may take."""
-    desk.till.kiosk = replace(desk.till.kiosk, limits=KioskLimits(kiosk="k1", version=1, **limits))
+    desk.till.kiosk = replace(desk.till.kiosk, limits=limits)
     with writing_kiosk(desk.till.engine) as store:
         note_heard(store, NOW)
     bank: dict[str, int] = {}

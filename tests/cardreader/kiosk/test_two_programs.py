@@ -21,7 +21,7 @@ from cardreader.kiosk.rules import PaymentState, VoidWay
 from cardreader.kiosk.voiding import find_payment, void
 from protocols.errors import RefusedError, UnreachableError
 from protocols.instants import UtcMs
-from tests.cardreader.kiosk.till_bench import CARD, EURO, NOW, CreditMeter, Killed, Till
+from tests.cardreader.kiosk.till_bench import CARD, EURO, NOW, CreditMeter, GoneCard, Killed, Till
 from tests.cardreader.one_card import NOW_MS
 
 AT = UtcMs(NOW_MS)
@@ -38,7 +38,7 @@ class Counter:
         # What the other program has read of the card, which it then finds gone.
         with self.command.serving(self.memory) as card:
             self.read_before = card
-        card.session._channel = _Gone()  # its reader is empty now
+        card.session._channel = GoneCard()  # its reader is empty now
 
     def close(self) -> None:
         self.screen.engine.dispose()
@@ -71,12 +71,6 @@ class Counter:
     def credited_euro(self) -> int:
         self.meter.visit(self.memory)
         return self.meter.credited_ueur // EURO
-
-
-class _Gone:
-    def transmit(self, command: bytes) -> bytes:
-        del command
-        raise CardGoneError("card: it was pulled out")
 
 
 @dataclass(frozen=True)

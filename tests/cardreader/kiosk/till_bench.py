@@ -126,6 +126,15 @@ class FusedChannel:
         return answer
 
 
+class GoneCard:
+    """A reader from which the card was taken away."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """As `CardChannel`."""
+        del command
+        raise CardGoneError("card: it was pulled out")
+
+
 def home_of(name: str) -> KioskHome:
     """A kiosk whose issuer the meter knows."""
     form = KioskForm(kiosk=name, office="namur", issuer=name, epoch=1)
