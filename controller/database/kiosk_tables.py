@@ -90,7 +90,8 @@ class KioskRefundRow(Table, table=True):
     `orders`: the refunds that were ordered for it, by their ids with a space between. `voided`: 1 where the
     kiosk says that it gave the money back itself. `found`: the end that the kiosk was told of, and this store
     does not know: it was restored. `ending`: of `till_receipts.RefundStanding`, by whom and when; empty: it
-    is open. `proof`: how it was paid, or why not.
+    is open, and `ended_by` is the first of the two people who reject it. `proof`: how it was paid, or why
+    not.
     """
 
     __tablename__ = "kiosk_refund"

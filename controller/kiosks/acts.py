@@ -11,7 +11,15 @@ from controller.database.kiosk_tables import KioskRow
 from controller.issuers.acts import IssuersProposal, code_of, propose_issuers
 from controller.kiosks import rules
 from controller.kiosks.rules import CardGenerations
-from controller.kiosks.store import generations_in, keep_generations, kiosk_of, kiosks_in, limits_of
+from controller.kiosks.store import (
+    generations_in,
+    generations_said,
+    keep_generations,
+    kiosk_of,
+    kiosks_in,
+    limits_of,
+    status_said,
+)
 from controller.kiosks.views import view_card_keys
 from controller.office.audit import AuditAct, record
 from controller.office.issuers_store import issuers_in_force, proposed_issuers
@@ -121,8 +129,11 @@ def set_limits(act: Act, kiosk: str, changed: dict[str, int]) -> KioskLimits:
     if row.revoked_ms is not None:
         raise RefusedError(f"kiosk {kiosk}: is revoked, for good")
     now = limits_of(row)
-    limits = rules.next_limits(now, changed)
-    if all(getattr(now, name) == value for name, value in changed.items()):
+    said = status_said(row)
+    limits = rules.next_limits(now, changed, said)
+    if not rules.limits_lost(now, said) and all(
+        getattr(now, name) == value for name, value in changed.items()
+    ):
         return now
     _keep_limits(act, row, limits)
     return limits
@@ -137,10 +148,11 @@ def revoke_kiosk(act: Act, kiosk: str) -> KioskRevoked:
     is_new = row.revoked_ms is None
     generation = 0
     if is_new:
-        _keep_limits(act, row, rules.next_limits(limits_of(row), {}, revoked=True))
+        _keep_limits(act, row, rules.next_limits(limits_of(row), {}, status_said(row), revoked=True))
+        # By what the revoked one says too: a thief has its keys.
+        generations = generations_said(act.session).revoked()
         row.revoked_ms, row.online = act.now_ms, 0
         act.session.add(row)
-        generations = generations_in(act.session).revoked()
         keep_generations(act.session, generations)
         generation = generations.newest
         record(act.session, act.now_ms, act.actor.name, AuditAct.REVOKE_KIOSK, f"kiosk/{kiosk}")
@@ -152,7 +164,7 @@ def rotate_card_keys(act: Act) -> CardGenerations:
 
     Raises RefusedError where there were too many.
     """
-    return _keep_generations(act, generations_in(act.session).rotated())
+    return _keep_generations(act, generations_said(act.session).rotated())
 
 
 def end_card_keys(act: Act) -> CardGenerations:

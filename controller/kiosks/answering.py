@@ -71,7 +71,9 @@ def answers_to(
     """
     key = kiosk_key(fleet_key, row.id)
     limits = limits_of(row)
-    envelope = _wire.decode(row.limits) if limits.version > status.limits else None
+    # A revocation counts by any number, and the kiosk's status does not say whether it has heard it.
+    says_limits = limits.version > status.limits or row.revoked_ms is not None
+    envelope = _wire.decode(row.limits) if says_limits else None
     nonce = status.nonce if echo else ""
     if row.revoked_ms is not None:
         return [write_word(KioskOrders(kiosk=row.id, limits=envelope), key)] if envelope else []

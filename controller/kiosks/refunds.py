@@ -110,7 +110,8 @@ def _is_voided(session: Session, receipt: TillReceipt) -> bool:
 def state_in(session: Session, row: KioskRefundRow) -> RefundState:
     """How far a refund is, by its own row and by the orders that were made for it."""
     states = [refund_progress(session, row.meter, order) for order in row.orders.split()]
-    return refund_state(row.ending, voided=bool(row.voided), orders=states)
+    rejecting = bool(row.ended_by) and not row.ending
+    return refund_state(row.ending, voided=bool(row.voided), orders=states, rejecting=rejecting)
 
 
 def list_refunds(session: Session, kiosk: str | None = None, *, ended: bool = True) -> list[RefundView]:

@@ -12,7 +12,7 @@ from protocols.documents.kiosk_limits import KioskLimits
 from protocols.documents.statements import Statement
 from protocols.documents.till_receipts import RefundStanding
 from protocols.errors import RefusedError
-from protocols.limits import KIOSK_GENERATIONS_MAX
+from protocols.limits import KIOSK_GENERATIONS_MAX, REV_STEP_MAX
 from protocols.link.kiosk_words import KioskStatus
 from protocols.units import QUANTA_PER_UEUR, eur_from_quanta
 
@@ -55,6 +55,14 @@ class CardGenerations(NamedTuple):
         """The number of the letters of these. It rises with each step, above all that an issuer counts."""
         return self.newest << _SHUT_BITS | self.shut
 
+    def above(self, said: Iterable[int]) -> Self:
+        """As after a restore of the store: the newest is at least that which kiosks say they hold.
+
+        One that is far above is not believed: there are only so many.
+        """
+        believed = [each for each in said if each <= self.newest + GENERATIONS_STEP_MAX]
+        return self._replace(newest=max([self.newest, *believed]))
+
     def rotated(self) -> Self:
         """One more. Those before still open the cards that have not got it yet.
 
@@ -86,6 +94,8 @@ class CardGenerations(NamedTuple):
 
 FIRST_CARD_GENERATION: Final = 1
 CARD_GENERATIONS_MAX: Final = 65_535
+# As far as a kiosk may be before a store that was restored from a backup.
+GENERATIONS_STEP_MAX: Final = 16
 _SHUT_BITS: Final = 16
 HOURS_PER_DAY: Final = 24
 # Areas of a kiosk, and the meters of these areas whose documents it keeps: each some 20 KiB.
@@ -216,10 +226,23 @@ def kiosk_difference(kiosk: str, ledger_ueur: int, status: KioskStatus | None) -
     )
 
 
-def next_limits(now: KioskLimits, changed: dict[str, int], *, revoked: bool = False) -> KioskLimits:
-    """The next version of the limits. The caller checks them by writing them."""
+def limits_lost(now: KioskLimits, said: KioskStatus | None) -> int:
+    """The later version that a kiosk says it obeys: this store was restored, and has lost it; 0: none.
+
+    One that is far above is not believed: whoever has the key of the kiosk's words can say any.
+    """
+    return said.limits if said and now.version < said.limits <= now.version + REV_STEP_MAX else 0
+
+
+def next_limits(
+    now: KioskLimits, changed: dict[str, int], said: KioskStatus | None = None, *, revoked: bool = False
+) -> KioskLimits:
+    """The next version of the limits, above what the kiosk says that it obeys.
+
+    The caller checks them by writing them.
+    """
     values = {name: getattr(now, name) for name in KioskLimits.__struct_fields__}
-    version = now.version + 1
+    version = max(now.version, limits_lost(now, said)) + 1
     return KioskLimits(**(values | changed | {"version": version, "revoked": revoked or now.revoked}))
 
 
@@ -243,7 +266,8 @@ class RefundState(StrEnum):
 
     `owed`: nobody has decided. `ordered`: a second person must sign. `sent`: the meter must answer. `taken`:
     it is out of the purse, and may be paid. `refused`: the meter has refused the order: it is owed as before.
-    `paid`, `rejected`: ended. `voided`: the kiosk says that it gave the money back itself.
+    `rejecting`: one person has rejected it, and a second one has not: it is owed as before. `paid`,
+    `rejected`: ended. `voided`: the kiosk says that it gave the money back itself.
     """
 
     OWED = "owed"
@@ -251,6 +275,7 @@ class RefundState(StrEnum):
     SENT = "sent"
     TAKEN = "taken"
     REFUSED = "refused"
+    REJECTING = "rejecting"
     PAID = "paid"
     REJECTED = "rejected"
     VOIDED = "voided"
@@ -258,14 +283,22 @@ class RefundState(StrEnum):
 
 # Out of the purse, or on its way to be.
 COMMITTED: Final = (RefundState.ORDERED, RefundState.SENT, RefundState.TAKEN, RefundState.PAID)
+# Nobody has decided, or not enough people.
+UNDECIDED: Final = (RefundState.OWED, RefundState.REFUSED, RefundState.REJECTING)
 _WAITS: Final = (OrderState.DRAFT, OrderState.REHEARSED, OrderState.APPROVED)
 _TRAVELS: Final = (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.TIMED_OUT)
 
 
 def refund_state(
-    ending: str, *, voided: bool, orders: Iterable[tuple[OrderState, DeliveryState] | None]
+    ending: str,
+    *,
+    voided: bool,
+    orders: Iterable[tuple[OrderState, DeliveryState] | None],
+    rejecting: bool = False,
 ) -> RefundState:
     """How far a refund is. `orders`: those that were made for it, with their deliveries; None: withdrawn.
+
+    `rejecting`: one of the two people who reject it has said so.
 
     What the meter has taken once is taken, whatever became of other orders: each names the same total.
     """
@@ -280,6 +313,8 @@ def refund_state(
         return RefundState.SENT
     if voided:
         return RefundState.VOIDED
+    if rejecting:
+        return RefundState.REJECTING
     refused = bool(known) and known[-1][1] is DeliveryState.REFUSED
     return RefundState.REFUSED if refused else RefundState.OWED
 
@@ -301,7 +336,7 @@ def check_pay_back(
     """
     if state is RefundState.VOIDED:
         raise RefusedError(f"payment {payment}: the kiosk says that it gave the money back itself; reject it")
-    if state not in (RefundState.OWED, RefundState.REFUSED):
+    if state not in UNDECIDED:
         raise RefusedError(f"payment {payment}: it is {state.value}; allowed: owed, refused")
     if committed_ueur + amount_ueur > booked_ueur:
         raise RefusedError(
@@ -312,6 +347,17 @@ def check_pay_back(
         raise RefusedError(
             f"payment {payment}: kiosk or meter knows of a refund that this store does not: say --again if "
             "this one was paid before the store was restored, --new if it was not"
+        )
+
+
+def check_paid_before(payment: str, state: RefundState, *, may_be_paid: bool) -> None:
+    """Raises RefusedError where a refund cannot have been paid before this store was restored."""
+    if state not in UNDECIDED:
+        raise RefusedError(f"payment {payment}: it is {state.value}; --again is for one that is owed")
+    if not may_be_paid:
+        raise RefusedError(
+            f"payment {payment}: neither kiosk nor meter knows of a refund that this store does not: "
+            "it was not paid before; allowed: pay-back without --again, or reject"
         )
 
 

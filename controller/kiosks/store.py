@@ -52,6 +52,12 @@ def generations_in(session: Session) -> CardGenerations:
     return CardGenerations(newest, _number(session, _SHUT, newest), _number(session, _ENDED, 0))
 
 
+def generations_said(session: Session) -> CardGenerations:
+    """As `generations_in`, and above what kiosks say they hold: the next one must be new to all of them."""
+    statuses = (status_said(row) for row in kiosks_in(session, revoked=False))
+    return generations_in(session).above(said.generation for said in statuses if said is not None)
+
+
 def keep_generations(session: Session, generations: CardGenerations) -> None:
     """Let these be the generations of card keys."""
     for name, number in zip((_GENERATION, _SHUT, _ENDED), generations, strict=True):

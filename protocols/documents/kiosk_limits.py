@@ -90,9 +90,13 @@ def accept_limits(
 ) -> KioskLimits | Refusal:
     """The next limits of a kiosk. STALE_REV where they are not above the present ones.
 
-    A revoked kiosk stays revoked, whatever comes later. Raises DocumentError as `open_limits`.
+    A revoked kiosk stays revoked, whatever comes later. A revocation is for good, so it counts by any number:
+    an office whose store was restored may know a lower one than the kiosk. Raises DocumentError as
+    `open_limits`.
     """
     new = open_limits(envelope, root, kiosk)
-    if current is not None and (new.version <= current.version or (current.revoked and not new.revoked)):
+    if current is None or (new.revoked and not current.revoked):
+        return new
+    if new.version <= current.version or (current.revoked and not new.revoked):
         return Refusal.STALE_REV
     return new

@@ -16,7 +16,7 @@ from controller.issuers.acts import code_of
 from controller.kiosks import acts, views
 from controller.kiosks.acts import KioskAdded, KioskWish, sign_limits
 from controller.kiosks.commissioning import HomeWish, found_home, freshen_home, give_credentials, make_home
-from controller.kiosks.rules import ON_THE_WAY, KioskDifference
+from controller.kiosks.rules import ON_THE_WAY, KioskDifference, limits_lost
 from controller.kiosks.store import generations_in
 from controller.kiosks.views import CardKeysView, KioskState, KioskView
 from controller.office.founding import MACHINES_TOGETHER
@@ -382,6 +382,12 @@ def _state(view: KioskView) -> str:
 
 def _remarks(view: KioskView) -> Iterator[str]:
     """What a person must know of a kiosk's documents beside its row."""
+    lost = limits_lost(view.limits, view.status)
+    if lost and not view.limits.revoked:
+        yield (
+            f"{view.name}: obeys limits {lost}, and this store knows {view.limits.version}: it was restored; "
+            f"say them again: relance kiosk limits {view.name} --payment-max EUR"
+        )
     if view.documents:
         yield f"{view.name}: {view.documents} documents for cards are on their way to it"
     if view.areas:

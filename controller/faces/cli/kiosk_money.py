@@ -13,7 +13,7 @@ from controller.faces.cli.verbs import ACTING, NAMED, READING, verb
 from controller.kiosks import paying_back, refunds
 from controller.kiosks.paying_back import RefundClaim
 from controller.kiosks.refunds import ReceiptView, RefundView
-from controller.kiosks.rules import RefundState
+from controller.kiosks.rules import UNDECIDED, RefundState
 from controller.kiosks.store import kiosk_of
 from protocols.arguments import read_instant
 from protocols.documents.kind_rule import Kind, Role
@@ -197,7 +197,7 @@ def say_paid(
     return _end(face, kiosk, payment, meter, _text(proof, "--proof"), paying=True)
 
 
-@verb(app, "reject", "kiosk reject namur-1 p42 --because 'paid for another meter' --as anna", shares=NAMED)
+@verb(app, "reject", "kiosk reject namur-1 p42 --because 'paid for another meter' --as dora", shares=NAMED)
 def reject(
     face: Face,
     kiosk: Kiosk,
@@ -206,16 +206,22 @@ def reject(
     because: Annotated[str, typer.Option(metavar="TEXT", help="Why the household does not get it back.")],
     meter: OfMeter = None,
 ) -> int:
-    """Decide that a refund is not paid: the meter keeps the payment, and the kiosk hears it."""
+    """Decide that a refund is not paid: the meter keeps the payment, and the kiosk hears it.
+
+    Two different people must say so; one is enough where the kiosk gave the money back itself.
+    """
     return _end(face, kiosk, payment, meter, _text(because, "--because"), paying=False)
 
 
 def _end(face: Face, kiosk: str, payment: str, meter: str | None, text: str, *, paying: bool) -> int:
-    with face.acting_as(Role.PROTECT) as act:
+    with face.acting_as(Role.PROTECT if paying else Role.HARM) as act:
         kiosk_of(act.session, kiosk)
         do = paying_back.paid if paying else paying_back.reject
         is_new = do(act, kiosk, payment, meter, text)
         view = refunds.view_of(act.session, refunds.refund_of(act.session, kiosk, payment, meter))
+    if view.state is RefundState.REJECTING:
+        one = f"Payment {payment}: rejected by {view.ended_by}."
+        return _said(face, view, f"{one} It is owed until a second person rejects it too.")
     word = "paid back" if paying else "rejected"
     return _said(face, view, f"Payment {payment}: {word}" + ("." if is_new else " before."))
 
@@ -241,6 +247,8 @@ def _next(view: RefundView) -> str:
             return "pay-back or reject"
         case RefundState.REFUSED:
             return "the meter refused: pay-back again, or reject"
+        case RefundState.REJECTING:
+            return "a second person rejects it too, or pay-back"
         case RefundState.ORDERED:
             return "a second person signs"
         case RefundState.SENT:
@@ -256,7 +264,7 @@ def _next(view: RefundView) -> str:
 def _sums(found: list[RefundView]) -> dict[str, int]:
     """What is owed, on its way out of purses, taken out of them, paid back, and rejected, in micro-euro."""
     states = (
-        ("owed", (RefundState.OWED, RefundState.REFUSED)),
+        ("owed", UNDECIDED),
         ("on_its_way", (RefundState.ORDERED, RefundState.SENT)),
         ("taken", (RefundState.TAKEN,)),
         ("paid", (RefundState.PAID,)),

@@ -207,6 +207,7 @@ def test_what_the_meter_refuses_is_owed_as_before_and_what_is_rejected_stays(eng
         pay_back(act_of(session), KIOSK, "p1", None, RefundClaim.UNSAID)
         answer_of_meter(session, DeliveryState.REFUSED)
         assert reject(act_of(session), KIOSK, "p1", None, "the purse is empty")
+        assert reject(act_of(session, "eric"), KIOSK, "p1", None, "so it is")
         assert not reject(act_of(session), KIOSK, "p1", None, "again")
         came(session, 3, receipt(TillDeed.REFUND, at_ms=NOW_MS + 5))
         with pytest.raises(RefusedError, match="it is rejected"):
@@ -256,6 +257,44 @@ def test_what_the_kiosk_gave_back_itself_is_not_paid_by_the_office_too(
         assert (state_now(session), told(session)) == (RefundState.VOIDED, [])
         with pytest.raises(RefusedError, match="gave the money back itself"):
             pay_back(act_of(session), KIOSK, "p1", None, RefundClaim.UNSAID)
+        assert reject(act_of(session), KIOSK, "p1", None, "the kiosk gave it back")
+        assert state_now(session) is RefundState.REJECTED
+
+
+def test_two_people_reject_a_refund_and_one_alone_changes_nothing(engine: Engine) -> None:
+    add_kiosk(engine)
+    with writing(engine) as session:
+        take(session, item(statement("m1", 1, 40), 1))
+        came(session, 2, receipt(TillDeed.REFUND))
+        assert reject(act_of(session), KIOSK, "p1", None, "no")
+        assert not reject(act_of(session), KIOSK, "p1", None, "no")
+        assert (state_now(session), told(session)[0].standing) == (
+            RefundState.REJECTING,
+            RefundStanding.OWED,
+        )
+        pay_back(act_of(session, "eric"), KIOSK, "p1", None, RefundClaim.UNSAID)
+        answer_of_meter(session, DeliveryState.REFUSED)
+        assert state_now(session) is RefundState.REFUSED
+        assert reject(act_of(session, "eric"), KIOSK, "p1", None, "no")
+        assert state_now(session) is RefundState.REJECTING
+        assert reject(act_of(session), KIOSK, "p1", None, "the meter has used it")
+        (found,) = list_refunds(session)
+        assert (found.state, found.ended_by, found.proof) == (
+            RefundState.REJECTED,
+            "dora",
+            "the meter has used it",
+        )
+
+
+def test_what_was_not_paid_before_a_restore_is_not_ended_as_paid(engine: Engine) -> None:
+    """Neither kiosk nor meter knows of a refund that this store does not."""
+    add_kiosk(engine)
+    with writing(engine) as session:
+        take(session, item(statement("m1", 1, 20), 1))
+        came(session, 2, receipt(TillDeed.REFUND))
+        with pytest.raises(RefusedError, match="it was not paid before"):
+            pay_back(act_of(session), KIOSK, "p1", None, RefundClaim.AGAIN)
+        assert state_now(session) is RefundState.OWED
 
 
 @pytest.mark.parametrize("claim", [RefundClaim.AGAIN, RefundClaim.NEW])

@@ -15,7 +15,7 @@ from controller.kiosks.intake import take_kiosk_words
 from protocols.documents.envelope import seal
 from protocols.documents.kiosk_limits import KIOSK_LIMITS_TYPE, write_limits
 from protocols.documents.till_receipts import TillDeed
-from protocols.link.kiosk_words import KioskItem
+from protocols.link.kiosk_words import KioskItem, KioskStatus
 from protocols.link.topics import Channel
 from protocols.units import UEUR_PER_EUR
 from tests.controller.faces.cli.fleet import store_of
@@ -113,8 +113,11 @@ def test_a_refund_is_ordered_by_two_people_and_then_paid(asked: Path) -> None:
     paid = call(asked, "kiosk", "paid", KIOSK, "p1", "--proof", "transfer 7", "--as", "anne", "--json").found
     assert (paid["state"], paid["proof"], paid["ended_by"]) == ("paid", "transfer 7", "anne")
     assert "before" in call(asked, "kiosk", "paid", KIOSK, "p1", "--proof", "again", "--as", "anne").out
-    rejected = call(asked, "kiosk", "reject", KIOSK, "p2", "--because", "not paid here", "--as", "anne")
-    assert rejected.status == 0
+    once = call(asked, "kiosk", "reject", KIOSK, "p2", "--because", "not paid here", "--as", "anne")
+    assert (once.status, "owed until a second person" in " ".join(once.out.split())) == (0, True)
+    assert "a second person rejects" in " ".join(call(asked, "kiosk", "refunds").out.split())
+    twice = call(asked, "kiosk", "reject", KIOSK, "p2", "--because", "not paid here", "--as", "bart")
+    assert (twice.status, twice.out) == (0, "Payment p2: rejected.\n")
     assert call(asked, "kiosk", "refunds").out == "No refund is owed.\n"
     everything = call(asked, "kiosk", "refunds", "--all", "--json").found
     assert everything["sums_ueur"] == {
@@ -142,6 +145,14 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     wrong = call(asked, "kiosk", *arguments, "--as", "anne")
     assert (wrong.status, said in wrong.err) == (status, True), wrong.err
     assert call(asked, "kiosk", "refunds", "--json").found["sums_ueur"]["owed"] == 25 * E
+
+
+def test_limits_that_the_store_has_lost_are_named(asked: Path) -> None:
+    held = KioskStatus(kiosk=KIOSK, online=True, sequence=1, limits=7)
+    with store_of(asked) as session:
+        session.get_one(KioskRow, KIOSK).status = msgspec.json.encode(held).decode()
+    listed = call(asked, "kiosk", "list")
+    assert "k1: obeys limits 7, and this store knows 1: it was restored" in " ".join(listed.out.split())
 
 
 def test_a_kiosk_is_given_areas_of_the_file(asked: Path, tmp_path: Path) -> None:
