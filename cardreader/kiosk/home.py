@@ -64,15 +64,16 @@ class BrokerPlace(Struct, frozen=True, forbid_unknown_fields=True):
 class KioskForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`kiosk.json`: who this kiosk is. Nothing in it is secret.
 
-    `issuer`, `epoch`: in whose name, and in which epoch of it, its key signs statements (`issuers.json`
-    decides whether meters take them). `zone`: of the office, by its IANA name. `broker` None: the kiosk
-    works without a line. `phone`: of the call centre, for tickets; empty: they name none.
+    `issuer`: in whose name its key signs statements; `issuers.json` says in which epoch, and whether meters
+    take them. `epoch` says nothing: homes of before have it. `zone`: of the office, by its IANA name.
+    `broker` None: the kiosk works without a line. `phone`: of the call centre, for tickets; empty: they name
+    none.
     """
 
     kiosk: Id
     office: Id
     issuer: Id
-    epoch: Annotated[int, Meta(ge=0, le=REV_MAX)]
+    epoch: Annotated[int, Meta(ge=0, le=REV_MAX)] = 0
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Europe/Brussels"
     broker: BrokerPlace | None = None
     languages: Annotated[tuple[Language, ...], Meta(min_length=1)] = tuple(Language)
@@ -154,9 +155,9 @@ class KioskHome:
         return read_issuers(read_envelope(self.issuers).payload) if self.issuers else None
 
     def epoch(self) -> int:
-        """The epoch in which its statements count; raises RefusedError as `own_issuer`."""
+        """The epoch in which its statements count, 0 in practice; raises RefusedError as `own_issuer`."""
         own = self.own_issuer()
-        return self.form.epoch if own is None else own.epoch
+        return 0 if own is None else own.epoch
 
     def own_issuer(self) -> Issuer | None:
         """What the issuers document says of the kiosk; None in practice.

@@ -21,8 +21,8 @@ from protocols.link.kiosk_words import RefundTold, refunds_digest
 
 logger = logging.getLogger(__name__)
 _ENDED = {RefundStanding.PAID: TillDeed.REFUNDED, RefundStanding.REJECTED: TillDeed.REJECTED}
-# A meter may have it, so it can be asked back; the office knows already that it was.
-_ASKED_BACK = (PaymentState.WRITTEN, PaymentState.COMMITTED, PaymentState.VOIDING)
+# The office knows that it was asked back. A store that was put back may hold it as if no card had it yet.
+_ASKED_BACK = (PaymentState.TAKEN, PaymentState.WRITTEN, PaymentState.COMMITTED, PaymentState.VOIDING)
 
 
 def say_again_above(session: Session, stored: int) -> int:
@@ -60,5 +60,7 @@ def take_refund(session: Session, home: KioskHome, told: RefundTold, now_ms: Utc
     if payment.state in _ASKED_BACK:
         payment.state, payment.changed_ms = PaymentState.REFUND, now_ms
         session.add(payment)
-    if told.standing in _ENDED:
+    if payment.state != PaymentState.REFUND:
+        logger.warning("line: payment %s is %s here, and a refund at the office", payment.id, payment.state)
+    elif told.standing in _ENDED:
         tell(session, home, payment, _ENDED[told.standing], now_ms)

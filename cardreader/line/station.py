@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Engine
@@ -44,7 +44,7 @@ from cardreader.line.taking import (
 from protocols.decoding import read_json
 from protocols.documents.envelope import read_envelope
 from protocols.documents.orders import TIME_TYPE
-from protocols.errors import DocumentError, RelanceError
+from protocols.errors import DocumentError, RelanceError, quoted
 from protocols.link.carriage import Arrival, BrokerRefusedError, NotConnectedError
 from protocols.link.kiosk_words import (
     NOTHING,
@@ -61,6 +61,8 @@ from protocols.reasons import Source
 from protocols.timekeeping import Machine
 
 logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Items that are on their way at a time, and when they are sent again.
 _WINDOW: Final = 50
@@ -105,6 +107,9 @@ class Station:
         self._sent: dict[int, int] = {}
         self._asked: dict[int | None, int] = {}
         self._status_due = 0
+        # Numbers of items that cannot travel: they are said once, and hold up nothing.
+        self._stuck: set[int] = set()
+        # Threads do the work, one at a time: what is remembered here, and the clock, have no other guard.
         self._lock = asyncio.Lock()
 
     def attach(self, carrier: Publishes) -> None:
@@ -127,9 +132,10 @@ class Station:
 
     async def greet(self) -> None:
         """There is a connection, or a controller: all that is not acknowledged goes again."""
-        self._sent.clear()
-        self._asked.clear()
-        self._status_due = 0
+        async with self._lock:
+            self._sent.clear()
+            self._asked.clear()
+            self._status_due = 0
 
     async def run(self) -> None:
         """Forward what waits, until cancelled."""
@@ -144,11 +150,11 @@ class Station:
             return
         tick = self._machine.tick_ms()
         if tick >= self._status_due:
-            judged = await asyncio.to_thread(self._judge)
+            judged = await self._alone(self._judge)
             self._status_due = tick + (_STATUS_MS if judged else _DOUBTFUL_MS)
             await self._say_status()
             await self._ask_for_itself()
-        for place, payload in await asyncio.to_thread(self._due, tick):
+        for place, payload in await self._alone(self._due, tick):
             await self._carrier.publish(place, payload)
 
     async def handle(self, arrival: Arrival) -> None:
@@ -159,27 +165,30 @@ class Station:
             return
         if arrival.retained:
             return
+        try:
+            if channel is Channel.KIOSK_ORDERS:
+                if await self._alone(self._take, arrival.payload):
+                    soon = self._machine.tick_ms() + _SOON_MS
+                    self._status_due = min(self._status_due, soon)
+            elif channel is Channel.KIOSK_ANSWER:
+                await self._alone(self._hear_time, arrival.payload)
+        except RelanceError as error:
+            logger.warning("line: refused: %s", error)
+
+    async def _alone(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+        """Work in a thread, while no other of this station does."""
         async with self._lock:
-            try:
-                if channel is Channel.KIOSK_ORDERS:
-                    again = await asyncio.to_thread(self._take, arrival.payload)
-                    if again:
-                        soon = self._machine.tick_ms() + _SOON_MS
-                        self._status_due = min(self._status_due, soon)
-                elif channel is Channel.KIOSK_ANSWER:
-                    await asyncio.to_thread(self._hear_time, arrival.payload)
-            except RelanceError as error:
-                logger.warning("line: refused: %s", error)
+            return await asyncio.to_thread(work, *given, **named)
 
     async def _say_status(self) -> None:
         assert self._carrier is not None
-        await self._carrier.publish(self.place, await asyncio.to_thread(self._status))
+        await self._carrier.publish(self.place, await self._alone(self._status))
 
     async def _ask_for_itself(self) -> None:
         assert self._carrier is not None
         for source in ASKED:
             nonce = self._draw()
-            self.clock.asks(source, nonce)
+            await self._alone(self.clock.asks, source, nonce)
             ask = KioskAsk(kiosk=self.home.form.kiosk, source=source, nonce=nonce, ask=NOTHING)
             await self._carrier.publish(self._place(Channel.KIOSK_ASK), write_word(ask, self._key))
 
@@ -220,7 +229,7 @@ class Station:
         """The items and asks that are to be sent now."""
         found: list[tuple[Place, bytes]] = []
         with reading_kiosk(self._store) as session:
-            rows = outgoing_after(session, 0, _WINDOW)
+            rows = self._next(session)
             waiting = {row.number for row in rows}
             self._sent = {number: at for number, at in self._sent.items() if number in waiting}
             for row in rows:
@@ -232,18 +241,28 @@ class Station:
                 found += self._ask(ask, tick)
         return found
 
+    def _next(self, session: Session) -> list[OutgoingRow]:
+        """The first items that wait and can travel."""
+        found, after = list[OutgoingRow](), 0
+        while len(found) < _WINDOW and (page := outgoing_after(session, after, _WINDOW)):
+            found += [row for row in page if row.number not in self._stuck]
+            after = page[-1].number or after
+        return found[:_WINDOW]
+
     def _item(self, row: OutgoingRow, tick: int) -> list[tuple[Place, bytes]]:
-        channel, number = _CHANNELS.get(row.channel), row.number
-        if channel is None or number is None or tick - self._sent.get(number, -_AGAIN_MS) < _AGAIN_MS:
+        number = row.number
+        if number is None or tick - self._sent.get(number, -_AGAIN_MS) < _AGAIN_MS:
             return []
         self._sent[number] = tick
         try:
+            channel = _channel_of(row)
             msgspec.json.decode(row.payload)
             body = msgspec.Raw(row.payload.strip())
             item = KioskItem(kiosk=self.home.form.kiosk, number=number, at_ms=row.at_ms, body=body)
             return [(self._place(channel), write_word(item, self._key))]
         except (DocumentError, msgspec.MsgspecError) as error:
             logger.warning("line: item %d cannot travel: %s", number, error)
+            self._stuck.add(number)
             return []
 
     def _ask(self, row: MeterAskRow, tick: int) -> list[tuple[Place, bytes]]:
@@ -310,6 +329,14 @@ class Station:
 
     def _place(self, channel: Channel) -> Place:
         return Place(channel, kiosk=self.home.form.kiosk)
+
+
+def _channel_of(row: OutgoingRow) -> Channel:
+    """Raises DocumentError for a channel that is none of a kiosk's."""
+    found = _CHANNELS.get(row.channel)
+    if found is None:
+        raise DocumentError(f"channel: {quoted(row.channel)}; allowed: {', '.join(_CHANNELS)}")
+    return found
 
 
 class _Sealed(msgspec.Struct, rename="camel"):

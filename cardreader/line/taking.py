@@ -18,7 +18,6 @@ from cardreader.kiosk.home import (
     KioskHome,
     cards_key_of,
     replace_cards_key,
-    replace_form,
     replace_in_home,
 )
 from cardreader.kiosk.line_marks import SEQUENCE, TAKEN
@@ -69,11 +68,7 @@ def take_paper(home: KioskHome, envelope: bytes) -> KioskHome:
     if kind != ISSUERS_TYPE:
         raise DocumentError(f"envelope: {kind!r}; a kiosk takes a root or issuers")
     issuers = accept_issuers(envelope, root, home.known_issuers())
-    home = _replaced(home, ISSUERS_FILE, envelope, issuers)
-    own = issuers.of(home.form.issuer) if isinstance(issuers, Issuers) else None
-    if own is not None and own.public == home.signer.public.hex() and own.epoch != home.form.epoch:
-        home = replace_form(home, msgspec.structs.replace(home.form, epoch=own.epoch))
-    return home
+    return _replaced(home, ISSUERS_FILE, envelope, issuers)
 
 
 def take_home_part(home: KioskHome, orders: KioskOrders) -> KioskHome:

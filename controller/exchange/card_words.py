@@ -160,10 +160,17 @@ def _is_admitted(session: Session, words: CardWords, now_ms: int) -> bool:
 
 
 def _is_news(session: Session, words: CardWords, kiosk: str, now_ms: int) -> bool:
-    """Note the newest state of a meter on a card; False for an earlier image of a card."""
+    """Note the newest state of a meter on a card, and where that was seen; False for no newer one.
+
+    A card that its meter has not read since may come to another kiosk: its documents must be there then.
+    """
     said = words.state
     row = session.get(CardMeterRow, words.meter)
     if said is None or (row is not None and row.epoch == said.epoch and said.number <= row.number):
+        if said is not None and row is not None and said.number == row.number and said.card == row.card:
+            row.kiosk, row.seen_ms = kiosk, now_ms
+            session.add(row)
+            session.flush()
         return False
     new = CardMeterRow(
         meter=words.meter,

@@ -31,7 +31,10 @@ from cardreader.kiosk.home import (
 )
 from controller.broker.folder import grant_kiosk, has_broker
 from controller.kiosks.rules import CardGenerations
-from protocols.documents.envelope import Signer
+from protocols.documents.envelope import Signer, read_envelope
+from protocols.documents.issuers import read_issuers
+from protocols.documents.kiosk_limits import read_limits
+from protocols.documents.roles import read_root
 from protocols.errors import InputError
 from protocols.link.keys import kiosk_key
 
@@ -70,7 +73,7 @@ def make_home(folder: Path, wish: HomeWish) -> KioskHome:
     """A new home with a new key. Raises InputError where it cannot be written."""
     cards = _cards_key(wish)
     form = KioskForm(
-        kiosk=wish.kiosk, office=wish.office, issuer=wish.office, epoch=0, zone=wish.zone, broker=wish.broker
+        kiosk=wish.kiosk, office=wish.office, issuer=wish.office, zone=wish.zone, broker=wish.broker
     )
     home = KioskHome(
         form,
@@ -84,19 +87,33 @@ def make_home(folder: Path, wish: HomeWish) -> KioskHome:
     return write_home(home, folder)
 
 
-def freshen_home(home: KioskHome, wish: HomeWish, limits: bytes, epoch: int) -> KioskHome:
-    """The home with the documents that are in force now. Raises InputError where it cannot be written."""
+def freshen_home(home: KioskHome, wish: HomeWish, limits: bytes) -> KioskHome:
+    """The home with the documents that are in force now; what it has of a later version stays.
+
+    This store was restored then, or the kiosk's line has heard more. Raises InputError where it cannot be
+    written, and DocumentError for a damaged file.
+    """
     for name, now, wanted in (
         (ROOT_FILE, home.root, wish.root),
         (ISSUERS_FILE, home.issuers, wish.issuers),
         (LIMITS_FILE, home.limits, limits),
     ):
-        if wanted and now != wanted:
+        if wanted and now != wanted and _version(name, wanted) >= _version(name, now):
             home = replace_in_home(home, name, wanted)
     if home.cards.generation < wish.generations.newest or home.cards.oldest < wish.generations.ended:
         home = replace_cards_key(home, _cards_key(wish))
-    form = replace(home.form, epoch=epoch, broker=wish.broker, zone=wish.zone)
+    form = replace(home.form, broker=wish.broker, zone=wish.zone)
     return home if form == home.form else replace_form(home, form)
+
+
+def _version(name: str, envelope: bytes) -> int:
+    """Of a root, issuers or limits; 0: there is none."""
+    if not envelope:
+        return 0
+    payload = read_envelope(envelope).payload
+    if name == ROOT_FILE:
+        return read_root(payload).version
+    return read_issuers(payload).version if name == ISSUERS_FILE else read_limits(payload).version
 
 
 def _cards_key(wish: HomeWish) -> CardsKey:

@@ -11,6 +11,7 @@ from controller.kiosks.areas import areas_of, documents_too_large, meters_in_are
 from controller.kiosks.intake import credited_ueur
 from controller.kiosks.rules import (
     DOUBTED,
+    FIRST_CARD_GENERATION,
     CardGenerations,
     DifferenceKind,
     KioskDifference,
@@ -81,7 +82,10 @@ def list_kiosks(session: Session) -> list[KioskView]:
 
 
 class CardKeysView(Struct, frozen=True, kw_only=True):
-    """The generations of card keys. `lacking`: kiosks that have not said yet that they hold the newest."""
+    """The generations of card keys. `lacking`: kiosks that have not said yet that they hold the newest.
+
+    One that has never spoken holds those of the day on which its home was made.
+    """
 
     generations: CardGenerations
     lacking: tuple[str, ...]
@@ -93,9 +97,15 @@ def view_card_keys(session: Session) -> CardKeysView:
     lacking = [
         row.id
         for row in kiosks_in(session, revoked=False)
-        if (said := status_said(row)) is not None and lacks_card_keys(said, generations)
+        if _may_lack_card_keys(status_said(row), generations)
     ]
     return CardKeysView(generations=generations, lacking=tuple(lacking))
+
+
+def _may_lack_card_keys(said: KioskStatus | None, generations: CardGenerations) -> bool:
+    if said is None:
+        return generations.newest > FIRST_CARD_GENERATION
+    return lacks_card_keys(said, generations)
 
 
 def show_kiosk(session: Session, name: str) -> KioskView:

@@ -354,7 +354,7 @@ def _add(
             allowance_ueur=allowance_ueur,
         ),
     )
-    return freshen_home(made, wish, acts.limits_envelope(act, kiosk), added.epoch), added
+    return freshen_home(made, wish, acts.limits_envelope(act, kiosk)), added
 
 
 def _broker(url: str) -> BrokerPlace:

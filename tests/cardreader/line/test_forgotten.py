@@ -3,13 +3,14 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as struct_replace
 from sqlmodel import select
 
 from cardreader.card.store import WholeMemory
@@ -177,6 +178,13 @@ def test_after_a_gap_nothing_is_taken_until_what_is_missing_is_told(till: Till) 
     assert hear(till, told(0, 2, 2), after=1, last=2) == (0, 0)
     with reading_kiosk(till.engine) as session:
         assert {row.number for row in session.exec(select(StatementRow))} == {1, 2}
+
+
+def test_the_issuers_document_says_the_epoch_and_no_form(till: Till) -> None:
+    """A line that was killed between the two files of a home left a form of another epoch for good."""
+    home = till.kiosk.home
+    till.kiosk = replace(till.kiosk, home=replace(home, form=struct_replace(home.form, epoch=9)))
+    assert hear(till, told(20), told(70, 2, 2, epoch=9)) == (20, 20)
 
 
 # What the store knows (counting, found, taken | last number, highest total, total before), what it had

@@ -9,7 +9,7 @@ from sqlmodel import select
 from cardreader.card.store import WholeMemory
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.ports import Cash
-from cardreader.kiosk.rules import PaymentClaim
+from cardreader.kiosk.rules import PaymentClaim, PaymentState
 from cardreader.kiosk.store import acknowledge, queue_outgoing, reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import OutgoingRow, TakenPaymentRow, UpChannel
 from cardreader.kiosk.voiding import void
@@ -64,6 +64,31 @@ def test_the_end_of_a_refund_is_shown_said_once_and_stays(till: Till) -> None:
         undone = void(till.kiosk, "p1", card, Cash(), AT, refund=False)
     assert (undone.way, undone.is_new, undone.office) == ("refund", False, "paid")
     assert _outgoing(till) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "said"),
+    [
+        (PaymentState.TAKEN, PaymentState.REFUND, 1),
+        (PaymentState.COMMITTED, PaymentState.REFUND, 1),
+        (PaymentState.REFUND, PaymentState.REFUND, 1),
+        (PaymentState.VOIDED, PaymentState.VOIDED, 0),
+        (PaymentState.DECLINED, PaymentState.DECLINED, 0),
+    ],
+)
+def test_what_the_office_has_paid_back_is_signed_for_a_refund_alone(
+    till: Till, state: PaymentState, after: PaymentState, said: int
+) -> None:
+    """One that was put back may hold it as taken, and would give it back freely."""
+    pay(till, WholeMemory(CARD), "p1", 20, PaymentClaim.NEW)
+    before = _outgoing(till)
+    with writing_kiosk(till.engine) as session:
+        session.get_one(TakenPaymentRow, "p1").state = state
+        session.flush()
+        take_refund(session, till.kiosk.home, RefundTold("p1", METER, 20 * EURO, RefundStanding.PAID), AT)
+    with reading_kiosk(till.engine) as session:
+        assert session.get_one(TakenPaymentRow, "p1").state == after
+    assert _outgoing(till) == before + said
 
 
 def _outgoing(till: Till) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -231,6 +232,45 @@ def test_nothing_is_forgotten_that_the_controller_has_not_stored(tmp_path: Path,
     assert kiosk.waiting() == []
     assert set(queued) - lost_with_a_copy <= stored
     kiosk.close()
+
+
+def test_items_that_cannot_travel_hold_up_no_other(kiosk: Kiosk) -> None:
+    with writing_kiosk(kiosk.store) as session:
+        for _ in range(120):
+            queue_outgoing(session, UpChannel.RECEIPTS, b"no JSON", NOW_MS)
+    kiosk.queue("a")
+    sent = [text_of(item) for _ in range(4) for item in kiosk.items()]
+    assert sent == ["a", "a"]  # the third and the fourth step: fifty of those before it were tried in each
+    assert len(kiosk.items()) == 1
+
+
+def test_threads_work_one_at_a_time(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock, and what was sent when, are changed by what comes down and read by what goes up."""
+    began, to_thread = list[str](), asyncio.to_thread
+
+    async def noting(work: Callable[..., object], *given: object) -> object:
+        began.append(getattr(work, "__name__", ""))
+        return await to_thread(work, *given)
+
+    async def run() -> None:
+        station = kiosk.station
+        answer = Arrival(Place(Channel.KIOSK_ANSWER, kiosk="k1"), b"{}")
+        async with station._lock:
+            tasks = [
+                asyncio.create_task(each)
+                for each in (station.step(), station.greet(), station.handle(answer))
+            ]
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert began == []
+            assert not any(task.done() for task in tasks)
+        await asyncio.gather(*tasks)
+
+    kiosk.machine.tick += 61_000
+    kiosk.queue("a")
+    monkeypatch.setattr(asyncio, "to_thread", noting)
+    asyncio.run(run())
+    assert {"_judge", "_status", "asks", "_due", "_hear_time"} <= set(began)
 
 
 def test_an_acknowledgement_of_another_item_or_of_another_key_forgets_nothing(kiosk: Kiosk) -> None:

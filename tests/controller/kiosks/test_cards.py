@@ -124,6 +124,18 @@ def test_an_earlier_image_of_a_card_changes_nothing(engine: Engine) -> None:
         assert session.get_one(CardMeterRow, "m9").number == 3
 
 
+def test_a_card_that_its_meter_has_not_read_since_is_seen_where_it_came_last(engine: Engine) -> None:
+    add_kiosk(engine, meters=())
+    with writing(engine) as session:
+        for place, (number, at) in enumerate(((3, 1), (3, 2), (1, 3)), 1):
+            word = item(brought(number), place, Channel.KIOSK_RECEIPTS)
+            take(session, word, now_ms=NOW_MS + at)
+            if place == 1:
+                session.get_one(CardMeterRow, "m9").kiosk = "another"
+        row = session.get_one(CardMeterRow, "m9")
+        assert (row.kiosk, row.number, row.seen_ms) == (KIOSK, 3, NOW_MS + 2)
+
+
 def test_money_that_only_the_meter_knows_of_is_listed(engine: Engine) -> None:
     """A statement that never came: the kiosk was stolen with it, or a thief has signed."""
     add_kiosk(engine, meters=())
@@ -230,10 +242,11 @@ def test_a_revoked_kiosk_hears_that_and_nothing_else(engine: Engine) -> None:
         row = session.get_one(KioskRow, KIOSK)
         row.revoked_ms = NOW_MS
         held = KioskStatus(kiosk=KIOSK, online=True, sequence=1)
-        (orders,) = answered(session, held)
-        assert (orders.echo, orders.acks, orders.documents) == ("", (), ())
-        assert orders.limits is not None
-        assert answered(session, replace(held, limits=1)) == []
+        # By whatever number it obeys: its status does not say whether it has heard that it is revoked.
+        for version in (0, 1, 5):
+            (orders,) = answered(session, replace(held, limits=version))
+            assert (orders.echo, orders.acks, orders.documents) == ("", (), ())
+            assert orders.limits is not None
 
 
 def test_garbage_is_acknowledged_so_that_no_queue_is_held_up(engine: Engine) -> None:

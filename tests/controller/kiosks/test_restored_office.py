@@ -1,14 +1,18 @@
 """An office whose store was put back numbers on above what its kiosks hold; what is far above is a lie."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from cardreader.issuing.practice import practice_signer
+from cardreader.kiosk.home import BrokerPlace, open_home
 from controller.database.kiosk_tables import KioskRow
-from controller.kiosks.acts import revoke_kiosk, rotate_card_keys, set_limits
+from controller.kiosks.acts import end_card_keys, revoke_kiosk, rotate_card_keys, set_limits, sign_limits
+from controller.kiosks.commissioning import HomeWish, freshen_home, make_home
 from controller.kiosks.rules import CardGenerations, limits_lost
 from controller.kiosks.store import generations_in, limits_of
 from controller.meters.documents_held import issuers_version_held, root_version_held
@@ -18,7 +22,18 @@ from protocols.limits import REV_STEP_MAX
 from protocols.link.kiosk_words import KioskStatus
 from protocols.link.topics import Channel
 from protocols.units import UEUR_PER_EUR
-from tests.controller.kiosks.office import KIOSK, LIMITS, ROOT, add_kiosk, said, take
+from tests.controller.kiosks.office import (
+    FLEET,
+    KIOSK,
+    LIMITS,
+    OFFICE,
+    ROOT,
+    add_kiosk,
+    issuers,
+    root_sent,
+    said,
+    take,
+)
 from tests.controller.kiosks.test_refunds import act_of, answered
 
 E = UEUR_PER_EUR
@@ -104,3 +119,36 @@ def test_a_kiosk_that_is_stolen_after_a_restore_has_none_of_the_next_card_keys(s
     says(store, generation=4, oldest=2)
     assert revoke_kiosk(act_of(store, "anna"), KIOSK).generation == 5
     assert generations_in(store) == CardGenerations(5, 5, 0)
+
+
+def test_card_keys_end_at_no_kiosk_that_has_never_spoken(store: Session) -> None:
+    """Its home has the keys of the day on which it was made."""
+    assert end_card_keys(act_of(store, "anna")).newest == 1
+    rotate_card_keys(act_of(store, "anna"))
+    with pytest.raises(RefusedError, match="kiosk k1: without the newest card keys"):
+        end_card_keys(act_of(store, "anna"))
+    says(store, generation=2, oldest=1)
+    assert end_card_keys(act_of(store, "anna")) == CardGenerations(2, 2, 2)
+
+
+def test_a_home_keeps_what_it_has_of_a_later_version(tmp_path: Path) -> None:
+    def limits(version: int) -> bytes:
+        return sign_limits(practice_signer("office", "anna"), KioskLimits(kiosk=KIOSK, version=version))
+
+    wish = HomeWish(
+        kiosk=KIOSK,
+        office=OFFICE,
+        zone="Europe/Brussels",
+        broker=BrokerPlace("localhost", 1883, tls=False),
+        fleet_key=FLEET,
+        generations=CardGenerations(1, 1, 0),
+        root=root_sent().envelope,
+        issuers=issuers(closed=True).envelope,
+        limits=limits(5),
+    )
+    home = make_home(tmp_path / "home", wish)
+    older = freshen_home(home, replace(wish, issuers=issuers().envelope), limits(4))
+    assert (older.limits, older.issuers) == (limits(5), issuers(closed=True).envelope)
+    newer = freshen_home(home, wish, limits(6))
+    assert newer.limits == limits(6)
+    assert open_home(tmp_path / "home").limits == limits(6)
