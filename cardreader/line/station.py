@@ -107,7 +107,7 @@ class Station:
         self._sent: dict[int, int] = {}
         self._asked: dict[int | None, int] = {}
         self._status_due = 0
-        # Numbers of items that cannot travel: they are said once, and hold up nothing.
+        # Numbers of items that cannot travel: they are said once a connection, and hold up nothing.
         self._stuck: set[int] = set()
         # Threads do the work, one at a time: what is remembered here, and the clock, have no other guard.
         self._lock = asyncio.Lock()
@@ -135,6 +135,7 @@ class Station:
         async with self._lock:
             self._sent.clear()
             self._asked.clear()
+            self._stuck.clear()
             self._status_due = 0
 
     async def run(self) -> None:
@@ -263,7 +264,9 @@ class Station:
         except (DocumentError, msgspec.MsgspecError) as error:
             logger.warning("line: item %d cannot travel: %s", number, error)
             self._stuck.add(number)
-            return []
+            # Nothing in its place: the controller counts on no number being left out.
+            item = KioskItem(kiosk=self.home.form.kiosk, number=number, at_ms=row.at_ms, body=NOTHING)
+            return [(self._place(Channel.KIOSK_RECEIPTS), write_word(item, self._key))]
 
     def _ask(self, row: MeterAskRow, tick: int) -> list[tuple[Place, bytes]]:
         """A meter's ask, over the card that brought it."""

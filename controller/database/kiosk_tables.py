@@ -17,7 +17,7 @@ class KioskRow(Table, table=True):
     `limits`: the newest, as a signed envelope; `revoked_ms`: since then nothing that it says is believed.
     `status`: its last authentic word of how it stands, as JSON of `kiosk_words.KioskStatus`; `online`,
     `sequence`, `count`, `heard_ms` are those of it, the last by our clock. `numbered`: the highest number of
-    a document for cards that was given for it. `stored`: the highest number of an item of it that is stored
+    a document for cards that was given for it. `stored`: up to which number all items of it are stored
     here; None: of a kiosk from before, of which it was not counted yet.
     """
 
@@ -41,7 +41,7 @@ class KioskRow(Table, table=True):
 
 
 class KioskStatementRow(Table, table=True):
-    """A statement that a kiosk's issuer key has signed, each once.
+    """A statement that a kiosk's issuer key has signed: of each total the one with the highest number.
 
     `standing`: of `kiosks.rules.StatementStanding`. `place`: in the sequence in which those of a kiosk
     were booked, from 1; 0: not booked.

@@ -21,7 +21,7 @@ from controller.exchange.purses import PursesHeard
 from controller.exchange.sync_answer import RootSent
 from controller.exchange.words import IntakeRefusal
 from controller.kiosks.refunds import note_deed
-from controller.kiosks.rules import StatementStanding, is_newer, standing_of
+from controller.kiosks.rules import StatementStanding, is_newer, standing_of, stored_up_to
 from controller.kiosks.store import limits_of, next_place
 from controller.kiosks.voids import settle_voids
 from controller.meters.registry import known_meters
@@ -99,12 +99,16 @@ def take_kiosk_words(
         elif isinstance(said, KioskStatus):
             _take_status(session, row, said, now_ms, taken)
         elif channel is Channel.KIOSK_STATEMENTS:
-            _acknowledge(taken, row, said, _take_statement(session, row, bytes(said.body), root, now_ms))
+            _acknowledge(taken, said, _take_statement(session, row, bytes(said.body), root, now_ms))
         else:
             refused = _take_receipt(session, row, said, book, root, now_ms, purses)
             taken.touched.add(row.id)
             taken.refused += refused
-            _acknowledge(taken, row, said, None)
+            _acknowledge(taken, said, None)
+    for name, acks in taken.acks.items():
+        row = session.get_one(KioskRow, name)
+        row.stored = stored_up_to(row.stored, {each.number for each in acks})
+        session.add(row)
     return taken
 
 
@@ -145,9 +149,8 @@ def credited_ueur(row: CardMeterRow) -> dict[tuple[str, int], int]:
     return {(each.issuer, each.epoch): each.total_ueur for each in _totals.decode(row.state).totals}
 
 
-def _acknowledge(taken: KioskTaken, row: KioskRow, item: KioskItem, refusal: IntakeRefusal | None) -> None:
+def _acknowledge(taken: KioskTaken, item: KioskItem, refusal: IntakeRefusal | None) -> None:
     """What is refused is acknowledged too: it would be refused again for ever, and fill the kiosk's queue."""
-    row.stored = max(row.stored or 0, item.number)
     if refusal is not None:
         taken.refused[refusal] += 1
     ack = ItemAck(item.number, item_digest(bytes(item.body)))

@@ -1,6 +1,6 @@
 """What is believed of a kiosk, and nothing beyond its signature and its limits (docs/kiosk.md). Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum, unique
 from typing import Final, NamedTuple, Self
 
@@ -162,6 +162,19 @@ def is_newer(said: KioskStatus, sequence: int, count: int, *, online: bool) -> b
     if said.sequence != sequence:
         return said.sequence > sequence
     return online and (not said.online or said.count > count)
+
+
+def stored_up_to(before: int | None, numbers: Collection[int]) -> int:
+    """Up to which number all items of a kiosk are stored, now that these are too; None: not counted yet.
+
+    No higher one counts while one below it is missing: a store that was put back may get new items before
+    those that it has lost, and the kiosk says again only what lies above.
+    """
+    if before is None:
+        return max(numbers)
+    while before + 1 in numbers:
+        before += 1
+    return before
 
 
 @unique

@@ -187,7 +187,7 @@ class KioskOrders(Struct, frozen=True, kw_only=True):
     between `after` and the first of them. A kiosk that has not taken all up to `after` takes none, and its
     next status says so. A root and issuers come as the envelopes that they are.
 
-    `stored`: the highest number of an item that the controller has stored; what was acknowledged above it is
+    `stored`: up to which number the controller has stored all items; what was acknowledged above it may be
     lost with a restored store, and is sent again. `refunds`: all of this kiosk, where it has not said that it
     knows them. `statements`: to a kiosk that has forgotten some of its own, from its last one on; no other
     lies between `statements_after` and the first of them, and `statements_last` is the place of the last that

@@ -30,6 +30,7 @@ from tests.controller.kiosks.office import (
     ROOT,
     add_kiosk,
     issuers,
+    item,
     root_sent,
     said,
     take,
@@ -152,3 +153,26 @@ def test_a_home_keeps_what_it_has_of_a_later_version(tmp_path: Path) -> None:
     newer = freshen_home(home, wish, limits(6))
     assert newer.limits == limits(6)
     assert open_home(tmp_path / "home").limits == limits(6)
+
+
+# What is stored before (-: it was not counted), what comes in batches, and up to which number all is stored.
+STORED = """
+ 0 | 1 2 3      | 3
+ 0 | 2; 1       | 1
+ 0 | 2 1        | 2
+ 0 | 4 5; 1 2 3 | 3
+ 3 | 6 7; 4; 5  | 5
+ 9 | 3 4; 10    | 10
+ - | 7 5        | 7
+"""
+
+
+@pytest.mark.parametrize("line", STORED.strip().splitlines())
+def test_no_item_counts_as_stored_while_one_below_it_is_missing(store: Session, line: str) -> None:
+    before, batches, wanted = (part.strip() for part in line.split("|"))
+    row = store.get_one(KioskRow, KIOSK)
+    row.stored = None if before == "-" else int(before)
+    for batch in batches.split(";"):
+        numbers = map(int, batch.split())
+        take(store, *(item(b"null", number, Channel.KIOSK_RECEIPTS) for number in numbers))
+    assert row.stored == int(wanted)
