@@ -1,4 +1,4 @@
-"""`relance-kiosk card dump|export|load|apdu|script|kit|blank`: for people with cards in hand."""
+"""`relance-kiosk card dump|export|load|apdu|script|kit|block|blank`: for people with cards in hand."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from cardreader.cli.app import PROGRAM
+from cardreader.cli.block import block_found_card
 from cardreader.cli.kit import make_blank, write_kit
 from cardreader.cli.opening import open_session
 from cardreader.cli.options import (
@@ -252,6 +253,9 @@ card_app.command(
         "card kit --meter m1 --serial 0102030405060708 --epoch 2 --kiosk k1 --fleet-key f.key --out k.json",
     ),
 )(write_kit)
+card_app.command(
+    "block", epilog=examples(PROGRAM, "card block virtual:old.bin", "card block any --fleet-key fleet.key")
+)(block_found_card)
 card_app.command("blank", epilog=examples(PROGRAM, "card blank virtual:new.bin"))(make_blank)
 
 

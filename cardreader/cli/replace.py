@@ -24,10 +24,9 @@ from cardreader.cli.options import (
     StoreFile,
     office_key,
 )
-from cardreader.files.identity import CardState, Pairing, read_serial
+from cardreader.files.identity import CardState, Pairing, next_epoch, read_serial
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
-from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import Kiosk
 from cardreader.kiosk.making import bring_what_was_paid, pairing_known
 from cardreader.kiosk.replaced import note_made

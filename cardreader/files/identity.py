@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final, Self
 
 from cardreader.files.content import Content
-from protocols.errors import DocumentError, InputError, quoted
+from protocols.errors import DocumentError, InputError, RefusedError, quoted
 from protocols.identifiers import is_id
 from protocols.reasons import Energy
 
@@ -39,6 +39,16 @@ class CardState(IntEnum):
     VIRGIN = 0
     PAIRED = 1
     BLOCKED = 2
+
+
+def next_epoch(epoch_known: int) -> int:
+    """The pairing epoch of the next card of a meter: it replaces the one before.
+
+    Raises RefusedError where no further one can be said.
+    """
+    if epoch_known >= EPOCH_MAX:
+        raise RefusedError(f"pairing epoch {epoch_known} was the last one that a card can hold")
+    return epoch_known + 1
 
 
 def is_reference(text: str) -> bool:

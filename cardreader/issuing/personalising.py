@@ -84,16 +84,26 @@ def _following(challenge: bytes, place: int) -> bytes:
     return sha256(challenge + place.to_bytes()).digest()[:CHALLENGE_BYTES]
 
 
-def block_card(channel: CardChannel, issuer: KeySet, challenge: bytes, station: str, now_ms: int) -> Pairing:
-    """Marks a card that was found again, or given back, so that nobody is served with it any more."""
+def block_card(
+    channel: CardChannel, issuer: KeySet, challenge: bytes, station: str, now_ms: int
+) -> tuple[Pairing, bool]:
+    """Marks a card that was found again, or given back, so that nobody is served with it any more.
+
+    Returns its pairing, and False where it was blocked already. Raises RefusedError for a card of nobody: it
+    is good for a household yet.
+    """
     select_application(channel)
     session = HostSession.open(channel, issuer, challenge)
     found = Pairing.decode(session.read(PAIRING))
+    if found.state is CardState.VIRGIN:
+        raise RefusedError("this card belongs to nobody; allowed: the card of a household")
+    if found.state is CardState.BLOCKED:
+        return found, False
     blocked = Pairing(CardState.BLOCKED, found.epoch, found.meter, found.reference)
     session.write(PAIRING, blocked.encode())
     session.append(LOG, Visit(KeyHolder.ISSUER, Deed.BLOCKED, now_ms, station).encode())
     session.commit()
-    return blocked
+    return blocked, True
 
 
 def _whose(pairing: Pairing) -> str:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cardreader.files.identity import Pairing
+from cardreader.files.identity import Pairing, next_epoch
 from cardreader.host.transport import CardChannel
 from cardreader.issuing.kit import CardOrder, IssuingKit, make_kit
 from cardreader.issuing.kit_files import KIT_BYTES_MAX, KitFacts, open_kit, read_kit_facts
 from cardreader.issuing.personalising import letters_held, personalise
 from cardreader.issuing.practice import practice_key
-from cardreader.issuing.standing import next_epoch
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.ledger import account_of, purse_of

@@ -43,7 +43,7 @@ def shift_for_money(session: Session, home: KioskHome) -> ShiftRow | None:
 
 
 def open_shift(
-    session: Session, clerk: str, language: Language, float_ueur: int, now_ms: UtcMs, keyid: str = ""
+    session: Session, clerk: str, language: Language, float_ueur: int, now_ms: UtcMs
 ) -> tuple[ShiftRow, bool]:
     """Opens a shift. Returns it, and False where this clerk's is open already.
 
@@ -54,9 +54,7 @@ def open_shift(
         raise RefusedError(f"{found.clerk}'s shift {found.number} is open: close it first")
     if found is not None:
         return found, False
-    row = ShiftRow(
-        clerk=clerk, language=language, keyid=keyid, opened_ms=now_ms, float_ueur=float_ueur, is_open=1
-    )
+    row = ShiftRow(clerk=clerk, language=language, opened_ms=now_ms, float_ueur=float_ueur, is_open=1)
     session.add(row)
     session.flush()
     return row, True

@@ -46,7 +46,6 @@ class ShiftRow(KioskTable, table=True):
     number: int | None = Field(default=None, primary_key=True)
     clerk: str = Field(sa_type=Text)
     language: str = Field(sa_type=Text)
-    keyid: str = Field(default="", sa_type=Text)
     opened_ms: int = _int()
     closed_ms: int | None = Field(default=None, sa_type=Integer)
     float_ueur: int = _int()

@@ -13,7 +13,6 @@ ONLY_TESTS_USE = {
     "protocols/documents/drafting.py:emergency_credit": "a kind of order that no verb has yet",
     "protocols/documents/drafting.py:limiter": "a kind of order that no verb has yet",
     "protocols/documents/drafting.py:shorten_moratorium": "a floor with an interval; no verb has it yet",
-    "cardreader/issuing/personalising.py:block_card": "the kiosk's, which comes later",
     "controller/orders/life.py:step_delivery": "one delivery's step, as the UPDATEs make it for many",
     "protocols/cutting/linting.py:lint_instant": "the linter asked about one cut, as its ledger is written",
     "protocols/link/asyncapi.py:schema_for_signed": "tests validate live traffic with it",

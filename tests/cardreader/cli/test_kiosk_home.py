@@ -135,3 +135,21 @@ def test_a_receipt_is_printed_and_then_a_copy(desk: Path) -> None:
     assert "<html" in (desk / "r.html").read_text()
     missing = run("reprint", *home, "--number", "9", cwd=desk, status=1)
     assert missing.stderr == "receipt 9: no such receipt here\n"
+
+
+def test_a_card_that_was_found_again_is_blocked_and_serves_nobody(desk: Path) -> None:
+    (desk / "fleet.key").write_text(FLEET_KEY.hex())
+    office = ("card", "block", "virtual:card.bin", "--fleet-key", "fleet.key")
+    assert "--station" in run(*office, "--station", "a b", cwd=desk, status=2).stderr
+    assert "does not have the keys" in run("card", "block", "virtual:card.bin", cwd=desk, status=1).stderr
+    for did in ("blocked", "unchanged"):
+        told_of = told(*office, cwd=desk)
+        assert (told_of["did"], told_of["meter"], told_of["epoch"]) == (did, METER, 1)
+    shift = ("shift", "open", "--home", "k1", "--clerk", "anna")
+    told(*shift, cwd=desk)
+    pay = ("topup", "--home", "k1", "--reader", "virtual:card.bin", "--eur", "20", "--id", "p1")
+    paid = run(*pay, cwd=desk, status=1)
+    assert "this card is blocked: nobody is served with it" in paid.stderr
+    told("card", "blank", "virtual:new.bin", "--fleet-key", "fleet.key", cwd=desk)
+    blank = ("card", "block", "virtual:new.bin", "--fleet-key", "fleet.key")
+    assert "belongs to nobody" in run(*blank, cwd=desk, status=1).stderr

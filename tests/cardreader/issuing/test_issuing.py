@@ -10,14 +10,13 @@ from cardreader.card.card import SmartCard
 from cardreader.card.factory import make_blank_card
 from cardreader.card.store import WholeMemory
 from cardreader.channel.keys import meter_keys_of_fleet
-from cardreader.files.identity import EPOCH_MAX, CardIdentity, CardState, Pairing
+from cardreader.files.identity import EPOCH_MAX, CardIdentity, CardState, Pairing, next_epoch
 from cardreader.files.layout import CARD, LOG, PAIRING
 from cardreader.files.visits import Deed, Visit
 from cardreader.host.session import NotOurCardError
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CardGoneError
 from cardreader.issuing.personalising import block_card, letters_held, personalise
-from cardreader.issuing.standing import CardStanding, next_epoch, standing_of
 from protocols.errors import RefusedError
 from protocols.reasons import Energy
 from tests.cardreader.one_card import (
@@ -133,33 +132,6 @@ def test_a_new_kit_for_a_card_that_took_letters_begins_above_them() -> None:
 # -------------------------------------------------------------------------------------- lost and replaced
 
 
-@pytest.mark.parametrize(
-    ("pairing", "meter", "known", "standing"),
-    [
-        (Pairing(CardState.VIRGIN), METER, 0, CardStanding.VIRGIN),
-        (PAIRED, METER, 0, CardStanding.CURRENT),
-        (PAIRED, METER, 1, CardStanding.CURRENT),
-        (PAIRED, METER, 2, CardStanding.REPLACED),
-        (PAIRED, "m00043", 0, CardStanding.FOREIGN),
-        (replace(PAIRED, epoch=2), METER, 1, CardStanding.CURRENT),
-        (replace(PAIRED, state=CardState.BLOCKED), METER, 1, CardStanding.BLOCKED),
-    ],
-)
-def test_what_a_card_is_here(pairing: Pairing, meter: str, known: int, standing: CardStanding) -> None:
-    assert standing_of(pairing, meter, known) is standing
-
-
-@given(epochs=st.lists(st.integers(1, EPOCH_MAX), min_size=1, max_size=6))
-def test_from_the_first_visit_of_a_newer_card_on_no_older_one_counts(epochs: list[int]) -> None:
-    known = 0
-    for epoch in epochs:
-        standing = standing_of(replace(PAIRED, epoch=epoch), METER, known)
-        assert (standing is CardStanding.CURRENT) == (epoch >= known)
-        if standing is CardStanding.CURRENT:
-            known = epoch
-    assert known == max(epochs)
-
-
 def test_an_epoch_that_somebody_writes_on_a_card_gives_it_no_keys_of_that_epoch() -> None:
     """The meter believes an epoch only after it has opened the card with the keys of that epoch."""
     memory = issued()
@@ -179,10 +151,19 @@ def test_the_next_card_of_a_meter_has_the_next_epoch_until_none_is_left() -> Non
 
 def test_a_card_that_was_found_again_is_blocked_and_says_so() -> None:
     memory = issued()
-    blocked = block_card(InProcess(SmartCard(memory)), ISSUER, challenge(), "office-1", NOW_MS)
-    assert blocked == replace(PAIRED, state=CardState.BLOCKED)
+    blocked = replace(PAIRED, state=CardState.BLOCKED)
+    for changed in (True, False):
+        done = block_card(InProcess(SmartCard(memory)), ISSUER, challenge(), "office-1", NOW_MS)
+        assert done == (blocked, changed)
     opened = session(InProcess(SmartCard(memory)), METER_KEYS)
     assert Pairing.decode(opened.read(PAIRING)) == blocked
     assert Visit.decode(opened.records(LOG)[0]).deed is Deed.BLOCKED
     with pytest.raises(RefusedError, match="blocked"):
         issue(memory)
+
+
+def test_a_card_of_nobody_is_not_blocked() -> None:
+    memory = WholeMemory()
+    blank(memory)
+    with pytest.raises(RefusedError, match="belongs to nobody"):
+        block_card(InProcess(SmartCard(memory)), ISSUER, challenge(), "office-1", NOW_MS)

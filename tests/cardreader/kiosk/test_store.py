@@ -140,6 +140,7 @@ _LATER = {
         "DROP INDEX ix_outgoing_waiting",
         "DROP TABLE forgotten_statement",
         "DROP TABLE card_ask",
+        "ALTER TABLE shift ADD COLUMN keyid TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE meter_ask (meter TEXT, source TEXT, word BLOB, PRIMARY KEY (meter, source)) STRICT",
     ),
     2: ("DROP TABLE counted_payment",),
