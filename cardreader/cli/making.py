@@ -51,4 +51,7 @@ def made_by_kit(
         "replaces": known.epoch if changed else pairing.epoch,
         "total_ueur": total_ueur,
     }
-    return told, f"{issued_sentence(told)}; the meter refuses earlier cards from its first visit on"
+    return (
+        told,
+        f"{issued_sentence(told)}; the meter refuses earlier cards from its first visit on; delete the kit",
+    )

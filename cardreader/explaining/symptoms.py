@@ -14,6 +14,8 @@ _OF_A_PROGRAM: Final = (
     CardMessage.CUT_PLANNED_UNDATED,
     CardMessage.CUT_CARRIED_OUT,
 )
+# Armed is off too, until somebody presses the button. Limited is on.
+_WITHOUT_SUPPLY: Final = (Supply.OFF, Supply.ARMED)
 
 
 @unique
@@ -38,7 +40,7 @@ def has_symptom(said: Explanation, symptom: Symptom) -> bool:
         case Symptom.CODE_8:
             return said.code is CodeMeaning.NOT_RELANCED
         case Symptom.OFF:
-            return said.supply not in (None, Supply.ON)
+            return said.supply in _WITHOUT_SUPPLY
         case Symptom.PROGRAMMED_CUT:
             return any(fact.message in _OF_A_PROGRAM for fact in said.facts)
         case Symptom.CLOCK:

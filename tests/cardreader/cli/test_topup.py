@@ -4,7 +4,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time  # noqa: TID251 # two releases are numbered by different seconds
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,6 @@ def test_each_recovery_card_releases_once(home: Path) -> None:
         assert reasons[-1] == "released"
         assert {each["reason"] for each in again["visit"]["documents"]} == {"repeated"}
         assert kiosk("read", *READER, cwd=home)["missing"] == "none"
-        time.sleep(1)  # a release is numbered by the second
 
 
 def test_a_cancelled_cut_is_stored_and_read_back(home: Path) -> None:

@@ -17,6 +17,7 @@ NEW = Explanation(CardKind.OURS)
         (NEW._replace(supply=Supply.ON, clock=ClockView.TRUSTED), "any"),
         (NEW._replace(code=CodeMeaning.NOT_RELANCED, supply=Supply.OFF), "any code-8 off"),
         (NEW._replace(supply=Supply.ARMED), "any off"),
+        (NEW._replace(supply=Supply.LIMITED), "any"),
         *(
             (NEW._replace(facts=(Fact(each),)), "any programmed-cut")
             for each in (
