@@ -77,8 +77,7 @@ def reprint_receipt(
     with kiosk_at_work(home, practice, generation, store=store, make=False) as kiosk:
         if place is not None:
             return _on_paper(kiosk, place, asked, number, language, as_json=as_json)
-        with writing_kiosk(kiosk.engine) as session:
-            told = _told(session, asked, number, language, PrintedAs(form), out, as_json=as_json)
+        told = _told(kiosk, asked, number, language, PrintedAs(form), out, as_json=as_json)
     if as_json:
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
     elif out is not None:
@@ -116,7 +115,7 @@ def _row(session: Session, payment: str, number: int | None) -> ReceiptRow:
 
 
 def _told(
-    session: Session,
+    kiosk: Kiosk,
     payment: str,
     number: int | None,
     language: str | None,
@@ -125,23 +124,26 @@ def _told(
     *,
     as_json: bool,
 ) -> dict[str, Any]:
-    """The receipt, written; then it counts as printed."""
-    row = _row(session, payment, number)
-    assert row.number is not None
-    facts = facts_of(row)
-    slip = kept_slip(session, row, Language(language) if language else None, is_copy=row.printed > 0)
+    """The receipt, written; then it counts as printed. The store is free while it is written."""
+    with reading_kiosk(kiosk.engine) as session:
+        row = _row(session, payment, number)
+        assert row.number is not None
+        found, facts, is_copy = row.number, facts_of(row), row.printed > 0
+        slip = kept_slip(session, row, Language(language) if language else None, is_copy=is_copy)
     data = _data(slip, form)
     # Written before it is noted: where the paper is out, the next one is no copy.
     if out is not None:
         _write(out, data)
     elif not as_json:
         sys.stdout.write(data.decode())
-    row.printed += 1
-    session.add(row)
+    with writing_kiosk(kiosk.engine) as session:
+        row = _row(session, "", found)
+        row.printed += 1
+        session.add(row)
     return {
-        "number": row.number,
+        "number": found,
         "kind": facts.kind,
-        "copy": row.printed > 1,
+        "copy": is_copy,
         "language": slip.language,
         "out": None if out is None else str(out),
         "facts": msgspec.to_builtins(facts),

@@ -1,7 +1,7 @@
 """`relance-kiosk shift open|close|status`: one clerk at a time, and the cash-up at the end."""
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -9,6 +9,7 @@ import typer
 from cardreader.cli.app import PROGRAM
 from cardreader.cli.desk import kiosk_at_work, kiosk_now_ms
 from cardreader.cli.options import PRACTICE_SEED, Generation, Json, KioskHomeOption, Practice, StoreFile
+from cardreader.kiosk.cash import read_cash
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt
 from cardreader.kiosk.rules import eur
@@ -16,18 +17,13 @@ from cardreader.kiosk.shifts import Takings, close_shift, open_shift, shift_now,
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import ShiftRow
 from protocols.arguments import check_choice, read_name
-from protocols.errors import InputError, RefusedError, quoted
+from protocols.errors import RefusedError
 from protocols.instants import iso_or_none
-from protocols.limits import STATEMENT_UEUR_MAX
 from protocols.reasons import Language
 from protocols.rim.commands import examples
 from protocols.rim.terminal import Exit, warn
-from protocols.units import UEUR_PER_EUR
 
 shift_app = typer.Typer(name="shift", help="Open and close a clerk's shift.", no_args_is_help=True)
-
-_CENT_UEUR: Final = UEUR_PER_EUR // 100
-_PLACES: Final = 2
 
 
 @shift_app.command(
@@ -122,18 +118,6 @@ def show_shift(
     said = f"shift {told['number']} of {told['clerk']} since {told['opened']}: {_takings_text(takings)}"
     _write(told, said, as_json=as_json)
     return Exit.DONE
-
-
-def read_cash(text: str, where: str) -> int:
-    """An amount of cash, in micro-euro: 0 or more, to the cent. Raises InputError."""
-    whole, _, cents = text.replace(",", ".").partition(".")
-    digits = whole + cents.ljust(_PLACES, "0")
-    if not (whole.isascii() and whole.isdigit() and len(cents) <= _PLACES and digits.isdigit()):
-        raise InputError(f"{where}: {quoted(text)}; allowed: an amount such as 340.50")
-    ueur = int(digits) * _CENT_UEUR
-    if ueur > STATEMENT_UEUR_MAX:
-        raise InputError(f"{where}: {quoted(text)}; allowed: at most {eur(STATEMENT_UEUR_MAX)}")
-    return ueur
 
 
 def _shift_fields(row: ShiftRow) -> dict[str, Any]:

@@ -5,21 +5,18 @@ Nothing is believed here: a cancellation of a cut that the meter does not hold h
 
 from typing import Final, NamedTuple
 
-import msgspec
 from msgspec import UnsetType
 
 from cardreader.files.meter_state import CUTS_TOLD_MAX, CutTold
 from cardreader.loading.contents import CardContents
+from cardreader.loading.holdings import holdings_on
 from cardreader.loading.progress import progress_of
 from protocols.arguments import read_name
-from protocols.decoding import read_json
 from protocols.documents.kind_rule import Kind
 from protocols.documents.kinds import KINDS
-from protocols.errors import DocumentError, InputError, RefusedError
-from protocols.link.messages import MeterHolds
+from protocols.errors import InputError, RefusedError
 
 _PREFIX: Final = f"{KINDS[Kind.CUT_ORDER].prefix}/"
-_holdings: Final = msgspec.json.Decoder(MeterHolds)
 
 
 class NamedCut(NamedTuple):
@@ -81,12 +78,8 @@ def _told(found: CardContents) -> dict[str, CutTold | None]:
 
 
 def _held(found: CardContents) -> tuple[str, ...]:
-    for word in found.reports.words:
-        try:
-            return read_json(_holdings, word, "REPORTS").cut_orders
-        except DocumentError:
-            continue  # another word: the report
-    return ()
+    holds = holdings_on(found)
+    return () if holds is None else holds.cut_orders
 
 
 def _is_cut(name: str) -> bool:

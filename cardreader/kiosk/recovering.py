@@ -20,6 +20,7 @@ from cardreader.kiosk.desk import CardAtDesk, Kiosk, PutOnCard
 from cardreader.kiosk.home import KioskHome
 from cardreader.kiosk.stating import put_with_money
 from cardreader.kiosk.store import note_mark, noted_mark, writing_kiosk
+from cardreader.loading.holdings import holdings_on
 from protocols.cutting.zones import instants_of_wall, load_zone, local_date
 from protocols.documents import drafting
 from protocols.documents.envelope import Signer, seal
@@ -28,7 +29,6 @@ from protocols.documents.orders import ORDER_TYPE, Order, Scope, write_document
 from protocols.errors import InputError, RefusedError
 from protocols.instants import HOUR_MS, UtcMs
 from protocols.limits import RELEASE_HOURS, REV_MAX
-from protocols.link.messages import MeterHolds
 
 # A number in the upper half is believed of no card, and given to none.
 _BELIEVED_MAX: Final = REV_MAX // 2
@@ -36,7 +36,6 @@ _BELIEVED_MAX: Final = REV_MAX // 2
 # a forged card takes a millionth of the numbers of this key for its meter at most.
 NUMBER_STEP_MAX: Final = 2**32
 _ID_BYTES: Final = 4
-_holdings: msgspec.json.Decoder[MeterHolds] = msgspec.json.Decoder(MeterHolds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +143,6 @@ def _next_number(session: Session, card: CardAtDesk, keyid: str) -> int:
 
 
 def _number_held(card: CardAtDesk, name: str) -> int:
-    for word in card.found.reports.words:
-        try:
-            holds = _holdings.decode(word)
-        except msgspec.MsgspecError:
-            continue  # its report, or nothing that we know
-        named = (max((each.floor, *each.revs)) for each in holds.protections if each.object == name)
-        return max(named, default=0)
-    return 0
+    holds = holdings_on(card.found)
+    named = () if holds is None else holds.protections
+    return max((max((each.floor, *each.revs)) for each in named if each.object == name), default=0)

@@ -12,8 +12,8 @@ import msgspec
 from cardreader.files.layout import STATEMENTS, CardFile
 from cardreader.files.meter_state import MeterState
 from cardreader.loading.contents import CardContents
+from cardreader.loading.holdings import holdings_on
 from cardreader.loading.loads import cargo_or_none
-from protocols.decoding import read_json
 from protocols.documents.bodies import PaymentBody
 from protocols.documents.envelope import document_digest, read_envelope
 from protocols.documents.issuers import ISSUERS_TYPE, read_issuers
@@ -21,12 +21,11 @@ from protocols.documents.kind_rule import Kind
 from protocols.documents.orders import ORDER_TYPE, TIME_TYPE, body_of, read_order, short_keyid
 from protocols.documents.roles import ROOT_TYPE, read_root
 from protocols.errors import DocumentError
-from protocols.link.messages import MeterHolds, Receipt, read_report
+from protocols.link.messages import Receipt, read_report
 from protocols.reasons import OrderVerdict
 
 # The kind of what no meter can read.
 UNREADABLE: Final = "unreadable"
-_holdings: Final = msgspec.json.Decoder(MeterHolds)
 
 
 class CarriedDocument(NamedTuple):
@@ -100,14 +99,11 @@ def _receipts(found: CardContents) -> Mapping[str, Receipt]:
 
 def _versions(found: CardContents) -> Mapping[str, int]:
     """Which root and which issuers document the meter holds: it gives no receipt of one that it refuses."""
-    for word in found.reports.words:
-        try:
-            holds = read_json(_holdings, word, "REPORTS")
-        except DocumentError:
-            continue  # another word: the report
-        issuers = 0 if holds.issuers_version is msgspec.UNSET else holds.issuers_version
-        return {ROOT_TYPE: holds.root_version, ISSUERS_TYPE: issuers}
-    return {}
+    holds = holdings_on(found)
+    if holds is None:
+        return {}
+    issuers = 0 if holds.issuers_version is msgspec.UNSET else holds.issuers_version
+    return {ROOT_TYPE: holds.root_version, ISSUERS_TYPE: issuers}
 
 
 def _version_of(payload_type: str, payload: bytes) -> int:

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.kiosk.cash import read_cash
 from cardreader.kiosk.clerks_key import open_for_shift
 from cardreader.kiosk.key_files import open_encrypted_key
 from cardreader.kiosk.recovering import check_clerk
 from cardreader.kiosk.shifts import open_shift
 from cardreader.kiosk.store import writing_kiosk
-from cardreader.screen.money import read_drawer
 from cardreader.screen.settings import IDLE_MINUTES
 from cardreader.screen.visit import PageVisit, posted, visit_of
 from protocols.documents.envelope import Signer
@@ -56,7 +56,7 @@ def log_in(
     if not is_id(name) or minutes not in IDLE_MINUTES:
         return again(say("Allowed as a name: small letters, digits and dashes, such as anna."))
     try:
-        float_ueur = read_drawer(drawer)
+        float_ueur = read_cash(drawer or "0", "cash")
     except InputError:
         return again(say("Allowed as cash: an amount such as 100 or 99.50."))
     try:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
+from cardreader.kiosk.cash import read_cash
 from cardreader.kiosk.kept_receipts import facts_of, receipt_rows
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.receiving import cash_up_receipt, undone_receipt
@@ -15,7 +16,6 @@ from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.voiding import find_payment, void
 from cardreader.receipts.kept import kept_slip
 from cardreader.receipts.slip import slip_of
-from cardreader.screen.money import read_drawer
 from cardreader.screen.troubles import TroubleError
 from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
 from protocols.documents.till_receipts import PaymentMeans
@@ -105,7 +105,7 @@ def shift_page(visit: Clerk) -> Response:
 def end_shift(visit: Posted, counted: Annotated[str, Form()] = "") -> Response:
     """The end of the day: what was counted is compared with what is booked, and the session ends."""
     try:
-        counted_ueur = read_drawer(counted)
+        counted_ueur = read_cash(counted or "0", "cash")
     except InputError:
         return _shift_page(visit, counted)
     settings = visit.screen.settings

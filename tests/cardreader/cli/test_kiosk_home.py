@@ -1,11 +1,16 @@
 """A clerk's day at a kiosk with a home of its own, typed into a shell; and a lost card in practice."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cardreader.cli import reprint
 from protocols.link.keys import kiosk_key
 from tests.cardreader.one_card import FLEET_KEY, GENERATION, METER, SERIAL
 from tests.typed import typed
@@ -153,3 +158,25 @@ def test_a_card_that_was_found_again_is_blocked_and_serves_nobody(desk: Path) ->
     told("card", "blank", "virtual:new.bin", "--fleet-key", "fleet.key", cwd=desk)
     blank = ("card", "block", "virtual:new.bin", "--fleet-key", "fleet.key")
     assert "belongs to nobody" in run(*blank, cwd=desk, status=1).stderr
+
+
+def test_the_store_is_free_while_a_receipt_is_written(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = ("--home", "k1")
+    told("shift", "open", *home, "--clerk", "anna", "--language", "nl", cwd=desk)
+    told("topup", *home, "--reader", "virtual:card.bin", "--eur", "20", "--id", "p1", cwd=desk)
+    write, written = reprint._write, list[Path]()
+
+    def write_beside_a_payment(out: Path, data: bytes) -> None:
+        with closing(sqlite3.connect(desk / "k1" / "kiosk.db", timeout=0, isolation_level=None)) as till:
+            till.execute("BEGIN IMMEDIATE")  # as the screen does for a payment, while a page is rendered
+            till.execute("ROLLBACK")
+        written.append(out)
+        write(out, data)
+
+    monkeypatch.setattr(reprint, "_write", write_beside_a_payment)
+    for number in ("1", "2"):
+        out = desk / f"{number}.txt"
+        reprint.reprint_receipt(payment="p1", out=out, home=desk / "k1")
+    assert [each.name for each in written] == ["1.txt", "2.txt"]
+    first, copy = (each.read_text() for each in written)
+    assert ("*** Kopie ***" in first, "*** Kopie ***" in copy) == (False, True)
