@@ -1,18 +1,17 @@
 """The card that is in the reader: what it is, what it means, what is to be done at home."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from cardreader.explaining.telling import tell
 from cardreader.explaining.trouble_code import trouble_number
 from cardreader.screen.slot import SlotView
-from cardreader.screen.visit import PageVisit, clerks_visit
+from cardreader.screen.visit import Clerk, PageVisit
 from protocols.languages.kiosk_troubles import trouble_text
 
 card = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
 _UNCHANGED = 204
 
 

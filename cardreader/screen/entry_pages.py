@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.kiosk.cash import read_cash
@@ -12,7 +12,7 @@ from cardreader.kiosk.recovering import check_clerk
 from cardreader.kiosk.shifts import open_shift
 from cardreader.kiosk.store import writing_kiosk
 from cardreader.screen.settings import IDLE_MINUTES
-from cardreader.screen.visit import PageVisit, posted, visit_of
+from cardreader.screen.visit import Anyone, PageVisit, PostedByAnyone
 from protocols.documents.envelope import Signer
 from protocols.errors import InputError, RefusedError
 from protocols.identifiers import is_id
@@ -20,8 +20,6 @@ from protocols.limits import CLERK_KEY_MINUTES_MAX
 from protocols.reasons import Language
 
 entry = APIRouter()
-Anyone = Annotated[PageVisit, Depends(visit_of)]
-Posted = Annotated[PageVisit, Depends(posted)]
 _SIZES = 3
 
 
@@ -39,7 +37,7 @@ def login_page(visit: Anyone) -> Response:
 
 @entry.post("/login")
 def log_in(
-    visit: Posted,
+    visit: PostedByAnyone,
     clerk: Annotated[str, Form()] = "",
     drawer: Annotated[str, Form()] = "",
     minutes: Annotated[int, Form()] = IDLE_MINUTES[0],
@@ -89,7 +87,7 @@ def _clerks_key(visit: PageVisit, clerk: str, passphrase: str) -> Signer | None:
 
 
 @entry.post("/logout")
-def log_out(visit: Posted) -> Response:
+def log_out(visit: PostedByAnyone) -> Response:
     """The session ends."""
     language = visit.session.language
     visit.screen.sessions.end(visit.session)
@@ -100,7 +98,7 @@ def log_out(visit: Posted) -> Response:
 
 @entry.post("/language")
 def choose_language(
-    visit: Posted, language: Annotated[Language, Form()], back: Annotated[str, Form()] = "/"
+    visit: PostedByAnyone, language: Annotated[Language, Form()], back: Annotated[str, Form()] = "/"
 ) -> Response:
     """Every page is in this language from now on."""
     visit.session.language = language
@@ -108,14 +106,14 @@ def choose_language(
 
 
 @entry.post("/size")
-def choose_size(visit: Posted, back: Annotated[str, Form()] = "/") -> Response:
+def choose_size(visit: PostedByAnyone, back: Annotated[str, Form()] = "/") -> Response:
     """The next larger text; after the largest the smallest."""
     visit.session.size = (visit.session.size + 1) % _SIZES
     return visit.to(own_path(back))
 
 
 @entry.post("/stay")
-def stay(visit: Posted) -> Response:
+def stay(visit: PostedByAnyone) -> Response:
     """More time: the request itself was the touch."""
     return visit.to("/card" if visit.session.clerk else "/login")
 

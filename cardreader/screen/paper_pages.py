@@ -1,19 +1,16 @@
 """Receipts on the receipt printer: by themselves after an act, and again when somebody asks."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from cardreader.receipts.printing import print_receipt
 from cardreader.screen.troubles import TroubleError, trouble_of
-from cardreader.screen.visit import PageVisit, posted_by_clerk
+from cardreader.screen.visit import PageVisit, Posted
 from protocols.errors import UnreachableError
 from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
 from protocols.limits import REV_MAX
 
 paper = APIRouter()
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 
 
 @paper.post("/receipt/{number}/print")

@@ -5,7 +5,7 @@ A card that does not say the symptom is left alone, and a card that comes again 
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.explaining.rules import explain
@@ -16,14 +16,12 @@ from cardreader.screen.paper_pages import print_new
 from cardreader.screen.recovery_pages import clerks_signer, last_day, open_signer
 from cardreader.screen.sessions import ScreenQueue
 from cardreader.screen.troubles import TroubleError
-from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from cardreader.screen.visit import Clerk, PageVisit, Posted
 from protocols.documents.envelope import Signer
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import RELEASE_HOURS
 
 queue = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 _HOURS_USUAL: Final = 72
 
 

@@ -6,7 +6,7 @@ again, and written once.
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.explaining.cuts import named_cuts
@@ -17,14 +17,12 @@ from cardreader.screen.paper_pages import print_new
 from cardreader.screen.recovery_pages import clerks_signer, open_signer
 from cardreader.screen.sessions import PendingReactivation
 from cardreader.screen.troubles import TroubleError
-from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from cardreader.screen.visit import Clerk, PageVisit, Posted
 from protocols.arguments import read_name
 from protocols.errors import InputError
 from protocols.languages.kiosk_troubles import KioskTrouble
 
 reactivation = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 _NUMBERS: Final = {CardStep.HOME: 1, CardStep.KIOSK: 2, CardStep.HOME_AGAIN: 3}
 
 
@@ -48,7 +46,8 @@ def choose_cut(
     except InputError:
         return _cut_page(visit, typed, is_wrong=True)
     visit.session.reactivation.put(PendingReactivation(name, view.serial))
-    return visit.page("reactivate_check.html", cut=name, meter=_meter_of(visit))
+    what = visit.sentences.say("Cancel the cut {cut}", cut=name)
+    return visit.page("confirm.html", what=what, path="/reactivate", meter=visit.meter)
 
 
 @reactivation.post("/reactivate/confirm")
@@ -82,8 +81,3 @@ def _cut_page(visit: PageVisit, typed: str = "", *, is_wrong: bool = False) -> R
         is_wrong=is_wrong,
         has_key=clerks_signer(visit) is not None,
     )
-
-
-def _meter_of(visit: PageVisit) -> str:
-    contents = visit.screen.slot.view.contents
-    return "" if contents is None or contents.pairing is None else contents.pairing.meter

@@ -7,7 +7,7 @@ signs.
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.issuing.practice import HOLDERS, practice_signer
@@ -16,7 +16,7 @@ from cardreader.kiosk.recovering import end_of_last_day_ms, recover
 from cardreader.screen.paper_pages import print_new
 from cardreader.screen.sessions import PendingRecovery
 from cardreader.screen.troubles import TroubleError
-from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from cardreader.screen.visit import Clerk, PageVisit, Posted
 from protocols.cutting.zones import local_date
 from protocols.documents.envelope import Signer
 from protocols.documents.kind_rule import Role
@@ -26,8 +26,6 @@ from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import RELEASE_HOURS
 
 recovery = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 _HOURS_MOST: Final = 72
 
 
@@ -53,7 +51,11 @@ def choose_hours(visit: Posted, hours: Annotated[int, Form()]) -> Response:
     if hours not in RELEASE_HOURS:
         raise TroubleError(KioskTrouble.INPUT_WRONG)
     visit.session.recovery.put(PendingRecovery(hours, view.serial))
-    return visit.page("recover_check.html", hours=hours, last_day=last_day(visit, hours))
+    say = visit.sentences.say
+    what = say(
+        "{hours} hours; to be put in by the end of {day}", hours=str(hours), day=last_day(visit, hours)
+    )
+    return visit.page("confirm.html", what=what, path="/recover", meter=visit.meter)
 
 
 @recovery.post("/recover/confirm")

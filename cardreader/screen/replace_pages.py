@@ -7,7 +7,7 @@ plays the office too.
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.channel.scp03 import CHALLENGE_BYTES
@@ -27,15 +27,13 @@ from cardreader.kiosk.searching import Sought, find
 from cardreader.kiosk.store import reading_kiosk
 from cardreader.readers.inserted import InsertedCard
 from cardreader.screen.troubles import TroubleError
-from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from cardreader.screen.visit import Clerk, PageVisit, Posted
 from protocols.arguments import read_name
 from protocols.errors import InputError
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.reasons import Energy
 
 replacement = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 _FOUND_MAX = 20
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from cardreader.kiosk.cash import read_cash
@@ -17,15 +17,13 @@ from cardreader.kiosk.voiding import find_payment, void
 from cardreader.receipts.kept import kept_slip
 from cardreader.receipts.slip import slip_of
 from cardreader.screen.troubles import TroubleError
-from cardreader.screen.visit import PageVisit, clerks_visit, posted_by_clerk
+from cardreader.screen.visit import Clerk, PageVisit, Posted
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
 from protocols.languages.kiosk_troubles import KioskTrouble
 from protocols.limits import REV_MAX
 
 till = APIRouter()
-Clerk = Annotated[PageVisit, Depends(clerks_visit)]
-Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 _FOUND_MAX: Final = 20
 # What can be taken back yet.
 _VOIDABLE: Final = (

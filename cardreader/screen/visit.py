@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import Form, Request
+from fastapi import Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
@@ -121,6 +121,12 @@ class PageVisit:
             self.session = self.screen.sessions.end_of_shift(self.session)
             raise LoggedOutError
 
+    @property
+    def meter(self) -> str:
+        """The meter of the card that lies there; empty without one."""
+        contents = self.screen.slot.view.contents
+        return "" if contents is None or contents.pairing is None else contents.pairing.meter
+
     def _back(self) -> str:
         """Where this page is shown again, in another language: an answer to a form is no page by itself."""
         if self.request.method == "GET":
@@ -161,6 +167,13 @@ def posted_by_clerk(request: Request, token: Annotated[str, Form()] = "") -> Pag
     if not visit.session.takes(token):
         raise TroubleError(KioskTrouble.PAGE_OLD)
     return visit
+
+
+Anyone = Annotated[PageVisit, Depends(visit_of)]
+Clerk = Annotated[PageVisit, Depends(clerks_visit)]
+# A form: of anybody, as before the login, and of a clerk.
+PostedByAnyone = Annotated[PageVisit, Depends(posted)]
+Posted = Annotated[PageVisit, Depends(posted_by_clerk)]
 
 
 def _is_poll(request: Request) -> bool:
