@@ -1,8 +1,10 @@
 """`relance-kiosk queue`: payments that are open; and a hundred people, card after card, by symptom."""
 
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -27,15 +29,17 @@ from cardreader.explaining.call_code import call_code
 from cardreader.explaining.cuts import cut_to_cancel, named_cuts
 from cardreader.explaining.rules import explain
 from cardreader.explaining.symptoms import Symptom, has_symptom
-from cardreader.kiosk.clerks_key import open_for_shift
+from cardreader.kiosk.clerks_key import ShiftKey, open_for_shift
 from cardreader.kiosk.desk import CardAtDesk, Kiosk
 from cardreader.kiosk.paying import top_up
 from cardreader.kiosk.receiving import payment_receipt, reactivation_receipt, recovery_receipt
-from cardreader.kiosk.recovering import check_hours, reactivate, recover
+from cardreader.kiosk.recovering import Recovery, check_hours, reactivate, recover
 from cardreader.kiosk.rules import PaymentClaim, eur
 from cardreader.kiosk.store import note_mark, noted_mark, reading_kiosk, writing_kiosk
 from cardreader.readers.inserted import InsertedCard
+from cardreader.receipts.printer import PrinterPlace
 from protocols.arguments import check_choice, read_name
+from protocols.documents.envelope import Signer
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.errors import InputError
 from protocols.limits import CLERK_KEY_MINUTES_MAX, ID_CHARS_MAX
@@ -130,26 +134,18 @@ def recover_queue(
     wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
     place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
-        signer = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+        opened = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+        queue = _SignedQueue(kiosk, opened, name, _RECOVERED, wanted, place)
+
+        def write(now: Kiosk, card: CardAtDesk, signer: Signer) -> _Written:
+            done = recover(now, card, signer, hours, kiosk_now_ms(now))
+            receipt = recovery_receipt(now, card, done, kiosk_now_ms(now))
+            validity = validity_of(done, now.home.form.zone)
+            said = f"{hours} h, to be put in until the end of {validity['present_until_local']}"
+            return _Written(done, receipt, validity, said)
 
         def serve_one(channel: InsertedCard) -> tuple[dict[str, Any], str]:
-            now = as_it_is_now(kiosk)
-            private, card = signer.signer(now), receive(now, channel)
-            if (left := _left(card, wanted)) is not None:
-                return left
-            if (receipt := _ticket(now, name, card, _RECOVERED)) is not None:
-                return _repeated(card, receipt)
-            done = recover(now, card, private, hours, kiosk_now_ms(now))
-            receipt = recovery_receipt(now, card, done, kiosk_now_ms(now))
-            _note_ticket(now, name, card, receipt, _RECOVERED)
-            is_printed = printed_or_warned(now, receipt, place)
-            validity = validity_of(done, now.home.form.zone)
-            told = {"did": WRITTEN, "batch": name, **told_of(card, done), **validity, "receipt": receipt}
-            told["printed"] = is_printed
-            return told, (
-                f"card {card.serial}, meter {card.meter}: {hours} h, to be put in until the end of "
-                f"{validity['present_until_local']}; ticket {receipt}"
-            )
+            return _serve_signed(queue, channel, write)
 
         return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
 
@@ -181,27 +177,20 @@ def reactivate_queue(
     wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
     place = wanted_printer(printer)
     with kiosk_at_work(home, practice, generation, store=store, reader=found[0]) as kiosk:
-        signer = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+        opened = open_for_shift(kiosk, clerks_signer(kiosk, key), open_minutes, tick_ms)
+        queue = _SignedQueue(kiosk, opened, name, _REACTIVATED, wanted, place)
+
+        def why_left(card: CardAtDesk) -> str:
+            return "" if wanted_cut is not None or named_cuts(card.found) else "it names no planned cut"
+
+        def write(now: Kiosk, card: CardAtDesk, signer: Signer) -> _Written:
+            chosen = cut_to_cancel(card.found, wanted_cut)
+            done = reactivate(now, card, signer, chosen, kiosk_now_ms(now))
+            receipt = reactivation_receipt(now, card, chosen, kiosk_now_ms(now))
+            return _Written(done, receipt, {"cut": chosen}, f"the cancellation of cut {chosen}")
 
         def serve_one(channel: InsertedCard) -> tuple[dict[str, Any], str]:
-            now = as_it_is_now(kiosk)
-            private, card = signer.signer(now), receive(now, channel)
-            if (left := _left(card, wanted)) is not None:
-                return left
-            if wanted_cut is None and not named_cuts(card.found):
-                return _left_alone(card, "it names no planned cut")
-            if (receipt := _ticket(now, name, card, _REACTIVATED)) is not None:
-                return _repeated(card, receipt)
-            chosen = cut_to_cancel(card.found, wanted_cut)
-            done = reactivate(now, card, private, chosen, kiosk_now_ms(now))
-            receipt = reactivation_receipt(now, card, chosen, kiosk_now_ms(now))
-            _note_ticket(now, name, card, receipt, _REACTIVATED)
-            is_printed = printed_or_warned(now, receipt, place)
-            told = {"did": WRITTEN, "batch": name, **told_of(card, done), "cut": chosen, "receipt": receipt}
-            told["printed"] = is_printed
-            return told, (
-                f"card {card.serial}, meter {card.meter}: the cancellation of cut {chosen}; ticket {receipt}"
-            )
+            return _serve_signed(queue, channel, write, why_left)
 
         return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
 
@@ -249,6 +238,50 @@ def top_up_queue(
             )
 
         return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedQueue:
+    """A queue whose cards get what a clerk's key signs. `deed`: as in the names of its marks."""
+
+    kiosk: Kiosk
+    key: ShiftKey
+    batch: str
+    deed: str
+    symptom: Symptom
+    printer: PrinterPlace | None
+
+
+class _Written(NamedTuple):
+    """What was written onto a card of a queue: the order, its ticket, further values, and words."""
+
+    done: Recovery
+    receipt: int
+    fields: dict[str, Any]
+    said: str
+
+
+def _serve_signed(
+    queue: _SignedQueue,
+    channel: InsertedCard,
+    write: Callable[[Kiosk, CardAtDesk, Signer], _Written],
+    why_left: Callable[[CardAtDesk], str] = lambda _card: "",
+) -> tuple[dict[str, Any], str]:
+    """The result of one card: left alone, served in this batch already, or written and its ticket printed."""
+    now = as_it_is_now(queue.kiosk)
+    signer, card = queue.key.signer(now), receive(now, channel)
+    if (left := _left(card, queue.symptom)) is not None:
+        return left
+    if why := why_left(card):
+        return _left_alone(card, why)
+    if (receipt := _ticket(now, queue.batch, card, queue.deed)) is not None:
+        return _repeated(card, receipt)
+    done, receipt, fields, said = write(now, card, signer)
+    _note_ticket(now, queue.batch, card, receipt, queue.deed)
+    is_printed = printed_or_warned(now, receipt, queue.printer)
+    told = {"did": WRITTEN, "batch": queue.batch, **told_of(card, done), **fields, "receipt": receipt}
+    told["printed"] = is_printed
+    return told, f"card {card.serial}, meter {card.meter}: {said}; ticket {receipt}"
 
 
 def _left(card: CardAtDesk, wanted: Symptom) -> tuple[dict[str, Any], str] | None:
