@@ -104,6 +104,22 @@ def test_a_card_is_explained_in_four_languages_as_soon_as_it_lies_there(page: Pa
         expect(page.get_by_text("Put the card into the reader.")).to_be_visible()
 
 
+def test_a_link_of_another_page_leads_to_the_clerks_own_session(page: Page, tmp_path: Path) -> None:
+    with shown(page, tmp_path, "--language", "en") as address:
+        log_in(page, address)
+        expect(page.get_by_text("Put the card into the reader.")).to_be_visible()
+        other = page.context.new_page()
+        # A page without an origin is another site.
+        other.set_content(f'<a href="{address}/card">your kiosk</a><img src="{address}/static/screen.css">')
+        other.get_by_text("your kiosk").click()
+        for each in (other, page):
+            expect(each.get_by_text("Put the card into the reader.")).to_be_visible()
+            expect(each.get_by_text("anna")).to_be_visible()
+        other.close()
+        page.reload()
+        expect(page.get_by_text("anna")).to_be_visible()
+
+
 def test_pages_fit_a_tablet_and_text_of_twice_the_size(page: Page, tmp_path: Path) -> None:
     issue(tmp_path, "m1", "--energy", "gas")
     with shown(page, tmp_path, "--language", "de") as address:
