@@ -1,4 +1,4 @@
-"""`relance-kiosk card dump|export|load|apdu|script|kit|block|blank`: for people with cards in hand."""
+"""`relance-kiosk card dump|export|load|apdu|script|kit|block|blank|practice`: for people with cards."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from cardreader.cli.options import (
     Practice,
     office_key,
 )
+from cardreader.cli.practice_card import make_practice_card
 from cardreader.cli.showing import file_fields
 from cardreader.cli.talking import AnsweredLine, Line, is_done, read_commands, read_script, talk
 from cardreader.cli.whole_card import read_whole
@@ -257,6 +258,14 @@ card_app.command(
     "block", epilog=examples(PROGRAM, "card block virtual:old.bin", "card block any --fleet-key fleet.key")
 )(block_found_card)
 card_app.command("blank", epilog=examples(PROGRAM, "card blank virtual:new.bin"))(make_blank)
+card_app.command(
+    "practice",
+    epilog=examples(
+        PROGRAM,
+        "card practice virtual:c8.bin --story code-8",
+        "card practice virtual:gas.bin --story gas --meter g1",
+    ),
+)(make_practice_card)
 
 
 def _nothing(document: bytes) -> bool:

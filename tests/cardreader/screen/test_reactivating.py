@@ -50,7 +50,7 @@ def test_a_cut_that_the_card_names_is_cancelled_once(counter: Counter) -> None:
     assert "Planned cut cancelled 1" in ticket
     assert "Cancelled cut c2" in ticket
     assert "counts as cancelled once your meter has read this card" in ticket
-    assert "Put the card into the slot of the meter." in ticket
+    assert "put the card into the slot of the meter." in ticket
     assert [each.object for each in cancellations(counter)] == ["cut/c2"]
     assert "the meter has not read it yet" in text_of(counter.get("/reactivate"))
     assert "This page is out of date" in counter.post("/reactivate/confirm", check, status=409)
