@@ -108,6 +108,8 @@ def export_card(
                 path.write_bytes(part)
                 fields = {"file": file.name, "path": str(path), "bytes": len(part)}
                 _write(_encode(fields) if as_json else f"{path}  {len(part)} bytes")
+    except BrokenPipeError:
+        raise  # of standard output (`| head`): no file is at fault
     except OSError as error:
         raise InputError(f"--out: {error.filename or out}: cannot be written: {error.strerror}") from None
     return Exit.DONE

@@ -32,6 +32,8 @@ def letters_held(channel: CardChannel) -> int:
 def personalise(channel: CardChannel, kit: IssuingKit, challenge: bytes, station: str, now_ms: int) -> bool:
     """Makes the card what the kit says. Returns False where it is that already, and nothing was done.
 
+    A card that is the household's and bears no reference yet gets the one of the kit.
+
     Raises RefusedError for a card that belongs to somebody, or is not the card of the kit; CardGoneError
     where it was pulled out: then the same kit may be used again.
     """
@@ -43,6 +45,9 @@ def personalise(channel: CardChannel, kit: IssuingKit, challenge: bytes, station
     found = Pairing.decode(session.read(PAIRING))
     if found == kit.pairing:
         return False
+    if _lacks_only_reference(found, kit.pairing):
+        _write_pairing(session, kit, station, now_ms)
+        return True
     if found.state is not CardState.VIRGIN:
         raise RefusedError(f"card {serial.hex()}: {_whose(found)}; allowed: a virgin card")
     for number, letter in kit.letters:
@@ -52,13 +57,28 @@ def personalise(channel: CardChannel, kit: IssuingKit, challenge: bytes, station
         _check_keys(channel, kit, challenge)
         session = HostSession.open(channel, kit.issuer, _following(challenge, len(kit.letters)))
     session.write(CARD, kit.identity.encode())
+    _write_pairing(session, kit, station, now_ms)
+    return True
+
+
+def _lacks_only_reference(found: Pairing, wanted: Pairing) -> bool:
+    """Whether the card is this household's already, and was made before its reference was known.
+
+    A reference is for people: no key and no meter depends on it. One that is there stays.
+    """
+    same = Pairing(wanted.state, wanted.epoch, wanted.meter)
+    return bool(wanted.reference) and found == same
+
+
+def _write_pairing(session: HostSession, kit: IssuingKit, station: str, now_ms: int) -> None:
+    """Commits what is staged with the pairing, and reads it back."""
     session.write(PAIRING, kit.pairing.encode())
     session.append(LOG, Visit(KeyHolder.ISSUER, Deed.ISSUED, now_ms, station).encode())
     session.commit()
-    written = session.read(CARD), session.read(PAIRING)
-    if written != (kit.identity.encode(), kit.pairing.encode()):
-        raise RefusedError(f"card {serial.hex()}: what was read back is not what was written; take another")
-    return True
+    if (session.read(CARD), session.read(PAIRING)) != (kit.identity.encode(), kit.pairing.encode()):
+        raise RefusedError(
+            f"card {kit.identity.serial.hex()}: what was read back is not what was written; take another"
+        )
 
 
 def _check_keys(channel: CardChannel, kit: IssuingKit, challenge: bytes) -> None:
@@ -109,4 +129,5 @@ def block_card(
 def _whose(pairing: Pairing) -> str:
     if pairing.state is CardState.BLOCKED:
         return "it is blocked"
-    return f"it belongs to meter {pairing.meter}, pairing epoch {pairing.epoch}"
+    customer = f", customer {pairing.reference}" if pairing.reference else ""
+    return f"it belongs to meter {pairing.meter}, pairing epoch {pairing.epoch}{customer}"

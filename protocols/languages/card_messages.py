@@ -1,4 +1,7 @@
-"""What can be said of a card at a kiosk, as ids. Their sentences are in `card_sentences.py`."""
+"""What can be said of a card at a kiosk, as ids. Their sentences are in `card_sentences.py`.
+
+A kept receipt names what its household does at home: none of these ids is ever taken away.
+"""
 
 from enum import StrEnum, unique
 

@@ -21,6 +21,7 @@ class KioskTrouble(Enum):
     KEYS_NOT_HELD = 18
     CARD_REPLACED = 19
     NO_KIT = 22
+    CARD_NEW = 23
     NO_PAPER = 20
     PRINTER_AWAY = 21
     CARD_KNOWS_MORE = 31
@@ -30,6 +31,8 @@ class KioskTrouble(Enum):
     CONTROLLER_AWAY = 35
     TOO_MUCH_OFFLINE = 36
     TERMINAL_SILENT = 37
+    STATEMENT_ELSEWHERE = 38
+    NO_SUCH_PAYMENT = 39
     AMOUNT_WRONG = 40
     REFUSED = 41
     INPUT_WRONG = 42
@@ -66,6 +69,9 @@ _TEXTS: Final = {
         "The office has made no kit for this card and this meter. Ask it for one: no kiosk holds a key that "
         "makes cards."
     ),
+    KioskTrouble.CARD_NEW: say(
+        "This card is new and belongs to nobody yet. Make it a household's card first."
+    ),
     KioskTrouble.NO_PAPER: say("The printer has no paper. The receipt is kept: print it again later."),
     KioskTrouble.PRINTER_AWAY: say("The printer does not answer. The receipt is kept: print it again later."),
     KioskTrouble.CARD_KNOWS_MORE: say(
@@ -84,6 +90,10 @@ _TEXTS: Final = {
     KioskTrouble.TERMINAL_SILENT: say(
         "The payment terminal does not say what became of the payment. Go on, and it is asked again."
     ),
+    KioskTrouble.STATEMENT_ELSEWHERE: say(
+        "This payment lies on another card of the household. Put that card in to take it back."
+    ),
+    KioskTrouble.NO_SUCH_PAYMENT: say("This kiosk knows of no such payment."),
     KioskTrouble.AMOUNT_WRONG: say("Allowed are amounts from 5 to 250 euro, to the cent."),
     KioskTrouble.REFUSED: say("This cannot be done now."),
     KioskTrouble.INPUT_WRONG: say("Something that was typed is not right. Nothing was changed."),
@@ -101,6 +111,18 @@ _TEXTS: Final = {
 }
 
 
-def trouble_text(sentences: Sentences, trouble: KioskTrouble) -> str:
-    """What has happened, and what to do."""
-    return sentences.say(_TEXTS[trouble])
+# What is said beside it where the program knows the values.
+_DETAILS: Final = {
+    KioskTrouble.AMOUNT_LIMITED: say("Allowed here: {allowed}."),
+    KioskTrouble.DAY_LIMITED: say("Left today: {left}."),
+    KioskTrouble.STATEMENT_ELSEWHERE: say("It lies on card {card}."),
+    KioskTrouble.TERMINAL_SILENT: say("The number of the payment: {payment}."),
+}
+
+
+def trouble_text(sentences: Sentences, trouble: KioskTrouble, **values: str) -> str:
+    """What has happened, and what to do; with these values where there is a sentence for them."""
+    text = sentences.say(_TEXTS[trouble])
+    if not values or trouble not in _DETAILS:
+        return text
+    return f"{text} {sentences.say(_DETAILS[trouble], **values)}"

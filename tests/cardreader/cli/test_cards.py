@@ -88,7 +88,7 @@ def test_issuing_again_changes_nothing_and_for_another_household_is_refused(home
     before = (home / "card.bin").read_bytes()
     other = run("issue", "--reader", "virtual:card.bin", "--meter", "m00043", cwd=home)
     assert (other.returncode, other.stdout) == (1, "")
-    assert "belongs to meter m00042, pairing epoch 1; allowed: a virgin card" in other.stderr
+    assert "belongs to meter m00042, pairing epoch 1, customer 5414000000042; allowed" in other.stderr
     # Only the authentication has left its trace: its counter.
     with VirtualCard(home / "card.bin"):
         pass

@@ -13,7 +13,9 @@ from cardreader.explaining.trouble_code import trouble_number
 from cardreader.files.access import KeyHolder
 from cardreader.files.layout import STATE, STATEMENTS
 from cardreader.readers.opening import open_card
-from protocols.languages.kiosk_troubles import KioskTrouble
+from protocols.languages.catalogue import Sentences
+from protocols.languages.kiosk_troubles import KioskTrouble, trouble_text
+from protocols.reasons import Language
 from tests.typed import typed
 
 BIN = Path(sys.executable).parent
@@ -137,3 +139,16 @@ def test_a_language_that_is_none_is_named_by_the_commands_that_take_one(home: Pa
         done = kiosk(*words, "--language", "xx", cwd=home)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.splitlines()[-1] == '--language: "xx"; allowed: fr, nl, de, en'
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_trouble_with_values_says_them_in_the_same_language(language: Language) -> None:
+    sentences = Sentences(language)
+    plain = trouble_text(sentences, KioskTrouble.DAY_LIMITED)
+    with_sum = trouble_text(sentences, KioskTrouble.DAY_LIMITED, left="12,00")
+    assert with_sum.startswith(f"{plain} ")
+    assert with_sum.endswith(": 12,00.")
+    # Where no sentence takes the values, nothing is added.
+    assert trouble_text(sentences, KioskTrouble.NO_CARD, left="1") == trouble_text(
+        sentences, KioskTrouble.NO_CARD
+    )

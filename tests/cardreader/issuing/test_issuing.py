@@ -16,6 +16,7 @@ from cardreader.files.visits import Deed, Visit
 from cardreader.host.session import NotOurCardError
 from cardreader.host.transport import InProcess
 from cardreader.iso7816.apdu import CardGoneError
+from cardreader.issuing.kit import IssuingKit
 from cardreader.issuing.personalising import block_card, letters_held, personalise
 from protocols.errors import RefusedError
 from protocols.reasons import Energy
@@ -49,6 +50,27 @@ def issue(memory: WholeMemory, letters: int = 0) -> bool:
     )
 
 
+def test_a_card_gets_its_reference_later_and_keeps_the_one_that_it_has() -> None:
+    memory, unknown = virgin(), replace(kit_of(), pairing=Pairing(CardState.PAIRED, 1, METER))
+
+    def make(kit: IssuingKit) -> bool:
+        return personalise(InProcess(SmartCard(memory)), kit, challenge(), "office-1", NOW_MS)
+
+    assert make(unknown)
+    assert issue(memory)
+    opened = session(InProcess(SmartCard(memory)), METER_KEYS)
+    assert Pairing.decode(opened.read(PAIRING)) == PAIRED
+    other = replace(PAIRED, reference="5414000000059")
+    for kit in (
+        unknown,
+        replace(kit_of(), pairing=other),
+        replace(kit_of(), pairing=replace(PAIRED, epoch=2)),
+    ):
+        with pytest.raises(RefusedError, match="customer 5414000000042; allowed: a virgin card"):
+            make(kit)
+    assert not issue(memory)
+
+
 def test_an_issued_card_says_whose_it_is_and_meter_and_kiosk_open_it() -> None:
     memory = virgin()
     assert issue(memory)
@@ -71,7 +93,8 @@ def test_a_card_of_another_household_is_refused_and_left_as_it_is() -> None:
     memory = issued()
     other = kit_of(replace(WANTED, meter="m00043"))
     with pytest.raises(
-        RefusedError, match="belongs to meter m00042, pairing epoch 1; allowed: a virgin card"
+        RefusedError,
+        match="belongs to meter m00042, pairing epoch 1, customer 5414000000042; allowed: a virgin card",
     ):
         personalise(InProcess(SmartCard(memory)), other, challenge(), "office-1", NOW_MS)
     assert Pairing.decode(session(InProcess(SmartCard(memory)), METER_KEYS).read(PAIRING)) == PAIRED
