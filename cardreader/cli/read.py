@@ -23,7 +23,7 @@ from cardreader.cli.options import (
     office_key,
 )
 from cardreader.explaining.explanation import CardKind, Explanation
-from cardreader.explaining.rules import explain, explain_unserved
+from cardreader.explaining.rules import explain, explain_unserved, is_said_to
 from cardreader.explaining.telling import ToldCard, spaced, tell
 from cardreader.files.access import KeyHolder
 from cardreader.files.identity import CardState
@@ -187,10 +187,9 @@ def _said_proof(found: CardContents, office: OfficeKey | None) -> Proof | None:
 
     A true word that lies on another card than the one to which it was said is as good as forged.
     """
-    state, identity, pairing = found.state.state, found.identity, found.pairing
-    if state is None or office is None or identity is None or pairing is None:
+    if found.state.state is None or office is None:
         return None
-    if (state.card, state.meter, state.pairing) != (identity.serial.hex(), pairing.meter, pairing.epoch):
+    if not is_said_to(found):
         return Proof.FORGED
     return found.state.proof_of_fleet(office.generations)
 

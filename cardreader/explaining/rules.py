@@ -79,6 +79,7 @@ def explain(found: CardContents, epoch_known: int = 0, *, is_forged: bool = Fals
     """What a card says. `epoch_known`: the latest pairing epoch of its meter that is known here; 0: none.
 
     `is_forged`: whoever holds the meter's key has found that the meter did not say what the card says of it.
+    A word that was said to another card needs no key to be seen.
     """
     kind = _kind_of(found.pairing, epoch_known)
     if kind is not CardKind.OURS or found.identity is None:
@@ -99,12 +100,20 @@ def explain(found: CardContents, epoch_known: int = 0, *, is_forged: bool = Fals
     )
     return told._replace(
         facts=(
-            *((Fact(CardMessage.NOT_ITS_METERS),) if is_forged else ()),
+            *((Fact(CardMessage.NOT_ITS_METERS),) if is_forged or not is_said_to(found) else ()),
             *_facts(told, found, progress.documents, cuts),
         ),
         household=tuple(home_steps(told.step, told.supply, found.identity.energy)),
         clerk=tuple(_clerk_does(told, found, progress.documents, cuts)),
     )
+
+
+def is_said_to(found: CardContents) -> bool:
+    """Whether the state names this very card; also where there is none."""
+    state, identity, pairing = found.state.state, found.identity, found.pairing
+    if state is None or identity is None or pairing is None:
+        return True
+    return (state.card, state.meter, state.pairing) == (identity.serial.hex(), pairing.meter, pairing.epoch)
 
 
 def explain_unserved(kind: CardKind) -> Explanation:

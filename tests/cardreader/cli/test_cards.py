@@ -29,6 +29,7 @@ from protocols.documents.drafting import Sheet
 from protocols.documents.envelope import Signer, seal
 from protocols.documents.orders import ORDER_TYPE, write_document
 from protocols.errors import InputError, UnreachableError
+from protocols.rim.terminal import Exit
 from tests.cardreader.one_card import session
 from tests.typed import typed
 
@@ -413,3 +414,17 @@ def test_nothing_of_a_lock_is_left_behind(home: Path) -> None:
     opened = os.open(home / "card.bin", os.O_RDWR)
     fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(opened)
+
+
+def test_an_export_whose_reader_has_gone_is_no_wrong_input(home: Path) -> None:
+    command = [str(PROGRAM), "card", "export", "virtual:card.bin", "--out", "files"]
+    unread, output = os.pipe()
+    os.close(unread)
+    with os.fdopen(output, "wb") as closed:
+        # Unbuffered, so that the first line already meets the closed pipe, in the midst of the files.
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        done = subprocess.run(
+            command, cwd=home, stdout=closed, stderr=subprocess.PIPE, env=environment, check=False, timeout=60
+        )
+    assert done.returncode != Exit.WRONG_INPUT
+    assert done.stderr == b""

@@ -221,6 +221,11 @@ def test_what_is_not_the_meters_own_word_is_said_first() -> None:
     assert "not_its_meters" not in messages(explain(card()))
 
 
+@pytest.mark.parametrize("other", [{"card": "00" * 8}, {"meter": "m2"}, {"pairing": 2}])
+def test_a_word_that_was_said_to_another_card_needs_no_key_to_be_seen(other: dict[str, object]) -> None:
+    assert messages(explain(card(changed(SAID, **other))))[0] == "not_its_meters"
+
+
 @pytest.mark.parametrize("language", Language)
 def test_advice_names_an_act_as_its_button_does(language: Language) -> None:
     sentences = Sentences(language)
