@@ -91,9 +91,11 @@ def _dut(spec: BenchSpec, bench: WiredBench, is_released: Callable[[], bool]) ->
         return _unknown_dut(spec)
     try:
         answer = console.ask("identity")
-    except BenchError:
-        if spec.relay is None or not is_released():
+    except BenchError as error:
+        if spec.relay is None:
             raise
+        if not is_released():
+            raise BenchError(f"{error}; its mains are off, and nobody has released them") from None
         answer = _asked_with_mains(spec, bench, console)
     return Dut(
         name=one(answer, "meter"),

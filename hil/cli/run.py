@@ -71,7 +71,9 @@ def run_stories(
             complain(f"--rerun-failed: {out}: nothing has failed in this record; it stays as it is")
             return Exit.NO
     _check_serial(dut_serial)
-    opening = _opening(bench_file, dut_serial, (lambda _: True) if release_mains else ask)
+    # Who asks for a plan alone switches nothing on.
+    asks = (lambda _: release_mains) if release_mains or dry_run else ask
+    opening = _opening(bench_file, dut_serial, asks)
     keeper = RecordKeeper(out, last)
     with InterruptGate() as gate, opening.hold():
         if dry_run:

@@ -77,8 +77,10 @@ def test_a_signal_leaves_the_bench_safe_and_the_record_written(
 def test_a_killed_run_leaves_mains_on_until_the_bench_is_opened_next(tmp_path: Path) -> None:
     meter = FakeMeter(1_000_000)
     with relay_desk(tmp_path, meter, '["clock", "supply", "load"]') as file:
-        status, _ = ended_by(signal.SIGKILL, lambda: meter.mains == "on" and ON in meter.frames, file)
+        out = ["--out", str(tmp_path / "killed")]
+        status, _ = ended_by(signal.SIGKILL, lambda: meter.mains == "on" and ON in meter.frames, file, *out)
         assert status == -signal.SIGKILL
+        assert read_record(tmp_path / "killed").bench == "desk", "the record is there before the first story"
         assert meter.frames[-1] == ON, "no software can help here: docs/benches.md names a watchdog"
         killed = len(meter.frames)
         # Nothing of it can be run on this bench: opening it is enough.
