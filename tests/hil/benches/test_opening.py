@@ -21,6 +21,7 @@ from protocols.errors import InputError
 from protocols.instants import HOUR_MS, MINUTE_MS
 from tests.emulator.faces.views import installed
 from tests.emulator.onsite.at_work import with_faces
+from tests.hil.cli.desk import FakeMeter, relay_desk
 from tests.hil.drivers.terminal import device
 
 
@@ -109,6 +110,27 @@ def test_a_meter_that_falls_silent_fails_its_story_with_what_came(
     assert "found: b'supply o" in record.why
     assert heard[-2:] != [], "the bench tried to be safe"
     assert any(each.name == "console.log" and "< supply o" in each.text for each in record.attachments)
+
+
+def test_a_console_cable_that_is_pulled_out_leaves_the_relay_off(tmp_path: Path) -> None:
+    """The console and the relay are two adapters, as on a real bench."""
+    meter = FakeMeter(1_000)
+    with relay_desk(tmp_path, meter, '["load", "supply"]') as file:
+        spec, content = bench_of(str(file))
+
+        @story(requirements=("I1",), needs=(Console, Power, Load), real_duration="1 s")
+        def unplugged(bench: StoryBench) -> None:
+            """The cable is pulled out while the mains are on."""
+            bench.power.switch(on=True)
+            meter.is_unplugged_next = True
+            bench.word("supply", "supply")
+
+        with open_bench(spec, content, yes) as bench:
+            run = StoryRun(bench)
+            record = run.play(unplugged)
+    assert record.verdict is StoryVerdict.ERROR
+    assert "an open port expected; found: Input/output error Not safe: " in record.why
+    assert [frame.hex() for frame in meter.frames[-3:]] == ["a00101a2", "a00100a1", "a00100a1"]
 
 
 def test_a_bench_whose_meter_does_not_say_who_it_is_is_not_opened(tmp_path: Path) -> None:

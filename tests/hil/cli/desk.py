@@ -34,10 +34,14 @@ class FakeMeter:
         self.mains = "off" if is_dead_without_mains else "on"
         self._is_dead_without_mains = is_dead_without_mains
         self._left = answers
+        # Its cable is pulled out as soon as it hears the next line.
+        self.is_unplugged_next = False
 
     def serve(self, master: int) -> None:
         """The console."""
         for line in filter(None, _lines(master)):
+            if self.is_unplugged_next:
+                return
             says = self._answer(" ".join(line.split()))
             if says is not None:
                 os.write(master, "".join(f"{each}\r\n" for each in (*says, "ok")).encode("ascii"))
@@ -85,13 +89,19 @@ def terminal(serve: Callable[[int], None]) -> Iterator[str]:
     """The path of a terminal at whose other end something serves."""
     master, slave = os.openpty()
     tty.setraw(slave)
-    thread = Thread(target=serve, args=[master], daemon=True)
+
+    def serve_and_hang_up() -> None:
+        try:
+            serve(master)
+        finally:
+            os.close(master)
+
+    thread = Thread(target=serve_and_hang_up, daemon=True)
     thread.start()
     try:
         yield os.ttyname(slave)
     finally:
         os.close(slave)
-        os.close(master)
         thread.join(5)
 
 
