@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import serial
 from dlms_cosem import cosem, dlms_data, utils
 from dlms_cosem.clients.dlms_client import ActionError, DataResultError, DlmsClient
 from dlms_cosem.cosem import selective_access
@@ -20,6 +21,8 @@ from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 from emulator.faces.dlms.ciphering import SecurityKeys
 from emulator.faces.dlms.security import SecuritySettings, system_title
 from emulator.faces.dlms.values import Cursor, Datum, Tag, bits, octets, read_value, structure, write_value
+from emulator.faces.hdlc.frames import Deframer, HdlcFrame, write_hdlc
+from emulator.faces.hdlc.parameters import LinkParameters, write_parameters
 from emulator.faces.places import FacePlace, PlaceKind, read_place
 from emulator.onsite.installed import InstalledMeter
 from emulator.onsite.running import HDLC, FaceChoice
@@ -228,6 +231,22 @@ def test_hdlc_on_a_terminal_brings_the_same(tmp_path: Path) -> None:
     assert by_hdlc.keys() == by_tcp.keys()
     assert [each for each in by_tcp if by_tcp[each] != by_hdlc[each] and each != moves] == []
     assert small[15, "0.0.40.0.0.255"][2] == by_tcp[15, "0.0.40.0.0.255"][2]
+
+
+# What pyserial's client of RFC 2217 calls on its thread.
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+@pytest.mark.parametrize(("kind", "url"), [(PlaceKind.TCP, "socket"), (PlaceKind.RFC2217, "rfc2217")])
+def test_hdlc_opens_over_tcp_and_rfc_2217(kind: PlaceKind, url: str) -> None:
+    def read(places: Mapping[str, str]) -> list[HdlcFrame]:
+        place = read_place(places["dlms"].removeprefix(HDLC), "")
+        with serial.serial_for_url(f"{url}://{place.host}:{place.port}", 9600, timeout=5) as port:
+            port.write(write_hdlc(HdlcFrame(b"\x03", b"\x21", 0x93)))
+            size = len(write_hdlc(answer))
+            return Deframer().feed(port.read(size), 0)
+
+    answer = HdlcFrame(b"\x21", b"\x03", 0x73, write_parameters(LinkParameters()))
+    choice = replace(CHOICE, dlms=FacePlace(kind, host="127.0.0.1"), dlms_hdlc=True)
+    assert with_faces(installed(), choice, read) == [answer]
 
 
 def test_the_secure_client_reads_what_the_other_reads_and_on_a_terminal_too(tmp_path: Path) -> None:

@@ -99,15 +99,21 @@ def compared(values: Mapping[str, Json]) -> dict[str, Json]:
     return {each: values[each] for each in values if not each.startswith(MOVES)}
 
 
+# The wrapper over TCP, HDLC on a terminal, HDLC over TCP; and which meter is read so.
+WAYS = {
+    "tcp": (PlaceKind.TCP, False, Energy.ELECTRICITY),
+    "hdlc:pty": (PlaceKind.PTY, True, Energy.GAS),
+    "hdlc:tcp": (PlaceKind.TCP, True, Energy.ELECTRICITY),
+}
+
+
 @pytest.mark.parametrize("client", list(ENTRY))
-def test_every_attribute_is_read_over_tcp_and_over_hdlc(tmp_path: Path, client: Client) -> None:
-    is_hdlc = client is Client.MANAGEMENT
-    energy = Energy.GAS if is_hdlc else Energy.ELECTRICITY
+@pytest.mark.parametrize("way", list(WAYS))
+def test_every_attribute_is_read_every_way_by_every_client(tmp_path: Path, client: Client, way: str) -> None:
+    kind, is_hdlc, energy = WAYS[way]
     meter = installed(energy=energy, load_w=0, balance_eur="12.34")
-    choice = TCP
-    if is_hdlc:
-        place = FacePlace(PlaceKind.PTY, path=str(tmp_path / "dlms"))
-        choice = replace(TCP, dlms=place, dlms_hdlc=True)
+    place = FacePlace(kind, path=str(tmp_path / "dlms")) if kind is PlaceKind.PTY else TCP.dlms
+    choice = replace(TCP, dlms=place, dlms_hdlc=is_hdlc)
     found = with_faces(meter, choice, lambda places: probe(places["dlms"], client))
     ours = shown(meter.view())
     secured = {"64/0.0.43.0.0.255/" + str(at) for at in range(1, 6)} | {

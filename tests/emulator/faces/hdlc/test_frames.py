@@ -27,14 +27,16 @@ FRAMES = st.builds(
     st.one_of(st.binary(max_size=INFO_BYTES_MAX), st.text("~\xa0\x07", max_size=40).map(str.encode)),
     st.booleans(),
 )
-# The SNRM that clients send to device 1 as client 16, and a UA with parameters (Green Book, annex of HDLC).
-SNRM = bytes.fromhex("7ea00703219 30f017e".replace(" ", ""))
+# The SNRM that clients send to device 1 as client 16, and the UA that meters answer it with.
+SNRM = bytes.fromhex("7ea0070321930f017e")
+UA = bytes.fromhex("7ea01e210373c37a818012050180060180070400000001080400000001533b7e")
 
 
 def test_the_check_sequence_of_the_standard() -> None:
     """CRC-16/X-25: the check value of its catalogue, low byte first."""
     assert check_sequence(b"123456789") == bytes.fromhex("6e90")
     assert write_hdlc(HdlcFrame(b"\x03", b"\x21", 0x93)) == SNRM
+    assert write_hdlc(HdlcFrame(b"\x21", b"\x03", 0x73, write_parameters(LinkParameters()))) == UA
 
 
 @pytest.mark.parametrize(
