@@ -16,7 +16,8 @@ from protocols.reasons import ClockStatus, ScreenCode, Supply, SupplyReason
 from protocols.spans import Span
 from protocols.units import ueur_from_quanta
 
-_MJ_PER_WH = 3_600_000
+# Millijoules.
+MJ_PER_WH: Final = 3_600_000
 
 
 class Glance(NamedTuple):
@@ -62,7 +63,7 @@ class Purse:
 
     @property
     def energy_wh(self) -> int:
-        return self.energy_mj // _MJ_PER_WH
+        return self.energy_mj // MJ_PER_WH
 
 
 class StoredPlans(NamedTuple):

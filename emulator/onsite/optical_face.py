@@ -92,7 +92,7 @@ class OpticalFace:
                     self._bring_date(deed.time_ms)
 
     async def _say(self, say: Say) -> None:
-        await asyncio.sleep(say.pause_ms / SECOND_MS)
+        await asyncio.sleep(say.reaction_ms / SECOND_MS)
         size = max(1, int(say.baud / _BITS * _PIECE_S))
         for at in range(0, len(say.data), size):
             piece = say.data[at : at + size]

@@ -30,11 +30,11 @@ CONFORMANCE: Final = GET_BLOCKS | SET_BLOCKS | ACTION_BLOCKS | LISTS | GET | SET
 # Protection that names its sender's title; of ciphered associations alone.
 GENERAL_PROTECTION: Final = 0x400000
 DLMS_VERSION: Final = 6
-# A GET answer's head and a byte of each block must fit in.
-CLIENT_BYTES_MIN: Final = 32
+# Of `client-max-receive-pdu-size`: a GET answer's head and a byte of each block must fit in.
+RECEIVE_PDU_SIZE_MIN: Final = 32
 # Calling AP title, and calling authentication value.
 _TITLE: Final = 0xA6
-_SECRET: Final = 0xAC
+_AUTHENTICATION_VALUE: Final = 0xAC
 _USER_INFORMATION: Final = 0xBE
 _VAA_NAME: Final = b"\x00\x07"
 _INITIATE_REQUEST: Final = 0x01
@@ -64,21 +64,24 @@ class InitiateError(IntEnum):
 
 
 class AssociationAsked(NamedTuple):
-    """An AARQ. `mechanism`, `title` and `secret` empty: none was named. `proposed`: what it is all about."""
+    """An AARQ. `proposed`: what it is all about.
+
+    `mechanism`, `title` (calling AP title) and `authentication_value` (calling) empty: none was named.
+    """
 
     context: bytes
     mechanism: bytes
     title: bytes
-    secret: bytes
+    authentication_value: bytes
     proposed: bytes
 
 
 class ContextProposed(NamedTuple):
-    """An InitiateRequest. `client_bytes_max` 0: the client takes any length."""
+    """An InitiateRequest. `client_max_receive_pdu_size` 0: the client takes any length."""
 
     dlms_version: int
     conformance: int
-    client_bytes_max: int
+    client_max_receive_pdu_size: int
 
 
 def read_opening(pdu: bytes) -> AssociationAsked:
@@ -88,7 +91,7 @@ def read_opening(pdu: bytes) -> AssociationAsked:
         _inner(fields.get(0xA1, b""), 0x06),
         fields.get(0x8B, b""),
         _inner(fields[_TITLE], 0x04) if _TITLE in fields else b"",
-        _inner(fields[_SECRET], 0x80) if _SECRET in fields else b"",
+        _inner(fields[_AUTHENTICATION_VALUE], 0x80) if _AUTHENTICATION_VALUE in fields else b"",
         _inner(fields.get(_USER_INFORMATION, b""), 0x04),
     )
 
@@ -136,9 +139,9 @@ def read_proposed(initiate: bytes) -> ContextProposed:
     version = cursor.byte()
     if cursor.take(len(_CONFORMANCE_HEAD)) != _CONFORMANCE_HEAD:
         raise BrokenPduError("no conformance block")
-    conformance, client_bytes_max = cursor.number(3), cursor.number(2)
+    conformance, client_max_receive_pdu_size = cursor.number(3), cursor.number(2)
     cursor.end()
-    return ContextProposed(version, conformance, client_bytes_max)
+    return ContextProposed(version, conformance, client_max_receive_pdu_size)
 
 
 def write_agreed(conformance: int) -> bytes:

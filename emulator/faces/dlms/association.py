@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from emulator.faces.dlms.acse import (
     CIPHERED_CONTEXT,
-    CLIENT_BYTES_MIN,
     CONFORMANCE,
     DLMS_VERSION,
     GENERAL_PROTECTION,
@@ -13,6 +12,7 @@ from emulator.faces.dlms.acse import (
     LN_CONTEXT,
     LOW_SECURITY,
     NO_SECURITY,
+    RECEIVE_PDU_SIZE_MIN,
     AssociationAsked,
     ContextProposed,
     Diagnostic,
@@ -60,21 +60,22 @@ class Guards(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """An association that is open. `client_bytes_max`: how long an answer may be with all that is around it.
+    """An association that is open.
 
+    `client_max_receive_pdu_size`: how long an answer may be, in bytes, with all that is around it.
     `channel`: what ciphers it, with the client's proof still to come; None: nothing does.
     """
 
     client: Client
     conformance: int
-    client_bytes_max: int
+    client_max_receive_pdu_size: int
     security: MeterSecurity | None = None
     channel: SecureChannel | None = None
 
     @property
     def send_bytes_max(self) -> int:
         """How long an answer may be before it is ciphered."""
-        return self.client_bytes_max - (CIPHERED_BYTES_MAX if self.channel else 0)
+        return self.client_max_receive_pdu_size - (CIPHERED_BYTES_MAX if self.channel else 0)
 
     def objects(self, view: FaceView) -> tuple[CosemObject, ...]:
         """What its client has, the association's own object among them."""
@@ -88,27 +89,28 @@ class Association:
 Opened = tuple[Association | None, bytes]
 
 
-def open_association(opening: AssociationAsked, source: int, guards: Guards, at_ms: int) -> Opened:
+def open_association(opening: AssociationAsked, client_sap: int, guards: Guards, at_ms: int) -> Opened:
     """The association that an AARQ opens, and the AARE. None: it is refused.
 
     Raises BrokenPduError, and RepeatedPduError for an AARQ of client 1 that has come before.
     """
-    if source == Client.MANAGEMENT and guards.security is not None:
+    if client_sap == Client.MANAGEMENT and guards.security is not None:
         return _open_secured(opening, guards.security)
-    refused = _refused(opening, source)
-    if refused is None:
-        proposed = read_proposed(opening.proposed)
-        refused = _refused_context(proposed, CLIENT_BYTES_MIN, LN_CONTEXT)
-        if refused is None and source == Client.READER and not guards.lock.opens(opening.secret, at_ms):
-            refused = write_rejected(Diagnostic.AUTHENTICATION_FAILURE)
-        if refused is None:
-            client = Client(source)
-            association = Association(
-                client, proposed.conformance & CONFORMANCE, _bytes_max(proposed), guards.security
-            )
-            mechanism = LOW_SECURITY if client is Client.READER else b""
-            return association, write_accepted(mechanism, write_agreed(association.conformance))
-    return None, refused
+    refused = _refused(opening, client_sap)
+    if refused is not None:
+        return None, refused
+    proposed = read_proposed(opening.proposed)
+    refused = _refused_context(proposed, RECEIVE_PDU_SIZE_MIN, LN_CONTEXT)
+    if refused is not None:
+        return None, refused
+    client = Client(client_sap)
+    if client is Client.READER and not guards.lock.opens(opening.authentication_value, at_ms):
+        return None, write_rejected(Diagnostic.AUTHENTICATION_FAILURE)
+    association = Association(
+        client, proposed.conformance & CONFORMANCE, _bytes_max(proposed), guards.security
+    )
+    mechanism = LOW_SECURITY if client is Client.READER else b""
+    return association, write_accepted(mechanism, write_agreed(association.conformance))
 
 
 def _open_secured(opening: AssociationAsked, security: MeterSecurity) -> Opened:
@@ -124,11 +126,11 @@ def _open_secured(opening: AssociationAsked, security: MeterSecurity) -> Opened:
         proposed = read_proposed(security.hear(opening.title, ciphered))
     except (WeakPduError, ForgedPduError):
         return None, _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
-    refused = _refused_context(proposed, CLIENT_BYTES_MIN + CIPHERED_BYTES_MAX, CIPHERED_CONTEXT)
+    refused = _refused_context(proposed, RECEIVE_PDU_SIZE_MIN + CIPHERED_BYTES_MAX, CIPHERED_CONTEXT)
     if refused is not None:
         return None, refused
     conformance = proposed.conformance & (CONFORMANCE | GENERAL_PROTECTION)
-    channel = SecureChannel(security, opening.title, opening.secret, security.draw_challenge())
+    channel = SecureChannel(security, opening.title, opening.authentication_value, security.draw_challenge())
     said = security.say(ciphered.control, write_agreed(conformance))
     agreed = bytes((INITIATE_RESPONSE,)) + write_length(len(said)) + said
     association = Association(Client.MANAGEMENT, conformance, _bytes_max(proposed), security, channel)
@@ -136,22 +138,22 @@ def _open_secured(opening: AssociationAsked, security: MeterSecurity) -> Opened:
 
 
 def _bytes_max(proposed: ContextProposed) -> int:
-    return min(proposed.client_bytes_max or RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX)
+    return min(proposed.client_max_receive_pdu_size or RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX)
 
 
 def _rejected_secured(diagnostic: Diagnostic) -> bytes:
     return write_rejected(diagnostic, context=CIPHERED_CONTEXT)
 
 
-def _refused(opening: AssociationAsked, source: int) -> bytes | None:
+def _refused(opening: AssociationAsked, client_sap: int) -> bytes | None:
     """The AARE that refuses what no password can make good."""
-    if source not in (Client.PUBLIC, Client.READER):
+    if client_sap not in (Client.PUBLIC, Client.READER):
         return write_rejected(Diagnostic.NO_REASON)
     if opening.context != LN_CONTEXT:
         return write_rejected(Diagnostic.CONTEXT_NOT_SUPPORTED)
-    if source == Client.READER and not opening.mechanism:
+    if client_sap == Client.READER and not opening.mechanism:
         return write_rejected(Diagnostic.AUTHENTICATION_REQUIRED)
-    wanted = (LOW_SECURITY,) if source == Client.READER else (b"", NO_SECURITY)
+    wanted = (LOW_SECURITY,) if client_sap == Client.READER else (b"", NO_SECURITY)
     if opening.mechanism not in wanted:
         return write_rejected(Diagnostic.MECHANISM_NOT_RECOGNISED)
     return None
@@ -168,7 +170,7 @@ def _refused_secured(opening: AssociationAsked, security: MeterSecurity) -> byte
     # With our own title a client's messages and ours would have the same nonces.
     if len(opening.title) != TITLE_BYTES or opening.title == security.title:
         return _rejected_secured(Diagnostic.TITLE_NOT_RECOGNISED)
-    if len(opening.secret) not in CHALLENGE_BYTES or security.is_spent:
+    if len(opening.authentication_value) not in CHALLENGE_BYTES or security.is_spent:
         return _rejected_secured(Diagnostic.AUTHENTICATION_FAILURE)
     return None
 
@@ -178,7 +180,7 @@ def _refused_context(proposed: ContextProposed, bytes_min: int, context: bytes) 
     error = None
     if proposed.dlms_version < DLMS_VERSION:
         error = InitiateError.VERSION_TOO_LOW
-    elif 0 < proposed.client_bytes_max < bytes_min:
+    elif 0 < proposed.client_max_receive_pdu_size < bytes_min:
         error = InitiateError.PDU_TOO_SHORT
     elif not proposed.conformance & CONFORMANCE:
         error = InitiateError.INCOMPATIBLE_CONFORMANCE
@@ -191,7 +193,7 @@ def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemOb
     context = structure(
         Datum(Tag.BIT_STRING, 24, association.conformance.to_bytes(3, "big")),
         Datum(Tag.LONG_UNSIGNED, RECEIVE_BYTES_MAX),
-        Datum(Tag.LONG_UNSIGNED, association.client_bytes_max),
+        Datum(Tag.LONG_UNSIGNED, association.client_max_receive_pdu_size),
         Datum(Tag.UNSIGNED, DLMS_VERSION),
         Datum(Tag.INTEGER, 0),
         octets(b""),

@@ -9,19 +9,17 @@ from emulator.faces.dlms.deeds import ClockPreset, GivenValue, Outcome, refused_
 from emulator.faces.dlms.limiter import LIMITER
 from emulator.faces.dlms.model import MAKER, CosemObject, constant, logical_name
 from emulator.faces.dlms.prepayment import ACCOUNT, CHARGES, CREDITS
-from emulator.faces.dlms.profiles import WH_PER_DM3, profiles_of
+from emulator.faces.dlms.profiles import profiles_of
 from emulator.faces.dlms.services import DlmsResult
 from emulator.faces.dlms.tokens import TOKEN_GATEWAY
 from emulator.faces.dlms.values import Datum, Tag, array, bounded, octets, structure
-from emulator.faces.view import FaceView
+from emulator.faces.view import NIGHT_REGISTER, FaceView
 from protocols.reasons import Energy, Supply
 
 LOGICAL_DEVICE: Final = 1
-_NIGHT: Final = "1-0:1.8.2"
-_MJ_PER_WH: Final = 3_600_000
 _CUBIC_METRE, _WATT, _WATT_HOUR = 13, 27, 30
 _DISCONNECT, _RECONNECT = 1, 2
-_STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
+_CLOSED: Final = 1
 # Blue Book, class 70: remote connection leads to "ready", and a person connects (3); or connects at once (4).
 _MODE_ARMS, _MODE_CLOSES = 3, 4
 _NAME_BYTES: Final = 16
@@ -55,11 +53,6 @@ def _register(code: str, scale: int, unit: int, read: Callable[[FaceView], int])
     return CosemObject(3, 0, logical_name(code), readings)
 
 
-def _night_mj(view: FaceView) -> int:
-    registers = view.readout.purse.account.registers
-    return sum(int(each.energy_mj) for each in registers if each.obis == _NIGHT)
-
-
 def _sap_list(view: FaceView) -> Datum:
     return array(structure(Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE), octets(device_name(view))))
 
@@ -81,25 +74,18 @@ _NAMES: Final = (
 )
 _ELECTRICITY: Final = (
     _register("1-0:1.8.0", 0, _WATT_HOUR, lambda view: view.readout.purse.energy_wh),
-    _register(
-        "1-0:1.8.1",
-        0,
-        _WATT_HOUR,
-        lambda view: (view.readout.purse.energy_mj - _night_mj(view)) // _MJ_PER_WH,
-    ),
-    _register("1-0:1.8.2", 0, _WATT_HOUR, lambda view: _night_mj(view) // _MJ_PER_WH),
+    _register("1-0:1.8.1", 0, _WATT_HOUR, lambda view: view.day_wh),
+    _register(NIGHT_REGISTER, 0, _WATT_HOUR, lambda view: view.night_wh),
     _register("1-0:1.7.0", 0, _WATT, lambda view: view.readout.purse.drawn_w),
 )
-_GAS: Final = (
-    _register("7-0:3.0.0", -3, _CUBIC_METRE, lambda view: view.readout.purse.energy_wh // WH_PER_DM3),
-)
+_GAS: Final = (_register("7-0:3.0.0", -3, _CUBIC_METRE, lambda view: view.gas_dm3),)
 BREAKER: Final = CosemObject(
     70,
     0,
     logical_name("0-0:96.3.10"),
     {
-        2: lambda view: Datum(Tag.BOOLEAN, _STATES[view.readout.glance.supply] == 1),
-        3: lambda view: Datum(Tag.ENUM, _STATES[view.readout.glance.supply]),
+        2: lambda view: Datum(Tag.BOOLEAN, view.breaker_state == _CLOSED),
+        3: lambda view: Datum(Tag.ENUM, view.breaker_state),
         4: lambda view: Datum(Tag.ENUM, _MODE_ARMS if view.profile.arms else _MODE_CLOSES),
     },
     methods={_DISCONNECT: refused_and_told, _RECONNECT: _reconnect},

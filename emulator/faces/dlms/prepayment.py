@@ -10,7 +10,7 @@ from typing import Final
 from emulator.faces.dlms.dates import NOT_SPECIFIED
 from emulator.faces.dlms.model import CosemObject, Reading, constant, logical_name
 from emulator.faces.dlms.values import Datum, Tag, array, bits, bounded, octets, structure
-from emulator.faces.view import FaceView
+from emulator.faces.view import WH_PER_DM3, FaceView
 from emulator.firmware.credit import Emergency, can_start_emergency
 from emulator.firmware.profile import EmergencyStart
 from protocols.reasons import Energy, PaymentMode
@@ -20,7 +20,8 @@ _CENTS_SCALE: Final = -2
 _QUANTA_PER_CENT: Final = QUANTA_PER_EUR // 100
 _MONETARY: Final = 2
 _ACTIVE: Final = 2
-_KWH_PER_M3: Final = 10
+# As many kilowatt hours to a cubic metre as watt hours to a cubic decimetre.
+_KWH_PER_M3: Final = WH_PER_DM3
 _DAY_S: Final = 86_400
 _UEUR_SCALE: Final = -6
 _LONG_MAX: Final = 0x7FFF

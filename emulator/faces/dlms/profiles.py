@@ -10,7 +10,7 @@ from emulator.faces.dlms.model import CosemObject, logical_name
 from emulator.faces.dlms.profile_generic import CLOCK_COLUMN, Captured, KeptRows, profile_object
 from emulator.faces.dlms.values import Datum, Tag, bounded, octets
 from emulator.faces.load_profile import QUARTERS_KEPT, QuarterFlag, QuarterRow
-from emulator.faces.view import FaceView, LoggedRecord
+from emulator.faces.view import WH_PER_DM3, FaceView, LoggedRecord
 from protocols.cutting.zones import load_zone
 from protocols.instants import SECOND_MS, UtcMs
 from protocols.limits import JOURNAL_ENTRIES_MAX
@@ -28,8 +28,6 @@ from protocols.link.records import (
 )
 from protocols.reasons import ClockStatus, Energy
 
-# 10 kWh to a cubic metre.
-WH_PER_DM3: Final = 10
 # The bit of a profile status for summer time.
 _SUMMER_ROW: Final = 0x08
 # Codes from 128 on are a maker's own: these name what kind of record it is.

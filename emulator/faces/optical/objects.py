@@ -12,13 +12,9 @@ from emulator.faces.optical.messages import DataSet
 from emulator.faces.view import FaceView
 from protocols.cutting.zones import instants_of_wall, load_zone, wall_clock
 from protocols.instants import UtcMs
-from protocols.reasons import Energy, Supply
+from protocols.reasons import Energy
 from protocols.units import eur_from_quanta
 
-_NIGHT: Final = "1-0:1.8.2"
-_MJ_PER_WH: Final = 3_600_000
-_WH_PER_DM3: Final = 10
-_STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
 _CENTURY: Final = "20"
 
 Reading = Callable[[FaceView], DataSet]
@@ -35,7 +31,7 @@ def readings(view: FaceView) -> tuple[DataSet, ...]:
         DataSet("0.9.2", f"{wall:%y%m%d}"),
         DataSet("0.9.4", f"{wall:%y%m%d%H%M%S}"),
         *_registers(view),
-        DataSet("96.3.10", str(_STATES[glance.supply])),
+        DataSet("96.3.10", str(view.breaker_state)),
         DataSet("96.50.0", eur_from_quanta(purse.balance_q), "EUR"),
         DataSet("96.50.1", eur_from_quanta(purse.emergency_left_q), "EUR"),
         DataSet("96.50.2", glance.clock),
@@ -84,13 +80,12 @@ _DATES: Final[Mapping[str, tuple[int, Callable[[str, str, str], str]]]] = {
 def _registers(view: FaceView) -> tuple[DataSet, ...]:
     purse = view.readout.purse
     if view.profile.energy is Energy.GAS:
-        dm3 = purse.energy_wh // _WH_PER_DM3
-        return (DataSet("3.0.0", f"{dm3 // 1_000 % 100_000:05d}.{dm3 % 1_000:03d}", "m3"),)
-    night_mj = sum(int(each.energy_mj) for each in purse.account.registers if each.obis == _NIGHT)
-    energies_mj = (purse.energy_mj, purse.energy_mj - night_mj, night_mj)
+        m3, dm3 = divmod(view.gas_dm3, 1_000)
+        return (DataSet("3.0.0", f"{m3 % 100_000:05d}.{dm3:03d}", "m3"),)
+    energies_wh = (purse.energy_wh, view.day_wh, view.night_wh)
     kw, w = divmod(min(purse.drawn_w, 99_999), 1_000)
     return (
-        *(DataSet(f"1.8.{at}", _kwh(mj // _MJ_PER_WH), "kWh") for at, mj in enumerate(energies_mj)),
+        *(DataSet(f"1.8.{at}", _kwh(wh), "kWh") for at, wh in enumerate(energies_wh)),
         DataSet("1.7.0", f"{kw:02d}.{w:03d}", "kW"),
     )
 

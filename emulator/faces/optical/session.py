@@ -35,8 +35,8 @@ from emulator.faces.view import FaceView
 from protocols.instants import UtcMs
 
 # The reaction time must be from 200 to 1500 ms. While options are chosen readers switch their speed in it.
-PAUSE_MS: Final = 250
-SWITCH_PAUSE_MS: Final = 1_200
+REACTION_MS: Final = 250
+SWITCH_REACTION_MS: Final = 1_200
 # How long between two characters of one message, and for the choice of options or a NAK after the last one.
 CHARACTER_MS_MAX: Final = 1_500
 ANSWER_MS_MAX: Final = 2_200
@@ -74,7 +74,7 @@ class Say:
 
     data: bytes
     baud: int
-    pause_ms: int = PAUSE_MS
+    reaction_ms: int = REACTION_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +176,11 @@ class OpticalSession:
         if self._lock.is_shut(at_ms):
             return self._break_off()
         self.phase = Phase.PROGRAMMING
-        return self._say(command_block("P0", "()"), SWITCH_PAUSE_MS)
+        return self._say(command_block("P0", "()"), SWITCH_REACTION_MS)
 
     def _read_out(self, baud: int, view: FaceView) -> tuple[Deed, ...]:
         self.phase, self.baud, self.due_ms = Phase.READING_OUT, baud, None
-        return self._say(readout_block(readings(view)), SWITCH_PAUSE_MS)
+        return self._say(readout_block(readings(view)), SWITCH_REACTION_MS)
 
     def _command(self, command: Command, at_ms: int, view: FaceView) -> tuple[Deed, ...]:
         if not command.is_sound:
@@ -219,6 +219,6 @@ class OpticalSession:
         self._repeats += 1
         return (self._last,)
 
-    def _say(self, data: bytes, pause_ms: int = PAUSE_MS) -> tuple[Deed, ...]:
-        self._last, self._repeats, self.due_ms = Say(data, self.baud, pause_ms), 0, None
+    def _say(self, data: bytes, reaction_ms: int = REACTION_MS) -> tuple[Deed, ...]:
+        self._last, self._repeats, self.due_ms = Say(data, self.baud, reaction_ms), 0, None
         return (self._last,)

@@ -12,23 +12,17 @@ from zoneinfo import ZoneInfo
 from emulator.faces.demand import QUARTER_MS, Demand, month_begins_ms
 from emulator.faces.p1.crc import crc16
 from emulator.faces.p1.messages import message_of
-from emulator.faces.view import FaceView
+from emulator.faces.view import NIGHT_REGISTER, WH_PER_DM3, FaceView
+from emulator.firmware.readout import MJ_PER_WH
 from protocols.cutting.zones import load_zone
 from protocols.instants import UtcMs, datetime_from_ms
 from protocols.reasons import Energy, Supply
 
 VERSION: Final = "50217"
-_MJ_PER_WH: Final = 3_600_000
-# A cubic metre of natural gas has some 10 kWh: a decimetre (0.001 m³) is 10 Wh.
-_WH_PER_DM3: Final = 10
 _MILLION: Final = 1_000_000
 _MILLI: Final = 1_000
 _W_MAX: Final = 99_999
 _VOLT: Final = 230
-# The second register of a tariff with two: night (OBIS 1-0:1.8.2).
-_NIGHT: Final = "1-0:1.8.2"
-# Disconnect control, class 70: control state.
-_STATES: Final = {Supply.OFF: 0, Supply.ON: 1, Supply.LIMITED: 1, Supply.ARMED: 2}
 
 
 def telegram_of(view: FaceView, *, with_amounts: bool = False) -> bytes:
@@ -61,7 +55,6 @@ def stamp(instant_ms: UtcMs, zone: ZoneInfo) -> str:
 
 def _electricity(view: FaceView, zone: ZoneInfo) -> list[str]:
     purse, demand, supply = view.readout.purse, view.demand, view.readout.glance.supply
-    night_mj = sum(int(each.energy_mj) for each in purse.account.registers if each.obis == _NIGHT)
     power_w = purse.drawn_w
     limit_kw, rest_w = divmod(view.profile.limiter_w, _MILLI)
     limit = f"{limit_kw:03d}.{rest_w // 100}" if supply is Supply.LIMITED else "999.9"
@@ -69,21 +62,21 @@ def _electricity(view: FaceView, zone: ZoneInfo) -> list[str]:
     if demand.peak is not None:
         peak_w, peak_ms = demand.peak.average_w, demand.peak.at_ms
     return [
-        f"1-0:1.8.1({_kwh((purse.energy_mj - night_mj) // _MJ_PER_WH)})",
-        f"1-0:1.8.2({_kwh(night_mj // _MJ_PER_WH)})",
+        f"1-0:1.8.1({_kwh(view.day_wh)})",
+        f"1-0:1.8.2({_kwh(view.night_wh)})",
         f"1-0:2.8.1({_kwh(0)})",
         f"1-0:2.8.2({_kwh(0)})",
         f"1-0:1.4.0({_kw(demand.average_w(purse.energy_mj))})",
         f"1-0:1.6.0({stamp(peak_ms, zone)})({_kw(peak_w)})",
         _months(demand, zone),
-        f"0-0:96.14.0({'0002' if purse.settled.register == _NIGHT else '0001'})",
+        f"0-0:96.14.0({'0002' if purse.settled.register == NIGHT_REGISTER else '0001'})",
         f"1-0:1.7.0({_kw(power_w)})",
         f"1-0:2.7.0({_kw(0)})",
         f"1-0:21.7.0({_kw(power_w)})",
         f"1-0:22.7.0({_kw(0)})",
         f"1-0:32.7.0({_VOLT:03d}.0*V)",
         f"1-0:31.7.0({_hundredths(power_w * 100 // _VOLT)}*A)",
-        f"0-0:96.3.10({_STATES[supply]})",
+        f"0-0:96.3.10({view.breaker_state})",
         f"0-0:17.0.0({limit}*kW)",
         "1-0:31.4.0(999*A)",
     ]
@@ -91,13 +84,13 @@ def _electricity(view: FaceView, zone: ZoneInfo) -> list[str]:
 
 def _gas(view: FaceView, zone: ZoneInfo) -> list[str]:
     # A gas meter tells the host its register at the beginning of each quarter.
-    dm3 = view.demand.began_mj // _MJ_PER_WH // _WH_PER_DM3 % (100_000 * _MILLI)
+    dm3 = view.demand.began_mj // MJ_PER_WH // WH_PER_DM3 % (100_000 * _MILLI)
     taken_ms = UtcMs(view.demand.quarter * QUARTER_MS)
     return [
         "0-1:24.1.0(003)",
         f"0-1:96.1.1({view.name.encode().hex().upper()})",
         "0-1:96.1.2()",
-        f"0-1:24.4.0({_STATES[view.readout.glance.supply]})",
+        f"0-1:24.4.0({view.breaker_state})",
         f"0-1:24.2.3({stamp(taken_ms, zone)})({dm3 // _MILLI:05d}.{dm3 % _MILLI:03d}*m3)",
     ]
 

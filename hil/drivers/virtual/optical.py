@@ -100,7 +100,7 @@ class VirtualOptical:
                     self._meter.do(SetClockSpec(offset_ms=None, time_ms=deed.time_ms))
 
     def _say(self, say: Say) -> None:
-        self._line_ms += say.pause_ms + len(say.data) * _BITS // say.baud
+        self._line_ms += say.reaction_ms + len(say.data) * _BITS // say.baud
         self._session.said(self._line_ms)
         self.log.received(say.data)
         self._coming += say.data
