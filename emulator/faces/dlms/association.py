@@ -1,6 +1,7 @@
 """The association of a client, and the object that shows it: class 15, version 1. Pure."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NamedTuple
 
 from emulator.faces.dlms.acse import (
@@ -189,6 +190,8 @@ def _refused_context(proposed: ContextProposed, bytes_min: int, context: bytes) 
 
 def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemObject:
     client = association.client
+    # The longest value of a readout by far, and it never changes.
+    shown_list = cache(lambda: object_list(listed, client))
     is_secured = association.channel is not None
     context = structure(
         Datum(Tag.BIT_STRING, 24, association.conformance.to_bytes(3, "big")),
@@ -199,7 +202,7 @@ def _shown(association: Association, listed: tuple[CosemObject, ...]) -> CosemOb
         octets(b""),
     )
     readings = {
-        2: lambda _view: object_list(listed, client),
+        2: lambda _view: shown_list(),
         3: constant(structure(Datum(Tag.INTEGER, client), Datum(Tag.LONG_UNSIGNED, LOGICAL_DEVICE))),
         4: constant(octets(CIPHERED_CONTEXT if is_secured else LN_CONTEXT)),
         5: constant(context),

@@ -70,6 +70,8 @@ class WrappedConnection:
     @property
     def has_more(self) -> bool:
         """Whether a whole frame waits."""
+        if not self._buffer:
+            return False
         try:
             return take_frame(self._buffer)[0] is not None
         except BrokenPduError:

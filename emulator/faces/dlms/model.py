@@ -55,12 +55,18 @@ class CosemObject:
     parts: Mapping[int, Mapping[int, PartReading]] = field(default_factory=dict)
     is_public: bool = False
 
+    def may_read(self, attribute: int) -> bool:
+        """Whether who has the object may read an attribute of it; none that is not there."""
+        return attribute == 1 or attribute in self.readings
+
+    def may_write(self, client: Client, attribute: int) -> bool:
+        """Whether a client may write an attribute."""
+        return client is not Client.PUBLIC and attribute in self.writes
+
     def access(self, client: Client, attribute: int) -> Access:
-        """What a client may do with an attribute; nothing with one that is not there."""
-        if attribute != 1 and attribute not in self.readings:
-            return Access.NONE
-        may_write = client is not Client.PUBLIC and attribute in self.writes
-        return Access.READ | (Access.WRITE if may_write else Access.NONE)
+        """What a client may do with an attribute, as the object list says it."""
+        readable = Access.READ if self.may_read(attribute) else Access.NONE
+        return readable | (Access.WRITE if self.may_write(client, attribute) else Access.NONE)
 
     def may_act(self, client: Client, method: int) -> bool:
         """Whether a client may invoke a method. What takes signatures client 1 alone may ask for."""

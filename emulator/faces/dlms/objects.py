@@ -1,6 +1,7 @@
 """The objects of a meter: names, clock, registers and breaker (IEC 62056-6-2). Pure."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from emulator.faces.dlms.calendars import CALENDARS
@@ -31,12 +32,17 @@ def device_name(view: FaceView) -> bytes:
 
 
 def objects_of(view: FaceView) -> tuple[CosemObject, ...]:
-    """Everything that this kind of meter has, but the association itself."""
-    registers = _GAS if view.profile.energy is Energy.GAS else _ELECTRICITY
-    profiles = profiles_of(view.profile.energy)
-    limited = (LIMITER,) if view.profile.has_limiter else ()
+    """Everything that this kind of meter has, but the association itself: for each kind one tuple."""
+    return _objects_of_kind(view.profile.energy, view.profile.has_limiter)
+
+
+@cache
+def _objects_of_kind(energy: Energy, has_limiter: bool) -> tuple[CosemObject, ...]:  # noqa: FBT001 # a key
+    registers = _GAS if energy is Energy.GAS else _ELECTRICITY
+    limited = (LIMITER,) if has_limiter else ()
     switched = (BREAKER, *limited, *CALENDARS)
-    return (*_NAMES, CLOCK, *registers, *switched, ACCOUNT, *CREDITS, *CHARGES, TOKEN_GATEWAY, *profiles)
+    named = (*_NAMES, CLOCK, *registers, *switched, ACCOUNT, *CREDITS, *CHARGES, TOKEN_GATEWAY)
+    return (*named, *profiles_of(energy))
 
 
 def _data(code: str, read: Callable[[FaceView], bytes], *, is_public: bool = False) -> CosemObject:

@@ -11,7 +11,7 @@ from typing import Final
 from emulator.faces.dlms import acse
 from emulator.faces.dlms.association import Association
 from emulator.faces.dlms.deeds import ClockPreset, DlmsDeed, GivenValue, Outcome, refused_and_told
-from emulator.faces.dlms.model import Access, Client, CosemObject
+from emulator.faces.dlms.model import Client, CosemObject
 from emulator.faces.dlms.objects import objects_of
 from emulator.faces.dlms.services import (
     BLOCK_HEAD_BYTES,
@@ -169,7 +169,7 @@ class RequestServer:
         found = self._find(member, view)
         if isinstance(found, DlmsResult):
             return found
-        if not found.access(self._association.client, member.number) & Access.READ:
+        if not found.may_read(member.number):
             return DlmsResult.READ_WRITE_DENIED
         if selection is None:
             return write_value(found.read(member.number, view))
@@ -205,8 +205,7 @@ class RequestServer:
         if isinstance(found, DlmsResult):
             return found, None
         number = wanted.member.number
-        may_write = found.access(self._association.client, number) & Access.WRITE
-        if wanted.selection is not None or not may_write:
+        if wanted.selection is not None or not found.may_write(self._association.client, number):
             return DlmsResult.READ_WRITE_DENIED, None
         return found.writes[number](given, view, self._preset)
 
@@ -263,8 +262,8 @@ class RequestServer:
     def _find(self, member: Member, view: FaceView) -> CosemObject | DlmsResult:
         """The object that a client means, of those that it has."""
         of_meter = objects_of(view)
-        # A meter's objects do not come and go; whether these are the same costs less than to gather them.
-        if of_meter != self._of_meter:
+        # A meter's objects do not come and go.
+        if of_meter is not self._of_meter:
             self._of_meter = of_meter
             self._by_name = {each.name: each for each in self._association.objects(view)}
         found = self._by_name.get(member.name)
