@@ -25,7 +25,8 @@ from emulator.scenario.model import Scenario, SetClockSpec
 from emulator.scenario.shipped import library
 from protocols.documents.drafting import Sheet, cancel_cut, release, unlinted_cut
 from protocols.instants import MINUTE_MS, UtcMs, ms_from_iso
-from protocols.link.records import SupplyChanged
+from protocols.limits import JOURNAL_ENTRIES_MAX
+from protocols.link.records import ClaimHeard, OrderJudged, SupplyChanged
 from protocols.reasons import Supply
 from tests.emulator.faces.dlms.talking import ALL, CONTEXT, PASSWORD, SIMPLE, aarq, initiate
 from tests.emulator.faces.views import installed
@@ -199,6 +200,17 @@ def test_a_reconnection_closes_nothing_before_a_signed_release_has_come() -> Non
     assert client.enter(person) == 3
     assert meter.view().readout.glance.supply is not Supply.OFF
     assert client.say(reconnect) == "c701c10000"
+
+
+def test_a_flood_of_dates_leaves_a_refused_cut_in_the_black_box() -> None:
+    meter = installed()
+    client = Client(meter)
+    assert client.say("c301c1 0046 000060030aff 01 01 0f00") == "c701c10300"
+    for _ in range(JOURNAL_ENTRIES_MAX + 88):
+        assert client.say("c101c1 0008 0000010000ff 02 00 090c07e40704ff000000008000ff") == "c501c100"
+    log = [each.record for each in meter.view().log]
+    assert sum(isinstance(each, OrderJudged) for each in log) == 1
+    assert sum(isinstance(each, ClaimHeard) for each in log) == 1
 
 
 @pytest.mark.parametrize(("signatures", "status"), [(0, 5), (1, 5), (2, 3)])

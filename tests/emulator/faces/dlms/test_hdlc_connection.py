@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 
 from emulator.faces.dlms.association import Guards
 from emulator.faces.dlms.connection import SILENCE_MS_MAX, ConnectionDeed, SendFrame
+from emulator.faces.dlms.deeds import BringUnsignedDate
 from emulator.faces.dlms.hdlc_connection import FRAMES_WAITING_MAX, LINKS_MAX, HdlcConnection
 from emulator.faces.dlms.session import SharedState
 from emulator.faces.dlms.wrapper import RECEIVE_BYTES_MAX
 from emulator.faces.hdlc.frames import PAUSE_MS_MAX, Deframer, HdlcFrame, write_hdlc
 from emulator.faces.locking import PasswordLock
+from tests.emulator.faces.dlms.talking import READER
 from tests.emulator.faces.views import view
 
 VIEW = view()
@@ -103,6 +105,14 @@ def test_a_message_longer_than_agreed_is_a_broken_one() -> None:
     assert line.say(b"\xc0" + bytes(RECEIVE_BYTES_MAX)) == "d80103"
     line.connection.end()
     assert line.say(GET_TIME) == "1f"
+
+
+def test_what_is_not_confirmed_is_done_and_its_poll_is_told_that_it_came() -> None:
+    line = Line()
+    line.open(2)
+    assert line.say(READER, 2)[:2] == "61"
+    assert line.say(bytes.fromhex("c3018100080000010000ff03010f00"), 2) == "51"
+    assert [type(each) for each in line.brought] == [BringUnsignedDate]
 
 
 def test_of_what_comes_at_once_no_more_waits_than_all_windows_hold() -> None:
