@@ -56,7 +56,9 @@ DlmsPlace = Annotated[
     typer.Option(metavar="PLACE", help="DLMS/COSEM: tcp:HOST:PORT by the TCP wrapper, hdlc:PLACE by HDLC."),
 ]
 DlmsPassword = Annotated[str, typer.Option(metavar="TEXT", help="Of client 2 there (low level security).")]
-DlmsKeys = Annotated[str, typer.Option(metavar="FILE|HEX", help="Of client 1 there (HLS-GMAC).")]
+DlmsKeys = Annotated[
+    str, typer.Option(metavar="FILE|HEX", help="Of client 1 there (HLS-GMAC); a file gets one of counters.")
+]
 DlmsPolicy = Annotated[int, typer.Option(metavar="N", help="Its messages: 1 authenticated, 3 encrypted too.")]
 ConsolePlace = Annotated[str, typer.Option(metavar="PLACE", help="The bench's console.")]
 FirmwareName = Annotated[str, typer.Option(metavar="NAME", help=f"With faces: {GUARDED} or {LEGACY}.")]

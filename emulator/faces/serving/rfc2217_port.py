@@ -58,7 +58,7 @@ class Rfc2217Line(TcpLine):
         if not transport.is_closing():
             self._manager = PortManager(self._port, _Raw(super().send))
 
-    def data_received(self, data: bytes) -> None:
+    def heard(self, data: bytes) -> None:
         """Take out what is telnet's; the rest is for the face."""
         if self._manager is None:
             return
@@ -70,7 +70,7 @@ class Rfc2217Line(TcpLine):
         if len(self._manager.suboption or b"") > _OPTION_BYTES_MAX:
             self.hang_up()
         elif plain:
-            super().data_received(plain)
+            super().heard(plain)
 
     def send(self, data: bytes, *, latest: bool = False) -> None:
         """As `FaceLine`."""

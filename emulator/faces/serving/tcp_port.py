@@ -13,6 +13,8 @@ from protocols.errors import InputError
 READERS_MAX: Final = 64
 # What may wait for one reader: some minute of telegrams. Whoever is behind by more has stopped reading.
 _WAITING_BYTES_MAX: Final = 64 * 1024
+# asyncio brings up to 256 KiB at once, which take a face a tenth of a second and more.
+_PIECE_BYTES: Final = 4096
 # A peer that has vanished (its cable, its power) is found out within a minute, and holds no place for ever.
 _VANISHED: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -32,6 +34,7 @@ class TcpLine(asyncio.Protocol):
         self._lines = lines
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
+        self._unheard = b""
 
     @property
     def format(self) -> LineFormat | None:
@@ -54,9 +57,31 @@ class TcpLine(asyncio.Protocol):
             self._lines.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes for the face."""
+        """Bytes for the face. In a turn of the loop it hears no more than from a terminal."""
+        if len(data) <= _PIECE_BYTES and not self._unheard:
+            self.heard(data)
+            return
+        is_waiting = bool(self._unheard)
+        self._unheard += data
+        if not is_waiting:
+            self._hear_piece()
+
+    def heard(self, data: bytes) -> None:
+        """A piece of what has come."""
         if self._listener is not None:
             self._listener.received(data)
+
+    def _hear_piece(self) -> None:
+        """What waits behind it waits with us, and the rest with the peer."""
+        if self._transport is None or self._listener is None:
+            return
+        piece, self._unheard = self._unheard[:_PIECE_BYTES], self._unheard[_PIECE_BYTES:]
+        if self._unheard:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._hear_piece)
+        else:
+            self._transport.resume_reading()
+        self.heard(piece)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # as asyncio names it
         """The reader has gone, or was dropped."""

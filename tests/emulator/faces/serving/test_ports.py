@@ -248,7 +248,7 @@ class Transport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__({"socket": Sockets()})
-        self.is_open = True
+        self.is_open, self.is_paused = True, False
 
     def write(self, data: object) -> None: ...
 
@@ -261,9 +261,51 @@ class Transport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
 
 class Sockets:
     def setsockopt(self, *_options: int) -> None: ...
+
+
+class Pieces:
+    """A face that keeps what it hears, in the pieces in which it came."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def received(self, data: bytes) -> None:
+        self.heard.append(data)
+
+    def lost(self) -> None: ...
+
+
+@pytest.mark.parametrize("sizes", [[4_096], [4_097], [256 * 1_024], [9_000, 1, 9_000]])
+def test_a_flood_is_heard_whole_and_a_turn_of_the_loop_hears_one_piece(sizes: list[int]) -> None:
+    text = bytes(range(251)) * (sum(sizes) // 251 + 1)
+
+    async def run() -> None:
+        face, transport = Pieces(), Transport()
+        line = TcpLine(lambda _line: face, set())
+        line.connection_made(transport)
+        at = 0
+        for size in sizes:
+            line.data_received(text[at : at + size])
+            at += size
+        assert transport.is_paused is (at > 4_096)
+        while sum(map(len, face.heard)) < at:
+            before = len(face.heard)
+            await asyncio.sleep(0)
+            assert len(face.heard) <= before + 1
+        assert b"".join(face.heard) == text[:at]
+        assert max(map(len, face.heard)) <= 4_096
+        assert not transport.is_paused
+
+    asyncio.run(run())
 
 
 TELNET = st.sampled_from(
