@@ -1,6 +1,7 @@
 """Where the invocation counters of a meter's DLMS keys go on: by a file beside the keys, and by the clock.
 
-A file that was restored is behind, and so is a clock that was set back; it takes both to use a counter twice.
+A file that was restored is behind. So is a clock that was set back, or that a client outran with more than
+one message a second. It takes both to use a counter twice.
 """
 
 import fcntl
