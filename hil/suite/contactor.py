@@ -117,7 +117,10 @@ def _leak_story(when: str, after_s: int) -> BenchStory:
         bench.check_supply("off", "when the test would have been over")
         bench.load.draw(0)
         bench.person.press(ButtonName.BLUE)
-        bench.time.let_pass((_LEAK_TEST_S + 1) * SECOND_MS)
+        bench.check_supply("armed", "while leaks are looked for again")
+        bench.time.let_pass((_LEAK_TEST_S - 2) * SECOND_MS)
+        bench.check_supply("armed", "2 s before the second test is over")
+        bench.time.let_pass(4 * SECOND_MS)
         bench.check_supply("on", "after another test that found nothing")
 
     return run

@@ -58,6 +58,24 @@ def an_older_statement_takes_nothing_back(bench: StoryBench) -> None:
 
 
 @story(
+    requirements=("I6",),
+    needs=_NEEDS,
+    tags=("credit", "payment"),
+    real_duration="1 min",
+    firmware="guarded",
+)
+def a_payment_of_one_cent_credits_one_cent(bench: StoryBench) -> None:
+    """A payment of one cent credits one cent, and one of ten euro and a cent credits as much."""
+    bench.load.draw(0)
+    before = cents(bench)
+    bench.orders.bring(TopUpSpec("cent", UEUR_PER_EUR // _CENTS, DocumentChannel.MQTT))
+    bench.measure("credited by one cent", cents(bench) - before, "cent", 1, 1)
+    amount_ueur = 10 * UEUR_PER_EUR + UEUR_PER_EUR // _CENTS
+    bench.orders.bring(TopUpSpec("more", amount_ueur, DocumentChannel.MQTT))
+    bench.measure("credited by ten euro and a cent more", cents(bench) - before, "cent", 1_002, 1_002)
+
+
+@story(
     requirements=("I6", "I8"),
     needs=(*_NEEDS, Documents),
     tags=("credit", "payment", "papers"),

@@ -1,15 +1,27 @@
 """What a meter hears of the time, and from whom: strangers, answers that come again, numbers that go back."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from emulator.scenario.model import WitnessSpec
-from hil.capabilities import Authorities, ClockFault, Console, Documents, Orders, SupplySensor
+from hil.capabilities import (
+    Authorities,
+    ClockFault,
+    Console,
+    Documents,
+    JournalReader,
+    Orders,
+    SupplySensor,
+)
+from hil.stories.drafts import DOUBT_MS, put_clock_in_doubt
 from hil.stories.plans import AUTHORITIES, at, tell_time
 from hil.stories.stage import StoryBench
-from hil.stories.story import story
+from hil.stories.story import BenchStory, story
+from hil.stories.wishes import MeterWish
 from protocols.documents.orders import OneWayTime, TimeAnswer
-from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from protocols.reasons import Source
+from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, ms_from_iso
+from protocols.link.records import ClaimHeard
+from protocols.reasons import ClaimSource, ClaimVerdict, Source
 
 _NEEDS: Final = (Authorities, Console, ClockFault, Documents, Orders, SupplySensor)
 _STRANGER: Final = "nobody"
@@ -43,6 +55,7 @@ def _check_unchanged(bench: StoryBench, before: list[str], why: str) -> None:
 def _lose_count(bench: StoryBench) -> None:
     bench.clock_fault.lose_ticks()
     bench.check("clock without its count", "lost", bench.word("clock", "status"))
+    bench.check("upper bound without its count", "none", bench.word("clock", "latest"))
 
 
 @story(
@@ -152,3 +165,99 @@ def an_answer_that_comes_late_bounds_no_later_than_its_question(bench: StoryBenc
         bench.check(f"clock after a late answer of {source}", "trusted", bench.word("clock", "status"))
     bench.authorities.tell(WitnessSpec(Source.HEADEND, 0, None, fresh=True, spread_ms=SECOND_MS))
     bench.check("clock after a prompt answer", "trusted", bench.word("clock", "status"))
+
+
+@story(
+    requirements=("L10", "QA-08"),
+    needs=(Console, ClockFault, JournalReader, SupplySensor),
+    tags=("date", "witness", "black-box"),
+    real_duration="5 h",
+    firmware="guarded",
+)
+def each_date_of_nobody_is_on_record(bench: StoryBench) -> None:
+    """Each date that nobody has signed stands in the black box, with how far off the meter found it."""
+    steps_ms = (DAY_MS, -DAY_MS, HOUR_MS, -60 * DAY_MS)
+    dates_ms = []
+    for step_ms in steps_ms:
+        dates_ms.append(at(bench, step_ms))
+        bench.clock_fault.set_date(dates_ms[-1])
+        # The box keeps one in each hour, and how many it left out.
+        bench.time.let_pass(HOUR_MS + MINUTE_MS)
+    claims = [each for _, each in bench.journal.records() if isinstance(each, ClaimHeard)]
+    found = [each for each in claims if each.source is ClaimSource.UNSIGNED][-len(steps_ms) :]
+    bench.check("dates on record", dates_ms, [each.time_ms for each in found])
+    bench.check("how they were judged", {ClaimVerdict.LOGGED}, {each.verdict for each in found})
+    for step_ms, each in zip(steps_ms, found, strict=True):
+        error_ms = abs((each.offset_ms or 0) - step_ms)
+        bench.measure(
+            f"offset on record, error at {step_ms // SECOND_MS} s", error_ms, "ms", 0, 5 * SECOND_MS
+        )
+
+
+def _check_holds_true_time(bench: StoryBench, why: str) -> None:
+    """Whether true time is within what the meter is sure of. Its console tells whole milliseconds."""
+    _, earliest, latest = _clock(bench)
+    bench.measure(f"true time after the earliest, {why}", bench.now_ms - ms_from_iso(earliest), "ms", 0, None)
+    bench.measure(f"true time before the latest, {why}", ms_from_iso(latest) - bench.now_ms, "ms", 0, None)
+
+
+def _lone_liars() -> Iterator[BenchStory]:
+    for source in AUTHORITIES:
+        for sign, way in ((1, "ahead"), (-1, "back")):
+            yield _lone_liar(source, sign * DOUBT_MS // 2, way)
+
+
+def _lone_liar(source: Source, lie_ms: int, way: str) -> BenchStory:
+    @story(
+        name=f"the-{source}-alone-five-minutes-{way}-narrows-no-doubt",
+        title=f"Ten minutes in doubt, a meter believes no {source} alone that is five minutes {way}",
+        requirements=("I2", "QA-06"),
+        needs=(Console, ClockFault, Orders, SupplySensor),
+        tags=("date", "witness", "lie", "doubt"),
+        real_duration="30 min",
+        firmware="guarded",
+    )
+    def run(bench: StoryBench) -> None:
+        put_clock_in_doubt(bench)
+        bench.orders.bring(WitnessSpec(source, lie_ms, None, fresh=True, spread_ms=SECOND_MS))
+        _check_holds_true_time(bench, "after a lie")
+        (other,) = {*AUTHORITIES} - {source}
+        tell_time(bench, other)
+        _check_holds_true_time(bench, "after a lie and the truth")
+        tell_time(bench, source)
+        _check_holds_true_time(bench, "after the truth of both")
+        _, earliest, latest = _clock(bench)
+        wide_ms = ms_from_iso(latest) - ms_from_iso(earliest)
+        bench.measure("doubt after the truth of both", wide_ms, "ms", 0, MINUTE_MS)
+
+    return run
+
+
+LONE_LIARS: Final = tuple(_lone_liars())
+
+
+def _crystals() -> Iterator[BenchStory]:
+    for drift_ppm, told in ((45, "fast"), (-45, "slow")):
+        yield _crystal(drift_ppm, told)
+
+
+def _crystal(drift_ppm: int, told: str) -> BenchStory:
+    @story(
+        name=f"a-crystal-that-is-{told}-is-allowed-for",
+        title=f"After thirty days alone a meter whose crystal is {told} is sure of nothing wrong",
+        requirements=("QA-01", "I1"),
+        needs=(Console, SupplySensor),
+        tags=("date", "doubt"),
+        real_duration="30 d",
+        firmware="guarded",
+        meter=MeterWish("2020-06-24T08:00:00+02:00", drift_ppm=drift_ppm),
+    )
+    def run(bench: StoryBench) -> None:
+        for _ in range(30):
+            bench.time.let_pass(DAY_MS)
+            _check_holds_true_time(bench, "without a word about the time")
+
+    return run
+
+
+CRYSTALS: Final = tuple(_crystals())

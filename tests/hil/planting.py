@@ -13,8 +13,6 @@ import pytest
 from tools.mutants import Change, mutate
 
 ROOT = Path(__file__).parents[2]
-# What may stand in a module beside its functions; values of its own classes are never equal to their like.
-CONSTANTS = (int, str)
 ROOMS = ("emulator", "protocols")
 
 
@@ -55,11 +53,16 @@ def _plant_constants(patch: pytest.MonkeyPatch, module: ModuleType, fresh: Modul
     changed = {
         name: value
         for name, value in vars(fresh).items()
-        if not name.startswith("__") and type(value) in CONSTANTS and vars(module)[name] != value
+        if not name.startswith("__") and _is_plain(value) and vars(module)[name] != value
     }
     for name, value in changed.items():
         patch.setattr(module, name, value)
     return len(changed)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether two of one content are equal, whichever module made them; of its own classes they are not."""
+    return type(value) in {int, str} or (type(value) is tuple and all(type(each) is str for each in value))
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
