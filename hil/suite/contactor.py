@@ -1,13 +1,12 @@
 """The contactor and the valve: the limiter at its power, the leak test, a trip, the hours of a release."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Final
 
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.scenario.model import FlagSpec, ReleaseSpec, TopUpSpec
 from hil.capabilities import ClockFault, Console, Load, Orders, Person, Power, ShortCircuit, SupplySensor
-from hil.stories.drafts import permit_until
+from hil.stories.drafts import EMPTY_PURSE, permit_until
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
@@ -57,7 +56,7 @@ def _limited_story(where: str, load_w: int) -> BenchStory:
         tags=("credit", "limiter"),
         real_duration="3 h",
         firmware="guarded",
-        meter=MeterWish(_START, Decimal(-1), load_w=500, profile=_CARD),
+        meter=EMPTY_PURSE,
     )
     def run(bench: StoryBench) -> None:
         bench.orders.bring(FlagSpec(FlagName.PROTECTED, value=True))
@@ -159,6 +158,7 @@ def the_leak_test_runs_its_whole_time(bench: StoryBench) -> None:
     tags=("recovery", "limiter"),
     real_duration="5 min",
     firmware="guarded",
+    energy=Energy.ELECTRICITY,
 )
 def a_trip_is_cleared_by_a_person_alone(bench: StoryBench) -> None:
     """After a trip neither a release nor a payment closes the contactor; a person at the breaker does."""
@@ -191,7 +191,7 @@ def _be_released(bench: StoryBench) -> None:
     tags=("recovery", "battery", "edge"),
     real_duration="28 h",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal(-1), load_w=500, profile=_CARD),
+    meter=EMPTY_PURSE,
 )
 def lost_ticks_shorten_no_release(bench: StoryBench) -> None:
     """A release of 24 hours holds for all of them, also where the count of time is lost and told anew."""
@@ -211,7 +211,7 @@ def lost_ticks_shorten_no_release(bench: StoryBench) -> None:
     tags=("recovery", "battery", "mains", "edge"),
     real_duration="4 d",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal(-1), load_w=500, profile=_CARD),
+    meter=EMPTY_PURSE,
 )
 def a_release_ends_by_its_date_where_no_ticks_were_counted(bench: StoryBench) -> None:
     """A release whose hours passed while the meter stood still is over once two have told the time."""

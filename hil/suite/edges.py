@@ -5,22 +5,19 @@ on until the instant that a story asks about. So what happens then is the doing 
 """
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from enum import StrEnum, unique
 from typing import Final
 
 from emulator.scenario.model import HoldSpec, ProgrammedCutSpec
 from hil.capabilities import Authorities, ClockFault, Console, JournalReader, Orders, SupplySensor
-from hil.stories.drafts import DOUBT_MS, LOOK_MS, look_again, permit_until, put_clock_in_doubt
+from hil.stories.drafts import DOUBT_MS, EMPTY_PURSE, LOOK_MS, look_again, permit_until, put_clock_in_doubt
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
-from hil.stories.wishes import MeterWish
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.link.records import GateJudged
 from protocols.spans import Window
 
-_NOTHING_LEFT: Final = MeterWish("2020-06-24T08:00:00+02:00", balance_eur=Decimal(-1), load_w=500)
 _NEEDS: Final = (Authorities, Console, SupplySensor, ClockFault, Orders)
 _BEFORE_MS: Final = (DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS)
 _AFTER_MS: Final = {"a-second": SECOND_MS, "a-minute": MINUTE_MS, "an-hour": HOUR_MS, "a-day": DAY_MS}
@@ -61,7 +58,7 @@ def _hold(bench: StoryBench, name: str, from_ms: int, until_ms: int) -> None:
     tags=("window", "moratorium", "edge"),
     real_duration="27 h",
     firmware="guarded",
-    meter=_NOTHING_LEFT,
+    meter=EMPTY_PURSE,
 )
 def a_hold_lasts_to_its_last_second(bench: StoryBench) -> None:
     """A hold forbids a cut to its last second, and no longer."""
@@ -79,7 +76,7 @@ def a_hold_lasts_to_its_last_second(bench: StoryBench) -> None:
     tags=("window", "moratorium", "edge"),
     real_duration="3 d",
     firmware="guarded",
-    meter=_NOTHING_LEFT,
+    meter=EMPTY_PURSE,
 )
 def a_hold_holds_from_its_first_second(bench: StoryBench) -> None:
     """Where one hold ends and the next one begins there is no second for a cut."""
@@ -105,7 +102,7 @@ def a_hold_holds_from_its_first_second(bench: StoryBench) -> None:
     tags=("window", "moratorium", "edge", "doubt"),
     real_duration="5 h",
     firmware="guarded",
-    meter=_NOTHING_LEFT,
+    meter=EMPTY_PURSE,
 )
 def a_hold_that_may_still_stand_cuts_nobody(bench: StoryBench) -> None:
     """A clock that is ten minutes in doubt counts a hold until its last doubt is over."""
@@ -126,7 +123,7 @@ def a_hold_that_may_still_stand_cuts_nobody(bench: StoryBench) -> None:
     tags=("window", "moratorium", "edge", "doubt"),
     real_duration="7 h",
     firmware="guarded",
-    meter=_NOTHING_LEFT,
+    meter=EMPTY_PURSE,
 )
 def a_hold_that_may_have_begun_cuts_nobody(bench: StoryBench) -> None:
     """Between two holds five minutes apart a clock that is ten minutes in doubt finds no instant to cut."""
@@ -296,7 +293,7 @@ def a_cut_order_waits_for_its_own_hour(bench: StoryBench) -> None:
     tags=("window", "edge"),
     real_duration="10 h",
     firmware="guarded",
-    meter=_NOTHING_LEFT,
+    meter=EMPTY_PURSE,
 )
 def a_lease_of_more_than_31_days_permits_nothing(bench: StoryBench) -> None:
     """A lease that is signed for more than 31 days permits no cut; one for 31 days does."""
@@ -326,7 +323,7 @@ def _early_window(how_long: str, early_ms: int) -> BenchStory:
         tags=("window", "edge"),
         real_duration="28 h",
         firmware="guarded",
-        meter=_NOTHING_LEFT,
+        meter=EMPTY_PURSE,
     )
     def run(bench: StoryBench) -> None:
         begin_ms = at(bench, HOUR_MS + early_ms)

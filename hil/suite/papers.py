@@ -11,9 +11,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from emulator.firmware.events import ButtonName
 from hil.capabilities import Console, Documents, Load, Orders, Person, SupplySensor
-from hil.stories.drafts import an_order, bring_sound, people_for, permit_until
+from hil.stories.drafts import an_order, bring_sound, is_given_back, people_for, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
@@ -86,13 +85,6 @@ def _cut(bench: StoryBench) -> None:
     reach(bench, BenchState.CUT)
 
 
-def _is_back(bench: StoryBench) -> bool:
-    bench.time.let_pass(MINUTE_MS)
-    if bench.word("supply", "supply") == "armed":
-        bench.person.press(ButtonName.BREAKER)
-    return bench.sensor.is_supplied()
-
-
 def _release(bench: StoryBench) -> tuple[str, Body]:
     return f"release/{bench.documents.key_of(_PROTECTING[0])}", ReleaseBody(_HOURS)
 
@@ -107,7 +99,7 @@ _PAYMENT: Final = _Deed(
     _is_credited,
 )
 _CUT_ORDER: Final = _Deed(Kind.CUT_ORDER, _open_a_window, lambda _: ("cut/papers", CutOrderBody()), _is_cut)
-_RELEASE: Final = _Deed(Kind.RELEASE, _cut, _release, _is_back)
+_RELEASE: Final = _Deed(Kind.RELEASE, _cut, _release, is_given_back)
 _ALL: Final = (_TARIFF, _PAYMENT, _CUT_ORDER, _RELEASE)
 
 
@@ -264,7 +256,7 @@ def a_cut_order_of_an_older_revision_cuts_nobody(bench: StoryBench) -> None:
 
 @story(
     requirements=("QA-09", "I2"),
-    needs=(Console, Documents, Orders, Person, SupplySensor),
+    needs=_NEEDS,
     tags=("papers", "replay"),
     real_duration="2 d",
     firmware="guarded",
@@ -275,7 +267,7 @@ def a_cut_order_that_was_carried_out_cuts_nobody_again(bench: StoryBench) -> Non
     again = bring_sound(bench, _CUT_ORDER.order(bench))
     bench.check("cut by the order", expected=True, found=_is_cut(bench))
     bring_sound(bench, _RELEASE.order(bench))
-    bench.check("back by the release", expected=True, found=_is_back(bench))
+    bench.check("back by the release", expected=True, found=is_given_back(bench))
     bench.documents.bring(again)
     for _ in range(_HOURS + 6):
         bench.time.let_pass(HOUR_MS)
@@ -287,7 +279,7 @@ def a_cut_order_that_was_carried_out_cuts_nobody_again(bench: StoryBench) -> Non
 
 @story(
     requirements=("QA-09", "I8"),
-    needs=(Console, Documents, Orders, Person, SupplySensor),
+    needs=_NEEDS,
     tags=("papers", "replay"),
     real_duration="2 d",
     firmware="guarded",
@@ -296,10 +288,10 @@ def a_release_that_comes_again_releases_nobody(bench: StoryBench) -> None:
     """A release acts once: the same bytes bring nobody back a second time, and a later number does."""
     reach(bench, BenchState.CUT)
     again = bring_sound(bench, _RELEASE.order(bench))
-    bench.check("back by the release", expected=True, found=_is_back(bench))
+    bench.check("back by the release", expected=True, found=is_given_back(bench))
     bench.time.let_pass((_HOURS + 1) * HOUR_MS)
     reach(bench, BenchState.CUT)
     bench.documents.bring(again)
-    bench.check("back by the same release", expected=False, found=_is_back(bench))
+    bench.check("back by the same release", expected=False, found=is_given_back(bench))
     bring_sound(bench, _RELEASE.order(bench, rev=2))
-    bench.check("back by a later one", expected=True, found=_is_back(bench))
+    bench.check("back by a later one", expected=True, found=is_given_back(bench))

@@ -7,7 +7,7 @@ from typing import Final
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import TariffSpec
 from hil.capabilities import AccountReader, ClockFault, Console, Load, Orders, Person, Power, SupplySensor
-from hil.stories.drafts import LOOK_MS, look_again, permit_until
+from hil.stories.drafts import EMPTY_PURSE, LOOK_MS, look_again, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
@@ -15,10 +15,10 @@ from hil.stories.wishes import MeterWish
 from protocols.documents.accounts import differences
 from protocols.documents.bodies import RegisterPrice, Switch
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from protocols.reasons import Energy
 from protocols.spans import Window
 
 _START: Final = "2020-06-24T08:00:00+02:00"
-_CARD: Final = "wallonia-card-2020"
 # 1 kW at this price takes 120 s for a cent: 20 s are a sixth of one.
 _PRICE_UEUR_PER_KWH: Final = 300_000
 _LOAD_W: Final = 1_000
@@ -27,6 +27,11 @@ _NEAR_MS: Final = 20 * SECOND_MS
 _WARNING_MS: Final = HOUR_MS
 # No two of them share a factor with a second: each charge leaves something below a quantum.
 _ODD_MS: Final = (1_237, 7, 13_001, 331)
+
+
+def _with_credit(balance_eur: Decimal, profile: str = "wallonia-card-2020") -> MeterWish:
+    """A meter of electricity that draws nothing yet."""
+    return MeterWish(_START, balance_eur, load_w=0, energy=Energy.ELECTRICITY, profile=profile)
 
 
 def _charge(bench: StoryBench, fixed_ueur_per_day: int = 0) -> None:
@@ -59,7 +64,7 @@ def _check_empty_at(bench: StoryBench, empty_ms: int, what: str) -> None:
     tags=("credit", "edge"),
     real_duration="12 h",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal(3), load_w=0, profile=_CARD),
+    meter=_with_credit(Decimal(3)),
 )
 def the_last_cent_of_the_balance_is_spent_before_a_warning(bench: StoryBench) -> None:
     """A household is warned when its last cent is spent, not one before, and is cut an hour later."""
@@ -75,7 +80,7 @@ def the_last_cent_of_the_balance_is_spent_before_a_warning(bench: StoryBench) ->
     tags=("credit", "ladder", "edge"),
     real_duration="42 h",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal(0), load_w=0, profile=_CARD),
+    meter=_with_credit(Decimal(0)),
 )
 def the_last_cent_of_the_emergency_credit_is_spent_before_a_warning(bench: StoryBench) -> None:
     """Emergency credit lasts to its last cent; then the household is warned, and cut an hour later."""
@@ -98,7 +103,7 @@ def the_last_cent_of_the_emergency_credit_is_spent_before_a_warning(bench: Story
     tags=("credit", "ladder", "edge"),
     real_duration="2 h",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal("0.30"), load_w=0, profile=_CARD),
+    meter=_with_credit(Decimal("0.30")),
 )
 def red_with_credit_left_starts_no_emergency_credit(bench: StoryBench) -> None:
     """Red starts no emergency credit while a cent of credit is left, and does once nothing is left."""
@@ -128,7 +133,7 @@ def _interrupted_story(how_long: str, off_ms: int) -> BenchStory:
         tags=("credit", "mains", "edge"),
         real_duration="3 h",
         firmware="guarded",
-        meter=MeterWish(_START, Decimal(-1), load_w=500, profile=_CARD),
+        meter=EMPTY_PURSE,
     )
     def run(bench: StoryBench) -> None:
         _permit_always(bench)
@@ -217,7 +222,7 @@ def what_is_less_than_a_quantum_is_carried(bench: StoryBench) -> None:
     tags=("credit",),
     real_duration="2 h",
     firmware="guarded",
-    meter=MeterWish(_START, Decimal("5.30"), load_w=0, profile="flanders-digital"),
+    meter=_with_credit(Decimal("5.30"), "flanders-digital"),
 )
 def low_credit_is_shown(bench: StoryBench) -> None:
     """A household is told once its credit has come down to the amount that its profile names."""
