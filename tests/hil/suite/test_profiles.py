@@ -7,11 +7,14 @@ from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.record.model import StoryVerdict
 from hil.stories.collecting import stories_of
 from hil.stories.playing import play_story
-from hil.suite import contactor, edges, evidence, papers, purse, statements, witnesses
+from hil.suite import contactor, edges, evidence, lifting, papers, purse, statements, terms, witnesses
 from protocols.reasons import Energy
 
-MODULES = (contactor, edges, evidence, papers, purse, statements, witnesses)
-OF_GAS = {"a-trip-is-cleared-by-a-person-alone": "for electricity meters; this one is of gas"}
+MODULES = (contactor, edges, evidence, lifting, papers, purse, statements, terms, witnesses)
+OF_GAS = dict.fromkeys(
+    ("a-trip-is-cleared-by-a-person-alone", "the-limiter-is-engaged-and-ended-by-order"),
+    "for electricity meters; this one is of gas",
+)
 
 
 @pytest.mark.parametrize(
