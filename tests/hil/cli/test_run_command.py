@@ -61,7 +61,7 @@ def test_the_stories_are_listed_for_programs() -> None:
 def test_wrong_words_are_refused_with_what_is_allowed() -> None:
     for words, told in (
         (["--story", "date-a-dat-ahead"], "relance-hil stories` lists them (perhaps date-a-day-ahead)"),
-        (["--tag", "dates"], '--tag: "dates"; allowed: battery, black-box, card, credit, date, faces'),
+        (["--tag", "dates"], '--tag: "dates"; allowed: battery, black-box, card, credit, date, debt'),
         (["--rerun-failed"], "--rerun-failed: allowed: with --out"),
         (["--dut-serial", ""], "--dut-serial: allowed: 1 to 64 printable characters"),
     ):
