@@ -66,6 +66,9 @@ def _limited_story(where: str, load_w: int) -> BenchStory:
         bench.load.draw(load_w)
         flows_w = min(load_w, _LIMITER_W)
         bench.measure("drawn through the limiter", int(bench.word("load", "drawn_w")), "W", flows_w, flows_w)
+        if load_w > _LIMITER_W:
+            bench.expect_supply("tripped by its own breaker", is_on=False, within_ms=MINUTE_MS)
+            return
         before_wh = int(bench.word("load", "energy_wh"))
         bench.time.let_pass(HOUR_MS)
         energy_wh = int(bench.word("load", "energy_wh")) - before_wh

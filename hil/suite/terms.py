@@ -110,7 +110,6 @@ def a_refund_is_a_total_and_takes_no_purse_below_nothing(bench: StoryBench) -> N
     tags=("credit", "edge"),
     real_duration="8 h",
     firmware="guarded",
-    draws_current=True,
 )
 def a_deferral_charges_nothing_between_its_bounds(bench: StoryBench) -> None:
     """Energy costs its price until a deferral begins, nothing in it, and its price from its end on."""

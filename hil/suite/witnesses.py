@@ -219,7 +219,7 @@ def _lone_liar(source: Source, lie_ms: int, way: str) -> BenchStory:
     )
     def run(bench: StoryBench) -> None:
         put_clock_in_doubt(bench)
-        bench.orders.bring(WitnessSpec(source, lie_ms, None, fresh=True, spread_ms=SECOND_MS))
+        bench.authorities.tell(WitnessSpec(source, lie_ms, None, fresh=True, spread_ms=SECOND_MS))
         _check_holds_true_time(bench, "after a lie")
         (other,) = {*AUTHORITIES} - {source}
         tell_time(bench, other)

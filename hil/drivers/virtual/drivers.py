@@ -15,7 +15,6 @@ from emulator.scenario.model import (
     PressSpec,
     RtcLostSpec,
     SetClockSpec,
-    SetLoadSpec,
     SetMainsSpec,
 )
 from hil.capabilities import BenchError
@@ -27,7 +26,6 @@ from hil.drivers.wire_log import WireLog
 from protocols.errors import quoted
 from protocols.instants import UtcMs
 from protocols.link.records import Record
-from protocols.reasons import Supply
 
 
 class VirtualTime:
@@ -159,17 +157,14 @@ class VirtualPerson:
 
 
 class VirtualLoad:
-    """`Load`, and the limiter's own breaker: the emulated household has none that would trip by itself."""
+    """`Load`."""
 
     def __init__(self, meter: VirtualMeter) -> None:
         self._meter = meter
 
     def draw(self, load_w: int) -> None:
         """As `Load`."""
-        self._meter.do(SetLoadSpec(load_w))
-        view = self._meter.view()
-        if view.readout.glance.supply is Supply.LIMITED and load_w > view.profile.limiter_w:
-            self._meter.do(OvercurrentSpec())
+        self._meter.draw(load_w)
 
 
 class VirtualShortCircuit:

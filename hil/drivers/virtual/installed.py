@@ -1,16 +1,21 @@
 """The meter of a virtual bench: emulated, in virtual time, replaced by another where a story wants one."""
 
 from pathlib import Path
+from typing import Final
 
 from cardreader.iso7816.status import StatusError
 from emulator.faces.view import FaceView
 from emulator.onsite.installed import InstalledMeter, NotedRecord
-from emulator.scenario.model import CardOutSpec, Do, EventSpec, Scenario
+from emulator.scenario.model import CardOutSpec, Do, EventSpec, OvercurrentSpec, Scenario, SetLoadSpec
 from emulator.world.contactor import SupplySeen
 from hil.capabilities import BenchError, NewMeter
 from protocols.errors import DocumentError, InputError, RefusedError, UnreachableError
-from protocols.instants import UtcMs
+from protocols.instants import SECOND_MS, UtcMs
 from protocols.limits import INSTANT_MS_MAX
+from protocols.reasons import Supply
+
+# How long a breaker stands an overload; a real one some seconds.
+_TRIP_MS: Final = SECOND_MS
 
 
 class VirtualMeter:
@@ -19,6 +24,7 @@ class VirtualMeter:
     def __init__(self, first: NewMeter) -> None:
         self.first = self.present = first
         self._meter = _installed(first)
+        self._load_w = 0
 
     @property
     def now_ms(self) -> UtcMs:
@@ -54,13 +60,29 @@ class VirtualMeter:
         self._meter.close()
         self.present = meter
         self._meter = _installed(meter)
+        self._load_w = 0
 
     def let_pass(self, duration_ms: int) -> None:
         """Run on, at once. Raises BenchError beyond the last instant that a document may name."""
         until_ms = self._meter.now_ms + duration_ms
         if duration_ms < 0 or until_ms > INSTANT_MS_MAX:
             raise BenchError(f"time: from 0 ms to the end of all dates expected; found: {duration_ms} ms")
+        if duration_ms and self._is_overloaded:
+            self._meter.advance(UtcMs(min(self._meter.now_ms + _TRIP_MS, until_ms)))
+            self.do(OvercurrentSpec())
         self._meter.advance(UtcMs(until_ms))
+
+    def draw(self, load_w: int) -> None:
+        """The household draws so much from now on."""
+        self._load_w = load_w
+        self.do(SetLoadSpec(load_w))
+
+    @property
+    def _is_overloaded(self) -> bool:
+        """Whether more is drawn than the limiter lets through: then its own breaker trips in a moment."""
+        view = self.view()
+        is_limited = view.readout.glance.supply is Supply.LIMITED
+        return is_limited and self._load_w > view.profile.limiter_w
 
     def do(self, do: Do) -> None:
         """What somebody does to it now. Raises BenchError for what no document or card can carry."""

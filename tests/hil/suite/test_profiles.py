@@ -1,11 +1,11 @@
 """Stories about one rule are green for every kind of sound meter, and not run where they cannot be asked."""
 
 import pytest
-from hil.interlock import Interlock
 
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.record.model import StoryVerdict
 from hil.stories.collecting import stories_of
+from hil.stories.interlock import Interlock
 from hil.stories.playing import play_story
 from hil.suite import contactor, edges, evidence, lifting, papers, purse, statements, terms, witnesses
 from protocols.reasons import Energy
