@@ -8,6 +8,8 @@ from typing import Final
 from emulator.scenario.form_meters import Firmware
 from hil.record.model import Calibration
 
+# A Wednesday morning in summer time, some days before the night of 2020: nothing is due.
+SUMMER_MORNING: Final = "2020-06-24T08:00:00+02:00"
 # A lamp, a relay and a sensor one behind the other.
 SETTLE_MS: Final = 500
 # What electronic meters take to begin; a slow one is given more by its bench file.
@@ -79,6 +81,18 @@ class CardReaderSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class OrdersSpec:
+    """How signed documents come to the meter: through the token gateway of its DLMS port.
+
+    `password`: of client 2. `seed`: of the practice whose root the meter was given.
+    """
+
+    place: SerialPlace
+    password: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualSpec:
     """A meter in this process in place of one on the table. `faults`: of legacy-2020 alone."""
 
@@ -108,6 +122,7 @@ class BenchSpec:
     supply_line: SupplyLineSpec | None = None
     card_by_operator: bool = False
     card_reader: CardReaderSpec | None = None
+    orders: OrdersSpec | None = None
     instruments: tuple[Calibration, ...] = ()
     settle_ms: int = SETTLE_MS
     boot_ms: int = BOOT_MS

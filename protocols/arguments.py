@@ -66,8 +66,8 @@ def check_passphrase(passphrase: str, where: str) -> None:
         raise InputError(f"{where}: {length} bytes; allowed: at most {_PASSPHRASE_BYTES_MAX}")
 
 
-def read_instant(text: str, where: str) -> int:
-    """The instant (`_ms`) of an ISO 8601 text.
+def read_instant(text: str, where: str, first_ms: int = INSTANT_MS_MIN) -> int:
+    """The instant (`_ms`) of an ISO 8601 text, from `first_ms` on.
 
     Raises InputError for a time without an offset: nobody must guess its zone.
     """
@@ -76,8 +76,8 @@ def read_instant(text: str, where: str) -> int:
         instant_ms = ms_from_iso("" if "W" in text.upper() else text)
     except (ValueError, OverflowError):
         raise InputError(f"{where}: {quoted(text)}; allowed: {_INSTANT_ALLOWED}") from None
-    if not INSTANT_MS_MIN <= instant_ms <= INSTANT_MS_MAX:
-        span = f"{iso_from_ms(INSTANT_MS_MIN)} to {iso_from_ms(INSTANT_MS_MAX)}"
+    if not first_ms <= instant_ms <= INSTANT_MS_MAX:
+        span = f"{iso_from_ms(first_ms)} to {iso_from_ms(INSTANT_MS_MAX)}"
         raise InputError(f"{where}: {quoted(text)}; allowed: {span}")
     return instant_ms
 

@@ -14,6 +14,7 @@ from emulator.scenario.model import (
     FlagSpec,
     HoldSpec,
     IssuersSpec,
+    LiftHoldSpec,
     ParametersSpec,
     ProgrammedCutSpec,
     RefundSpec,
@@ -51,7 +52,7 @@ from protocols.documents.orders import Order, Scope, digest_of, make_body
 from protocols.documents.room import join_in_table
 from protocols.instants import DAY_MS, HOUR_MS, SECOND_MS
 from protocols.limits import INSTANT_MS_MAX, INSTANT_MS_MIN
-from protocols.reasons import Refusal
+from protocols.reasons import FlagName, Refusal
 
 CALENDAR = "calendar/season"
 LEASE = "lease/meter"
@@ -60,6 +61,8 @@ DEBT = "debt/meter"
 REFUND = "refund/meter"
 PARAMETERS = "parameters/meter"
 ISSUER = "controller"
+_HOLD = "hold/"
+_FLAG = "flag/"
 
 # A harmful order must be valid at every instant of the meter's interval, which may begin before true time.
 _BACKDATED_MS = DAY_MS
@@ -107,20 +110,30 @@ class Desk:
             joined = join_in_table(self._protections, *self._pending.pop(order))
             self._protections = self._protections if isinstance(joined, Refusal) else joined
 
+    def lifting(self) -> tuple[LiftHoldSpec | FlagSpec, ...]:
+        """What takes back the holds and flags that the meter has accepted and that still protect."""
+        standing = [name for name, each in self._protections.items() if in_force(each) is not None]
+        holds = [name.removeprefix(_HOLD) for name in standing if name.startswith(_HOLD)]
+        flags = [name.removeprefix(_FLAG) for name in standing if name.startswith(_FLAG)]
+        return (
+            *(LiftHoldSpec(name, _SIGNATURES[Role.HARM]) for name in holds),
+            *(FlagSpec(FlagName(name), value=False) for name in flags),
+        )
+
     def write_hold(self, do: HoldSpec, at_ms: int) -> bytes:
         body = HoldBody(do.from_ms, do.until_ms)
-        order = self._order(Kind.HOLD, f"hold/{do.id}", body, at_ms)
+        order = self._order(Kind.HOLD, f"{_HOLD}{do.id}", body, at_ms)
         self._expect(order)
         return self._keyring.seal_order(order, do.signatures)
 
     def write_lift(self, hold: str, signatures: int, at_ms: int) -> bytes:
-        order = self._order(Kind.LIFT_HOLD, f"hold/{hold}", LiftBody(), at_ms)
+        order = self._order(Kind.LIFT_HOLD, f"{_HOLD}{hold}", LiftBody(), at_ms)
         self._expect(order)
         return self._keyring.seal_order(order, signatures)
 
     def write_shortening(self, do: ShortenHoldSpec, at_ms: int) -> bytes:
         """The new interval begins where the hold began, as far as the desk knows; it is never empty."""
-        object_name = f"hold/{do.id}"
+        object_name = f"{_HOLD}{do.id}"
         held_ms = in_force(self._held(object_name))
         from_ms = at_ms if held_ms is None else held_ms[0]
         if from_ms >= do.until_ms:
@@ -133,7 +146,7 @@ class Desk:
     def write_flag(self, do: FlagSpec, at_ms: int) -> bytes:
         kind = Kind.SET_FLAG if do.value else Kind.CLEAR_FLAG
         # A flag protects from its own `not_before` on: a cut before that stays right.
-        order = self._order(kind, f"flag/{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
+        order = self._order(kind, f"{_FLAG}{do.name}", FlagBody(do.name), at_ms, at_ms if do.value else None)
         self._expect(order)
         return self._seal(order)
 
@@ -167,7 +180,7 @@ class Desk:
                 return named
             names[object_name] = named
         for hold in missing:
-            name = f"hold/{hold}"
+            name = f"{_HOLD}{hold}"
             known = names.get(name, Named(name))
             names[name] = Named(name, known.floor, (*known.revs, self._revs.get(name, self._begun) + 1))
         body = LeaseBody(calendar.object, calendar.rev, digest_of(calendar), tuple(names.values()))

@@ -5,17 +5,28 @@ from contextlib import closing
 from datetime import date
 from typing import Final, NamedTuple
 
-from hil.bench_spec import BenchSpec
-from hil.benches.wiring import reader_of
-from hil.capabilities import BenchError
+from hil.bench_spec import BenchSpec, ByConsole
+from hil.benches.wiring import orders_of, reader_of
+from hil.capabilities import BenchError, Console, Timebase
 from hil.drivers.console_answers import one
 from hil.drivers.modem_line import SupplyLine
 from hil.drivers.optical_head import OpticalHead
 from hil.drivers.p1_reader import P1Reader
 from hil.drivers.serial_port import SerialPort
 from hil.drivers.typed import TypedConsole
+from hil.drivers.wall_time import WallTime
 from hil.record.model import Calibration
 
+# Without one of these lines, by their first words as `help` names them, it cannot do what the bench types.
+_NEEDED_LINES: Final = {
+    ByConsole.MAINS: {"mains"},
+    ByConsole.CLOCK: {"clock"},
+    ByConsole.BUTTONS: {"press"},
+    ByConsole.LOAD: {"load"},
+    ByConsole.TIME: {"step"},
+    ByConsole.SUPPLY: {"supply", "supply:"},
+    ByConsole.JOURNAL: {"journal"},
+}
 _IDENTITY: Final = ("meter", "firmware", "profile", "energy")
 
 
@@ -53,6 +64,8 @@ def _devices(spec: BenchSpec) -> Iterator[tuple[str, Callable[[BenchSpec], str]]
         yield "supply", _supply
     if spec.card_reader is not None:
         yield "reader", _reader
+    if spec.orders is not None and spec.console is not None:
+        yield "orders", _orders
     if spec.card_by_operator:
         yield "card", lambda _: "a person moves the card"
 
@@ -60,8 +73,13 @@ def _devices(spec: BenchSpec) -> Iterator[tuple[str, Callable[[BenchSpec], str]]
 def _console(spec: BenchSpec) -> str:
     assert spec.console is not None
     with closing(SerialPort(spec.console, "console")) as port:
-        answer = TypedConsole(port, spec.console.port).ask("identity")
-    return ", ".join(one(answer, key) for key in _IDENTITY)
+        console = TypedConsole(port, spec.console.port)
+        answer, lines = console.ask("identity"), console.ask("help")
+    found = ", ".join(one(answer, key) for key in _IDENTITY)
+    missing = sorted(act for act in spec.by_console if not _NEEDED_LINES[act] & set(lines))
+    if missing:
+        raise BenchError(f"{found}: a console that does {', '.join(missing)} expected; `help` names none")
+    return found
 
 
 def _optical(spec: BenchSpec) -> str:
@@ -89,6 +107,17 @@ def _reader(spec: BenchSpec) -> str:
     assert spec.card_reader is not None
     state = reader_of(spec.card_reader, lambda _sentence: None).read()
     return "a card that no meter has read yet" if state is None else f"the card of meter {state.meter}"
+
+
+def _orders(spec: BenchSpec) -> str:
+    assert spec.console is not None
+    assert spec.orders is not None
+    with (
+        closing(SerialPort(spec.console, "console")) as line,
+        closing(SerialPort(spec.orders.place, "DLMS")) as port,
+    ):
+        console = TypedConsole(line, spec.console.port)
+        return orders_of(spec.orders, port, {Console: console, Timebase: WallTime()}).look()
 
 
 def _supply(spec: BenchSpec) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from typing import Final
 
+from emulator.faces.dlms.session import DEFAULT_DLMS_PASSWORD, PASSWORD_BYTES_MAX
 from emulator.faces.optical.session import DEFAULT_PASSWORD, PASSWORD_CHARS_MAX, is_password
 from emulator.forms.fields import Fields
 from emulator.forms.problems import Problems, shown
@@ -21,6 +22,7 @@ from hil.bench_spec import (
     CardReaderSpec,
     ModemLine,
     OpticalSpec,
+    OrdersSpec,
     RelaySpec,
     SerialPlace,
     SupplyLineSpec,
@@ -37,9 +39,10 @@ SETTLE_MS_MAX: Final = 10_000
 BOOT_MS_MAX: Final = 600_000
 _SEED_MAX: Final = 2**63 - 1
 _FAULTS_MAX: Final = 64
-_WIRED: Final = ("console", "optical", "p1", "relay", "supply", "card", "reader")
+_WIRED: Final = ("console", "optical", "p1", "relay", "supply", "card", "reader", "orders")
 _CONSOLE_BAUD: Final = 9600
 _P1_BAUD: Final = 115_200
+_DLMS_BAUD: Final = 9600
 
 
 def read_bench(
@@ -64,6 +67,7 @@ def read_bench(
         supply_line=_supply_line(top),
         card_by_operator=_card(top),
         card_reader=_card_reader(top),
+        orders=_orders(top),
         instruments=_instruments(top),
         settle_ms=settle_ms,
         boot_ms=boot_ms,
@@ -208,6 +212,24 @@ def _card_reader(top: Fields) -> CardReaderSpec | None:
         given.refuse("practice", shown(practice), "a seed of practice keys, or fleet_key: one of both")
     given.finish()
     return CardReaderSpec(reader, fleet_key, practice)
+
+
+def _orders(top: Fields) -> OrdersSpec | None:
+    """Orders by DLMS; to whom they go is asked at the console."""
+    given = top.table("orders")
+    if given is None:
+        return None
+    given.one_of("by", ("dlms",), "dlms")
+    place = _port(given, _DLMS_BAUD)
+    password = given.text("password", DEFAULT_DLMS_PASSWORD)
+    is_password = password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_BYTES_MAX
+    if given.right("password") and not is_password:
+        given.refuse("password", shown(password), f"1 to {PASSWORD_BYTES_MAX} characters of ASCII")
+    spec = OrdersSpec(place, password, given.integer("seed", 0, _SEED_MAX, 1))
+    given.finish()
+    if not top.has("console"):
+        top.refuse("orders", "a table without [console]", "with a console, which says to which meter they go")
+    return spec
 
 
 def _instruments(top: Fields) -> tuple[Calibration, ...]:

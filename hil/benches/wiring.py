@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cardreader.cli.options import office_key
-from hil.bench_spec import BenchSpec, ByConsole, CardReaderSpec, SerialPlace
+from hil.bench_spec import BenchSpec, ByConsole, CardReaderSpec, OrdersSpec, SerialPlace
 from hil.capabilities import (
     BenchError,
     CardReader,
@@ -17,12 +17,15 @@ from hil.capabilities import (
     Load,
     MeterSlot,
     Optical,
+    Orders,
     Person,
     Power,
     SupplySensor,
     Timebase,
 )
+from hil.dlms.client import DlmsClient
 from hil.drivers.card_reader import OfficeReader
+from hil.drivers.dlms_orders import DlmsOrders
 from hil.drivers.lcus import RelayPower
 from hil.drivers.modem_line import SupplyLine
 from hil.drivers.operator_slot import OperatorSlot
@@ -40,8 +43,8 @@ from hil.drivers.typed import (
     TypedTime,
 )
 from hil.drivers.wall_time import WallTime
-from hil.drivers.wire_log import WireLog
 from hil.interrupts import InterruptGate
+from hil.wire_log import WireLog
 from protocols.errors import InputError
 
 _TYPED: Final[Mapping[ByConsole, tuple[type, Callable[[TypedConsole], object]]]] = {
@@ -77,6 +80,7 @@ def wired(spec: BenchSpec, ask: Callable[[str], None]) -> Iterator[WiredBench]:
         wiring.open_console()
         wiring.open_ports()
         wiring.open_card()
+        wiring.open_orders()
         notes = (OWN_WORD,) if ByConsole.SUPPLY in spec.by_console else ()
         yield WiredBench(wiring.drivers, tuple(wiring.logs), notes)
 
@@ -140,6 +144,14 @@ class _Wiring:
             self.logs.append(reader.log)
             self.drivers[CardReader] = reader
 
+    def open_orders(self) -> None:
+        """The port through which signed orders come to the meter."""
+        if self._spec.orders is not None:
+            gateway = self._port(self._spec.orders.place, "DLMS")
+            orders = orders_of(self._spec.orders, gateway, self.drivers)
+            self.logs.append(orders.log)
+            self.drivers[Orders] = orders
+
     def _port(self, place: SerialPlace, name: str) -> SerialPort:
         found = SerialPort(place, name)
         self._opened.callback(found.close)
@@ -156,6 +168,12 @@ class _Wiring:
 def _switch_off(power: Power) -> None:
     with InterruptGate():
         power.switch(on=False)
+
+
+def orders_of(spec: OrdersSpec, port: SerialPort, drivers: Mapping[type, Any]) -> DlmsOrders:
+    """Orders through a port, by a bench that has a console."""
+    client = DlmsClient(port, spec.place.port, spec.password)
+    return DlmsOrders(client, drivers[Console], drivers[Timebase], spec.seed)
 
 
 def reader_of(spec: CardReaderSpec, ask: Callable[[str], None]) -> OfficeReader:

@@ -10,7 +10,7 @@ from cardreader.host.transport import CardChannel
 from cardreader.loading.contents import read_contents
 from cardreader.readers.opening import open_card
 from hil.capabilities import BenchError
-from hil.drivers.wire_log import WireLog
+from hil.wire_log import WireLog
 from protocols.errors import RelanceError
 
 LOG_NAME: Final = "APDU"

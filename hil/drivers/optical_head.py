@@ -6,9 +6,9 @@ from typing import Final, TypeVar
 from emulator.faces.optical.messages import DataSet
 from hil.bench_spec import OpticalSpec
 from hil.capabilities import BenchError
-from hil.drivers.wire_log import WireLog
 from hil.optical.dialogue import OpticalError, Programming, Step, read_out
 from hil.optical.port import OpticalPort
+from hil.wire_log import WireLog
 from protocols.errors import UnreachableError
 
 R = TypeVar("R")

@@ -4,8 +4,8 @@ import time
 from typing import Final
 
 from emulator.faces.p1.crc import crc16
+from hil.byte_port import BytePort
 from hil.capabilities import BenchError
-from hil.drivers.typed import BytePort
 from protocols.instants import SECOND_MS
 
 # A telegram comes every second; a late one, and one that was caught in its middle, are waited for.

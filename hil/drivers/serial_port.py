@@ -11,8 +11,8 @@ import serial
 
 from hil.bench_spec import SerialPlace
 from hil.capabilities import BenchError
-from hil.drivers.wire_log import WireLog
 from hil.port_faults import PORT_FAULTS, fault_text
+from hil.wire_log import WireLog
 from protocols.instants import SECOND_MS
 
 # A port is looked at so often; its own time-out is not changed while it is open.

@@ -11,10 +11,10 @@ from emulator.faces.console.answers import OK
 from emulator.faces.console.grammar import RECORDS_MAX, STEP_MS_MAX
 from emulator.firmware.events import ButtonName
 from emulator.firmware.journal import read_body
+from hil.byte_port import BytePort
 from hil.capabilities import BenchError, Console
 from hil.drivers.console_answers import one, values_by_key
 from hil.drivers.wall_time import SteadyClock
-from hil.drivers.wire_log import WireLog
 from protocols.errors import DocumentError, quoted
 from protocols.instants import SECOND_MS, UtcMs, iso_from_ms
 from protocols.link.records import Record
@@ -27,21 +27,6 @@ QUIET_MS: Final = 300
 ANSWER_BYTES_MAX: Final = 256 * 1024
 _ERROR: Final = "error: "
 _SHOWN_BYTES: Final = 80
-
-
-class BytePort(Protocol):
-    """A port as `SerialPort`."""
-
-    log: WireLog
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-
-    def receive(self, timeout_ms: int) -> bytes:
-        """What has come."""
-
-    def forget(self) -> None:
-        """Forget what has come so far."""
 
 
 class TypedConsole:

@@ -42,6 +42,9 @@ from protocols.reasons import Source
 _LOOKS_MAX: Final = 96
 # So much of a digest tells one document of a story from the others.
 _DIGEST_CHARS: Final = 12
+# So little passes at once. In steps of a second the rest of one would be waited for at the end, which a story
+# that looks again and again for hours would wait for a thousand times.
+_AT_ONCE_MS: Final = MINUTE_MS
 
 
 class NotedTime:
@@ -61,7 +64,7 @@ class NotedTime:
 
     def let_pass(self, duration_ms: int) -> None:
         """As `Timebase`."""
-        if self._is_recorded:
+        if self._is_recorded or duration_ms <= _AT_ONCE_MS:
             self._timebase.let_pass(duration_ms)
             self._look()
             return

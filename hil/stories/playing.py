@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hil.binding import BoundBench
-from hil.capabilities import Factory
+from hil.capabilities import Factory, Orders, Power
 from hil.interrupts import InterruptGate
 from hil.record.model import Attachment, StoryRecord, StoryVerdict
 from hil.stories.black_box import black_box_of
@@ -145,6 +145,11 @@ def _tell(story: BenchStory, stage: StoryBench, interlock: Interlock) -> None:
         stage.put_meter(story.meter)
     elif stage.has(Factory):
         reach(stage, BenchState.FRESH)
+    elif stage.has(Orders):
+        # The meter is kept, with what an earlier story has brought; without mains it hears nothing.
+        if stage.has(Power):
+            stage.power.switch(on=True)
+        stage.orders.withdraw()
     reach(stage, BenchState.SUPPLIED)
     story.run(stage)
 

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
+from hil.bench_spec import SUMMER_MORNING
 from protocols.errors import RelanceError
 from protocols.reasons import Energy
-
-# A Wednesday morning in summer time, some days before the night of 2020: nothing is due.
-SUMMER_MORNING: Final = "2020-06-24T08:00:00+02:00"
 
 
 class StoryFailedError(RelanceError):

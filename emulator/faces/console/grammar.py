@@ -19,6 +19,8 @@ LINE_BYTES_MAX: Final = 256
 RECORDS_MAX: Final = 100
 RECORDS_DEFAULT: Final = 10
 STEP_MS_MAX: Final = 92 * DAY_MS
+# A clock that counts the seconds of Unix begins in 1970, and is wrong so; no document names such a date.
+_DATE_MS_MIN: Final = 0
 _UNITS_MS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"([0-9]{1,8})([smhd])")
 
@@ -120,7 +122,7 @@ def _read_clock(words: list[str]) -> Command:
         case ["lose"]:
             return LoseClock()
         case ["set", instant]:
-            return SetClock(UtcMs(read_instant(instant, "clock set")))
+            return SetClock(UtcMs(read_instant(instant, "clock set", _DATE_MS_MIN)))
     raise _refused("clock", words)
 
 

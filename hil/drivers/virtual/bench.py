@@ -8,6 +8,7 @@ from typing import Final
 from emulator.population.shipped import profile_named
 from emulator.scenario.form_meters import Firmware
 from emulator.scenario.model import MeterSpec
+from hil.bench_spec import SUMMER_MORNING
 from hil.binding import BoundBench
 from hil.capabilities import (
     AccountReader,
@@ -52,7 +53,6 @@ from hil.drivers.virtual.installed import VirtualMeter
 from hil.drivers.virtual.optical import VirtualOptical
 from hil.drivers.virtual.people import VirtualAuthorities, VirtualKiosk, VirtualOrders, VirtualPaymentWays
 from hil.record.model import Attachment, Calibration, Dut
-from hil.stories.wishes import SUMMER_MORNING
 from protocols.instants import DAY_MS, UtcMs, ms_from_iso
 from protocols.reasons import Energy
 from protocols.units import QUANTA_PER_EUR

@@ -22,7 +22,7 @@ from hil.drivers.card_reader import LOG_NAME, state_on
 from hil.drivers.console_answers import values_by_key
 from hil.drivers.p1_reader import take_telegram
 from hil.drivers.virtual.installed import VirtualMeter
-from hil.drivers.wire_log import WireLog
+from hil.wire_log import WireLog
 from protocols.errors import quoted
 from protocols.instants import UtcMs
 from protocols.link.records import Record

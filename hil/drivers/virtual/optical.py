@@ -8,8 +8,8 @@ from emulator.faces.optical.session import DEFAULT_PASSWORD, BringDate, Deed, Op
 from emulator.scenario.model import SetClockSpec
 from hil.capabilities import BenchError
 from hil.drivers.virtual.installed import VirtualMeter
-from hil.drivers.wire_log import WireLog
 from hil.optical.dialogue import OpticalError, Programming, Receive, Send, Speed, Step, read_out
+from hil.wire_log import WireLog
 
 R = TypeVar("R")
 # A character has ten bits at mode C: what is said takes its time on the line.

@@ -27,6 +27,16 @@ def test_a_meter_that_answers_is_asked_and_left_safe(tmp_path: Path) -> None:
     assert meter.heard[0] == "mains off", "nothing is asked before the mains are off"
 
 
+def test_a_check_of_the_bench_names_what_the_console_cannot_do(tmp_path: Path) -> None:
+    """Its help knows `mains` alone; the bench file says that it does four things more."""
+    with typed_desk(tmp_path) as (file, _):
+        done = subprocess.run(
+            [PROGRAM, "bench", "check", str(file)], capture_output=True, text=True, check=False, timeout=120
+        )
+    assert done.returncode != 0
+    assert "a console that does clock, load, supply, time expected" in done.stdout + done.stderr
+
+
 def test_a_meter_that_stops_answering_is_an_error_in_a_report_that_is_whole(tmp_path: Path) -> None:
     answers = 9
     with typed_desk(tmp_path, answers) as (file, meter):

@@ -20,7 +20,7 @@ from hil.drivers.modem_line import SupplyLine
 from hil.drivers.operator_slot import OperatorSlot
 from hil.drivers.p1_reader import P1Reader
 from hil.drivers.serial_port import SerialPort
-from hil.drivers.wire_log import LINES_MAX, WireLog
+from hil.wire_log import LINES_MAX, WireLog
 from tests.hil.drivers.terminal import device
 from tests.hil.drivers.test_typed import Pieces
 

@@ -18,7 +18,7 @@ from hil.drivers.console_answers import one
 from hil.drivers.serial_port import SerialPort
 from hil.drivers.typed import TypedConsole, TypedPower, TypedSupply, TypedTime
 from hil.drivers.wall_time import SteadyClock
-from hil.drivers.wire_log import WireLog
+from hil.wire_log import WireLog
 from protocols.instants import UtcMs
 from tests.hil.drivers.terminal import device
 
@@ -156,8 +156,8 @@ def test_the_fake_of_the_page_is_a_meter_to_the_bench(tmp_path: Path) -> None:
                 assert supply.is_supplied()
                 TypedPower(console).switch(on=False)
                 assert not supply.is_supplied()
-                with pytest.raises(BenchError, match="'step 5s'; allowed: help"):
-                    console.ask("step 5s")
+                with pytest.raises(BenchError, match="'press red'; allowed: help"):
+                    console.ask("press red")
                 assert "> mains off\n< ok" in port.log.text()
         finally:
             fake.kill()

@@ -10,10 +10,10 @@ import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.drivers.wire_log import WireLog
 from hil.optical.dialogue import Receive, Send, Step
 from hil.optical.parity import WRONG, with_parity, without_parity
 from hil.optical.port import OpticalPort
+from hil.wire_log import WireLog
 from tests.hil.drivers.terminal import device
 
 

@@ -24,12 +24,13 @@ from emulator.faces.console.grammar import (
 )
 from emulator.firmware.events import ButtonName
 from protocols.errors import InputError
-from protocols.instants import DAY_MS, ms_from_iso
+from protocols.instants import DAY_MS, UtcMs, ms_from_iso
 from tests.emulator.faces.views import installed, view
 
 RIGHT: list[tuple[str, Command]] = [
     *((question.value, question) for question in ConsoleQuestion),
     ("  clock   set  2020-07-03T23:01+02:00 ", SetClock(ms_from_iso("2020-07-03T21:01Z"))),
+    ("clock set 1970-01-01T00:00:00Z", SetClock(UtcMs(0))),
     ("clock lose", LoseClock()),
     ("step 90s", StepTime(90_000)),
     ("step 92d", StepTime(92 * DAY_MS)),
@@ -46,6 +47,7 @@ WRONG = [
     ("balance now", 'balance: "now"; allowed: balance'),
     ("clock set", 'clock: "set"; allowed: clock, clock set 2020-07-03T23:01Z, clock lose'),
     ("clock set 2020-07-03T23:01", 'clock set: "2020-07-03T23:01"; allowed: a date and time with its offset'),
+    ("clock set 1969-12-31T23:59:59Z", 'clock set: "1969-12-31T23:59:59Z"; allowed: 1970-01-01T00:00:00Z to'),
     ("step", "step: nothing behind it; allowed: step 90s|15m|24h|60d"),
     ("step 93d", 'step: "93d"; allowed: step 90s|15m|24h|60d'),
     ("step 0s", 'step: "0s"; allowed: '),
