@@ -50,7 +50,7 @@ def test_a_clerks_day(desk: Path) -> None:
     assert (seen["meter"], seen["missing"], seen["said_proof"]) == (METER, "home_again", None)
     undone = told("void", *home, *reader, "--id", "p2", cwd=desk)
     # Said once more after a kill, it neither pays twice nor keeps a household's money.
-    assert "back only if that was not done then" in run("void", *home, "--id", "p2", cwd=desk).stdout
+    assert "back in cash only if that was not done then" in run("void", *home, "--id", "p2", cwd=desk).stdout
     assert (undone["state"], undone["way"]) == ("voided", "card")
     assert run("queue", *home, cwd=desk).stdout == "no payment is open\n"
     found = run("find", *home, "--reference", "5414000000042", cwd=desk).stdout.splitlines()

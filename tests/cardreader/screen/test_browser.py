@@ -205,7 +205,7 @@ def cancel_a_cut(page: Page) -> None:
     page.wait_for_url("**/reactivate/choose")
     looked_at(page, "reactivate-check")
     page.get_by_role("button", name="Écrire sur la carte").click()
-    expect(page.get_by_role("heading", name="Coupure annulée par carte 3")).to_be_visible()
+    expect(page.get_by_role("heading", name="Coupure programmée annulée 3")).to_be_visible()
     looked_at(page, "reactivate-ticket")
 
 
@@ -256,7 +256,7 @@ def test_a_clerk_serves_a_household_from_login_to_the_end_of_the_day(page: Page,
         page.get_by_role("button", name="Continuer").click()
         looked_at(page, "recover-check")
         page.get_by_role("button", name="Écrire sur la carte").click()
-        expect(page.get_by_role("heading", name="Carte de dépannage 2")).to_be_visible()
+        expect(page.get_by_role("heading", name="Remise en marche par carte 2")).to_be_visible()
         looked_at(page, "recover-ticket")
         cancel_a_cut(page)
         serve_queue(page)
