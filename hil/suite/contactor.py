@@ -178,6 +178,61 @@ def a_trip_is_cleared_by_a_person_alone(bench: StoryBench) -> None:
     bench.check_supply("on", "after a trip and the breaker")
 
 
+_ARMING: Final = MeterWish(_START, load_w=0, energy=Energy.ELECTRICITY, profile="smets2-like")
+
+
+@story(
+    requirements=("I3", "L9", "QA-06"),
+    needs=(Console, Load, Orders, Person, SupplySensor),
+    tags=("recovery",),
+    real_duration="5 h",
+    firmware="guarded",
+    energy=Energy.ELECTRICITY,
+    meter=_ARMING,
+)
+def where_a_person_must_press_a_release_only_arms(bench: StoryBench) -> None:
+    """A contactor that a person must close is armed by a release, and closed by the breaker alone."""
+    reach(bench, BenchState.CUT)
+    for _ in range(2):
+        bench.orders.bring(ReleaseSpec(24))
+        bench.time.let_pass(MINUTE_MS)
+        bench.check_supply("armed", "after a release")
+    bench.person.press(ButtonName.BREAKER)
+    bench.check_supply("on", "after the breaker")
+
+
+def _supplied() -> Iterator[BenchStory]:
+    yield _supplied_story("gas", _GAS)
+    yield _supplied_story("electricity", _ARMING)
+
+
+def _supplied_story(name: str, wish: MeterWish) -> BenchStory:
+    @story(
+        name=f"a-release-takes-no-{name}-from-whoever-has-it",
+        title=f"A release or a payment that reaches a household with {name} leaves its supply on",
+        requirements=("QA-06", "QA-09"),
+        needs=(Console, Load, Orders, SupplySensor),
+        tags=("recovery",),
+        real_duration="5 min",
+        firmware="guarded",
+        energy=wish.energy,
+        meter=wish,
+    )
+    def run(bench: StoryBench) -> None:
+        bench.check_supply("on", "before a release")
+        bench.orders.bring(ReleaseSpec(24))
+        bench.time.let_pass(MINUTE_MS)
+        bench.check_supply("on", "after a release that nobody needed")
+        bench.orders.bring(TopUpSpec("supplied", 20 * UEUR_PER_EUR, DocumentChannel.MQTT))
+        bench.time.let_pass(MINUTE_MS)
+        bench.check_supply("on", "after a payment")
+
+    return run
+
+
+SUPPLIED: Final = tuple(_supplied())
+
+
 def _be_released(bench: StoryBench) -> None:
     """Cut for an empty purse in a window of days, and given back for 24 hours, of which one has passed."""
     _permit_always(bench)
