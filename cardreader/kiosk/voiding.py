@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from cardreader.kiosk.desk import CardAtDesk, Kiosk, evidence_of, write_card
 from cardreader.kiosk.ledger import TillPurse, account_of, draft_statement, offer, purse_of, tell
+from cardreader.kiosk.paying import settle
 from cardreader.kiosk.ports import PaymentPort
 from cardreader.kiosk.rules import PaymentState, VoidWay, void_way
 from cardreader.kiosk.searching import refund_told
@@ -20,7 +21,7 @@ from cardreader.kiosk.shifts import shift_for_money
 from cardreader.kiosk.stating import take_off_closed, until_unchanged
 from cardreader.kiosk.store import reading_kiosk, writing_kiosk
 from cardreader.kiosk.tables import TakenPaymentRow
-from protocols.documents.till_receipts import TillDeed
+from protocols.documents.till_receipts import PaymentMeans, TillDeed
 from protocols.errors import RefusedError, UnreachableError
 from protocols.instants import UtcMs
 
@@ -72,8 +73,14 @@ def void(
         return Undone(row, VoidWay.REFUND, is_new=False, office="" if told is None else told.standing)
     if row.means != port.means:
         raise RefusedError(f"payment {payment} was paid by {row.means}; it is given back the same way")
+    if row.means == PaymentMeans.CASH and row.state == PaymentState.ASKED:
+        # Who entered it had the money in hand, also where the program ended before it was noted.
+        settle(kiosk, payment, port.outcome(payment), now_ms)
     if _begins_to_cancel(kiosk, payment, now_ms):
         return _cancel(kiosk, row, port, now_ms)
+    # Before the card is written: without a shift nobody could give the money back.
+    with reading_kiosk(kiosk.engine) as session:
+        shift_for_money(session, kiosk.home)
     if card is not None:
         card = take_off_closed(kiosk, card, now_ms)
     way = _way(kiosk, payment, card, refund=refund)

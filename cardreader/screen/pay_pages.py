@@ -67,11 +67,12 @@ def choose(
     if means not in visit.screen.settings.pays:
         raise TroubleError(KioskTrouble.INPUT_WRONG)
     try:
-        amount_ueur = read_payment((other or eur).strip().replace(",", "."))
+        # A sum that was touched is meant, whatever was typed before; so is 0 what an empty field says.
+        amount_ueur = read_payment((eur or other).strip().replace(",", "."))
     except InputError:
         amount_ueur = 0
     if not TOP_UP_EUR_MIN * UEUR_PER_EUR <= amount_ueur <= TOP_UP_EUR_MAX * UEUR_PER_EUR:
-        return _amount_page(visit, trouble_text(visit.sentences, KioskTrouble.AMOUNT_WRONG), other or eur)
+        return _amount_page(visit, trouble_text(visit.sentences, KioskTrouble.AMOUNT_WRONG), eur or other)
     name = f"s-{secrets.token_hex(_ID_BYTES)}"
     visit.session.pending = PendingPayment(name, amount_ueur, means, view.serial)
     return visit.to("/pay/check")
@@ -95,10 +96,13 @@ def cancel(visit: Posted) -> Response:
 
 
 @pay.post("/pay/confirm")
-def confirm(visit: Posted) -> Response:
-    """Paid, written onto the card, and verified; the receipt follows."""
+def confirm(visit: Posted, choice: Annotated[str, Form()] = "") -> Response:
+    """Paid, written onto the card, and verified; the receipt follows.
+
+    `choice`: the payment that the page showed; of a page that shows another sum nothing is paid.
+    """
     pending, screen = visit.session.pending, visit.screen
-    if pending is None:
+    if pending is None or pending.id != choice:
         raise TroubleError(KioskTrouble.PAGE_OLD)
     kiosk, port = screen.settings.kiosk, screen.settings.pays[pending.means]
     try:

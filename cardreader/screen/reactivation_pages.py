@@ -45,19 +45,19 @@ def choose_cut(
         name = read_name(typed, "cut")
     except InputError:
         return _cut_page(visit, typed, is_wrong=True)
-    visit.session.reactivation.put(PendingReactivation(name, view.serial))
+    choice = visit.session.reactivation.put(PendingReactivation(name, view.serial))
     what = visit.sentences.say("Cancel the cut {cut}", cut=name)
-    return visit.page("confirm.html", what=what, path="/reactivate", meter=visit.meter)
+    return visit.page("confirm.html", what=what, choice=choice, path="/reactivate", meter=visit.meter)
 
 
 @reactivation.post("/reactivate/confirm")
-def confirm_reactivation(visit: Posted) -> Response:
+def confirm_reactivation(visit: Posted, choice: Annotated[str, Form()] = "") -> Response:
     """Signed, written, read back; the ticket with the steps at home follows. Once for each choice."""
     screen = visit.screen
     kiosk = screen.settings.kiosk
     now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
-        with visit.session.reactivation.taken() as pending:
+        with visit.session.reactivation.taken(choice) as pending:
             signer = open_signer(visit)
             card = screen.slot.receive(channel)
             if card.serial != pending.card:

@@ -50,22 +50,22 @@ def choose_hours(visit: Posted, hours: Annotated[int, Form()]) -> Response:
         raise TroubleError(KioskTrouble.NO_CARD)
     if hours not in RELEASE_HOURS:
         raise TroubleError(KioskTrouble.INPUT_WRONG)
-    visit.session.recovery.put(PendingRecovery(hours, view.serial))
+    choice = visit.session.recovery.put(PendingRecovery(hours, view.serial))
     say = visit.sentences.say
     what = say(
         "{hours} hours; to be put in by the end of {day}", hours=str(hours), day=last_day(visit, hours)
     )
-    return visit.page("confirm.html", what=what, path="/recover", meter=visit.meter)
+    return visit.page("confirm.html", what=what, choice=choice, path="/recover", meter=visit.meter)
 
 
 @recovery.post("/recover/confirm")
-def confirm_recovery(visit: Posted) -> Response:
+def confirm_recovery(visit: Posted, choice: Annotated[str, Form()] = "") -> Response:
     """Signed, written, read back; the ticket follows. Once for each choice."""
     screen = visit.screen
     kiosk = screen.settings.kiosk
     now_ms = screen.settings.now_ms(kiosk)
     with screen.slot.taken() as channel:
-        with visit.session.recovery.taken() as pending:
+        with visit.session.recovery.taken(choice) as pending:
             signer = open_signer(visit)
             card = screen.slot.receive(channel)
             if card.serial != pending.card:

@@ -23,6 +23,7 @@ from protocols.reasons import Language
 
 COOKIE: Final = "kiosk"
 _TOKEN_BYTES: Final = 32
+_CHOICE_BYTES: Final = 8
 # One browser stands in front of a kiosk; more sessions than these are left over from somewhere.
 SESSIONS_MAX: Final = 16
 _MINUTE_S: Final = 60
@@ -71,22 +72,25 @@ class Choice(Generic[T]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._chosen: T | None = None
+        self._name = ""
 
-    def put(self, chosen: T) -> None:
-        """Chosen, in the place of what was chosen before."""
+    def put(self, chosen: T) -> str:
+        """Chosen, in the place of what was chosen before. Returns the name of this choice, for its page."""
         with self._lock:
-            self._chosen = chosen
+            self._chosen, self._name = chosen, secrets.token_hex(_CHOICE_BYTES)
+            return self._name
 
     @contextmanager
-    def taken(self) -> Iterator[T]:
+    def taken(self, name: str) -> Iterator[T]:
         """What was chosen, for one act; it is back after one that failed, unless something else was chosen.
 
-        Raises TroubleError with PAGE_OLD where nothing is there: it was confirmed, or is being confirmed now.
+        `name`: of the choice that the page showed. Raises TroubleError with PAGE_OLD where that is not there:
+        it was confirmed, is being confirmed now, or another one was made on another page since.
         """
         with self._lock:
+            if self._chosen is None or name != self._name:
+                raise TroubleError(KioskTrouble.PAGE_OLD)
             chosen, self._chosen = self._chosen, None
-        if chosen is None:
-            raise TroubleError(KioskTrouble.PAGE_OLD)
         try:
             yield chosen
         except BaseException:

@@ -15,7 +15,7 @@ import pytest
 from protocols.units import UEUR_PER_EUR
 from tests.brokers.running import free_port
 from tests.brokers.test_kiosk_story import WAIT_S, Street
-from tests.cardreader.screen_forms import fields, text_of, token_of
+from tests.cardreader.screen_forms import choice_of, fields, text_of, token_of
 
 
 class Clerk:
@@ -43,7 +43,7 @@ class Clerk:
                 time.sleep(0.1)
 
     def post(self, path: str, page: str, **more: str) -> str:
-        return self.get(path, {"token": token_of(page), **more})
+        return self.get(path, {"token": token_of(page), **choice_of(page), **more})
 
     def log_in(self) -> None:
         self.get("/login", {**fields(self.get("/login")), "clerk": "anne"})

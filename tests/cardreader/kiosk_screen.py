@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.testclient import TestClient
@@ -26,7 +26,7 @@ from cardreader.screen.slot import WatchedSlot
 from protocols.cutting.zones import load_zone
 from protocols.documents.till_receipts import PaymentMeans
 from protocols.reasons import Energy, Language
-from tests.cardreader.screen_forms import fields, token_of
+from tests.cardreader.screen_forms import choice_of, fields, token_of
 
 PORT = 8020
 SEED = "practice"
@@ -60,6 +60,8 @@ class Counter:
     now: list[Kiosk]
     terminal: SimulatedTerminal
     settings: ScreenSettings
+    # The page that asked once more last.
+    choice: dict[str, str] = field(default_factory=dict)
 
     @property
     def kiosk(self) -> Kiosk:
@@ -70,12 +72,18 @@ class Counter:
         """A page."""
         answer = self.browser.get(path)
         assert answer.status_code == status, answer.text
+        self.choice = choice_of(answer.text) or self.choice
         return str(answer.text)
 
     def post(self, path: str, page: str, more: dict[str, str] | None = None, status: int = 200) -> str:
-        """Sends a form with the token of a page that was shown, and follows to the next page."""
-        answer = self.browser.post(path, data={"token": token_of(page), **(more or {})})
+        """Sends a form with the token of a page that was shown, and follows to the next page.
+
+        It confirms what the page shows; where that asks nothing, the last page that did.
+        """
+        choice = choice_of(page) or self.choice if path.endswith("/confirm") else {}
+        answer = self.browser.post(path, data={"token": token_of(page), **choice, **(more or {})})
         assert answer.status_code == status, answer.text
+        self.choice = choice_of(answer.text) or self.choice
         return str(answer.text)
 
     def log_in(self, clerk: str = "anna", drawer: str = "") -> str:

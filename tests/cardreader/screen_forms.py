@@ -13,6 +13,11 @@ def token_of(page: str) -> str:
     return unescape(found[1])
 
 
+def choice_of(page: str) -> dict[str, str]:
+    """What a page that asks once more names as the choice that it shows; nothing on another page."""
+    return {name: value for name, value in fields(page).items() if name == "choice"}
+
+
 def fields(page: str) -> dict[str, str]:
     """What the page's forms would send untouched, of hidden fields and of those that are chosen."""
     return {

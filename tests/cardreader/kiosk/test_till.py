@@ -16,10 +16,10 @@ from cardreader.issuing.practice import practice_signer
 from cardreader.kiosk.desk import CardAtDesk, receive_card
 from cardreader.kiosk.ledger import open_payments
 from cardreader.kiosk.paying import top_up
-from cardreader.kiosk.ports import Cash, PaymentPort, SimulatedTerminal, TerminalMood
+from cardreader.kiosk.ports import Cash, PaymentPort, PortOutcome, SimulatedTerminal, TerminalMood
 from cardreader.kiosk.rules import PaymentState, VoidWay
 from cardreader.kiosk.searching import Sought, find
-from cardreader.kiosk.shifts import close_shift, open_shift
+from cardreader.kiosk.shifts import close_shift, open_shift, shift_now, takings_of
 from cardreader.kiosk.store import (
     asks_waiting,
     keep_document,
@@ -137,6 +137,47 @@ def test_a_terminal_is_asked_once_whatever_it_answers(desk: Desk, mood: Terminal
         with pytest.raises(RefusedError, match="it is declined"):
             desk.pay("p1", 20, approved)
     assert bank == ({"p1": 20 * EURO} if mood is TerminalMood.LATE else {})
+
+
+class _KilledDrawer(Cash):
+    """The program ends when the cash has been handed over, before it is noted."""
+
+    def take(self, payment: str, amount_ueur: int) -> PortOutcome:
+        del payment, amount_ueur
+        raise Killed
+
+
+def test_cash_whose_taking_was_never_noted_is_given_back_and_stands_in_the_books(desk: Desk) -> None:
+    with suppress(Killed):
+        desk.pay("p1", 40, _KilledDrawer())
+    assert desk.state("p1") == PaymentState.ASKED
+    done = desk.take_back("p1")
+    assert (done.payment.state, done.way, done.is_new) == (PaymentState.VOIDED, VoidWay.FREE, True)
+    with reading_kiosk(desk.till.engine) as store:
+        said = [each.payload for each in outgoing_after(store, 0, 10) if each.channel == "receipts"]
+        shift = shift_now(store)
+        assert shift is not None
+        assert shift.number is not None
+        takings = takings_of(store, shift.number)
+    issuer = ISSUERS.of("k1")
+    assert issuer is not None
+    assert [open_till_receipt(each, issuer).deed for each in said] == [TillDeed.TAKEN, TillDeed.VOIDED]
+    assert (takings.cash_in_ueur, takings.cash_out_ueur) == (40 * EURO, 40 * EURO)
+
+
+def test_without_a_shift_no_payment_leaves_the_card(desk: Desk) -> None:
+    desk.pay("p1", 30)
+    with writing_kiosk(desk.till.engine) as store:
+        close_shift(store, 30 * EURO, AT)
+    before = _statement_on(desk.memory)
+    with pytest.raises(RefusedError, match="no shift is open"):
+        desk.take_back("p1")
+    assert _statement_on(desk.memory) == before
+    assert desk.state("p1") == PaymentState.COMMITTED
+
+
+def _statement_on(memory: WholeMemory) -> bytes:
+    return session(InProcess(SmartCard(memory))).read(STATEMENTS[0])
 
 
 @pytest.mark.parametrize(

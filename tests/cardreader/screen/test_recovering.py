@@ -21,7 +21,7 @@ from protocols.errors import InputError
 from protocols.instants import DAY_MS, UtcMs
 from protocols.reasons import Language
 from tests.cardreader.kiosk_screen import NOW_MS, SERIAL, Counter
-from tests.cardreader.screen_forms import fields, text_of, token_of
+from tests.cardreader.screen_forms import fields, text_of
 
 
 def releases(counter: Counter) -> int:
@@ -134,6 +134,27 @@ def test_a_clerks_key_ends_with_its_shift_and_not_with_its_name(
     assert releases(counter) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "first", "second"),
+    [
+        ("/recover", {"hours": "24"}, {"hours": "240"}),
+        ("/reactivate", {"other": "c1"}, {"other": "c2"}),
+        ("/pay", {"eur": "20"}, {"eur": "100"}),
+    ],
+)
+def test_a_page_that_shows_another_choice_than_the_last_one_writes_nothing(
+    counter: Counter, path: str, first: dict[str, str], second: dict[str, str]
+) -> None:
+    """Two tabs, or the way back: what is written is what the page says."""
+    counter.log_in()
+    page = counter.insert()
+    old = counter.post(f"{path}/choose", page, first)
+    new = counter.post(f"{path}/choose", page, second)
+    assert "This page is out of date" in counter.post(f"{path}/confirm", old, status=409)
+    assert releases(counter) == 0
+    counter.post(f"{path}/confirm", new)
+
+
 @pytest.mark.parametrize("path", ["/recover", "/reactivate"])
 def test_confirmed_twice_at_once_it_is_written_once(counter: Counter, path: str) -> None:
     counter.log_in()
@@ -143,7 +164,7 @@ def test_confirmed_twice_at_once_it_is_written_once(counter: Counter, path: str)
 
     def press() -> None:
         both.wait()
-        answer = counter.browser.post(f"{path}/confirm", data={"token": token_of(check)})
+        answer = counter.browser.post(f"{path}/confirm", data=fields(check))
         said.append(answer.status_code)
 
     pressing = [threading.Thread(target=press) for _ in range(2)]
@@ -160,52 +181,19 @@ def test_confirmed_twice_at_once_it_is_written_once(counter: Counter, path: str)
 
 def test_while_one_confirms_nothing_is_left_for_another() -> None:
     choice = Choice[int]()
-    choice.put(1)
-    with choice.taken() as first, pytest.raises(TroubleError), choice.taken():
+    name = choice.put(1)
+    with choice.taken(name) as first, pytest.raises(TroubleError), choice.taken(name):
         pytest.fail(f"{first} was taken twice")
-    with pytest.raises(TroubleError), choice.taken():
+    with pytest.raises(TroubleError), choice.taken(name):
         pytest.fail("it was confirmed")
     for meanwhile, left in (((), 1), ((2,), 2)):
-        choice.put(1)
-        with pytest.raises(InputError), choice.taken():
-            fail_after_choosing(choice, meanwhile)
-        with choice.taken() as found:
+        names = [choice.put(1)]
+        with pytest.raises(InputError), choice.taken(names[0]):
+            fail_after_choosing(choice, meanwhile, names)
+        with choice.taken(names[-1]) as found:
             assert found == left
 
 
-def fail_after_choosing(choice: Choice[int], meanwhile: tuple[int, ...]) -> None:
-    for each in meanwhile:
-        choice.put(each)
+def fail_after_choosing(choice: Choice[int], meanwhile: tuple[int, ...], names: list[str]) -> None:
+    names += [choice.put(each) for each in meanwhile]
     raise InputError("the card is another one")
-
-
-def test_what_fails_before_it_is_written_can_be_confirmed_again(counter: Counter) -> None:
-    counter.log_in()
-    check = counter.post("/recover/choose", counter.insert(), {"hours": "72"})
-    away = counter.card.rename(counter.card.with_suffix(".away"))
-    assert "There is no card in the reader." in counter.post("/recover/confirm", check, status=409)
-    away.rename(counter.card)
-    counter.slot.look()
-    counter.post("/recover/confirm", check)
-    assert releases(counter) == 1
-
-
-def test_a_clerks_key_is_open_as_long_as_the_session(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    with_anna(counter, monkeypatch, tmp_path)
-    login = counter.get("/login")
-    assert 'type="password"' in login
-    wrong = counter.post("/login", login, {**fields(login), "clerk": "anna", "passphrase": "x"}, 422)
-    assert "This passphrase does not open your key" in wrong
-    counter.post("/login", login, {**fields(login), "clerk": "anna", "passphrase": "right"})
-    page = counter.insert()
-    check = counter.post("/recover/choose", page, {"hours": "24"})
-    counter.post("/recover/confirm", check)
-    assert releases(counter) == 1
-    counter.clock.now_s += 16 * 60
-    counter.log_in()
-    assert "it is not open" in counter.get("/recover")
-    check = counter.post("/recover/choose", counter.get("/card"), {"hours": "24"})
-    assert "it is not open" in counter.post("/recover/confirm", check, status=409)
-    assert releases(counter) == 1
