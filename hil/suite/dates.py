@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from emulator.scenario.model import ReleaseSpec
 from hil.capabilities import ClockFault, Console, Orders, SupplySensor
 from hil.stories.plans import at, bring_date, plan_cut
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
+from hil.strategy import BenchState, reach
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs, iso_from_ms
+from protocols.reasons import Energy
 
 _STEPS_MS: Final = {
     "a-second": SECOND_MS,
@@ -72,3 +75,25 @@ def _unsigned_step(name: str, step_ms: int, told: str) -> BenchStory:
 
 
 UNSIGNED_STEPS: Final = tuple(_unsigned_steps())
+
+
+@story(
+    requirements=("I2", "I5", "I7"),
+    needs=(Console, SupplySensor, ClockFault, Orders),
+    tags=("date", "once"),
+    real_duration="4 d",
+    energy=Energy.ELECTRICITY,
+)
+def a_planned_cut_happens_once(bench: StoryBench) -> None:
+    """A cut that was carried out comes no second time: not by its date that comes again, not by a restart."""
+    planned_ms = at(bench, 26 * HOUR_MS)
+    plan_cut(bench, planned_ms)
+    check_hour_of_cut(bench, planned_ms)
+    bench.orders.bring(ReleaseSpec(24))
+    reach(bench, BenchState.SUPPLIED)
+    for behind_ms in (-MINUTE_MS, -HOUR_MS, -DAY_MS):
+        bring_date(bench, planned_ms + behind_ms)
+        bench.time.let_pass(-behind_ms + MINUTE_MS)
+        bench.check_supply("on", f"its date has come again, {-behind_ms // SECOND_MS} s after it was brought")
+    bench.time.let_pass(DAY_MS)
+    bench.check_supply("on", "long after the release has ended")

@@ -55,7 +55,7 @@ def test_the_stories_are_listed_for_programs() -> None:
     first = next(each for each in entries if each["name"] == "date-a-day-ahead")
     assert first["needs"] == ["Console", "SupplySensor", "ClockFault", "Orders"]
     assert (first["real_duration"], first["tags"]) == ("27 h", ["date"])
-    assert "I1" in first["requirements"]
+    assert "I5" in first["requirements"]
 
 
 def test_wrong_words_are_refused_with_what_is_allowed() -> None:

@@ -19,6 +19,11 @@ ROWS = {
     for fault, stories in re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
 }
 
+# How many stories of a row that are no files are told again.
+OWN_MAX = 8
+# Of 26: what befalls cards, weekdays and hours of a calendar is asked by files alone.
+BY_FILE_ALONE_MAX = 13
+
 
 def told(name: str, *faults: str) -> StoryRecord:
     """What becomes of a story with a card meter that has these faults."""
@@ -31,14 +36,28 @@ def test_the_page_has_a_row_for_each_fault_and_names_stories_that_are_there() ->
     assert {name for names in ROWS.values() for name in names} <= set(STORIES)
 
 
+def asked_again(fault: str) -> list[str]:
+    """The fault's own file, and of the stories that are no files some from all over the row."""
+    files = [name for name in ROWS[fault] if name.startswith("sound/")]
+    own = [name for name in ROWS[fault] if not name.startswith("sound/")]
+    step = -(-len(own) // OWN_MAX) or 1
+    return [*files[:1], *own[::step]]
+
+
+def test_most_faults_are_seen_by_stories_of_our_own_too() -> None:
+    """The files of the library say what became of a fault in 2020; a meter of tomorrow has none of them."""
+    by_file_alone = {fault for fault in CATALOGUE if all(each.startswith("sound/") for each in ROWS[fault])}
+    assert len(by_file_alone) <= BY_FILE_ALONE_MAX
+
+
 @pytest.mark.parametrize("fault", CATALOGUE)
 def test_the_story_of_a_fault_is_red_with_it_and_green_without(fault: str) -> None:
-    name = ROWS[fault][0]
-    without = told(name)
-    assert (without.verdict, without.why) == (StoryVerdict.PASSED, "")
-    record = told(name, fault)
-    assert record.verdict is StoryVerdict.FAILED
-    assert "expected; found: " in record.why
+    for name in asked_again(fault):
+        without = told(name)
+        assert (without.verdict, without.why) == (StoryVerdict.PASSED, "")
+        record = told(name, fault)
+        assert record.verdict is StoryVerdict.FAILED
+        assert "expected; found: " in record.why
 
 
 def test_the_story_of_a_fault_stands_first_and_one_that_it_alone_makes_red_is_bold() -> None:

@@ -6,7 +6,9 @@ import pytest
 
 import emulator.faces.p1.telegram as telegram_of_p1
 from emulator.firmware.guarded import gate
-from hil.capabilities import Load
+from emulator.scenario.model import ProgrammedCutSpec, ReleaseSpec
+from emulator.scenario.writing import SignedSpec
+from hil.capabilities import Load, Orders
 from hil.drivers.virtual.bench import VirtualDut, virtual_bench
 from hil.record.model import StoryRecord, StoryVerdict
 from hil.stories.interlock import Interlock
@@ -14,6 +16,7 @@ from hil.stories.playing import play_story
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory
 from hil.stories.strategy import BenchState, reach
+from hil.suite.dates import a_planned_cut_happens_once
 from hil.suite.ladder import who_is_protected_gets_the_limiter
 from hil.suite.telling import (
     a_cut_is_on_record,
@@ -72,3 +75,31 @@ def test_a_cut_is_found_on_a_meter_that_has_had_others() -> None:
         a_cut_is_on_record.run(bench)
 
     assert told(run).why == ""
+
+
+class CutAgain:
+    """Orders to a meter that keeps a cut which it has carried out, and carries it out once more."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._cuts: list[ProgrammedCutSpec] = []
+
+    def bring(self, do: SignedSpec) -> None:
+        self._orders.bring(do)
+        if isinstance(do, ProgrammedCutSpec):
+            self._cuts.append(do)
+        elif isinstance(do, ReleaseSpec):
+            for each in self._cuts:
+                self._orders.bring(replace(each, id="again"))
+
+    def withdraw(self) -> None:
+        self._orders.withdraw()
+
+
+def test_a_cut_that_is_carried_out_twice_is_seen() -> None:
+    """A card meter that keeps its date is dark when the date comes again."""
+    bench = virtual_bench(VirtualDut("legacy-2020"))
+    bench = replace(bench, drivers={**bench.drivers, Orders: CutAgain(bench.driver(Orders))})
+    record = play_story(a_planned_cut_happens_once, bench, Interlock(bench))
+    assert record.verdict is StoryVerdict.FAILED, record.why
+    assert "its date has come again" in record.why
