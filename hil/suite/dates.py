@@ -8,7 +8,7 @@ from hil.capabilities import ClockFault, Console, Orders, SupplySensor
 from hil.stories.plans import at, bring_date, plan_cut
 from hil.stories.stage import StoryBench
 from hil.stories.story import BenchStory, story
-from hil.strategy import BenchState, reach
+from hil.stories.strategy import BenchState, reach
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs, iso_from_ms
 from protocols.reasons import Energy
 
