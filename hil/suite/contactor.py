@@ -5,7 +5,17 @@ from typing import Final
 
 from emulator.firmware.events import ButtonName, DocumentChannel
 from emulator.scenario.model import FlagSpec, ReleaseSpec, TopUpSpec
-from hil.capabilities import ClockFault, Console, Load, Orders, Person, Power, ShortCircuit, SupplySensor
+from hil.capabilities import (
+    Authorities,
+    ClockFault,
+    Console,
+    Load,
+    Orders,
+    Person,
+    Power,
+    ShortCircuit,
+    SupplySensor,
+)
 from hil.stories.drafts import EMPTY_PURSE, permit_until
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
@@ -52,7 +62,7 @@ def _limited_story(where: str, load_w: int) -> BenchStory:
         name=f"limiter-with-a-load-{where}-its-power",
         title=f"A limited household that switches on {load_w} W draws no more than {_LIMITER_W} W",
         requirements=("I6", "QA-06", "L9"),
-        needs=(Console, Load, Orders, SupplySensor),
+        needs=(Authorities, Console, Load, Orders, SupplySensor),
         tags=("credit", "limiter"),
         real_duration="3 h",
         firmware="guarded",
@@ -245,7 +255,7 @@ def _be_released(bench: StoryBench) -> None:
 
 @story(
     requirements=("I3", "QA-01", "QA-06"),
-    needs=(ClockFault, Console, Orders, SupplySensor),
+    needs=(Authorities, ClockFault, Console, Orders, SupplySensor),
     tags=("recovery", "battery", "edge"),
     real_duration="28 h",
     firmware="guarded",
@@ -265,7 +275,7 @@ def lost_ticks_shorten_no_release(bench: StoryBench) -> None:
 
 @story(
     requirements=("QA-01", "QA-06"),
-    needs=(ClockFault, Console, Orders, Power, SupplySensor),
+    needs=(Authorities, ClockFault, Console, Orders, Power, SupplySensor),
     tags=("recovery", "battery", "mains", "edge"),
     real_duration="4 d",
     firmware="guarded",

@@ -289,7 +289,7 @@ def a_cut_order_waits_for_its_own_hour(bench: StoryBench) -> None:
 
 @story(
     requirements=("L7",),
-    needs=(Console, SupplySensor, Orders),
+    needs=(Authorities, Console, SupplySensor, Orders),
     tags=("window", "edge"),
     real_duration="10 h",
     firmware="guarded",
@@ -319,7 +319,7 @@ def _early_window(how_long: str, early_ms: int) -> BenchStory:
         name=f"gate-is-shut-{how_long}-before-its-window",
         title=f"Asked {how_long.replace('-', ' ')} before its window, the gate writes down that it is shut",
         requirements=("L7", "L10", "QA-04"),
-        needs=(Console, SupplySensor, Orders, JournalReader),
+        needs=(Authorities, Console, SupplySensor, Orders, JournalReader),
         tags=("window", "edge"),
         real_duration="28 h",
         firmware="guarded",

@@ -13,7 +13,7 @@ from emulator.scenario.model import (
     RebaseSpec,
     ReleaseSpec,
 )
-from hil.capabilities import ClockFault, Console, Load, Orders, Person, SupplySensor
+from hil.capabilities import Authorities, ClockFault, Console, Load, Orders, Person, SupplySensor
 from hil.stories.drafts import EMPTY_PURSE, is_given_back, look_again
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
@@ -21,7 +21,7 @@ from hil.stories.story import story
 from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.spans import Window
 
-_NEEDS: Final = (ClockFault, Console, Orders, SupplySensor)
+_NEEDS: Final = (Authorities, ClockFault, Console, Orders, SupplySensor)
 _LIE_MS: Final = 2 * DAY_MS
 _RELEASE_HOURS: Final = 24
 
@@ -151,7 +151,7 @@ def a_cancelled_cut_order_that_comes_late_cuts_nobody(bench: StoryBench) -> None
 
 @story(
     requirements=("I3", "I4", "QA-09"),
-    needs=(*_NEEDS, Load, Person),
+    needs=(Authorities, *_NEEDS, Load, Person),
     tags=("window", "recovery"),
     real_duration="4 h",
     firmware="guarded",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from emulator.scenario.model import FlagSpec, HoldSpec, LiftHoldSpec, ShortenHoldSpec
-from hil.capabilities import ClockFault, Console, Orders, SupplySensor
+from hil.capabilities import Authorities, ClockFault, Console, Orders, SupplySensor
 from hil.stories.drafts import EMPTY_PURSE, look_again, permit_until
 from hil.stories.plans import at, tell_time
 from hil.stories.stage import StoryBench
@@ -12,7 +12,7 @@ from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from protocols.reasons import FlagName
 from protocols.spans import Window
 
-_NEEDS: Final = (ClockFault, Console, Orders, SupplySensor)
+_NEEDS: Final = (Authorities, ClockFault, Console, Orders, SupplySensor)
 
 
 def _be_held(bench: StoryBench) -> None:

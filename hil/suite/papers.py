@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from hil.capabilities import Console, Documents, Load, Orders, Person, SupplySensor
+from hil.capabilities import Authorities, Console, Documents, Load, Orders, Person, SupplySensor
 from hil.stories.drafts import an_order, bring_sound, is_given_back, people_for, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
@@ -24,7 +24,7 @@ from protocols.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from protocols.spans import Window
 from protocols.units import UEUR_PER_EUR
 
-_NEEDS: Final = (Console, Documents, Load, Orders, Person, SupplySensor)
+_NEEDS: Final = (Authorities, Console, Documents, Load, Orders, Person, SupplySensor)
 _PAID_EUR: Final = 20
 _CENTS: Final = 100
 _DEAR_UEUR_PER_KWH: Final = 2_000_000
@@ -235,7 +235,7 @@ def a_tariff_of_an_older_revision_changes_nothing(bench: StoryBench) -> None:
 
 @story(
     requirements=("QA-09", "I2"),
-    needs=(Console, Documents, Orders, SupplySensor),
+    needs=(Authorities, Console, Documents, Orders, SupplySensor),
     tags=("papers", "replay"),
     real_duration="20 h",
     firmware="guarded",

@@ -6,7 +6,17 @@ from typing import Final
 
 from emulator.firmware.events import ButtonName
 from emulator.scenario.model import TariffSpec
-from hil.capabilities import AccountReader, ClockFault, Console, Load, Orders, Person, Power, SupplySensor
+from hil.capabilities import (
+    AccountReader,
+    Authorities,
+    ClockFault,
+    Console,
+    Load,
+    Orders,
+    Person,
+    Power,
+    SupplySensor,
+)
 from hil.stories.drafts import EMPTY_PURSE, LOOK_MS, look_again, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
@@ -60,7 +70,7 @@ def _check_empty_at(bench: StoryBench, empty_ms: int, what: str) -> None:
 
 @story(
     requirements=("I6", "QA-06"),
-    needs=(ClockFault, Console, Load, Orders, SupplySensor),
+    needs=(Authorities, ClockFault, Console, Load, Orders, SupplySensor),
     tags=("credit", "edge"),
     real_duration="12 h",
     firmware="guarded",
@@ -76,7 +86,7 @@ def the_last_cent_of_the_balance_is_spent_before_a_warning(bench: StoryBench) ->
 
 @story(
     requirements=("I6", "L9"),
-    needs=(ClockFault, Console, Load, Orders, Person, SupplySensor),
+    needs=(Authorities, ClockFault, Console, Load, Orders, Person, SupplySensor),
     tags=("credit", "ladder", "edge"),
     real_duration="42 h",
     firmware="guarded",
@@ -129,7 +139,7 @@ def _interrupted_story(how_long: str, off_ms: int) -> BenchStory:
         name=f"a-warning-begins-anew-after-{how_long}-without-mains",
         title=f"A warning runs its whole hour again after {how_long.replace('-', ' ')} without mains",
         requirements=("QA-06", "L9"),
-        needs=(Console, Orders, Power, SupplySensor),
+        needs=(Authorities, Console, Orders, Power, SupplySensor),
         tags=("credit", "mains", "edge"),
         real_duration="3 h",
         firmware="guarded",
@@ -236,7 +246,7 @@ def low_credit_is_shown(bench: StoryBench) -> None:
 
 @story(
     requirements=("I6", "QA-04"),
-    needs=(Console, ClockFault, Load, Orders, SupplySensor),
+    needs=(Authorities, Console, ClockFault, Load, Orders, SupplySensor),
     tags=("credit", "edge"),
     real_duration="27 h",
     firmware="guarded",

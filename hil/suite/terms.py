@@ -12,7 +12,7 @@ from emulator.scenario.model import (
     TariffSpec,
     TopUpSpec,
 )
-from hil.capabilities import ClockFault, Console, Documents, Load, Orders, SupplySensor
+from hil.capabilities import Authorities, ClockFault, Console, Documents, Load, Orders, SupplySensor
 from hil.stories.drafts import EMPTY_PURSE, an_order, bring_sound, look_again, permit_until
 from hil.stories.plans import at, cents, tell_time
 from hil.stories.stage import StoryBench
@@ -106,7 +106,7 @@ def a_refund_is_a_total_and_takes_no_purse_below_nothing(bench: StoryBench) -> N
 
 @story(
     requirements=("I6", "QA-04"),
-    needs=(*_NEEDS, ClockFault),
+    needs=(Authorities, *_NEEDS, ClockFault),
     tags=("credit", "edge"),
     real_duration="8 h",
     firmware="guarded",
@@ -130,7 +130,7 @@ def a_deferral_charges_nothing_between_its_bounds(bench: StoryBench) -> None:
 
 @story(
     requirements=("L7", "QA-04"),
-    needs=(ClockFault, Console, Orders, SupplySensor),
+    needs=(Authorities, ClockFault, Console, Orders, SupplySensor),
     tags=("credit", "edge", "recovery"),
     real_duration="28 h",
     firmware="guarded",
@@ -161,7 +161,7 @@ def nobody_on_credit_is_cut_from_its_date_on(bench: StoryBench) -> None:
 
 @story(
     requirements=("L6", "L9"),
-    needs=(*_NEEDS, Documents),
+    needs=(Authorities, *_NEEDS, Documents),
     tags=("limiter", "papers"),
     real_duration="5 h",
     firmware="guarded",
@@ -184,7 +184,7 @@ def the_limiter_is_engaged_and_ended_by_order(bench: StoryBench) -> None:
 
 @story(
     requirements=("L9",),
-    needs=(Console, Orders, SupplySensor),
+    needs=(Authorities, Console, Orders, SupplySensor),
     tags=("credit", "ladder", "recovery"),
     real_duration="3 h",
     firmware="guarded",

@@ -212,7 +212,7 @@ def _lone_liar(source: Source, lie_ms: int, way: str) -> BenchStory:
         name=f"the-{source}-alone-five-minutes-{way}-narrows-no-doubt",
         title=f"Ten minutes in doubt, a meter believes no {source} alone that is five minutes {way}",
         requirements=("I2", "QA-06"),
-        needs=(Console, ClockFault, Orders, SupplySensor),
+        needs=(Authorities, Console, ClockFault, Orders, SupplySensor),
         tags=("date", "witness", "lie", "doubt"),
         real_duration="30 min",
         firmware="guarded",
