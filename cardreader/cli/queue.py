@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -36,6 +37,7 @@ from cardreader.kiosk.receiving import payment_receipt, reactivation_receipt, re
 from cardreader.kiosk.recovering import Recovery, check_hours, reactivate, recover
 from cardreader.kiosk.rules import PaymentClaim, eur
 from cardreader.kiosk.store import note_mark, noted_mark, reading_kiosk, writing_kiosk
+from cardreader.kiosk.tables import TakenPaymentRow
 from cardreader.readers.inserted import InsertedCard
 from cardreader.receipts.printer import PrinterPlace
 from protocols.arguments import check_choice, read_name
@@ -81,8 +83,9 @@ _BATCH_BYTES: Final = 4
 # What a batch has done with a card, in the name of its mark: a batch may give supply back and cancel cuts.
 _RECOVERED: Final = ""
 _REACTIVATED: Final = "cancelled/"
-# A payment of a batch is named by it, a dash, and the card's serial number.
-_BATCH_CHARS_MAX: Final = ID_CHARS_MAX - 17
+# A payment of a batch is named by it, a dash, and so many digits of its meter's digest.
+_METER_DIGITS: Final = 16
+_BATCH_CHARS_MAX: Final = ID_CHARS_MAX - 1 - _METER_DIGITS
 
 
 @queue_app.callback()
@@ -212,8 +215,9 @@ def top_up_queue(
 ) -> int:
     """Take the same amount in cash for card after card.
 
-    A payment's id is the batch and the card, so the same --batch takes from each card once: after an
-    interruption it goes on, and finishes what is open. Ends with 1 where a card failed.
+    A payment's id is of the batch and the meter, so the same --batch takes for each meter once, whichever
+    card it has by then: after an interruption it goes on, and finishes what is open. Ends with 1 where a card
+    failed.
     """
     amount_ueur = read_amount(amount)
     wanted, name, found = _symptom(symptom), _batch(batch), readers_of(readers or (), cards)
@@ -228,7 +232,7 @@ def top_up_queue(
                 return left
             # A batch may be older than the store: nobody guesses whether its payments were made before.
             claim = PaymentClaim.UNSAID
-            paid = top_up(now, card, f"{name}-{card.serial}", amount_ueur, port, moment(), claim)
+            paid = top_up(now, card, _payment_of(now, name, card), amount_ueur, port, moment(), claim)
             receipt = payment_receipt(now, card, paid)
             is_printed = printed_or_warned(now, receipt, place) if paid.is_new else None
             told = {**paid_fields(card, paid, receipt), "batch": name, "printed": is_printed}
@@ -238,6 +242,15 @@ def top_up_queue(
             )
 
         return serve_queue(found, serve_one, f"--batch {name}", as_json=as_json)
+
+
+def _payment_of(kiosk: Kiosk, batch: str, card: CardAtDesk) -> str:
+    """The id of this meter's payment in a batch; one that was begun under its card's name keeps that."""
+    by_card = f"{batch}-{card.serial}"
+    with reading_kiosk(kiosk.engine) as session:
+        if session.get(TakenPaymentRow, by_card) is not None:
+            return by_card
+    return f"{batch}-{sha256(card.meter.encode()).hexdigest()[:_METER_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from cardreader.cli.options import (
     StoreFile,
     office_key,
 )
-from cardreader.files.identity import CardState, Pairing, next_epoch, read_serial
+from cardreader.files.identity import CardIdentity, CardState, Pairing, next_epoch, read_serial
 from cardreader.host.session import ask, select_application
 from cardreader.iso7816 import instructions as iso
 from cardreader.kiosk.desk import Kiosk
@@ -52,7 +52,9 @@ def replace_card(
         int | None,
         typer.Option(metavar="N", help="Which card of this meter it is; default: after the last one here."),
     ] = None,
-    energy: Annotated[str, typer.Option(help="electricity or gas.")] = Energy.ELECTRICITY,
+    energy: Annotated[
+        str | None, typer.Option(help="electricity or gas; default: as the card that was here last.")
+    ] = None,
     reference: Annotated[str, typer.Option(metavar="DIGITS", help="The customer's 13 digits.")] = "",
     kit: KitOption = None,
     not_theirs: NotTheirs = None,
@@ -75,7 +77,7 @@ def replace_card(
     """
     others = [read_serial(each, "--not-theirs").hex() for each in not_theirs or ()]
     if kit is not None:
-        if fleet_key is not None or epoch is not None or reference or energy != Energy.ELECTRICITY:
+        if fleet_key is not None or epoch is not None or reference or energy is not None:
             raise InputError("--kit: says by itself what the card is; allowed beside it: --meter, --home")
         with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
             _write(*made_by_kit(kiosk, reader, kit, meter, others), as_json=as_json)
@@ -89,9 +91,8 @@ def replace_card(
             "no kiosk holds a key that makes cards: the office makes a kit for one card (`relance-kiosk card "
             "kit`), which --kit takes; `find` says what was paid for the lost one"
         )
-    wish = CardWish(
-        read_name(meter, "--meter"), energy, reference, 0 if epoch is None else epoch, fleet_generation
-    )
+    name, number = read_name(meter, "--meter"), 0 if epoch is None else epoch
+    wish = CardWish(name, energy or "", reference, number, fleet_generation)
     with kiosk_at_work(home, practice, generation, store=store, reader=reader) as kiosk:
         if fleet_key is not None and home is None and epoch is None:
             raise InputError("--epoch: missing; needed without --home: nobody here knows the last card")
@@ -117,14 +118,21 @@ def _made_by_office(
         raise RefusedError(
             f"--epoch: {wanted}; allowed: above {known.epoch}, that of the last card known here"
         )
+    if not wish.epoch and not known.epoch:
+        raise InputError(
+            f"--epoch: missing; no card of meter {wish.meter} was ever here, and the meter refuses earlier "
+            "cards only where the new one is after them; allowed: one after the lost card's"
+        )
     office = office_key(fleet_key, kiosk.home.practice)
-    full = CardWish(wish.meter, wish.energy, wish.reference or known.reference, wanted, wish.fleet_generation)
+    energy = wish.energy or known.energy or Energy.ELECTRICITY
+    full = CardWish(wish.meter, energy, wish.reference or known.reference, wanted, wish.fleet_generation)
     done = issue_card(reader, full, CardIssuer(office, kiosk.home.cards.generation, station), None)
     told: dict[str, Any] = {**done, "replaces": known.epoch, "total_ueur": 0}
     if has_ledger:
         with writing_kiosk(kiosk.engine) as session:
             pairing = Pairing(CardState.PAIRED, wanted, wish.meter, full.reference)
-            note_made(session, str(done["card"]), pairing, kiosk_now_ms(kiosk))
+            identity = CardIdentity(bytes.fromhex(str(done["card"])), Energy(energy))
+            note_made(session, identity, pairing, kiosk_now_ms(kiosk))
         with open_card(reader) as channel:
             told["total_ueur"] = bring_what_was_paid(kiosk, receive(kiosk, channel), kiosk_now_ms(kiosk))
     return told

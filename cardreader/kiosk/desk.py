@@ -176,6 +176,8 @@ def take_in_card(kiosk: Kiosk, looked: tuple[HostSession, CardContents, int], no
         is_news = hear(store, found, asks, pairing.meter, serial, now_ms)
         row = store.get_one(CardSeenRow, serial)
         row.pairing, row.reference = pairing.epoch, pairing.reference
+        if found.identity is not None:
+            row.energy = found.identity.energy
         store.add(row)
         latest = latest_made(store, pairing.meter)
     if pairing.epoch < latest:

@@ -35,7 +35,8 @@ _KITS_MAX: Final = 1_000
 class KnownPairing:
     """What this kiosk knows of a meter's cards. `epoch`: the latest pairing epoch; 0: it knows of no card.
 
-    `made`: of the last card that was made here; 0: none was. `serial`, `reference`: of the latest one seen.
+    `made`: of the last card that was made here; 0: none was. `serial`, `reference`, `energy`: of the latest
+    one seen; None: it is not known.
     """
 
     meter: str
@@ -43,6 +44,7 @@ class KnownPairing:
     made: int = 0
     serial: str = ""
     reference: str = ""
+    energy: Energy | None = None
 
 
 def pairing_known(kiosk: Kiosk, meter: str) -> KnownPairing:
@@ -51,7 +53,8 @@ def pairing_known(kiosk: Kiosk, meter: str) -> KnownPairing:
         last, made = latest_card(session, meter), latest_made(session, meter)
     if last is None:
         return KnownPairing(meter, made, made)
-    return KnownPairing(meter, max(last.pairing, made), made, last.serial, last.reference)
+    energy = Energy(last.energy) if last.energy else None
+    return KnownPairing(meter, max(last.pairing, made), made, last.serial, last.reference, energy)
 
 
 def read_kit_file(path: Path) -> bytes:
@@ -139,7 +142,7 @@ def make_card(
     _check_is_latest(kiosk, kit, not_theirs)
     changed = personalise(channel, kit, challenge, kiosk.station, now_ms)
     with writing_kiosk(kiosk.engine) as session:
-        note_made(session, kit.identity.serial.hex(), kit.pairing, now_ms)
+        note_made(session, kit.identity, kit.pairing, now_ms)
     return changed
 
 

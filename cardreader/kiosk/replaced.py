@@ -12,7 +12,7 @@ from cardreader.explaining.call_code import call_code
 from cardreader.explaining.explanation import CardKind
 from cardreader.explaining.rules import explain_unserved
 from cardreader.explaining.telling import spaced
-from cardreader.files.identity import Pairing
+from cardreader.files.identity import CardIdentity, Pairing
 from cardreader.kiosk.store import note_mark, noted_mark
 from cardreader.kiosk.tables import CardSeenRow
 from protocols.errors import RefusedError
@@ -37,14 +37,15 @@ def note_replaced(session: Session, meter: str, epoch: int) -> None:
     note_mark(session, _mark(meter), max(epoch, latest_made(session, meter)))
 
 
-def note_made(session: Session, serial: str, pairing: Pairing, now_ms: int) -> None:
+def note_made(session: Session, identity: CardIdentity, pairing: Pairing, now_ms: int) -> None:
     """A card was made here, so it was here: who begins the act again finds it, at whichever step it ended.
 
     Every earlier card of its meter is void from now on.
     """
+    serial = identity.serial.hex()
     row = session.get(CardSeenRow, serial) or CardSeenRow(serial=serial, meter="", chain=0)
     row.meter, row.pairing, row.reference = pairing.meter, pairing.epoch, pairing.reference
-    row.seen_ms = now_ms
+    row.energy, row.seen_ms = identity.energy, now_ms
     session.add(row)
     note_replaced(session, pairing.meter, pairing.epoch)
 

@@ -35,6 +35,7 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         card TEXT NOT NULL, nonce TEXT NOT NULL, word BLOB NOT NULL, at_ms INTEGER NOT NULL,
         sent INTEGER NOT NULL, PRIMARY KEY (number), UNIQUE (meter, source, card, nonce)) STRICT""",
         "CREATE INDEX ix_card_ask_meter ON card_ask (meter)",
+        "ALTER TABLE card_seen ADD COLUMN energy TEXT",
         # No shift ever named a key.
         "ALTER TABLE shift DROP COLUMN keyid",
     ),

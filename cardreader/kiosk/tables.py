@@ -240,6 +240,7 @@ class CardSeenRow(KioskTable, table=True):
     chain: int = _int()
     words: str = Field(default="", sa_type=Text)
     seen_ms: int = _int()
+    energy: str | None = Field(default=None, sa_type=Text)
 
 
 class RefundToldRow(KioskTable, table=True):

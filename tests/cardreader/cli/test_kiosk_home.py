@@ -180,3 +180,25 @@ def test_the_store_is_free_while_a_receipt_is_written(desk: Path, monkeypatch: p
     assert [each.name for each in written] == ["1.txt", "2.txt"]
     first, copy = (each.read_text() for each in written)
     assert ("*** Kopie ***" in first, "*** Kopie ***" in copy) == (False, True)
+
+
+def test_a_lost_gas_card_is_replaced_by_a_gas_card(tmp_path: Path) -> None:
+    """The steps at home are other ones: its appliances are closed, and leaks are looked for."""
+    run("issue", "--reader", "virtual:card.bin", "--meter", "g1", "--energy", "gas", cwd=tmp_path)
+    run("topup", "--reader", "virtual:card.bin", "--eur", "20", cwd=tmp_path)
+    words = ("replace", "--reader", "virtual:new.bin", "--meter", "g1", "--ledger", "card.bin.ledger")
+    done = told(*words, cwd=tmp_path)
+    assert (done["energy"], done["epoch"], done["replaces"]) == ("gas", 2, 1)
+    unknown = ("replace", "--reader", "virtual:n.bin", "--meter", "m2", "--ledger", "card.bin.ledger")
+    refused = run(*unknown, cwd=tmp_path, status=2).stderr
+    assert "--epoch: missing; no card of meter m2 was ever here" in refused
+    assert not (tmp_path / "n.bin").exists()
+
+
+def test_a_batch_pays_a_meter_once_whichever_card_it_has(tmp_path: Path) -> None:
+    run("issue", "--reader", "virtual:card.bin", "--meter", "m1", cwd=tmp_path)
+    gift = ("queue", "topup", "--eur", "100", "--batch", "gift", "--ledger", "till.db")
+    first = told(*gift, "--reader", "virtual:card.bin", cwd=tmp_path)
+    told("replace", "--reader", "virtual:new.bin", "--meter", "m1", "--ledger", "till.db", cwd=tmp_path)
+    again = told(*gift, "--reader", "virtual:new.bin", cwd=tmp_path)
+    assert (first["did"], again["did"], again["total_ueur"]) == ("written", "repeated", 100_000_000)

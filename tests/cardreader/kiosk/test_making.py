@@ -55,7 +55,7 @@ from tests.cardreader.kiosk.till_bench import (
 from tests.cardreader.one_card import FLEET_KEY, KIOSK, METER, NOW_MS, WANTED, challenge, kit_of, session
 
 NEW = bytes.fromhex("00000000000000aa")
-CARD_SERIAL = "0a0b0c0d0e0f1011"
+LOST = CardIdentity(bytes.fromhex("0a0b0c0d0e0f1011"), Energy.GAS)
 AT = UtcMs(NOW_MS)
 
 
@@ -130,7 +130,7 @@ def test_killed_anywhere_practice_goes_on_with_the_same_card(tmp_path: Path, ste
     till = Till("k1", tmp_path)
     till.kiosk = Kiosk(practice_home("7"), till.engine, "k1")
     with writing_kiosk(till.engine) as store:
-        note_made(store, CARD_SERIAL, Pairing(CardState.PAIRED, 1, METER, "5414000000042"), NOW_MS)
+        note_made(store, LOST, Pairing(CardState.PAIRED, 1, METER, "5414000000042"), NOW_MS)
     memory = WholeMemory()
     make_blank_card(memory, NEW, issuer_keys(practice_key("7"), NEW))
     with suppress(Killed):

@@ -127,11 +127,16 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path) -> None:
         open_kiosk_store(tmp_path / "no" / "folder.db")
 
 
-def _made(path: Path) -> dict[str, str]:
-    """What SQLite says of the tables and indexes of a file, by name, without its spaces and quotes."""
+def _made(path: Path) -> dict[str, object]:
+    """The columns of each table of a file, and what SQLite says of each index."""
     with contextlib.closing(sqlite3.connect(path)) as file:
-        rows = file.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        return {name: "".join(sql.replace('"', "").split()) for name, sql in rows}
+        rows = file.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        return {
+            name: sorted(column[1:] for column in file.execute(f"PRAGMA table_info({name})"))
+            if kind == "table"
+            else "".join(sql.replace('"', "").split())
+            for kind, name, sql in rows
+        }
 
 
 # What an older form did not have yet.
@@ -140,6 +145,7 @@ _LATER = {
         "DROP INDEX ix_outgoing_waiting",
         "DROP TABLE forgotten_statement",
         "DROP TABLE card_ask",
+        "ALTER TABLE card_seen DROP COLUMN energy",
         "ALTER TABLE shift ADD COLUMN keyid TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE meter_ask (meter TEXT, source TEXT, word BLOB, PRIMARY KEY (meter, source)) STRICT",
     ),
