@@ -31,6 +31,7 @@ from cardreader.kiosk.replaced import SupersededCardError, latest_made
 from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.stating import bring
 from cardreader.kiosk.store import (
+    claim_store,
     note_begun,
     open_kiosk_store,
     reading_kiosk,
@@ -92,6 +93,7 @@ def kiosk_at_work(
             raise InputError(f"--ledger: {path}: no such store; `relance-kiosk topup` makes one")
     engine = open_kiosk_store(path)
     try:
+        claim_store(engine, found.signer.keyid, path)
         kiosk, now = as_it_is_now(Kiosk(found, engine, name)), moment()
         with writing_kiosk(engine) as session:
             # Time counts from the first program after a boot on.

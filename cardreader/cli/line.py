@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cardreader.cli.interrupts import saying_at_ctrl_c
 from cardreader.kiosk.home import KioskHome, open_home
-from cardreader.kiosk.store import open_kiosk_store
+from cardreader.kiosk.store import claim_store, open_kiosk_store
 from cardreader.line.running import address_of, run_line
 from cardreader.readers.locked_file import alone
 from protocols.rim.clocks import SystemClock
@@ -42,6 +42,7 @@ def run_kiosk_line(
     )
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
     try:
+        claim_store(store, found.signer.keyid, found.store)
         with alone(found.store.with_name(_LOCK_FILE), "the line of this kiosk"), saying_at_ctrl_c(_STOPPED):
             asyncio.run(_run(found, store, f"{found.form.kiosk} at {address}"))
     finally:

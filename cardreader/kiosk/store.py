@@ -32,6 +32,9 @@ _BUSY_MS: Final = 10_000
 ASKS_KEPT: Final = 2
 # How the objects of answers to asks begin.
 TIME: Final = "time/"
+# Which key has used the store: so many hex digits of its id, as a mark can hold.
+_OWNER: Final = "owner"
+_OWNER_DIGITS: Final = 12
 _HEARD: Final = ("heard/wall_ms", "heard/tick_ms", "heard/boot")
 _BEGUN: Final = ("begun/wall_ms", "begun/tick_ms", "begun/boot")
 
@@ -60,6 +63,23 @@ def open_kiosk_store(path: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def claim_store(engine: Engine, keyid: str, path: Path) -> None:
+    """The kiosk whose key this is uses the store, from now on alone: no two ledgers stand in one.
+
+    Raises InputError where another key has used it: that of another kiosk, or of another seed of practice.
+    """
+    owner = int(keyid[:_OWNER_DIGITS], 16)
+    with writing_kiosk(engine) as session:
+        found = noted_mark(session, _OWNER)
+        if found is None:
+            note_mark(session, _OWNER, owner)
+    if found not in (None, owner):
+        raise InputError(
+            f"{path}: the store of another kiosk, or of practice with another seed; allowed: the one in this "
+            "kiosk's home, or in practice a new file"
+        )
 
 
 @contextmanager

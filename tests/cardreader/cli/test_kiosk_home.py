@@ -202,3 +202,17 @@ def test_a_batch_pays_a_meter_once_whichever_card_it_has(tmp_path: Path) -> None
     told("replace", "--reader", "virtual:new.bin", "--meter", "m1", "--ledger", "till.db", cwd=tmp_path)
     again = told(*gift, "--reader", "virtual:new.bin", cwd=tmp_path)
     assert (first["did"], again["did"], again["total_ueur"]) == ("written", "repeated", 100_000_000)
+
+
+def test_practice_touches_no_store_of_a_kiosk_and_no_other_seed_does(desk: Path) -> None:
+    """Practice money in a real drawer, and a real refund signed by nobody, are worse than a refusal."""
+    told("shift", "open", "--home", "k1", "--clerk", "anna", cwd=desk)
+    run("issue", "--reader", "virtual:p.bin", "--meter", "m1", cwd=desk)
+    paid = ("topup", "--reader", "virtual:p.bin", "--eur", "20", "--id", "x")
+    refused = run(*paid, "--ledger", "k1/kiosk.db", cwd=desk, status=2).stderr
+    assert "k1/kiosk.db: the store of another kiosk, or of practice with another seed" in refused
+    closed = ("shift", "close", "--ledger", "k1/kiosk.db", "--counted", "0")
+    run(*closed, cwd=desk, status=2)
+    run(*paid, "--ledger", "own.db", cwd=desk)
+    run("find", "--payment", "x", "--ledger", "own.db", "--practice", "other", cwd=desk, status=2)
+    assert told("shift", "close", "--home", "k1", "--counted", "0", cwd=desk)["difference_ueur"] == 0
