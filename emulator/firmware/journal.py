@@ -5,7 +5,7 @@ them, so that what is left can still be verified. An entry's body is JSON `{"tic
 so that a person, a link and a replay read the same bytes.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -39,13 +39,15 @@ class Journal:
     records: those after the last image.
     """
 
-    __slots__ = ("_base", "_entries", "_size", "_waiting")
+    __slots__ = ("_base", "_entries", "_waiting")
 
-    def __init__(self, head: Head = GENESIS, size: int = JOURNAL_ENTRIES_MAX) -> None:
+    # How many entries it holds. Of the class: a fleet has as many rings as meters.
+    size: ClassVar[int] = JOURNAL_ENTRIES_MAX
+
+    def __init__(self, head: Head = GENESIS) -> None:
         self._base = head
         self._entries: tuple[Entry, ...] = ()
         self._waiting: tuple[tuple[Tick, Record], ...] = ()
-        self._size = size
 
     @property
     def base(self) -> Head:
@@ -77,7 +79,7 @@ class Journal:
         for at_tick, record in self._waiting:
             entries.append(append(head, write_body(at_tick, record)))
             head = entries[-1].head
-        forgotten = len(entries) - self._size
+        forgotten = len(entries) - self.size
         if forgotten > 0:
             self._base = entries[forgotten - 1].head
             del entries[:forgotten]

@@ -3,7 +3,7 @@
 Plain records of integers, strings and frozen values, without behaviour: `clock`, `holds`,
 `known`, `causes` and `opening` each own a part and say what it means. Tables are replaced, never
 changed in place: see `sharing`. An image is a map of these fields' names, so that no name here can change
-without a new version of the image; `release_ends_at`, `garbage_noted_at` and `dates_noted_at` are ticks.
+without a new version of the image; `release_ends_at` and `garbage_noted_at` are ticks.
 """
 
 from collections.abc import Mapping
@@ -138,6 +138,13 @@ class CardKept(Struct, frozen=True, gc=False, array_like=True):
     words: int = 0
 
 
+class DatesNoted(Struct, frozen=True, gc=False, array_like=True):
+    """When an unsigned date was logged last, and how many have come since."""
+
+    logged_at: Tick
+    passed_over: int = 0
+
+
 class KeyHours(Struct, frozen=True, gc=False):
     """The hours of one key's releases: the tick at which they end, and what lost ticks left of them."""
 
@@ -186,7 +193,7 @@ class Memory:
     counted in it. 0: an image from before lives were told apart. `tariff`: the one in force, if it has
     registers or if anything was deferred; else its prices are in `credit` alone. `debt`: the terms of a debt,
     whose sums are in `credit`. `card`: None while no card has ever authenticated. `keys`: None while those of
-    its manufacture are in use. `dates_passed_over`: unsigned dates since the one that was logged last.
+    its manufacture are in use. `dates`: None while nobody has set a date unsigned.
     """
 
     clock: Clock
@@ -226,5 +233,4 @@ class Memory:
     deferrals: Mapping[str, Deferral] = field(default_factory=no_entries)
     card: CardKept | None = None
     keys: OwnKeys | None = None
-    dates_noted_at: Tick | None = None
-    dates_passed_over: int = 0
+    dates: DatesNoted | None = None

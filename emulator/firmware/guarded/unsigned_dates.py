@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET
 
 from emulator.firmware.guarded import clock
-from emulator.firmware.guarded.memory import Memory
+from emulator.firmware.guarded.memory import DatesNoted, Memory
 from emulator.firmware.recorder import Recorder
 from emulator.firmware.ticks import Tick
 from protocols.instants import HOUR_MS, UtcMs
@@ -23,13 +23,14 @@ DATES_NOTED_EVERY_MS: Final = HOUR_MS
 def log_date(time_ms: UtcMs, memory: Memory, recorder: Recorder, at_tick: Tick) -> None:
     """Log a date that came at a tick, or count it."""
     offset_ms = time_ms - clock.estimate_ms(memory.clock, at_tick)
-    noted_tick, passed_over = memory.dates_noted_at, memory.dates_passed_over
-    if noted_tick is not None and at_tick - noted_tick < DATES_NOTED_EVERY_MS:
-        memory.dates_passed_over += 1
+    noted = memory.dates
+    if noted is not None and at_tick - noted.logged_at < DATES_NOTED_EVERY_MS:
+        memory.dates = DatesNoted(noted.logged_at, noted.passed_over + 1)
         recorder.emit_record(
             at_tick, ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, time_ms)
         )
         return
-    memory.dates_noted_at, memory.dates_passed_over = at_tick, 0
+    passed_over = 0 if noted is None else noted.passed_over
+    memory.dates = DatesNoted(at_tick)
     logged = ClaimHeard(ClaimSource.UNSIGNED, ClaimVerdict.LOGGED, offset_ms, time_ms, passed_over or UNSET)
     recorder.journal(at_tick, logged)

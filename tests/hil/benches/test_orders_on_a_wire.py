@@ -69,7 +69,7 @@ def test_a_cut_is_planned_by_dlms_and_keeps_its_hour_twice_on_one_meter(tmp_path
     assert "< cut_order cut/plan" in log
     assert log.count(" accepted ") == 3
     # docs/benches.md says how many.
-    assert (len(runnable), sum(Orders not in each.needs for each in runnable)) == (61, 19)
+    assert (len(runnable), sum(Orders not in each.needs for each in runnable)) == (71, 20)
 
 
 def test_a_meter_of_another_root_refuses_and_the_story_sees_it(tmp_path: Path) -> None:
