@@ -115,7 +115,7 @@ class _Wiring:
         if ByConsole.SUPPLY in spec.by_console:
             power = self.drivers.get(Power)
             relay = power if isinstance(power, RelayPower) else None
-            self.drivers[SupplySensor] = TypedSupply(console, relay)
+            self.drivers[SupplySensor] = TypedSupply(console, relay, spec.boot_ms)
         if ByConsole.MAINS in spec.by_console:
             self._power(TypedPower(console))
 

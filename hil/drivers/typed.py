@@ -11,10 +11,11 @@ from emulator.faces.console.answers import OK
 from emulator.faces.console.grammar import RECORDS_MAX, STEP_MS_MAX
 from emulator.firmware.events import ButtonName
 from emulator.firmware.journal import read_body
+from hil.booting import wait_for_console
 from hil.byte_port import BytePort
 from hil.capabilities import BenchError, Console
 from hil.drivers.console_answers import one, values_by_key
-from hil.drivers.wall_time import SteadyClock
+from hil.drivers.wall_time import SteadyClock, WallTime
 from protocols.errors import DocumentError, quoted
 from protocols.instants import SECOND_MS, UtcMs, iso_from_ms
 from protocols.link.records import Record
@@ -98,17 +99,24 @@ class TypedSupply:
     """`SupplySensor` by the meter's own word. A report says so: a contactor that sticks is not seen.
 
     `relay`: what switches the meter's mains, where the meter does not; while it is off the meter is not
-    asked, since many are dead then.
+    asked, since many are dead then. `boot_ms`: how long it may take to answer once they are back.
     """
 
-    def __init__(self, console: Console, relay: SwitchedPower | None = None) -> None:
+    def __init__(self, console: Console, relay: SwitchedPower | None = None, boot_ms: int = 0) -> None:
         self._console = console
         self._relay = relay
+        self._boot_ms = boot_ms
+        self._may_boot = relay is not None
 
     def is_supplied(self) -> bool:
         """As `SupplySensor`. Raises BenchError where the meter does not say it."""
         if self._relay is not None and self._relay.is_on is False:
+            self._may_boot = True
             return False
+        if self._may_boot:
+            clock = WallTime()
+            wait_for_console(self._console, clock, clock.now_ms() + self._boot_ms)
+            self._may_boot = False
         found = one(self._console.ask("supply"), "supply")
         mains = one(self._console.ask("mains"), "mains")
         return mains == "on" and found in ("on", "limited")
