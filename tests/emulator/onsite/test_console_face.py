@@ -148,7 +148,8 @@ def test_the_fake_of_the_page_speaks_the_same_grammar(tmp_path: Path) -> None:
                 for line in ("identity", "balance", "clock", "supply", "mains off", "mains", "mains on"):
                     keys = [each.split()[0] for each in ask(port, line)]
                     assert keys == [each.split()[0] for each in face.answer(line)], line
-                assert ask(port, "step 1h")[-1].startswith("error: ")
+                assert ask(port, "step 1h") == ask(port, "load 500") == ["ok"]
+                assert ask(port, "journal 3")[-1].startswith("error: ")
         finally:
             fake.kill()
 
