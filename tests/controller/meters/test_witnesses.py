@@ -191,6 +191,7 @@ def test_a_store_of_the_first_schema_is_migrated_when_it_is_opened(tmp_path: Pat
             "DROP INDEX ix_payment_request_state; DROP TABLE payment_request;"
             "ALTER TABLE payment DROP COLUMN epoch;"
             "ALTER TABLE payment DROP COLUMN found;"
+            "ALTER TABLE payment DROP COLUMN voided_ueur;"
             "ALTER TABLE meter DROP COLUMN issuers_version;"
             "ALTER TABLE meter DROP COLUMN last_event;"
             "ALTER TABLE meter DROP COLUMN oldest_entry;"
