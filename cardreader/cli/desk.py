@@ -32,6 +32,7 @@ from cardreader.kiosk.rules import Moment
 from cardreader.kiosk.stating import bring
 from cardreader.kiosk.store import (
     claim_store,
+    may_use,
     note_begun,
     open_kiosk_store,
     reading_kiosk,
@@ -99,6 +100,19 @@ def kiosk_at_work(
             # Time counts from the first program after a boot on.
             pass_time(session, now, kiosk.judged_ms(now.wall_ms))
         yield kiosk
+    finally:
+        engine.dispose()
+
+
+def has_practised(reader: str, practice: str) -> bool:
+    """Whether a card's own store is there, of practice with this seed."""
+    path = store_beside(reader)
+    if not path.exists():
+        return False
+    engine = open_kiosk_store(path)
+    try:
+        with reading_kiosk(engine) as session:
+            return may_use(session, practice_home(practice).signer.keyid)
     finally:
         engine.dispose()
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from cardreader.cli.desk import kiosk_at_work, look, store_beside
+from cardreader.cli.desk import has_practised, kiosk_at_work, look
 from cardreader.cli.opening import BlankCardError, naming_a_blank_card, open_session
 from cardreader.cli.options import (
     PRACTICE_SEED,
@@ -101,7 +101,9 @@ def _found(
     A kiosk that has a store notes that it opened it, so that a void stays one.
     """
     with ExitStack() as stack:
-        kept = home is not None or (office is not None and office.practice and store_beside(reader).exists())
+        kept = home is not None or (
+            office is not None and office.practice and has_practised(reader, practice)
+        )
         if kept or office is None:
             kiosk = stack.enter_context(
                 kiosk_at_work(home, practice, generation or 1, reader=reader, warn=False)

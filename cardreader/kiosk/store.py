@@ -65,17 +65,25 @@ def open_kiosk_store(path: Path) -> Engine:
     return engine
 
 
+def may_use(session: Session, keyid: str) -> bool:
+    """Whether the kiosk whose key this is may use the store: nobody has claimed it, or this kiosk."""
+    return noted_mark(session, _OWNER) in (None, _owner(keyid))
+
+
+def _owner(keyid: str) -> int:
+    return int(keyid[:_OWNER_DIGITS], 16)
+
+
 def claim_store(engine: Engine, keyid: str, path: Path) -> None:
     """The kiosk whose key this is uses the store, from now on alone: no two ledgers stand in one.
 
     Raises InputError where another key has used it: that of another kiosk, or of another seed of practice.
     """
-    owner = int(keyid[:_OWNER_DIGITS], 16)
     with writing_kiosk(engine) as session:
-        found = noted_mark(session, _OWNER)
-        if found is None:
-            note_mark(session, _OWNER, owner)
-    if found not in (None, owner):
+        is_ours = may_use(session, keyid)
+        if is_ours:
+            note_mark(session, _OWNER, _owner(keyid))
+    if not is_ours:
         raise InputError(
             f"{path}: the store of another kiosk, or of practice with another seed; allowed: the one in this "
             "kiosk's home, or in practice a new file"

@@ -17,6 +17,8 @@ from tests.typed import typed
 
 BIN = Path(sys.executable).parent
 READER = ("--reader", "virtual:card.bin")
+# Keys of another practice, with a store of its own.
+OTHER = ("--practice", "x", "--ledger", "x.db")
 
 
 def run(program: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -198,9 +200,10 @@ def test_reading_changes_nothing_that_a_household_would_see(home: Path) -> None:
         ),
         (("topup", *READER, "--eur", "20", "--ledger", "notes"), 2, "notes: no store of a kiosk"),
         (("topup", *READER, "--eur", "20", "--ledger", "no/ledger"), 2, "no/ledger: cannot be made"),
-        (("topup", *READER, "--eur", "20", "--practice", "x"), 1, "keys of a card of ours"),
+        (("topup", *READER, "--eur", "20", "--practice", "x"), 2, "practice with another seed"),
+        (("topup", *READER, "--eur", "20", *OTHER), 1, "keys of a card of ours"),
         (("recover", *READER, "--hours", "25"), 2, "--hours: 25; allowed: 24, 48, 72, 240"),
-        (("recover", *READER, "--practice", "x"), 1, "keys of a card of ours"),
+        (("recover", *READER, *OTHER), 1, "keys of a card of ours"),
         (("reactivate", *READER), 1, "--id"),
         (("reactivate", *READER, "--id", "a b"), 2, "--id"),
         (("read", "--reader", "virtual:none.bin"), 2, "none.bin: no such file"),
