@@ -68,7 +68,7 @@ StoreFile = Annotated[
 ]
 KitOption = Annotated[
     Path | None,
-    typer.Option("--kit", metavar="FILE", help="What the office made for this card (`card kit`)."),
+    typer.Option("--kit", metavar="FILE", help="What the office made for this card (`relance kiosk kit`)."),
 ]
 
 PRACTICE_SEED: Final = "practice"

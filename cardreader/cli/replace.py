@@ -88,7 +88,7 @@ def replace_card(
         raise InputError("--meter: missing; needed without --kit: whose card is lost")
     if home is not None and fleet_key is None:
         raise RefusedError(
-            "no kiosk holds a key that makes cards: the office makes a kit for one card (`relance-kiosk card "
+            "no kiosk holds a key that makes cards: the office makes a kit for one card (`relance kiosk "
             "kit`), which --kit takes; `find` says what was paid for the lost one"
         )
     name, number = read_name(meter, "--meter"), 0 if epoch is None else epoch

@@ -93,7 +93,7 @@ class Choice(Generic[T]):
             chosen, self._chosen = self._chosen, None
         try:
             yield chosen
-        except BaseException:
+        except BaseException:  # whatever ended the act, the choice can be confirmed again
             with self._lock:
                 if self._chosen is None:
                     self._chosen = chosen
